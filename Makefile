@@ -1,0 +1,41 @@
+# Every target makes the virtual environment that it needs by itself.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench format lock clean
+
+demo: $(READY)  ## the whole bot on this machine, no tokens needed
+	$(BIN)/verlbot demo
+
+test: $(READY)  ## every test, but for those that need a scheduler of their own
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal
+
+check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet -m "not slow" --numprocesses=2
+
+bench: $(READY)  ## ratios against named baselines, in one run
+	$(BIN)/python -m benchmarks
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY)  ## the exact versions that are tested
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
+		pyproject.toml --group dev --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable . --group dev
+	@touch $@

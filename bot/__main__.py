@@ -1,0 +1,116 @@
+"""The `verlbot` command."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+
+from bot import __version__
+from bot.errors import UserError
+
+HEARTBEAT = "heartbeat"
+"""The file in the data directory that every tick touches."""
+
+
+HEARTBEATS_MISSED = 4
+"""Ticks without a sign of life after which the bot counts as ill."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
+    asked = parser().parse_args(arguments)
+    try:
+        return int(asked.action(asked))
+    except UserError as error:
+        print(f"verlbot: {error.sentence}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(prog="verlbot", description="Launches and tracks verl training runs from Slack.")
+    found.add_argument("--version", action="version", version=f"verlbot {__version__}")
+    commands = found.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the bot; set up by environment variables (docs/settings.md)")
+    run.set_defaults(action=do_run)
+
+    demo = commands.add_parser("demo", help="the whole bot on this machine, with a Slack of its own; no tokens")
+    demo.add_argument("--data-dir", type=Path, default=Path(".verlbot"), help="where runs are kept (default: .verlbot)")
+    demo.add_argument("--port", type=int, default=8765, help="of the playground (default: 8765, or another if taken)")
+    demo.add_argument("lines", nargs="*", help="what to type first (default: /verl launch smoke nodes=2)")
+    demo.set_defaults(action=do_demo)
+
+    manifest = commands.add_parser("manifest", help="print the Slack app's manifest")
+    manifest.add_argument("--http", metavar="URL", help="for HTTP mode: where Slack reaches the bot")
+    manifest.set_defaults(action=do_manifest)
+
+    recipes = commands.add_parser("recipes", help="look after recipes").add_subparsers(required=True, metavar="COMMAND")
+    check = recipes.add_parser("check", help="validate recipes offline, with SkyPilot's own schema")
+    check.add_argument("folder", type=Path, nargs="?", help="the folder of recipes (default: the bot's)")
+    check.set_defaults(action=do_recipes_check)
+
+    health = commands.add_parser("health", help="say whether the bot of this data directory is alive")
+    health.set_defaults(action=do_health)
+    return found
+
+
+def do_run(_: argparse.Namespace) -> int:
+    from bot.build import build
+    from bot.settings import Settings
+
+    settings = Settings.read(os.environ)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    over = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    bot = build(settings)
+    bot.start()
+    over.wait()
+    bot.stop()
+    return 0
+
+
+def do_demo(asked: argparse.Namespace) -> int:
+    from bot.demo import demo
+
+    return demo(asked.data_dir, asked.port, asked.lines)
+
+
+def do_manifest(asked: argparse.Namespace) -> int:
+    from bot.slack.manifest import manifest
+
+    print(json.dumps(manifest("http" if asked.http else "socket", asked.http or ""), indent=2))
+    return 0
+
+
+def do_recipes_check(asked: argparse.Namespace) -> int:
+    from bot.check import check
+    from bot.settings import default_recipes_dir
+
+    return check(asked.folder or default_recipes_dir())
+
+
+def do_health(_: argparse.Namespace) -> int:
+    """For container health checks: the tick touches a file."""
+    from bot.settings import Settings
+
+    settings = Settings.read(os.environ)
+    try:
+        age = time.time() - (settings.data_dir / HEARTBEAT).stat().st_mtime
+    except FileNotFoundError as error:
+        raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.") from error
+    if age > HEARTBEATS_MISSED * settings.tick_seconds:
+        raise UserError(f"The last tick was {age:.0f} s ago.", "Read the bot's log, and restart it.")
+    print(f"alive: the last tick was {age:.1f} s ago")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

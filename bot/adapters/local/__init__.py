@@ -1,0 +1,5 @@
+"""Local compute: SkyPilot's behaviour on this machine's processes, for the demo, the tests and a first try.
+
+A cluster is a folder and a supervisor process; a node is a process in a session of its own. All of
+it goes on without the bot, as a real cluster would, and the bot finds it again by its name.
+"""

@@ -1,0 +1,166 @@
+"""The port to local compute: orders to supervisors, files into what was seen."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bot.adapters.local.places import Order as SupervisorOrder
+from bot.adapters.local.places import Place, State
+from bot.adapters.local.processes import alive, dismantle, send_signal
+from bot.adapters.local.supervisor import KNOWN
+from bot.core.money import Rate
+from bot.core.order import Order, Watched
+from bot.core.recipe import Task
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.errors import Unavailable, UserError
+
+INFRA = "this machine"
+LAUNCH_SECONDS = 20
+"""A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
+
+BLOCK_BYTES = 65_536
+
+
+class LocalCloud:
+    """Clusters of this machine's processes.
+
+    Args:
+        root: the folder of their files.
+        secrets: values by name, for the tasks that ask for them.
+        most_nodes: of one cluster; each is a process.
+        dollars_per_node_hour: a pretended price, to try out what the bot says of money; None for none.
+        minute_seconds: how long autostop's minute lasts.
+        grace_seconds: between SIGTERM and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        secrets: Mapping[str, str],
+        most_nodes: int = 8,
+        dollars_per_node_hour: float | None = None,
+        minute_seconds: float = 60.0,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        self._root = root.resolve()
+        self._secrets = secrets
+        self._most_nodes = most_nodes
+        self._dollars_per_node_hour = dollars_per_node_hour
+        self._minute_seconds = minute_seconds
+        self._grace_seconds = grace_seconds
+
+    def refusal(self, task: Task) -> str | None:
+        resources = task.get("resources") or {}
+        wanted = [
+            (resources.get("accelerators"), "accelerators ({}), and this machine lends none"),
+            (resources.get("image_id"), "a container image ({}), and this machine runs none"),
+            (resources.get("infra"), "the infra {}, and this bot has only this machine"),
+            (task.get("file_mounts"), "a bucket, and this machine mounts none: `volume=NAME` keeps files here"),
+            (task.get("workdir"), "a working directory, and this machine uploads none"),
+        ]
+        for value, what in wanted:
+            if value:
+                return f"It asks for {what.format(value)}."
+        if int(task.get("num_nodes") or 1) > self._most_nodes:
+            return f"It asks for {task['num_nodes']} nodes, and this machine is set to {self._most_nodes} at the most."
+        return None
+
+    def rate(self, task: Task) -> Rate | None:
+        if self._dollars_per_node_hour is None:
+            return None
+        return Rate(self._dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        return {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
+
+    def launch(self, order: Order) -> str:
+        if why := self.refusal(order.task):
+            raise UserError(why, "Nothing was started.")
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / "supervisors.log").open("ab") as log:
+            started = subprocess.Popen(
+                [sys.executable, "-m", "bot.adapters.local.supervisor"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            started.communicate(msgspec.json.encode(self._complete(order)), timeout=LAUNCH_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable("The supervisor has not claimed its name in time.") from error
+        if started.returncode not in (0, KNOWN):
+            raise Unavailable(f"The supervisor did not start: read {self._root / 'supervisors.log'}.")
+        return f"local-{order.cluster}"
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        try:
+            return last_lines(Place(self._root, watched.cluster).log, lines)
+        except FileNotFoundError:
+            return ""
+
+    def down(self, watched: Watched) -> None:
+        place = Place(self._root, watched.cluster)
+        state = place.read()
+        if state and alive(state.supervisor) and place.first_asked_to_go():
+            send_signal(state.supervisor, signal.SIGTERM)
+        elif place.folder.exists() or not place.epitaph():
+            # Nobody is left to do it, or it was asked before in vain; or nobody ever came, and with
+            # a tombstone of this name nobody will.
+            send_signal(state.supervisor if state else None, signal.SIGKILL)
+            dismantle(place, state or State(cluster=watched.cluster), Ending.DOWNED, self._grace_seconds)
+
+    def _complete(self, order: Order) -> SupervisorOrder:
+        """The order with the values of its secrets, which leave this process through a pipe alone."""
+        task: dict[str, Any] = deepcopy(dict(order.task))
+        known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
+        task["secrets"] = {**(task.get("secrets") or {}), **known}
+        return SupervisorOrder(
+            root=str(self._root),
+            cluster=order.cluster,
+            task=task,
+            minute_seconds=self._minute_seconds,
+            grace_seconds=self._grace_seconds,
+        )
+
+
+def look(place: Place) -> Seen:
+    """One cluster as its files show it."""
+    state = place.read()
+    if state is None:
+        epitaph = place.epitaph()
+        return Seen(ending=epitaph.ending, error=epitaph.error) if epitaph else Seen()
+    seen = Seen(
+        request=Request.SUCCEEDED if state.status is Cluster.UP else Request.LIVE,
+        cluster=state.status,
+        job=state.job,
+        job_id=1,
+        error=state.error,
+        infra=INFRA,
+        autostop_minutes=state.autostop_minutes,
+    )
+    if state.job.over or alive(state.supervisor):
+        return seen
+    died = "The process that keeps the cluster was killed."
+    return replace(seen, job=Job.FAILED_DRIVER, error=died)
+
+
+def last_lines(path: Path, lines: int) -> str:
+    """The last lines of a file, read from its end."""
+    with path.open("rb") as file:
+        at = file.seek(0, os.SEEK_END)
+        found = b""
+        while at > 0 and found.count(b"\n") <= lines:
+            step = min(BLOCK_BYTES, at)
+            at = file.seek(at - step)
+            found = file.read(step) + found
+    return "\n".join(found.decode(errors="replace").rstrip("\n").split("\n")[-lines:])

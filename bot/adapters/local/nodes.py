@@ -1,0 +1,138 @@
+"""One node of a local cluster: a script in a session of its own, its output with SkyPilot's prefix."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread, Timer
+from typing import IO, Any
+
+from bot.adapters.local.places import Place
+from bot.adapters.local.processes import MARKER
+
+PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""All that a node inherits of the bot's environment beside PATH: the rest may hold secrets."""
+
+CYAN, RESET = "\x1b[36m", "\x1b[0m"
+
+
+class Output:
+    """The log of the job, written a whole line at a time by all nodes."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._lock = Lock()
+
+    def write(self, line: bytes) -> None:
+        with self._lock:
+            self._file.write(line if line.endswith(b"\n") else line + b"\n")
+
+
+class Node:
+    """A script under way on one node. Its rank is put into `ended` once it is over and `code` is set.
+
+    Attributes:
+        code: the exit code as a shell gives it, 128 and the number for a signal; None while it runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        rank: int,
+        script: Path,
+        prefix: str,
+        home: Path,
+        variables: Mapping[str, str],
+        output: Output,
+        ended: SimpleQueue[int],
+    ) -> None:
+        self.code: int | None = None
+        self._rank = rank
+        self._prefix = prefix
+        self._output = output
+        self._ended = ended
+        self._process = subprocess.Popen(  # noqa: S603  # a recipe's own script is what this is for
+            ["bash", str(script)],  # noqa: S607  # whichever bash this machine has
+            cwd=home / "sky_workdir",
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        Thread(target=self._wait, daemon=True).start()
+
+    def end(self, grace_seconds: float) -> None:
+        """Ask the whole process group to end, and end it where it does not in that time."""
+        self._signal(signal.SIGTERM)
+        killer = Timer(grace_seconds, self._signal, [signal.SIGKILL])
+        killer.daemon = True
+        killer.start()
+
+    def _wait(self) -> None:
+        """What the script leaves behind in its group ends with it; it would hold the output open."""
+        reader = Thread(target=self._copy, args=[self._process.stdout], daemon=True)
+        reader.start()
+        code = self._process.wait()
+        self._signal(signal.SIGKILL)
+        reader.join(timeout=2)
+        self.code = code if code >= 0 else 128 - code
+        self._ended.put(self._rank)
+
+    def _copy(self, stream: IO[bytes]) -> None:
+        prefix = f"{CYAN}({self._prefix.format(pid=self._process.pid)}){RESET} ".encode()
+        for line in stream:
+            self._output.write(prefix + line)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+def address(rank: int) -> str:
+    """The IP of a node: on Linux every address of 127.0.0.0/8 is this machine's, elsewhere only one is."""
+    return f"127.0.0.{rank + 1}" if sys.platform == "linux" else "127.0.0.1"
+
+
+def prefix(script: str, rank: int, count: int, name: str) -> str:
+    """SkyPilot's prefix without its brackets, `{pid}` to be filled in (sky/skylet/executor/slurm.py)."""
+    if script == "setup":
+        return "setup pid={pid}" + (f", ip={address(rank)}" if rank else "")
+    if count == 1:
+        return f"{name}, pid={{pid}}"
+    return "head, rank=0, pid={pid}" if rank == 0 else f"worker{rank}, rank={rank}, pid={{pid}}, ip={address(rank)}"
+
+
+def variables(task: Mapping[str, Any], place: Place, rank: int, count: int, task_id: str) -> dict[str, str]:
+    """The environment of a node: SkyPilot's variables, the task's own, and nothing of the bot's.
+
+    A volume is a folder of this machine, which cannot be mounted where the task says; variables of
+    the task that point there are pointed at the folder.
+    """
+    home = place.node(rank) / "home"
+    own = {**(task.get("envs") or {}), **(task.get("secrets") or {})}
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(home),
+        "USER": "sky",
+        MARKER: place.marker,
+        "SKYPILOT_NODE_IPS": "\n".join(map(address, range(count))),
+        "SKYPILOT_NODE_RANK": str(rank),
+        "SKYPILOT_NUM_NODES": str(count),
+        "SKYPILOT_NUM_GPUS_PER_NODE": "0",
+        "SKYPILOT_TASK_ID": task_id,
+        **{name: mounted(str(value), task, place) for name, value in own.items()},
+    }
+
+
+def mounted(value: str, task: Mapping[str, Any], place: Place) -> str:
+    """The value with the mount point of a volume replaced by its folder."""
+    for mount, volume in (task.get("volumes") or {}).items():
+        if value == mount or value.startswith(f"{mount}/"):
+            return str(place.volume(volume)) + value[len(mount) :]
+    return value

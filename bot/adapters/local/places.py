@@ -1,0 +1,144 @@
+"""The files of local clusters: where they stand, and what they hold."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import msgspec
+
+from bot.core.seen import Cluster, Ending, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that cannot be taken for a later one of the same number: `created` is its start, Unix seconds."""
+
+    pid: int
+    created: float
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What is known of a cluster, kept in `state.json`; after its end in the folder of the gone ones.
+
+    Attributes:
+        error: why the job failed, a sentence.
+        autostop_minutes: idle minutes before it removes itself, or None.
+        ending: how it went, once it is gone.
+    """
+
+    cluster: str
+    supervisor: Process | None = None
+    status: Cluster = Cluster.INIT
+    job: Job = Job.INIT
+    error: str | None = None
+    autostop_minutes: int | None = None
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the supervisor is told, on its standard input.
+
+    Attributes:
+        root: the folder of all local clusters.
+        task: the task, complete with the values of secrets, which are written to no file.
+        minute_seconds: how long autostop's minute lasts; a test's is shorter.
+        grace_seconds: between SIGTERM and SIGKILL.
+    """
+
+    root: str
+    cluster: str
+    task: dict[str, Any]
+    minute_seconds: float = 60.0
+    grace_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one cluster."""
+
+    root: Path
+    cluster: str
+    folder: Path = field(init=False)
+    tombstone: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.root / "clusters" / self.cluster)
+        object.__setattr__(self, "tombstone", self.root / "gone" / f"{self.cluster}.json")
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "run.log"
+
+    @property
+    def marker(self) -> str:
+        """The value of VERLBOT_LOCAL_CLUSTER in every process of the cluster."""
+        return str(self.folder)
+
+    def volume(self, name: str) -> Path:
+        """The folder of a volume, which outlives every cluster; made if it is not there."""
+        folder = self.root / "volumes" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def node(self, rank: int) -> Path:
+        return self.folder / "nodes" / str(rank)
+
+    def claim(self, state: State) -> bool:
+        """Make the folder with its state in one step; False where the name is taken or has been."""
+        if self.tombstone.exists():
+            return False
+        draft = self.root / "drafts" / f"{self.cluster}.{os.getpid()}"
+        draft.mkdir(parents=True)
+        (draft / "state.json").write_bytes(msgspec.json.encode(state))
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.rename(self.folder)
+        except OSError:  # it stands already, with its state in it
+            rmtree(draft)
+            return False
+        return True
+
+    def read(self) -> State | None:
+        """The state of the cluster, or None where there is none."""
+        return read(self.folder / "state.json")
+
+    def write(self, state: State) -> None:
+        replace(self.folder / "state.json", msgspec.json.encode(state))
+
+    def first_asked_to_go(self) -> bool:
+        """Whether this is the first time that its removal is asked for."""
+        try:
+            (self.folder / "asked-to-go").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def epitaph(self) -> State | None:
+        """How the cluster ended, or None where none of this name has."""
+        return read(self.tombstone)
+
+    def bury(self, state: State) -> None:
+        """Record the ending, then remove the folder: a name that is gone is never free again."""
+        self.tombstone.parent.mkdir(parents=True, exist_ok=True)
+        replace(self.tombstone, msgspec.json.encode(state))
+        rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():  # a process wrote into it meanwhile
+            rmtree(self.folder)
+
+
+def read(path: Path) -> State | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=State)
+    except FileNotFoundError:
+        return None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new content, never a part."""
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -1,0 +1,159 @@
+"""The process that is a local cluster: claims its name, sets up, runs, waits, and removes itself.
+
+Run as `python -m bot.adapters.local.supervisor` with an Order as JSON on standard input. It leaves
+its parent, which ends once the name is claimed: with 0, or with KNOWN where the name is taken.
+"""
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import msgspec
+
+from bot.adapters.local.nodes import Node, Output, prefix, variables
+from bot.adapters.local.places import Order, Place, State
+from bot.adapters.local.processes import dismantle, myself
+from bot.core.seen import Cluster, Ending, Job
+
+KNOWN = 3
+"""Exit code: a cluster of this name stands or has stood."""
+
+STOP = -1
+"""Comes among the ranks of ended nodes when the removal is asked for."""
+
+
+class Supervisor:
+    """One cluster's life, in the order in which it happens."""
+
+    def __init__(self, order: Order, place: Place, state: State, task_id: str) -> None:
+        self._order = order
+        self._task = order.task
+        self._place = place
+        self._state = state
+        self._task_id = task_id
+        self._count = int(order.task.get("num_nodes") or 1)
+        self._output = Output(place.log)
+        self._ended: SimpleQueue[int] = SimpleQueue()  # its put may be called from a signal's handler
+
+    def live(self) -> None:
+        """From the claimed name to the removal."""
+        signal.signal(signal.SIGTERM, lambda *_: self._ended.put(STOP))
+        self._save(Job.SETTING_UP)
+        ending = self._work() or self._idle()
+        dismantle(self._place, self._state, ending, self._order.grace_seconds)
+
+    def _work(self) -> Ending | None:
+        """The job, to its end or to the removal of the cluster."""
+        for script, job, failed in (("setup", Job.SETTING_UP, Job.FAILED_SETUP), ("run", Job.RUNNING, Job.FAILED)):
+            self._save(job)
+            nodes = self._start(script)
+            first_failed = self._wait(nodes, together=script == "run")
+            if first_failed == STOP:
+                return Ending.DOWNED
+            if first_failed is not None:
+                self._fail(failed, script, nodes, first_failed)
+                return None
+        self._save(Job.SUCCEEDED)
+        return None
+
+    def _start(self, script: str) -> list[Node]:
+        """One script of the task on every node; none where the task has no such script."""
+        text = self._task.get(script)
+        return [self._node(rank, script, str(text)) for rank in range(self._count)] if text else []
+
+    def _node(self, rank: int, script: str, text: str) -> Node:
+        folder = self._place.node(rank)
+        (folder / "home" / "sky_workdir").mkdir(parents=True, exist_ok=True)
+        path = folder / f"{script}.sh"
+        path.write_text(text)
+        return Node(
+            rank=rank,
+            script=path,
+            prefix=prefix(script, rank, self._count, str(self._task.get("name") or "task")),
+            home=folder / "home",
+            variables=variables(self._task, self._place, rank, self._count, self._task_id),
+            output=self._output,
+            ended=self._ended,
+        )
+
+    def _wait(self, nodes: list[Node], together: bool) -> int | None:
+        """Wait for all nodes: None, the rank that failed first, or STOP. Of `run`, one that fails ends the others."""
+        first_failed = None
+        for _ in nodes:
+            rank = self._ended.get()
+            if rank == STOP:
+                return STOP
+            if nodes[rank].code and first_failed is None:
+                first_failed = rank
+                for other in nodes if together else ():
+                    other.end(self._order.grace_seconds)
+        return first_failed
+
+    def _fail(self, job: Job, script: str, nodes: list[Node], rank: int) -> None:
+        codes = [node.code for node in nodes]
+        subject = "Job 1's setup" if script == "setup" else "Job 1"
+        self._output.write(f"ERROR: {subject} failed with return code list: {codes}".encode())
+        self._state.error = f"`{script}` failed on node {rank} with {exit_in_words(codes[rank] or 0)}."
+        self._save(job)
+
+    def _idle(self) -> Ending:
+        """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
+        minutes = self._state.autostop_minutes
+        try:
+            self._ended.get(timeout=None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
+        except Empty:
+            return Ending.AUTODOWNED
+        return Ending.DOWNED
+
+    def _save(self, job: Job) -> None:
+        self._state.status = Cluster.UP
+        self._state.job = job
+        self._place.write(self._state)
+
+
+def exit_in_words(code: int) -> str:
+    """
+    >>> exit_in_words(3), exit_in_words(137)
+    ('exit code 3', 'exit code 137 (SIGKILL)')
+    """
+    names = {number.value: number.name for number in signal.Signals}
+    return f"exit code {code}" + (f" ({names[code - 128]})" if code - 128 in names else "")
+
+
+def autostop_minutes(order: Order) -> int | None:
+    """Idle minutes after which the task's autostop removes its cluster; None where it does not."""
+    autostop = (order.task.get("resources") or {}).get("autostop")
+    if isinstance(autostop, dict) and autostop.get("down"):
+        return int(autostop.get("idle_minutes") or 0)
+    return None
+
+
+def main() -> int:
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        return 0 if os.read(reader, 1) else KNOWN
+    os.close(reader)
+    os.setsid()
+    place = Place(Path(order.root), order.cluster)
+    state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=autostop_minutes(order))
+    if place.claim(state):
+        os.write(writer, b"1")
+        detach(writer)
+        started = datetime.now(UTC).strftime("sky-%Y-%m-%d-%H-%M-%S-%f")
+        Supervisor(order, place, state, f"{started}_{order.cluster}_1").live()
+    return 0
+
+
+def detach(*descriptors: int) -> None:
+    """Let go of what the parent waits on."""
+    for descriptor in (*descriptors, 0):
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

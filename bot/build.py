@@ -1,0 +1,203 @@
+"""The composition root: settings in, a bot out. The only module that knows every class."""
+
+import fcntl
+import logging
+import secrets as randomness
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from redis import Redis
+
+from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.store import RedisStore
+from bot.adapters.valkey import Valkey
+from bot.core.decide import Rules
+from bot.errors import UserError
+from bot.ports import Cloud
+from bot.reconcile import Reconciler
+from bot.scheduler import Scheduler
+from bot.service import Service
+from bot.settings import Settings
+from bot.slack.app import Listeners, build_app
+from bot.slack.client import Identity, web_client
+from bot.slack.errands import Errands
+from bot.slack.http import HttpServer
+from bot.slack.notifier import SlackNotifier
+from bot.slack.socket import CHECK_PERIOD, Socket
+from bot.tails import Tails
+
+log = logging.getLogger(__name__)
+
+TICK, SPEAK, CONNECT = "tick", "speak", "connect"
+"""Jobs of the scheduler."""
+
+SPEAK_PERIOD = timedelta(seconds=30)
+"""Slack is brought up to date when a run changes; and this often, should that be missed."""
+
+STORE_SECONDS = 2
+"""A listener that waits longer for the store would be late for Slack's three seconds."""
+
+
+@dataclass(slots=True)
+class Bot:
+    """Everything that runs, to be started and stopped as one."""
+
+    service: Service
+    scheduler: Scheduler
+    reconciler: Reconciler
+    notifier: SlackNotifier
+    connection: Socket | HttpServer
+    errands: Errands
+    valkey: Valkey | None
+    lock: IO[str]
+    heartbeat: Path
+    settings: Settings = field(repr=False)
+
+    def start(self) -> None:
+        period = timedelta(seconds=self.settings.tick_seconds)
+        self.scheduler.every(TICK, period, self._tick)
+        self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak)
+        if isinstance(self.connection, Socket):
+            self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
+        else:
+            self.connection.start()
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        """Stop listening, finish what is under way, leave the clusters as they are."""
+        self.connection.stop()
+        self.scheduler.stop()
+        self.errands.stop()
+        self.reconciler.tails.stop()
+        self.reconciler.pool.shutdown()
+        if self.valkey:
+            self.valkey.stop()
+        self.lock.close()
+
+    def _tick(self) -> timedelta | None:
+        wait = self.reconciler.tick()
+        self.heartbeat.touch()
+        return wait
+
+
+def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
+    """Put a bot together, not yet started.
+
+    Args:
+        cloud: the machines; this machine's unless given.
+
+    Raises:
+        UserError: another bot uses the same data directory, or the store does not come up.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = locked(settings.data_dir)
+    valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
+    store = RedisStore(connect(settings, valkey))
+    scheduler = Scheduler()
+    cloud = cloud or local_cloud(settings)
+    client = web_client(settings.slack_bot_token, settings.slack_api_url)
+    period = timedelta(seconds=settings.card_seconds)
+    notifier = SlackNotifier(store, client, now, period, wake=lambda: scheduler.wake(SPEAK))
+    service = Service(
+        store=store,
+        recipes=FolderOfRecipes(settings.recipes_dir),
+        cloud=cloud,
+        now=now,
+        new_id=new_id,
+        wake=lambda: scheduler.wake(TICK),
+        follow_for=timedelta(minutes=settings.follow_minutes),
+    )
+    reconciler = Reconciler(
+        cloud=cloud,
+        store=store,
+        notifier=notifier,
+        tails=Tails(cloud, lines=settings.log_lines, reads_per_tick=settings.log_reads_per_tick),
+        now=now,
+        rules=rules(settings),
+        pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
+        owner=owner(settings.data_dir),
+        leads_for=timedelta(seconds=settings.leader_seconds),
+        log_lines=settings.log_lines,
+    )
+    errands = Errands()
+    identity = Identity(client)
+    app = build_app(
+        Listeners(service, client, errands), lambda **_: identity.learn(), settings.slack_signing_secret or "unused"
+    )
+    connection: Socket | HttpServer
+    if settings.slack_mode == "socket":
+        connection = Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now)
+    else:
+        connection = HttpServer(app, settings.http_host, settings.http_port)
+    return Bot(
+        service=service,
+        scheduler=scheduler,
+        reconciler=reconciler,
+        notifier=notifier,
+        connection=connection,
+        errands=errands,
+        valkey=valkey,
+        lock=lock,
+        heartbeat=settings.data_dir / "heartbeat",
+        settings=settings,
+    )
+
+
+def local_cloud(settings: Settings) -> LocalCloud:
+    return LocalCloud(
+        settings.data_dir / "local",
+        secrets=settings.secrets,
+        most_nodes=settings.local_most_nodes,
+        dollars_per_node_hour=settings.local_dollars_per_node_hour,
+        minute_seconds=settings.local_minute_seconds,
+        grace_seconds=settings.local_grace_seconds,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    return Rules(
+        ask_again=timedelta(seconds=settings.launch_doubt_seconds),
+        gone=timedelta(seconds=settings.gone_seconds),
+        down_again=timedelta(seconds=settings.down_again_seconds),
+    )
+
+
+def connect(settings: Settings, valkey: Valkey | None) -> Redis:
+    """The store of the settings, or the embedded one."""
+    if valkey:
+        return valkey.start()
+    return Redis.from_url(settings.redis_url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS)
+
+
+def locked(data_dir: Path) -> IO[str]:
+    """The data directory, for this process alone; the lock goes with the process, however it ends."""
+    lock = (data_dir / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise UserError(
+            f"Another verlbot uses {data_dir}.", "Stop it, or set VERLBOT_DATA_DIR to another folder."
+        ) from error
+    return lock
+
+
+def owner(data_dir: Path) -> str:
+    """This bot's name among those that share its store; the same after a restart, which so waits for nobody."""
+    path = data_dir / "owner"
+    if not path.exists():
+        path.write_text(uuid4().hex)
+    return path.read_text()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id(recipe: str) -> str:
+    return f"{recipe}-{randomness.token_hex(2)}"

@@ -1,0 +1,42 @@
+"""`verlbot recipes check`: every recipe as the bot and as SkyPilot would take it, with nothing asked of anybody."""
+
+from pathlib import Path
+
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.sky import problem
+from bot.core.plan import plan
+from bot.core.recipe import Recipe
+from bot.errors import UserError
+
+
+def check(folder: Path) -> int:
+    """Print a line for each recipe and say what is wrong; 0 where nothing is."""
+    recipes = FolderOfRecipes(folder)
+    names = recipes.names()
+    if not names:
+        raise UserError(f"There are no recipes in {folder}.", "A recipe is a file NAME.yaml.")
+    wrong = 0
+    for name in names:
+        problems = problems_of(recipes, name)
+        wrong += bool(problems)
+        print(f"{'✗' if problems else '✓'} {name}" + "".join(f"\n    {one}" for one in problems))
+    return 1 if wrong else 0
+
+
+def problems_of(recipes: FolderOfRecipes, name: str) -> list[str]:
+    """What is wrong with a recipe: for the bot, for SkyPilot as it stands, for SkyPilot as the bot would launch it."""
+    try:
+        recipe = recipes.get(name)
+        launched = plan(recipe, kept(recipe), ("+a.b=c d",) if recipe.takes_overrides else (), f"{name}-0000")
+    except UserError as error:
+        return [error.sentence]
+    found = {"as it stands": problem(recipe.task), "as it is launched": problem(launched.task)}
+    problems = [f"{where}: {why}" for where, why in found.items() if why]
+    if recipe.takes_overrides and '"$@"' not in str(recipe.task.get("run")):
+        problems.append('it takes overrides, and its `run` passes none on: it needs "$@"')
+    return problems
+
+
+def kept(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    """Settings of a typical launch: checkpoints on a volume."""
+    return (("volume", "models"),) if recipe.checkpoints else ()

@@ -1,0 +1,226 @@
+"""The commands of `/verl`: one table of forms, from which the parser, the help and the manifest are made."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.core.line import shown
+from bot.core.nearest import unknown
+from bot.errors import UserError
+
+MOST_LINES = 10_000
+"""Log lines that one command may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a run of a recipe; with `dry_run`, only show what would be started."""
+
+    recipe: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one run is doing, or all of the person's."""
+
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """Which runs there are: `active`, `mine`, `all` or `ended`."""
+
+    which: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The last lines that a run printed, or, with `follow`, a message that grows with them."""
+
+    run: str
+    lines: int = 20
+    grep: str | None = None
+    node: int | None = None
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a run and remove its cluster."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRecipes:
+    """What can be launched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """One recipe with its parameters."""
+
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What can be typed, or all of one command."""
+
+    word: str | None = None
+
+
+Command = Launch | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Help
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The words of a line, sorted by what they are."""
+
+    names: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
+
+    def name(self, index: int) -> str | None:
+        return self.names[index] if index < len(self.names) else None
+
+    def option(self, key: str) -> str | None:
+        return dict(self.parameters).get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One command as it may be typed.
+
+    Attributes:
+        word: what follows `/verl`.
+        meaning: one sentence for the help.
+        example: a line that works as it stands, without `/verl`.
+        make: turns the sorted words into the command; may refuse them.
+        needs: names that must be typed, in order, in capitals.
+        may: a name that may be typed after those.
+        options: `key=value` words that this command takes, each with what its value is.
+        flags: `--words` that this command takes.
+        takes_settings: whether any parameter and override may follow.
+    """
+
+    word: str
+    meaning: str
+    example: str
+    make: Callable[[Typed], Command]
+    needs: tuple[str, ...] = ()
+    may: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    takes_settings: bool = False
+
+    @property
+    def usage(self) -> str:
+        """The form as the help shows it, such as `stop RUN`."""
+        parts = [self.word, *self.needs]
+        parts += [f"[{self.may}]"] if self.may else []
+        parts += ["[parameter=value …]", "[hydra.key=value …]"] if self.takes_settings else []
+        parts += [f"[{key}={value}]" for key, value in self.options.items()]
+        parts += [f"[--{flag}]" for flag in self.flags]
+        return " ".join(parts)
+
+
+def whole(typed: Typed, key: str, least: int, most: int, default: int) -> int:
+    """The whole number that an option was given."""
+    text = typed.option(key)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        raise UserError(
+            f"`{key}=` takes no {shown(text)}.", f"Give a whole number from {least} to {most:,}: `{key}=20`."
+        )
+    return int(text)
+
+
+def make_launch(typed: Typed) -> Launch:
+    return Launch(typed.names[0], typed.parameters, typed.overrides, "dry-run" in typed.flags)
+
+
+def make_list(typed: Typed) -> ListRuns:
+    which = (typed.name(0) or "active").lower()
+    if which not in LISTS:
+        raise unknown("list", which, LISTS)
+    return ListRuns(which)
+
+
+def make_logs(typed: Typed) -> Logs:
+    return Logs(
+        typed.names[0],
+        lines=whole(typed, "lines", 1, MOST_LINES, default=20),
+        grep=typed.option("grep") or None,
+        node=whole(typed, "node", 0, 999, default=0) if typed.option("node") is not None else None,
+        follow="follow" in typed.flags,
+    )
+
+
+def make_help(typed: Typed) -> Help:
+    word = typed.name(0)
+    if word is not None and word.lower() not in FORMS:
+        raise unknown("command", word, FORMS)
+    return Help(word.lower() if word else None)
+
+
+LISTS = ("active", "mine", "all", "ended")
+RUN_FORMS = ("status", "logs", "stop")
+FORMS: dict[str, Form] = {
+    form.word: form
+    for form in (
+        Form(
+            "launch",
+            "Start a run of a recipe. `--dry-run` shows what would start, and starts nothing.",
+            "launch ppo nodes=2 trainer.total_epochs=3",
+            make_launch,
+            needs=("RECIPE",),
+            flags=("dry-run",),
+            takes_settings=True,
+        ),
+        Form(
+            "status",
+            "How a run is doing; without RUN, all of yours that are active.",
+            "status ppo-7f3a",
+            lambda typed: Status(typed.name(0)),
+            may="RUN",
+        ),
+        Form(
+            "list",
+            "The runs: `active` (as without a word), `mine`, `ended`, or `all`.",
+            "list mine",
+            make_list,
+            may="mine|all|ended",
+        ),
+        Form(
+            "logs",
+            "The last lines of a run. `--follow` keeps them coming in its thread.",
+            "logs ppo-7f3a lines=50 grep=error",
+            make_logs,
+            needs=("RUN",),
+            options={"lines": "N", "grep": "TEXT", "node": "K"},
+            flags=("follow",),
+        ),
+        Form(
+            "stop",
+            "End a run and remove its cluster.",
+            "stop ppo-7f3a",
+            lambda typed: Stop(typed.names[0]),
+            needs=("RUN",),
+        ),
+        Form("recipes", "What can be launched.", "recipes", lambda typed: ListRecipes()),
+        Form(
+            "describe",
+            "One recipe with its parameters, their ranges and defaults.",
+            "describe ppo",
+            lambda typed: Describe(typed.names[0]),
+            needs=("RECIPE",),
+        ),
+        Form("help", "This list, or all of one command.", "help launch", make_help, may="COMMAND"),
+    )
+}

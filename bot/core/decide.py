@@ -1,0 +1,205 @@
+"""What to do about one run, given what was seen of it. Pure: no I/O, no clock.
+
+The order of the launch and of the teardown is facts of SkyPilot's: it has no idempotency key, so a
+launch is asked for again only when its name has left no trace for a while; and an absent record is
+no proof that machines are gone, so it takes two looks, apart in time, and a confirmation.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.run import Puzzle, Reason, Run, Status
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Times and counts that decisions rest on.
+
+    Attributes:
+        ask_again: after which a launch without any trace is asked for again, and an absence that
+            nothing confirms is believed. Longer than any request may be on its way.
+        most_asks: how often a launch is asked for.
+        gone: between two looks that show a confirmed absence.
+        down_again: after which a removal is asked for again.
+        log_tries: how often the last lines are asked for before the cluster goes without them.
+    """
+
+    ask_again: timedelta = timedelta(seconds=30)
+    most_asks: int = 3
+    gone: timedelta = timedelta(seconds=5)
+    down_again: timedelta = timedelta(seconds=60)
+    log_tries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Record that a cluster is asked for, then ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Keep what was seen."""
+
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Wonder:
+    """Keep that a puzzle was seen."""
+
+    puzzle: Puzzle
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The run is over: say why; its cluster goes next."""
+
+    reason: Reason
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLog:
+    """Keep the last lines while there is a cluster to read them from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TearDown:
+    """Ask for the removal of the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The cluster is gone: close the record."""
+
+    reason: Reason
+
+
+Action = Ask | Look | Wonder | Finish | SaveLog | TearDown | End
+
+
+def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """The one next action for a run, or None to wait. `seen` is None where no look succeeded."""
+    match run.status:
+        case Status.ENDED:
+            return None
+        case Status.PENDING:
+            return decide_pending(run, seen)
+        case Status.LAUNCHING | Status.RUNNING:
+            over = (seen and over_by_job(seen)) or over_by_wish(run, now)
+            return over or (decide_active(run, seen, now, rules) if seen else None)
+        case Status.STOPPING:
+            return decide_stopping(run, seen, now, rules)
+
+
+def decide_pending(run: Run, seen: Seen | None) -> Action | None:
+    """Nothing was asked for yet, so a stop needs no teardown; and without a look nothing is launched."""
+    if run.stop_requested_by:
+        return End(Reason.STOPPED)
+    return Ask() if seen else None
+
+
+def over_by_wish(run: Run, now: datetime) -> Finish | None:
+    """The endings that need no look: a person's wish, the lease, the budget."""
+    if run.stop_requested_by:
+        return Finish(Reason.STOPPED)
+    if run.lease_ends_at and now >= run.lease_ends_at:
+        return Finish(Reason.LEASE_OVER)
+    if (run.cost(now) or 0.0) > run.budget_dollars:
+        return Finish(Reason.OVER_BUDGET)
+    return None
+
+
+def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
+    """A launch is under way or the job trains, as far as the record knows."""
+    if finish := over_by_request(run, seen) or over_by_cluster(seen):
+        return finish
+    if seen.nothing:
+        return explain_absence(run, seen, now, rules)
+    if seen.cluster is Cluster.UP and seen.job is run.job is None and seen.request is not Request.LIVE:
+        detail = "The cluster came up and was given no job."
+        return after(run, Puzzle.JOBLESS, rules.ask_again, now, Finish(Reason.LAUNCH_FAILED, detail))
+    return Look(seen) if run.looked(seen, now) != run else None
+
+
+def over_by_job(seen: Seen) -> Finish | None:
+    """What became of the job; it comes before any wish, because it is what happened."""
+    match seen.job:
+        case Job.SUCCEEDED:
+            return Finish(Reason.SUCCEEDED)
+        case Job.FAILED:
+            return Finish(Reason.FAILED, seen.error)
+        case Job.FAILED_SETUP:
+            return Finish(Reason.SETUP_FAILED, seen.error)
+        case Job.FAILED_DRIVER:
+            return Finish(Reason.DRIVER_DIED, seen.error)
+        case Job.CANCELLED:
+            return Finish(Reason.CANCELLED_OUTSIDE, seen.error)
+        case Job.INIT | Job.PENDING | Job.SETTING_UP | Job.RUNNING | None:
+            return None
+
+
+def over_by_request(run: Run, seen: Seen) -> Finish | None:
+    """A launch that failed; a job that is there all the same tells more."""
+    if run.status is Status.LAUNCHING and seen.job is None and run.job is None:
+        if seen.request is Request.FAILED:
+            return Finish(Reason.LAUNCH_FAILED, seen.error)
+        if seen.request is Request.CANCELLED:
+            return Finish(Reason.CANCELLED_OUTSIDE, seen.error or "Its launch was cancelled outside of verlbot.")
+    return None
+
+
+def over_by_cluster(seen: Seen) -> Finish | None:
+    """A stopped cluster trains no more, and its disks go on billing."""
+    if seen.cluster is Cluster.STOPPED:
+        return Finish(Reason.CANCELLED_OUTSIDE, "Its cluster was stopped outside of verlbot.")
+    return None
+
+
+def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
+    """No cluster and no launch under way: it is gone, or the launch never arrived."""
+    if seen.ending is not None:
+        return after(run, Puzzle.ABSENT, rules.gone, now, Finish(reason_of(seen.ending), seen.error))
+    if run.job is not None:
+        return after(run, Puzzle.ABSENT, rules.ask_again, now, Finish(Reason.CLUSTER_LOST, seen.error))
+    if run.asks >= rules.most_asks:
+        detail = f"It was asked for {run.asks} times, and no cluster of its name has appeared."
+        return after(run, Puzzle.ABSENT, rules.ask_again, now, Finish(Reason.LAUNCH_FAILED, detail))
+    return after(run, Puzzle.ABSENT, rules.ask_again, now, Ask())
+
+
+def reason_of(ending: Ending) -> Reason:
+    match ending:
+        case Ending.DOWNED:
+            return Reason.DOWNED_OUTSIDE
+        case Ending.AUTODOWNED:
+            return Reason.AUTODOWNED
+        case Ending.LOST:
+            return Reason.CLUSTER_LOST
+
+
+def after(run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, action: Action) -> Action | None:
+    """The action, once the puzzle has been seen for that long, and again now."""
+    if run.doubt is None or run.doubt.puzzle is not puzzle:
+        return Wonder(puzzle)
+    return action if now >= run.doubt.since + wait else None
+
+
+def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """Over and perhaps billing: last lines, removal, proof. Without a look the removal is asked for all the same."""
+    if seen and seen.nothing:
+        confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
+        wait = rules.gone if confirmed else rules.ask_again
+        return after(run, Puzzle.ABSENT, wait, now, End(run.reason or Reason.STOPPED))
+    if seen and wants_log(run, seen, rules):
+        return SaveLog()
+    if run.downed_at is None or now >= run.downed_at + rules.down_again:
+        return TearDown()
+    return Look(seen) if seen and run.looked(seen, now) != run else None
+
+
+def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
+    """Whether there are last lines to read, and still patience to wait for them."""
+    readable = seen.cluster is Cluster.UP and (seen.job or run.job) is not None
+    return readable and run.log_saved_at is None and run.log_tries < rules.log_tries

@@ -1,0 +1,149 @@
+"""One typed line into words, and back.
+
+Much like a shell, because people paste from verl's scripts, but milder, because they also type on
+phones and write Hydra values: a quote counts only where it opens a word or a value, brackets keep
+their spaces, and curly quotes and long dashes, which phones put in place of straight ones, are
+taken for what was typed. Nothing is expanded.
+"""
+
+import re
+from collections.abc import Mapping
+
+from bot.errors import UserError
+
+LONGEST_LINE = 8_000
+"""Characters; twice what Slack lets a person type."""
+
+QUOTES = {'"': '"', "'": "'", "“": '"“”', "”": '"“”', "‘": "'‘’", "’": "'‘’"}
+"""An opening quote and the characters that close it."""
+
+STRAIGHT = str.maketrans("“”‘’", "\"\"''")
+BRACKETS = {"[": "]", "{": "}", "(": ")"}
+DASHES = "—–"
+PLAIN = re.compile(r"[^\s\"'“”‘’\\—–]+")
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Cut a line into words.
+
+    >>> split("launch ppo nodes=2 'data.prompt_key=a b'")
+    ('launch', 'ppo', 'nodes=2', 'data.prompt_key=a b')
+    >>> split("trainer.logger=[console, 'wandb'] note=“two words” —dry-run")
+    ("trainer.logger=[console, 'wandb']", 'note=two words', '--dry-run')
+
+    Raises:
+        UserError: a quote is opened and not closed, the line is too long, or it holds a character
+            that cannot be passed to a program.
+    """
+    refuse_unusable(text)
+    ends = bracket_ends(text)
+    words, at = [], 0
+    while (at := skip_space(text, at)) < len(text):
+        word, at = take_word(text, at, ends)
+        words.append(word)
+    return tuple(words)
+
+
+def join(words: tuple[str, ...]) -> str:
+    """A line that :func:`split` cuts into these words again.
+
+    >>> join(("launch", "ppo", "data.prompt_key=a b"))
+    'launch ppo "data.prompt_key=a b"'
+    """
+    return " ".join(map(quote, words))
+
+
+def quote(word: str) -> str:
+    """The word as it must be typed to arrive as it is."""
+    if is_plain(word):
+        return word
+    escaped = re.sub(r'([\\"])', r"\\\1", word)
+    return f'"{escaped}"'
+
+
+def is_plain(word: str) -> bool:
+    """Whether the word arrives as it is when typed without quotes, whatever words stand around it."""
+    brackets = sum(char in "()[]{}" for char in word)
+    return PLAIN.fullmatch(word) is not None and brackets == 2 * len(bracket_ends(word))
+
+
+def refuse_unusable(text: str) -> None:
+    """No program takes a NUL in an argument, and half a surrogate pair is no character."""
+    if len(text) > LONGEST_LINE:
+        raise UserError(f"The line has {len(text):,} characters; {LONGEST_LINE:,} are the most.", "Type it shorter.")
+    if bad := next((char for char in text if char == "\0" or "\ud800" <= char <= "\udfff"), None):
+        raise UserError(f"The line holds the character {bad!a}, which no command can take.", "Type it without.")
+
+
+def skip_space(text: str, at: int) -> int:
+    """Past spaces, ends of lines, and the backslashes that continue a line."""
+    while at < len(text) and ends_word(text, at):
+        at += 1
+    return at
+
+
+def take_word(text: str, start: int, ends: Mapping[int, int]) -> tuple[str, int]:
+    """The word that begins at `start`, and where the text goes on after it."""
+    word, at = ("--", start + 1) if text[start] in DASHES else ("", start)
+    may_quote, in_value = at == start, False
+    while not ends_word(text, at):
+        char = text[at]
+        if may_quote and char in QUOTES:
+            content, end = take_quoted(text, at)
+            if ends_word(text, end):
+                return word + content, end
+            word, at = word + text[at:end], end
+        elif in_value and at in ends:
+            word, at = word + text[at : ends[at]].translate(STRAIGHT), ends[at]
+        else:
+            word, at = word + char, at + 1
+        may_quote = char == "=" and not in_value
+        in_value = in_value or char == "="
+    return word, at
+
+
+def ends_word(text: str, at: int) -> bool:
+    return at >= len(text) or text[at].isspace() or text.startswith("\\\n", at)
+
+
+def take_quoted(text: str, start: int) -> tuple[str, int]:
+    """What stands between the quote at `start` and its partner, and where the text goes on.
+
+    As in a shell, a backslash protects a quote or a backslash between double quotes only.
+    """
+    closers = QUOTES[text[start]]
+    escapes = '"' in closers
+    content, at = [], start + 1
+    while at < len(text):
+        char = text[at]
+        if escapes and char == "\\" and text[at + 1 : at + 2] in ("\\", *closers):
+            content.append(text[at + 1])
+            at += 2
+        elif char in closers:
+            return "".join(content), at + 1
+        else:
+            content.append(char)
+            at += 1
+    raise UserError(f"A quote opens at {shown(text[start:])} and is not closed.", f"Close it with {closers[0]}.")
+
+
+def bracket_ends(text: str) -> dict[int, int]:
+    """For each bracket that closes again: where it opens, and where the text goes on after its partner."""
+    ends: dict[int, int] = {}
+    open_at: list[int] = []
+    for at, char in enumerate(text):
+        if char in BRACKETS:
+            open_at.append(at)
+        elif open_at and char == BRACKETS[text[open_at[-1]]]:
+            ends[open_at.pop()] = at + 1
+    return ends
+
+
+def shown(text: str, longest: int = 40) -> str:
+    """The text as a refusal shows it: short, on one line, in back-ticks that it cannot close.
+
+    >>> shown("a `b`\\nc")
+    "`a 'b' c`"
+    """
+    flat = " ".join(text.replace("`", "'").split())
+    return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"

@@ -1,0 +1,50 @@
+"""Lines of a log as people want to read them: the last ones, of one node, with one word in them."""
+
+import re
+
+from bot.core.metrics import ANSI, PREFIX
+
+RANK = re.compile(r"\brank=(\d+)\b")
+
+SAVED_BYTES = 65_536
+"""Of a log, kept in the store."""
+
+
+def select(text: str, lines: int, grep: str | None = None, node: int | None = None) -> list[str]:
+    """The last `lines` lines that hold `grep`, in any case, and come from `node`, tidied.
+
+    >>> select("(head, rank=0, pid=1) a\\n(worker1, rank=1, pid=2) b\\n(head, rank=0, pid=1) c", 2)
+    ['[1] b', '[0] c']
+    """
+    wanted = [line for line in cleaned(text) if node is None or rank(line) == node]
+    wanted = [line for line in wanted if grep is None or grep.lower() in line.lower()]
+    shown = wanted[-lines:]
+    several = len({rank(line) for line in cleaned(text)} - {None}) > 1
+    return [tidy(line, several) for line in shown]
+
+
+def cleaned(text: str) -> list[str]:
+    """Lines without colours; of a line that was overwritten by carriage returns, what was left in the end."""
+    lines = (ANSI.sub("", line).rstrip("\r").split("\r")[-1].rstrip() for line in text.split("\n"))
+    return [line for line in lines if line]
+
+
+def rank(line: str) -> int | None:
+    """The node that printed a line, where its prefix tells."""
+    prefix = PREFIX.match(line)
+    found = RANK.search(prefix[0]) if prefix else None
+    return int(found[1]) if found else None
+
+
+def tidy(line: str, several: bool) -> str:
+    """The line without the prefixes of SkyPilot and Ray, and with its rank where there are several."""
+    text = PREFIX.sub("", line, count=1)
+    return f"[{rank(line)}] {text}" if several and rank(line) is not None else text
+
+
+def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:
+    """The last whole lines that fit into so many bytes of UTF-8."""
+    encoded = text.encode()
+    if len(encoded) <= most_bytes:
+        return text
+    return encoded[-most_bytes:].decode(errors="ignore").partition("\n")[2]

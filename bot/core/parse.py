@@ -1,0 +1,95 @@
+"""A typed line into a command."""
+
+import re
+
+from bot.core import line
+from bot.core.command import FORMS, RUN_FORMS, Command, Form, Help, Typed
+from bot.core.line import shown
+from bot.core.nearest import unknown
+from bot.errors import UserError
+
+
+def parse(text: str, here: str | None = None) -> Command:
+    """Read what a person typed after `/verl`.
+
+    Args:
+        text: the line, without `/verl`.
+        here: the run whose thread the person typed in, taken where a RUN is left out.
+
+    >>> parse("launch ppo nodes=2 trainer.total_epochs=3")
+    Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False)
+
+    Raises:
+        UserError: nothing of this kind can be done; the hint names what can.
+    """
+    words = line.split(text)
+    if not words:
+        return Help()
+    form = FORMS.get(words[0].lower())
+    if form is None:
+        raise unknown("command", words[0], FORMS)
+    typed = sort(words[1:], form)
+    return form.make(check(typed, form, here))
+
+
+def sort(words: tuple[str, ...], form: Form) -> Typed:
+    """Tell names, parameters, overrides and flags apart by how they are written."""
+    names, parameters, overrides, flags = [], [], [], []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if word.startswith("--"):
+            flags.append(word[2:])
+        elif is_override(key, bool(equals)):
+            overrides.append(word)
+        elif equals:
+            parameters.append((key.lower(), value))
+        else:
+            names.append(word)
+    refuse_repeated([key for key, _ in parameters], form)
+    return Typed(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
+
+
+def is_override(key: str, has_value: bool) -> bool:
+    """Whether a word is Hydra's: `a.b=1`, `+a=1`, `~a`, `group/sub=x`, `group@package=x`.
+
+    Without a value only a deletion (`~a`) is one. (Source: Hydra's basic override syntax.)
+    """
+    return key.startswith("~") or (has_value and re.search(r"^\+|[./@]", key) is not None)
+
+
+def refuse_repeated(keys: list[str], form: Form) -> None:
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"{shown(key)} is given twice.", f"Give it once: `{form.example}`.")
+
+
+def check(typed: Typed, form: Form, here: str | None) -> Typed:
+    """Refuse words that the form does not take, and fill in the run of this thread where it was left out."""
+    names = typed.names or ((here,) if here and form.word in RUN_FORMS else ())
+    if len(names) < len(form.needs):
+        raise UserError(f"`{form.word}` needs {form.needs[len(names)]}.", f"Type `{form.usage}`: `{form.example}`.")
+    if len(names) > len(form.needs) + bool(form.may):
+        raise UserError(f"{shown(names[-1])} is one word too many for `{form.word}`.", surplus_hint(form))
+    for flag in sorted(typed.flags):
+        if flag not in form.flags:
+            raise unknown(f"flag of `{form.word}`", f"--{flag}", (f"--{flag}" for flag in form.flags), takes_none(form))
+    if not form.takes_settings:
+        refuse_settings(typed, form)
+    return Typed(names, typed.parameters, typed.overrides, typed.flags)
+
+
+def surplus_hint(form: Form) -> str:
+    settings = " Settings are written `key=value`, and values with spaces in quotes." if form.takes_settings else ""
+    return f"Type `{form.usage}`.{settings}"
+
+
+def takes_none(form: Form) -> str:
+    return f"Type `{form.usage}`."
+
+
+def refuse_settings(typed: Typed, form: Form) -> None:
+    for key, _ in typed.parameters:
+        if key not in form.options:
+            raise unknown(f"option of `{form.word}`", key, form.options, takes_none(form))
+    for override in typed.overrides:
+        raise UserError(f"`{form.word}` takes no Hydra override such as {shown(override)}.", takes_none(form))

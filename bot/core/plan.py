@@ -1,0 +1,159 @@
+"""A launch worked out: the recipe's task with everything that a person set written into it."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from bot.core import line
+from bot.core.recipe import BUCKET, BUDGET, LEASE, VOLUME, Parameter, Recipe, Task, Value
+from bot.errors import UserError
+
+RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
+"""Environment variable of every task: the run's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one launch would do, before anything is recorded or asked for.
+
+    Attributes:
+        recipe: what is launched.
+        task: the task for SkyPilot, complete but for the values of secrets.
+        line: the command that makes this plan, as it can be typed.
+        parameters: what the person set, as typed.
+        overrides: Hydra overrides, a shell word each.
+        budget_dollars, lease: the limits of the run.
+        place: the bucket or volume that outlives the cluster, or None.
+    """
+
+    recipe: Recipe
+    task: Task
+    line: str
+    parameters: tuple[tuple[str, str], ...]
+    overrides: tuple[str, ...]
+    budget_dollars: float
+    lease: timedelta
+    place: str | None
+
+    @property
+    def nodes(self) -> int:
+        return int(self.task.get("num_nodes") or 1)
+
+    @property
+    def gpus(self) -> str:
+        """Accelerators of one node as SkyPilot writes them, such as `H100:8`; empty for none."""
+        asked = resources(self.task).get("accelerators") or ""
+        if isinstance(asked, Mapping):
+            return ", ".join(f"{kind}:{count}" for kind, count in asked.items())
+        return ", ".join(map(str, asked)) if isinstance(asked, list) else str(asked)
+
+    @property
+    def infra(self) -> str:
+        """Where it is to run, as SkyPilot names it; empty where SkyPilot may choose."""
+        return str(resources(self.task).get("infra") or "")
+
+    @property
+    def hash(self) -> str:
+        """Of the exact task: SHA-256 over its canonical JSON, 64 hexadecimal digits."""
+        return sha256(json.dumps(self.task, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def model_dies(self) -> bool:
+        """Whether checkpoints are written, and to nowhere that outlives the cluster."""
+        return self.recipe.checkpoints is not None and self.place is None
+
+
+def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str) -> Plan:
+    """Write what a person typed into the recipe's task.
+
+    Raises:
+        UserError: a parameter is unknown or its value not valid, the recipe takes no overrides, or
+            two settings exclude each other.
+    """
+    given = dict(typed)
+    values = {name: recipe.parameter(name).read(text) for name, text in typed}
+    refuse_conflicts(recipe, given, overrides)
+    task = deepcopy(dict(recipe.task))
+    task["name"] = run_id
+    task["_metadata"] = {"verlbot": {"run": run_id, "recipe": recipe.name}}
+    put(task, f"envs.{RUN_ID_VARIABLE}", run_id)
+    for name, value in values.items():
+        set_parameter(task, recipe.parameter(name), value, given[name].strip())
+    place = keep_checkpoints(task, recipe, given.get(BUCKET.name), given.get(VOLUME.name))
+    if overrides:
+        task["run"] = with_words(str(task.get("run") or ""), overrides)
+    return Plan(
+        recipe=recipe,
+        task=task,
+        line=line.join(("launch", recipe.name, *(f"{name}={text}" for name, text in typed), *overrides)),
+        parameters=typed,
+        overrides=overrides,
+        budget_dollars=float(values.get(BUDGET.name, recipe.budget_dollars)),
+        lease=timedelta(hours=float(values.get(LEASE.name, recipe.lease_hours))),
+        place=place,
+    )
+
+
+def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[str, ...]) -> None:
+    if overrides and not recipe.takes_overrides:
+        names = ", ".join(f"`{parameter.name}`" for parameter in recipe.parameters)
+        raise UserError(
+            f"`{recipe.name}` takes no Hydra override such as {line.shown(overrides[0])}.", f"Its parameters: {names}."
+        )
+    if BUCKET.name in given and VOLUME.name in given:
+        raise UserError("Checkpoints go to one place.", "Give `bucket=` or `volume=`, not both.")
+
+
+def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text: str) -> None:
+    """Write a value where its parameter says. An environment variable gets the text as it was typed."""
+    if parameter.sets.startswith("envs."):
+        put(task, parameter.sets, str(value).lower() if isinstance(value, bool) else text)
+    elif parameter.sets:
+        put(task, parameter.sets, value)
+
+
+def put(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> None:
+    """Set the value at a dotted path, making the mappings on the way."""
+    *parents, last = path.split(".")
+    for parent in parents:
+        task = task.setdefault(parent, {})
+    task[last] = value
+
+
+def keep_checkpoints(task: dict[str, Any], recipe: Recipe, bucket: str | None, volume: str | None) -> str | None:
+    """Mount the bucket or volume on every node and point the recipe at it; the place in words, or None.
+
+    A bucket is mounted with SkyPilot's MOUNT_CACHED: writes go to the disk first and are uploaded
+    behind, because a checkpoint is written in one burst of gigabytes.
+    """
+    if recipe.checkpoints is None or not (bucket or volume):
+        return None
+    mount = recipe.checkpoints.mount
+    if bucket:
+        task.setdefault("file_mounts", {})[mount] = {"source": bucket, "mode": "MOUNT_CACHED"}
+    else:
+        task.setdefault("volumes", {})[mount] = volume
+    put(task, f"envs.{recipe.checkpoints.variable}", mount)
+    return bucket or f"volume {volume}"
+
+
+def with_words(script: str, words: tuple[str, ...]) -> str:
+    """The script with the words as its positional parameters, so that it passes them on as `"$@"`.
+
+    Each word stands in quotes that hold whatever it contains; the shell reads it and evaluates nothing.
+
+    >>> print(with_words('python3 train.py "$@"', ("data.prompt_key=a b", "x.y=$(date)")))
+    set -- 'data.prompt_key=a b' 'x.y=$(date)'
+    python3 train.py "$@"
+    """
+    return f"set -- {shlex.join(words)}\n{script}"
+
+
+def resources(task: Task) -> Mapping[str, Any]:
+    """What a task asks of each node; empty where it asks nothing."""
+    return task.get("resources") or {}

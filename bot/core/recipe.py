@@ -1,0 +1,248 @@
+"""A recipe: a SkyPilot task that people launch by name, and the parameters that they may set."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bot.core.line import shown
+from bot.core.nearest import unknown
+from bot.errors import UserError
+
+Task = Mapping[str, Any]
+"""A SkyPilot task as its YAML gives it: mappings, lists, strings, numbers."""
+
+Value = str | int | float | bool
+
+
+class Kind(StrEnum):
+    """What values a parameter takes."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    CHOICE = "choice"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A setting of a recipe's own.
+
+    Attributes:
+        name: as it is typed, in lower case.
+        kind: what values it takes.
+        meaning: one phrase for the help.
+        sets: the place in the task that it sets, as a dotted path, such as `num_nodes` or
+            `envs.MODEL`; empty for settings of the run that the task does not hold.
+        default: what stands there unless it is set; empty where nothing does.
+        minimum, maximum: the range of a number, both ends included.
+        choices: the values of a choice.
+        pattern: what a text must match as a whole, with `shape` to say it in words.
+        unit: of a number.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    sets: str = ""
+    default: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None
+    shape: str = ""
+    unit: str = ""
+
+    def read(self, text: str) -> Value:
+        """The value that a person typed.
+
+        >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).read("2")
+        2
+
+        Raises:
+            UserError: it is not of this kind or out of range; the hint says what is valid.
+        """
+        value = self.convert(text.strip())
+        if value is None or not self.admits(value):
+            raise UserError(f"`{self.name}` takes no {shown(text)}.", f"Valid: {self.range}.")
+        return value
+
+    def convert(self, text: str) -> Value | None:
+        """The text as this kind of value, or None where it is none."""
+        match self.kind:
+            case Kind.INTEGER:
+                return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
+            case Kind.NUMBER:
+                return number(text)
+            case Kind.TEXT:
+                return text or None
+            case Kind.CHOICE:
+                return text if text in self.choices else None
+            case Kind.FLAG:
+                return FLAGS.get(text.lower())
+
+    def admits(self, value: Value) -> bool:
+        """Whether a value of the right kind is within the range or pattern."""
+        if isinstance(value, str):
+            return self.pattern is None or re.fullmatch(self.pattern, value) is not None
+        above = self.minimum is None or value >= self.minimum
+        return above and (self.maximum is None or value <= self.maximum)
+
+    @property
+    def range(self) -> str:
+        """What is valid, in words.
+
+        >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).range
+        'a whole number from 1 to 8'
+        """
+        match self.kind:
+            case Kind.INTEGER:
+                return f"a whole number{self.bounds}"
+            case Kind.NUMBER:
+                return f"a number{self.bounds}"
+            case Kind.TEXT:
+                return self.shape or "any text"
+            case Kind.CHOICE:
+                return " or ".join(f"`{choice}`" for choice in self.choices)
+            case Kind.FLAG:
+                return "`true` or `false`"
+
+    @property
+    def bounds(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        low = "" if self.minimum is None else f" from {plain(self.minimum)}"
+        high = "" if self.maximum is None else f" {'to' if low else 'up to'} {plain(self.maximum)}"
+        return f"{low}{high}{unit}"
+
+
+FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def number(text: str) -> float | None:
+    """A finite decimal number, with an exponent if wanted; None where the text is none."""
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def plain(value: float) -> str:
+    """
+    >>> plain(1e6), plain(0.01)
+    ('1,000,000', '0.01')
+    """
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Where a recipe writes its checkpoints.
+
+    Attributes:
+        variable: the environment variable that names the folder.
+        mount: where a bucket or volume is mounted on each node, an absolute path.
+    """
+
+    variable: str
+    mount: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A task with what the bot needs to know beside it.
+
+    Attributes:
+        name: the name of its file, and what people type.
+        title: a few words; description: a sentence or two.
+        parameters: what people may set, in the order of the file.
+        takes_overrides: whether Hydra overrides may follow.
+        secrets: names of secrets, each with what it is for; filled in from the bot's environment.
+        budget_dollars: the most that a run may spend unless set otherwise.
+        lease_hours: how long a run may live unless set otherwise.
+        metrics: keys, or beginnings of keys, that the card shows.
+        checkpoints: where they go, or None where the recipe writes none.
+        task: what SkyPilot runs.
+    """
+
+    name: str
+    title: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    takes_overrides: bool
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    budget_dollars: float
+    lease_hours: float
+    metrics: tuple[str, ...]
+    checkpoints: Checkpoints | None
+    task: Task
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of this name.
+
+        Raises:
+            UserError: there is none; the hint names those that there are.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        valid = [parameter.name for parameter in self.parameters]
+        raise unknown(f"parameter of `{self.name}`", name, valid)
+
+
+def common_parameters(task: Task, checkpoints: Checkpoints | None) -> tuple[Parameter, ...]:
+    """What people may set of every recipe: where it runs, what it keeps, how much and how long."""
+    resources = task.get("resources") or {}
+    gpus = (GPUS,) if resources.get("accelerators") else ()
+    kept = (BUCKET, VOLUME) if checkpoints else ()
+    return (*gpus, INFRA, *kept, BUDGET, LEASE)
+
+
+INFRA = Parameter(
+    name="infra",
+    kind=Kind.TEXT,
+    meaning="where it runs, as SkyPilot names it",
+    sets="resources.infra",
+    pattern=r"[A-Za-z0-9*][A-Za-z0-9*/_.:@-]*",
+    shape="an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`",
+)
+GPUS = Parameter(
+    name="gpus",
+    kind=Kind.TEXT,
+    meaning="accelerators of each node",
+    sets="resources.accelerators",
+    pattern=r"[A-Za-z][A-Za-z0-9-]*(:[1-9]\d{0,2})?",
+    shape="a type and a count, such as `H100:8`",
+)
+BUCKET = Parameter(
+    name="bucket",
+    kind=Kind.TEXT,
+    meaning="object storage that the checkpoints are written to",
+    pattern=r"(s3|gs|r2|cos|oci|nebius|https)://[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]",
+    shape="an address such as `s3://models/team-a`",
+)
+VOLUME = Parameter(
+    name="volume",
+    kind=Kind.TEXT,
+    meaning="volume that the checkpoints are written to",
+    pattern=r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
+    shape="the name of a volume, such as `models`",
+)
+BUDGET = Parameter(
+    name="budget",
+    kind=Kind.NUMBER,
+    meaning="the most that the run may spend",
+    minimum=0.01,
+    maximum=1_000_000,
+    unit="dollars",
+)
+LEASE = Parameter(
+    name="lease",
+    kind=Kind.NUMBER,
+    meaning="how long the run may live",
+    minimum=0.01,
+    maximum=24 * 90,
+    unit="hours",
+)

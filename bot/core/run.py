@@ -1,0 +1,297 @@
+"""A run: one launch of one recipe, from the wish to the last dollar."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from bot.core.metrics import Progress
+from bot.core.money import Rate, cost
+from bot.core.order import Watched
+from bot.core.seen import Job, Seen
+
+
+class Status(StrEnum):
+    """Where a run stands. It has not ended until its cluster is gone."""
+
+    PENDING = "pending"  # recorded; nobody has been asked for anything
+    LAUNCHING = "launching"  # a cluster may have been asked for
+    RUNNING = "running"  # the job has been seen on its cluster
+    STOPPING = "stopping"  # over, and still billing
+    ENDED = "ended"  # the cluster is gone
+
+
+class Reason(StrEnum):
+    """Why a run is over; stored once, everything else about the ending follows from it."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SETUP_FAILED = "setup_failed"
+    DRIVER_DIED = "driver_died"
+    LAUNCH_FAILED = "launch_failed"
+    CANCELLED_OUTSIDE = "cancelled_outside"
+    STOPPED = "stopped"
+    OVER_BUDGET = "over_budget"
+    LEASE_OVER = "lease_over"
+    AUTODOWNED = "autodowned"
+    DOWNED_OUTSIDE = "downed_outside"
+    CLUSTER_LOST = "cluster_lost"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the log's end is what people want to see."""
+        return self not in (Reason.SUCCEEDED, Reason.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One message of a run in Slack: where it stands and what it showed.
+
+    Attributes:
+        ts: Slack's id of the message, or None while its fate is unknown: it was sent, and no answer
+            came, or the bot died before it could be written down.
+        digest: of the content that it showed.
+        urgent: the part of the content whose change is shown at once.
+        at: when it was last sent.
+    """
+
+    ts: str | None
+    digest: str
+    urgent: str
+    at: datetime
+
+
+class Puzzle(StrEnum):
+    """What a look may show that only a later look can explain."""
+
+    ABSENT = "absent"  # no cluster and no launch under way: gone, or not there yet, or a record dropped
+    JOBLESS = "jobless"  # a cluster is up, its launch is over, and it has no job
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Looks have shown the same puzzle since then."""
+
+    puzzle: Puzzle
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The outside did not answer from then until then, or still does not."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A wish to see the log grow in the run's thread."""
+
+    by: str
+    until: datetime
+    lines: int
+    grep: str | None
+    node: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The record of a run. Listeners write wishes, the tick writes status, the notifier what was posted.
+
+    Attributes:
+        id: such as `ppo-7f3a`; never reused.
+        line: the command that made it, as it can be typed.
+        requester: Slack's id of the person; channel: of the channel.
+        nodes, gpus, infra: what was asked for; `infra` becomes what was given once that is seen.
+        task_hash: of the exact task.
+        place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
+        metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
+        budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
+        rate: dollars an hour of the whole cluster, or None where nobody knows.
+        stop_requested_by, stop_requested_at: the wish to end it.
+        asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
+        request_id: what SkyPilot called the request.
+        running_at: when the job was first seen to run; over_at: when the reason was found; ended_at: when
+            the cluster was seen to be gone.
+        reason, detail: why it is over, and what went wrong in a sentence.
+        job, job_id: the job as last seen, and its number on the cluster.
+        progress: as the log tells.
+        doubt: what was seen and is not understood yet; outage: when nothing could be seen.
+        downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
+            log_tries: how often that was tried.
+        autostop_minutes: as SkyPilot says, not as was asked.
+        follow: a wish to see the log grow.
+        posted: its messages in Slack by key.
+        thread_channel: where its card stands; differs from `channel` where the bot may not post there.
+    """
+
+    id: str
+    recipe: str
+    line: str
+    requester: str
+    channel: str
+    created_at: datetime
+    nodes: int
+    gpus: str = ""
+    infra: str = ""
+    task_hash: str
+    place: str | None = None
+    model_dies: bool = False
+    metrics: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    budget_dollars: float
+    lease: timedelta
+    rate: Rate | None = None
+
+    status: Status = Status.PENDING
+    reason: Reason | None = None
+    detail: str | None = None
+    stop_requested_by: str | None = None
+    stop_requested_at: datetime | None = None
+    asked_at: datetime | None = None
+    first_asked_at: datetime | None = None
+    asks: int = 0
+    request_id: str | None = None
+    job: Job | None = None
+    job_id: int | None = None
+    running_at: datetime | None = None
+    over_at: datetime | None = None
+    ended_at: datetime | None = None
+    doubt: Doubt | None = None
+    outage: Outage | None = None
+    downed_at: datetime | None = None
+    log_saved_at: datetime | None = None
+    log_tries: int = 0
+    autostop_minutes: int | None = None
+    progress: Progress = field(default_factory=Progress)
+    follow: Follow | None = None
+    posted: Mapping[str, Posted] = field(default_factory=dict)
+    thread_channel: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """Derived, never stored: the same run always names the same cluster, and no other run does."""
+        return f"verl-{self.id}"
+
+    @property
+    def watched(self) -> Watched:
+        """What a cloud needs to look at its cluster."""
+        return Watched(self.cluster, self.request_id, self.job_id)
+
+    @property
+    def over(self) -> bool:
+        return self.reason is not None
+
+    @property
+    def lease_ends_at(self) -> datetime | None:
+        """The lease runs from the first time that a cluster was asked for."""
+        return self.first_asked_at + self.lease if self.first_asked_at else None
+
+    def billed(self, now: datetime) -> timedelta:
+        """How long a cluster may have been billing: from the first ask until it was seen to be gone."""
+        if self.first_asked_at is None:
+            return timedelta()
+        return (self.ended_at or now) - self.first_asked_at
+
+    def cost(self, now: datetime) -> float | None:
+        """Dollars so far, or None where the rate is unknown."""
+        return cost(self.rate, self.billed(now))
+
+    # wishes, by listeners
+
+    def stop_requested(self, by: str, now: datetime) -> Self:
+        """The first wish counts; a run that is over is left as it is."""
+        if self.over or self.stop_requested_by:
+            return self
+        return replace(self, stop_requested_by=by, stop_requested_at=now)
+
+    def followed(self, follow: Follow) -> Self:
+        return replace(self, follow=follow)
+
+    # status, by the tick
+
+    def asked(self, now: datetime) -> Self:
+        """A cluster is about to be asked for: from here on one may stand."""
+        return replace(
+            self,
+            status=Status.LAUNCHING,
+            asked_at=now,
+            first_asked_at=self.first_asked_at or now,
+            asks=self.asks + 1,
+            doubt=None,
+        )
+
+    def accepted(self, request_id: str) -> Self:
+        return replace(self, request_id=request_id)
+
+    def looked(self, seen: Seen, now: datetime) -> Self:
+        """What a look showed that the record keeps; a job that is seen to run makes the run RUNNING."""
+        run = replace(
+            self,
+            job=seen.job or self.job,
+            job_id=seen.job_id if seen.job_id is not None else self.job_id,
+            infra=seen.infra or self.infra,
+            autostop_minutes=seen.autostop_minutes,
+            doubt=None,
+            outage=replace(self.outage, until=self.outage.until or now) if self.outage else None,
+        )
+        if seen.job is Job.RUNNING and self.status is Status.LAUNCHING:
+            return replace(run, status=Status.RUNNING, running_at=now)
+        return run
+
+    def doubted(self, puzzle: Puzzle, now: datetime) -> Self:
+        """A look showed the puzzle; the time of the first such look stands."""
+        if self.doubt and self.doubt.puzzle is puzzle:
+            return self
+        return replace(self, doubt=Doubt(puzzle, now))
+
+    def unseen(self, now: datetime) -> Self:
+        """A look got no answer."""
+        if self.outage and self.outage.until is None:
+            return self
+        return replace(self, outage=Outage(now))
+
+    def progressed(self, progress: Progress) -> Self:
+        return replace(self, progress=progress)
+
+    def stopping(self, reason: Reason, detail: str | None, now: datetime) -> Self:
+        """It is over; the first reason stands."""
+        if self.over:
+            return self
+        return replace(self, status=Status.STOPPING, reason=reason, detail=detail, over_at=now, doubt=None)
+
+    def downed(self, now: datetime) -> Self:
+        """The removal of its cluster was asked for."""
+        return replace(self, downed_at=now, doubt=None)
+
+    def log_saved(self, now: datetime) -> Self:
+        """The last lines are kept, where later questions find them."""
+        return replace(self, log_saved_at=now, doubt=None)
+
+    def log_tried(self) -> Self:
+        """The last lines were asked for in vain."""
+        return replace(self, log_tries=self.log_tries + 1, doubt=None)
+
+    def ended(self, reason: Reason, now: datetime) -> Self:
+        """Its cluster is gone, or was never asked for."""
+        return replace(
+            self, status=Status.ENDED, reason=self.reason or reason, over_at=self.over_at or now, ended_at=now
+        )
+
+    # messages, by the notifier
+
+    def said(self, key: str, posted: Posted) -> Self:
+        return replace(self, posted={**self.posted, key: posted})
+
+    def unsaid(self, key: str) -> Self:
+        """The message is known not to stand in Slack: it was refused or deleted."""
+        return replace(self, posted={at: posted for at, posted in self.posted.items() if at != key})
+
+    def found(self, key: str, ts: str) -> Self:
+        """A message of unknown fate has arrived; what it showed is what was sent."""
+        return self.said(key, replace(self.posted[key], ts=ts))
+
+    def stands_in(self, channel: str) -> Self:
+        return replace(self, thread_channel=channel)

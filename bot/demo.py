@@ -1,0 +1,137 @@
+"""`verlbot demo`: the whole bot on this machine, with a Slack of its own, an embedded store and real processes."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.adapters.local.places import Place
+from bot.adapters.local.processes import marked
+from bot.build import Bot, build
+from bot.core.run import Reason, Run, Status
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.playground.terminal import Terminal
+from bot.playground.workspace import seeded
+from bot.settings import Settings
+
+FIRST_LINE = "/verl launch smoke nodes=2"
+CONNECT_SECONDS = 20
+END_SECONDS = 30
+"""How long the demo waits for its own parts to come up, and for its runs to go."""
+
+TRY = """\
+Try, as Ana in #training:
+  /verl status                          how your run is doing
+  /verl logs RUN --follow               its log, growing in its thread
+  /verl stop RUN                        end it; the card says when its processes are gone
+  /verl launch smoke fail_at_step=3     what a failure looks like
+  /verl launch smoke volume=models      a model that outlives its machine
+  /verl launch ppo --dry-run            what a real recipe would run
+  @verlbot help                         all of it
+Ctrl-D ends the demo and everything that it started."""
+
+ENVIRONMENT = {
+    "SLACK_BOT_TOKEN": BOT_TOKEN,
+    "SLACK_APP_TOKEN": APP_TOKEN,
+    "VERLBOT_TICK_SECONDS": "1",
+    "VERLBOT_CARD_SECONDS": "2",
+    "VERLBOT_GONE_SECONDS": "1",
+    "VERLBOT_LAUNCH_DOUBT_SECONDS": "5",
+    "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
+}
+"""Quicker than in earnest, and with a pretended price, so that a minute shows what a night would."""
+
+
+def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
+    """Run until the person has enough, or, without a terminal, until the runs of `lines` have ended.
+
+    Returns 0 where every run ended as it should and no process of it is left.
+    """
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log_to(data_dir / "bot.log")
+    playground = Playground(data_dir / "slack.json", port)
+    playground.start()
+    bot = build(settings(data_dir, playground.api_url))
+    try:
+        bot.start()
+        return talk(bot, PlaygroundClient(playground.address), lines or [FIRST_LINE])
+    finally:
+        end(bot)
+        playground.stop()
+
+
+def settings(data_dir: Path, api_url: str) -> Settings:
+    """The demo's settings; what the person has set in the environment counts for more, but for Slack and the folder."""
+    own = {"SLACK_API_URL": api_url, "VERLBOT_DATA_DIR": str(data_dir), "VERLBOT_SLACK_MODE": "socket"}
+    slack = {name: ENVIRONMENT[name] for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")}
+    return Settings.read({**ENVIRONMENT, **os.environ, **slack, **own})
+
+
+def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
+    client.wait_until(lambda: client.get("state")["connections"], CONNECT_SECONDS, lambda: "The bot does not connect.")
+    terminal = Terminal(client, Person(client), seeded(), milestone=state_of)
+    terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
+    terminal.say(f"{TRY}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
+    terminal.start()
+    active = bot.service.active()
+    if active:
+        terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
+    for line in [] if active else lines:
+        terminal.type(line)
+    try:
+        return chat(terminal) if sys.stdin.isatty() else follow(bot, terminal)
+    finally:
+        terminal.stop()
+
+
+def chat(terminal: Terminal) -> int:
+    while (line := terminal.prompt()) is not None:
+        if line:
+            terminal.type(line)
+    return 0
+
+
+def follow(bot: Bot, terminal: Terminal) -> int:
+    """Wait until every run has ended and everything has been said; then prove it."""
+    store = bot.service.store
+    while store.open():
+        time.sleep(0.2)
+    time.sleep(0.5)  # for the terminal to show the last of it
+    runs = store.recent(20)
+    left = [run.id for run in runs if marked(place(bot, run).marker) or place(bot, run).folder.exists()]
+    for run in runs:
+        terminal.say(f"{run.id}: {run.reason}; " + ("processes are left!" if run.id in left else "no process is left."))
+    good = all(run.status is Status.ENDED and run.reason is Reason.SUCCEEDED for run in runs)
+    return 0 if good and runs and not left else 1
+
+
+def end(bot: Bot) -> None:
+    """Stop what is still running, and wait until it is gone: a demo leaves nothing behind."""
+    for run in bot.service.active():
+        bot.service.stop(run.id, run.requester)
+    deadline = time.monotonic() + END_SECONDS
+    while bot.service.active() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    bot.stop()
+
+
+def place(bot: Bot, run: Run) -> Place:
+    return Place(bot.settings.data_dir / "local", run.cluster)
+
+
+def state_of(text: str) -> str:
+    """The part of a card's text that changes with its state: what stands before the step."""
+    return text.partition(" · step ")[0]
+
+
+def log_to(path: Path) -> None:
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)

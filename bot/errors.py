@@ -1,0 +1,25 @@
+"""Errors sorted by who must act: the person who typed, or time."""
+
+
+class UserError(Exception):
+    """The request cannot be done as it was made.
+
+    The message says what is wrong and the hint what to type instead; both are shown to the person
+    who asked, and to nobody else. Nothing has been changed when this is raised.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def sentence(self) -> str:
+        """Message and hint as one line."""
+        return f"{self} {self.hint}".rstrip()
+
+
+class Unavailable(Exception):
+    """Something outside gave no answer that can be trusted: it may have acted, or not.
+
+    Never a change of state. Who catches it leaves the record as it is and looks again later.
+    """

@@ -1,0 +1,69 @@
+"""How the methods of the Web API are written: what they are given, and what they refuse."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.playground.checks import Refusal
+from bot.playground.deliveries import Deliveries
+from bot.playground.slack import Slack
+from bot.playground.workspace import Channel, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a method, its arguments merged from query, form and JSON."""
+
+    slack: Slack
+    deliveries: Deliveries
+    token: str
+    arguments: Json
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.arguments.get(name)
+        return default if value is None else str(value)
+
+    def flag(self, name: str) -> bool:
+        return str(self.arguments.get(name, "")).lower() in ("1", "true")
+
+    def needed(self, name: str) -> str:
+        if not self.text(name):
+            raise Refusal("invalid_arguments", [f"[ERROR] missing required field: {name}"])
+        return self.text(name)
+
+
+Method = Callable[[Call], Json]
+
+Table = dict[str, tuple[str, Method]]
+"""Methods by name, each with its scope: of the bot's, `app` for the app-level token, or none."""
+
+
+class Missing(Exception):
+    """A scope that the app was not given."""
+
+
+def into(table: Table) -> Callable[..., Callable[[Method], Method]]:
+    """The decorator that puts a method into a table: `@method("chat.update", "chat:write")`."""
+
+    def method(name: str, scope: str = "") -> Callable[[Method], Method]:
+        def register(function: Method) -> Method:
+            table[name] = (scope, function)
+            return function
+
+        return register
+
+    return method
+
+
+def to_write(call: Call, channel_id: str) -> Channel:
+    """The channel, where the bot may write there; a person's id means the direct message with him."""
+    workspace = call.slack.workspace
+    if channel_id in workspace.users:
+        return workspace.direct(channel_id)
+    channel = workspace.channels.get(channel_id)
+    if channel is None or (channel.is_private and workspace.bot not in channel.members):
+        raise Refusal("channel_not_found")
+    if channel.is_archived:
+        raise Refusal("is_archived")
+    if workspace.bot not in channel.members and "chat:write.public" not in call.slack.scopes:
+        raise Refusal("not_in_channel")
+    return channel

@@ -1,0 +1,45 @@
+"""What the bot and Slack said to each other, with times: the recorder."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT = 20_000
+"""Entries; older ones are forgotten."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One call or delivery.
+
+    Attributes:
+        kind: `call` of the Web API, or `delivery` to the app.
+        name: the method, or the type of the delivery.
+        at: Unix seconds at its begin; seconds: until the answer or acknowledgement, None while there is none.
+        outcome: `ok`, Slack's error code, an HTTP status, or `unacknowledged`.
+        detail: what it was about.
+    """
+
+    kind: str
+    name: str
+    at: float
+    seconds: float | None = None
+    outcome: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def done(self, outcome: str) -> None:
+        self.seconds = time.time() - self.at
+        self.outcome = outcome
+
+
+class Record:
+    """The entries, oldest first."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=KEPT)
+
+    def begin(self, kind: str, name: str, **detail: Any) -> Entry:
+        entry = Entry(kind, name, time.time(), detail=detail)
+        self.entries.append(entry)
+        return entry

@@ -1,0 +1,195 @@
+"""The server: Slack's Web API, Socket Mode, response URLs and uploads, with the control API beside them."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from bot.errors import UserError
+from bot.playground.checks import Refusal, check_message
+from bot.playground.control import Control
+from bot.playground.deliveries import Deliveries
+from bot.playground.faults import Fault, Trouble
+from bot.playground.people import People
+from bot.playground.slack import Slack
+from bot.playground.web_api import call
+from bot.playground.workspace import Json
+
+START_SECONDS = 20
+JSON_ARGUMENTS = ("blocks", "metadata", "view", "files", "attachments")
+"""Arguments that are JSON in a text where a call is a form."""
+
+
+class Playground:
+    """A Slack on loopback, in a thread.
+
+    Args:
+        file: where the workspace is kept over restarts; None for nowhere.
+        port: where it listens; another is taken where that one is not free. 0 for any.
+        request_url: of an app in HTTP mode; empty for Socket Mode.
+    """
+
+    def __init__(self, file: Path | None = None, port: int = 0, request_url: str = "") -> None:
+        self._slack = Slack.open(file)
+        self._slack.request_url = request_url
+        self._deliveries = Deliveries(self._slack)
+        self._people = People(self._slack, self._deliveries)
+        self._socket = bound(port)
+        self._slack.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._started = Event()
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._application(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        )
+        self._thread = Thread(target=self._server.run, args=[[self._socket]], name="playground", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Such as `http://127.0.0.1:8765`."""
+        return self._slack.address
+
+    @property
+    def api_url(self) -> str:
+        """What SLACK_API_URL is to be set to."""
+        return f"{self.address}/api/"
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._started.wait(START_SECONDS):
+            raise UserError("The playground does not start.", "Its port may be blocked on this machine.")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._slack.save()
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/", self._front),
+                Route("/api/{method}", self._call, methods=["GET", "POST"]),
+                WebSocketRoute("/link/{ticket}", self._link),
+                Route("/response/{key}", self._respond, methods=["POST"]),
+                Route("/upload/{file}", self._upload, methods=["POST", "PUT"]),
+                Route("/files/{file}", self._file),
+                *Control(self._slack, self._deliveries).routes(),
+            ],
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self._started.set()
+        yield
+        await self._deliveries.drop()
+
+    async def _front(self, _: Request) -> Response:
+        return PlainTextResponse("A Slack of one's own. People act through /control, the bot through /api.\n")
+
+    async def _call(self, request: Request) -> Response:
+        """One call of the Web API, with the trouble that was asked for."""
+        name = request.path_params["method"]
+        arguments = await merged(request)
+        entry = self._slack.record.begin("call", name, channel=arguments.get("channel"), ts=arguments.get("ts"))
+        fault = self._slack.faults.take(name)
+        if fault and fault.trouble in (Trouble.LIMITED, Trouble.BROKEN, Trouble.REFUSED):
+            entry.done(fault.trouble)
+            return troubled(fault)
+        if fault and fault.trouble is Trouble.SLOW:
+            await asyncio.sleep(fault.seconds)
+        answer = call(self._slack, self._deliveries, name, token_of(request, arguments), arguments)
+        entry.done("ok" if answer["ok"] else answer["error"])
+        if fault and fault.trouble is not Trouble.SLOW:
+            entry.outcome = fault.trouble
+            return troubled(fault)
+        return JSONResponse(answer)
+
+    async def _link(self, websocket: WebSocket) -> None:
+        await self._deliveries.link(websocket, websocket.path_params["ticket"])
+
+    async def _respond(self, request: Request) -> Response:
+        """An answer to a command or a click, by its response URL."""
+        entry = self._slack.record.begin("call", "response_url")
+        fault = self._slack.faults.take("response_url")
+        if fault:
+            entry.done(fault.trouble)
+            return troubled(fault)
+        target = self._deliveries.use_response_url(request.path_params["key"])
+        entry.done("ok" if target else "used_url")
+        if target is None:
+            return PlainTextResponse("used_url", status_code=404)
+        answer = await request.json()
+        try:
+            check_message(str(answer.get("text") or ""), answer.get("blocks") or [])
+        except Refusal as refusal:
+            return PlainTextResponse(refusal.code, status_code=400)
+        self._people.show(answer, target.user, target.channel, target.thread_ts)
+        return PlainTextResponse("ok")
+
+    async def _upload(self, request: Request) -> Response:
+        file = self._slack.workspace.files.get(request.path_params["file"])
+        if file is None:
+            return PlainTextResponse("not found", status_code=404)
+        file.content = await request.body()
+        return PlainTextResponse(f"OK - {len(file.content)}")
+
+    async def _file(self, request: Request) -> Response:
+        file = self._slack.workspace.files.get(request.path_params["file"])
+        if file is None or not file.shared:
+            return PlainTextResponse("not found", status_code=404)
+        return PlainTextResponse(file.content, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def bound(port: int) -> socket.socket:
+    """A socket on loopback, on this port if it is free."""
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind(("127.0.0.1", port))
+    except OSError:
+        found.bind(("127.0.0.1", 0))
+    return found
+
+
+async def merged(request: Request) -> Json:
+    """The arguments of a call, of its query, form or JSON: the clients of the SDK differ."""
+    found: Json = dict(request.query_params)
+    kind = request.headers.get("content-type", "").split(";")[0]
+    if kind == "application/json":
+        found |= json.loads(await request.body() or b"{}")
+    elif request.method == "POST":
+        found |= dict((await request.form()).items())
+    for name in JSON_ARGUMENTS:
+        if isinstance(found.get(name), str):
+            found[name] = json.loads(found[name])
+    return found
+
+
+def token_of(request: Request, arguments: Json) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ") or str(arguments.get("token") or "")
+
+
+def troubled(fault: Fault) -> Response:
+    """What the client gets of a call that met trouble."""
+    match fault.trouble:
+        case Trouble.LIMITED:
+            headers = {"Retry-After": str(fault.retry_after_seconds)}
+            return JSONResponse({"ok": False, "error": "ratelimited"}, status_code=429, headers=headers)
+        case Trouble.REFUSED:
+            return JSONResponse({"ok": False, "error": fault.error})
+        case Trouble.LOST:
+            return Response(b"{", headers={"Content-Length": "1000"})
+        case Trouble.BROKEN | Trouble.BROKEN_AFTER | Trouble.SLOW:
+            return PlainTextResponse("upstream connect error", status_code=503)

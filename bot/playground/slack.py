@@ -1,0 +1,102 @@
+"""The state of the server: a workspace, an app's rights, and everybody who waits for a change."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.playground.faults import Faults
+from bot.playground.record import Record
+from bot.playground.workspace import Message, Workspace, load, save, seeded
+
+BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-playground", "xapp-playground", "playground-signing-secret"
+"""Of a server on loopback that guards nothing: written here so that a demo needs no set-up."""
+
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What the app was given when it was installed."""
+
+SAVE_SECONDS = 0.2
+"""Between two savings of the workspace."""
+
+
+@dataclass(slots=True)
+class Slack:
+    """What all parts of the server share. Used in the server's event loop alone.
+
+    Attributes:
+        address: where the server is, such as `http://127.0.0.1:8765`.
+        request_url: where an app in HTTP mode takes its deliveries; empty for Socket Mode.
+        file: where the workspace is kept, or None for nowhere.
+        version: grows with every change that a person could see.
+    """
+
+    workspace: Workspace
+    address: str = ""
+    request_url: str = ""
+    file: Path | None = None
+    scopes: set[str] = field(default_factory=lambda: set(SCOPES))
+    faults: Faults = field(default_factory=Faults)
+    record: Record = field(default_factory=Record)
+    version: int = 0
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _save: asyncio.TimerHandle | None = None
+    _waking: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, file: Path | None) -> "Slack":
+        return cls(workspace=load(file) if file else seeded(), file=file)
+
+    def now(self) -> float:
+        return time.time()
+
+    def touch(self) -> None:
+        """Something has changed: tell those who wait, and save soon."""
+        self.version += 1
+        task = asyncio.get_running_loop().create_task(self._tell())
+        self._waking.add(task)
+        task.add_done_callback(self._waking.discard)
+        if self.file and self._save is None:
+            self._save = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
+
+    def save(self) -> None:
+        self._save = None
+        if self.file:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            save(self.workspace, self.file)
+
+    async def wait(self, after: int, seconds: float) -> int:
+        """The version, once it is beyond `after`, or when the time is over."""
+        async with self.changed:
+            try:
+                await asyncio.wait_for(self.changed.wait_for(lambda: self.version > after), seconds)
+            except TimeoutError:
+                return self.version
+        return self.version
+
+    async def _tell(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    def post(self, channel: str, user: str, text: str, **more: Any) -> Message:
+        """A new message, seen from now on."""
+        for at, block in enumerate(more.get("blocks") or []):
+            block.setdefault("block_id", f"b{at}")
+        ts = self.workspace.next_ts(self.now())
+        message = self.workspace.add(Message(ts=ts, channel=channel, user=user, text=text, **more))
+        self.touch()
+        return message

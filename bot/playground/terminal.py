@@ -1,0 +1,123 @@
+"""A terminal as a Slack client: type a line, see what a person would see."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock, Thread
+from types import ModuleType
+from typing import TextIO
+
+from bot.playground.client import Json, Person, PlaygroundClient
+from bot.playground.transcript import written
+from bot.playground.workspace import Message, Workspace
+
+readline: ModuleType | None = None
+with suppress(ImportError):  # a Python may have been built without it
+    readline = importlib.import_module("readline")
+
+PROMPT = "› "
+CLEAR_LINE = "\r\x1b[K"
+
+
+class Terminal:
+    """One channel as one person sees it, printed as it changes.
+
+    An edited message is printed again on the line where it stood if that is the last one, so that a
+    card counts up in place; where the output is no terminal, only changes of `milestone` are printed.
+
+    Args:
+        milestone: of a message's text, what is worth a line of its own in a file.
+    """
+
+    def __init__(
+        self, playground: PlaygroundClient, person: Person, workspace: Workspace, milestone: Callable[[str], str]
+    ) -> None:
+        self._playground = playground
+        self._person = person
+        self._workspace = workspace
+        self._milestone = milestone
+        self._out: TextIO = sys.stdout
+        self._shown: dict[str, str] = {}
+        self._last_edit = ""
+        self._lock = Lock()
+        self._over = False
+        self._thread = Thread(target=self._follow, name="terminal", daemon=True)
+
+    def start(self) -> None:
+        """Show what stands there already, and then whatever comes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Show no more; what is there by now has been shown."""
+        self._over = True
+        self._thread.join()
+
+    def say(self, text: str) -> None:
+        """A line of the terminal's own."""
+        with self._lock:
+            self._print(text)
+
+    def type(self, line: str) -> None:
+        """Send a line as the person, who sees at once what he typed."""
+        self.say(f"\x1b[1mana\x1b[0m: {line}" if self._out.isatty() else f"ana: {line}")
+        answer = self._person.says(line)
+        if "error" in answer:
+            self.say(f"  Slack says: {answer['error']}")
+        if not line.startswith("/") and "@verlbot" not in line:
+            self.say("  (only you and the channel read this; commands begin with /verl or @verlbot)")
+
+    def prompt(self) -> str | None:
+        """The next line that the person types; None at the end."""
+        try:
+            return input(PROMPT).strip()
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    def _follow(self) -> None:
+        version = 0
+        while not self._over:
+            messages = self._person.messages()
+            with self._lock:
+                for message in messages:
+                    self._show(message)
+            version = self._playground.get("wait", after=version, seconds=1)["version"]
+
+    def _show(self, message: Json) -> None:
+        if message["user"] == self._person.user:
+            return
+        key, text = message["ts"], message["text"]
+        known = self._shown.get(key)
+        if known is None:
+            self._print(self._rendered(message))
+        elif known != text and (self._out.isatty() or self._milestone(known) != self._milestone(text)):
+            self._print_edit(key, text)
+        else:
+            return
+        self._shown[key] = text
+
+    def _rendered(self, message: Json) -> str:
+        found = Message(**{key: message[key] for key in Message.__dataclass_fields__})
+        indent = "    ↳ " if found.thread_ts else ""
+        return "\n".join(indent + line for line in written(self._workspace, found))
+
+    def _print_edit(self, key: str, text: str) -> None:
+        line = "  ✎ " + "\n".join(written(self._workspace, Message(key, "", self._workspace.bot, text)))
+        if self._out.isatty() and self._last_edit == key:
+            self._out.write(f"\x1b[1A{CLEAR_LINE}")
+        self._print(line)
+        self._last_edit = key
+
+    def _print(self, text: str) -> None:
+        """Above the line that the person is typing, which is drawn again below."""
+        self._last_edit = ""
+        tty = self._out.isatty()
+        self._out.write(f"{CLEAR_LINE if tty else ''}{text}\n")
+        if tty:
+            self._out.write(PROMPT + typed_so_far())
+        self._out.flush()
+
+
+def typed_so_far() -> str:
+    """What stands on the line that is being typed, where this Python knows."""
+    return readline.get_line_buffer() if readline else ""

@@ -1,0 +1,168 @@
+"""What a workspace holds: people, channels, messages, files, views. No protocol here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class User:
+    id: str
+    name: str
+    is_bot: bool = False
+
+
+@dataclass(slots=True)
+class Channel:
+    """A channel, or a direct message where `between` names its people."""
+
+    id: str
+    name: str
+    is_private: bool = False
+    is_archived: bool = False
+    members: list[str] = field(default_factory=list)
+    between: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Message:
+    """One message.
+
+    Attributes:
+        ts: Slack's id of it, unique in its channel and growing.
+        only_for: the one person who sees it, of an ephemeral; None for all.
+        broadcast: whether a reply is shown in the channel too.
+    """
+
+    ts: str
+    channel: str
+    user: str
+    text: str
+    blocks: list[Json] = field(default_factory=list)
+    thread_ts: str | None = None
+    metadata: Json | None = None
+    only_for: str | None = None
+    broadcast: bool = False
+    edited: bool = False
+    files: list[str] = field(default_factory=list)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class File:
+    id: str
+    name: str
+    title: str
+    user: str
+    content: bytes = b""
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class View:
+    """A modal in front of a person, or his App Home."""
+
+    id: str
+    user: str
+    body: Json
+
+
+@dataclass(slots=True)
+class Workspace:
+    """Everything in it. Changed by one thread alone, the server's."""
+
+    team: str = "T0PLAY"
+    app: str = "A0VERLBOT"
+    bot: str = "U0VERLBOT"
+    users: dict[str, User] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    messages: dict[str, list[Message]] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
+    modals: dict[str, View] = field(default_factory=dict)
+    homes: dict[str, View] = field(default_factory=dict)
+    counter: int = 0
+    last_ts: int = 0
+
+    def add(self, message: Message) -> Message:
+        self.messages.setdefault(message.channel, []).append(message)
+        return message
+
+    def remove(self, message: Message) -> None:
+        self.messages[message.channel].remove(message)
+
+    def next_id(self, prefix: str) -> str:
+        self.counter += 1
+        return f"{prefix}{self.counter:07d}"
+
+    def next_ts(self, now: float) -> str:
+        """A new message's id: the time in microseconds, moved on where two fall together."""
+        self.last_ts = max(int(now * 1e6), self.last_ts + 1)
+        return f"{self.last_ts // 1_000_000}.{self.last_ts % 1_000_000:06d}"
+
+    def find(self, channel: str, ts: str | None) -> Message | None:
+        return next((message for message in self.messages.get(channel, []) if message.ts == ts), None)
+
+    def history(self, channel: str) -> Iterator[Message]:
+        """What stands in the channel itself, newest first; ephemerals belong to no history."""
+        for message in reversed(self.messages.get(channel, [])):
+            if message.only_for is None and (message.thread_ts is None or message.broadcast):
+                yield message
+
+    def replies(self, channel: str, ts: str) -> Iterator[Message]:
+        """A message and its thread, oldest first."""
+        for message in self.messages.get(channel, []):
+            if message.only_for is None and ts in (message.ts, message.thread_ts):
+                yield message
+
+    def seen_by(self, user: str, channel: str) -> list[Message]:
+        """All that a person may see in a channel, threads included, oldest first."""
+        found = self.messages.get(channel, [])
+        return [message for message in found if message.only_for in (None, user)]
+
+    def direct(self, user: str) -> Channel:
+        """The direct message between a person and the bot; made at its first use."""
+        between = sorted([user, self.bot])
+        for channel in self.channels.values():
+            if channel.between == between:
+                return channel
+        found = Channel(self.next_id("D"), f"dm-{self.users[user].name}", members=between, between=between)
+        self.channels[found.id] = found
+        return found
+
+
+def seeded() -> Workspace:
+    """A team of three, their channels, and the bot."""
+    found = Workspace()
+    for user in (
+        User("U0ANA", "ana"),
+        User("U0BEN", "ben"),
+        User("U0LEA", "lea"),
+        User(found.bot, "verlbot", is_bot=True),
+    ):
+        found.users[user.id] = user
+    everyone = list(found.users)
+    people = [user.id for user in found.users.values() if not user.is_bot]
+    for channel in (
+        Channel("C0TRAIN", "training", members=everyone),
+        Channel("C0RANDOM", "random", members=people),
+        Channel("C0SECRET", "secret", is_private=True, members=["U0ANA"]),
+    ):
+        found.channels[channel.id] = channel
+    return found
+
+
+def load(path: Path) -> Workspace:
+    """The workspace of a file, or a new one where there is none."""
+    return msgspec.json.decode(path.read_bytes(), type=Workspace) if path.exists() else seeded()
+
+
+def save(workspace: Workspace, path: Path) -> None:
+    """Write it so that a kill leaves the old file or the new one."""
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(msgspec.json.encode(workspace))
+    draft.replace(path)

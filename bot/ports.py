@@ -1,0 +1,109 @@
+"""What the bot needs of the outside: one small protocol for each thing that is called."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.core.money import Rate
+from bot.core.order import Order, Watched
+from bot.core.recipe import Recipe, Task
+from bot.core.run import Run
+from bot.core.seen import Seen
+
+
+class Cloud(Protocol):
+    """Machines: SkyPilot, or this machine's processes.
+
+    Every call has a deadline of its own. Each may raise Unavailable: no answer, nothing known.
+    """
+
+    def refusal(self, task: Task) -> str | None:
+        """Why this cloud can never run the task, or None. Offline; answers in milliseconds."""
+
+    def rate(self, task: Task) -> Rate | None:
+        """What the task's cluster would cost, or None where nobody knows. Answers in milliseconds."""
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        """Look at many clusters in few calls, by name. One that is left out was not seen this time."""
+
+    def launch(self, order: Order) -> str:
+        """Ask for a cluster and its job; the request's id. A name that is known already is not asked for again.
+
+        Raises:
+            UserError: refused, and nothing stands.
+            Unavailable: nobody knows whether it was accepted.
+        """
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        """The last lines of the job's log, oldest first, with SkyPilot's prefixes; empty before the first."""
+
+    def down(self, watched: Watched) -> None:
+        """Ask for the removal of a cluster, its launch included. One that is gone is no error."""
+
+
+class Store(Protocol):
+    """The records, their tasks and their last log lines."""
+
+    def add(self, run: Run, task: Task, wish: str | None = None) -> Run | None:
+        """Record a run and its task in one step.
+
+        Returns the run; the earlier one where `wish` has been recorded before (Slack delivers
+        twice); None where the run's id has been used, so that another must be found.
+        """
+
+    def get(self, run_id: str) -> Run | None: ...
+
+    def task(self, run_id: str) -> Task:
+        """The exact task that was recorded with the run."""
+
+    def open(self) -> list[Run]:
+        """Runs that have not ended, and ended ones of which not everything has been said."""
+
+    def recent(self, limit: int) -> list[Run]:
+        """The runs that ended last, newest first."""
+
+    def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        """Apply a pure function to the stored run, again if somebody else wrote meanwhile; the result."""
+
+    def settle(self, run_id: str) -> None:
+        """The run has ended and everything has been said: leave it out of `open`."""
+
+    def save_log(self, run_id: str, text: str) -> None:
+        """Keep the last lines of a run, in place of those before."""
+
+    def log(self, run_id: str) -> str: ...
+
+    def find(self, channel: str, ts: str) -> str | None:
+        """The run whose card is this message."""
+
+    def mark(self, channel: str, ts: str, run_id: str) -> None:
+        """Remember whose card a message is."""
+
+    def lead(self, owner: str, lease: timedelta) -> bool:
+        """Whether `owner` is, from now for that long, the one bot that acts."""
+
+
+class Recipes(Protocol):
+    """The folder of recipes."""
+
+    def names(self) -> Sequence[str]: ...
+
+    def get(self, name: str) -> Recipe:
+        """The recipe of this name.
+
+        Raises:
+            UserError: there is none, or its file is not valid; the hint says which are.
+        """
+
+    def write(self, task: Task) -> str:
+        """The task as YAML, for people to read."""
+
+
+class Notifier(Protocol):
+    """What the tick tells of a run; whoever listens brings Slack up to date in his own time."""
+
+    def show(self, runs: Iterable[Run]) -> None: ...
+
+
+Now = Callable[[], datetime]
+"""The clock, in UTC."""

@@ -1,0 +1,157 @@
+"""One tick: observe every active run, decide, act. The only writer of a run's status."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.loglines import bounded
+from bot.core.metrics import read
+from bot.core.order import Order
+from bot.core.run import Reason, Run, Status
+from bot.core.seen import Seen
+from bot.errors import Unavailable, UserError
+from bot.ports import Cloud, Notifier, Now, Store
+from bot.tails import Tails
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Time's side of the bot.
+
+    Attributes:
+        owner: this bot's name among those that share the store; one of them acts.
+        leads_for: how long it stays the one when it dies; longer than a tick.
+        pool: where actions run, a few at once, because each may wait for the cloud.
+        log_lines: how many last lines are read and kept.
+    """
+
+    cloud: Cloud
+    store: Store
+    notifier: Notifier
+    tails: Tails
+    now: Now
+    rules: Rules
+    pool: ThreadPoolExecutor
+    owner: str
+    leads_for: timedelta
+    log_lines: int
+
+    def tick(self) -> timedelta | None:
+        """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
+        if not self.store.lead(self.owner, self.leads_for):
+            return None
+        runs = [run for run in self.store.open() if run.status is not Status.ENDED]
+        seen = self._observe(runs)
+        texts = self.tails.collect([run for run in runs if prints(run)])
+        busy = [run for run in runs if run.id in texts or self._decide(run, seen) or run.cluster not in seen]
+        waits = list(self.pool.map(lambda run: self._bring(run, seen.get(run.cluster), texts.get(run.id)), busy))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _observe(self, runs: Sequence[Run]) -> Mapping[str, Seen]:
+        """What can be seen; nothing where nobody answers, which is no change of state."""
+        if not runs:
+            return {}
+        try:
+            return self.cloud.observe([run.watched for run in runs])
+        except Unavailable as error:
+            log.warning("nothing can be seen: %s", error)
+            return {}
+
+    def _decide(self, run: Run, seen: Mapping[str, Seen]) -> Action | None:
+        return decide(run, seen.get(run.cluster), self.now(), self.rules)
+
+    def _bring(self, run: Run, seen: Seen | None, text: str | None) -> timedelta | None:
+        """One run, one action. A run that fails here never stops the others; the next tick tries again."""
+        try:
+            run = self._keep(run, seen, text)
+            action = decide(run, seen, self.now(), self.rules)
+            if action is None:
+                return None
+            log.info("run %s: %s", run.id, action)
+            self.notifier.show([self._act(run, action)])
+            return wanted_again(action, self.rules)
+        except Unavailable as error:
+            log.warning("run %s: %s", run.id, error)
+        except Exception:
+            log.exception("run %s: the tick failed", run.id)
+        return None
+
+    def _keep(self, run: Run, seen: Seen | None, text: str | None) -> Run:
+        """What the look brought beside a decision: new lines, or that nothing could be seen."""
+        before = run
+        if text:
+            self.store.save_log(run.id, bounded(text))
+            run = self.store.update(run.id, lambda run: progressed(run, text))
+        if seen is None and run.status is not Status.PENDING:
+            run = self.store.update(run.id, lambda run: run.unseen(self.now()))
+        if run is not before:
+            self.notifier.show([run])
+        return run
+
+    def _act(self, run: Run, action: Action) -> Run:
+        """Do the action outside, and record the change that it makes."""
+        match action:
+            case Ask():
+                return self._ask(run)
+            case Look(seen):
+                return self._update(run, lambda run: run.looked(seen, self.now()))
+            case Wonder(puzzle):
+                return self._update(run, lambda run: run.doubted(puzzle, self.now()))
+            case Finish(reason, detail):
+                return self._update(run, lambda run: run.stopping(reason, detail, self.now()))
+            case SaveLog():
+                return self._save_log(run)
+            case TearDown():
+                self.cloud.down(run.watched)
+                return self._update(run, lambda run: run.downed(self.now()))
+            case End(reason):
+                return self._update(run, lambda run: run.ended(reason, self.now()))
+
+    def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
+        return self.store.update(run.id, change)
+
+    def _ask(self, run: Run) -> Run:
+        """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
+        run = self._update(run, lambda run: run if run.stop_requested_by else run.asked(self.now()))
+        if run.status is not Status.LAUNCHING:
+            return run
+        self.notifier.show([run])
+        try:
+            request_id = self.cloud.launch(Order(run.cluster, self.store.task(run.id), run.secrets))
+        except UserError as error:
+            refused = error.sentence
+            return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, refused, self.now()))
+        return self._update(run, lambda run: run.accepted(request_id))
+
+    def _save_log(self, run: Run) -> Run:
+        """The last lines, before the cluster takes them with it."""
+        try:
+            text = self.cloud.tail(run.watched, self.log_lines)
+        except Unavailable:
+            return self._update(run, lambda run: run.log_tried())
+        if text:
+            self.store.save_log(run.id, bounded(text))
+        return self._update(run, lambda run: progressed(run, text).log_saved(self.now()))
+
+
+def prints(run: Run) -> bool:
+    """Whether there may be new lines to read."""
+    return run.job is not None and not run.over
+
+
+def progressed(run: Run, text: str) -> Run:
+    return run.progressed(read(text, run.progress, run.metrics))
+
+
+def wanted_again(action: Action, rules: Rules) -> timedelta:
+    """In how long it is worth while to look again after an action."""
+    match action:
+        case Finish() | SaveLog() | Ask() | End():
+            return timedelta()
+        case Look() | Wonder() | TearDown():
+            return rules.gone

@@ -1,0 +1,76 @@
+"""Time: runs jobs every few seconds, or sooner when woken. The only importer of apscheduler."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[], timedelta | None]
+"""Does its work, and returns in how long it wants to run again; None for at its usual time."""
+
+
+class Scheduler:
+    """Jobs by name, each in a thread of its own, never two of one name at once."""
+
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(8)})
+        self._lock = Lock()
+        self._running: set[str] = set()
+        self._woken: set[str] = set()
+
+    def every(self, name: str, period: timedelta, job: Job) -> None:
+        """Run the job at once when the scheduler starts, and then every `period`."""
+        self._scheduler.add_job(
+            lambda: self._run(name, job),
+            "interval",
+            seconds=period.total_seconds(),
+            id=name,
+            next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def wake(self, name: str) -> None:
+        """Run the job now; one that is running runs once more after that, because it may have looked already."""
+        with self._lock:
+            if name in self._running:
+                self._woken.add(name)
+            else:
+                self._within(name, timedelta())
+
+    def stop(self) -> None:
+        """Wait for what is running; nothing starts any more."""
+        self._scheduler.shutdown()
+
+    def _run(self, name: str, job: Job) -> None:
+        with self._lock:
+            self._running.add(name)
+        wait = None
+        try:
+            wait = job()
+        except Exception:
+            log.exception("%s failed; it runs again at its usual time", name)
+        finally:
+            with self._lock:
+                self._running.discard(name)
+                if name in self._woken:
+                    self._woken.discard(name)
+                    wait = timedelta()
+                if wait is not None:
+                    self._within(name, wait)
+
+    def _within(self, name: str, wait: timedelta) -> None:
+        """Bring the job's next time forward, never back."""
+        job = self._scheduler.get_job(name)
+        wanted = datetime.now(UTC) + wait
+        if job and self._scheduler.running and (job.next_run_time is None or wanted < job.next_run_time):
+            job.modify(next_run_time=wanted)

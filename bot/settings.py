@@ -1,0 +1,168 @@
+"""Settings: the only reader of the environment. Every problem is reported, not just the first."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from bot.errors import UserError
+
+PACKAGED_RECIPES = Path(__file__).parent / "recipes"
+SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def setting(variable: str, meaning: str, default: Any, read: Callable[[str], Any] = str) -> Any:
+    """A field that is read from an environment variable.
+
+    Args:
+        default: a value, or a function of no arguments where it depends on the machine.
+        read: text to value; raises ValueError with what is valid.
+    """
+    metadata = {"variable": variable, "meaning": meaning, "read": read}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def positive(text: str) -> float:
+    value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
+    if value <= 0:
+        raise ValueError("a number above 0")
+    return value
+
+
+def whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("a whole number above 0")
+    return int(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(" or ".join(words))
+        return text
+
+    return read
+
+
+def starting(prefix: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not text.startswith(prefix):
+            raise ValueError(f"a token that begins with {prefix}")
+        return text
+
+    return read
+
+
+def default_data_dir() -> Path:
+    return Path.home() / ".verlbot"
+
+
+def default_recipes_dir() -> Path:
+    """The recipes that came with the bot: in the package, or beside it in a checkout."""
+    return PACKAGED_RECIPES if PACKAGED_RECIPES.is_dir() else SOURCE_RECIPES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a bot is set up. Each field is an environment variable; docs/settings.md is made from this class."""
+
+    slack_bot_token: str = setting("SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", starting("xoxb-"))
+    slack_app_token: str = setting(
+        "SLACK_APP_TOKEN", "App-level token with `connections:write`, `xapp-…`; for Socket Mode.", "", starting("xapp-")
+    )
+    slack_signing_secret: str = setting("SLACK_SIGNING_SECRET", "Signing secret of the Slack app; for HTTP mode.", "")
+    slack_api_url: str = setting(
+        "SLACK_API_URL", "Where Slack's Web API is; any Slack-compatible server will do.", "https://slack.com/api/"
+    )
+    slack_mode: str = setting(
+        "VERLBOT_SLACK_MODE",
+        "`socket` for Socket Mode, `http` for signed requests.",
+        "socket",
+        one_of("socket", "http"),
+    )
+    http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
+    http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
+    redis_url: str = setting(
+        "REDIS_URL", "The store. Without it, an embedded one in the data directory is started.", ""
+    )
+    data_dir: Path = setting(
+        "VERLBOT_DATA_DIR", "Folder of what the bot keeps on this machine.", default_data_dir, Path
+    )
+    recipes_dir: Path = setting("VERLBOT_RECIPES_DIR", "Folder of recipes.", default_recipes_dir, Path)
+    tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
+    card_seconds: float = setting(
+        "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive
+    )
+    launch_doubt_seconds: float = setting(
+        "VERLBOT_LAUNCH_DOUBT_SECONDS",
+        "After which a launch that has left no trace is asked for again, and an unconfirmed absence is believed.",
+        30.0,
+        positive,
+    )
+    gone_seconds: float = setting(
+        "VERLBOT_GONE_SECONDS", "Between the two looks that must both show that a cluster is gone.", 5.0, positive
+    )
+    down_again_seconds: float = setting(
+        "VERLBOT_DOWN_AGAIN_SECONDS", "After which the removal of a cluster is asked for again.", 60.0, positive
+    )
+    leader_seconds: float = setting(
+        "VERLBOT_LEADER_SECONDS", "How long a bot that died keeps others on the same store from acting.", 60.0, positive
+    )
+    log_lines: int = setting("VERLBOT_LOG_LINES", "Log lines read at a time and kept of each run.", 200, whole)
+    log_reads_per_tick: int = setting("VERLBOT_LOG_READS_PER_TICK", "Logs that one tick starts to read.", 32, whole)
+    follow_minutes: float = setting("VERLBOT_FOLLOW_MINUTES", "How long a followed log grows.", 15.0, positive)
+    local_most_nodes: int = setting(
+        "VERLBOT_LOCAL_MOST_NODES", "Nodes of a run on this machine, at the most.", 8, whole
+    )
+    local_dollars_per_node_hour: float | None = setting(
+        "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR",
+        "A pretended price of this machine's nodes, to try out what the bot says of money.",
+        None,
+        positive,
+    )
+    local_minute_seconds: float = setting(
+        "VERLBOT_LOCAL_MINUTE_SECONDS", "How long a minute of local autostop lasts; shorter in tests.", 60.0, positive
+    )
+    local_grace_seconds: float = setting(
+        "VERLBOT_LOCAL_GRACE_SECONDS", "What local processes are given to end before they are killed.", 5.0, positive
+    )
+    log_level: str = setting(
+        "VERLBOT_LOG_LEVEL", "What the bot's own log tells.", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")
+    )
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The rest of the environment, for the secrets that recipes name; what sets up the bot is not for runs."""
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """The settings of an environment.
+
+        Raises:
+            UserError: something is missing or wrong; the message tells all of it.
+        """
+        values, problems = {}, []
+        known = {str(one.metadata["variable"]): one for one in fields(cls) if one.metadata}
+        for variable, one in known.items():
+            text = environment.get(variable, "").strip()
+            if text:
+                try:
+                    values[one.name] = one.metadata["read"](text)
+                except ValueError as error:
+                    shown = "what it holds" if "TOKEN" in variable else f"`{text}`"
+                    problems.append(f"{variable} takes {error}, not {shown}.")
+        found = cls(**values, secrets={name: text for name, text in environment.items() if name not in known})
+        problems += [] if problems else found.lacking()
+        if problems:
+            raise UserError("\n".join(problems), "")
+        return found
+
+    def lacking(self) -> list[str]:
+        """What must be set and is not."""
+        needed = {"SLACK_BOT_TOKEN": self.slack_bot_token}
+        if self.slack_mode == "socket":
+            needed["SLACK_APP_TOKEN"] = self.slack_app_token
+        else:
+            needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
+        meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
+        return [f"{variable} is not set. {meanings[variable]}" for variable, value in needed.items() if not value]

@@ -1,0 +1,1 @@
+"""Everything Slack: what comes in, what people see, what goes out."""

@@ -1,0 +1,156 @@
+"""Slack in: commands, mentions, buttons, one error handler. Listeners record wishes and answer inside `ack`."""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slack_bolt import Ack, App, BoltResponse, Respond
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from bot.core.command import Command, Describe, Help, Launch, ListRecipes, ListRuns, Logs, Status, Stop
+from bot.core.parse import parse
+from bot.core.run import Run
+from bot.service import Caller, Service
+from bot.slack import answers
+from bot.slack.answers import Answer
+from bot.slack.errands import Errands, Reply, by_response_url, in_thread, to_person, words_for
+from bot.slack.files import upload_log
+from bot.slack.text import as_typed, without_mention
+
+log = logging.getLogger(__name__)
+
+COMMAND = "/verl"
+
+REMEMBERED_EVENTS = 1_000
+"""Slack delivers an event again within the hour if it takes the first delivery for lost."""
+
+
+def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult], signing_secret: str) -> App:
+    """Bolt with everything that the bot listens to.
+
+    `process_before_response` runs a listener in the thread that received it: none of ours waits for
+    anything but the store, and a dispatch is some twenty times cheaper so.
+    """
+    app = App(
+        process_before_response=True,
+        authorize=authorize,
+        signing_secret=signing_secret,
+        logger=logging.getLogger("bot.bolt"),
+    )
+    app.command(COMMAND)(listeners.on_command)
+    app.event("app_mention")(listeners.on_mention)
+    app.action("stop")(listeners.on_stop)
+    app.action("logs")(listeners.on_logs)
+    app.error(listeners.on_error)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What happens when a person does something in Slack.
+
+    Attributes:
+        client: for what is said outside of an acknowledgement.
+        errands: for what takes longer than one.
+        handled: events that have been answered, the newest last.
+    """
+
+    service: Service
+    client: WebClient
+    errands: Errands
+    handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
+        caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
+        asked = parse(as_typed(command.get("text") or ""))
+        answer = self.answer(asked, caller, by_response_url(respond))
+        ack(**answer, response_type="ephemeral") if answer else ack()
+
+    def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answered in the thread for all to see, but for what concerns the person alone."""
+        if not self.is_new(body["event_id"]):
+            return
+        channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
+        here = self.service.store.find(channel, thread) if thread else None
+        asked = parse(as_typed(without_mention(event["text"])), here)
+        openly = in_thread(self.client, channel, thread or event["ts"])
+        reply = to_person(self.client, channel, user, thread) if isinstance(asked, Launch) else openly
+        if answer := self.answer(asked, Caller(user, channel, body["event_id"]), openly):
+            self.errands.run(lambda: answer, reply)
+
+    def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The card itself shows that the stop is asked for."""
+        self.service.stop(action["value"], by=body["user"]["id"])
+        ack()
+
+    def on_logs(self, ack: Ack, action: dict[str, Any], respond: Respond) -> None:
+        self.read_log(Logs(action["value"]), by_response_url(respond))
+        ack()
+
+    def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
+        """Whatever went wrong, the person who asked is told, in the way in which he can be."""
+        answer = words_for(error)
+        if "command" in body:
+            return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
+        event = body.get("event")
+        if event:
+            reply = to_person(self.client, event["channel"], event["user"], event.get("thread_ts"))
+            self.errands.run(lambda: answer, reply)
+        elif respond:
+            self.errands.run(lambda: answer, by_response_url(respond))
+        return BoltResponse(status=200)
+
+    def answer(self, asked: Command, caller: Caller, reply: Reply) -> Answer | None:
+        """What a command is answered with; None where `reply` brings it later."""
+        now = self.service.now()
+        match asked:
+            case Launch(dry_run=True):
+                return answers.rehearsal(self.service.rehearse(asked))
+            case Launch():
+                return answers.launched(self.service.launch(asked, caller))
+            case Status(run=None):
+                return self.own_status(caller.user)
+            case Status():
+                return answers.status(self.service.find(asked.run or ""), now)
+            case ListRuns(which):
+                return answers.runs(self.service.runs(which, caller.user), which, now)
+            case Logs(follow=True):
+                return answers.followed(self.service.follow(asked, caller.user))
+            case Logs():
+                self.read_log(asked, reply)
+                return None
+            case Stop(name):
+                return answers.stop_asked(self.service.stop(name, caller.user))
+            case ListRecipes():
+                return answers.recipes(self.service.catalogue())
+            case Describe(name):
+                return answers.describe(self.service.recipes.get(name))
+            case Help(word):
+                return answers.help_on(word)
+
+    def own_status(self, user: str) -> Answer:
+        """Of a person's only run, its card; of several, a line each."""
+        active = self.service.active(user)
+        now = self.service.now()
+        return answers.status(active[0], now) if len(active) == 1 else answers.runs(active, "active", now)
+
+    def read_log(self, asked: Logs, reply: Reply) -> None:
+        """Read in the background: a live cluster takes seconds to answer."""
+        run = self.service.find(asked.run)
+        self.errands.run(lambda: self.log_answer(run, asked), reply)
+
+    def log_answer(self, run: Run, asked: Logs) -> Answer:
+        excerpt = self.service.read_log(run, asked)
+        return upload_log(self.client, excerpt) if answers.is_long(excerpt) else answers.excerpt(excerpt)
+
+    def is_new(self, event_id: str) -> bool:
+        if event_id in self.handled:
+            return False
+        self.handled[event_id] = None
+        if len(self.handled) > REMEMBERED_EVENTS:
+            self.handled.popitem(last=False)
+        return True

@@ -1,0 +1,126 @@
+"""What takes longer than Slack waits for an acknowledgement: a few threads, and ways to answer afterwards."""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from secrets import token_hex
+from threading import BoundedSemaphore
+from typing import Any
+
+from slack_bolt import Respond
+from slack_sdk import WebClient
+
+from bot.errors import Unavailable, UserError
+from bot.slack import answers
+from bot.slack.answers import Answer
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+
+log = logging.getLogger(__name__)
+
+Reply = Callable[[Answer], None]
+"""Brings an answer to the person who asked."""
+
+TRIES = 3
+"""A reply is read at once or never; after these it is given up, and said in the log."""
+
+
+class Errands:
+    """Runs slow answers in the background.
+
+    Args:
+        threads: at once; most: with those that wait for a thread, before more are refused.
+    """
+
+    def __init__(self, threads: int = 4, most: int = 50) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="errand")
+        self._places = BoundedSemaphore(most)
+
+    def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
+        """Find the answer in a thread, then bring it.
+
+        Raises:
+            UserError: too many wait already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise UserError("Too many questions at once.", "Ask again in a minute.")
+        self._pool.submit(self._go, answer, reply).add_done_callback(lambda _: self._places.release())
+
+    def stop(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
+        try:
+            found = answer()
+        except Exception as error:  # whatever it is, the person is told
+            found = words_for(error)
+        try:
+            bring(found, reply)
+        except Exception:
+            log.exception("an answer could not be brought")
+
+
+def bring(found: Answer, reply: Reply) -> None:
+    """Reply, again where Slack asks to wait or gives no answer."""
+    for left in reversed(range(TRIES)):
+        try:
+            reply(found)
+        except (Limited, Doubtful) as error:
+            if not left:
+                raise
+            time.sleep(min(error.wait.total_seconds(), 30) if isinstance(error, Limited) else 1)
+        else:
+            return
+
+
+def by_response_url(respond: Respond) -> Reply:
+    """Only the person sees it, where the command or the button was. Bolt's respond does not raise: its status tells."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            response: Any = respond(**answer, response_type="ephemeral", replace_original=False)
+        check(response.status_code, response.headers)
+
+    return reply
+
+
+def check(status: int, headers: Any) -> None:
+    """What an HTTP status of Slack's means for what was sent."""
+    if status == 429:
+        raise Limited(timedelta(seconds=float(headers.get("Retry-After", 1))))
+    if status >= 500:
+        raise Doubtful(f"Slack answered {status}")
+    if status != 200:
+        raise Refused(str(status))
+
+
+def in_thread(client: WebClient, channel: str, thread: str) -> Reply:
+    """Everybody sees it, under the message that asked."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, **answer)
+
+    return reply
+
+
+def to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Reply:
+    """Only the person sees it, where the mention was."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, **answer)
+
+    return reply
+
+
+def words_for(error: Exception) -> Answer:
+    """What a person is told of an error; a mistake of ours gets a reference to its traceback in the log."""
+    if isinstance(error, UserError):
+        return answers.refusal(error)
+    if isinstance(error, Unavailable):
+        return answers.unavailable(error)
+    reference = token_hex(4)
+    log.error("unexpected error (reference %s)", reference, exc_info=error)
+    return answers.fault(reference)

@@ -1,0 +1,91 @@
+"""What Slack lacks of a run: the difference between what should stand there and what does. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.run import Posted, Run
+from bot.slack.views import CARD, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Messages that are not there; several notices go as one."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def is_card(self) -> bool:
+        return self.messages[0].key == CARD
+
+    @property
+    def keys(self) -> str:
+        return ",".join(message.key for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A message that may be there: it was sent, and nobody knows whether it arrived."""
+
+    key: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A message that is there and shows something else."""
+
+    message: Message
+    ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A message that shows something slightly older, and was edited a moment ago."""
+
+    until: datetime
+
+
+Step = Post | Check | Edit | Wait
+
+
+def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Step | None:
+    """The next thing to do so that Slack shows what is wanted, or None where it does.
+
+    The card comes first, because the thread hangs on it; then doubts, because a message must not
+    come twice; then what is missing; then edits, the urgent ones before those that may wait.
+
+    Args:
+        period: between two edits of one message that are not urgent.
+    """
+    card = wanted[0]
+    if card.key not in run.posted:
+        return Post((card,))
+    for message in wanted:
+        posted = run.posted.get(message.key)
+        if posted and posted.ts is None:
+            return Check(message.key, posted.at)
+    return missing(run, wanted) or stale(run, wanted, now, period)
+
+
+def missing(run: Run, wanted: Sequence[Message]) -> Post | None:
+    """The first of the missing messages, and with it those missing notices that the same people see."""
+    lacking = [message for message in wanted if message.key not in run.posted]
+    if not lacking:
+        return None
+    first = lacking[0]
+    alike = [one for one in lacking if (one.edited, one.broadcast) == (first.edited, first.broadcast)]
+    return Post((first,)) if first.edited else Post(tuple(alike))
+
+
+def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Edit | Wait | None:
+    """An edited message that shows something else than it should."""
+    older = [(one, run.posted[one.key]) for one in wanted if one.edited and run.posted[one.key].digest != one.digest]
+    if not older:
+        return None
+    at, message, posted = min(((due_at(*pair, period), *pair) for pair in older), key=lambda due: due[0])
+    return Edit(message, posted.ts or "") if at <= now else Wait(at)
+
+
+def due_at(message: Message, posted: Posted, period: timedelta) -> datetime:
+    return posted.at if posted.urgent != message.urgent else posted.at + period

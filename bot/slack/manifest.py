@@ -1,0 +1,57 @@
+"""The Slack app's manifest, made from what the bot listens to and calls."""
+
+from typing import Any
+
+from bot.core.command import FORMS
+from bot.slack.app import COMMAND
+from bot.slack.http import PATH
+
+SCOPES = {
+    "app_mentions:read": "to be called by a mention",
+    "channels:history": "to find its own message again after a doubtful answer, before it says anything twice",
+    "channels:read": "to tell a public channel from a private one",
+    "chat:write": "to post cards, threads and notices",
+    "chat:write.public": "to post in public channels without being invited to each",
+    "commands": "for /verl",
+    "files:write": "to put long logs into a run's thread",
+    "groups:history": "the same as channels:history, in private channels that it was invited to",
+    "groups:read": "the same as channels:read, in private channels that it was invited to",
+    "usergroups:read": "to know teams by their user groups",
+    "users:read": "to know people's names and time zones",
+}
+"""Every right that the bot asks for, and what for."""
+
+
+def manifest(mode: str, public_url: str = "") -> dict[str, Any]:
+    """What to paste at api.slack.com under "Create an app from a manifest".
+
+    Args:
+        mode: `socket` or `http`.
+        public_url: where Slack reaches the bot in HTTP mode, such as `https://verlbot.example.org`.
+    """
+    url = public_url.rstrip("/") + PATH
+    command = {
+        "command": COMMAND,
+        "description": "Launch and track verl training runs",
+        "usage_hint": " | ".join(FORMS),
+        "should_escape": True,
+    }
+    events: dict[str, Any] = {"bot_events": ["app_mention"]}
+    interactivity: dict[str, Any] = {"is_enabled": True}
+    if mode == "http":
+        command["url"] = events["request_url"] = interactivity["request_url"] = url
+    return {
+        "display_information": {"name": "verlbot", "description": "Launches and tracks verl training runs"},
+        "features": {
+            "bot_user": {"display_name": "verlbot", "always_online": True},
+            "slash_commands": [command],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": events,
+            "interactivity": interactivity,
+            "socket_mode_enabled": mode == "socket",
+            "org_deploy_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }

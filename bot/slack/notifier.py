@@ -1,0 +1,297 @@
+"""Brings Slack up to date with the records, in its own time: nothing here holds up a tick."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.web import SlackResponse
+
+from bot.core.pace import Bucket
+from bot.core.run import Posted, Run, Status
+from bot.errors import Unavailable
+from bot.ports import Now, Store
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.gap import Check, Edit, Post, Wait, next_step
+from bot.slack.views import CARD, Message, conversation
+
+log = logging.getLogger(__name__)
+
+EVENT = "verlbot_message"
+"""Type of the metadata by which a message is found again."""
+
+POSTS_PER_SECOND, POSTS_AT_ONCE = 1.0, 3
+EDITS_PER_SECOND, EDITS_AT_ONCE = 50 / 60, 10
+"""Slack's limits: about a message a second in a channel, 50 edits a minute in a workspace; short bursts pass."""
+
+DOUBT = timedelta(seconds=3)
+"""After a message of unknown fate, before it is looked for: it may still be on its way."""
+
+RETRY = timedelta(seconds=5)
+"""After a failure that may pass by itself."""
+
+RUNS_PER_TURN = 100
+
+NO_ENTRY = {
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "no_permission",
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_only_channel",
+}
+"""Codes that say: not in this channel. The run is then told of in a direct message."""
+
+NOT_THERE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
+"""Codes that say: that message stands no more, or cannot be edited any more."""
+
+MALFORMED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "metadata_too_large"}
+"""Codes that are mistakes of ours."""
+
+NO_RIGHT = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
+"""Codes that only the person who installed the bot can mend."""
+
+
+class SlackNotifier:
+    """Level, not edge: a run is compared with what stands in Slack, and one step is made at a time.
+
+    Args:
+        card_period: between two edits of a card that are not urgent.
+    """
+
+    def __init__(
+        self, store: Store, client: WebClient, now: Now, card_period: timedelta, wake: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._now = now
+        self._card_period = card_period
+        self._wake = wake
+        self._lock = Lock()
+        self._due: dict[str, datetime] = {}
+        self._channels: dict[str, Bucket] = {}
+        self._edits = Bucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._held_until: datetime | None = None
+        self._started = False
+
+    def show(self, runs: Iterable[Run]) -> None:
+        """These runs have changed."""
+        now = self._now()
+        with self._lock:
+            self._due.update({run.id: now for run in runs})
+        self._wake()
+
+    def speak(self) -> timedelta | None:
+        """One turn: a step for every run that lacks one. Returns in how long the next turn is wanted."""
+        if not self._started:
+            self.show(self._store.open())  # whatever a bot before this one left unsaid
+            self._started = True
+        now = self._now()
+        if self._held_until and now < self._held_until:
+            return self._held_until - now
+        for run_id in self._turn(now):
+            self._bring(run_id)
+        return self._next_turn()
+
+    def _turn(self, now: datetime) -> list[str]:
+        """The runs that are due, those that have waited longest first; they are taken off the list."""
+        with self._lock:
+            due = sorted((at, run_id) for run_id, at in self._due.items() if at <= now)[:RUNS_PER_TURN]
+            for _, run_id in due:
+                del self._due[run_id]
+        return [run_id for _, run_id in due]
+
+    def _next_turn(self) -> timedelta | None:
+        with self._lock:
+            first = min(self._due.values(), default=None)
+        return max(first - self._now(), timedelta()) if first else None
+
+    def _again(self, run_id: str, wait: timedelta = timedelta()) -> None:
+        """Take the run up again then, unless it is wanted sooner."""
+        at = self._now() + wait
+        with self._lock:
+            self._due[run_id] = min(at, self._due.get(run_id, at))
+
+    def _bring(self, run_id: str) -> None:
+        """One step for one run. What fails is tried again, and holds up no other run for long."""
+        try:
+            if run := self._store.get(run_id):
+                self._step(run)
+        except Limited as limited:
+            log.info("Slack asks to wait %s", limited.wait)
+            self._hold(limited.wait)
+            self._again(run_id, limited.wait)
+        except (Doubtful, Unavailable) as error:
+            log.warning("run %s: %s", run_id, error)
+            self._again(run_id, RETRY)
+        except Exception:
+            log.exception("run %s: speaking failed", run_id)
+            self._again(run_id, RETRY * 6)
+
+    def _hold(self, wait: timedelta) -> None:
+        self._held_until = self._now() + wait
+
+    def _step(self, run: Run) -> None:
+        now = self._now()
+        step = next_step(run, conversation(run, now, self._store.log(run.id)), now, self._card_period)
+        match step:
+            case None:
+                if run.status is Status.ENDED:
+                    self._store.settle(run.id)
+            case Wait(until):
+                self._again(run.id, until - now)
+            case Check(key, sent_at):
+                self._check(run, key, sent_at)
+            case Post():
+                self._post(run, step)
+            case Edit():
+                self._edit(run, step)
+
+    def _post(self, run: Run, step: Post) -> None:
+        """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
+        channel = run.thread_channel or run.channel
+        bucket = self._channels.setdefault(channel, Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE))
+        if not bucket.take(self._now()):
+            self._again(run.id, timedelta(seconds=1 / POSTS_PER_SECOND))
+            return
+        run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
+        try:
+            ts, stands_in = self._send(run, step, channel)
+        except (Refused, Limited) as error:
+            self._store.update(run.id, lambda run: unmarked(run, step))
+            if isinstance(error, Limited):
+                raise
+            self._refused(run, error.code, CARD)
+            return
+        if step.is_card:
+            self._store.mark(stands_in, ts, run.id)
+        self._store.update(run.id, lambda run: marked(run, step, ts, self._now()).stands_in(stands_in))
+        self._again(run.id)
+
+    def _send(self, run: Run, step: Post, channel: str) -> tuple[str, str]:
+        """Slack's id of the new message and of the channel that it stands in."""
+        response = self._call(
+            self._client.chat_postMessage,
+            channel=channel,
+            thread_ts=None if step.is_card else run.posted[CARD].ts,
+            reply_broadcast=any(message.broadcast for message in step.messages) or None,
+            text="\n".join(message.text for message in step.messages),
+            blocks=[block for message in step.messages for block in message.blocks],
+            metadata=metadata(run, step.keys),
+            unfurl_links=False,
+        )
+        return str(response["ts"]), str(response["channel"])
+
+    def _edit(self, run: Run, step: Edit) -> None:
+        if not self._edits.take(self._now()):
+            self._again(run.id, timedelta(seconds=1 / EDITS_PER_SECOND))
+            return
+        message = step.message
+        try:
+            self._call(
+                self._client.chat_update,
+                channel=run.thread_channel or run.channel,
+                ts=step.ts,
+                text=message.text,
+                blocks=list(message.blocks),
+                metadata=metadata(run, message.key),
+            )
+        except Refused as error:
+            self._refused(run, error.code, message.key)
+            return
+        self._store.update(run.id, lambda run: run.said(message.key, posted(message, step.ts, self._now())))
+        self._again(run.id)
+
+    def _call(self, method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
+        """Call Slack; words that it takes for malformed are said without their shape rather than not at all."""
+        try:
+            with sorted_failures():
+                return method(**content)
+        except Refused as error:
+            if error.code not in MALFORMED:
+                raise
+            log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
+        with sorted_failures():
+            return method(**content | {"blocks": []})
+
+    def _check(self, run: Run, key: str, sent_at: datetime) -> None:
+        """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
+        if self._now() < sent_at + DOUBT:
+            self._again(run.id, sent_at + DOUBT - self._now())
+            return
+        try:
+            found = self._look(run, key)
+        except Refused as error:
+            log.warning("run %s: cannot look for %s (%s); it may come twice", run.id, key, error.code)
+            found = None
+        if found and key == CARD:
+            self._store.mark(run.thread_channel or run.channel, found, run.id)
+        self._store.update(run.id, lambda run: run.found(key, found) if found else run.unsaid(key))
+        self._again(run.id)
+
+    def _look(self, run: Run, key: str) -> str | None:
+        """Slack's id of the message with this key in its metadata, if it is there."""
+        channel = run.thread_channel or run.channel
+        with sorted_failures():
+            if key == CARD:
+                oldest = str(run.created_at.timestamp() - 60)
+                pages = self._client.conversations_history(
+                    channel=channel, oldest=oldest, limit=200, include_all_metadata=True
+                )
+            else:
+                pages = self._client.conversations_replies(
+                    channel=channel, ts=run.posted[CARD].ts or "", limit=200, include_all_metadata=True
+                )
+            for page in pages:
+                for message in page["messages"]:
+                    if is_ours(message, run, key):
+                        return str(message["ts"])
+        return None
+
+    def _refused(self, run: Run, code: str, key: str) -> None:
+        """Slack will not have it here or so: another place, another time. `key` is what is not there then."""
+        log.warning("run %s: Slack refuses: %s", run.id, code)
+        if code in NO_ENTRY and run.thread_channel != run.requester:
+            self._store.update(run.id, lambda run: run.unsaid(CARD).stands_in(run.requester))
+            self._again(run.id)
+        elif code in NOT_THERE:
+            self._store.update(run.id, lambda run: run.unsaid(key))
+            self._again(run.id)
+        else:
+            if code in NO_RIGHT:
+                log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
+                self._hold(RETRY * 6)
+            self._again(run.id, RETRY * 6)
+
+
+def metadata(run: Run, keys: str) -> dict[str, Any]:
+    return {"event_type": EVENT, "event_payload": {"run": run.id, "keys": keys}}
+
+
+def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
+    found = message.get("metadata") or {}
+    payload = found.get("event_payload") or {}
+    return (
+        found.get("event_type") == EVENT
+        and payload.get("run") == run.id
+        and key in str(payload.get("keys") or "").split(",")
+    )
+
+
+def posted(message: Message, ts: str | None, now: datetime) -> Posted:
+    return Posted(ts, message.digest, message.urgent, now)
+
+
+def marked(run: Run, step: Post, ts: str | None, now: datetime) -> Run:
+    for message in step.messages:
+        run = run.said(message.key, posted(message, ts, now))
+    return run
+
+
+def unmarked(run: Run, step: Post) -> Run:
+    for message in step.messages:
+        run = run.unsaid(message.key)
+    return run

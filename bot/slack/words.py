@@ -1,0 +1,156 @@
+"""What the bot calls things: states, reasons, times, dollars, places. Values in, words out."""
+
+from datetime import datetime, timedelta
+
+from bot.core.metrics import REWARD, SCORE, VALIDATION, Progress
+from bot.core.recipe import Recipe
+from bot.core.run import Reason, Run, Status
+from bot.core.seen import Job
+from bot.slack.text import code, date, escape
+
+STATES = {
+    Status.PENDING: (":hourglass_flowing_sand:", "waiting"),
+    Status.LAUNCHING: (":rocket:", "launching"),
+    Status.RUNNING: (":large_blue_circle:", "running"),
+    Status.STOPPING: (":octagonal_sign:", "stopping, still billing"),
+    Status.ENDED: (":black_circle:", "ended"),
+}
+
+ENDINGS = {
+    Reason.SUCCEEDED: (":white_check_mark:", "succeeded"),
+    Reason.FAILED: (":x:", "failed"),
+    Reason.SETUP_FAILED: (":x:", "failed in its setup"),
+    Reason.DRIVER_DIED: (":x:", "failed: its driver died"),
+    Reason.LAUNCH_FAILED: (":x:", "could not be launched"),
+    Reason.CANCELLED_OUTSIDE: (":black_square_for_stop:", "was cancelled outside of verlbot"),
+    Reason.STOPPED: (":black_square_for_stop:", "was stopped"),
+    Reason.OVER_BUDGET: (":moneybag:", "was ended: over its budget"),
+    Reason.LEASE_OVER: (":alarm_clock:", "was ended: its lease was over"),
+    Reason.AUTODOWNED: (":zzz:", "was removed by autostop"),
+    Reason.DOWNED_OUTSIDE: (":black_square_for_stop:", "had its cluster removed outside of verlbot"),
+    Reason.CLUSTER_LOST: (":x:", "lost its cluster"),
+}
+
+IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
+"""Metrics that have a word of their own."""
+
+UNPRICED = "unpriced: nobody has told me what this costs"
+MODEL_DIES = (
+    ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk; "
+    "launch with `volume=NAME` or `bucket=URL` to keep them."
+)
+
+
+def state(run: Run) -> str:
+    """The state as the card's headline shows it.
+
+    A run that is over keeps its reason in sight while its cluster goes.
+    """
+    icon, word = STATES[run.status]
+    if run.reason is not None:
+        icon, ending_word = ENDINGS[run.reason]
+        word = ending_word if run.status is Status.ENDED else f"{ending_word} · {word}"
+    elif run.stop_requested_by:
+        word = f"{word} · stop asked for by <@{run.stop_requested_by}>"
+    elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
+        word = f"{word} · setting up"
+    return f"{icon} *{word}*"
+
+
+def machines(run: Run) -> str:
+    """
+    >>> from tests.builders import a_run
+    >>> machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
+    '2 nodes × H100:8 on k8s'
+    """
+    nodes = f"{run.nodes} node{'s' * (run.nodes != 1)}"
+    gpus = f" × {run.gpus}" if run.gpus else ""
+    return escape(f"{nodes}{gpus}" + (f" on {run.infra}" if run.infra else ""))
+
+
+def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
+    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step."""
+    if found.step is None:
+        return ""
+    parts = [f"step {found.step}" + (f"/{found.total_steps}" if found.total_steps else "")]
+    if found.reward is not None:
+        parts.append(f"reward {figure(found.reward)}")
+    if found.validation is not None:
+        parts.append(f"val {figure(found.validation)} (step {found.validated_step})")
+    further = [key for key in sorted(found.metrics) if key.startswith(metrics) and not key.startswith(IN_WORDS)]
+    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in further if metrics]
+    return " · ".join(parts)
+
+
+def figure(value: float) -> str:
+    """
+    >>> figure(0.6123), figure(1e-06), figure(1234.5)
+    ('0.61', '1e-06', '1,234.5')
+    """
+    if value and not 0.01 <= abs(value) < 1e6:
+        return f"{value:.2g}"
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def dollars(value: float) -> str:
+    """
+    >>> dollars(0.004), dollars(12.5), dollars(12000)
+    ('<$0.01', '$12.50', '$12,000')
+    """
+    if 0 < value < 0.01:
+        return "<$0.01"
+    return f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}"
+
+
+def money(run: Run, now: datetime) -> str:
+    """Cost, budget and rate, with the rate's source."""
+    spent = run.cost(now)
+    if run.rate is None or spent is None:
+        return UNPRICED
+    rate = f"{dollars(run.rate.dollars_per_hour)}/h by {escape(run.rate.source)}"
+    return f"{dollars(spent)} of {dollars(run.budget_dollars)} · {rate}"
+
+
+def lasted(span: timedelta) -> str:
+    """
+    >>> lasted(timedelta(seconds=80)), lasted(timedelta(hours=3, minutes=5)), lasted(timedelta(days=2))
+    ('1 min 20 s', '3 h 5 min', '48 h')
+    """
+    seconds = round(span.total_seconds())
+    if seconds < 600:
+        return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+    return (
+        f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        if seconds >= 3600 and seconds % 3600 >= 60
+        else hours(seconds)
+    )
+
+
+def hours(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+
+
+def model(run: Run) -> str:
+    """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
+    found = run.progress
+    if found.checkpoint is None:
+        return "No checkpoint was written." if run.place or run.model_dies else ""
+    if run.place is None:
+        return f"The model of step {found.checkpoint_step} died with the machine: no `volume=` or `bucket=` was set."
+    folder = found.checkpoint[found.checkpoint.find(run.id) :] if run.id in found.checkpoint else found.checkpoint
+    return f"Model: step {found.checkpoint_step}, in {code(f'{run.place} › {folder}')}."
+
+
+def autostop(run: Run) -> str:
+    """What removes the cluster if the bot does not, as the cloud says."""
+    if run.autostop_minutes is None:
+        return "no autostop: the lease alone guards it"
+    return f"autostop after {run.autostop_minutes} idle min"
+
+
+def lease(run: Run) -> str:
+    return f"lease until {date(run.lease_ends_at, '{date_short_pretty} {time}')}" if run.lease_ends_at else ""
+
+
+def headline(recipe: Recipe) -> str:
+    return f"*{escape(recipe.name)}* · {escape(recipe.title)}"

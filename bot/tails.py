@@ -1,0 +1,59 @@
+"""Slow reading: log tails in a few threads, taken up by whichever tick comes once they are there."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from bot.core.run import Run
+from bot.errors import Unavailable
+from bot.ports import Cloud
+
+
+class Tails:
+    """The newest log lines of many runs, without making the tick wait for a slow cluster.
+
+    Args:
+        lines: of one read.
+        reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
+        patience_seconds: how long a tick waits for what it started; the rest comes with a later one.
+        threads: reads under way at once.
+    """
+
+    def __init__(
+        self, cloud: Cloud, *, lines: int, reads_per_tick: int, patience_seconds: float = 0.5, threads: int = 4
+    ) -> None:
+        self._cloud = cloud
+        self._lines = lines
+        self._reads_per_tick = reads_per_tick
+        self._patience_seconds = patience_seconds
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
+        self._under_way: dict[str, Future[str]] = {}
+        self._last_turn: dict[str, int] = {}
+        self._turn = 0
+
+    def collect(self, runs: Sequence[Run]) -> dict[str, str]:
+        """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'."""
+        self._turn += 1
+        for run in self._due(runs):
+            self._last_turn[run.id] = self._turn
+            watched = run.watched
+            self._under_way[run.id] = self._pool.submit(self._cloud.tail, watched, self._lines)
+        wait(self._under_way.values(), timeout=self._patience_seconds)
+        done = [run_id for run_id, future in self._under_way.items() if future.done()]
+        texts = {run_id: self._text(run_id) for run_id in done}
+        self._last_turn = {run.id: self._last_turn.get(run.id, 0) for run in runs}
+        return {run_id: text for run_id, text in texts.items() if text}
+
+    def stop(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _due(self, runs: Sequence[Run]) -> list[Run]:
+        idle = [run for run in runs if run.id not in self._under_way]
+        longest_ago = sorted(idle, key=lambda run: self._last_turn.get(run.id, 0))
+        return longest_ago[: self._reads_per_tick]
+
+    def _text(self, run_id: str) -> str:
+        """What a finished read brought; a cluster that did not answer brings nothing."""
+        try:
+            return self._under_way.pop(run_id).result()
+        except Unavailable:
+            return ""
