@@ -25,20 +25,31 @@ def select(text: str, lines: int, grep: str | None = None, node: int | None = No
 
 def cleaned(text: str) -> list[str]:
     """Lines without colours; of a line that was overwritten by carriage returns, what was left in the end."""
-    lines = (ANSI.sub("", line).rstrip("\r").split("\r")[-1].rstrip() for line in text.split("\n"))
+    lines = (overwritten(ANSI.sub("", line)) for line in text.split("\n"))
     return [line for line in lines if line]
+
+
+def overwritten(line: str) -> str:
+    prefix, body = prefixed(line)
+    return (prefix + body.rstrip("\r").rpartition("\r")[2].lstrip()).rstrip()
+
+
+def prefixed(line: str) -> tuple[str, str]:
+    """The prefixes of SkyPilot and Ray, and the rest."""
+    found = PREFIX.match(line)
+    end = found.end() if found else 0
+    return line[:end], line[end:]
 
 
 def rank(line: str) -> int | None:
     """The node that printed a line, where its prefix tells."""
-    prefix = PREFIX.match(line)
-    found = RANK.search(prefix[0]) if prefix else None
+    found = RANK.search(prefixed(line)[0])
     return int(found[1]) if found else None
 
 
 def tidy(line: str, several: bool) -> str:
     """The line without the prefixes of SkyPilot and Ray, and with its rank where there are several."""
-    text = PREFIX.sub("", line, count=1)
+    text = prefixed(line)[1]
     return f"[{rank(line)}] {text}" if several and rank(line) is not None else text
 
 

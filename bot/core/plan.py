@@ -110,9 +110,13 @@ def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[
 
 
 def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text: str) -> None:
-    """Write a value where its parameter says. An environment variable gets the text as it was typed."""
+    """Write a value where its parameter says.
+
+    An environment variable gets a whole number or a flag in one spelling, which scripts can rely on,
+    and anything else as it was typed.
+    """
     if parameter.sets.startswith("envs."):
-        put(task, parameter.sets, str(value).lower() if isinstance(value, bool) else text)
+        put(task, parameter.sets, str(value).lower() if isinstance(value, int) else text)
     elif parameter.sets:
         put(task, parameter.sets, value)
 

@@ -1,0 +1,177 @@
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+
+from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.money import Rate
+from bot.core.run import Doubt, Outage, Puzzle, Reason, Run, Status
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, launching, running, up
+
+RULES = Rules(
+    ask_again=timedelta(seconds=30),
+    most_asks=3,
+    gone=timedelta(seconds=5),
+    down_again=timedelta(seconds=60),
+    log_tries=3,
+)
+ABSENT = Doubt(Puzzle.ABSENT, NOON)
+JOBLESS = Doubt(Puzzle.JOBLESS, NOON)
+
+
+def stopping(**changes: Any) -> Run:
+    """Over at noon, its last lines kept."""
+    over = {"status": Status.STOPPING, "reason": Reason.SUCCEEDED, "over_at": NOON, "log_saved_at": NOON}
+    return running(**over | changes)
+
+
+CASES = [
+    # a wish
+    pytest.param(a_run(), NOTHING, 0, Ask(), id="a new run asks for its cluster"),
+    pytest.param(a_run(), None, 0, None, id="nothing is launched blindly"),
+    pytest.param(a_run(stop_requested_by="U"), NOTHING, 0, End(Reason.STOPPED), id="stopped before it was asked for"),
+    pytest.param(a_run(stop_requested_by="U"), None, 0, End(Reason.STOPPED), id="stopped before, and nobody answers"),
+    # launching
+    pytest.param(launching(), PROVISIONING, 0, None, id="waits for the cluster"),
+    pytest.param(launching(), NOTHING, 1, Wonder(Puzzle.ABSENT), id="no trace yet"),
+    pytest.param(launching(doubt=ABSENT), NOTHING, 29, None, id="no trace for a while"),
+    pytest.param(launching(doubt=ABSENT), NOTHING, 30, Ask(), id="no trace for long enough: asked again"),
+    pytest.param(
+        launching(doubt=ABSENT, asks=3),
+        NOTHING,
+        30,
+        Finish(Reason.LAUNCH_FAILED, "It was asked for 3 times, and no cluster of its name has appeared."),
+        id="asked for often enough",
+    ),
+    pytest.param(launching(doubt=JOBLESS), NOTHING, 30, Wonder(Puzzle.ABSENT), id="another puzzle begins anew"),
+    pytest.param(launching(), up(None), 1, Wonder(Puzzle.JOBLESS), id="a cluster without a job"),
+    pytest.param(
+        launching(doubt=JOBLESS),
+        up(None),
+        30,
+        Finish(Reason.LAUNCH_FAILED, "The cluster came up and was given no job."),
+        id="a cluster that gets no job",
+    ),
+    pytest.param(launching(), up(None, request=Request.LIVE), 99, None, id="the job is still on its way"),
+    pytest.param(
+        launching(),
+        Seen(request=Request.FAILED, error="no H100"),
+        1,
+        Finish(Reason.LAUNCH_FAILED, "no H100"),
+        id="refused by the cloud",
+    ),
+    pytest.param(
+        launching(),
+        Seen(request=Request.FAILED, cluster=Cluster.INIT, error="no"),
+        1,
+        Finish(Reason.LAUNCH_FAILED, "no"),
+        id="failed, and left something standing",
+    ),
+    pytest.param(
+        launching(),
+        Seen(request=Request.CANCELLED),
+        1,
+        Finish(Reason.CANCELLED_OUTSIDE, "Its launch was cancelled outside of verlbot."),
+        id="cancelled by somebody else",
+    ),
+    pytest.param(launching(), up(Job.SETTING_UP), 1, Look(up(Job.SETTING_UP)), id="sets up"),
+    pytest.param(launching(), up(), 1, Look(up()), id="trains"),
+    pytest.param(launching(), up(Job.SUCCEEDED), 1, Finish(Reason.SUCCEEDED), id="was quicker than the looks"),
+    pytest.param(
+        launching(stop_requested_by="U"), PROVISIONING, 1, Finish(Reason.STOPPED), id="stopped while launching"
+    ),
+    pytest.param(launching(stop_requested_by="U"), None, 1, Finish(Reason.STOPPED), id="stopped while nobody answers"),
+    pytest.param(
+        launching(), replace(GONE, ending=Ending.LOST), 1, Wonder(Puzzle.ABSENT), id="gone before it was seen"
+    ),
+    pytest.param(
+        launching(doubt=ABSENT),
+        replace(GONE, ending=Ending.LOST),
+        5,
+        Finish(Reason.CLUSTER_LOST),
+        id="it was there: not asked again",
+    ),
+    # running
+    pytest.param(running(), up(), 1, None, id="nothing new"),
+    pytest.param(running(), None, 1, None, id="nobody answers"),
+    pytest.param(running(), up(autostop_minutes=5), 1, Look(up(autostop_minutes=5)), id="autostop as it is"),
+    pytest.param(running(outage=Outage(NOON)), up(), 1, Look(up()), id="seen again"),
+    pytest.param(running(), up(Job.SUCCEEDED), 1, Finish(Reason.SUCCEEDED), id="succeeded"),
+    pytest.param(running(), up(Job.FAILED, error="code 3"), 1, Finish(Reason.FAILED, "code 3"), id="failed"),
+    pytest.param(running(), up(Job.FAILED_SETUP, error="7"), 1, Finish(Reason.SETUP_FAILED, "7"), id="setup failed"),
+    pytest.param(running(), up(Job.FAILED_DRIVER), 1, Finish(Reason.DRIVER_DIED), id="driver died"),
+    pytest.param(running(), up(Job.CANCELLED), 1, Finish(Reason.CANCELLED_OUTSIDE), id="cancelled by somebody else"),
+    pytest.param(
+        running(stop_requested_by="U"),
+        up(Job.SUCCEEDED),
+        1,
+        Finish(Reason.SUCCEEDED),
+        id="what happened comes before a wish",
+    ),
+    pytest.param(running(stop_requested_by="U"), up(), 1, Finish(Reason.STOPPED), id="stopped"),
+    pytest.param(running(), NOTHING, 1, Wonder(Puzzle.ABSENT), id="gone at one look"),
+    pytest.param(running(doubt=ABSENT), NOTHING, 29, None, id="gone, unconfirmed"),
+    pytest.param(running(doubt=ABSENT), NOTHING, 30, Finish(Reason.CLUSTER_LOST), id="gone, for long enough"),
+    pytest.param(running(doubt=ABSENT), up(), 40, Look(up()), id="a dropped record that is back"),
+    pytest.param(running(doubt=ABSENT), GONE, 4, None, id="two looks too close together"),
+    pytest.param(running(doubt=ABSENT), GONE, 5, Finish(Reason.DOWNED_OUTSIDE), id="removed behind our back"),
+    pytest.param(
+        running(doubt=ABSENT), Seen(ending=Ending.AUTODOWNED), 5, Finish(Reason.AUTODOWNED), id="removed by autostop"
+    ),
+    pytest.param(
+        running(),
+        Seen(cluster=Cluster.STOPPED),
+        1,
+        Finish(Reason.CANCELLED_OUTSIDE, "Its cluster was stopped outside of verlbot."),
+        id="stopped, and its disks bill",
+    ),
+    pytest.param(running(), Seen(cluster=Cluster.AUTOSTOPPING), 1, None, id="removing itself"),
+    pytest.param(running(lease=timedelta(hours=1)), up(), 3600, Finish(Reason.LEASE_OVER), id="its lease is over"),
+    pytest.param(
+        running(lease=timedelta(hours=1)), None, 3600, Finish(Reason.LEASE_OVER), id="its lease is over, unseen"
+    ),
+    pytest.param(
+        running(rate=Rate(4, "x"), budget_dollars=1.0), up(), 901, Finish(Reason.OVER_BUDGET), id="its budget is spent"
+    ),
+    pytest.param(running(rate=None, budget_dollars=1.0), up(), 9999, None, id="nobody knows what it costs"),
+    # stopping
+    pytest.param(stopping(log_saved_at=None), up(Job.SUCCEEDED), 1, SaveLog(), id="last lines first"),
+    pytest.param(stopping(log_saved_at=None, log_tries=3), up(Job.FAILED), 1, TearDown(), id="no last lines to be had"),
+    pytest.param(stopping(log_saved_at=None), PROVISIONING, 1, TearDown(), id="no job, no lines"),
+    pytest.param(stopping(log_saved_at=None), None, 1, TearDown(), id="removed though nobody answers"),
+    pytest.param(stopping(), up(), 1, TearDown(), id="removed"),
+    pytest.param(stopping(downed_at=NOON), up(), 59, None, id="being removed"),
+    pytest.param(stopping(downed_at=NOON), up(), 60, TearDown(), id="removed again"),
+    pytest.param(stopping(downed_at=NOON, doubt=ABSENT), up(), 9, Look(up()), id="stands after all"),
+    pytest.param(stopping(downed_at=NOON), GONE, 1, Wonder(Puzzle.ABSENT), id="gone at one look is not gone"),
+    pytest.param(stopping(doubt=ABSENT), GONE, 5, End(Reason.SUCCEEDED), id="gone, twice and confirmed"),
+    pytest.param(stopping(doubt=ABSENT), NOTHING, 29, None, id="gone, twice, and nothing confirms it"),
+    pytest.param(stopping(doubt=ABSENT), NOTHING, 30, End(Reason.SUCCEEDED), id="gone for long enough"),
+    pytest.param(stopping(doubt=ABSENT), Seen(request=Request.FAILED), 5, End(Reason.SUCCEEDED), id="it never stood"),
+    pytest.param(stopping(), PROVISIONING, 1, TearDown(), id="a launch under way is called off"),
+    # ended
+    pytest.param(stopping(status=Status.ENDED), up(), 1, None, id="an ended run is left alone"),
+]
+
+
+@pytest.mark.parametrize(("run", "seen", "seconds", "action"), CASES)
+def test_decide(run: Run, seen: Seen | None, seconds: float, action: Action | None) -> None:
+    assert decide(run, seen, at(seconds), RULES) == action
+
+
+def test_no_single_look_ends_a_run_whose_cluster_may_stand() -> None:
+    """Whatever a look shows: with nothing wondered about before, nothing is declared gone or asked for again."""
+    looks = [
+        Seen(request=request, cluster=cluster, job=job)
+        for request in Request
+        for cluster in Cluster
+        for job in (None, *Job)
+    ]
+    asked = [status for status in Status if status is not Status.PENDING]
+    runs = [make(status=status) for status in asked for make in (launching, running, stopping)]
+    for run, seen in product(runs, looks):
+        action = decide(run, seen, at(10), RULES)
+        assert not isinstance(action, End | Ask), (run.status, seen)

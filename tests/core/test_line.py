@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.line import LONGEST_LINE, join, shown, split
+from bot.errors import UserError
+
+AWKWARD = st.sampled_from("ab=[](){}\"'“”‘’\\—–- \n,.$`;&|<>")
+ANY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+WORDS = st.lists(st.text(AWKWARD | ANY), max_size=6).map(tuple)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("launch ppo  nodes=2", ("launch", "ppo", "nodes=2"), id="spaces"),
+        pytest.param("'data.prompt_key=a b'", ("data.prompt_key=a b",), id="a quoted word"),
+        pytest.param('data.prompt_key="a b"', ("data.prompt_key=a b",), id="a quoted value"),
+        pytest.param("data.prompt_key=“a b”", ("data.prompt_key=a b",), id="quotes of a phone"),
+        pytest.param("data.prompt_key=‘a b’", ("data.prompt_key=a b",), id="single quotes of a phone"),
+        pytest.param("trainer.logger=[console,wandb]", ("trainer.logger=[console,wandb]",), id="a list"),
+        pytest.param("a.b=[x, 'y z'] c", ("a.b=[x, 'y z']", "c"), id="a list with spaces and quotes"),
+        pytest.param("a.b=[“x y”]", ('a.b=["x y"]',), id="a list with quotes of a phone"),
+        pytest.param("+a.b={c: {d: 1}}", ("+a.b={c: {d: 1}}",), id="nested brackets"),
+        pytest.param("grep=(", ("grep=(",), id="a bracket that never closes"),
+        pytest.param("grep=( a)", ("grep=( a)",), id="a bracket that closes later"),
+        pytest.param("note=it's fine", ("note=it's", "fine"), id="an apostrophe"),
+        pytest.param('a="b"c', ('a="b"c',), id="a quote inside a word"),
+        pytest.param(r'say="a \"b\" \\"', ('say=a "b" \\',), id="escapes between double quotes"),
+        pytest.param(r"say='a \n'", (r"say=a \n",), id="no escapes between single quotes"),
+        pytest.param("launch ppo —dry-run", ("launch", "ppo", "--dry-run"), id="the dash of a phone"),
+        pytest.param("name=a—b", ("name=a—b",), id="a dash inside a word"),
+        pytest.param("launch \\\n  ppo", ("launch", "ppo"), id="a continued line"),
+        pytest.param("x=$(rm -rf /)", ("x=$(rm -rf /)",), id="nothing is expanded"),
+        pytest.param("a=''", ("a=",), id="an empty value"),
+        pytest.param("   ", (), id="nothing"),
+    ],
+)
+def test_a_line_is_cut_into_the_words_that_were_meant(text: str, words: tuple[str, ...]) -> None:
+    assert split(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        pytest.param("x='a b", "Close it with '.", id="a quote that is not closed"),
+        pytest.param("“a b", 'Close it with ".', id="a phone's quote that is not closed"),
+        pytest.param("a\0b", "Type it without.", id="a character that no command takes"),
+        pytest.param("a" * (LONGEST_LINE + 1), "Type it shorter.", id="too long"),
+    ],
+)
+def test_a_line_that_cannot_be_meant_is_refused_with_the_remedy(text: str, hint: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        split(text)
+    assert refusal.value.hint == hint
+
+
+@given(WORDS)
+def test_words_come_back_from_the_line_that_they_are_joined_to(words: tuple[str, ...]) -> None:
+    assert split(join(words)) == words
+
+
+@given(st.text(AWKWARD | ANY))
+def test_what_is_shown_of_a_text_stays_on_one_short_line_of_code(text: str) -> None:
+    there = shown(text)
+    assert len(there) <= 42
+    assert "\n" not in there
+    assert there.count("`") == 2

@@ -1,0 +1,37 @@
+import pytest
+
+from bot.core.loglines import bounded, select
+
+LOG = """\
+\x1b[36m(setup pid=3)\x1b[0m ready
+(head, rank=0, pid=1) (TaskRunner pid=8) step:1
+(worker1, rank=1, pid=2, ip=127.0.0.2) CUDA out of memory
+(head, rank=0, pid=1) 10%\r 20%\r 30%
+ERROR: Job 1 failed with return code list: [0, 1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        pytest.param({"lines": 2}, ["[0] 30%", "ERROR: Job 1 failed with return code list: [0, 1]"], id="the last"),
+        pytest.param({"lines": 9, "node": 1}, ["[1] CUDA out of memory"], id="of a node"),
+        pytest.param({"lines": 9, "grep": "cuda"}, ["[1] CUDA out of memory"], id="with a word in any case"),
+        pytest.param({"lines": 9, "grep": "nowhere"}, [], id="with a word that is not there"),
+    ],
+)
+def test_lines_are_chosen_and_tidied(asked: dict[str, object], lines: list[str]) -> None:
+    assert select(LOG, **asked) == lines  # type: ignore[arg-type]  # a table of keyword arguments
+
+
+def test_of_one_node_no_rank_is_shown() -> None:
+    assert select("(smoke, pid=1) (TaskRunner pid=8) step:1\n(smoke, pid=1) step:2", 9) == ["step:1", "step:2"]
+
+
+def test_a_log_is_kept_to_its_last_whole_lines() -> None:
+    text = "\n".join(f"line {number} é" for number in range(1000))
+    kept = bounded(text, 100)
+    assert len(kept.encode()) <= 100
+    assert text.endswith(kept)
+    assert kept.startswith("line ")
+    assert bounded("short", 100) == "short"

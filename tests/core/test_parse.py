@@ -1,0 +1,116 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.command import (
+    FORMS,
+    Command,
+    Describe,
+    Help,
+    Launch,
+    ListRecipes,
+    ListRuns,
+    Logs,
+    Status,
+    Stop,
+)
+from bot.core.line import split
+from bot.core.parse import parse
+from bot.errors import UserError
+from tests.builders import refusal_of
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        pytest.param("", Help(), id="nothing asks for help"),
+        pytest.param("help launch", Help("launch"), id="help on a command"),
+        pytest.param("launch ppo", Launch("ppo"), id="a recipe"),
+        pytest.param("launch ppo nodes=2", Launch("ppo", (("nodes", "2"),)), id="a parameter"),
+        pytest.param("LAUNCH ppo Nodes=2", Launch("ppo", (("nodes", "2"),)), id="capitals of a phone"),
+        pytest.param(
+            "launch ppo trainer.total_epochs=3 +x.y=1 ~z actor@p=q model/base=b ++a=1",
+            Launch("ppo", (), ("trainer.total_epochs=3", "+x.y=1", "~z", "actor@p=q", "model/base=b", "++a=1")),
+            id="every kind of override",
+        ),
+        pytest.param("launch ppo --dry-run", Launch("ppo", dry_run=True), id="a dry run"),
+        pytest.param("launch ppo —dry-run", Launch("ppo", dry_run=True), id="a dry run typed on a phone"),
+        pytest.param("status", Status(), id="my status"),
+        pytest.param("status ppo-7f3a", Status("ppo-7f3a"), id="a run's status"),
+        pytest.param("list", ListRuns("active"), id="active runs"),
+        pytest.param("list Mine", ListRuns("mine"), id="my runs"),
+        pytest.param("logs r", Logs("r"), id="logs"),
+        pytest.param(
+            "logs r lines=50 grep='out of memory' node=1 --follow",
+            Logs("r", 50, "out of memory", 1, follow=True),
+            id="logs with everything",
+        ),
+        pytest.param("logs r grep=a.b=c", Logs("r", grep="a.b=c"), id="a word to look for may hold anything"),
+        pytest.param("stop r", Stop("r"), id="stop"),
+        pytest.param("recipes", ListRecipes(), id="recipes"),
+        pytest.param("describe ppo", Describe("ppo"), id="describe"),
+    ],
+)
+def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) -> None:
+    assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("lanch ppo", "Did you mean `launch`?", id="a mistyped command"),
+        pytest.param("launch", "`launch` needs RECIPE. Type `launch RECIPE", id="a missing name"),
+        pytest.param("launch ppo nodes 2", "one word too many", id="a parameter without its ="),
+        pytest.param("launch ppo --dryrun", "Did you mean `--dry-run`?", id="a mistyped flag"),
+        pytest.param("launch ppo nodes=2 nodes=3", "`nodes` is given twice", id="a parameter given twice"),
+        pytest.param("stop", "`stop` needs RUN", id="a missing run"),
+        pytest.param("logs r line=3", "Did you mean `lines`?", id="a mistyped option"),
+        pytest.param("logs r lines=0", "from 1 to 10,000", id="a number out of range"),
+        pytest.param("logs r lines=many", "from 1 to 10,000", id="no number"),
+        pytest.param("logs r node=-1", "from 0 to 999", id="a node that cannot be"),
+        pytest.param("stop r a.b=1", "takes no Hydra override", id="an override where none is taken"),
+        pytest.param("list ended today", "one word too many", id="a word too many"),
+        pytest.param("list yours", "Valid: `active`", id="no such list"),
+        pytest.param("help lunch", "Did you mean `launch`?", id="help on nothing"),
+    ],
+)
+def test_a_line_that_means_nothing_is_refused_with_what_is_valid(text: str, said: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        parse(text)
+    assert said in refusal.value.sentence
+
+
+@pytest.mark.parametrize("word", ["status", "logs", "stop"])
+def test_in_a_runs_thread_its_name_can_be_left_out(word: str) -> None:
+    command = parse(word, here="ppo-7f3a")
+    assert getattr(command, "run", None) == "ppo-7f3a"
+    assert getattr(parse(f"{word} grpo-1", here="ppo-7f3a"), "run", None) == "grpo-1"
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_the_example_of_every_form_works_as_it_stands(form: object) -> None:
+    example = getattr(form, "example", "")
+    assert split(example)[0] == getattr(form, "word", None)
+    parse(example)
+
+
+VALID_SOMEWHERE = [f"`{word}" for word in FORMS] + [
+    "`--",
+    "RECIPE",
+    "RUN",
+    "Close it with",
+    "shorter",
+    "without",
+    "number",
+]
+TYPED = st.text(st.sampled_from("launchstoplogsstatus =.-—'\"“[]()~+@/\n") | st.characters(exclude_categories=["Cs"]))
+LINES = TYPED | st.builds(
+    " ".join, st.lists(st.sampled_from([*FORMS, "nodes=2", "a.b=1", "--dry-run", "—x", "r", "lines=3", "~y"]) | TYPED)
+)
+
+
+@given(LINES)
+def test_parsing_never_crashes_and_every_refusal_names_what_is_valid(text: str) -> None:
+    if refusal := refusal_of(lambda: parse(text)):
+        assert refusal.hint
+        assert any(valid in refusal.sentence for valid in VALID_SOMEWHERE), refusal.sentence
