@@ -14,7 +14,7 @@ from redis import Redis
 
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.store import RedisStore
+from bot.adapters.store import RedisStore, client
 from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
 from bot.errors import UserError
@@ -100,13 +100,14 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     store = RedisStore(connect(settings, valkey))
     scheduler = Scheduler()
     cloud = cloud or local_cloud(settings)
-    client = web_client(settings.slack_bot_token, settings.slack_api_url)
+    slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
-    notifier = SlackNotifier(store, client, now, period, wake=lambda: scheduler.wake(SPEAK))
+    notifier = SlackNotifier(store, slack, now, period, wake=lambda: scheduler.wake(SPEAK))
     service = Service(
         store=store,
         recipes=FolderOfRecipes(settings.recipes_dir),
         cloud=cloud,
+        notifier=notifier,
         now=now,
         new_id=new_id,
         wake=lambda: scheduler.wake(TICK),
@@ -125,9 +126,9 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         log_lines=settings.log_lines,
     )
     errands = Errands()
-    identity = Identity(client)
+    identity = Identity(slack)
     app = build_app(
-        Listeners(service, client, errands), lambda **_: identity.learn(), settings.slack_signing_secret or "unused"
+        Listeners(service, slack, errands), lambda **_: identity.learn(), settings.slack_signing_secret or "unused"
     )
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
@@ -171,7 +172,7 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     """The store of the settings, or the embedded one."""
     if valkey:
         return valkey.start()
-    return Redis.from_url(settings.redis_url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS)
+    return client(settings.redis_url, STORE_SECONDS)
 
 
 def locked(data_dir: Path) -> IO[str]:

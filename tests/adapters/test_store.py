@@ -1,0 +1,166 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from bot.adapters import store as module
+from bot.adapters.store import LEADER, RUN, SCHEMA, RedisStore, client, dumps, loads
+from bot.core.metrics import Progress
+from bot.core.run import Doubt, Follow, Outage, Posted, Puzzle, Reason, Run, Status
+from bot.errors import Unavailable, UserError
+from tests.builders import NOON, a_run, at, running
+
+TASK = {"run": "echo 'é'\n", "envs": {"A": "b"}, "num_nodes": 2}
+
+
+def a_full_run() -> Run:
+    """A run of which every field differs from its default."""
+    return replace(
+        running(outage=Outage(NOON, at(1)), doubt=Doubt(Puzzle.ABSENT, NOON), place="volume m", secrets=("K",)),
+        follow=Follow("U", at(9), 20, "x", 1),
+        posted={"card": Posted("1.2", "d", "u", NOON), "ended": Posted(None, "d", "", NOON)},
+        progress=Progress(3, 60, {"critic/rewards/mean": 0.5}, 2, "/c/global_step_2", 2),
+    ).stopping(Reason.FAILED, "code 3", at(5))
+
+
+def test_a_run_comes_back_as_it_was(store: RedisStore) -> None:
+    run = a_full_run()
+    assert store.add(run, TASK) == run
+    assert store.get(run.id) == run
+    assert store.task(run.id) == TASK
+    assert store.open() == [run]
+
+
+def test_an_unknown_run_is_none(store: RedisStore) -> None:
+    assert store.get("nope-1") is None
+
+
+def test_an_id_is_used_once(store: RedisStore) -> None:
+    store.add(a_run(), TASK)
+    assert store.add(a_run(requester="U0BEN"), TASK) is None
+    assert store.get("ppo-7f3a") == a_run()
+
+
+def test_the_same_wish_is_one_run_however_often_it_comes(store: RedisStore) -> None:
+    first = store.add(a_run(id="ppo-1"), TASK, wish="trigger")
+    again = store.add(a_run(id="ppo-2"), TASK, wish="trigger")
+    assert first == again
+    assert [run.id for run in store.open()] == ["ppo-1"]
+
+
+def test_of_wishes_at_the_same_moment_one_is_recorded(store: RedisStore) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        runs = list(pool.map(lambda n: store.add(a_run(id=f"ppo-{n}"), TASK, wish="trigger"), range(32)))
+    assert len({run.id for run in runs if run}) == 1
+    assert len(store.open()) == 1
+
+
+def test_update_returns_what_it_stored(store: RedisStore) -> None:
+    store.add(a_run(), TASK)
+    changed = store.update("ppo-7f3a", lambda run: run.stop_requested("U0BEN", NOON))
+    assert changed.stop_requested_by == "U0BEN"
+    assert store.get("ppo-7f3a") == changed
+
+
+def test_updates_at_the_same_moment_undo_none_of_each_other(store: RedisStore) -> None:
+    store.add(a_run(), TASK)
+
+    def say(number: int) -> None:
+        store.update("ppo-7f3a", lambda run: run.said(f"n{number}", Posted("1", "", "", NOON)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(say, range(40)))
+    found = store.get("ppo-7f3a")
+    assert found is not None
+    assert len(found.posted) == 40
+
+
+def test_a_change_that_changes_nothing_writes_nothing(store: RedisStore, redis: Redis) -> None:
+    store.add(a_run(), TASK)
+    before = redis.info("stats")["total_net_input_bytes"]
+    store.update("ppo-7f3a", lambda run: run)
+    written = redis.info("commandstats").get("cmdstat_set", {}).get("calls")
+    store.update("ppo-7f3a", lambda run: run)
+    assert redis.info("commandstats").get("cmdstat_set", {}).get("calls") == written
+    assert before
+
+
+def test_an_unknown_run_cannot_be_updated(store: RedisStore) -> None:
+    with pytest.raises(UserError, match="no run `nope`"):
+        store.update("nope", lambda run: run)
+
+
+def test_an_ended_run_stays_open_until_everything_is_said(store: RedisStore) -> None:
+    for number in (1, 2):
+        run = a_run(id=f"ppo-{number}")
+        store.add(run, TASK)
+        store.update(run.id, lambda run, number=number: run.ended(Reason.STOPPED, at(number)))  # type: ignore[misc]
+    assert [run.id for run in store.open()] == ["ppo-1", "ppo-2"]
+    assert [run.id for run in store.recent(5)] == ["ppo-2", "ppo-1"]
+    store.settle("ppo-1")
+    assert [run.id for run in store.open()] == ["ppo-2"]
+    assert [run.id for run in store.recent(1)] == ["ppo-2"]
+
+
+def test_thousands_of_runs_are_fetched(store: RedisStore) -> None:
+    for number in range(module.BATCH + 3):
+        store.add(a_run(id=f"ppo-{number:05}"), {})
+    assert len(store.open()) == module.BATCH + 3
+
+
+def test_the_log_is_kept_beside_the_run(store: RedisStore) -> None:
+    assert store.log("ppo-1") == ""
+    store.save_log("ppo-1", "a\nb é")
+    assert store.log("ppo-1") == "a\nb é"
+
+
+def test_a_card_leads_to_its_run(store: RedisStore) -> None:
+    store.mark("C1", "1.2", "ppo-1")
+    assert (store.find("C1", "1.2"), store.find("C1", "9.9")) == ("ppo-1", None)
+
+
+def test_one_bot_leads_until_its_lease_is_over(store: RedisStore, redis: Redis) -> None:
+    assert store.lead("a", timedelta(minutes=1))
+    assert store.lead("a", timedelta(minutes=1))
+    assert not store.lead("b", timedelta(minutes=1))
+    redis.delete(LEADER)  # as when its time is over
+    assert store.lead("b", timedelta(minutes=1))
+    assert 0 < redis.pttl(LEADER) <= 60_000
+
+
+def test_a_store_that_does_not_answer_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="The store does not answer"):
+        RedisStore(client("redis://127.0.0.1:1", 1)).open()
+
+
+def test_the_document_carries_its_schema(store: RedisStore, redis: Redis) -> None:
+    store.add(a_run(), TASK)
+    assert json.loads(redis.get(RUN.format("ppo-7f3a")) or "")["schema"] == SCHEMA
+
+
+def test_the_document_of_a_newer_bot_is_left_alone() -> None:
+    newer = json.dumps({"schema": SCHEMA + 1, "run": {"something": "else"}})
+    with pytest.raises(Unavailable, match="newer verlbot"):
+        loads(newer.encode())
+
+
+def test_the_document_of_an_older_bot_is_brought_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = json.loads(dumps(a_run())) | {"schema": SCHEMA - 1}
+    older["run"]["person"] = older["run"].pop("requester")
+
+    def renamed(document: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+        return {"run": {**document["run"], "requester": document["run"]["person"]}}
+
+    monkeypatch.setitem(module.UPGRADES, SCHEMA - 1, renamed)
+    assert loads(json.dumps(older).encode()) == a_run()
+
+
+@given(st.text(), st.text(), st.sampled_from(Status))
+def test_any_text_survives_the_store(line: str, detail: str, status: Status) -> None:
+    run = a_run(line=line, detail=detail, status=status)
+    assert loads(dumps(run)) == run

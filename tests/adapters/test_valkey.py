@@ -1,0 +1,56 @@
+"""The embedded store: what it holds survives kill -9 of the bot and of itself."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bot.adapters.valkey import Valkey
+from bot.errors import UserError
+
+
+def server_of(valkey: Valkey) -> psutil.Process:
+    return psutil.Process(valkey.start().info("server")["process_id"])
+
+
+def test_what_was_written_survives_its_own_kill(tmp_path: Path) -> None:
+    valkey = Valkey(tmp_path, answer_seconds=5)
+    valkey.start().set("run", "ppo-7f3a")
+    server = server_of(valkey)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait(10)
+    again = Valkey(tmp_path, answer_seconds=5)
+    assert again.start().get("run") == b"ppo-7f3a"
+    again.stop()
+    valkey.stop()
+
+
+def test_a_running_server_is_taken_over_not_started_twice(tmp_path: Path) -> None:
+    first = Valkey(tmp_path, answer_seconds=5)
+    second = Valkey(tmp_path, answer_seconds=5)
+    assert server_of(first).pid == server_of(second).pid
+    second.stop()
+    first.stop()
+
+
+def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    valkey = Valkey(tmp_path, answer_seconds=5)
+    server = server_of(valkey)
+    valkey.stop()
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_folder_of_any_length_will_do(tmp_path: Path) -> None:
+    folder = tmp_path / ("a" * 60) / ("b" * 60)
+    valkey = Valkey(folder, answer_seconds=5)
+    assert valkey.start().ping()
+    valkey.stop()
+
+
+def test_a_server_that_does_not_come_up_is_said_with_its_log(tmp_path: Path) -> None:
+    (tmp_path / "appendonlydir").write_text("not a folder")
+    with pytest.raises(UserError, match="does not start") as refusal:
+        Valkey(tmp_path, answer_seconds=5, start_seconds=0.5).start()
+    assert "valkey.log" in refusal.value.hint

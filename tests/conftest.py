@@ -1,0 +1,55 @@
+"""Real parts that tests share: one embedded Redis-protocol server for a session, emptied for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from bot.adapters.store import RedisStore
+from bot.adapters.valkey import Valkey
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from bot.slack.notifier import MALFORMED
+from tests.story import Bot
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"), answer_seconds=10)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def redis(valkey: Redis) -> Redis:
+    valkey.flushall()
+    return valkey
+
+
+@pytest.fixture
+def store(redis: Redis) -> RedisStore:
+    return RedisStore(redis)
+
+
+@pytest.fixture
+def playground() -> Iterator[Playground]:
+    server = Playground()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def slack(playground: Playground) -> Iterator[PlaygroundClient]:
+    """The hand on the playground: people, faults, the recorder."""
+    client = PlaygroundClient(playground.address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Iterator[Bot]:
+    """A bot whose every message must be one that Slack would take."""
+    yield Bot(store, playground, slack)
+    malformed = [entry for entry in slack.record("call") if entry["outcome"] in MALFORMED]
+    assert malformed == []

@@ -1,0 +1,105 @@
+"""A cloud in memory, whose clusters come and go when a test says so. Held to the same contract as the real ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+from bot.core.money import Rate
+from bot.core.order import Order, Watched
+from bot.core.recipe import Task
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.errors import Unavailable, UserError
+
+
+@dataclass
+class FakeCloud:
+    """Clusters by name.
+
+    Attributes:
+        seen: what a look shows of each.
+        logs: what each has printed.
+        launches, downs: the names that were asked for, in order, repeated ones included.
+        answers: whether anybody answers at all.
+        refuses: why every launch is refused, if it is.
+        loses_replies: whether a launch is accepted and then nobody says so.
+        comes_up_at_once: whether a launched cluster is up with its job running at the next look.
+    """
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    launches: list[str] = field(default_factory=list)
+    downs: list[str] = field(default_factory=list)
+    answers: bool = True
+    refuses: str | None = None
+    loses_replies: bool = False
+    comes_up_at_once: bool = True
+    dollars_per_node_hour: float | None = 2.0
+    lock: Lock = field(default_factory=Lock)
+
+    def refusal(self, task: Task) -> str | None:
+        return self.refuses
+
+    def rate(self, task: Task) -> Rate | None:
+        if self.dollars_per_node_hour is None:
+            return None
+        return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        self._answer()
+        return {one.cluster: self.seen.get(one.cluster, Seen()) for one in watched}
+
+    def launch(self, order: Order) -> str:
+        self._answer()
+        if self.refuses:
+            raise UserError(self.refuses, "Nothing was started.")
+        with self.lock:
+            if order.cluster not in self.seen:
+                self.launches.append(order.cluster)
+                provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
+                self.seen[order.cluster] = provisioning
+                if self.comes_up_at_once:
+                    self.come_up(order.cluster)
+        if self.loses_replies:
+            raise Unavailable("The reply was lost.")
+        return f"request-{order.cluster}"
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        self._answer()
+        if self.seen.get(watched.cluster, Seen()).cluster is Cluster.ABSENT:
+            return ""
+        return "\n".join(self.logs.get(watched.cluster, "").split("\n")[-lines:])
+
+    def down(self, watched: Watched) -> None:
+        self._answer()
+        self.downs.append(watched.cluster)
+        if self.seen.get(watched.cluster, Seen()).ending is None:
+            self.seen[watched.cluster] = Seen(ending=Ending.DOWNED)
+
+    def _answer(self) -> None:
+        if not self.answers:
+            raise Unavailable("The cloud does not answer.")
+
+    # what a test makes happen
+
+    def come_up(self, cluster: str, job: Job | None = Job.RUNNING) -> None:
+        """The cluster is up, and its job is at that state."""
+        self.seen[cluster] = Seen(
+            request=Request.SUCCEEDED,
+            cluster=Cluster.UP,
+            job=job,
+            job_id=1 if job else None,
+            infra="a cloud in memory",
+            autostop_minutes=5,
+        )
+
+    def finish(self, cluster: str, job: Job, error: str | None = None) -> None:
+        self.seen[cluster] = replace(self.seen[cluster], job=job, error=error)
+
+    def print(self, cluster: str, *lines: str) -> None:
+        """The job prints these lines more."""
+        before = self.logs.get(cluster, "")
+        self.logs[cluster] = "\n".join(filter(None, [before, *lines]))
+
+    def vanish(self, cluster: str, ending: Ending | None) -> None:
+        """The cluster goes, and its last event says how, or nothing does."""
+        self.seen[cluster] = Seen(ending=ending)

@@ -1,0 +1,206 @@
+"""The bot as people and time see it: say something, click something, let a tick pass.
+
+Every part is real but the cloud and the clock: Bolt's own dispatch, the store, the notifier, and a
+Slack over HTTP. Time stands still between two ticks.
+"""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from slack_bolt import BoltRequest
+
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.store import RedisStore
+from bot.core.decide import Rules
+from bot.core.run import Run
+from bot.playground.checks import check_message
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import BOT_TOKEN
+from bot.reconcile import Reconciler
+from bot.service import Service
+from bot.settings import SOURCE_RECIPES
+from bot.slack.answers import Answer
+from bot.slack.app import Listeners, build_app
+from bot.slack.client import Identity, web_client
+from bot.slack.errands import Errands, Reply
+from bot.slack.notifier import SlackNotifier
+from bot.tails import Tails
+from tests.builders import NOON
+from tests.doubles.cloud import FakeCloud
+
+ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
+TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
+
+RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
+
+
+class AtOnce(Errands):
+    """Errands that are done before `run` returns, so that a story need not wait."""
+
+    def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
+        self._go(answer, reply)
+
+
+class Bot:
+    """One bot, put together for a story. Made twice over one store, it is the bot after a restart."""
+
+    def __init__(
+        self, store: RedisStore, playground: Playground, slack: PlaygroundClient, cloud: FakeCloud | None = None
+    ) -> None:
+        self.store = store
+        self.cloud = cloud or FakeCloud()
+        self.slack = slack
+        self.playground = playground
+        self.moment = NOON
+        self.ids = count(1)
+        self.deliveries = count(1)
+        client = web_client(BOT_TOKEN, playground.api_url)
+        period = timedelta(seconds=30)
+        self.notifier = SlackNotifier(store, client, self.now, period, wake=lambda: None)
+        self.tails = Tails(self.cloud, lines=200, reads_per_tick=32, patience_seconds=5)
+        self.pool = ThreadPoolExecutor(4)
+        self.reconciler = Reconciler(
+            cloud=self.cloud,
+            store=store,
+            notifier=self.notifier,
+            tails=self.tails,
+            now=self.now,
+            rules=RULES,
+            pool=self.pool,
+            owner="the story's",
+            leads_for=timedelta(minutes=1),
+            log_lines=200,
+        )
+        self.service = Service(
+            store=store,
+            recipes=FolderOfRecipes(SOURCE_RECIPES),
+            cloud=self.cloud,
+            notifier=self.notifier,
+            now=self.now,
+            new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
+            wake=lambda: None,
+            follow_for=timedelta(minutes=15),
+        )
+        identity = Identity(client)
+        self.app = build_app(Listeners(self.service, client, AtOnce()), lambda **_: identity.learn(), "unused")
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def later(self) -> "Bot":
+        """The bot after a restart: another process, the same store, the same outside."""
+        found = Bot(self.store, self.playground, self.slack, self.cloud)
+        found.moment, found.ids, found.deliveries = self.moment, self.ids, self.deliveries
+        return found
+
+    # people
+
+    def say(self, text: str, user: str = ANA, channel: str = TRAINING, trigger: str | None = None) -> str:
+        """Type `/verl TEXT`; what the person alone is answered."""
+        body = {
+            "command": "/verl",
+            "text": text,
+            "user_id": user,
+            "channel_id": channel,
+            "team_id": "T0PLAY",
+            "trigger_id": trigger or f"trigger-{next(self.deliveries)}",
+            "response_url": self.playground._deliveries.new_response_url(user, channel),
+        }
+        answer = self.app.dispatch(BoltRequest(body=body, mode="socket_mode"))
+        assert answer.status == 200
+        if not answer.body:
+            return ""
+        said = json.loads(answer.body)
+        check_message(said["text"], said["blocks"])
+        return read(said)
+
+    def click(self, action: str, run_id: str, user: str = ANA, channel: str = TRAINING) -> None:
+        """Press a button of a card."""
+        body = {
+            "type": "block_actions",
+            "team": {"id": "T0PLAY"},
+            "user": {"id": user},
+            "channel": {"id": channel},
+            "response_url": self.playground._deliveries.new_response_url(user, channel),
+            "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": run_id}],
+        }
+        assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
+
+    def mention(self, text: str, user: str = ANA, thread_ts: str | None = None, event_id: str | None = None) -> None:
+        """Write a message that mentions the bot."""
+        event = {"type": "app_mention", "user": user, "text": f"<@U0VERLBOT> {text}", "channel": TRAINING, "ts": "1.0"}
+        event |= {"thread_ts": thread_ts} if thread_ts else {}
+        if thread_ts is None:
+            event["ts"] = Person(self.slack, user).says(text)["ts"]
+        event_id = event_id or f"Ev{next(self.deliveries)}"
+        body = {"type": "event_callback", "team_id": "T0PLAY", "event_id": event_id, "event": event}
+        assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
+
+    # time
+
+    def tick(self, seconds: float = 1) -> None:
+        """Let time pass, then one tick, then whatever is to be said."""
+        self.moment += timedelta(seconds=seconds)
+        self.reconciler.tick()
+        self.speak()
+
+    def ticks(self, number: int, seconds: float = 1) -> None:
+        for _ in range(number):
+            self.tick(seconds)
+
+    def speak(self) -> None:
+        """Turns of the notifier, as long as it wants another at once."""
+        for _ in range(50):
+            wait = self.notifier.speak()
+            if wait is None or wait > timedelta():
+                return
+
+    # what is there
+
+    def run(self, run_id: str = "smoke-0001") -> Run:
+        found = self.store.get(run_id)
+        assert found is not None
+        return found
+
+    def reads(self, user: str = ANA, channel: str = TRAINING) -> str:
+        """The channel as a person sees it, threads included."""
+        return self.slack.transcript(user, channel)
+
+    def card(self, run_id: str = "smoke-0001") -> str:
+        """The card of a run, as text."""
+        ts = self.run(run_id).posted["card"].ts
+        channel = self.run(run_id).thread_channel
+        messages = self.slack.get("messages", user=ANA, channel=channel)["messages"]
+        return next(read(message) for message in messages if message["ts"] == ts)
+
+    def running(self, line: str = "launch smoke nodes=2") -> str:
+        """Launch, and let its job be seen to run; the run's id."""
+        self.say(line)
+        self.ticks(2)
+        run_id = self.service.active()[0].id
+        assert self.run(run_id).status == "running"
+        return run_id
+
+
+def read(message: dict[str, Any]) -> str:
+    """What a person reads of a message: its blocks, or else its text."""
+    texts = [text for block in message.get("blocks") or [] for text in texts_in(block)]
+    return "\n".join(texts) or str(message.get("text") or "")
+
+
+def texts_in(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["text"]] if isinstance(value.get("text"), str) else []
+        return own + [text for key, inner in value.items() if key != "confirm" for text in texts_in(inner)]
+    return [text for inner in value for text in texts_in(inner)] if isinstance(value, list) else []
+
+
+def changed(cloud: FakeCloud, cluster: str, **fields: Any) -> None:
+    """Let the next look show something else of a cluster."""
+    cloud.seen[cluster] = replace(cloud.seen[cluster], **fields)

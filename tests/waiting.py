@@ -1,0 +1,25 @@
+"""Waiting for real processes: by asking, not by sleeping for as long as one hopes is enough."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SECONDS = 30
+"""The longest that anything is waited for; most comes in a hundredth of it, on a loaded machine later."""
+
+
+def eventually(
+    found: Callable[[], T], what: Callable[[], object] = lambda: "it has not come", seconds: float = SECONDS
+) -> T:
+    """The first true answer.
+
+    Raises:
+        AssertionError: none came in time; `what` tells what was there instead.
+    """
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.01)
+    return answer
