@@ -22,6 +22,7 @@ class Scheduler:
         self._lock = Lock()
         self._running: set[str] = set()
         self._woken: set[str] = set()
+        self._over = False
 
     def every(self, name: str, period: timedelta, job: Job) -> None:
         """Run the job at once when the scheduler starts, and then every `period`."""
@@ -48,7 +49,12 @@ class Scheduler:
                 self._within(name, timedelta())
 
     def stop(self) -> None:
-        """Wait for what is running; nothing starts any more."""
+        """Wait for what is running; nothing starts any more.
+
+        APScheduler waits with its own lock held, so from here on no job may ask it for anything.
+        """
+        with self._lock:
+            self._over = True
         self._scheduler.shutdown()
 
     def _run(self, name: str, job: Job) -> None:
@@ -70,7 +76,9 @@ class Scheduler:
 
     def _within(self, name: str, wait: timedelta) -> None:
         """Bring the job's next time forward, never back."""
+        if self._over or not self._scheduler.running:
+            return
         job = self._scheduler.get_job(name)
         wanted = datetime.now(UTC) + wait
-        if job and self._scheduler.running and (job.next_run_time is None or wanted < job.next_run_time):
+        if job and (job.next_run_time is None or wanted < job.next_run_time):
             job.modify(next_run_time=wanted)

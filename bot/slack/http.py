@@ -25,7 +25,7 @@ class HttpServer:
         self._app = app
         routes = [Route(PATH, self._receive, methods=["POST"]), Route("/health", health)]
         configuration = uvicorn.Config(
-            Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False
+            Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, ws="none"
         )
         self._server = uvicorn.Server(configuration)
         self._thread = Thread(target=self._server.run, name="http", daemon=True)

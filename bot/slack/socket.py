@@ -1,20 +1,23 @@
 """Socket Mode: a connection that comes back within two seconds, however it was lost."""
 
 import logging
+import socket
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
+from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
+from slack_sdk.socket_mode.client import BaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.websocket_client import SocketModeClient
+from websocket import WebSocketApp
 
 from bot.ports import Now
 from bot.slack.client import Identity, web_client
 
 log = logging.getLogger(__name__)
-
-PING_SECONDS = 5
-SILENCE_SECONDS = 12
-"""Between pings; and without any pong, after which a connection is dead though nobody closed it."""
 
 CONNECT_TIME = timedelta(seconds=1.5)
 """What a connection attempt is given before the next."""
@@ -23,24 +26,76 @@ CHECK_PERIOD = timedelta(seconds=0.5)
 """Between two calls of `check`."""
 
 
+class Client(SocketModeClient):
+    """The SDK's client, which follows Slack's requests to come again and leaves the rest to `Socket`.
+
+    By itself it would try a lost session's used address again and again, try a new one only at
+    every ping, never notice a connection that went silent, and wait up to ten seconds on a session
+    that it closes itself (measured with slack-sdk 3.47 and websocket-client 1.9).
+    """
+
+    def __init__(self, app: App, app_token: str, base_url: str, ping_seconds: float) -> None:
+        super().__init__(
+            app_token=app_token,
+            logger=app.logger,
+            web_client=web_client(app_token, base_url),
+            auto_reconnect_enabled=False,
+            ping_interval=ping_seconds,
+            on_close_listeners=[self._forget],
+        )
+        self.current_app_monitor_started = True  # it is not, and must not be
+        self._app = app
+        self.socket_mode_request_listeners.append(self._handle)
+
+    def connect(self) -> None:
+        """Leave the old session behind without waiting for it, and begin a new one."""
+        session, self.current_session = self.current_session, None
+        cut(session)
+        super().connect()
+
+    def stop(self) -> None:
+        """Hear no more, and finish what was heard."""
+        self.closed = True
+        for runner in (self.current_session_runner, self.message_processor):
+            runner.event.set()
+        cut(self.current_session)
+        self.message_workers.shutdown()
+
+    def _handle(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
+        send_response(client, request, run_bolt_app(self._app, request), time.time())
+
+    def _forget(self, session: WebSocketApp) -> None:
+        if self.current_session is session:
+            self.current_session = None
+
+
 class Socket:
     """A Socket Mode connection that is looked after.
 
-    The SDK's client reconnects by itself when a connection is closed, but tries only every ping when
-    that fails, and never notices one that went silent (measured with slack-sdk 3.47).
+    Args:
+        ping_seconds: between pings.
+        silence_seconds: without any pong, after which a connection is dead though nobody closed it.
     """
 
-    def __init__(self, app: App, identity: Identity, app_token: str, base_url: str, now: Now) -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: App,
+        identity: Identity,
+        app_token: str,
+        base_url: str,
+        now: Now,
+        *,
+        ping_seconds: float = 5.0,
+        silence_seconds: float = 12.0,
+    ) -> None:
         self._identity = identity
-        self._app_token = app_token
-        self._base_url = base_url
         self._now = now
-        self._handler: SocketModeHandler | None = None
+        self._silence_seconds = silence_seconds
+        self._client = Client(app, app_token, base_url, ping_seconds)
+        self._session: WebSocketApp | None = None
+        self._session_since = now()
         self._tried_at: datetime | None = None
         self._was_up = False
-        self._session: object = None
-        self._session_since = now()
 
     def check(self) -> None:
         """Connect, or connect again, if need be. To be called every CHECK_PERIOD."""
@@ -48,34 +103,34 @@ class Socket:
         if up != self._was_up:
             log.info("connected to Slack" if up else "the connection to Slack is lost")
             self._was_up = up
-        if not up and self._may_try():
+        if up:
+            self._tried_at = None
+        elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIME:
             self._tried_at = self._now()
             try:
-                self._connect()
+                self._identity.learn()  # before the first delivery, so that no listener waits for it
+                self._client.connect_to_new_endpoint(force=True)
             except Exception as error:  # whatever it is, the next attempt is all that can be done
                 log.warning("cannot connect to Slack: %s", error)
 
     def is_up(self) -> bool:
-        session: Any = self._handler and self._handler.client.current_session
-        if not session or session.sock is None or not session.sock.connected:
-            return False
-        if session is not self._session:
+        """Whether the connection stands and has been heard of lately."""
+        session: Any = self._client.current_session
+        if session is not self._session:  # a new one, by `check` or at Slack's request
             self._session, self._session_since = session, self._now()
+            self._tried_at = self._now() if session else None
+        if session is None or session.sock is None or not session.sock.connected:
+            return False
         heard = max(session.last_pong_tm, self._session_since.timestamp())
-        return bool(self._now().timestamp() - heard < SILENCE_SECONDS)
+        return bool(self._now().timestamp() - heard < self._silence_seconds)
 
     def stop(self) -> None:
-        if self._handler:
-            self._handler.client.close()
+        self._client.stop()
 
-    def _may_try(self) -> bool:
-        return self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIME
 
-    def _connect(self) -> None:
-        self._identity.learn()  # before the first delivery, so that no listener waits for it
-        if self._handler is None:
-            client = web_client(self._app_token, self._base_url)
-            self._handler = SocketModeHandler(
-                self._app, self._app_token, web_client=client, ping_interval=PING_SECONDS, logger=self._app.logger
-            )
-        self._handler.client.connect_to_new_endpoint(force=True)
+def cut(session: Any) -> None:
+    """End a connection below the protocol, so that nobody waits for the other side to say goodbye."""
+    raw = session.sock.sock if session and session.sock else None
+    if raw:
+        with suppress(OSError):  # it has ended by itself
+            raw.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,157 @@
+"""A bot in a process of its own, on a playground, an embedded store and real processes: what a person installs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bot.adapters.local.places import Place
+from bot.adapters.local.processes import marked
+from bot.adapters.valkey import Valkey
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
+from tests.waiting import eventually
+
+ENVIRONMENT = {
+    "SLACK_BOT_TOKEN": BOT_TOKEN,
+    "SLACK_APP_TOKEN": APP_TOKEN,
+    "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+    "VERLBOT_TICK_SECONDS": "0.3",
+    "VERLBOT_CARD_SECONDS": "0.5",
+    "VERLBOT_GONE_SECONDS": "0.2",
+    "VERLBOT_LAUNCH_DOUBT_SECONDS": "1.5",
+    "VERLBOT_DOWN_AGAIN_SECONDS": "3",
+    "VERLBOT_LOCAL_GRACE_SECONDS": "1",
+    "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
+}
+QUICK = "steps=12 seconds_per_step=0 test_every_steps=4 save_every_steps=6"
+ENDLESS = "steps=100000 seconds_per_step=0.05"
+KILLED = -signal.SIGKILL
+
+
+class Live:
+    """One installation.
+
+    Args:
+        program: what is run, `-m bot run` unless a test wraps it.
+    """
+
+    def __init__(self, folder: Path, program: tuple[str, ...] = ("-m", "bot", "run"), **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self.playground = Playground()
+        self.playground.start()
+        self.slack = PlaygroundClient(self.playground.address)
+        self.ana = Person(self.slack)
+        self.program = program
+        self.settings = settings
+        self.bot: subprocess.Popen[bytes] | None = None
+
+    def start(self, **more: str) -> None:
+        """Start the bot, and wait until it listens or is dead again."""
+        own = {"SLACK_API_URL": self.playground.api_url, "VERLBOT_DATA_DIR": str(self.data_dir)}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "bot.log").open("ab") as log:
+            self.bot = subprocess.Popen(
+                [sys.executable, *self.program],
+                env={**kept, **ENVIRONMENT, **own, **self.settings, **more},
+                stdout=log,
+                stderr=log,
+            )
+        eventually(lambda: self.listens() or self.bot is None or self.bot.poll() is not None, self.log)
+
+    def listens(self) -> bool:
+        return bool(self.slack.get("state")["connections"])
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.bot is not None
+        self.bot.kill()
+        self.bot.wait()
+        eventually(lambda: not self.listens(), self.log)
+
+    def wait_killed(self) -> None:
+        """Wait until the bot has ended itself by kill -9."""
+        bot = self.bot
+        assert bot is not None
+        eventually(lambda: bot.poll() is not None, self.log)
+        assert bot.returncode == KILLED, self.log()
+        eventually(lambda: not self.listens(), self.log)
+
+    def stop(self) -> None:
+        """End everything, whatever state it is in, and leave nothing behind."""
+        if self.bot and self.bot.poll() is None:
+            self.bot.terminate()
+            self.bot.wait(20)
+        store = Valkey(self.data_dir / "store", answer_seconds=5)
+        store.start()
+        store.stop()
+        for place in self.places():
+            for process in marked(place.marker):
+                process.kill()
+        self.slack.close()
+        self.playground.stop()
+
+    def log(self) -> str:
+        return (self.data_dir / "bot.log").read_text()[-6000:]
+
+    # what people do and see
+
+    def launch(self, settings: str) -> str:
+        """Launch the smoke recipe; the run's id once its card is there."""
+        self.ana.says(f"/verl launch smoke {settings}")
+        return self.run_id()
+
+    def run_id(self) -> str:
+        read = self.ana.sees("*smoke* `smoke-")
+        found = re.search(r"\*smoke\* `(smoke-[0-9a-f]{4})`", read)
+        assert found is not None
+        return found[1]
+
+    def card(self) -> str:
+        """The text of the card."""
+        return str(self.card_message()["text"])
+
+    def card_message(self) -> dict[str, Any]:
+        return self.ana.sees_message(lambda message: "card" in keys(message))
+
+    def sees_card(self, text: str, seconds: float = 30) -> None:
+        self.ana.sees_message(lambda message: "card" in keys(message) and text in message["text"], seconds)
+
+    def sees_end(self, word: str, seconds: float = 60) -> None:
+        """Wait for the end's notice and for the card to say it too."""
+        try:
+            self.ana.sees_message(lambda message: "ended" in keys(message) and word in message["text"], seconds)
+            self.ana.sees_message(lambda message: "card" in keys(message) and word in message["text"], seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from error
+
+    def notices(self) -> Counter[str]:
+        """How often each message of the run stands in the channel."""
+        return Counter(key for message in self.ana.messages() for key in keys(message))
+
+    # what is there
+
+    def places(self) -> list[Place]:
+        root = self.data_dir / "local"
+        names = {path.name for path in root.glob("clusters/*")} | {path.stem for path in root.glob("gone/*.json")}
+        return [Place(root.resolve(), name) for name in sorted(names)]
+
+    def processes(self) -> int:
+        """Node processes that are alive."""
+        return sum(len(marked(place.marker)) for place in self.places())
+
+    def assert_nothing_left(self) -> None:
+        assert [place.cluster for place in self.places() if place.folder.exists()] == []
+        assert self.processes() == 0
+
+
+def keys(message: dict[str, Any]) -> list[str]:
+    """The keys of a run's message, by its metadata."""
+    metadata = message["metadata"] or {}
+    return str(metadata.get("event_payload", {}).get("keys") or "").split(",")

@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+import pytest
+
+from bot.core.run import Posted, Run
+from bot.slack.gap import Check, Edit, Post, Step, Wait, next_step
+from bot.slack.views import Message
+from tests.builders import NOON, a_run, at
+
+PERIOD = timedelta(seconds=30)
+CARD = Message("card", "state 1", (), urgent="state", edited=True)
+NEWER = Message("card", "state 2", (), urgent="state", edited=True)
+OTHER = Message("card", "other", (), urgent="other", edited=True)
+LAUNCHING = Message("launching", "launching", ())
+RUNNING = Message("running", "running", ())
+ENDED = Message("ended", "ended", (), broadcast=True)
+
+
+def stands(*messages: Message, ts: str | None = "1.0") -> Run:
+    return a_run(posted={one.key: Posted(ts, one.digest, one.urgent, NOON) for one in messages})
+
+
+@pytest.mark.parametrize(
+    ("run", "wanted", "step"),
+    [
+        pytest.param(stands(), [CARD, LAUNCHING], Post((CARD,)), id="the card comes first"),
+        pytest.param(stands(CARD), [CARD], None, id="nothing is lacking"),
+        pytest.param(stands(CARD), [CARD, LAUNCHING, RUNNING], Post((LAUNCHING, RUNNING)), id="notices come as one"),
+        pytest.param(stands(CARD), [CARD, LAUNCHING, ENDED], Post((LAUNCHING,)), id="what others see comes by itself"),
+        pytest.param(stands(CARD, LAUNCHING), [CARD, LAUNCHING, ENDED], Post((ENDED,)), id="the end"),
+        pytest.param(stands(CARD, ts=None), [CARD, LAUNCHING], Check("card", NOON), id="a doubt about the card"),
+        pytest.param(stands(CARD), [NEWER], Wait(at(30)), id="a newer card may wait"),
+        pytest.param(stands(CARD), [OTHER], Edit(OTHER, "1.0"), id="another state may not"),
+        pytest.param(stands(CARD), [NEWER, LAUNCHING], Post((LAUNCHING,)), id="what is missing before what is old"),
+        pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
+    ],
+)
+def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step: Step | None) -> None:
+    assert next_step(run, wanted, at(10), PERIOD) == step
+
+
+def test_a_newer_card_waits_no_longer_than_its_period() -> None:
+    assert next_step(stands(CARD), [NEWER], at(30), PERIOD) == Edit(NEWER, "1.0")
+
+
+def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:
+    run = stands(CARD).said("launching", Posted(None, "", "", at(3)))
+    assert next_step(run, [OTHER, LAUNCHING, ENDED], at(10), PERIOD) == Check("launching", at(3))

@@ -1,0 +1,112 @@
+"""Socket Mode over a real socket: lost in every way, back within two seconds."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import pytest
+
+from bot.playground.client import Person
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.slack.client import Identity, web_client
+from bot.slack.socket import CHECK_PERIOD, Socket
+from tests.proxy import Proxy
+from tests.story import Bot
+from tests.waiting import eventually
+
+pytestmark = [
+    pytest.mark.slow,
+    # The SDK leaves the body of an error's answer open.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+BACK = 2.0
+"""Seconds after which the bot must be back."""
+
+
+class Connected:
+    """A bot on a real socket, through a way that can be cut."""
+
+    def __init__(self, bot: Bot) -> None:
+        self.slack = bot.slack
+        self.proxy = Proxy(int(bot.playground.address.rsplit(":", 1)[1]))
+        bot.playground._slack.address = f"http://127.0.0.1:{self.proxy.port}"
+        url = f"{bot.playground._slack.address}/api/"
+        identity = Identity(web_client(BOT_TOKEN, url))
+        self.socket = Socket(
+            bot.app, identity, APP_TOKEN, url, lambda: datetime.now(UTC), ping_seconds=0.3, silence_seconds=1.0
+        )
+        self.over = Event()
+        self.thread = Thread(target=self._look_after, daemon=True)
+        self.thread.start()
+
+    def _look_after(self) -> None:
+        while not self.over.wait(CHECK_PERIOD / timedelta(seconds=1)):
+            self.socket.check()
+
+    def answers(self) -> bool:
+        return "error" not in Person(self.slack).says("/verl help")
+
+    def opened(self) -> int:
+        return sum(entry["name"] == "apps.connections.open" for entry in self.slack.record("call"))
+
+    def stop(self) -> None:
+        self.over.set()
+        self.thread.join()
+        self.socket.stop()
+        self.proxy.stop()
+
+
+@pytest.fixture
+def connected(bot: Bot) -> Iterator[Connected]:
+    found = Connected(bot)
+    eventually(found.answers)
+    yield found
+    found.stop()
+
+
+def back_after(connected: Connected, opened: int = 2) -> float:
+    """Seconds until a new connection stands. Slack may go on delivering to the old one for a moment longer."""
+    start = time.monotonic()
+    eventually(lambda: connected.opened() >= opened and connected.socket.is_up())
+    took = time.monotonic() - start
+    eventually(connected.answers)
+    return took
+
+
+def test_a_closed_connection_is_back(connected: Connected) -> None:
+    connected.slack.post("link", do="drop")
+    assert back_after(connected) < BACK
+    assert connected.opened() == 2
+
+
+def test_an_aborted_connection_is_back(connected: Connected) -> None:
+    connected.proxy.cut()
+    assert back_after(connected) < BACK
+
+
+def test_slacks_request_to_come_again_is_followed(connected: Connected) -> None:
+    connected.slack.post("link", do="refresh")
+    assert back_after(connected) < BACK
+    assert connected.opened() == 2
+
+
+def test_a_silent_connection_is_noticed(connected: Connected) -> None:
+    connected.proxy.silent = True
+    eventually(lambda: connected.opened() >= 2)
+    assert back_after(connected) < BACK
+
+
+def test_a_slack_that_is_away_is_tried_again_until_it_is_back(connected: Connected) -> None:
+    connected.slack.faults({"method": "apps.connections.open", "trouble": "broken", "times": 3})
+    connected.slack.post("link", do="drop")
+    eventually(lambda: not connected.socket.is_up())
+    eventually(connected.answers)
+    assert connected.opened() == 5
+
+
+def test_connecting_asks_slack_for_one_connection_only(connected: Connected) -> None:
+    """apps.connections.open allows about one call a minute."""
+    assert connected.opened() == 1
+    assert connected.slack.get("state")["connections"] == 1

@@ -1,0 +1,167 @@
+"""The main job as a person meets it: typed into a Slack, done by real processes, seen to its end."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.local.processes import marked
+from tests.live import ENDLESS, QUICK, Live
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    found = Live(tmp_path)
+    found.start()
+    yield found
+    found.stop()
+    assert found.processes() == 0
+
+
+def test_from_the_line_to_the_verified_end(live: Live) -> None:
+    run_id = live.launch(f"nodes=2 volume=models {QUICK}")
+    live.sees_card("step 12/12 · reward")
+    live.sees_end("succeeded")
+    read = live.ana.reads()
+    assert "rank 1 of 2 joined" not in read  # the log is shown only where it is wanted
+    assert f"Model: step 12, in `volume models › {run_id}/global_step_12`." in read
+    assert "its cluster has been seen to be gone" in read
+    counted = live.notices()
+    assert counted["card"] == counted["ended"] == 1
+    assert max(counted[key] for key in ("launching", "running", "stopping")) == 1
+    live.assert_nothing_left()
+    assert (live.data_dir / "local" / "volumes" / "models" / run_id / "global_step_12" / "model.json").exists()
+
+
+def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:
+    live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("step ")
+    (place,) = live.places()
+    ranks = sorted(process.environ()["SKYPILOT_NODE_RANK"] for process in marked(place.marker))
+    assert ranks == ["0", "1"]
+
+
+def test_stopped_while_running_by_the_button_after_its_question(live: Live) -> None:
+    live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("running · step ")
+    ts = live.card_message()["ts"]
+    question = live.ana.clicks("stop", ts)["confirm"]
+    assert question["title"]["text"] == "Stop this run?"
+    assert live.processes() == 2
+    live.ana.clicks("stop", ts, confirmed=True)
+    live.sees_end("was stopped")
+    live.assert_nothing_left()
+
+
+def test_stopped_while_launching(live: Live) -> None:
+    run_id = live.launch(f"nodes=2 {ENDLESS}")
+    live.ana.says(f"/verl stop {run_id}")
+    live.sees_end("was stopped")
+    live.assert_nothing_left()
+
+
+def test_a_setup_that_fails(live: Live) -> None:
+    live.launch("nodes=2 fail_setup=true")
+    live.sees_end("failed in its setup")
+    read = live.ana.reads()
+    assert "with exit code 7." in read
+    assert "setup was asked to fail (fail_setup=true)" in read
+    live.assert_nothing_left()
+
+
+def test_a_run_that_fails_at_step_3(live: Live) -> None:
+    live.launch(f"nodes=2 fail_at_step=3 {QUICK}")
+    live.sees_end("failed")
+    read = live.ana.reads()
+    assert "`run` failed on node 0 with exit code 1." in read
+    assert "RuntimeError: asked to fail at step 3" in read
+    assert "step 2/12" in live.card()
+    live.assert_nothing_left()
+
+
+def test_processes_that_are_killed_from_outside(live: Live) -> None:
+    live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("step ")
+    (place,) = live.places()
+    os.kill(marked(place.marker)[0].pid, signal.SIGKILL)
+    live.sees_end("failed")
+    assert "exit code 137 (SIGKILL)" in live.ana.reads()
+    live.assert_nothing_left()
+
+
+def test_a_whole_cluster_that_is_killed_from_outside(live: Live) -> None:
+    live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("step ")
+    (place,) = live.places()
+    state = place.read()
+    assert state is not None
+    assert state.supervisor is not None
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    for process in marked(place.marker):
+        process.kill()
+    live.sees_end("its driver died")
+    live.assert_nothing_left()
+
+
+def test_slack_answering_429_and_503_all_the_while(live: Live) -> None:
+    live.slack.faults(
+        {"method": "chat.*", "trouble": "limited", "times": None, "every": 3},
+        {"method": "chat.*", "trouble": "broken_after", "times": None, "every": 4},
+        {"method": "chat.*", "trouble": "broken", "times": None, "every": 5},
+    )
+    live.launch(f"nodes=2 {QUICK}")
+    live.sees_end("succeeded", seconds=120)
+    eventually(lambda: live.processes() == 0)
+    live.slack.faults()
+    live.assert_nothing_left()
+    counted = live.notices()
+    assert {counted[key] for key in ("card", "ended")} == {1}
+    assert max(counted[key] for key in ("launching", "running", "stopping")) <= 1
+
+
+def test_the_first_card_is_there_within_seconds_and_no_command_waits_for_machines(live: Live) -> None:
+    live.launch(f"nodes=2 {QUICK}")
+    acknowledged = [entry["seconds"] for entry in live.slack.record("delivery")]
+    assert acknowledged
+    assert max(acknowledged) < 3
+
+
+def test_two_runs_at_once_stay_apart(live: Live) -> None:
+    for _ in range(2):
+        live.ana.says(f"/verl launch smoke nodes=2 {QUICK}")
+    eventually(lambda: live.notices()["ended"] == 2, live.log)
+    assert live.ana.reads().count("*succeeded*") >= 2
+    live.assert_nothing_left()
+
+
+def test_an_idle_cluster_goes_without_the_bot(tmp_path: Path) -> None:
+    """The net below: nobody is there to remove it, and it removes itself."""
+    live = Live(tmp_path, VERLBOT_LOCAL_MINUTE_SECONDS="0.1")
+    live.start()
+    live.launch("nodes=2 steps=30 seconds_per_step=0.05")
+    live.sees_card("running")
+    live.kill()
+    eventually(lambda: live.processes() == 0 and not any(place.folder.exists() for place in live.places()))
+    live.start()
+    live.sees_end("was removed by autostop")
+    live.stop()
+
+
+def test_a_bot_that_is_told_to_stop_leaves_its_clusters_and_finds_them_again(live: Live) -> None:
+    live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("step ")
+    bot = live.bot
+    assert bot is not None
+    bot.terminate()
+    assert bot.wait(20) == 0
+    assert live.processes() == 2
+    live.start()
+    live.ana.says(f"/verl stop {live.run_id()}")
+    live.sees_end("was stopped")
+    assert live.notices()["card"] == 1
+    live.assert_nothing_left()
