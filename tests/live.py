@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
 from bot.adapters.valkey import Valkey
@@ -74,6 +76,13 @@ class Live:
         self.bot.kill()
         self.bot.wait()
         eventually(lambda: not self.listens(), self.log)
+
+    def kill_store(self) -> None:
+        """kill -9 of the embedded store."""
+        store = Valkey(self.data_dir / "store", answer_seconds=5)
+        process = psutil.Process(store.start().info("server")["process_id"])
+        process.kill()
+        process.wait(10)
 
     def wait_killed(self) -> None:
         """Wait until the bot has ended itself by kill -9."""
