@@ -39,8 +39,11 @@ TICK, SPEAK, CONNECT = "tick", "speak", "connect"
 SPEAK_PERIOD = timedelta(seconds=30)
 """Slack is brought up to date when a run changes; and this often, should that be missed."""
 
-STORE_SECONDS = 2
-"""A listener that waits longer for the store would be late for Slack's three seconds."""
+TICK_PAUSE, SPEAK_PAUSE = timedelta(milliseconds=500), timedelta(milliseconds=100)
+"""However much is asked for at once, listeners come first: a person waits for them."""
+
+STORE_SECONDS = 1.2
+"""For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
 
 
 @dataclass(slots=True)
@@ -60,8 +63,8 @@ class Bot:
 
     def start(self) -> None:
         period = timedelta(seconds=self.settings.tick_seconds)
-        self.scheduler.every(TICK, period, self._tick)
-        self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak)
+        self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
+        self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
         if isinstance(self.connection, Socket):
             self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
         else:

@@ -23,9 +23,16 @@ class Scheduler:
         self._running: set[str] = set()
         self._woken: set[str] = set()
         self._over = False
+        self._pauses: dict[str, timedelta] = {}
+        self._rest_until: dict[str, datetime] = {}
 
-    def every(self, name: str, period: timedelta, job: Job) -> None:
-        """Run the job at once when the scheduler starts, and then every `period`."""
+    def every(self, name: str, period: timedelta, job: Job, pause: timedelta = timedelta()) -> None:
+        """Run the job at once when the scheduler starts, and then every `period`.
+
+        Args:
+            pause: the least between an end and the next begin, however often the job is woken.
+        """
+        self._pauses[name] = pause
         self._scheduler.add_job(
             lambda: self._run(name, job),
             "interval",
@@ -41,7 +48,7 @@ class Scheduler:
         self._scheduler.start()
 
     def wake(self, name: str) -> None:
-        """Run the job now; one that is running runs once more after that, because it may have looked already."""
+        """Run the job now, or after its pause. One that is running runs once more: it may have looked already."""
         with self._lock:
             if name in self._running:
                 self._woken.add(name)
@@ -68,6 +75,7 @@ class Scheduler:
         finally:
             with self._lock:
                 self._running.discard(name)
+                self._rest_until[name] = datetime.now(UTC) + self._pauses[name]
                 if name in self._woken:
                     self._woken.discard(name)
                     wait = timedelta()
@@ -79,6 +87,7 @@ class Scheduler:
         if self._over or not self._scheduler.running:
             return
         job = self._scheduler.get_job(name)
-        wanted = datetime.now(UTC) + wait
+        now = datetime.now(UTC)
+        wanted = max(now + wait, self._rest_until.get(name, now))
         if job and (job.next_run_time is None or wanted < job.next_run_time):
             job.modify(next_run_time=wanted)

@@ -78,7 +78,7 @@ def parse(name: str, text: str) -> Recipe:
         UserError: it is no YAML, or what the bot needs is missing or wrong; the message names the place.
     """
     try:
-        task = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # a safe loader
+        task = yaml.load(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)  # noqa: S506  # a safe loader
         metadata = msgspec.convert((task.get("_metadata") or {}).get("verlbot"), MetadataYaml)
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
         raise broken(name, str(error).replace("$", "_metadata.verlbot", 1)) from error
@@ -138,12 +138,13 @@ def broken(name: str, why: str) -> UserError:
     return UserError(f"The recipe `{name}` is not valid: {why}.", "`verlbot recipes check` says more.")
 
 
-class ReadableDumper(yaml.SafeDumper):
+class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either
     """Writes scripts as blocks, not as one quoted line."""
 
 
-def write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+def write_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
 ReadableDumper.add_representer(str, write_text)

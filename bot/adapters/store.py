@@ -65,6 +65,9 @@ class Head:
     schema: int
 
 
+DECODER = msgspec.json.Decoder(Document)
+
+
 class RedisStore:
     """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer."""
 
@@ -198,12 +201,19 @@ def loads(document: object) -> Run:
         Unavailable: a newer verlbot wrote it; an older one must not touch it.
     """
     found = cast(bytes, document)
+    try:
+        current = DECODER.decode(found)
+    except msgspec.ValidationError:  # of another version, or broken
+        return loads_other(found)
+    return current.run if current.schema == SCHEMA else loads_other(found)
+
+
+def loads_other(found: bytes) -> Run:
+    """The run of a document that is not of this version."""
     schema = msgspec.json.decode(found, type=Head).schema
     if schema > SCHEMA:
         raise Unavailable(f"The store holds runs of a newer verlbot (schema {schema}; this one knows {SCHEMA}).")
-    if schema < SCHEMA:
-        return msgspec.convert(upgraded(msgspec.json.decode(found), schema), Document).run
-    return msgspec.json.decode(found, type=Document).run
+    return msgspec.convert(upgraded(msgspec.json.decode(found), schema), Document).run
 
 
 def upgraded(document: dict[str, Any], schema: int) -> dict[str, Any]:

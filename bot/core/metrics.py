@@ -5,15 +5,17 @@ A sampled response may hold such text too, so a line counts only where the whole
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
 REWARD = ("critic/rewards/mean",)
 SCORE = ("critic/score/mean",)
+"""Keys that verl has given these numbers, newest first."""
+
 VALIDATION = ("val-core/", "val/test_score/")
-"""Keys, newest first, and beginnings of keys that verl has given these numbers."""
+"""Beginnings of keys that verl has given validation metrics."""
 
 ANSI = re.compile(r"\x1b?\[[0-9;]*m")
 PREFIX = re.compile(r"(?:\([^()]*pid=\d+[^()]*\)\s*)*")
@@ -44,12 +46,13 @@ class Progress:
 
     @property
     def reward(self) -> float | None:
-        return first(self.metrics, REWARD)
+        return next((self.metrics[key] for key in REWARD if key in self.metrics), None)
 
     @property
     def validation(self) -> float | None:
-        """The first validation metric in alphabetical order, by the newest of verl's names for it."""
-        return first(self.metrics, VALIDATION)
+        """The first validation metric in alphabetical order."""
+        key = min((key for key in self.metrics if key.startswith(VALIDATION)), default=None)
+        return None if key is None else self.metrics[key]
 
     def stepped(self, step: int, pairs: Mapping[str, float], kept: tuple[str, ...]) -> Self:
         """The progress after one step line; verl may print a step's validation on a line of its own."""
@@ -63,15 +66,6 @@ class Progress:
             metrics={**self.metrics, **known},
             validated_step=step if validated else self.validated_step,
         )
-
-
-def first(metrics: Mapping[str, float], beginnings: Iterable[str]) -> float | None:
-    """The value of the first key that starts so."""
-    for beginning in beginnings:
-        for key in sorted(metrics):
-            if key.startswith(beginning):
-                return metrics[key]
-    return None
 
 
 def read(text: str, progress: Progress, kept: tuple[str, ...]) -> Progress:

@@ -1,17 +1,17 @@
 """How fast one may talk. Pure: time is an argument."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(slots=True)
 class Bucket:
-    """So many at once, then so many a second (a token bucket).
+    """So many at once, then so many a second (a token bucket); who comes too early is told when his turn is.
 
     >>> from datetime import UTC
     >>> bucket, noon = Bucket(per_second=1, most=2), datetime(2026, 1, 2, 12, tzinfo=UTC)
-    >>> [bucket.take(noon) for _ in range(3)], bucket.take(noon.replace(second=1))
-    ([True, True, False], True)
+    >>> [bucket.reserve(noon).second for _ in range(4)]
+    [0, 0, 1, 2]
     """
 
     per_second: float
@@ -19,10 +19,9 @@ class Bucket:
     left: float | None = None
     at: datetime | None = None
 
-    def take(self, now: datetime) -> bool:
-        """Whether one may go now; if so, it is counted."""
+    def reserve(self, now: datetime) -> datetime:
+        """When one may go: now, or later. The turn is taken either way, so that nobody else gets it."""
         gained = (now - self.at).total_seconds() * self.per_second if self.at else 0.0
         left = self.most if self.left is None else min(self.most, self.left + gained)
-        self.at = now
-        self.left = left - 1 if left >= 1 else left
-        return left >= 1
+        self.at, self.left = now, left - 1
+        return now if self.left >= 0 else now + timedelta(seconds=-self.left / self.per_second)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -49,6 +49,7 @@ class Playground:
         self._socket = bound(port)
         self._slack.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._started = Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         # Of uvicorn's websockets this is the one that uses no deprecated part of its library.
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -81,6 +82,20 @@ class Playground:
         self._thread.join(timeout=10)
         self._slack.save()
 
+    def talk(self, user: str, channel: str, lines: Sequence[Sequence[str]]) -> None:
+        """Let many people type at once, each his next line as soon as the last is taken; returns when all have."""
+
+        async def one(own: Sequence[str]) -> None:
+            for line in own:
+                await self._people.type(user, channel, line)
+
+        async def everybody() -> None:
+            await asyncio.gather(*map(one, lines))
+
+        if self._loop is None:
+            raise UserError("The playground is not running.", "Start it first.")
+        asyncio.run_coroutine_threadsafe(everybody(), self._loop).result()
+
     def _application(self) -> Starlette:
         return Starlette(
             routes=[
@@ -98,6 +113,7 @@ class Playground:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
         self._started.set()
         yield
         await self._deliveries.drop()

@@ -17,6 +17,9 @@ from bot.slack.text import code, escape
 Answer = dict[str, Any]
 """What `ack`, `respond` and `chat.postMessage` take: text and blocks."""
 
+LISTED = 25
+"""Runs of one answer: more nobody reads on a phone."""
+
 INLINE_CHARACTERS = 2_800
 """Log text that fits into a message; more goes up as a file."""
 
@@ -49,10 +52,9 @@ def runs(found: Sequence[Run], which: str, now: datetime) -> Answer:
     """One line a run."""
     if not found:
         return text(NO_RUNS.get(which, "No run is active. `/verl launch smoke` starts a small one."))
-    most = MESSAGE_BLOCKS - 1
-    blocks = [section(line(run, now)) for run in found[:most]]
-    if len(found) > most:
-        blocks.append(context(f"… and {len(found) - most} more."))
+    blocks = [section(line(run, now)) for run in found[:LISTED]]
+    if len(found) > LISTED:
+        blocks.append(context(f"… and {len(found) - LISTED} more; `/verl list mine` shows yours."))
     return {"text": f"{len(found)} runs", "blocks": blocks}
 
 

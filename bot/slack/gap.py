@@ -33,10 +33,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message that is there and shows something else."""
+    """A message that is there and shows something else; `urgent` where what changed is to be seen at once."""
 
     message: Message
     ts: str
+    urgent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta)
     if not older:
         return None
     at, message, posted = min(((due_at(*pair, period), *pair) for pair in older), key=lambda due: due[0])
-    return Edit(message, posted.ts or "") if at <= now else Wait(at)
+    return Edit(message, posted.ts or "", message.urgent != posted.urgent) if at <= now else Wait(at)
 
 
 def due_at(message: Message, posted: Posted, period: timedelta) -> datetime:

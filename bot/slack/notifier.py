@@ -23,8 +23,13 @@ EVENT = "verlbot_message"
 """Type of the metadata by which a message is found again."""
 
 POSTS_PER_SECOND, POSTS_AT_ONCE = 1.0, 3
-EDITS_PER_SECOND, EDITS_AT_ONCE = 50 / 60, 10
-"""Slack's limits: about a message a second in a channel, 50 edits a minute in a workspace; short bursts pass."""
+"""Slack's limit: about a message a second in a channel; a short burst passes."""
+
+EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 30 / 60, 20 / 60, 5
+"""Slack's limit: 50 edits a minute in a workspace. A part is kept for those that show a change of state."""
+
+POST, EDIT, URGENT_EDIT = "post", "edit", "urgent edit"
+"""What a run may wait for its turn with."""
 
 DOUBT = timedelta(seconds=3)
 """After a message of unknown fate, before it is looked for: it may still be on its way."""
@@ -74,6 +79,8 @@ class SlackNotifier:
         self._due: dict[str, datetime] = {}
         self._channels: dict[str, Bucket] = {}
         self._edits = Bucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._urgent_edits = Bucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._reserved: dict[tuple[str, str], datetime] = {}
         self._held_until: datetime | None = None
         self._started = False
 
@@ -117,6 +124,10 @@ class SlackNotifier:
 
     def _bring(self, run_id: str) -> None:
         """One step for one run. What fails is tried again, and holds up no other run for long."""
+        turn = self._reserved.get((run_id, POST))
+        if turn and turn > self._now():  # a post comes before anything else, so there is nothing to do until then
+            self._again(run_id, turn - self._now())
+            return
         try:
             if run := self._store.get(run_id):
                 self._step(run)
@@ -141,6 +152,7 @@ class SlackNotifier:
             case None:
                 if run.status is Status.ENDED:
                     self._store.settle(run.id)
+                    self._reserved = {key: at for key, at in self._reserved.items() if key[0] != run.id}
             case Wait(until):
                 self._again(run.id, until - now)
             case Check(key, sent_at):
@@ -154,8 +166,7 @@ class SlackNotifier:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
         channel = run.thread_channel or run.channel
         bucket = self._channels.setdefault(channel, Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE))
-        if not bucket.take(self._now()):
-            self._again(run.id, timedelta(seconds=1 / POSTS_PER_SECOND))
+        if not self._turn_of(run, POST, bucket):
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
@@ -170,6 +181,15 @@ class SlackNotifier:
             self._store.mark(stands_in, ts, run.id)
         self._store.update(run.id, lambda run: marked(run, step, ts, self._now()).stands_in(stands_in))
         self._again(run.id)
+
+    def _turn_of(self, run: Run, what: str, bucket: Bucket) -> bool:
+        """Whether the run may say this now; else it is taken up again when its turn comes."""
+        at = self._reserved.pop((run.id, what), None) or bucket.reserve(self._now())
+        if at <= self._now():
+            return True
+        self._reserved[run.id, what] = at
+        self._again(run.id, at - self._now())
+        return False
 
     def _send(self, run: Run, step: Post, channel: str) -> tuple[str, str]:
         """Slack's id of the new message and of the channel that it stands in."""
@@ -186,8 +206,8 @@ class SlackNotifier:
         return str(response["ts"]), str(response["channel"])
 
     def _edit(self, run: Run, step: Edit) -> None:
-        if not self._edits.take(self._now()):
-            self._again(run.id, timedelta(seconds=1 / EDITS_PER_SECOND))
+        what, bucket = (URGENT_EDIT, self._urgent_edits) if step.urgent else (EDIT, self._edits)
+        if not self._turn_of(run, what, bucket):
             return
         message = step.message
         try:

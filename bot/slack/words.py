@@ -73,12 +73,12 @@ def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
     if found.step is None:
         return ""
     parts = [f"step {found.step}" + (f"/{found.total_steps}" if found.total_steps else "")]
-    if found.reward is not None:
-        parts.append(f"reward {figure(found.reward)}")
-    if found.validation is not None:
-        parts.append(f"val {figure(found.validation)} (step {found.validated_step})")
-    further = [key for key in sorted(found.metrics) if key.startswith(metrics) and not key.startswith(IN_WORDS)]
-    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in further if metrics]
+    if (reward := found.reward) is not None:
+        parts.append(f"reward {figure(reward)}")
+    if (validation := found.validation) is not None:
+        parts.append(f"val {figure(validation)} (step {found.validated_step})")
+    further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
+    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in sorted(further)]
     return " · ".join(parts)
 
 

@@ -102,7 +102,7 @@ def test_lists_are_of_the_active_mine_the_ended_and_all(bot: Bot) -> None:
 def test_a_long_list_is_cut_to_what_a_message_holds(bot: Bot) -> None:
     for _ in range(60):
         bot.say("launch smoke")
-    assert "… and 11 more." in bot.say("list")
+    assert "… and 35 more;" in bot.say("list")
 
 
 def test_stopping_what_is_over_says_so(bot: Bot) -> None:

@@ -30,7 +30,7 @@ def stands(*messages: Message, ts: str | None = "1.0") -> Run:
         pytest.param(stands(CARD, LAUNCHING), [CARD, LAUNCHING, ENDED], Post((ENDED,)), id="the end"),
         pytest.param(stands(CARD, ts=None), [CARD, LAUNCHING], Check("card", NOON), id="a doubt about the card"),
         pytest.param(stands(CARD), [NEWER], Wait(at(30)), id="a newer card may wait"),
-        pytest.param(stands(CARD), [OTHER], Edit(OTHER, "1.0"), id="another state may not"),
+        pytest.param(stands(CARD), [OTHER], Edit(OTHER, "1.0", urgent=True), id="another state may not"),
         pytest.param(stands(CARD), [NEWER, LAUNCHING], Post((LAUNCHING,)), id="what is missing before what is old"),
         pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
     ],
@@ -40,7 +40,7 @@ def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step:
 
 
 def test_a_newer_card_waits_no_longer_than_its_period() -> None:
-    assert next_step(stands(CARD), [NEWER], at(30), PERIOD) == Edit(NEWER, "1.0")
+    assert next_step(stands(CARD), [NEWER], at(30), PERIOD) == Edit(NEWER, "1.0", urgent=False)
 
 
 def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:

@@ -1,0 +1,17 @@
+"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [memory]`."""
+
+import sys
+
+from benchmarks import answer, flight, memory, tick
+
+MEASUREMENTS = {"answer": answer.measure, "flight": flight.measure, "tick": tick.measure, "memory": memory.measure}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or MEASUREMENTS:
+        print(f"\n== {name}: {sys.modules[f'benchmarks.{name}'].__doc__}")
+        MEASUREMENTS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A bot in a process of its own for a measurement: `python -m benchmarks.serve bare|quick|hanging`.
+
+`bare` is Bolt with one listener that only acknowledges; the machines of the other two are in memory,
+and those of `hanging` never answer. Set up by the environment; ends with its standard input.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Event
+
+from slack_bolt import Ack, App
+
+from benchmarks.world import many_runs
+from bot.adapters.store import RedisStore
+from bot.build import build
+from bot.core.order import Watched
+from bot.core.seen import Seen
+from bot.settings import Settings
+from bot.slack.client import Identity, web_client
+from bot.slack.socket import Socket
+from tests.doubles.cloud import FakeCloud
+
+ACTIVE = 20
+"""Runs that are active, and of which people ask."""
+
+
+class HangingCloud(FakeCloud):
+    """Machines that never answer."""
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        Event().wait()
+        return {}
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        Event().wait()
+        return ""
+
+
+def serve_bare(settings: Settings) -> None:
+    client = web_client(settings.slack_bot_token, settings.slack_api_url)
+    identity = Identity(client)
+    app = App(process_before_response=True, authorize=lambda **_: identity.learn(), signing_secret="unused")
+
+    def only_acknowledge(ack: Ack) -> None:
+        ack("ok")
+
+    app.command("/verl")(only_acknowledge)
+    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, lambda: datetime.now(UTC)).check()
+
+
+def serve(settings: Settings, cloud: FakeCloud) -> None:
+    bot = build(settings, cloud)
+    assert isinstance(bot.service.store, RedisStore)
+    many_runs(bot.service.store, cloud, ACTIVE)
+    bot.start()
+
+
+if __name__ == "__main__":
+    found = Settings.read(os.environ)
+    match sys.argv[1]:
+        case "bare":
+            serve_bare(found)
+        case "quick":
+            serve(found, FakeCloud())
+        case "hanging":
+            serve(found, HangingCloud())
+    sys.stdin.read()
+    os._exit(0)  # its threads may wait for machines that never answer

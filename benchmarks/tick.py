@@ -1,0 +1,65 @@
+"""Seconds of our own CPU a tick, by the number of active runs, against a double of the machines."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from benchmarks.world import a_store, many_runs
+from bot.adapters.store import RedisStore
+from bot.core.decide import Rules
+from bot.core.run import Run
+from bot.reconcile import Reconciler
+from bot.tails import Tails
+from tests.doubles.cloud import FakeCloud
+
+TICKS = 5
+
+
+class Nobody:
+    """A notifier that nobody listens to."""
+
+    def show(self, runs: Iterable[Run]) -> None:
+        list(runs)
+
+
+def measure() -> None:
+    print(f"{'active runs':>12}{'CPU a tick':>14}{'wall a tick':>14}{'CPU a run':>14}{'against 1 run':>16}")
+    first = 0.0
+    with a_store() as redis:
+        for number in (1, 100, 1_000, 10_000):
+            redis.flushall()
+            cpu, wall = tick_of(RedisStore(redis), number)
+            first = first or cpu
+            times = f"{cpu * 1e3:11.2f} ms{wall * 1e3:11.2f} ms{cpu / number * 1e6:11.1f} µs"
+            print(f"{number:12,}{times}{cpu / first:15.1f}x")
+
+
+def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
+    """CPU and wall seconds of one tick at rest: every run is seen, and nothing is to be done about it."""
+    cloud = FakeCloud()
+    runs = many_runs(store, cloud, number)
+    for run in runs[:32]:
+        cloud.print(run.cluster, *(f"(job, pid=1) step:{step} - critic/rewards/mean:0.5" for step in range(200)))
+    pool = ThreadPoolExecutor(4)
+    tails = Tails(cloud, lines=200, reads_per_tick=32)
+    reconciler = Reconciler(
+        cloud=cloud,
+        store=store,
+        notifier=Nobody(),
+        tails=tails,
+        now=lambda: datetime.now(UTC),
+        rules=Rules(),
+        pool=pool,
+        owner="bench",
+        leads_for=timedelta(minutes=1),
+        log_lines=200,
+    )
+    reconciler.tick()
+    cpu, wall = time.process_time(), time.perf_counter()
+    for _ in range(TICKS):
+        reconciler.tick()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    tails.stop()
+    pool.shutdown()
+    return cpu / TICKS, wall / TICKS
