@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check bench format docs golden lock clean
 
 demo: $(READY)  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
@@ -25,6 +25,13 @@ bench: $(READY)  ## ratios against named baselines, in one run
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY)  ## what in docs/ is made from the code
+	$(BIN)/python -c 'from bot.settings import as_markdown; print(as_markdown(), end="")' > docs/settings.md
+
+golden: $(READY)  ## write anew what people read; then read the difference aloud
+	$(BIN)/python -c 'from tests.slack.test_views import *; (GOLDEN / "messages.txt").write_text(read_all())'
+	git diff --stat tests/slack/golden
 
 lock: $(READY)  ## the exact versions that are tested
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \

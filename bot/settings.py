@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -166,3 +166,24 @@ class Settings:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
         meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
         return [f"{variable} is not set. {meanings[variable]}" for variable, value in needed.items() if not value]
+
+
+def as_markdown() -> str:
+    """The settings as docs/settings.md shows them."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables of `verlbot run`. Made from `bot/settings.py` by `make docs`.",
+        "",
+        "| variable | unless set | meaning |",
+        "|---|---|---|",
+    ]
+    known = [one for one in fields(Settings) if one.metadata]
+    rows = [f"| `{one.metadata['variable']}` | {shown_default(one)} | {one.metadata['meaning']} |" for one in known]
+    return "\n".join([*lines, *rows, ""])
+
+
+def shown_default(one: Field[Any]) -> str:
+    if one.default is not MISSING:
+        return "" if one.default in ("", None) else f"`{one.default}`"
+    return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]

@@ -57,7 +57,7 @@ def test_a_stop_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
     live.ana.says(f"/verl stop {run_id}")
     live.wait_killed()
     live.start()
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     assert_once(live)
 
 
@@ -72,7 +72,7 @@ def test_a_kill_between_the_last_notice_and_its_record(live: Live) -> None:
     live.ana.says(f"/verl stop {live.run_id()}")
     live.wait_killed()
     live.start()
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     assert_once(live)
 
 
@@ -86,7 +86,7 @@ def test_a_kill_from_outside_at_any_moment_while_it_trains(live: Live) -> None:
         live.start()
         eventually(lambda step=step: steps_seen(live) >= step)  # type: ignore[misc]
     live.ana.says(f"/verl stop {live.run_id()}")
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     assert_once(live)
 
 
@@ -100,7 +100,7 @@ def test_the_store_and_the_bot_killed_together_lose_no_run(live: Live) -> None:
     live.start()
     assert live.notices()["card"] == 1
     live.ana.says(f"/verl stop {live.run_id()}")
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     assert_once(live)
 
 

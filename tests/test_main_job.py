@@ -30,7 +30,7 @@ def test_from_the_line_to_the_verified_end(live: Live) -> None:
     read = live.ana.reads()
     assert "rank 1 of 2 joined" not in read  # the log is shown only where it is wanted
     assert f"Model: step 12, in `volume models › {run_id}/global_step_12`." in read
-    assert "its cluster has been seen to be gone" in read
+    assert "nothing of it stands any more: seen twice" in read
     counted = live.notices()
     assert counted["card"] == counted["ended"] == 1
     assert max(counted[key] for key in ("launching", "running", "stopping")) == 1
@@ -54,14 +54,14 @@ def test_stopped_while_running_by_the_button_after_its_question(live: Live) -> N
     assert question["title"]["text"] == "Stop this run?"
     assert live.processes() == 2
     live.ana.clicks("stop", ts, confirmed=True)
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     live.assert_nothing_left()
 
 
 def test_stopped_while_launching(live: Live) -> None:
     run_id = live.launch(f"nodes=2 {ENDLESS}")
     live.ana.says(f"/verl stop {run_id}")
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     live.assert_nothing_left()
 
 
@@ -148,7 +148,7 @@ def test_an_idle_cluster_goes_without_the_bot(tmp_path: Path) -> None:
     live.kill()
     eventually(lambda: live.processes() == 0 and not any(place.folder.exists() for place in live.places()))
     live.start()
-    live.sees_end("was removed by autostop")
+    live.sees_end("removed by autostop")
     live.stop()
 
 
@@ -162,6 +162,6 @@ def test_a_bot_that_is_told_to_stop_leaves_its_clusters_and_finds_them_again(liv
     assert live.processes() == 2
     live.start()
     live.ana.says(f"/verl stop {live.run_id()}")
-    live.sees_end("was stopped")
+    live.sees_end("stopped")
     assert live.notices()["card"] == 1
     live.assert_nothing_left()

@@ -61,7 +61,7 @@ def test_stopped_while_launching(bot: Bot) -> None:
     assert "stop asked for by <@U0BEN>" in bot.card()
     bot.ticks(10)
     assert (bot.run().status, bot.run().reason, bot.cloud.downs) == ("ended", "stopped", [CLUSTER])
-    assert "was stopped* by @ben" in bot.reads()
+    assert "was stopped by @ben*" in bot.reads()
 
 
 def test_stopped_while_running_by_the_button(bot: Bot) -> None:
@@ -75,7 +75,7 @@ def test_the_person_who_launched_it_is_called_at_its_end_unless_he_ended_it(bot:
     bot.running()
     bot.say(f"stop {RUN}", user=ANA)
     bot.ticks(12)
-    assert "· @ana" not in bot.reads().split("was stopped*")[1].splitlines()[0]
+    assert "· @ana" not in bot.reads().split("was stopped by @ana*")[1].splitlines()[0]
 
 
 def test_a_failed_run_shows_why_and_its_last_lines(bot: Bot) -> None:
@@ -103,7 +103,7 @@ def test_a_cluster_removed_behind_its_back_is_not_called_a_failure_of_the_run(bo
     bot.cloud.vanish(CLUSTER, Ending.DOWNED)
     bot.ticks(20)
     assert bot.run().reason == "downed_outside"
-    assert "had its cluster removed outside of verlbot" in bot.reads()
+    assert "was removed outside of verlbot" in bot.reads()
 
 
 def test_a_record_that_is_dropped_and_back_is_no_end(bot: Bot) -> None:

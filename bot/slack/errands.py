@@ -69,9 +69,13 @@ def bring(found: Answer, reply: Reply) -> None:
         except (Limited, Doubtful) as error:
             if not left:
                 raise
-            time.sleep(min(error.wait.total_seconds(), 30) if isinstance(error, Limited) else 1)
+            pause(min(error.wait.total_seconds(), 30) if isinstance(error, Limited) else 1)
         else:
             return
+
+
+def pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def by_response_url(respond: Respond) -> Reply:

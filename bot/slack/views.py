@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import loglines
-from bot.core.run import Follow, Reason, Run, Status
+from bot.core.run import Follow, Run, Status
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, preformatted, section
 from bot.slack.text import code, date, escape
@@ -59,7 +59,8 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
 def card(run: Run, now: datetime) -> Message:
     """The one message that shows a run, edited in place."""
     state = words.state(run)
-    where = [f"by <@{run.requester}>", words.machines(run), f"since {date(run.created_at)}"]
+    time = f"took {words.lasted(run.billed(now))}" if run.ended_at else f"since {date(run.created_at)}"
+    where = [f"by <@{run.requester}>", words.machines(run), time]
     blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
     if found := words.progress(run.progress):
         blocks.append(section(found))
@@ -121,19 +122,17 @@ def stopping(run: Run) -> Message | None:
     """Not said late either: a cluster that is gone does not stand."""
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
-    icon, word = words.ENDINGS[run.reason]
-    by = f" by <@{run.stop_requested_by}>" if run.reason is Reason.STOPPED else ""
+    icon, became = words.ending(run, run.reason)
     rate = f", and bills {words.dollars(run.rate.dollars_per_hour)}/h" if run.rate else ""
-    return said("stopping", f"{icon} It {word}{by}. Its cluster is being removed; until that is seen it stands{rate}.")
+    return said("stopping", f"{icon} It {became}. Its cluster is being removed; until that is seen it stands{rate}.")
 
 
 def ended(run: Run, now: datetime, log: str) -> Message | None:
     """The end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
     if run.ended_at is None or run.reason is None:
         return None
-    icon, word = words.ENDINGS[run.reason]
-    by = f" by <@{run.stop_requested_by}>" if run.reason is Reason.STOPPED else ""
-    head = f"{icon} {code(run.id)} *{word}*{by} after {words.lasted(run.billed(now))}{addressed(run)}"
+    icon, became = words.ending(run, run.reason)
+    head = f"{icon} {code(run.id)} *{became}* after {words.lasted(run.billed(now))}{addressed(run)}"
     blocks = [section(head)]
     lines = [escape(run.detail or ""), words.progress(run.progress, run.metrics), words.model(run)]
     if any(lines):
@@ -152,9 +151,10 @@ def addressed(run: Run) -> str:
 
 
 def gone(run: Run) -> str:
+    """What was seen of its cluster, and how surely."""
     if run.first_asked_at is None:
         return "no cluster was asked for"
-    return "its cluster has been seen to be gone"
+    return "nothing of it stands any more: seen twice"
 
 
 def follow(run: Run, wish: Follow, log: str) -> Message:

@@ -17,19 +17,20 @@ STATES = {
 }
 
 ENDINGS = {
-    Reason.SUCCEEDED: (":white_check_mark:", "succeeded"),
-    Reason.FAILED: (":x:", "failed"),
-    Reason.SETUP_FAILED: (":x:", "failed in its setup"),
-    Reason.DRIVER_DIED: (":x:", "failed: its driver died"),
-    Reason.LAUNCH_FAILED: (":x:", "could not be launched"),
-    Reason.CANCELLED_OUTSIDE: (":black_square_for_stop:", "was cancelled outside of verlbot"),
-    Reason.STOPPED: (":black_square_for_stop:", "was stopped"),
-    Reason.OVER_BUDGET: (":moneybag:", "was ended: over its budget"),
-    Reason.LEASE_OVER: (":alarm_clock:", "was ended: its lease was over"),
-    Reason.AUTODOWNED: (":zzz:", "was removed by autostop"),
-    Reason.DOWNED_OUTSIDE: (":black_square_for_stop:", "had its cluster removed outside of verlbot"),
-    Reason.CLUSTER_LOST: (":x:", "lost its cluster"),
+    Reason.SUCCEEDED: (":white_check_mark:", "succeeded", "succeeded"),
+    Reason.FAILED: (":x:", "failed", "failed"),
+    Reason.SETUP_FAILED: (":x:", "failed in its setup", "failed in its setup"),
+    Reason.DRIVER_DIED: (":x:", "failed, its driver died", "failed because its driver died"),
+    Reason.LAUNCH_FAILED: (":x:", "not launched", "could not be launched"),
+    Reason.CANCELLED_OUTSIDE: (":black_square_for_stop:", "cancelled by others", "was cancelled outside of verlbot"),
+    Reason.STOPPED: (":black_square_for_stop:", "stopped", "was stopped"),
+    Reason.OVER_BUDGET: (":moneybag:", "ended, budget spent", "was ended because its budget is spent"),
+    Reason.LEASE_OVER: (":alarm_clock:", "ended, lease over", "was ended because its lease is over"),
+    Reason.AUTODOWNED: (":zzz:", "removed by autostop", "was removed by autostop"),
+    Reason.DOWNED_OUTSIDE: (":black_square_for_stop:", "removed by others", "was removed outside of verlbot"),
+    Reason.CLUSTER_LOST: (":x:", "cluster lost", "lost its cluster"),
 }
+"""For each reason an icon, the state of a card, and what a sentence says of the run."""
 
 IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 """Metrics that have a word of their own."""
@@ -48,8 +49,8 @@ def state(run: Run) -> str:
     """
     icon, word = STATES[run.status]
     if run.reason is not None:
-        icon, ending_word = ENDINGS[run.reason]
-        word = ending_word if run.status is Status.ENDED else f"{ending_word} · {word}"
+        icon, ending, _ = ENDINGS[run.reason]
+        word = ending if run.status is Status.ENDED else f"{ending} · {word}"
     elif run.stop_requested_by:
         word = f"{word} · stop asked for by <@{run.stop_requested_by}>"
     elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
@@ -146,6 +147,13 @@ def autostop(run: Run) -> str:
     if run.autostop_minutes is None:
         return "no autostop: the lease alone guards it"
     return f"autostop after {run.autostop_minutes} idle min"
+
+
+def ending(run: Run, reason: Reason) -> tuple[str, str]:
+    """An icon, and what became of the run as a sentence goes on: `was stopped` by whom, `failed`, …"""
+    icon, _, sentence = ENDINGS[reason]
+    by = f" by <@{run.stop_requested_by}>" if reason is Reason.STOPPED else ""
+    return icon, f"{sentence}{by}"
 
 
 def lease(run: Run) -> str:

@@ -1,0 +1,84 @@
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+
+import pytest
+
+from bot.errors import Unavailable, UserError
+from bot.slack import errands as module
+from bot.slack.answers import Answer, text
+from bot.slack.client import Doubtful, Limited, Refused
+from bot.slack.errands import Errands, bring, check
+from tests.waiting import SECONDS, eventually
+
+
+def raising(error: Exception) -> Callable[[], Answer]:
+    def answer() -> Answer:
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(lambda: text("lines"), "lines", id="an answer"),
+        pytest.param(raising(UserError("No.", "Type yes.")), ":warning: No. Type yes.", id="a refusal"),
+        pytest.param(raising(Unavailable("Nobody answers.")), "Nobody answers. Try again", id="silence"),
+        pytest.param(raising(ZeroDivisionError()), "my mistake, not yours", id="a mistake of ours"),
+    ],
+)
+def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], said: str) -> None:
+    told: list[Answer] = []
+    Errands().run(answer, told.append)
+    eventually(lambda: told)
+    assert said in told[0]["text"]
+
+
+def test_a_reply_is_made_again_where_slack_asks_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(module, "pause", waits.append)
+    troubles: list[Exception | None] = [Limited(timedelta(seconds=7)), Doubtful("503"), None]
+
+    def reply(_: Answer) -> None:
+        if trouble := troubles.pop(0):
+            raise trouble
+
+    bring(text("x"), reply)
+    assert waits == [7, 1]
+
+
+def test_a_reply_that_slack_refuses_is_not_repeated() -> None:
+    tries: list[Answer] = []
+
+    def reply(answer: Answer) -> None:
+        tries.append(answer)
+        raise Refused("used_url")
+
+    with pytest.raises(Refused):
+        bring(text("x"), reply)
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, Limited), (503, Doubtful), (404, Refused)])
+def test_what_an_answer_by_url_met_is_known_by_its_status(status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check(status, {"Retry-After": "3"})
+    check(200, {})
+
+
+def test_more_questions_than_places_are_refused_not_kept() -> None:
+    released = Event()
+    told: list[Answer] = []
+
+    def slow() -> Answer:
+        assert released.wait(SECONDS)
+        return text("late")
+
+    errands = Errands(threads=1, most=2)
+    for _ in range(2):
+        errands.run(slow, told.append)
+    with pytest.raises(UserError, match="Too many questions"):
+        errands.run(slow, told.append)
+    released.set()
+    eventually(lambda: len(told) == 2)

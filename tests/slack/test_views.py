@@ -1,0 +1,119 @@
+"""Every message that the bot can post, as Slack would judge it and as a person reads it (tests/slack/golden)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.core.command import Logs
+from bot.core.metrics import Progress
+from bot.core.run import Follow, Outage, Reason, Run, Status
+from bot.core.seen import Job
+from bot.playground.checks import check_message
+from bot.playground.transcript import written
+from bot.playground.workspace import Message, seeded
+from bot.service import Excerpt
+from bot.slack import answers, views
+from tests.builders import NOON, a_run, at, launching, running
+
+GOLDEN = Path(__file__).parent / "golden"
+LOG = "\n".join(f"(head, rank=0, pid=7) (TaskRunner pid=7) line {number}" for number in range(4))
+TRAINED = Progress(
+    420, 1000, {"critic/rewards/mean": 0.6123, "val-core/gsm8k/reward/mean@1": 0.53, "actor/entropy": 0.2},
+    400, "/checkpoints/ppo-7f3a/global_step_400", 400,
+)  # fmt: skip
+
+
+def over(reason: Reason, **changes: object) -> Run:
+    run = running(progress=TRAINED, metrics=("actor/entropy",)).stopping(reason, None, at(4000))
+    return replace(run, **changes)  # type: ignore[arg-type]  # any field
+
+
+def ended(reason: Reason, **changes: object) -> Run:
+    return replace(over(reason, **changes), status=Status.ENDED, ended_at=at(4060))
+
+
+RUNS = {
+    "waiting": a_run(gpus="H100:8", infra="k8s"),
+    "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
+    "launching": launching(gpus="H100:8", infra="k8s"),
+    "setting up": launching(job=Job.SETTING_UP, infra="k8s"),
+    "running": running(progress=TRAINED, autostop_minutes=15),
+    "running, model dies": running(progress=TRAINED, model_dies=True),
+    "running, unpriced": running(progress=TRAINED, rate=None),
+    "running, unseen": running(outage=Outage(at(100)), progress=TRAINED),
+    "running, seen again": running(outage=Outage(at(100), at(900))),
+    "running, followed": running(follow=Follow("U0BEN", at(9000), 3, None, None)),
+    "running, told elsewhere": running(thread_channel="D0000001"),
+    "stopping": over(Reason.SUCCEEDED),
+    **{f"ended, {reason}": ended(reason) for reason in Reason},
+    "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, place="s3://team/a"),
+    "ended, succeeded, model died": ended(Reason.SUCCEEDED, model_dies=True),
+    "ended, succeeded, nothing saved": ended(Reason.SUCCEEDED, place="volume m", progress=Progress(3)),
+    "ended, failed, in words": ended(Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL)."),
+    "ended, stopped by another": ended(Reason.STOPPED, stop_requested_by="U0BEN"),
+    "ended, stopped": ended(Reason.STOPPED, stop_requested_by="U0ANA"),
+    "ended, never launched": replace(a_run(stop_requested_by="U0ANA").ended(Reason.STOPPED, at(5))),
+}
+NOW = at(3600)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_message_of_a_run_is_one_that_slack_takes(name: str) -> None:
+    for message in views.conversation(RUNS[name], NOW, LOG):
+        check_message(message.text, list(message.blocks))
+
+
+def test_messages_read_as_they_were_read_aloud() -> None:
+    """The whole is compared, so that a change of words is looked at: `make golden` writes it anew."""
+    assert read_all() == (GOLDEN / "messages.txt").read_text(), "read the difference aloud, then run `make golden`"
+
+
+def read_all() -> str:
+    """Every message of every kind of run, as a person reads it."""
+    workspace = seeded()
+    parts = []
+    for name, run in RUNS.items():
+        parts.append(f"━━ {name}\n")
+        for message in views.conversation(run, NOW, LOG):
+            found = Message(
+                "1.0", "C0TRAIN", workspace.bot, message.text, list(message.blocks), broadcast=message.broadcast
+            )
+            parts.append("\n".join(written(workspace, found)) + "\n")
+    return "\n".join(parts)
+
+
+def test_hostile_text_never_breaks_a_message() -> None:
+    hostile = "<!channel> `` ``` & " + "x" * 20_000
+    run = replace(ended(Reason.FAILED), detail=hostile, line=hostile, place=hostile, gpus=hostile, infra=hostile)
+    for message in views.conversation(run, NOW, hostile):
+        check_message(message.text[:3000], list(message.blocks))
+        assert "<!channel>" not in message.text
+
+
+def test_an_answer_of_every_length_is_one_that_slack_takes() -> None:
+    for count in (0, 1, 25, 400):
+        answer = answers.runs([replace(running(progress=TRAINED), id=f"ppo-{n:04x}") for n in range(count)], "all", NOW)
+        check_message(answer["text"], answer.get("blocks", []))
+    for size in (0, 10, 3_000):
+        found = Excerpt(running(), Logs("r", grep="<x>", node=1), ["y" * size])
+        check_message("x", answers.excerpt(found)["blocks"])
+        check_message("x", answers.cut_short(found)["blocks"])
+
+
+def test_a_long_excerpt_keeps_its_last_lines() -> None:
+    found = Excerpt(running(), Logs("r"), [f"line {number}" for number in range(2000)])
+    shown = str(answers.cut_short(found))
+    assert "line 1999" in shown
+    assert "line 10\\n" not in shown
+
+
+def test_the_digest_of_a_card_changes_with_what_it_shows_and_not_with_time_alone() -> None:
+    run = running(rate=None, progress=TRAINED)
+    assert views.card(run, NOW).digest == views.card(run, NOW + timedelta(seconds=5)).digest
+    assert views.card(run, NOW).digest != views.card(replace(run, progress=replace(TRAINED, step=421)), NOW).digest
+
+
+def test_moments_are_shown_in_the_readers_own_time_zone() -> None:
+    assert f"<!date^{int(NOON.timestamp())}^" in str(views.card(running(), NOW).blocks)

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from bot.errors import UserError
+from bot.settings import Settings, as_markdown
+
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+
+
+def test_tokens_are_all_that_must_be_set() -> None:
+    found = Settings.read(TOKENS)
+    assert (found.slack_mode, found.http_host, found.redis_url) == ("socket", "127.0.0.1", "")
+    assert found.recipes_dir.name == "recipes"
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    wrong = {"SLACK_BOT_TOKEN": "xoxp-secret", "VERLBOT_TICK_SECONDS": "soon", "VERLBOT_SLACK_MODE": "pigeon"}
+    with pytest.raises(UserError) as refusal:
+        Settings.read(wrong)
+    said = str(refusal.value)
+    assert "SLACK_BOT_TOKEN takes a token that begins with xoxb-" in said
+    assert "VERLBOT_TICK_SECONDS takes a number above 0, not `soon`." in said
+    assert "VERLBOT_SLACK_MODE takes socket or http, not `pigeon`." in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        pytest.param({}, ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"], id="Socket Mode"),
+        pytest.param({"VERLBOT_SLACK_MODE": "http"}, ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"], id="HTTP mode"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_it_is_for(environment: dict[str, str], missing: list[str]) -> None:
+    with pytest.raises(UserError) as refusal:
+        Settings.read(environment)
+    for variable in missing:
+        assert f"{variable} is not set." in str(refusal.value)
+
+
+def test_what_is_set_counts() -> None:
+    found = Settings.read(
+        {**TOKENS, "VERLBOT_DATA_DIR": "/data", "VERLBOT_TICK_SECONDS": "2.5", "VERLBOT_LOG_LINES": "7"}
+    )
+    assert (found.data_dir, found.tick_seconds, found.log_lines) == (Path("/data"), 2.5, 7)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "1e3", "", " "])
+def test_a_number_that_makes_no_sense_is_refused_or_not_set(text: str) -> None:
+    environment = {**TOKENS, "VERLBOT_TICK_SECONDS": text}
+    if text.strip():
+        with pytest.raises(UserError, match="a number above 0"):
+            Settings.read(environment)
+    else:
+        assert Settings.read(environment).tick_seconds == 15
+
+
+def test_recipes_get_no_secret_that_sets_up_the_bot() -> None:
+    found = Settings.read({**TOKENS, "REDIS_URL": "redis://:password@x", "WANDB_API_KEY": "key"})
+    assert dict(found.secrets) == {"WANDB_API_KEY": "key"}
+    assert "key" not in repr(found)
+
+
+def test_the_document_of_the_settings_is_made_from_them() -> None:
+    written = Path(__file__).parent.parent / "docs" / "settings.md"
+    assert written.read_text() == as_markdown(), "run `make docs`"
