@@ -41,7 +41,9 @@ class HangingCloud(FakeCloud):
 def serve_bare(settings: Settings) -> None:
     client = web_client(settings.slack_bot_token, settings.slack_api_url)
     identity = Identity(client)
-    app = App(process_before_response=True, authorize=lambda **_: identity.learn(), signing_secret="unused")
+    app = App(
+        process_before_response=True, client=client, authorize=lambda **_: identity.learn(), signing_secret="unused"
+    )
 
     def only_acknowledge(ack: Ack) -> None:
         ack("ok")

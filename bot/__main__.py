@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import signal
 import sys
@@ -61,12 +60,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def do_run(_: argparse.Namespace) -> int:
-    from bot.build import build
+    from bot.build import build, log_to
     from bot.settings import Settings
 
     settings = Settings.read(os.environ)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    log_to(None, settings.log_level)
     over = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())

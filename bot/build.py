@@ -205,3 +205,11 @@ def now() -> datetime:
 
 def new_id(recipe: str) -> str:
     return f"{recipe}-{randomness.token_hex(2)}"
+
+
+def log_to(path: Path | None, level: str) -> None:
+    """Where the bot's own log goes: a file, or standard error. Libraries that tell of every step are quieter."""
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(filename=path, level=level, format=form)
+    for name, least in (("apscheduler", "WARNING"), ("httpx", "WARNING"), ("bot.bolt", "ERROR")):
+        logging.getLogger(name).setLevel(least)

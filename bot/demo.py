@@ -1,6 +1,5 @@
 """`verlbot demo`: the whole bot on this machine, with a Slack of its own, an embedded store and real processes."""
 
-import logging
 import os
 import sys
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
-from bot.build import Bot, build
+from bot.build import Bot, build, log_to
 from bot.core.run import Reason, Run, Status
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
@@ -53,7 +52,7 @@ def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    log_to(data_dir / "bot.log")
+    log_to(data_dir / "bot.log", "INFO")
     playground = Playground(data_dir / "slack.json", port)
     playground.start()
     bot = build(settings(data_dir, playground.api_url))
@@ -127,11 +126,3 @@ def place(bot: Bot, run: Run) -> Place:
 def state_of(text: str) -> str:
     """The part of a card's text that changes with its state: what stands before the step."""
     return text.partition(" · step ")[0]
-
-
-def log_to(path: Path) -> None:
-    logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -32,6 +32,18 @@ JSON_ARGUMENTS = ("blocks", "metadata", "view", "files", "attachments")
 """Arguments that are JSON in a text where a call is a form."""
 
 
+class Server(uvicorn.Server):
+    """Uvicorn's, which says when it serves; told to end before that, it would leave its socket open."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serves.set()
+
+
 class Playground:
     """A Slack on loopback, in a thread.
 
@@ -48,10 +60,9 @@ class Playground:
         self._people = People(self._slack, self._deliveries)
         self._socket = bound(port)
         self._slack.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._started = Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         # Of uvicorn's websockets this is the one that uses no deprecated part of its library.
-        self._server = uvicorn.Server(
+        self._server = Server(
             uvicorn.Config(
                 self._application(),
                 log_config=None,
@@ -74,7 +85,7 @@ class Playground:
 
     def start(self) -> None:
         self._thread.start()
-        if not self._started.wait(START_SECONDS):
+        if not self._server.serves.wait(START_SECONDS):
             raise UserError("The playground does not start.", "Its port may be blocked on this machine.")
 
     def stop(self) -> None:
@@ -114,7 +125,6 @@ class Playground:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self._loop = asyncio.get_running_loop()
-        self._started.set()
         yield
         await self._deliveries.drop()
 
@@ -183,6 +193,7 @@ def bound(port: int) -> socket.socket:
         found.bind(("127.0.0.1", port))
     except OSError:
         found.bind(("127.0.0.1", 0))
+    found.listen(128)  # from here on the port is taken, for whoever else looks for one
     return found
 
 

@@ -37,6 +37,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     """
     app = App(
         process_before_response=True,
+        client=listeners.client,
         authorize=authorize,
         signing_secret=signing_secret,
         logger=logging.getLogger("bot.bolt"),

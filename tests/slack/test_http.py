@@ -1,5 +1,6 @@
 """HTTP mode: signed requests and no others, on one address."""
 
+import socket
 import time
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -10,7 +11,6 @@ import pytest
 
 from bot.playground.client import Person
 from bot.playground.deliveries import signed
-from bot.playground.server import bound
 from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
@@ -27,7 +27,7 @@ def url(bot: Bot) -> Iterator[str]:
     client = web_client(BOT_TOKEN, bot.playground.api_url)
     identity = Identity(client)
     app = build_app(Listeners(bot.service, client, AtOnce()), lambda **_: identity.learn(), SIGNING_SECRET)
-    with bound(0) as free:
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = HttpServer(app, "127.0.0.1", port)
     server.start()

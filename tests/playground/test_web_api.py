@@ -1,0 +1,243 @@
+"""The Web API of the double, asked by Slack's own client over HTTP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from tests.story import ANA, BEN, RANDOM, SECRET, TRAINING
+
+
+@pytest.fixture
+def web(playground: Playground) -> WebClient:
+    return WebClient(BOT_TOKEN, base_url=playground.api_url)
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(SlackApiError) as error:
+        call()
+    return str(error.value.response["error"])
+
+
+def test_the_bot_knows_who_it_is(web: WebClient) -> None:
+    assert web.auth_test()["user_id"] == "U0VERLBOT"
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [("xoxb-other", "invalid_auth"), (APP_TOKEN, "not_allowed_token_type"), (None, "not_authed")]
+)
+def test_a_wrong_token_is_refused(playground: Playground, token: str | None, code: str) -> None:
+    assert refusal(WebClient(token, base_url=playground.api_url).auth_test) == code
+
+
+def test_a_connection_needs_the_app_level_token(web: WebClient) -> None:
+    assert refusal(lambda: web.apps_connections_open(app_token=BOT_TOKEN)) == "not_allowed_token_type"
+    assert str(web.apps_connections_open(app_token=APP_TOKEN)["url"]).startswith("ws://127.0.0.1:")
+
+
+def test_a_missing_scope_is_named(playground: Playground, web: WebClient) -> None:
+    playground._slack.scopes.discard("chat:write")
+    with pytest.raises(SlackApiError) as error:
+        web.chat_postMessage(channel=TRAINING, text="x")
+    assert (error.value.response["error"], error.value.response["needed"]) == ("missing_scope", "chat:write")
+
+
+@pytest.mark.parametrize("style", ["json", "form", "query"])
+def test_arguments_come_in_every_way_that_slack_takes(playground: Playground, style: str) -> None:
+    url, asked = f"{playground.api_url}chat.postMessage", {"channel": TRAINING, "text": "hello"}
+    headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+    answer = {
+        "json": lambda: httpx.post(url, json=asked, headers=headers, trust_env=False),
+        "form": lambda: httpx.post(url, data=asked, headers=headers, trust_env=False),
+        "query": lambda: httpx.get(url, params={**asked, "token": BOT_TOKEN}, trust_env=False),
+    }[style]()
+    assert answer.json()["ok"]
+
+
+def test_a_method_that_does_not_exist_is_unknown(web: WebClient) -> None:
+    assert refusal(lambda: web.api_call("chat.shout")) == "unknown_method"
+
+
+def test_messages_are_posted_threaded_broadcast_edited_and_deleted(web: WebClient, slack: PlaygroundClient) -> None:
+    ts = web.chat_postMessage(channel=TRAINING, text="card")["ts"]
+    web.chat_postMessage(channel=TRAINING, text="in the thread", thread_ts=ts)
+    web.chat_postMessage(channel=TRAINING, text="for all", thread_ts=ts, reply_broadcast=True)
+    web.chat_update(channel=TRAINING, ts=ts, text="newer card")
+    history = [message["text"] for message in web.conversations_history(channel=TRAINING)["messages"]]
+    assert history == ["for all", "newer card"]
+    replies = [message["text"] for message in web.conversations_replies(channel=TRAINING, ts=ts)["messages"]]
+    assert replies == ["newer card", "in the thread", "for all"]
+    web.chat_delete(channel=TRAINING, ts=ts)
+    assert "newer card" not in slack.transcript(ANA, TRAINING)
+
+
+def test_metadata_is_kept_over_an_edit_and_shown_to_those_who_ask(web: WebClient) -> None:
+    metadata = {"event_type": "run", "event_payload": {"id": "ppo-1"}}
+    ts = web.chat_postMessage(channel=TRAINING, text="x", metadata=metadata)["ts"]
+    web.chat_update(channel=TRAINING, ts=ts, text="y")
+    asked = web.conversations_history(channel=TRAINING, include_all_metadata=True)["messages"][0]
+    assert asked["metadata"] == metadata
+    assert "metadata" not in web.conversations_history(channel=TRAINING)["messages"][0]
+
+
+def test_history_comes_in_pages_and_from_a_time(web: WebClient) -> None:
+    stamps = [web.chat_postMessage(channel=TRAINING, text=str(number))["ts"] for number in range(5)]
+    pages = [
+        [message["text"] for message in page["messages"]]
+        for page in web.conversations_history(channel=TRAINING, limit=2)
+    ]
+    assert pages == [["4", "3"], ["2", "1"], ["0"]]
+    newer = web.conversations_history(channel=TRAINING, oldest=stamps[2])["messages"]
+    assert [message["text"] for message in newer] == ["4", "3"]
+    assert len(set(stamps)) == 5
+
+
+@pytest.mark.parametrize(
+    ("channel", "code"),
+    [("C0NOWHERE", "channel_not_found"), (SECRET, "channel_not_found")],
+    ids=["unknown", "private, not a member"],
+)
+def test_where_the_bot_may_not_write_is_refused(web: WebClient, channel: str, code: str) -> None:
+    assert refusal(lambda: web.chat_postMessage(channel=channel, text="x")) == code
+
+
+def test_a_public_channel_needs_the_right_or_an_invitation(playground: Playground, web: WebClient) -> None:
+    web.chat_postMessage(channel=RANDOM, text="x")
+    playground._slack.scopes.discard("chat:write.public")
+    assert refusal(lambda: web.chat_postMessage(channel=RANDOM, text="x")) == "not_in_channel"
+    assert refusal(lambda: web.conversations_history(channel=RANDOM)) == "not_in_channel"
+
+
+def test_an_archived_channel_is_closed(web: WebClient, slack: PlaygroundClient) -> None:
+    slack.post("channel", channel=TRAINING, is_archived=True)
+    assert refusal(lambda: web.chat_postMessage(channel=TRAINING, text="x")) == "is_archived"
+
+
+def test_a_message_to_a_person_is_a_direct_message(web: WebClient, slack: PlaygroundClient) -> None:
+    channel = web.chat_postMessage(channel=BEN, text="psst")["channel"]
+    assert channel == web.conversations_open(users=BEN)["channel"]["id"]
+    assert "psst" in slack.transcript(BEN, channel)
+
+
+def test_an_ephemeral_is_seen_by_one_and_belongs_to_no_history(web: WebClient, slack: PlaygroundClient) -> None:
+    web.chat_postEphemeral(channel=TRAINING, user=ANA, text="only you")
+    assert "only you" in slack.transcript(ANA, TRAINING)
+    assert "only you" not in slack.transcript(BEN, TRAINING)
+    assert web.conversations_history(channel=TRAINING)["messages"] == []
+    assert refusal(lambda: web.chat_postEphemeral(channel=SECRET, user=BEN, text="x")) == "channel_not_found"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(
+            lambda web, ts: web.chat_update(channel=TRAINING, ts="1.1", text="x"), id="edit what is not there"
+        ),
+        pytest.param(lambda web, ts: web.chat_delete(channel=TRAINING, ts="1.1"), id="delete what is not there"),
+        pytest.param(
+            lambda web, ts: web.chat_getPermalink(channel=TRAINING, message_ts="1.1"), id="link to what is not there"
+        ),
+    ],
+)
+def test_a_message_that_is_not_there_is_not_found(web: WebClient, call: Callable[[WebClient, str], Any]) -> None:
+    assert refusal(lambda: call(web, "")) == "message_not_found"
+
+
+def test_a_thread_that_is_not_there_is_not_found(web: WebClient) -> None:
+    assert refusal(lambda: web.chat_postMessage(channel=TRAINING, text="x", thread_ts="1.1")) == "thread_not_found"
+    assert refusal(lambda: web.conversations_replies(channel=TRAINING, ts="1.1")) == "thread_not_found"
+
+
+def test_what_others_wrote_cannot_be_edited(web: WebClient, slack: PlaygroundClient) -> None:
+    ts = Person(slack).says("mine")["ts"]
+    assert refusal(lambda: web.chat_update(channel=TRAINING, ts=ts, text="x")) == "cant_update_message"
+
+
+def test_a_file_is_uploaded_shared_and_read(web: WebClient, slack: PlaygroundClient) -> None:
+    shared = web.files_upload_v2(channel=TRAINING, content="line 1\nline 2", filename="x.log", title="Log")
+    link = shared["file"]["permalink"]
+    assert httpx.get(link, trust_env=False).text == "line 1\nline 2"
+    assert "[file Log]" in slack.transcript(ANA, TRAINING)
+
+
+def test_a_file_that_was_not_shared_is_nobodys_to_read(web: WebClient) -> None:
+    opened = web.files_getUploadURLExternal(filename="x", length=1)
+    httpx.post(opened["upload_url"], content=b"x", trust_env=False)
+    link = opened["upload_url"].replace("/upload/", "/files/")
+    assert httpx.get(link, trust_env=False).status_code == 404
+
+
+def test_a_reaction_is_made_once(playground: Playground, web: WebClient) -> None:
+    playground._slack.scopes.add("reactions:write")
+    ts = web.chat_postMessage(channel=TRAINING, text="x")["ts"]
+    web.reactions_add(channel=TRAINING, timestamp=ts, name="eyes")
+    assert refusal(lambda: web.reactions_add(channel=TRAINING, timestamp=ts, name="eyes")) == "already_reacted"
+
+
+def test_people_and_channels_are_described(web: WebClient) -> None:
+    assert web.users_info(user=ANA)["user"]["name"] == "ana"
+    assert web.conversations_info(channel=RANDOM)["channel"]["is_member"] is False
+    assert refusal(lambda: web.users_info(user="U9")) == "user_not_found"
+
+
+def test_blocks_are_validated_as_by_slack(web: WebClient) -> None:
+    web.api_call("blocks.validate", json={"blocks": [{"type": "divider"}]})
+    assert refusal(lambda: web.api_call("blocks.validate", json={"blocks": [{"type": "x"}]})) == "invalid_blocks"
+
+
+def test_a_home_is_published(playground: Playground, web: WebClient) -> None:
+    web.views_publish(user_id=ANA, view={"type": "home", "blocks": [{"type": "divider"}]})
+    assert playground._slack.workspace.homes[ANA].body["blocks"][0]["type"] == "divider"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "done"),
+    [
+        pytest.param("limited", 429, False, id="limited"),
+        pytest.param("broken", 503, False, id="broken"),
+        pytest.param("broken_after", 503, True, id="done, then broken"),
+        pytest.param("slow", 200, True, id="slow"),
+    ],
+)
+def test_trouble_comes_when_it_is_asked_for_and_goes(
+    playground: Playground, slack: PlaygroundClient, trouble: str, status: int, done: bool
+) -> None:
+    slack.faults({"method": "chat.*", "trouble": trouble, "times": 1, "retry_after_seconds": 7, "seconds": 0.01})
+    asked = {"channel": TRAINING, "text": "said"}
+
+    def post() -> httpx.Response:
+        headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        return httpx.post(f"{playground.api_url}chat.postMessage", json=asked, headers=headers, trust_env=False)
+
+    first = post()
+    assert first.status_code == status
+    assert first.headers.get("Retry-After") == ("7" if status == 429 else None)
+    assert ("said" in slack.transcript(ANA, TRAINING)) is done
+    assert post().status_code == 200
+
+
+def test_a_lost_answer_breaks_off_after_the_deed(playground: Playground, slack: PlaygroundClient) -> None:
+    slack.faults({"method": "chat.postMessage", "trouble": "lost"})
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(
+            f"{playground.api_url}chat.postMessage",
+            json={"channel": TRAINING, "text": "said", "token": BOT_TOKEN},
+            trust_env=False,
+        )
+    assert "said" in slack.transcript(ANA, TRAINING)
+
+
+def test_another_origin_can_do_nothing(playground: Playground) -> None:
+    """A page elsewhere can send forms here, but no JSON, and cannot pass for this host."""
+    asked = '{"user": "U0ANA", "channel": "C0TRAIN", "text": "/verl stop x"}'
+    url = f"{playground.address}/control/type"
+    plain = httpx.post(url, content=asked, headers={"Content-Type": "text/plain"}, trust_env=False)
+    assert plain.status_code == 415
+    elsewhere = {"Content-Type": "application/json", "Host": "evil.example"}
+    assert httpx.post(url, content=asked, headers=elsewhere, trust_env=False).status_code == 400
