@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench format docs golden lock clean
+.PHONY: demo test check explore bench format docs golden lock clean
 
 demo: $(READY)  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
@@ -19,6 +19,9 @@ check: $(READY)  ## format, lint, types, import contracts, unit tests: before ev
 	$(BIN)/lint-imports
 	$(BIN)/pytest --quiet -m "not slow" --numprocesses=2
 
+explore: $(READY)  ## the property tests, on new values and many of them
+	$(BIN)/pytest --quiet --hypothesis-profile=explore --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py
+
 bench: $(READY)  ## ratios against named baselines, in one run
 	$(BIN)/python -m benchmarks
 
@@ -27,7 +30,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 docs: $(READY)  ## what in docs/ is made from the code
-	$(BIN)/python -c 'from bot.settings import as_markdown; print(as_markdown(), end="")' > docs/settings.md
+	$(BIN)/python docs/generate.py
 
 golden: $(READY)  ## write anew what people read; then read the difference aloud
 	$(BIN)/python -c 'from tests.slack.test_views import *; (GOLDEN / "messages.txt").write_text(read_all())'

@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -48,11 +49,23 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def starting(prefix: str) -> Callable[[str], str]:
     def read(text: str) -> str:
-        if not text.startswith(prefix):
-            raise ValueError(f"a token that begins with {prefix}")
+        if not re.fullmatch(rf"{prefix}[A-Za-z0-9-]+", text):
+            raise ValueError(f"a token of Slack's that begins with {prefix}")
         return text
 
     return read
+
+
+def store_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("an address such as redis://localhost:6379/0")
+    return text
+
+
+def folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise ValueError("a folder that there is")
+    return Path(text)
 
 
 def default_data_dir() -> Path:
@@ -85,12 +98,12 @@ class Settings:
     http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
     http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
     redis_url: str = setting(
-        "REDIS_URL", "The store. Without it, an embedded one in the data directory is started.", ""
+        "REDIS_URL", "The store. Without it, an embedded one in the data directory is started.", "", store_url
     )
     data_dir: Path = setting(
         "VERLBOT_DATA_DIR", "Folder of what the bot keeps on this machine.", default_data_dir, Path
     )
-    recipes_dir: Path = setting("VERLBOT_RECIPES_DIR", "Folder of recipes.", default_recipes_dir, Path)
+    recipes_dir: Path = setting("VERLBOT_RECIPES_DIR", "Folder of recipes.", default_recipes_dir, folder)
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
     card_seconds: float = setting(
         "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive
@@ -152,20 +165,20 @@ class Settings:
                     shown = "what it holds" if "TOKEN" in variable else f"`{text}`"
                     problems.append(f"{variable} takes {error}, not {shown}.")
         found = cls(**values, secrets={name: text for name, text in environment.items() if name not in known})
-        problems += [] if problems else found.lacking()
+        problems += [problem for variable, problem in found.lacking().items() if not environment.get(variable)]
         if problems:
             raise UserError("\n".join(problems), "")
         return found
 
-    def lacking(self) -> list[str]:
-        """What must be set and is not."""
+    def lacking(self) -> dict[str, str]:
+        """What must be set and is not, in words, by variable."""
         needed = {"SLACK_BOT_TOKEN": self.slack_bot_token}
         if self.slack_mode == "socket":
             needed["SLACK_APP_TOKEN"] = self.slack_app_token
         else:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
         meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
-        return [f"{variable} is not set. {meanings[variable]}" for variable, value in needed.items() if not value]
+        return {name: f"{name} is not set. {meanings[name]}" for name, value in needed.items() if not value}
 
 
 def as_markdown() -> str:

@@ -1,0 +1,48 @@
+"""The pages of this folder that are made from the code: `make docs` writes them, a test compares them."""
+
+from pathlib import Path
+
+from bot.core.command import FORMS
+from bot.settings import as_markdown
+from bot.slack.manifest import SCOPES
+
+HERE = Path(__file__).parent
+
+
+def table(*rows: tuple[str, ...]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def commands() -> str:
+    rows = [(f"`/verl {form.usage}`", form.meaning, f"`/verl {form.example}`") for form in FORMS.values()]
+    return f"""# Commands
+
+Type them after `/verl`, or after a mention of the bot. Made from `bot/core/command.py` by `make docs`.
+
+{table(("command", "what it does", "example"), *rows)}
+"""
+
+
+def rights() -> str:
+    rows = [(f"`{scope}`", reason) for scope, reason in SCOPES.items()]
+    return f"""# Rights
+
+What the Slack app asks for, and what for. Made from `bot/slack/manifest.py` by `make docs`.
+
+{table(("scope", "what for"), *rows)}
+
+The app-level token needs `connections:write`, to open the connection of Socket Mode.
+"""
+
+
+PAGES = {"settings.md": as_markdown, "commands.md": commands, "rights.md": rights}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What the documents say is what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.core.command import FORMS, Launch
+from bot.core.parse import parse
+from tests.story import Bot
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("name", ["settings.md", "commands.md", "rights.md"])
+def test_pages_that_are_made_from_the_code_are_up_to_date(name: str) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", f"import generate; print(generate.PAGES[{name!r}](), end='')"],
+        cwd=ROOT / "docs",
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'docs'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ROOT / "docs" / name).read_text() == made.stdout, "run `make docs`"
+
+
+def typed_in(page: Path) -> list[str]:
+    """What a page tells people to type after `/verl`, but for usages with their brackets and commands by name."""
+    lines = re.findall(r"`/verl ([^`\n]*)`|^    /verl (.*)$", page.read_text(), re.MULTILINE)
+    typed = [line for pair in lines for line in pair if line]
+    return [line for line in typed if line not in FORMS and not re.search(r"[\[…]|\bRECIPE\b", line)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_tells_people_to_type_is_understood(page: Path, bot: Bot) -> None:
+    for line in typed_in(page):
+        command = parse(line)
+        if isinstance(command, Launch):
+            bot.service.rehearse(command)
+
+
+def test_there_are_such_lines() -> None:
+    assert "launch ppo nodes=2" in typed_in(ROOT / "README.md")
+    assert len([line for page in PAGES for line in typed_in(page)]) > 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_the_targets_that_pages_name_are_in_the_makefile() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page in PAGES:
+        assert set(re.findall(r"(?:^    |`)make ([a-z]+)", page.read_text(), re.MULTILINE)) <= set(targets)
