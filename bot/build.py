@@ -14,10 +14,10 @@ from redis import Redis
 
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.store import RedisStore, client
+from bot.adapters.store import RedisStore, client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from bot.ports import Cloud
 from bot.reconcile import Reconciler
 from bot.scheduler import Scheduler
@@ -105,7 +105,12 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     cloud = cloud or local_cloud(settings)
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
-    notifier = SlackNotifier(store, slack, now, period, wake=lambda: scheduler.wake(SPEAK))
+    name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
+
+    def leads() -> bool:
+        return store.lead(name, leads_for)
+
+    notifier = SlackNotifier(store, slack, now, leads, period, wake=lambda: scheduler.wake(SPEAK))
     service = Service(
         store=store,
         recipes=FolderOfRecipes(settings.recipes_dir),
@@ -124,8 +129,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         now=now,
         rules=rules(settings),
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
-        owner=owner(settings.data_dir),
-        leads_for=timedelta(seconds=settings.leader_seconds),
+        began=now(),
+        leads=leads,
         log_lines=settings.log_lines,
     )
     errands = Errands()
@@ -167,7 +172,8 @@ def rules(settings: Settings) -> Rules:
     return Rules(
         ask_again=timedelta(seconds=settings.launch_doubt_seconds),
         gone=timedelta(seconds=settings.gone_seconds),
-        down_again=timedelta(seconds=settings.down_again_seconds),
+        steady=timedelta(seconds=max(45, 3 * settings.tick_seconds)),
+        down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
     )
 
 
@@ -175,7 +181,12 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     """The store of the settings, or the embedded one."""
     if valkey:
         return valkey.start()
-    return client(settings.redis_url, STORE_SECONDS)
+    found = client(settings.redis_url, STORE_SECONDS)
+    try:
+        greet(found)
+    except Unavailable as error:
+        raise UserError(str(error), "Start it, or mend REDIS_URL.") from error
+    return found
 
 
 def locked(data_dir: Path) -> IO[str]:
@@ -194,7 +205,7 @@ def locked(data_dir: Path) -> IO[str]:
 def owner(data_dir: Path) -> str:
     """This bot's name among those that share its store; the same after a restart, which so waits for nobody."""
     path = data_dir / "owner"
-    if not path.exists():
+    if not path.exists() or not path.read_text():  # a kill may have left it empty
         path.write_text(uuid4().hex)
     return path.read_text()
 

@@ -29,7 +29,7 @@ def problems_of(recipes: FolderOfRecipes, name: str) -> list[str]:
         recipe = recipes.get(name)
         launched = plan(recipe, kept(recipe), ("+a.b=c d",) if recipe.takes_overrides else (), f"{name}-0000")
     except UserError as error:
-        return [error.sentence]
+        return [str(error)]
     found = {"as it stands": problem(recipe.task), "as it is launched": problem(launched.task)}
     problems = [f"{where}: {why}" for where, why in found.items() if why]
     if recipe.takes_overrides and '"$@"' not in str(recipe.task.get("run")):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
 from bot.core.loglines import bounded
@@ -24,8 +24,8 @@ class Reconciler:
     """Time's side of the bot.
 
     Attributes:
-        owner: this bot's name among those that share the store; one of them acts.
-        leads_for: how long it stays the one when it dies; longer than a tick.
+        began: when this bot began to look.
+        leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
         log_lines: how many last lines are read and kept.
     """
@@ -37,15 +37,16 @@ class Reconciler:
     now: Now
     rules: Rules
     pool: ThreadPoolExecutor
-    owner: str
-    leads_for: timedelta
+    began: datetime
+    leads: Callable[[], bool]
     log_lines: int
 
     def tick(self) -> timedelta | None:
         """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
-        if not self.store.lead(self.owner, self.leads_for):
+        if not self.leads():
             return None
-        runs = [run for run in self.store.open() if run.status is not Status.ENDED]
+        active = (run for run in self.store.open() if run.status is not Status.ENDED)
+        runs = [run.watched_since(self.began) for run in active]
         seen = self._observe(runs)
         texts = self.tails.collect([run for run in runs if prints(run)])
         busy = [run for run in runs if run.id in texts or self._decide(run, seen) or run.cluster not in seen]
@@ -60,7 +61,9 @@ class Reconciler:
             return self.cloud.observe([run.watched for run in runs])
         except Unavailable as error:
             log.warning("nothing can be seen: %s", error)
-            return {}
+        except Exception:  # a wish to stop is still carried out
+            log.exception("looking failed")
+        return {}
 
     def _decide(self, run: Run, seen: Mapping[str, Seen]) -> Action | None:
         return decide(run, seen.get(run.cluster), self.now(), self.rules)
@@ -69,7 +72,7 @@ class Reconciler:
         """One run, one action. A run that fails here never stops the others; the next tick tries again."""
         try:
             run = self._keep(run, seen, text)
-            action = decide(run, seen, self.now(), self.rules)
+            action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
             if action is None:
                 return None
             log.info("run %s: %s", run.id, action)
@@ -85,8 +88,9 @@ class Reconciler:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
         before = run
         if text:
-            self.store.save_log(run.id, bounded(text))
             run = self.store.update(run.id, lambda run: progressed(run, text))
+            if run.log_saved_at is None:  # a slow read must not write over the last lines
+                self.store.save_log(run.id, bounded(text))
         if seen is None and run.status is not Status.PENDING:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
         if run is not before:
@@ -100,8 +104,8 @@ class Reconciler:
                 return self._ask(run)
             case Look(seen):
                 return self._update(run, lambda run: run.looked(seen, self.now()))
-            case Wonder(puzzle):
-                return self._update(run, lambda run: run.doubted(puzzle, self.now()))
+            case Wonder(doubt):
+                return self._update(run, lambda run: run.doubted(doubt))
             case Finish(reason, detail):
                 return self._update(run, lambda run: run.stopping(reason, detail, self.now()))
             case SaveLog():

@@ -62,7 +62,8 @@ class Scheduler:
         """
         with self._lock:
             self._over = True
-        self._scheduler.shutdown()
+        if self._scheduler.running:
+            self._scheduler.shutdown()
 
     def _run(self, name: str, job: Job) -> None:
         with self._lock:

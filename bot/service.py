@@ -1,5 +1,6 @@
 """What a person may ask. Nothing here waits for machines: a wish is recorded and the tick is woken."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
 from bot.core.plan import Plan, plan
-from bot.core.recipe import Recipe
+from bot.core.recipe import Recipe, Task
 from bot.core.run import Follow, Run, Status
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
@@ -24,6 +25,15 @@ GREP_LINES = 5_000
 """Lines that are searched for a word."""
 
 ID_TRIES = 50
+
+SHORTEST = 3
+"""Letters of the shortest name that a run is known by."""
+
+SCRIPT_LINES = 6
+"""Of each script that a rehearsal shows: what the bot puts before it, and a little of the recipe's own."""
+
+RUN_ID = re.compile(r"[a-z0-9-]+")
+"""What a run's id is made of; anything else names something else in the store, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +52,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a launch would do: the answer to `--dry-run`."""
+    """What a launch would do: the answer to `--dry-run`.
+
+    Attributes:
+        yaml: the task, its scripts cut short.
+        refusal: why it would be refused here, or None.
+    """
 
     plan: Plan
     yaml: str
     rate: Rate | None
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +112,9 @@ class Service:
     def rehearse(self, asked: command.Launch) -> Rehearsal:
         """What the launch would do, without doing it."""
         recipe = self.recipes.get(asked.recipe)
-        made = self._plan(recipe, asked, f"{recipe.name}-0000")
-        return Rehearsal(made, self.recipes.write(made.task), self.cloud.rate(made.task))
+        made = plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
+        written = self.recipes.write(shortened(made.task))
+        return Rehearsal(made, written, self.cloud.rate(made.task), self.cloud.refusal(made.task))
 
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
         made = plan(recipe, asked.parameters, asked.overrides, run_id)
@@ -106,8 +123,18 @@ class Service:
         return made
 
     def stop(self, name: str, by: str) -> Run:
-        """Record the wish to end a run; one that is over stays as it is."""
-        return self._wished(self.store.update(self.find(name).id, lambda run: run.stop_requested(by, self.now())))
+        """Record the wish to end a run; one that is over stays as it is.
+
+        Raises:
+            UserError: there is no such run, or the name is a shortened one of somebody else's.
+        """
+        found = self.find(name)
+        if found.requester != by and found.id != name.lower():
+            raise UserError(
+                f"{shown(name)} is short for `{found.id}`, which somebody else launched.",
+                f"To end it, type its whole name: `/verl stop {found.id}`.",
+            )
+        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now())))
 
     def _wished(self, run: Run) -> Run:
         """A wish is recorded: it is shown now, whatever the tick waits for, and done by the next one."""
@@ -116,21 +143,22 @@ class Service:
         return run
 
     def find(self, name: str) -> Run:
-        """The run of this name, or the only one whose id ends or begins so.
+        """The run of this name, or the only one whose id ends or begins so; of several, the only active one.
 
         Raises:
             UserError: none or several; the hint names those that there are.
         """
-        if exact := self.store.get(name.lower()):
+        if RUN_ID.fullmatch(name.lower()) and (exact := self.store.get(name.lower())):
             return exact
-        runs = [*self.store.open(), *self.store.recent(REMEMBERED)]
-        ids = sorted({run.id for run in runs})
-        near = [run_id for run_id in ids if run_id.endswith(name.lower()) or run_id.startswith(name.lower())]
-        if len(near) == 1:
-            return next(run for run in runs if run.id == near[0])
+        open_runs = self.store.open()
+        runs = {run.id: run for run in [*self.store.recent(REMEMBERED), *open_runs]}
+        near = [run for run in runs.values() if is_short_for(name.lower(), run.id)]
+        active = [run for run in near if run.status is not Status.ENDED]
+        if len(active or near) == 1:
+            return (active or near)[0]
         if near:
-            raise UserError(f"{shown(name)} fits several runs.", listed(near))
-        raise unknown("run", name, ids, "None has been launched yet: `/verl launch smoke`.")
+            raise UserError(f"{shown(name)} fits several runs.", listed(sorted(run.id for run in active or near)))
+        raise unknown("run", name, runs, "None has been launched yet: `/verl launch smoke`.")
 
     def active(self, user: str | None = None) -> list[Run]:
         """Runs that have not ended, newest first; of one person where `user` is given."""
@@ -153,6 +181,12 @@ class Service:
         """Every recipe by name, or what is wrong with its file."""
         return {name: self._recipe(name) for name in self.recipes.names()}
 
+    def refusals(self) -> Mapping[str, str]:
+        """Of the recipes that cannot run here as they stand, why."""
+        found = self.catalogue().items()
+        why = {name: self.cloud.refusal(one.task) for name, one in found if isinstance(one, Recipe)}
+        return {name: reason for name, reason in why.items() if reason}
+
     def _recipe(self, name: str) -> Recipe | UserError:
         try:
             return self.recipes.get(name)
@@ -162,13 +196,19 @@ class Service:
     def follow(self, asked: command.Logs, by: str) -> Run:
         """Record the wish to see the log grow in the run's thread."""
         run = self.find(asked.run)
+        refuse_node(run, asked.node)
         if run.over:
             raise UserError(f"`{run.id}` is over and prints no more.", f"Its last lines: `logs {run.id}`.")
         wish = Follow(by, self.now() + self.follow_for, asked.lines, asked.grep, asked.node)
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
     def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
-        """Lines of the log, fresh from the cluster while there is one. Waits for the cluster: not for listeners."""
+        """Lines of the log, fresh from the cluster while there is one. Waits for the cluster: not for listeners.
+
+        Raises:
+            UserError: the run has no such node.
+        """
+        refuse_node(run, asked.node)
         text, trouble = self.store.log(run.id), None
         if not run.over and run.asked_at:
             try:
@@ -176,6 +216,37 @@ class Service:
             except Unavailable as error:
                 trouble = str(error)
         return Excerpt(run, asked, loglines.select(text, asked.lines, asked.grep, asked.node), trouble)
+
+
+def is_short_for(name: str, run_id: str) -> bool:
+    """
+    >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
+    (True, True, False)
+    """
+    return len(name) >= SHORTEST and (run_id.startswith(name) or run_id.endswith(name))
+
+
+def refuse_node(run: Run, node: int | None) -> None:
+    if node is not None and node >= run.nodes:
+        ranks = [str(rank) for rank in range(run.nodes)]
+        raise unknown("node", str(node), ranks, of=run.id)
+
+
+def shortened(task: Task) -> Task:
+    """The task without what the bot needs beside it, its scripts cut after what was put before them."""
+    scripts = {key: cut_short(str(task[key])) for key in ("setup", "run") if task.get(key)}
+    return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
+
+
+def cut_short(script: str) -> str:
+    """
+    >>> cut_short("a" + chr(10) * SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
+    '# … and 1 more line, as in the recipe'
+    """
+    lines = script.splitlines()
+    more = len(lines) - SCRIPT_LINES
+    tail = [f"# … and {more} more line{'s' * (more > 1)}, as in the recipe"] if more > 0 else []
+    return "\n".join([*lines[:SCRIPT_LINES], *tail]) + "\n"
 
 
 def wished(made: Plan, rate: Rate | None, caller: Caller, now: datetime) -> Run:

@@ -1,11 +1,14 @@
 """Slow reading: log tails in a few threads, taken up by whichever tick comes once they are there."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from bot.core.run import Run
 from bot.errors import Unavailable
 from bot.ports import Cloud
+
+log = logging.getLogger(__name__)
 
 
 class Tails:
@@ -56,4 +59,7 @@ class Tails:
         try:
             return self._under_way.pop(run_id).result()
         except Unavailable:
+            return ""
+        except Exception:
+            log.exception("run %s: its log cannot be read", run_id)
             return ""

@@ -78,10 +78,14 @@ def parse(name: str, text: str) -> Recipe:
         UserError: it is no YAML, or what the bot needs is missing or wrong; the message names the place.
     """
     try:
-        task = yaml.load(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)  # noqa: S506  # a safe loader
-        metadata = msgspec.convert((task.get("_metadata") or {}).get("verlbot"), MetadataYaml)
+        task = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
+        found = (task.get("_metadata") or {}).get("verlbot")
+        if found is None:
+            raise broken(name, "it has no _metadata.verlbot")
+        metadata = msgspec.convert(found, MetadataYaml)
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
-        raise broken(name, str(error).replace("$", "_metadata.verlbot", 1)) from error
+        why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())
+        raise broken(name, why.replace('in "<unicode string>", ', f"in {name}.yaml, ")) from error
     kept = metadata.checkpoints
     checkpoints = Checkpoints(kept.variable, kept.mount) if kept else None
     own = tuple(parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
@@ -135,7 +139,27 @@ def standing(recipe: str, task: dict[str, Any], path: str) -> str:
 
 
 def broken(name: str, why: str) -> UserError:
-    return UserError(f"The recipe `{name}` is not valid: {why}.", "`verlbot recipes check` says more.")
+    return UserError(
+        f"The recipe `{name}` is not valid: {why.rstrip('.')}.", "`verlbot recipes check` looks at all of them."
+    )
+
+
+MERGE = "tag:yaml.org,2002:merge"
+"""YAML's `<<`, which may stand twice."""
+
+
+class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # either
+    """Refuses a key that stands twice in one mapping, of which YAML would keep the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        known = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+                continue
+            if (key.tag, key.value) in known:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+            known.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
 class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either

@@ -1,5 +1,6 @@
 """Runs in Redis: one JSON document each, a set of the open ones, an index of the ended ones."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from bot.core.nearest import unknown
 from bot.core.recipe import Task
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 OPEN = "verl:runs:open"
 ENDED = "verl:runs:ended"
@@ -52,6 +55,12 @@ def client(url: str, answer_seconds: float) -> Redis:
         socket_connect_timeout=answer_seconds,
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def greet(redis: Redis) -> None:
+    """Raises Unavailable where nobody answers."""
+    with answered():
+        redis.ping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +162,20 @@ class RedisStore:
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         with answered(), self._redis.pipeline() as tx:
-            tx.watch(LEADER)  # type: ignore[no-untyped-call]  # redis-py types all but this
-            if text(tx.get(LEADER)) not in ("", owner):
-                return False
-            tx.multi()
-            tx.set(LEADER, owner, px=lease)
-            return committed(tx)
+            while True:
+                tx.watch(LEADER)  # type: ignore[no-untyped-call]  # redis-py types all but this
+                if text(tx.get(LEADER)) not in ("", owner):
+                    return False
+                tx.multi()
+                tx.set(LEADER, owner, px=lease)
+                if committed(tx):  # else somebody wrote it meanwhile, perhaps another thread of this very bot
+                    return True
 
     def _fetch(self, ids: list[str]) -> list[Run]:
         found: list[Any] = []
         for start in range(0, len(ids), BATCH):
             found += self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
-        return [loads(document) for document in found if document]
+        return [run for document in found if document and (run := readable(document))]
 
 
 @contextmanager
@@ -206,6 +217,15 @@ def loads(document: object) -> Run:
     except msgspec.ValidationError:  # of another version, or broken
         return loads_other(found)
     return current.run if current.schema == SCHEMA else loads_other(found)
+
+
+def readable(document: object) -> Run | None:
+    """The run of a document among many, or None, said in the log, where it cannot be read: the others still can."""
+    try:
+        return loads(document)
+    except (Unavailable, msgspec.DecodeError, KeyError) as error:
+        log.error("a run's document cannot be read, and is left alone: %s", error)
+        return None
 
 
 def loads_other(found: bytes) -> Run:

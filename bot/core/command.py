@@ -136,7 +136,7 @@ def whole(typed: Typed, key: str, least: int, most: int, default: int) -> int:
         return default
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         raise UserError(
-            f"`{key}=` takes no {shown(text)}.", f"Give a whole number from {least} to {most:,}: `{key}=20`."
+            f"`{key}` cannot be {shown(text)}.", f"Give a whole number from {least} to {most:,}: `{key}=20`."
         )
     return int(text)
 

@@ -8,7 +8,7 @@ no proof that machines are gone, so it takes two looks, apart in time, and a con
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.run import Puzzle, Reason, Run, Status
+from bot.core.run import Doubt, Puzzle, Reason, Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 
 
@@ -21,6 +21,7 @@ class Rules:
             nothing confirms is believed. Longer than any request may be on its way.
         most_asks: how often a launch is asked for.
         gone: between two looks that show a confirmed absence.
+        steady: the longest that two looks may be apart so that what both show held in between.
         down_again: after which a removal is asked for again.
         log_tries: how often the last lines are asked for before the cluster goes without them.
     """
@@ -28,6 +29,7 @@ class Rules:
     ask_again: timedelta = timedelta(seconds=30)
     most_asks: int = 3
     gone: timedelta = timedelta(seconds=5)
+    steady: timedelta = timedelta(seconds=45)
     down_again: timedelta = timedelta(seconds=60)
     log_tries: int = 3
 
@@ -46,9 +48,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Wonder:
-    """Keep that a puzzle was seen."""
+    """Keep that a puzzle was seen, and look again soon."""
 
-    puzzle: Puzzle
+    doubt: Doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
         return explain_absence(run, seen, now, rules)
     if seen.cluster is Cluster.UP and seen.job is run.job is None and seen.request is not Request.LIVE:
         detail = "The cluster came up and was given no job."
-        return after(run, Puzzle.JOBLESS, rules.ask_again, now, Finish(Reason.LAUNCH_FAILED, detail))
+        return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
     return Look(seen) if run.looked(seen, now) != run else None
 
 
@@ -160,13 +162,13 @@ def over_by_cluster(seen: Seen) -> Finish | None:
 def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
     """No cluster and no launch under way: it is gone, or the launch never arrived."""
     if seen.ending is not None:
-        return after(run, Puzzle.ABSENT, rules.gone, now, Finish(reason_of(seen.ending), seen.error))
+        return after(run, Puzzle.ABSENT, rules.gone, now, rules, Finish(reason_of(seen.ending), seen.error))
     if run.job is not None:
-        return after(run, Puzzle.ABSENT, rules.ask_again, now, Finish(Reason.CLUSTER_LOST, seen.error))
+        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.CLUSTER_LOST, seen.error))
     if run.asks >= rules.most_asks:
         detail = f"It was asked for {run.asks} times, and no cluster of its name has appeared."
-        return after(run, Puzzle.ABSENT, rules.ask_again, now, Finish(Reason.LAUNCH_FAILED, detail))
-    return after(run, Puzzle.ABSENT, rules.ask_again, now, Ask())
+        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
+    return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask())
 
 
 def reason_of(ending: Ending) -> Reason:
@@ -179,19 +181,23 @@ def reason_of(ending: Ending) -> Reason:
             return Reason.CLUSTER_LOST
 
 
-def after(run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, action: Action) -> Action | None:
-    """The action, once the puzzle has been seen for that long, and again now."""
-    if run.doubt is None or run.doubt.puzzle is not puzzle:
-        return Wonder(puzzle)
-    return action if now >= run.doubt.since + wait else None
+def after(run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, rules: Rules, action: Action) -> Action:
+    """The action, once every look for that long has shown the puzzle, this one included."""
+    doubt = run.doubt
+    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady:
+        return Wonder(Doubt(puzzle, now, now))
+    return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now))
 
 
 def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """Over and perhaps billing: last lines, removal, proof. Without a look the removal is asked for all the same."""
-    if seen and seen.nothing:
+    """Over and perhaps billing: last lines, removal, proof. Without a look the removal is asked for all the same.
+
+    It is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
+    """
+    if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
-        return after(run, Puzzle.ABSENT, wait, now, End(run.reason or Reason.STOPPED))
+        return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED))
     if seen and wants_log(run, seen, rules):
         return SaveLog()
     if run.downed_at is None or now >= run.downed_at + rules.down_again:

@@ -37,15 +37,17 @@ def sort(words: tuple[str, ...], form: Form) -> Typed:
     names, parameters, overrides, flags = [], [], [], []
     for word in words:
         key, equals, value = word.partition("=")
-        if word.startswith("--"):
-            flags.append(word[2:])
+        if word.startswith("="):
+            raise UserError(f"{shown(word)} stands by itself.", "Write it without spaces: `nodes=2`.")
+        if word.startswith("-") and word.strip("-"):
+            flags.append(word.removeprefix("--"))
         elif is_override(key, bool(equals)):
             overrides.append(word)
         elif equals:
             parameters.append((key.lower(), value))
         else:
             names.append(word)
-    refuse_repeated([key for key, _ in parameters], form)
+    refuse_repeated(parameters)
     return Typed(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
 
 
@@ -57,22 +59,28 @@ def is_override(key: str, has_value: bool) -> bool:
     return key.startswith("~") or (has_value and re.search(r"^\+|[./@]", key) is not None)
 
 
-def refuse_repeated(keys: list[str], form: Form) -> None:
-    for key in keys:
-        if keys.count(key) > 1:
-            raise UserError(f"{shown(key)} is given twice.", f"Give it once: `{form.example}`.")
+def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for key, value in parameters:
+        if key in seen:
+            raise UserError(f"{shown(key)} is given twice.", f"Give it once: {shown(f'{key}={seen[key]}')}.")
+        seen[key] = value
 
 
 def check(typed: Typed, form: Form, here: str | None) -> Typed:
     """Refuse words that the form does not take, and fill in the run of this thread where it was left out."""
-    names = typed.names or ((here,) if here and form.word in RUN_FORMS else ())
-    if len(names) < len(form.needs):
-        raise UserError(f"`{form.word}` needs {form.needs[len(names)]}.", f"Type `{form.usage}`: `{form.example}`.")
-    if len(names) > len(form.needs) + bool(form.may):
-        raise UserError(f"{shown(names[-1])} is one word too many for `{form.word}`.", surplus_hint(form))
     for flag in sorted(typed.flags):
         if flag not in form.flags:
-            raise unknown(f"flag of `{form.word}`", f"--{flag}", (f"--{flag}" for flag in form.flags), takes_none(form))
+            valid = [f"--{flag}" for flag in form.flags]
+            raise unknown("flag", flag if flag.startswith("-") else f"--{flag}", valid, takes_none(form), of=form.word)
+    names = typed.names or ((here,) if here and form.word in RUN_FORMS else ())
+    if len(names) < len(form.needs):
+        raise UserError(
+            f"`{form.word}` needs {form.needs[len(names)]}.",
+            f"Type `/verl {form.usage}`, such as `/verl {form.example}`.",
+        )
+    if len(names) > len(form.needs) + bool(form.may):
+        raise UserError(f"{shown(names[-1])} is one word too many for `{form.word}`.", surplus_hint(form))
     if not form.takes_settings:
         refuse_settings(typed, form)
     return Typed(names, typed.parameters, typed.overrides, typed.flags)
@@ -80,16 +88,16 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
 
 def surplus_hint(form: Form) -> str:
     settings = " Settings are written `key=value`, and values with spaces in quotes." if form.takes_settings else ""
-    return f"Type `{form.usage}`.{settings}"
+    return f"Type `/verl {form.usage}`.{settings}"
 
 
 def takes_none(form: Form) -> str:
-    return f"Type `{form.usage}`."
+    return f"Type `/verl {form.usage}`."
 
 
 def refuse_settings(typed: Typed, form: Form) -> None:
     for key, _ in typed.parameters:
         if key not in form.options:
-            raise unknown(f"option of `{form.word}`", key, form.options, takes_none(form))
+            raise unknown("option", key, form.options, takes_none(form), of=form.word)
     for override in typed.overrides:
         raise UserError(f"`{form.word}` takes no Hydra override such as {shown(override)}.", takes_none(form))

@@ -125,7 +125,8 @@ def put(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> No
     """Set the value at a dotted path, making the mappings on the way."""
     *parents, last = path.split(".")
     for parent in parents:
-        task = task.setdefault(parent, {})
+        task[parent] = task.get(parent) or {}  # a key may stand there with nothing after it
+        task = task[parent]
     task[last] = value
 
 

@@ -67,7 +67,7 @@ class Parameter:
         """
         value = self.convert(text.strip())
         if value is None or not self.admits(value):
-            raise UserError(f"`{self.name}` takes no {shown(text)}.", f"Valid: {self.range}.")
+            raise UserError(f"`{self.name}` cannot be {shown(text)}.", f"Valid: {self.range}.")
         return value
 
     def convert(self, text: str) -> Value | None:
@@ -76,7 +76,7 @@ class Parameter:
             case Kind.INTEGER:
                 return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
             case Kind.NUMBER:
-                return number(text)
+                return number(without_unit(text, self.unit))
             case Kind.TEXT:
                 return text or None
             case Kind.CHOICE:
@@ -119,6 +119,20 @@ class Parameter:
 
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def without_unit(text: str, unit: str) -> str:
+    """
+    >>> without_unit("$5", "dollars"), without_unit("2h", "hours"), without_unit("2h", "")
+    ('5', '2', '2h')
+    """
+    match unit:
+        case "dollars":
+            return text.removeprefix("$")
+        case "hours":
+            return text.lower().removesuffix("h").rstrip()
+        case _:
+            return text
 
 
 def number(text: str) -> float | None:
@@ -189,7 +203,7 @@ class Recipe:
             if parameter.name == name:
                 return parameter
         valid = [parameter.name for parameter in self.parameters]
-        raise unknown(f"parameter of `{self.name}`", name, valid)
+        raise unknown("parameter", name, valid, of=self.name)
 
 
 def common_parameters(task: Task, checkpoints: Checkpoints | None) -> tuple[Parameter, ...]:

@@ -71,10 +71,11 @@ class Puzzle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Looks have shown the same puzzle since then."""
+    """Every look from `since` to `last` has shown the same puzzle."""
 
     puzzle: Puzzle
     since: datetime
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +242,12 @@ class Run:
             return replace(run, status=Status.RUNNING, running_at=now)
         return run
 
-    def doubted(self, puzzle: Puzzle, now: datetime) -> Self:
-        """A look showed the puzzle; the time of the first such look stands."""
-        if self.doubt and self.doubt.puzzle is puzzle:
-            return self
-        return replace(self, doubt=Doubt(puzzle, now))
+    def doubted(self, doubt: Doubt) -> Self:
+        return replace(self, doubt=doubt)
+
+    def watched_since(self, began: datetime) -> Self:
+        """The run as one sees it who has looked since then: what was doubted before must be doubted anew."""
+        return replace(self, doubt=None) if self.doubt and self.doubt.last < began else self
 
     def unseen(self, now: datetime) -> Self:
         """A look got no answer."""

@@ -2,16 +2,22 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import psutil
 import pytest
 
 from bot.adapters.local.cloud import INFRA, LocalCloud, last_lines
-from bot.adapters.local.places import Place, State
-from bot.adapters.local.processes import alive, marked
+from bot.adapters.local.nodes import Node
+from bot.adapters.local.places import Order as SupervisorOrder
+from bot.adapters.local.places import Place, Process, State
+from bot.adapters.local.processes import alive, keepers, marked
+from bot.adapters.local.supervisor import Supervisor
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Seen
 from bot.errors import UserError
@@ -30,6 +36,7 @@ class Machine:
         self.root = root
         self.cloud = LocalCloud(root, secrets={"WANDB_API_KEY": "s3cret"}, grace_seconds=0.5)
         self.place = Place(root, NAME)
+        self.sessions: list[Process] = []
 
     def launch(self, run: str, **more: Any) -> None:
         self.cloud.launch(Order(NAME, {"name": "job", "run": run, **more}, secrets=("WANDB_API_KEY",)))
@@ -45,6 +52,11 @@ class Machine:
             eventually(lambda: (seen := self.look()).job is not None and seen.job.over and seen, self.look)
             or self.look()
         )
+
+    def processes_of_its_sessions(self) -> list[str]:
+        """By name; of the sessions that it had when it was looked at first."""
+        self.sessions = self.sessions or self.state().sessions
+        return [process.name() for process in marked("", self.sessions)]
 
     def printed(self) -> str:
         return self.cloud.tail(X, 1000)
@@ -67,6 +79,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     if found.place.folder.exists():
         found.down()
     assert not marked(found.place.marker)
+    eventually(lambda: not keepers(found.place.marker))
 
 
 def test_nodes_get_the_variables_that_skypilot_sets(machine: Machine) -> None:
@@ -220,6 +233,84 @@ def test_a_name_that_was_removed_before_it_came_never_comes(machine: Machine) ->
     machine.launch("sleep 600")
     assert machine.look() == Seen(ending=Ending.DOWNED)
     assert marked(machine.place.marker) == []
+
+
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(4242)"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("sh -c 'echo up; exec sleep 4242'", id="one that ends when asked"),
+        pytest.param(f'python3 -c "{DEAF}"', id="one that does not"),
+    ],
+)
+def test_a_script_that_shakes_off_its_environment_is_ended_all_the_same(machine: Machine, program: str) -> None:
+    machine.launch(f"exec env -i PATH=$PATH {program}")
+    try:
+        eventually(lambda: machine.printed().strip(), machine.printed)
+        assert len(machine.processes_of_its_sessions()) == 1
+        machine.down()
+        assert machine.processes_of_its_sessions() == []
+    finally:
+        for process in marked("", machine.sessions):
+            process.kill()
+
+
+def test_a_session_whose_number_went_to_another_is_left_alone() -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        created = psutil.Process(other.pid).create_time()
+        assert [process.pid for process in marked("", [Process(other.pid, created)])] == [other.pid]
+        assert marked("", [Process(other.pid, created - 100)]) == []
+        other.kill()
+
+
+def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    eventually(lambda: marked(machine.place.marker))
+    (machine.place.folder / "state.json").write_bytes(b"")
+    machine.down()
+    assert machine.look() == Seen(ending=Ending.DOWNED)
+    eventually(lambda: not keepers(machine.place.marker))
+
+
+def test_of_nodes_that_fail_together_the_one_that_ended_first_is_named(tmp_path: Path) -> None:
+    """Their ends are noticed in another order than they came in."""
+    place = Place(tmp_path, NAME)
+    place.folder.mkdir(parents=True)
+    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {"num_nodes": 3}), place, State(cluster=NAME), "task")
+    nodes = [SimpleNamespace(code=1, ended_at=at, end=lambda _: None) for at in (3.0, 1.0, 2.0)]
+    for rank in range(3):
+        supervisor._ended.put(rank)
+    assert supervisor._wait(cast(list[Node], nodes), together=True) == [1, 2, 0]
+    supervisor._output._file.close()
+
+
+def test_the_supervisor_is_not_told_what_the_bot_is(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    supervisor = machine.state().supervisor
+    assert supervisor is not None
+    assert "xoxb-of-the-bot" not in str(psutil.Process(supervisor.pid).environ())
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+def test_the_node_that_failed_first_is_named_though_others_fail_of_it(machine: Machine, rank: int) -> None:
+    failed = machine.root.parent / "failed"
+    machine.launch(
+        f"if [ $SKYPILOT_NODE_RANK = {rank} ]; then touch {failed}; exit 3; fi;"
+        f"while [ ! -e {failed} ]; do sleep 0.01; done; sleep 0.05; exit 1",
+        num_nodes=4,
+    )
+    error = machine.ended().error or ""
+    assert error.startswith(f"`run` failed on node {rank} with exit code 3, and then on nodes ")
+
+
+def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    content = (machine.place.folder / "state.json").read_bytes()
+    (machine.place.folder / "state.json").write_bytes(b"")
+    assert machine.cloud.observe([X, Watched("verl-y")]) == {"verl-y": Seen()}
+    (machine.place.folder / "state.json").write_bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TASK = {"run": "echo 'é'\n", "envs": {"A": "b"}, "num_nodes": 2}
 def a_full_run() -> Run:
     """A run of which every field differs from its default."""
     return replace(
-        running(outage=Outage(NOON, at(1)), doubt=Doubt(Puzzle.ABSENT, NOON), place="volume m", secrets=("K",)),
+        running(outage=Outage(NOON, at(1)), doubt=Doubt(Puzzle.ABSENT, NOON, at(2)), place="volume m", secrets=("K",)),
         follow=Follow("U", at(9), 20, "x", 1),
         posted={"card": Posted("1.2", "d", "u", NOON), "ended": Posted(None, "d", "", NOON)},
         progress=Progress(3, 60, {"critic/rewards/mean": 0.5}, 2, "/c/global_step_2", 2),
@@ -164,3 +164,16 @@ def test_the_document_of_an_older_bot_is_brought_up(monkeypatch: pytest.MonkeyPa
 def test_any_text_survives_the_store(line: str, detail: str, status: Status) -> None:
     run = a_run(line=line, detail=detail, status=status)
     assert loads(dumps(run)) == run
+
+
+def test_a_bot_never_loses_the_lead_to_another_of_its_own_threads(store: RedisStore) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: store.lead("a", timedelta(minutes=1)), range(400)))
+
+
+def test_documents_that_cannot_be_read_are_left_out_of_many(store: RedisStore, redis: Redis) -> None:
+    store.add(a_run(id="smoke-1"), TASK)
+    for name, document in {"x": b"{", "y": b'{"schema": 0, "run": {}}', "z": b'{"schema": 99, "run": {}}'}.items():
+        redis.sadd("verl:runs:open", name)
+        redis.set(f"verl:run:{name}", document)
+    assert [run.id for run in store.open()] == ["smoke-1"]

@@ -18,8 +18,12 @@ RULES = Rules(
     down_again=timedelta(seconds=60),
     log_tries=3,
 )
-ABSENT = Doubt(Puzzle.ABSENT, NOON)
-JOBLESS = Doubt(Puzzle.JOBLESS, NOON)
+ABSENT = Doubt(Puzzle.ABSENT, NOON, NOON)
+JOBLESS = Doubt(Puzzle.JOBLESS, NOON, NOON)
+
+
+def wonder(puzzle: Puzzle, since: float, last: float) -> Wonder:
+    return Wonder(Doubt(puzzle, at(since), at(last)))
 
 
 def stopping(**changes: Any) -> Run:
@@ -36,8 +40,8 @@ CASES = [
     pytest.param(a_run(stop_requested_by="U"), None, 0, End(Reason.STOPPED), id="stopped before, and nobody answers"),
     # launching
     pytest.param(launching(), PROVISIONING, 0, None, id="waits for the cluster"),
-    pytest.param(launching(), NOTHING, 1, Wonder(Puzzle.ABSENT), id="no trace yet"),
-    pytest.param(launching(doubt=ABSENT), NOTHING, 29, None, id="no trace for a while"),
+    pytest.param(launching(), NOTHING, 1, wonder(Puzzle.ABSENT, 1, 1), id="no trace yet"),
+    pytest.param(launching(doubt=ABSENT), NOTHING, 29, wonder(Puzzle.ABSENT, 0, 29), id="no trace for a while"),
     pytest.param(launching(doubt=ABSENT), NOTHING, 30, Ask(), id="no trace for long enough: asked again"),
     pytest.param(
         launching(doubt=ABSENT, asks=3),
@@ -46,8 +50,8 @@ CASES = [
         Finish(Reason.LAUNCH_FAILED, "It was asked for 3 times, and no cluster of its name has appeared."),
         id="asked for often enough",
     ),
-    pytest.param(launching(doubt=JOBLESS), NOTHING, 30, Wonder(Puzzle.ABSENT), id="another puzzle begins anew"),
-    pytest.param(launching(), up(None), 1, Wonder(Puzzle.JOBLESS), id="a cluster without a job"),
+    pytest.param(launching(doubt=JOBLESS), NOTHING, 30, wonder(Puzzle.ABSENT, 30, 30), id="another puzzle begins anew"),
+    pytest.param(launching(), up(None), 1, wonder(Puzzle.JOBLESS, 1, 1), id="a cluster without a job"),
     pytest.param(
         launching(doubt=JOBLESS),
         up(None),
@@ -85,7 +89,7 @@ CASES = [
     ),
     pytest.param(launching(stop_requested_by="U"), None, 1, Finish(Reason.STOPPED), id="stopped while nobody answers"),
     pytest.param(
-        launching(), replace(GONE, ending=Ending.LOST), 1, Wonder(Puzzle.ABSENT), id="gone before it was seen"
+        launching(), replace(GONE, ending=Ending.LOST), 1, wonder(Puzzle.ABSENT, 1, 1), id="gone before it was seen"
     ),
     pytest.param(
         launching(doubt=ABSENT),
@@ -112,11 +116,12 @@ CASES = [
         id="what happened comes before a wish",
     ),
     pytest.param(running(stop_requested_by="U"), up(), 1, Finish(Reason.STOPPED), id="stopped"),
-    pytest.param(running(), NOTHING, 1, Wonder(Puzzle.ABSENT), id="gone at one look"),
-    pytest.param(running(doubt=ABSENT), NOTHING, 29, None, id="gone, unconfirmed"),
+    pytest.param(running(), NOTHING, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look"),
+    pytest.param(running(doubt=ABSENT), NOTHING, 29, wonder(Puzzle.ABSENT, 0, 29), id="gone, unconfirmed"),
     pytest.param(running(doubt=ABSENT), NOTHING, 30, Finish(Reason.CLUSTER_LOST), id="gone, for long enough"),
+    pytest.param(running(doubt=ABSENT), NOTHING, 46, wonder(Puzzle.ABSENT, 46, 46), id="nobody looked in between"),
     pytest.param(running(doubt=ABSENT), up(), 40, Look(up()), id="a dropped record that is back"),
-    pytest.param(running(doubt=ABSENT), GONE, 4, None, id="two looks too close together"),
+    pytest.param(running(doubt=ABSENT), GONE, 4, wonder(Puzzle.ABSENT, 0, 4), id="two looks too close together"),
     pytest.param(running(doubt=ABSENT), GONE, 5, Finish(Reason.DOWNED_OUTSIDE), id="removed behind our back"),
     pytest.param(
         running(doubt=ABSENT), Seen(ending=Ending.AUTODOWNED), 5, Finish(Reason.AUTODOWNED), id="removed by autostop"
@@ -146,11 +151,20 @@ CASES = [
     pytest.param(stopping(downed_at=NOON), up(), 59, None, id="being removed"),
     pytest.param(stopping(downed_at=NOON), up(), 60, TearDown(), id="removed again"),
     pytest.param(stopping(downed_at=NOON, doubt=ABSENT), up(), 9, Look(up()), id="stands after all"),
-    pytest.param(stopping(downed_at=NOON), GONE, 1, Wonder(Puzzle.ABSENT), id="gone at one look is not gone"),
+    pytest.param(stopping(downed_at=NOON), GONE, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look is not gone"),
     pytest.param(stopping(doubt=ABSENT), GONE, 5, End(Reason.SUCCEEDED), id="gone, twice and confirmed"),
-    pytest.param(stopping(doubt=ABSENT), NOTHING, 29, None, id="gone, twice, and nothing confirms it"),
-    pytest.param(stopping(doubt=ABSENT), NOTHING, 30, End(Reason.SUCCEEDED), id="gone for long enough"),
-    pytest.param(stopping(doubt=ABSENT), Seen(request=Request.FAILED), 5, End(Reason.SUCCEEDED), id="it never stood"),
+    pytest.param(stopping(doubt=ABSENT), NOTHING, 99, TearDown(), id="a launch that left no trace may still arrive"),
+    pytest.param(
+        stopping(downed_at=NOON, doubt=ABSENT),
+        NOTHING,
+        29,
+        wonder(Puzzle.ABSENT, 0, 29),
+        id="gone, twice, and nothing confirms it",
+    ),
+    pytest.param(stopping(downed_at=NOON, doubt=ABSENT), NOTHING, 30, End(Reason.SUCCEEDED), id="gone for long enough"),
+    pytest.param(
+        stopping(downed_at=NOON, doubt=ABSENT), Seen(request=Request.FAILED), 5, End(Reason.SUCCEEDED), id="never stood"
+    ),
     pytest.param(stopping(), PROVISIONING, 1, TearDown(), id="a launch under way is called off"),
     # ended
     pytest.param(stopping(status=Status.ENDED), up(), 1, None, id="an ended run is left alone"),

@@ -59,10 +59,13 @@ def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) 
     ("text", "said"),
     [
         pytest.param("lanch ppo", "Did you mean `launch`?", id="a mistyped command"),
-        pytest.param("launch", "`launch` needs RECIPE. Type `launch RECIPE", id="a missing name"),
+        pytest.param("launch", "`launch` needs RECIPE. Type `/verl launch RECIPE", id="a missing name"),
         pytest.param("launch ppo nodes 2", "one word too many", id="a parameter without its ="),
         pytest.param("launch ppo --dryrun", "Did you mean `--dry-run`?", id="a mistyped flag"),
         pytest.param("launch ppo nodes=2 nodes=3", "`nodes` is given twice", id="a parameter given twice"),
+        pytest.param("launch ppo nodes=2 nodes=2", "Give it once: `nodes=2`", id="the same given twice"),
+        pytest.param("launch ppo nodes = 2", "without spaces: `nodes=2`", id="spaces around the ="),
+        pytest.param("launch ppo -n 2", "has no flag `-n`", id="an option as programs have them"),
         pytest.param("stop", "`stop` needs RUN", id="a missing run"),
         pytest.param("logs r line=3", "Did you mean `lines`?", id="a mistyped option"),
         pytest.param("logs r lines=0", "from 1 to 10,000", id="a number out of range"),
@@ -94,7 +97,8 @@ def test_the_example_of_every_form_works_as_it_stands(form: object) -> None:
     parse(example)
 
 
-VALID_SOMEWHERE = [f"`{word}" for word in FORMS] + [
+VALID_SOMEWHERE = [f"`/verl {word}" for word in FORMS] + [
+    "Valid: `",
     "`--",
     "RECIPE",
     "RUN",

@@ -51,7 +51,7 @@ def test_a_value_that_is_not_valid_is_refused_with_the_range(name: str, text: st
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="no parameter of `toy` `nodse`") as refusal:
+    with pytest.raises(UserError, match="`toy` has no parameter `nodse`") as refusal:
         a_recipe().parameter("nodse")
     assert "Did you mean `nodes`?" in refusal.value.hint
 

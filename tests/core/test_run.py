@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from bot.core.metrics import Progress
 from bot.core.money import Rate
-from bot.core.run import Outage, Posted, Puzzle, Reason, Status
+from bot.core.run import Doubt, Outage, Posted, Puzzle, Reason, Status
 from bot.core.seen import Job
 from tests.builders import NOON, a_run, at, launching, running, up
 
@@ -46,10 +46,8 @@ def test_the_lease_runs_from_the_first_ask() -> None:
     assert a_run(lease=timedelta(hours=1)).asked(NOON).asked(at(50)).lease_ends_at == at(3600)
 
 
-def test_a_puzzle_keeps_the_time_of_its_first_look_and_is_solved_by_a_sight() -> None:
-    doubted = running().doubted(Puzzle.ABSENT, at(1)).doubted(Puzzle.ABSENT, at(2))
-    assert doubted.doubt is not None
-    assert doubted.doubt.since == at(1)
+def test_a_puzzle_is_solved_by_a_sight() -> None:
+    doubted = running().doubted(Doubt(Puzzle.ABSENT, at(1), at(2)))
     assert doubted.looked(up(), at(3)).doubt is None
 
 

@@ -1,5 +1,6 @@
 """The port to local compute: orders to supervisors, files into what was seen."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
-from bot.adapters.local.processes import alive, dismantle, send_signal
+from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import KNOWN
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -22,7 +24,12 @@ from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
 
+log = logging.getLogger(__name__)
+
 INFRA = "this machine"
+INTERPRETERS = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
+"""What the supervisor's Python needs of the bot's environment; the bot's secrets stay with the bot."""
+
 LAUNCH_SECONDS = 20
 """A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
 
@@ -80,7 +87,8 @@ class LocalCloud:
         return Rate(self._dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
-        return {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
+        looks = {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
+        return {cluster: seen for cluster, seen in looks.items() if seen}
 
     def launch(self, order: Order) -> str:
         if why := self.refusal(order.task):
@@ -92,6 +100,7 @@ class LocalCloud:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                env=supervisors(Place(self._root, order.cluster)),
                 start_new_session=True,
             )
         try:
@@ -110,13 +119,15 @@ class LocalCloud:
 
     def down(self, watched: Watched) -> None:
         place = Place(self._root, watched.cluster)
-        state = place.read()
+        try:
+            state = place.read()
+        except msgspec.DecodeError:  # torn down all the same, by what its processes carry
+            state = None
         if state and alive(state.supervisor) and place.first_asked_to_go():
             send_signal(state.supervisor, signal.SIGTERM)
         elif place.folder.exists() or not place.epitaph():
             # Nobody is left to do it, or it was asked before in vain; or nobody ever came, and with
             # a tombstone of this name nobody will.
-            send_signal(state.supervisor if state else None, signal.SIGKILL)
             dismantle(place, state or State(cluster=watched.cluster), Ending.DOWNED, self._grace_seconds)
 
     def _complete(self, order: Order) -> SupervisorOrder:
@@ -133,11 +144,20 @@ class LocalCloud:
         )
 
 
-def look(place: Place) -> Seen:
-    """One cluster as its files show it."""
-    state = place.read()
+def supervisors(place: Place) -> dict[str, str]:
+    """The environment of a cluster's supervisor."""
+    interpreters = {name: os.environ[name] for name in INTERPRETERS if name in os.environ}
+    return inherited() | interpreters | {KEEPER: place.marker}
+
+
+def look(place: Place) -> Seen | None:
+    """One cluster as its files show it; None where they cannot be read."""
+    try:
+        state, epitaph = place.read(), place.epitaph()
+    except (OSError, msgspec.DecodeError):
+        log.exception("the files of %s cannot be read", place.cluster)
+        return None
     if state is None:
-        epitaph = place.epitaph()
         return Seen(ending=epitaph.ending, error=epitaph.error) if epitaph else Seen()
     seen = Seen(
         request=Request.SUCCEEDED if state.status is Cluster.UP else Request.LIVE,

@@ -1,9 +1,11 @@
 """One node of a local cluster: a script in a session of its own, its output with SkyPilot's prefix."""
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +14,10 @@ from threading import Lock, Thread, Timer
 from typing import IO, Any
 
 from bot.adapters.local.places import Place
-from bot.adapters.local.processes import MARKER
+from bot.adapters.local.processes import MARKER, identified
 
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""All that a node inherits of the bot's environment beside PATH: the rest may hold secrets."""
+"""All that a cluster inherits of the bot's environment beside PATH: the rest may hold secrets."""
 
 CYAN, RESET = "\x1b[36m", "\x1b[0m"
 
@@ -37,6 +39,8 @@ class Node:
 
     Attributes:
         code: the exit code as a shell gives it, 128 and the number for a signal; None while it runs.
+        ended_at: when it ended, on the monotonic clock.
+        session: the process that leads its session, or None where it ended at once.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Node:
         ended: SimpleQueue[int],
     ) -> None:
         self.code: int | None = None
+        self.ended_at = math.inf
         self._rank = rank
         self._prefix = prefix
         self._output = output
@@ -64,6 +69,7 @@ class Node:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self.session = identified(self._process.pid)
         Thread(target=self._wait, daemon=True).start()
 
     def end(self, grace_seconds: float) -> None:
@@ -78,6 +84,7 @@ class Node:
         reader = Thread(target=self._copy, args=[self._process.stdout], daemon=True)
         reader.start()
         code = self._process.wait()
+        self.ended_at = time.monotonic()
         self._signal(signal.SIGKILL)
         reader.join(timeout=2)
         self.code = code if code >= 0 else 128 - code
@@ -89,8 +96,16 @@ class Node:
             self._output.write(prefix + line)
 
     def _signal(self, number: int) -> None:
+        """Of a group that is over nothing is left to signal, and its number may be another's."""
+        if self.code is not None:
+            return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def inherited() -> dict[str, str]:
+    """What a cluster's processes get of the bot's environment."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def address(rank: int) -> str:
@@ -116,7 +131,7 @@ def variables(task: Mapping[str, Any], place: Place, rank: int, count: int, task
     home = place.node(rank) / "home"
     own = {**(task.get("envs") or {}), **(task.get("secrets") or {})}
     return {
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        **inherited(),
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         "HOME": str(home),
         "USER": "sky",

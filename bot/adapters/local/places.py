@@ -26,6 +26,7 @@ class State:
     Attributes:
         error: why the job failed, a sentence.
         autostop_minutes: idle minutes before it removes itself, or None.
+        sessions: the leaders of the sessions that its scripts were started in.
         ending: how it went, once it is gone.
     """
 
@@ -35,6 +36,7 @@ class State:
     job: Job = Job.INIT
     error: str | None = None
     autostop_minutes: int | None = None
+    sessions: list[Process] = field(default_factory=list)
     ending: Ending | None = None
 
 
@@ -138,7 +140,10 @@ def read(path: Path) -> State | None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new content, never a part."""
+    """Write a file so that a reader sees the old or the new content, never a part, after a power cut too."""
     draft = path.with_suffix(f".{os.getpid()}.draft")
-    draft.write_bytes(content)
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)

@@ -24,6 +24,9 @@ KNOWN = 3
 STOP = -1
 """Comes among the ranks of ended nodes when the removal is asked for."""
 
+SETTLE_SECONDS = 0.3
+"""After the first failure that is noticed, for another that came before it to be noticed too."""
+
 
 class Supervisor:
     """One cluster's life, in the order in which it happens."""
@@ -50,11 +53,11 @@ class Supervisor:
         for script, job, failed in (("setup", Job.SETTING_UP, Job.FAILED_SETUP), ("run", Job.RUNNING, Job.FAILED)):
             self._save(job)
             nodes = self._start(script)
-            first_failed = self._wait(nodes, together=script == "run")
-            if first_failed == STOP:
+            failures = self._wait(nodes, together=script == "run")
+            if failures is None:
                 return Ending.DOWNED
-            if first_failed is not None:
-                self._fail(failed, script, nodes, first_failed)
+            if failures:
+                self._fail(failed, script, nodes, failures)
                 return None
         self._save(Job.SUCCEEDED)
         return None
@@ -62,7 +65,10 @@ class Supervisor:
     def _start(self, script: str) -> list[Node]:
         """One script of the task on every node; none where the task has no such script."""
         text = self._task.get(script)
-        return [self._node(rank, script, str(text)) for rank in range(self._count)] if text else []
+        nodes = [self._node(rank, script, str(text)) for rank in range(self._count)] if text else []
+        self._state.sessions += [node.session for node in nodes if node.session]
+        self._place.write(self._state)
+        return nodes
 
     def _node(self, rank: int, script: str, text: str) -> Node:
         folder = self._place.node(rank)
@@ -79,34 +85,48 @@ class Supervisor:
             ended=self._ended,
         )
 
-    def _wait(self, nodes: list[Node], together: bool) -> int | None:
-        """Wait for all nodes: None, the rank that failed first, or STOP. Of `run`, one that fails ends the others."""
-        first_failed = None
-        for _ in nodes:
-            rank = self._ended.get()
-            if rank == STOP:
-                return STOP
-            if nodes[rank].code and first_failed is None:
-                first_failed = rank
-                for other in nodes if together else ():
-                    other.end(self._order.grace_seconds)
-        return first_failed
+    def _wait(self, nodes: list[Node], together: bool) -> list[int] | None:
+        """Wait for all nodes. Of `run`, one that fails ends the others.
 
-    def _fail(self, job: Job, script: str, nodes: list[Node], rank: int) -> None:
+        Returns the ranks that failed by themselves, in the order in which they ended; None where the
+        removal is asked for.
+        """
+        left, failures, ending = len(nodes), list[int](), False
+        while left:
+            rank = self._next(SETTLE_SECONDS if failures and together and not ending else None)
+            if rank == STOP:
+                return None
+            if rank is None:
+                ending = True
+                for node in nodes:
+                    node.end(self._order.grace_seconds)
+                continue
+            left -= 1
+            if nodes[rank].code and not ending:
+                failures.append(rank)
+        return sorted(failures, key=lambda rank: nodes[rank].ended_at)
+
+    def _next(self, timeout: float | None) -> int | None:
+        """The rank of the next node that ends, or STOP; None where nothing happens for so many seconds."""
+        try:
+            return self._ended.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def _fail(self, job: Job, script: str, nodes: list[Node], failures: list[int]) -> None:
         codes = [node.code for node in nodes]
         subject = "Job 1's setup" if script == "setup" else "Job 1"
         self._output.write(f"ERROR: {subject} failed with return code list: {codes}".encode())
-        self._state.error = f"`{script}` failed on node {rank} with {exit_in_words(codes[rank] or 0)}."
+        first, *others = failures
+        then = f", and then on {listed_ranks(others)}" if others else ""
+        self._state.error = f"`{script}` failed on node {first} with {exit_in_words(codes[first] or 0)}{then}."
         self._save(job)
 
     def _idle(self) -> Ending:
         """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
         minutes = self._state.autostop_minutes
-        try:
-            self._ended.get(timeout=None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
-        except Empty:
-            return Ending.AUTODOWNED
-        return Ending.DOWNED
+        asked = self._next(None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
+        return Ending.AUTODOWNED if asked is None else Ending.DOWNED
 
     def _save(self, job: Job) -> None:
         self._state.status = Cluster.UP
@@ -121,6 +141,14 @@ def exit_in_words(code: int) -> str:
     """
     names = {number.value: number.name for number in signal.Signals}
     return f"exit code {code}" + (f" ({names[code - 128]})" if code - 128 in names else "")
+
+
+def listed_ranks(ranks: list[int]) -> str:
+    """
+    >>> listed_ranks([1]), listed_ranks([3, 1, 2])
+    ('node 1', 'nodes 1, 2, 3')
+    """
+    return f"node{'s' * (len(ranks) > 1)} {', '.join(map(str, sorted(ranks)))}"
 
 
 def autostop_minutes(order: Order) -> int | None:

@@ -1,0 +1,238 @@
+"""Whole lives of a run over the pure core: no sequence of wishes, looks, losses and crashes breaks a promise.
+
+The machines of this model are harsher than those of the double: a launch may arrive late, its reply may
+be lost, a record may be dropped for a while, and a second launch of a name is a second cluster. Its
+delays add up to less than Rules.ask_again, as the rule demands.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.core import decide as module
+from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.run import Reason, Run, Status
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.reconcile import wanted_again
+from tests.builders import NOON, a_run
+
+RULES = Rules(gone=timedelta(seconds=5), ask_again=timedelta(seconds=30), down_again=timedelta(seconds=60))
+
+
+@dataclass
+class Machines:
+    """What really stands, whatever anybody sees of it.
+
+    Attributes:
+        clusters: how many stand under the run's name.
+        arrivals: when launches under way will arrive.
+        accepted: launches that have arrived, ever.
+        blind_until: until when looks get no answer; dropped_until: until when they show nothing.
+        gone_at: when a removal that is under way will be done.
+    """
+
+    clusters: int = 0
+    job: Job | None = None
+    ending: Ending | None = None
+    arrivals: list[datetime] = field(default_factory=list)
+    accepted: int = 0
+    blind_until: datetime = NOON
+    dropped_until: datetime = NOON - timedelta(hours=1)
+    gone_at: datetime | None = None
+
+    def pass_time(self, now: datetime) -> None:
+        for at in [at for at in self.arrivals if at <= now]:
+            self.arrivals.remove(at)
+            self.clusters, self.accepted = self.clusters + 1, self.accepted + 1
+            self.job = Job.RUNNING
+        if self.gone_at and now >= self.gone_at:
+            self.gone_at = None
+            self.vanish(Ending.DOWNED)
+
+    def look(self, now: datetime) -> Seen | None:
+        if now < self.blind_until:
+            return None
+        if now < self.dropped_until:
+            return Seen()
+        if self.clusters:
+            return Seen(request=Request.SUCCEEDED, cluster=Cluster.UP, job=self.job, job_id=1)
+        return Seen(ending=self.ending)
+
+    def down(self, now: datetime) -> None:
+        self.arrivals.clear()  # a removal kills the launches of its name
+        self.gone_at = now + timedelta(seconds=8)
+
+    def vanish(self, ending: Ending | None) -> None:
+        if self.clusters:
+            self.clusters, self.job, self.ending = 0, None, ending
+
+
+@dataclass
+class Life:
+    """A run, its machines, and a bot that may die between any two of its steps."""
+
+    run: Run = field(default_factory=lambda: a_run(rate=None))
+    machines: Machines = field(default_factory=Machines)
+    now: datetime = NOON
+    began: datetime = NOON
+    choose: Callable[[Run, Seen | None, datetime, Rules], Action | None] = decide
+
+    def tick(self, crash: str | None, delay: float) -> timedelta | None:
+        """One tick; with a crash `before` the deed, or `after` it and before its record.
+
+        Returns in how long the next is wanted.
+        """
+        self.machines.pass_time(self.now)
+        action = self.choose(self.run.watched_since(self.began), self.machines.look(self.now), self.now, RULES)
+        self.do(action, crash, delay)
+        if crash:
+            self.began = self.now + timedelta(milliseconds=1)
+        return wanted_again(action, RULES) if action and not crash else None
+
+    def do(self, action: Action | None, crash: str | None, delay: float) -> None:
+        if isinstance(action, Ask):
+            self.run = self.run.asked(self.now)  # recorded first
+            if crash != "before":
+                self.machines.arrivals.append(self.now + timedelta(seconds=delay))
+            return
+        if crash == "before":
+            return
+        if isinstance(action, TearDown):
+            if self.now < self.machines.blind_until:
+                return  # nobody answers: not recorded, and tried again
+            self.machines.down(self.now)
+        if crash != "after":
+            self.run = self.recorded(action)
+
+    def recorded(self, action: Action | None) -> Run:
+        match action:
+            case Look(seen):
+                return self.run.looked(seen, self.now)
+            case Wonder(doubt):
+                return self.run.doubted(doubt)
+            case Finish(reason, detail):
+                return self.run.stopping(reason, detail, self.now)
+            case SaveLog():
+                return self.run.log_saved(self.now)
+            case TearDown():
+                return self.run.downed(self.now)
+            case End(reason):
+                return self.run.ended(reason, self.now)
+            case Ask() | None:
+                return self.run
+
+    def happen(self, event: str) -> None:
+        match event:
+            case "stop":
+                self.run = self.run.stop_requested("U0BEN", self.now)
+            case "succeed" | "fail" if self.machines.job is Job.RUNNING:
+                self.machines.job = Job.SUCCEEDED if event == "succeed" else Job.FAILED
+            case "autodown":
+                self.machines.vanish(Ending.AUTODOWNED)
+            case "vanish":  # a provider's history tells of it, though not always; of one never seen it must
+                self.machines.vanish(Ending.LOST if self.run.job is None else None)
+            case "outage":
+                self.machines.blind_until = self.now + timedelta(seconds=120)
+            case "drop" if self.now > self.machines.dropped_until + RULES.ask_again:  # not one after the other
+                self.machines.dropped_until = self.now + timedelta(seconds=20)
+
+    def check(self) -> None:
+        assert self.machines.accepted <= 1, "launched twice"
+        if self.run.status is Status.ENDED:
+            assert not self.machines.clusters, "left standing"
+            assert not self.machines.arrivals, "ended while its launch was under way"
+            assert self.run.reason is not None
+
+
+EVENTS = st.sampled_from(["", "", "", "stop", "succeed", "fail", "autodown", "vanish", "outage", "drop"])
+STEPS = st.lists(
+    st.tuples(
+        EVENTS,
+        st.sampled_from([None, None, None, "before", "after"]),
+        st.sampled_from([0.2, 1.0, 6.0, 15.0, 40.0]),
+        st.sampled_from([0.0, 3.0, 8.0]),
+    ),
+    max_size=25,
+)
+
+
+def lived(steps: list[tuple[str, str | None, float, float]], choose: Callable[..., Action | None] = decide) -> Life:
+    """A life through these steps, and then in peace to its end; every promise is checked at every step."""
+    life = Life(choose=choose)
+    for event, crash, seconds, delay in steps:
+        life.happen(event)
+        wanted = life.tick(crash, delay)
+        life.check()
+        life.now += min(wanted or timedelta.max, timedelta(seconds=seconds))
+    for _ in range(120):
+        life.happen("succeed")
+        wanted = life.tick(None, 0.0)
+        life.check()
+        life.now += wanted or timedelta(seconds=15)
+    return life
+
+
+@settings(max_examples=1500)
+@given(STEPS)
+def test_every_life_ends_once_with_nothing_left_and_nothing_launched_twice(
+    steps: list[tuple[str, str | None, float, float]],
+) -> None:
+    life = lived(steps)
+    assert life.run.status is Status.ENDED
+    assert life.run.reason is not None
+
+
+def asks_at_once(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that takes the first absence of a launch for its loss."""
+    action = decide(run, seen, now, rules)
+    return Ask() if isinstance(action, Wonder) and run.status is Status.LAUNCHING else action
+
+
+def ends_at_once(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that takes one absence for a proof."""
+    action = decide(run, seen, now, rules)
+    return End(Reason.STOPPED) if isinstance(action, Wonder) and run.status is Status.STOPPING else action
+
+
+def believes_silence(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that takes no answer for an absence."""
+    return decide(run, seen or Seen(ending=Ending.LOST), now, rules)
+
+
+def forgets_the_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that ends a run without removing its cluster."""
+    action = decide(run, seen, now, rules)
+    return End(Reason.STOPPED) if isinstance(action, TearDown) else action
+
+
+LAUNCHED_SLOWLY = [("", None, 1.0, 8.0), ("", None, 1.0, 8.0), ("", None, 1.0, 8.0)]
+DROPPED = [*[("", None, 1.0, 0.0)] * 2, ("stop", None, 1.0, 0.0), *[("", None, 1.0, 0.0)] * 2, ("drop", None, 1.0, 0.0)]
+OUT = [
+    ("", None, 1.0, 0.0),
+    ("", None, 1.0, 0.0),
+    ("outage", None, 15.0, 0.0),
+    ("", None, 15.0, 0.0),
+    ("", None, 15.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("mutant", "steps"),
+    [
+        pytest.param(asks_at_once, LAUNCHED_SLOWLY, id="asks again at once"),
+        pytest.param(ends_at_once, DROPPED, id="ends at one look"),
+        pytest.param(believes_silence, OUT, id="believes silence"),
+        pytest.param(forgets_the_removal, [], id="forgets the removal"),
+    ],
+)
+def test_each_promise_is_alive(
+    mutant: Callable[..., Action | None], steps: list[tuple[str, str | None, float, float]]
+) -> None:
+    """A bot with a planted mistake is caught; the real one lives through the same."""
+    with pytest.raises(AssertionError):
+        lived(steps, mutant)
+    assert lived(steps, module.decide).run.status is Status.ENDED

@@ -1,0 +1,98 @@
+"""Machines that never answer: nobody who types waits for them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from bot.build import Bot, build
+from bot.core.order import Order, Watched
+from bot.core.seen import Seen
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.settings import Settings
+from tests.doubles.cloud import FakeCloud
+from tests.story import ANA, TRAINING
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+LINES = [
+    "/verl status",
+    "/verl list",
+    "/verl launch smoke nodes=2",
+    "/verl stop smoke",
+    "/verl describe ppo",
+    "/verl help",
+]
+
+
+class HangingCloud(FakeCloud):
+    """Every look, launch, removal and read of a log waits until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = Event()
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        self.released.wait()
+        return super().observe(watched)
+
+    def launch(self, order: Order) -> str:
+        self.released.wait()
+        return super().launch(order)
+
+    def down(self, watched: Watched) -> None:
+        self.released.wait()
+        super().down(watched)
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        self.released.wait()
+        return super().tail(watched, lines)
+
+
+@pytest.fixture
+def cloud() -> HangingCloud:
+    return HangingCloud()
+
+
+@pytest.fixture
+def hanging(tmp_path: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud) -> Iterator[Bot]:
+    environment = {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_APP_TOKEN": APP_TOKEN,
+        "SLACK_API_URL": playground.api_url,
+        "VERLBOT_DATA_DIR": str(tmp_path),
+    }
+    bot = build(Settings.read(environment), cloud)
+    bot.start()
+    eventually(lambda: slack.get("state")["connections"])
+    yield bot
+    cloud.released.set()
+    bot.stop()
+
+
+def test_fifty_people_are_answered_while_the_machines_hang(
+    hanging: Bot, playground: Playground, slack: PlaygroundClient
+) -> None:
+    """The double gives up after Slack's three seconds: every outcome is an acknowledgement in time."""
+    playground.talk(ANA, TRAINING, [[LINES[(person + turn) % len(LINES)] for turn in range(4)] for person in range(50)])
+    deliveries = slack.record("delivery")
+    assert len(deliveries) == 200
+    assert {entry["outcome"] for entry in deliveries} == {"ok"}
+
+
+def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
+    hanging: Bot, slack: PlaygroundClient, cloud: HangingCloud
+) -> None:
+    ana = Person(slack)
+    ana.says("/verl launch smoke nodes=2")
+    ana.sees("*waiting*")
+    (run,) = hanging.service.active()
+    ana.says(f"/verl stop {run.id}")
+    ana.sees("stop asked for by @ana")
+    cloud.released.set()
+    ana.sees("was stopped by @ana")
+    assert cloud.launches == []
