@@ -51,8 +51,8 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         now=lambda: datetime.now(UTC),
         rules=Rules(),
         pool=pool,
-        owner="bench",
-        leads_for=timedelta(minutes=1),
+        began=datetime.now(UTC),
+        leads=lambda: store.lead("bench", timedelta(minutes=1)),
         log_lines=200,
     )
     reconciler.tick()

@@ -1,9 +1,11 @@
 """`verlbot demo`: the whole bot on this machine, with a Slack of its own, an embedded store and real processes."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bot.adapters.local.places import Place
@@ -16,17 +18,24 @@ from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
 from bot.settings import Settings
+from bot.slack.app import COMMAND
 
 FIRST_LINE = "/verl launch smoke nodes=2"
 CONNECT_SECONDS = 20
 END_SECONDS = 30
 """How long the demo waits for its own parts to come up, and for its runs to go."""
 
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
+
+WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a supervisor's wish, a closed window."""
+
 TRY = """\
 Try, as Ana in #training:
   /verl status                          how your run is doing
-  /verl logs RUN --follow               its log, growing in its thread
-  /verl stop RUN                        end it; the card says when its processes are gone
+  /verl logs smoke --follow             its log, growing in its thread
+  /verl stop smoke                      end it; the card says when its processes are gone
   /verl launch smoke fail_at_step=3     what a failure looks like
   /verl launch smoke volume=models      a model that outlives its machine
   /verl launch ppo --dry-run            what a real recipe would run
@@ -53,20 +62,32 @@ def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     log_to(data_dir / "bot.log", "INFO")
-    playground = Playground(data_dir / "slack.json", port)
+    for number in WAYS_TO_END:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
+    playground = Playground(data_dir / "slack.json", port, commands=frozenset({COMMAND}))
     playground.start()
-    bot = build(settings(data_dir, playground.api_url))
     try:
-        bot.start()
-        return talk(bot, PlaygroundClient(playground.address), lines or [FIRST_LINE])
+        bot = build(settings(data_dir, playground.api_url))
+        try:
+            bot.start()
+            return talk(bot, PlaygroundClient(playground.address), lines)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        finally:
+            end(bot)
     finally:
-        end(bot)
         playground.stop()
 
 
 def settings(data_dir: Path, api_url: str) -> Settings:
-    """The demo's settings; what the person has set in the environment counts for more, but for Slack and the folder."""
-    own = {"SLACK_API_URL": api_url, "VERLBOT_DATA_DIR": str(data_dir), "VERLBOT_SLACK_MODE": "socket"}
+    """The demo's settings; what the person has set in the environment counts for more, but for Slack and the store."""
+    own = {
+        "SLACK_API_URL": api_url,
+        "VERLBOT_DATA_DIR": str(data_dir),
+        "VERLBOT_SLACK_MODE": "socket",
+        "REDIS_URL": "",  # a demo ends every run that it finds in its store
+    }
     slack = {name: ENVIRONMENT[name] for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")}
     return Settings.read({**ENVIRONMENT, **os.environ, **slack, **own})
 
@@ -80,7 +101,7 @@ def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
     active = bot.service.active()
     if active:
         terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
-    for line in [] if active else lines:
+    for line in lines or ([] if active else [FIRST_LINE]):
         terminal.type(line)
     try:
         return chat(terminal) if sys.stdin.isatty() else follow(bot, terminal)
@@ -110,8 +131,19 @@ def follow(bot: Bot, terminal: Terminal) -> int:
 
 
 def end(bot: Bot) -> None:
-    """Stop what is still running, and wait until it is gone: a demo leaves nothing behind."""
-    for run in bot.service.active():
+    """Stop what is still running, and wait until it is gone: a demo leaves nothing behind.
+
+    However impatient the person gets: another Ctrl-C does not cut this short.
+    """
+    for number in WAYS_TO_END:
+        signal.signal(number, signal.SIG_IGN)
+    active = bot.service.active()
+    if active:
+        with suppress(OSError):  # the window may be closed
+            print(
+                f"\nEnding: {len(active)} run{'s are' if len(active) > 1 else ' is'} stopped; nothing is left behind."
+            )
+    for run in active:
         bot.service.stop(run.id, run.requester)
     deadline = time.monotonic() + END_SECONDS
     while bot.service.active() and time.monotonic() < deadline:
@@ -124,5 +156,6 @@ def place(bot: Bot, run: Run) -> Place:
 
 
 def state_of(text: str) -> str:
-    """The part of a card's text that changes with its state: what stands before the step."""
-    return text.partition(" · step ")[0]
+    """The part of a card's text that is worth a line in a file: its state, and every tenth step."""
+    state, _, progress = text.partition(" · step ")
+    return state + progress.partition("/")[0][:-1]

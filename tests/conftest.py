@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
-from bot.slack.notifier import MALFORMED
+from bot.slack.manifest import SCOPES
+from bot.slack.messages import MALFORMED
 from tests.story import Bot
+
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=5000)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +55,8 @@ def slack(playground: Playground) -> Iterator[PlaygroundClient]:
 
 @pytest.fixture
 def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Iterator[Bot]:
-    """A bot whose every message must be one that Slack would take."""
+    """A bot with the rights of its manifest, whose every message must be one that Slack would take."""
+    playground._slack.scopes = set(SCOPES)
     yield Bot(store, playground, slack)
-    malformed = [entry for entry in slack.record("call") if entry["outcome"] in MALFORMED]
+    malformed = [entry for entry in slack.record("call") if entry["outcome"] in MALFORMED | {"missing_scope"}]
     assert malformed == []

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from bot.adapters.local.places import Place
-from bot.adapters.local.processes import marked
+from bot.adapters.local.processes import keepers, marked
 from bot.adapters.valkey import Valkey
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
@@ -101,7 +101,7 @@ class Live:
         store.start()
         store.stop()
         for place in self.places():
-            for process in marked(place.marker):
+            for process in (*keepers(place.marker), *marked(place.marker)):
                 process.kill()
         self.slack.close()
         self.playground.stop()
@@ -158,6 +158,7 @@ class Live:
     def assert_nothing_left(self) -> None:
         assert [place.cluster for place in self.places() if place.folder.exists()] == []
         assert self.processes() == 0
+        eventually(lambda: not any(keepers(place.marker) for place in self.places()))
 
 
 def keys(message: dict[str, Any]) -> list[str]:

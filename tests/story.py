@@ -46,23 +46,36 @@ class AtOnce(Errands):
     def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
         self._go(answer, reply)
 
+    def say(self, answer: Answer, reply: Reply) -> None:
+        self._go(lambda: answer, reply)
+
 
 class Bot:
     """One bot, put together for a story. Made twice over one store, it is the bot after a restart."""
 
     def __init__(
-        self, store: RedisStore, playground: Playground, slack: PlaygroundClient, cloud: FakeCloud | None = None
+        self,
+        store: RedisStore,
+        playground: Playground,
+        slack: PlaygroundClient,
+        cloud: FakeCloud | None = None,
+        moment: datetime = NOON,
+        owner: str = "the story's",
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
         self.slack = slack
         self.playground = playground
-        self.moment = NOON
+        self.moment = moment
         self.ids = count(1)
         self.deliveries = count(1)
         client = web_client(BOT_TOKEN, playground.api_url)
         period = timedelta(seconds=30)
-        self.notifier = SlackNotifier(store, client, self.now, period, wake=lambda: None)
+
+        def leads() -> bool:
+            return store.lead(owner, timedelta(minutes=1))
+
+        self.notifier = SlackNotifier(store, client, self.now, leads, period, wake=lambda: None)
         self.tails = Tails(self.cloud, lines=200, reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
@@ -73,8 +86,8 @@ class Bot:
             now=self.now,
             rules=RULES,
             pool=self.pool,
-            owner="the story's",
-            leads_for=timedelta(minutes=1),
+            began=self.moment,
+            leads=leads,
             log_lines=200,
         )
         self.service = Service(
@@ -88,15 +101,16 @@ class Bot:
             follow_for=timedelta(minutes=15),
         )
         identity = Identity(client)
-        self.app = build_app(Listeners(self.service, client, AtOnce()), lambda **_: identity.learn(), "unused")
+        self.listeners = Listeners(self.service, client, AtOnce())
+        self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:
         return self.moment
 
     def later(self) -> "Bot":
         """The bot after a restart: another process, the same store, the same outside."""
-        found = Bot(self.store, self.playground, self.slack, self.cloud)
-        found.moment, found.ids, found.deliveries = self.moment, self.ids, self.deliveries
+        found = Bot(self.store, self.playground, self.slack, self.cloud, self.moment)
+        found.ids, found.deliveries = self.ids, self.deliveries
         return found
 
     # people

@@ -69,7 +69,7 @@ def test_a_setup_that_fails(live: Live) -> None:
     live.launch("nodes=2 fail_setup=true")
     live.sees_end("failed in its setup")
     read = live.ana.reads()
-    assert "with exit code 7." in read
+    assert "with exit code 7, and then on node" in read
     assert "setup was asked to fail (fail_setup=true)" in read
     live.assert_nothing_left()
 

@@ -1,10 +1,16 @@
 """Runs from the line that was typed to the end that was said, through every real part but the cloud and the clock."""
 
-import pytest
+from datetime import timedelta
 
-from bot.core.seen import Ending, Job
+import pytest
+from slack_bolt import BoltRequest
+
+from bot.core.order import Order, Watched
+from bot.core.run import Doubt, Puzzle
+from bot.core.seen import Ending, Job, Seen
+from bot.errors import Unavailable
 from tests.doubles.cloud import FakeCloud
-from tests.story import ANA, BEN, LEA, RANDOM, SECRET, Bot
+from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
 RUN = "smoke-0001"
 CLUSTER = "verl-smoke-0001"
@@ -193,16 +199,6 @@ def test_one_bad_run_never_stops_the_others(
     assert "the tick failed" in caplog.text
 
 
-def test_two_bots_on_one_store_are_one_bot(bot: Bot) -> None:
-    other = bot.later()
-    object.__setattr__(other.reconciler, "owner", "another")
-    bot.say("launch smoke")
-    bot.tick()
-    other.tick()
-    assert bot.run().asks == 1
-    assert bot.cloud.launches == [CLUSTER]
-
-
 def test_a_card_in_a_channel_that_the_bot_may_not_write_in_comes_as_a_direct_message(bot: Bot) -> None:
     bot.say("launch smoke", channel=SECRET)
     bot.ticks(3)
@@ -286,3 +282,164 @@ def test_a_restarted_bot_takes_up_everything(bot: Bot) -> None:
     assert later.reads().count("`smoke-0001` *succeeded*") == 2
     assert isinstance(later.cloud, FakeCloud)
     assert later.cloud.launches == [CLUSTER]
+
+
+def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) -> None:
+    second = Bot(bot.store, bot.playground, bot.slack, bot.cloud, owner="another")
+    bot.tick()
+    assert "Recorded as `smoke-0001`" in second.say("launch smoke")
+    second.ticks(3)
+    assert (bot.cloud.launches, bot.reads(user=LEA)) == ([], "")
+    bot.ticks(3)
+    assert bot.cloud.launches == [CLUSTER]
+    bot.store._redis.delete("verl:leader")  # what its expiry does once the first has died
+    second.say("stop smoke-0001")
+    second.ticks(20)
+    assert second.run().status == "ended"
+    assert [second.reads().count(words) for words in ("Asked for", "*stopped*", "seen twice")] == [
+        1,
+        1,
+        2,
+    ]  # the end is in the thread and the channel
+
+
+def test_a_launch_that_arrives_after_its_stop_is_removed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reply is lost, and it is under way for longer than anybody wonders."""
+    arrives = bot.cloud.launch
+
+    def lost(order: Order) -> str:
+        raise Unavailable("The reply was lost.")
+
+    monkeypatch.setattr(bot.cloud, "launch", lost)
+    bot.say("launch smoke")
+    bot.tick()
+    bot.say("stop smoke-0001")
+    for _ in range(20):
+        if bot.cloud.downs:
+            break
+        bot.tick()
+    assert bot.run().status == "stopping"
+    assert bot.cloud.downs == [CLUSTER]
+    bot.cloud.seen.pop(CLUSTER)
+    arrives(Order(CLUSTER, {}))
+    bot.ticks(90)
+    assert bot.cloud.seen[CLUSTER].ending is not None
+    assert bot.run().status == "ended"
+
+
+def breaks(*_: object) -> str:
+    raise ValueError("a mistake of ours")
+
+
+def test_a_look_that_breaks_stops_nobody_from_stopping(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot.running()
+    bot.say("stop smoke-0001")
+    monkeypatch.setattr(bot.cloud, "observe", breaks)
+    bot.ticks(3)
+    assert (bot.run().reason, bot.cloud.downs) == ("stopped", [CLUSTER])
+
+
+def test_a_log_that_cannot_be_read_stops_nobody_else(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot.running()
+    bot.say("launch smoke")
+    bot.ticks(3)
+    tail = bot.cloud.tail
+
+    def breaks_for_one(watched: Watched, lines: int) -> str:
+        return breaks() if watched.cluster == CLUSTER else tail(watched, lines)
+
+    monkeypatch.setattr(bot.cloud, "tail", breaks_for_one)
+    bot.say("stop smoke-0002")
+    bot.ticks(20)
+    assert (bot.run("smoke-0002").status, bot.run().status) == ("ended", "running")
+
+
+def test_a_document_of_a_newer_bot_concerns_its_own_run_alone(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+    bot.running()
+    bot.say("launch smoke")
+    bot.store._redis.set("verl:run:smoke-0002", b'{"schema": 99, "run": {}}')
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+    assert "`smoke-0001`" in bot.say("list all")
+    assert "newer verlbot" in caplog.text
+
+
+def test_lines_that_come_late_write_over_no_last_lines(bot: Bot) -> None:
+    bot.running()
+    before = bot.run()
+    bot.cloud.print(CLUSTER, "(job, pid=1) the error")
+    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.ticks(3)
+    assert bot.run().log_saved_at is not None
+    bot.reconciler._keep(before, Seen(), "(job, pid=1) older lines")
+    assert "the error" in bot.store.log("smoke-0001")
+
+
+def test_new_lines_beside_an_absence_do_not_bring_back_what_an_earlier_bot_doubted(bot: Bot) -> None:
+    bot.running()
+    doubt = Doubt(Puzzle.ABSENT, bot.moment, bot.moment)
+    bot.store.update("smoke-0001", lambda run: run.doubted(doubt))
+    bot.moment += timedelta(seconds=35)
+    later = bot.later()
+    later.moment += timedelta(seconds=1)
+    snapshot = later.run().watched_since(later.reconciler.began)
+    later.reconciler._bring(snapshot, Seen(), "(job, pid=1) step:3 - critic/rewards/mean:0.5")
+    assert later.run().status == "running"
+
+
+@pytest.mark.parametrize("name", ["smoke-0001:log", "smoke-0001:task", "*", "../x"])
+def test_what_cannot_be_a_name_of_a_run_is_refused_in_words(bot: Bot, name: str) -> None:
+    bot.running()
+    for command in ("status", "stop", "logs"):
+        assert "There is no run" in bot.say(f"{command} '{name}'")
+
+
+def test_of_several_runs_that_a_short_name_fits_the_only_active_one_is_meant(bot: Bot) -> None:
+    bot.running()
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(20)
+    bot.say("launch smoke")
+    bot.ticks(3)
+    assert "smoke-0002" in bot.say("status smoke")
+
+
+@pytest.mark.parametrize("sender", [{"bot_id": "B1"}, {"bot_id": "B1", "user": "U0BOT"}], ids=["old", "new"])
+def test_a_mention_by_an_app_is_left_alone(bot: Bot, sender: dict[str, str]) -> None:
+    event = {"type": "app_mention", **sender, "text": "<@U0VERLBOT> stop x", "channel": TRAINING, "ts": "1.0"}
+    body = {"type": "event_callback", "team_id": "T0PLAY", "event_id": "Ev9", "event": event}
+    assert bot.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
+    assert bot.reads() == ""
+
+
+@pytest.mark.parametrize("name", ["", "s", "smoke", "0001"])
+def test_a_shortened_name_ends_no_run_of_somebody_else(bot: Bot, name: str) -> None:
+    bot.running()
+    said = bot.say(f"stop '{name}'", user=BEN)
+    assert "`smoke-0001`" in said
+    assert bot.run().stop_requested_by is None
+    bot.say("stop smoke-0001", user=BEN)
+    assert bot.run().stop_requested_by == BEN
+
+
+def test_a_mention_is_answered_while_logs_hang(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot.running()
+    said: list[str] = []
+    errands = bot.listeners.errands
+    monkeypatch.setattr(errands, "run", lambda answer, reply: said.append("waits"))
+    bot.mention("status")
+    assert "*running*" in bot.reads().split("status")[-1]
+    assert said == []
+
+
+def test_what_a_bot_left_unsaid_is_said_by_the_one_that_takes_over(bot: Bot) -> None:
+    second = Bot(bot.store, bot.playground, bot.slack, bot.cloud, owner="another")
+    second.tick()
+    bot.store._redis.delete("verl:leader")
+    bot.tick()
+    second.tick()
+    bot.say("launch smoke")
+    bot.reconciler.tick()  # and dies before it speaks
+    bot.store._redis.delete("verl:leader")
+    second.speak()
+    assert "`smoke-0001`" in second.reads()

@@ -107,7 +107,9 @@ class Control:
             if only in (None, channel.id)
             for message in self._slack.workspace.seen_by(user, channel.id)
         ]
-        return JSONResponse({"version": self._slack.version, "messages": msgspec.to_builtins(found)})
+        titles = {file.id: file.title for file in self._slack.workspace.files.values()}
+        files = {file: titles.get(file, file) for message in found for file in message.files}
+        return JSONResponse({"version": self._slack.version, "messages": msgspec.to_builtins(found), "files": files})
 
     async def transcript(self, request: Request) -> Response:
         user, channel = request.query_params["user"], request.query_params["channel"]

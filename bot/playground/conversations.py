@@ -19,8 +19,9 @@ def to_read(call: Call, channel_id: str) -> Channel:
         raise Refusal("channel_not_found")
     if workspace.bot not in channel.members:
         raise Refusal("not_in_channel")
-    scope = "groups:history" if channel.is_private else "channels:history"
-    if not channel.between and scope not in call.slack.scopes:
+    kind = "im" if channel.between else "groups" if channel.is_private else "channels"
+    scope = f"{kind}:history"
+    if scope not in call.slack.scopes:
         raise Missing(scope)
     return channel
 

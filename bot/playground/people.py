@@ -85,6 +85,8 @@ class People:
 
     async def _command(self, user: str, channel: str, text: str) -> Json:
         command, _, words = text.partition(" ")
+        if self.slack.commands and command not in self.slack.commands:
+            return {"error": f"{command} is not a valid command. There is {', '.join(sorted(self.slack.commands))}."}
         workspace = self.slack.workspace
         payload = {
             "token": "unused",

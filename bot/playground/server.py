@@ -28,6 +28,11 @@ from bot.playground.web_api import call
 from bot.playground.workspace import Json
 
 START_SECONDS = 20
+FRONT = """\
+A Slack of one's own. It has no page yet: type in the terminal that runs `make demo`.
+
+The bot talks to /api, people act through /control.
+"""
 JSON_ARGUMENTS = ("blocks", "metadata", "view", "files", "attachments")
 """Arguments that are JSON in a text where a call is a form."""
 
@@ -51,10 +56,18 @@ class Playground:
         file: where the workspace is kept over restarts; None for nowhere.
         port: where it listens; another is taken where that one is not free. 0 for any.
         request_url: of an app in HTTP mode; empty for Socket Mode.
+        commands: slash commands that the app has registered; any where none is named.
     """
 
-    def __init__(self, file: Path | None = None, port: int = 0, request_url: str = "") -> None:
+    def __init__(
+        self,
+        file: Path | None = None,
+        port: int = 0,
+        request_url: str = "",
+        commands: frozenset[str] = frozenset(),
+    ) -> None:
         self._slack = Slack.open(file)
+        self._slack.commands = commands
         self._slack.request_url = request_url
         self._deliveries = Deliveries(self._slack)
         self._people = People(self._slack, self._deliveries)
@@ -129,7 +142,7 @@ class Playground:
         await self._deliveries.drop()
 
     async def _front(self, _: Request) -> Response:
-        return PlainTextResponse("A Slack of one's own. People act through /control, the bot through /api.\n")
+        return PlainTextResponse(FRONT)
 
     async def _call(self, request: Request) -> Response:
         """One call of the Web API, with the trouble that was asked for."""

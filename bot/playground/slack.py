@@ -24,6 +24,7 @@ SCOPES = frozenset(
         "files:write",
         "groups:history",
         "groups:read",
+        "im:history",
         "usergroups:read",
         "users:read",
     }
@@ -41,6 +42,7 @@ class Slack:
     Attributes:
         address: where the server is, such as `http://127.0.0.1:8765`.
         request_url: where an app in HTTP mode takes its deliveries; empty for Socket Mode.
+        commands: those that the app has registered, such as `/verl`; any where none is named.
         file: where the workspace is kept, or None for nowhere.
         version: grows with every change that a person could see.
     """
@@ -49,6 +51,7 @@ class Slack:
     address: str = ""
     request_url: str = ""
     file: Path | None = None
+    commands: frozenset[str] = frozenset()
     scopes: set[str] = field(default_factory=lambda: set(SCOPES))
     faults: Faults = field(default_factory=Faults)
     record: Record = field(default_factory=Record)

@@ -52,6 +52,8 @@ def files_complete_upload(call: Call) -> Json:
     files = [shared(call, entry) for entry in call.arguments.get("files") or []]
     if call.text("channel_id"):
         channel = to_write(call, call.text("channel_id"))
+        if call.slack.workspace.bot not in channel.members:  # chat:write.public is for messages alone
+            raise Refusal("not_in_channel")
         call.slack.post(
             channel.id,
             call.slack.workspace.bot,

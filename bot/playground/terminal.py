@@ -1,6 +1,7 @@
 """A terminal as a Slack client: type a line, see what a person would see."""
 
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +11,36 @@ from typing import TextIO
 
 from bot.playground.client import Json, Person, PlaygroundClient
 from bot.playground.transcript import written
-from bot.playground.workspace import Message, Workspace
+from bot.playground.workspace import File, Message, Workspace
 
 readline: ModuleType | None = None
 with suppress(ImportError):  # a Python may have been built without it
     readline = importlib.import_module("readline")
 
 PROMPT = "› "
+EMOJI = {
+    "alarm_clock": "⏰",
+    "black_circle": "●",
+    "black_square_for_stop": "■",
+    "boom": "✸",
+    "eye": "◉",
+    "grey_question": "?",
+    "hourglass_flowing_sand": "…",
+    "large_blue_circle": "●",
+    "moneybag": "$",
+    "no_entry_sign": "⊘",
+    "octagonal_sign": "■",
+    "ok_hand": "✓",
+    "rocket": "▲",
+    "scroll": "≡",
+    "test_tube": "⚗",
+    "warning": "⚠",
+    "white_check_mark": "✓",
+    "x": "✗",
+    "zzz": "z",
+}
+"""Characters of one column each, so that an edited line stays where it was."""
+
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -39,13 +63,22 @@ class Terminal:
         self._milestone = milestone
         self._out: TextIO = sys.stdout
         self._shown: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
         self._last_edit = ""
         self._lock = Lock()
+        self._prompting = False
         self._over = False
         self._thread = Thread(target=self._follow, name="terminal", daemon=True)
 
     def start(self) -> None:
-        """Show what stands there already, and then whatever comes."""
+        """Show whatever comes; of what stands there already, how much it is."""
+        earlier = self._look()
+        for message in earlier:
+            self._shown[message["ts"]] = message["text"]
+            self._lines[message["ts"]] = self._rendered(message)
+        if earlier:
+            count = f"{len(earlier)} earlier messages are" if len(earlier) > 1 else "One earlier message is"
+            self.say(f"{count} in this channel, and not shown again.")
         self._thread.start()
 
     def stop(self) -> None:
@@ -69,37 +102,52 @@ class Terminal:
 
     def prompt(self) -> str | None:
         """The next line that the person types; None at the end."""
+        self._prompting = True
         try:
             return input(PROMPT).strip()
         except (EOFError, KeyboardInterrupt):
             return None
+        finally:
+            self._prompting = False
 
     def _follow(self) -> None:
         version = 0
         while not self._over:
-            messages = self._person.messages()
+            messages = self._look()
             with self._lock:
                 for message in messages:
                     self._show(message)
             version = self._playground.get("wait", after=version, seconds=1)["version"]
 
+    def _look(self) -> list[Json]:
+        """What the person sees now, of others."""
+        answer = self._playground.get("messages", user=self._person.user, channel=self._person.channel)
+        for file, title in answer["files"].items():
+            self._workspace.files[file] = File(file, title, title, self._workspace.bot)
+        return [message for message in answer["messages"] if message["user"] != self._person.user]
+
     def _show(self, message: Json) -> None:
-        if message["user"] == self._person.user:
-            return
-        key, text = message["ts"], message["text"]
+        key, text, lines = message["ts"], message["text"], self._rendered(message)
         known = self._shown.get(key)
         if known is None:
-            self._print(self._rendered(message))
+            self._print("\n".join(lines))
         elif known != text and (self._out.isatty() or self._milestone(known) != self._milestone(text)):
             self._print_edit(key, text)
-        else:
+        elif known == text and message["thread_ts"] and (grown := self._grown(key, lines)):
+            self._print("\n".join(grown))
+        elif known != text:
             return
-        self._shown[key] = text
+        self._shown[key], self._lines[key] = text, lines
 
-    def _rendered(self, message: Json) -> str:
+    def _grown(self, key: str, lines: list[str]) -> list[str]:
+        """What an edit added to a message of a thread, such as a log that is followed."""
+        before = set(self._lines[key])
+        return [line for line in lines[1:] if line not in before]
+
+    def _rendered(self, message: Json) -> list[str]:
         found = Message(**{key: message[key] for key in Message.__dataclass_fields__})
         indent = "    ↳ " if found.thread_ts else ""
-        return "\n".join(indent + line for line in written(self._workspace, found))
+        return [indent + line for line in written(self._workspace, found)]
 
     def _print_edit(self, key: str, text: str) -> None:
         line = "  ✎ " + "\n".join(written(self._workspace, Message(key, "", self._workspace.bot, text)))
@@ -112,10 +160,20 @@ class Terminal:
         """Above the line that the person is typing, which is drawn again below."""
         self._last_edit = ""
         tty = self._out.isatty()
-        self._out.write(f"{CLEAR_LINE if tty else ''}{text}\n")
-        if tty:
+        self._out.write(f"{CLEAR_LINE if tty else ''}{drawn(text)}\n")
+        if tty and self._prompting:
             self._out.write(PROMPT + typed_so_far())
         self._out.flush()
+
+
+def drawn(text: str) -> str:
+    """A message as Slack would draw it, as far as a terminal can.
+
+    >>> drawn(":x: `smoke-7f3a` *failed* · :unheard_of:")
+    '✗ smoke-7f3a failed · :unheard_of:'
+    """
+    text = re.sub(r"(?<![\w:]):([a-z_]+):(?![\w:])", lambda found: EMOJI.get(found[1], found[0]), text)
+    return re.sub(r"(?<![\w*])\*([^*\s][^*\n]*)\*(?![\w*])", r"\1", text.replace("`", ""))
 
 
 def typed_so_far() -> str:

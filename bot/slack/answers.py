@@ -11,7 +11,7 @@ from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
-from bot.slack.blocks import MESSAGE_BLOCKS, Block, context, preformatted, section
+from bot.slack.blocks import MESSAGE_BLOCKS, context, preformatted, section
 from bot.slack.text import code, escape
 
 Answer = dict[str, Any]
@@ -76,20 +76,22 @@ def line(run: Run, now: datetime) -> str:
     return " · ".join(filter(None, parts))
 
 
-def recipes(catalogue: Mapping[str, Recipe | UserError]) -> Answer:
+def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, str]) -> Answer:
+    """The recipes, a line each; with those that cannot run here, why."""
     if not catalogue:
         return text("There are no recipes. Put SkyPilot YAMLs into the folder that VERLBOT_RECIPES_DIR names.")
-    blocks = [section(catalogue_line(found)) for found in catalogue.values()]
+    blocks = [section(catalogue_line(found, refusals.get(name))) for name, found in catalogue.items()]
     hint = context(
         "`/verl describe RECIPE` lists its parameters; `/verl launch RECIPE --dry-run` shows what would run."
     )
     return {"text": ", ".join(catalogue), "blocks": [*blocks[: MESSAGE_BLOCKS - 1], hint]}
 
 
-def catalogue_line(found: Recipe | UserError) -> str:
+def catalogue_line(found: Recipe | UserError, refusal: str | None) -> str:
     if isinstance(found, UserError):
         return f":warning: {escape(found.sentence)}"
-    return f"{words.headline(found)}\n{escape(found.description)}"
+    why = f"\n:no_entry_sign: It cannot run here. {escape(refusal)}" if refusal else ""
+    return f"{words.headline(found)}\n{escape(found.description)}{why}"
 
 
 def describe(recipe: Recipe) -> Answer:
@@ -126,15 +128,12 @@ def rehearsal(found: Rehearsal) -> Answer:
         section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),
         context(escape(facts)),
     ]
+    if found.refusal:
+        blocks.append(section(f":no_entry_sign: A launch would be refused here. {escape(found.refusal)}"))
     if made.model_dies:
         blocks.append(context(words.MODEL_DIES))
-    blocks += yaml(found.yaml)
+    blocks.append(preformatted(found.yaml))
     return {"text": "Dry run, nothing is started.", "blocks": blocks}
-
-
-def yaml(written: str) -> list[Block]:
-    """The task, its scripts shortened: what a person set stands at their beginnings."""
-    return [preformatted(written)]
 
 
 def help_on(word: str | None) -> Answer:
@@ -165,7 +164,7 @@ def heading(found: Excerpt) -> str:
     asked = found.asked
     grep = f" with {code(asked.grep)}" if asked.grep else ""
     node = f" of node {asked.node}" if asked.node is not None else ""
-    count = f"Last {len(found.lines)} lines" if len(found.lines) != 1 else "One line"
+    count = {0: "No line", 1: "One line"}.get(len(found.lines), f"Last {len(found.lines)} lines")
     return f":scroll: {code(found.run.id)} · {count}{grep}{node}"
 
 

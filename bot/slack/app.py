@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from slack_bolt import Ack, App, BoltResponse, Respond
@@ -64,6 +65,7 @@ class Listeners:
     client: WebClient
     errands: Errands
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
         caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
@@ -73,7 +75,7 @@ class Listeners:
 
     def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Answered in the thread for all to see, but for what concerns the person alone."""
-        if not self.is_new(body["event_id"]):
+        if "user" not in event or "bot_id" in event or not self.is_new(body["event_id"]):  # an app's, or come twice
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         here = self.service.store.find(channel, thread) if thread else None
@@ -81,7 +83,7 @@ class Listeners:
         openly = in_thread(self.client, channel, thread or event["ts"])
         reply = to_person(self.client, channel, user, thread) if isinstance(asked, Launch) else openly
         if answer := self.answer(asked, Caller(user, channel, body["event_id"]), openly):
-            self.errands.run(lambda: answer, reply)
+            self.errands.say(answer, reply)
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The card itself shows that the stop is asked for."""
@@ -99,10 +101,9 @@ class Listeners:
             return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
         event = body.get("event")
         if event:
-            reply = to_person(self.client, event["channel"], event["user"], event.get("thread_ts"))
-            self.errands.run(lambda: answer, reply)
+            self.errands.say(answer, to_person(self.client, event["channel"], event["user"], event.get("thread_ts")))
         elif respond:
-            self.errands.run(lambda: answer, by_response_url(respond))
+            self.errands.say(answer, by_response_url(respond))
         return BoltResponse(status=200)
 
     def answer(self, asked: Command, caller: Caller, reply: Reply) -> Answer | None:
@@ -127,7 +128,7 @@ class Listeners:
             case Stop(name):
                 return answers.stop_asked(self.service.stop(name, caller.user))
             case ListRecipes():
-                return answers.recipes(self.service.catalogue())
+                return answers.recipes(self.service.catalogue(), self.service.refusals())
             case Describe(name):
                 return answers.describe(self.service.recipes.get(name))
             case Help(word):
@@ -149,9 +150,10 @@ class Listeners:
         return upload_log(self.client, excerpt) if answers.is_long(excerpt) else answers.excerpt(excerpt)
 
     def is_new(self, event_id: str) -> bool:
-        if event_id in self.handled:
-            return False
-        self.handled[event_id] = None
-        if len(self.handled) > REMEMBERED_EVENTS:
-            self.handled.popitem(last=False)
-        return True
+        with self.lock:
+            if event_id in self.handled:
+                return False
+            self.handled[event_id] = None
+            if len(self.handled) > REMEMBERED_EVENTS:
+                self.handled.popitem(last=False)
+            return True

@@ -43,6 +43,19 @@ def confirm(title: str, text: str, yes: str, no: str) -> Block:
     }
 
 
+def printed(lines: str) -> Block:
+    """The end of what a program printed, which is where it says why it ended; whole lines where they fit.
+
+    >>> printed("a" * 10 + chr(10) + "b" * SECTION_TEXT)["elements"][0]["elements"][0]["text"][:2]
+    '…b'
+    """
+    if len(lines) > SECTION_TEXT:
+        end = lines[2 - SECTION_TEXT :]
+        _, _, whole = end.partition("\n")
+        lines = f"…\n{whole}" if whole.strip() else f"…{end}"
+    return preformatted(lines)
+
+
 def preformatted(text: str) -> Block:
     """Text from outside as it is: nothing in it is markup."""
     element = {"type": "text", "text": cut(text, SECTION_TEXT) or " "}

@@ -27,14 +27,15 @@ TRIES = 3
 
 
 class Errands:
-    """Runs slow answers in the background.
+    """Runs slow answers in the background, and brings ready ones past those that wait.
 
     Args:
-        threads: at once; most: with those that wait for a thread, before more are refused.
+        threads: that wait for machines at once; most: with those that wait for a thread, before more are refused.
     """
 
     def __init__(self, threads: int = 4, most: int = 50) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="errand")
+        self._waiting = ThreadPoolExecutor(threads, thread_name_prefix="errand")
+        self._bringing = ThreadPoolExecutor(2, thread_name_prefix="reply")
         self._places = BoundedSemaphore(most)
 
     def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
@@ -45,10 +46,15 @@ class Errands:
         """
         if not self._places.acquire(blocking=False):
             raise UserError("Too many questions at once.", "Ask again in a minute.")
-        self._pool.submit(self._go, answer, reply).add_done_callback(lambda _: self._places.release())
+        self._waiting.submit(self._go, answer, reply).add_done_callback(lambda _: self._places.release())
+
+    def say(self, answer: Answer, reply: Reply) -> None:
+        """Bring an answer that is there already. Never refused: what is brought waits for Slack alone."""
+        self._bringing.submit(self._go, lambda: answer, reply)
 
     def stop(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._waiting, self._bringing):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
         try:

@@ -1,6 +1,7 @@
 """HTTP mode, for those who cannot use Socket Mode: Slack's signed requests, served on a host and port of choice."""
 
 import logging
+import socket
 from threading import Thread
 
 import uvicorn
@@ -11,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from bot.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +31,32 @@ class HttpServer:
             Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, ws="none"
         )
         self._server = uvicorn.Server(configuration)
-        self._thread = Thread(target=self._server.run, name="http", daemon=True)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._thread = Thread(target=self._server.run, args=[[self._socket]], name="http", daemon=True)
 
     def start(self) -> None:
+        """Listen.
+
+        Raises:
+            UserError: the address is taken, or not this machine's.
+        """
+        host, port = self._server.config.host, self._server.config.port
+        try:
+            self._socket.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"Nothing can listen on {host}:{port}: {error.strerror}.",
+                "Set VERLBOT_HTTP_HOST and VERLBOT_HTTP_PORT to an address of this machine that is free.",
+            ) from error
         self._thread.start()
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._socket.close()
 
     async def _receive(self, request: Request) -> Response:
         """In a thread: a listener waits for the store."""

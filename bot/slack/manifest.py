@@ -9,15 +9,12 @@ from bot.slack.http import PATH
 SCOPES = {
     "app_mentions:read": "to be called by a mention",
     "channels:history": "to find its own message again after a doubtful answer, before it says anything twice",
-    "channels:read": "to tell a public channel from a private one",
     "chat:write": "to post cards, threads and notices",
     "chat:write.public": "to post in public channels without being invited to each",
     "commands": "for /verl",
     "files:write": "to put long logs into a run's thread",
-    "groups:history": "the same as channels:history, in private channels that it was invited to",
-    "groups:read": "the same as channels:read, in private channels that it was invited to",
-    "usergroups:read": "to know teams by their user groups",
-    "users:read": "to know people's names and time zones",
+    "groups:history": "as channels:history, in private channels that it was invited to",
+    "im:history": "as channels:history, for runs that are told of in a direct message",
 }
 """Every right that the bot asks for, and what for."""
 

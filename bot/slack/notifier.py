@@ -4,29 +4,27 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.web import SlackResponse
 
 from bot.core.pace import Bucket
 from bot.core.run import Posted, Run, Status
 from bot.errors import Unavailable
 from bot.ports import Now, Store
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack import messages
+from bot.slack.client import Doubtful, Limited, Refused
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
+from bot.slack.messages import channel_of
 from bot.slack.views import CARD, Message, conversation
 
 log = logging.getLogger(__name__)
 
-EVENT = "verlbot_message"
-"""Type of the metadata by which a message is found again."""
-
 POSTS_PER_SECOND, POSTS_AT_ONCE = 1.0, 3
 """Slack's limit: about a message a second in a channel; a short burst passes."""
 
-EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 30 / 60, 20 / 60, 5
-"""Slack's limit: 50 edits a minute in a workspace. A part is kept for those that show a change of state."""
+EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
+"""Slack's limit: 50 edits a minute in a workspace, the two bursts of a busy minute counted in. A part is kept for
+those that show a change of state."""
 
 POST, EDIT, URGENT_EDIT = "post", "edit", "urgent edit"
 """What a run may wait for its turn with."""
@@ -53,9 +51,6 @@ NO_ENTRY = {
 NOT_THERE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
 """Codes that say: that message stands no more, or cannot be edited any more."""
 
-MALFORMED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "metadata_too_large"}
-"""Codes that are mistakes of ours."""
-
 NO_RIGHT = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
 """Codes that only the person who installed the bot can mend."""
 
@@ -64,15 +59,23 @@ class SlackNotifier:
     """Level, not edge: a run is compared with what stands in Slack, and one step is made at a time.
 
     Args:
+        leads: whether this bot is, of those that share the store, the one that speaks.
         card_period: between two edits of a card that are not urgent.
     """
 
     def __init__(
-        self, store: Store, client: WebClient, now: Now, card_period: timedelta, wake: Callable[[], None]
+        self,
+        store: Store,
+        client: WebClient,
+        now: Now,
+        leads: Callable[[], bool],
+        card_period: timedelta,
+        wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._client = client
         self._now = now
+        self._leads = leads
         self._card_period = card_period
         self._wake = wake
         self._lock = Lock()
@@ -93,6 +96,9 @@ class SlackNotifier:
 
     def speak(self) -> timedelta | None:
         """One turn: a step for every run that lacks one. Returns in how long the next turn is wanted."""
+        if not self._leads():
+            self._started = False
+            return RETRY
         if not self._started:
             self.show(self._store.open())  # whatever a bot before this one left unsaid
             self._started = True
@@ -164,13 +170,12 @@ class SlackNotifier:
 
     def _post(self, run: Run, step: Post) -> None:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
-        channel = run.thread_channel or run.channel
-        bucket = self._channels.setdefault(channel, Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE))
+        bucket = self._channels.setdefault(channel_of(run), Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE))
         if not self._turn_of(run, POST, bucket):
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
-            ts, stands_in = self._send(run, step, channel)
+            ts, stands_in = messages.send(self._client, run, step)
         except (Refused, Limited) as error:
             self._store.update(run.id, lambda run: unmarked(run, step))
             if isinstance(error, Limited):
@@ -191,51 +196,18 @@ class SlackNotifier:
         self._again(run.id, at - self._now())
         return False
 
-    def _send(self, run: Run, step: Post, channel: str) -> tuple[str, str]:
-        """Slack's id of the new message and of the channel that it stands in."""
-        response = self._call(
-            self._client.chat_postMessage,
-            channel=channel,
-            thread_ts=None if step.is_card else run.posted[CARD].ts,
-            reply_broadcast=any(message.broadcast for message in step.messages) or None,
-            text="\n".join(message.text for message in step.messages),
-            blocks=[block for message in step.messages for block in message.blocks],
-            metadata=metadata(run, step.keys),
-            unfurl_links=False,
-        )
-        return str(response["ts"]), str(response["channel"])
-
     def _edit(self, run: Run, step: Edit) -> None:
         what, bucket = (URGENT_EDIT, self._urgent_edits) if step.urgent else (EDIT, self._edits)
         if not self._turn_of(run, what, bucket):
             return
         message = step.message
         try:
-            self._call(
-                self._client.chat_update,
-                channel=run.thread_channel or run.channel,
-                ts=step.ts,
-                text=message.text,
-                blocks=list(message.blocks),
-                metadata=metadata(run, message.key),
-            )
+            messages.edit(self._client, run, step)
         except Refused as error:
             self._refused(run, error.code, message.key)
             return
         self._store.update(run.id, lambda run: run.said(message.key, posted(message, step.ts, self._now())))
         self._again(run.id)
-
-    def _call(self, method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-        """Call Slack; words that it takes for malformed are said without their shape rather than not at all."""
-        try:
-            with sorted_failures():
-                return method(**content)
-        except Refused as error:
-            if error.code not in MALFORMED:
-                raise
-            log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
-        with sorted_failures():
-            return method(**content | {"blocks": []})
 
     def _check(self, run: Run, key: str, sent_at: datetime) -> None:
         """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
@@ -243,33 +215,14 @@ class SlackNotifier:
             self._again(run.id, sent_at + DOUBT - self._now())
             return
         try:
-            found = self._look(run, key)
+            found = messages.find(self._client, run, key)
         except Refused as error:
             log.warning("run %s: cannot look for %s (%s); it may come twice", run.id, key, error.code)
             found = None
         if found and key == CARD:
-            self._store.mark(run.thread_channel or run.channel, found, run.id)
+            self._store.mark(channel_of(run), found, run.id)
         self._store.update(run.id, lambda run: run.found(key, found) if found else run.unsaid(key))
         self._again(run.id)
-
-    def _look(self, run: Run, key: str) -> str | None:
-        """Slack's id of the message with this key in its metadata, if it is there."""
-        channel = run.thread_channel or run.channel
-        with sorted_failures():
-            if key == CARD:
-                oldest = str(run.created_at.timestamp() - 60)
-                pages = self._client.conversations_history(
-                    channel=channel, oldest=oldest, limit=200, include_all_metadata=True
-                )
-            else:
-                pages = self._client.conversations_replies(
-                    channel=channel, ts=run.posted[CARD].ts or "", limit=200, include_all_metadata=True
-                )
-            for page in pages:
-                for message in page["messages"]:
-                    if is_ours(message, run, key):
-                        return str(message["ts"])
-        return None
 
     def _refused(self, run: Run, code: str, key: str) -> None:
         """Slack will not have it here or so: another place, another time. `key` is what is not there then."""
@@ -285,20 +238,6 @@ class SlackNotifier:
                 log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
                 self._hold(RETRY * 6)
             self._again(run.id, RETRY * 6)
-
-
-def metadata(run: Run, keys: str) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"run": run.id, "keys": keys}}
-
-
-def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
-    found = message.get("metadata") or {}
-    payload = found.get("event_payload") or {}
-    return (
-        found.get("event_type") == EVENT
-        and payload.get("run") == run.id
-        and key in str(payload.get("keys") or "").split(",")
-    )
 
 
 def posted(message: Message, ts: str | None, now: datetime) -> Posted:

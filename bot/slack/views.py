@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.core import loglines
 from bot.core.run import Follow, Run, Status
 from bot.slack import words
-from bot.slack.blocks import Block, actions, button, confirm, context, preformatted, section
+from bot.slack.blocks import Block, actions, button, confirm, context, printed, section
 from bot.slack.text import code, date, escape
 
 CARD = "card"
@@ -140,7 +140,7 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
     last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
     if last:
-        blocks.append(preformatted("\n".join(last)))
+        blocks.append(printed("\n".join(last)))
     text = " · ".join(filter(None, [head.replace("*", ""), words.progress(run.progress)]))
     return Message("ended", text, tuple(blocks), broadcast=True)
 
@@ -166,7 +166,7 @@ def follow(run: Run, wish: Follow, log: str) -> Message:
     return Message(
         f"{FOLLOW}-{int(wish.until.timestamp())}",
         f"Log of {run.id}",
-        (context(head), preformatted(shown[-2_900:])),
+        (context(head), printed(shown)),
         edited=True,
     )
 

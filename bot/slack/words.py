@@ -135,7 +135,9 @@ def model(run: Run) -> str:
     """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
     found = run.progress
     if found.checkpoint is None:
-        return "No checkpoint was written." if run.place or run.model_dies else ""
+        if run.place:
+            return f"No checkpoint was seen in its log; if there is one, it is in {code(f'{run.place} › {run.id}')}."
+        return "No checkpoint was seen in its log." if run.model_dies else ""
     if run.place is None:
         return f"The model of step {found.checkpoint_step} died with the machine: no `volume=` or `bucket=` was set."
     folder = found.checkpoint[found.checkpoint.find(run.id) :] if run.id in found.checkpoint else found.checkpoint

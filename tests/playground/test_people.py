@@ -209,3 +209,13 @@ def test_waiting_for_what_does_not_come_shows_what_is_there(slack: PlaygroundCli
     ana.says("hello")
     with pytest.raises(Timeout, match="ana: hello"):
         ana.sees("goodbye", seconds=0.2)
+
+
+def test_a_command_that_the_app_has_not_registered_is_refused_by_slack_itself() -> None:
+    server = Playground(commands=frozenset({"/verl"}))
+    server.start()
+    client = PlaygroundClient(server.address)
+    assert "/help is not a valid command" in Person(client).says("/help")["error"]
+    assert client.record("delivery") == []
+    client.close()
+    server.stop()

@@ -54,7 +54,8 @@ def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
 
 def test_a_rehearsal_is_told_what_would_be_refused(bot: Bot) -> None:
     bot.cloud.refuses = "There is no H100."
-    assert "`ppo` cannot run here. There is no H100." in bot.say("launch ppo --dry-run")
+    assert "A launch would be refused here. There is no H100." in bot.say("launch ppo --dry-run")
+    assert "`ppo` cannot run here. There is no H100." in bot.say("launch ppo")
 
 
 def test_without_runs_the_status_says_how_to_start_one(bot: Bot) -> None:
@@ -137,6 +138,16 @@ def test_long_logs_come_as_a_file_in_the_thread(bot: Bot) -> None:
     bot.say(f"logs {RUN} lines=200")
     assert "200 lines are a file in its thread" in bot.reads()
     assert "[file Log of smoke-0001, last 200 lines]" in bot.reads(user=BEN)
+
+
+def test_where_the_bot_was_not_invited_long_logs_come_as_far_as_they_fit(bot: Bot) -> None:
+    bot.running()
+    workspace = bot.playground._slack.workspace
+    workspace.channels[TRAINING].members.remove(workspace.bot)
+    bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number} {'x' * 50}" for number in range(200)))
+    bot.say(f"logs {RUN} lines=200")
+    assert "line 199" in bot.reads()
+    assert "my mistake" not in bot.reads()
 
 
 def test_logs_of_an_ended_run_are_those_that_were_kept(bot: Bot) -> None:
@@ -262,3 +273,9 @@ def test_a_log_line_pings_nobody(bot: Bot) -> None:
         assert "<!here>" not in json.dumps(message)
         plain = [block for block in message["blocks"] if block["type"] != "rich_text"]
         assert "<!channel>" not in json.dumps(plain) + message["text"]
+
+
+def test_a_node_that_the_run_has_not_is_refused_with_those_it_has(bot: Bot) -> None:
+    bot.running()
+    bot.say(f"logs {RUN} node=7")
+    assert "`smoke-0001` has no node `7`. Valid: `0`, `1`." in bot.reads()

@@ -82,3 +82,16 @@ def test_more_questions_than_places_are_refused_not_kept() -> None:
         errands.run(slow, told.append)
     released.set()
     eventually(lambda: len(told) == 2)
+
+
+def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -> None:
+    released, told = Event(), list[Answer]()
+    errands = Errands(threads=1, most=1)
+    errands.run(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
+    with pytest.raises(UserError, match="Too many questions"):
+        errands.run(lambda: text("more"), told.append)
+    errands.say(text("ready"), told.append)
+    eventually(lambda: told)
+    assert told == [text("ready")]
+    released.set()
+    eventually(lambda: len(told) == 2)

@@ -9,6 +9,7 @@ import httpx
 import psutil
 import pytest
 
+from bot.errors import UserError
 from bot.playground.client import Person
 from bot.playground.deliveries import signed
 from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
@@ -81,3 +82,12 @@ def test_it_listens_on_the_address_that_was_set_and_on_no_other(url: str) -> Non
         one.laddr.ip for one in psutil.Process().net_connections() if one.status == "LISTEN" and one.laddr.port == port
     ]
     assert listening == ["127.0.0.1"]
+
+
+def test_an_address_that_is_taken_is_told_before_anything_runs(bot: Bot) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = HttpServer(bot.app, "127.0.0.1", port)
+        with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}"):
+            server.start()
+        server.stop()

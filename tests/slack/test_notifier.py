@@ -3,8 +3,12 @@
 from collections import Counter
 
 import pytest
+from slack_sdk import WebClient
 
+from bot.core.run import Run
 from bot.core.seen import Job
+from bot.slack import messages
+from bot.slack.gap import Post
 from tests.story import ANA, TRAINING, Bot
 
 RUN = "smoke-0001"
@@ -13,9 +17,8 @@ CLUSTER = "verl-smoke-0001"
 
 def notices(bot: Bot) -> Counter[str]:
     """How often each message of each run stands in the channel, by its metadata."""
-    messages = bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"]
     found: Counter[str] = Counter()
-    for message in messages:
+    for message in bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"]:
         payload = (message["metadata"] or {}).get("event_payload", {})
         for key in payload.get("keys", "").split(",") if payload else []:
             found[f"{payload['run']} {key}"] += 1
@@ -81,16 +84,16 @@ def test_a_bot_that_dies_between_posting_and_recording_neither_loses_nor_repeats
     bot: Bot, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     """The post goes out, and the record of it is never written: what a kill leaves behind."""
-    send = type(bot.notifier)._send
+    send = messages.send
 
-    def dies_after(notifier: object, run: object, step: object, channel: str) -> object:
-        sent = send(notifier, run, step, channel)  # type: ignore[arg-type]  # passed on as it came
-        if key in getattr(step, "keys", "").split(","):
+    def dies_after(client: WebClient, run: Run, step: Post) -> tuple[str, str]:
+        sent = send(client, run, step)
+        if key in step.keys.split(","):
             raise KeyboardInterrupt
         return sent
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(bot.notifier), "_send", dies_after)
+        patch.setattr(messages, "send", dies_after)
         with pytest.raises(KeyboardInterrupt):
             a_whole_run(bot)
     later = bot.later()
@@ -104,7 +107,8 @@ def test_where_nobody_may_look_an_end_comes_rather_twice_than_not_at_all(
     bot: Bot, caplog: pytest.LogCaptureFixture
 ) -> None:
     bot.running()
-    bot.playground._slack.scopes.discard("channels:history")
+    workspace = bot.playground._slack.workspace
+    workspace.channels[TRAINING].members.remove(workspace.bot)  # chat:write.public lets it post, not read
     bot.slack.faults({"method": "chat.postMessage", "trouble": "lost", "times": 1})
     bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
     bot.ticks(60)
@@ -189,7 +193,7 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
                 bot.cloud.print(cluster, f"(job, pid=1) step:{60 * minute + second} - critic/rewards/mean:0.5")
             bot.tick(seconds=2)
         calls.append(Counter(entry["name"] for entry in bot.slack.record("call")) - before)
-    assert all(minute["chat.update"] <= 50 + 10 for minute in calls), calls
+    assert all(minute["chat.update"] <= 50 for minute in calls), calls
     assert all(minute["chat.postMessage"] <= 60 + 3 for minute in calls), calls
     assert sum(minute["chat.update"] for minute in calls) > 100
     found = notices(bot)

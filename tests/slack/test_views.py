@@ -117,3 +117,11 @@ def test_the_digest_of_a_card_changes_with_what_it_shows_and_not_with_time_alone
 
 def test_moments_are_shown_in_the_readers_own_time_zone() -> None:
     assert f"<!date^{int(NOON.timestamp())}^" in str(views.card(running(), NOW).blocks)
+
+
+def test_of_a_long_failure_the_end_is_shown() -> None:
+    log = "\n".join([*(f"(job, pid=1) {'x' * 220}" for _ in range(19)), "(job, pid=1) THE ERROR"])
+    message = views.ended(ended(Reason.FAILED), NOW, log)
+    assert message is not None
+    assert "THE ERROR" in str(message.blocks)
+    check_message(message.text, list(message.blocks))

@@ -1,0 +1,109 @@
+"""A run's messages in Slack: sent, edited, and found again by the metadata that they carry."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.web import SlackResponse
+
+from bot.core.run import Run
+from bot.slack.client import Refused, sorted_failures
+from bot.slack.gap import Edit, Post
+from bot.slack.views import CARD
+
+log = logging.getLogger(__name__)
+
+EVENT = "verlbot_message"
+"""Type of the metadata by which a message is found again."""
+
+MALFORMED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "metadata_too_large"}
+"""Codes that are mistakes of ours."""
+
+
+def channel_of(run: Run) -> str:
+    """Where the run's messages stand, or will stand."""
+    return run.thread_channel or run.channel
+
+
+def send(client: WebClient, run: Run, step: Post) -> tuple[str, str]:
+    """Slack's id of the new message and of the channel that it stands in.
+
+    Raises:
+        Refused, Limited: it was not sent.
+        Doubtful: it may have been.
+    """
+    response = call(
+        client.chat_postMessage,
+        channel=channel_of(run),
+        thread_ts=None if step.is_card else run.posted[CARD].ts,
+        reply_broadcast=any(message.broadcast for message in step.messages) or None,
+        text="\n".join(message.text for message in step.messages),
+        blocks=[block for message in step.messages for block in message.blocks],
+        metadata=metadata(run, step.keys),
+        unfurl_links=False,
+    )
+    return str(response["ts"]), str(response["channel"])
+
+
+def edit(client: WebClient, run: Run, step: Edit) -> None:
+    """Make a message show what it should.
+
+    Raises:
+        Refused, Limited: it shows what it showed.
+        Doubtful: it may show either.
+    """
+    call(
+        client.chat_update,
+        channel=channel_of(run),
+        ts=step.ts,
+        text=step.message.text,
+        blocks=list(step.message.blocks),
+        metadata=metadata(run, step.message.key),
+    )
+
+
+def find(client: WebClient, run: Run, key: str) -> str | None:
+    """Slack's id of the message with this key in its metadata, if it is there.
+
+    Raises:
+        Refused: nobody may look here, for want of a scope or of membership.
+        Limited, Doubtful: nobody knows now.
+    """
+    channel = channel_of(run)
+    read: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
+    with sorted_failures():
+        if key == CARD:
+            oldest = str(run.created_at.timestamp() - 60)
+            pages = client.conversations_history(channel=channel, oldest=oldest, **read)
+        else:
+            pages = client.conversations_replies(channel=channel, ts=run.posted[CARD].ts or "", **read)
+        messages = (message for page in pages for message in page["messages"])
+        return next((str(message["ts"]) for message in messages if is_ours(message, run, key)), None)
+
+
+def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
+    """Call Slack; words that it takes for malformed are said without their shape rather than not at all."""
+    try:
+        with sorted_failures():
+            return method(**content)
+    except Refused as error:
+        if error.code not in MALFORMED:
+            raise
+        log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
+    with sorted_failures():
+        return method(**content | {"blocks": []})
+
+
+def metadata(run: Run, keys: str) -> dict[str, Any]:
+    return {"event_type": EVENT, "event_payload": {"run": run.id, "keys": keys}}
+
+
+def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
+    found = message.get("metadata") or {}
+    payload = found.get("event_payload") or {}
+    return (
+        found.get("event_type") == EVENT
+        and payload.get("run") == run.id
+        and key in str(payload.get("keys") or "").split(",")
+    )

@@ -1,0 +1,68 @@
+"""What a person reads in the terminal that stands in for Slack."""
+
+import io
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.playground.client import Person, PlaygroundClient
+from bot.playground.server import Playground
+from bot.playground.slack import BOT_TOKEN
+from bot.playground.terminal import Terminal
+from bot.playground.workspace import seeded
+from bot.slack.blocks import preformatted
+from bot.slack.client import web_client
+from tests.story import TRAINING
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    found = io.StringIO()
+    monkeypatch.setattr("sys.stdout", found)
+    return found
+
+
+@pytest.fixture
+def terminal(slack: PlaygroundClient, screen: io.StringIO) -> Terminal:
+    return Terminal(slack, Person(slack), seeded(), milestone=lambda text: text)
+
+
+@pytest.fixture
+def web(playground: Playground) -> WebClient:
+    return web_client(BOT_TOKEN, playground.api_url)
+
+
+def test_a_file_is_named_and_mutes_nothing(terminal: Terminal, web: WebClient, screen: io.StringIO) -> None:
+    terminal.start()
+    web.files_upload_v2(channel=TRAINING, content="line 1", filename="run.log", title="Log of a run")
+    web.chat_postMessage(channel=TRAINING, text="and more")
+    eventually(lambda: "and more" in screen.getvalue(), screen.getvalue)
+    terminal.stop()
+    assert "[file Log of a run]" in screen.getvalue()
+
+
+def test_what_stood_there_before_is_counted_and_not_read_aloud_again(
+    terminal: Terminal, web: WebClient, screen: io.StringIO
+) -> None:
+    web.files_upload_v2(channel=TRAINING, content="line 1", filename="run.log", initial_comment="an old answer")
+    terminal.start()
+    web.chat_postMessage(channel=TRAINING, text="a new one")
+    eventually(lambda: "a new one" in screen.getvalue(), screen.getvalue)
+    terminal.stop()
+    assert "One earlier message is in this channel" in screen.getvalue()
+    assert "an old answer" not in screen.getvalue()
+
+
+def test_of_a_threads_message_that_grows_the_new_lines_are_shown(
+    terminal: Terminal, web: WebClient, screen: io.StringIO
+) -> None:
+    card = str(web.chat_postMessage(channel=TRAINING, text="the card")["ts"])
+    log: dict[str, Any] = {"channel": TRAINING, "text": "Log of x"}
+    ts = str(web.chat_postMessage(**log, thread_ts=card, blocks=[preformatted("head\nline 1")])["ts"])
+    terminal.start()
+    web.chat_update(**log, ts=ts, blocks=[preformatted("head\nline 1\nline 2")])
+    eventually(lambda: "line 2" in screen.getvalue(), screen.getvalue)
+    terminal.stop()
+    assert "line 1" not in screen.getvalue()
