@@ -17,6 +17,8 @@ from tests.crashes import CLOUD, SLACK, STORE, Killed, Points
 from tests.slack.test_notifier import notices
 from tests.story import Bot
 
+pytestmark = pytest.mark.slow
+
 RUN = "smoke-0001"
 CLUSTER = "verl-smoke-0001"
 
@@ -111,6 +113,4 @@ def reborn(bot: Bot) -> Bot:
     """The bot after a restart, with nothing of the dead one's memory and all of the outside."""
     for name in CLOUD:
         vars(bot.cloud).pop(name, None)
-    later = Bot(RedisStore(bot.store._redis), bot.playground, bot.slack, bot.cloud)
-    later.moment = bot.moment
-    return later
+    return Bot(RedisStore(bot.store._redis), bot.playground, bot.slack, bot.cloud, bot.moment)

@@ -3,7 +3,6 @@
 import logging
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from websocket import WebSocketApp
 
 from bot.ports import Now
-from bot.slack.client import Identity, web_client
+from bot.slack.client import Identity, Refused, web_client
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,15 @@ CONNECT_TIME = timedelta(seconds=1.5)
 CHECK_PERIOD = timedelta(seconds=0.5)
 """Between two calls of `check`."""
 
+
+ADVICE = {
+    "invalid_auth": "Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN.",
+    "not_allowed_token_type": "SLACK_APP_TOKEN must be an app-level token with connections:write.",
+    "missing_scope": "SLACK_APP_TOKEN needs connections:write.",
+    "account_inactive": "The app was removed from the workspace: install it again.",
+    "token_revoked": "The token was revoked: copy the new one into SLACK_BOT_TOKEN.",
+}
+"""For Slack's refusals of a connection, what to do."""
 
 LISTENERS = 3
 """Deliveries handled at once. They wait for nothing but the store, so more would only take turns with one another:
@@ -59,16 +67,19 @@ class Client(SocketModeClient):
         session, self.current_session = self.current_session, None
         cut(session)
         super().connect()
-        if self.current_session:
-            self.current_session.on_message = self._decoded(self.current_session.on_message)
 
     def _run_current_session(self) -> None:
-        """The SDK's, but that Python's own decoder checks the text: websocket-client's is a loop over its bytes,
-        and took a third of a busy bot's time."""
-        if self.current_session is None:
+        """The SDK's, but that it gives the socket back, and that Python's own decoder checks the text:
+        websocket-client's is a loop over its bytes, and took a third of a busy bot's time."""
+        session = self.current_session  # by the end another may have taken its place
+        if session is None:
             return
+        hear: Any = session.on_message
+        sockets: list[Any] = []
+        session.on_open = lambda session: sockets.append(session.sock)
+        session.on_message = lambda session, data: hear(session, data.decode())
         try:
-            self.current_session.run_forever(
+            session.run_forever(
                 ping_interval=self.ping_interval,
                 http_proxy_host=self.http_proxy_host,
                 http_proxy_port=self.http_proxy_port,
@@ -78,12 +89,9 @@ class Client(SocketModeClient):
             )
         except Exception as error:  # `check` sees that there is no connection, and makes another
             log.warning("the connection to Slack failed: %s", error)
-
-    def _decoded(self, hear: Any) -> Callable[[WebSocketApp, bytes], None]:
-        def listener(session: WebSocketApp, data: bytes) -> None:
-            hear(session, data.decode())
-
-        return listener
+        finally:
+            for opened in sockets:  # where Slack said goodbye, websocket-client 1.9 forgets it and leaves it open
+                opened.shutdown()
 
     def stop(self) -> None:
         """Hear no more, and finish what was heard."""
@@ -128,13 +136,14 @@ class Socket:
         self._session_since = now()
         self._tried_at: datetime | None = None
         self._was_up = False
+        self._complaint = ""
 
     def check(self) -> None:
         """Connect, or connect again, if need be. To be called every CHECK_PERIOD."""
         up = self.is_up()
         if up != self._was_up:
             log.info("connected to Slack" if up else "the connection to Slack is lost")
-            self._was_up = up
+            self._was_up, self._complaint = up, ""
         if up:
             self._tried_at = None
         elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIME:
@@ -142,8 +151,16 @@ class Socket:
             try:
                 self._identity.learn()  # before the first delivery, so that no listener waits for it
                 self._client.connect_to_new_endpoint(force=True)
+            except Refused as error:
+                self._complain(f"Slack refuses: {error.code}. {ADVICE.get(error.code, '')}")
             except Exception as error:  # whatever it is, the next attempt is all that can be done
-                log.warning("cannot connect to Slack: %s", error)
+                self._complain(str(error))
+
+    def _complain(self, why: str) -> None:
+        """Why there is no connection: said when it changes, not at every attempt."""
+        if why != self._complaint:
+            log.error("cannot connect to Slack, and try on every %g s: %s", CONNECT_TIME.total_seconds(), why)
+        self._complaint = why
 
     def is_up(self) -> bool:
         """Whether the connection stands and has been heard of lately."""
