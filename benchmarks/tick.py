@@ -42,7 +42,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
     for run in runs[:32]:
         cloud.print(run.cluster, *(f"(job, pid=1) step:{step} - critic/rewards/mean:0.5" for step in range(200)))
     pool = ThreadPoolExecutor(4)
-    tails = Tails(cloud, lines=200, reads_per_tick=32)
+    tails = Tails(cloud, lines=(50, 200), reads_per_tick=32)
     reconciler = Reconciler(
         cloud=cloud,
         store=store,

@@ -7,13 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import IO
 from uuid import uuid4
 
 from redis import Redis
 
+from bot.adapters import prices
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore, client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
@@ -42,6 +46,9 @@ SPEAK_PERIOD = timedelta(seconds=30)
 TICK_PAUSE, SPEAK_PAUSE = timedelta(milliseconds=500), timedelta(milliseconds=100)
 """However much is asked for at once, listeners come first: a person waits for them."""
 
+LEAST_LOG_LINES = 50
+"""Of one read of a log: a quiet run's."""
+
 STORE_SECONDS = 1.2
 """For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
 
@@ -52,6 +59,7 @@ class Bot:
 
     service: Service
     scheduler: Scheduler
+    cloud: Cloud
     reconciler: Reconciler
     notifier: SlackNotifier
     connection: Socket | HttpServer
@@ -62,6 +70,7 @@ class Bot:
     settings: Settings = field(repr=False)
 
     def start(self) -> None:
+        Thread(target=self._greet, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
         self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
@@ -74,6 +83,7 @@ class Bot:
     def stop(self) -> None:
         """Stop listening, finish what is under way, leave the clusters as they are."""
         self.connection.stop()
+        self.cloud.stop()
         self.scheduler.stop()
         self.errands.stop()
         self.reconciler.tails.stop()
@@ -81,6 +91,13 @@ class Bot:
         if self.valkey:
             self.valkey.stop()
         self.lock.close()
+
+    def _greet(self) -> None:
+        """Say in the log who runs the clusters, or that nobody answers; the bot goes on looking for them."""
+        try:
+            log.info("%s", self.cloud.greet())
+        except Unavailable as error:
+            log.error("%s", error)
 
     def _tick(self) -> timedelta | None:
         wait = self.reconciler.tick()
@@ -92,7 +109,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     """Put a bot together, not yet started.
 
     Args:
-        cloud: the machines; this machine's unless given.
+        cloud: the machines; those of the settings unless given.
 
     Raises:
         UserError: another bot uses the same data directory, or the store does not come up.
@@ -102,7 +119,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
     store = RedisStore(connect(settings, valkey))
     scheduler = Scheduler()
-    cloud = cloud or local_cloud(settings)
+    machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
     name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
@@ -114,7 +131,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     service = Service(
         store=store,
         recipes=FolderOfRecipes(settings.recipes_dir),
-        cloud=cloud,
+        cloud=machines,
         notifier=notifier,
         now=now,
         new_id=new_id,
@@ -122,10 +139,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         follow_for=timedelta(minutes=settings.follow_minutes),
     )
     reconciler = Reconciler(
-        cloud=cloud,
+        cloud=machines,
         store=store,
         notifier=notifier,
-        tails=Tails(cloud, lines=settings.log_lines, reads_per_tick=settings.log_reads_per_tick),
+        tails=tails(settings, machines),
         now=now,
         rules=rules(settings),
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
@@ -146,6 +163,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     return Bot(
         service=service,
         scheduler=scheduler,
+        cloud=machines,
         reconciler=reconciler,
         notifier=notifier,
         connection=connection,
@@ -168,11 +186,34 @@ def local_cloud(settings: Settings) -> LocalCloud:
     )
 
 
+def sky_cloud(settings: Settings) -> SkyCloud:
+    return SkyCloud(
+        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once),
+        now,
+        secrets=settings.secrets,
+        table=prices.read(settings.prices) if settings.prices else None,
+        slurm_containers=settings.slurm_containers,
+        start_server=settings.sky_start_server,
+        job_period=timedelta(seconds=settings.sky_job_seconds),
+        bill_period=timedelta(seconds=settings.sky_bill_seconds),
+    )
+
+
+def tails(settings: Settings, cloud: Cloud) -> Tails:
+    """Of SkyPilot's few places at most half are for reading logs: a removal must not wait for them."""
+    threads = max(settings.sky_calls_at_once // 2, 1) if settings.uses_skypilot else 4
+    lines = (min(LEAST_LOG_LINES, settings.log_lines), settings.log_lines)
+    return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick, threads=threads)
+
+
 def rules(settings: Settings) -> Rules:
+    """A launch that was given up may still arrive for as long as its call may take, and looks may be as far apart."""
+    call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
     return Rules(
-        ask_again=timedelta(seconds=settings.launch_doubt_seconds),
+        ask_again=timedelta(seconds=max(settings.launch_doubt_seconds, 1.5 * call)),
         gone=timedelta(seconds=settings.gone_seconds),
-        steady=timedelta(seconds=max(45, 3 * settings.tick_seconds)),
+        steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
+        unhealthy=timedelta(seconds=settings.unhealthy_seconds),
         down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
     )
 

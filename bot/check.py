@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.sky import problem
+from bot.adapters.sky.schema import problem
 from bot.core.plan import plan
 from bot.core.recipe import Recipe
 from bot.errors import UserError

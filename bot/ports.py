@@ -17,11 +17,14 @@ class Cloud(Protocol):
     Every call has a deadline of its own. Each may raise Unavailable: no answer, nothing known.
     """
 
+    def greet(self) -> str:
+        """Who answers, in a sentence for the log: asked once, when the bot starts."""
+
     def refusal(self, task: Task) -> str | None:
         """Why this cloud can never run the task, or None. Offline; answers in milliseconds."""
 
     def rate(self, task: Task) -> Rate | None:
-        """What the task's cluster would cost, or None where nobody knows. Answers in milliseconds."""
+        """What the task's cluster would cost, or None where nobody knows. May take seconds."""
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         """Look at many clusters in few calls, by name. One that is left out was not seen this time."""
@@ -35,10 +38,16 @@ class Cloud(Protocol):
         """
 
     def tail(self, watched: Watched, lines: int) -> str:
-        """The last lines of the job's log, oldest first, with SkyPilot's prefixes; empty before the first."""
+        """The last lines of the job's log, oldest first, with SkyPilot's prefixes; empty before the first.
+
+        Fewer where they are so long that they would be more than a quarter of a megabyte.
+        """
 
     def down(self, watched: Watched) -> None:
         """Ask for the removal of a cluster, its launch included. One that is gone is no error."""
+
+    def stop(self) -> None:
+        """Let go of what is under way, because the bot ends; clusters are left as they are."""
 
 
 class Store(Protocol):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
-from bot.core.loglines import bounded
+from bot.core.loglines import bounded, failure, joined
 from bot.core.metrics import read
+from bot.core.money import Rate
 from bot.core.order import Order
+from bot.core.recipe import Task
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
@@ -90,7 +92,7 @@ class Reconciler:
         if text:
             run = self.store.update(run.id, lambda run: progressed(run, text))
             if run.log_saved_at is None:  # a slow read must not write over the last lines
-                self.store.save_log(run.id, bounded(text))
+                self._grow_log(run, text)
         if seen is None and run.status is not Status.PENDING:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
         if run is not before:
@@ -113,24 +115,38 @@ class Reconciler:
             case TearDown():
                 self.cloud.down(run.watched)
                 return self._update(run, lambda run: run.downed(self.now()))
-            case End(reason):
-                return self._update(run, lambda run: run.ended(reason, self.now()))
+            case End(reason, bill):
+                return self._update(run, lambda run: run.ended(reason, self.now(), bill))
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
 
     def _ask(self, run: Run) -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
-        run = self._update(run, lambda run: run if run.stop_requested_by else run.asked(self.now()))
+        task = self.store.task(run.id)
+        rate = self._rate(run, task)
+        run = self._update(run, lambda run: run if run.stop_requested_by else run.asked(self.now(), rate))
         if run.status is not Status.LAUNCHING:
             return run
         self.notifier.show([run])
         try:
-            request_id = self.cloud.launch(Order(run.cluster, self.store.task(run.id), run.secrets))
+            request_id = self.cloud.launch(Order(run.cluster, task, run.secrets, tags(run)))
         except UserError as error:
             refused = error.sentence
             return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, refused, self.now()))
+        except Unavailable as error:
+            log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
+            trouble = str(error)
+            return self._update(run, lambda run: run.asked_in_vain(trouble))
         return self._update(run, lambda run: run.accepted(request_id))
+
+    def _rate(self, run: Run, task: Task) -> Rate | None:
+        """What it will cost, where that can be known now; a launch does not wait for it."""
+        try:
+            return self.cloud.rate(task)
+        except Unavailable as error:
+            log.warning("run %s: its price is not known yet: %s", run.id, error)
+            return None
 
     def _save_log(self, run: Run) -> Run:
         """The last lines, before the cluster takes them with it."""
@@ -138,9 +154,20 @@ class Reconciler:
             text = self.cloud.tail(run.watched, self.log_lines)
         except Unavailable:
             return self._update(run, lambda run: run.log_tried())
-        if text:
-            self.store.save_log(run.id, bounded(text))
-        return self._update(run, lambda run: progressed(run, text).log_saved(self.now()))
+        self._grow_log(run, text)
+        return self._update(run, lambda run: progressed(run, text).log_saved(failure(text), self.now()))
+
+    def _grow_log(self, run: Run, text: str) -> None:
+        """Keep what is new of the log."""
+        before = self.store.log(run.id)
+        after = bounded(joined(before, text))
+        if after != before:
+            self.store.save_log(run.id, after)
+
+
+def tags(run: Run) -> dict[str, str]:
+    """What travels with the run's cluster, for whoever meets it elsewhere."""
+    return {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.task_hash}
 
 
 def prints(run: Run) -> bool:

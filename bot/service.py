@@ -56,6 +56,7 @@ class Rehearsal:
 
     Attributes:
         yaml: the task, its scripts cut short.
+        rate: what it would cost; None where nobody knows, with `trouble` where that is for want of an answer.
         refusal: why it would be refused here, or None.
     """
 
@@ -63,6 +64,7 @@ class Rehearsal:
     yaml: str
     rate: Rate | None
     refusal: str | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +106,28 @@ class Service:
         recipe = self.recipes.get(asked.recipe)
         for _ in range(ID_TRIES):
             made = self._plan(recipe, asked, self.new_id(recipe.name))
-            run = wished(made, self.cloud.rate(made.task), caller, self.now())
+            run = wished(made, caller, self.now())
             if added := self.store.add(run, made.task, caller.wish):
                 return self._wished(added)
         raise Unavailable("No free name was found for the run.")
 
-    def rehearse(self, asked: command.Launch) -> Rehearsal:
-        """What the launch would do, without doing it."""
+    def planned(self, asked: command.Launch) -> Plan:
+        """What a launch would do.
+
+        Raises:
+            UserError: it makes no sense as it was typed.
+        """
         recipe = self.recipes.get(asked.recipe)
-        made = plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
-        written = self.recipes.write(shortened(made.task))
-        return Rehearsal(made, written, self.cloud.rate(made.task), self.cloud.refusal(made.task))
+        return plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
+
+    def rehearse(self, made: Plan) -> Rehearsal:
+        """What the launch would cost, and whether it would be refused. Waits for the cloud: not for listeners."""
+        rate, trouble = None, None
+        try:
+            rate = self.cloud.rate(made.task)
+        except Unavailable as error:
+            trouble = str(error)
+        return Rehearsal(made, self.recipes.write(shortened(made.task)), rate, self.cloud.refusal(made.task), trouble)
 
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
         made = plan(recipe, asked.parameters, asked.overrides, run_id)
@@ -249,7 +262,7 @@ def cut_short(script: str) -> str:
     return "\n".join([*lines[:SCRIPT_LINES], *tail]) + "\n"
 
 
-def wished(made: Plan, rate: Rate | None, caller: Caller, now: datetime) -> Run:
+def wished(made: Plan, caller: Caller, now: datetime) -> Run:
     """The record of a launch before anything was asked for."""
     return Run(
         id=str(made.task["name"]),
@@ -268,7 +281,6 @@ def wished(made: Plan, rate: Rate | None, caller: Caller, now: datetime) -> Run:
         secrets=tuple(made.recipe.secrets),
         budget_dollars=made.budget_dollars,
         lease=made.lease,
-        rate=rate,
     )
 
 

@@ -62,6 +62,24 @@ def store_url(text: str) -> str:
     return text
 
 
+def flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("true or false")
+    return text == "true"
+
+
+def web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError("an address such as https://sky.example.org")
+    return text.rstrip("/")
+
+
+def existing_file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise ValueError("a file that there is")
+    return Path(text)
+
+
 def folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise ValueError("a folder that there is")
@@ -123,9 +141,58 @@ class Settings:
     leader_seconds: float = setting(
         "VERLBOT_LEADER_SECONDS", "How long a bot that died keeps others on the same store from acting.", 60.0, positive
     )
-    log_lines: int = setting("VERLBOT_LOG_LINES", "Log lines read at a time and kept of each run.", 200, whole)
+    log_lines: int = setting("VERLBOT_LOG_LINES", "Log lines read at a time, at the most.", 1000, whole)
     log_reads_per_tick: int = setting("VERLBOT_LOG_READS_PER_TICK", "Logs that one tick starts to read.", 32, whole)
     follow_minutes: float = setting("VERLBOT_FOLLOW_MINUTES", "How long a followed log grows.", 15.0, positive)
+    compute: str = setting(
+        "VERLBOT_COMPUTE",
+        "`skypilot` for clusters of SkyPilot's, `local` for processes of this machine. Unless set: `skypilot` "
+        "where SKYPILOT_API_SERVER_ENDPOINT is set, else `local`.",
+        "",
+        one_of("skypilot", "local"),
+    )
+    sky_endpoint: str = setting(
+        "SKYPILOT_API_SERVER_ENDPOINT",
+        "SkyPilot's API server. Without it, the one of this machine.",
+        "",
+        web_address,
+    )
+    sky_token: str = setting(
+        "SKYPILOT_SERVICE_ACCOUNT_TOKEN", "Token of the bot's service account there, `sky_…`.", "", starting("sky_")
+    )
+    sky_start_server: bool = setting(
+        "VERLBOT_SKY_START_SERVER", "Whether an API server is started on this machine where none answers.", False, flag
+    )
+    sky_call_seconds: float = setting(
+        "VERLBOT_SKY_CALL_SECONDS", "For one question to SkyPilot; after that nobody has answered.", 60.0, positive
+    )
+    sky_calls_at_once: int = setting(
+        "VERLBOT_SKY_CALLS_AT_ONCE", "Questions to SkyPilot under way at once; a small server takes no more.", 4, whole
+    )
+    sky_job_seconds: float = setting(
+        "VERLBOT_SKY_JOB_SECONDS", "Between two looks at a cluster's job; each is an SSH to it.", 30.0, positive
+    )
+    sky_bill_seconds: float = setting(
+        "VERLBOT_SKY_BILL_SECONDS", "Between two looks at SkyPilot's cost report.", 300.0, positive
+    )
+    slurm_containers: bool = setting(
+        "VERLBOT_SLURM_CONTAINERS",
+        "Whether your Slurm runs containers (Pyxis), so that images are allowed.",
+        False,
+        flag,
+    )
+    prices: Path | None = setting(
+        "VERLBOT_PRICES",
+        "Your own price table, for what SkyPilot has no price for (docs/recipes.md).",
+        None,
+        existing_file,
+    )
+    unhealthy_seconds: float = setting(
+        "VERLBOT_UNHEALTHY_SECONDS",
+        "After which a cluster that has lost a node, by SkyPilot's word, is given up and removed.",
+        180.0,
+        positive,
+    )
     local_most_nodes: int = setting(
         "VERLBOT_LOCAL_MOST_NODES", "Nodes of a run on this machine, at the most.", 8, whole
     )
@@ -146,6 +213,21 @@ class Settings:
     )
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The rest of the environment, for the secrets that recipes name; what sets up the bot is not for runs."""
+
+    @property
+    def uses_skypilot(self) -> bool:
+        return self.compute == "skypilot" or (not self.compute and bool(self.sky_endpoint))
+
+    @property
+    def sky_environment(self) -> Mapping[str, str]:
+        """What SkyPilot's client sees of the environment: none of the bot's own tokens."""
+        own = {
+            "SKYPILOT_API_SERVER_ENDPOINT": self.sky_endpoint,
+            "SKYPILOT_SERVICE_ACCOUNT_TOKEN": self.sky_token,
+            "SKYPILOT_DISABLE_LOCAL_API_SERVER": "" if self.sky_start_server else "1",
+            "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+        }
+        return {**self.secrets, **{name: value for name, value in own.items() if value}}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -197,6 +279,8 @@ def as_markdown() -> str:
 
 
 def shown_default(one: Field[Any]) -> str:
-    if one.default is not MISSING:
-        return "" if one.default in ("", None) else f"`{one.default}`"
-    return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]
+    if one.default is MISSING:
+        return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]
+    if one.default in ("", None):
+        return ""
+    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"

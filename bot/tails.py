@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
+from bot.core.loglines import fresh
 from bot.core.run import Run
 from bot.errors import Unavailable
 from bot.ports import Cloud
@@ -11,39 +13,63 @@ from bot.ports import Cloud
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Reading:
+    """What is remembered of a run's log between two reads.
+
+    Attributes:
+        lines: of the next read.
+        last: the last line that was read.
+        turn: the tick that started the last read.
+    """
+
+    lines: int
+    last: str | None = None
+    turn: int = 0
+
+
 class Tails:
     """The newest log lines of many runs, without making the tick wait for a slow cluster.
 
+    A read is as long as twice what the last one brought that was new, so that a quiet run costs little and
+    nothing is missed of a busy one.
+
     Args:
-        lines: of one read.
+        lines: of one read, at the least and at the most; a first read takes the most.
         reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
         patience_seconds: how long a tick waits for what it started; the rest comes with a later one.
         threads: reads under way at once.
     """
 
     def __init__(
-        self, cloud: Cloud, *, lines: int, reads_per_tick: int, patience_seconds: float = 0.5, threads: int = 4
+        self,
+        cloud: Cloud,
+        *,
+        lines: tuple[int, int],
+        reads_per_tick: int,
+        patience_seconds: float = 0.5,
+        threads: int = 4,
     ) -> None:
         self._cloud = cloud
-        self._lines = lines
+        self._least, self._most = lines
         self._reads_per_tick = reads_per_tick
         self._patience_seconds = patience_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
         self._under_way: dict[str, Future[str]] = {}
-        self._last_turn: dict[str, int] = {}
+        self._readings: dict[str, Reading] = {}
         self._turn = 0
 
     def collect(self, runs: Sequence[Run]) -> dict[str, str]:
         """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'."""
         self._turn += 1
+        self._readings = {run.id: self._readings.get(run.id) or Reading(self._most) for run in runs}
         for run in self._due(runs):
-            self._last_turn[run.id] = self._turn
-            watched = run.watched
-            self._under_way[run.id] = self._pool.submit(self._cloud.tail, watched, self._lines)
+            reading = self._readings[run.id]
+            reading.turn = self._turn
+            self._under_way[run.id] = self._pool.submit(self._cloud.tail, run.watched, reading.lines)
         wait(self._under_way.values(), timeout=self._patience_seconds)
         done = [run_id for run_id, future in self._under_way.items() if future.done()]
         texts = {run_id: self._text(run_id) for run_id in done}
-        self._last_turn = {run.id: self._last_turn.get(run.id, 0) for run in runs}
         return {run_id: text for run_id, text in texts.items() if text}
 
     def stop(self) -> None:
@@ -51,15 +77,25 @@ class Tails:
 
     def _due(self, runs: Sequence[Run]) -> list[Run]:
         idle = [run for run in runs if run.id not in self._under_way]
-        longest_ago = sorted(idle, key=lambda run: self._last_turn.get(run.id, 0))
+        longest_ago = sorted(idle, key=lambda run: self._readings[run.id].turn)
         return longest_ago[: self._reads_per_tick]
 
     def _text(self, run_id: str) -> str:
         """What a finished read brought; a cluster that did not answer brings nothing."""
         try:
-            return self._under_way.pop(run_id).result()
+            text = self._under_way.pop(run_id).result()
         except Unavailable:
             return ""
         except Exception:
             log.exception("run %s: its log cannot be read", run_id)
             return ""
+        if text and (reading := self._readings.get(run_id)):
+            self._learn(reading, text.split("\n"))
+        return text
+
+    def _learn(self, reading: Reading, lines: Sequence[str]) -> None:
+        """How long the next read is to be."""
+        new = fresh(lines, reading.last)
+        wanted = 2 * (reading.lines if new is None else len(new))
+        reading.lines = min(max(wanted, self._least), self._most)
+        reading.last = lines[-1]

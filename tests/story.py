@@ -76,7 +76,7 @@ class Bot:
             return store.lead(owner, timedelta(minutes=1))
 
         self.notifier = SlackNotifier(store, client, self.now, leads, period, wake=lambda: None)
-        self.tails = Tails(self.cloud, lines=200, reads_per_tick=32, patience_seconds=5)
+        self.tails = Tails(self.cloud, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
             cloud=self.cloud,
@@ -133,6 +133,11 @@ class Bot:
         said = json.loads(answer.body)
         check_message(said["text"], said["blocks"])
         return read(said)
+
+    def told(self, user: str = ANA, channel: str = TRAINING) -> str:
+        """What the person alone was answered last, after the acknowledgement."""
+        messages = self.slack.get("messages", user=user, channel=channel)["messages"]
+        return read(next(message for message in reversed(messages) if message["only_for"] == user))
 
     def click(self, action: str, run_id: str, user: str = ANA, channel: str = TRAINING) -> None:
         """Press a button of a card."""

@@ -40,7 +40,7 @@ def test_what_a_page_tells_people_to_type_is_understood(page: Path, bot: Bot) ->
     for line in typed_in(page):
         command = parse(line)
         if isinstance(command, Launch):
-            bot.service.rehearse(command)
+            bot.service.planned(command)
 
 
 def test_there_are_such_lines() -> None:

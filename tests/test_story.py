@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from slack_bolt import BoltRequest
 
+from bot.core.doubt import Doubt, Puzzle
 from bot.core.order import Order, Watched
-from bot.core.run import Doubt, Puzzle
 from bot.core.seen import Ending, Job, Seen
 from bot.errors import Unavailable
 from tests.doubles.cloud import FakeCloud
@@ -255,7 +255,7 @@ def test_what_cannot_be_done_is_said_to_the_person_alone_and_changes_nothing(bot
 def test_a_mistake_of_ours_gets_a_reference_to_the_log(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(type(bot.cloud), "rate", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(bot.cloud), "refusal", lambda *_: 1 / 0)
     said = bot.say("launch smoke")
     reference = said.split("`")[1]
     assert "my mistake, not yours" in said

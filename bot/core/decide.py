@@ -8,7 +8,9 @@ no proof that machines are gone, so it takes two looks, apart in time, and a con
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.run import Doubt, Puzzle, Reason, Run, Status
+from bot.core.doubt import Doubt, Puzzle
+from bot.core.money import Bill
+from bot.core.run import Reason, Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 
 
@@ -22,6 +24,7 @@ class Rules:
         most_asks: how often a launch is asked for.
         gone: between two looks that show a confirmed absence.
         steady: the longest that two looks may be apart so that what both show held in between.
+        unhealthy: after which a cluster that stays unhealthy is given up.
         down_again: after which a removal is asked for again.
         log_tries: how often the last lines are asked for before the cluster goes without them.
     """
@@ -30,6 +33,7 @@ class Rules:
     most_asks: int = 3
     gone: timedelta = timedelta(seconds=5)
     steady: timedelta = timedelta(seconds=45)
+    unhealthy: timedelta = timedelta(minutes=3)
     down_again: timedelta = timedelta(seconds=60)
     log_tries: int = 3
 
@@ -76,6 +80,7 @@ class End:
     """The cluster is gone: close the record."""
 
     reason: Reason
+    bill: Bill | None = None
 
 
 Action = Ask | Look | Wonder | Finish | SaveLog | TearDown | End
@@ -119,10 +124,20 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
         return finish
     if seen.nothing:
         return explain_absence(run, seen, now, rules)
-    if seen.cluster is Cluster.UP and seen.job is run.job is None and seen.request is not Request.LIVE:
-        detail = "The cluster came up and was given no job."
-        return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
+    if seen.unhealthy:
+        lost = Finish(Reason.CLUSTER_LOST, seen.unhealthy)
+        return after(run, Puzzle.UNHEALTHY, rules.unhealthy, now, rules, lost, seen.unhealthy)
+    if seen.job is run.job is None and seen.request is not Request.LIVE:
+        failed = Finish(Reason.LAUNCH_FAILED, jobless(seen))
+        return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, failed)
     return Look(seen) if run.looked(seen, now) != run else None
+
+
+def jobless(seen: Seen) -> str:
+    """What has become of a launch that left a cluster without a job."""
+    if seen.cluster is Cluster.UP:
+        return "The cluster came up and was given no job."
+    return "Its launch was interrupted half-way, and nobody goes on with it."
 
 
 def over_by_job(seen: Seen) -> Finish | None:
@@ -166,7 +181,8 @@ def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action
     if run.job is not None:
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.CLUSTER_LOST, seen.error))
     if run.asks >= rules.most_asks:
-        detail = f"It was asked for {run.asks} times, and no cluster of its name has appeared."
+        why = f" {run.trouble}" if run.trouble else ""
+        detail = f"It was asked for {run.asks} times, and no cluster of its name has appeared.{why}"
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
     return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask())
 
@@ -181,12 +197,14 @@ def reason_of(ending: Ending) -> Reason:
             return Reason.CLUSTER_LOST
 
 
-def after(run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, rules: Rules, action: Action) -> Action:
+def after(
+    run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, rules: Rules, action: Action, detail: str | None = None
+) -> Action:
     """The action, once every look for that long has shown the puzzle, this one included."""
     doubt = run.doubt
     if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady:
-        return Wonder(Doubt(puzzle, now, now))
-    return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now))
+        return Wonder(Doubt(puzzle, now, now, detail))
+    return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now, detail))
 
 
 def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
@@ -197,7 +215,7 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
     if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
-        return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED))
+        return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
     if seen and wants_log(run, seen, rules):
         return SaveLog()
     if run.downed_at is None or now >= run.downed_at + rules.down_again:

@@ -1,10 +1,15 @@
 """Lines of a log as people want to read them: the last ones, of one node, with one word in them."""
 
 import re
+from collections.abc import Sequence
 
 from bot.core.metrics import ANSI, PREFIX
 
+FAILURE = re.compile(r"ERROR: (Job \d+(?:'s setup)? failed with return code.*)")
+
 RANK = re.compile(r"\brank=(\d+)\b")
+
+GAP = "[… lines in between were not read …]"
 
 SAVED_BYTES = 65_536
 """Of a log, kept in the store."""
@@ -21,6 +26,43 @@ def select(text: str, lines: int, grep: str | None = None, node: int | None = No
     shown = wanted[-lines:]
     several = len({rank(line) for line in cleaned(text)} - {None}) > 1
     return [tidy(line, several) for line in shown]
+
+
+def joined(before: str, text: str) -> str:
+    """A log that goes on: what was kept of it, and what a later look at its end adds.
+
+    >>> joined("a\\nb\\nc", "b\\nc\\nd").split()
+    ['a', 'b', 'c', 'd']
+    >>> joined("a\\nb", "x\\ny").split("\\n")
+    ['a', 'b', '[… lines in between were not read …]', 'x', 'y']
+    """
+    old, new = before.split("\n"), text.split("\n")
+    if not before or not text:
+        return before or text
+    shared = next((size for size in range(min(len(old), len(new)), 0, -1) if old[-size:] == new[:size]), 0)
+    return "\n".join([*old, *([] if shared else [GAP]), *new[shared:]])
+
+
+def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
+    """The lines that came after the one that was last before; None where that one is out of sight.
+
+    >>> fresh(["a", "b", "c"], "a"), fresh(["a"], None), fresh(["b"], "a")
+    (['b', 'c'], ['a'], None)
+    """
+    if last is None:
+        return lines
+    at = next((at for at in range(len(lines) - 1, -1, -1) if lines[at] == last), None)
+    return None if at is None else lines[at + 1 :]
+
+
+def failure(text: str) -> str | None:
+    """What SkyPilot wrote into the log of a job that failed; None where it wrote nothing of the kind.
+
+    >>> failure("boom\\n\\x1b[31mERROR: Job 1 failed with return code list:\\x1b[0m [137] ")
+    'Job 1 failed with return code list: [137]'
+    """
+    found = (FAILURE.fullmatch(line) for line in reversed(cleaned(text)))
+    return next((match[1] for match in found if match), None)
 
 
 def cleaned(text: str) -> list[str]:

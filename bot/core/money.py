@@ -1,7 +1,7 @@
-"""Dollars: rates with their source, and what a span of time costs. None means unpriced, never free."""
+"""Dollars: rates with their source, bills, and what a span of time costs. None means unpriced, never free."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,33 @@ class Rate:
 
     dollars_per_hour: float
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a provider itself says that a cluster has cost.
+
+    Attributes:
+        dollars: from its first machine until `at`.
+        rate: what an hour of it costs.
+        at: when the provider said so.
+        closed: whether the cluster is gone, so that nothing more is added.
+    """
+
+    dollars: float
+    rate: Rate
+    at: datetime
+    closed: bool = False
+
+    def total(self, until: datetime) -> float:
+        """Dollars until then: what was billed, and since then the rate.
+
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+        >>> Bill(10.0, Rate(4.0, "SkyPilot"), noon).total(noon + timedelta(minutes=30))
+        12.0
+        """
+        return self.dollars if self.closed else self.dollars + (cost(self.rate, until - self.at) or 0.0)
 
 
 def cost(rate: Rate | None, billed: timedelta) -> float | None:

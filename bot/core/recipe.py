@@ -42,6 +42,7 @@ class Parameter:
         choices: the values of a choice.
         pattern: what a text must match as a whole, with `shape` to say it in words.
         unit: of a number.
+        removable: whether the word `none` takes away what stands there.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Parameter:
     pattern: str | None = None
     shape: str = ""
     unit: str = ""
+    removable: bool = False
 
     def read(self, text: str) -> Value:
         """The value that a person typed.
@@ -206,12 +208,42 @@ class Recipe:
         raise unknown("parameter", name, valid, of=self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Accelerators:
+    """Of one node."""
+
+    name: str
+    count: int
+
+
+def accelerators(task: Task) -> Accelerators | None:
+    """What each node of a task must have; None for none, and where SkyPilot may choose among several.
+
+    >>> accelerators({"resources": {"accelerators": "H100:8"}}), accelerators({"resources": {"accelerators": "L4"}})
+    (Accelerators(name='H100', count=8), Accelerators(name='L4', count=1))
+    """
+    asked = (task.get("resources") or {}).get("accelerators")
+    if isinstance(asked, Mapping) and len(asked) == 1:
+        name, count = next(iter(asked.items()))
+        return Accelerators(str(name), int(count or 1))
+    if not isinstance(asked, str) or "," in asked:
+        return None
+    name, _, count = asked.partition(":")
+    return Accelerators(name.strip(), int(count or 1))
+
+
 def common_parameters(task: Task, checkpoints: Checkpoints | None) -> tuple[Parameter, ...]:
     """What people may set of every recipe: where it runs, what it keeps, how much and how long."""
     resources = task.get("resources") or {}
     gpus = (GPUS,) if resources.get("accelerators") else ()
+    image = (IMAGE,) if resources.get("image_id") else ()
+    ports = (PORTS,) if resources.get("ports") else ()
     kept = (BUCKET, VOLUME) if checkpoints else ()
-    return (*gpus, INFRA, *kept, BUDGET, LEASE)
+    return (*gpus, INFRA, *image, *ports, *kept, BUDGET, LEASE)
+
+
+NONE = "none"
+"""What is typed for a parameter that is to be taken away."""
 
 
 INFRA = Parameter(
@@ -229,6 +261,23 @@ GPUS = Parameter(
     sets="resources.accelerators",
     pattern=r"[A-Za-z][A-Za-z0-9-]*(:[1-9]\d{0,2})?",
     shape="a type and a count, such as `H100:8`",
+)
+IMAGE = Parameter(
+    name="image",
+    kind=Kind.TEXT,
+    meaning="container image that it runs in",
+    sets="resources.image_id",
+    pattern=r"none|[A-Za-z0-9][A-Za-z0-9._/:@-]*",
+    shape="an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is",
+    removable=True,
+)
+PORTS = Parameter(
+    name="ports",
+    kind=Kind.CHOICE,
+    meaning="ports that are opened to the world",
+    sets="resources.ports",
+    choices=(NONE,),
+    removable=True,
 )
 BUCKET = Parameter(
     name="bucket",

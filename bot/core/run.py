@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from bot.core.doubt import Doubt, Outage
 from bot.core.metrics import Progress
-from bot.core.money import Rate, cost
+from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.seen import Job, Seen
 
@@ -62,30 +63,6 @@ class Posted:
     at: datetime
 
 
-class Puzzle(StrEnum):
-    """What a look may show that only a later look can explain."""
-
-    ABSENT = "absent"  # no cluster and no launch under way: gone, or not there yet, or a record dropped
-    JOBLESS = "jobless"  # a cluster is up, its launch is over, and it has no job
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Every look from `since` to `last` has shown the same puzzle."""
-
-    puzzle: Puzzle
-    since: datetime
-    last: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """The outside did not answer from then until then, or still does not."""
-
-    since: datetime
-    until: datetime | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Follow:
     """A wish to see the log grow in the run's thread."""
@@ -110,10 +87,12 @@ class Run:
         place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
-        rate: dollars an hour of the whole cluster, or None where nobody knows.
+        rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
+        bill: what the provider has said since.
         stop_requested_by, stop_requested_at: the wish to end it.
         asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
         request_id: what SkyPilot called the request.
+        trouble: why the last ask got no answer, a sentence.
         running_at: when the job was first seen to run; over_at: when the reason was found; ended_at: when
             the cluster was seen to be gone.
         reason, detail: why it is over, and what went wrong in a sentence.
@@ -155,6 +134,8 @@ class Run:
     first_asked_at: datetime | None = None
     asks: int = 0
     request_id: str | None = None
+    trouble: str | None = None
+    bill: Bill | None = None
     job: Job | None = None
     job_id: int | None = None
     running_at: datetime | None = None
@@ -179,7 +160,7 @@ class Run:
     @property
     def watched(self) -> Watched:
         """What a cloud needs to look at its cluster."""
-        return Watched(self.cluster, self.request_id, self.job_id)
+        return Watched(self.cluster, self.request_id, self.job_id, self.id, self.first_asked_at)
 
     @property
     def over(self) -> bool:
@@ -197,8 +178,15 @@ class Run:
         return (self.ended_at or now) - self.first_asked_at
 
     def cost(self, now: datetime) -> float | None:
-        """Dollars so far, or None where the rate is unknown."""
+        """Dollars so far, by the provider's bill or else by the rate; None where nobody knows."""
+        if self.bill:
+            return self.bill.total(self.ended_at or now)
         return cost(self.rate, self.billed(now))
+
+    @property
+    def hourly(self) -> Rate | None:
+        """What an hour of it costs, by the best source."""
+        return self.bill.rate if self.bill else self.rate
 
     # wishes, by listeners
 
@@ -213,19 +201,24 @@ class Run:
 
     # status, by the tick
 
-    def asked(self, now: datetime) -> Self:
-        """A cluster is about to be asked for: from here on one may stand."""
+    def asked(self, now: datetime, rate: Rate | None = None) -> Self:
+        """A cluster is about to be asked for, at that rate if anybody knows it: from here on one may stand."""
         return replace(
             self,
             status=Status.LAUNCHING,
             asked_at=now,
             first_asked_at=self.first_asked_at or now,
             asks=self.asks + 1,
+            rate=rate or self.rate,
             doubt=None,
         )
 
     def accepted(self, request_id: str) -> Self:
-        return replace(self, request_id=request_id)
+        return replace(self, request_id=request_id, trouble=None)
+
+    def asked_in_vain(self, trouble: str) -> Self:
+        """Nobody said whether the launch was accepted."""
+        return replace(self, trouble=trouble)
 
     def looked(self, seen: Seen, now: datetime) -> Self:
         """What a look showed that the record keeps; a job that is seen to run makes the run RUNNING."""
@@ -235,6 +228,8 @@ class Run:
             job_id=seen.job_id if seen.job_id is not None else self.job_id,
             infra=seen.infra or self.infra,
             autostop_minutes=seen.autostop_minutes,
+            bill=seen.bill or self.bill,
+            trouble=None,
             doubt=None,
             outage=replace(self.outage, until=self.outage.until or now) if self.outage else None,
         )
@@ -268,18 +263,24 @@ class Run:
         """The removal of its cluster was asked for."""
         return replace(self, downed_at=now, doubt=None)
 
-    def log_saved(self, now: datetime) -> Self:
-        """The last lines are kept, where later questions find them."""
-        return replace(self, log_saved_at=now, doubt=None)
+    def log_saved(self, failure: str | None, now: datetime) -> Self:
+        """The last lines are kept, where later questions find them; what they say of a failure, if nothing else did."""
+        detail = self.detail or (failure if self.reason and self.reason.is_failure else None)
+        return replace(self, log_saved_at=now, detail=detail, doubt=None)
 
     def log_tried(self) -> Self:
         """The last lines were asked for in vain."""
         return replace(self, log_tries=self.log_tries + 1, doubt=None)
 
-    def ended(self, reason: Reason, now: datetime) -> Self:
-        """Its cluster is gone, or was never asked for."""
+    def ended(self, reason: Reason, now: datetime, bill: Bill | None = None) -> Self:
+        """Its cluster is gone, or was never asked for; the last bill is the whole one."""
         return replace(
-            self, status=Status.ENDED, reason=self.reason or reason, over_at=self.over_at or now, ended_at=now
+            self,
+            status=Status.ENDED,
+            reason=self.reason or reason,
+            over_at=self.over_at or now,
+            ended_at=now,
+            bill=bill or self.bill,
         )
 
     # messages, by the notifier

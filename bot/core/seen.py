@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.money import Bill
+
 
 class Request(StrEnum):
     """The newest launch request of a cluster's name.
@@ -68,6 +70,8 @@ class Seen:
         ending: how the cluster went, once its events tell.
         infra: where it runs, in words for people; empty where not known yet.
         autostop_minutes: idle minutes after which the cluster removes itself; None for never.
+        unhealthy: why SkyPilot takes a cluster that was up for broken: a sentence; None where it does not.
+        bill: what the provider says that the cluster has cost; None where it does not know.
     """
 
     request: Request = Request.NONE
@@ -78,6 +82,8 @@ class Seen:
     ending: Ending | None = None
     infra: str = ""
     autostop_minutes: int | None = None
+    unhealthy: str | None = None
+    bill: Bill | None = None
 
     @property
     def nothing(self) -> bool:

@@ -118,11 +118,10 @@ def rehearsal(found: Rehearsal) -> Answer:
     made = found.plan
     nodes = f"{made.nodes} node{'s' * (made.nodes != 1)}" + (f" × {made.gpus}" if made.gpus else "")
     hours = made.lease.total_seconds() / 3600
-    rate = words.UNPRICED
+    rate = found.trouble or words.UNPRICED
     if found.rate:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
-        source = escape(found.rate.source)
-        rate = f"{words.dollars(found.rate.dollars_per_hour)}/h by {source}, {words.dollars(most)} at the most"
+        rate = f"{words.dollars(found.rate.dollars_per_hour)}/h by {found.rate.source}, {words.dollars(most)} at most"
     facts = f"{nodes} · {rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h"
     blocks = [
         section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),

@@ -111,7 +111,8 @@ class Listeners:
         now = self.service.now()
         match asked:
             case Launch(dry_run=True):
-                return answers.rehearsal(self.service.rehearse(asked))
+                self.rehearse(asked, reply)
+                return None
             case Launch():
                 return answers.launched(self.service.launch(asked, caller))
             case Status(run=None):
@@ -139,6 +140,11 @@ class Listeners:
         active = self.service.active(user)
         now = self.service.now()
         return answers.status(active[0], now) if len(active) == 1 else answers.runs(active, "active", now)
+
+    def rehearse(self, asked: Launch, reply: Reply) -> None:
+        """In the background: prices are asked for."""
+        made = self.service.planned(asked)
+        self.errands.run(lambda: answers.rehearsal(self.service.rehearse(made)), reply)
 
     def read_log(self, asked: Logs, reply: Reply) -> None:
         """Read in the background: a live cluster takes seconds to answer."""

@@ -69,8 +69,8 @@ def card(run: Run, now: datetime) -> Message:
         blocks.append(context(words.MODEL_DIES))
     if run.thread_channel and run.thread_channel != run.channel:
         blocks.append(context(f"I may not write in <#{run.channel}>, so I tell you here. `/invite` me there."))
-    if run.outage and run.outage.until is None and run.status is not Status.ENDED:
-        blocks.append(context(f":grey_question: Nothing could be seen of it since {date(run.outage.since)}."))
+    if doubt := words.doubt(run):
+        blocks.append(context(f":grey_question: {doubt}"))
     blocks.append(actions(*buttons(run)))
     text = " · ".join(filter(None, [f"{run.recipe} {run.id}", state.replace("*", ""), found]))
     return Message(CARD, text, tuple(blocks), urgent=state, edited=True)
@@ -123,7 +123,7 @@ def stopping(run: Run) -> Message | None:
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
     icon, became = words.ending(run, run.reason)
-    rate = f", and bills {words.dollars(run.rate.dollars_per_hour)}/h" if run.rate else ""
+    rate = f", and bills {words.dollars(run.hourly.dollars_per_hour)}/h" if run.hourly else ""
     return said("stopping", f"{icon} It {became}. Its cluster is being removed; until that is seen it stands{rate}.")
 
 

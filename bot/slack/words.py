@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from bot.core.doubt import Puzzle
 from bot.core.metrics import REWARD, SCORE, VALIDATION, Progress
 from bot.core.recipe import Recipe
 from bot.core.run import Reason, Run, Status
@@ -105,11 +106,26 @@ def dollars(value: float) -> str:
 
 def money(run: Run, now: datetime) -> str:
     """Cost, budget and rate, with the rate's source."""
-    spent = run.cost(now)
-    if run.rate is None or spent is None:
+    spent, hourly = run.cost(now), run.hourly
+    if run.status is Status.PENDING:
+        return f"budget {dollars(run.budget_dollars)}"
+    if hourly is None or spent is None:
         return UNPRICED
-    rate = f"{dollars(run.rate.dollars_per_hour)}/h by {escape(run.rate.source)}"
+    rate = f"{dollars(hourly.dollars_per_hour)}/h by {escape(hourly.source)}"
     return f"{dollars(spent)} of {dollars(run.budget_dollars)} · {rate}"
+
+
+def doubt(run: Run) -> str:
+    """What is not known of it just now, and since when; empty where all is."""
+    if run.status is Status.ENDED:
+        return ""
+    if run.outage and run.outage.until is None:
+        return f"Nothing could be seen of it since {date(run.outage.since)}."
+    if run.doubt and run.doubt.puzzle is Puzzle.UNHEALTHY:
+        return f"Its cluster is unhealthy since {date(run.doubt.since)}: {escape(run.doubt.detail or '')}"
+    if run.trouble:
+        return f"Whether its launch was accepted is not known yet: {escape(run.trouble)}"
+    return ""
 
 
 def lasted(span: timedelta) -> str:

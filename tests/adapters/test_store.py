@@ -10,8 +10,9 @@ from redis import Redis
 
 from bot.adapters import store as module
 from bot.adapters.store import LEADER, RUN, SCHEMA, RedisStore, client, dumps, loads
+from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.metrics import Progress
-from bot.core.run import Doubt, Follow, Outage, Posted, Puzzle, Reason, Run, Status
+from bot.core.run import Follow, Posted, Reason, Run, Status
 from bot.errors import Unavailable, UserError
 from tests.builders import NOON, a_run, at, running
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
-from bot.core.run import Doubt, Outage, Puzzle, Reason, Run, Status
+from bot.core.run import Reason, Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, launching, running, up
 

@@ -117,11 +117,11 @@ class Life:
             case Finish(reason, detail):
                 return self.run.stopping(reason, detail, self.now)
             case SaveLog():
-                return self.run.log_saved(self.now)
+                return self.run.log_saved(None, self.now)
             case TearDown():
                 return self.run.downed(self.now)
-            case End(reason):
-                return self.run.ended(reason, self.now)
+            case End(reason, bill):
+                return self.run.ended(reason, self.now, bill)
             case Ask() | None:
                 return self.run
 

@@ -1,8 +1,9 @@
 from datetime import timedelta
 
+from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.metrics import Progress
 from bot.core.money import Rate
-from bot.core.run import Doubt, Outage, Posted, Puzzle, Reason, Status
+from bot.core.run import Posted, Reason, Status
 from bot.core.seen import Job
 from tests.builders import NOON, a_run, at, launching, running, up
 

@@ -36,10 +36,18 @@ class FakeCloud:
     dollars_per_node_hour: float | None = 2.0
     lock: Lock = field(default_factory=Lock)
 
+    def greet(self) -> str:
+        self._answer()
+        return "a cloud in memory"
+
+    def stop(self) -> None:
+        """There is nothing to let go of."""
+
     def refusal(self, task: Task) -> str | None:
         return self.refuses
 
     def rate(self, task: Task) -> Rate | None:
+        self._answer()
         if self.dollars_per_node_hour is None:
             return None
         return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")

@@ -42,7 +42,8 @@ def test_a_recipe_is_described_with_ranges_and_defaults(bot: Bot) -> None:
 
 
 def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
-    said = bot.say("launch ppo nodes=2 trainer.total_epochs=3 'data.prompt_key=a b' --dry-run")
+    assert bot.say("launch ppo nodes=2 trainer.total_epochs=3 'data.prompt_key=a b' --dry-run") == ""
+    said = bot.told()
     assert "Dry run, nothing is started." in said
     assert '`/verl launch ppo nodes=2 trainer.total_epochs=3 "data.prompt_key=a b"`' in said
     assert "set -- trainer.total_epochs=3 'data.prompt_key=a b'" in said
@@ -54,8 +55,19 @@ def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
 
 def test_a_rehearsal_is_told_what_would_be_refused(bot: Bot) -> None:
     bot.cloud.refuses = "There is no H100."
-    assert "A launch would be refused here. There is no H100." in bot.say("launch ppo --dry-run")
+    bot.say("launch ppo --dry-run")
+    assert "A launch would be refused here. There is no H100." in bot.told()
     assert "`ppo` cannot run here. There is no H100." in bot.say("launch ppo")
+
+
+def test_a_rehearsal_whose_price_nobody_tells_says_so(bot: Bot) -> None:
+    bot.cloud.answers = False
+    bot.say("launch ppo --dry-run")
+    assert "The cloud does not answer." in bot.told()
+
+
+def test_a_rehearsal_that_makes_no_sense_is_refused_at_once(bot: Bot) -> None:
+    assert "has no parameter" in bot.say("launch ppo node=2 --dry-run")
 
 
 def test_without_runs_the_status_says_how_to_start_one(bot: Bot) -> None:

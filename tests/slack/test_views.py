@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.core.command import Logs
+from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.metrics import Progress
-from bot.core.run import Follow, Outage, Reason, Run, Status
+from bot.core.money import Bill, Rate
+from bot.core.run import Follow, Reason, Run, Status
 from bot.core.seen import Job
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
@@ -24,6 +26,8 @@ TRAINED = Progress(
     400, "/checkpoints/ppo-7f3a/global_step_400", 400,
 )  # fmt: skip
 
+BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
+
 
 def over(reason: Reason, **changes: object) -> Run:
     run = running(progress=TRAINED, metrics=("actor/entropy",)).stopping(reason, None, at(4000))
@@ -38,16 +42,22 @@ RUNS = {
     "waiting": a_run(gpus="H100:8", infra="k8s"),
     "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
     "launching": launching(gpus="H100:8", infra="k8s"),
+    "launching, nobody says whether": launching(trouble="SkyPilot has not answered within 60 s."),
     "setting up": launching(job=Job.SETTING_UP, infra="k8s"),
     "running": running(progress=TRAINED, autostop_minutes=15),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),
+    "running, billed by SkyPilot": running(progress=TRAINED, bill=BILL),
+    "running, unhealthy": running(
+        progress=TRAINED, doubt=Doubt(Puzzle.UNHEALTHY, at(100), at(200), "One or more nodes terminated.")
+    ),
     "running, unseen": running(outage=Outage(at(100)), progress=TRAINED),
     "running, seen again": running(outage=Outage(at(100), at(900))),
     "running, followed": running(follow=Follow("U0BEN", at(9000), 3, None, None)),
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
+    "ended, succeeded, billed by SkyPilot": ended(Reason.SUCCEEDED, bill=replace(BILL, dollars=99.5, closed=True)),
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, place="s3://team/a"),
     "ended, succeeded, model died": ended(Reason.SUCCEEDED, model_dies=True),
     "ended, succeeded, nothing saved": ended(Reason.SUCCEEDED, place="volume m", progress=Progress(3)),

@@ -20,6 +20,7 @@ from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import KNOWN
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
+from bot.core.plan import missing_secrets
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
@@ -34,6 +35,9 @@ LAUNCH_SECONDS = 20
 """A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
 
 BLOCK_BYTES = 65_536
+
+TAIL_BYTES = 262_144
+"""Of one read of a log."""
 
 
 class LocalCloud:
@@ -65,6 +69,12 @@ class LocalCloud:
         self._minute_seconds = minute_seconds
         self._grace_seconds = grace_seconds
 
+    def greet(self) -> str:
+        return "recipes run as processes of this machine"
+
+    def stop(self) -> None:
+        """There is nothing to let go of."""
+
     def refusal(self, task: Task) -> str | None:
         resources = task.get("resources") or {}
         wanted = [
@@ -77,6 +87,8 @@ class LocalCloud:
         for value, what in wanted:
             if value:
                 return f"It asks for {what.format(value)}."
+        if missing := missing_secrets(task, self._secrets):
+            return f"It needs {', '.join(missing)} in the bot's environment."
         if int(task.get("num_nodes") or 1) > self._most_nodes:
             return f"It asks for {task['num_nodes']} nodes, and this machine is set to {self._most_nodes} at the most."
         return None
@@ -179,7 +191,7 @@ def last_lines(path: Path, lines: int) -> str:
     with path.open("rb") as file:
         at = file.seek(0, os.SEEK_END)
         found = b""
-        while at > 0 and found.count(b"\n") <= lines:
+        while at > 0 and found.count(b"\n") <= lines and len(found) < TAIL_BYTES:
             step = min(BLOCK_BYTES, at)
             at = file.seek(at - step)
             found = file.read(step) + found

@@ -1,4 +1,4 @@
-"""SkyPilot's own judgement of a task, offline. The only importer of `sky`, which takes seconds and is done late."""
+"""SkyPilot's own judgement of a task, offline; SkyPilot takes seconds to import, and is imported late."""
 
 import os
 from copy import deepcopy

@@ -1,0 +1,55 @@
+"""The team's own price table: what machines cost where no catalogue knows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import yaml
+
+from bot.core.money import Rate
+from bot.core.recipe import Accelerators
+from bot.errors import UserError
+
+ANYWHERE = "*"
+"""The infra of prices that hold wherever no other line fits."""
+
+NODE = "node"
+"""The name of a whole node without accelerators."""
+
+SOURCE = "the price table"
+
+Table = Mapping[str, Mapping[str, float]]
+"""Dollars an hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""
+
+
+def read(path: Path) -> Table:
+    """The table of a YAML file.
+
+    Raises:
+        UserError: it is no such table; the message says where.
+    """
+    try:
+        return cast(Table, msgspec.convert(yaml.safe_load(path.read_text()), Table))
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"The price table {path} cannot be read: {why}", "It holds lines such as `k8s: {H100: 2.5, node: 0.4}`."
+        ) from error
+
+
+def look_up(table: Table, infra: str, accelerators: Accelerators | None, nodes: int) -> Rate | None:
+    """What so many nodes cost an hour; None where the table does not say.
+
+    >>> table = {"k8s": {"H100": 2.5}, "*": {"node": 0.5}}
+    >>> look_up(table, "k8s/east", Accelerators("H100", 8), 2)
+    Rate(dollars_per_hour=40.0, source='the price table')
+    >>> look_up(table, "slurm", None, 2), look_up(table, "slurm", Accelerators("H100", 8), 2)
+    (Rate(dollars_per_hour=1.0, source='the price table'), None)
+    """
+    name, count = (accelerators.name.lower(), accelerators.count) if accelerators else (NODE, 1)
+    for place in (infra, infra.partition("/")[0], ANYWHERE):
+        prices = {kind.lower(): dollars for kind, dollars in table.get(place, {}).items()}
+        if prices.get(name):
+            return Rate(prices[name] * count * nodes, SOURCE)
+    return None

@@ -1,0 +1,235 @@
+"""Calls of SkyPilot's SDK: plain values in, plain values out.
+
+Each is carried out in a process of its own (see `courier`). SkyPilot is imported where it is used,
+because the bot imports this module for the names of its functions. What is not in its public SDK is
+marked; all of it was measured with 0.14.1.
+"""
+
+import json
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bot.adapters.sky.client import answered, impatient, is_silence
+from bot.adapters.sky.errors import ANSI, in_words
+from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
+from bot.core.recipe import Task
+from bot.core.seen import Cluster, Job, Request
+
+FIELDS = ["request_id", "name", "status", "cluster_name", "created_at"]
+"""Of a request. Without them the server sends whole tasks, and their secrets in plain text."""
+
+LAUNCH, DOWN = "sky.launch", "sky.down"
+"""SkyPilot's names of the requests that change a cluster."""
+
+EVENTS = 12
+"""Events of a cluster that are read, from the last."""
+
+FINISHED = "✓ Job finished"
+"""What a log ends with once its job is over; a job may print it too, so it is a hint only."""
+
+CHATTER = ("Job ID not provided.", "INFO: Waiting", "INFO: Tip:", "├── ", "└── ", "📋 ", FINISHED)
+"""Beginnings of lines of a log that SkyPilot writes for somebody at its command line."""
+
+
+def greet(start: bool) -> Server:
+    """Who answers.
+
+    Args:
+        start: whether a server is started on this machine where none answers.
+
+    Raises:
+        Unavailable: nobody, or somebody whose version does not fit; the message says what to do.
+    """
+    with answered():
+        sdk = impatient()
+        if start:
+            sdk.api_start()
+        clouds = sdk.get(sdk.enabled_clouds())
+        info = sdk.api_info()
+    user = (info.user or {}).get("name") if isinstance(info.user, dict) else None
+    return Server(str(info.version), str(user or ""), tuple(sorted(str(cloud).lower() for cloud in clouds)))
+
+
+def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
+    """The clusters, and the newest launch request of each.
+
+    The requests are read first: a launch that ends between the two is then seen as under way, not as nothing.
+
+    Args:
+        jobless: the clusters whose job is not known, of which an ended request is told too.
+    """
+    with answered():
+        sdk = impatient()
+        under_way = newest(request for request in sdk.api_status(fields=FIELDS) if request.name == LAUNCH)
+        records = {one["name"]: one for one in sdk.get(sdk.status(list(clusters), all_users=True, **SUMMARY))}
+        launches = {name: LaunchRecord(found.request_id, Request.LIVE) for name, found in under_way.items()}
+        for name in jobless:
+            if name not in launches and (found := last_launch(name)):
+                launches[name] = found
+    return Look(launches, {name: cluster_record(one) for name, one in records.items()})
+
+
+SUMMARY: dict[str, Any] = {"_summary_response": True}
+"""Records without tasks: a tenth of the bytes. Not public."""
+
+
+def launch(cluster: str, task: Task) -> str:
+    """Ask for a cluster and its job, unless its name has left a trace: SkyPilot would launch twice.
+
+    Returns the request's id; an empty one where a cluster of the name stands whose request is forgotten.
+
+    Raises:
+        UserError: SkyPilot refused before it accepted anything; asking again would not change that.
+        Unavailable: nobody knows whether it was accepted.
+    """
+    with answered():
+        sdk = impatient()
+        if known := newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster):
+            return str(known.request_id)
+        if sdk.get(sdk.status([cluster], all_users=True, **SUMMARY)):
+            return ""
+    checked = accepted(task)
+    with answered():
+        return str(sdk.launch(checked, cluster_name=cluster))
+
+
+def accepted(task: Task) -> Any:
+    """The task as SkyPilot has it, once its server has found nothing wrong with it."""
+    import sky  # noqa: PLC0415
+
+    with answered(refusals=True):
+        parsed = sky.Task.from_yaml_config(json.loads(json.dumps(task)))
+        with sky.Dag() as dag:
+            dag.add(parsed)
+        impatient().validate(dag)
+    return parsed
+
+
+def remove(cluster: str) -> None:
+    """Ask for the removal of a cluster and of the launches of its name.
+
+    A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and it would go on.
+    A removal under way is left alone: another would kill it and begin anew.
+    """
+    with answered():
+        sdk = impatient()
+        under_way = list(requests_of(cluster, finished=False))
+        launches = [request.request_id for request in under_way if request.name == LAUNCH]
+        if launches:
+            sdk.get(sdk.api_cancel(launches, silent=True))
+        if launches or not any(request.name == DOWN for request in under_way):
+            sdk.down(cluster)
+
+
+def jobs(cluster: str, name: str | None) -> list[JobRecord]:
+    """The jobs on a cluster, the first one first; more than one of a name is a second launch, and is cancelled.
+
+    Args:
+        name: of the run's job; others are somebody else's, who looks around there. None for all.
+    """
+    with answered():
+        sdk = impatient()
+        records = sorted(sdk.get(sdk.queue(cluster, all_users=True)), key=lambda one: one["job_id"])
+        mine = [one for one in records if name in (None, one["job_name"])]
+        found = [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in mine]
+        surplus = [one.id for one in found[1:] if not one.job.over]
+        if surplus:
+            sdk.get(sdk.cancel(cluster, job_ids=surplus))
+    return found
+
+
+def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
+    """The last lines of a job's log, with what SkyPilot adds; the last of them where they are too many bytes."""
+    kept: deque[str] = deque()
+    size = 0
+    with answered():
+        chunks = impatient().tail_logs(cluster, job_id, follow=False, tail=lines, preload_content=False)
+        for chunk in chunks:
+            if chunk is None:
+                break
+            kept.append(chunk)
+            size += len(chunk.encode())
+            while size > most_bytes:
+                size -= len(kept.popleft().encode())
+    return "".join(kept)
+
+
+def history(clusters: Collection[str], days: int) -> Mapping[str, History]:
+    """What the cost report says of these clusters; those that it has never heard of are left out."""
+    with answered():
+        sdk = impatient()
+        rows = sorted(sdk.get(sdk.cost_report(days=days)), key=lambda row: row["launched_at"] or 0)
+        return {row["name"]: history_of(row) for row in rows if row["name"] in clusters}
+
+
+def requests_of(cluster: str, *, finished: bool, name: str | None = None) -> Iterator[Any]:
+    """The requests of a cluster's name that SkyPilot remembers."""
+    for request in impatient().api_status(cluster_name=cluster, all_status=finished, fields=FIELDS):
+        if name in (None, request.name) and request.cluster_name == cluster:
+            yield request
+
+
+def newest(requests: Iterable[Any]) -> dict[str, Any]:
+    """The newest request of each cluster."""
+    return {one.cluster_name: one for one in sorted(requests, key=lambda one: one.created_at)}
+
+
+def last_launch(cluster: str) -> LaunchRecord | None:
+    """The newest launch request of a cluster, with why it failed; None where SkyPilot has none, or forgot it."""
+    found = newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster)
+    if found is None:
+        return None
+    request = REQUESTS[found.status]
+    error = why_failed(found.request_id) if request is Request.FAILED else None
+    return LaunchRecord(found.request_id, request, error)
+
+
+def why_failed(request_id: str) -> str | None:
+    """What the exception of a failed request says; None where SkyPilot has forgotten it meanwhile."""
+    try:
+        impatient().get(request_id)
+    except Exception as error:  # whatever it was, is what is asked
+        if is_silence(error):
+            raise
+        return in_words(type(error).__name__, str(error))
+    return None
+
+
+def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
+    status = CLUSTERS[one["status"].value]
+    removes_itself = one["autostop"] >= 0 and one["to_down"]
+    unhealthy = status is Cluster.INIT and one["init_kind"] == "unhealthy"
+    return ClusterRecord(
+        cluster=status,
+        infra="/".join(filter(None, [str(one["cloud"] or "").lower(), one["region"]])),
+        autostop_minutes=one["autostop"] if removes_itself else None,
+        unhealthy=in_words("", one["init_status_reason"] or "SkyPilot does not say why.") if unhealthy else None,
+    )
+
+
+def history_of(row: Mapping[str, Any]) -> History:
+    stands = row["status"] is not None
+    events = () if stands else events_of(row["cluster_hash"])
+    return History(stands, float(row["total_cost"] or 0.0), float(row["duration"] or 0.0), events)
+
+
+def events_of(cluster_hash: str) -> tuple[str, ...]:
+    """What happened to a cluster, oldest first. The SDK has no call for it; the server has. Not public."""
+    from sky.server import common  # noqa: PLC0415
+    from sky.server.requests.payloads import ClusterEventsBody  # noqa: PLC0415
+
+    kinds = "STATUS_CHANGE,TERMINAL"
+    body = ClusterEventsBody(cluster_hash=cluster_hash, event_type=kinds, include_timestamps=True, limit=EVENTS)
+    response = common.make_authenticated_request("POST", "/cluster_events", json=json.loads(body.model_dump_json()))
+    return tuple(event["reason"] for event in impatient().get(common.get_request_id(response)))
+
+
+def without_chatter(text: str) -> str:
+    """
+    >>> without_chatter("Job ID not provided.\\n(head, pid=1) a\\n\\x1b[32m✓ Job finished (status: FAILED).\\n")
+    '(head, pid=1) a'
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line for line in lines if line and not ANSI.sub("", line).startswith(CHATTER))

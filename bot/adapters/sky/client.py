@@ -1,0 +1,53 @@
+"""SkyPilot's client as the bot needs it: it does not wait, and what it raises is said in words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bot.adapters.sky.errors import REFUSALS, in_words
+from bot.errors import Unavailable, UserError
+
+NO_SERVER = (
+    "SkyPilot's API server does not answer at {url}. Start it, or set SKYPILOT_API_SERVER_ENDPOINT to where it is."
+)
+
+
+def impatient() -> Any:
+    """SkyPilot's client, which fails at once where its server answers 503. Not public.
+
+    By itself it would wait and send again for ten minutes: a launch too, long after it was given up.
+    """
+    from sky.client import sdk  # noqa: PLC0415
+    from sky.server import rest  # noqa: PLC0415
+
+    rest.request = rest.request_without_retry
+    return sdk
+
+
+@contextmanager
+def answered(*, refusals: bool = False) -> Iterator[None]:
+    """Whatever SkyPilot raises, in words: Unavailable, or UserError where it has `refused` for good."""
+    try:
+        yield
+    except (Unavailable, UserError):
+        raise
+    except Exception as error:
+        kind, message = type(error).__name__, str(error)
+        if is_silence(error):
+            raise Unavailable(NO_SERVER.format(url=server_url())) from error
+        if refusals and kind in REFUSALS:
+            raise UserError(in_words(kind, message)) from error
+        raise Unavailable(in_words(kind, message)) from error
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether an exception says no more than that nobody answered."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    nobody = {"ApiServerConnectionError", "ServerTemporarilyUnavailableError", "ConnectionError", "Timeout"}
+    return bool(kinds & nobody) or "starting a local API server on this machine is disabled" in str(error)
+
+
+def server_url() -> str:
+    from sky.server import common  # noqa: PLC0415
+
+    return str(common.redact_url_password(common.get_server_url()))

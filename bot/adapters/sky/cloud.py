@@ -1,0 +1,208 @@
+"""The port to SkyPilot: few calls for many clusters, and none that anybody waits for in vain."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.adapters import prices
+from bot.adapters.sky import calls, offers
+from bot.adapters.sky.courier import Carries
+from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
+from bot.adapters.sky.queues import Queues
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, Look
+from bot.core.money import Bill, Rate
+from bot.core.order import Order, Watched
+from bot.core.plan import missing_secrets, resources
+from bot.core.recipe import Task, accelerators
+from bot.core.seen import Cluster, Seen
+from bot.errors import Unavailable
+
+TAIL_BYTES = 262_144
+"""Of one read of a log."""
+
+AUTOSTOP = {"idle_minutes": 15, "down": True, "wait_for": "jobs"}
+"""For recipes that say nothing of it: a forgotten SSH session keeps nothing alive."""
+
+CATALOGUE = "SkyPilot's prices"
+
+
+class SkyCloud:
+    """Clusters of SkyPilot's.
+
+    Args:
+        secrets: values by name, for the tasks that ask for them.
+        table: the team's own prices, for what SkyPilot has none for.
+        slurm_containers: whether Slurm clusters run containers (Pyxis).
+        start_server: whether a server is started on this machine where none answers.
+        job_period: between two questions for one cluster's job; bill_period: between two for all bills.
+        patience: how long a cluster's queue may be silent before the run counts as not seen.
+    """
+
+    def __init__(
+        self,
+        courier: Carries,
+        now: Callable[[], datetime],
+        *,
+        secrets: Mapping[str, str],
+        table: prices.Table | None = None,
+        slurm_containers: bool = False,
+        start_server: bool = False,
+        job_period: timedelta = timedelta(seconds=30),
+        bill_period: timedelta = timedelta(minutes=5),
+        patience: timedelta = timedelta(minutes=2),
+    ) -> None:
+        self._courier = courier
+        self._now = now
+        self._secrets = secrets
+        self._table = table or {}
+        self._slurm_containers = slurm_containers
+        self._start_server = start_server
+        self._bill_period = bill_period
+        self._queues = Queues(self._jobs, now, period=job_period, patience=patience)
+        self._bills: dict[str, Bill] = {}
+        self._billed_at: datetime | None = None
+
+    def greet(self) -> str:
+        found = self._courier.call(calls.greet, self._start_server)
+        return f"SkyPilot {found.version} answers, to user {found.user or '(none)'}; infra: {', '.join(found.infra)}"
+
+    def refusal(self, task: Task) -> str | None:
+        if missing := missing_secrets(task, self._secrets):
+            return f"It needs {', '.join(missing)} in the bot's environment."
+        if uploads := local_paths(task):
+            return (
+                f"It would upload {uploads[0]} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git."
+            )
+        infra = str(resources(task).get("infra") or "")
+        if infra.partition("/")[0].lower() == "slurm" and not self._slurm_containers:
+            return slurm_refusal(task)
+        return None
+
+    def rate(self, task: Task) -> Rate | None:
+        asked, nodes = accelerators(task), int(task.get("num_nodes") or 1)
+        infra, spot = str(resources(task).get("infra") or ""), bool(resources(task).get("use_spot"))
+        own = prices.look_up(self._table, infra, asked, nodes)
+        if asked is None:
+            return own
+        try:
+            dollars = self._courier.call(offers.price, infra, asked.name, asked.count, spot)
+        except Unavailable:
+            if own is None:
+                raise
+            return own
+        return Rate(dollars * nodes, CATALOGUE) if dollars else own
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        names = [one.cluster for one in watched]
+        look = self._courier.call(calls.look, names, [one.cluster for one in watched if one.job_id is None])
+        self._queues.collect({one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))})
+        gone = {name for name in names if name not in look.clusters}
+        histories = self._histories(gone, watched)
+        found = {one.cluster: self._seen(one, look, histories.get(one.cluster)) for one in watched}
+        return {name: seen for name, seen in found.items() if seen}
+
+    def launch(self, order: Order) -> str:
+        return self._courier.call(calls.launch, order.cluster, self._complete(order))
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, TAIL_BYTES)
+        if calls.FINISHED in text:
+            self._queues.hurry(watched.cluster)
+        return calls.without_chatter(text)
+
+    def down(self, watched: Watched) -> None:
+        self._courier.call(calls.remove, watched.cluster)
+
+    def stop(self) -> None:
+        """Let go of what is under way; clusters are left as they are."""
+        self._queues.stop()
+        self._courier.stop()
+
+    def _seen(self, one: Watched, look: Look, history: History | None) -> Seen | None:
+        """One cluster, or None where not enough is known of it to say."""
+        launch, record = look.launches.get(one.cluster), look.clusters.get(one.cluster)
+        if record is None:
+            return seen_absent(launch, history, self._now())
+        known = self._bills.get(one.cluster)
+        if not is_up(record):
+            return seen_standing(launch, record, None, True, known)
+        if self._queues.silent(one.cluster):
+            return None
+        return seen_standing(launch, record, self._queues.job(one.cluster), self._queues.asked(one.cluster), known)
+
+    def _histories(self, gone: Collection[str], watched: Sequence[Watched]) -> Mapping[str, History]:
+        """What the cost report says of clusters that are not in the table; and, when it is time, of all bills."""
+        now = self._now()
+        bills_due = self._billed_at is None or now >= self._billed_at + self._bill_period
+        names = [one.cluster for one in watched] if bills_due else sorted(gone)
+        if not names:
+            return {}
+        first = min((one.asked_at for one in watched if one.asked_at and one.cluster in names), default=now)
+        found = self._courier.call(calls.history, names, max((now - first).days + 2, 2))
+        if bills_due:
+            self._billed_at = now
+            self._bills = {name: said for name, one in found.items() if (said := bill(one, now))}
+        return found
+
+    def _jobs(self, cluster: str, name: str | None) -> list[JobRecord]:
+        return self._courier.call(calls.jobs, cluster, name)
+
+    def _complete(self, order: Order) -> Task:
+        """The task with its secrets' values, with what tells whose it is, and with an autostop."""
+        task: dict[str, Any] = deepcopy(dict(order.task))
+        known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
+        if known:
+            task["secrets"] = {**(task.get("secrets") or {}), **known}
+        asked = task["resources"] = dict(task.get("resources") or {})
+        asked.setdefault("autostop", dict(AUTOSTOP))
+        asked["labels"] = {**(asked.get("labels") or {}), **labels(order.tags)}
+        task["_metadata"] = {"verlbot": dict(order.tags)}
+        return task
+
+
+def is_up(record: ClusterRecord | None) -> bool:
+    return record is not None and record.cluster is Cluster.UP
+
+
+def labels(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags in the form that every cloud takes: at most 63 lower-case letters, digits, dashes.
+
+    >>> labels({"person": "U0ANA", "task": "9f" * 32})
+    {'verlbot-person': 'u0ana', 'verlbot-task': '9f9f9f9f9f9f9f9f'}
+    """
+    return {f"verlbot-{key}": value.lower()[: 16 if key == "task" else 63] for key, value in tags.items()}
+
+
+def local_paths(task: Task) -> list[str]:
+    """Files of this machine that the task would have uploaded.
+
+    >>> local_paths({"workdir": ".", "file_mounts": {"/data": "s3://data", "/src": "~/src"}})
+    ['`.`', '`~/src`']
+    """
+    return [f"`{source}`" for source in sources(task) if "://" not in source]
+
+
+def sources(task: Task) -> Iterator[str]:
+    if isinstance(task.get("workdir"), str):
+        yield task["workdir"]
+    for mount in (task.get("file_mounts") or {}).values():
+        source = mount.get("source") if isinstance(mount, Mapping) else mount
+        yield from [source] if isinstance(source, str) else source or []
+
+
+def slurm_refusal(task: Task) -> str | None:
+    """What a Slurm cluster cannot do, with what to type instead (sky/clouds/slurm.py); None where it can.
+
+    >>> slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
+    'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'
+    """
+    asked = resources(task)
+    cannot = {"image_id": ("takes no image", "`image=none`"), "ports": ("opens no ports", "`ports=none`")}
+    found = [words for key, words in cannot.items() if asked.get(key)]
+    if asked.get("use_spot"):
+        return "Slurm has no spot machines: choose a recipe without `use_spot`."
+    if not found:
+        return None
+    what, instead = (" and ".join(words) for words in zip(*found, strict=True))
+    return f"Slurm without containers {what}: add {instead}."

@@ -1,0 +1,157 @@
+"""Carries calls to SkyPilot's SDK into processes of their own, which end when their time is over."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from threading import BoundedSemaphore, Lock
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+from bot.errors import Unavailable, UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PRELOADED = ["sky", "bot.adapters.sky.calls"]
+"""Imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
+
+GRACE_SECONDS = 2.0
+"""After its own alarm has ended a process, for the end to be noticed."""
+
+
+class Carries(Protocol):
+    """Carries out calls, somewhere."""
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of a function of `calls`.
+
+        Raises:
+            Unavailable: no answer, or none in time; it may have been done.
+            UserError: refused, and nothing was done.
+        """
+
+    def stop(self) -> None: ...
+
+
+class Courier:
+    """A process a call. Forking is cheap, killing is certain, and what was given up cannot be sent any more.
+
+    A process sets its own alarm, so that it ends in time even where the bot was killed meanwhile.
+
+    Args:
+        environment: all that the calls see of the environment; the bot's own tokens are not in it.
+        seconds: for one call, the waiting for a place included.
+        at_once: calls under way at once; a small API server answers more of them slower.
+    """
+
+    def __init__(self, environment: Mapping[str, str], seconds: float, at_once: int = 4) -> None:
+        self._environment = dict(environment)
+        self._seconds = seconds
+        self._places = BoundedSemaphore(at_once)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+        self._under_way: set[Any] = set()
+        self._lock = Lock()
+        self._over = False
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self._places.acquire(timeout=self._seconds):
+            raise Unavailable("SkyPilot is slow: too many questions wait for its answers.")
+        try:
+            return self._carry(function, args, kwargs)
+        finally:
+            self._places.release()
+
+    def stop(self) -> None:
+        """End what is under way; whoever waits for it is told that there is no answer."""
+        with self._lock:
+            self._over = True
+            for process in self._under_way:
+                process.kill()
+
+    def _carry(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        receiver, sender = self._context.Pipe(duplex=False)
+        errand = (sender, self._environment, self._seconds, function, args, kwargs)
+        with receiver, self._running(self._context.Process(target=carry_out, args=errand)):
+            sender.close()  # the process has its own; so its end is seen here
+            if not receiver.poll(self._seconds + GRACE_SECONDS):
+                raise Unavailable(f"SkyPilot has not answered within {self._seconds:g} s.")
+            try:
+                kind, value = receiver.recv()
+            except EOFError as error:
+                raise Unavailable(f"SkyPilot has not answered within {self._seconds:g} s.") from error
+        return cast(T, opened(kind, value))
+
+    @contextmanager
+    def _running(self, process: Any) -> Iterator[None]:
+        """The process under way; killed, if it has not ended, when its answer is there or given up."""
+        with self._lock:
+            if self._over:
+                raise Unavailable("The bot is being stopped.")
+            process.start()
+            self._under_way.add(process)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.discard(process)
+                process.kill()
+            process.join()
+            process.close()
+
+
+def opened(kind: str, value: Any) -> Any:
+    """What a call brought: its result, or what it raised."""
+    match kind:
+        case "done":
+            return value
+        case "refused":
+            raise UserError(*value)
+        case "unavailable":
+            raise Unavailable(value)
+        case _:
+            raise RuntimeError(f"a call to SkyPilot failed:\n{value}")
+
+
+def carry_out(
+    sender: Connection,
+    environment: Mapping[str, str],
+    seconds: float,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """The process's side: one call, and no longer than it may take."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    silence()
+    os.environ.clear()
+    os.environ.update(environment)
+    answer = attempted(function, args, kwargs)
+    with suppress(BrokenPipeError):  # nobody waits any more
+        sender.send(answer)
+
+
+def attempted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
+    """The outcome of a call as it travels: exceptions do not, they may be of classes that the bot does not load."""
+    try:
+        return "done", function(*args, **kwargs)
+    except UserError as error:
+        return "refused", (str(error), error.hint)
+    except Unavailable as error:
+        return "unavailable", str(error)
+    except Exception:
+        import traceback  # noqa: PLC0415  # needed by mistakes alone
+
+        return "failed", traceback.format_exc()
+
+
+def silence() -> None:
+    """SkyPilot's client writes for somebody at a terminal; what it has to say comes as a result."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

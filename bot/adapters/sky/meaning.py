@@ -1,0 +1,94 @@
+"""What SkyPilot's records mean. Pure: records in, what was seen out."""
+
+import re
+from datetime import datetime
+
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord
+from bot.core.money import Bill, Rate
+from bot.core.seen import Cluster, Ending, Request, Seen
+
+REQUESTS = {
+    "PENDING": Request.LIVE,
+    "WAITING": Request.LIVE,
+    "RUNNING": Request.LIVE,
+    "SUCCEEDED": Request.SUCCEEDED,
+    "FAILED": Request.FAILED,
+    "CANCELLED": Request.CANCELLED,
+}
+"""SkyPilot's states of a request (sky/server/requests/requests.py, RequestStatus). One that waits for room lives."""
+
+CLUSTERS = {
+    "INIT": Cluster.INIT,
+    "PENDING": Cluster.INIT,
+    "UP": Cluster.UP,
+    "STOPPED": Cluster.STOPPED,
+    "AUTOSTOPPING": Cluster.AUTOSTOPPING,
+}
+"""SkyPilot's states of a cluster (sky/utils/status_lib.py, ClusterStatus)."""
+
+TERMINATED = re.compile(r"Cluster was terminated by user (?P<user>.+?) \(request ID: ")
+AUTODOWN = re.compile(r"autodown(ing|ed)", re.IGNORECASE)
+"""What SkyPilot writes into a cluster's events (sky/core.py, down; sky/backends/backend_utils.py)."""
+
+SOURCE = "SkyPilot's cost report"
+
+
+def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
+    """How a cluster went, and a sentence where more is known.
+
+    The order is that of weight, not of time: a late refresh may be written after the removal.
+
+    >>> ending(("All nodes up.", "Cluster was terminated by user ana (request ID: 1).", "All nodes up."))
+    (<Ending.DOWNED: 'downed'>, 'It was taken down by ana.')
+    >>> ending(("Cluster is autodowning.", "All nodes terminated, cleaning up the cluster."))[0]
+    <Ending.AUTODOWNED: 'autodowned'>
+    """
+    for event in reversed(events):
+        if found := TERMINATED.search(event):
+            return Ending.DOWNED, f"It was taken down by {found['user']}."
+    if any(AUTODOWN.search(event) for event in events):
+        return Ending.AUTODOWNED, None
+    return Ending.LOST, f"SkyPilot says: {events[-1]}" if events else None
+
+
+def bill(history: History, now: datetime) -> Bill | None:
+    """What SkyPilot says that a cluster has cost; None where it has no price for it: 0 is not free.
+
+    Its prices for Kubernetes and Slurm are 0 unless its server is told others.
+    """
+    if history.dollars <= 0 or history.seconds <= 0:
+        return None
+    rate = Rate(history.dollars * 3600 / history.seconds, SOURCE)
+    return Bill(history.dollars, rate, now, closed=not history.stands)
+
+
+def seen_absent(launch: LaunchRecord | None, history: History | None, now: datetime) -> Seen | None:
+    """A name without a cluster in SkyPilot's table.
+
+    None, nothing seen, where the cost report says that it stands: `status` drops records that it cannot read.
+    """
+    request, error = (launch.request, launch.error) if launch else (Request.NONE, None)
+    if request is Request.LIVE or history is None:
+        return Seen(request=request, error=error)
+    if history.stands:
+        return None
+    how, told = ending(history.events)
+    return Seen(request=request, ending=how, error=error or told, bill=bill(history, now))
+
+
+def seen_standing(
+    launch: LaunchRecord | None, record: ClusterRecord, job: JobRecord | None, asked: bool, known: Bill | None
+) -> Seen:
+    """A cluster that stands. Until its queue has been asked for the job, its launch counts as under way."""
+    request = launch.request if launch else Request.NONE
+    return Seen(
+        request=request if asked else Request.LIVE,
+        cluster=record.cluster,
+        job=job.job if job else None,
+        job_id=job.id if job else None,
+        error=launch.error if launch else None,
+        infra=record.infra,
+        autostop_minutes=record.autostop_minutes,
+        unhealthy=record.unhealthy,
+        bill=known,
+    )

@@ -1,0 +1,38 @@
+"""What machines cost, by SkyPilot's configured and catalogue prices. A call, as those of `calls`."""
+
+from math import isnan
+from typing import Any
+
+from bot.adapters.sky.client import answered, impatient
+
+
+def price(infra: str, accelerator: str, count: int, spot: bool) -> float | None:
+    """Dollars an hour of one node with these accelerators: the cheapest on offer; None where none has a price."""
+    from sky.utils.infra_utils import InfraInfo  # noqa: PLC0415
+
+    with answered():
+        sdk = impatient()
+        place = InfraInfo.from_str(infra or None)
+        clouds = [place.cloud] if place.cloud else [cloud.lower() for cloud in sdk.get(sdk.enabled_clouds())]
+        offers = sdk.get(
+            sdk.list_accelerators(
+                name_filter=f"^{accelerator}$", clouds=clouds, region_filter=region_of(place), case_sensitive=False
+            )
+        )
+    found = [offer for name in offers for offer in offers[name]]
+    exact = [offer for offer in found if offer.accelerator_count == count]
+    prices = [priced(offer, count, spot) for offer in exact or found]
+    return min((value for value in prices if value), default=None)
+
+
+def region_of(place: Any) -> str | None:
+    """On Slurm and Kubernetes the part after the slash is a cluster, and the catalogue has its partitions instead."""
+    return None if place.cloud in ("slurm", "kubernetes", "ssh") else place.region
+
+
+def priced(offer: Any, count: int, spot: bool) -> float | None:
+    """Dollars an hour for so many accelerators of an offer; 0 and not-a-number are no prices."""
+    value = float((offer.spot_price if spot else offer.price) or 0.0)
+    if value <= 0 or isnan(value) or not offer.accelerator_count:
+        return None
+    return value * count / int(offer.accelerator_count)
