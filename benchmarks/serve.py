@@ -7,16 +7,16 @@ and those of `hanging` never answer. Set up by the environment; ends with its st
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from threading import Event
 
 from slack_bolt import Ack, App
 
 from benchmarks.world import many_runs
 from bot.adapters.store import RedisStore
-from bot.build import build
+from bot.build import build, now
 from bot.core.order import Watched
 from bot.core.seen import Seen
+from bot.precedence import Precedence
 from bot.settings import Settings
 from bot.slack.client import Identity, web_client
 from bot.slack.socket import Socket
@@ -49,7 +49,7 @@ def serve_bare(settings: Settings) -> None:
         ack("ok")
 
     app.command("/verl")(only_acknowledge)
-    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, lambda: datetime.now(UTC)).check()
+    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, Precedence()).check()
 
 
 def serve(settings: Settings, cloud: FakeCloud) -> None:

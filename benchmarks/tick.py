@@ -9,6 +9,7 @@ from benchmarks.world import a_store, many_runs
 from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
 from bot.core.run import Run
+from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.tails import Tails
 from tests.doubles.cloud import FakeCloud
@@ -51,6 +52,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         now=lambda: datetime.now(UTC),
         rules=Rules(),
         pool=pool,
+        precedence=Precedence(),
         began=datetime.now(UTC),
         leads=lambda: store.lead("bench", timedelta(minutes=1)),
         log_lines=200,

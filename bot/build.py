@@ -23,6 +23,7 @@ from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud
+from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.scheduler import Scheduler
 from bot.service import Service
@@ -127,7 +128,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     def leads() -> bool:
         return store.lead(name, leads_for)
 
-    notifier = SlackNotifier(store, slack, now, leads, period, wake=lambda: scheduler.wake(SPEAK))
+    precedence = Precedence()
+    notifier = SlackNotifier(
+        store, slack, now, leads, period, wake=lambda: scheduler.wake(SPEAK), precedence=precedence
+    )
     service = Service(
         store=store,
         recipes=FolderOfRecipes(settings.recipes_dir),
@@ -146,20 +150,21 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         now=now,
         rules=rules(settings),
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
+        precedence=precedence,
         began=now(),
         leads=leads,
         log_lines=settings.log_lines,
     )
-    errands = Errands()
+    errands = Errands(precedence)
     identity = Identity(slack)
     app = build_app(
         Listeners(service, slack, errands), lambda **_: identity.learn(), settings.slack_signing_secret or "unused"
     )
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
-        connection = Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now)
+        connection = Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence)
     else:
-        connection = HttpServer(app, settings.http_host, settings.http_port)
+        connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
     return Bot(
         service=service,
         scheduler=scheduler,

@@ -16,6 +16,7 @@ from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud, Notifier, Now, Store
+from bot.precedence import Precedence
 from bot.tails import Tails
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Reconciler:
         began: when this bot began to look.
         leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
+        precedence: of people who wait for an answer.
         log_lines: how many last lines are read and kept.
     """
 
@@ -39,6 +41,7 @@ class Reconciler:
     now: Now
     rules: Rules
     pool: ThreadPoolExecutor
+    precedence: Precedence
     began: datetime
     leads: Callable[[], bool]
     log_lines: int
@@ -72,6 +75,7 @@ class Reconciler:
 
     def _bring(self, run: Run, seen: Seen | None, text: str | None) -> timedelta | None:
         """One run, one action. A run that fails here never stops the others; the next tick tries again."""
+        self.precedence.give_way()
         try:
             run = self._keep(run, seen, text)
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
@@ -88,14 +92,14 @@ class Reconciler:
 
     def _keep(self, run: Run, seen: Seen | None, text: str | None) -> Run:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
-        before = run
+        unseen = seen is None and run.status is not Status.PENDING
         if text:
             run = self.store.update(run.id, lambda run: progressed(run, text))
             if run.log_saved_at is None:  # a slow read must not write over the last lines
                 self._grow_log(run, text)
-        if seen is None and run.status is not Status.PENDING:
+        if unseen:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
-        if run is not before:
+        if text or unseen:  # a silence is news once it has lasted, a log though the record is as it was
             self.notifier.show([run])
         return run
 

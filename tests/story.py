@@ -22,6 +22,7 @@ from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
+from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.service import Service
 from bot.settings import SOURCE_RECIPES
@@ -75,7 +76,7 @@ class Bot:
         def leads() -> bool:
             return store.lead(owner, timedelta(minutes=1))
 
-        self.notifier = SlackNotifier(store, client, self.now, leads, period, wake=lambda: None)
+        self.notifier = SlackNotifier(store, client, self.now, leads, period, lambda: None, Precedence())
         self.tails = Tails(self.cloud, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
@@ -86,6 +87,7 @@ class Bot:
             now=self.now,
             rules=RULES,
             pool=self.pool,
+            precedence=Precedence(),
             began=self.moment,
             leads=leads,
             log_lines=200,
@@ -101,7 +103,7 @@ class Bot:
             follow_for=timedelta(minutes=15),
         )
         identity = Identity(client)
-        self.listeners = Listeners(self.service, client, AtOnce())
+        self.listeners = Listeners(self.service, client, AtOnce(Precedence()))
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:

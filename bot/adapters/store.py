@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -205,8 +206,11 @@ def dumps(run: Run) -> bytes:
     return msgspec.json.encode(Document(SCHEMA, run))
 
 
+@lru_cache(maxsize=1024)
 def loads(document: object) -> Run:
     """The run of a document, brought up to this version first.
+
+    Most documents are read many times between two changes, and people wait for some of those times.
 
     Raises:
         Unavailable: a newer verlbot wrote it; an older one must not touch it.

@@ -78,7 +78,7 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
     given = dict(typed)
     values = {name: recipe.parameter(name).read(text) for name, text in typed}
     refuse_conflicts(recipe, given, overrides)
-    task = deepcopy(dict(recipe.task))
+    task = deepcopy({key: value for key, value in recipe.task.items() if key != "_metadata"})
     task["name"] = run_id
     task["_metadata"] = {"verlbot": {"run": run_id, "recipe": recipe.name}}
     put(task, f"envs.{RUN_ID_VARIABLE}", run_id)

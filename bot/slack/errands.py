@@ -13,6 +13,7 @@ from slack_bolt import Respond
 from slack_sdk import WebClient
 
 from bot.errors import Unavailable, UserError
+from bot.precedence import Precedence
 from bot.slack import answers
 from bot.slack.answers import Answer
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
@@ -30,10 +31,12 @@ class Errands:
     """Runs slow answers in the background, and brings ready ones past those that wait.
 
     Args:
+        precedence: of those who wait for an acknowledgement.
         threads: that wait for machines at once; most: with those that wait for a thread, before more are refused.
     """
 
-    def __init__(self, threads: int = 4, most: int = 50) -> None:
+    def __init__(self, precedence: Precedence, threads: int = 4, most: int = 50) -> None:
+        self._precedence = precedence
         self._waiting = ThreadPoolExecutor(threads, thread_name_prefix="errand")
         self._bringing = ThreadPoolExecutor(2, thread_name_prefix="reply")
         self._places = BoundedSemaphore(most)
@@ -57,10 +60,12 @@ class Errands:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
+        self._precedence.give_way()
         try:
             found = answer()
         except Exception as error:  # whatever it is, the person is told
             found = words_for(error)
+        self._precedence.give_way()
         try:
             bring(found, reply)
         except Exception:

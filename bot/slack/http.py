@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.errors import UserError
+from bot.precedence import Precedence
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,9 @@ PATH = "/slack/events"
 class HttpServer:
     """Bolt behind an ASGI server, on one address."""
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, host: str, port: int, precedence: Precedence) -> None:
         self._app = app
+        self._precedence = precedence
         routes = [Route(PATH, self._receive, methods=["POST"]), Route("/health", health)]
         configuration = uvicorn.Config(
             Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, ws="none"
@@ -62,7 +64,8 @@ class HttpServer:
         """In a thread: a listener waits for the store."""
         body = await request.body()
         bolt = to_bolt_request(request, body)
-        return to_starlette_response(await run_in_threadpool(self._app.dispatch, bolt))
+        with self._precedence.person():
+            return to_starlette_response(await run_in_threadpool(self._app.dispatch, bolt))
 
 
 async def health(request: Request) -> Response:

@@ -11,6 +11,7 @@ from bot.core.pace import Bucket
 from bot.core.run import Posted, Run, Status
 from bot.errors import Unavailable
 from bot.ports import Now, Store
+from bot.precedence import Precedence
 from bot.slack import messages
 from bot.slack.client import Doubtful, Limited, Refused
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
@@ -71,7 +72,9 @@ class SlackNotifier:
         leads: Callable[[], bool],
         card_period: timedelta,
         wake: Callable[[], None],
+        precedence: Precedence,
     ) -> None:
+        self._precedence = precedence
         self._store = store
         self._client = client
         self._now = now
@@ -106,6 +109,7 @@ class SlackNotifier:
         if self._held_until and now < self._held_until:
             return self._held_until - now
         for run_id in self._turn(now):
+            self._precedence.give_way()
             self._bring(run_id)
         return self._next_turn()
 

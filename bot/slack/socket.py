@@ -1,20 +1,22 @@
 """Socket Mode: a connection that comes back within two seconds, however it was lost."""
 
+import json
 import logging
 import socket
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Thread
 from typing import Any
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
-from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from websocket import WebSocketApp
 
 from bot.ports import Now
+from bot.precedence import Precedence
 from bot.slack.client import Identity, Refused, web_client
 
 log = logging.getLogger(__name__)
@@ -35,9 +37,9 @@ ADVICE = {
 }
 """For Slack's refusals of a connection, what to do."""
 
-LISTENERS = 3
+LISTENERS = 1
 """Deliveries handled at once. They wait for nothing but the store, so more would only take turns with one another:
-with 50 commands in flight, ten take a fifth longer than three (`make bench`)."""
+with 50 commands in flight, three are a third slower than one (`make bench`)."""
 
 
 class Client(SocketModeClient):
@@ -48,7 +50,7 @@ class Client(SocketModeClient):
     that it closes itself (measured with slack-sdk 3.47 and websocket-client 1.9).
     """
 
-    def __init__(self, app: App, app_token: str, base_url: str, ping_seconds: float) -> None:
+    def __init__(self, app: App, app_token: str, base_url: str, ping_seconds: float, precedence: Precedence) -> None:
         super().__init__(
             app_token=app_token,
             logger=app.logger,
@@ -60,7 +62,7 @@ class Client(SocketModeClient):
         )
         self.current_app_monitor_started = True  # it is not, and must not be
         self._app = app
-        self.socket_mode_request_listeners.append(self._handle)
+        self._precedence = precedence
 
     def connect(self) -> None:
         """Leave the old session behind without waiting for it, and begin a new one."""
@@ -101,8 +103,24 @@ class Client(SocketModeClient):
         cut(self.current_session)
         self.message_workers.shutdown()
 
-    def _handle(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        send_response(client, request, run_bolt_app(self._app, request), time.time())
+    def enqueue_message(self, message: str) -> None:
+        """Without the SDK's queue between two threads: from here on somebody waits."""
+        self._precedence.come()
+        self.message_workers.submit(self._take, message)
+
+    def _take(self, message: str) -> None:
+        try:
+            self._handle(json.loads(message))
+        except Exception:
+            log.exception("a delivery of Slack's could not be handled")
+        finally:
+            self._precedence.go()
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "disconnect":
+            Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
+        elif request := SocketModeRequest.from_dict(message):
+            send_response(self, request, run_bolt_app(self._app, request), time.time())
 
     def _forget(self, session: WebSocketApp) -> None:
         if self.current_session is session:
@@ -124,6 +142,7 @@ class Socket:
         app_token: str,
         base_url: str,
         now: Now,
+        precedence: Precedence,
         *,
         ping_seconds: float = 5.0,
         silence_seconds: float = 12.0,
@@ -131,7 +150,7 @@ class Socket:
         self._identity = identity
         self._now = now
         self._silence_seconds = silence_seconds
-        self._client = Client(app, app_token, base_url, ping_seconds)
+        self._client = Client(app, app_token, base_url, ping_seconds, precedence)
         self._session: WebSocketApp | None = None
         self._session_since = now()
         self._tried_at: datetime | None = None

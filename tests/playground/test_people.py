@@ -13,6 +13,7 @@ from bot.playground import deliveries as module
 from bot.playground.client import Person, PlaygroundClient, Timeout
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.precedence import Precedence
 from bot.slack.client import Identity, web_client
 from bot.slack.socket import Socket
 from tests.story import ANA, BEN, SECRET, TRAINING
@@ -39,7 +40,7 @@ class Echo:
         self.app.action("press")(self.on_press)
         self.app.view("form")(self.on_form)
         now = lambda: datetime.now(UTC)  # noqa: E731  # a clock
-        self.socket = Socket(self.app, identity, APP_TOKEN, playground.api_url, now)
+        self.socket = Socket(self.app, identity, APP_TOKEN, playground.api_url, now, Precedence())
         self.socket.check()
 
     def on_command(self, ack: Any, body: dict[str, Any], client: Any, respond: Any) -> None:

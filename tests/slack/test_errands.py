@@ -5,6 +5,7 @@ from threading import Event
 import pytest
 
 from bot.errors import Unavailable, UserError
+from bot.precedence import Precedence
 from bot.slack import errands as module
 from bot.slack.answers import Answer, text
 from bot.slack.client import Doubtful, Limited, Refused
@@ -30,7 +31,7 @@ def raising(error: Exception) -> Callable[[], Answer]:
 )
 def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], said: str) -> None:
     told: list[Answer] = []
-    Errands().run(answer, told.append)
+    Errands(Precedence()).run(answer, told.append)
     eventually(lambda: told)
     assert said in told[0]["text"]
 
@@ -75,7 +76,7 @@ def test_more_questions_than_places_are_refused_not_kept() -> None:
         assert released.wait(SECONDS)
         return text("late")
 
-    errands = Errands(threads=1, most=2)
+    errands = Errands(Precedence(), threads=1, most=2)
     for _ in range(2):
         errands.run(slow, told.append)
     with pytest.raises(UserError, match="Too many questions"):
@@ -86,7 +87,7 @@ def test_more_questions_than_places_are_refused_not_kept() -> None:
 
 def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -> None:
     released, told = Event(), list[Answer]()
-    errands = Errands(threads=1, most=1)
+    errands = Errands(Precedence(), threads=1, most=1)
     errands.run(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
     with pytest.raises(UserError, match="Too many questions"):
         errands.run(lambda: text("more"), told.append)

@@ -13,6 +13,7 @@ from bot.errors import UserError
 from bot.playground.client import Person
 from bot.playground.deliveries import signed
 from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
+from bot.precedence import Precedence
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.http import PATH, HttpServer
@@ -27,10 +28,10 @@ def url(bot: Bot) -> Iterator[str]:
     """Where a bot in HTTP mode listens; the playground delivers there."""
     client = web_client(BOT_TOKEN, bot.playground.api_url)
     identity = Identity(client)
-    app = build_app(Listeners(bot.service, client, AtOnce()), lambda **_: identity.learn(), SIGNING_SECRET)
+    app = build_app(Listeners(bot.service, client, AtOnce(Precedence())), lambda **_: identity.learn(), SIGNING_SECRET)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = HttpServer(app, "127.0.0.1", port)
+    server = HttpServer(app, "127.0.0.1", port, Precedence())
     server.start()
     address = f"http://127.0.0.1:{port}"
     eventually(lambda: answers(f"{address}/health"))
@@ -87,7 +88,7 @@ def test_it_listens_on_the_address_that_was_set_and_on_no_other(url: str) -> Non
 def test_an_address_that_is_taken_is_told_before_anything_runs(bot: Bot) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = HttpServer(bot.app, "127.0.0.1", port)
+        server = HttpServer(bot.app, "127.0.0.1", port, Precedence())
         with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}"):
             server.start()
         server.stop()

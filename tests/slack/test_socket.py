@@ -10,6 +10,7 @@ import pytest
 
 from bot.playground.client import Person
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.precedence import Precedence
 from bot.slack.client import Identity, web_client
 from bot.slack.socket import CHECK_PERIOD, Socket
 from tests.proxy import Proxy
@@ -32,7 +33,14 @@ class Connected:
         url = f"{bot.playground._slack.address}/api/"
         identity = Identity(web_client(BOT_TOKEN, url))
         self.socket = Socket(
-            bot.app, identity, APP_TOKEN, url, lambda: datetime.now(UTC), ping_seconds=0.3, silence_seconds=1.0
+            bot.app,
+            identity,
+            APP_TOKEN,
+            url,
+            lambda: datetime.now(UTC),
+            Precedence(),
+            ping_seconds=0.3,
+            silence_seconds=1.0,
         )
         self.over = Event()
         self.thread = Thread(target=self._look_after, daemon=True)
