@@ -212,7 +212,7 @@ class Service:
         refuse_node(run, asked.node)
         if run.over:
             raise UserError(f"`{run.id}` is over and prints no more.", f"Its last lines: `logs {run.id}`.")
-        wish = Follow(by, self.now() + self.follow_for, asked.lines, asked.grep, asked.node)
+        wish = Follow(by, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
     def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
@@ -228,7 +228,7 @@ class Service:
                 text = self.cloud.tail(run.watched, lines_to_read(asked))
             except Unavailable as error:
                 trouble = str(error)
-        return Excerpt(run, asked, loglines.select(text, asked.lines, asked.grep, asked.node), trouble)
+        return Excerpt(run, asked, loglines.select(text, asked.count, asked.grep, asked.node), trouble)
 
 
 def is_short_for(name: str, run_id: str) -> bool:
@@ -286,7 +286,7 @@ def wished(made: Plan, caller: Caller, now: datetime) -> Run:
 
 def lines_to_read(asked: command.Logs) -> int:
     filtered = asked.grep is not None or asked.node is not None
-    return max(asked.lines, GREP_LINES) if filtered else asked.lines
+    return max(asked.count, GREP_LINES) if filtered else asked.count
 
 
 def newest_first(runs: Iterable[Run]) -> list[Run]:

@@ -8,6 +8,9 @@ from bot.core.line import shown
 from bot.core.nearest import unknown
 from bot.errors import UserError
 
+FEW_LINES = 20
+"""Log lines that are shown where nobody says how many."""
+
 MOST_LINES = 10_000
 """Log lines that one command may ask for."""
 
@@ -38,13 +41,20 @@ class ListRuns:
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """The last lines that a run printed, or, with `follow`, a message that grows with them."""
+    """The last lines that a run printed, or, with `follow`, a message that grows with them.
+
+    Where nobody says how many `lines`, they are a look, not the whole: long ones are cut.
+    """
 
     run: str
-    lines: int = 20
+    lines: int | None = None
     grep: str | None = None
     node: int | None = None
     follow: bool = False
+
+    @property
+    def count(self) -> int:
+        return self.lines or FEW_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +139,9 @@ class Form:
         return " ".join(parts)
 
 
-def whole(typed: Typed, key: str, least: int, most: int, default: int) -> int:
+def whole(typed: Typed, key: str, least: int, most: int) -> int:
     """The whole number that an option was given."""
-    text = typed.option(key)
-    if text is None:
-        return default
+    text = typed.option(key) or ""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         raise UserError(
             f"`{key}` cannot be {shown(text)}.", f"Give a whole number from {least} to {most:,}: `{key}=20`."
@@ -155,9 +163,9 @@ def make_list(typed: Typed) -> ListRuns:
 def make_logs(typed: Typed) -> Logs:
     return Logs(
         typed.names[0],
-        lines=whole(typed, "lines", 1, MOST_LINES, default=20),
+        lines=whole(typed, "lines", 1, MOST_LINES) if typed.option("lines") is not None else None,
         grep=typed.option("grep") or None,
-        node=whole(typed, "node", 0, 999, default=0) if typed.option("node") is not None else None,
+        node=whole(typed, "node", 0, 999) if typed.option("node") is not None else None,
         follow="follow" in typed.flags,
     )
 

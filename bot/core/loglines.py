@@ -9,6 +9,12 @@ FAILURE = re.compile(r"ERROR: (Job \d+(?:'s setup)? failed with return code.*)")
 
 RANK = re.compile(r"\brank=(\d+)\b")
 
+WIDEST = 280
+"""Characters of a line that is shown in a message: verl's lines of metrics have thousands."""
+
+LONGEST = 16_384
+"""Characters of a line that is kept."""
+
 GAP = "[… lines in between were not read …]"
 
 SAVED_BYTES = 65_536
@@ -83,6 +89,15 @@ def prefixed(line: str) -> tuple[str, str]:
     return line[:end], line[end:]
 
 
+def narrow(line: str) -> str:
+    """A line as a phone can show it.
+
+    >>> narrow("step:1 - " + "a" * 400)[-3:]
+    'aa…'
+    """
+    return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+
+
 def rank(line: str) -> int | None:
     """The node that printed a line, where its prefix tells."""
     found = RANK.search(prefixed(line)[0])
@@ -96,8 +111,13 @@ def tidy(line: str, several: bool) -> str:
 
 
 def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:
-    """The last whole lines that fit into so many bytes of UTF-8."""
-    encoded = text.encode()
+    """The last whole lines that fit into so many bytes of UTF-8; of a line that is too long, its beginning.
+
+    >>> bounded("early\\n" + "x" * 20_000 + "\\nlate", 20_000).split("\\n")[-1]
+    'late'
+    """
+    shortened = "\n".join(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in text.split("\n"))
+    encoded = shortened.encode()
     if len(encoded) <= most_bytes:
-        return text
+        return shortened
     return encoded[-most_bytes:].decode(errors="ignore").partition("\n")[2]

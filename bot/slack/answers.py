@@ -1,17 +1,17 @@
 """What a person gets for a command: lists, descriptions, rehearsals, refusals. Pure: values in, Slack messages out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.core.command import FORMS, Form
+from bot.core.loglines import narrow
 from bot.core.recipe import Parameter, Recipe
 from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
-from bot.slack.blocks import MESSAGE_BLOCKS, context, preformatted, section
+from bot.slack.blocks import MESSAGE_BLOCKS, context, preformatted, printed, section
 from bot.slack.text import code, escape
 
 Answer = dict[str, Any]
@@ -151,12 +151,14 @@ def usage(form: Form) -> str:
 
 
 def excerpt(found: Excerpt) -> Answer:
-    """Log lines that fit into a message."""
-    body = "\n".join(found.lines) or nothing(found)
-    trouble = (
-        [context(f":warning: {escape(found.trouble)} These are the lines that were kept.")] if found.trouble else []
-    )
-    return {"text": f"Log of {found.run.id}", "blocks": [context(heading(found)), *trouble, preformatted(body)]}
+    """Log lines in a message: long ones cut, and the last of them where they are too many."""
+    shown = [narrow(line) for line in found.lines]
+    body = "\n".join(shown) or nothing(found)
+    trouble = found.trouble and f":warning: {escape(found.trouble)} These are the lines that were kept."
+    whole = f"/verl logs {found.run.id} lines={found.asked.count}"
+    cut = shown != found.lines and f"Long lines are cut; {code(whole)} puts them into the thread as a file."
+    notes = [context(note) for note in (trouble, cut) if note]
+    return {"text": f"Log of {found.run.id}", "blocks": [context(heading(found)), printed(body), *notes]}
 
 
 def heading(found: Excerpt) -> str:
@@ -172,21 +174,14 @@ def nothing(found: Excerpt) -> str:
     return "(no such line among the last ones)" if filtered else "(it has printed nothing yet)"
 
 
-def cut_short(found: Excerpt) -> Answer:
-    """As many of the last lines as fit."""
-    kept = found.lines
-    while is_long(replace(found, lines=kept)):
-        kept = kept[1:]
-    return excerpt(replace(found, lines=kept))
-
-
 def filed(found: Excerpt, link: str) -> Answer:
     where = f"<{link}|a file in its thread>" if link else "a file in its thread"
     return text(f":scroll: {code(found.run.id)} · {len(found.lines)} lines are {where}.")
 
 
-def is_long(found: Excerpt) -> bool:
-    return sum(len(one) + 1 for one in found.lines) > INLINE_CHARACTERS
+def wants_file(found: Excerpt) -> bool:
+    """Whether the lines go up as a file: so many were asked for that no message holds them as they are."""
+    return found.asked.lines is not None and sum(len(one) + 1 for one in found.lines) > INLINE_CHARACTERS
 
 
 def refusal(error: UserError) -> Answer:

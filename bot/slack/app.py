@@ -153,7 +153,7 @@ class Listeners:
 
     def log_answer(self, run: Run, asked: Logs) -> Answer:
         excerpt = self.service.read_log(run, asked)
-        return upload_log(self.client, excerpt) if answers.is_long(excerpt) else answers.excerpt(excerpt)
+        return upload_log(self.client, excerpt) if answers.wants_file(excerpt) else answers.excerpt(excerpt)
 
     def is_new(self, event_id: str) -> bool:
         with self.lock:

@@ -5,6 +5,7 @@ from typing import Any
 Block = dict[str, Any]
 
 SECTION_TEXT = 3_000
+PRINTED_TEXT = 6_000
 CONTEXT_TEXT = 2_000
 MESSAGE_BLOCKS = 50
 
@@ -46,11 +47,11 @@ def confirm(title: str, text: str, yes: str, no: str) -> Block:
 def printed(lines: str) -> Block:
     """The end of what a program printed, which is where it says why it ended; whole lines where they fit.
 
-    >>> printed("a" * 10 + chr(10) + "b" * SECTION_TEXT)["elements"][0]["elements"][0]["text"][:2]
+    >>> printed("a" * 10 + chr(10) + "b" * PRINTED_TEXT)["elements"][0]["elements"][0]["text"][:2]
     '…b'
     """
-    if len(lines) > SECTION_TEXT:
-        end = lines[2 - SECTION_TEXT :]
+    if len(lines) > PRINTED_TEXT:
+        end = lines[2 - PRINTED_TEXT :]
         _, _, whole = end.partition("\n")
         lines = f"…\n{whole}" if whole.strip() else f"…{end}"
     return preformatted(lines)
@@ -58,7 +59,7 @@ def printed(lines: str) -> Block:
 
 def preformatted(text: str) -> Block:
     """Text from outside as it is: nothing in it is markup."""
-    element = {"type": "text", "text": cut(text, SECTION_TEXT) or " "}
+    element = {"type": "text", "text": cut(text, PRINTED_TEXT) or " "}
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
 
 

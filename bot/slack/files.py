@@ -5,7 +5,7 @@ import logging
 from slack_sdk import WebClient
 
 from bot.service import Excerpt
-from bot.slack.answers import Answer, cut_short, filed
+from bot.slack.answers import Answer, excerpt, filed
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.messages import channel_of
 from bot.slack.views import CARD
@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 def upload_log(client: WebClient, found: Excerpt) -> Answer:
     """Put the lines into the run's thread as a file; the answer that says so.
 
-    Without a thread, or where the bot may not upload, which needs it to be invited, the last of them.
+    Without a thread, or where the bot may not upload, which needs it to be invited, as much as a message holds.
     """
     run = found.run
     card = run.posted.get(CARD)
     if card is None or card.ts is None:
-        return cut_short(found)
+        return excerpt(found)
     try:
         with sorted_failures():
             response = client.files_upload_v2(
@@ -33,5 +33,5 @@ def upload_log(client: WebClient, found: Excerpt) -> Answer:
             )
     except Refused as error:
         log.warning("run %s: Slack takes no file: %s", run.id, error.code)
-        return cut_short(found)
+        return excerpt(found)
     return filed(found, str((response.get("file") or {}).get("permalink") or ""))

@@ -140,7 +140,7 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
     last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
     if last:
-        blocks.append(printed("\n".join(last)))
+        blocks.append(printed("\n".join(map(loglines.narrow, last))))
     text = " · ".join(filter(None, [head.replace("*", ""), words.progress(run.progress)]))
     return Message("ended", text, tuple(blocks), broadcast=True)
 
@@ -162,7 +162,7 @@ def follow(run: Run, wish: Follow, log: str) -> Message:
     lines = loglines.select(log, wish.lines, wish.grep, wish.node)
     until = "to its end" if run.over else f"until {date(wish.until)}"
     head = f":scroll: Log of {code(run.id)}, followed for <@{wish.by}> {until}"
-    shown = "\n".join(lines) or "(nothing yet)"
+    shown = "\n".join(map(loglines.narrow, lines)) or "(nothing yet)"
     return Message(
         f"{FOLLOW}-{int(wish.until.timestamp())}",
         f"Log of {run.id}",

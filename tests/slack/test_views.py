@@ -109,12 +109,20 @@ def test_an_answer_of_every_length_is_one_that_slack_takes() -> None:
     for size in (0, 10, 3_000):
         found = Excerpt(running(), Logs("r", grep="<x>", node=1), ["y" * size])
         check_message("x", answers.excerpt(found)["blocks"])
-        check_message("x", answers.cut_short(found)["blocks"])
+        assert answers.wants_file(replace(found, asked=Logs("r", lines=5))) is (size > 2_800)
+
+
+def test_a_look_at_long_lines_shows_their_beginnings_and_how_to_get_the_whole() -> None:
+    found = Excerpt(running(), Logs("r"), [f"step:{number} - " + "x" * 5_000 for number in range(20)])
+    answer = answers.excerpt(found)
+    check_message(answer["text"], answer["blocks"])
+    assert all(f"step:{number} - " in str(answer) for number in range(20))
+    assert "`/verl logs ppo-7f3a lines=20`" in str(answer)
 
 
 def test_a_long_excerpt_keeps_its_last_lines() -> None:
     found = Excerpt(running(), Logs("r"), [f"line {number}" for number in range(2000)])
-    shown = str(answers.cut_short(found))
+    shown = str(answers.excerpt(found))
     assert "line 1999" in shown
     assert "line 10\\n" not in shown
 

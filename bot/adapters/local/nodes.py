@@ -19,6 +19,9 @@ from bot.adapters.local.processes import MARKER, identified
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All that a cluster inherits of the bot's environment beside PATH: the rest may hold secrets."""
 
+LINE_BYTES = 65_536
+"""Of one line; a longer one goes on as another."""
+
 CYAN, RESET = "\x1b[36m", "\x1b[0m"
 
 
@@ -92,7 +95,7 @@ class Node:
 
     def _copy(self, stream: IO[bytes]) -> None:
         prefix = f"{CYAN}({self._prefix.format(pid=self._process.pid)}){RESET} ".encode()
-        for line in stream:
+        while line := stream.readline(LINE_BYTES):
             self._output.write(prefix + line)
 
     def _signal(self, number: int) -> None:
