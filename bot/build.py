@@ -101,7 +101,13 @@ class Bot:
             log.error("%s", error)
 
     def _tick(self) -> timedelta | None:
-        wait = self.reconciler.tick()
+        try:
+            wait = self.reconciler.tick()
+        except Unavailable as error:
+            log.warning("%s (%s)", error, error.__cause__)
+            if self.valkey:
+                self.valkey.revive()
+            return None
         self.heartbeat.touch()
         return wait
 
@@ -231,7 +237,7 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     try:
         greet(found)
     except Unavailable as error:
-        raise UserError(str(error), "Start it, or mend REDIS_URL.") from error
+        raise UserError(f"{error} ({error.__cause__})", "Start it, or mend REDIS_URL.") from error
     return found
 
 
@@ -243,7 +249,8 @@ def locked(data_dir: Path) -> IO[str]:
     except BlockingIOError as error:
         lock.close()
         raise UserError(
-            f"Another verlbot uses {data_dir}.", "Stop it, or set VERLBOT_DATA_DIR to another folder."
+            f"Another verlbot uses {data_dir}.",
+            "Stop it, or choose another folder: VERLBOT_DATA_DIR, or `--data-dir` of the demo.",
         ) from error
     return lock
 

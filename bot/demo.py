@@ -17,6 +17,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
+from bot.service import REMEMBERED
 from bot.settings import Settings
 from bot.slack.app import COMMAND
 
@@ -119,10 +120,11 @@ def chat(terminal: Terminal) -> int:
 def follow(bot: Bot, terminal: Terminal) -> int:
     """Wait until every run has ended and everything has been said; then prove it."""
     store = bot.service.store
+    earlier = {run.id for run in store.recent(REMEMBERED)}
     while store.open():
         time.sleep(0.2)
     time.sleep(0.5)  # for the terminal to show the last of it
-    runs = store.recent(20)
+    runs = [run for run in store.recent(REMEMBERED) if run.id not in earlier]
     left = [run.id for run in runs if marked(place(bot, run).marker) or place(bot, run).folder.exists()]
     for run in runs:
         terminal.say(f"{run.id}: {run.reason}; " + ("processes are left!" if run.id in left else "no process is left."))
@@ -139,16 +141,22 @@ def end(bot: Bot) -> None:
         signal.signal(number, signal.SIG_IGN)
     active = bot.service.active()
     if active:
-        with suppress(OSError):  # the window may be closed
-            print(
-                f"\nEnding: {len(active)} run{'s are' if len(active) > 1 else ' is'} stopped; nothing is left behind."
-            )
+        tell(f"\nEnding: {', '.join(run.id for run in active)} …")
     for run in active:
         bot.service.stop(run.id, run.requester)
     deadline = time.monotonic() + END_SECONDS
     while bot.service.active() and time.monotonic() < deadline:
         time.sleep(0.1)
+    if left := bot.service.active():
+        tell(f"Still there after {END_SECONDS} s: {', '.join(run.id for run in left)}. The next demo ends them.")
+    elif active:
+        tell("Nothing is left behind.")
     bot.stop()
+
+
+def tell(sentence: str) -> None:
+    with suppress(OSError):  # the window may be closed
+        print(sentence, flush=True)
 
 
 def place(bot: Bot, run: Run) -> Place:

@@ -170,7 +170,8 @@ class Service:
         if len(active or near) == 1:
             return (active or near)[0]
         if near:
-            raise UserError(f"{shown(name)} fits several runs.", listed(sorted(run.id for run in active or near)))
+            which = "active runs" if active else "runs, none of which is active"
+            raise UserError(f"{shown(name)} fits several {which}.", listed(sorted(run.id for run in active or near)))
         raise unknown("run", name, runs, "None has been launched yet: `/verl launch smoke`.")
 
     def active(self, user: str | None = None) -> list[Run]:

@@ -108,18 +108,36 @@ def test_a_whole_cluster_that_is_killed_from_outside(live: Live) -> None:
     live.assert_nothing_left()
 
 
-def test_slack_answering_429_and_503_all_the_while(live: Live) -> None:
+@pytest.fixture
+def moody(live: Live) -> Live:
+    """A Slack that answers 429 and 503, before the deed and after it."""
     live.slack.faults(
         {"method": "chat.*", "trouble": "limited", "times": None, "every": 3},
         {"method": "chat.*", "trouble": "broken_after", "times": None, "every": 4},
         {"method": "chat.*", "trouble": "broken", "times": None, "every": 5},
     )
-    live.launch(f"nodes=2 {QUICK}")
-    live.sees_end("succeeded", seconds=120)
-    eventually(lambda: live.processes() == 0)
-    live.slack.faults()
-    live.assert_nothing_left()
-    counted = live.notices()
+    return live
+
+
+@pytest.mark.parametrize(
+    ("settings", "end"),
+    [
+        pytest.param(QUICK, "succeeded", id="succeeds"),
+        pytest.param("fail_at_step=3 seconds_per_step=0", "failed", id="fails at step 3"),
+        pytest.param("fail_setup=true", "failed in its setup", id="fails in its setup"),
+        pytest.param(ENDLESS, "stopped", id="is stopped"),
+    ],
+)
+def test_slack_answering_429_and_503_all_the_while(moody: Live, settings: str, end: str) -> None:
+    run_id = moody.launch(f"nodes=2 {settings}")
+    if end == "stopped":
+        eventually(lambda: moody.processes() == 2)
+        moody.ana.says(f"/verl stop {run_id}")
+    moody.sees_end(end, seconds=120)
+    eventually(lambda: moody.processes() == 0)
+    moody.slack.faults()
+    moody.assert_nothing_left()
+    counted = moody.notices()
     assert {counted[key] for key in ("card", "ended")} == {1}
     assert max(counted[key] for key in ("launching", "running", "stopping")) <= 1
 

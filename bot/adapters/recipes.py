@@ -57,6 +57,7 @@ class FolderOfRecipes:
 
     def get(self, name: str) -> Recipe:
         names = self.names()
+        name = name if name in names else name.lower()
         if name not in names:
             raise unknown("recipe", name, names, "The folder of recipes is empty.")
         path = self._folder / f"{name}.yaml"

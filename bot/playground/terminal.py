@@ -27,7 +27,7 @@ EMOJI = {
     "grey_question": "?",
     "hourglass_flowing_sand": "…",
     "large_blue_circle": "●",
-    "moneybag": "$",
+    "moneybag": "¤",
     "no_entry_sign": "⊘",
     "octagonal_sign": "■",
     "ok_hand": "✓",

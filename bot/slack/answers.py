@@ -110,7 +110,7 @@ def describe(recipe: Recipe) -> Answer:
 
 def parameter(found: Parameter) -> str:
     default = f", {code(found.default)} unless set" if found.default else ""
-    return f"{code(found.name)} {escape(found.meaning)}: {escape(found.range)}{default}"
+    return f"{code(found.name)} — {escape(found.meaning)}: {escape(found.range)}{default}"
 
 
 def rehearsal(found: Rehearsal) -> Answer:
@@ -122,7 +122,8 @@ def rehearsal(found: Rehearsal) -> Answer:
     if found.rate:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
         rate = f"{words.dollars(found.rate.dollars_per_hour)}/h by {found.rate.source}, {words.dollars(most)} at most"
-    facts = f"{nodes} · {rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h"
+    rate = "" if found.refusal else f" · {rate}"
+    facts = f"{nodes}{rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h"
     blocks = [
         section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),
         context(escape(facts)),

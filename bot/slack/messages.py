@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from slack_sdk import WebClient
@@ -19,6 +20,10 @@ EVENT = "verlbot_message"
 
 MALFORMED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "metadata_too_large"}
 """Codes that are mistakes of ours."""
+
+
+CLOCKS_APART = timedelta(hours=6)
+"""Slack's clock and the bot's, at the most."""
 
 
 def channel_of(run: Run) -> str:
@@ -74,7 +79,7 @@ def find(client: WebClient, run: Run, key: str) -> str | None:
     read: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
     with sorted_failures():
         if key == CARD:
-            oldest = str(run.created_at.timestamp() - 60)
+            oldest = str(run.created_at.timestamp() - CLOCKS_APART.total_seconds())
             pages = client.conversations_history(channel=channel, oldest=oldest, **read)
         else:
             pages = client.conversations_replies(channel=channel, ts=run.posted[CARD].ts or "", **read)

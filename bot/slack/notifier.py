@@ -1,7 +1,8 @@
 """Brings Slack up to date with the records, in its own time: nothing here holds up a tick."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -87,7 +88,8 @@ class SlackNotifier:
         self._edits = Bucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._urgent_edits = Bucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._reserved: dict[tuple[str, str], datetime] = {}
-        self._held_until: datetime | None = None
+        self._held: dict[str, datetime] = {}
+        self._mute_until: datetime | None = None
         self._started = False
 
     def show(self, runs: Iterable[Run]) -> None:
@@ -106,8 +108,8 @@ class SlackNotifier:
             self.show(self._store.open())  # whatever a bot before this one left unsaid
             self._started = True
         now = self._now()
-        if self._held_until and now < self._held_until:
-            return self._held_until - now
+        if self._mute_until and now < self._mute_until:
+            return self._mute_until - now
         for run_id in self._turn(now):
             self._precedence.give_way()
             self._bring(run_id)
@@ -142,9 +144,8 @@ class SlackNotifier:
             if run := self._store.get(run_id):
                 self._step(run)
         except Limited as limited:
-            log.info("Slack asks to wait %s", limited.wait)
-            self._hold(limited.wait)
-            self._again(run_id, limited.wait)
+            log.info("run %s: Slack asks to wait %s", run_id, limited.wait)
+            self._again(run_id, min(limited.wait, RETRY))
         except (Doubtful, Unavailable) as error:
             log.warning("run %s: %s", run_id, error)
             self._again(run_id, RETRY)
@@ -152,8 +153,14 @@ class SlackNotifier:
             log.exception("run %s: speaking failed", run_id)
             self._again(run_id, RETRY * 6)
 
-    def _hold(self, wait: timedelta) -> None:
-        self._held_until = self._now() + wait
+    @contextmanager
+    def _limits(self, what: str) -> Iterator[None]:
+        """Slack limits each method by itself: where it asks to wait with one, the others go on."""
+        try:
+            yield
+        except Limited as limited:
+            self._held[what] = self._now() + limited.wait
+            raise
 
     def _step(self, run: Run) -> None:
         now = self._now()
@@ -179,7 +186,8 @@ class SlackNotifier:
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
-            ts, stands_in = messages.send(self._client, run, step)
+            with self._limits(POST):
+                ts, stands_in = messages.send(self._client, run, step)
         except (Refused, Limited) as error:
             self._store.update(run.id, lambda run: unmarked(run, step))
             if isinstance(error, Limited):
@@ -194,6 +202,7 @@ class SlackNotifier:
     def _turn_of(self, run: Run, what: str, bucket: Bucket) -> bool:
         """Whether the run may say this now; else it is taken up again when its turn comes."""
         at = self._reserved.pop((run.id, what), None) or bucket.reserve(self._now())
+        at = max(at, self._held.get(what, at))
         if at <= self._now():
             return True
         self._reserved[run.id, what] = at
@@ -206,7 +215,8 @@ class SlackNotifier:
             return
         message = step.message
         try:
-            messages.edit(self._client, run, step)
+            with self._limits(EDIT), self._limits(URGENT_EDIT):
+                messages.edit(self._client, run, step)
         except Refused as error:
             self._refused(run, error.code, message.key)
             return
@@ -240,7 +250,7 @@ class SlackNotifier:
         else:
             if code in NO_RIGHT:
                 log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
-                self._hold(RETRY * 6)
+                self._mute_until = self._now() + RETRY * 6
             self._again(run.id, RETRY * 6)
 
 

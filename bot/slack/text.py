@@ -28,12 +28,13 @@ def as_typed(text: str) -> str:
 
 
 def without_mention(text: str) -> str:
-    """The text of a mention without the bot's name at its beginning.
+    """The text of a mention without the bot's name at its beginning, and without back-ticks around the rest.
 
-    >>> without_mention("<@U0BOT> status")
-    'status'
+    >>> without_mention("<@U0BOT> `launch ppo`")
+    'launch ppo'
     """
-    return MENTION.sub("", text)
+    rest = MENTION.sub("", text).strip()
+    return rest.strip("`") if rest.startswith("`") and rest.endswith("`") else rest
 
 
 def date(moment: datetime, form: str = "{time}") -> str:

@@ -151,12 +151,17 @@ def model(run: Run) -> str:
     """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
     found = run.progress
     if found.checkpoint is None:
+        if found.step is None:
+            return ""
         if run.place:
             return f"No checkpoint was seen in its log; if there is one, it is in {code(f'{run.place} › {run.id}')}."
         return "No checkpoint was seen in its log." if run.model_dies else ""
     if run.place is None:
         return f"The model of step {found.checkpoint_step} died with the machine: no `volume=` or `bucket=` was set."
-    folder = found.checkpoint[found.checkpoint.find(run.id) :] if run.id in found.checkpoint else found.checkpoint
+    if run.id not in found.checkpoint:
+        there = f"was saved in {code(found.checkpoint)}, which is not in {code(run.place)}"
+        return f"The model of step {found.checkpoint_step} {there}: it died with the machine, unless that outlives it."
+    folder = found.checkpoint[found.checkpoint.find(run.id) :]
     return f"Model: step {found.checkpoint_step}, in {code(f'{run.place} › {folder}')}."
 
 

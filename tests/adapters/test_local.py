@@ -12,11 +12,11 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from bot.adapters.local.cloud import INFRA, LocalCloud, last_lines
+from bot.adapters.local.cloud import INFRA, TAIL_BYTES, LocalCloud, last_lines
 from bot.adapters.local.nodes import Node
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, Process, State
-from bot.adapters.local.processes import alive, keepers, marked
+from bot.adapters.local.processes import alive, identified, keepers, marked, myself
 from bot.adapters.local.supervisor import Supervisor
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Seen
@@ -257,12 +257,32 @@ def test_a_script_that_shakes_off_its_environment_is_ended_all_the_same(machine:
             process.kill()
 
 
+def test_a_script_that_shakes_off_environment_and_session_is_ended_too(machine: Machine) -> None:
+    """Both at once leave nothing to know it by but its parent, which its supervisor becomes."""
+    tells = machine.root.parent / "pid"
+    machine.launch(f"env -i PATH=$PATH setsid sh -c 'echo $$ > {tells}; exec sleep 4242' & sleep 0.5")
+    pid = int(eventually(lambda: tells.exists() and tells.read_text().strip()) or 0)
+    machine.until(Job.SUCCEEDED)
+    escaped = identified(pid)
+    assert alive(escaped)
+    machine.down()
+    eventually(lambda: not alive(escaped))
+
+
 def test_a_session_whose_number_went_to_another_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
-        created = psutil.Process(other.pid).create_time()
-        assert [process.pid for process in marked("", [Process(other.pid, created)])] == [other.pid]
-        assert marked("", [Process(other.pid, created - 100)]) == []
+        session = identified(other.pid)
+        assert session is not None
+        assert [process.pid for process in marked("", [session])] == [other.pid]
+        assert marked("", [Process(other.pid, "earlier")]) == []
         other.kill()
+
+
+def test_a_process_is_known_by_no_clock_that_may_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil reckons a start from the time of the boot, which moves when the clock is set."""
+    before = myself()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)
+    assert alive(before)
 
 
 def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machine) -> None:
@@ -349,4 +369,12 @@ def test_the_last_lines_of_a_long_file_are_read_without_the_rest(tmp_path: Path)
     path.write_text("".join(f"{number} {'x' * 100}\n" for number in range(20_000)))
     lines = last_lines(path, 3).splitlines()
     assert [line.split()[0] for line in lines] == ["19997", "19998", "19999"]
-    assert last_lines(path, 100_000).count("\n") == 19_999
+    assert TAIL_BYTES * 0.9 < len(last_lines(path, 100_000)) < TAIL_BYTES * 2
+
+
+def test_a_line_of_megabytes_holds_up_nobody(machine: Machine) -> None:
+    machine.launch("echo early; head -c 5000000 /dev/zero | tr '\\0' x; echo; echo late; exit 1")
+    machine.until(Job.FAILED)
+    text = machine.cloud.tail(X, 20)
+    assert "late" in text
+    assert len(text) < 2 * TAIL_BYTES

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
 from bot.adapters.valkey import Valkey
 from bot.errors import UserError
+from tests.waiting import eventually
 
 
 def server_of(valkey: Valkey) -> psutil.Process:
@@ -25,6 +28,37 @@ def test_what_was_written_survives_its_own_kill(tmp_path: Path) -> None:
     assert again.start().get("run") == b"ppo-7f3a"
     again.stop()
     valkey.stop()
+
+
+def test_one_that_died_is_revived_for_the_client_that_there_is(tmp_path: Path) -> None:
+    valkey = Valkey(tmp_path, answer_seconds=5)
+    redis = valkey.start()
+    redis.set("run", "ppo-7f3a")
+    server = server_of(valkey)
+    server.kill()
+    server.wait(10)
+    valkey.revive()
+    eventually(lambda: answers(redis))
+    assert redis.get("run") == b"ppo-7f3a"
+    valkey.stop()
+
+
+def answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def test_a_server_is_found_whatever_the_folder_for_temporary_files_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("a" * 90)
+    first = Valkey(deep, answer_seconds=5)
+    first.start()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert server_of(Valkey(deep, answer_seconds=5)).pid == server_of(first).pid
+    first.stop()
 
 
 def test_a_running_server_is_taken_over_not_started_twice(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Slack on its bad days: nothing is lost, nothing is said twice, and nothing is said too fast."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from slack_sdk import WebClient
@@ -76,6 +77,35 @@ def test_slack_is_asked_again_no_sooner_than_it_said(bot: Bot) -> None:
     posts = [entry for entry in bot.slack.record("call") if entry["name"] == "chat.postMessage"]
     assert len(posts) == 1
     bot.ticks(3)
+    assert notices(bot)[f"{RUN} card"] == 1
+
+
+def test_a_method_that_slack_limits_silences_no_other(bot: Bot) -> None:
+    """Slack counts each method by itself: an edit that must wait an hour keeps no end from being said."""
+    bot.running()
+    bot.slack.faults({"method": "chat.update", "trouble": "limited", "times": None, "retry_after_seconds": 3600})
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(60)
+    assert notices(bot)[f"{RUN} ended"] == 1
+    updates = [entry for entry in bot.slack.record("call") if entry["name"] == "chat.update"]
+    assert len([entry for entry in updates if entry["outcome"] == "limited"]) == 1
+
+
+def test_of_two_runs_whose_cards_are_in_doubt_each_finds_its_own(bot: Bot) -> None:
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "lost", "times": 2})
+    bot.say("launch smoke")
+    bot.say("launch smoke")
+    bot.ticks(60)
+    for run in ("smoke-0001", "smoke-0002"):
+        assert notices(bot)[f"{run} card"] == notices(bot)[f"{run} running"] == 1
+        assert f"`{run}`" in bot.card(run)
+
+
+def test_a_card_in_doubt_is_found_though_the_clocks_differ(bot: Bot) -> None:
+    bot.moment += timedelta(hours=1)
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "lost", "times": 1})
+    bot.say("launch smoke")
+    bot.ticks(30)
     assert notices(bot)[f"{RUN} card"] == 1
 
 

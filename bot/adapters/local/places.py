@@ -13,10 +13,10 @@ from bot.core.seen import Cluster, Ending, Job
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that cannot be taken for a later one of the same number: `created` is its start, Unix seconds."""
+    """A process that cannot be taken for a later one of the same number: `born` tells when it began, by no clock."""
 
     pid: int
-    created: float
+    born: str
 
 
 @dataclass(slots=True, kw_only=True)

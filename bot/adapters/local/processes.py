@@ -1,42 +1,62 @@
 """Processes that are told from later ones of the same number, and ended with all of their offspring."""
 
+import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from bot.adapters.local.places import Place, Process, State
 from bot.core.seen import Ending
+from bot.errors import Unavailable
 
 MARKER = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""
+
+START_FIELD = 19
+"""Of `/proc/PID/stat` behind the name: the start in clock ticks after the boot (proc_pid_stat(5), field 22)."""
+
+PR_SET_CHILD_SUBREAPER = 36
+"""prctl(2)."""
+
+STUBBORN_SECONDS = 10.0
+"""After which a process that got SIGKILL is told of."""
 
 KEEPER = "VERLBOT_LOCAL_SUPERVISOR"
 """Environment variable of the process that keeps a cluster."""
 
 
 def myself() -> Process:
-    return Process(os.getpid(), psutil.Process().create_time())
+    return Process(os.getpid(), born(os.getpid()))
 
 
 def identified(pid: int) -> Process | None:
     """The process of this number, told from later ones; None where it has ended."""
     try:
-        return Process(pid, psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
+        return Process(pid, born(pid))
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return None
+
+
+def born(pid: int) -> str:
+    """When a process began: ticks after which boot. A time of day would move when the clock is set."""
+    if not sys.platform.startswith("linux"):
+        return str(psutil.Process(pid).create_time())
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return f"{after_name[START_FIELD]}@{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
 
 
 def alive(process: Process | None) -> bool:
     """Whether this very process runs; one that has ended and was not waited for does not."""
-    if process is None:
+    if process is None or identified(process.pid) != process:
         return False
     try:
-        found = psutil.Process(process.pid)
-        return found.create_time() == process.created and found.status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -74,17 +94,43 @@ def ours(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     return found
 
 
-def end_all(marker: str, sessions: Sequence[Process], grace_seconds: float) -> None:
+Family = Callable[[], list[psutil.Process]]
+"""Tells which processes belong together just now."""
+
+
+def end_all(family: Family, grace_seconds: float) -> None:
     """End every process of a cluster: SIGTERM, a while to save what it holds, SIGKILL.
 
     Looks again until none is left, because a process may start another while it is being ended.
+
+    Raises:
+        Unavailable: one is left that even SIGKILL does not end, as one that waits for a disk.
     """
     deadline = time.monotonic() + grace_seconds
-    send(marked(marker, sessions), signal.SIGTERM)
-    while left := marked(marker, sessions):
-        if time.monotonic() > deadline:
+    send(family(), signal.SIGTERM)
+    while left := family():
+        late = time.monotonic() - deadline
+        if late > STUBBORN_SECONDS:
+            raise Unavailable(f"{len(left)} processes do not end, such as {left[0].pid}.")
+        if late > 0:
             send(left, signal.SIGKILL)
         psutil.wait_procs(left, timeout=0.05)
+
+
+def descendants() -> list[psutil.Process]:
+    """Everything that this process has started, and what that has, as long as it lives."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever of one's descendants loses its own: no double fork leads out of the family."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def send(processes: Iterable[psutil.Process], number: int) -> None:
@@ -93,12 +139,18 @@ def send(processes: Iterable[psutil.Process], number: int) -> None:
             process.send_signal(number)
 
 
-def dismantle(place: Place, state: State, ending: Ending, grace_seconds: float) -> None:
+def dismantle(place: Place, state: State, ending: Ending, grace_seconds: float, kin: Family = list) -> None:
     """Remove a cluster: its processes, then its folder, the ending recorded between the two.
 
     By its supervisor, or by whoever does without it, who ends it first.
+
+    Args:
+        kin: processes that are the cluster's without being marked so.
+
+    Raises:
+        Unavailable: something of it does not end.
     """
     send(keepers(place.marker), signal.SIGKILL)
-    end_all(place.marker, state.sessions, grace_seconds)
+    end_all(lambda: [*marked(place.marker, state.sessions), *kin()], grace_seconds)
     state.ending = ending
     place.bury(state)

@@ -15,8 +15,9 @@ import msgspec
 
 from bot.adapters.local.nodes import Node, Output, prefix, variables
 from bot.adapters.local.places import Order, Place, State
-from bot.adapters.local.processes import dismantle, myself
+from bot.adapters.local.processes import adopt_orphans, descendants, dismantle, myself
 from bot.core.seen import Cluster, Ending, Job
+from bot.errors import Unavailable
 
 KNOWN = 3
 """Exit code: a cluster of this name stands or has stood."""
@@ -46,7 +47,12 @@ class Supervisor:
         signal.signal(signal.SIGTERM, lambda *_: self._ended.put(STOP))
         self._save(Job.SETTING_UP)
         ending = self._work() or self._idle()
-        dismantle(self._place, self._state, ending, self._order.grace_seconds)
+        while True:
+            try:
+                dismantle(self._place, self._state, ending, self._order.grace_seconds, kin=descendants)
+            except Unavailable:  # what does not end stands, and is seen to stand
+                continue
+            return
 
     def _work(self) -> Ending | None:
         """The job, to its end or to the removal of the cluster."""
@@ -167,6 +173,7 @@ def main() -> int:
         return 0 if os.read(reader, 1) else KNOWN
     os.close(reader)
     os.setsid()
+    adopt_orphans()
     place = Place(Path(order.root), order.cluster)
     state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=autostop_minutes(order))
     if place.claim(state):
