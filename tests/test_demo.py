@@ -77,12 +77,15 @@ def test_without_a_terminal_it_follows_the_run_to_its_verified_end(folder: Path)
     assert everything_of(folder) == []
 
 
-def test_a_run_that_fails_is_told_by_the_exit_code(folder: Path) -> None:
+def test_a_run_that_fails_is_told_by_the_exit_code_of_its_own_demo(folder: Path) -> None:
     line = f"/verl launch smoke fail_at_step=2 {QUICK}"
     ended = subprocess.run(program(folder, line), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "asked to fail at step 2" in ended.stdout
     assert everything_of(folder) == []
+    line = f"/verl launch smoke {QUICK}"
+    again = subprocess.run(program(folder, line), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -135,7 +138,7 @@ def test_in_a_terminal_a_person_types_and_reads(folder: Path) -> None:
         read_until(mine, "training steps")
         os.write(mine, b"hello\n")
         read_until(mine, "commands begin with /verl")
-        read_until(mine, "1 run is stopped; nothing is left behind", pressing=b"\x04")
+        read_until(mine, "Nothing is left behind.", pressing=b"\x04")
         assert demo.wait(SECONDS) == 0
     os.close(mine)
     assert everything_of(folder) == []

@@ -125,7 +125,8 @@ def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
 @pytest.mark.parametrize("variable", ["BATCH_SIZE", "WORKERS_TIMEOUT_SECONDS"])
 def test_a_number_that_hides_a_command_is_refused_and_not_run(node: Node, name: str, variable: str) -> None:
     """bash's arithmetic runs what stands in an index: `a[$(touch pwned)]`."""
-    done = node.run(name, **{variable: "a[$(touch pwned)]"})
+    hidden: dict[str, Any] = {variable: "a[$(touch pwned)]"}
+    done = node.run(name, **hidden)
     assert done.returncode == 1
     assert f"{variable} must be a whole number" in done.stderr
     assert not node.pwned()
