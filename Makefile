@@ -4,20 +4,28 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check explore bench format docs golden lock clean
+.PHONY: demo test test-slurm on-slurm check explore bench format docs golden lock clean
 
 demo: $(READY)  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
-test: $(READY)  ## every test, but for those that need a scheduler of their own
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal
+test: $(READY)  ## every test; those on a real scheduler where this machine can have one
+	@if $(BIN)/python -m tests.slurm can; then $(MAKE) --no-print-directory on-slurm; fi
+	$(BIN)/pytest -m "not slurm" --numprocesses=2 --dist=worksteal
+
+test-slurm: $(READY)  ## the tests on a real SkyPilot and a real scheduler; as root on Debian
+	$(BIN)/python -m tests.slurm install
+	@$(MAKE) --no-print-directory on-slurm
+
+on-slurm: $(READY)
+	$(BIN)/python -m tests.slurm with $(BIN)/pytest -m slurm --numprocesses=4 --dist=loadgroup --timeout=600
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet -m "not slow" --numprocesses=2
+	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=2
 
 explore: $(READY)  ## the property tests, on new values and many of them
 	$(BIN)/pytest --quiet --hypothesis-profile=explore --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py
@@ -47,5 +55,5 @@ $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable . --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable . --group dev
 	@touch $@

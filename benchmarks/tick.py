@@ -52,6 +52,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         now=lambda: datetime.now(UTC),
         rules=Rules(),
         pool=pool,
+        wake=lambda: None,
         precedence=Precedence(),
         began=datetime.now(UTC),
         leads=lambda: store.lead("bench", timedelta(minutes=1)),

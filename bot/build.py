@@ -156,6 +156,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         now=now,
         rules=rules(settings),
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
+        wake=lambda: scheduler.wake(TICK),
         precedence=precedence,
         began=now(),
         leads=leads,
@@ -212,9 +213,16 @@ def sky_cloud(settings: Settings) -> SkyCloud:
 
 def tails(settings: Settings, cloud: Cloud) -> Tails:
     """Of SkyPilot's few places at most half are for reading logs: a removal must not wait for them."""
-    threads = max(settings.sky_calls_at_once // 2, 1) if settings.uses_skypilot else 4
     lines = (min(LEAST_LOG_LINES, settings.log_lines), settings.log_lines)
-    return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick, threads=threads)
+    if not settings.uses_skypilot:
+        return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
+    return Tails(
+        cloud,
+        lines=lines,
+        period=timedelta(seconds=settings.sky_log_seconds),
+        reads_per_tick=settings.log_reads_per_tick,
+        threads=max(settings.sky_calls_at_once // 2, 1),
+    )
 
 
 def rules(settings: Settings) -> Rules:
@@ -275,5 +283,5 @@ def log_to(path: Path | None, level: str) -> None:
     """Where the bot's own log goes: a file, or standard error. Libraries that tell of every step are quieter."""
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(filename=path, level=level, format=form)
-    for name, least in (("apscheduler", "WARNING"), ("httpx", "WARNING"), ("bot.bolt", "ERROR")):
+    for name, least in (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR")):
         logging.getLogger(name).setLevel(least)

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
@@ -30,6 +30,9 @@ class Reconciler:
         began: when this bot began to look.
         leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
+        acting: actions that a tick has not waited for; their runs are left alone until they are done.
+        patience: how long a tick waits for the actions that it began.
+        wake: called when an action that was not waited for is done.
         precedence: of people who wait for an answer.
         log_lines: how many last lines are read and kept.
     """
@@ -41,22 +44,34 @@ class Reconciler:
     now: Now
     rules: Rules
     pool: ThreadPoolExecutor
+    wake: Callable[[], None]
     precedence: Precedence
     began: datetime
     leads: Callable[[], bool]
     log_lines: int
+    patience: timedelta = timedelta(seconds=0.5)
+    acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
     def tick(self) -> timedelta | None:
         """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
         if not self.leads():
             return None
-        active = (run for run in self.store.open() if run.status is not Status.ENDED)
-        runs = [run.watched_since(self.began) for run in active]
+        late = self._done()
+        active = [run for run in self.store.open() if run.status is not Status.ENDED]
+        runs = [run.watched_since(self.began) for run in active if run.id not in self.acting]
         seen = self._observe(runs)
-        texts = self.tails.collect([run for run in runs if prints(run)])
+        texts = self.tails.collect([run for run in active if prints(run)], self.now(), busy=self.acting)
         busy = [run for run in runs if run.id in texts or self._decide(run, seen) or run.cluster not in seen]
-        waits = list(self.pool.map(lambda run: self._bring(run, seen.get(run.cluster), texts.get(run.id)), busy))
-        return min((wait for wait in waits if wait is not None), default=None)
+        begun = {run.id: self.pool.submit(self._bring, run, seen.get(run.cluster), texts.get(run.id)) for run in busy}
+        self.acting.update(begun)
+        for bring in wait(begun.values(), self.patience.total_seconds()).not_done:
+            bring.add_done_callback(lambda _: self.wake())
+        return min((pause for pause in late + self._done() if pause is not None), default=None)
+
+    def _done(self) -> list[timedelta | None]:
+        """What the actions that are done since want; the runs of the others wait for them, and hold up nobody."""
+        done = [run_id for run_id, bring in self.acting.items() if bring.done()]
+        return [self.acting.pop(run_id).result() for run_id in done]
 
     def _observe(self, runs: Sequence[Run]) -> Mapping[str, Seen]:
         """What can be seen; nothing where nobody answers, which is no change of state."""

@@ -170,7 +170,13 @@ class Settings:
         "VERLBOT_SKY_CALLS_AT_ONCE", "Questions to SkyPilot under way at once; a small server takes no more.", 4, whole
     )
     sky_job_seconds: float = setting(
-        "VERLBOT_SKY_JOB_SECONDS", "Between two looks at a cluster's job; each is an SSH to it.", 30.0, positive
+        "VERLBOT_SKY_JOB_SECONDS",
+        "Between two looks at a cluster's job; four times as long while it runs, because its log tells when it ends.",
+        30.0,
+        positive,
+    )
+    sky_log_seconds: float = setting(
+        "VERLBOT_SKY_LOG_SECONDS", "Between two looks at a run's log; each is an SSH to its cluster.", 30.0, positive
     )
     sky_bill_seconds: float = setting(
         "VERLBOT_SKY_BILL_SECONDS", "Between two looks at SkyPilot's cost report.", 300.0, positive

@@ -1,9 +1,10 @@
 """Slow reading: log tails in a few threads, taken up by whichever tick comes once they are there."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bot.core.loglines import fresh
 from bot.core.run import Run
@@ -19,13 +20,13 @@ class Reading:
 
     Attributes:
         lines: of the next read.
+        due_at: when that is to be.
         last: the last line that was read.
-        turn: the tick that started the last read.
     """
 
     lines: int
+    due_at: datetime
     last: str | None = None
-    turn: int = 0
 
 
 class Tails:
@@ -36,6 +37,7 @@ class Tails:
 
     Args:
         lines: of one read, at the least and at the most; a first read takes the most.
+        period: between two reads of one log.
         reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
         patience_seconds: how long a tick waits for what it started; the rest comes with a later one.
         threads: reads under way at once.
@@ -46,38 +48,42 @@ class Tails:
         cloud: Cloud,
         *,
         lines: tuple[int, int],
+        period: timedelta = timedelta(),
         reads_per_tick: int,
         patience_seconds: float = 0.5,
         threads: int = 4,
     ) -> None:
         self._cloud = cloud
         self._least, self._most = lines
+        self._period = period
         self._reads_per_tick = reads_per_tick
         self._patience_seconds = patience_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
         self._under_way: dict[str, Future[str]] = {}
         self._readings: dict[str, Reading] = {}
-        self._turn = 0
 
-    def collect(self, runs: Sequence[Run]) -> dict[str, str]:
-        """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'."""
-        self._turn += 1
-        self._readings = {run.id: self._readings.get(run.id) or Reading(self._most) for run in runs}
-        for run in self._due(runs):
+    def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
+        """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'.
+
+        Args:
+            busy: runs that cannot take anything in just now; theirs waits for a later tick.
+        """
+        self._readings = {run.id: self._readings.get(run.id) or Reading(self._most, now) for run in runs}
+        for run in self._due(runs, now):
             reading = self._readings[run.id]
-            reading.turn = self._turn
+            reading.due_at = now + self._period
             self._under_way[run.id] = self._pool.submit(self._cloud.tail, run.watched, reading.lines)
         wait(self._under_way.values(), timeout=self._patience_seconds)
-        done = [run_id for run_id, future in self._under_way.items() if future.done()]
+        done = [run_id for run_id, future in self._under_way.items() if future.done() and run_id not in busy]
         texts = {run_id: self._text(run_id) for run_id in done}
         return {run_id: text for run_id, text in texts.items() if text}
 
     def stop(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _due(self, runs: Sequence[Run]) -> list[Run]:
-        idle = [run for run in runs if run.id not in self._under_way]
-        longest_ago = sorted(idle, key=lambda run: self._readings[run.id].turn)
+    def _due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
+        due = [run for run in runs if run.id not in self._under_way and self._readings[run.id].due_at <= now]
+        longest_ago = sorted(due, key=lambda run: self._readings[run.id].due_at)
         return longest_ago[: self._reads_per_tick]
 
     def _text(self, run_id: str) -> str:

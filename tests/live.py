@@ -116,6 +116,15 @@ class Live:
         self.ana.says(f"/verl launch smoke {settings}")
         return self.run_id()
 
+    def launched(self, line: str) -> str:
+        """Launch, beside other runs; the run's id, as the person is told it."""
+        before = set(self.told_ids())
+        self.ana.says(f"/verl launch {line}")
+        return str(eventually(lambda: next(iter(set(self.told_ids()) - before), None), self.ana.reads))
+
+    def told_ids(self) -> list[str]:
+        return re.findall(r"Recorded as `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
+
     def run_id(self) -> str:
         read = self.ana.sees("*smoke* `smoke-")
         found = re.search(r"\*smoke\* `(smoke-[0-9a-f]{4})`", read)

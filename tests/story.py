@@ -87,10 +87,12 @@ class Bot:
             now=self.now,
             rules=RULES,
             pool=self.pool,
+            wake=lambda: None,
             precedence=Precedence(),
             began=self.moment,
             leads=leads,
             log_lines=200,
+            patience=timedelta(seconds=20),
         )
         self.service = Service(
             store=store,

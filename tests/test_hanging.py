@@ -53,6 +53,21 @@ class HangingCloud(FakeCloud):
         return super().tail(watched, lines)
 
 
+class SlowToRemove(FakeCloud):
+    """Its first removal takes until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = Event()
+        self.asked: list[str] = []
+
+    def down(self, watched: Watched) -> None:
+        self.asked.append(watched.cluster)
+        if len(self.asked) == 1:
+            self.released.wait()
+        super().down(watched)
+
+
 @pytest.fixture
 def cloud() -> HangingCloud:
     return HangingCloud()
@@ -60,18 +75,58 @@ def cloud() -> HangingCloud:
 
 @pytest.fixture
 def hanging(tmp_path: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud) -> Iterator[Bot]:
+    bot = started(tmp_path, playground, slack, cloud)
+    yield bot
+    cloud.released.set()
+    bot.stop()
+
+
+def started(folder: Path, playground: Playground, slack: PlaygroundClient, cloud: FakeCloud) -> Bot:
     environment = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_APP_TOKEN": APP_TOKEN,
         "SLACK_API_URL": playground.api_url,
-        "VERLBOT_DATA_DIR": str(tmp_path),
+        "VERLBOT_DATA_DIR": str(folder),
+        "VERLBOT_TICK_SECONDS": "0.5",
+        "VERLBOT_GONE_SECONDS": "0.2",
     }
     bot = build(Settings.read(environment), cloud)
     bot.start()
     eventually(lambda: slack.get("state")["connections"])
+    return bot
+
+
+@pytest.fixture
+def slow() -> SlowToRemove:
+    return SlowToRemove()
+
+
+@pytest.fixture
+def removing(tmp_path: Path, playground: Playground, slack: PlaygroundClient, slow: SlowToRemove) -> Iterator[Bot]:
+    bot = started(tmp_path, playground, slack, slow)
     yield bot
-    cloud.released.set()
+    slow.released.set()
     bot.stop()
+
+
+def test_a_removal_that_takes_long_holds_up_no_other_run(
+    removing: Bot, slack: PlaygroundClient, slow: SlowToRemove
+) -> None:
+    service, ana = removing.service, Person(slack)
+    ana.says("/verl launch smoke")
+    first = eventually(service.active)[0]
+    ana.sees("*running*")
+    ana.says(f"/verl stop {first.id}")
+    eventually(lambda: first.cluster in slow.asked)
+    ana.says("/verl launch smoke")
+    second = eventually(lambda: [run for run in service.active() if run.id != first.id])[0]
+    ana.sees(f"`{second.id}` · :large_blue_circle: *running*")
+    ana.says(f"/verl stop {second.id}")
+    eventually(lambda: service.find(second.id).ended_at)
+    assert service.find(first.id).status == "stopping"
+    slow.released.set()
+    eventually(lambda: service.find(first.id).ended_at)
+    assert slow.asked.count(first.cluster) == 1
 
 
 def test_fifty_people_are_answered_while_the_machines_hang(

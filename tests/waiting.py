@@ -11,9 +11,15 @@ SECONDS = 30
 
 
 def eventually(
-    found: Callable[[], T], what: Callable[[], object] = lambda: "it has not come", seconds: float = SECONDS
+    found: Callable[[], T],
+    what: Callable[[], object] = lambda: "it has not come",
+    seconds: float = SECONDS,
+    pause_seconds: float = 0.01,
 ) -> T:
     """The first true answer.
+
+    Args:
+        pause_seconds: between two questions; longer where each is work for a server.
 
     Raises:
         AssertionError: none came in time; `what` tells what was there instead.
@@ -21,5 +27,5 @@ def eventually(
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, what()
-        time.sleep(0.01)
+        time.sleep(pause_seconds)
     return answer

@@ -23,6 +23,9 @@ FIELDS = ["request_id", "name", "status", "cluster_name", "created_at"]
 LAUNCH, DOWN = "sky.launch", "sky.down"
 """SkyPilot's names of the requests that change a cluster."""
 
+REMEMBERED_DAYS = 7
+"""How far back a launch looks for an earlier one of its name; a launch is asked for within minutes or never."""
+
 EVENTS = 12
 """Events of a cluster that are read, from the last."""
 
@@ -78,7 +81,7 @@ SUMMARY: dict[str, Any] = {"_summary_response": True}
 def launch(cluster: str, task: Task) -> str:
     """Ask for a cluster and its job, unless its name has left a trace: SkyPilot would launch twice.
 
-    Returns the request's id; an empty one where a cluster of the name stands whose request is forgotten.
+    Returns the request's id; an empty one where a cluster of the name stands or stood whose request is forgotten.
 
     Raises:
         UserError: SkyPilot refused before it accepted anything; asking again would not change that.
@@ -88,7 +91,7 @@ def launch(cluster: str, task: Task) -> str:
         sdk = impatient()
         if known := newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster):
             return str(known.request_id)
-        if sdk.get(sdk.status([cluster], all_users=True, **SUMMARY)):
+        if sdk.get(sdk.status([cluster], all_users=True, **SUMMARY)) or cluster in spent():
             return ""
     checked = accepted(task)
     with answered():
@@ -154,6 +157,12 @@ def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
             while size > most_bytes:
                 size -= len(kept.popleft().encode())
     return "".join(kept)
+
+
+def spent() -> set[str]:
+    """Names of the clusters that the cost report knows, standing and gone."""
+    sdk = impatient()
+    return {row["name"] for row in sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))}
 
 
 def history(clusters: Collection[str], days: int) -> Mapping[str, History]:

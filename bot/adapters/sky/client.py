@@ -15,12 +15,15 @@ NO_SERVER = (
 def impatient() -> Any:
     """SkyPilot's client, which fails at once where its server answers 503. Not public.
 
-    By itself it would wait and send again for ten minutes: a launch too, long after it was given up.
+    By itself it would wait and send again for ten minutes: a launch too, long after it was given up. And
+    it would ask the server that the environment named when it was imported, in the process before this one.
     """
     from sky.client import sdk  # noqa: PLC0415
-    from sky.server import rest  # noqa: PLC0415
+    from sky.server import common, rest  # noqa: PLC0415
 
     rest.request = rest.request_without_retry
+    common.get_server_url.cache_clear()
+    common.is_api_server_local.cache_clear()
     return sdk
 
 

@@ -36,7 +36,8 @@ SOURCE = "SkyPilot's cost report"
 def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
     """How a cluster went, and a sentence where more is known.
 
-    The order is that of weight, not of time: a late refresh may be written after the removal.
+    The order is that of weight, not of time: a late refresh may be written after the removal. An autodown
+    that begins and ends between two looks of SkyPilot's leaves no word (but on Kubernetes).
 
     >>> ending(("All nodes up.", "Cluster was terminated by user ana (request ID: 1).", "All nodes up."))
     (<Ending.DOWNED: 'downed'>, 'It was taken down by ana.')
@@ -48,7 +49,8 @@ def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
             return Ending.DOWNED, f"It was taken down by {found['user']}."
     if any(AUTODOWN.search(event) for event in events):
         return Ending.AUTODOWNED, None
-    return Ending.LOST, f"SkyPilot says: {events[-1]}" if events else None
+    last = f"SkyPilot says: {events[-1]} " if events else ""
+    return Ending.LOST, f"{last}Its machines went away, or its own autostop removed it: SkyPilot does not tell."
 
 
 def bill(history: History, now: datetime) -> Bill | None:
@@ -79,10 +81,12 @@ def seen_absent(launch: LaunchRecord | None, history: History | None, now: datet
 def seen_standing(
     launch: LaunchRecord | None, record: ClusterRecord, job: JobRecord | None, asked: bool, known: Bill | None
 ) -> Seen:
-    """A cluster that stands. Until its queue has been asked for the job, its launch counts as under way."""
+    """A cluster that stands. Until its queue has been asked for the job, a launch that went well is not over."""
     request = launch.request if launch else Request.NONE
+    if not asked and request in (Request.NONE, Request.SUCCEEDED):
+        request = Request.LIVE
     return Seen(
-        request=request if asked else Request.LIVE,
+        request=request,
         cluster=record.cluster,
         job=job.job if job else None,
         job_id=job.id if job else None,

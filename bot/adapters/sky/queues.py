@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.adapters.sky.records import JobRecord
+from bot.core.seen import Job
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+RUNNING_PERIODS = 4
 
 
 @dataclass(slots=True)
@@ -36,7 +39,8 @@ class Queues:
 
     Args:
         ask: the jobs of a name on a cluster; slow.
-        period: between two questions to one cluster; longer where there are more clusters than can be asked in it.
+        period: between two questions to one cluster; longer where there are more clusters than can be asked in it,
+            and RUNNING_PERIODS times as long for a job that runs: its log tells when it ends.
         patience: how long a cluster may be silent before what it said counts no more.
         threads: questions under way at once.
         wait_seconds: how long `collect` waits for what it asked; the rest comes with a later one.
@@ -106,7 +110,7 @@ class Queues:
     def _take(self, name: str, queue: Queue) -> None:
         """Keep an answer; one that did not come leaves what was known."""
         now, asking = self._now(), queue.asking
-        queue.asking, queue.due_at = None, now + self._period
+        queue.asking = None
         try:
             found = asking.result() if asking else []
         except Unavailable as error:
@@ -118,3 +122,5 @@ class Queues:
         else:
             queue.job = found[0] if found else None
             queue.answered_at, queue.silent_since = now, None
+        runs = queue.job is not None and queue.job.job is Job.RUNNING and not queue.silent_since
+        queue.due_at = now + self._period * (RUNNING_PERIODS if runs else 1)

@@ -1,0 +1,233 @@
+"""The clouds that the contract holds for, each with a hand on what its jobs do."""
+
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Protocol
+
+from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.local.places import Place
+from bot.adapters.local.processes import marked
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
+from bot.core.order import Order, Watched
+from bot.core.seen import Ending, Job
+from bot.ports import Cloud
+from tests.doubles.cloud import FakeCloud
+from tests.doubles.sky_server import SkyServer
+from tests.doubles.sky_world import Pace, World
+from tests.slurm.bed import Bed as Slurm
+from tests.waiting import SECONDS, eventually
+
+WAITS = """
+cd {orders}; echo >> started; touch say
+tail -f -n +1 say & teller=$!
+until [ -e finish ]; do sleep 0.05; done
+sleep 0.1; kill $teller; exit "$(cat finish)"
+"""
+"""A job that says what is written into one file of a folder, and ends when there is another."""
+
+
+class Bed(Protocol):
+    """A cloud, and a hand on what its jobs do.
+
+    Attributes:
+        x, y: names that no cluster has had yet.
+        seconds: that anything may take here; pause_seconds: between two looks.
+    """
+
+    x: str
+    y: str
+    seconds: float
+    pause_seconds: float
+
+    @property
+    def cloud(self) -> Cloud: ...
+    def launch(self, name: str, nodes: int = 1) -> None: ...
+    def print(self, name: str, *lines: str) -> None: ...
+    def finish(self, name: str, job: Job) -> None: ...
+    def autodown(self, name: str) -> None:
+        """Launch, and let the cluster remove itself."""
+
+    def fail_setup(self, name: str) -> None:
+        """Launch a task whose setup fails."""
+
+    def jobs_started(self, name: str) -> int: ...
+    def stop(self) -> None: ...
+
+
+class FakeBed:
+    x, y = "verl-x", "verl-y"
+    seconds, pause_seconds = float(SECONDS), 0.01
+
+    def __init__(self) -> None:
+        self.cloud = FakeCloud()
+
+    def launch(self, name: str, nodes: int = 1) -> None:
+        self.cloud.launch(Order(name, {"num_nodes": nodes}))
+
+    def print(self, name: str, *lines: str) -> None:
+        self.cloud.print(name, *(f"(job, pid=1) {line}" for line in lines))
+
+    def finish(self, name: str, job: Job) -> None:
+        self.cloud.finish(name, job)
+
+    def autodown(self, name: str) -> None:
+        self.launch(name)
+        self.cloud.vanish(name, Ending.AUTODOWNED)
+
+    def fail_setup(self, name: str) -> None:
+        self.launch(name)
+        self.cloud.finish(name, Job.FAILED_SETUP)
+
+    def jobs_started(self, name: str) -> int:
+        return self.cloud.launches.count(name)
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+class RealBed:
+    """Jobs that are real processes, told what to do through a folder that they share with the test."""
+
+    x, y = "verl-x", "verl-y"
+    seconds, pause_seconds = float(SECONDS), 0.01
+
+    def __init__(self, folder: Path, cloud: Cloud, resources: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.cloud = cloud
+        self.resources = resources
+
+    def task(self, name: str, run: str, nodes: int = 1, **more: Any) -> dict[str, Any]:
+        resources = {"autostop": {"idle_minutes": 10_000, "down": True}, **self.resources}
+        return {"name": "job", "num_nodes": nodes, "run": run, "resources": resources} | more
+
+    def launch(self, name: str, nodes: int = 1) -> None:
+        orders = self.folder / name
+        orders.mkdir(exist_ok=True)
+        orders.chmod(0o777)
+        self.cloud.launch(Order(name, self.task(name, WAITS.format(orders=orders), nodes)))
+
+    def print(self, name: str, *lines: str) -> None:
+        with (self.folder / name / "say").open("a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+
+    def finish(self, name: str, job: Job) -> None:
+        draft = self.folder / name / "draft"
+        draft.write_text({Job.SUCCEEDED: "0", Job.FAILED: "3"}[job])
+        draft.rename(self.folder / name / "finish")
+
+    def autodown(self, name: str) -> None:
+        short = {"autostop": {"idle_minutes": 1, "down": True}, **self.resources}
+        self.cloud.launch(Order(name, self.task(name, "true", resources=short)))
+
+    def fail_setup(self, name: str) -> None:
+        self.cloud.launch(Order(name, self.task(name, "echo never", setup="exit 7")))
+
+    def jobs_started(self, name: str) -> int:
+        return len((self.folder / name / "started").read_text().splitlines())
+
+
+class LocalBed(RealBed):
+    def __init__(self, folder: Path) -> None:
+        cloud = LocalCloud(folder / "local", secrets={}, minute_seconds=0.05, grace_seconds=1)
+        super().__init__(folder, cloud, {})
+
+    def stop(self) -> None:
+        for state in (self.folder / "local" / "clusters").glob("*"):
+            self.cloud.down(Watched(state.name))
+            place = Place(self.folder / "local", state.name)
+            eventually(lambda place=place: not place.folder.exists() and not marked(place.marker))  # type: ignore[misc]
+
+
+class DoubleBed:
+    """The real SDK, in processes of its own, over HTTP to the double of SkyPilot's API server."""
+
+    x, y = "verl-x", "verl-y"
+    seconds, pause_seconds = float(SECONDS), 0.05
+
+    def __init__(self, home: Path) -> None:
+        self.world = World(time.time, pace=Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3))
+        self.server = SkyServer(self.world)
+        self.cloud = SkyCloud(
+            Courier(client_environment(home, self.server.url), seconds=30),
+            lambda: datetime.now(UTC),
+            secrets={},
+            job_period=timedelta(seconds=0.3),
+        )
+
+    def launch(self, name: str, nodes: int = 1) -> None:
+        self.cloud.launch(Order(name, {"name": "job", "num_nodes": nodes, "run": "true"}))
+
+    def print(self, name: str, *lines: str) -> None:
+        self.world.clusters[name].log += [f"(job, pid=1) {line}" for line in lines]
+
+    def finish(self, name: str, job: Job) -> None:
+        self.world.finish(name, job.upper())
+
+    def autodown(self, name: str) -> None:
+        self.launch(name)
+        eventually(lambda: name in self.standing())
+        self.world.autodown(name)
+
+    def fail_setup(self, name: str) -> None:
+        self.launch(name)
+        eventually(lambda: name in self.standing() and self.world.clusters[name].jobs)
+        self.world.finish(name, "FAILED_SETUP")
+
+    def jobs_started(self, name: str) -> int:
+        return self.world.launched[name]
+
+    def standing(self) -> list[str]:
+        self.world.advance()
+        return self.world.standing()
+
+    def stop(self) -> None:
+        self.cloud.stop()
+        self.server.stop()
+
+
+class SlurmBed(RealBed):
+    """The real SDK, a real API server, a real scheduler. The bed stands already: see tests/slurm.
+
+    Names are new each time, because SkyPilot remembers them; jobs are told what to do through the nodes' shared home.
+    """
+
+    seconds, pause_seconds = 300.0, 4.0
+
+    def __init__(self, bed: Slurm) -> None:
+        self.bed = bed
+        folder = bed.at.home / "orders"
+        folder.mkdir(exist_ok=True)
+        cloud = SkyCloud(
+            Courier(client_environment(bed.at.sky_home, bed.endpoint), seconds=60),
+            lambda: datetime.now(UTC),
+            secrets={},
+            job_period=timedelta(seconds=8),
+        )
+        super().__init__(folder, cloud, {"infra": "slurm", "cpus": 1, "memory": 1})
+        self.x, self.y = (f"verl-{token_hex(3)}" for _ in range(2))
+
+    def stop(self) -> None:
+        """Leave nothing of this test in Slurm."""
+        for name in (self.x, self.y):
+            self.cloud.down(Watched(name))
+        eventually(lambda: not self.left(), self.bed.queue, seconds=120)
+        self.cloud.stop()
+
+    def left(self) -> list[str]:
+        return [job for job in self.bed.queue() if job.startswith((self.x, self.y))]
+
+
+def client_environment(home: Path, endpoint: str) -> dict[str, str]:
+    """What SkyPilot's client needs to find a server, and no other."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": str(home),
+        "SKYPILOT_API_SERVER_ENDPOINT": endpoint,
+        "SKYPILOT_DISABLE_LOCAL_API_SERVER": "1",
+        "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+    }

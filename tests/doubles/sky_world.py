@@ -1,0 +1,243 @@
+"""SkyPilot as it behaves: requests, clusters, jobs, events, costs. A state machine, without HTTP and without a clock.
+
+It is harsh where SkyPilot is (facts of 0.14): a launch has no idempotency key, so that a second one on a
+name appends a second job; request ids are forgotten at a restart; a launch that fails after provisioning
+leaves its cluster; a removal finds nothing before the cluster has a record, and the launch goes on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+ACTIVE = ("PENDING", "WAITING", "RUNNING")
+LIVE_JOBS = ("INIT", "PENDING", "SETTING_UP", "RUNNING")
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request that changes something.
+
+    Attributes:
+        error: type and message of the exception that it failed with.
+        at: when it came; left: the rest of what it does, each with its time after that.
+    """
+
+    name: str
+    cluster: str
+    at: float
+    id: str = field(default_factory=lambda: str(uuid4()))
+    status: str = "PENDING"
+    error: tuple[str, str] | None = None
+    left: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Job:
+    id: int
+    name: str
+    status: str = "PENDING"
+
+
+@dataclass(slots=True)
+class Machines:
+    """A cluster, standing or gone.
+
+    Attributes:
+        hidden: whether its record is dropped from `status`, as one that cannot be read is.
+        reachable: whether its queue and its log answer.
+        gone_at: when it went, or None.
+    """
+
+    name: str
+    nodes: int
+    since: float
+    hash: str = field(default_factory=lambda: str(uuid4()))
+    status: str = "INIT"
+    autostop: int = -1
+    to_down: bool = False
+    jobs: list[Job] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+    unhealthy: str | None = None
+    hidden: bool = False
+    reachable: bool = True
+    gone_at: float | None = None
+
+
+@dataclass(slots=True)
+class Pace:
+    """Seconds after a launch was asked for, and after a removal was."""
+
+    record: float = 1.0
+    up: float = 3.0
+    submitted: float = 4.0
+    running: float = 5.0
+    removed: float = 3.0
+
+
+@dataclass
+class World:
+    """What SkyPilot knows, and what really stands.
+
+    Attributes:
+        now: Unix seconds.
+        dollars_per_node_hour: SkyPilot's price; 0 for none.
+        refuses: type and message with which `validate` refuses every task; None for none.
+        fails: for a cluster, type and message with which its launch fails, and after how many seconds.
+        waits: clusters whose launch waits for room.
+        launched: jobs that were ever submitted, by cluster: more than one is a double launch.
+    """
+
+    now: Callable[[], float]
+    pace: Pace = field(default_factory=Pace)
+    dollars_per_node_hour: float = 2.0
+    accelerators: dict[str, float] = field(default_factory=lambda: {"H100": 2.0})
+    refuses: tuple[str, str] | None = None
+    fails: dict[str, tuple[str, str, float]] = field(default_factory=dict)
+    waits: set[str] = field(default_factory=set)
+    asks: list[Ask] = field(default_factory=list)
+    clusters: dict[str, Machines] = field(default_factory=dict)
+    graves: list[Machines] = field(default_factory=list)
+    launched: dict[str, int] = field(default_factory=dict)
+
+    # what a client may ask for
+
+    def launch(self, cluster: str, task: dict[str, Any]) -> Ask:
+        ask = self._ask("sky.launch", cluster)
+        ask.left = list(self._launching(ask, task))
+        return ask
+
+    def down(self, cluster: str) -> Ask:
+        """The removal of a cluster; it ends the launches of its name, if there is anything to remove yet."""
+        ask = self._ask("sky.down", cluster)
+        ask.left = [(0.0, lambda: self._down(ask))]
+        return ask
+
+    def cancel_requests(self, ids: list[str]) -> list[str]:
+        found = [ask for ask in self.asks if ask.id in ids and ask.status in ACTIVE]
+        for ask in found:
+            ask.status, ask.left = "CANCELLED", []
+        return [ask.id for ask in found]
+
+    def cancel_jobs(self, cluster: str, ids: list[int]) -> None:
+        for job in self.clusters[cluster].jobs:
+            if job.id in ids and job.status in LIVE_JOBS:
+                job.status = "CANCELLED"
+
+    # what happens
+
+    def advance(self) -> None:
+        """Let everything happen that is due by now, in its order."""
+        now = self.now()
+        while due := min(
+            ((ask.at + ask.left[0][0], number) for number, ask in enumerate(self.asks) if ask.left), default=None
+        ):
+            if due[0] > now:
+                return
+            ask = self.asks[due[1]]
+            ask.left.pop(0)[1]()
+
+    def restart(self) -> None:
+        """The server is killed and started again: requests are forgotten, and what they did stays half done."""
+        self.advance()
+        self.asks.clear()
+
+    def finish(self, cluster: str, status: str) -> None:
+        """The job of a cluster ends so."""
+        for job in self.clusters[cluster].jobs[:1]:
+            job.status = status
+
+    def vanish(self, cluster: str, *events: str) -> None:
+        """The machines of a cluster go, and SkyPilot notices."""
+        found = self.clusters.pop(cluster)
+        found.events += events or ("All nodes terminated, cleaning up the cluster.",)
+        found.gone_at = self.now()
+        self.graves.append(found)
+
+    def autodown(self, cluster: str) -> None:
+        self.vanish(cluster, "Cluster is autodowning.", "All nodes terminated, cleaning up the cluster.")
+
+    def reset_autostop(self, cluster: str) -> None:
+        """What SkyPilot does to a cluster that it found abnormal."""
+        self.clusters[cluster].autostop, self.clusters[cluster].to_down = -1, False
+
+    def standing(self) -> list[str]:
+        """What bills."""
+        return sorted(self.clusters)
+
+    def _ask(self, name: str, cluster: str) -> Ask:
+        ask = Ask(name, cluster, self.now())
+        self.asks.append(ask)
+        return ask
+
+    def _launching(self, ask: Ask, task: dict[str, Any]) -> Iterator[tuple[float, Callable[[], None]]]:
+        pace, name = self.pace, ask.cluster
+        if name in self.waits:
+            yield 0.0, lambda: set_status(ask, "WAITING")
+            return
+        yield 0.0, lambda: set_status(ask, "RUNNING")
+        if failure := self.fails.get(name):
+            kind, message, seconds = failure
+            if seconds >= pace.record:
+                yield pace.record, lambda: self._provision(name, task)
+            yield seconds, lambda: fail(ask, kind, message)
+            return
+        yield pace.record, lambda: self._provision(name, task)
+        yield pace.up, lambda: self._come_up(name)
+        yield pace.submitted, lambda: self._submit(ask, task)
+        yield pace.running, lambda: self._run(name)
+
+    def _provision(self, name: str, task: dict[str, Any]) -> None:
+        if name not in self.clusters:
+            labels = dict((task.get("resources") or {}).get("labels") or {})
+            self.clusters[name] = Machines(name, int(task.get("num_nodes") or 1), self.now(), labels=labels)
+        self.clusters[name].status = "INIT"
+        self.clusters[name].events.append("Provisioning")
+
+    def _come_up(self, name: str) -> None:
+        if name in self.clusters:
+            self.clusters[name].status = "UP"
+            self.clusters[name].events.append("All nodes up; SkyPilot runtime healthy.")
+
+    def _submit(self, ask: Ask, task: dict[str, Any]) -> None:
+        if ask.cluster not in self.clusters:
+            fail(ask, "ClusterDoesNotExist", f"Cluster {ask.cluster!r} does not exist.")
+            return
+        found = self.clusters[ask.cluster]
+        autostop = (task.get("resources") or {}).get("autostop") or {}
+        if autostop:
+            found.autostop, found.to_down = int(autostop.get("idle_minutes", 5)), bool(autostop.get("down"))
+        found.jobs.append(Job(len(found.jobs) + 1, str(task.get("name"))))
+        self.launched[ask.cluster] = self.launched.get(ask.cluster, 0) + 1
+        ask.status = "SUCCEEDED"
+
+    def _run(self, name: str) -> None:
+        jobs = self.clusters[name].jobs if name in self.clusters else []
+        if jobs and not any(job.status == "RUNNING" for job in jobs) and jobs[-1].status == "PENDING":
+            jobs[-1].status = "RUNNING"
+
+    def _down(self, ask: Ask) -> None:
+        if ask.cluster not in self.clusters:
+            fail(ask, "ClusterDoesNotExist", f"Cluster {ask.cluster!r} does not exist.")
+            return
+        for other in self.asks:
+            if other.cluster == ask.cluster and other is not ask and other.status in ACTIVE:
+                other.status, other.left = "CANCELLED", []
+        ask.status = "RUNNING"
+        self.clusters[ask.cluster].events.append(f"Cluster was terminated by user bot (request ID: {ask.id}).")
+        ask.left = [(self.now() - ask.at + self.pace.removed, lambda: self._removed(ask))]
+
+    def _removed(self, ask: Ask) -> None:
+        if ask.cluster in self.clusters:
+            self.vanish(ask.cluster, "All nodes up; SkyPilot runtime healthy.")  # a late refresh, as is seen
+        ask.status = "SUCCEEDED"
+
+
+def set_status(ask: Ask, status: str) -> None:
+    ask.status = status
+
+
+def fail(ask: Ask, kind: str, message: str) -> None:
+    ask.status, ask.error, ask.left = "FAILED", (kind, message), []

@@ -1,0 +1,398 @@
+"""Brings the bed up and down, and does to it what happens to clusters: nodes die, jobs are cancelled."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests.slurm import files
+from tests.slurm.files import LOGIN, USER, USER_ID, Layout
+
+PACKAGES = (
+    "slurm-wlm", "munge", "openssh-server", "openssh-client", "rsync", "socat", "iproute2", "python3-venv",
+)  # fmt: skip
+MARK = "VERLBOT_SLURM_BED"
+"""Environment variable of everything that the bed starts outside of its network namespace."""
+
+NAMESPACE = "verlbot-bed"
+ROOT = Path("/tmp/verlbot-bed")
+CACHE = Path("/var/cache/verlbot-bed")
+START_SECONDS = 60
+SKYPILOT = "0.14.1"
+SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+class BedError(Exception):
+    """The bed cannot be brought up; the message says why."""
+
+
+def lacking() -> str | None:
+    """Why no bed can stand here, or None."""
+    if not sys.platform.startswith("linux") or not Path("/etc/debian_version").exists():
+        return "it takes Debian"
+    if os.geteuid() != 0:
+        return "it takes root, for namespaces and for slurmd"
+    missing = [name for name in PACKAGES if not installed(name)]
+    return f"it takes the packages {' '.join(missing)}: `make test-slurm` installs them" if missing else None
+
+
+def installed(package: str) -> bool:
+    asked = ["dpkg-query", "-Wf", "${db:Status-Status}", package]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def install() -> None:
+    """Debian's packages, whose daemons are kept from starting by themselves."""
+    missing = [name for name in PACKAGES if not installed(name)]
+    if not missing:
+        return
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        for words in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *missing]):
+            subprocess.run(["apt-get", *words], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=True)
+    finally:
+        if ours:
+            policy.unlink()
+
+
+class Bed:
+    """One Slurm cluster with SkyPilot's API server in front of it."""
+
+    def __init__(self, nodes: int = 2, ssh_port: int = 2290, api_port: int = 46590) -> None:
+        self.at = Layout(ROOT, CACHE, nodes, ssh_port, api_port)
+        self.server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.at.api_port}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """For SkyPilot's server and for its client."""
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{SYSTEM['PATH']}",
+            "LANG": SYSTEM["LANG"],
+            "HOME": str(self.at.sky_home),
+            "SKYPILOT_API_SERVER_ENDPOINT": self.endpoint,
+            "SKYPILOT_API_SERVER_LOCAL_PORT": str(self.at.api_port),
+            "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+            "SKYPILOT_POD_MEMORY_GB_LIMIT": "8",  # the server sizes itself by it, not by the whole machine
+            MARK: str(self.at.root),
+        }
+
+    def up(self) -> None:
+        """Bring it up, from nothing: what an earlier one left is removed first."""
+        if why := lacking():
+            raise BedError(f"No Slurm bed can stand here: {why}.")
+        self.down()
+        self._fill_cache()
+        self._write()
+        run("ip", "netns", "add", NAMESPACE)
+        run("ip", "-n", NAMESPACE, "link", "set", "lo", "up")
+        run("ip", "-n", NAMESPACE, "address", "add", f"{self.at.address(LOGIN)}/8", "dev", "lo")
+        munge = self.at.root / "munge"
+        self._start(
+            "munged", "setpriv", "--reuid", "munge", "--regid", "munge", "--clear-groups", "munged", "--foreground",
+            "--force", "--socket", f"{munge}/run/socket", "--key-file", f"{munge}/etc/key",
+            "--pid-file", f"{munge}/run/pid", "--log-file", f"{munge}/log/log", "--seed-file", f"{munge}/run/seed",
+        )  # fmt: skip
+        until("munged", lambda: quiet("munge", "-n", "-S", f"{munge}/run/socket"))
+        self._start("slurmctld", *self.on(LOGIN, "slurmctld", "-D"))
+        sshd = " ".join(self.on(LOGIN, "/usr/sbin/sshd", "-i", "-f", f"{self.at.root}/ssh/sshd_config"))
+        listen = f"TCP-LISTEN:{self.at.ssh_port},bind=127.0.0.1,reuseaddr,fork"
+        self._start("sshd", "socat", listen, f"EXEC:{sshd},nofork")
+        for name in self.at.names:
+            self.start_node(name)
+        until("the login node", lambda: self._ssh("true", seconds=5) is not None)
+        until("the nodes", lambda: self.idle() == self.at.nodes)
+        self.start_server()
+
+    def down(self) -> None:
+        """End everything that belongs to it, and remove its files."""
+        deadline = time.monotonic() + START_SECONDS
+        while left := list(everything()):
+            if time.monotonic() > deadline:
+                raise BedError(f"These do not end: {left}")
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, timeout=0.2)
+        self.server = None
+        if NAMESPACE in run("ip", "netns", "list"):
+            run("ip", "netns", "delete", NAMESPACE)
+        shutil.rmtree(self.at.root, ignore_errors=True)
+
+    def on(self, name: str, *command: str) -> list[str]:
+        """The words that run a command as that node."""
+        into = ["ip", "netns", "exec", NAMESPACE, "unshare", "--mount", "--uts", "--propagation", "private"]
+        return [*into, f"{self.at.root}/bin/become", name, *command]
+
+    # Slurm
+
+    def start_node(self, name: str) -> None:
+        self._start(f"slurmd-{name}", *self.on(name, "slurmd", "-D", "-N", name))
+
+    def kill_node(self, name: str) -> None:
+        """What a power cut does to a node: everything on it is gone at once."""
+        for process in everything():
+            with suppress(psutil.Error, OSError):
+                if host_of(process.pid) == name:
+                    process.kill()
+
+    def revive_node(self, name: str) -> None:
+        """The node is back, with nothing on it, and Slurm takes it for healthy again."""
+        self.start_node(name)
+        until(name, lambda: self.idle() == self.at.nodes)
+
+    def queue(self) -> list[str]:
+        """Names of Slurm's jobs, which are those of SkyPilot's clusters with a hash behind them."""
+        return (self._ssh("squeue", "-h", "-o", "%j") or "").split()
+
+    def idle(self) -> int:
+        """Nodes that take jobs."""
+        states = "idle,mixed,allocated"
+        return len(set((self._ssh("sinfo", "-hN", "-t", states, "-o", "%N", seconds=5) or "").split()))
+
+    def scancel(self, cluster: str) -> None:
+        """What an administrator of Slurm does to a job, with SkyPilot knowing nothing of it."""
+        for name in self.queue():
+            if name.startswith(f"{cluster}-"):
+                self._ssh("scancel", "--name", name)
+
+    # SkyPilot
+
+    def start_server(self) -> None:
+        """SkyPilot's API server, answering."""
+        log = (self.at.root / "log" / "sky-server.log").open("ab")
+        command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
+        self.server = subprocess.Popen(
+            command,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+        until("SkyPilot's API server", self.answers)
+
+    def kill_server(self) -> None:
+        """kill -9 of the API server with all of its workers: what a power cut does to its machine."""
+        assert self.server is not None
+        for process in everything():
+            with suppress(psutil.Error, OSError):
+                if host_of(process.pid) not in (LOGIN, *self.at.names) and belongs_to_server(process, self.at):
+                    process.kill()
+        self.server.wait(10)
+
+    def answers(self) -> bool:
+        return quiet("curl", "-sf", "-m", "3", f"{self.endpoint}/api/health")
+
+    def sky(self, *words: str) -> str:
+        """What `sky` says, typed by somebody else than the bot."""
+        return self._as_somebody(str(Path(sys.executable).parent / "sky"), *words)
+
+    def python(self, script: str) -> str:
+        """What a script prints that uses SkyPilot, run by somebody else than the bot."""
+        return self._as_somebody(sys.executable, "-c", script)
+
+    def _as_somebody(self, *command: str) -> str:
+        done = subprocess.run(
+            command, env=dict(self.environment), capture_output=True, text=True, timeout=180, check=False
+        )
+        return done.stdout + done.stderr
+
+    def _ssh(self, *words: str, seconds: float = 20) -> str | None:
+        """What a command prints on the login node; None where it fails."""
+        options = ["-q", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]
+        options += ["-o", "UserKnownHostsFile=/dev/null", "-i", f"{self.at.root}/ssh/user", "-p", str(self.at.ssh_port)]
+        asked = ["ssh", *options, f"{USER}@127.0.0.1", *words]
+        try:
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=seconds, check=False)
+        except subprocess.TimeoutExpired:
+            return None
+        return done.stdout if done.returncode == 0 else None
+
+    def _start(self, name: str, *command: str) -> None:
+        with (self.at.root / "log" / f"{name}.out").open("ab") as log:
+            subprocess.Popen(
+                command,
+                env={**SYSTEM, MARK: str(self.at.root)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _fill_cache(self) -> None:
+        """What the nodes would download, fetched while there is a network; once, for all beds to come."""
+        done = self.at.cache / f"skypilot-{SKYPILOT}"
+        if done.exists():
+            return
+        tools, trial = self.at.cache / "tools", self.at.cache / "trial"
+        self.at.cache.mkdir(parents=True, exist_ok=True)
+        run("/usr/bin/python3", "-m", "venv", str(tools))
+        run(f"{tools}/bin/pip", "install", "--quiet", "uv")
+        environment = {"UV_CACHE_DIR": f"{self.at.cache}/uv", "VIRTUAL_ENV": str(trial)}
+        for words in (
+            ["venv", "--clear", "--seed", "--python", "/usr/bin/python3", str(trial)],
+            ["pip", "install", f"skypilot[slurm,remote]=={SKYPILOT}"],
+        ):
+            run(f"{tools}/bin/uv", "--quiet", *words, **environment)
+        shutil.rmtree(trial)
+        run("chown", "-R", f"{USER_ID}:{USER_ID}", str(self.at.cache))
+        done.touch()
+
+    def _write(self) -> None:
+        at = self.at
+        for name in (
+            "etc/slurm",
+            "run",
+            "state",
+            "spool",
+            "dev",
+            "ssh",
+            "bin",
+            "log",
+            "munge/etc",
+            "munge/run",
+            "munge/log",
+        ):
+            (at.root / name).mkdir(parents=True)
+        for name in (LOGIN, *at.names):
+            (at.root / "spool" / name).mkdir()
+            (at.root / "nodes" / name).mkdir(parents=True)
+            (at.root / "nodes" / name).chmod(0o1777)
+        for path, text in self._texts().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for script in (at.root / "bin").iterdir():
+            script.chmod(0o755)
+        for number in range(files.GPUS):
+            run("mknod", "-m", "666", f"{at.root}/dev/gpu{number}", "c", "1", "3")
+        for key in ("host", "user"):
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "verlbot-bed", "-f", f"{at.root}/ssh/{key}")
+        (at.home / ".ssh").mkdir(parents=True)
+        shutil.copy(at.root / "ssh" / "user.pub", at.home / ".ssh" / "authorized_keys")
+        run("chown", "-R", f"{USER_ID}:{USER_ID}", str(at.root / "shared"))
+        (at.root / "munge" / "etc" / "key").write_bytes(os.urandom(1024))
+        run("chmod", "-R", "u=rwX,go=", f"{at.root}/munge/etc", f"{at.root}/munge/log")
+        run("chown", "-R", "munge:munge", f"{at.root}/munge")
+
+    def _texts(self) -> Mapping[Path, str]:
+        at, account = self.at, f"{USER}:*:{USER_ID}:"
+        return {
+            at.root / "etc/hosts": files.hosts(at),
+            at.root / "etc/passwd": Path("/etc/passwd").read_text() + f"{account}{USER_ID}::{at.home}:/bin/bash\n",
+            at.root / "etc/group": Path("/etc/group").read_text() + f"{account}\n",
+            at.root / "etc/slurm/slurm.conf": files.slurm_conf(at),
+            at.root / "etc/slurm/gres.conf": files.gres_conf(at),
+            at.root
+            / "etc/slurm/cgroup.conf": "CgroupPlugin=cgroup/v1\n",  # unused; slurmd wants one, and this needs nothing
+            at.root / "ssh/sshd_config": files.sshd_config(at),
+            at.root / "bin/become": files.become(at),
+            at.root / "bin/prolog": files.prolog(at),
+            at.root / "bin/uv": files.uv(at),
+            at.sky_home / ".sky/config.yaml": files.sky_config(),
+            at.sky_home / ".slurm/config": files.slurm_config(at),
+            **{at.sky_home / ".sky/catalogs/v8/common" / name: text for name, text in files.CATALOGUE.items()},
+        }
+
+
+def everything() -> Iterator[psutil.Process]:
+    """Every process of a bed: those in its network, those that carry its mark, and SkyPilot's workers."""
+    inside = set(run("ip", "netns", "pids", NAMESPACE).split()) if NAMESPACE in run("ip", "netns", "list") else set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                continue
+            marked = process.environ().get(MARK) == str(ROOT)
+            if str(process.pid) in inside or marked or writes_to(process, ROOT):
+                yield process
+
+
+def belongs_to_server(process: psutil.Process, at: Layout) -> bool:
+    """SkyPilot's server and its workers, which write over their words and environment."""
+    return writes_to(process, at.root) or process.environ().get("HOME") == str(at.sky_home)
+
+
+def writes_to(process: psutil.Process, folder: Path) -> bool:
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if str(folder) in os.readlink(f"/proc/{process.pid}/fd/{descriptor}"):
+                return True
+    return False
+
+
+def host_of(pid: int) -> str:
+    """The host name that a process sees."""
+    return subprocess.run(
+        ["nsenter", "--uts", "-t", str(pid), "hostname"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
+def run(*command: str, **environment: str) -> str:
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BedError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def quiet(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def until(what: str, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if time.monotonic() > deadline:
+            raise BedError(f"{what} did not come up within {START_SECONDS} s: see {ROOT}/log.")
+        time.sleep(0.1)
+
+
+def standing() -> Bed:
+    """The bed that was brought up before the tests.
+
+    Raises:
+        BedError: there is none.
+    """
+    found = Bed()
+    if not found.answers():
+        raise BedError("No Slurm bed stands: `make test-slurm` brings one up, runs these tests on it, and removes it.")
+    return found
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit codes: that of the command for `with`; 3 where no bed can stand here."""
+    match list(words):
+        case ["install"]:
+            install()
+        case ["up"]:
+            Bed().up()
+        case ["down"]:
+            Bed().down()
+        case ["can"]:
+            if why := lacking():
+                print(f"Left out: the tests on a real scheduler; {why}.")
+                return 3
+        case ["with", *command] if command:
+            bed = Bed()
+            try:
+                bed.up()
+                return subprocess.run(command, check=False).returncode
+            finally:
+                bed.down()
+        case _:
+            print("python -m tests.slurm install | up | down | can | with COMMAND…", file=sys.stderr)
+            return 2
+    return 0

@@ -1,0 +1,212 @@
+"""The files of the bed: what Slurm, SSH and SkyPilot are told, and the scripts that stand in for a download."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+USER, USER_ID = "researcher", 20001
+LOGIN = "bed-login"
+CLUSTER, PARTITION = "bed", "gpu"
+GPU, GPUS = "H100", 8
+DOLLARS_PER_GPU_HOUR, DOLLARS_PER_CPU_HOUR, DOLLARS_PER_GB_HOUR = 2.0, 1.0, 0.25
+LOST_AFTER_SECONDS = 15
+"""Slurm takes a node that is silent for that long for dead; its own default is five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything of a bed is.
+
+    Attributes:
+        root: of all of it; short, because sockets have short names.
+        cache: downloads that outlive a bed.
+        nodes: compute nodes, at most 9.
+        ssh_port, api_port: on 127.0.0.1: the login node, and SkyPilot's API server.
+    """
+
+    root: Path
+    cache: Path
+    nodes: int
+    ssh_port: int
+    api_port: int
+
+    @property
+    def home(self) -> Path:
+        """Of the user on the nodes."""
+        return self.root / "shared" / USER
+
+    @property
+    def sky_home(self) -> Path:
+        """HOME of SkyPilot's server and of its client."""
+        return self.root / "sky"
+
+    @property
+    def names(self) -> list[str]:
+        return [f"bed-n{number}" for number in range(1, self.nodes + 1)]
+
+    def address(self, name: str) -> str:
+        return "127.90.0.1" if name == LOGIN else f"127.90.0.1{name[-1]}"
+
+
+def slurm_conf(at: Layout) -> str:
+    """No cgroups, no accounting, and nodes as large as they are said to be."""
+    nodes = "\n".join(
+        f"NodeName={name} NodeAddr={at.address(name)} Port={6830 + number} CPUs=64 RealMemory=512000"
+        f" Gres=gpu:{GPU}:{GPUS} State=UNKNOWN"
+        for number, name in enumerate(at.names)
+    )
+    return f"""\
+ClusterName={CLUSTER}
+SlurmctldHost={LOGIN}({at.address(LOGIN)})
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={at.root}/munge/run/socket
+StateSaveLocation={at.root}/state
+SlurmdSpoolDir={at.root}/spool/%n
+SlurmctldPidFile={at.root}/run/slurmctld.pid
+SlurmdPidFile={at.root}/run/slurmd.%n.pid
+SlurmctldLogFile={at.root}/log/slurmctld.log
+SlurmdLogFile={at.root}/log/slurmd.%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SlurmdParameters=config_overrides
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+GresTypes=gpu
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
+SlurmdTimeout={LOST_AFTER_SECONDS}
+KillWait=3
+ReturnToService=2
+PrologSlurmctld={at.root}/bin/prolog
+{nodes}
+PartitionName={PARTITION} Nodes=ALL Default=YES DefaultTime=1-00:00:00 MaxTime=7-00:00:00 State=UP
+"""
+
+
+def gres_conf(at: Layout) -> str:
+    """Slurm takes a GPU's number from the end of its device file's name."""
+    return f"Name=gpu Type={GPU} File={at.root}/dev/gpu[0-{GPUS - 1}]\n"
+
+
+def sshd_config(at: Layout) -> str:
+    return f"""\
+HostKey {at.root}/ssh/host
+AuthorizedKeysFile {at.home}/.ssh/authorized_keys
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PrintMotd no
+PrintLastLog no
+StrictModes no
+MaxSessions 100
+MaxStartups 100
+AllowUsers {USER}
+Subsystem sftp /usr/lib/openssh/sftp-server
+"""
+
+
+def hosts(at: Layout) -> str:
+    return "127.0.0.1 localhost\n" + "".join(f"{at.address(name)} {name}\n" for name in (LOGIN, *at.names))
+
+
+def become(at: Layout) -> str:
+    """`become NAME COMMAND…`: in fresh mount and host-name namespaces, be that node and run the command.
+
+    `/tmp` and `/run` are the node's own. The bed is bound to its place again, should that have been in /tmp.
+    """
+    return f"""\
+#!/bin/bash
+set -e
+node=$1
+shift
+hostname "$node"
+for name in hosts passwd group slurm; do mount --bind {at.root}/etc/$name /etc/$name; done
+mount -t tmpfs -o mode=755 bed-run /run
+mkdir -p /run/sshd /run/bed
+mount --bind {at.root} /run/bed
+mount --bind "/run/bed/nodes/$node" /tmp
+[ -e {at.root}/bin ] || {{ mkdir -p {at.root}; mount --bind /run/bed {at.root}; }}
+cd /
+exec "$@"
+"""
+
+
+def prolog(at: Layout) -> str:
+    """Before a job begins: SkyPilot gives each cluster a home, and fetches uv into it unless there is one."""
+    return f"""\
+#!/bin/bash
+bin={at.home}/.sky_clusters/$SLURM_JOB_NAME/.local/bin
+mkdir -p "$bin"
+ln -sfn {at.root}/bin/uv "$bin/uv"
+chown -R {USER_ID}:{USER_ID} {at.home}/.sky_clusters
+"""
+
+
+def uv(at: Layout) -> str:
+    """uv without a network: Debian's Python for the one that SkyPilot asks for, packages from the cache.
+
+    SkyPilot's runtime is the same on every node of every cluster, so it is installed once and linked from
+    then on: it would take a minute of two cores each time.
+    """
+    return f"""\
+#!/bin/bash
+set -e
+real={at.cache}/tools/bin/uv
+export UV_CACHE_DIR={at.cache}/uv UV_OFFLINE=1 UV_LINK_MODE=copy
+words=() before=
+for word in "$@"; do
+  if [ "$before $word" = '--python 3.10' ]; then word=/usr/bin/python3; fi
+  words+=("$word") before=$word
+done
+case "$1 $2 ${{3:-}}" in
+  'pip install '*/skypilot-*.whl*)
+    wheel="${{3%%[*}}"
+    made={at.cache}/runtime-$(sha256sum "$wheel" | cut -c1-16)
+    exec 9> "$made.lock"
+    flock 9
+    if [ ! -e "$made/complete" ]; then
+      "$real" venv --clear --seed --relocatable --python /usr/bin/python3 "$made"
+      VIRTUAL_ENV="$made" "$real" pip install --compile-bytecode "$3"
+      touch "$made/complete"
+    fi
+    rm -rf "$VIRTUAL_ENV"
+    ln -s "$made" "$VIRTUAL_ENV"
+    ;;
+  'pip uninstall skypilot') ;;  # it is everybody's
+  *) exec "$real" "${{words[@]}}" ;;
+esac
+"""
+
+
+def sky_config() -> str:
+    """With prices, as a team would tell its server; a short wait for room, so that a test need not wait long."""
+    return f"""\
+allowed_clouds: [slurm]
+slurm:
+  provision_timeout: 40
+  pricing:
+    cpu: {DOLLARS_PER_CPU_HOUR}
+    memory: {DOLLARS_PER_GB_HOUR}
+    accelerators: {{{GPU}: {DOLLARS_PER_GPU_HOUR}}}
+"""
+
+
+def slurm_config(at: Layout) -> str:
+    """Where SkyPilot finds the cluster: an SSH configuration."""
+    return f"""\
+Host {CLUSTER}
+    HostName 127.0.0.1
+    Port {at.ssh_port}
+    User {USER}
+    IdentityFile {at.root}/ssh/user
+    IdentitiesOnly yes
+"""
+
+
+CATALOGUE = {
+    "accelerators.csv": f"AcceleratorName,Clouds\n{GPU},\"['Slurm']\"\n",
+    "metadata.csv": f"GPU,MemoryGB,Manufacturer\n{GPU},80,NVIDIA\n",
+}
+"""What SkyPilot would fetch for the first task that names a GPU."""
