@@ -16,6 +16,7 @@ from redis import Redis
 from bot.adapters import prices
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.sky import calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore, client, greet
@@ -200,7 +201,7 @@ def local_cloud(settings: Settings) -> LocalCloud:
 
 def sky_cloud(settings: Settings) -> SkyCloud:
     return SkyCloud(
-        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once),
+        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, calls.SLOW),
         now,
         secrets=settings.secrets,
         table=prices.read(settings.prices) if settings.prices else None,

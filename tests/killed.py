@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 
 from bot.__main__ import main
 from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.store import RedisStore
 from tests.crashes import CLOUD, SLACK, STORE, Points
 
@@ -38,5 +39,6 @@ if __name__ == "__main__":
     points = Named(os.environ.get("KILL_AT", ""))
     points.watch(RedisStore, STORE, "RedisStore")
     points.watch(LocalCloud, CLOUD, "LocalCloud")
+    points.watch(SkyCloud, CLOUD, "SkyCloud")
     points.watch(WebClient, SLACK, "WebClient")
     raise SystemExit(main(["run"]))

@@ -1,6 +1,7 @@
 """Brings the bed up and down, and does to it what happens to clusters: nodes die, jobs are cancelled."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,9 @@ PACKAGES = (
 MARK = "VERLBOT_SLURM_BED"
 """Environment variable of everything that the bed starts outside of its network namespace."""
 
-NAMESPACE = "verlbot-bed"
+NETWORKS = Path("/run/netns")
+"""Where `ip netns` keeps network namespaces by name."""
+
 ROOT = Path("/tmp/verlbot-bed")
 CACHE = Path("/var/cache/verlbot-bed")
 START_SECONDS = 60
@@ -68,7 +71,7 @@ def install() -> None:
 class Bed:
     """One Slurm cluster with SkyPilot's API server in front of it."""
 
-    def __init__(self, nodes: int = 2, ssh_port: int = 2290, api_port: int = 46590) -> None:
+    def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 46590) -> None:
         self.at = Layout(ROOT, CACHE, nodes, ssh_port, api_port)
         self.server: subprocess.Popen[bytes] | None = None
 
@@ -97,9 +100,7 @@ class Bed:
         self.down()
         self._fill_cache()
         self._write()
-        run("ip", "netns", "add", NAMESPACE)
-        run("ip", "-n", NAMESPACE, "link", "set", "lo", "up")
-        run("ip", "-n", NAMESPACE, "address", "add", f"{self.at.address(LOGIN)}/8", "dev", "lo")
+        self._network()
         munge = self.at.root / "munge"
         self._start(
             "munged", "setpriv", "--reuid", "munge", "--regid", "munge", "--clear-groups", "munged", "--foreground",
@@ -128,35 +129,47 @@ class Bed:
                     process.kill()
             psutil.wait_procs(left, timeout=0.2)
         self.server = None
-        if NAMESPACE in run("ip", "netns", "list"):
-            run("ip", "netns", "delete", NAMESPACE)
+        for network in NETWORKS.glob(f"{files.BRAND}*"):
+            run("ip", "netns", "delete", network.name)
         shutil.rmtree(self.at.root, ignore_errors=True)
 
-    def on(self, name: str, *command: str) -> list[str]:
-        """The words that run a command as that node."""
-        into = ["ip", "netns", "exec", NAMESPACE, "unshare", "--mount", "--uts", "--propagation", "private"]
+    def on(self, name: str, *command: str, alone: bool = False) -> list[str]:
+        """The words that run a command as that node; `alone`, it sees no processes but its own."""
+        into = ["ip", "netns", "exec", files.network(name), "unshare", "--mount", "--uts", "--propagation", "private"]
+        into += ["--pid", "--fork", "--kill-child", "--mount-proc"] if alone else []
         return [*into, f"{self.at.root}/bin/become", name, *command]
 
     # Slurm
 
     def start_node(self, name: str) -> None:
-        self._start(f"slurmd-{name}", *self.on(name, "slurmd", "-D", "-N", name))
+        self._start(f"slurmd-{name}", *self.on(name, "slurmd", "-D", "-N", name, alone=True))
 
     def kill_node(self, name: str) -> None:
         """What a power cut does to a node: everything on it is gone at once."""
         for process in everything():
             with suppress(psutil.Error, OSError):
-                if host_of(process.pid) == name:
+                if network_of(process.pid) == (NETWORKS / files.network(name)).stat().st_ino:
                     process.kill()
-
-    def revive_node(self, name: str) -> None:
-        """The node is back, with nothing on it, and Slurm takes it for healthy again."""
-        self.start_node(name)
-        until(name, lambda: self.idle() == self.at.nodes)
 
     def queue(self) -> list[str]:
         """Names of Slurm's jobs, which are those of SkyPilot's clusters with a hash behind them."""
         return (self._ssh("squeue", "-h", "-o", "%j") or "").split()
+
+    def nodes_of(self, job: str) -> list[str]:
+        """Names of the nodes that the job has whose name begins so, the head first."""
+        for line in (self._ssh("squeue", "-h", "-o", "'%j %N'") or "").splitlines():
+            if line.startswith(job):
+                return (self._ssh("scontrol", "show", "hostnames", line.split()[1]) or "").split()
+        return []
+
+    def job_ids(self, cluster: str) -> list[int]:
+        """Numbers of all jobs that a cluster was given."""
+        told = self.python(f"import sky; print([one['job_id'] for one in sky.get(sky.queue({cluster!r}))])")
+        return [int(number) for number in re.findall(r"\d+", told.splitlines()[-1])]
+
+    def clusters(self) -> str:
+        """SkyPilot's table of clusters, as text; of a script, because the command line asks for more than that."""
+        return self.python("import sky; print([one['name'] for one in sky.get(sky.status(all_users=True))])")
 
     def idle(self) -> int:
         """Nodes that take jobs."""
@@ -189,9 +202,10 @@ class Bed:
     def kill_server(self) -> None:
         """kill -9 of the API server with all of its workers: what a power cut does to its machine."""
         assert self.server is not None
+        inside = networks()
         for process in everything():
             with suppress(psutil.Error, OSError):
-                if host_of(process.pid) not in (LOGIN, *self.at.names) and belongs_to_server(process, self.at):
+                if network_of(process.pid) not in inside and belongs_to_server(process, self.at):
                     process.kill()
         self.server.wait(10)
 
@@ -233,6 +247,13 @@ class Bed:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _network(self) -> None:
+        """A switch with a cable to each node, in namespaces without a way out."""
+        for name in (LOGIN, *self.at.names):
+            run("ip", "netns", "add", files.network(name))
+        for name, lines in files.cables(self.at).items():
+            run("ip", "-n", files.network(name), "-batch", "-", said=lines)
 
     def _fill_cache(self) -> None:
         """What the nodes would download, fetched while there is a network; once, for all beds to come."""
@@ -310,15 +331,24 @@ class Bed:
 
 
 def everything() -> Iterator[psutil.Process]:
-    """Every process of a bed: those in its network, those that carry its mark, and SkyPilot's workers."""
-    inside = set(run("ip", "netns", "pids", NAMESPACE).split()) if NAMESPACE in run("ip", "netns", "list") else set()
+    """Every process of a bed: those in its networks, those that carry its mark, and SkyPilot's workers."""
+    inside = networks()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
                 continue
             marked = process.environ().get(MARK) == str(ROOT)
-            if str(process.pid) in inside or marked or writes_to(process, ROOT):
+            if network_of(process.pid) in inside or marked or writes_to(process, ROOT):
                 yield process
+
+
+def networks() -> set[int]:
+    """The bed's network namespaces, by inode."""
+    return {path.stat().st_ino for path in NETWORKS.glob(f"{files.BRAND}*")}
+
+
+def network_of(pid: int) -> int:
+    return Path(f"/proc/{pid}/ns/net").stat().st_ino
 
 
 def belongs_to_server(process: psutil.Process, at: Layout) -> bool:
@@ -334,15 +364,14 @@ def writes_to(process: psutil.Process, folder: Path) -> bool:
     return False
 
 
-def host_of(pid: int) -> str:
-    """The host name that a process sees."""
-    return subprocess.run(
-        ["nsenter", "--uts", "-t", str(pid), "hostname"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+def run(*command: str, said: str = "", **environment: str) -> str:
+    """What a command prints that is told something.
 
-
-def run(*command: str, **environment: str) -> str:
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    Raises:
+        BedError: it failed.
+    """
+    own = {**os.environ, **environment}
+    done = subprocess.run(command, env=own, input=said, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BedError(f"{' '.join(command)} failed: {done.stderr.strip()}")
     return done.stdout

@@ -1,30 +1,41 @@
 """A bot on the bed: real Bolt over a real socket, real SkyPilot, a real scheduler."""
 
-import sys
+import fcntl
+import re
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live import Live
-from tests.slurm.bed import Bed, standing
+from tests.slurm.bed import CACHE, Bed, standing
 from tests.waiting import eventually
 
 SECONDS = 400
 """For anything on a bed with two busy cores."""
 
 SETTINGS = {
-    "VERLBOT_TICK_SECONDS": "3",
-    "VERLBOT_CARD_SECONDS": "2",
+    "VERLBOT_TICK_SECONDS": "4",
+    "VERLBOT_CARD_SECONDS": "3",
     "VERLBOT_GONE_SECONDS": "2",
-    "VERLBOT_SKY_CALL_SECONDS": "40",
-    "VERLBOT_SKY_JOB_SECONDS": "12",
-    "VERLBOT_SKY_LOG_SECONDS": "20",
+    "VERLBOT_SKY_CALL_SECONDS": "60",
+    "VERLBOT_SKY_JOB_SECONDS": "20",
+    "VERLBOT_SKY_LOG_SECONDS": "30",
+    "VERLBOT_SKY_BILL_SECONDS": "60",
+    "VERLBOT_LAUNCH_DOUBT_SECONDS": "20",
     "VERLBOT_DOWN_AGAIN_SECONDS": "60",
-    "VERLBOT_SKY_BILL_SECONDS": "30",
     "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "",
 }
+"""Each question about a job starts Python on its node, three seconds of a core: they are asked for rarely."""
+
+ON = "infra=slurm"
+QUICK = "steps=12 seconds_per_step=4 batch_size=8 group_size=2 test_every_steps=4 save_every_steps=6"
+"""Long enough to be seen running, and to be stopped by what a test does to it."""
+
+ENDLESS = "steps=100000 seconds_per_step=2 batch_size=8 group_size=2"
 
 
 class OnSlurm(Live):
@@ -66,19 +77,46 @@ class OnSlurm(Live):
     def ends(self, run_id: str, word: str) -> str:
         """Wait for the run's end; its notice. Nothing of it stands in Slurm then, nor in SkyPilot's table."""
         notice = self.sees(run_id, "ended", word)
-        assert not [job for job in self.bed.queue() if job.startswith(f"verl-{run_id}-")]
-        assert f"verl-{run_id}" not in self.bed.sky("status", "-u", "--no-show-managed-jobs")
+        assert self.jobs_of(run_id) == []
+        assert f"verl-{run_id}" not in self.bed.clusters()
         return notice
 
+    def jobs_of(self, run_id: str) -> list[str]:
+        """Its jobs in Slurm."""
+        return [job for job in self.bed.queue() if job.startswith(f"verl-{run_id}-")]
 
-@pytest.fixture(scope="session")
-def bed() -> Bed:
-    return standing()
+    def leave_nothing(self) -> None:
+        """Stop all runs, see them gone, and stop the bot."""
+        for run_id in self.told_ids():
+            self.ana.says(f"/verl stop {run_id}")
+        eventually(lambda: not any(map(self.jobs_of, self.told_ids())), self.log, SECONDS, pause_seconds=2)
+        self.stop()
 
 
-@pytest.fixture
-def live(tmp_path: Path, bed: Bed) -> Iterator[OnSlurm]:
-    """A bot whose every call outside may be its last, by KILL_AT."""
-    found = OnSlurm(tmp_path, bed, program=(sys.executable, "-m", "tests.killed")[1:])
-    yield found
-    found.stop()
+def launches(bed: Bed, run_id: str) -> Counter[str]:
+    """What SkyPilot's server was asked for this run, by kind: its own memory of it."""
+    script = (
+        "import sky; print([r.name for r in"
+        f" sky.api_status(cluster_name='verl-{run_id}', all_status=True, limit=None)])"
+    )
+    return Counter(re.findall(r"sky\.\w+", bed.python(script).splitlines()[-1]))
+
+
+@contextmanager
+def held(how: int) -> Iterator[Bed]:
+    """The bed, shared with other tests or for this one alone, which kills what the others lean on."""
+    with (CACHE / "in-use").open("w") as lock:
+        fcntl.flock(lock, how)
+        yield standing()
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[Bed]:
+    with held(fcntl.LOCK_SH) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bed_alone() -> Iterator[Bed]:
+    with held(fcntl.LOCK_EX) as found:
+        yield found

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USER, USER_ID = "researcher", 20001
+BRAND = "verlbot-bed"
+"""What the names of its network namespaces begin with."""
+
 LOGIN = "bed-login"
 CLUSTER, PARTITION = "bed", "gpu"
 GPU, GPUS = "H100", 8
@@ -19,7 +22,7 @@ class Layout:
     Attributes:
         root: of all of it; short, because sockets have short names.
         cache: downloads that outlive a bed.
-        nodes: compute nodes, at most 9.
+        nodes: compute nodes, at most 99.
         ssh_port, api_port: on 127.0.0.1: the login node, and SkyPilot's API server.
     """
 
@@ -44,15 +47,37 @@ class Layout:
         return [f"bed-n{number}" for number in range(1, self.nodes + 1)]
 
     def address(self, name: str) -> str:
-        return "127.90.0.1" if name == LOGIN else f"127.90.0.1{name[-1]}"
+        return "10.90.0.1" if name == LOGIN else f"10.90.1.{name.removeprefix('bed-n')}"
+
+
+def network(name: str) -> str:
+    """The network namespace of a node."""
+    return f"{BRAND}-{name}"
+
+
+def cables(at: Layout) -> dict[str, str]:
+    """What `ip -batch` is told in each namespace, the switch's first.
+
+    Nodes have networks of their own because SkyPilot's agent listens on a fixed port of its node.
+    """
+    switch = ["link set lo up", "link add switch type bridge", f"address add {at.address(LOGIN)}/16 dev switch"]
+    for name in at.names:
+        switch.append(f"link add to-{name} type veth peer name cable netns {network(name)}")
+        switch.append(f"link set to-{name} master switch up")
+    found = {LOGIN: [*switch, "link set switch up"]}
+    for name in at.names:
+        found[name] = ["link set lo up", f"address add {at.address(name)}/16 dev cable", "link set cable up"]
+    return {name: "\n".join(lines) for name, lines in found.items()}
 
 
 def slurm_conf(at: Layout) -> str:
-    """No cgroups, no accounting, and nodes as large as they are said to be."""
+    """No cgroups, no accounting, and nodes as large as they are said to be.
+
+    A cluster has its nodes to itself: SkyPilot's agent on a node kills those of other clusters there (0.14.1).
+    """
     nodes = "\n".join(
-        f"NodeName={name} NodeAddr={at.address(name)} Port={6830 + number} CPUs=64 RealMemory=512000"
-        f" Gres=gpu:{GPU}:{GPUS} State=UNKNOWN"
-        for number, name in enumerate(at.names)
+        f"NodeName={name} NodeAddr={at.address(name)} CPUs=64 RealMemory=512000 Gres=gpu:{GPU}:{GPUS} State=UNKNOWN"
+        for name in at.names
     )
     return f"""\
 ClusterName={CLUSTER}
@@ -81,7 +106,7 @@ KillWait=3
 ReturnToService=2
 PrologSlurmctld={at.root}/bin/prolog
 {nodes}
-PartitionName={PARTITION} Nodes=ALL Default=YES DefaultTime=1-00:00:00 MaxTime=7-00:00:00 State=UP
+PartitionName={PARTITION} Nodes=ALL Default=YES OverSubscribe=EXCLUSIVE DefaultTime=1-0 MaxTime=7-0 State=UP
 """
 
 
@@ -112,9 +137,10 @@ def hosts(at: Layout) -> str:
 
 
 def become(at: Layout) -> str:
-    """`become NAME COMMAND…`: in fresh mount and host-name namespaces, be that node and run the command.
+    """`become NAME COMMAND…`: in fresh namespaces, be that node and run the command.
 
-    `/tmp` and `/run` are the node's own. The bed is bound to its place again, should that have been in /tmp.
+    `/tmp`, `/run` and the processes in sight are the node's own. The bed is bound to its place again, should
+    that have been in /tmp. The script stays, because the first process of a namespace must take care of orphans.
     """
     return f"""\
 #!/bin/bash
@@ -129,7 +155,10 @@ mount --bind {at.root} /run/bed
 mount --bind "/run/bed/nodes/$node" /tmp
 [ -e {at.root}/bin ] || {{ mkdir -p {at.root}; mount --bind /run/bed {at.root}; }}
 cd /
-exec "$@"
+[ $$ = 1 ] || exec "$@"
+"$@" &
+trap "kill $!" TERM
+while kill -0 $! 2> /dev/null; do wait || true; done
 """
 
 

@@ -242,3 +242,7 @@ def without_chatter(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in lines if line and not ANSI.sub("", line).startswith(CHATTER))
+
+
+SLOW = (tail, jobs)
+"""Each is an SSH to the cluster and a Python started there: 2 to 10 s."""

@@ -15,7 +15,7 @@ from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
 from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
-from bot.core.seen import Cluster, Seen
+from bot.core.seen import Cluster, Request, Seen
 from bot.errors import Unavailable
 
 TAIL_BYTES = 262_144
@@ -96,7 +96,8 @@ class SkyCloud:
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         names = [one.cluster for one in watched]
         look = self._courier.call(calls.look, names, [one.cluster for one in watched if one.job_id is None])
-        self._queues.collect({one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))})
+        standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
+        self._queues.collect(standing, {name for name, found in look.launches.items() if found.request is Request.LIVE})
         gone = {name for name in names if name not in look.clusters}
         histories = self._histories(gone, watched)
         found = {one.cluster: self._seen(one, look, histories.get(one.cluster)) for one in watched}

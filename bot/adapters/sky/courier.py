@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from threading import BoundedSemaphore, Lock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -44,12 +44,21 @@ class Courier:
         environment: all that the calls see of the environment; the bot's own tokens are not in it.
         seconds: for one call, the waiting for a place included.
         at_once: calls under way at once; a small API server answers more of them slower.
+        slow: functions that get half of the places at most, so that no look and no removal waits behind them.
     """
 
-    def __init__(self, environment: Mapping[str, str], seconds: float, at_once: int = 4) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        seconds: float,
+        at_once: int = 4,
+        slow: Collection[Callable[..., Any]] = (),
+    ) -> None:
         self._environment = dict(environment)
         self._seconds = seconds
+        self._slow = slow
         self._places = BoundedSemaphore(at_once)
+        self._slow_places = BoundedSemaphore(max(at_once // 2, 1))
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._under_way: set[Any] = set()
@@ -57,12 +66,8 @@ class Courier:
         self._over = False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if not self._places.acquire(timeout=self._seconds):
-            raise Unavailable("SkyPilot is slow: too many questions wait for its answers.")
-        try:
+        with self._place(self._slow_places) if function in self._slow else nullcontext(), self._place(self._places):
             return self._carry(function, args, kwargs)
-        finally:
-            self._places.release()
 
     def stop(self) -> None:
         """End what is under way; whoever waits for it is told that there is no answer."""
@@ -70,6 +75,15 @@ class Courier:
             self._over = True
             for process in self._under_way:
                 process.kill()
+
+    @contextmanager
+    def _place(self, places: BoundedSemaphore) -> Iterator[None]:
+        if not places.acquire(timeout=self._seconds):
+            raise Unavailable("SkyPilot is slow: too many questions wait for its answers.")
+        try:
+            yield
+        finally:
+            places.release()
 
     def _carry(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         receiver, sender = self._context.Pipe(duplex=False)

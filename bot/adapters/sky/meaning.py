@@ -81,7 +81,7 @@ def seen_absent(launch: LaunchRecord | None, history: History | None, now: datet
 def seen_standing(
     launch: LaunchRecord | None, record: ClusterRecord, job: JobRecord | None, asked: bool, known: Bill | None
 ) -> Seen:
-    """A cluster that stands. Until its queue has been asked for the job, a launch that went well is not over."""
+    """A cluster that stands. Until its queue has answered since then, a launch that went well is not over."""
     request = launch.request if launch else Request.NONE
     if not asked and request in (Request.NONE, Request.SUCCEEDED):
         request = Request.LIVE

@@ -1,7 +1,7 @@
 """What the jobs of many clusters do: each question is an SSH to the cluster, so it is asked in the background."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-RUNNING_PERIODS = 4
+CALM_PERIODS = 4
 
 
 @dataclass(slots=True)
@@ -24,6 +24,7 @@ class Queue:
         due_at: when it is asked next.
         answered_at: when it last answered; None where it never has.
         silent_since: since when it has not.
+        launching: whether its launch was under way when it was asked last; it need not have a job then.
         asking: a question under way.
     """
 
@@ -31,6 +32,7 @@ class Queue:
     job: JobRecord | None = None
     answered_at: datetime | None = None
     silent_since: datetime | None = None
+    launching: bool = False
     asking: Future[list[JobRecord]] | None = None
 
 
@@ -40,7 +42,8 @@ class Queues:
     Args:
         ask: the jobs of a name on a cluster; slow.
         period: between two questions to one cluster; longer where there are more clusters than can be asked in it,
-            and RUNNING_PERIODS times as long for a job that runs: its log tells when it ends.
+            and CALM_PERIODS times as long for a job that runs, since its log tells when it ends, and for a
+            cluster that is being launched, since that is known when it ends.
         patience: how long a cluster may be silent before what it said counts no more.
         threads: questions under way at once.
         wait_seconds: how long `collect` waits for what it asked; the rest comes with a later one.
@@ -65,18 +68,23 @@ class Queues:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="queue")
         self._queues: dict[str, Queue] = {}
 
-    def collect(self, clusters: Mapping[str, str | None]) -> None:
+    def collect(self, clusters: Mapping[str, str | None], launching: Container[str] = ()) -> None:
         """Ask those of these clusters that are due, those that have waited longest first; forget all others.
 
         Args:
             clusters: by name, each with the name of the run's job.
+            launching: those whose launch is under way.
         """
         now = self._now()
         self._queues = {name: self._queues.get(name) or Queue(now) for name in clusters}
+        for name, queue in self._queues.items():
+            if queue.launching and name not in launching and not queue.asking:
+                queue.launching, queue.due_at = False, now
         due = sorted((queue.due_at, name) for name, queue in self._queues.items() if not queue.asking)
         free = 2 * self._threads - sum(queue.asking is not None for queue in self._queues.values())
         for at, name in due[: max(free, 0)]:
             if at <= now:
+                self._queues[name].launching = name in launching
                 self._queues[name].asking = self._pool.submit(self._ask, name, clusters[name])
         asking = [queue.asking for queue in self._queues.values() if queue.asking]
         if asking:
@@ -91,7 +99,7 @@ class Queues:
             queue.due_at = min(queue.due_at, self._now())
 
     def asked(self, cluster: str) -> bool:
-        """Whether it has ever answered."""
+        """Whether it has ever answered; that there is no job, after its launch was over."""
         queue = self._queues.get(cluster)
         return queue is not None and queue.answered_at is not None
 
@@ -120,7 +128,9 @@ class Queues:
             log.exception("the queue of %s cannot be read", name)
             queue.silent_since = queue.silent_since or now
         else:
-            queue.job = found[0] if found else None
-            queue.answered_at, queue.silent_since = now, None
-        runs = queue.job is not None and queue.job.job is Job.RUNNING and not queue.silent_since
-        queue.due_at = now + self._period * (RUNNING_PERIODS if runs else 1)
+            queue.job, queue.silent_since = found[0] if found else None, None
+            if found or not queue.launching:
+                queue.answered_at = now
+        runs = queue.job is not None and queue.job.job is Job.RUNNING
+        calm = (runs or queue.launching) and not queue.silent_since
+        queue.due_at = now + self._period * (CALM_PERIODS if calm else 1)
