@@ -17,7 +17,7 @@ from bot.adapters.valkey import Valkey
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
-from tests.waiting import eventually
+from tests.waiting import SECONDS, eventually
 
 ENVIRONMENT = {
     "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -84,11 +84,11 @@ class Live:
         process.kill()
         process.wait(10)
 
-    def wait_killed(self) -> None:
+    def wait_killed(self, seconds: float = SECONDS) -> None:
         """Wait until the bot has ended itself by kill -9."""
         bot = self.bot
         assert bot is not None
-        eventually(lambda: bot.poll() is not None, self.log)
+        eventually(lambda: bot.poll() is not None, self.log, seconds)
         assert bot.returncode == KILLED, self.log()
         eventually(lambda: not self.listens(), self.log)
 

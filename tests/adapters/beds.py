@@ -49,11 +49,11 @@ class Bed(Protocol):
     def launch(self, name: str, nodes: int = 1) -> None: ...
     def print(self, name: str, *lines: str) -> None: ...
     def finish(self, name: str, job: Job) -> None: ...
-    def autodown(self, name: str) -> None:
-        """Launch, and let the cluster remove itself."""
-
     def fail_setup(self, name: str) -> None:
-        """Launch a task whose setup fails."""
+        """Launch a task whose setup fails, with an autostop after the shortest time."""
+
+    def idle(self, name: str) -> None:
+        """Let that time pass for a cluster without a job."""
 
     def jobs_started(self, name: str) -> int: ...
     def stop(self) -> None: ...
@@ -75,13 +75,12 @@ class FakeBed:
     def finish(self, name: str, job: Job) -> None:
         self.cloud.finish(name, job)
 
-    def autodown(self, name: str) -> None:
-        self.launch(name)
-        self.cloud.vanish(name, Ending.AUTODOWNED)
-
     def fail_setup(self, name: str) -> None:
         self.launch(name)
         self.cloud.finish(name, Job.FAILED_SETUP)
+
+    def idle(self, name: str) -> None:
+        self.cloud.vanish(name, Ending.AUTODOWNED)
 
     def jobs_started(self, name: str) -> int:
         return self.cloud.launches.count(name)
@@ -120,12 +119,12 @@ class RealBed:
         draft.write_text({Job.SUCCEEDED: "0", Job.FAILED: "3"}[job])
         draft.rename(self.folder / name / "finish")
 
-    def autodown(self, name: str) -> None:
-        short = {"autostop": {"idle_minutes": 1, "down": True}, **self.resources}
-        self.cloud.launch(Order(name, self.task(name, "true", resources=short)))
-
     def fail_setup(self, name: str) -> None:
-        self.cloud.launch(Order(name, self.task(name, "echo never", setup="exit 7")))
+        short = {"autostop": {"idle_minutes": 1, "down": True}, **self.resources}
+        self.cloud.launch(Order(name, self.task(name, "echo never", setup="exit 7", resources=short)))
+
+    def idle(self, name: str) -> None:
+        """It passes by itself."""
 
     def jobs_started(self, name: str) -> int:
         return len((self.folder / name / "started").read_text().splitlines())
@@ -168,15 +167,13 @@ class DoubleBed:
     def finish(self, name: str, job: Job) -> None:
         self.world.finish(name, job.upper())
 
-    def autodown(self, name: str) -> None:
-        self.launch(name)
-        eventually(lambda: name in self.standing())
-        self.world.autodown(name)
-
     def fail_setup(self, name: str) -> None:
         self.launch(name)
         eventually(lambda: name in self.standing() and self.world.clusters[name].jobs)
         self.world.finish(name, "FAILED_SETUP")
+
+    def idle(self, name: str) -> None:
+        self.world.autodown(name)
 
     def jobs_started(self, name: str) -> int:
         return self.world.launched[name]

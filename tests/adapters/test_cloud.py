@@ -99,29 +99,22 @@ def test_a_job_that_fails_leaves_its_cluster_standing(bed: Bed) -> None:
     assert (seen.job, seen.cluster) == (Job.FAILED, Cluster.UP)
 
 
-def test_a_setup_that_fails_is_told_from_a_run_that_fails(bed: Bed) -> None:
+def test_a_setup_that_fails_is_told_from_a_run_that_fails_and_its_idle_cluster_removes_itself(bed: Bed) -> None:
     bed.fail_setup(bed.x)
     assert until(bed, bed.x, lambda seen: seen.job and seen.job.over).job is Job.FAILED_SETUP
-
-
-def test_an_idle_cluster_removes_itself_and_says_so(bed: Bed) -> None:
-    bed.autodown(bed.x)
+    bed.idle(bed.x)
     seen = until(bed, bed.x, lambda seen: seen.ending)
     assert seen.ending is Ending.AUTODOWNED or "its own autostop removed it" in (seen.error or "")
 
 
-def test_a_removal_catches_a_launch_that_is_under_way(bed: Bed) -> None:
-    bed.launch(bed.x)
-    bed.cloud.down(Watched(bed.x))
-    until(bed, bed.x, lambda seen: seen.nothing)
-    for _ in range(3):  # for as long as the launch would have taken
-        assert until(bed, bed.x, lambda seen: seen.nothing)
-
-
-def test_many_clusters_are_seen_in_one_look(bed: Bed) -> None:
+def test_a_removal_catches_a_launch_that_is_under_way_beside_another_that_goes_on(bed: Bed) -> None:
     bed.launch(bed.x)
     bed.launch(bed.y)
     names = [bed.x, bed.y, "verl-never"]
     seen = bed.cloud.observe([Watched(name) for name in names])
-    assert set(seen) == set(names)
-    assert (seen[bed.x].nothing, seen["verl-never"].nothing) == (False, True)
+    assert set(seen) == set(names)  # many clusters are seen in one look
+    assert (seen[bed.x].nothing, seen[bed.y].nothing, seen["verl-never"].nothing) == (False, False, True)
+    bed.cloud.down(Watched(bed.x))
+    until(bed, bed.x, lambda seen: seen.nothing)
+    until(bed, bed.y, lambda seen: seen.job is Job.RUNNING)
+    assert until(bed, bed.x, lambda seen: seen).nothing  # and it stays away

@@ -30,7 +30,7 @@ class SkyServer:
     """The double, in a thread.
 
     Attributes:
-        faults: troubles by the path of a call, such as `/launch`.
+        faults: troubles by the path of a call and the cluster that it names, such as `/launch verl-x`.
         calls: how often each path was called.
     """
 
@@ -68,8 +68,8 @@ class SkyServer:
         self._thread.join(10)
 
     def trouble(self, path: str, trouble: Trouble, **more: Any) -> None:
-        """This trouble for calls of a path from now on."""
-        self.faults.asked.append(Fault(path, trouble, **more))
+        """This trouble for calls of a path from now on: for a cluster, or for all."""
+        self.faults.asked.append(Fault(path if " " in path else f"{path}*", trouble, **more))
 
     def calm(self) -> None:
         self.faults.asked.clear()
@@ -113,7 +113,8 @@ class SkyServer:
         async def route(request: Request) -> Response:
             self.calls[f"/{path}"] += 1
             self.world.advance()
-            fault = self.faults.take(f"/{path}")
+            body = await request.json() if request.method == "POST" else {}
+            fault = self.faults.take(f"/{path} {body.get('cluster_name', '')}".rstrip())
             match fault.trouble if fault else None:
                 case Trouble.BROKEN:
                     return PlainTextResponse("no server is ready", status_code=503)

@@ -88,6 +88,7 @@ class World:
         fails: for a cluster, type and message with which its launch fails, and after how many seconds.
         waits: clusters whose launch waits for room.
         launched: jobs that were ever submitted, by cluster: more than one is a double launch.
+        interrupted: clusters whose launch a restart has cut off; nobody goes on with it.
     """
 
     now: Callable[[], float]
@@ -101,6 +102,7 @@ class World:
     clusters: dict[str, Machines] = field(default_factory=dict)
     graves: list[Machines] = field(default_factory=list)
     launched: dict[str, int] = field(default_factory=dict)
+    interrupted: set[str] = field(default_factory=set)
 
     # what a client may ask for
 
@@ -142,7 +144,14 @@ class World:
     def restart(self) -> None:
         """The server is killed and started again: requests are forgotten, and what they did stays half done."""
         self.advance()
+        self.interrupted |= {ask.cluster for ask in self.asks if ask.name == "sky.launch" and ask.status in ACTIVE}
         self.asks.clear()
+
+    def submit(self, cluster: str, task: dict[str, Any]) -> None:
+        """One more job on a cluster, as of a second launch of its name."""
+        jobs = self.clusters[cluster].jobs
+        jobs.append(Job(len(jobs) + 1, str(task.get("name"))))
+        self.launched[cluster] = self.launched.get(cluster, 0) + 1
 
     def finish(self, cluster: str, status: str) -> None:
         """The job of a cluster ends so."""
@@ -209,8 +218,7 @@ class World:
         autostop = (task.get("resources") or {}).get("autostop") or {}
         if autostop:
             found.autostop, found.to_down = int(autostop.get("idle_minutes", 5)), bool(autostop.get("down"))
-        found.jobs.append(Job(len(found.jobs) + 1, str(task.get("name"))))
-        self.launched[ask.cluster] = self.launched.get(ask.cluster, 0) + 1
+        self.submit(ask.cluster, task)
         ask.status = "SUCCEEDED"
 
     def _run(self, name: str) -> None:

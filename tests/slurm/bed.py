@@ -73,7 +73,6 @@ class Bed:
 
     def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 46590) -> None:
         self.at = Layout(ROOT, CACHE, nodes, ssh_port, api_port)
-        self.server: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -128,7 +127,6 @@ class Bed:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(left, timeout=0.2)
-        self.server = None
         for network in NETWORKS.glob(f"{files.BRAND}*"):
             run("ip", "netns", "delete", network.name)
         shutil.rmtree(self.at.root, ignore_errors=True)
@@ -188,7 +186,7 @@ class Bed:
         """SkyPilot's API server, answering."""
         log = (self.at.root / "log" / "sky-server.log").open("ab")
         command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
-        self.server = subprocess.Popen(
+        subprocess.Popen(
             command,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
@@ -201,13 +199,12 @@ class Bed:
 
     def kill_server(self) -> None:
         """kill -9 of the API server with all of its workers: what a power cut does to its machine."""
-        assert self.server is not None
         inside = networks()
         for process in everything():
             with suppress(psutil.Error, OSError):
                 if network_of(process.pid) not in inside and belongs_to_server(process, self.at):
                     process.kill()
-        self.server.wait(10)
+        until("The end of SkyPilot's API server", lambda: not self.answers())
 
     def answers(self) -> bool:
         return quiet("curl", "-sf", "-m", "3", f"{self.endpoint}/api/health")
@@ -353,7 +350,8 @@ def network_of(pid: int) -> int:
 
 def belongs_to_server(process: psutil.Process, at: Layout) -> bool:
     """SkyPilot's server and its workers, which write over their words and environment."""
-    return writes_to(process, at.root) or process.environ().get("HOME") == str(at.sky_home)
+    logs = writes_to(process, at.root / "log" / "sky-server.log") or writes_to(process, at.sky_home)
+    return logs or process.environ().get("HOME") == str(at.sky_home)
 
 
 def writes_to(process: psutil.Process, folder: Path) -> bool:
@@ -385,7 +383,7 @@ def until(what: str, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if time.monotonic() > deadline:
-            raise BedError(f"{what} did not come up within {START_SECONDS} s: see {ROOT}/log.")
+            raise BedError(f"{what} did not come within {START_SECONDS} s: see {ROOT}/log.")
         time.sleep(0.1)
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ENDLESS, ON, QUICK, OnSlurm
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("evening")]
 
@@ -128,7 +127,9 @@ def test_a_run(evening: Evening, story: Story) -> None:
     evening.told[story].result()
 
 
-def test_nothing_was_said_twice_and_nothing_is_left(evening: Evening) -> None:
+def test_nothing_was_said_twice_and_nothing_is_left(evening: Evening, bed: Bed) -> None:
+    standing = bed.clusters()
     for run_id in evening.ids.values():
         assert {"card", "ended"} <= evening.live.messages_of(run_id).keys()
-        eventually(lambda run_id=run_id: not evening.live.jobs_of(run_id))  # type: ignore[misc]
+        assert evening.live.jobs_of(run_id) == []
+        assert f"verl-{run_id}" not in standing

@@ -1,0 +1,92 @@
+"""No fault of SkyPilot's server, of the way to it or of the bot loses a run, doubles it or leaves it standing."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.sky import calls
+from bot.adapters.sky.client import answered, impatient
+from bot.adapters.sky.records import JobRecord
+from bot.adapters.store import RedisStore
+from bot.core.decide import End
+from bot.core.seen import Ending, Job, Seen
+from tests.schedules import RULES, Life
+
+pytestmark = pytest.mark.slow
+
+RUNS_A_LIFE = 10
+SCHEDULES = 300
+
+
+@pytest.fixture(autouse=True)
+def sky_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SkyPilot's client in this process, with a home of its own, which starts no server."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("sky")))
+    monkeypatch.setenv("SKYPILOT_DISABLE_LOCAL_API_SERVER", "1")
+    monkeypatch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
+    monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it warns its own developers of
+        import sky  # noqa: F401
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, RUNS_A_LIFE))
+def test_a_run_is_launched_once_ends_once_and_leaves_nothing(store: RedisStore, first: int) -> None:
+    assert Life(store, range(first, first + RUNS_A_LIFE)).lived().wrong() == []
+
+
+# Each promise is alive: what would break it is planted, and these lives notice.
+
+Patch = pytest.MonkeyPatch
+
+
+def never_ends(patch: Patch) -> None:
+    patch.setattr("bot.core.decide.decide_stopping", lambda *_: None)
+
+
+def ends_whatever_stands(patch: Patch) -> None:
+    patch.setattr("bot.core.decide.decide_stopping", lambda run, *_: End(run.reason))
+
+
+def asks_once(patch: Patch) -> None:
+    patch.setattr("tests.schedules.RULES", replace(RULES, most_asks=1))
+
+
+def asks_again_at_once_without_a_look_at_requests(patch: Patch) -> None:
+    patch.setattr("tests.schedules.RULES", replace(RULES, ask_again=timedelta(seconds=1)))
+    patch.setattr("bot.adapters.sky.calls.newest", lambda _: {})
+
+
+def believes_the_table(patch: Patch) -> None:
+    patch.setattr("bot.adapters.sky.cloud.seen_absent", lambda *_: Seen(ending=Ending.LOST))
+
+
+def cancels_no_second_job(patch: Patch) -> None:
+    def first(cluster: str, name: str | None) -> list[JobRecord]:
+        with answered():
+            found = impatient().get(impatient().queue(cluster, all_users=True))
+        return [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in reversed(found)][:1]
+
+    patch.setattr(calls, "jobs", first)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "first", "promise"),
+    [
+        pytest.param(never_ends, 0, "lost: ", id="a run that is over is ended"),
+        pytest.param(ends_whatever_stands, 0, "left standing: ", id="nothing is left standing"),
+        pytest.param(asks_once, 0, "never launched: ", id="a launch that was not heard is asked for again"),
+        pytest.param(asks_again_at_once_without_a_look_at_requests, 0, "launched 2 times: ", id="it is launched once"),
+        pytest.param(believes_the_table, 110, "ended while it stood: ", id="an end is confirmed"),
+        pytest.param(cancels_no_second_job, 60, "two jobs for long: ", id="a cluster has one job"),
+    ],
+)
+def test_a_promise_that_is_broken_is_noticed(
+    store: RedisStore, monkeypatch: Patch, mutant: Callable[[Patch], None], first: int, promise: str
+) -> None:
+    mutant(monkeypatch)
+    wrong = Life(store, range(first, first + RUNS_A_LIFE)).lived().wrong()
+    assert [one for one in wrong if one.startswith(promise)]
