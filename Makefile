@@ -17,8 +17,11 @@ test-slurm: $(READY)  ## the tests on a real SkyPilot and a real scheduler; as r
 	$(BIN)/python -m tests.slurm install
 	@$(MAKE) --no-print-directory on-slurm
 
-on-slurm: $(READY)
-	$(BIN)/python -m tests.slurm with $(BIN)/pytest -m slurm --numprocesses=4 --dist=loadgroup --timeout=600
+on-slurm: $(READY)  # many runs at once first; then each of the others with a core of its own
+	$(BIN)/python -m tests.slurm with sh -c '\
+		$(BIN)/pytest -m slurm --timeout=900 --durations=3 tests/slurm/test_main_job.py && \
+		$(BIN)/pytest -m slurm --timeout=900 --durations=9 --numprocesses=2 --dist=loadgroup \
+			tests/slurm/test_kill.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
 	$(BIN)/ruff format --check .

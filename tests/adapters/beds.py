@@ -203,7 +203,7 @@ class SlurmBed(RealBed):
             Courier(client_environment(bed.at.sky_home, bed.endpoint), seconds=60),
             lambda: datetime.now(UTC),
             secrets={},
-            job_period=timedelta(seconds=8),
+            job_period=timedelta(seconds=15),
         )
         super().__init__(folder, cloud, {"infra": "slurm", "cpus": 1, "memory": 1})
         self.x, self.y = (f"verl-{token_hex(3)}" for _ in range(2))

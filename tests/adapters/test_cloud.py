@@ -1,7 +1,7 @@
 """The contract of a cloud, kept by the fake, by local processes, and by SkyPilot on its double and on a scheduler."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,19 @@ BEDS = [
 
 @pytest.fixture(params=BEDS)
 def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
-    found: Bed
-    match request.param:
-        case "fake":
-            found = FakeBed()
-        case "local":
-            found = LocalBed(tmp_path)
-        case "double":
-            found = DoubleBed(tmp_path)
-        case "slurm":
-            found = SlurmBed(standing())
-    yield found
-    found.stop()
+    with ExitStack() as stack:
+        found: Bed
+        match request.param:
+            case "fake":
+                found = FakeBed()
+            case "local":
+                found = LocalBed(tmp_path)
+            case "double":
+                found = DoubleBed(tmp_path)
+            case "slurm":
+                found = SlurmBed(stack.enter_context(standing()))
+        stack.callback(found.stop)
+        yield found
 
 
 def look(bed: Bed, name: str) -> Seen:

@@ -1,5 +1,6 @@
 """Brings the bed up and down, and does to it what happens to clusters: nodes die, jobs are cancelled."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -183,18 +184,17 @@ class Bed:
     # SkyPilot
 
     def start_server(self) -> None:
-        """SkyPilot's API server, answering."""
-        log = (self.at.root / "log" / "sky-server.log").open("ab")
+        """SkyPilot's API server, answering; nobody's child, because it outlives whoever starts it."""
         command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
-        subprocess.Popen(
-            command,
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
+        with (self.at.root / "log" / "sky-server.log").open("ab") as log:
+            subprocess.run(
+                ["setsid", "--fork", *command],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=True,
+            )
         until("SkyPilot's API server", self.answers)
 
     def kill_server(self) -> None:
@@ -387,16 +387,20 @@ def until(what: str, ready: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def standing() -> Bed:
-    """The bed that was brought up before the tests.
+@contextmanager
+def standing(*, alone: bool = False) -> Iterator[Bed]:
+    """The bed that was brought up before the tests; shared, or for one that kills what the others lean on.
 
     Raises:
         BedError: there is none.
     """
-    found = Bed()
-    if not found.answers():
-        raise BedError("No Slurm bed stands: `make test-slurm` brings one up, runs these tests on it, and removes it.")
-    return found
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "in-use").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        found = Bed()
+        if not found.answers():
+            raise BedError("No Slurm bed stands: `make test-slurm` brings one up, tests on it, and removes it.")
+        yield found
 
 
 def main(words: Sequence[str]) -> int:

@@ -1,17 +1,15 @@
 """A bot on the bed: real Bolt over a real socket, real SkyPilot, a real scheduler."""
 
-import fcntl
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live import Live
-from tests.slurm.bed import CACHE, Bed, standing
+from tests.slurm.bed import Bed, standing
 from tests.waiting import eventually
 
 SECONDS = 400
@@ -110,21 +108,13 @@ def launches(bed: Bed, run_id: str) -> Counter[str]:
     return Counter(re.findall(r"sky\.\w+", bed.python(script).splitlines()[-1]))
 
 
-@contextmanager
-def held(how: int) -> Iterator[Bed]:
-    """The bed, shared with other tests or for this one alone, which kills what the others lean on."""
-    with (CACHE / "in-use").open("w") as lock:
-        fcntl.flock(lock, how)
-        yield standing()
-
-
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Bed]:
-    with held(fcntl.LOCK_SH) as found:
+    with standing() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def bed_alone() -> Iterator[Bed]:
-    with held(fcntl.LOCK_EX) as found:
+    with standing(alone=True) as found:
         yield found

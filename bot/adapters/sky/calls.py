@@ -29,6 +29,9 @@ REMEMBERED_DAYS = 7
 EVENTS = 12
 """Events of a cluster that are read, from the last."""
 
+NOT_SET_UP = "ClusterNotUpError"
+"""SkyPilot's exception for a queue of a cluster that is up without ever having been set up."""
+
 FINISHED = "✓ Job finished"
 """What a log ends with once its job is over; a job may print it too, so it is a hint only."""
 
@@ -126,15 +129,23 @@ def remove(cluster: str) -> None:
             sdk.down(cluster)
 
 
-def jobs(cluster: str, name: str | None) -> list[JobRecord]:
+def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
     """The jobs on a cluster, the first one first; more than one of a name is a second launch, and is cancelled.
+
+    None where SkyPilot says that the cluster was never set up: a server that dies under a launch leaves one that
+    it takes for up at its next refresh, without a queue and without an autostop.
 
     Args:
         name: of the run's job; others are somebody else's, who looks around there. None for all.
     """
     with answered():
         sdk = impatient()
-        records = sorted(sdk.get(sdk.queue(cluster, all_users=True)), key=lambda one: one["job_id"])
+        try:
+            records = sorted(sdk.get(sdk.queue(cluster, all_users=True)), key=lambda one: one["job_id"])
+        except Exception as error:
+            if type(error).__name__ == NOT_SET_UP:
+                return None
+            raise
         mine = [one for one in records if name in (None, one["job_name"])]
         found = [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in mine]
         surplus = [one.id for one in found[1:] if not one.job.over]

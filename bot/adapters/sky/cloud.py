@@ -146,7 +146,7 @@ class SkyCloud:
             self._bills = {name: said for name, one in found.items() if (said := bill(one, now))}
         return found
 
-    def _jobs(self, cluster: str, name: str | None) -> list[JobRecord]:
+    def _jobs(self, cluster: str, name: str | None) -> list[JobRecord] | None:
         return self._courier.call(calls.jobs, cluster, name)
 
     def _complete(self, order: Order) -> Task:

@@ -33,14 +33,14 @@ class Queue:
     answered_at: datetime | None = None
     silent_since: datetime | None = None
     launching: bool = False
-    asking: Future[list[JobRecord]] | None = None
+    asking: Future[list[JobRecord] | None] | None = None
 
 
 class Queues:
     """The jobs of clusters as last seen.
 
     Args:
-        ask: the jobs of a name on a cluster; slow.
+        ask: the jobs of a name on a cluster, or None where it has no queue; slow.
         period: between two questions to one cluster; longer where there are more clusters than can be asked in it,
             and CALM_PERIODS times as long for a job that runs, since its log tells when it ends, and for a
             cluster that is being launched, since that is known when it ends.
@@ -51,7 +51,7 @@ class Queues:
 
     def __init__(
         self,
-        ask: Callable[[str, str | None], list[JobRecord]],
+        ask: Callable[[str, str | None], list[JobRecord] | None],
         now: Callable[[], datetime],
         *,
         period: timedelta,
@@ -128,9 +128,12 @@ class Queues:
             log.exception("the queue of %s cannot be read", name)
             queue.silent_since = queue.silent_since or now
         else:
-            queue.job, queue.silent_since = found[0] if found else None, None
-            if found or not queue.launching:
-                queue.answered_at = now
+            if found is None and queue.job:  # it had one
+                queue.silent_since = queue.silent_since or now
+            else:
+                queue.job, queue.silent_since = found[0] if found else None, None
+                if found or not queue.launching:
+                    queue.answered_at = now
         runs = queue.job is not None and queue.job.job is Job.RUNNING
         calm = (runs or queue.launching) and not queue.silent_since
         queue.due_at = now + self._period * (CALM_PERIODS if calm else 1)
