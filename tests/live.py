@@ -153,6 +153,11 @@ class Live:
         """How often each message of the run stands in the channel."""
         return Counter(key for message in self.ana.messages() for key in keys(message))
 
+    def ended(self) -> list[str]:
+        """Runs whose end was said."""
+        payloads = [(message["metadata"] or {}).get("event_payload") or {} for message in self.ana.messages()]
+        return [payload["run"] for payload in payloads if "ended" in payload.get("keys", "").split(",")]
+
     # what is there
 
     def places(self) -> list[Place]:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -12,7 +11,9 @@ from bot.adapters.sky.client import answered, impatient
 from bot.adapters.sky.records import JobRecord
 from bot.adapters.store import RedisStore
 from bot.core.decide import End
+from bot.core.recipe import Task
 from bot.core.seen import Ending, Job, Seen
+from bot.errors import Unavailable
 from tests.schedules import RULES, Life
 
 pytestmark = pytest.mark.slow
@@ -55,9 +56,17 @@ def asks_once(patch: Patch) -> None:
     patch.setattr("tests.schedules.RULES", replace(RULES, most_asks=1))
 
 
-def asks_again_at_once_without_a_look_at_requests(patch: Patch) -> None:
-    patch.setattr("tests.schedules.RULES", replace(RULES, ask_again=timedelta(seconds=1)))
-    patch.setattr("bot.adapters.sky.calls.newest", lambda _: {})
+def sends_again_what_was_not_answered(patch: Patch) -> None:
+    asked_once = calls.launch
+
+    def launch(cluster: str, task: Task) -> str:
+        try:
+            return asked_once(cluster, task)
+        except Unavailable:
+            with answered():
+                return str(impatient().launch(calls.accepted(task), cluster_name=cluster))
+
+    patch.setattr(calls, "launch", launch)
 
 
 def believes_the_table(patch: Patch) -> None:
@@ -79,7 +88,7 @@ def cancels_no_second_job(patch: Patch) -> None:
         pytest.param(never_ends, 0, "lost: ", id="a run that is over is ended"),
         pytest.param(ends_whatever_stands, 0, "left standing: ", id="nothing is left standing"),
         pytest.param(asks_once, 0, "never launched: ", id="a launch that was not heard is asked for again"),
-        pytest.param(asks_again_at_once_without_a_look_at_requests, 0, "launched 2 times: ", id="it is launched once"),
+        pytest.param(sends_again_what_was_not_answered, 0, "launched 2 times: ", id="it is launched once"),
         pytest.param(believes_the_table, 110, "ended while it stood: ", id="an end is confirmed"),
         pytest.param(cancels_no_second_job, 60, "two jobs for long: ", id="a cluster has one job"),
     ],

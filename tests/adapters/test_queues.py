@@ -1,0 +1,107 @@
+"""What the queues of clusters are taken to say, and how often they are asked."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.adapters.sky.queues import CALM_PERIODS, Queues
+from bot.adapters.sky.records import JobRecord
+from bot.core.seen import Job
+from bot.errors import Unavailable
+from tests.builders import NOON
+
+NAME = "verl-x"
+Answer = list[JobRecord] | None | Exception
+
+
+class Asked:
+    """A cluster that answers as it is told, a clock, and the queues that ask it each ten seconds."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = []
+        self.times = 0
+        self.now = NOON
+        ten = timedelta(seconds=10)
+        self.queues = Queues(self._ask, self._now, period=ten, patience=timedelta(seconds=60), wait_seconds=5)
+
+    def look(self, seconds: float = 0, launching: bool = False) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.queues.collect({NAME: "job"}, {NAME} if launching else ())
+
+    def _now(self) -> datetime:
+        return self.now
+
+    def _ask(self, cluster: str, name: str | None) -> list[JobRecord] | None:
+        self.times += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def asked() -> Iterator[Asked]:
+    found = Asked()
+    yield found
+    found.queues.stop()
+
+
+def job(state: Job) -> JobRecord:
+    return JobRecord(1, state)
+
+
+def test_no_job_says_something_once_the_launch_is_over(asked: Asked) -> None:
+    asked.look(launching=True)
+    assert (asked.times, asked.queues.asked(NAME)) == (1, False)
+    asked.look(1)  # asked again at once
+    assert (asked.times, asked.queues.asked(NAME), asked.queues.job(NAME)) == (2, True, None)
+
+
+def test_a_job_says_something_at_any_time(asked: Asked) -> None:
+    asked.answer = [job(Job.SETTING_UP)]
+    asked.look(launching=True)
+    assert (asked.queues.asked(NAME), asked.queues.job(NAME)) == (True, job(Job.SETTING_UP))
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "times"),
+    [
+        pytest.param(Job.SETTING_UP, 9, 1, id="not yet"),
+        pytest.param(Job.SETTING_UP, 10, 2, id="after a period"),
+        pytest.param(Job.RUNNING, 10 * CALM_PERIODS - 1, 1, id="a job that runs is asked for rarely"),
+        pytest.param(Job.RUNNING, 10 * CALM_PERIODS, 2, id="but it is"),
+    ],
+)
+def test_how_often_a_cluster_is_asked(asked: Asked, state: Job, seconds: float, times: int) -> None:
+    asked.answer = [job(state)]
+    asked.look()
+    asked.look(seconds)
+    assert asked.times == times
+
+
+def test_a_log_that_has_ended_makes_it_due(asked: Asked) -> None:
+    asked.answer = [job(Job.RUNNING)]
+    asked.look()
+    asked.queues.hurry(NAME)
+    asked.look(1)
+    assert asked.times == 2
+
+
+def test_a_cluster_that_was_never_set_up_has_no_job(asked: Asked) -> None:
+    asked.answer = None
+    asked.look()
+    assert (asked.queues.asked(NAME), asked.queues.job(NAME), asked.queues.silent(NAME)) == (True, None, False)
+
+
+@pytest.mark.parametrize("silence", [None, Unavailable("ssh: no route"), ValueError("odd")], ids=repr)
+def test_a_cluster_that_answers_no_more_keeps_its_job_until_patience_ends(asked: Asked, silence: Answer) -> None:
+    asked.answer = [job(Job.RUNNING)]
+    asked.look()
+    asked.answer = silence
+    asked.look(100)
+    assert (asked.queues.job(NAME), asked.queues.silent(NAME)) == (job(Job.RUNNING), False)
+    asked.look(61)
+    assert asked.queues.silent(NAME)
+    asked.answer = [job(Job.RUNNING)]
+    asked.look(10)
+    assert not asked.queues.silent(NAME)

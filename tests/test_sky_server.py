@@ -1,0 +1,192 @@
+"""A bot on SkyPilot's client whose server hangs, is down, comes back or has too much to tell: people do not notice."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
+from bot.core.order import Order, Watched
+from bot.core.seen import Cluster, Job, Request
+from bot.errors import Unavailable, UserError
+from bot.playground.faults import Trouble
+from tests.adapters.beds import client_environment
+from tests.doubles import sky_world
+from tests.doubles.sky_server import SkyServer
+from tests.doubles.sky_world import Machines, Pace, World
+from tests.live import ENDLESS, Live
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+PACE = Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3)
+LINES = ("status", "list", "help", "describe ppo", "launch ppo nodes=2 --dry-run", "launch smoke nodes=2", "logs {run}")
+
+
+@pytest.fixture
+def server() -> Iterator[SkyServer]:
+    found = SkyServer(World(time.time, pace=PACE))
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def live(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
+    found = Live(
+        tmp_path,
+        HOME=str(tmp_path),
+        SKYPILOT_API_SERVER_ENDPOINT=server.url,
+        VERLBOT_SKY_CALL_SECONDS="5",
+        VERLBOT_SKY_JOB_SECONDS="0.5",
+        VERLBOT_SKY_LOG_SECONDS="0.5",
+        VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR="",
+    )
+    found.start()
+    yield found
+    found.stop()
+
+
+def hang(server: SkyServer) -> None:
+    server.trouble("*", Trouble.SLOW, times=None, seconds=60)
+
+
+def refuse(server: SkyServer) -> None:
+    server.trouble("*", Trouble.BROKEN, times=None)
+
+
+def restart(server: SkyServer) -> None:
+    server.world.restart()
+    server.stop()
+    server.start()
+
+
+@pytest.mark.parametrize(
+    "happens", [hang, refuse, SkyServer.stop, restart], ids=["hangs", "503", "is down", "restarts"]
+)
+def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
+    live: Live, server: SkyServer, happens: Callable[[SkyServer], None]
+) -> None:
+    run_id = live.launch(f"nodes=2 {ENDLESS}")
+    live.sees_card("running")
+    happens(server)
+    before = len(live.slack.record("delivery"))
+    for line in LINES:
+        live.ana.says(f"/verl {line.format(run=run_id)}")
+    eventually(lambda: len(live.slack.record("delivery")) >= before + len(LINES))
+    answered = live.slack.record("delivery")[before:]
+    assert [entry["outcome"] for entry in answered] == ["ok"] * len(LINES)
+    assert max(entry["seconds"] for entry in answered) < 1  # by far; `make bench` measures the rest
+
+    server.calm()
+    if happens is SkyServer.stop:
+        server.start()
+    for known in live.told_ids():
+        live.ana.says(f"/verl stop {known}")
+    eventually(lambda: len(live.ended()) == len(live.told_ids()), live.log, 90)
+    assert server.world.standing() == []
+    assert server.world.launched[f"verl-{run_id}"] == 1
+
+
+# What the double can do at will, as the port shows it.
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
+    courier = Courier(client_environment(tmp_path, server.url), seconds=30)
+    found = SkyCloud(courier, lambda: datetime.now(UTC), secrets={}, job_period=timedelta(seconds=0.2))
+    yield found
+    found.stop()
+
+
+X = Watched("verl-x", job_name="job")
+ORDER = Order("verl-x", {"name": "job", "run": "true", "resources": {"autostop": {"idle_minutes": 5, "down": True}}})
+
+
+@pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.BROKEN_AFTER])
+def test_a_launch_whose_reply_is_lost_is_found_and_not_sent_again(
+    cloud: SkyCloud, server: SkyServer, trouble: Trouble
+) -> None:
+    server.trouble("/launch", trouble)
+    with pytest.raises(Unavailable):
+        cloud.launch(ORDER)
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    assert server.world.launched == {"verl-x": 1}
+
+
+def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    restart(server)
+    seen = cloud.observe([X])["verl-x"]
+    assert (seen.cluster, seen.job) == (Cluster.UP, Job.RUNNING)
+    assert cloud.launch(ORDER) == ""
+    assert server.world.launched == {"verl-x": 1}
+
+
+def test_a_launch_that_waits_for_room_is_under_way_until_it_is_removed(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.waits.add("verl-x")
+    cloud.launch(ORDER)
+    assert cloud.observe([X])["verl-x"].request is Request.LIVE
+    cloud.down(X)
+    eventually(lambda: cloud.observe([X])["verl-x"].nothing)
+
+
+def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    seen = cloud.observe([X])["verl-x"]
+    assert (seen.cluster, "No room for H100" in (seen.error or "")) == (Cluster.INIT, True)
+
+
+def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.world.clusters["verl-x"].hidden = True
+    assert cloud.observe([X]) == {}
+    server.world.clusters["verl-x"].hidden = False
+    assert cloud.observe([X])["verl-x"].job is Job.RUNNING
+
+
+def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.world.submit("verl-x", {"name": "job"})
+    server.world.submit("verl-x", {"name": "somebody-looks-around"})
+    cloud._queues.hurry("verl-x")
+    eventually(lambda: cloud.observe([X]) and server.world.clusters["verl-x"].jobs[1].status == "CANCELLED")
+    assert [job.status for job in server.world.clusters["verl-x"].jobs] == ["RUNNING", "CANCELLED", "PENDING"]
+
+
+def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].autostop_minutes == 5)
+    server.world.reset_autostop("verl-x")
+    assert cloud.observe([X])["verl-x"].autostop_minutes is None
+
+
+def test_a_task_that_the_server_refuses_was_never_launched(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.refuses = ("ResourcesUnavailableError", "Catalog does not contain H200.")
+    with pytest.raises(UserError, match="H200"):
+        cloud.launch(ORDER)
+    assert server.world.launched == {}
+
+
+def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: SkyCloud, server: SkyServer) -> None:
+    for number in range(10_000):
+        server.world.clusters[f"other-{number}"] = Machines(f"other-{number}", 1, time.time(), status="UP")
+    server.world.clusters["verl-x"] = Machines(
+        "verl-x", 1, time.time(), status="UP", jobs=[sky_world.Job(1, "job", "RUNNING")]
+    )
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.calls.clear()
+    cloud.observe([X])
+    assert server.calls["/status"] == 1
