@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm on-slurm check explore bench format docs golden lock clean
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock clean
 
 demo: $(READY)  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
@@ -13,22 +13,26 @@ test: $(READY)  ## every test; those on a real scheduler where this machine can 
 	@if $(BIN)/python -m tests.slurm can; then $(MAKE) --no-print-directory on-slurm; fi
 	$(BIN)/pytest -m "not slurm" --numprocesses=2 --dist=worksteal
 
-test-slurm: $(READY)  ## the tests on a real SkyPilot and a real scheduler; as root on Debian
-	$(BIN)/python -m tests.slurm install
+test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root on Debian
 	@$(MAKE) --no-print-directory on-slurm
+
+slurm: $(READY)  ## the Debian packages that those need
+	$(BIN)/python -m tests.slurm install
 
 on-slurm: $(READY)  # many runs at once first; then each of the others with a core of its own
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(BIN)/pytest -m slurm --timeout=900 --durations=3 tests/slurm/test_main_job.py && \
 		$(BIN)/pytest -m slurm --timeout=900 --durations=9 --numprocesses=2 --dist=loadgroup \
-			tests/slurm/test_kill.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
+			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
 
-check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
+check: lint  ## format, lint, types, import contracts, unit tests: before every commit
+	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=2
+
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=2
 
 explore: $(READY)  ## the property tests, on new values and many of them
 	$(BIN)/pytest --quiet --hypothesis-profile=explore --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py

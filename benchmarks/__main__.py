@@ -1,10 +1,16 @@
-"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [memory]`."""
+"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [sky] [memory]`."""
 
 import sys
 
-from benchmarks import answer, flight, memory, tick
+from benchmarks import answer, flight, memory, sky, tick
 
-MEASUREMENTS = {"answer": answer.measure, "flight": flight.measure, "tick": tick.measure, "memory": memory.measure}
+MEASUREMENTS = {
+    "answer": answer.measure,
+    "flight": flight.measure,
+    "tick": tick.measure,
+    "sky": sky.measure,
+    "memory": memory.measure,
+}
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""Memory of the bot, as its own process holds it, against Python with Bolt imported and against SkyPilot imported."""
+"""Memory of the bot, as its processes hold it, against Python with Bolt imported and against SkyPilot imported."""
 
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,8 @@ from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.core.run import Reason
 from tests.doubles.cloud import FakeCloud
+from tests.doubles.sky_server import SkyServer
+from tests.doubles.sky_world import World
 from tests.live import ENVIRONMENT
 from tests.waiting import eventually
 
@@ -20,16 +24,18 @@ WAIT = "import sys; sys.stdin.read()"
 
 
 def measure() -> None:
-    bolt = imported("slack_bolt")
+    bolt, sky = imported("slack_bolt"), imported("sky")
     with a_slack() as slack:
         figures = {
             "python, slack_bolt imported": bolt,
             "the bot, no run": bot_with(slack, 0),
             "the bot, 1,000 ended runs": bot_with(slack, 1_000),
-            "python, sky imported": imported("sky"),
+            "python, sky imported": sky,
+            "the bot on SkyPilot, 10 runs": bot_on_skypilot(slack, 10),
         }
+    print(f"{'':32}{'':12}{'of Bolt':>9}{'of sky':>9}")
     for name, size in figures.items():
-        print(f"{name:32}{size / 2**20:8.1f} MiB{size / bolt:8.2f}x")
+        print(f"{name:32}{size / 2**20:8.1f} MiB{size / bolt:8.2f}x{size / sky:8.2f}x")
 
 
 def imported(module: str) -> int:
@@ -44,17 +50,33 @@ def imported(module: str) -> int:
     return size
 
 
-def bot_with(slack: Slack, ended: int) -> int:
+def bot_on_skypilot(slack: Slack, launched: int) -> int:
+    """Bytes of a bot that watches so many clusters, with the process that its calls are forked from."""
+    server = SkyServer(World(time.time))
+    with tempfile.TemporaryDirectory() as home:
+        own = {"HOME": home, "SKYPILOT_API_SERVER_ENDPOINT": server.url, "VERLBOT_TICK_SECONDS": "1"}
+
+        def busy() -> None:
+            slack.talk([["/verl launch smoke"] * launched])
+            eventually(lambda: len(server.world.launched) == launched, seconds=120)
+
+        size = bot_with(slack, 0, busy, **own)
+    server.stop()
+    return size
+
+
+def bot_with(slack: Slack, ended: int, busy: Callable[[], None] = lambda: None, **more: str) -> int:
     """Bytes of a bot that has answered a few hundred commands, with so many runs in its store."""
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder), ended)
-        settings = {"SLACK_API_URL": slack.playground.api_url, "VERLBOT_DATA_DIR": folder}
+        settings = {"SLACK_API_URL": slack.playground.api_url, "VERLBOT_DATA_DIR": folder, **more}
         process = subprocess.Popen(
             [sys.executable, "-m", "bot", "run"],
             env={**os.environ, **ENVIRONMENT, **settings},
             stderr=subprocess.DEVNULL,
         )
         eventually(slack.listens)
+        busy()
         slack.talk([["/verl list all"] * 200])
         size = own(process.pid)
         process.terminate()
@@ -73,5 +95,6 @@ def fill(folder: Path, number: int) -> None:
 
 
 def own(pid: int) -> int:
-    """Memory that would be free if the process ended."""
-    return int(psutil.Process(pid).memory_full_info().uss)
+    """Memory that would be free if the process and those of Python below it ended; the store's is another matter."""
+    found = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(int(process.memory_full_info().uss) for process in found if "python" in process.name())

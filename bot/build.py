@@ -201,7 +201,7 @@ def local_cloud(settings: Settings) -> LocalCloud:
 
 def sky_cloud(settings: Settings) -> SkyCloud:
     return SkyCloud(
-        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, calls.SLOW),
+        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, calls.SHARES),
         now,
         secrets=settings.secrets,
         table=prices.read(settings.prices) if settings.prices else None,

@@ -96,7 +96,7 @@ def test_a_call_that_hangs_is_given_up_and_is_no_more(couriers: Callable[..., Co
 
 
 def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., Courier], tmp_path: Path) -> None:
-    courier = couriers(60, at_once=2, slow=[hangs])
+    courier = couriers(60, at_once=2, shares={hangs: 0.5})
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(courier.call, hangs, tmp_path) for _ in range(3)]
         eventually(lambda: under_way(tmp_path))

@@ -17,7 +17,7 @@ from tests.slurm import files
 from tests.slurm.files import LOGIN, USER, USER_ID, Layout
 
 PACKAGES = (
-    "slurm-wlm", "munge", "openssh-server", "openssh-client", "rsync", "socat", "iproute2", "python3-venv",
+    "slurm-wlm", "munge", "openssh-server", "openssh-client", "rsync", "socat", "iproute2", "python3-venv", "curl",
 )  # fmt: skip
 MARK = "VERLBOT_SLURM_BED"
 """Environment variable of everything that the bed starts outside of its network namespace."""

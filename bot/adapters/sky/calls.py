@@ -7,7 +7,7 @@ marked; all of it was measured with 0.14.1.
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.adapters.sky.client import answered, impatient, is_silence
@@ -255,5 +255,5 @@ def without_chatter(text: str) -> str:
     return "\n".join(line for line in lines if line and not ANSI.sub("", line).startswith(CHATTER))
 
 
-SLOW = (tail, jobs)
-"""Each is an SSH to the cluster and a Python started there: 2 to 10 s."""
+SHARES: Mapping[Callable[..., Any], float] = {tail: 0.5, jobs: 0.25}
+"""Of the calls under way at once. Each of these is an SSH to the cluster and a Python started there: 2 to 10 s."""

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from threading import BoundedSemaphore, Lock
@@ -44,7 +44,8 @@ class Courier:
         environment: all that the calls see of the environment; the bot's own tokens are not in it.
         seconds: for one call, the waiting for a place included.
         at_once: calls under way at once; a small API server answers more of them slower.
-        slow: functions that get half of the places at most, so that no look and no removal waits behind them.
+        shares: of the places that a slow function gets at the most, so that no look and no removal waits behind it,
+            nor one slow function behind another.
     """
 
     def __init__(
@@ -52,13 +53,12 @@ class Courier:
         environment: Mapping[str, str],
         seconds: float,
         at_once: int = 4,
-        slow: Collection[Callable[..., Any]] = (),
+        shares: Mapping[Callable[..., Any], float] | None = None,
     ) -> None:
         self._environment = dict(environment)
         self._seconds = seconds
-        self._slow = slow
         self._places = BoundedSemaphore(at_once)
-        self._slow_places = BoundedSemaphore(max(at_once // 2, 1))
+        self._shares = {slow: BoundedSemaphore(max(int(at_once * of), 1)) for slow, of in (shares or {}).items()}
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
         self._under_way: set[Any] = set()
@@ -66,7 +66,8 @@ class Courier:
         self._over = False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._place(self._slow_places) if function in self._slow else nullcontext(), self._place(self._places):
+        share = self._shares.get(function)
+        with self._place(share) if share else nullcontext(), self._place(self._places):
             return self._carry(function, args, kwargs)
 
     def stop(self) -> None:

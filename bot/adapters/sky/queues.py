@@ -56,7 +56,7 @@ class Queues:
         *,
         period: timedelta,
         patience: timedelta,
-        threads: int = 2,
+        threads: int = 1,
         wait_seconds: float = 0.5,
     ) -> None:
         self._ask = ask
