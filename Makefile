@@ -19,10 +19,10 @@ test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root
 slurm: $(READY)  ## the Debian packages that those need
 	$(BIN)/python -m tests.slurm install
 
-on-slurm: $(READY)  # many runs at once first; then each of the others with a core of its own
+on-slurm: $(READY)  # many runs at once first, which takes both cores; then the others side by side
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(BIN)/pytest -m slurm --timeout=900 --durations=3 tests/slurm/test_main_job.py && \
-		$(BIN)/pytest -m slurm --timeout=900 --durations=9 --numprocesses=2 --dist=loadgroup \
+		$(BIN)/pytest -m slurm --timeout=900 --durations=9 --numprocesses=3 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
 
 check: lint  ## format, lint, types, import contracts, unit tests: before every commit

@@ -1,9 +1,16 @@
-"""Acknowledgement times with 50 commands in flight, by the double's record; and while the machines hang."""
+"""Acknowledgement times with 50 commands in flight, by the double's record; and while the machines hang or are away."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks.answer import p95
-from benchmarks.world import a_bot, a_slack
+from benchmarks.world import Slack, a_bot, a_slack
+from bot.playground.faults import Trouble
+from tests.doubles.sky_server import SkyServer
+from tests.doubles.sky_world import World
 
 IN_FLIGHT, EACH = 50, 8
 LINES = (
@@ -17,6 +24,9 @@ LINES = (
     "/verl launch smok",
 )
 KINDS = {"bare": "bare Bolt listener", "quick": "the bot", "hanging": "the bot, machines hanging"}
+TROUBLES = {None: "SkyPilot's server down", Trouble.SLOW: "… hanging", Trouble.BROKEN: "… answering 503"}
+
+People = list[list[str]]
 
 
 def measure() -> None:
@@ -24,9 +34,29 @@ def measure() -> None:
     people = [[LINES[(number + turn) % len(LINES)] for turn in range(EACH)] for number in range(IN_FLIGHT)]
     with a_slack() as slack:
         for kind, name in KINDS.items():
-            with a_bot(slack, kind):
-                slack.talk([["/verl list"]] * 5)
-                report(name, slack.talk(people))
+            talk(slack, people, kind, name)
+        for trouble, name in TROUBLES.items():
+            with a_server(trouble) as settings:
+                talk(slack, people, "skypilot", name, **settings)
+
+
+def talk(slack: Slack, people: People, kind: str, name: str, **settings: str) -> None:
+    with a_bot(slack, kind, **settings):
+        slack.talk([["/verl list"]] * 5)
+        report(name, slack.talk(people))
+
+
+@contextmanager
+def a_server(trouble: Trouble | None) -> Iterator[dict[str, str]]:
+    """A double of SkyPilot's API server in trouble, or a port without one; the settings of a bot on it."""
+    server = SkyServer(World(time.time))
+    with TemporaryDirectory() as home:
+        if trouble:
+            server.trouble("*", trouble, times=None, seconds=600)
+        else:
+            server.stop()
+        yield {"HOME": home, "SKYPILOT_API_SERVER_ENDPOINT": server.url, "VERLBOT_TICK_SECONDS": "1"}
+    server.stop()
 
 
 def report(name: str, answers: list[tuple[float, str]]) -> None:

@@ -1,7 +1,8 @@
-"""A bot in a process of its own for a measurement: `python -m benchmarks.serve bare|quick|hanging`.
+"""A bot in a process of its own for a measurement: `python -m benchmarks.serve bare|quick|hanging|skypilot`.
 
-`bare` is Bolt with one listener that only acknowledges; the machines of the other two are in memory,
-and those of `hanging` never answer. Set up by the environment; ends with its standard input.
+`bare` is Bolt with one listener that only acknowledges; the machines of `quick` and `hanging` are in memory,
+and those of `hanging` never answer; those of `skypilot` are where the settings say. Set up by the environment; ends
+with its standard input.
 """
 
 import os
@@ -52,10 +53,10 @@ def serve_bare(settings: Settings) -> None:
     Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, Precedence()).check()
 
 
-def serve(settings: Settings, cloud: FakeCloud) -> None:
+def serve(settings: Settings, cloud: FakeCloud | None) -> None:
     bot = build(settings, cloud)
     assert isinstance(bot.service.store, RedisStore)
-    many_runs(bot.service.store, cloud, ACTIVE)
+    many_runs(bot.service.store, cloud or FakeCloud(), ACTIVE)
     bot.start()
 
 
@@ -68,5 +69,7 @@ if __name__ == "__main__":
             serve(found, FakeCloud())
         case "hanging":
             serve(found, HangingCloud())
+        case "skypilot":
+            serve(found, None)
     sys.stdin.read()
     os._exit(0)  # its threads may wait for machines that never answer

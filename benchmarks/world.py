@@ -66,7 +66,7 @@ def a_slack() -> Iterator[Slack]:
 
 
 @contextmanager
-def a_bot(slack: Slack, kind: str) -> Iterator[int]:
+def a_bot(slack: Slack, kind: str, **more: str) -> Iterator[int]:
     """A bot in a process of its own, listening; its process id. See `benchmarks.serve` for the kinds."""
     with TemporaryDirectory() as folder:
         settings = {
@@ -76,7 +76,7 @@ def a_bot(slack: Slack, kind: str) -> Iterator[int]:
             "VERLBOT_DATA_DIR": folder,
         }
         program = [sys.executable, "-m", "benchmarks.serve", kind]
-        environment = {**os.environ, **settings}
+        environment = {**os.environ, **settings, **more}
         with subprocess.Popen(program, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
             eventually(slack.listens)
             yield process.pid

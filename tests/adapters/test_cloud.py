@@ -56,6 +56,14 @@ def until(bed: Bed, name: str, holds: Callable[[Seen], Any]) -> Seen:
     return found[0]
 
 
+def test_a_setup_that_fails_is_told_from_a_run_that_fails_and_its_idle_cluster_removes_itself(bed: Bed) -> None:
+    bed.fail_setup(bed.x)
+    assert until(bed, bed.x, lambda seen: seen.job and seen.job.over).job is Job.FAILED_SETUP
+    bed.idle(bed.x)
+    seen = until(bed, bed.x, lambda seen: seen.ending)
+    assert seen.ending is Ending.AUTODOWNED or "its own autostop removed it" in (seen.error or "")
+
+
 def test_of_a_name_that_nobody_asked_for_there_is_nothing(bed: Bed) -> None:
     assert look(bed, bed.x) == Seen()
     assert bed.cloud.tail(Watched(bed.x), 10) == ""
@@ -98,14 +106,6 @@ def test_a_job_that_fails_leaves_its_cluster_standing(bed: Bed) -> None:
     bed.finish(bed.x, Job.FAILED)
     seen = until(bed, bed.x, lambda seen: seen.job and seen.job.over)
     assert (seen.job, seen.cluster) == (Job.FAILED, Cluster.UP)
-
-
-def test_a_setup_that_fails_is_told_from_a_run_that_fails_and_its_idle_cluster_removes_itself(bed: Bed) -> None:
-    bed.fail_setup(bed.x)
-    assert until(bed, bed.x, lambda seen: seen.job and seen.job.over).job is Job.FAILED_SETUP
-    bed.idle(bed.x)
-    seen = until(bed, bed.x, lambda seen: seen.ending)
-    assert seen.ending is Ending.AUTODOWNED or "its own autostop removed it" in (seen.error or "")
 
 
 def test_a_removal_catches_a_launch_that_is_under_way_beside_another_that_goes_on(bed: Bed) -> None:

@@ -29,7 +29,7 @@ SETTINGS = {
 }
 """Each question about a job starts Python on its node, three seconds of a core: they are asked for rarely."""
 
-ALONE = {"VERLBOT_SKY_CALL_SECONDS": "20"}
+ALONE = {"VERLBOT_SKY_CALL_SECONDS": "30"}
 """On a bed that is not busy; the bot waits for longer than that before it asks for a launch again."""
 
 ON = "infra=slurm"
