@@ -21,6 +21,9 @@ HEARTBEAT = "heartbeat"
 HEARTBEATS_MISSED = 4
 """Ticks without a sign of life after which the bot counts as ill."""
 
+CALLS_MISSED = 3
+"""Or so many times what a call to SkyPilot may take: a tick waits for two, and is not ill for that."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
@@ -110,7 +113,8 @@ def do_health(_: argparse.Namespace) -> int:
         age = time.time() - (settings.data_dir / HEARTBEAT).stat().st_mtime
     except FileNotFoundError as error:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.") from error
-    if age > HEARTBEATS_MISSED * settings.tick_seconds:
+    call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
+    if age > max(HEARTBEATS_MISSED * settings.tick_seconds, CALLS_MISSED * call):
         raise UserError(f"The last tick was {age:.0f} s ago.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")
     return 0

@@ -43,8 +43,11 @@ class Cloud(Protocol):
         Fewer where they are so long that they would be more than a quarter of a megabyte.
         """
 
-    def down(self, watched: Watched) -> None:
-        """Ask for the removal of a cluster, its launch included. One that is gone is no error."""
+    def down(self, watched: Watched) -> str | None:
+        """Ask for the removal of a cluster, its launch included. One that is gone is no error.
+
+        Returns why an earlier removal failed, a sentence; None where none is known to have failed.
+        """
 
     def stop(self) -> None:
         """Let go of what is under way, because the bot ends; clusters are left as they are."""

@@ -107,7 +107,7 @@ class Reconciler:
 
     def _keep(self, run: Run, seen: Seen | None, text: str | None) -> Run:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
-        unseen = seen is None and run.status is not Status.PENDING
+        unseen = seen is None
         if text:
             run = self.store.update(run.id, lambda run: progressed(run, text))
             if run.log_saved_at is None:  # a slow read must not write over the last lines
@@ -132,8 +132,10 @@ class Reconciler:
             case SaveLog():
                 return self._save_log(run)
             case TearDown():
-                self.cloud.down(run.watched)
-                return self._update(run, lambda run: run.downed(self.now()))
+                trouble = self.cloud.down(run.watched)
+                if trouble:
+                    log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
+                return self._update(run, lambda run: run.downed(self.now(), trouble))
             case End(reason, bill):
                 return self._update(run, lambda run: run.ended(reason, self.now(), bill))
 
@@ -171,10 +173,13 @@ class Reconciler:
         """The last lines, before the cluster takes them with it."""
         try:
             text = self.cloud.tail(run.watched, self.log_lines)
-        except Unavailable:
-            return self._update(run, lambda run: run.log_tried())
-        self._grow_log(run, text)
-        return self._update(run, lambda run: progressed(run, text).log_saved(failure(text), self.now()))
+            self._grow_log(run, text)
+            return self._update(run, lambda run: progressed(run, text).log_saved(failure(text), self.now()))
+        except Unavailable as error:
+            log.info("run %s: its last lines cannot be read: %s", run.id, error)
+        except Exception:  # whatever is wrong with a log, its cluster bills
+            log.exception("run %s: its last lines cannot be kept", run.id)
+        return self._update(run, lambda run: run.log_tried())
 
     def _grow_log(self, run: Run, text: str) -> None:
         """Keep what is new of the log."""

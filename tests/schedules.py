@@ -17,7 +17,7 @@ from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import attempted, opened
 from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
-from bot.core.run import Run, Status
+from bot.core.run import Reason, Run, Status
 from bot.playground.faults import Fault, Trouble
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
@@ -41,6 +41,16 @@ def task_of(run: Run) -> dict[str, Any]:
 
 
 Event = tuple[float, Callable[[], None]]
+
+
+REASONS = {
+    None: [Reason.SUCCEEDED],
+    "SUCCEEDED": [Reason.SUCCEEDED],
+    "FAILED": [Reason.SUCCEEDED, Reason.FAILED],
+    "FAILED_SETUP": [Reason.SUCCEEDED, Reason.SETUP_FAILED],
+    "CANCELLED": [Reason.SUCCEEDED, Reason.CANCELLED_OUTSIDE],
+}
+"""Why a run may end that nothing hinders, by how its job ends; which it may be too late for."""
 
 
 class Here:
@@ -69,7 +79,7 @@ class Fate:
         told: names of its faults, for whoever reads of a failure.
         fails: whether its launch is bound to fail; stopped: whether a person stops it; lost: whether its
             cluster goes by itself.
-        strangers: launches of its name by somebody else.
+        strangers: launches of its name by somebody else; job: how its job ends, before everybody's does.
     """
 
     told: list[str] = field(default_factory=list)
@@ -77,6 +87,7 @@ class Fate:
     stopped: bool = False
     lost: bool = False
     strangers: int = 0
+    job: str | None = None
 
     @property
     def plain(self) -> bool:
@@ -135,6 +146,8 @@ class Life:
                 found.append(f"launched {times} times: {said}")
             if times < 1 and fate.plain and name not in self.world.interrupted:
                 found.append(f"never launched: {said} {run.reason} {run.detail}")
+            if fate.plain and name not in self.world.interrupted and run.reason not in REASONS[fate.job]:
+                found.append(f"ended by {run.reason} {run.detail}: {said}")
             if name in self.world.standing():
                 found.append(f"left standing: {said}")
         return found
@@ -308,7 +321,7 @@ def cluster_is_lost(life: Life, run: Run, fate: Fate, rng: Random) -> None:
 
 
 def job_ends(life: Life, run: Run, fate: Fate, rng: Random) -> None:
-    status = rng.choice(("SUCCEEDED", "FAILED", "FAILED_SETUP", "CANCELLED"))
+    status = fate.job = rng.choice(("SUCCEEDED", "FAILED", "FAILED_SETUP", "CANCELLED"))
     life.while_chaos(rng, life.standing(run, lambda name: life.world.finish(name, status)))
 
 

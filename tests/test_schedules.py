@@ -52,6 +52,10 @@ def ends_whatever_stands(patch: Patch) -> None:
     patch.setattr("bot.core.decide.decide_stopping", lambda run, *_: End(run.reason))
 
 
+def sees_no_job_end(patch: Patch) -> None:
+    patch.setattr("bot.core.decide.over_by_job", lambda *_: None)
+
+
 def asks_once(patch: Patch) -> None:
     patch.setattr("tests.schedules.RULES", replace(RULES, most_asks=1))
 
@@ -87,6 +91,7 @@ def cancels_no_second_job(patch: Patch) -> None:
     [
         pytest.param(never_ends, 0, "lost: ", id="a run that is over is ended"),
         pytest.param(ends_whatever_stands, 0, "left standing: ", id="nothing is left standing"),
+        pytest.param(sees_no_job_end, 0, "ended by stopped", id="the end of a job ends its run"),
         pytest.param(asks_once, 0, "never launched: ", id="a launch that was not heard is asked for again"),
         pytest.param(sends_again_what_was_not_answered, 0, "launched 2 times: ", id="it is launched once"),
         pytest.param(believes_the_table, 110, "ended while it stood: ", id="an end is confirmed"),

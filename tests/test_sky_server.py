@@ -188,5 +188,25 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
     )
     eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.calls.clear()
+    server.records = 0
     cloud.observe([X])
-    assert server.calls["/status"] == 1
+    assert (server.calls["/status"], server.records) == (1, 1)
+
+
+def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.trouble("/cost_report", Trouble.BROKEN, times=None)
+    seen = cloud.observe([X, Watched("verl-y")])
+    assert (set(seen), seen["verl-x"].job) == ({"verl-x"}, Job.RUNNING)
+
+
+def test_a_removal_that_failed_is_asked_for_again_with_why(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.world.refuses_removal = ("CloudUserIdentityError", "The credentials have expired.")
+    assert cloud.down(X) is None
+    server.world.refuses_removal = None
+    why = eventually(lambda: cloud.down(X))
+    assert "The credentials have expired" in str(why)
+    eventually(lambda: cloud.observe([X])["verl-x"].nothing)

@@ -92,7 +92,7 @@ class Run:
         stop_requested_by, stop_requested_at: the wish to end it.
         asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
         request_id: what SkyPilot called the request.
-        trouble: why the last ask got no answer, a sentence.
+        trouble: why the last ask got no answer, or why the last removal failed: a sentence.
         running_at: when the job was first seen to run; over_at: when the reason was found; ended_at: when
             the cluster was seen to be gone.
         reason, detail: why it is over, and what went wrong in a sentence.
@@ -229,7 +229,7 @@ class Run:
             infra=seen.infra or self.infra,
             autostop_minutes=seen.autostop_minutes,
             bill=seen.bill or self.bill,
-            trouble=None,
+            trouble=self.trouble if self.over else None,
             doubt=None,
             outage=replace(self.outage, until=self.outage.until or now) if self.outage else None,
         )
@@ -257,11 +257,13 @@ class Run:
         """It is over; the first reason stands."""
         if self.over:
             return self
-        return replace(self, status=Status.STOPPING, reason=reason, detail=detail, over_at=now, doubt=None)
+        return replace(
+            self, status=Status.STOPPING, reason=reason, detail=detail, over_at=now, doubt=None, trouble=None
+        )
 
-    def downed(self, now: datetime) -> Self:
-        """The removal of its cluster was asked for."""
-        return replace(self, downed_at=now, doubt=None)
+    def downed(self, now: datetime, trouble: str | None = None) -> Self:
+        """The removal of its cluster was asked for, again where an earlier one failed."""
+        return replace(self, downed_at=now, doubt=None, trouble=trouble)
 
     def log_saved(self, failure: str | None, now: datetime) -> Self:
         """The last lines are kept, where later questions find them; what they say of a failure, if nothing else did."""

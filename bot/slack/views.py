@@ -111,6 +111,9 @@ def unseen(run: Run, now: datetime) -> Message | None:
     if outage is None or run.status is Status.ENDED or (outage.until or now) - outage.since < SILENCE:
         return None
     began = int(outage.since.timestamp())
+    if outage.until is None and run.status is Status.PENDING:
+        waits = f"Nobody has answered for the machines since {date(outage.since)}. It is launched once somebody does."
+        return said(f"unseen-{began}", f":grey_question: {waits}")
     if outage.until is None:
         return said(
             f"unseen-{began}", f":grey_question: Nothing can be seen of it since {date(outage.since)}. I go on looking."

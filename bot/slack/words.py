@@ -123,6 +123,8 @@ def doubt(run: Run) -> str:
         return f"Nothing could be seen of it since {date(run.outage.since)}."
     if run.doubt and run.doubt.puzzle is Puzzle.UNHEALTHY:
         return f"Its cluster is unhealthy since {date(run.doubt.since)}: {escape(run.doubt.detail or '')}"
+    if run.trouble and run.over:
+        return f"Its removal has failed and is asked for again: {escape(run.trouble)}"
     if run.trouble:
         return f"Whether its launch was accepted is not known yet: {escape(run.trouble)}"
     return ""

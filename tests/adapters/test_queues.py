@@ -21,6 +21,7 @@ class Asked:
     def __init__(self) -> None:
         self.answer: Answer = []
         self.times = 0
+        self.order: list[str] = []
         self.now = NOON
         ten = timedelta(seconds=10)
         self.queues = Queues(self._ask, self._now, period=ten, patience=timedelta(seconds=60), wait_seconds=5)
@@ -34,6 +35,7 @@ class Asked:
 
     def _ask(self, cluster: str, name: str | None) -> list[JobRecord] | None:
         self.times += 1
+        self.order.append(cluster)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -85,6 +87,18 @@ def test_a_log_that_has_ended_makes_it_due(asked: Asked) -> None:
     asked.queues.hurry(NAME)
     asked.look(1)
     assert asked.times == 2
+
+
+def test_it_is_asked_before_all_that_have_waited_longer(asked: Asked) -> None:
+    asked.answer = [job(Job.RUNNING)]
+    names = {f"verl-{number}": "job" for number in range(9)}
+    for _ in names:
+        asked.queues.collect(names)
+    asked.now += timedelta(hours=1)
+    asked.order.clear()
+    asked.queues.hurry("verl-8")
+    asked.queues.collect(names)
+    assert asked.order[0] == "verl-8"
 
 
 def test_a_cluster_that_was_never_set_up_has_no_job(asked: Asked) -> None:

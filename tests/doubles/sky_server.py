@@ -31,13 +31,14 @@ class SkyServer:
 
     Attributes:
         faults: troubles by the path of a call and the cluster that it names, such as `/launch verl-x`.
-        calls: how often each path was called.
+        calls: how often each path was called; records: how many clusters `status` has told of.
     """
 
     def __init__(self, world: World, port: int = 0) -> None:
         self.world = world
         self.faults = Faults()
         self.calls: Counter[str] = Counter()
+        self.records = 0
         self._port = port
         self._results: dict[str, tuple[str, Any, tuple[str, str] | None]] = {}
         self._hang = asyncio.Event()
@@ -197,11 +198,13 @@ class SkyServer:
 
     def _status(self, body: Json) -> list[Json]:
         wanted = body.get("cluster_names")
-        return [
+        found = [
             record(one)
             for one in self.world.clusters.values()
             if not one.hidden and (wanted is None or one.name in wanted)
         ]
+        self.records += len(found)
+        return found
 
     def _reached(self, name: str) -> Machines:
         found = self.world.clusters.get(name)

@@ -84,6 +84,7 @@ class World:
     Attributes:
         now: Unix seconds.
         dollars_per_node_hour: SkyPilot's price; 0 for none.
+        refuses_removal: type and message with which every `down` fails; None for none.
         refuses: type and message with which `validate` refuses every task; None for none.
         fails: for a cluster, type and message with which its launch fails, and after how many seconds.
         waits: clusters whose launch waits for room.
@@ -96,6 +97,7 @@ class World:
     dollars_per_node_hour: float = 2.0
     accelerators: dict[str, float] = field(default_factory=lambda: {"H100": 2.0})
     refuses: tuple[str, str] | None = None
+    refuses_removal: tuple[str, str] | None = None
     fails: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     waits: set[str] = field(default_factory=set)
     asks: list[Ask] = field(default_factory=list)
@@ -227,6 +229,9 @@ class World:
             jobs[-1].status = "RUNNING"
 
     def _down(self, ask: Ask) -> None:
+        if self.refuses_removal:
+            fail(ask, *self.refuses_removal)
+            return
         if ask.cluster not in self.clusters:
             fail(ask, "ClusterDoesNotExist", f"Cluster {ask.cluster!r} does not exist.")
             return

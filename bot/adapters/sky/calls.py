@@ -29,6 +29,9 @@ REMEMBERED_DAYS = 7
 EVENTS = 12
 """Events of a cluster that are read, from the last."""
 
+ABSENT = "does not exist"
+"""What the failure of a removal says that came before its cluster."""
+
 NOT_SET_UP = "ClusterNotUpError"
 """SkyPilot's exception for a queue of a cluster that is up without ever having been set up."""
 
@@ -113,8 +116,8 @@ def accepted(task: Task) -> Any:
     return parsed
 
 
-def remove(cluster: str) -> None:
-    """Ask for the removal of a cluster and of the launches of its name.
+def remove(cluster: str) -> str | None:
+    """Ask for the removal of a cluster and of the launches of its name; why an earlier one failed, if one has.
 
     A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and it would go on.
     A removal under way is left alone: another would kill it and begin anew.
@@ -125,8 +128,12 @@ def remove(cluster: str) -> None:
         launches = [request.request_id for request in under_way if request.name == LAUNCH]
         if launches:
             sdk.get(sdk.api_cancel(launches, silent=True))
-        if launches or not any(request.name == DOWN for request in under_way):
-            sdk.down(cluster)
+        if not launches and any(request.name == DOWN for request in under_way):
+            return None
+        earlier = newest(requests_of(cluster, finished=True, name=DOWN)).get(cluster)
+        sdk.down(cluster)
+        why = why_failed(earlier.request_id) if earlier and REQUESTS[earlier.status] is Request.FAILED else None
+    return None if why and ABSENT in why else why
 
 
 def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
@@ -236,14 +243,22 @@ def history_of(row: Mapping[str, Any]) -> History:
 
 
 def events_of(cluster_hash: str) -> tuple[str, ...]:
-    """What happened to a cluster, oldest first. The SDK has no call for it; the server has. Not public."""
+    """What happened to a cluster, oldest first. The SDK has no call for it; the server has. Not public.
+
+    Nothing where the server does not tell: that the cluster is gone says its cost report.
+    """
     from sky.server import common  # noqa: PLC0415
     from sky.server.requests.payloads import ClusterEventsBody  # noqa: PLC0415
 
     kinds = "STATUS_CHANGE,TERMINAL"
     body = ClusterEventsBody(cluster_hash=cluster_hash, event_type=kinds, include_timestamps=True, limit=EVENTS)
     response = common.make_authenticated_request("POST", "/cluster_events", json=json.loads(body.model_dump_json()))
-    return tuple(event["reason"] for event in impatient().get(common.get_request_id(response)))
+    try:
+        return tuple(event["reason"] for event in impatient().get(common.get_request_id(response)))
+    except Exception as error:
+        if is_silence(error):
+            raise
+        return ()
 
 
 def without_chatter(text: str) -> str:

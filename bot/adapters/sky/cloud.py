@@ -1,5 +1,6 @@
 """The port to SkyPilot: few calls for many clusters, and none that anybody waits for in vain."""
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
 from bot.core.seen import Cluster, Request, Seen
 from bot.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 TAIL_BYTES = 262_144
 """Of one read of a log."""
@@ -99,7 +102,11 @@ class SkyCloud:
         standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
         self._queues.collect(standing, {name for name, found in look.launches.items() if found.request is Request.LIVE})
         gone = {name for name in names if name not in look.clusters}
-        histories = self._histories(gone, watched)
+        try:
+            histories = self._histories(gone, watched)
+        except Unavailable as error:  # those that stand are seen all the same
+            log.warning("SkyPilot's cost report does not answer: %s", error)
+            histories, watched = {}, [one for one in watched if one.cluster not in gone]
         found = {one.cluster: self._seen(one, look, histories.get(one.cluster)) for one in watched}
         return {name: seen for name, seen in found.items() if seen}
 
@@ -112,8 +119,8 @@ class SkyCloud:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)
 
-    def down(self, watched: Watched) -> None:
-        self._courier.call(calls.remove, watched.cluster)
+    def down(self, watched: Watched) -> str | None:
+        return self._courier.call(calls.remove, watched.cluster)
 
     def stop(self) -> None:
         """Let go of what is under way; clusters are left as they are."""
@@ -139,10 +146,11 @@ class SkyCloud:
         names = [one.cluster for one in watched] if bills_due else sorted(gone)
         if not names:
             return {}
+        if bills_due:
+            self._billed_at = now
         first = min((one.asked_at for one in watched if one.asked_at and one.cluster in names), default=now)
         found = self._courier.call(calls.history, names, max((now - first).days + 2, 2))
         if bills_due:
-            self._billed_at = now
             self._bills = {name: said for name, one in found.items() if (said := bill(one, now))}
         return found
 

@@ -42,7 +42,7 @@ class Courier:
 
     Args:
         environment: all that the calls see of the environment; the bot's own tokens are not in it.
-        seconds: for one call, the waiting for a place included.
+        seconds: for one call; a call that waits for a place as long as that is given up.
         at_once: calls under way at once; a small API server answers more of them slower.
         shares: of the places that a slow function gets at the most, so that no look and no removal waits behind it,
             nor one slow function behind another.

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Container, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.adapters.sky.records import JobRecord
 from bot.core.seen import Job
@@ -13,6 +13,9 @@ from bot.errors import Unavailable
 log = logging.getLogger(__name__)
 
 CALM_PERIODS = 4
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+"""Before anything that has been waiting."""
 
 
 @dataclass(slots=True)
@@ -94,9 +97,9 @@ class Queues:
                 self._take(name, queue)
 
     def hurry(self, cluster: str) -> None:
-        """Ask this one at the next occasion: it may have something to say."""
+        """Ask this one before all others: it may have something to say."""
         if queue := self._queues.get(cluster):
-            queue.due_at = min(queue.due_at, self._now())
+            queue.due_at = FIRST
 
     def asked(self, cluster: str) -> bool:
         """Whether it has ever answered; that there is no job, after its launch was over."""
