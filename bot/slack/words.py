@@ -119,6 +119,8 @@ def doubt(run: Run) -> str:
     """What is not known of it just now, and since when; empty where all is."""
     if run.status is Status.ENDED:
         return ""
+    if run.outage and run.outage.until is None and run.status is Status.PENDING:
+        return f"Nobody has answered for the machines since {date(run.outage.since)}."
     if run.outage and run.outage.until is None:
         return f"Nothing could be seen of it since {date(run.outage.since)}."
     if run.doubt and run.doubt.puzzle is Puzzle.UNHEALTHY:

@@ -40,6 +40,7 @@ def ended(reason: Reason, **changes: object) -> Run:
 
 RUNS = {
     "waiting": a_run(gpus="H100:8", infra="k8s"),
+    "waiting, and nobody answers": a_run(outage=Outage(at(100))),
     "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
     "launching": launching(gpus="H100:8", infra="k8s"),
     "launching, nobody says whether": launching(trouble="SkyPilot has not answered within 60 s."),
@@ -56,6 +57,7 @@ RUNS = {
     "running, followed": running(follow=Follow("U0BEN", at(9000), 3, None, None)),
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),
+    "stopping, the removal failed": over(Reason.SUCCEEDED).downed(at(900), "The credentials have expired."),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
     "ended, succeeded, billed by SkyPilot": ended(Reason.SUCCEEDED, bill=replace(BILL, dollars=99.5, closed=True)),
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, place="s3://team/a"),
