@@ -102,19 +102,22 @@ class Courier:
     @contextmanager
     def _running(self, process: Any) -> Iterator[None]:
         """The process under way; killed, if it has not ended, when its answer is there or given up."""
+        if self._over:
+            raise Unavailable("The bot is being stopped.")
+        process.start()  # outside of the lock: it waits for the process that this one is forked from
         with self._lock:
-            if self._over:
-                raise Unavailable("The bot is being stopped.")
-            process.start()
             self._under_way.add(process)
+            if self._over:
+                process.kill()
         try:
             yield
         finally:
             with self._lock:
                 self._under_way.discard(process)
                 process.kill()
-            process.join()
-            process.close()
+            process.join(GRACE_SECONDS)
+            if process.exitcode is not None:  # one that the kernel holds back is left to it
+                process.close()
 
 
 def opened(kind: str, value: Any) -> Any:
