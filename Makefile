@@ -21,8 +21,8 @@ slurm: $(READY)  ## the Debian packages that those need
 
 on-slurm: $(READY)  # many runs at once first, which takes both cores; then the others side by side
 	$(BIN)/python -m tests.slurm with sh -c '\
-		$(BIN)/pytest -m slurm --timeout=900 --durations=3 tests/slurm/test_main_job.py && \
-		$(BIN)/pytest -m slurm --timeout=900 --durations=9 --numprocesses=3 --dist=loadgroup \
+		$(BIN)/pytest -m slurm --timeout=2000 --durations=3 tests/slurm/test_main_job.py && \
+		$(BIN)/pytest -m slurm --timeout=2000 --durations=9 --numprocesses=3 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
 
 check: lint  ## format, lint, types, import contracts, unit tests: before every commit

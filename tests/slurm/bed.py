@@ -27,7 +27,7 @@ NETWORKS = Path("/run/netns")
 
 ROOT = Path("/tmp/verlbot-bed")
 CACHE = Path("/var/cache/verlbot-bed")
-START_SECONDS = 60
+START_SECONDS = 120
 SKYPILOT = "0.14.1"
 SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 

@@ -12,14 +12,14 @@ from tests.live import Live
 from tests.slurm.bed import Bed, standing
 from tests.waiting import eventually
 
-SECONDS = 400
+SECONDS = 900
 """For anything on a bed with two busy cores."""
 
 SETTINGS = {
     "VERLBOT_TICK_SECONDS": "4",
     "VERLBOT_CARD_SECONDS": "3",
     "VERLBOT_GONE_SECONDS": "2",
-    "VERLBOT_SKY_CALL_SECONDS": "60",
+    "VERLBOT_SKY_CALL_SECONDS": "90",
     "VERLBOT_SKY_JOB_SECONDS": "20",
     "VERLBOT_SKY_LOG_SECONDS": "30",
     "VERLBOT_SKY_BILL_SECONDS": "60",
