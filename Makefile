@@ -19,11 +19,14 @@ test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root
 slurm: $(READY)  ## the Debian packages that those need
 	$(BIN)/python -m tests.slurm install
 
-on-slurm: $(READY)  # many runs at once first, which takes both cores; then the others side by side
+ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
+
+on-slurm: $(READY)  # many runs at once, which takes both cores; then the others side by side; then what kills the server
 	$(BIN)/python -m tests.slurm with sh -c '\
-		$(BIN)/pytest -m slurm --timeout=2000 --durations=3 tests/slurm/test_main_job.py && \
-		$(BIN)/pytest -m slurm --timeout=2000 --durations=9 --numprocesses=3 --dist=loadgroup \
-			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/slurm/test_server.py tests/adapters/test_cloud.py'
+		$(ON_SLURM) tests/slurm/test_main_job.py && \
+		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
+			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
+		$(ON_SLURM) tests/slurm/test_server.py'
 
 check: lint  ## format, lint, types, import contracts, unit tests: before every commit
 	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=2
