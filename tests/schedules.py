@@ -123,7 +123,7 @@ class Life:
         ticks = 0
         self._at(CHAOS, self._calm)
         self._at(CALM, self._finish_jobs)
-        self._at(CALM + 60, self._stop_all)
+        self._at(CALM + 200, self._stop_all)
         while ticks < LAST_TICK and (self._active() or self.events):
             self._tick(self.rng.choice((3.0, 6.0, 9.0, 12.0)))
             ticks += 1

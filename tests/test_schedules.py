@@ -18,7 +18,7 @@ from tests.schedules import RULES, Life
 
 pytestmark = pytest.mark.slow
 
-RUNS_A_LIFE = 10
+RUNS_A_LIFE = 20
 SCHEDULES = 300
 
 
