@@ -3,8 +3,9 @@
 How it is put together::
 
     Slack ──► slack ──► service ──┐                    ┌─► store      Redis
-                                  ├─► core (pure) ◄────┤─► local      this machine's processes
-    time  ──► scheduler ─► reconcile ─┘   decisions    └─► recipes    YAML files
+                                  ├─► core (pure) ◄────┼─► sky        SkyPilot's API server
+    time  ──► scheduler ─► reconcile ─┘   decisions    ├─► local      or this machine's processes
+                                                       └─► recipes    YAML files
 
 People record wishes; time makes them so. A listener writes a wish into the run's record and
 answers; the tick observes every active run, decides what to do about each, does it, and writes

@@ -10,8 +10,9 @@ from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
 from bot.core.plan import Plan, plan
+from bot.core.posted import Follow
 from bot.core.recipe import Recipe, Task
-from bot.core.run import Follow, Run, Status
+from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
 

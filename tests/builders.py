@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.money import Rate
-from bot.core.recipe import Checkpoints, Kind, Parameter, Recipe, common_parameters
+from bot.core.parameter import Kind, Parameter
+from bot.core.recipe import Checkpoints, Recipe, common_parameters
 from bot.core.run import Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import UserError

@@ -8,7 +8,8 @@ import msgspec
 import yaml
 
 from bot.core.nearest import unknown
-from bot.core.recipe import Checkpoints, Kind, Parameter, Recipe, Task, common_parameters
+from bot.core.parameter import Kind, Parameter
+from bot.core.recipe import Checkpoints, Recipe, Task, common_parameters
 from bot.errors import UserError
 
 

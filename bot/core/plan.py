@@ -10,7 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core import line
-from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, VOLUME, Parameter, Recipe, Task, Value
+from bot.core.parameter import Parameter, Value
+from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, VOLUME, Recipe, Task
 from bot.errors import UserError
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"

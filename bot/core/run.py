@@ -10,6 +10,7 @@ from bot.core.doubt import Doubt, Outage
 from bot.core.metrics import Progress
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
+from bot.core.posted import Follow, Posted
 from bot.core.seen import Job, Seen
 
 
@@ -43,35 +44,6 @@ class Reason(StrEnum):
     def is_failure(self) -> bool:
         """Whether the log's end is what people want to see."""
         return self not in (Reason.SUCCEEDED, Reason.STOPPED)
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """One message of a run in Slack: where it stands and what it showed.
-
-    Attributes:
-        ts: Slack's id of the message, or None while its fate is unknown: it was sent, and no answer
-            came, or the bot died before it could be written down.
-        digest: of the content that it showed.
-        urgent: the part of the content whose change is shown at once.
-        at: when it was last sent.
-    """
-
-    ts: str | None
-    digest: str
-    urgent: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """A wish to see the log grow in the run's thread."""
-
-    by: str
-    until: datetime
-    lines: int
-    grep: str | None
-    node: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.core.command import FORMS, Form
 from bot.core.loglines import narrow
-from bot.core.recipe import Parameter, Recipe
+from bot.core.parameter import Parameter
+from bot.core.recipe import Recipe
 from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.service import Excerpt, Rehearsal

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.run import Posted, Run
+from bot.core.posted import Posted
+from bot.core.run import Run
 from bot.slack.views import CARD, Message
 
 

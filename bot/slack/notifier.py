@@ -9,7 +9,8 @@ from threading import Lock
 from slack_sdk import WebClient
 
 from bot.core.pace import Bucket
-from bot.core.run import Posted, Run, Status
+from bot.core.posted import Posted
+from bot.core.run import Run, Status
 from bot.errors import Unavailable
 from bot.ports import Now, Store
 from bot.precedence import Precedence

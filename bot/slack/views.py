@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import loglines
-from bot.core.run import Follow, Run, Status
+from bot.core.posted import Follow
+from bot.core.run import Run, Status
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, printed, section
 from bot.slack.text import code, date, escape

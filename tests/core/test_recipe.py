@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.recipe import BUCKET, GPUS, INFRA, VOLUME, Kind, Parameter, Value
+from bot.core.parameter import Kind, Parameter, Value
+from bot.core.recipe import BUCKET, GPUS, INFRA, VOLUME
 from bot.errors import UserError
 from tests.builders import a_recipe, refusal_of
 

@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.run import Posted, Run
+from bot.core.posted import Posted
+from bot.core.run import Run
 from bot.slack.gap import Check, Edit, Post, Step, Wait, next_step
 from bot.slack.views import Message
 from tests.builders import NOON, a_run, at

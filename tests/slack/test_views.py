@@ -10,7 +10,8 @@ from bot.core.command import Logs
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.metrics import Progress
 from bot.core.money import Bill, Rate
-from bot.core.run import Follow, Reason, Run, Status
+from bot.core.posted import Follow
+from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
