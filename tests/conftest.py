@@ -1,5 +1,6 @@
 """Real parts that tests share: one embedded Redis-protocol server for a session, emptied for each test."""
 
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,18 @@ def redis(valkey: Redis) -> Redis:
 @pytest.fixture
 def store(redis: Redis) -> RedisStore:
     return RedisStore(redis)
+
+
+@pytest.fixture
+def sky_here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SkyPilot's client in this process, with a home of its own, which starts no server."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("sky")))
+    monkeypatch.setenv("SKYPILOT_DISABLE_LOCAL_API_SERVER", "1")
+    monkeypatch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
+    monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it warns its own developers of
+        import sky  # noqa: F401
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
+from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.service import Service
@@ -52,7 +53,11 @@ class AtOnce(Errands):
 
 
 class Bot:
-    """One bot, put together for a story. Made twice over one store, it is the bot after a restart."""
+    """One bot, put together for a story. Made twice over one store, it is the bot after a restart.
+
+    Args:
+        cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
+    """
 
     def __init__(
         self,
@@ -62,9 +67,11 @@ class Bot:
         cloud: FakeCloud | None = None,
         moment: datetime = NOON,
         owner: str = "the story's",
+        machines: Cloud | None = None,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
+        machines = machines or self.cloud
         self.slack = slack
         self.playground = playground
         self.moment = moment
@@ -77,10 +84,10 @@ class Bot:
             return store.lead(owner, timedelta(minutes=1))
 
         self.notifier = SlackNotifier(store, client, self.now, leads, period, lambda: None, Precedence())
-        self.tails = Tails(self.cloud, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
+        self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
-            cloud=self.cloud,
+            cloud=machines,
             store=store,
             notifier=self.notifier,
             tails=self.tails,
@@ -97,7 +104,7 @@ class Bot:
         self.service = Service(
             store=store,
             recipes=FolderOfRecipes(SOURCE_RECIPES),
-            cloud=self.cloud,
+            cloud=machines,
             notifier=self.notifier,
             now=self.now,
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",

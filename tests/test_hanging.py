@@ -1,6 +1,7 @@
 """Machines that never answer: nobody who types waits for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -75,13 +76,15 @@ def cloud() -> HangingCloud:
 
 @pytest.fixture
 def hanging(tmp_path: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud) -> Iterator[Bot]:
-    bot = started(tmp_path, playground, slack, cloud)
-    yield bot
-    cloud.released.set()
-    bot.stop()
+    with started(tmp_path, playground, slack, cloud) as bot:
+        yield bot
 
 
-def started(folder: Path, playground: Playground, slack: PlaygroundClient, cloud: FakeCloud) -> Bot:
+@contextmanager
+def started(
+    folder: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud | SlowToRemove
+) -> Iterator[Bot]:
+    """A bot on these machines, which are released at its end."""
     environment = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_APP_TOKEN": APP_TOKEN,
@@ -93,7 +96,9 @@ def started(folder: Path, playground: Playground, slack: PlaygroundClient, cloud
     bot = build(Settings.read(environment), cloud)
     bot.start()
     eventually(lambda: slack.get("state")["connections"])
-    return bot
+    yield bot
+    cloud.released.set()
+    bot.stop()
 
 
 @pytest.fixture
@@ -103,10 +108,8 @@ def slow() -> SlowToRemove:
 
 @pytest.fixture
 def removing(tmp_path: Path, playground: Playground, slack: PlaygroundClient, slow: SlowToRemove) -> Iterator[Bot]:
-    bot = started(tmp_path, playground, slack, slow)
-    yield bot
-    slow.released.set()
-    bot.stop()
+    with started(tmp_path, playground, slack, slow) as bot:
+        yield bot
 
 
 def test_a_removal_that_takes_long_holds_up_no_other_run(

@@ -1,6 +1,5 @@
 """No fault of SkyPilot's server, of the way to it or of the bot loses a run, doubles it or leaves it standing."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,22 +15,10 @@ from bot.core.seen import Ending, Job, Seen
 from bot.errors import Unavailable
 from tests.schedules import RULES, Life
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sky_here")]
 
 RUNS_A_LIFE = 20
 SCHEDULES = 300
-
-
-@pytest.fixture(autouse=True)
-def sky_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SkyPilot's client in this process, with a home of its own, which starts no server."""
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("sky")))
-    monkeypatch.setenv("SKYPILOT_DISABLE_LOCAL_API_SERVER", "1")
-    monkeypatch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
-    monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it warns its own developers of
-        import sky  # noqa: F401
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, RUNS_A_LIFE))

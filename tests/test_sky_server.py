@@ -9,15 +9,21 @@ import pytest
 
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
+from bot.adapters.store import RedisStore
+from bot.core.decide import over_by_job
 from bot.core.order import Order, Watched
+from bot.core.run import Reason, Status
 from bot.core.seen import Cluster, Job, Request
 from bot.errors import Unavailable, UserError
+from bot.playground.client import PlaygroundClient
 from bot.playground.faults import Trouble
+from bot.playground.server import Playground
 from tests.adapters.beds import client_environment
 from tests.doubles import sky_world
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Machines, Pace, World
 from tests.live import ENDLESS, Live
+from tests.story import Bot
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -78,7 +84,9 @@ def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
     eventually(lambda: len(live.slack.record("delivery")) >= before + len(LINES))
     answered = live.slack.record("delivery")[before:]
     assert [entry["outcome"] for entry in answered] == ["ok"] * len(LINES)
-    assert max(entry["seconds"] for entry in answered) < 1  # by far; `make bench` measures the rest
+    seconds = sorted(entry["seconds"] for entry in answered)
+    assert seconds[len(seconds) // 2] < 0.1  # ten times what it takes; one may meet a busy moment of this machine
+    assert seconds[-1] < 1
 
     server.calm()
     if happens is SkyServer.stop:
@@ -88,6 +96,35 @@ def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
     eventually(lambda: len(live.ended()) == len(live.told_ids()), live.log, 90)
     assert server.world.standing() == []
     assert server.world.launched[f"verl-{run_id}"] == 1
+
+
+def test_its_absence_is_said_once_and_its_return_once(
+    tmp_path: Path, server: SkyServer, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    """By the clock of a story, because it is said after minutes; with one run that trains and one that waits."""
+    courier = Courier(client_environment(tmp_path, server.url), seconds=30)
+    machines = SkyCloud(courier, lambda: bot.moment, secrets={}, job_period=timedelta(seconds=1))
+    bot = Bot(store, playground, slack, machines=machines)
+    server.world.now = lambda: bot.now().timestamp()
+    bot.say("launch smoke")
+    bot.ticks(6)
+    assert "running" in bot.card()
+
+    server.stop()
+    bot.say("launch smoke")
+    bot.ticks(8, seconds=40)
+    told = bot.reads()
+    assert told.count("Nothing can be seen of it since") == 1
+    assert told.count("Nobody has answered for the machines since") == 2  # on its card, and once in its thread
+    assert "can be seen again" not in told
+
+    server.start()
+    bot.ticks(8, seconds=40)
+    told = bot.reads()
+    assert told.count("Nothing can be seen of it since") == 1
+    assert told.count("It can be seen again since") == 2  # once in each thread
+    assert [run.status for run in bot.service.active()] == [Status.RUNNING] * 2
+    machines.stop()
 
 
 # What the double can do at will, as the port shows it.
@@ -127,6 +164,39 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     assert (seen.cluster, seen.job) == (Cluster.UP, Job.RUNNING)
     assert cloud.launch(ORDER) == ""
     assert server.world.launched == {"verl-x": 1}
+
+
+def test_a_launch_whose_server_dies_leaves_a_cluster_without_a_job(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.pace = Pace(record=0.2, up=60, submitted=60, running=60)
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].cluster is Cluster.INIT)
+    restart(server)
+    seen = eventually(lambda: [one for one in [cloud.observe([X])["verl-x"]] if one.request is not Request.LIVE])[0]
+    assert (seen.request, seen.cluster, seen.job, seen.autostop_minutes) == (Request.NONE, Cluster.UP, None, None)
+
+
+@pytest.mark.parametrize("broken", [None, "One or more nodes terminated."])
+def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_itself(
+    cloud: SkyCloud, server: SkyServer, broken: str | None
+) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.world.clusters["verl-x"].broken = broken
+    server.world.finish("verl-x", "FAILED")
+    cloud._queues.hurry("verl-x")
+    over = eventually(lambda: over_by_job(cloud.observe([X])["verl-x"]))
+    assert over is not None
+    reason = Reason.CLUSTER_LOST if broken else Reason.FAILED
+    assert (over.reason, over.detail) == (reason, broken)
+
+
+def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    server.calls.clear()
+    assert cloud.observe([X])["verl-x"].request is Request.FAILED
+    assert server.calls["/api/status"] == 1
 
 
 def test_a_launch_that_waits_for_room_is_under_way_until_it_is_removed(cloud: SkyCloud, server: SkyServer) -> None:

@@ -138,6 +138,15 @@ def test_a_refused_launch_ends_with_the_refusal(bot: Bot) -> None:
     assert "There is no H100." in bot.reads()
 
 
+def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
+    run = bot.run(bot.running())
+    bot.cloud.breaks_logs = True
+    bot.cloud.finish(run.cluster, Job.FAILED)
+    bot.ticks(20)
+    assert bot.cloud.downs == [run.cluster]
+    assert bot.run().status == "ended"
+
+
 def test_an_outside_that_does_not_answer_changes_nothing_and_is_said_once(bot: Bot) -> None:
     bot.running()
     bot.cloud.answers = False

@@ -141,7 +141,12 @@ def jobless(seen: Seen) -> str:
 
 
 def over_by_job(seen: Seen) -> Finish | None:
-    """What became of the job; it comes before any wish, because it is what happened."""
+    """What became of the job; it comes before any wish, because it is what happened.
+
+    One that failed on a broken cluster has not failed by itself.
+    """
+    if seen.unhealthy and seen.job in (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER):
+        return Finish(Reason.CLUSTER_LOST, seen.unhealthy)
     match seen.job:
         case Job.SUCCEEDED:
             return Finish(Reason.SUCCEEDED)

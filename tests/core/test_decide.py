@@ -104,6 +104,13 @@ CASES = [
     pytest.param(running(), None, 1, None, id="nobody answers"),
     pytest.param(running(), up(autostop_minutes=5), 1, Look(up(autostop_minutes=5)), id="autostop as it is"),
     pytest.param(running(outage=Outage(NOON)), up(), 1, Look(up()), id="seen again"),
+    pytest.param(
+        running(),
+        up(Job.FAILED, unhealthy="A node is gone."),
+        1,
+        Finish(Reason.CLUSTER_LOST, "A node is gone."),
+        id="its job failed on a broken cluster",
+    ),
     pytest.param(running(), up(Job.SUCCEEDED), 1, Finish(Reason.SUCCEEDED), id="succeeded"),
     pytest.param(running(), up(Job.FAILED, error="code 3"), 1, Finish(Reason.FAILED, "code 3"), id="failed"),
     pytest.param(running(), up(Job.FAILED_SETUP, error="7"), 1, Finish(Reason.SETUP_FAILED, "7"), id="setup failed"),

@@ -22,6 +22,7 @@ class FakeCloud:
         answers: whether anybody answers at all.
         refuses: why every launch is refused, if it is.
         loses_replies: whether a launch is accepted and then nobody says so.
+        breaks_logs: whether the reading of a log fails by a mistake, not by silence.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
     """
 
@@ -32,6 +33,7 @@ class FakeCloud:
     answers: bool = True
     refuses: str | None = None
     loses_replies: bool = False
+    breaks_logs: bool = False
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
     lock: Lock = field(default_factory=Lock)
@@ -73,6 +75,8 @@ class FakeCloud:
 
     def tail(self, watched: Watched, lines: int) -> str:
         self._answer()
+        if self.breaks_logs:
+            raise RuntimeError("a mistake in the reading of a log")
         if self.seen.get(watched.cluster, Seen()).cluster is Cluster.ABSENT:
             return ""
         return "\n".join(self.logs.get(watched.cluster, "").split("\n")[-lines:])

@@ -198,6 +198,9 @@ class SkyServer:
 
     def _status(self, body: Json) -> list[Json]:
         wanted = body.get("cluster_names")
+        if body.get("refresh") == "FORCE":
+            for name in wanted or list(self.world.clusters):
+                self.world.refresh(name)
         found = [
             record(one)
             for one in self.world.clusters.values()
@@ -210,6 +213,8 @@ class SkyServer:
         found = self.world.clusters.get(name)
         if found is None:
             raise Failure("ClusterDoesNotExist", f"Cluster {name!r} does not exist.")
+        if not found.set_up:
+            raise Failure("ClusterNotUpError", f"Cluster {name!r} has been stopped or not properly set up.")
         if not found.reachable:
             raise Failure("CommandError", "ssh: connect to host 10.0.0.1 port 22: Connection timed out")
         return found

@@ -45,7 +45,8 @@ class Machines:
 
     Attributes:
         hidden: whether its record is dropped from `status`, as one that cannot be read is.
-        reachable: whether its queue and its log answer.
+        reachable: whether its queue and its log answer; set_up: whether it was set up, so that it has them.
+        broken: what a look anew finds wrong with it.
         gone_at: when it went, or None.
     """
 
@@ -63,6 +64,8 @@ class Machines:
     unhealthy: str | None = None
     hidden: bool = False
     reachable: bool = True
+    set_up: bool = True
+    broken: str | None = None
     gone_at: float | None = None
 
 
@@ -148,12 +151,20 @@ class World:
         self.advance()
         self.interrupted |= {ask.cluster for ask in self.asks if ask.name == "sky.launch" and ask.status in ACTIVE}
         self.asks.clear()
+        for name in self.interrupted & self.clusters.keys():
+            if not self.clusters[name].jobs:  # its machines are up, and so is it for the next refresh
+                self.clusters[name].status, self.clusters[name].set_up = "UP", False
 
     def submit(self, cluster: str, task: dict[str, Any]) -> None:
         """One more job on a cluster, as of a second launch of its name."""
         jobs = self.clusters[cluster].jobs
         jobs.append(Job(len(jobs) + 1, str(task.get("name"))))
         self.launched[cluster] = self.launched.get(cluster, 0) + 1
+
+    def refresh(self, cluster: str) -> None:
+        """SkyPilot looks at the machines, and not only into its table."""
+        if (found := self.clusters.get(cluster)) and found.broken:
+            found.status, found.unhealthy = "INIT", found.broken
 
     def finish(self, cluster: str, status: str) -> None:
         """The job of a cluster ends so."""

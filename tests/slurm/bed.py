@@ -175,12 +175,6 @@ class Bed:
         states = "idle,mixed,allocated"
         return len(set((self._ssh("sinfo", "-hN", "-t", states, "-o", "%N", seconds=5) or "").split()))
 
-    def scancel(self, cluster: str) -> None:
-        """What an administrator of Slurm does to a job, with SkyPilot knowing nothing of it."""
-        for name in self.queue():
-            if name.startswith(f"{cluster}-"):
-                self._ssh("scancel", "--name", name)
-
     # SkyPilot
 
     def start_server(self) -> None:

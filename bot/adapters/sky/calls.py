@@ -8,6 +8,7 @@ marked; all of it was measured with 0.14.1.
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.adapters.sky.client import answered, impatient, is_silence
@@ -31,6 +32,9 @@ EVENTS = 12
 
 ABSENT = "does not exist"
 """What the failure of a removal says that came before its cluster."""
+
+DIED = (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER)
+"""What a job is called too whose node has gone."""
 
 NOT_SET_UP = "ClusterNotUpError"
 """SkyPilot's exception for a queue of a cluster that is up without ever having been set up."""
@@ -158,7 +162,19 @@ def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
         surplus = [one.id for one in found[1:] if not one.job.over]
         if surplus:
             sdk.get(sdk.cancel(cluster, job_ids=surplus))
+        if found and found[0].job in DIED:
+            found[0] = replace(found[0], broken=broken(cluster))
     return found
+
+
+def broken(cluster: str) -> str | None:
+    """Why SkyPilot takes a cluster for broken when it looks anew, since its table is up to a minute old."""
+    from sky import StatusRefreshMode  # noqa: PLC0415
+
+    sdk = impatient()
+    asked = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY)
+    records = sdk.get(asked)
+    return cluster_record(records[0]).unhealthy if records else "SkyPilot does not find its machines any more."
 
 
 def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:

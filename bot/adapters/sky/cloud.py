@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from bot.adapters.sky import calls, offers
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, Look
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
 from bot.core.plan import missing_secrets, resources
@@ -64,6 +65,7 @@ class SkyCloud:
         self._bill_period = bill_period
         self._queues = Queues(self._jobs, now, period=job_period, patience=patience)
         self._bills: dict[str, Bill] = {}
+        self._ended: dict[str, LaunchRecord] = {}
         self._billed_at: datetime | None = None
 
     def greet(self) -> str:
@@ -98,7 +100,7 @@ class SkyCloud:
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         names = [one.cluster for one in watched]
-        look = self._courier.call(calls.look, names, [one.cluster for one in watched if one.job_id is None])
+        look = self._look(names, {one.cluster for one in watched if one.job_id is None})
         standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
         self._queues.collect(standing, {name for name, found in look.launches.items() if found.request is Request.LIVE})
         gone = {name for name in names if name not in look.clusters}
@@ -126,6 +128,15 @@ class SkyCloud:
         """Let go of what is under way; clusters are left as they are."""
         self._queues.stop()
         self._courier.stop()
+
+    def _look(self, names: Sequence[str], jobless: Collection[str]) -> Look:
+        """What stands, and the launches; how one ended is asked once, because that does not change any more."""
+        self._ended = {name: found for name, found in self._ended.items() if name in jobless}
+        look = self._courier.call(calls.look, names, [name for name in jobless if name not in self._ended])
+        under_way = {name for name, found in look.launches.items() if found.request is Request.LIVE}
+        known = {name: found for name, found in self._ended.items() if name not in under_way}
+        self._ended = known | {name: found for name, found in look.launches.items() if name not in under_way}
+        return replace(look, launches={**known, **look.launches})
 
     def _seen(self, one: Watched, look: Look, history: History | None) -> Seen | None:
         """One cluster, or None where not enough is known of it to say."""

@@ -93,6 +93,6 @@ def seen_standing(
         error=launch.error if launch else None,
         infra=record.infra,
         autostop_minutes=record.autostop_minutes,
-        unhealthy=record.unhealthy,
+        unhealthy=(job and job.broken) or record.unhealthy,
         bill=known,
     )

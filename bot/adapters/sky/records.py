@@ -46,10 +46,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job of a cluster's queue."""
+    """A job of a cluster's queue.
+
+    Attributes:
+        broken: of one that failed, why its cluster is taken for broken; None where that is whole.
+    """
 
     id: int
     job: Job
+    broken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
