@@ -32,20 +32,22 @@ from bot.settings import Settings
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands
+from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
+from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.tails import Tails
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, CONNECT = "tick", "speak", "connect"
+TICK, SPEAK, CONNECT, HOMES = "tick", "speak", "connect", "homes"
 """Jobs of the scheduler."""
 
 SPEAK_PERIOD = timedelta(seconds=30)
 """Slack is brought up to date when a run changes; and this often, should that be missed."""
 
-TICK_PAUSE, SPEAK_PAUSE = timedelta(milliseconds=500), timedelta(milliseconds=100)
+TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500))
 """However much is asked for at once, listeners come first: a person waits for them."""
 
 LEAST_LOG_LINES = 50
@@ -64,6 +66,7 @@ class Bot:
     cloud: Cloud
     reconciler: Reconciler
     notifier: SlackNotifier
+    homes: Homes
     connection: Socket | HttpServer
     errands: Errands
     valkey: Valkey | None
@@ -76,6 +79,7 @@ class Bot:
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
         self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
+        self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
         if isinstance(self.connection, Socket):
             self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
         else:
@@ -164,10 +168,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         log_lines=settings.log_lines,
     )
     errands = Errands(precedence)
+    homes = Homes(service, slack, now, wake=lambda: scheduler.wake(HOMES))
+    listeners = Listeners(service, slack, errands, Modals(service, slack, errands), homes)
     identity = Identity(slack)
-    app = build_app(
-        Listeners(service, slack, errands), lambda **_: identity.learn(), settings.slack_signing_secret or "unused"
-    )
+    app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
         connection = Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence)
@@ -179,6 +183,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         cloud=machines,
         reconciler=reconciler,
         notifier=notifier,
+        homes=homes,
         connection=connection,
         errands=errands,
         valkey=valkey,

@@ -126,6 +126,9 @@ class Settings:
     card_seconds: float = setting(
         "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive
     )
+    home_seconds: float = setting(
+        "VERLBOT_HOME_SECONDS", "Between two edits of the bot's own page in Slack, for those who look.", 30.0, positive
+    )
     launch_doubt_seconds: float = setting(
         "VERLBOT_LAUNCH_DOUBT_SECONDS",
         "After which a launch that has left no trace is asked for again, and an unconfirmed absence is believed.",

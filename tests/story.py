@@ -31,6 +31,8 @@ from bot.slack.answers import Answer
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands, Reply
+from bot.slack.homes import Homes
+from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.tails import Tails
 from tests.builders import NOON
@@ -112,7 +114,9 @@ class Bot:
             follow_for=timedelta(minutes=15),
         )
         identity = Identity(client)
-        self.listeners = Listeners(self.service, client, AtOnce(Precedence()))
+        errands = AtOnce(Precedence())
+        self.homes = Homes(self.service, client, self.now, wake=lambda: None)
+        self.listeners = Listeners(self.service, client, errands, Modals(self.service, client, errands), self.homes)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:
@@ -134,7 +138,7 @@ class Bot:
             "user_id": user,
             "channel_id": channel,
             "team_id": "T0PLAY",
-            "trigger_id": trigger or f"trigger-{next(self.deliveries)}",
+            "trigger_id": trigger or self.playground._deliveries.new_trigger(user),
             "response_url": self.playground._deliveries.new_response_url(user, channel),
         }
         answer = self.app.dispatch(BoltRequest(body=body, mode="socket_mode"))
@@ -152,15 +156,68 @@ class Bot:
 
     def click(self, action: str, run_id: str, user: str = ANA, channel: str = TRAINING) -> None:
         """Press a button of a card."""
-        body = {
-            "type": "block_actions",
-            "team": {"id": "T0PLAY"},
-            "user": {"id": user},
+        where = {
             "channel": {"id": channel},
             "response_url": self.playground._deliveries.new_response_url(user, channel),
-            "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": run_id}],
         }
+        self.act(where, {"type": "button", "action_id": action, "value": run_id}, user)
+
+    def click_on_page(self, action: str, value: str, user: str = ANA) -> None:
+        """Press a button of the bot's own page."""
+        self.act({"view": {"type": "home"}}, {"type": "button", "action_id": action, "value": value}, user)
+
+    def act(self, where: dict[str, Any], action: dict[str, Any], user: str) -> None:
+        body = self.by(user) | where | {"type": "block_actions", "actions": [{"block_id": "b"} | action]}
         assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
+
+    def by(self, user: str) -> dict[str, Any]:
+        """What every interaction of a person's tells."""
+        trigger = self.playground._deliveries.new_trigger(user)
+        return {"team": {"id": "T0PLAY"}, "user": {"id": user}, "trigger_id": trigger}
+
+    # views
+
+    def opens_page(self, user: str = ANA) -> str:
+        """Open the bot's own page; what stands there."""
+        event = {"type": "app_home_opened", "user": user, "tab": "home"}
+        body = {"type": "event_callback", "team_id": "T0PLAY", "event_id": f"Ev{next(self.deliveries)}", "event": event}
+        assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
+        self.homes.publish()
+        return self.page(user)
+
+    def page(self, user: str = ANA) -> str:
+        """The bot's own page as it stands."""
+        return read(self.playground._slack.workspace.homes[user].body)
+
+    def view(self, user: str = ANA) -> dict[str, Any]:
+        """What is in front of a person, or nothing."""
+        found = next((one for one in self.slack.get("state")["modals"] if one["user"] == user), None)
+        return found["body"] | {"id": found["id"]} if found else {}
+
+    def fills(self, user: str = ANA, **values: str) -> dict[str, Any]:
+        """The view with what was typed into its fields, by the ends of their blocks' names."""
+        view = self.view(user)
+        fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+        named = {next(block for block in fields if block.endswith(end)): text for end, text in values.items()}
+        typed = {block: {"value": typed_into(fields[block], text)} for block, text in named.items()}
+        return view | {"state": {"values": typed}}
+
+    def chooses(self, recipe: str, user: str = ANA, **values: str) -> None:
+        """Choose another recipe in the form."""
+        chosen = {"type": "static_select", "action_id": "form_recipe", "selected_option": {"value": recipe}}
+        self.act({"view": self.fills(user, **values)}, chosen, user)
+
+    def previews(self, user: str = ANA, **values: str) -> str:
+        """Ask the form for its command; the form then."""
+        self.act({"view": self.fills(user, **values)}, {"type": "button", "action_id": "form_preview"}, user)
+        return read(self.view(user))
+
+    def submits(self, user: str = ANA, **values: str) -> dict[str, str]:
+        """Send the form; what is wrong with it, by field."""
+        body = self.by(user) | {"type": "view_submission", "view": self.fills(user, **values)}
+        answer = self.app.dispatch(BoltRequest(body=body, mode="socket_mode"))
+        assert answer.status == 200
+        return dict(json.loads(answer.body)["errors"]) if answer.body else {}
 
     def mention(self, text: str, user: str = ANA, thread_ts: str | None = None, event_id: str | None = None) -> None:
         """Write a message that mentions the bot."""
@@ -216,6 +273,17 @@ class Bot:
         run_id = self.service.active()[0].id
         assert self.run(run_id).status == "running"
         return run_id
+
+
+def typed_into(element: dict[str, Any], text: str) -> dict[str, Any]:
+    """The state of a control that somebody has filled in."""
+    match element["type"]:
+        case "static_select":
+            return {"type": element["type"], "selected_option": {"value": text}}
+        case "conversations_select":
+            return {"type": element["type"], "selected_conversation": text}
+        case kind:
+            return {"type": kind, "value": text}
 
 
 def read(message: dict[str, Any]) -> str:

@@ -26,6 +26,11 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Launch by a form that is filled in: `launch` without a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How one run is doing, or all of the person's."""
 
@@ -83,7 +88,7 @@ class Help:
     word: str | None = None
 
 
-Command = Launch | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Help
+Command = Launch | OpenForm | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Help
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ class Form:
         options: `key=value` words that this command takes, each with what its value is.
         flags: `--words` that this command takes.
         takes_settings: whether any parameter and override may follow.
+        alone: what the word means by itself where it needs names; None for nothing.
     """
 
     word: str
@@ -127,6 +133,7 @@ class Form:
     options: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
+    alone: Command | None = None
 
     @property
     def usage(self) -> str:
@@ -184,12 +191,13 @@ FORMS: dict[str, Form] = {
     for form in (
         Form(
             "launch",
-            "Start a run of a recipe. `--dry-run` shows what would start, and starts nothing.",
+            "Start a run of a recipe; alone, it opens a form. `--dry-run` shows what would start, and starts nothing.",
             "launch ppo nodes=2 trainer.total_epochs=3",
             make_launch,
             needs=("RECIPE",),
             flags=("dry-run",),
             takes_settings=True,
+            alone=OpenForm(),
         ),
         Form(
             "status",

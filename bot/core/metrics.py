@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
+from bot.core.curve import Curve
+
 REWARD = ("critic/rewards/mean",)
 SCORE = ("critic/score/mean",)
 """Keys that verl has given these numbers, newest first."""
@@ -35,6 +37,7 @@ class Progress:
         metrics: the newest value of each key kept; a key that a step does not mention stays.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
+        rewards: the reward over the steps.
     """
 
     step: int | None = None
@@ -43,10 +46,11 @@ class Progress:
     validated_step: int | None = None
     checkpoint: str | None = None
     checkpoint_step: int | None = None
+    rewards: Curve = field(default_factory=Curve)
 
     @property
     def reward(self) -> float | None:
-        return next((self.metrics[key] for key in REWARD if key in self.metrics), None)
+        return reward(self.metrics)
 
     @property
     def validation(self) -> float | None:
@@ -60,12 +64,18 @@ class Progress:
             return self
         known = {key: value for key, value in pairs.items() if key.startswith(kept)}
         validated = any(key.startswith(VALIDATION) for key in pairs)
+        found = reward(pairs)
         return replace(
             self,
             step=step,
             metrics={**self.metrics, **known},
             validated_step=step if validated else self.validated_step,
+            rewards=self.rewards if found is None else self.rewards.added(step, found),
         )
+
+
+def reward(metrics: Mapping[str, float]) -> float | None:
+    return next((metrics[key] for key in REWARD if key in metrics), None)
 
 
 def read(text: str, progress: Progress, kept: tuple[str, ...]) -> Progress:

@@ -28,6 +28,8 @@ def parse(text: str, here: str | None = None) -> Command:
     form = FORMS.get(words[0].lower())
     if form is None:
         raise unknown("command", words[0], FORMS)
+    if len(words) == 1 and form.alone is not None:
+        return form.alone
     typed = sort(words[1:], form)
     return form.make(check(typed, form, here))
 

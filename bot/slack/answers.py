@@ -12,7 +12,7 @@ from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
-from bot.slack.blocks import MESSAGE_BLOCKS, context, preformatted, printed, section
+from bot.slack.blocks import MESSAGE_BLOCKS, actions, button, context, preformatted, printed, section
 from bot.slack.text import code, escape
 
 Answer = dict[str, Any]
@@ -29,6 +29,16 @@ def launched(run: Run) -> Answer:
     if run.status is not Status.PENDING:  # Slack delivered the command twice
         return text(f"{code(run.id)} is launched already.")
     return text(f":ok_hand: Recorded as {code(run.id)}; its card follows. Stop it with {code(f'/verl stop {run.id}')}.")
+
+
+def form_offered() -> Answer:
+    """Slack opens a form for a command or a click, and for no mention."""
+    sentence = "Which recipe? Fill in the form, or type `/verl launch RECIPE`; `/verl recipes` lists them."
+    return {"text": sentence, "blocks": [section(sentence), actions(button("Open the form", views.FORM, views.NEW))]}
+
+
+def reading(run: Run) -> Answer:
+    return text(f":scroll: Reading the log of {code(run.id)} …")
 
 
 def stop_asked(run: Run) -> Answer:
@@ -117,6 +127,32 @@ def parameter(found: Parameter) -> str:
 def rehearsal(found: Rehearsal) -> Answer:
     """What a launch would do, and the task as SkyPilot would get it."""
     made = found.plan
+    blocks = [
+        section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),
+        context(facts(found)),
+    ]
+    if found.refusal:
+        blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
+    if made.model_dies:
+        blocks.append(context(words.MODEL_DIES))
+    blocks.append(preformatted(found.yaml))
+    return {"text": "Dry run, nothing is started.", "blocks": blocks}
+
+
+def preview(found: Rehearsal) -> list[str]:
+    """What the form says of what is filled in: the command that it stands for, and what that would be."""
+    made = found.plan
+    notes = [code("/verl " + made.line), facts(found), found.refusal and refused_here(found.refusal)]
+    return [note for note in (*notes, made.model_dies and words.MODEL_DIES) if note]
+
+
+def refused_here(refusal: str) -> str:
+    return f"A launch would be refused here. {escape(refusal)}"
+
+
+def facts(found: Rehearsal) -> str:
+    """Machines, rate, budget and lease of a launch on one line."""
+    made = found.plan
     nodes = f"{made.nodes} node{'s' * (made.nodes != 1)}" + (f" × {made.gpus}" if made.gpus else "")
     hours = made.lease.total_seconds() / 3600
     rate = found.trouble or words.UNPRICED
@@ -124,17 +160,7 @@ def rehearsal(found: Rehearsal) -> Answer:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
         rate = f"{words.dollars(found.rate.dollars_per_hour)}/h by {found.rate.source}, {words.dollars(most)} at most"
     rate = "" if found.refusal else f" · {rate}"
-    facts = f"{nodes}{rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h"
-    blocks = [
-        section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),
-        context(escape(facts)),
-    ]
-    if found.refusal:
-        blocks.append(section(f":no_entry_sign: A launch would be refused here. {escape(found.refusal)}"))
-    if made.model_dies:
-        blocks.append(context(words.MODEL_DIES))
-    blocks.append(preformatted(found.yaml))
-    return {"text": "Dry run, nothing is started.", "blocks": blocks}
+    return escape(f"{nodes}{rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h")
 
 
 def help_on(word: str | None) -> Answer:

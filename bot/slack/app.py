@@ -12,7 +12,7 @@ from slack_bolt import Ack, App, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.core.command import Command, Describe, Help, Launch, ListRecipes, ListRuns, Logs, Status, Stop
+from bot.core.command import Command, Describe, Help, Launch, ListRecipes, ListRuns, Logs, OpenForm, Status, Stop
 from bot.core.parse import parse
 from bot.core.run import Run
 from bot.service import Caller, Service
@@ -20,7 +20,11 @@ from bot.slack import answers
 from bot.slack.answers import Answer
 from bot.slack.errands import Errands, Reply, by_response_url, in_thread, to_person, words_for
 from bot.slack.files import upload_log
+from bot.slack.homes import Homes
+from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
+from bot.slack.modals import Modals
 from bot.slack.text import as_typed, without_mention
+from bot.slack.views import FORM, NEW
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +49,13 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     )
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
+    app.event("app_home_opened")(listeners.on_home)
     app.action("stop")(listeners.on_stop)
     app.action("logs")(listeners.on_logs)
+    app.action(FORM)(listeners.on_form)
+    app.action(RECIPE)(listeners.on_recipe)
+    app.action(PREVIEW)(listeners.on_preview)
+    app.view(LAUNCH_FORM)(listeners.on_submit)
     app.error(listeners.on_error)
     return app
 
@@ -57,19 +66,25 @@ class Listeners:
 
     Attributes:
         client: for what is said outside of an acknowledgement.
-        errands: for what takes longer than one.
+        errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page.
         handled: events that have been answered, the newest last.
     """
 
     service: Service
     client: WebClient
     errands: Errands
+    modals: Modals
+    homes: Homes
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
         caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
         asked = parse(as_typed(command.get("text") or ""))
+        if isinstance(asked, OpenForm):
+            self.modals.open_form(command["trigger_id"], caller.channel)
+            ack()
+            return
         answer = self.answer(asked, caller, by_response_url(respond))
         ack(**answer, response_type="ephemeral") if answer else ack()
 
@@ -85,18 +100,52 @@ class Listeners:
         if answer := self.answer(asked, Caller(user, channel, body["event_id"]), openly):
             self.errands.say(answer, reply)
 
+    def on_home(self, event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            self.homes.opened(event["user"])
+
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The card itself shows that the stop is asked for."""
         self.service.stop(action["value"], by=body["user"]["id"])
+        self.homes.changed(body["user"]["id"])
         ack()
 
-    def on_logs(self, ack: Ack, action: dict[str, Any], respond: Respond) -> None:
-        self.read_log(Logs(action["value"]), by_response_url(respond))
+    def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Beside the card, or, from a page that has no such place, in a view."""
+        if "view" in body:
+            self.modals.show_log(self.service.find(action["value"]), body["trigger_id"])
+        else:
+            self.read_log(Logs(action["value"]), by_response_url(respond))
+        ack()
+
+    def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """A button that opens the form of a launch, empty or with an earlier run's settings."""
+        run = "" if action["value"] == NEW else action["value"]
+        self.modals.open_form(body["trigger_id"], (body.get("channel") or {}).get("id") or "", run)
+        ack()
+
+    def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        self.modals.choose(body["view"], action["selected_option"]["value"])
+        ack()
+
+    def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
+        self.modals.preview(body["view"])
+        ack()
+
+    def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
+        user = body["user"]["id"]
+        if wrong := self.modals.submit(view, user):
+            ack(response_action="errors", errors=wrong)
+            return
+        self.homes.changed(user)
         ack()
 
     def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
         """Whatever went wrong, the person who asked is told, in the way in which he can be."""
         answer = words_for(error)
+        if body.get("type") == "view_submission":  # what was filled in stays in front of the person
+            errors = {"response_action": "errors", "errors": refused(body["view"], answer["text"])}
+            return BoltResponse(status=200, body=json.dumps(errors), headers={"content-type": "application/json"})
         if "command" in body:
             return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
         event = body.get("event")
@@ -115,10 +164,10 @@ class Listeners:
                 return None
             case Launch():
                 return answers.launched(self.service.launch(asked, caller))
-            case Status(run=None):
-                return self.own_status(caller.user)
-            case Status():
-                return answers.status(self.service.find(asked.run or ""), now)
+            case OpenForm():
+                return answers.form_offered()
+            case Status(name):
+                return answers.status(self.service.find(name), now) if name else self.own_status(caller.user)
             case ListRuns(which):
                 return answers.runs(self.service.runs(which, caller.user), which, now)
             case Logs(follow=True):

@@ -1,5 +1,6 @@
 """Slack's blocks, as few as the bot uses. Limits are Slack's, in characters (docs: Block Kit reference)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 Block = dict[str, Any]
@@ -7,7 +8,10 @@ Block = dict[str, Any]
 SECTION_TEXT = 3_000
 PRINTED_TEXT = 6_000
 CONTEXT_TEXT = 2_000
-MESSAGE_BLOCKS = 50
+MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
+PLACEHOLDER_TEXT = 150
+OPTIONS = 100
+CHART_TEXT = 50
 
 
 def section(text: str) -> Block:
@@ -28,7 +32,7 @@ def button(text: str, action: str, value: str, confirm: Block | None = None, sty
         "type": "button",
         "action_id": action,
         "value": value,
-        "text": {"type": "plain_text", "text": text},
+        "text": plain_text(text),
     }
     return found | ({"confirm": confirm} if confirm else {}) | ({"style": style} if style else {})
 
@@ -36,12 +40,73 @@ def button(text: str, action: str, value: str, confirm: Block | None = None, sty
 def confirm(title: str, text: str, yes: str, no: str) -> Block:
     """The question that a button asks before it acts."""
     return {
-        "title": {"type": "plain_text", "text": title},
+        "title": plain_text(title),
         "text": {"type": "mrkdwn", "text": text},
-        "confirm": {"type": "plain_text", "text": yes},
-        "deny": {"type": "plain_text", "text": no},
+        "confirm": plain_text(yes),
+        "deny": plain_text(no),
         "style": "danger",
     }
+
+
+def option(text: str) -> Block:
+    """One choice of several, which is its own value."""
+    return {"text": plain_text(text), "value": text}
+
+
+def select(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
+    """A menu of choices, with the one that stands there to begin with."""
+    found = {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": plain_text(cut(placeholder, PLACEHOLDER_TEXT)),
+        "options": options[:OPTIONS],
+    }
+    return found | ({"initial_option": chosen} if chosen else {})
+
+
+def input_field(block: str, label: str, element: Block, hint: str, optional: bool = True) -> Block:
+    """A field of a form, whose value and errors go by its `block`."""
+    return {
+        "type": "input",
+        "block_id": block,
+        "label": plain_text(label),
+        "element": element,
+        "hint": plain_text(hint),
+        "optional": optional,
+    }
+
+
+def line_chart(title: str, name: str, x_label: str, points: Mapping[str, float]) -> Block:
+    """A chart of one series, a point for each label."""
+    data = [{"label": label, "value": value} for label, value in points.items()]
+    return {
+        "type": "data_visualization",
+        "title": cut(title, CHART_TEXT),
+        "chart": {
+            "type": "line",
+            "series": [{"name": name, "data": data}],
+            "axis_config": {"categories": list(points), "x_label": x_label, "y_label": name},
+        },
+    }
+
+
+def header(text: str) -> Block:
+    return {"type": "header", "text": plain_text(text)}
+
+
+def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "", kept: str = "") -> Block:
+    """A view in front of a person; without `submit` it is to be read and closed.
+
+    Args:
+        kept: what comes back with whatever is done in it.
+    """
+    found = {"type": "modal", "title": plain_text(title), "close": plain_text("Close"), "blocks": blocks[:VIEW_BLOCKS]}
+    more = {"submit": submit and plain_text(submit), "callback_id": callback, "private_metadata": kept}
+    return found | {key: value for key, value in more.items() if value}
+
+
+def plain_text(text: str) -> Block:
+    return {"type": "plain_text", "text": text}
 
 
 def printed(lines: str) -> Block:

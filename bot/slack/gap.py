@@ -90,4 +90,4 @@ def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta)
 
 
 def due_at(message: Message, posted: Posted, period: timedelta) -> datetime:
-    return posted.at if posted.urgent != message.urgent else posted.at + period
+    return posted.at if posted.urgent != message.urgent else posted.at + period * message.pace

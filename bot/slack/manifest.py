@@ -33,13 +33,18 @@ def manifest(mode: str, public_url: str = "") -> dict[str, Any]:
         "usage_hint": " | ".join(FORMS),
         "should_escape": True,
     }
-    events: dict[str, Any] = {"bot_events": ["app_mention"]}
+    events: dict[str, Any] = {"bot_events": ["app_home_opened", "app_mention"]}
     interactivity: dict[str, Any] = {"is_enabled": True}
     if mode == "http":
         command["url"] = events["request_url"] = interactivity["request_url"] = url
     return {
         "display_information": {"name": "verlbot", "description": "Launches and tracks verl training runs"},
         "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
             "bot_user": {"display_name": "verlbot", "always_online": True},
             "slash_commands": [command],
         },

@@ -9,13 +9,22 @@ from bot.core import loglines
 from bot.core.posted import Follow
 from bot.core.run import Run, Status
 from bot.slack import words
-from bot.slack.blocks import Block, actions, button, confirm, context, printed, section
+from bot.slack.blocks import Block, actions, button, confirm, context, line_chart, printed, section
 from bot.slack.text import code, date, escape
 
 CARD = "card"
 FOLLOW = "follow"
+FORM, NEW = "form", "new"
+"""The button that opens the form of a launch, and its value where no earlier run fills it in."""
+
 LAST_LINES = 20
 """Log lines under a failure."""
+
+FEWEST_POINTS = 3
+"""Of a chart: fewer are better said in words."""
+
+CHART_PACE = 4
+"""A curve grows more slowly than a card counts, and Slack takes fifty edits a minute of a whole workspace."""
 
 SILENCE = timedelta(minutes=2)
 """A shorter silence of the outside is no news."""
@@ -31,6 +40,7 @@ class Message:
         urgent: the part of the content whose change is shown at once, not with the next regular edit.
         edited: whether it follows the run, or is said once.
         broadcast: whether the channel sees it too.
+        pace: how many times as long as for a card it is between two edits.
     """
 
     key: str
@@ -39,6 +49,7 @@ class Message:
     urgent: str = ""
     edited: bool = False
     broadcast: bool = False
+    pace: int = 1
 
     @property
     def digest(self) -> str:
@@ -52,7 +63,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
     Args:
         log: the last lines that were kept of it.
     """
-    notices = [launching(run), running(run), unseen(run, now), stopping(run), ended(run, now, log)]
+    notices = [launching(run), running(run), chart(run), unseen(run, now), stopping(run), ended(run, now, log)]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
@@ -86,10 +97,17 @@ def limits(run: Run) -> str:
 
 def buttons(run: Run) -> list[Block]:
     logs = button("Logs", "logs", run.id)
-    if run.over or run.stop_requested_by:
+    if run.over:
+        return [logs, again(run)]
+    if run.stop_requested_by:
         return [logs]
     question = f"{code(run.id)} ends and its cluster is removed. What it has not saved is lost."
     return [logs, button("Stop", "stop", run.id, confirm("Stop this run?", question, "Stop it", "Keep it"), "danger")]
+
+
+def again(run: Run) -> Block:
+    """Opens the form with this run's settings."""
+    return button("Launch again", FORM, run.id)
 
 
 def launching(run: Run) -> Message | None:
@@ -104,6 +122,17 @@ def running(run: Run) -> Message | None:
         return None
     text = f":large_blue_circle: Running on {words.machines(run)} since {date(run.running_at)}; {words.autostop(run)}."
     return said("running", text)
+
+
+def chart(run: Run) -> Message | None:
+    """The reward over the steps, in one message of the thread; in characters too, for those who see no charts."""
+    points = run.progress.rewards.points
+    if len(points) < FEWEST_POINTS:
+        return None
+    first, last = (f"{words.figure(value)} (step {step})" for step, value in (points[0], points[-1]))
+    text = f":chart_with_upwards_trend: Reward {run.progress.rewards.bars} from {first} to {last}"
+    drawn = line_chart(f"Reward of {run.id}", "reward", "step", {str(step): value for step, value in points})
+    return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE)
 
 
 def unseen(run: Run, now: datetime) -> Message | None:

@@ -11,6 +11,7 @@ from bot.core.command import (
     ListRecipes,
     ListRuns,
     Logs,
+    OpenForm,
     Status,
     Stop,
 )
@@ -26,6 +27,7 @@ from tests.builders import refusal_of
         pytest.param("", Help(), id="nothing asks for help"),
         pytest.param("help launch", Help("launch"), id="help on a command"),
         pytest.param("launch ppo", Launch("ppo"), id="a recipe"),
+        pytest.param("launch", OpenForm(), id="no recipe yet"),
         pytest.param("launch ppo nodes=2", Launch("ppo", (("nodes", "2"),)), id="a parameter"),
         pytest.param("LAUNCH ppo Nodes=2", Launch("ppo", (("nodes", "2"),)), id="capitals of a phone"),
         pytest.param(
@@ -59,7 +61,7 @@ def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) 
     ("text", "said"),
     [
         pytest.param("lanch ppo", "Did you mean `launch`?", id="a mistyped command"),
-        pytest.param("launch", "`launch` needs RECIPE. Type `/verl launch RECIPE", id="a missing name"),
+        pytest.param("launch --dry-run", "`launch` needs RECIPE. Type `/verl launch RECIPE", id="a missing name"),
         pytest.param("launch ppo nodes 2", "one word too many", id="a parameter without its ="),
         pytest.param("launch ppo --dryrun", "Did you mean `--dry-run`?", id="a mistyped flag"),
         pytest.param("launch ppo nodes=2 nodes=3", "`nodes` is given twice", id="a parameter given twice"),

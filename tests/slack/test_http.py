@@ -14,10 +14,10 @@ from bot.playground.client import Person
 from bot.playground.deliveries import signed
 from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
 from bot.precedence import Precedence
-from bot.slack.app import Listeners, build_app
+from bot.slack.app import build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.http import PATH, HttpServer
-from tests.story import AtOnce, Bot
+from tests.story import Bot
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def url(bot: Bot) -> Iterator[str]:
     """Where a bot in HTTP mode listens; the playground delivers there."""
     client = web_client(BOT_TOKEN, bot.playground.api_url)
     identity = Identity(client)
-    app = build_app(Listeners(bot.service, client, AtOnce(Precedence())), lambda **_: identity.learn(), SIGNING_SECRET)
+    app = build_app(bot.listeners, lambda **_: identity.learn(), SIGNING_SECRET)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = HttpServer(app, "127.0.0.1", port, Precedence())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.command import Logs
+from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.metrics import Progress
 from bot.core.money import Bill, Rate
@@ -27,6 +28,7 @@ TRAINED = Progress(
     400, "/checkpoints/ppo-7f3a/global_step_400", 400,
 )  # fmt: skip
 
+CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(15, 421, 16)), 16)
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 
@@ -47,6 +49,7 @@ RUNS = {
     "launching, nobody says whether": launching(trouble="SkyPilot has not answered within 60 s."),
     "setting up": launching(job=Job.SETTING_UP, infra="k8s"),
     "running": running(progress=TRAINED, autostop_minutes=15),
+    "running, with a curve": running(progress=replace(TRAINED, rewards=CURVE)),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),
     "running, billed by SkyPilot": running(progress=TRAINED, bill=BILL),

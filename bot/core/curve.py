@@ -1,0 +1,50 @@
+"""A number over the steps of a run, with few enough points to be drawn: older ones stand further apart."""
+
+from dataclasses import dataclass
+from typing import Self
+
+MOST_POINTS = 40
+"""What a chart of Slack's shows well on a phone, twice over; a record of a run stays small with them."""
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points of step and value, oldest first.
+
+    Attributes:
+        every: the steps that share a point, whose value is that of the last of them; a power of two.
+    """
+
+    points: tuple[tuple[int, float], ...] = ()
+    every: int = 1
+
+    def added(self, step: int, value: float) -> Self:
+        """The curve with one step more; a step that it has passed changes nothing.
+
+        >>> Curve().added(1, 0.5).added(2, 0.25).added(1, 9.0)
+        Curve(points=((1, 0.5), (2, 0.25)), every=1)
+        """
+        if self.points and step < self.points[-1][0]:
+            return self
+        return self._thinned((*self.points, (step, value)), self.every)
+
+    def _thinned(self, points: tuple[tuple[int, float], ...], every: int) -> Self:
+        """One point for so many steps, and for twice as many where that is still too many."""
+        last = {step // every: (step, value) for step, value in points}
+        kept = tuple(last.values())
+        if len(kept) > MOST_POINTS:
+            return self._thinned(kept, every * 2)
+        return type(self)(kept, every)
+
+    @property
+    def bars(self) -> str:
+        """The curve in a line of text.
+
+        >>> Curve(((1, 0.0), (2, 0.5), (3, 1.0))).bars, Curve(((1, 2.0), (2, 2.0))).bars
+        ('▁▅█', '▁▁')
+        """
+        values = [value for _, value in self.points]
+        low, span = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+        return "".join(BARS[round((value - low) / span * (len(BARS) - 1)) if span else 0] for value in values)

@@ -1,0 +1,70 @@
+"""The bot's own page in Slack: a person's runs, the team's, and what they cost now. Pure: runs in, a view out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.run import Run, Status
+from bot.slack import words
+from bot.slack.answers import line
+from bot.slack.blocks import Block, actions, button, context, header, section
+from bot.slack.text import date
+from bot.slack.views import FORM, NEW, again, buttons
+
+OWN, TEAM, ENDED = 10, 10, 5
+"""Runs of each kind that are shown: together well below Slack's hundred blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What a person sees: own and the team's active ones, and those that ended last; newest first."""
+
+    own: Sequence[Run]
+    team: Sequence[Run]
+    ended: Sequence[Run]
+
+
+def home(runs: Runs, now: datetime) -> list[Block]:
+    """The page, but for when it was made, so that two that show the same are equal."""
+    return [
+        actions(button("Launch a run", FORM, NEW, style="primary")),
+        section(cost_now([*runs.own, *runs.team], now)),
+        header("Your runs"),
+        *listed(runs.own, OWN, now, "You have no active run. `/verl launch smoke` starts a small one."),
+        header("The team's runs"),
+        *listed(runs.team, TEAM, now, "Nobody else has an active run."),
+        *([header("Ended lately")] if runs.ended else []),
+        *(ended(run, now) for run in runs.ended[:ENDED]),
+    ]
+
+
+def stamped(blocks: list[Block], now: datetime) -> Block:
+    """The view that Slack shows, with when it was made: a page that nobody looks at is not kept up to date."""
+    note = f"As of {date(now)} · `/verl help` lists what can be typed."
+    return {"type": "home", "blocks": [*blocks, context(note)]}
+
+
+def cost_now(runs: Sequence[Run], now: datetime) -> str:
+    """Dollars an hour of everything that stands, and what it has come to; what has no price is said."""
+    standing = [run for run in runs if run.status is not Status.PENDING]
+    if not standing:
+        return ":moneybag: Nothing is billing."
+    priced = [(run.hourly.dollars_per_hour, run.cost(now) or 0.0) for run in standing if run.hourly]
+    rate, spent = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
+    count = f"{len(priced)} run{'s' * (len(priced) != 1)}"
+    known = f"*{words.dollars(rate)}/h* now for {count}, {words.dollars(spent)} so far" if priced else ""
+    unpriced = f"{len(standing) - len(priced)} unpriced" if len(priced) < len(standing) else ""
+    return ":moneybag: " + " · ".join(filter(None, [known, unpriced]))
+
+
+def listed(runs: Sequence[Run], most: int, now: datetime, none: str) -> list[Block]:
+    """A line and the buttons of each run."""
+    if not runs:
+        return [context(none)]
+    shown = [block for run in runs[:most] for block in (section(line(run, now)), actions(*buttons(run)))]
+    more = [context(f"… and {len(runs) - most} more; `/verl list` shows them.")] if len(runs) > most else []
+    return shown + more
+
+
+def ended(run: Run, now: datetime) -> Block:
+    return section(line(run, now)) | {"accessory": again(run)}

@@ -1,0 +1,96 @@
+"""Keeps the bot's own page up to date for those who look at it."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+
+from slack_sdk import WebClient
+
+from bot.errors import Unavailable
+from bot.ports import Now
+from bot.service import Service
+from bot.slack.blocks import Block
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.home import Runs, home, stamped
+
+log = logging.getLogger(__name__)
+
+LOOKS_FOR = timedelta(hours=1)
+"""After opening the page: Slack does not tell when it is closed."""
+
+MOST = 50
+"""Pages that are kept up to date; Slack takes a hundred a minute."""
+
+
+class Homes:
+    """The pages of those who have opened theirs, the latest last.
+
+    Args:
+        wake: lets `publish` run now.
+    """
+
+    def __init__(self, service: Service, client: WebClient, now: Now, wake: Callable[[], None]) -> None:
+        self._service = service
+        self._client = client
+        self._now = now
+        self._wake = wake
+        self._lock = Lock()
+        self._opened: dict[str, datetime] = {}
+        self._shown: dict[str, list[Block]] = {}
+
+    def opened(self, user: str) -> None:
+        """A person looks at his page: it is brought up to date."""
+        with self._lock:
+            self._opened.pop(user, None)
+            self._opened[user] = self._now()
+            self._shown.pop(user, None)
+        self._wake()
+
+    def changed(self, user: str) -> None:
+        """A person has done something that his page shows, if he looks at it."""
+        if user in self._opened:
+            self.opened(user)
+
+    def publish(self) -> timedelta | None:
+        """Bring every page that shows something else up to date. Returns in how long Slack lets it go on."""
+        for user in self._looking():
+            try:
+                self._bring(user)
+            except Limited as limited:
+                return limited.wait
+            except (Doubtful, Unavailable) as error:
+                log.warning("the page of %s: %s", user, error)
+            except Refused as error:
+                log.error("Slack takes no page for %s: %s", user, error.code)
+                self._forget(user)
+        return None
+
+    def _looking(self) -> list[str]:
+        now = self._now()
+        with self._lock:
+            late = [user for user, at in self._opened.items() if now - at > LOOKS_FOR]
+            crowded = list(self._opened)[:-MOST]
+            for user in {*late, *crowded}:
+                del self._opened[user]
+            return list(self._opened)
+
+    def _bring(self, user: str) -> None:
+        now = self._now()
+        blocks = home(self._runs(user), now)
+        if self._shown.get(user) == blocks:
+            return
+        with sorted_failures():
+            self._client.views_publish(user_id=user, view=stamped(blocks, now))
+        self._shown[user] = blocks
+
+    def _runs(self, user: str) -> Runs:
+        active = self._service.active()
+        own = [run for run in active if run.requester == user]
+        team = [run for run in active if run.requester != user]
+        return Runs(own, team, self._service.runs("ended", user))
+
+    def _forget(self, user: str) -> None:
+        with self._lock:
+            self._opened.pop(user, None)
+            self._shown.pop(user, None)

@@ -1,0 +1,210 @@
+"""The form of a launch: a recipe's parameters as fields, and what was filled in as the command that it stands for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core import line
+from bot.core.command import Launch
+from bot.core.parameter import Kind, Parameter
+from bot.core.parse import parse
+from bot.core.recipe import Recipe
+from bot.errors import UserError
+from bot.slack import words
+from bot.slack.blocks import (
+    PLACEHOLDER_TEXT,
+    Block,
+    actions,
+    button,
+    context,
+    cut,
+    input_field,
+    modal,
+    option,
+    plain_text,
+    section,
+    select,
+)
+from bot.slack.text import escape
+
+LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
+"""What Slack calls the form by, and the two controls in it that act at once."""
+
+VALUE = "value"
+"""The action of every field: its block tells which it is."""
+
+OVERRIDES, CHANNEL = "overrides", "channel"
+"""Blocks of fields that are no parameter's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a person has filled in, as typed; fields that were left empty are left out.
+
+    Attributes:
+        channel: where the run's card shall stand; empty where none was chosen.
+        more: further words of the command, such as Hydra overrides.
+    """
+
+    recipe: str
+    channel: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    more: str = ""
+
+    @property
+    def line(self) -> str:
+        """The command that it stands for, as it can be typed after `/verl`.
+
+        >>> Filled("ppo", parameters=(("nodes", "2"),), more="trainer.total_epochs=3").line
+        'launch ppo nodes=2 trainer.total_epochs=3'
+        """
+        typed = line.join(("launch", self.recipe, *(f"{name}={text}" for name, text in self.parameters)))
+        return f"{typed} {self.more}".strip()
+
+    @classmethod
+    def again(cls, command: str, channel: str) -> "Filled":
+        """The form as an earlier command would have filled it in.
+
+        Raises:
+            UserError: it is no launch.
+        """
+        asked = parse(command)
+        if not isinstance(asked, Launch):
+            raise UserError(f"{line.shown(command)} launches nothing.", "Type `/verl launch`.")
+        return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides))
+
+
+def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[str] = ()) -> Block:
+    """The view: Slack keeps what was typed into a field as long as the field stays.
+
+    Args:
+        others: the names of all recipes.
+        filled: what stands in the fields to begin with; without a channel, one is asked for.
+        notes: what is said under the fields, such as the command that they stand for.
+    """
+    choices = [option(name) for name in others]
+    blocks = [
+        section(f"{words.headline(recipe)}\n{escape(recipe.description)}")
+        | {"accessory": select(RECIPE, "Recipe", choices, option(recipe.name))},
+        *([] if filled.channel else [CHANNEL_FIELD]),
+        *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
+        *([overrides_field(filled.more)] if recipe.takes_overrides else []),
+        actions(button("Show the command and its cost", PREVIEW, recipe.name)),
+        *(context(note) for note in notes),
+    ]
+    kept = json.dumps({"recipe": recipe.name, "channel": filled.channel})
+    return modal("Launch a run", blocks, submit="Launch", callback=LAUNCH_FORM, kept=kept)
+
+
+CHANNEL_FIELD = input_field(
+    CHANNEL,
+    "Channel",
+    {
+        "type": "conversations_select",
+        "action_id": VALUE,
+        "default_to_current_conversation": True,
+        "filter": {"include": ["public", "private"], "exclude_bot_users": True},
+    },
+    hint="Where the run's card and thread stand.",
+    optional=False,
+)
+
+
+def overrides_field(text: str) -> Block:
+    asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
+    hint = "As after the command: trainer.total_epochs=3; values with spaces in quotes."
+    return input_field(OVERRIDES, "Hydra overrides", asked | ({"initial_value": text} if text else {}), hint)
+
+
+def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
+    """The field of a parameter; left empty, the recipe's default stands."""
+    hint = unmarked(f"{found.meaning}: {found.range}")
+    return input_field(block_of(recipe.name, found.name), found.name, control(found, given.get(found.name)), hint)
+
+
+def control(found: Parameter, given: str | None) -> Block:
+    """A control for a parameter's kind. Slack's field for numbers takes no exponent and no unit, so it is for whole
+    ones alone."""
+    unless_set = f"{found.default} unless set" if found.default else "not set"
+    match found.kind:
+        case Kind.CHOICE | Kind.FLAG:
+            choices = [option(choice) for choice in found.choices or ("true", "false")]
+            chosen = option(given) if given is not None and option(given) in choices else None
+            return select(VALUE, unless_set, choices, chosen)
+        case Kind.INTEGER:
+            limits = {"min_value": found.minimum, "max_value": found.maximum}
+            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None}
+            return typed_control("number_input", unless_set, given) | {"is_decimal_allowed": False} | whole
+        case Kind.NUMBER | Kind.TEXT:
+            return typed_control("plain_text_input", unless_set, given)
+
+
+def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
+    shown = plain_text(cut(placeholder, PLACEHOLDER_TEXT))
+    initial = {"initial_value": given} if given else {}
+    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial
+
+
+def block_of(recipe: str, parameter: str) -> str:
+    """A field belongs to its recipe, so that another recipe's begins empty."""
+    return f"{recipe}.{parameter}"
+
+
+def filled_in(view: Mapping[str, Any]) -> Filled:
+    """What stands in the fields of a view that Slack has sent."""
+    kept = json.loads(view["private_metadata"])
+    state = (view.get("state") or {}).get("values") or {}
+    texts = {block: text for block, one in state.items() if (text := chosen(one.get(VALUE) or {}))}
+    prefix = block_of(kept["recipe"], "")
+    return Filled(
+        recipe=kept["recipe"],
+        channel=kept["channel"] or texts.get(CHANNEL, ""),
+        parameters=tuple((at.removeprefix(prefix), text) for at, text in texts.items() if at.startswith(prefix)),
+        more=texts.get(OVERRIDES, ""),
+    )
+
+
+def chosen(element: Mapping[str, Any]) -> str:
+    """The value of a control; empty where there is none.
+
+    >>> chosen({"type": "static_select", "selected_option": {"value": "fast"}}), chosen({"value": None})
+    ('fast', '')
+    """
+    picked = (element.get("selected_option") or {}).get("value")
+    return str(picked or element.get("selected_conversation") or element.get("value") or "").strip()
+
+
+def problems(recipe: Recipe, filled: Filled) -> dict[str, str]:
+    """What is wrong with single fields, by block."""
+    found = {}
+    for name, text in filled.parameters:
+        try:
+            recipe.parameter(name).read(text)
+        except UserError as error:
+            found[block_of(recipe.name, name)] = unmarked(error.sentence)
+    return found
+
+
+def launch_of(filled: Filled) -> Launch:
+    """The command that the form stands for: the very one that would be typed.
+
+    Raises:
+        UserError: no run comes of it.
+    """
+    match parse(filled.line):
+        case Launch(dry_run=False) as asked:
+            return asked
+        case _:
+            raise UserError("Only settings belong here.", "Type them as `trainer.total_epochs=3`.")
+
+
+def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
+    """A refusal that no single field caused, under the last of them: beside the button that was pressed."""
+    fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    return {fields[-1]: unmarked(sentence)}
+
+
+def unmarked(sentence: str) -> str:
+    """A sentence as it stands under a field, where Slack marks nothing up."""
+    return sentence.replace("`", "")

@@ -1,0 +1,131 @@
+"""Views in front of a person: the form of a launch, and a log to read. Whatever waits is an errand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.core.command import Logs
+from bot.core.recipe import Recipe
+from bot.core.run import Run
+from bot.errors import UserError
+from bot.service import Caller, Service
+from bot.slack import answers, launch_form
+from bot.slack.answers import Answer
+from bot.slack.blocks import Block, modal
+from bot.slack.client import sorted_failures
+from bot.slack.errands import Errands, Reply, to_person
+from bot.slack.launch_form import Filled, filled_in, launch_of
+
+FIRST = "smoke"
+"""The recipe that an empty form shows, where there is one: it runs anywhere, and costs next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modals:
+    """What happens when a person opens a view, or does something in one."""
+
+    service: Service
+    client: WebClient
+    errands: Errands
+
+    def open_form(self, trigger: str, channel: str, run: str = "") -> None:
+        """Open the form of a launch.
+
+        Args:
+            channel: where the run's card shall stand; asked for where it is empty.
+            run: an earlier run, whose settings stand in the fields to begin with.
+        """
+        found = self.service.find(run) if run else None
+        filled = Filled.again(found.line, channel or found.channel) if found else Filled(self._first(), channel)
+        self.errands.say(self._form(filled), opening(self.client, trigger))
+
+    def choose(self, view: dict[str, Any], recipe: str) -> None:
+        """Show the fields of another recipe; what was typed for this one belongs to this one."""
+        filled = filled_in(view)
+        self.errands.say(self._form(Filled(recipe, filled.channel)), updating(self.client, view["id"]))
+
+    def preview(self, view: dict[str, Any]) -> None:
+        """Show the command that the form stands for, and what it would cost. Prices are asked for."""
+        filled = filled_in(view)
+        self.errands.run(lambda: self._previewed(filled), updating(self.client, view["id"]))
+
+    def submit(self, view: dict[str, Any], user: str) -> dict[str, str]:
+        """Launch what is filled in; what is wrong with it by the field's block, or nothing where it is recorded."""
+        filled = filled_in(view)
+        if wrong := launch_form.problems(self._recipe(filled.recipe), filled):
+            return wrong
+        try:
+            run = self.service.launch(launch_of(filled), Caller(user, filled.channel, view["id"]))
+        except UserError as error:
+            return launch_form.refused(view, error.sentence)
+        self.errands.say(answers.launched(run), to_person(self.client, filled.channel, user, None))
+        return {}
+
+    def show_log(self, run: Run, trigger: str) -> None:
+        """Open a view at once, since Slack lets it be opened for three seconds only, and read the log into it."""
+
+        def read() -> Answer:
+            return answers.excerpt(self.service.read_log(run, Logs(run.id)))
+
+        def into(view: str) -> None:
+            show = updating(self.client, view)
+            try:
+                self.errands.run(read, show)
+            except UserError as error:
+                show(answers.refusal(error))
+
+        self.errands.say(answers.reading(run), opening(self.client, trigger, then=into))
+
+    def _previewed(self, filled: Filled) -> Block:
+        """The form with its notes; what is wrong is one of them, and what was typed stays."""
+        try:
+            made = self.service.planned(launch_of(filled))
+            notes = answers.preview(self.service.rehearse(made))
+        except UserError as error:
+            notes = [f":warning: {answers.refusal(error)['text']}"]
+        return self._form(filled, notes)
+
+    def _form(self, filled: Filled, notes: list[str] | None = None) -> Block:
+        return launch_form.form(self._recipe(filled.recipe), self._names(), filled, notes or [])
+
+    def _recipe(self, name: str) -> Recipe:
+        return self.service.recipes.get(name)
+
+    def _names(self) -> list[str]:
+        """Of the recipes whose files are sound."""
+        return [name for name, found in self.service.catalogue().items() if isinstance(found, Recipe)]
+
+    def _first(self) -> str:
+        names = self._names()
+        if not names:
+            raise UserError("There is no recipe to launch.", "`/verl recipes` says why.")
+        return FIRST if FIRST in names else names[0]
+
+
+def as_view(answer: Answer) -> Block:
+    """An answer as a view to read, where it is none yet."""
+    return answer if "type" in answer else modal("verlbot", answer["blocks"])
+
+
+def opening(client: WebClient, trigger: str, then: Callable[[str], None] | None = None) -> Reply:
+    """Opens a view in front of the person whose trigger it is, and goes on with its id."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            opened: Any = client.views_open(trigger_id=trigger, view=as_view(answer))
+        if then:
+            then(opened["view"]["id"])
+
+    return reply
+
+
+def updating(client: WebClient, view: str) -> Reply:
+    """Puts something else into the view of this id."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            client.views_update(view_id=view, view=as_view(answer))
+
+    return reply

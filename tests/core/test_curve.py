@@ -1,0 +1,49 @@
+"""The curve of a number: bounded, true at its ends, and the same however often a log is read."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.curve import MOST_POINTS, Curve
+from bot.core.metrics import Progress, read
+
+STEPS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500)
+
+
+def curve_of(values: list[float]) -> Curve:
+    found = Curve()
+    for step, value in enumerate(values, 1):
+        found = found.added(step, value)
+    return found
+
+
+@given(STEPS)
+def test_it_has_few_points_and_ends_where_the_run_is(values: list[float]) -> None:
+    found = curve_of(values)
+    assert len(found.points) <= MOST_POINTS
+    assert found.points[-1] == (len(values), values[-1])
+    steps = [step for step, _ in found.points]
+    assert steps == sorted(set(steps))
+
+
+@given(STEPS)
+def test_every_point_is_one_that_was_seen_and_none_is_left_out_while_there_is_room(values: list[float]) -> None:
+    found = curve_of(values)
+    assert all(values[step - 1] == value for step, value in found.points)
+    if len(values) <= MOST_POINTS - 1:
+        assert len(found.points) == len(values)
+
+
+@given(STEPS)
+def test_points_stand_evenly(values: list[float]) -> None:
+    steps = [step for step, _ in curve_of(values).points]
+    gaps = {later - earlier for earlier, later in pairwise(steps[1:-1])}
+    assert len(gaps) <= 1
+
+
+def test_reading_a_log_twice_draws_it_once() -> None:
+    text = "\n".join(f"step:{step} - critic/rewards/mean:0.{step}" for step in range(1, 8))
+    once = read(text, Progress(), ())
+    assert once.rewards.points[0] == (1, 0.1)
+    assert read(text, once, ()).rewards == once.rewards

@@ -1,0 +1,179 @@
+"""The form of a launch: the same command as the typed one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.adapters.store import RedisStore, client
+from bot.playground.checks import check_blocks
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from bot.slack import launch_form
+from bot.slack.launch_form import Filled, filled_in, form
+from tests.builders import a_recipe
+from tests.story import BEN, TRAINING, Bot
+
+TOY = a_recipe()
+
+
+def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The controls of a form by the names of their fields."""
+    return {one["label"]["text"]: one["element"] for one in view["blocks"] if one["type"] == "input"}
+
+
+def toy_form(**filled: Any) -> dict[str, Any]:
+    return form(TOY, ["ppo", "toy"], Filled("toy", **{"channel": TRAINING} | filled))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("nodes", "number_input"),
+        ("learning_rate", "plain_text_input"),  # Slack's field for numbers takes no `1e-6`
+        ("model", "plain_text_input"),
+        ("mode", "static_select"),
+        ("debug", "static_select"),
+        ("Hydra overrides", "plain_text_input"),
+    ],
+)
+def test_a_parameter_has_the_control_of_its_kind(name: str, kind: str) -> None:
+    assert fields(toy_form())[name]["type"] == kind
+
+
+def test_a_field_says_what_is_valid_and_what_stands_unless_it_is_set() -> None:
+    nodes = next(one for one in toy_form()["blocks"] if one.get("block_id") == "toy.nodes")
+    assert nodes["hint"]["text"] == "machines: a whole number from 1 to 8"
+    assert nodes["element"]["placeholder"]["text"] == "1 unless set"
+    assert (nodes["element"]["min_value"], nodes["element"]["max_value"]) == ("1", "8")
+    assert nodes["optional"]
+
+
+def test_what_was_set_before_stands_in_the_fields() -> None:
+    found = fields(toy_form(parameters=(("nodes", "4"), ("mode", "slow"), ("debug", "nonsense")), more="x.y=1"))
+    assert found["nodes"]["initial_value"] == "4"
+    assert found["mode"]["initial_option"]["value"] == "slow"
+    assert "initial_option" not in found["debug"]
+    assert found["Hydra overrides"]["initial_value"] == "x.y=1"
+
+
+@pytest.mark.parametrize("channel", [TRAINING, ""], ids=["a channel is known", "a channel is asked for"])
+def test_slack_takes_the_form(channel: str) -> None:
+    view = toy_form(channel=channel)
+    check_blocks(view["blocks"], 100)
+    assert ("Channel" in fields(view)) == (not channel)
+
+
+def test_the_form_of_a_recipe_without_overrides_asks_for_none() -> None:
+    assert "Hydra overrides" not in fields(form(a_recipe(takes_overrides=False), ["toy"], Filled("toy")))
+
+
+def test_values_with_spaces_and_quotes_arrive_as_typed() -> None:
+    filled = Filled("toy", parameters=(("model", 'a "b" c'),), more="'data.prompt_key=d e'")
+    asked = launch_form.launch_of(filled)
+    assert asked.parameters == (("model", 'a "b" c'),)
+    assert asked.overrides == ("data.prompt_key=d e",)
+
+
+def test_what_is_filled_in_comes_back_from_slack() -> None:
+    view = toy_form(channel="") | {
+        "state": {
+            "values": {
+                "toy.nodes": {"value": {"type": "number_input", "value": "2"}},
+                "toy.mode": {"value": {"type": "static_select", "selected_option": {"value": "slow"}}},
+                "toy.model": {"value": {"type": "plain_text_input", "value": None}},
+                "channel": {"value": {"type": "conversations_select", "selected_conversation": "C1"}},
+                "overrides": {"value": {"type": "plain_text_input", "value": " x.y=1 "}},
+            }
+        }
+    }
+    assert filled_in(view) == Filled("toy", "C1", (("nodes", "2"), ("mode", "slow")), "x.y=1")
+
+
+# as a person meets it
+
+
+def test_launch_without_a_recipe_opens_the_form_and_it_launches(bot: Bot) -> None:
+    assert bot.say("launch") == ""
+    assert bot.submits(nodes="2", steps="5") == {}
+    assert bot.run().line == "launch smoke nodes=2 steps=5"
+    assert bot.run().channel == TRAINING
+    assert "Recorded as `smoke-0001`" in bot.told()
+
+
+def test_the_form_shows_the_command_that_it_stands_for_and_what_it_costs(bot: Bot) -> None:
+    bot.say("launch")
+    said = bot.previews(nodes="2")
+    assert "`/verl launch smoke nodes=2`" in said
+    assert "2 nodes · $4.00/h by a pretended price" in said
+    bot.ticks(2)
+    assert bot.store.open() == []
+
+
+def test_another_recipe_has_other_fields(bot: Bot) -> None:
+    bot.say("launch")
+    bot.chooses("ppo", nodes="2")
+    assert "ppo.model" in [one.get("block_id") for one in bot.view()["blocks"]]
+    assert bot.submits(overrides="trainer.total_epochs=3") == {}
+    assert bot.run("ppo-0001").line == "launch ppo trainer.total_epochs=3"
+
+
+@pytest.mark.parametrize(
+    ("typed", "block", "why"),
+    [
+        ({"nodes": "99"}, "smoke.nodes", "a whole number from 1 to 8"),
+        ({"lease": "long"}, "smoke.lease", "a number"),
+        ({"volume": "a", "bucket": "s3://models"}, "smoke.lease", "not both"),  # the last of the form
+    ],
+    ids=["out of range", "no number", "two that exclude each other"],
+)
+def test_what_is_wrong_is_said_under_its_field_and_nothing_is_lost(
+    bot: Bot, typed: dict[str, str], block: str, why: str
+) -> None:
+    bot.say("launch")
+    assert why in bot.submits(**typed)[block]
+    assert bot.view()["callback_id"] == launch_form.LAUNCH_FORM
+    assert bot.store.open() == []
+
+
+def test_a_flag_among_the_overrides_is_refused(bot: Bot) -> None:
+    bot.say("launch")
+    bot.chooses("ppo")
+    assert "Only settings belong here" in bot.submits(overrides="--dry-run")["overrides"]
+
+
+def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
+    bot.say("launch")
+    bot.cloud.refuses = "There is no H100."
+    assert "There is no H100." in next(iter(bot.submits().values()))
+    assert "There is no H100." in bot.previews()
+
+
+def test_the_same_form_sent_twice_makes_one_run(bot: Bot) -> None:
+    bot.say("launch")
+    assert bot.submits() == {} == bot.submits()
+    assert len(bot.service.active()) == 1
+
+
+def test_a_mention_is_offered_the_form_since_slack_opens_none_for_it(bot: Bot) -> None:
+    bot.mention("launch")
+    assert "Open the form" in bot.reads()
+    bot.click("form", "new")
+    assert bot.view()["callback_id"] == launch_form.LAUNCH_FORM
+
+
+def test_a_run_is_launched_again_with_its_settings(bot: Bot) -> None:
+    run_id = bot.running("launch smoke nodes=2 steps=7")
+    bot.say(f"stop {run_id}")
+    bot.ticks(8, seconds=10)
+    assert "Launch again" in bot.card()
+    bot.click("form", run_id, user=BEN)
+    assert json.loads(bot.view(BEN)["private_metadata"]) == {"recipe": "smoke", "channel": TRAINING}
+    assert fields(bot.view(BEN))["steps"]["initial_value"] == "7"
+
+
+def test_a_form_that_cannot_be_recorded_stays_with_the_person(playground: Playground, slack: PlaygroundClient) -> None:
+    bot = Bot(RedisStore(client("redis://127.0.0.1:1", 0.2)), playground, slack)
+    bot.say("launch")
+    assert "Try again in a moment" in next(iter(bot.submits(nodes="2").values()))
+    assert bot.view()["callback_id"] == launch_form.LAUNCH_FORM
