@@ -19,7 +19,7 @@ from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
 from bot.service import REMEMBERED
 from bot.settings import Settings
-from bot.slack.app import COMMAND
+from bot.slack.manifest import manifest
 
 FIRST_LINE = "/verl launch smoke nodes=2"
 CONNECT_SECONDS = 20
@@ -67,7 +67,7 @@ def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
     for number in WAYS_TO_END:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
-    playground = Playground(data_dir / "slack.json", port, commands=frozenset({COMMAND}))
+    playground = Playground(data_dir / "slack.json", port, manifest=manifest("socket"))
     playground.start()
     try:
         bot = build(settings(data_dir, playground.api_url))

@@ -198,3 +198,20 @@ def check_metadata(metadata: Any) -> None:
         raise Refusal("invalid_metadata_format")
     if len(json.dumps(metadata)) > 3_000:
         raise Refusal("metadata_too_large")
+
+
+def check_view(view: Any, *kinds: str) -> Json:
+    """A view of one of these kinds, or Slack's refusal of it."""
+    if not isinstance(view, dict) or view.get("type") not in kinds:
+        raise Refusal("invalid_arguments", ["[ERROR] missing required field: view"])
+    check_blocks(view.get("blocks") or [], VIEW_BLOCKS)
+    if view["type"] == "modal" and not 1 <= len((view.get("title") or {}).get("text") or "") <= 24:
+        raise Refusal("invalid_arguments", ["[ERROR] must be less than 25 characters [json-pointer:/view/title/text]"])
+    return view
+
+
+def check_content(said: Json) -> Json:
+    """Text and blocks of a message that comes as one object, checked."""
+    text, blocks = str(said.get("text") or ""), said.get("blocks") or []
+    check_message(text, blocks)
+    return {"text": text, "blocks": blocks}

@@ -80,9 +80,32 @@ class Person:
 
     def clicks(self, action_id: str, ts: str, confirmed: bool = False) -> Json:
         """Press a button of a message; a question that it asks first is the answer unless `confirmed`."""
-        return self._playground.post(
-            "click", user=self.user, channel=self.channel, ts=ts, action_id=action_id, confirmed=confirmed
-        )
+        return self.acts({"channel": self.channel, "ts": ts}, action_id, confirmed=confirmed)
+
+    def acts(self, where: Json, action_id: str, chosen: Json | None = None, **more: Any) -> Json:
+        """Press a button or choose something, in the message `{channel, ts}` or the view `{view}`."""
+        asked = {"where": where, "action_id": action_id, "chosen": chosen, **more}
+        return self._playground.post("act", user=self.user, **asked)
+
+    def submits(self, values: Json) -> Json:
+        """Send the form in front, with what is filled in by block and action."""
+        return self._playground.post("submit", user=self.user, values=values)
+
+    def closes(self) -> Json:
+        """Dismiss the modal in front."""
+        return self._playground.post("close", user=self.user)
+
+    def opens_home(self, tab: str = "home") -> Json:
+        """Open the app's page; the direct message that belongs to it."""
+        return self._playground.post("home", user=self.user, tab=tab)
+
+    def reacts(self, ts: str, name: str) -> Json:
+        """Add one's reaction, or take it back."""
+        return self._playground.post("react", user=self.user, channel=self.channel, ts=ts, name=name)
+
+    def looks(self) -> Json:
+        """All that this person sees."""
+        return self._playground.get("look", user=self.user)
 
     def messages(self) -> list[Json]:
         return list(self._playground.get("messages", user=self.user, channel=self.channel)["messages"])

@@ -1,5 +1,6 @@
 """The control API: how a page, a terminal or a test acts as people, looks, waits, and asks for faults."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,10 +10,12 @@ from starlette.routing import Route
 
 from bot.playground.deliveries import Deliveries
 from bot.playground.faults import Fault
-from bot.playground.people import NotThere, People
+from bot.playground.interactions import Interactions
+from bot.playground.people import People
+from bot.playground.sight import sight
 from bot.playground.slack import Slack
 from bot.playground.transcript import transcript
-from bot.playground.workspace import Json
+from bot.playground.workspace import Json, NotThere
 
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -24,22 +27,28 @@ class Control:
     and not from a page of another origin, which cannot send JSON here.
     """
 
-    def __init__(self, slack: Slack, deliveries: Deliveries) -> None:
+    def __init__(self, slack: Slack, deliveries: Deliveries, guide: Sequence[Json]) -> None:
         self._slack = slack
         self._deliveries = deliveries
+        self._guide = guide
         self._people = People(slack, deliveries)
+        self._interactions = Interactions(slack, deliveries)
 
     def routes(self) -> list[Route]:
         posts = {
             "type": self.type,
-            "click": self.click,
+            "act": self.act,
             "submit": self.submit,
+            "close": self.close,
+            "home": self.home,
+            "react": self.react,
             "faults": self.faults,
             "link": self.link,
             "channel": self.channel,
             "repeat": self.repeat,
         }
         gets = {
+            "look": self.look,
             "state": self.state,
             "messages": self.messages,
             "transcript": self.transcript,
@@ -54,12 +63,28 @@ class Control:
     async def type(self, asked: Json) -> Json:
         return await self._people.type(asked["user"], asked["channel"], asked["text"], asked.get("thread_ts"))
 
-    async def click(self, asked: Json) -> Json:
-        place = (asked["user"], asked["channel"], asked["ts"], asked["action_id"])
-        return await self._people.click(*place, confirmed=bool(asked.get("confirmed")))
+    async def act(self, asked: Json) -> Json:
+        return await self._interactions.act(
+            asked["user"],
+            asked["where"],
+            asked["action_id"],
+            block_id=asked.get("block_id"),
+            chosen=asked.get("chosen"),
+            state=asked.get("state"),
+            confirmed=bool(asked.get("confirmed")),
+        )
 
     async def submit(self, asked: Json) -> Json:
-        return await self._people.submit(asked["user"], asked["values"])
+        return await self._interactions.submit(asked["user"], asked["values"])
+
+    async def close(self, asked: Json) -> Json:
+        return await self._interactions.close(asked["user"])
+
+    async def home(self, asked: Json) -> Json:
+        return await self._people.home(asked["user"], asked["tab"])
+
+    async def react(self, asked: Json) -> Json:
+        return await self._people.react(asked["user"], asked["channel"], asked["ts"], asked["name"])
 
     async def faults(self, asked: Json) -> Json:
         """These troubles from now on, in place of those before."""
@@ -85,6 +110,15 @@ class Control:
         """Deliver the last mention of this text once more, as Slack does when an acknowledgement was lost."""
         return {"repeated": await self._people.mention_again(asked["text"])}
 
+    async def look(self, request: Request) -> Response:
+        """All that a person sees, once it is another than that after which he asks, or the time is over."""
+        user, after = request.query_params["user"], request.query_params.get("after")
+        if user not in self._slack.workspace.users:
+            return JSONResponse({"error": f"nobody is {user}"}, status_code=400)
+        if after is not None:
+            await self._slack.wait(int(after), seconds_of(request))
+        return JSONResponse(sight(self._slack, user, self._deliveries.connections, self._guide))
+
     async def state(self, request: Request) -> Response:
         workspace = self._slack.workspace
         return JSONResponse(
@@ -93,7 +127,7 @@ class Control:
                 "connections": self._deliveries.connections,
                 "users": msgspec.to_builtins(list(workspace.users.values())),
                 "channels": msgspec.to_builtins(list(workspace.channels.values())),
-                "modals": msgspec.to_builtins(list(workspace.modals.values())),
+                "modals": msgspec.to_builtins([view for stack in self._slack.modals.values() for view in stack]),
             }
         )
 
@@ -117,12 +151,18 @@ class Control:
 
     async def wait(self, request: Request) -> Response:
         """Answer once something has changed after that version, or the time is over."""
-        seconds = min(float(request.query_params.get("seconds", 20)), LONGEST_WAIT_SECONDS)
-        version = await self._slack.wait(int(request.query_params.get("after", 0)), seconds)
+        version = await self._slack.wait(int(request.query_params.get("after", 0)), seconds_of(request))
         return JSONResponse({"version": version})
 
     async def record(self, request: Request) -> Response:
-        return JSONResponse({"entries": msgspec.to_builtins(list(self._slack.record.entries))})
+        """What bot and Slack said to each other after an entry; `last` is the one after which to ask next time."""
+        entries, last = self._slack.record.after(int(request.query_params.get("after", 0)))
+        return JSONResponse({"entries": msgspec.to_builtins(entries), "last": last})
+
+
+def seconds_of(request: Request) -> float:
+    """How long somebody wants to wait."""
+    return min(float(request.query_params.get("seconds", 20)), LONGEST_WAIT_SECONDS)
 
 
 def taking_json(action: Any) -> Any:

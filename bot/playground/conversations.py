@@ -67,11 +67,8 @@ def chat_update(call: Call) -> Json:
     channel = to_write(call, call.needed("channel"))
     message = own_message(call, channel)
     more = content(call)
-    message.text, message.blocks, message.edited = more["text"], more["blocks"], True
-    for at, block in enumerate(message.blocks):
-        block.setdefault("block_id", f"b{at}")
     message.metadata = more["metadata"] or message.metadata
-    call.slack.touch()
+    call.slack.rewrite(message, more["text"], more["blocks"])
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": rendered(message)}
 
 

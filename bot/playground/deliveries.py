@@ -23,6 +23,9 @@ RESPONSE_URL_SECONDS, RESPONSE_URL_USES = 1800.0, 5
 EVENT_RETRIES_SECONDS = (0.5, 60.0, 300.0)
 """Waits before an event that was not acknowledged is delivered again: nearly at once, a minute, five minutes."""
 
+RETRY_HEADERS = {"retry_attempt": "X-Slack-Retry-Num", "retry_reason": "X-Slack-Retry-Reason"}
+"""What a delivery that comes again says of that: in its envelope, or as headers of a request."""
+
 
 class NotAnswered(Exception):
     """The app did not take a delivery, or did not acknowledge it in time; the code is what a person would see."""
@@ -37,12 +40,27 @@ class Awaited:
 
 
 @dataclass(slots=True)
+class Trigger:
+    """What lets the app open one modal in front of a person, who stands in a channel or in none."""
+
+    user: str
+    channel: str
+    until: float
+    is_used: bool = False
+
+
+@dataclass(slots=True)
 class ResponseUrl:
-    """A way to answer one command or click later."""
+    """A way to answer one command or click later.
+
+    Attributes:
+        ts: the message in which the person clicked, which can be replaced; None after a command.
+    """
 
     user: str
     channel: str
     thread_ts: str | None
+    ts: str | None
     until: float
     uses: int = RESPONSE_URL_USES
 
@@ -56,7 +74,7 @@ class Deliveries:
         self._sockets: list[WebSocket] = []
         self._turn = 0
         self._awaited: dict[str, Awaited] = {}
-        self._triggers: dict[str, tuple[str, float]] = {}
+        self._triggers: dict[str, Trigger] = {}
         self._response_urls: dict[str, ResponseUrl] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
@@ -113,25 +131,32 @@ class Deliveries:
 
     # the workspace's side
 
-    def new_trigger(self, user: str) -> str:
+    def new_trigger(self, user: str, channel: str = "") -> str:
         """Lets the app open one modal for this person, within three seconds."""
-        trigger = uuid4().hex
-        self._triggers[trigger] = (user, self._slack.now() + TRIGGER_SECONDS)
+        key = uuid4().hex
+        self._triggers[key] = Trigger(user, channel, self._slack.now() + TRIGGER_SECONDS)
+        return key
+
+    def use_trigger(self, key: str) -> Trigger:
+        """The trigger, which is used up by this.
+
+        Raises:
+            Refusal: with Slack's word for why it opens nothing.
+        """
+        trigger = self._triggers.get(key)
+        if trigger is None:
+            raise Refusal("invalid_trigger_id")
+        if trigger.is_used:
+            raise Refusal("exchanged_trigger_id")
+        if self._slack.now() > trigger.until:
+            raise Refusal("expired_trigger_id")
+        trigger.is_used = True
         return trigger
 
-    def use_trigger(self, trigger: str) -> str:
-        """The person whose trigger it is; it is used up."""
-        user, until = self._triggers.pop(trigger, ("", 0.0))
-        if not user:
-            raise Refusal("invalid_trigger_id")
-        if self._slack.now() > until:
-            raise Refusal("expired_trigger_id")
-        return user
-
-    def new_response_url(self, user: str, channel: str, thread_ts: str | None = None) -> str:
+    def new_response_url(self, user: str, channel: str, thread_ts: str | None = None, ts: str | None = None) -> str:
         key = uuid4().hex
         until = self._slack.now() + RESPONSE_URL_SECONDS
-        self._response_urls[key] = ResponseUrl(user, channel, thread_ts, until)
+        self._response_urls[key] = ResponseUrl(user, channel, thread_ts, ts, until)
         return f"{self._slack.address}/response/{key}"
 
     def use_response_url(self, key: str) -> ResponseUrl | None:
@@ -153,7 +178,7 @@ class Deliveries:
         """
         entry = self._slack.record.begin("delivery", kind, **detail)
         try:
-            if self._slack.request_url:
+            if self._slack.request_url or not self._slack.app.socket_mode:
                 answer = await self._over_http(kind, payload)
             else:
                 answer = await self._over_socket(kind, payload, entry)
@@ -188,7 +213,7 @@ class Deliveries:
         awaited = Awaited(entry, asyncio.get_running_loop().create_future())
         self._awaited[envelope] = awaited
         message = {"envelope_id": envelope, "type": kind, "accepts_response_payload": kind != "events_api"}
-        retry = {key: payload.pop(key) for key in ("retry_attempt", "retry_reason") if key in payload}
+        retry = {key: payload.pop(key) for key in RETRY_HEADERS if key in payload}
         try:
             await socket.send_json(message | retry | {"payload": payload})
             return await asyncio.wait_for(awaited.answer, ACK_SECONDS)
@@ -197,11 +222,15 @@ class Deliveries:
             raise NotAnswered("operation_timeout") from error
 
     async def _over_http(self, kind: str, payload: Json) -> Json:
+        url = self._slack.request_url or self._slack.app.url_of(kind, payload)
+        if not url:
+            raise NotAnswered("dispatch_failed")
+        again = {RETRY_HEADERS[key]: str(payload.pop(key)) for key in RETRY_HEADERS if key in payload}
         body, kind_of_body = encoded(kind, payload)
         try:
             async with httpx.AsyncClient(trust_env=False) as client:
-                headers = signed(body) | {"Content-Type": kind_of_body}
-                answer = await client.post(self._slack.request_url, content=body, headers=headers, timeout=ACK_SECONDS)
+                headers = signed(body) | {"Content-Type": kind_of_body} | again
+                answer = await client.post(url, content=body, headers=headers, timeout=ACK_SECONDS)
         except httpx.HTTPError as error:
             raise NotAnswered("operation_timeout") from error
         if answer.status_code != 200:

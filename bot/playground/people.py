@@ -1,16 +1,28 @@
-"""What people do in a workspace: type, mention, click, fill in forms. Each becomes a delivery to the app."""
+"""What people do in a workspace: type, mention, react, open the app's page. What the app may know is delivered."""
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.playground.deliveries import Deliveries, NotAnswered
+from bot.playground import views
+from bot.playground.checks import Refusal, check_content
+from bot.playground.deliveries import Deliveries, NotAnswered, ResponseUrl
+from bot.playground.escaping import escaped, with_references
 from bot.playground.slack import Slack
-from bot.playground.workspace import Json, Message
+from bot.playground.workspace import Channel, Json, Message, NotThere
 
+NEEDED = {
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "reaction_added": "reactions:read",
+    "reaction_removed": "reactions:read",
+}
+"""The scope without which an app hears nothing of an event, even if it has subscribed to it."""
 
-class NotThere(Exception):
-    """A person cannot do that: there is no such channel, message or button in front of him."""
+IN_THREAD = "Slash commands are not supported in threads. Sorry!"
+SILENCED = "Sending messages to this app has been turned off."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,198 +42,174 @@ class People:
 
         Returns how the app took it: `acked_seconds`, or the `error` that the person sees.
         """
-        self._present(user, channel)
+        room = self.slack.workspace.room(user, channel)
+        if room.is_archived:
+            raise NotThere(f"{channel} is archived")
         if text.startswith("/"):
-            return await self._command(user, channel, text)
-        message = self.slack.post(channel, user, self._with_ids(text), thread_ts=thread_ts)
-        if f"<@{self.slack.workspace.bot}>" in message.text:
-            self.deliveries.deliver_event_soon(self._mention(message), user=user, text=text)
+            return {"error": IN_THREAD} if thread_ts else await self._command(user, room, text)
+        if room.between and not (self.slack.app.messages_tab and self.slack.app.can_be_written_to):
+            return {"error": SILENCED}
+        message = self.slack.post(channel, user, with_references(self.slack.workspace, text), thread_ts=thread_ts)
+        if self.slack.workspace.bot in room.members:
+            self._heard(room, message)
         return {"ts": message.ts}
 
     async def mention_again(self, text: str) -> bool:
         """Deliver a mention of this text once more; False where there was none."""
+        wanted = with_references(self.slack.workspace, text)
         for messages in self.slack.workspace.messages.values():
             for message in messages:
-                if message.text == self._with_ids(text):
+                if message.text == wanted:
                     retry = {"retry_attempt": 1, "retry_reason": "timeout"}
-                    await self.deliveries.deliver_event(self._mention(message) | retry)
+                    event = self._wrapped(mention(message), self._event_id(message))
+                    await self.deliveries.deliver_event(event | retry)
                     return True
         return False
 
-    async def click(self, user: str, channel: str, ts: str, action_id: str, confirmed: bool = False) -> Json:
-        """Press a button of a message; one that asks first returns its question unless it is `confirmed`."""
-        self._present(user, channel)
-        message = next((one for one in self.slack.workspace.seen_by(user, channel) if one.ts == ts), None)
-        block, element = button_of(message, action_id)
-        if message is None or element is None or block is None:
-            raise NotThere(f"no button {action_id} on message {ts}")
-        if "confirm" in element and not confirmed:
-            return {"confirm": element["confirm"]}
-        return await self._interact(user, channel, message, block, element)
-
-    async def submit(self, user: str, values: Json) -> Json:
-        """Send the modal in front of a person, with what he filled in by block and action."""
-        view = self.slack.workspace.modals.get(user)
-        if view is None:
-            raise NotThere("no modal is open")
-        payload = self._from(user) | {
-            "type": "view_submission",
-            "trigger_id": self.deliveries.new_trigger(user),
-            "view": {"id": view.id, "state": {"values": values}} | view.body,
-        }
-        answer = await self._deliver("interactive", payload, user=user)
-        return self._submitted(user, answer)
-
-    def _submitted(self, user: str, answer: Json) -> Json:
-        """Errors keep the modal open; another view takes its place; anything else closes it."""
-        if answer.get("response_action") == "errors":
-            return {"errors": answer["errors"]}
-        if answer.get("response_action") == "update":
-            self.slack.workspace.modals[user].body = answer["view"]
-        elif "error" not in answer:
-            del self.slack.workspace.modals[user]
+    async def home(self, user: str, tab: str) -> Json:
+        """Open the app's page, at its `home` or its `messages`; the direct message that belongs to it."""
+        workspace, app = self.slack.workspace, self.slack.app
+        if user not in workspace.users or not {"home": app.home_tab, "messages": app.messages_tab}.get(tab):
+            raise NotThere(f"the app has no page {tab} for {user}")
+        event: Json = {"type": "app_home_opened", "user": user, "channel": workspace.direct(user).id, "tab": tab}
+        if tab == "home" and user in workspace.homes:
+            event["view"] = views.rendered(self.slack, workspace.homes[user])
+        self._tell("app_home_opened", event, user=user, text=tab)
         self.slack.touch()
-        return answer
+        return {"channel": event["channel"]}
 
-    async def _command(self, user: str, channel: str, text: str) -> Json:
-        command, _, words = text.partition(" ")
-        if self.slack.commands and command not in self.slack.commands:
-            return {"error": f"{command} is not a valid command. There is {', '.join(sorted(self.slack.commands))}."}
+    async def react(self, user: str, channel: str, ts: str, name: str) -> Json:
+        """Add one's reaction to a message, or take it back."""
+        room = self.slack.workspace.room(user, channel)
+        message = self.slack.workspace.find(channel, ts)
+        if message is None or message.only_for or not re.fullmatch(r"[\w+'-]+", name):
+            raise NotThere(f"nobody can react with {name} to {ts} in {channel}")
+        kind = "reaction_added" if message.react(user, name) else "reaction_removed"
+        self.slack.touch()
+        if self.slack.workspace.bot in room.members:
+            item = {"type": "message", "channel": channel, "ts": ts}
+            event = {"type": kind, "user": user, "reaction": name, "item_user": message.user, "item": item}
+            self._tell(kind, event, user=user, text=name)
+        return {}
+
+    async def _command(self, user: str, room: Channel, text: str) -> Json:
+        name, _, words = text.partition(" ")
+        command = self.slack.app.command(name)
+        if command is None:
+            return {"error": f"{name} is not a valid command. There is {', '.join(self.slack.app.commands or ())}."}
         workspace = self.slack.workspace
         payload = {
             "token": "unused",
             "team_id": workspace.team,
             "team_domain": "playground",
-            "channel_id": channel,
-            "channel_name": workspace.channels[channel].name,
+            "channel_id": room.id,
+            "channel_name": room.shown_name,
             "user_id": user,
             "user_name": workspace.users[user].name,
-            "command": command,
-            "text": escaped(self._with_ids(words)),
+            "command": name,
+            "text": escaped(with_references(workspace, words) if command.should_escape else words),
             "api_app_id": workspace.app,
             "is_enterprise_install": "false",
-            "response_url": self.deliveries.new_response_url(user, channel),
-            "trigger_id": self.deliveries.new_trigger(user),
+            "response_url": self.deliveries.new_response_url(user, room.id),
+            "trigger_id": self.deliveries.new_trigger(user, room.id),
         }
-        answer = await self._deliver("slash_commands", payload, user=user, text=text)
-        if "error" in answer:
-            self.slack.post(
-                channel, workspace.bot, f"{command} failed with the error “{answer['error']}”", only_for=user
-            )
-        elif answer.get("text") or answer.get("blocks"):
-            self.show(answer, user, channel)
+        try:
+            answer = await self.deliveries.deliver("slash_commands", payload, user=user, text=text)
+            if any(answer.get(key) for key in ("text", "blocks", "attachments")):
+                self._answered(answer, user, room.id)
+        except (NotAnswered, Refusal) as error:
+            self.slack.post(room.id, workspace.bot, f"{name} failed with the error “{error}”", only_for=user)
+            return {"error": str(error)}
         return answer
 
-    async def _interact(self, user: str, channel: str, message: Message, block: Json, element: Json) -> Json:
-        container = {
-            "type": "message",
-            "message_ts": message.ts,
-            "channel_id": channel,
-            "is_ephemeral": message.only_for is not None,
-        }
-        action = {key: element[key] for key in ("type", "action_id", "text", "value") if key in element}
-        payload = self._from(user) | {
-            "type": "block_actions",
-            "container": container,
-            "channel": {"id": channel, "name": self.slack.workspace.channels[channel].name},
-            "message": {
-                "ts": message.ts,
-                "text": message.text,
-                "blocks": message.blocks,
-                "thread_ts": message.thread_ts,
-            },
-            "state": {"values": {}},
-            "trigger_id": self.deliveries.new_trigger(user),
-            "response_url": self.deliveries.new_response_url(user, channel, message.thread_ts),
-            "actions": [action | {"block_id": block["block_id"], "action_ts": message.ts}],
-        }
-        return await self._deliver("interactive", payload, user=user, text=element["action_id"])
-
-    async def _deliver(self, kind: str, payload: Json, **detail: Any) -> Json:
+    def _answered(self, answer: Json, user: str, channel: str) -> None:
+        """Show what an app acknowledged a command with, if it is what Slack takes."""
+        entry = self.slack.record.begin("call", "acknowledgement", user=user)
         try:
-            return await self.deliveries.deliver(kind, payload, **detail)
-        except NotAnswered as error:
-            return {"error": str(error)}
+            self.show(answer, user, channel)
+        except Refusal as refusal:
+            entry.done(refusal.code)
+            raise
+        entry.done("ok")
+
+    def respond(self, answer: Json, target: ResponseUrl) -> None:
+        """What an app says by a response URL: something new, or something in place of what was clicked.
+
+        Raises:
+            Refusal: Slack takes no such message.
+        """
+        original = self.slack.workspace.find(target.channel, target.ts)
+        if answer.get("delete_original"):
+            if original:
+                self.slack.workspace.remove(original)
+                self.slack.touch()
+        elif answer.get("replace_original") and original:
+            said = check_content(answer)
+            self.slack.rewrite(original, said["text"], said["blocks"])
+        else:
+            self.show(answer, target.user, target.channel, target.thread_ts)
 
     def show(self, answer: Json, user: str, channel: str, thread_ts: str | None = None) -> None:
-        """Post what an app answered a command or click with, for one person or for all."""
-        only_for = None if answer.get("response_type") == "in_channel" else user
+        """Post what an app answered a command or click with, for one person or for all.
+
+        Raises:
+            Refusal: Slack takes no such message.
+        """
+        said = check_content(answer)
         self.slack.post(
             channel,
             self.slack.workspace.bot,
-            str(answer.get("text") or ""),
-            blocks=answer.get("blocks") or [],
-            only_for=only_for,
+            said["text"],
+            blocks=said["blocks"],
+            only_for=None if answer.get("response_type") == "in_channel" else user,
             thread_ts=answer.get("thread_ts") or thread_ts,
         )
 
-    def _mention(self, message: Message) -> Json:
-        event = {
-            "type": "app_mention",
-            "user": message.user,
-            "text": escaped(message.text),
-            "ts": message.ts,
-            "channel": message.channel,
-            "event_ts": message.ts,
-        }
-        event |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
+    def _heard(self, room: Channel, message: Message) -> None:
+        """What the app is told of a message in a conversation that it is in."""
+        detail = {"user": message.user, "text": message.text}
+        said = mention(message)
+        if f"<@{self.slack.workspace.bot}>" in message.text and not room.between:
+            self._tell("app_mention", said, self._event_id(message), **detail)
+        kind = {"im": "im", "group": "groups", "channel": "channels"}[room.kind]
+        self._tell(f"message.{kind}", said | {"type": "message", "channel_type": room.kind}, **detail)
+
+    def _tell(self, name: str, event: Json, event_id: str | None = None, **detail: Any) -> None:
+        """Deliver an event to an app that has subscribed to it and may know of it."""
+        needed = NEEDED.get(name)
+        if name in self.slack.app.events and (needed is None or needed in self.slack.scopes):
+            stamped = {"event_ts": self.slack.workspace.next_ts(self.slack.now())} | event
+            wrapped = self._wrapped(stamped, event_id or self.slack.workspace.next_id("Ev"))
+            self.deliveries.deliver_event_soon(wrapped, **detail)
+
+    def _event_id(self, message: Message) -> str:
+        if message.ts not in self.events:
+            self.events[message.ts] = self.slack.workspace.next_id("Ev")
+        return self.events[message.ts]
+
+    def _wrapped(self, event: Json, event_id: str) -> Json:
         workspace = self.slack.workspace
-        event_id = self.events.setdefault(message.ts, workspace.next_id("Ev"))
+        bot = {"team_id": workspace.team, "user_id": workspace.bot, "is_bot": True, "is_enterprise_install": False}
         return {
             "type": "event_callback",
+            "token": "unused",
             "team_id": workspace.team,
             "api_app_id": workspace.app,
             "event": event,
             "event_id": event_id,
-            "event_time": int(float(message.ts)),
-            "authorizations": [{"team_id": workspace.team, "user_id": workspace.bot, "is_bot": True}],
+            "event_time": int(float(event["event_ts"])),
+            "authorizations": [bot],
         }
 
-    def _from(self, user: str) -> Json:
-        workspace = self.slack.workspace
-        return {
-            "user": {"id": user, "username": workspace.users[user].name, "team_id": workspace.team},
-            "team": {"id": workspace.team, "domain": "playground"},
-            "api_app_id": workspace.app,
-            "token": "unused",
-        }
 
-    def _present(self, user: str, channel: str) -> None:
-        found = self.slack.workspace.channels.get(channel)
-        if user not in self.slack.workspace.users or found is None or user not in found.members:
-            raise NotThere(f"{user} is not in {channel}")
-
-    def _with_ids(self, text: str) -> str:
-        """Names that people type, as `@ana` and `#training`, as the ids that Slack makes of them."""
-        for user in self.slack.workspace.users.values():
-            text = re.sub(rf"(?<!\S)@{user.name}\b", f"<@{user.id}>", text)
-        for channel in self.slack.workspace.channels.values():
-            text = re.sub(rf"(?<!\S)#{channel.name}\b", f"<#{channel.id}|{channel.name}>", text)
-        return text
-
-
-REFERENCES = re.compile(r"<(?:@U\w+|#C\w+\|[^>]*)>")
-URL = re.compile(r"\b(?:https?://[^\s'\"]+)")
-
-
-def escaped(text: str) -> str:
-    """Text as Slack hands it to an app: its three characters escaped, its links marked."""
-    parts, at = [], 0
-    for found in REFERENCES.finditer(text):
-        parts += [escaped_plain(text[at : found.start()]), found[0]]
-        at = found.end()
-    return "".join([*parts, escaped_plain(text[at:])])
-
-
-def escaped_plain(text: str) -> str:
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return URL.sub(lambda url: f"<{url[0]}>", safe)
-
-
-def button_of(message: Message | None, action_id: str) -> tuple[Json | None, Json | None]:
-    """The block and the element of a message that has this action."""
-    for block in message.blocks if message else []:
-        for element in [*(block.get("elements") or []), block.get("accessory") or {}]:
-            if element.get("action_id") == action_id:
-                return block, element
-    return None, None
+def mention(message: Message) -> Json:
+    """What an event says of a message."""
+    event = {
+        "type": "app_mention",
+        "user": message.user,
+        "text": escaped(message.text),
+        "ts": message.ts,
+        "channel": message.channel,
+        "event_ts": message.ts,
+    }
+    return event | ({"thread_ts": message.thread_ts} if message.thread_ts else {})

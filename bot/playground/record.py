@@ -14,6 +14,7 @@ class Entry:
     """One call or delivery.
 
     Attributes:
+        number: counts up from 1.
         kind: `call` of the Web API, or `delivery` to the app.
         name: the method, or the type of the delivery.
         at: Unix seconds at its begin; seconds: until the answer or acknowledgement, None while there is none.
@@ -21,6 +22,7 @@ class Entry:
         detail: what it was about.
     """
 
+    number: int
     kind: str
     name: str
     at: float
@@ -38,8 +40,16 @@ class Record:
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.last = 0
 
     def begin(self, kind: str, name: str, **detail: Any) -> Entry:
-        entry = Entry(kind, name, time.time(), detail=detail)
+        self.last += 1
+        entry = Entry(self.last, kind, name, time.time(), detail=detail)
         self.entries.append(entry)
         return entry
+
+    def after(self, number: int) -> tuple[list[Entry], int]:
+        """The entries after this one, and up to which of them all are complete: ask after that one next time."""
+        found = [entry for entry in self.entries if entry.number > number]
+        waiting = next((entry.number for entry in found if entry.seconds is None), self.last + 1)
+        return found, waiting - 1

@@ -18,21 +18,18 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from bot.errors import UserError
-from bot.playground.checks import Refusal, check_message
+from bot.playground.checks import Refusal
 from bot.playground.control import Control
 from bot.playground.deliveries import Deliveries
 from bot.playground.faults import Fault, Trouble
+from bot.playground.manifest import App
+from bot.playground.pages import PAGE, Pages
 from bot.playground.people import People
 from bot.playground.slack import Slack
 from bot.playground.web_api import call
 from bot.playground.workspace import Json
 
 START_SECONDS = 20
-FRONT = """\
-A Slack of one's own. It has no page yet: type in the terminal that runs `make demo`.
-
-The bot talks to /api, people act through /control.
-"""
 JSON_ARGUMENTS = ("blocks", "metadata", "view", "files", "attachments")
 """Arguments that are JSON in a text where a call is a form."""
 
@@ -55,20 +52,22 @@ class Playground:
     Args:
         file: where the workspace is kept over restarts; None for nowhere.
         port: where it listens; another is taken where that one is not free. 0 for any.
-        request_url: of an app in HTTP mode; empty for Socket Mode.
-        commands: slash commands that the app has registered; any where none is named.
+        manifest: of the app, as Slack takes it; without one it may do what most bots do, and people type any command.
+        guide: what the page proposes to do: `{title, text, lines, user?, channel?}` each.
+        page: the folder of the built page.
     """
 
     def __init__(
         self,
         file: Path | None = None,
         port: int = 0,
-        request_url: str = "",
-        commands: frozenset[str] = frozenset(),
+        manifest: Json | None = None,
+        guide: Sequence[Json] = (),
+        page: Path = PAGE,
     ) -> None:
-        self._slack = Slack.open(file)
-        self._slack.commands = commands
-        self._slack.request_url = request_url
+        self._slack = Slack.open(file, App.of(manifest) if manifest else App())
+        self._guide = guide
+        self._pages = Pages(self._slack, page)
         self._deliveries = Deliveries(self._slack)
         self._people = People(self._slack, self._deliveries)
         self._socket = bound(port)
@@ -123,13 +122,12 @@ class Playground:
     def _application(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/", self._front),
+                *self._pages.routes(),
                 Route("/api/{method}", self._call, methods=["GET", "POST"]),
                 WebSocketRoute("/link/{ticket}", self._link),
                 Route("/response/{key}", self._respond, methods=["POST"]),
                 Route("/upload/{file}", self._upload, methods=["POST", "PUT"]),
-                Route("/files/{file}", self._file),
-                *Control(self._slack, self._deliveries).routes(),
+                *Control(self._slack, self._deliveries, self._guide).routes(),
             ],
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
             lifespan=self._lifespan,
@@ -140,9 +138,6 @@ class Playground:
         self._loop = asyncio.get_running_loop()
         yield
         await self._deliveries.drop()
-
-    async def _front(self, _: Request) -> Response:
-        return PlainTextResponse(FRONT)
 
     async def _call(self, request: Request) -> Response:
         """One call of the Web API, with the trouble that was asked for."""
@@ -173,15 +168,15 @@ class Playground:
             entry.done(fault.trouble)
             return troubled(fault)
         target = self._deliveries.use_response_url(request.path_params["key"])
-        entry.done("ok" if target else "used_url")
         if target is None:
+            entry.done("used_url")
             return PlainTextResponse("used_url", status_code=404)
-        answer = await request.json()
         try:
-            check_message(str(answer.get("text") or ""), answer.get("blocks") or [])
+            self._people.respond(await request.json(), target)
         except Refusal as refusal:
+            entry.done(refusal.code)
             return PlainTextResponse(refusal.code, status_code=400)
-        self._people.show(answer, target.user, target.channel, target.thread_ts)
+        entry.done("ok")
         return PlainTextResponse("ok")
 
     async def _upload(self, request: Request) -> Response:
@@ -190,12 +185,6 @@ class Playground:
             return PlainTextResponse("not found", status_code=404)
         file.content = await request.body()
         return PlainTextResponse(f"OK - {len(file.content)}")
-
-    async def _file(self, request: Request) -> Response:
-        file = self._slack.workspace.files.get(request.path_params["file"])
-        if file is None or not file.shared:
-            return PlainTextResponse("not found", status_code=404)
-        return PlainTextResponse(file.content, headers={"X-Content-Type-Options": "nosniff"})
 
 
 def bound(port: int) -> socket.socket:

@@ -6,30 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.playground.elements import with_ids
 from bot.playground.faults import Faults
+from bot.playground.manifest import SCOPES, App
 from bot.playground.record import Record
-from bot.playground.workspace import Message, Workspace, load, save, seeded
+from bot.playground.workspace import Json, Message, View, Workspace, load, save, seeded
 
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-playground", "xapp-playground", "playground-signing-secret"
 """Of a server on loopback that guards nothing: written here so that a demo needs no set-up."""
-
-SCOPES = frozenset(
-    {
-        "app_mentions:read",
-        "channels:history",
-        "channels:read",
-        "chat:write",
-        "chat:write.public",
-        "commands",
-        "files:write",
-        "groups:history",
-        "groups:read",
-        "im:history",
-        "usergroups:read",
-        "users:read",
-    }
-)
-"""What the app was given when it was installed."""
 
 SAVE_SECONDS = 0.2
 """Between two savings of the workspace."""
@@ -41,8 +25,10 @@ class Slack:
 
     Attributes:
         address: where the server is, such as `http://127.0.0.1:8765`.
-        request_url: where an app in HTTP mode takes its deliveries; empty for Socket Mode.
-        commands: those that the app has registered, such as `/verl`; any where none is named.
+        app: what its manifest lets the app do.
+        scopes: what it was given when it was installed.
+        request_url: where an app in HTTP mode takes all its deliveries, in place of what its manifest says.
+        modals: in front of each person, the topmost last. They do not outlive a restart.
         file: where the workspace is kept, or None for nowhere.
         version: grows with every change that a person could see.
     """
@@ -51,8 +37,9 @@ class Slack:
     address: str = ""
     request_url: str = ""
     file: Path | None = None
-    commands: frozenset[str] = frozenset()
+    app: App = field(default_factory=App)
     scopes: set[str] = field(default_factory=lambda: set(SCOPES))
+    modals: dict[str, list[View]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     record: Record = field(default_factory=Record)
     version: int = 0
@@ -61,8 +48,8 @@ class Slack:
     _waking: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
-    def open(cls, file: Path | None) -> "Slack":
-        return cls(workspace=load(file) if file else seeded(), file=file)
+    def open(cls, file: Path | None, app: App) -> "Slack":
+        return cls(workspace=load(file) if file else seeded(), file=file, app=app, scopes=set(app.scopes))
 
     def now(self) -> float:
         return time.time()
@@ -83,10 +70,10 @@ class Slack:
             save(self.workspace, self.file)
 
     async def wait(self, after: int, seconds: float) -> int:
-        """The version, once it is beyond `after`, or when the time is over."""
+        """The version, once it is another than `after`, as it is after a restart too, or when the time is over."""
         async with self.changed:
             try:
-                await asyncio.wait_for(self.changed.wait_for(lambda: self.version > after), seconds)
+                await asyncio.wait_for(self.changed.wait_for(lambda: self.version != after), seconds)
             except TimeoutError:
                 return self.version
         return self.version
@@ -97,9 +84,13 @@ class Slack:
 
     def post(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A new message, seen from now on."""
-        for at, block in enumerate(more.get("blocks") or []):
-            block.setdefault("block_id", f"b{at}")
+        with_ids(more.get("blocks") or [])
         ts = self.workspace.next_ts(self.now())
         message = self.workspace.add(Message(ts=ts, channel=channel, user=user, text=text, **more))
         self.touch()
         return message
+
+    def rewrite(self, message: Message, text: str, blocks: list[Json]) -> None:
+        """Another text and other blocks in place of a message's."""
+        message.text, message.blocks, message.edited = text, with_ids(blocks), True
+        self.touch()

@@ -1,6 +1,7 @@
 """The other methods: who one is, people, files, reactions, modals, App Home."""
 
-from bot.playground.checks import MESSAGE_BLOCKS, VIEW_BLOCKS, Refusal, check_blocks
+from bot.playground import views
+from bot.playground.checks import MESSAGE_BLOCKS, Refusal, check_blocks, check_view
 from bot.playground.method import Call, Table, into, to_write
 from bot.playground.workspace import File, Json, View
 
@@ -22,7 +23,7 @@ def auth_test(call: Call) -> Json:
         "team_id": workspace.team,
         "user": "verlbot",
         "user_id": workspace.bot,
-        "bot_id": "B0VERLBOT",
+        "bot_id": views.BOT_ID,
     }
 
 
@@ -88,40 +89,51 @@ def reactions_add(call: Call) -> Json:
 
 @method("views.open")
 def views_open(call: Call) -> Json:
-    user = call.deliveries.use_trigger(call.needed("trigger_id"))
-    view = View(call.slack.workspace.next_id("V"), user, checked_view(call))
-    call.slack.workspace.modals[user] = view
-    call.slack.touch()
-    return {"view": {"id": view.id} | view.body}
+    body = check_view(call.arguments.get("view"), "modal")
+    trigger = call.deliveries.use_trigger(call.needed("trigger_id"))
+    return shown(call, views.open_modal(call.slack, trigger.user, body, trigger.channel))
+
+
+@method("views.push")
+def views_push(call: Call) -> Json:
+    body = check_view(call.arguments.get("view"), "modal")
+    trigger = call.deliveries.use_trigger(call.needed("trigger_id"))
+    return shown(call, views.push(call.slack, trigger.user, body))
 
 
 @method("views.update")
 def views_update(call: Call) -> Json:
-    for view in call.slack.workspace.modals.values():
-        if view.id == call.needed("view_id"):
-            view.body = checked_view(call)
-            call.slack.touch()
-            return {"view": {"id": view.id} | view.body}
+    named = [name for name in ("view_id", "external_id") if call.text(name)]
+    if len(named) != 1:
+        raise Refusal("invalid_arguments", ["[ERROR] exactly one of view_id and external_id is needed"])
+    wanted = call.text(named[0])
+    for view in views.every(call.slack):
+        if wanted == (view.id if named == ["view_id"] else view.body.get("external_id")):
+            check_hash(call, view)
+            body = check_view(call.arguments.get("view"), view.body["type"])
+            return shown(call, views.replace_body(call.slack, view, body))
     raise Refusal("not_found")
 
 
 @method("views.publish")
 def views_publish(call: Call) -> Json:
+    if not call.slack.app.home_tab:
+        raise Refusal("not_enabled")
     user = call.needed("user_id")
-    view = View(call.slack.workspace.next_id("V"), user, checked_view(call))
-    call.slack.workspace.homes[user] = view
-    call.slack.touch()
-    return {"view": {"id": view.id} | view.body}
+    if user not in call.slack.workspace.users:
+        raise Refusal("invalid_arguments", ["invalid `user_id`"])
+    check_hash(call, call.slack.workspace.homes.get(user))
+    return shown(call, views.publish(call.slack, user, check_view(call.arguments.get("view"), "home")))
 
 
-def checked_view(call: Call) -> Json:
-    view = call.arguments.get("view")
-    if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
-        raise Refusal("invalid_arguments", ["[ERROR] missing required field: view"])
-    check_blocks(view.get("blocks") or [], VIEW_BLOCKS)
-    if view["type"] == "modal" and not 1 <= len((view.get("title") or {}).get("text") or "") <= 24:
-        raise Refusal("invalid_arguments", ["[ERROR] must be less than 25 characters [json-pointer:/view/title/text]"])
-    return view
+def check_hash(call: Call, view: View | None) -> None:
+    """Where the app says which state of a view it has seen, the view is still in that one."""
+    if call.text("hash") and (view is None or call.text("hash") != view.hash):
+        raise Refusal("hash_conflict")
+
+
+def shown(call: Call, view: View) -> Json:
+    return {"view": views.rendered(call.slack, view)}
 
 
 @method("blocks.validate")

@@ -1,5 +1,6 @@
 """What a workspace holds: people, channels, messages, files, views. No protocol here."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,34 @@ import msgspec
 
 Json = dict[str, Any]
 
+PICTURES = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
+"""How a picture of each kind begins."""
+
+
+class NotThere(Exception):
+    """A person cannot do that: there is no such channel, message, element or choice in front of him."""
+
 
 @dataclass(slots=True)
 class User:
+    """A person, or the bot.
+
+    Attributes:
+        tz: where he is, by its IANA name.
+        locale: the language in which he reads Slack.
+    """
+
     id: str
     name: str
     is_bot: bool = False
+    real_name: str = ""
+    tz: str = "Etc/UTC"
+    locale: str = "en-US"
 
 
 @dataclass(slots=True)
@@ -27,6 +50,16 @@ class Channel:
     is_archived: bool = False
     members: list[str] = field(default_factory=list)
     between: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """Slack's word for it: `im`, `group` (a private channel) or `channel`."""
+        return "im" if self.between else "group" if self.is_private else "channel"
+
+    @property
+    def shown_name(self) -> str:
+        """What payloads call it."""
+        return "directmessage" if self.between else self.name
 
 
 @dataclass(slots=True)
@@ -52,6 +85,14 @@ class Message:
     files: list[str] = field(default_factory=list)
     reactions: dict[str, list[str]] = field(default_factory=dict)
 
+    def react(self, user: str, name: str) -> bool:
+        """Add a person's reaction, or take it back; whether it is there now."""
+        people = self.reactions.setdefault(name, [])
+        people.remove(user) if user in people else people.append(user)
+        if not people:
+            del self.reactions[name]
+        return user in people
+
 
 @dataclass(slots=True)
 class File:
@@ -62,19 +103,35 @@ class File:
     content: bytes = b""
     shared: bool = False
 
+    @property
+    def mimetype(self) -> str:
+        """By what is in it, whatever its name says; only pictures that a browser may safely show are told apart."""
+        return next((kind for kind, begin in PICTURES.items() if begin.match(self.content)), "text/plain")
+
 
 @dataclass(slots=True)
 class View:
-    """A modal in front of a person, or his App Home."""
+    """A modal in front of a person, or his App Home.
+
+    Attributes:
+        body: as the app gave it.
+        hash: another with every change.
+        root, previous: the first of its stack, and the one below, where it is a modal.
+        channel: where the person was when it was opened; empty where that was no channel.
+    """
 
     id: str
     user: str
     body: Json
+    hash: str = ""
+    root: str = ""
+    previous: str = ""
+    channel: str = ""
 
 
 @dataclass(slots=True)
 class Workspace:
-    """Everything in it. Changed by one thread alone, the server's."""
+    """Everything in it that outlives a restart. Changed by one thread alone, the server's."""
 
     team: str = "T0PLAY"
     app: str = "A0VERLBOT"
@@ -83,7 +140,6 @@ class Workspace:
     channels: dict[str, Channel] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
-    modals: dict[str, View] = field(default_factory=dict)
     homes: dict[str, View] = field(default_factory=dict)
     counter: int = 0
     last_ts: int = 0
@@ -124,6 +180,17 @@ class Workspace:
         found = self.messages.get(channel, [])
         return [message for message in found if message.only_for in (None, user)]
 
+    def room(self, user: str, channel: str) -> Channel:
+        """The channel, where the person is in it.
+
+        Raises:
+            NotThere: he is not.
+        """
+        found = self.channels.get(channel)
+        if user not in self.users or found is None or user not in found.members:
+            raise NotThere(f"{user} is not in {channel}")
+        return found
+
     def direct(self, user: str) -> Channel:
         """The direct message between a person and the bot; made at its first use."""
         between = sorted([user, self.bot])
@@ -139,10 +206,10 @@ def seeded() -> Workspace:
     """A team of three, their channels, and the bot."""
     found = Workspace()
     for user in (
-        User("U0ANA", "ana"),
-        User("U0BEN", "ben"),
-        User("U0LEA", "lea"),
-        User(found.bot, "verlbot", is_bot=True),
+        User("U0ANA", "ana", real_name="Ana Roth", tz="Europe/Berlin"),
+        User("U0BEN", "ben", real_name="Ben Carter", tz="America/Los_Angeles"),
+        User("U0LEA", "lea", real_name="Lea Zhou", tz="Asia/Shanghai", locale="zh-CN"),
+        User(found.bot, "verlbot", is_bot=True, real_name="verlbot"),
     ):
         found.users[user.id] = user
     everyone = list(found.users)
@@ -157,8 +224,12 @@ def seeded() -> Workspace:
 
 
 def load(path: Path) -> Workspace:
-    """The workspace of a file, or a new one where there is none."""
-    return msgspec.json.decode(path.read_bytes(), type=Workspace) if path.exists() else seeded()
+    """The workspace of a file, or a new one where there is none. Who the people are is said here, not in the file."""
+    if not path.exists():
+        return seeded()
+    found = msgspec.json.decode(path.read_bytes(), type=Workspace)
+    found.users |= seeded().users
+    return found
 
 
 def save(workspace: Workspace, path: Path) -> None:

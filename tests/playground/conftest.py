@@ -1,0 +1,18 @@
+"""An app on a playground of its own rights."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from tests.playground.echo import Echo
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def echo(playground: Playground, slack: PlaygroundClient) -> Iterator[Echo]:
+    found = Echo(playground)
+    eventually(lambda: slack.get("state")["connections"])
+    yield found
+    found.socket.stop()

@@ -1,0 +1,98 @@
+"""A small Bolt app over a real socket that notes what it receives, and answers in every way."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.precedence import Precedence
+from bot.slack.client import Identity, web_client
+from bot.slack.socket import Socket
+
+Json = dict[str, Any]
+
+
+def plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text}
+
+
+def field(name: str, element: Json, **more: Any) -> Json:
+    """A field of a form; its block and its element have the same name."""
+    return {"type": "input", "block_id": name, "label": plain(name), "element": element | {"action_id": name}, **more}
+
+
+def option(value: str) -> Json:
+    return {"text": plain(value), "value": value}
+
+
+def form(*blocks: Json, **more: Any) -> Json:
+    return {
+        "type": "modal",
+        "callback_id": "form",
+        "title": plain("A form"),
+        "submit": plain("Send"),
+        "blocks": list(blocks or [field("what", {"type": "plain_text_input"})]),
+        **more,
+    }
+
+
+class Echo:
+    """An app.
+
+    Attributes:
+        form: the view that `/echo form` opens.
+        answers: what it acknowledges the next forms with.
+        received: the bodies, oldest first.
+    """
+
+    def __init__(self, playground: Playground) -> None:
+        self.web = web_client(BOT_TOKEN, playground.api_url)
+        identity = Identity(self.web)
+        self.form = form()
+        self.answers: list[Json] = []
+        self.received: list[Json] = []
+        self.app = App(
+            process_before_response=True,
+            client=self.web,
+            authorize=lambda **_: identity.learn(),
+            signing_secret="unused",
+        )
+        self.app.command("/echo")(self.on_command)
+        for event in ("app_mention", "app_home_opened", "message", "reaction_added", "reaction_removed"):
+            self.app.event(event)(self.on_event)
+        self.app.action(re.compile(".*"))(self.on_action)
+        self.app.view("form")(self.on_form)
+        self.app.view_closed("form")(self.on_action)
+        now = lambda: datetime.now(UTC)  # noqa: E731  # a clock
+        self.socket = Socket(self.app, identity, APP_TOKEN, playground.api_url, now, Precedence())
+        self.socket.check()
+
+    def on_command(self, ack: Ack, body: Json, respond: Any) -> None:
+        self.received.append(body)
+        if body["text"] == "form":
+            self.web.views_open(trigger_id=body["trigger_id"], view=self.form)
+            ack()
+        elif body["text"] == "later":
+            ack()
+            for number in range(7):
+                respond(text=f"later {number}", response_type="ephemeral")
+        elif body["text"] == "openly":
+            ack(text="for all", response_type="in_channel")
+        elif body["text"] == "nonsense":
+            ack(text="x", blocks=[{"type": "carousel"}])
+        elif body["text"] != "silence":
+            ack(text=f"<{body['text']}>")
+
+    def on_event(self, body: Json) -> None:
+        self.received.append(body)
+
+    def on_action(self, ack: Ack, body: Json) -> None:
+        self.received.append(body)
+        ack()
+
+    def on_form(self, ack: Ack, body: Json) -> None:
+        self.received.append(body)
+        ack(**self.answers.pop(0)) if self.answers else ack()
