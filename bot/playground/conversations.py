@@ -1,7 +1,7 @@
 """Methods `chat.*` and `conversations.*`: what is said, where, and what has been."""
 
-from bot.playground.checks import Refusal, check_message, check_metadata
-from bot.playground.method import Call, Missing, Table, into, to_write
+from bot.playground.checks import EDITED_TEXT, Refusal, check_content, check_metadata, shortened
+from bot.playground.method import Call, Table, in_sight, into, to_write
 from bot.playground.workspace import Channel, Json, Message
 
 PAGE = 100
@@ -13,25 +13,22 @@ method = into(METHODS)
 
 def to_read(call: Call, channel_id: str) -> Channel:
     """The channel, where the bot may read its history."""
-    workspace = call.slack.workspace
-    channel = workspace.channels.get(channel_id)
-    if channel is None or (channel.is_private and workspace.bot not in channel.members):
-        raise Refusal("channel_not_found")
-    if workspace.bot not in channel.members:
+    channel = in_sight(call, channel_id, "history")
+    if call.slack.workspace.bot not in channel.members:
         raise Refusal("not_in_channel")
-    kind = "im" if channel.between else "groups" if channel.is_private else "channels"
-    scope = f"{kind}:history"
-    if scope not in call.slack.scopes:
-        raise Missing(scope)
     return channel
 
 
 def content(call: Call) -> Json:
-    """Text, blocks and metadata of a message, checked."""
-    text, blocks = call.text("text"), call.arguments.get("blocks") or []
-    check_message(text, blocks)
-    check_metadata(call.arguments.get("metadata"))
-    return {"text": text, "blocks": blocks, "metadata": call.arguments.get("metadata")}
+    """Text, blocks, attachments and metadata of a message, checked."""
+    metadata = call.arguments.get("metadata")
+    check_metadata(metadata)
+    return check_content(call.arguments) | {"metadata": metadata or None}
+
+
+def warned(warnings: list[str]) -> Json:
+    """What an answer says beside its result."""
+    return {"response_metadata": {"messages": warnings, "warnings": ["message_truncated"]}} if warnings else {}
 
 
 def rendered(message: Message, metadata: bool = False) -> Json:
@@ -43,6 +40,7 @@ def rendered(message: Message, metadata: bool = False) -> Json:
         "text": message.text,
         "blocks": message.blocks,
     }
+    found |= {"attachments": message.attachments} if message.attachments else {}
     found |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
     found |= {"subtype": "thread_broadcast"} if message.broadcast else {}
     found |= {"edited": {"user": message.user, "ts": message.ts}} if message.edited else {}
@@ -54,12 +52,13 @@ def rendered(message: Message, metadata: bool = False) -> Json:
 def chat_post_message(call: Call) -> Json:
     channel = to_write(call, call.needed("channel"))
     more = content(call)
+    more["text"], warnings = shortened(more["text"])
     thread = call.text("thread_ts") or None
     if thread and call.slack.workspace.find(channel.id, thread) is None:
         raise Refusal("thread_not_found")
     broadcast = bool(thread) and call.flag("reply_broadcast")
     message = call.slack.post(channel.id, call.slack.workspace.bot, **more, thread_ts=thread, broadcast=broadcast)
-    return {"channel": channel.id, "ts": message.ts, "message": rendered(message, metadata=True)}
+    return {"channel": channel.id, "ts": message.ts, "message": rendered(message, True)} | warned(warnings)
 
 
 @method("chat.update", "chat:write")
@@ -67,8 +66,11 @@ def chat_update(call: Call) -> Json:
     channel = to_write(call, call.needed("channel"))
     message = own_message(call, channel)
     more = content(call)
-    message.metadata = more["metadata"] or message.metadata
-    call.slack.rewrite(message, more["text"], more["blocks"])
+    if len(more["text"]) > EDITED_TEXT:
+        raise Refusal("msg_too_long")
+    if call.arguments.get("metadata") is not None:  # an empty one takes away what is there
+        message.metadata = more["metadata"]
+    call.slack.rewrite(message, more)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": rendered(message)}
 
 
@@ -96,14 +98,15 @@ def chat_post_ephemeral(call: Call) -> Json:
     if user not in channel.members:
         raise Refusal("user_not_in_channel")
     more = content(call)
+    more["text"], warnings = shortened(more["text"])
     thread = call.text("thread_ts") or None
     message = call.slack.post(channel.id, call.slack.workspace.bot, **more, thread_ts=thread, only_for=user)
-    return {"message_ts": message.ts}
+    return {"message_ts": message.ts} | warned(warnings)
 
 
 @method("chat.getPermalink")
 def chat_get_permalink(call: Call) -> Json:
-    channel, ts = call.needed("channel"), call.needed("message_ts")
+    channel, ts = in_sight(call, call.needed("channel")).id, call.needed("message_ts")
     if call.slack.workspace.find(channel, ts) is None:
         raise Refusal("message_not_found")
     return {"channel": channel, "permalink": f"{call.slack.address}/archives/{channel}/p{ts.replace('.', '')}"}
@@ -137,7 +140,7 @@ def page(call: Call, found: list[Message]) -> Json:
     }
 
 
-@method("conversations.open", "chat:write")
+@method("conversations.open", "im:write")
 def conversations_open(call: Call) -> Json:
     user = call.needed("users")
     if user not in call.slack.workspace.users:
@@ -145,18 +148,21 @@ def conversations_open(call: Call) -> Json:
     return {"channel": {"id": call.slack.workspace.direct(user).id}}
 
 
-@method("conversations.info", "channels:read")
+@method("conversations.info")
 def conversations_info(call: Call) -> Json:
-    channel = call.slack.workspace.channels.get(call.needed("channel"))
-    if channel is None:
-        raise Refusal("channel_not_found")
-    is_member = call.slack.workspace.bot in channel.members
-    return {
-        "channel": {
-            "id": channel.id,
-            "name": channel.name,
-            "is_private": channel.is_private,
-            "is_archived": channel.is_archived,
-            "is_member": is_member,
-        }
+    return {"channel": described(call, in_sight(call, call.needed("channel"), "read"))}
+
+
+def described(call: Call, channel: Channel) -> Json:
+    """A conversation as the API returns it."""
+    bot = call.slack.workspace.bot
+    people = {"user": next(one for one in channel.between if one != bot)} if channel.between else {"name": channel.name}
+    return people | {
+        "id": channel.id,
+        "is_channel": channel.kind == "channel",
+        "is_group": channel.kind == "group",
+        "is_im": channel.kind == "im",
+        "is_private": channel.is_private or bool(channel.between),
+        "is_archived": channel.is_archived,
+        "is_member": bot in channel.members,
     }

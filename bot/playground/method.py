@@ -37,6 +37,10 @@ Table = dict[str, tuple[str, Method]]
 """Methods by name, each with its scope: of the bot's, `app` for the app-level token, or none."""
 
 
+SCOPES_OF = {"channel": "channels", "group": "groups", "im": "im"}
+"""What the scopes of a kind of conversation begin with."""
+
+
 class Missing(Exception):
     """A scope that the app was not given."""
 
@@ -54,14 +58,32 @@ def into(table: Table) -> Callable[..., Callable[[Method], Method]]:
     return method
 
 
+def in_sight(call: Call, channel_id: str, right: str = "") -> Channel:
+    """The conversation, where the bot can see that there is one, and has the right to it.
+
+    Args:
+        right: `read` or `history`, which is a scope for each kind of conversation; empty for none.
+
+    Raises:
+        Refusal: there is none, or it is a private one without the bot.
+        Missing: the scope for it.
+    """
+    workspace = call.slack.workspace
+    channel = workspace.channels.get(channel_id)
+    if channel is None or (channel.kind != "channel" and workspace.bot not in channel.members):
+        raise Refusal("channel_not_found")
+    scope = f"{SCOPES_OF[channel.kind]}:{right}"
+    if right and scope not in call.slack.scopes:
+        raise Missing(scope)
+    return channel
+
+
 def to_write(call: Call, channel_id: str) -> Channel:
     """The channel, where the bot may write there; a person's id means the direct message with him."""
     workspace = call.slack.workspace
-    if channel_id in workspace.users:
+    if channel_id in workspace.users and channel_id != workspace.bot:
         return workspace.direct(channel_id)
-    channel = workspace.channels.get(channel_id)
-    if channel is None or (channel.is_private and workspace.bot not in channel.members):
-        raise Refusal("channel_not_found")
+    channel = in_sight(call, channel_id)
     if channel.is_archived:
         raise Refusal("is_archived")
     if workspace.bot not in channel.members and "chat:write.public" not in call.slack.scopes:

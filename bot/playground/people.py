@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.playground import views
-from bot.playground.checks import Refusal, check_content
+from bot.playground.checks import Refusal, check_content, shortened
 from bot.playground.deliveries import Deliveries, NotAnswered, ResponseUrl
 from bot.playground.escaping import escaped, with_references
 from bot.playground.slack import Slack
@@ -144,8 +144,7 @@ class People:
                 self.slack.workspace.remove(original)
                 self.slack.touch()
         elif answer.get("replace_original") and original:
-            said = check_content(answer)
-            self.slack.rewrite(original, said["text"], said["blocks"])
+            self.slack.rewrite(original, check_content(answer))
         else:
             self.show(answer, target.user, target.channel, target.thread_ts)
 
@@ -159,8 +158,9 @@ class People:
         self.slack.post(
             channel,
             self.slack.workspace.bot,
-            said["text"],
+            shortened(said["text"])[0],
             blocks=said["blocks"],
+            attachments=said["attachments"],
             only_for=None if answer.get("response_type") == "in_channel" else user,
             thread_ts=answer.get("thread_ts") or thread_ts,
         )

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -30,7 +30,7 @@ from bot.playground.web_api import call
 from bot.playground.workspace import Json
 
 START_SECONDS = 20
-JSON_ARGUMENTS = ("blocks", "metadata", "view", "files", "attachments")
+JSON_ARGUMENTS = ("attachments", "blocks", "files", "message", "metadata", "view")
 """Arguments that are JSON in a text where a call is a form."""
 
 
@@ -209,7 +209,8 @@ async def merged(request: Request) -> Json:
         found |= dict((await request.form()).items())
     for name in JSON_ARGUMENTS:
         if isinstance(found.get(name), str):
-            found[name] = json.loads(found[name])
+            with suppress(ValueError):  # what is no JSON is refused where it is checked
+                found[name] = json.loads(found[name])
     return found
 
 

@@ -90,7 +90,8 @@ class Slack:
         self.touch()
         return message
 
-    def rewrite(self, message: Message, text: str, blocks: list[Json]) -> None:
-        """Another text and other blocks in place of a message's."""
-        message.text, message.blocks, message.edited = text, with_ids(blocks), True
+    def rewrite(self, message: Message, said: Json) -> None:
+        """Another text, blocks and attachments in place of a message's."""
+        message.text, message.blocks, message.attachments = said["text"], with_ids(said["blocks"]), said["attachments"]
+        message.edited = True
         self.touch()

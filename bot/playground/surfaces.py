@@ -1,8 +1,11 @@
 """The other methods: who one is, people, files, reactions, modals, App Home."""
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from bot.playground import views
-from bot.playground.checks import MESSAGE_BLOCKS, Refusal, check_blocks, check_view
-from bot.playground.method import Call, Table, into, to_write
+from bot.playground.checks import Refusal, check_blocks, check_content, check_view
+from bot.playground.method import Call, Table, in_sight, into, to_write
 from bot.playground.workspace import File, Json, View
 
 METHODS: Table = {}
@@ -37,7 +40,19 @@ def users_info(call: Call) -> Json:
     user = call.slack.workspace.users.get(call.needed("user"))
     if user is None:
         raise Refusal("user_not_found")
-    return {"user": {"id": user.id, "name": user.name, "is_bot": user.is_bot, "tz": "Etc/UTC"}}
+    offset = datetime.fromtimestamp(call.slack.now(), ZoneInfo(user.tz)).utcoffset() or timedelta()
+    found = {
+        "id": user.id,
+        "team_id": call.slack.workspace.team,
+        "name": user.name,
+        "real_name": user.real_name,
+        "is_bot": user.is_bot,
+        "deleted": False,
+        "tz": user.tz,
+        "tz_offset": int(offset.total_seconds()),
+        "profile": {"real_name": user.real_name, "display_name": user.name},
+    }
+    return {"user": found | ({"locale": user.locale} if call.flag("include_locale") else {})}
 
 
 @method("files.getUploadURLExternal", "files:write")
@@ -55,11 +70,14 @@ def files_complete_upload(call: Call) -> Json:
         channel = to_write(call, call.text("channel_id"))
         if call.slack.workspace.bot not in channel.members:  # chat:write.public is for messages alone
             raise Refusal("not_in_channel")
+        thread = call.text("thread_ts") or None
+        if thread and call.slack.workspace.find(channel.id, thread) is None:
+            raise Refusal("thread_not_found")
         call.slack.post(
             channel.id,
             call.slack.workspace.bot,
             call.text("initial_comment"),
-            thread_ts=call.text("thread_ts") or None,
+            thread_ts=thread,
             files=[file.id for file in files],
         )
     link = f"{call.slack.address}/files/"
@@ -76,15 +94,28 @@ def shared(call: Call, entry: Json) -> File:
 
 @method("reactions.add", "reactions:write")
 def reactions_add(call: Call) -> Json:
-    message = call.slack.workspace.find(call.needed("channel"), call.needed("timestamp"))
-    if message is None:
-        raise Refusal("message_not_found")
-    people = message.reactions.setdefault(call.needed("name"), [])
-    if call.slack.workspace.bot in people:
-        raise Refusal("already_reacted")
-    people.append(call.slack.workspace.bot)
-    call.slack.touch()
+    react(call, "already_reacted", is_there=False)
     return {}
+
+
+@method("reactions.remove", "reactions:write")
+def reactions_remove(call: Call) -> Json:
+    react(call, "no_reaction", is_there=True)
+    return {}
+
+
+def react(call: Call, otherwise: str, is_there: bool) -> None:
+    """Turn the bot's reaction over, where it is there or is not."""
+    channel, bot = in_sight(call, call.needed("channel")), call.slack.workspace.bot
+    if bot not in channel.members:
+        raise Refusal("not_in_channel")
+    message, name = call.slack.workspace.find(channel.id, call.needed("timestamp")), call.needed("name")
+    if message is None or message.only_for:
+        raise Refusal("message_not_found")
+    if (bot in message.reactions.get(name, [])) is not is_there:
+        raise Refusal(otherwise)
+    message.react(bot, name)
+    call.slack.touch()
 
 
 @method("views.open")
@@ -138,5 +169,16 @@ def shown(call: Call, view: View) -> Json:
 
 @method("blocks.validate")
 def blocks_validate(call: Call) -> Json:
-    check_blocks(call.arguments.get("blocks"), MESSAGE_BLOCKS)
+    """Slack's own word on blocks, a message or a view, without doing anything."""
+    given = [name for name in ("blocks", "message", "view") if name in call.arguments]
+    if len(given) != 1:
+        raise Refusal("invalid_arguments", ["[ERROR] exactly one of blocks, message and view is needed"])
+    what = call.arguments[given[0]]
+    match given[0]:
+        case "blocks":
+            check_blocks(what)
+        case "view":
+            check_view(what, "modal", "home")
+        case _:
+            check_content(what if isinstance(what, dict) else {})
     return {}

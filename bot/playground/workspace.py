@@ -84,6 +84,7 @@ class Message:
     edited: bool = False
     files: list[str] = field(default_factory=list)
     reactions: dict[str, list[str]] = field(default_factory=dict)
+    attachments: list[Json] = field(default_factory=list)
 
     def react(self, user: str, name: str) -> bool:
         """Add a person's reaction, or take it back; whether it is there now."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.playground.client import PlaygroundClient
+from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from tests.playground.echo import Echo
 from tests.waiting import eventually
@@ -16,3 +16,8 @@ def echo(playground: Playground, slack: PlaygroundClient) -> Iterator[Echo]:
     eventually(lambda: slack.get("state")["connections"])
     yield found
     found.socket.stop()
+
+
+@pytest.fixture
+def ana(slack: PlaygroundClient) -> Person:
+    return Person(slack)

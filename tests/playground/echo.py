@@ -4,7 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from slack_bolt import Ack, App
+from slack_sdk.errors import SlackApiError
 
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
@@ -37,6 +39,19 @@ def form(*blocks: Json, **more: Any) -> Json:
         "blocks": list(blocks or [field("what", {"type": "plain_text_input"})]),
         **more,
     }
+
+
+def button(name: str, **more: Any) -> Json:
+    return {"type": "button", "action_id": name, "text": plain(name), "value": "v", **more}
+
+
+def refusal(call: Any, *arguments: Any, **more: Any) -> str:
+    with pytest.raises(SlackApiError) as error:
+        call(*arguments, **more)
+    return str(error.value.response["error"])
+
+
+SELECT = {"type": "static_select", "options": [option("ppo"), option("grpo")]}
 
 
 class Echo:

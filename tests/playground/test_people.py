@@ -1,5 +1,6 @@
 """What people do in the double, as Bolt receives it over a real socket."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,34 @@ def test_a_workspace_comes_back_after_a_restart(tmp_path: Path) -> None:
     assert ana.says("more")["ts"] > ts
     client.close()
     second.stop()
+
+
+def test_the_workspace_of_an_earlier_demo_opens(tmp_path: Path) -> None:
+    """Its people had no time zones, and modals stood in the file."""
+    file = tmp_path / "slack.json"
+    message = {"ts": "1.000001", "channel": TRAINING, "user": ANA, "text": "from before"}
+    old = {
+        "users": {ANA: {"id": ANA, "name": "ana", "is_bot": False}},
+        "channels": {TRAINING: {"id": TRAINING, "name": "training", "members": [ANA, "U0VERLBOT"]}},
+        "messages": {TRAINING: [message]},
+        "files": {
+            "F1": {"id": "F1", "name": "x.log", "title": "x", "user": "U0VERLBOT", "content": "eA==", "shared": True}
+        },
+        "modals": {ANA: {"id": "V1", "user": ANA, "body": {"type": "modal"}}},
+        "homes": {ANA: {"id": "V2", "user": ANA, "body": {"type": "home", "blocks": []}}},
+        "counter": 7,
+        "last_ts": 1_000_001,
+    }
+    file.write_text(json.dumps(old))
+    server = Playground(file)
+    server.start()
+    client = PlaygroundClient(server.address)
+    seen = Person(client).looks()
+    assert [message["text"] for message in seen["messages"]] == ["from before"]
+    assert (seen["modal"], seen["home"]["id"]) == (None, "V2")
+    assert {user["tz"] for user in seen["users"] if user["id"] == ANA} == {"Europe/Berlin"}
+    client.close()
+    server.stop()
 
 
 def test_another_port_is_taken_where_the_wanted_one_is_not_free() -> None:
