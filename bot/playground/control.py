@@ -155,9 +155,9 @@ class Control:
         return JSONResponse({"version": version})
 
     async def record(self, request: Request) -> Response:
-        """What bot and Slack said to each other after an entry; `last` is the one after which to ask next time."""
-        entries, last = self._slack.record.after(int(request.query_params.get("after", 0)))
-        return JSONResponse({"entries": msgspec.to_builtins(entries), "last": last})
+        """What bot and Slack said to each other after an entry; `last` is the number of the newest."""
+        entries = self._slack.record.after(int(request.query_params.get("after", 0)))
+        return JSONResponse({"entries": msgspec.to_builtins(entries), "last": self._slack.record.last})
 
 
 def seconds_of(request: Request) -> float:

@@ -119,6 +119,20 @@ def state_of(blocks: list[Json], filled: Json, channel: str = "") -> Json:
     return values
 
 
+def with_current(value: Any, channel: str) -> Any:
+    """Blocks as a person sees them who stands in a channel: menus that begin with the current conversation do so."""
+    if isinstance(value, list):
+        return [with_current(inner, channel) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: with_current(inner, channel) for key, inner in value.items()}
+    if "default_to_current_conversation" in found:
+        _, initial = HOLDS[found["type"]]
+        current = begun(found, initial, channel)
+        found |= {} if current is None else {initial: current}
+    return found
+
+
 def begun(element: Json, initial: str, channel: str) -> Any:
     """What an element holds that nobody has touched."""
     value = element.get(initial)

@@ -48,8 +48,6 @@ class Record:
         self.entries.append(entry)
         return entry
 
-    def after(self, number: int) -> tuple[list[Entry], int]:
-        """The entries after this one, and up to which of them all are complete: ask after that one next time."""
-        found = [entry for entry in self.entries if entry.number > number]
-        waiting = next((entry.number for entry in found if entry.seconds is None), self.last + 1)
-        return found, waiting - 1
+    def after(self, number: int) -> list[Entry]:
+        """The entries after this one. Those that wait for their answer have it when they are asked for again."""
+        return [entry for entry in self.entries if entry.number > number]

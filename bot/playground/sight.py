@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bot.playground import views
+from bot.playground.elements import with_current
 from bot.playground.slack import Slack
 from bot.playground.workspace import Channel, File, Json, View
 
@@ -46,7 +47,10 @@ def channel(room: Channel) -> Json:
 
 
 def view(slack: Slack, found: View | None) -> Json | None:
-    return {"id": found.id, "body": views.rendered(slack, found)} if found else None
+    if found is None:
+        return None
+    body = views.rendered(slack, found)
+    return {"id": found.id, "body": body | {"blocks": with_current(body["blocks"], found.channel)}}
 
 
 def files(found: Iterable[File]) -> Json:

@@ -7,7 +7,7 @@ import pytest
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from tests.playground.echo import SELECT, Echo, button, field, form, option, refusal
-from tests.story import ANA, TRAINING
+from tests.story import ANA, RANDOM, TRAINING
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +120,13 @@ def test_three_forms_stand_over_one_another_and_no_more(echo: Echo, ana: Person)
         assert pushed["id"] == view["id"]
     ana.acts({"view": view["id"]}, "more")
     assert refusal(echo.web.views_push, trigger_id=echo.received[-1]["trigger_id"], view=form()) == "push_limit_reached"
+
+
+def test_a_menu_of_conversations_begins_with_the_one_in_which_the_form_was_asked_for(echo: Echo, ana: Person) -> None:
+    here = {"type": "conversations_select", "default_to_current_conversation": True}
+    there = {"type": "conversations_select", "initial_conversation": RANDOM, "default_to_current_conversation": True}
+    seen = opened(echo, ana, form(field("here", here), field("there", there)))["body"]["blocks"]
+    assert [block["element"]["initial_conversation"] for block in seen] == [TRAINING, RANDOM]
 
 
 def test_an_action_in_a_form_tells_of_the_view_and_of_all_its_fields(echo: Echo, ana: Person) -> None:
