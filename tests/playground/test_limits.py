@@ -144,6 +144,12 @@ LIMITS: list[Any] = [
     pytest.param(lambda n: chart(series(x(n))), 20, "/chart/series/0/name", id="name of a series"),
     pytest.param(lambda n: chart(*map(series, names(n))), 6, "/chart/series", id="series"),
     pytest.param(
+        lambda n: chart(series(labels=names(n)), categories=names(n)),
+        20,
+        "/chart/series/0/data",
+        id="points of a series",
+    ),
+    pytest.param(
         lambda n: chart(series(labels=(x(n),)), categories=(x(n),)),
         20,
         "/chart/axis_config/categories/0",

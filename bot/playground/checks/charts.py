@@ -10,7 +10,7 @@ from bot.playground.checks.rules import Problem, items, kinds, number, record, s
 
 TITLE = string(50)
 LABEL = string(20)
-SERIES, SEGMENTS, CATEGORIES = 6, 6, 1_000
+SERIES, SEGMENTS, POINTS = 6, 6, 20
 
 
 def positive(value: Any, where: str) -> Iterator[Problem]:
@@ -36,8 +36,8 @@ def points(value: Any, where: str) -> Iterator[Problem]:
 
 
 POINT = record({"label": LABEL, "value": number}, {})
-AXES = record({"categories": items(LABEL, CATEGORIES)}, {"x_label": TITLE, "y_label": TITLE}, categories)
-ONE_SERIES = record({"name": LABEL, "data": items(POINT, CATEGORIES)}, {})
+AXES = record({"categories": items(LABEL, POINTS)}, {"x_label": TITLE, "y_label": TITLE}, categories)
+ONE_SERIES = record({"name": LABEL, "data": items(POINT, POINTS)}, {})
 OF_SERIES = record({"series": items(ONE_SERIES, SERIES), "axis_config": AXES}, {}, names, points)
 SEGMENT = record({"label": LABEL, "value": positive}, {})
 
