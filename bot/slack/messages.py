@@ -18,7 +18,14 @@ log = logging.getLogger(__name__)
 EVENT = "verlbot_message"
 """Type of the metadata by which a message is found again."""
 
-MALFORMED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "metadata_too_large"}
+MALFORMED = {
+    "invalid_attachments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "metadata_too_large",
+}
 """Codes that are mistakes of ours."""
 
 

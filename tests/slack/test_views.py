@@ -28,7 +28,7 @@ TRAINED = Progress(
     400, "/checkpoints/ppo-7f3a/global_step_400", 400,
 )  # fmt: skip
 
-CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(15, 421, 16)), 16)
+CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(31, 421, 32)), 32)
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 
