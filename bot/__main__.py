@@ -46,7 +46,11 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the whole bot on this machine, with a Slack of its own; no tokens")
     demo.add_argument("--data-dir", type=Path, default=Path(".verlbot"), help="where runs are kept (default: .verlbot)")
     demo.add_argument("--port", type=int, default=8765, help="of the playground (default: 8765, or another if taken)")
-    demo.add_argument("lines", nargs="*", help="what to type first (default: /verl launch smoke nodes=2)")
+    demo.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+    demo.add_argument("--stay", action="store_true", help="go on without a terminal, until a signal comes")
+    demo.add_argument(
+        "lines", nargs="*", help="what to type first (default without a browser: /verl launch smoke nodes=2)"
+    )
     demo.set_defaults(action=do_demo)
 
     manifest = commands.add_parser("manifest", help="print the Slack app's manifest")
@@ -84,7 +88,7 @@ def do_run(_: argparse.Namespace) -> int:
 def do_demo(asked: argparse.Namespace) -> int:
     from bot.demo import demo
 
-    return demo(asked.data_dir, asked.port, asked.lines)
+    return demo(asked.data_dir, asked.port, asked.lines, not asked.no_browser, asked.stay)
 
 
 def do_manifest(asked: argparse.Namespace) -> int:

@@ -4,8 +4,10 @@ import os
 import signal
 import sys
 import time
+import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bot.adapters.local.places import Place
@@ -22,6 +24,7 @@ from bot.settings import Settings
 from bot.slack.manifest import manifest
 
 FIRST_LINE = "/verl launch smoke nodes=2"
+NOT_CONNECTED = "The bot does not connect."
 CONNECT_SECONDS = 20
 END_SECONDS = 30
 """How long the demo waits for its own parts to come up, and for its runs to go."""
@@ -32,16 +35,56 @@ INTERRUPTED = 130
 WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a supervisor's wish, a closed window."""
 
-TRY = """\
-Try, as Ana in #training:
-  /verl status                          how your run is doing
-  /verl logs smoke --follow             its log, growing in its thread
-  /verl stop smoke                      end it; the card says when its processes are gone
-  /verl launch smoke fail_at_step=3     what a failure looks like
-  /verl launch smoke volume=models      a model that outlives its machine
-  /verl launch ppo --dry-run            what a real recipe would run
-  @verlbot help                         all of it
-Ctrl-D ends the demo and everything that it started."""
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Something to try: what it is, what there is to see, and lines to type for it."""
+
+    title: str
+    text: str
+    lines: tuple[str, ...]
+
+
+GUIDE = (
+    Proposal(
+        "Launch a run",
+        "Real GRPO on a toy task. Two processes of this machine play two nodes, for a minute and a half.",
+        (FIRST_LINE,),
+    ),
+    Proposal(
+        "Watch the reward grow",
+        "The card counts up in place. In its thread stand the curve and, if you ask, the log as it is written.",
+        ("/verl status", "/verl logs smoke --follow"),
+    ),
+    Proposal(
+        "See a failure explained",
+        "The end names the reason, shows the last lines of the log, and says what it has cost.",
+        ("/verl launch smoke fail_at_step=3",),
+    ),
+    Proposal(
+        "Fill in a form",
+        "The same command as fields, with their ranges. Whole runs can be launched from a phone so.",
+        ("/verl launch",),
+    ),
+    Proposal(
+        "Keep the model",
+        "A model dies with its machine, and the card warns of it, unless it has a place that outlives it.",
+        ("/verl launch smoke volume=models",),
+    ),
+    Proposal(
+        "Look at a real recipe",
+        "The task as SkyPilot would get it, its budget and what it lacks here. Nothing is started.",
+        ("/verl describe ppo", "/verl launch ppo nodes=4 trainer.total_epochs=3 --dry-run"),
+    ),
+    Proposal(
+        "Stop one",
+        "By its card's button, or so. It has ended when nothing of it stands any more, and not before.",
+        ("/verl stop smoke",),
+    ),
+    Proposal("All of it", "Every command, with an example of each.", ("/verl help",)),
+)
+
+LEAVE = "Ctrl-D ends the demo and everything that it started."
 
 ENVIRONMENT = {
     "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -56,8 +99,12 @@ ENVIRONMENT = {
 """Quicker than in earnest, and with a pretended price, so that a minute shows what a night would."""
 
 
-def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
+def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, stay: bool = False) -> int:
     """Run until the person has enough, or, without a terminal, until the runs of `lines` have ended.
+
+    Args:
+        browser: whether the page is opened where this machine has a browser; without one, a first run is launched.
+        stay: without a terminal too, go on until a signal comes.
 
     Returns 0 where every run ended as it should and no process of it is left.
     """
@@ -67,13 +114,19 @@ def demo(data_dir: Path, port: int, lines: Sequence[str]) -> int:
     for number in WAYS_TO_END:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
-    playground = Playground(data_dir / "slack.json", port, manifest=manifest("socket"))
+    guide = [asdict(proposal) for proposal in GUIDE]
+    playground = Playground(data_dir / "slack.json", port, manifest=manifest("socket"), guide=guide)
     playground.start()
     try:
         bot = build(settings(data_dir, playground.api_url))
         try:
             bot.start()
-            return talk(bot, PlaygroundClient(playground.address), lines)
+            client = PlaygroundClient(playground.address)
+            client.wait_until(lambda: client.get("state")["connections"], CONNECT_SECONDS, lambda: NOT_CONNECTED)
+            opened = browser and open_page(playground.address)
+            if stay:
+                return wait(playground.address)
+            return talk(bot, client, lines, opened)
         except KeyboardInterrupt:
             return INTERRUPTED
         finally:
@@ -94,21 +147,39 @@ def settings(data_dir: Path, api_url: str) -> Settings:
     return Settings.read({**ENVIRONMENT, **os.environ, **slack, **own})
 
 
-def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
-    client.wait_until(lambda: client.get("state")["connections"], CONNECT_SECONDS, lambda: "The bot does not connect.")
+def open_page(address: str) -> bool:
+    """Show the page to the person at this machine's screen; False where nobody sits at one."""
+    screen = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return sys.stdin.isatty() and screen and webbrowser.open(address)
+
+
+def wait(address: str) -> int:
+    """Until a signal comes."""
+    tell(f"A Slack of your own is at {address}")
+    while True:
+        signal.pause()
+
+
+def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str], opened: bool) -> int:
     terminal = Terminal(client, Person(client), seeded(), milestone=state_of)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
-    terminal.say(f"{TRY}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
+    terminal.say(f"{proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
     terminal.start()
     active = bot.service.active()
     if active:
         terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
-    for line in lines or ([] if active else [FIRST_LINE]):
+    for line in lines or ([] if active or opened else [FIRST_LINE]):
         terminal.type(line)
     try:
         return chat(terminal) if sys.stdin.isatty() else follow(bot, terminal)
     finally:
         terminal.stop()
+
+
+def proposals() -> str:
+    """The guide for those who stay in the terminal."""
+    lines = [f"  {line:<58}{proposal.title}" for proposal in GUIDE for line in proposal.lines]
+    return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE])
 
 
 def chat(terminal: Terminal) -> int:
