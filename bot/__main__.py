@@ -13,6 +13,16 @@ from threading import Event
 from bot import __version__
 from bot.errors import UserError
 
+NEXT = {
+    "socket": """\
+Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
+Then make an app-level token with connections:write (xapp-…) under Basic Information, and run `verlbot doctor`.""",
+    "http": """\
+Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
+Then copy the signing secret under Basic Information, start `verlbot run`, and let Slack verify the address.""",
+}
+"""What to do with a manifest, by mode."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
@@ -88,6 +98,8 @@ def do_manifest(asked: argparse.Namespace) -> int:
     if asked.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", asked.http):
         raise UserError(f"Slack takes no address `{asked.http}`.", "Give one such as https://verlbot.example.org.")
     print(json.dumps(manifest("http" if asked.http else "socket", asked.http or ""), indent=2))
+    if sys.stderr.isatty():  # whoever pipes it knows what for
+        print(NEXT["http" if asked.http else "socket"], file=sys.stderr)
     return 0
 
 
