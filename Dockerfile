@@ -1,6 +1,6 @@
 FROM python:3.11-slim
 
-RUN pip install --no-cache-dir uv && useradd --create-home verlbot && install -d -o verlbot /data
+RUN pip install --no-cache-dir uv && useradd --uid 1000 --create-home verlbot && install -d -o verlbot /data
 
 WORKDIR /src
 COPY pyproject.toml requirements.lock README.md LICENSE ./

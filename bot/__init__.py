@@ -20,6 +20,7 @@ everything outside. Silence of the outside is never a change of state.
 A module imports only from the lines below its own (contracts in `pyproject.toml`)::
 
     __main__                                the `verlbot` command
+    doctor, check, demo                     what the command does besides running the bot
     build                                   puts the pieces together; the only one that knows them all
     slack, scheduler                        what calls us: people and time
     service, reconcile                      what a person may ask; one tick

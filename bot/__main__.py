@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -14,15 +13,15 @@ from threading import Event
 from bot import __version__
 from bot.errors import UserError
 
-HEARTBEAT = "heartbeat"
-"""The file in the data directory that every tick touches."""
-
-
-HEARTBEATS_MISSED = 4
-"""Ticks without a sign of life after which the bot counts as ill."""
-
-CALLS_MISSED = 3
-"""Or so many times what a call to SkyPilot may take: a tick waits for two, and is not ill for that."""
+NEXT = {
+    "socket": """\
+Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
+Then make an app-level token with connections:write (xapp-…) under Basic Information, and run `verlbot doctor`.""",
+    "http": """\
+Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
+Then copy the signing secret under Basic Information, start `verlbot run`, and let Slack verify the address.""",
+}
+"""What to do with a manifest, by mode."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, nargs="?", help="the folder of recipes (default: the bot's)")
     check.set_defaults(action=do_recipes_check)
 
+    doctor = commands.add_parser(
+        "doctor", help="check everything that the bot needs, and say what to do where it lacks"
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.set_defaults(action=do_doctor)
+
     health = commands.add_parser("health", help="say whether the bot of this data directory is alive")
     health.set_defaults(action=do_health)
     return found
@@ -97,6 +102,8 @@ def do_manifest(asked: argparse.Namespace) -> int:
     if asked.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", asked.http):
         raise UserError(f"Slack takes no address `{asked.http}`.", "Give one such as https://verlbot.example.org.")
     print(json.dumps(manifest("http" if asked.http else "socket", asked.http or ""), indent=2))
+    if sys.stderr.isatty():  # whoever pipes it knows what for
+        print(NEXT["http" if asked.http else "socket"], file=sys.stderr)
     return 0
 
 
@@ -107,18 +114,23 @@ def do_recipes_check(asked: argparse.Namespace) -> int:
     return check(asked.folder or default_recipes_dir())
 
 
+def do_doctor(asked: argparse.Namespace) -> int:
+    from bot.doctor.checks import doctor
+
+    return doctor(os.environ, as_json=asked.json)
+
+
 def do_health(_: argparse.Namespace) -> int:
     """For container health checks: the tick touches a file."""
+    from bot import heartbeat
     from bot.settings import Settings
 
     nobody = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
     settings = Settings.read({**os.environ, **nobody})  # a heartbeat is no secret: no tokens are needed
-    try:
-        age = time.time() - (settings.data_dir / HEARTBEAT).stat().st_mtime
-    except FileNotFoundError as error:
-        raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.") from error
-    call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
-    if age > max(HEARTBEATS_MISSED * settings.tick_seconds, CALLS_MISSED * call):
+    age = heartbeat.age_seconds(settings.data_dir)
+    if age is None:
+        raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")
+    if age > heartbeat.longest_seconds(settings):
         raise UserError(f"The last tick was {age:.0f} s ago.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")
     return 0

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from redis import Redis
 
+from bot import heartbeat
 from bot.adapters import prices
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
@@ -188,7 +189,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         errands=errands,
         valkey=valkey,
         lock=lock,
-        heartbeat=settings.data_dir / "heartbeat",
+        heartbeat=settings.data_dir / heartbeat.NAME,
         settings=settings,
     )
 

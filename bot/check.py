@@ -1,11 +1,12 @@
 """`verlbot recipes check`: every recipe as the bot and as SkyPilot would take it, with nothing asked of anybody."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky.schema import problem
 from bot.core.plan import plan
-from bot.core.recipe import Recipe
+from bot.core.recipe import Recipe, Task
 from bot.errors import UserError
 
 
@@ -23,14 +24,18 @@ def check(folder: Path) -> int:
     return 1 if wrong else 0
 
 
-def problems_of(recipes: FolderOfRecipes, name: str) -> list[str]:
-    """What is wrong with a recipe: for the bot, for SkyPilot as it stands, for SkyPilot as the bot would launch it."""
+def problems_of(recipes: FolderOfRecipes, name: str, judged: Callable[[Task], str | None] = problem) -> list[str]:
+    """What is wrong with a recipe: for the bot, for SkyPilot as it stands, for SkyPilot as the bot would launch it.
+
+    Args:
+        judged: SkyPilot's judgement of a task; in this process unless given.
+    """
     try:
         recipe = recipes.get(name)
         launched = plan(recipe, kept(recipe), ("+a.b=c d",) if recipe.takes_overrides else (), f"{name}-0000")
     except UserError as error:
         return [str(error)]
-    found = {"as it stands": problem(recipe.task), "as it is launched": problem(launched.task)}
+    found = {"as it stands": judged(recipe.task), "as it is launched": judged(launched.task)}
     problems = [f"{where}: {why}" for where, why in found.items() if why]
     if recipe.takes_overrides and '"$@"' not in str(recipe.task.get("run")):
         problems.append('it takes overrides, and its `run` passes none on: it needs "$@"')

@@ -12,14 +12,17 @@ PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def setting(variable: str, meaning: str, default: Any, read: Callable[[str], Any] = str) -> Any:
+def setting(
+    variable: str, meaning: str, default: Any, read: Callable[[str], Any] = str, *, secret: bool = False
+) -> Any:
     """A field that is read from an environment variable.
 
     Args:
         default: a value, or a function of no arguments where it depends on the machine.
         read: text to value; raises ValueError with what is valid.
+        secret: whether it is, or may hold, what nobody may read: it is never shown.
     """
-    metadata = {"variable": variable, "meaning": meaning, "read": read}
+    metadata = {"variable": variable, "meaning": meaning, "read": read, "secret": secret}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -99,11 +102,19 @@ def default_recipes_dir() -> Path:
 class Settings:
     """How a bot is set up. Each field is an environment variable; docs/settings.md is made from this class."""
 
-    slack_bot_token: str = setting("SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", starting("xoxb-"))
-    slack_app_token: str = setting(
-        "SLACK_APP_TOKEN", "App-level token with `connections:write`, `xapp-…`; for Socket Mode.", "", starting("xapp-")
+    slack_bot_token: str = setting(
+        "SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", starting("xoxb-"), secret=True
     )
-    slack_signing_secret: str = setting("SLACK_SIGNING_SECRET", "Signing secret of the Slack app; for HTTP mode.", "")
+    slack_app_token: str = setting(
+        "SLACK_APP_TOKEN",
+        "App-level token with `connections:write`, `xapp-…`; for Socket Mode.",
+        "",
+        starting("xapp-"),
+        secret=True,
+    )
+    slack_signing_secret: str = setting(
+        "SLACK_SIGNING_SECRET", "Signing secret of the Slack app; for HTTP mode.", "", secret=True
+    )
     slack_api_url: str = setting(
         "SLACK_API_URL", "Where Slack's Web API is; any Slack-compatible server will do.", "https://slack.com/api/"
     )
@@ -113,10 +124,20 @@ class Settings:
         "socket",
         one_of("socket", "http"),
     )
+    public_url: str = setting(
+        "VERLBOT_PUBLIC_URL",
+        "Where Slack reaches the bot in HTTP mode; `verlbot doctor` looks whether it does.",
+        "",
+        web_address,
+    )
     http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
     http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
     redis_url: str = setting(
-        "REDIS_URL", "The store. Without it, an embedded one in the data directory is started.", "", store_url
+        "REDIS_URL",
+        "The store. Without it, an embedded one in the data directory is started.",
+        "",
+        store_url,
+        secret=True,
     )
     data_dir: Path = setting(
         "VERLBOT_DATA_DIR", "Folder of what the bot keeps on this machine.", default_data_dir, Path
@@ -159,9 +180,14 @@ class Settings:
         "SkyPilot's API server. Without it, the one of this machine.",
         "",
         web_address,
+        secret=True,
     )
     sky_token: str = setting(
-        "SKYPILOT_SERVICE_ACCOUNT_TOKEN", "Token of the bot's service account there, `sky_…`.", "", starting("sky_")
+        "SKYPILOT_SERVICE_ACCOUNT_TOKEN",
+        "Token of the bot's service account there, `sky_…`.",
+        "",
+        starting("sky_"),
+        secret=True,
     )
     sky_start_server: bool = setting(
         "VERLBOT_SKY_START_SERVER", "Whether an API server is started on this machine where none answers.", False, flag
@@ -217,6 +243,9 @@ class Settings:
     local_grace_seconds: float = setting(
         "VERLBOT_LOCAL_GRACE_SECONDS", "What local processes are given to end before they are killed.", 5.0, positive
     )
+    doctor_seconds: float = setting(
+        "VERLBOT_DOCTOR_SECONDS", "For one check of `verlbot doctor`; after that it has failed.", 30.0, positive
+    )
     log_level: str = setting(
         "VERLBOT_LOG_LEVEL", "What the bot's own log tells.", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -245,7 +274,15 @@ class Settings:
         Raises:
             UserError: something is missing or wrong; the message tells all of it.
         """
-        values, problems = {}, []
+        found, problems = cls.examine(environment)
+        if problems:
+            raise UserError("\n".join(problems.values()), "")
+        return found
+
+    @classmethod
+    def examine(cls, environment: Mapping[str, str]) -> tuple[Self, dict[str, str]]:
+        """The settings as far as they can be read; and what is missing or wrong, in words, by variable."""
+        values, problems = {}, {}
         known = {str(one.metadata["variable"]): one for one in fields(cls) if one.metadata}
         for variable, one in known.items():
             text = environment.get(variable, "").strip()
@@ -253,13 +290,10 @@ class Settings:
                 try:
                     values[one.name] = one.metadata["read"](text)
                 except ValueError as error:
-                    shown = "what it holds" if "TOKEN" in variable else f"`{text}`"
-                    problems.append(f"{variable} takes {error}, not {shown}.")
+                    shown = "what it holds" if one.metadata["secret"] else f"`{text}`"
+                    problems[variable] = f"{variable} takes {error}, not {shown}."
         found = cls(**values, secrets={name: text for name, text in environment.items() if name not in known})
-        problems += [problem for variable, problem in found.lacking().items() if not environment.get(variable)]
-        if problems:
-            raise UserError("\n".join(problems), "")
-        return found
+        return found, {**found.lacking(), **problems}
 
     def lacking(self) -> dict[str, str]:
         """What must be set and is not, in words, by variable."""

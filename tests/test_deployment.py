@@ -1,6 +1,9 @@
 """What no engine here can run is at least what its schema says, and what the README promises of it."""
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
+from bot.__main__ import parser
 from bot.settings import Settings
 from bot.slack.manifest import SCOPES, manifest
 
@@ -50,11 +54,166 @@ def test_nothing_listens_on_all_interfaces(compose: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_the_example_of_an_environment_names_settings_that_there_are() -> None:
-    lines = (ROOT / ".env.example").read_text().splitlines()
-    names = [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
+def test_every_variable_that_is_named_somewhere_is_a_setting(compose: dict[str, Any]) -> None:
+    example = re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    composed = [name for service in compose["services"].values() for name in service.get("environment", {})]
+    deployed = [*environment("Deployment"), *manifest_of("ConfigMap")["data"], *manifest_of("Secret")["stringData"]]
     known = {one.metadata["variable"] for one in Settings.__dataclass_fields__.values() if one.metadata}
-    assert set(names) <= known
+    others = {"HTTPS_PROXY", "NO_PROXY", "REDIS_PASSWORD"}  # of the libraries; and what REDIS_URL is made of
+    assert {"SLACK_BOT_TOKEN", "SKYPILOT_API_SERVER_ENDPOINT", "REDIS_URL", "VERLBOT_DATA_DIR"} <= {*example, *composed}
+    assert {*example, *composed, *deployed} - others <= known
+
+
+def test_what_pages_say_of_settings_is_of_settings_that_there_are() -> None:
+    known = {one.metadata["variable"] for one in Settings.__dataclass_fields__.values() if one.metadata}
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        named = set(re.findall(r"\b(?:VERLBOT|SLACK)_[A-Z_]+\b", page.read_text()))
+        assert named <= known | {"VERLBOT_RUN_ID"}, page.name
+
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+MANIFESTS = [
+    pytest.param(document, id=f"{path.name} {document['kind']}")
+    for path in sorted(KUBERNETES.glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+    for document in yaml.safe_load_all(path.read_text())
+]
+
+
+def manifest_of(kind: str, name: str = "") -> dict[str, Any]:
+    documents: list[dict[str, Any]] = [param.values[0] for param in MANIFESTS]  # type: ignore[misc]  # pytest's are objects
+    return next(one for one in documents if one["kind"] == kind and name in ("", one["metadata"]["name"]))
+
+
+def pod(kind: str) -> dict[str, Any]:
+    return dict(manifest_of(kind)["spec"]["template"]["spec"])
+
+
+def environment(kind: str) -> dict[str, Any]:
+    (container,) = pod(kind)["containers"]
+    return {one["name"]: one.get("value") for one in container["env"]}
+
+
+@pytest.mark.parametrize("document", MANIFESTS)
+def test_each_manifest_is_valid_by_kubernetes_own_schema(document: dict[str, Any]) -> None:
+    import kubernetes_validate
+
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**document, "metadatas": {}}, kubernetes_validate.latest_version(), strict=True)
+    assert document["kind"] == "Namespace" or document["metadata"]["namespace"] == "verlbot"
+
+
+def test_kustomize_takes_every_manifest_but_the_secrets_and_names_the_image() -> None:
+    found = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    files = {path.name for path in KUBERNETES.glob("*.yaml")}
+    assert {*found["resources"], "kustomization.yaml", "secret.example.yaml"} == files
+    assert [image["name"] for image in found["images"]] == [pod("Deployment")["containers"][0]["image"]]
+    assert "deploy/kubernetes/secret.yaml" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_two_bots_never_run_at_once() -> None:
+    spec = manifest_of("Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_no_pod_is_root_has_a_token_or_writes_outside_of_its_volumes(kind: str) -> None:
+    found = pod(kind)
+    (container,) = found["containers"]
+    assert found["automountServiceAccountToken"] is False
+    assert found["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["livenessProbe"]["exec"]["command"]
+
+
+def test_the_pod_is_what_the_image_is() -> None:
+    """User, home, data, command: said in the Dockerfile, and again where Kubernetes must know."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (container,) = pod("Deployment")["containers"]
+    user = pod("Deployment")["securityContext"]["runAsUser"]
+    assert f"useradd --uid {user} --create-home verlbot" in dockerfile
+    assert 'ENTRYPOINT ["verlbot"]' in dockerfile
+    assert container["args"] == ["run"]
+    mounted = {one["mountPath"] for one in container["volumeMounts"]}
+    assert {"/data", "/home/verlbot", "/tmp"} == mounted
+    assert environment("Deployment")["VERLBOT_DATA_DIR"] == "/data"
+    for probe in ("startupProbe", "livenessProbe"):
+        words = container[probe]["exec"]["command"]
+        assert words[0] == "verlbot"
+        assert parser().parse_args(words[1:]).action.__name__ == "do_health"
+
+
+def test_a_bot_in_that_pod_can_read_its_settings() -> None:
+    filled = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "SKYPILOT_SERVICE_ACCOUNT_TOKEN": "sky_1"}
+    given = {**manifest_of("ConfigMap")["data"], **manifest_of("Secret")["stringData"], **environment("Deployment")}
+    found = Settings.read({**given, **filled, "REDIS_PASSWORD": "long"})
+    assert found.uses_skypilot
+    assert found.slack_mode == "socket"
+    names = [one["name"] for one in pod("Deployment")["containers"][0]["env"]]
+    assert names.index("REDIS_PASSWORD") < names.index("REDIS_URL"), "Kubernetes puts in what stands before"
+
+
+def test_the_redis_of_kubernetes_keeps_and_guards_what_it_is_told() -> None:
+    (container,) = pod("StatefulSet")["containers"]
+    options = " ".join(container["command"])
+    assert container["image"] == yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["image"]
+    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction", "--requirepass $("):
+        assert option in options
+    assert container["volumeMounts"] == [{"name": "data", "mountPath": "/data"}]
+    (port,) = manifest_of("Service")["spec"]["ports"]
+    address = environment("Deployment")["REDIS_URL"]
+    assert address == f"redis://:$(REDIS_PASSWORD)@{manifest_of('Service')['metadata']['name']}:{port['port']}/0"
+    policy = manifest_of("NetworkPolicy", "redis")["spec"]
+    (rule,) = policy["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": port["port"]}]
+    labels = manifest_of("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": labels}}]
+    assert policy["podSelector"]["matchLabels"] == manifest_of("Service")["spec"]["selector"]
+
+
+def test_the_commands_that_pages_tell_people_to_run_are_commands() -> None:
+    page = (ROOT / "docs" / "install.md").read_text()
+    typed = re.findall(r"(?:^ {4,}|bot |-- )verlbot ([a-z][a-z-]*)|compose run --rm bot ([a-z]+)", page, re.MULTILINE)
+    words = {one for pair in typed for one in pair if one}
+    assert {"manifest", "doctor", "run", "health"} <= words
+    for word in words:
+        parser().parse_args([word])
+    for path in re.findall(r"deploy/[a-z./]*[a-z]", page):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+def test_whoever_prints_a_manifest_on_a_terminal_is_told_in_two_lines_what_to_do_with_it(mode: str) -> None:
+    words = [] if mode == "socket" else ["--http", "https://verlbot.example.org"]
+    shown, piped = (
+        on_a_terminal(words),
+        subprocess.run(
+            [sys.executable, "-m", "bot", "manifest", *words], capture_output=True, text=True, check=True, cwd=ROOT
+        ),
+    )
+    assert json.loads(piped.stdout)["display_information"]["name"] == "verlbot"
+    assert piped.stderr == ""
+    assert len(shown.splitlines()) == 2
+    assert "https://api.slack.com/apps" in shown
+    assert ("connections:write" in shown) is (mode == "socket")
+    assert ("signing secret" in shown) is (mode == "http")
+
+
+def on_a_terminal(words: list[str]) -> str:
+    """What `verlbot manifest` says beside the manifest where standard error is a terminal."""
+    master, terminal = pty.openpty()
+    try:
+        program = [sys.executable, "-m", "bot", "manifest", *words]
+        subprocess.run(program, stdout=subprocess.DEVNULL, stderr=terminal, check=True, cwd=ROOT)
+        return os.read(master, 65_536).decode()
+    finally:
+        os.close(terminal)
+        os.close(master)
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])

@@ -150,12 +150,13 @@ class Playground:
             return troubled(fault)
         if fault and fault.trouble is Trouble.SLOW:
             await asyncio.sleep(fault.seconds)
-        answer = call(self._slack, self._deliveries, name, token_of(request, arguments), arguments)
+        token = token_of(request, arguments)
+        answer = call(self._slack, self._deliveries, name, token, arguments)
         entry.done("ok" if answer["ok"] else answer["error"])
         if fault and fault.trouble is not Trouble.SLOW:
             entry.outcome = fault.trouble
             return troubled(fault)
-        return JSONResponse(answer)
+        return JSONResponse(answer, headers=self._slack.rights_of(token))
 
     async def _link(self, websocket: WebSocket) -> None:
         await self._deliveries.link(websocket, websocket.path_params["ticket"])

@@ -54,6 +54,11 @@ class Slack:
     def now(self) -> float:
         return time.time()
 
+    def rights_of(self, token: str) -> dict[str, str]:
+        """The header in which Slack says what a token may do; none for one that it does not know."""
+        known = {BOT_TOKEN: sorted(self.scopes), APP_TOKEN: ["connections:write"]}
+        return {"X-OAuth-Scopes": ",".join(known[token])} if token in known else {}
+
     def touch(self) -> None:
         """Something has changed: tell those who wait, and save soon."""
         self.version += 1

@@ -32,6 +32,7 @@ class SkyServer:
     Attributes:
         faults: troubles by the path of a call and the cluster that it names, such as `/launch verl-x`.
         calls: how often each path was called; records: how many clusters `status` has told of.
+        version: SkyPilot's that it pretends to be; health: what it says of itself; user: who it says that we are.
     """
 
     def __init__(self, world: World, port: int = 0) -> None:
@@ -39,6 +40,9 @@ class SkyServer:
         self.faults = Faults()
         self.calls: Counter[str] = Counter()
         self.records = 0
+        self.version = VERSION
+        self.health = "healthy"
+        self.user: Json | None = None
         self._port = port
         self._results: dict[str, tuple[str, Any, tuple[str, str] | None]] = {}
         self._hang = asyncio.Event()
@@ -157,9 +161,8 @@ class SkyServer:
         return self._troubled(path, handle)
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse(
-            {"status": "healthy", "api_version": API_VERSION, "version": VERSION, "commit": "double", "user": None}
-        )
+        own = {"api_version": API_VERSION, "version": self.version, "commit": "double"}
+        return JSONResponse({"status": self.health, "user": self.user, **own})
 
     async def _get(self, request: Request) -> Response:
         request_id = request.query_params["request_id"]

@@ -1,0 +1,92 @@
+"""The doctor's findings as a person reads them, and as a program does. No secret gets here unseen."""
+
+import json
+import shutil
+import textwrap
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, replace
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from bot.doctor.finding import Finding, Status
+
+MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILURE: "✗", Status.SKIPPED: "–"}
+SUBJECT_COLUMNS = 22
+LEAST_COLUMNS, MOST_COLUMNS = 70, 110
+LEAST_SECRET = 6
+"""Characters. A shorter one would hide ordinary words, and hides nothing itself."""
+
+
+def lines(finding: Finding, columns: int | None = None) -> str:
+    """A mark, what was looked at, what was found; and below it what to do."""
+    width = min(max(columns or shutil.get_terminal_size().columns, LEAST_COLUMNS), MOST_COLUMNS)
+    start = f"{MARKS[finding.status]} {finding.subject:<{SUBJECT_COLUMNS}}"
+    indent = " " * len(start)
+    shown = [filled(finding.found, width, start, indent)]
+    if finding.advice:
+        shown.append(filled(finding.advice, width, f"{indent}→ ", f"{indent}  "))
+    return "\n".join(shown)
+
+
+def filled(text: str, width: int, first: str, then: str) -> str:
+    """Words are kept whole: people copy addresses and commands."""
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def conclusion(findings: Collection[Finding]) -> str:
+    """
+    >>> conclusion([Finding(Status.OK, "a", "b"), Finding(Status.WARNING, "c", "d", "e")])
+    'Nothing stands in the way; 1 warning.'
+    """
+    counts = {status: sum(one.status is status for one in findings) for status in Status}
+    failures, warnings, left_out = counts[Status.FAILURE], counts[Status.WARNING], counts[Status.SKIPPED]
+    first = f"{counted(failures, 'failure')}" if failures else "Nothing stands in the way"
+    rest = [counted(warnings, "warning")] if warnings else []
+    rest += [f"{left_out} not checked"] if left_out else []
+    return "; ".join([first, *rest]) + "."
+
+
+def counted(count: int, word: str) -> str:
+    return f"{count} {word}" + ("" if count == 1 else "s")
+
+
+def as_json(findings: Collection[Finding]) -> str:
+    """All findings, and the worst of them."""
+    found = {one.status for one in findings}
+    worst = next(
+        status for status in (Status.FAILURE, Status.WARNING, Status.OK) if status in found or status is Status.OK
+    )
+    return json.dumps({"status": worst, "findings": [asdict(one) for one in findings]}, indent=2, ensure_ascii=False)
+
+
+def hidden(finding: Finding, secrets: Iterable[str]) -> Finding:
+    """The finding without any of these, whoever wrote them into it.
+
+    >>> hidden(Finding(Status.FAILURE, "store", "no user at redis://:hunter2@x", ""), ["hunter2"]).found
+    'no user at redis://:…@x'
+    """
+    found, advice = finding.found, finding.advice
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= LEAST_SECRET:
+            found, advice = found.replace(secret, "…"), advice.replace(secret, "…")
+    return replace(finding, found=found, advice=advice)
+
+
+def without_password(url: str) -> str:
+    """
+    >>> without_password("rediss://bot:hunter2@redis.example.org:6379/0?ssl_cert_reqs=none")
+    'rediss://redis.example.org:6379/0'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def passwords(url: str) -> set[str]:
+    """The password in an address, as it stands there and as it is meant.
+
+    >>> sorted(passwords("redis://:hunt%21er@redis.example.org")), passwords("https://sky.example.org")
+    (['hunt!er', 'hunt%21er'], set())
+    """
+    found = urlsplit(url).password or ""
+    return {found, unquote(found)} if found else set()

@@ -1,0 +1,124 @@
+"""What `verlbot doctor` asks Slack: who the tokens are, whether a connection opens, whether Slack reaches the bot."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from websocket import WebSocket, WebSocketException
+
+from bot.errors import Unavailable
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.http import PATH
+
+REACH_SECONDS = 10
+"""For the bot's public address to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Slack says to a token.
+
+    Attributes:
+        error: Slack's word for why not; empty where it agrees.
+        team, bot: names of the workspace and of the bot in it.
+        scopes: what the token may do; None where Slack does not say.
+        ahead_seconds: Slack's clock less ours, known to a second; None where Slack does not say.
+        address: where a Socket Mode connection is to be opened, good for one.
+    """
+
+    error: str = ""
+    team: str = ""
+    bot: str = ""
+    scopes: frozenset[str] | None = None
+    ahead_seconds: float | None = None
+    address: str = field(default="", repr=False)
+
+
+def ask(client: WebClient, method: str) -> Answer:
+    """Call a method that takes no arguments, and read what Slack answers of the token.
+
+    Raises:
+        Unavailable: no answer, or none that is Slack's.
+    """
+    began = time.time()
+    try:
+        with sorted_failures():
+            answer: Any = client.api_call(method)
+    except Refused as refused:
+        if not isinstance(refused.__cause__, SlackApiError):
+            raise
+        answer = refused.__cause__.response
+    except Limited as limited:
+        raise Unavailable(f"asked too often; it answers again in {limited.wait.total_seconds():g} s") from limited
+    except Doubtful as doubtful:
+        raise Unavailable(reason(doubtful.__cause__ or doubtful)) from doubtful
+    return read(answer.data, {name.lower(): text for name, text in answer.headers.items()}, (began + time.time()) / 2)
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says; urllib's wraps another, and some say nothing.
+
+    >>> from urllib.error import URLError
+    >>> reason(URLError(ConnectionRefusedError(111, "Connection refused"))), reason(TimeoutError())
+    ('[Errno 111] Connection refused', 'TimeoutError')
+    """
+    wrapped = getattr(error, "reason", None)
+    said = wrapped if isinstance(wrapped, Exception) else error
+    return " ".join(str(said).split()) or type(said).__name__
+
+
+def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -> Answer:
+    """
+    >>> read({"ok": True, "team": "lab"}, {"x-oauth-scopes": "commands,chat:write"}, 0.0).team
+    'lab'
+    """
+    scopes = headers.get("x-oauth-scopes")
+    date = headers.get("date")
+    return Answer(
+        error="" if body.get("ok") else str(body.get("error")),
+        team=str(body.get("team") or ""),
+        bot=str(body.get("user") or ""),
+        scopes=None if scopes is None else frozenset(filter(None, map(str.strip, scopes.split(",")))),
+        ahead_seconds=parsedate_to_datetime(date).timestamp() - asked_at if date else None,
+        address=str(body.get("url") or ""),
+    )
+
+
+def connect(address: str, seconds: float) -> int:
+    """Open a Socket Mode connection and close it at Slack's greeting; how many the app has with it.
+
+    Slack may hand a delivery to any connection of an app. This one is closed at once, so that it takes none from a
+    bot that runs; what would come in those milliseconds is not acknowledged, and Slack sends events again.
+
+    Raises:
+        Unavailable: it does not open; the message says why.
+    """
+    link = WebSocket()
+    try:
+        link.connect(address, timeout=seconds)  # type: ignore[no-untyped-call]  # websocket-client's
+        hello = json.loads(link.recv())
+    except (OSError, WebSocketException, ValueError) as error:
+        raise Unavailable(reason(error)) from error
+    finally:
+        link.close(timeout=1)
+    if hello.get("type") != "hello":
+        raise Unavailable(f"Slack did not greet, but said {hello.get('type')}")
+    return int(hello.get("num_connections") or 1)
+
+
+def reach(public_url: str) -> int:
+    """The status of an unsigned delivery to the bot's public address: 401 is Bolt's own, and says that it was reached.
+
+    Raises:
+        Unavailable: nobody answers there.
+    """
+    try:
+        return httpx.post(f"{public_url}{PATH}", timeout=REACH_SECONDS).status_code
+    except httpx.HTTPError as error:
+        raise Unavailable(reason(error)) from error

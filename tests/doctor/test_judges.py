@@ -1,0 +1,350 @@
+"""What the doctor says of each answer: pure judgements, and how they are shown."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.sky.vitals import TESTED, Health
+from bot.adapters.sky.vitals import read as read_health
+from bot.adapters.vitals import Folder, Store
+from bot.core.money import Rate
+from bot.doctor import machine, page, recipes, sky, slack, store
+from bot.doctor.finding import Finding, Status, failure, ok, skipped, warning
+from bot.errors import Unavailable
+from bot.settings import SOURCE_RECIPES
+from bot.slack.manifest import SCOPES
+from bot.slack.vitals import Answer, read
+
+OK, WARNING, FAILURE, SKIPPED = Status.OK, Status.WARNING, Status.FAILURE, Status.SKIPPED
+SILENT = Unavailable("Connection refused")
+WELL = Answer(team="lab", bot="verlbot", scopes=frozenset(SCOPES), ahead_seconds=0.4)
+STORE = Store(
+    "Redis 8.0.1", appendonly=True, fsync="always", snapshots="", policy="noeviction", limit_bytes=0, refusal=""
+)
+HEALTHY = Health("https://sky.example.org", 200, "healthy", TESTED, "verlbot", tokens=True)
+SMOKE = FolderOfRecipes(SOURCE_RECIPES).get("smoke")
+PPO = FolderOfRecipes(SOURCE_RECIPES).get("ppo")
+
+
+def told(finding: Finding, status: Status, *words: str) -> None:
+    """It has this mark and says these words; and where something is to be done, what."""
+    said = f"{finding.found} {finding.advice}"
+    assert finding.status is status, said
+    assert all(word in said for word in words), said
+    assert bool(finding.advice) is (status in (WARNING, FAILURE))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        pytest.param(WELL, OK, ["@verlbot in lab"], id="well"),
+        pytest.param(Answer("invalid_auth"), FAILURE, ["invalid_auth", "SLACK_BOT_TOKEN"], id="wrong"),
+        pytest.param(Answer("not_allowed_token_type"), FAILURE, ["Bot User OAuth Token"], id="another kind"),
+        pytest.param(Answer("some_new_word"), FAILURE, ["`some_new_word`"], id="a word that we do not know"),
+        pytest.param(SILENT, FAILURE, ["Connection refused"], id="silence"),
+    ],
+)
+def test_the_bot_token(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+    told(slack.judge_token(answer), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        pytest.param(WELL, OK, [f"all {len(SCOPES)}"], id="just those"),
+        pytest.param(
+            replace(WELL, scopes=frozenset(SCOPES) - {"files:write", "commands"}),
+            FAILURE,
+            ["`commands` (for /verl)", "`files:write` (to put long logs", "reinstall"],
+            id="two are lacking, each with what it is for",
+        ),
+        pytest.param(
+            replace(WELL, scopes=frozenset(SCOPES) | {"users:read", "admin"}),
+            WARNING,
+            ["not needed: `admin` and `users:read`"],
+            id="two too many",
+        ),
+        pytest.param(replace(WELL, scopes=None), WARNING, ["docs/rights.md"], id="Slack does not say"),
+        pytest.param(Answer("invalid_auth"), SKIPPED, ["because Slack refuses"], id="a wrong token"),
+        pytest.param(SILENT, SKIPPED, ["because Slack does not answer"], id="silence"),
+    ],
+)
+def test_the_scopes(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+    told(slack.judge_scopes(answer, SCOPES), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        pytest.param(Answer(address="wss://x"), OK, ["connections:write"], id="well"),
+        pytest.param(Answer("missing_scope"), FAILURE, ["`connections:write`"], id="without its scope"),
+        pytest.param(Answer("not_allowed_token_type"), FAILURE, ["xapp-"], id="the bot's instead"),
+        pytest.param(Answer("invalid_auth"), FAILURE, ["SLACK_APP_TOKEN"], id="wrong"),
+        pytest.param(SILENT, FAILURE, ["does not answer"], id="silence"),
+    ],
+)
+def test_the_app_token(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+    told(slack.judge_app_token(answer), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("connections", "status", "words"),
+    [
+        pytest.param(1, OK, ["opens"], id="ours alone"),
+        pytest.param(3, OK, ["2 more open"], id="others, such as the bot's"),
+        pytest.param(SILENT, FAILURE, ["Connection refused", "VERLBOT_SLACK_MODE=http"], id="blocked"),
+        pytest.param(None, SKIPPED, ["because the app token"], id="no token for it"),
+    ],
+)
+def test_the_connection(connections: int | Unavailable | None, status: Status, words: list[str]) -> None:
+    told(slack.judge_connection(connections), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "status", "words"),
+    [
+        pytest.param(1.0, OK, ["as Slack's"], id="a second, which its header leaves open"),
+        pytest.param(4.0, OK, ["4 s behind"], id="four seconds"),
+        pytest.param(-6.0, WARNING, ["6 s ahead of", "NTP"], id="six seconds"),
+        pytest.param(61.0, FAILURE, ["61 s behind", "NTP"], id="past a minute"),
+        pytest.param(None, SKIPPED, ["does not say"], id="no date in the answer"),
+    ],
+)
+def test_the_clock(ahead: float | None, status: Status, words: list[str]) -> None:
+    told(slack.judge_clock(Answer(ahead_seconds=ahead)), status, *words)
+
+
+def test_a_clock_is_compared_with_the_middle_of_the_question() -> None:
+    found = read({"ok": True}, {"date": "Thu, 01 Jan 1970 00:02:00 GMT"}, asked_at=50.0)
+    assert (found.ahead_seconds, found.scopes, found.error) == (70.0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "runs", "mark", "words"),
+    [
+        pytest.param("https://x", 401, True, OK, ["leads to the bot"], id="Bolt refuses the unsigned"),
+        pytest.param("", None, True, WARNING, ["VERLBOT_PUBLIC_URL"], id="no address"),
+        pytest.param("http://x", 401, True, FAILURE, ["TLS"], id="no TLS"),
+        pytest.param("https://x", 404, True, FAILURE, ["404", "/slack/events"], id="a proxy that passes nothing on"),
+        pytest.param("https://x", 502, False, WARNING, ["no bot runs", "verlbot run"], id="before the first start"),
+        pytest.param("https://x", SILENT, True, FAILURE, ["Connection refused"], id="nobody there"),
+    ],
+)
+def test_whether_slack_reaches_the_bot(
+    url: str, status: int | Unavailable | None, runs: bool, mark: Status, words: list[str]
+) -> None:
+    told(slack.judge_reach(url, status, runs), mark, *words)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "words"),
+    [
+        pytest.param(STORE, OK, ["before it is answered"], id="each wish at once"),
+        pytest.param(replace(STORE, fsync="everysec"), OK, ["within about a second"], id="each second"),
+        pytest.param(replace(STORE, fsync=None), OK, ["within about a second"], id="it does not say when"),
+        pytest.param(
+            replace(STORE, appendonly=False, snapshots="3600 1"),
+            WARNING,
+            ["save 3600 1", "--appendonly yes"],
+            id="copies",
+        ),
+        pytest.param(replace(STORE, appendonly=False), FAILURE, ["forgets every run", "--appendonly"], id="nothing"),
+        pytest.param(replace(STORE, appendonly=False, snapshots=None), WARNING, ["does not say"], id="a hosted one"),
+    ],
+)
+def test_what_of_the_store_is_on_its_disk(found: Store, status: Status, words: list[str]) -> None:
+    told(store.judge_disk(found), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "words"),
+    [
+        pytest.param(STORE, OK, ["drops nothing"], id="noeviction"),
+        pytest.param(replace(STORE, limit_bytes=2**28), OK, ["256 MB"], id="noeviction with a limit"),
+        pytest.param(
+            replace(STORE, policy="allkeys-lru", limit_bytes=2**28),
+            FAILURE,
+            ["allkeys-lru", "noeviction"],
+            id="evicting",
+        ),
+        pytest.param(
+            replace(STORE, policy="volatile-ttl"), WARNING, ["volatile-ttl", "noeviction"], id="without a limit"
+        ),
+    ],
+)
+def test_what_the_store_does_when_its_memory_is_full(found: Store, status: Status, words: list[str]) -> None:
+    told(store.judge_memory(found), status, *words)
+
+
+def test_a_store_that_only_reads_has_failed() -> None:
+    told(store.judge_writes(STORE), OK)
+    told(store.judge_writes(replace(STORE, refusal="READONLY You can't write")), FAILURE, "READONLY", "primary")
+
+
+@pytest.mark.parametrize(
+    ("why", "advice"),
+    [
+        pytest.param("Error 111 connecting to localhost:6379", "Start it, mend REDIS_URL", id="nobody there"),
+        pytest.param("WRONGPASS invalid username-password pair", "password into REDIS_URL", id="another password"),
+    ],
+)
+def test_a_store_that_cannot_be_asked_is_told_of_once(why: str, advice: str) -> None:
+    first, *others = store.judge_store(Unavailable(why), "redis://localhost:6379/0")
+    told(first, FAILURE, why, advice)
+    assert {one.status for one in others} == {SKIPPED}
+
+
+@pytest.mark.parametrize(
+    ("found", "token", "status", "words"),
+    [
+        pytest.param(HEALTHY, True, OK, ["we are verlbot"], id="known by its token"),
+        pytest.param(replace(HEALTHY, user=""), False, OK, ["asks nobody"], id="an open server"),
+        pytest.param(replace(HEALTHY, user=""), True, WARNING, ["ENABLE_SERVICE_ACCOUNTS"], id="a token for nothing"),
+        pytest.param(replace(HEALTHY, code=401), True, FAILURE, ["does not know the token"], id="a wrong token"),
+        pytest.param(
+            replace(HEALTHY, status="needs_auth", user=""),
+            False,
+            FAILURE,
+            ["SKYPILOT_SERVICE_ACCOUNT_TOKEN"],
+            id="no token",
+        ),
+        pytest.param(replace(HEALTHY, status="unhealthy"), False, FAILURE, ["unhealthy"], id="ill"),
+        pytest.param(
+            Health("http://x", 404), False, FAILURE, ["404", "SKYPILOT_API_SERVER_ENDPOINT"], id="another server"
+        ),
+        pytest.param(SILENT, False, FAILURE, ["sky api start"], id="nobody"),
+    ],
+)
+def test_skypilots_server(found: Health | Unavailable, token: bool, status: Status, words: list[str]) -> None:
+    told(sky.judge_server(found, has_token=token, starts=False), status, *words)
+
+
+def test_a_server_that_the_bot_will_start_has_not_failed() -> None:
+    told(sky.judge_server(SILENT, has_token=False, starts=True), SKIPPED, "VERLBOT_SKY_START_SERVER")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "user"),
+    [
+        pytest.param(
+            {"status": "healthy", "version": "0.14.1", "user": {"id": "9", "name": "ana"}}, "healthy", "ana", id="named"
+        ),
+        pytest.param(
+            {"status": "healthy", "version": "0.14.1", "user": {"id": "9", "name": None}}, "healthy", "9", id="unnamed"
+        ),
+        pytest.param({"status": "healthy", "version": "0.14.1", "user": None}, "healthy", "", id="nobody"),
+        pytest.param({"status": "ok"}, "", "", id="another server's health"),
+    ],
+)
+def test_how_a_servers_health_is_read(said: dict[str, object], status: str, user: str) -> None:
+    found = read_health("http://x", 200, said)
+    assert (found.status, found.user) == (status, user)
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        pytest.param("0.14.1", OK, id="tested"),
+        pytest.param("0.14.9", OK, id="a later patch"),
+        pytest.param("0.13.2", FAILURE, id="too old"),
+        pytest.param("0.15.0", WARNING, id="newer"),
+        pytest.param("nightly", WARNING, id="no number"),
+        pytest.param("", SKIPPED, id="it does not say"),
+    ],
+)
+def test_skypilots_version(version: str, status: Status) -> None:
+    told(sky.judge_version(replace(HEALTHY, version=version)), status, *([TESTED] if status is FAILURE else []))
+
+
+def test_infra_and_the_recipes_that_could_run_there() -> None:
+    tasks = {"smoke": SMOKE.task, "ppo": PPO.task}
+    told(sky.judge_infra(["kubernetes", "slurm"]), OK, "kubernetes and slurm")
+    told(sky.judge_infra([]), FAILURE, "sky check")
+    told(sky.judge_infra(SILENT), FAILURE, "sky check")
+    told(sky.judge_places(["kubernetes"], tasks), OK, "smoke (any), ppo (kubernetes)")
+    told(sky.judge_places(["slurm"], tasks), WARNING, "`ppo` ask for kubernetes", "can run: smoke (any)", "infra=slurm")
+    told(sky.judge_places([], tasks), SKIPPED, "no infra")
+
+
+def test_prices_of_what_the_recipes_ask_for() -> None:
+    rate = Rate(2.5, "the price table")
+    told(sky.judge_prices({"H100:1 on k8s": rate}, ""), OK, "H100:1 on k8s $2.50/h by the price table")
+    told(sky.judge_prices({"H100:1 on k8s": rate, "L4:1": None}, ""), WARNING, "unpriced", "L4:1", "Set VERLBOT_PRICES")
+    told(sky.judge_prices({"L4:1": None}, "/etc/prices.yaml"), WARNING, "Add them to /etc/prices.yaml")
+    told(sky.judge_prices(SILENT, ""), FAILURE, "VERLBOT_PRICES")
+
+
+def test_recipes_and_their_secrets_by_name() -> None:
+    told(recipes.judge_recipes({"ppo": [], "smoke": []}, "/r"), OK, "ppo and smoke")
+    told(
+        recipes.judge_recipes({"ppo": ["it has no run."], "smoke": []}, "/r"),
+        FAILURE,
+        "1 of 2",
+        "`ppo`: it has no run.",
+    )
+    told(recipes.judge_recipes({}, "/r"), FAILURE, "VERLBOT_RECIPES_DIR")
+    told(
+        recipes.judge_secrets([PPO], {"HF_TOKEN"}), OK, "HF_TOKEN set; WANDB_API_KEY not set, which the recipes can do"
+    )
+    strict = replace(PPO, task={**PPO.task, "secrets": {"HF_TOKEN": None}})
+    told(recipes.judge_secrets([strict, SMOKE], set()), FAILURE, "HF_TOKEN not set", "`ppo`")
+    told(recipes.judge_secrets([SMOKE], set()), OK, "none")
+    told(recipes.judge_secrets([], set()), SKIPPED)
+
+
+@pytest.mark.parametrize(
+    ("folder", "status", "words"),
+    [
+        pytest.param(Folder(True, "", 50 * 10**9, False), OK, ["50.0 GB free"], id="well"),
+        pytest.param(Folder(False, "", 50 * 10**9, False), OK, ["will be made"], id="not there yet"),
+        pytest.param(Folder(True, "", 500 * 10**6, False), WARNING, ["0.5 GB"], id="nearly full"),
+        pytest.param(Folder(True, "", 50 * 10**6, False), FAILURE, ["Make room"], id="full"),
+        pytest.param(
+            Folder(True, "Permission denied", 0, False),
+            FAILURE,
+            ["Permission denied", "VERLBOT_DATA_DIR"],
+            id="not ours",
+        ),
+    ],
+)
+def test_the_data_directory(folder: Folder, status: Status, words: list[str]) -> None:
+    told(machine.judge_folder("/data", folder), status, *words)
+
+
+@pytest.mark.parametrize(
+    ("taken", "age", "status"),
+    [
+        pytest.param(False, None, SKIPPED, id="none runs"),
+        pytest.param(False, 9999.0, SKIPPED, id="none runs any more"),
+        pytest.param(True, 3.0, OK, id="ticks"),
+        pytest.param(True, 61.0, FAILURE, id="stuck"),
+        pytest.param(True, None, WARNING, id="just started"),
+    ],
+)
+def test_the_bot_that_runs(taken: bool, age: float | None, status: Status) -> None:
+    told(machine.judge_bot("/data", taken, age, longest_seconds=60), status)
+
+
+ALL = [
+    ok("clock", "as Slack's"),
+    warning("prices", "L4:1 unpriced", "Set VERLBOT_PRICES."),
+    skipped("bot", "none runs"),
+]
+
+
+def test_a_line_has_a_mark_what_was_found_and_what_to_do() -> None:
+    assert page.lines(ALL[0], 80) == "✓ clock                 as Slack's"
+    assert page.lines(ALL[1], 80).splitlines()[1] == " " * 24 + "→ Set VERLBOT_PRICES."
+    assert page.lines(ALL[2], 80).startswith("– bot ")
+    assert page.conclusion([*ALL, failure("store", "gone", "Start it.")]) == "1 failure; 1 warning; 1 not checked."
+
+
+def test_a_program_is_told_the_worst() -> None:
+    assert json.loads(page.as_json(ALL))["status"] == "warning"
+    assert json.loads(page.as_json([*ALL, failure("store", "gone", "Start it.")]))["status"] == "failure"
+    assert json.loads(page.as_json(ALL[2:]))["status"] == "ok"
+    assert json.loads(page.as_json(ALL))["findings"][1] == {
+        "status": "warning", "subject": "prices", "found": "L4:1 unpriced", "advice": "Set VERLBOT_PRICES."
+    }  # fmt: skip
