@@ -111,6 +111,6 @@ export function controls(): Block[] {
     },
     { type: "actions", elements: [{ type: "radio_buttons", action_id: "one", options: options.map((one, at) => ({ ...one, description: at ? undefined : plain("the quick one") })), initial_option: options[0] }] },
     { type: "actions", elements: [{ type: "checkboxes", action_id: "some", options: [{ text: mrkdwn("*Spot* machines"), value: "spot" }, option("Save often")] }] },
-    { type: "input", label: plain("A note"), hint: plain("Enter sends it"), dispatch_action: true, element: { type: "plain_text_input", action_id: "note" } },
+    { type: "input", optional: true, label: plain("A note"), hint: plain("Enter sends it"), dispatch_action: true, element: { type: "plain_text_input", action_id: "note" } },
   ];
 }

@@ -1,14 +1,9 @@
 /** A drawn picture of a person: initials on a colour of his own; a rising curve for an app. */
 
+import { useActing } from "../state/acting";
 import type { User } from "../wire/types";
 
 const HUES = 8;
-
-export function hueOf(id: string): number {
-  let sum = 0;
-  for (const character of id) sum = (sum * 31 + character.charCodeAt(0)) % 9973;
-  return sum % HUES;
-}
 
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/);
@@ -17,10 +12,12 @@ export function initials(name: string): string {
 }
 
 export function Avatar({ user, id, size = 36 }: { user: User | undefined; id: string; size?: number }) {
+  const { look } = useActing();
+  const hue = Math.max(look.users.findIndex((one) => one.id === id), 0) % HUES; // by place: no two of a small team alike
   const name = user?.real_name || user?.name || id;
   return (
     <svg
-      className={`avatar ${user?.is_bot ? "avatar-bot" : `avatar-${hueOf(id)}`}`}
+      className={`avatar ${user?.is_bot ? "avatar-bot" : `avatar-${hue}`}`}
       width={size}
       height={size}
       viewBox="0 0 36 36"

@@ -13,7 +13,10 @@ const HOUR12 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedO
 
 export function App() {
   const [user, setUser] = useStored("acting", FIRST_PERSON);
-  const { look, reachable } = useLook(user);
+  const { look, reachable, nobody } = useLook(user);
+  useEffect(() => {
+    if (nobody) setUser(FIRST_PERSON);
+  }, [nobody, setUser]);
   const [route, go] = useRoute();
   const minute = useMinute();
   const known = useKnown(look);

@@ -1,6 +1,6 @@
 /** One channel or direct message: its head, its messages, its composer. */
 
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Icon } from "../pieces/icons";
 import { isDirect, nameOf, titleOf, useActing, useTalk } from "../state/acting";
 import { stored } from "../state/stored";
@@ -27,10 +27,22 @@ export function ChannelPage({ channel, target }: { channel: Channel; target: str
   );
 }
 
+let isFirst = true;
+
+/** Who goes to a channel types there, where a keyboard is at hand; not at the first page, whose first stop is the skip link. */
+function useComposerFocus(): void {
+  useEffect(() => {
+    const typing = window.matchMedia("(hover: hover)").matches && !document.querySelector(".thread");
+    if (!isFirst && typing) document.querySelector<HTMLElement>(".talk .composer-text")?.focus({ preventScroll: true });
+    isFirst = false;
+  }, []);
+}
+
 /** Messages and composer, as a channel and the Messages tab of the app have them. */
 export function Talk({ channel, target }: { channel: Channel; target: string }) {
   const { look, me } = useActing();
   const { messages } = useTalk();
+  useComposerFocus();
   const [readAtOpening] = useState(() => stored<Read>(`read.${me.id}`, {})[channel.id] ?? "");
   const shown = useMemo(() => inChannel(messages, channel.id), [messages, channel.id]);
   const down = useRef<() => void>(() => {});

@@ -8,6 +8,8 @@ import { completion, taken, usage, type Completion, type Offer } from "../text/c
 import * as client from "../wire/client";
 import { Offers } from "./Offers";
 
+const KEYS = "Enter sends · Shift+Enter breaks the line";
+
 interface Place {
   channel: string;
   thread?: string | null;
@@ -84,7 +86,7 @@ export function Composer({ channel, thread = null, label, closed = "", onSent }:
         </button>
       </div>
       <div className="composer-hint" id={`${id}-hint`} aria-live="polite">
-        {sending > 0 ? "Sending …" : hint ? `${hint.command} ${hint.usage_hint}` : "Enter sends · Shift+Enter breaks the line · / for commands"}
+        {sending > 0 ? "Sending …" : hint ? `${hint.command} ${hint.usage_hint}` : KEYS + (thread ? "" : " · / for commands")}
       </div>
     </div>
   );

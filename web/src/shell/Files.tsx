@@ -5,7 +5,7 @@ import { Icon } from "../pieces/icons";
 import { useActing } from "../state/acting";
 import type { Message, SharedFile } from "../wire/types";
 
-const PREVIEW_CHARACTERS = 1_200;
+const PREVIEW_LINES = 6;
 const LARGEST_PREVIEW_BYTES = 400_000;
 
 export function Files({ message }: { message: Message }) {
@@ -66,15 +66,16 @@ function Preview({ file }: { file: SharedFile }) {
     return () => ending.abort();
   }, [file.url, file.size]);
   if (!text) return null;
-  const cut = text.length > PREVIEW_CHARACTERS;
+  const lines = text.split("\n");
+  const cut = lines.length > PREVIEW_LINES;
   return (
     <>
       <pre className="pre file-text" tabIndex={0}>
-        {whole || !cut ? text : `${text.slice(0, PREVIEW_CHARACTERS)}…`}
+        {whole || !cut ? text : lines.slice(0, PREVIEW_LINES).join("\n")}
       </pre>
       {cut && (
         <button type="button" className="quiet" aria-expanded={whole} onClick={() => setWhole(!whole)}>
-          {whole ? "Show less" : "Show all"}
+          {whole ? "Show less" : `Show all ${lines.length} lines`}
         </button>
       )}
     </>

@@ -9,6 +9,7 @@ import { APP } from "../state/route";
 import { Mrkdwn } from "../text/Rich";
 import * as client from "../wire/client";
 import type { GuideStep } from "../wire/types";
+import { closesOnEscape } from "./keys";
 
 interface GuideProps {
   place: string;
@@ -20,7 +21,7 @@ interface GuideProps {
 export function Guide(props: GuideProps) {
   const { look } = useActing();
   return (
-    <aside className="pane guide" aria-label="Guide">
+    <aside className="pane guide" aria-label="Guide" onKeyDown={closesOnEscape(props.close)}>
       <header className="pane-head">
         <h2>Guide</h2>
         <button type="button" className="tool" aria-label="Close the guide" onClick={props.close}>
@@ -69,9 +70,10 @@ function Proposal({ line, step, place, close, go, actAs }: GuideProps & { line: 
   };
   return (
     <li className="proposal">
-      <button type="button" className="line" disabled={busy} onClick={() => void type()} aria-label={`Type ${line} ${other}`}>
+      <button type="button" className="line" disabled={busy} onClick={() => void type()}>
         <code>{line}</code>
         {other && <span>{other}</span>}
+        <span className="hidden">: type it</span>
         <Icon name="send" size={15} />
       </button>
       <button type="button" className="tool" aria-label={`Edit ${line} before it is sent`} title="Edit before sending" onClick={edit}>

@@ -28,7 +28,7 @@ export const MessageRow = memo(function MessageRow({ message, continued = false,
   const time = timeOf(unix(message.ts), clock);
   const classes = ["message", continued && "continued", message.only_for && "ephemeral", named && "named"].filter(Boolean).join(" ");
   return (
-    <article className={classes} data-ts={message.ts} aria-label={`${name}, ${time}: ${oneLine(message.text, (id) => nameOf(look, id)).slice(0, 120)}`}>
+    <article className={classes} data-ts={message.ts} tabIndex={-1} aria-label={`${name}, ${time}: ${oneLine(message.text, (id) => nameOf(look, id)).slice(0, 120)}`}>
       <div className="gutter">{continued ? <Time message={message} short /> : <Avatar user={user} id={message.user} />}</div>
       <div className="message-main">
         {message.only_for === me.id && (
@@ -90,7 +90,7 @@ function RepliesLink({ message, replies }: { message: Message; replies: Replies 
       <span className="replies-count">
         {replies.count} {replies.count === 1 ? "reply" : "replies"}
       </span>
-      <span className="replies-last">last {slackDate(unix(replies.last), "{date_pretty} {time}", clock).toLowerCase()}</span>
+      <span className="replies-last">{slackDate(unix(replies.last), "last {date_pretty} {time}", clock).replace(/^L/, "l")}</span>
     </a>
   );
 }

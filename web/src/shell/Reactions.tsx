@@ -102,5 +102,6 @@ const MOST_FOUND = 24;
 function matching(names: Map<string, string> | null, typed: string): string[] {
   const wanted = typed.toLowerCase().replaceAll(":", "").replaceAll(" ", "_");
   const all = [...(names?.keys() ?? [])].filter((name) => name.includes(wanted) && !name.startsWith("skin-tone"));
-  return all.sort((one, other) => Number(other.startsWith(wanted)) - Number(one.startsWith(wanted))).slice(0, MOST_FOUND);
+  const rank = (name: string) => (name === wanted ? 0 : name.startsWith(wanted) ? 1 : 2);
+  return all.sort((one, other) => rank(one) - rank(other)).slice(0, MOST_FOUND);
 }

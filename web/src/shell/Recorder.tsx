@@ -7,6 +7,7 @@ import { merged, pendingFrom, SLOW_SECONDS, took } from "../state/recorded";
 import { timeOf } from "../text/date";
 import { record } from "../wire/client";
 import type { Entry } from "../wire/types";
+import { closesOnEscape } from "./keys";
 
 const EVERY_MS = 1_000;
 
@@ -38,7 +39,7 @@ export function Recorder({ close }: { close: () => void }) {
   const [only, setOnly] = useState<"all" | Entry["kind"]>("all");
   const shown = entries.filter((entry) => only === "all" || entry.kind === only).toReversed();
   return (
-    <section className="recorder" aria-label="Recorder">
+    <section className="recorder" aria-label="Recorder" onKeyDown={closesOnEscape(close)}>
       <header className="pane-head">
         <h2>
           Recorder <span>what the bot and Slack say to each other</span>

@@ -83,7 +83,7 @@ function ActingAs({ actAs }: { actAs: (user: string) => void }) {
         {people.map((user) => (
           <label key={user.id} className="person" title={`${user.real_name} · ${user.tz}`}>
             <input type="radio" name="acting" className="hidden" checked={user.id === me.id} onChange={() => actAs(user.id)} />
-            <Avatar user={user} id={user.id} size={26} />
+            <Avatar user={user} id={user.id} size={24} />
             <span>{user.name}</span>
           </label>
         ))}

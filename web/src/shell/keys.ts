@@ -1,6 +1,6 @@
 /** Keys that work everywhere: Ctrl/Cmd+K, Alt+Up and Alt+Down, Escape. */
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, type KeyboardEvent as Pressed } from "react";
 import type { Place } from "../state/places";
 
 interface Keys {
@@ -35,4 +35,13 @@ export function useKeys(keys: Keys): void {
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
   }, []);
+}
+
+/** For a pane that stays open beside the talk: Escape closes it while the focus is inside. */
+export function closesOnEscape(close: () => void): (event: Pressed) => void {
+  return (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
+    close();
+  };
 }

@@ -28,7 +28,8 @@ export function useDraft(place: string, box: RefObject<HTMLTextAreaElement | nul
   useLayoutEffect(() => {
     if (!box.current) return;
     box.current.style.height = "auto";
-    box.current.style.height = `${Math.min(box.current.scrollHeight, TALLEST_PX)}px`;
+    const needed = box.current.scrollHeight; // 0 in a dialog that is not shown yet
+    if (needed) box.current.style.height = `${Math.min(needed, TALLEST_PX)}px`;
   }, [text, place, box]);
   const set = (fresh: string) => {
     drafts.set(place, fresh);

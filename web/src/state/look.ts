@@ -1,7 +1,7 @@
 /** The long poll as a hook: what the acting person sees, kept fresh, and whether the server is there. */
 
 import { useEffect, useRef, useState } from "react";
-import { look } from "../wire/client";
+import { look, Nobody } from "../wire/client";
 import type { Look } from "../wire/types";
 import { kept } from "./kept";
 
@@ -12,6 +12,8 @@ export interface Seen {
   look: Look | null;
   /** False while the server does not answer. */
   reachable: boolean;
+  /** The server knows no such person, as when it began anew with others. */
+  nobody: boolean;
 }
 
 function rested(ms: number, signal: AbortSignal): Promise<void> {
@@ -31,10 +33,10 @@ export async function watch(user: string, signal: AbortSignal, show: (seen: Part
       if (signal.aborted) return;
       after = found.version;
       retry = FIRST_RETRY_MS;
-      show({ look: found, reachable: true });
-    } catch {
+      show({ look: found, reachable: true, nobody: false });
+    } catch (error) {
       if (signal.aborted) return;
-      show({ reachable: false });
+      show(error instanceof Nobody ? { reachable: true, nobody: true } : { reachable: false });
       after = null; // a server that came back may count its versions anew
       await rested(retry, signal);
       retry = Math.min(retry * 2, LONGEST_RETRY_MS);
@@ -42,16 +44,18 @@ export async function watch(user: string, signal: AbortSignal, show: (seen: Part
   }
 }
 
+const AT_FIRST: Seen = { look: null, reachable: true, nobody: false };
+
 /** What `user` sees. Of two looks, parts that are the same stay the same objects, so that they are not drawn again. */
 export function useLook(user: string): Seen {
-  const [seen, setSeen] = useState<Seen>({ look: null, reachable: true });
+  const [seen, setSeen] = useState<Seen>(AT_FIRST);
   const last = useRef<Look | null>(null);
   useEffect(() => {
     const ending = new AbortController();
     last.current = null;
     void watch(user, ending.signal, (news) => {
       if (news.look) last.current = kept(last.current, news.look);
-      setSeen((before) => ({ look: last.current ?? before.look, reachable: news.reachable ?? before.reachable }));
+      setSeen((before) => ({ ...before, ...news, look: last.current ?? before.look }));
     });
     return () => ending.abort();
   }, [user]);

@@ -65,8 +65,12 @@ function ending(all: string[], start: number): number {
   const first = all[start] as string;
   if (first.startsWith("&gt;&gt;&gt;") || first.startsWith(">>>")) return all.length; // quotes all that follows
   let end = start + 1;
-  while (end < all.length && shape(all[end] as string) === shape(first)) end++;
+  while (end < all.length && shape(all[end] as string) === shape(first) && isNumbered(all[end] as string) === isNumbered(first)) end++;
   return end;
+}
+
+function isNumbered(line: string): boolean {
+  return ITEM.exec(line)?.[3] !== undefined;
 }
 
 function part(group: string[]): Part {

@@ -7,6 +7,9 @@ const LOOK_SECONDS = 25;
 /** The server cannot be reached, or does not answer as itself. */
 export class Gone extends Error {}
 
+/** The server answers, and knows no such person. */
+export class Nobody extends Error {}
+
 async function fetched(path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(path, { cache: "no-store", ...init });
@@ -33,6 +36,7 @@ async function post(name: string, body: Json): Promise<Answer> {
 
 async function got<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await fetched(path, signal ? { signal } : {});
+  if (response.status === 400) throw new Nobody(await response.text());
   if (!response.ok) throw new Gone(`The playground's server answered ${response.status}.`);
   return (await response.json()) as T;
 }
