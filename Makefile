@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock clean
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock clean page page-check page-dev
+.PHONY: page-where-possible
 
-demo: $(READY)  ## the whole bot on this machine, no tokens needed
+demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
-test: $(READY)  ## every test; those on a real scheduler where this machine can have one
+test: $(READY) page-where-possible  ## every test; those on a real scheduler where this machine can have one
 	@if $(BIN)/python -m tests.slurm can; then $(MAKE) --no-print-directory on-slurm; fi
 	$(BIN)/pytest -m "not slurm" --numprocesses=4 --dist=worksteal
 
@@ -58,8 +59,30 @@ lock: $(READY)  ## the exact versions that are tested
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
 		pyproject.toml --group dev --output-file requirements.lock
 
+PAGE := bot/playground/page/index.html
+MODULES := web/node_modules/.ready
+PAGE_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src web/public web/mock web/test -type f)
+
+page: $(PAGE)  ## the playground's page, into the package
+
+page-where-possible: $(READY)  # it needs npm's registry once; without it the server has a plain front
+	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (the reason stands above), so there is none: everything else works without it."
+
+page-check: $(MODULES)  ## the page's types and unit tests
+	web/node $(VENV) run check
+
+page-dev: $(MODULES)  ## the page against a pretended server with sample data, at http://127.0.0.1:5173
+	web/node $(VENV) run dev
+
+$(PAGE): $(PAGE_SOURCES) $(MODULES)
+	web/node $(VENV) run build
+
+$(MODULES): web/package.json web/package-lock.json web/.npmrc web/node | $(READY)
+	web/node $(VENV) ci
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf bot/playground/page web/node_modules $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'

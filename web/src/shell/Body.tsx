@@ -1,0 +1,22 @@
+/** What a message says: its blocks where it has some, else its text. The drawer of blocks is loaded when one is there. */
+
+import { lazy, Suspense } from "react";
+import { Mrkdwn } from "../text/Rich";
+import type { Message } from "../wire/types";
+
+const Blocks = lazy(() => import("../blocks/MessageBlocks"));
+
+export function Body({ message }: { message: Message }) {
+  return (
+    <div className="body">
+      {message.blocks.length > 0 ? (
+        <Suspense fallback={<Mrkdwn text={message.text} />}>
+          <Blocks message={message} />
+        </Suspense>
+      ) : (
+        message.text && <Mrkdwn text={message.text} />
+      )}
+      {message.edited && <span className="edited">(edited)</span>}
+    </div>
+  );
+}
