@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock clean page page-check page-dev
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -19,6 +19,9 @@ test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root
 
 slurm: $(READY)  ## the Debian packages that those need
 	$(BIN)/python -m tests.slurm install
+
+chromium:  ## Debian's browser, which the tests of the page need; as root on Debian
+	command -v chromium >/dev/null || (apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-noto-color-emoji fonts-noto-cjk)
 
 ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from bot.playground.pages import PAGE
 from tests.waiting import SECONDS, eventually
@@ -31,6 +31,10 @@ ARGUMENTS = [
 ]
 WIDE, PHONE = (1280, 800), (390, 844)
 PATIENCE_MS = 30_000
+SERVER_GONE = "net::ERR_CONNECTION_REFUSED"
+"""What Chromium logs of a server that a test has stopped."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,7 +53,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.address = ""
+        self.addresses: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -57,8 +61,14 @@ class Demo:
         out = self.folder.parent / "demo.out"
         with out.open("w") as stream:
             self._process = subprocess.Popen(command, stdout=stream, stdin=subprocess.DEVNULL, text=True)
-        found = eventually(lambda: re.search(r"http://127\.0\.0\.1:\d+", out.read_text()), out.read_text)
-        self.address = found[0]
+        found = eventually(lambda: "".join(re.findall(r"http://127\.0\.0\.1:\d+", out.read_text())), out.read_text)
+
+        self.addresses.append(found)
+
+    @property
+    def address(self) -> str:
+        """Where it is since its last start."""
+        return self.addresses[-1]
 
     def interrupt(self) -> int:
         """Ctrl-C; the demo's exit code."""
@@ -98,12 +108,18 @@ def opened(demo: Demo, browser: Browser) -> Iterator[Opened]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
+    def hear(said: ConsoleMessage) -> None:
+        if said.type == "error" and SERVER_GONE not in said.text:
+            wrong.append(f"console: {said.text}")
+
+    def ask(asked: Request) -> None:
+        if not asked.url.startswith((*demo.addresses, "data:")):
+            wrong.append(f"asked for {asked.url}")
+
     def watch(page: Page) -> None:
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
-        page.on(
-            "request", lambda asked: None if asked.url.startswith((demo.address, "data:")) else wrong.append(asked.url)
-        )
+        page.on("console", hear)
+        page.on("request", ask)
 
     def go(place: str = "#/C0TRAIN", size: tuple[int, int] = WIDE, dark: bool = False) -> Page:
         width, height = size
