@@ -9,6 +9,7 @@ from threading import Thread
 from typing import TypeVar
 
 from bot.doctor.finding import Finding, Status, failure, skipped
+from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +60,13 @@ def carried_out(check: Check, needed: Mapping[str, Future[Findings]], seconds: f
         return none_of(check, check.hindered)
     for subject, earlier in needed.items():
         if any(one.subject == subject and stands_in_the_way(one) for one in earlier.result()):
-            return none_of(check, f"{subject} is not well")
+            return none_of(check, f"of what was found of {subject}")
     try:
         return tuple(in_the_background(check.look).result(seconds))
     except TimeoutError:
         return instead_of(check, failure(check.subjects[0], f"no answer within {seconds:g} s", TOO_LONG))
+    except Unavailable as error:
+        return instead_of(check, failure(check.subjects[0], str(error), TOO_LONG))
     except Exception as error:
         log.debug("a check failed", exc_info=True)
         why = f"the check itself failed: {type(error).__name__}: {error}"
@@ -80,7 +83,7 @@ def none_of(check: Check, why: str) -> Findings:
 
 def instead_of(check: Check, first: Finding) -> Findings:
     """The findings of a check that brought none itself."""
-    return (first, *(skipped(subject, f"{first.subject} is not well") for subject in check.subjects[1:]))
+    return (first, *(skipped(subject, f"of what was found of {first.subject}") for subject in check.subjects[1:]))
 
 
 def in_the_background(function: Callable[[], T]) -> Future[T]:

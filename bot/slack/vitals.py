@@ -20,6 +20,10 @@ REACH_SECONDS = 10
 """For the bot's public address to answer."""
 
 
+HALF_A_SECOND = 0.5
+"""What Slack's clock shows more than its header on average, which leaves out the parts of a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What Slack says to a token.
@@ -85,7 +89,7 @@ def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -
         team=str(body.get("team") or ""),
         bot=str(body.get("user") or ""),
         scopes=None if scopes is None else frozenset(filter(None, map(str.strip, scopes.split(",")))),
-        ahead_seconds=parsedate_to_datetime(date).timestamp() - asked_at if date else None,
+        ahead_seconds=parsedate_to_datetime(date).timestamp() + HALF_A_SECOND - asked_at if date else None,
         address=str(body.get("url") or ""),
     )
 

@@ -19,6 +19,7 @@ import pytest
 from redis import Redis
 
 from bot.__main__ import main
+from bot.playground.faults import Trouble
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.settings import SOURCE_RECIPES
@@ -173,7 +174,14 @@ def test_a_skypilot_that_is_down_leaves_infra_and_prices_unknown(clinic: Clinic)
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["SkyPilot"])
     assert "SKYPILOT_API_SERVER_ENDPOINT" in found.found("SkyPilot")["advice"]
-    assert found.found("prices")["found"] == "not checked, because SkyPilot is not well"
+    assert found.found("prices")["found"] == "not checked, because of what was found of SkyPilot"
+    assert found.found("recipes")["status"] == "ok"
+
+
+def test_a_skypilot_that_hangs_takes_no_longer_than_a_check_may(clinic: Clinic) -> None:
+    clinic.sky.trouble("/api/health", Trouble.SLOW, times=None, seconds=60)
+    found = clinic.visit(VERLBOT_DOCTOR_SECONDS="20")
+    assert (found.code, found.ill()) == (1, ["SkyPilot"])
     assert found.found("recipes")["status"] == "ok"
 
 

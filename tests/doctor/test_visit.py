@@ -6,6 +6,7 @@ import pytest
 
 from bot.doctor.finding import Finding, Status, failure, ok
 from bot.doctor.visit import Check, visit
+from bot.errors import Unavailable
 
 
 def saying(*findings: Finding) -> Check:
@@ -49,6 +50,15 @@ def test_a_check_with_a_mistake_in_it_says_so_and_hides_nothing() -> None:
     assert second[0].status is Status.OK
 
 
+def test_silence_of_the_outside_is_no_mistake_of_the_checks() -> None:
+    def silent() -> tuple[Finding, ...]:
+        raise Unavailable("SkyPilot has not answered within 30 s.")
+
+    ((found, other),) = visit([Check(("recipes", "recipes' secrets"), silent)], 5)
+    assert (found.status, found.found) == (Status.FAILURE, "SkyPilot has not answered within 30 s.")
+    assert other.found == "not checked, because of what was found of recipes"
+
+
 @pytest.mark.parametrize(
     ("first", "made"),
     [
@@ -67,7 +77,7 @@ def test_what_rests_on_a_failed_check_is_not_made_and_says_why(first: Finding, m
 
     _, (infra,) = visit([saying(first), Check(("infra",), look, ("server",))], 5)
     assert bool(asked) is made
-    assert made or infra == Finding(Status.SKIPPED, "infra", "not checked, because server is not well")
+    assert made or infra == Finding(Status.SKIPPED, "infra", "not checked, because of what was found of server")
 
 
 def test_a_check_without_its_setting_is_not_made() -> None:
