@@ -101,6 +101,8 @@ class Playground:
             raise UserError("The playground does not start.", "Its port may be blocked on this machine.")
 
     def stop(self) -> None:
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._slack.end_waits)
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self._slack.save()

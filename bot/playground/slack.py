@@ -31,6 +31,7 @@ class Slack:
         modals: in front of each person, the topmost last. They do not outlive a restart.
         file: where the workspace is kept, or None for nowhere.
         version: grows with every change that a person could see.
+        over: whether the server is going.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class Slack:
     faults: Faults = field(default_factory=Faults)
     record: Record = field(default_factory=Record)
     version: int = 0
+    over: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _save: asyncio.TimerHandle | None = None
     _waking: set[asyncio.Task[None]] = field(default_factory=set)
@@ -62,11 +64,14 @@ class Slack:
     def touch(self) -> None:
         """Something has changed: tell those who wait, and save soon."""
         self.version += 1
+        self._wake()
+        if self.file and self._save is None:
+            self._save = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
+
+    def _wake(self) -> None:
         task = asyncio.get_running_loop().create_task(self._tell())
         self._waking.add(task)
         task.add_done_callback(self._waking.discard)
-        if self.file and self._save is None:
-            self._save = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
 
     def save(self) -> None:
         self._save = None
@@ -78,10 +83,15 @@ class Slack:
         """The version, once it is another than `after`, as it is after a restart too, or when the time is over."""
         async with self.changed:
             try:
-                await asyncio.wait_for(self.changed.wait_for(lambda: self.version != after), seconds)
+                await asyncio.wait_for(self.changed.wait_for(lambda: self.over or self.version != after), seconds)
             except TimeoutError:
                 return self.version
         return self.version
+
+    def end_waits(self) -> None:
+        """Nobody waits any longer: the server goes."""
+        self.over = True
+        self._wake()
 
     async def _tell(self) -> None:
         async with self.changed:

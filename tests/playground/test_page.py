@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -14,6 +15,7 @@ from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from tests.story import ANA, BEN, SECRET, TRAINING
+from tests.waiting import eventually
 
 MANIFEST: dict[str, Any] = {
     "features": {"slash_commands": [{"command": "/verl", "description": "Runs", "usage_hint": "launch | stop"}]},
@@ -93,6 +95,17 @@ def test_a_look_waits_for_a_change_and_no_longer_than_asked(slack: PlaygroundCli
     assert [message["text"] for message in changed["messages"]] == ["hello"]
     assert time.monotonic() - began < 20
     assert slack.get("look", user=ANA, after=10**6, seconds=30)["version"], "a server that started anew has fewer"
+
+
+def test_a_look_that_waits_is_answered_when_the_server_goes() -> None:
+    server = Playground()
+    server.start()
+    look = f"{server.address}/control/look?user=U0ANA&after=0&seconds=50"
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.get, look, trust_env=False, timeout=60)
+        eventually(lambda: server._slack.changed._waiters)  # type: ignore[attr-defined]  # what asyncio keeps of them
+        server.stop()
+        assert answer.result().status_code == 200
 
 
 def test_a_look_of_nobody_is_refused(playground: Playground) -> None:
