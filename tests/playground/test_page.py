@@ -103,7 +103,7 @@ def test_a_look_that_waits_is_answered_when_the_server_goes() -> None:
     look = f"{server.address}/control/look?user=U0ANA&after=0&seconds=50"
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(httpx.get, look, trust_env=False, timeout=60)
-        eventually(lambda: server._slack.changed._waiters)  # type: ignore[attr-defined]  # what asyncio keeps of them
+        eventually(lambda: server._slack.changed._waiters)  # those who wait, as asyncio keeps them
         server.stop()
         assert answer.result().status_code == 200
 
