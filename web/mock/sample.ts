@@ -116,7 +116,7 @@ export function sampleMessages(): Message[] {
     only,
     filed,
     ...late,
-    message("C0RANDOM", 20, "U0BEN", "Lunch?"),
+    message("C0RANDOM", 20, "U0BEN", "Lunch?", { attachments: [{ type: "", color: "good", title: "The menu", title_link: "https://example.org", text: "Soup and *bread*" }] }),
     message("C0RANDOM", 19, "U0LEA", "Yes :ramen: :not_an_emoji:"),
     message("C0OLD", 60 * 24 * 200, "U0BEN", "The last message of the old year."),
     message("D0BEN", 15, "U0BEN", "Can you extend my lease?"),

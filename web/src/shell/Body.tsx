@@ -5,6 +5,7 @@ import { Mrkdwn } from "../text/Rich";
 import type { Message } from "../wire/types";
 
 const Blocks = lazy(() => import("../blocks/MessageBlocks"));
+const Attachments = lazy(() => import("../blocks/Attachments"));
 
 export function Body({ message }: { message: Message }) {
   return (
@@ -16,6 +17,11 @@ export function Body({ message }: { message: Message }) {
       ) : (
         message.text && <Mrkdwn text={message.text} />
       )}
+      {message.attachments?.length ? (
+        <Suspense fallback={null}>
+          <Attachments message={message} />
+        </Suspense>
+      ) : null}
       {message.edited && <span className="edited">(edited)</span>}
     </div>
   );

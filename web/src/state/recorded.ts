@@ -23,5 +23,6 @@ export function merged(before: Entry[], answer: { entries: Entry[]; last: number
 
 export function took(entry: Entry): string {
   if (entry.seconds === null) return "…";
+  if (entry.seconds < 0.000_5) return "< 1 ms";
   return entry.seconds < 1 ? `${Math.round(entry.seconds * 1000)} ms` : `${entry.seconds.toFixed(1)} s`;
 }

@@ -37,6 +37,7 @@ export interface Message {
   edited: boolean;
   files: string[];
   reactions: Record<string, string[]>;
+  attachments?: Block[];
 }
 
 export interface SharedFile {
