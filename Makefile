@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs golden lock chromium clean page page-check page-dev
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots golden lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -53,6 +53,9 @@ format: $(READY)
 
 docs: $(READY)  ## what in docs/ is made from the code
 	$(BIN)/python docs/generate.py
+
+screenshots: $(READY) page  ## the pictures of the README, from the demo in a browser
+	$(BIN)/python -m docs.screenshots
 
 golden: $(READY)  ## write anew what people read; then read the difference aloud
 	$(BIN)/python -c 'from tests.slack.test_views import *; (GOLDEN / "messages.txt").write_text(read_all())'
