@@ -1,5 +1,7 @@
 """Errors sorted by who must act: the person who typed, or time."""
 
+from bot.language import together
+
 
 class UserError(Exception):
     """The request cannot be done as it was made.
@@ -15,7 +17,7 @@ class UserError(Exception):
     @property
     def sentence(self) -> str:
         """Message and hint as one line."""
-        return f"{self} {self.hint}".rstrip()
+        return together(str(self), self.hint)
 
 
 class Unavailable(Exception):

@@ -91,6 +91,12 @@ class Store(Protocol):
     def mark(self, channel: str, ts: str, run_id: str) -> None:
         """Remember whose card a message is."""
 
+    def languages(self) -> Mapping[str, str]:
+        """The languages that people have chosen, by person."""
+
+    def choose_language(self, user: str, language: str | None) -> None:
+        """Remember what a person has chosen; None forgets it."""
+
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""
 

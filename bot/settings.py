@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import UserError
+from bot.language import ENGLISH, LANGUAGES
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
@@ -143,6 +144,9 @@ class Settings:
         "VERLBOT_DATA_DIR", "Folder of what the bot keeps on this machine.", default_data_dir, Path
     )
     recipes_dir: Path = setting("VERLBOT_RECIPES_DIR", "Folder of recipes.", default_recipes_dir, folder)
+    language: str = setting(
+        "VERLBOT_LANGUAGE", "Of channels, and of people who chose no other: `en`, `zh-CN`.", ENGLISH, one_of(*LANGUAGES)
+    )
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
     card_seconds: float = setting(
         "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive

@@ -19,6 +19,7 @@ from bot.core.nearest import unknown
 from bot.core.recipe import Task
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
+from bot.language import mark, say
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ LOG = "verl:run:{}:log"
 WISH = "verl:wish:{}"
 CARD = "verl:card:{}:{}"
 LEADER = "verl:leader"
+LANGUAGES = "verl:languages"
 
 WISH_KEPT = timedelta(days=1)
 """Slack repeats a delivery within the hour; a day is on the safe side."""
@@ -129,7 +131,7 @@ class RedisStore:
                 tx.watch(key)  # type: ignore[no-untyped-call]  # redis-py types all but this
                 found = tx.get(key)
                 if found is None:
-                    raise unknown("run", run_id, [], "`/verl list` shows those that there are.")
+                    raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
                 run = loads(found)
                 changed = change(run)
                 if changed == run:
@@ -161,6 +163,17 @@ class RedisStore:
         with answered():
             self._redis.set(CARD.format(channel, ts), run_id)
 
+    def languages(self) -> dict[str, str]:
+        with answered():
+            return {text(user): text(chosen) for user, chosen in self._redis.hgetall(LANGUAGES).items()}
+
+    def choose_language(self, user: str, language: str | None) -> None:
+        with answered():
+            if language:
+                self._redis.hset(LANGUAGES, user, language)
+            else:
+                self._redis.hdel(LANGUAGES, user)
+
     def lead(self, owner: str, lease: timedelta) -> bool:
         with answered(), self._redis.pipeline() as tx:
             while True:
@@ -185,7 +198,7 @@ def answered() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise Unavailable("The store does not answer.") from error
+        raise Unavailable(say("The store does not answer.")) from error
 
 
 def committed(tx: Pipeline) -> bool:
@@ -236,7 +249,8 @@ def loads_other(found: bytes) -> Run:
     """The run of a document that is not of this version."""
     schema = msgspec.json.decode(found, type=Head).schema
     if schema > SCHEMA:
-        raise Unavailable(f"The store holds runs of a newer verlbot (schema {schema}; this one knows {SCHEMA}).")
+        newer = mark("The store holds runs of a newer verlbot (schema {schema}; this one knows {known}).")
+        raise Unavailable(say(newer, schema=schema, known=SCHEMA))
     return msgspec.convert(upgraded(msgspec.json.decode(found), schema), Document).run
 
 

@@ -179,3 +179,11 @@ def test_documents_that_cannot_be_read_are_left_out_of_many(store: RedisStore, r
         redis.sadd("verl:runs:open", name)
         redis.set(f"verl:run:{name}", document)
     assert [run.id for run in store.open()] == ["smoke-1"]
+
+
+def test_the_languages_that_people_chose_are_remembered_and_forgotten(store: RedisStore) -> None:
+    store.choose_language("U0ANA", "zh-CN")
+    store.choose_language("U0BEN", "en")
+    assert store.languages() == {"U0ANA": "zh-CN", "U0BEN": "en"}
+    store.choose_language("U0ANA", None)
+    assert store.languages() == {"U0BEN": "en"}
