@@ -39,10 +39,11 @@ from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.tails import Tails
+from bot.tongues import REFRESH_PERIOD, Tongues
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, CONNECT, HOMES = "tick", "speak", "connect", "homes"
+TICK, SPEAK, CONNECT, HOMES, TONGUES = "tick", "speak", "connect", "homes", "tongues"
 """Jobs of the scheduler."""
 
 SPEAK_PERIOD = timedelta(seconds=30)
@@ -68,6 +69,7 @@ class Bot:
     reconciler: Reconciler
     notifier: SlackNotifier
     homes: Homes
+    tongues: Tongues
     connection: Socket | HttpServer
     errands: Errands
     valkey: Valkey | None
@@ -81,6 +83,7 @@ class Bot:
         self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
         self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
         self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
+        self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):
             self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
         else:
@@ -142,7 +145,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
 
     precedence = Precedence()
     notifier = SlackNotifier(
-        store, slack, now, leads, period, wake=lambda: scheduler.wake(SPEAK), precedence=precedence
+        store, slack, now, leads, period, lambda: scheduler.wake(SPEAK), precedence, settings.language
     )
     service = Service(
         store=store,
@@ -167,10 +170,12 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         began=now(),
         leads=leads,
         log_lines=settings.log_lines,
+        language=settings.language,
     )
     errands = Errands(precedence)
-    homes = Homes(service, slack, now, wake=lambda: scheduler.wake(HOMES))
-    listeners = Listeners(service, slack, errands, Modals(service, slack, errands), homes)
+    tongues = Tongues(store, settings.language)
+    homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
+    listeners = Listeners(service, slack, errands, Modals(service, slack, errands), homes, tongues)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     connection: Socket | HttpServer
@@ -185,6 +190,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         reconciler=reconciler,
         notifier=notifier,
         homes=homes,
+        tongues=tongues,
         connection=connection,
         errands=errands,
         valkey=valkey,

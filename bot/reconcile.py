@@ -15,6 +15,7 @@ from bot.core.recipe import Task
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
+from bot.language import ENGLISH, carried, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
 from bot.tails import Tails
@@ -35,6 +36,7 @@ class Reconciler:
         wake: called when an action that was not waited for is done.
         precedence: of people who wait for an answer.
         log_lines: how many last lines are read and kept.
+        language: of what is kept in a run's record, for its channel to read.
     """
 
     cloud: Cloud
@@ -49,6 +51,7 @@ class Reconciler:
     began: datetime
     leads: Callable[[], bool]
     log_lines: int
+    language: str = ENGLISH
     patience: timedelta = timedelta(seconds=0.5)
     acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
@@ -56,17 +59,24 @@ class Reconciler:
         """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
         if not self.leads():
             return None
+        with speaking(self.language):
+            return self._tick()
+
+    def _tick(self) -> timedelta | None:
         late = self._done()
         active = [run for run in self.store.open() if run.status is not Status.ENDED]
         runs = [run.watched_since(self.began) for run in active if run.id not in self.acting]
         seen = self._observe(runs)
         texts = self.tails.collect([run for run in active if prints(run)], self.now(), busy=self.acting)
         busy = [run for run in runs if run.id in texts or self._decide(run, seen) or run.cluster not in seen]
-        begun = {run.id: self.pool.submit(self._bring, run, seen.get(run.cluster), texts.get(run.id)) for run in busy}
+        begun = {run.id: self._begin(run, seen.get(run.cluster), texts.get(run.id)) for run in busy}
         self.acting.update(begun)
         for bring in wait(begun.values(), self.patience.total_seconds()).not_done:
             bring.add_done_callback(lambda _: self.wake())
         return min((pause for pause in late + self._done() if pause is not None), default=None)
+
+    def _begin(self, run: Run, seen: Seen | None, text: str | None) -> Future[timedelta | None]:
+        return self.pool.submit(carried(self._bring), run, seen, text)
 
     def _done(self) -> list[timedelta | None]:
         """What the actions that are done since want; the runs of the others wait for them, and hold up nobody."""

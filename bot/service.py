@@ -9,11 +9,12 @@ from bot.core import command, loglines
 from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
-from bot.core.plan import Plan, plan
+from bot.core.plan import Plan, plan, shortened
 from bot.core.posted import Follow
-from bot.core.recipe import Recipe, Task
+from bot.core.recipe import Recipe
 from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
+from bot.language import mark, say
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
 
 RECENT = 20
@@ -30,8 +31,8 @@ ID_TRIES = 50
 SHORTEST = 3
 """Letters of the shortest name that a run is known by."""
 
-SCRIPT_LINES = 6
-"""Of each script that a rehearsal shows: what the bot puts before it, and a little of the recipe's own."""
+SEVERAL_ACTIVE = mark("{name} fits several active runs.")
+SEVERAL = mark("{name} fits several runs, none of which is active.")
 
 RUN_ID = re.compile(r"[a-z0-9-]+")
 """What a run's id is made of; anything else names something else in the store, or nothing."""
@@ -110,7 +111,7 @@ class Service:
             run = wished(made, caller, self.now())
             if added := self.store.add(run, made.task, caller.wish):
                 return self._wished(added)
-        raise Unavailable("No free name was found for the run.")
+        raise Unavailable(say("No free name was found for the run."))
 
     def planned(self, asked: command.Launch) -> Plan:
         """What a launch would do.
@@ -133,7 +134,8 @@ class Service:
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
         made = plan(recipe, asked.parameters, asked.overrides, run_id)
         if why := self.cloud.refusal(made.task):
-            raise UserError(f"`{recipe.name}` cannot run here. {why}", "`/verl recipes` shows what there is.")
+            refused = say("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
+            raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
     def stop(self, name: str, by: str) -> Run:
@@ -145,8 +147,8 @@ class Service:
         found = self.find(name)
         if found.requester != by and found.id != name.lower():
             raise UserError(
-                f"{shown(name)} is short for `{found.id}`, which somebody else launched.",
-                f"To end it, type its whole name: `/verl stop {found.id}`.",
+                say("{name} is short for `{run}`, which somebody else launched.", name=shown(name), run=found.id),
+                say("To end it, type its whole name: `/verl stop {run}`.", run=found.id),
             )
         return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now())))
 
@@ -171,9 +173,9 @@ class Service:
         if len(active or near) == 1:
             return (active or near)[0]
         if near:
-            which = "active runs" if active else "runs, none of which is active"
-            raise UserError(f"{shown(name)} fits several {which}.", listed(sorted(run.id for run in active or near)))
-        raise unknown("run", name, runs, "None has been launched yet: `/verl launch smoke`.")
+            several = SEVERAL_ACTIVE if active else SEVERAL
+            raise UserError(say(several, name=shown(name)), listed(sorted(run.id for run in active or near)))
+        raise unknown("run", name, runs, say("None has been launched yet: `/verl launch smoke`."))
 
     def active(self, user: str | None = None) -> list[Run]:
         """Runs that have not ended, newest first; of one person where `user` is given."""
@@ -213,7 +215,8 @@ class Service:
         run = self.find(asked.run)
         refuse_node(run, asked.node)
         if run.over:
-            raise UserError(f"`{run.id}` is over and prints no more.", f"Its last lines: `logs {run.id}`.")
+            over = say("`{run}` is over and prints no more.", run=run.id)
+            raise UserError(over, say("Its last lines: `logs {run}`.", run=run.id))
         wish = Follow(by, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
@@ -245,23 +248,6 @@ def refuse_node(run: Run, node: int | None) -> None:
     if node is not None and node >= run.nodes:
         ranks = [str(rank) for rank in range(run.nodes)]
         raise unknown("node", str(node), ranks, of=run.id)
-
-
-def shortened(task: Task) -> Task:
-    """The task without what the bot needs beside it, its scripts cut after what was put before them."""
-    scripts = {key: cut_short(str(task[key])) for key in ("setup", "run") if task.get(key)}
-    return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
-
-
-def cut_short(script: str) -> str:
-    """
-    >>> cut_short("a" + chr(10) * SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
-    '# … and 1 more line, as in the recipe'
-    """
-    lines = script.splitlines()
-    more = len(lines) - SCRIPT_LINES
-    tail = [f"# … and {more} more line{'s' * (more > 1)}, as in the recipe"] if more > 0 else []
-    return "\n".join([*lines[:SCRIPT_LINES], *tail]) + "\n"
 
 
 def wished(made: Plan, caller: Caller, now: datetime) -> Run:

@@ -18,6 +18,7 @@ from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
 from bot.core.run import Run
+from bot.language import ENGLISH
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
@@ -35,6 +36,7 @@ from bot.slack.homes import Homes
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.tails import Tails
+from bot.tongues import Tongues
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 
@@ -59,6 +61,7 @@ class Bot:
 
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
+        language: of the workspace.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Bot:
         moment: datetime = NOON,
         owner: str = "the story's",
         machines: Cloud | None = None,
+        language: str = ENGLISH,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
@@ -85,7 +89,7 @@ class Bot:
         def leads() -> bool:
             return store.lead(owner, timedelta(minutes=1))
 
-        self.notifier = SlackNotifier(store, client, self.now, leads, period, lambda: None, Precedence())
+        self.notifier = SlackNotifier(store, client, self.now, leads, period, lambda: None, Precedence(), language)
         self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
@@ -101,6 +105,7 @@ class Bot:
             began=self.moment,
             leads=leads,
             log_lines=200,
+            language=language,
             patience=timedelta(seconds=20),
         )
         self.service = Service(
@@ -115,8 +120,11 @@ class Bot:
         )
         identity = Identity(client)
         errands = AtOnce(Precedence())
-        self.homes = Homes(self.service, client, self.now, wake=lambda: None)
-        self.listeners = Listeners(self.service, client, errands, Modals(self.service, client, errands), self.homes)
+        tongues = Tongues(store, language)
+        tongues.refresh()
+        self.homes = Homes(self.service, client, tongues, self.now, wake=lambda: None)
+        modals = Modals(self.service, client, errands)
+        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:

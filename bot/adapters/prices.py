@@ -10,6 +10,7 @@ import yaml
 from bot.core.money import Rate
 from bot.core.recipe import Accelerators
 from bot.errors import UserError
+from bot.language import mark
 
 ANYWHERE = "*"
 """The infra of prices that hold wherever no other line fits."""
@@ -17,7 +18,7 @@ ANYWHERE = "*"
 NODE = "node"
 """The name of a whole node without accelerators."""
 
-SOURCE = "the price table"
+SOURCE = mark("the price table")
 
 Table = Mapping[str, Mapping[str, float]]
 """Dollars an hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""

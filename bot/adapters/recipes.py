@@ -11,6 +11,7 @@ from bot.core.nearest import unknown
 from bot.core.parameter import Kind, Parameter
 from bot.core.recipe import Checkpoints, Recipe, Task, common_parameters
 from bot.errors import UserError
+from bot.language import say
 
 
 class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,7 +61,7 @@ class FolderOfRecipes:
         names = self.names()
         name = name if name in names else name.lower()
         if name not in names:
-            raise unknown("recipe", name, names, "The folder of recipes is empty.")
+            raise unknown("recipe", name, names, say("The folder of recipes is empty."))
         path = self._folder / f"{name}.yaml"
         changed = path.stat().st_mtime_ns
         known = self._read.get(name)
@@ -83,7 +84,7 @@ def parse(name: str, text: str) -> Recipe:
         task = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
         found = (task.get("_metadata") or {}).get("verlbot")
         if found is None:
-            raise broken(name, "it has no _metadata.verlbot")
+            raise broken(name, say("it has no _metadata.verlbot"))
         metadata = msgspec.convert(found, MetadataYaml)
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
         why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())
@@ -126,7 +127,7 @@ def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]
         if found.default:
             found.read(found.default)
     except UserError as error:
-        raise broken(recipe, f"the default of {name} in the task: {error.sentence}") from error
+        raise broken(recipe, say("the default of {name} in the task: {why}", name=name, why=error.sentence)) from error
     return found
 
 
@@ -135,14 +136,15 @@ def standing(recipe: str, task: dict[str, Any], path: str) -> str:
     value: Any = task
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
-            raise broken(recipe, f"a parameter sets {path}, and the task holds nothing there")
+            raise broken(recipe, say("a parameter sets {path}, and the task holds nothing there", path=path))
         value = value[key]
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def broken(name: str, why: str) -> UserError:
     return UserError(
-        f"The recipe `{name}` is not valid: {why.rstrip('.')}.", "`verlbot recipes check` looks at all of them."
+        say("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
+        say("`verlbot recipes check` looks at all of them."),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.core.line import shown
 from bot.core.nearest import unknown
 from bot.errors import UserError
+from bot.language import LANGUAGES, mark, say
 
 FEW_LINES = 20
 """Log lines that are shown where nobody says how many."""
@@ -82,13 +83,20 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class Speak:
+    """In which language the person is answered: one of `LANGUAGES`, or `workspace`; None to be told."""
+
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """What can be typed, or all of one command."""
 
     word: str | None = None
 
 
-Command = Launch | OpenForm | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Help
+Command = Launch | OpenForm | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Speak | Help
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +158,8 @@ def whole(typed: Typed, key: str, least: int, most: int) -> int:
     """The whole number that an option was given."""
     text = typed.option(key) or ""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        raise UserError(
-            f"`{key}` cannot be {shown(text)}.", f"Give a whole number from {least} to {most:,}: `{key}=20`."
-        )
+        valid = say("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
+        raise UserError(say("`{name}` cannot be {value}.", name=key, value=shown(text)), valid)
     return int(text)
 
 
@@ -177,12 +184,25 @@ def make_logs(typed: Typed) -> Logs:
     )
 
 
+def make_speak(typed: Typed) -> Speak:
+    """A language in whatever spelling: `zh-CN`, `zh_cn`."""
+    word = typed.name(0)
+    known = {name.lower(): name for name in (*LANGUAGES, WORKSPACE)}
+    found = known.get(word.lower().replace("_", "-")) if word else None
+    if word and not found:
+        raise unknown("language", word, known.values())
+    return Speak(found)
+
+
 def make_help(typed: Typed) -> Help:
     word = typed.name(0)
     if word is not None and word.lower() not in FORMS:
         raise unknown("command", word, FORMS)
     return Help(word.lower() if word else None)
 
+
+WORKSPACE = "workspace"
+"""What is typed to be spoken to in the workspace's language again."""
 
 LISTS = ("active", "mine", "all", "ended")
 RUN_FORMS = ("status", "logs", "stop")
@@ -191,7 +211,10 @@ FORMS: dict[str, Form] = {
     for form in (
         Form(
             "launch",
-            "Start a run of a recipe; alone, it opens a form. `--dry-run` shows what would start, and starts nothing.",
+            mark(
+                "Start a run of a recipe; alone, it opens a form. "
+                "`--dry-run` shows what would start, and starts nothing."
+            ),
             "launch ppo nodes=2 trainer.total_epochs=3",
             make_launch,
             needs=("RECIPE",),
@@ -201,21 +224,21 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "status",
-            "How a run is doing; without RUN, all of yours that are active.",
+            mark("How a run is doing; without RUN, all of yours that are active."),
             "status ppo-7f3a",
             lambda typed: Status(typed.name(0)),
             may="RUN",
         ),
         Form(
             "list",
-            "The runs: `active` (as without a word), `mine`, `ended`, or `all`.",
+            mark("The runs: `active` (as without a word), `mine`, `ended`, or `all`."),
             "list mine",
             make_list,
             may="mine|all|ended",
         ),
         Form(
             "logs",
-            "The last lines of a run. `--follow` keeps them coming in its thread.",
+            mark("The last lines of a run. `--follow` keeps them coming in its thread."),
             "logs ppo-7f3a lines=50 grep=error",
             make_logs,
             needs=("RUN",),
@@ -224,19 +247,26 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "stop",
-            "End a run and remove its cluster.",
+            mark("End a run and remove its cluster."),
             "stop ppo-7f3a",
             lambda typed: Stop(typed.names[0]),
             needs=("RUN",),
         ),
-        Form("recipes", "What can be launched.", "recipes", lambda typed: ListRecipes()),
+        Form("recipes", mark("What can be launched."), "recipes", lambda typed: ListRecipes()),
         Form(
             "describe",
-            "One recipe with its parameters, their ranges and defaults.",
+            mark("One recipe with its parameters, their ranges and defaults."),
             "describe ppo",
             lambda typed: Describe(typed.names[0]),
             needs=("RECIPE",),
         ),
-        Form("help", "This list, or all of one command.", "help launch", make_help, may="COMMAND"),
+        Form(
+            "language",
+            mark("In which language you are answered; without a word, it tells which there are."),
+            "language zh-CN",
+            make_speak,
+            may="|".join((*LANGUAGES, WORKSPACE)),
+        ),
+        Form("help", mark("This list, or all of one command."), "help launch", make_help, may="COMMAND"),
     )
 }

@@ -12,6 +12,7 @@ from bot.core.doubt import Doubt, Puzzle
 from bot.core.money import Bill
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.language import say, say_many, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +137,8 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
 def jobless(seen: Seen) -> str:
     """What has become of a launch that left a cluster without a job."""
     if seen.cluster is Cluster.UP:
-        return "The cluster came up and was given no job."
-    return "Its launch was interrupted half-way, and nobody goes on with it."
+        return say("The cluster came up and was given no job.")
+    return say("Its launch was interrupted half-way, and nobody goes on with it.")
 
 
 def over_by_job(seen: Seen) -> Finish | None:
@@ -168,14 +169,15 @@ def over_by_request(run: Run, seen: Seen) -> Finish | None:
         if seen.request is Request.FAILED:
             return Finish(Reason.LAUNCH_FAILED, seen.error)
         if seen.request is Request.CANCELLED:
-            return Finish(Reason.CANCELLED_OUTSIDE, seen.error or "Its launch was cancelled outside of verlbot.")
+            cancelled = say("Its launch was cancelled outside of verlbot.")
+            return Finish(Reason.CANCELLED_OUTSIDE, seen.error or cancelled)
     return None
 
 
 def over_by_cluster(seen: Seen) -> Finish | None:
     """A stopped cluster trains no more, and its disks go on billing."""
     if seen.cluster is Cluster.STOPPED:
-        return Finish(Reason.CANCELLED_OUTSIDE, "Its cluster was stopped outside of verlbot.")
+        return Finish(Reason.CANCELLED_OUTSIDE, say("Its cluster was stopped outside of verlbot."))
     return None
 
 
@@ -186,8 +188,12 @@ def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action
     if run.job is not None:
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.CLUSTER_LOST, seen.error))
     if run.asks >= rules.most_asks:
-        why = f" {run.trouble}" if run.trouble else ""
-        detail = f"It was asked for {run.asks} times, and no cluster of its name has appeared.{why}"
+        asked = say_many(
+            "It was asked for {count} time, and no cluster of its name has appeared.",
+            "It was asked for {count} times, and no cluster of its name has appeared.",
+            run.asks,
+        )
+        detail = together(asked, run.trouble or "")
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
     return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask())
 

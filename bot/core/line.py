@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping
 
 from bot.errors import UserError
+from bot.language import say
 
 LONGEST_LINE = 8_000
 """Characters; twice what Slack lets a person type."""
+
+LONGEST = f"{LONGEST_LINE:,}"
 
 QUOTES = {'"': '"', "'": "'", "“": '"“”', "”": '"“”', "‘": "'‘’", "’": "'‘’"}
 """An opening quote and the characters that close it."""
@@ -70,9 +73,11 @@ def is_plain(word: str) -> bool:
 def refuse_unusable(text: str) -> None:
     """No program takes a NUL in an argument, and half a surrogate pair is no character."""
     if len(text) > LONGEST_LINE:
-        raise UserError(f"The line has {len(text):,} characters; {LONGEST_LINE:,} are the most.", "Type it shorter.")
+        length = say("The line has {count} characters; {most} are the most.", count=f"{len(text):,}", most=LONGEST)
+        raise UserError(length, say("Type it shorter."))
     if bad := next((char for char in text if char == "\0" or "\ud800" <= char <= "\udfff"), None):
-        raise UserError(f"The line holds the character {bad!a}, which no command can take.", "Type it without.")
+        held = say("The line holds the character {character}, which no command can take.", character=ascii(bad))
+        raise UserError(held, say("Type it without."))
 
 
 def skip_space(text: str, at: int) -> int:
@@ -124,7 +129,8 @@ def take_quoted(text: str, start: int) -> tuple[str, int]:
         else:
             content.append(char)
             at += 1
-    raise UserError(f"A quote opens at {shown(text[start:])} and is not closed.", f"Close it with {closers[0]}.")
+    opened = say("A quote opens at {place} and is not closed.", place=shown(text[start:]))
+    raise UserError(opened, say("Close it with {quote}.", quote=closers[0]))
 
 
 def bracket_ends(text: str) -> dict[int, int]:

@@ -5,15 +5,33 @@ from difflib import get_close_matches
 
 from bot.core.line import shown
 from bot.errors import UserError
+from bot.language import listing, mark, say, together
 
 MOST_NAMED = 24
 """Valid names listed in one refusal; the rest are counted."""
+
+
+MISSING = {
+    "command": mark("There is no command {word}."),
+    "language": mark("There is no language {word}."),
+    "list": mark("There is no list {word}."),
+    "recipe": mark("There is no recipe {word}."),
+    "run": mark("There is no run {word}."),
+}
+MISSING_OF = {
+    "flag": mark("`{owner}` has no flag {word}."),
+    "node": mark("`{owner}` has no node {word}."),
+    "option": mark("`{owner}` has no option {word}."),
+    "parameter": mark("`{owner}` has no parameter {word}."),
+}
+"""By what is missing: whole sentences, because a noun bends the words around it in most languages."""
 
 
 def unknown(noun: str, word: str, valid: Iterable[str], otherwise: str = "", of: str = "") -> UserError:
     """The refusal of a name that is not one of the valid ones.
 
     Args:
+        noun: of `MISSING`, or, with `of`, of `MISSING_OF`.
         otherwise: the hint where none is valid.
         of: what it would belong to.
 
@@ -25,14 +43,21 @@ def unknown(noun: str, word: str, valid: Iterable[str], otherwise: str = "", of:
     names = sorted(valid)
     near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
     ordered = near + [name for name in names if name not in near]
-    guess = f"Did you mean `{near[0]}`? " if near else ""
-    missing = f"`{of}` has no {noun} {shown(word)}." if of else f"There is no {noun} {shown(word)}."
-    return UserError(missing, f"{guess}{listed(ordered) or otherwise}")
+    guess = say("Did you mean `{name}`?", name=near[0]) if near else ""
+    missing = say(MISSING_OF[noun] if of else MISSING[noun], owner=of, word=shown(word))
+    return UserError(missing, together(guess, listed(ordered) or otherwise))
 
 
 def listed(names: list[str]) -> str:
     """The valid names as a sentence; empty where there are none."""
     if not names:
         return ""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"Valid: {', '.join(f'`{name}`' for name in names[:MOST_NAMED])}{more}."
+    shown_names, more = listing(f"`{name}`" for name in names[:MOST_NAMED]), len(names) - MOST_NAMED
+    if more > 0:
+        return say("Valid: {names} and {count} more.", names=shown_names, count=more)
+    return say("Valid: {names}.", names=shown_names)
+
+
+def no_override(name: str, override: str) -> str:
+    """Why a recipe or command refuses a Hydra override."""
+    return say("`{name}` takes no Hydra override such as {override}.", name=name, override=shown(override))

@@ -2,13 +2,32 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.line import shown
 from bot.errors import UserError
+from bot.language import mark, say
 
 Value = str | int | float | bool
+
+
+Bounds = Mapping[tuple[bool, bool], str]
+"""Phrases by whether there is a lowest and a highest number."""
+
+WHOLE_NUMBERS: Bounds = {
+    (False, False): mark("a whole number"),
+    (True, False): mark("a whole number from {low}"),
+    (False, True): mark("a whole number up to {high}"),
+    (True, True): mark("a whole number from {low} to {high}"),
+}
+NUMBERS: Bounds = {
+    (False, False): mark("a number"),
+    (True, False): mark("a number from {low}"),
+    (False, True): mark("a number up to {high}"),
+    (True, True): mark("a number from {low} to {high}"),
+}
 
 
 class Kind(StrEnum):
@@ -63,7 +82,10 @@ class Parameter:
         """
         value = self.convert(text.strip())
         if value is None or not self.admits(value):
-            raise UserError(f"`{self.name}` cannot be {shown(text)}.", f"Valid: {self.range}.")
+            raise UserError(
+                say("`{name}` cannot be {value}.", name=self.name, value=shown(text)),
+                say("Valid: {range}.", range=self.range),
+            )
         return value
 
     def convert(self, text: str) -> Value | None:
@@ -96,22 +118,21 @@ class Parameter:
         """
         match self.kind:
             case Kind.INTEGER:
-                return f"a whole number{self.bounds}"
+                return self.bounded(WHOLE_NUMBERS)
             case Kind.NUMBER:
-                return f"a number{self.bounds}"
+                return self.bounded(NUMBERS)
             case Kind.TEXT:
-                return self.shape or "any text"
+                return say(self.shape) or say("any text")
             case Kind.CHOICE:
-                return " or ".join(f"`{choice}`" for choice in self.choices)
+                return say(" or ").join(f"`{choice}`" for choice in self.choices)
             case Kind.FLAG:
-                return "`true` or `false`"
+                return say("`true` or `false`")
 
-    @property
-    def bounds(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        low = "" if self.minimum is None else f" from {plain(self.minimum)}"
-        high = "" if self.maximum is None else f" {'to' if low else 'up to'} {plain(self.maximum)}"
-        return f"{low}{high}{unit}"
+    def bounded(self, phrases: Bounds) -> str:
+        """The range of a number: of its four phrases the one for the ends that it has."""
+        low, high = (end if end is None else plain(end) for end in (self.minimum, self.maximum))
+        found = say(phrases[low is not None, high is not None], low=low, high=high)
+        return say("{range} {unit}", range=found, unit=say(self.unit)) if self.unit else found
 
 
 FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

@@ -5,8 +5,9 @@ import re
 from bot.core import line
 from bot.core.command import FORMS, RUN_FORMS, Command, Form, Help, Typed
 from bot.core.line import shown
-from bot.core.nearest import unknown
+from bot.core.nearest import no_override, unknown
 from bot.errors import UserError
+from bot.language import say, together
 
 
 def parse(text: str, here: str | None = None) -> Command:
@@ -40,7 +41,9 @@ def sort(words: tuple[str, ...], form: Form) -> Typed:
     for word in words:
         key, equals, value = word.partition("=")
         if word.startswith("="):
-            raise UserError(f"{shown(word)} stands by itself.", "Write it without spaces: `nodes=2`.")
+            raise UserError(
+                say("{word} stands by itself.", word=shown(word)), say("Write it without spaces: `nodes=2`.")
+            )
         if word.startswith("-") and word.strip("-"):
             flags.append(word.removeprefix("--"))
         elif is_override(key, bool(equals)):
@@ -65,7 +68,8 @@ def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for key, value in parameters:
         if key in seen:
-            raise UserError(f"{shown(key)} is given twice.", f"Give it once: {shown(f'{key}={seen[key]}')}.")
+            once = say("Give it once: {setting}.", setting=shown(f"{key}={seen[key]}"))
+            raise UserError(say("{key} is given twice.", key=shown(key)), once)
         seen[key] = value
 
 
@@ -78,23 +82,24 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
     names = typed.names or ((here,) if here and form.word in RUN_FORMS else ())
     if len(names) < len(form.needs):
         raise UserError(
-            f"`{form.word}` needs {form.needs[len(names)]}.",
-            f"Type `/verl {form.usage}`, such as `/verl {form.example}`.",
+            say("`{command}` needs {name}.", command=form.word, name=form.needs[len(names)]),
+            say("Type `/verl {usage}`, such as `/verl {example}`.", usage=form.usage, example=form.example),
         )
     if len(names) > len(form.needs) + bool(form.may):
-        raise UserError(f"{shown(names[-1])} is one word too many for `{form.word}`.", surplus_hint(form))
+        surplus = say("{word} is one word too many for `{command}`.", word=shown(names[-1]), command=form.word)
+        raise UserError(surplus, surplus_hint(form))
     if not form.takes_settings:
         refuse_settings(typed, form)
     return Typed(names, typed.parameters, typed.overrides, typed.flags)
 
 
 def surplus_hint(form: Form) -> str:
-    settings = " Settings are written `key=value`, and values with spaces in quotes." if form.takes_settings else ""
-    return f"Type `/verl {form.usage}`.{settings}"
+    settings = say("Settings are written `key=value`, and values with spaces in quotes.")
+    return together(takes_none(form), settings if form.takes_settings else "")
 
 
 def takes_none(form: Form) -> str:
-    return f"Type `/verl {form.usage}`."
+    return say("Type `/verl {usage}`.", usage=form.usage)
 
 
 def refuse_settings(typed: Typed, form: Form) -> None:
@@ -102,4 +107,4 @@ def refuse_settings(typed: Typed, form: Form) -> None:
         if key not in form.options:
             raise unknown("option", key, form.options, takes_none(form), of=form.word)
     for override in typed.overrides:
-        raise UserError(f"`{form.word}` takes no Hydra override such as {shown(override)}.", takes_none(form))
+        raise UserError(no_override(form.word, override), takes_none(form))

@@ -10,12 +10,17 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core import line
+from bot.core.nearest import no_override
 from bot.core.parameter import Parameter, Value
 from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, VOLUME, Recipe, Task
 from bot.errors import UserError
+from bot.language import listing, say, say_many
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
+
+SCRIPT_LINES = 6
+"""Of each script that a rehearsal shows: what the bot puts before it, and a little of the recipe's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +108,10 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
 
 def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[str, ...]) -> None:
     if overrides and not recipe.takes_overrides:
-        names = ", ".join(f"`{parameter.name}`" for parameter in recipe.parameters)
-        raise UserError(
-            f"`{recipe.name}` takes no Hydra override such as {line.shown(overrides[0])}.", f"Its parameters: {names}."
-        )
+        names = listing(f"`{parameter.name}`" for parameter in recipe.parameters)
+        raise UserError(no_override(recipe.name, overrides[0]), say("Its parameters: {names}.", names=names))
     if BUCKET.name in given and VOLUME.name in given:
-        raise UserError("Checkpoints go to one place.", "Give `bucket=` or `volume=`, not both.")
+        raise UserError(say("Checkpoints go to one place."), say("Give `bucket=` or `volume=`, not both."))
 
 
 def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text: str) -> None:
@@ -182,3 +185,24 @@ def missing_secrets(task: Task, known: Collection[str]) -> list[str]:
 def resources(task: Task) -> Mapping[str, Any]:
     """What a task asks of each node; empty where it asks nothing."""
     return task.get("resources") or {}
+
+
+def shortened(task: Task) -> Task:
+    """The task without what the bot needs beside it, its scripts cut after what was put before them."""
+    scripts = {key: cut_short(str(task[key])) for key in ("setup", "run") if task.get(key)}
+    return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
+
+
+def cut_short(script: str) -> str:
+    """
+    >>> cut_short("a" + chr(10) * SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
+    '# … and 1 more line, as in the recipe'
+    """
+    lines = script.splitlines()
+    if (more := len(lines) - SCRIPT_LINES) > 0:
+        lines[SCRIPT_LINES:] = [
+            say_many(
+                "# … and {count} more line, as in the recipe", "# … and {count} more lines, as in the recipe", more
+            )
+        ]
+    return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.core.nearest import unknown
 from bot.core.parameter import Kind, Parameter
+from bot.language import mark
 
 Task = Mapping[str, Any]
 """A SkyPilot task as its YAML gives it: mappings, lists, strings, numbers."""
@@ -107,32 +108,32 @@ NONE = "none"
 INFRA = Parameter(
     name="infra",
     kind=Kind.TEXT,
-    meaning="where it runs, as SkyPilot names it",
+    meaning=mark("where it runs, as SkyPilot names it"),
     sets="resources.infra",
     pattern=r"[A-Za-z0-9*][A-Za-z0-9*/_.:@-]*",
-    shape="an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`",
+    shape=mark("an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`"),
 )
 GPUS = Parameter(
     name="gpus",
     kind=Kind.TEXT,
-    meaning="accelerators of each node",
+    meaning=mark("accelerators of each node"),
     sets="resources.accelerators",
     pattern=r"[A-Za-z][A-Za-z0-9-]*(:[1-9]\d{0,2})?",
-    shape="a type and a count, such as `H100:8`",
+    shape=mark("a type and a count, such as `H100:8`"),
 )
 IMAGE = Parameter(
     name="image",
     kind=Kind.TEXT,
-    meaning="container image that it runs in",
+    meaning=mark("container image that it runs in"),
     sets="resources.image_id",
     pattern=r"none|[A-Za-z0-9][A-Za-z0-9._/:@-]*",
-    shape="an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is",
+    shape=mark("an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is"),
     removable=True,
 )
 PORTS = Parameter(
     name="ports",
     kind=Kind.CHOICE,
-    meaning="ports that are opened to the world",
+    meaning=mark("ports that are opened to the world"),
     sets="resources.ports",
     choices=(NONE,),
     removable=True,
@@ -140,30 +141,30 @@ PORTS = Parameter(
 BUCKET = Parameter(
     name="bucket",
     kind=Kind.TEXT,
-    meaning="object storage that the checkpoints are written to",
+    meaning=mark("object storage that the checkpoints are written to"),
     pattern=r"(s3|gs|r2|cos|oci|nebius|https)://[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]",
-    shape="an address such as `s3://models/team-a`",
+    shape=mark("an address such as `s3://models/team-a`"),
 )
 VOLUME = Parameter(
     name="volume",
     kind=Kind.TEXT,
-    meaning="volume that the checkpoints are written to",
+    meaning=mark("volume that the checkpoints are written to"),
     pattern=r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
-    shape="the name of a volume, such as `models`",
+    shape=mark("the name of a volume, such as `models`"),
 )
 BUDGET = Parameter(
     name="budget",
     kind=Kind.NUMBER,
-    meaning="the most that the run may spend",
+    meaning=mark("the most that the run may spend"),
     minimum=0.01,
     maximum=1_000_000,
-    unit="dollars",
+    unit=mark("dollars"),
 )
 LEASE = Parameter(
     name="lease",
     kind=Kind.NUMBER,
-    meaning="how long the run may live",
+    meaning=mark("how long the run may live"),
     minimum=0.01,
     maximum=24 * 90,
-    unit="hours",
+    unit=mark("hours"),
 )

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.core.command import FORMS, Form
+from bot.core.command import FORMS, WORKSPACE, Form
 from bot.core.loglines import narrow
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
 from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
+from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, together
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
-from bot.slack.blocks import MESSAGE_BLOCKS, actions, button, context, preformatted, printed, section
+from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
 from bot.slack.text import code, escape
 
 Answer = dict[str, Any]
@@ -27,30 +28,33 @@ INLINE_CHARACTERS = 2_800
 
 def launched(run: Run) -> Answer:
     if run.status is not Status.PENDING:  # Slack delivered the command twice
-        return text(f"{code(run.id)} is launched already.")
-    return text(f":ok_hand: Recorded as {code(run.id)}; its card follows. Stop it with {code(f'/verl stop {run.id}')}.")
+        return text(say("{run} is launched already.", run=code(run.id)))
+    recorded = say("Recorded as {run}; its card follows.", run=code(run.id))
+    how_to_stop = say("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
+    return text(f":ok_hand: {together(recorded, how_to_stop)}")
 
 
 def form_offered() -> Answer:
     """Slack opens a form for a command or a click, and for no mention."""
-    sentence = "Which recipe? Fill in the form, or type `/verl launch RECIPE`; `/verl recipes` lists them."
-    return {"text": sentence, "blocks": [section(sentence), actions(button("Open the form", views.FORM, views.NEW))]}
+    sentence = say("Which recipe? Fill in the form, or type `/verl launch RECIPE`; `/verl recipes` lists them.")
+    return text(sentence, actions(button(say("Open the form"), views.FORM, views.NEW)))
 
 
 def reading(run: Run) -> Answer:
-    return text(f":scroll: Reading the log of {code(run.id)} …")
+    return text(f":scroll: {say('Reading the log of {run} …', run=code(run.id))}")
 
 
 def stop_asked(run: Run) -> Answer:
     if run.status is Status.ENDED:
-        return text(f"{code(run.id)} is over: {words.state(run)}. Nothing of it is running.")
+        return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
     if run.over:
-        return text(f"{code(run.id)} is over already, and its cluster is being removed.")
-    return text(f":octagonal_sign: {code(run.id)} will be stopped. Its card says when its cluster is gone.")
+        return text(say("{run} is over already, and its cluster is being removed.", run=code(run.id)))
+    stopping = say("{run} will be stopped. Its card says when its cluster is gone.", run=code(run.id))
+    return text(f":octagonal_sign: {stopping}")
 
 
 def followed(run: Run) -> Answer:
-    return text(f":scroll: The log of {code(run.id)} now grows in its thread.")
+    return text(f":scroll: {say('The log of {run} now grows in its thread.', run=code(run.id))}")
 
 
 def status(run: Run, now: datetime) -> Answer:
@@ -62,17 +66,18 @@ def status(run: Run, now: datetime) -> Answer:
 def runs(found: Sequence[Run], which: str, now: datetime) -> Answer:
     """One line a run."""
     if not found:
-        return text(NO_RUNS.get(which, "No run is active. `/verl launch smoke` starts a small one."))
+        return text(say(NO_RUNS[which]))
     blocks = [section(line(run, now)) for run in found[:LISTED]]
     if len(found) > LISTED:
-        blocks.append(context(f"… and {len(found) - LISTED} more; `/verl list mine` shows yours."))
-    return {"text": f"{len(found)} runs", "blocks": blocks}
+        blocks.append(context(say("… and {count} more; `/verl list mine` shows yours.", count=len(found) - LISTED)))
+    return {"text": say_many("{count} run", "{count} runs", len(found)), "blocks": blocks}
 
 
 NO_RUNS = {
-    "mine": "You have no runs. `/verl launch smoke` starts a small one.",
-    "ended": "No run has ended yet.",
-    "all": "There are no runs yet. `/verl launch smoke` starts a small one.",
+    "active": mark("No run is active. `/verl launch smoke` starts a small one."),
+    "mine": mark("You have no runs. `/verl launch smoke` starts a small one."),
+    "ended": mark("No run has ended yet."),
+    "all": mark("There are no runs yet. `/verl launch smoke` starts a small one."),
 }
 
 
@@ -81,7 +86,7 @@ def line(run: Run, now: datetime) -> str:
     parts = [
         f"{code(run.id)} {words.state(run)}",
         words.progress(run.progress),
-        words.dollars(cost) if cost is not None else "unpriced",
+        words.dollars(cost) if cost is not None else say("unpriced"),
         f"<@{run.requester}>",
     ]
     return " · ".join(filter(None, parts))
@@ -90,88 +95,89 @@ def line(run: Run, now: datetime) -> str:
 def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, str]) -> Answer:
     """The recipes, a line each; with those that cannot run here, why."""
     if not catalogue:
-        return text("There are no recipes. Put SkyPilot YAMLs into the folder that VERLBOT_RECIPES_DIR names.")
+        return text(say("There are no recipes. Put SkyPilot YAMLs into the folder that VERLBOT_RECIPES_DIR names."))
     blocks = [section(catalogue_line(found, refusals.get(name))) for name, found in catalogue.items()]
-    hint = context(
-        "`/verl describe RECIPE` lists its parameters; `/verl launch RECIPE --dry-run` shows what would run."
-    )
-    return {"text": ", ".join(catalogue), "blocks": [*blocks[: MESSAGE_BLOCKS - 1], hint]}
+    hint = say("`/verl describe RECIPE` lists its parameters; `/verl launch RECIPE --dry-run` shows what would run.")
+    return {"text": ", ".join(catalogue), "blocks": [*blocks[: MESSAGE_BLOCKS - 1], context(hint)]}
 
 
 def catalogue_line(found: Recipe | UserError, refusal: str | None) -> str:
     if isinstance(found, UserError):
         return f":warning: {escape(found.sentence)}"
-    why = f"\n:no_entry_sign: It cannot run here. {escape(refusal)}" if refusal else ""
-    return f"{words.headline(found)}\n{escape(found.description)}{why}"
+    why = refusal and say("It cannot run here. {why}", why=escape(refusal))
+    return words.recipe(found) + (f"\n:no_entry_sign: {why}" if why else "")
 
 
 def describe(recipe: Recipe) -> Answer:
     """The recipe with its parameters, a line each."""
-    limits = f"Budget {words.dollars(recipe.budget_dollars)} · lease {recipe.lease_hours:g} h"
-    overrides = "takes Hydra overrides" if recipe.takes_overrides else "takes no Hydra overrides"
-    blocks = [section(f"{words.headline(recipe)}\n{escape(recipe.description)}")]
+    limits = [words.budget(recipe.budget_dollars), words.lasting(recipe.lease_hours)]
+    overrides = say("takes Hydra overrides") if recipe.takes_overrides else say("takes no Hydra overrides")
+    blocks = [section(words.recipe(recipe))]
     lines = [parameter(found) for found in recipe.parameters]
     blocks += [section("\n".join(lines[at : at + 10])) for at in range(0, len(lines), 10)]
     if recipe.secrets:
-        secrets = (f"{code(name)} {escape(meaning)}" for name, meaning in recipe.secrets.items())
-        blocks.append(section("Secrets, from the bot's environment:\n" + "\n".join(secrets)))
-    blocks.append(context(f"{limits} · {overrides} · {code(f'/verl launch {recipe.name}')}"))
-    return {"text": f"{recipe.name}: {recipe.title}", "blocks": blocks}
+        secrets = [f"{code(name)} {escape(say(meaning))}" for name, meaning in recipe.secrets.items()]
+        blocks.append(section("\n".join([say("Secrets, from the bot's environment:"), *secrets])))
+    blocks.append(context(" · ".join([*limits, overrides, code(f"/verl launch {recipe.name}")])))
+    return {"text": f"{recipe.name}: {say(recipe.title)}", "blocks": blocks}
 
 
 def parameter(found: Parameter) -> str:
-    default = f", {code(found.default)} unless set" if found.default else ""
-    return f"{code(found.name)} — {escape(found.meaning)}: {escape(found.range)}{default}"
+    about = {"name": code(found.name), "meaning": escape(say(found.meaning)), "range": escape(found.range)}
+    if found.default:
+        return say("{name} — {meaning}: {range}, {default} unless set", **about, default=code(found.default))
+    return say("{name} — {meaning}: {range}", **about)
+
+
+REHEARSED = mark("Dry run, nothing is started.")
 
 
 def rehearsal(found: Rehearsal) -> Answer:
     """What a launch would do, and the task as SkyPilot would get it."""
     made = found.plan
     blocks = [
-        section(f":test_tube: *Dry run, nothing is started.* {code('/verl ' + made.line)}"),
+        section(f":test_tube: *{say(REHEARSED)}* {code('/verl ' + made.line)}"),
         context(facts(found)),
     ]
     if found.refusal:
         blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
     if made.model_dies:
-        blocks.append(context(words.MODEL_DIES))
+        blocks.append(context(say(words.MODEL_DIES)))
     blocks.append(preformatted(found.yaml))
-    return {"text": "Dry run, nothing is started.", "blocks": blocks}
+    return {"text": say(REHEARSED), "blocks": blocks}
 
 
 def preview(found: Rehearsal) -> list[str]:
     """What the form says of what is filled in: the command that it stands for, and what that would be."""
     made = found.plan
     notes = [code("/verl " + made.line), facts(found), found.refusal and refused_here(found.refusal)]
-    return [note for note in (*notes, made.model_dies and words.MODEL_DIES) if note]
+    return [note for note in (*notes, made.model_dies and say(words.MODEL_DIES)) if note]
 
 
 def refused_here(refusal: str) -> str:
-    return f"A launch would be refused here. {escape(refusal)}"
+    return say("A launch would be refused here. {why}", why=escape(refusal))
 
 
 def facts(found: Rehearsal) -> str:
     """Machines, rate, budget and lease of a launch on one line."""
     made = found.plan
-    nodes = f"{made.nodes} node{'s' * (made.nodes != 1)}" + (f" × {made.gpus}" if made.gpus else "")
     hours = made.lease.total_seconds() / 3600
-    rate = found.trouble or words.UNPRICED
+    rate = escape(found.trouble or say(words.UNPRICED))
     if found.rate:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
-        rate = f"{words.dollars(found.rate.dollars_per_hour)}/h by {found.rate.source}, {words.dollars(most)} at most"
-    rate = "" if found.refusal else f" · {rate}"
-    return escape(f"{nodes}{rate} · budget {words.dollars(made.budget_dollars)} · lease {hours:g} h")
+        rate = say("{rate}, {most} at most", rate=words.rate(found.rate), most=words.dollars(most))
+    limits = [words.budget(made.budget_dollars), words.lasting(hours)]
+    return " · ".join([words.several(made.nodes, made.gpus), *([] if found.refusal else [rate]), *limits])
 
 
 def help_on(word: str | None) -> Answer:
     if word is not None:
         form = FORMS[word]
-        return text(f"*{usage(form)}*\n{form.meaning}\nFor example {code('/verl ' + form.example)}")
-    lines = [f"*{usage(form)}*\n{form.meaning}" for form in FORMS.values()]
-    return {"text": "What can be typed after /verl", "blocks": [section("\n".join(lines)), context(MORE)]}
-
-
-MORE = "The same words work after a mention of me, and in a run's thread RUN can be left out."
+        example = say("For example {command}", command=code(f"/verl {form.example}"))
+        return text(f"*{usage(form)}*\n{say(form.meaning)}\n{example}")
+    lines = [f"*{usage(form)}*\n{say(form.meaning)}" for form in FORMS.values()]
+    more = context(say("The same words work after a mention of me, and in a run's thread RUN can be left out."))
+    return {"text": say("What can be typed after /verl"), "blocks": [section("\n".join(lines)), more]}
 
 
 def usage(form: Form) -> str:
@@ -182,29 +188,47 @@ def excerpt(found: Excerpt) -> Answer:
     """Log lines in a message: long ones cut, and the last of them where they are too many."""
     shown = [narrow(line) for line in found.lines]
     body = "\n".join(shown) or nothing(found)
-    trouble = found.trouble and f":warning: {escape(found.trouble)} These are the lines that were kept."
-    whole = f"/verl logs {found.run.id} lines={found.asked.count}"
-    cut = shown != found.lines and f"Long lines are cut; {code(whole)} puts them into the thread as a file."
-    notes = [context(note) for note in (trouble, cut) if note]
-    return {"text": f"Log of {found.run.id}", "blocks": [context(heading(found)), printed(body), *notes]}
+    notes = []
+    if found.trouble:
+        trouble = together(escape(found.trouble), say("These are the lines that were kept."))
+        notes.append(context(f":warning: {trouble}"))
+    if shown != found.lines:
+        whole = code(f"/verl logs {found.run.id} lines={found.asked.count}")
+        cut = say("Long lines are cut; {command} puts them into the thread as a file.", command=whole)
+        notes.append(context(cut))
+    heads = [context(heading(found)), printed(body)]
+    return {"text": say("Log of {run}", run=found.run.id), "blocks": heads + notes}
 
 
 def heading(found: Excerpt) -> str:
     asked = found.asked
-    grep = f" with {code(asked.grep)}" if asked.grep else ""
-    node = f" of node {asked.node}" if asked.node is not None else ""
-    count = {0: "No line", 1: "One line"}.get(len(found.lines), f"Last {len(found.lines)} lines")
-    return f":scroll: {code(found.run.id)} · {count}{grep}{node}"
+    lines = say_many("One line", "Last {count} lines", len(found.lines)) if found.lines else say("No line")
+    if asked.grep:
+        lines = say("{lines} with {text}", lines=lines, text=code(asked.grep))
+    if asked.node is not None:
+        lines = say("{lines} of node {node}", lines=lines, node=asked.node)
+    return f":scroll: {code(found.run.id)} · {lines}"
 
 
 def nothing(found: Excerpt) -> str:
     filtered = found.asked.grep or found.asked.node is not None
-    return "(no such line among the last ones)" if filtered else "(it has printed nothing yet)"
+    return say("(no such line among the last ones)") if filtered else say("(it has printed nothing yet)")
+
+
+def title(found: Excerpt) -> str:
+    """Of the file that holds the lines."""
+    return say_many("Log of {run}, last line", "Log of {run}, last {count} lines", len(found.lines), run=found.run.id)
 
 
 def filed(found: Excerpt, link: str) -> Answer:
-    where = f"<{link}|a file in its thread>" if link else "a file in its thread"
-    return text(f":scroll: {code(found.run.id)} · {len(found.lines)} lines are {where}.")
+    file = say("a file in its thread")
+    lines = say_many(
+        "{count} line is {file}.",
+        "{count} lines are {file}.",
+        len(found.lines),
+        file=f"<{link}|{file}>" if link else file,
+    )
+    return text(f":scroll: {code(found.run.id)} · {lines}")
 
 
 def wants_file(found: Excerpt) -> bool:
@@ -213,17 +237,40 @@ def wants_file(found: Excerpt) -> bool:
 
 
 def refusal(error: UserError) -> Answer:
-    return text(f":warning: {escape(str(error))} {escape(error.hint)}".rstrip())
+    return text(f":warning: {escape(error.sentence)}")
 
 
 def unavailable(error: Unavailable) -> Answer:
-    return text(f":warning: {escape(str(error))} Try again in a moment; `/verl list` shows what was recorded.")
+    again = say("Try again in a moment; `/verl list` shows what was recorded.")
+    return text(f":warning: {together(escape(str(error)), again)}")
 
 
 def fault(reference: str) -> Answer:
-    return text(f":boom: That failed on my side, and it is my mistake, not yours. Reference {code(reference)}.")
+    mine = say(
+        "That failed on my side, and it is my mistake, not yours. Reference {reference}.", reference=code(reference)
+    )
+    return text(f":boom: {mine}")
 
 
-def text(sentence: str) -> Answer:
-    """An answer of one section."""
-    return {"text": sentence, "blocks": [section(sentence)]}
+def language(workspace: str) -> Answer:
+    """In which language the person is answered and how he chooses another, in every language that there is.
+
+    Args:
+        workspace: the language of channels.
+    """
+    now = say("You are answered in {language}.", language=LANGUAGES[spoken()])
+    lines = [f":speech_balloon: {now}"]
+    for one, name in LANGUAGES.items():
+        with speaking(one):
+            lines.append(say("Type {command} for {language}.", command=code(f"/verl language {one}"), language=name))
+    common = code(f"/verl language {WORKSPACE}")
+    lines.append(say(OF_WORKSPACE, command=common, language=LANGUAGES[workspace]))
+    return text("\n".join(lines))
+
+
+OF_WORKSPACE = mark("Channels are told in the workspace's language, {language}; {command} gives you the same.")
+
+
+def text(sentence: str, *more: Block) -> Answer:
+    """An answer of one section, and what stands under it."""
+    return {"text": sentence, "blocks": [section(sentence), *more]}

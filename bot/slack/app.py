@@ -4,17 +4,33 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any
 
-from slack_bolt import Ack, App, BoltResponse, Respond
+from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.core.command import Command, Describe, Help, Launch, ListRecipes, ListRuns, Logs, OpenForm, Status, Stop
+from bot.core.command import (
+    WORKSPACE,
+    Command,
+    Describe,
+    Help,
+    Launch,
+    ListRecipes,
+    ListRuns,
+    Logs,
+    OpenForm,
+    Speak,
+    Status,
+    Stop,
+)
 from bot.core.parse import parse
 from bot.core.run import Run
+from bot.language import speak, speaking
 from bot.service import Caller, Service
 from bot.slack import answers
 from bot.slack.answers import Answer
@@ -25,6 +41,7 @@ from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.modals import Modals
 from bot.slack.text import as_typed, without_mention
 from bot.slack.views import FORM, NEW
+from bot.tongues import Tongues
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +51,31 @@ REMEMBERED_EVENTS = 1_000
 """Slack delivers an event again within the hour if it takes the first delivery for lost."""
 
 
+Said = Callable[[], Answer | None]
+"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
+
+
+class AttentiveApp(App):
+    """Bolt, in a context of its own for each delivery: the language that a listener speaks ends with it."""
+
+    def dispatch(self, req: BoltRequest) -> BoltResponse:
+        return copy_context().run(super().dispatch, req)
+
+
 def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult], signing_secret: str) -> App:
     """Bolt with everything that the bot listens to.
 
     `process_before_response` runs a listener in the thread that received it: none of ours waits for
     anything but the store, and a dispatch is some twenty times cheaper so.
     """
-    app = App(
+    app = AttentiveApp(
         process_before_response=True,
         client=listeners.client,
         authorize=authorize,
         signing_secret=signing_secret,
         logger=logging.getLogger("bot.bolt"),
     )
+    app.use(listeners.speak_to)
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -66,7 +95,8 @@ class Listeners:
 
     Attributes:
         client: for what is said outside of an acknowledgement.
-        errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page.
+        errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page;
+            tongues: who is spoken to in which language.
         handled: events that have been answered, the newest last.
     """
 
@@ -75,8 +105,14 @@ class Listeners:
     errands: Errands
     modals: Modals
     homes: Homes
+    tongues: Tongues
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
+
+    def speak_to(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
+        """Before any listener: whatever is said to a person alone is in the language of that person."""
+        speak(self.tongues.of(context.user_id))
+        next()
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
         caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
@@ -85,20 +121,23 @@ class Listeners:
             self.modals.open_form(command["trigger_id"], caller.channel)
             ack()
             return
-        answer = self.answer(asked, caller, by_response_url(respond))
+        answer = self.answer(asked, caller, by_response_url(respond))()
         ack(**answer, response_type="ephemeral") if answer else ack()
 
     def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Answered in the thread for all to see, but for what concerns the person alone."""
+        """Answered in its thread for all, in the workspace's language, but for what concerns the person alone."""
         if "user" not in event or "bot_id" in event or not self.is_new(body["event_id"]):  # an app's, or come twice
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         here = self.service.store.find(channel, thread) if thread else None
         asked = parse(as_typed(without_mention(event["text"])), here)
         openly = in_thread(self.client, channel, thread or event["ts"])
-        reply = to_person(self.client, channel, user, thread) if isinstance(asked, Launch) else openly
-        if answer := self.answer(asked, Caller(user, channel, body["event_id"]), openly):
-            self.errands.say(answer, reply)
+        alone = is_private(asked)
+        reply = to_person(self.client, channel, user, thread) if alone else openly
+        said = self.answer(asked, Caller(user, channel, body["event_id"]), openly)
+        with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
+            if answer := said():
+                self.errands.say(answer, reply)
 
     def on_home(self, event: dict[str, Any]) -> None:
         if event.get("tab") == "home":
@@ -115,7 +154,7 @@ class Listeners:
         if "view" in body:
             self.modals.show_log(self.service.find(action["value"]), body["trigger_id"])
         else:
-            self.read_log(Logs(action["value"]), by_response_url(respond))
+            self.read_log(Logs(action["value"]), by_response_url(respond))()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -155,54 +194,73 @@ class Listeners:
             self.errands.say(answer, by_response_url(respond))
         return BoltResponse(status=200)
 
-    def answer(self, asked: Command, caller: Caller, reply: Reply) -> Answer | None:
-        """What a command is answered with; None where `reply` brings it later."""
-        now = self.service.now()
+    def answer(self, asked: Command, caller: Caller, reply: Reply) -> Said:
+        """Do what a command asks for; what it is answered with comes of the result.
+
+        What is wrong with a command is said at once, to the person alone; its answer may be for others too.
+        """
         match asked:
-            case Launch(dry_run=True):
-                self.rehearse(asked, reply)
-                return None
             case Launch():
-                return answers.launched(self.service.launch(asked, caller))
+                return self.launch(asked, caller, reply)
             case OpenForm():
-                return answers.form_offered()
+                return answers.form_offered
             case Status(name):
-                return answers.status(self.service.find(name), now) if name else self.own_status(caller.user)
+                return self.status(name, caller.user)
             case ListRuns(which):
-                return answers.runs(self.service.runs(which, caller.user), which, now)
-            case Logs(follow=True):
-                return answers.followed(self.service.follow(asked, caller.user))
+                return partial(answers.runs, self.service.runs(which, caller.user), which, self.service.now())
             case Logs():
-                self.read_log(asked, reply)
-                return None
+                return self.logs(asked, caller.user, reply)
             case Stop(name):
-                return answers.stop_asked(self.service.stop(name, caller.user))
+                return partial(answers.stop_asked, self.service.stop(name, caller.user))
             case ListRecipes():
-                return answers.recipes(self.service.catalogue(), self.service.refusals())
+                return lambda: answers.recipes(self.service.catalogue(), self.service.refusals())
             case Describe(name):
-                return answers.describe(self.service.recipes.get(name))
+                return partial(answers.describe, self.service.recipes.get(name))
+            case Speak(language):
+                return self.choose_language(language, caller.user)
             case Help(word):
-                return answers.help_on(word)
+                return partial(answers.help_on, word)
 
-    def own_status(self, user: str) -> Answer:
-        """Of a person's only run, its card; of several, a line each."""
-        active = self.service.active(user)
+    def status(self, name: str | None, user: str) -> Said:
+        """Of one run, or of a person's only one, its card; of several, a line each."""
+        found = [self.service.find(name)] if name else self.service.active(user)
         now = self.service.now()
-        return answers.status(active[0], now) if len(active) == 1 else answers.runs(active, "active", now)
+        if len(found) == 1:
+            return partial(answers.status, found[0], now)
+        return partial(answers.runs, found, "active", now)
 
-    def rehearse(self, asked: Launch, reply: Reply) -> None:
-        """In the background: prices are asked for."""
+    def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
+        """At once; a rehearsal in the background, because prices are asked for."""
+        if not asked.dry_run:
+            return partial(answers.launched, self.service.launch(asked, caller))
         made = self.service.planned(asked)
-        self.errands.run(lambda: answers.rehearsal(self.service.rehearse(made)), reply)
+        return lambda: self.errands.run(lambda: answers.rehearsal(self.service.rehearse(made)), reply)
 
-    def read_log(self, asked: Logs, reply: Reply) -> None:
+    def logs(self, asked: Logs, user: str, reply: Reply) -> Said:
+        if asked.follow:
+            return partial(answers.followed, self.service.follow(asked, user))
+        return self.read_log(asked, reply)
+
+    def read_log(self, asked: Logs, reply: Reply) -> Said:
         """Read in the background: a live cluster takes seconds to answer."""
         run = self.service.find(asked.run)
-        self.errands.run(lambda: self.log_answer(run, asked), reply)
+        return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply)
 
     def log_answer(self, run: Run, asked: Logs) -> Answer:
         excerpt = self.service.read_log(run, asked)
-        return upload_log(self.client, excerpt) if answers.wants_file(excerpt) else answers.excerpt(excerpt)
+        if not answers.wants_file(excerpt):
+            return answers.excerpt(excerpt)
+        with speaking(self.tongues.workspace):  # everybody in the thread sees the file
+            title = answers.title(excerpt)
+        return upload_log(self.client, excerpt, title)
+
+    def choose_language(self, language: str | None, user: str) -> Said:
+        """Speak another language with this person, at once."""
+        if language:
+            self.tongues.choose(user, None if language == WORKSPACE else language)
+            self.homes.changed(user)
+            speak(self.tongues.of(user))
+        return partial(answers.language, self.tongues.workspace)
 
     def is_new(self, event_id: str) -> bool:
         with self.lock:
@@ -212,3 +270,8 @@ class Listeners:
             if len(self.handled) > REMEMBERED_EVENTS:
                 self.handled.popitem(last=False)
             return True
+
+
+def is_private(asked: Command) -> bool:
+    """Whether its answer concerns nobody but the person."""
+    return isinstance(asked, Speak) or (isinstance(asked, Launch) and not asked.dry_run)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.language import say
+
 Block = dict[str, Any]
 
 SECTION_TEXT = 3_000
@@ -100,7 +102,12 @@ def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "",
     Args:
         kept: what comes back with whatever is done in it.
     """
-    found = {"type": "modal", "title": plain_text(title), "close": plain_text("Close"), "blocks": blocks[:VIEW_BLOCKS]}
+    found = {
+        "type": "modal",
+        "title": plain_text(title),
+        "close": plain_text(say("Close")),
+        "blocks": blocks[:VIEW_BLOCKS],
+    }
     more = {"submit": submit and plain_text(submit), "callback_id": callback, "private_metadata": kept}
     return found | {key: value for key, value in more.items() if value}
 

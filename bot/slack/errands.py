@@ -13,6 +13,7 @@ from slack_bolt import Respond
 from slack_sdk import WebClient
 
 from bot.errors import Unavailable, UserError
+from bot.language import carried, say
 from bot.precedence import Precedence
 from bot.slack import answers
 from bot.slack.answers import Answer
@@ -28,7 +29,8 @@ TRIES = 3
 
 
 class Errands:
-    """Runs slow answers in the background, and brings ready ones past those that wait.
+    """Runs slow answers in the background, and brings ready ones past those that wait. Each is in the language that
+    was spoken where it was asked for.
 
     Args:
         precedence: of those who wait for an acknowledgement.
@@ -48,12 +50,12 @@ class Errands:
             UserError: too many wait already.
         """
         if not self._places.acquire(blocking=False):
-            raise UserError("Too many questions at once.", "Ask again in a minute.")
-        self._waiting.submit(self._go, answer, reply).add_done_callback(lambda _: self._places.release())
+            raise UserError(say("Too many questions at once."), say("Ask again in a minute."))
+        self._waiting.submit(carried(self._go), answer, reply).add_done_callback(lambda _: self._places.release())
 
     def say(self, answer: Answer, reply: Reply) -> None:
         """Bring an answer that is there already. Never refused: what is brought waits for Slack alone."""
-        self._bringing.submit(self._go, lambda: answer, reply)
+        self._bringing.submit(carried(self._go), lambda: answer, reply)
 
     def stop(self) -> None:
         for pool in (self._waiting, self._bringing):

@@ -13,7 +13,7 @@ from bot.slack.views import CARD
 log = logging.getLogger(__name__)
 
 
-def upload_log(client: WebClient, found: Excerpt) -> Answer:
+def upload_log(client: WebClient, found: Excerpt, title: str) -> Answer:
     """Put the lines into the run's thread as a file; the answer that says so.
 
     Without a thread, or where the bot may not upload, which needs it to be invited, as much as a message holds.
@@ -29,7 +29,7 @@ def upload_log(client: WebClient, found: Excerpt) -> Answer:
                 thread_ts=card.ts,
                 content="\n".join(found.lines),
                 filename=f"{run.id}.log",
-                title=f"Log of {run.id}, last {len(found.lines)} lines",
+                title=title,
             )
     except Refused as error:
         log.warning("run %s: Slack takes no file: %s", run.id, error.code)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.run import Run, Status
+from bot.language import say, say_many
 from bot.slack import words
 from bot.slack.answers import line
 from bot.slack.blocks import Block, actions, button, context, header, section
@@ -27,20 +28,20 @@ class Runs:
 def home(runs: Runs, now: datetime) -> list[Block]:
     """The page, but for when it was made, so that two that show the same are equal."""
     return [
-        actions(button("Launch a run", FORM, NEW, style="primary")),
+        actions(button(say("Launch a run"), FORM, NEW, style="primary")),
         section(cost_now([*runs.own, *runs.team], now)),
-        header("Your runs"),
-        *listed(runs.own, OWN, now, "You have no active run. `/verl launch smoke` starts a small one."),
-        header("The team's runs"),
-        *listed(runs.team, TEAM, now, "Nobody else has an active run."),
-        *([header("Ended lately")] if runs.ended else []),
+        header(say("Your runs")),
+        *listed(runs.own, OWN, now, say("You have no active run. `/verl launch smoke` starts a small one.")),
+        header(say("The team's runs")),
+        *listed(runs.team, TEAM, now, say("Nobody else has an active run.")),
+        *([header(say("Ended lately"))] if runs.ended else []),
         *(ended(run, now) for run in runs.ended[:ENDED]),
     ]
 
 
 def stamped(blocks: list[Block], now: datetime) -> Block:
     """The view that Slack shows, with when it was made: a page that nobody looks at is not kept up to date."""
-    note = f"As of {date(now)} · `/verl help` lists what can be typed."
+    note = say("As of {time} · `/verl help` lists what can be typed.", time=date(now))
     return {"type": "home", "blocks": [*blocks, context(note)]}
 
 
@@ -48,13 +49,19 @@ def cost_now(runs: Sequence[Run], now: datetime) -> str:
     """Dollars an hour of everything that stands, and what it has come to; what has no price is said."""
     standing = [run for run in runs if run.status is not Status.PENDING]
     if not standing:
-        return ":moneybag: Nothing is billing."
+        return f":moneybag: {say('Nothing is billing.')}"
     priced = [(run.hourly.dollars_per_hour, run.cost(now) or 0.0) for run in standing if run.hourly]
     rate, spent = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
-    count = f"{len(priced)} run{'s' * (len(priced) != 1)}"
-    known = f"*{words.dollars(rate)}/h* now for {count}, {words.dollars(spent)} so far" if priced else ""
-    unpriced = f"{len(standing) - len(priced)} unpriced" if len(priced) < len(standing) else ""
-    return ":moneybag: " + " · ".join(filter(None, [known, unpriced]))
+    known = say_many(
+        "*{rate}* now for {count} run, {spent} so far",
+        "*{rate}* now for {count} runs, {spent} so far",
+        len(priced),
+        rate=words.hourly(rate),
+        spent=words.dollars(spent),
+    )
+    unpriced = say("{count} unpriced", count=len(standing) - len(priced))
+    parts = [known if priced else "", unpriced if len(priced) < len(standing) else ""]
+    return ":moneybag: " + " · ".join(filter(None, parts))
 
 
 def listed(runs: Sequence[Run], most: int, now: datetime, none: str) -> list[Block]:
@@ -62,7 +69,11 @@ def listed(runs: Sequence[Run], most: int, now: datetime, none: str) -> list[Blo
     if not runs:
         return [context(none)]
     shown = [block for run in runs[:most] for block in (section(line(run, now)), actions(*buttons(run)))]
-    more = [context(f"… and {len(runs) - most} more; `/verl list` shows them.")] if len(runs) > most else []
+    more = (
+        [context(say("… and {count} more; `/verl list` shows them.", count=len(runs) - most))]
+        if len(runs) > most
+        else []
+    )
     return shown + more
 
 

@@ -8,11 +8,13 @@ from threading import Lock
 from slack_sdk import WebClient
 
 from bot.errors import Unavailable
+from bot.language import speaking
 from bot.ports import Now
 from bot.service import Service
 from bot.slack.blocks import Block
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.home import Runs, home, stamped
+from bot.tongues import Tongues
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +29,14 @@ class Homes:
     """The pages of those who have opened theirs, the latest last.
 
     Args:
+        tongues: in which language each is written.
         wake: lets `publish` run now.
     """
 
-    def __init__(self, service: Service, client: WebClient, now: Now, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, service: Service, client: WebClient, tongues: Tongues, now: Now, wake: Callable[[], None]
+    ) -> None:
+        self._tongues = tongues
         self._service = service
         self._client = client
         self._now = now
@@ -56,7 +62,8 @@ class Homes:
         """Bring every page that shows something else up to date. Returns in how long Slack lets it go on."""
         for user in self._looking():
             try:
-                self._bring(user)
+                with speaking(self._tongues.of(user)):
+                    self._bring(user)
             except Limited as limited:
                 return limited.wait
             except (Doubtful, Unavailable) as error:

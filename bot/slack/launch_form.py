@@ -11,6 +11,7 @@ from bot.core.parameter import Kind, Parameter
 from bot.core.parse import parse
 from bot.core.recipe import Recipe
 from bot.errors import UserError
+from bot.language import say
 from bot.slack import words
 from bot.slack.blocks import (
     PLACEHOLDER_TEXT,
@@ -26,7 +27,6 @@ from bot.slack.blocks import (
     section,
     select,
 )
-from bot.slack.text import escape
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
 """What Slack calls the form by, and the two controls in it that act at once."""
@@ -71,7 +71,9 @@ class Filled:
         """
         asked = parse(command)
         if not isinstance(asked, Launch):
-            raise UserError(f"{line.shown(command)} launches nothing.", "Type `/verl launch`.")
+            raise UserError(
+                say("{command} launches nothing.", command=line.shown(command)), say("Type `/verl launch`.")
+            )
         return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides))
 
 
@@ -85,48 +87,43 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
     """
     choices = [option(name) for name in others]
     blocks = [
-        section(f"{words.headline(recipe)}\n{escape(recipe.description)}")
-        | {"accessory": select(RECIPE, "Recipe", choices, option(recipe.name))},
-        *([] if filled.channel else [CHANNEL_FIELD]),
+        section(words.recipe(recipe)) | {"accessory": select(RECIPE, say("Recipe"), choices, option(recipe.name))},
+        *([] if filled.channel else [channel_field()]),
         *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
         *([overrides_field(filled.more)] if recipe.takes_overrides else []),
-        actions(button("Show the command and its cost", PREVIEW, recipe.name)),
+        actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
         *(context(note) for note in notes),
     ]
     kept = json.dumps({"recipe": recipe.name, "channel": filled.channel})
-    return modal("Launch a run", blocks, submit="Launch", callback=LAUNCH_FORM, kept=kept)
+    return modal(say("Launch a run"), blocks, submit=say("Launch"), callback=LAUNCH_FORM, kept=kept)
 
 
-CHANNEL_FIELD = input_field(
-    CHANNEL,
-    "Channel",
-    {
+def channel_field() -> Block:
+    asked = {
         "type": "conversations_select",
         "action_id": VALUE,
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    },
-    hint="Where the run's card and thread stand.",
-    optional=False,
-)
+    }
+    return input_field(CHANNEL, say("Channel"), asked, say("Where the run's card and thread stand."), optional=False)
 
 
 def overrides_field(text: str) -> Block:
     asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
-    hint = "As after the command: trainer.total_epochs=3; values with spaces in quotes."
-    return input_field(OVERRIDES, "Hydra overrides", asked | ({"initial_value": text} if text else {}), hint)
+    hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
+    return input_field(OVERRIDES, say("Hydra overrides"), asked | ({"initial_value": text} if text else {}), hint)
 
 
 def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
     """The field of a parameter; left empty, the recipe's default stands."""
-    hint = unmarked(f"{found.meaning}: {found.range}")
+    hint = unmarked(say("{meaning}: {range}", meaning=say(found.meaning), range=found.range))
     return input_field(block_of(recipe.name, found.name), found.name, control(found, given.get(found.name)), hint)
 
 
 def control(found: Parameter, given: str | None) -> Block:
     """A control for a parameter's kind. Slack's field for numbers takes no exponent and no unit, so it is for whole
     ones alone."""
-    unless_set = f"{found.default} unless set" if found.default else "not set"
+    unless_set = say("{value} unless set", value=found.default) if found.default else say("not set")
     match found.kind:
         case Kind.CHOICE | Kind.FLAG:
             choices = [option(choice) for choice in found.choices or ("true", "false")]
@@ -196,7 +193,7 @@ def launch_of(filled: Filled) -> Launch:
         case Launch(dry_run=False) as asked:
             return asked
         case _:
-            raise UserError("Only settings belong here.", "Type them as `trainer.total_epochs=3`.")
+            raise UserError(say("Only settings belong here."), say("Type them as `trainer.total_epochs=3`."))
 
 
 def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:

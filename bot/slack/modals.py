@@ -10,6 +10,7 @@ from bot.core.command import Logs
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.errors import UserError
+from bot.language import carried, say
 from bot.service import Caller, Service
 from bot.slack import answers, launch_form
 from bot.slack.answers import Answer
@@ -76,7 +77,7 @@ class Modals:
             except UserError as error:
                 show(answers.refusal(error))
 
-        self.errands.say(answers.reading(run), opening(self.client, trigger, then=into))
+        self.errands.say(answers.reading(run), opening(self.client, trigger, then=carried(into)))
 
     def _previewed(self, filled: Filled) -> Block:
         """The form with its notes; what is wrong is one of them, and what was typed stays."""
@@ -100,7 +101,7 @@ class Modals:
     def _first(self) -> str:
         names = self._names()
         if not names:
-            raise UserError("There is no recipe to launch.", "`/verl recipes` says why.")
+            raise UserError(say("There is no recipe to launch."), say("`/verl recipes` says why."))
         return FIRST if FIRST in names else names[0]
 
 

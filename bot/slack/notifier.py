@@ -12,6 +12,7 @@ from bot.core.pace import Bucket
 from bot.core.posted import Posted
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
+from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 from bot.precedence import Precedence
 from bot.slack import messages
@@ -64,6 +65,7 @@ class SlackNotifier:
     Args:
         leads: whether this bot is, of those that share the store, the one that speaks.
         card_period: between two edits of a card that are not urgent.
+        language: of everything that is said of a run.
     """
 
     def __init__(
@@ -75,7 +77,9 @@ class SlackNotifier:
         card_period: timedelta,
         wake: Callable[[], None],
         precedence: Precedence,
+        language: str = ENGLISH,
     ) -> None:
+        self._language = language
         self._precedence = precedence
         self._store = store
         self._client = client
@@ -165,7 +169,10 @@ class SlackNotifier:
 
     def _step(self, run: Run) -> None:
         now = self._now()
-        step = next_step(run, conversation(run, now, self._store.log(run.id)), now, self._card_period)
+        log = self._store.log(run.id)
+        with speaking(self._language):
+            wanted = conversation(run, now, log)
+        step = next_step(run, wanted, now, self._card_period)
         match step:
             case None:
                 if run.status is Status.ENDED:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.core import loglines
 from bot.core.posted import Follow
 from bot.core.run import Run, Status
+from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, line_chart, printed, section
 from bot.slack.text import code, date, escape
@@ -68,24 +69,32 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
 
+TOLD_ELSEWHERE = mark("I may not write in {channel}, so I tell you here. `/invite` me there.")
+
+
 def card(run: Run, now: datetime) -> Message:
     """The one message that shows a run, edited in place."""
     state = words.state(run)
-    time = f"took {words.lasted(run.billed(now))}" if run.ended_at else f"since {date(run.created_at)}"
-    where = [f"by <@{run.requester}>", words.machines(run), time]
+    where = [say("by {person}", person=f"<@{run.requester}>"), words.machines(run), time(run, now)]
     blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
     if found := words.progress(run.progress):
         blocks.append(section(found))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
     if run.model_dies and not run.over:
-        blocks.append(context(words.MODEL_DIES))
+        blocks.append(context(say(words.MODEL_DIES)))
     if run.thread_channel and run.thread_channel != run.channel:
-        blocks.append(context(f"I may not write in <#{run.channel}>, so I tell you here. `/invite` me there."))
+        blocks.append(context(say(TOLD_ELSEWHERE, channel=f"<#{run.channel}>")))
     if doubt := words.doubt(run):
         blocks.append(context(f":grey_question: {doubt}"))
     blocks.append(actions(*buttons(run)))
     text = " · ".join(filter(None, [f"{run.recipe} {run.id}", state.replace("*", ""), found]))
     return Message(CARD, text, tuple(blocks), urgent=state, edited=True)
+
+
+def time(run: Run, now: datetime) -> str:
+    if run.ended_at:
+        return say("took {time}", time=words.lasted(run.billed(now)))
+    return say("since {time}", time=date(run.created_at))
 
 
 def limits(run: Run) -> str:
@@ -96,32 +105,41 @@ def limits(run: Run) -> str:
 
 
 def buttons(run: Run) -> list[Block]:
-    logs = button("Logs", "logs", run.id)
+    logs = button(say("Logs"), "logs", run.id)
     if run.over:
         return [logs, again(run)]
     if run.stop_requested_by:
         return [logs]
-    question = f"{code(run.id)} ends and its cluster is removed. What it has not saved is lost."
-    return [logs, button("Stop", "stop", run.id, confirm("Stop this run?", question, "Stop it", "Keep it"), "danger")]
+    question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
+    asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
+    return [logs, button(say("Stop"), "stop", run.id, asked, "danger")]
 
 
 def again(run: Run) -> Block:
     """Opens the form with this run's settings."""
-    return button("Launch again", FORM, run.id)
+    return button(say("Launch again"), FORM, run.id)
 
 
 def launching(run: Run) -> Message | None:
     if run.first_asked_at is None:
         return None
-    return said("launching", f":rocket: Asked for {words.machines(run)}: {code('/verl ' + run.line)}")
+    asked = say("Asked for {machines}: {command}", machines=words.machines(run), command=code("/verl " + run.line))
+    return said("launching", f":rocket: {asked}")
+
+
+RUNNING = mark("Running on {machines} since {time}; {autostop}.")
 
 
 def running(run: Run) -> Message | None:
     """Not said late: what is over runs no more."""
     if run.running_at is None or run.over:
         return None
-    text = f":large_blue_circle: Running on {words.machines(run)} since {date(run.running_at)}; {words.autostop(run)}."
-    return said("running", text)
+    since = date(run.running_at)
+    text = say(RUNNING, machines=words.machines(run), time=since, autostop=words.autostop(run))
+    return said("running", f":large_blue_circle: {text}")
+
+
+POINT = mark("{value} (step {step})")
 
 
 def chart(run: Run) -> Message | None:
@@ -129,9 +147,16 @@ def chart(run: Run) -> Message | None:
     points = run.progress.rewards.points
     if len(points) < FEWEST_POINTS:
         return None
-    first, last = (f"{words.figure(value)} (step {step})" for step, value in (points[0], points[-1]))
-    text = f":chart_with_upwards_trend: Reward {run.progress.rewards.bars} from {first} to {last}"
-    drawn = line_chart(f"Reward of {run.id}", "reward", "step", {str(step): value for step, value in points})
+    said_points = [say(POINT, value=words.figure(value), step=step) for step, value in (points[0], points[-1])]
+    curve = say(
+        "Reward {curve} from {first} to {last}",
+        curve=run.progress.rewards.bars,
+        first=said_points[0],
+        last=said_points[1],
+    )
+    text = f":chart_with_upwards_trend: {curve}"
+    title, labels = say("Reward of {run}", run=run.id), (say("reward"), say("step"))
+    drawn = line_chart(title, *labels, {str(step): value for step, value in points})
     return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE)
 
 
@@ -142,30 +167,33 @@ def unseen(run: Run, now: datetime) -> Message | None:
         return None
     began = int(outage.since.timestamp())
     if outage.until is None and run.status is Status.PENDING:
-        waits = f"Nobody has answered for the machines since {date(outage.since)}. It is launched once somebody does."
+        since = say("Nobody has answered for the machines since {time}.", time=date(outage.since))
+        waits = together(since, say("It is launched once somebody does."))
         return said(f"unseen-{began}", f":grey_question: {waits}")
     if outage.until is None:
-        return said(
-            f"unseen-{began}", f":grey_question: Nothing can be seen of it since {date(outage.since)}. I go on looking."
-        )
-    return said(f"seen-{began}", f":eye: It can be seen again since {date(outage.until)}.")
+        looks = say("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
+        return said(f"unseen-{began}", f":grey_question: {looks}")
+    return said(f"seen-{began}", f":eye: {say('It can be seen again since {time}.', time=date(outage.until))}")
+
+
+STANDS = mark("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
 
 
 def stopping(run: Run) -> Message | None:
     """Not said late either: a cluster that is gone does not stand."""
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
-    icon, became = words.ending(run, run.reason)
-    rate = f", and bills {words.dollars(run.hourly.dollars_per_hour)}/h" if run.hourly else ""
-    return said("stopping", f"{icon} It {became}. Its cluster is being removed; until that is seen it stands{rate}.")
+    stands = say("Its cluster is being removed; until that is seen it stands.")
+    if run.hourly:
+        stands = say(STANDS, rate=words.hourly(run.hourly.dollars_per_hour))
+    return said("stopping", together(words.stopping(run, run.reason), stands))
 
 
 def ended(run: Run, now: datetime, log: str) -> Message | None:
     """The end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
     if run.ended_at is None or run.reason is None:
         return None
-    icon, became = words.ending(run, run.reason)
-    head = f"{icon} {code(run.id)} *{became}* after {words.lasted(run.billed(now))}{addressed(run)}"
+    head = f"{words.ending(run, run.reason, now)}{addressed(run)}"
     blocks = [section(head)]
     lines = [escape(run.detail or ""), words.progress(run.progress, run.metrics), words.model(run)]
     if any(lines):
@@ -186,20 +214,22 @@ def addressed(run: Run) -> str:
 def gone(run: Run) -> str:
     """What was seen of its cluster, and how surely."""
     if run.first_asked_at is None:
-        return "no cluster was asked for"
-    return "nothing of it stands any more: seen twice"
+        return say("no cluster was asked for")
+    return say("nothing of it stands any more: seen twice")
 
 
 def follow(run: Run, wish: Follow, log: str) -> Message:
     """The log as it grows, in one message of the thread."""
     lines = loglines.select(log, wish.lines, wish.grep, wish.node)
-    until = "to its end" if run.over else f"until {date(wish.until)}"
-    head = f":scroll: Log of {code(run.id)}, followed for <@{wish.by}> {until}"
-    shown = "\n".join(map(loglines.narrow, lines)) or "(nothing yet)"
+    run_id, person = code(run.id), f"<@{wish.by}>"
+    head = say("Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(wish.until))
+    if run.over:
+        head = say("Log of {run}, followed for {person} to its end", run=run_id, person=person)
+    shown = "\n".join(map(loglines.narrow, lines)) or say("(nothing yet)")
     return Message(
         f"{FOLLOW}-{int(wish.until.timestamp())}",
-        f"Log of {run.id}",
-        (context(head), printed(shown)),
+        say("Log of {run}", run=run.id),
+        (context(f":scroll: {head}"), printed(shown)),
         edited=True,
     )
 

@@ -1,43 +1,111 @@
 """What the bot calls things: states, reasons, times, dollars, places. Values in, words out."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.doubt import Puzzle
 from bot.core.metrics import REWARD, SCORE, VALIDATION, Progress
+from bot.core.money import Rate
 from bot.core.recipe import Recipe
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
+from bot.language import mark, say, say_many
 from bot.slack.text import code, date, escape
 
 STATES = {
-    Status.PENDING: (":hourglass_flowing_sand:", "waiting"),
-    Status.LAUNCHING: (":rocket:", "launching"),
-    Status.RUNNING: (":large_blue_circle:", "running"),
-    Status.STOPPING: (":octagonal_sign:", "stopping, still billing"),
-    Status.ENDED: (":black_circle:", "ended"),
+    Status.PENDING: (":hourglass_flowing_sand:", mark("waiting")),
+    Status.LAUNCHING: (":rocket:", mark("launching")),
+    Status.RUNNING: (":large_blue_circle:", mark("running")),
+    Status.STOPPING: (":octagonal_sign:", mark("stopping, still billing")),
+    Status.ENDED: (":black_circle:", mark("ended")),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of a run, as phrases.
+
+    Attributes:
+        state: on its card.
+        stopping: a sentence for its thread while its cluster goes.
+        ended: the headline of its end; both may name the `person` who stopped it.
+    """
+
+    icon: str
+    state: str
+    stopping: str
+    ended: str
+
+
 ENDINGS = {
-    Reason.SUCCEEDED: (":white_check_mark:", "succeeded", "succeeded"),
-    Reason.FAILED: (":x:", "failed", "failed"),
-    Reason.SETUP_FAILED: (":x:", "failed in its setup", "failed in its setup"),
-    Reason.DRIVER_DIED: (":x:", "failed, its driver died", "failed because its driver died"),
-    Reason.LAUNCH_FAILED: (":x:", "not launched", "could not be launched"),
-    Reason.CANCELLED_OUTSIDE: (":black_square_for_stop:", "cancelled by others", "was cancelled outside of verlbot"),
-    Reason.STOPPED: (":black_square_for_stop:", "stopped", "was stopped"),
-    Reason.OVER_BUDGET: (":moneybag:", "ended, budget spent", "was ended because its budget is spent"),
-    Reason.LEASE_OVER: (":alarm_clock:", "ended, lease over", "was ended because its lease is over"),
-    Reason.AUTODOWNED: (":zzz:", "removed by autostop", "was removed by autostop"),
-    Reason.DOWNED_OUTSIDE: (":black_square_for_stop:", "removed by others", "was removed outside of verlbot"),
-    Reason.CLUSTER_LOST: (":x:", "cluster lost", "lost its cluster"),
+    Reason.SUCCEEDED: Became(
+        ":white_check_mark:", mark("succeeded"), mark("It succeeded."), mark("{run} *succeeded* after {time}")
+    ),
+    Reason.FAILED: Became(":x:", mark("failed"), mark("It failed."), mark("{run} *failed* after {time}")),
+    Reason.SETUP_FAILED: Became(
+        ":x:",
+        mark("failed in its setup"),
+        mark("It failed in its setup."),
+        mark("{run} *failed in its setup* after {time}"),
+    ),
+    Reason.DRIVER_DIED: Became(
+        ":x:",
+        mark("failed, its driver died"),
+        mark("It failed because its driver died."),
+        mark("{run} *failed because its driver died* after {time}"),
+    ),
+    Reason.LAUNCH_FAILED: Became(
+        ":x:",
+        mark("not launched"),
+        mark("It could not be launched."),
+        mark("{run} *could not be launched* after {time}"),
+    ),
+    Reason.CANCELLED_OUTSIDE: Became(
+        ":black_square_for_stop:",
+        mark("cancelled by others"),
+        mark("It was cancelled outside of verlbot."),
+        mark("{run} *was cancelled outside of verlbot* after {time}"),
+    ),
+    Reason.STOPPED: Became(
+        ":black_square_for_stop:",
+        mark("stopped"),
+        mark("It was stopped by {person}."),
+        mark("{run} *was stopped by {person}* after {time}"),
+    ),
+    Reason.OVER_BUDGET: Became(
+        ":moneybag:",
+        mark("ended, budget spent"),
+        mark("It was ended because its budget is spent."),
+        mark("{run} *was ended because its budget is spent* after {time}"),
+    ),
+    Reason.LEASE_OVER: Became(
+        ":alarm_clock:",
+        mark("ended, lease over"),
+        mark("It was ended because its lease is over."),
+        mark("{run} *was ended because its lease is over* after {time}"),
+    ),
+    Reason.AUTODOWNED: Became(
+        ":zzz:",
+        mark("removed by autostop"),
+        mark("It was removed by autostop."),
+        mark("{run} *was removed by autostop* after {time}"),
+    ),
+    Reason.DOWNED_OUTSIDE: Became(
+        ":black_square_for_stop:",
+        mark("removed by others"),
+        mark("It was removed outside of verlbot."),
+        mark("{run} *was removed outside of verlbot* after {time}"),
+    ),
+    Reason.CLUSTER_LOST: Became(
+        ":x:", mark("cluster lost"), mark("It lost its cluster."), mark("{run} *lost its cluster* after {time}")
+    ),
 }
-"""For each reason an icon, the state of a card, and what a sentence says of the run."""
 
 IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 """Metrics that have a word of their own."""
 
-UNPRICED = "unpriced: nobody has told me what this costs"
-MODEL_DIES = (
+UNPRICED = mark("unpriced: nobody has told me what this costs")
+MODEL_DIES = mark(
     ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk; "
     "launch with `volume=NAME` or `bucket=URL` to keep them."
 )
@@ -48,14 +116,14 @@ def state(run: Run) -> str:
 
     A run that is over keeps its reason in sight while its cluster goes.
     """
-    icon, word = STATES[run.status]
+    icon, word = STATES[run.status][0], say(STATES[run.status][1])
     if run.reason is not None:
-        icon, ending, _ = ENDINGS[run.reason]
+        icon, ending = ENDINGS[run.reason].icon, say(ENDINGS[run.reason].state)
         word = ending if run.status is Status.ENDED else f"{ending} · {word}"
     elif run.stop_requested_by:
-        word = f"{word} · stop asked for by <@{run.stop_requested_by}>"
+        word = f"{word} · " + say("stop asked for by {person}", person=f"<@{run.stop_requested_by}>")
     elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
-        word = f"{word} · setting up"
+        word = f"{word} · " + say("setting up")
     return f"{icon} *{word}*"
 
 
@@ -65,20 +133,26 @@ def machines(run: Run) -> str:
     >>> machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
     '2 nodes × H100:8 on k8s'
     """
-    nodes = f"{run.nodes} node{'s' * (run.nodes != 1)}"
-    gpus = f" × {run.gpus}" if run.gpus else ""
-    return escape(f"{nodes}{gpus}" + (f" on {run.infra}" if run.infra else ""))
+    found = several(run.nodes, run.gpus)
+    return say("{machines} on {infra}", machines=found, infra=escape(say(run.infra))) if run.infra else found
+
+
+def several(nodes: int, gpus: str) -> str:
+    """So many machines, and what each has."""
+    found = say_many("{count} node", "{count} nodes", nodes)
+    return f"{found} × {escape(gpus)}" if gpus else found
 
 
 def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
     """Step, reward and validation on one line, then the further metrics asked for; empty before the first step."""
     if found.step is None:
         return ""
-    parts = [f"step {found.step}" + (f"/{found.total_steps}" if found.total_steps else "")]
+    at = f"{found.step}/{found.total_steps}" if found.total_steps else found.step
+    parts = [say("step {step}", step=at)]
     if (reward := found.reward) is not None:
-        parts.append(f"reward {figure(reward)}")
+        parts.append(say("reward {value}", value=figure(reward)))
     if (validation := found.validation) is not None:
-        parts.append(f"val {figure(validation)} (step {found.validated_step})")
+        parts.append(say("val {value} (step {step})", value=figure(validation), step=found.validated_step))
     further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
     parts += [f"{code(key)} {figure(found.metrics[key])}" for key in sorted(further)]
     return " · ".join(parts)
@@ -106,13 +180,31 @@ def dollars(value: float) -> str:
 
 def money(run: Run, now: datetime) -> str:
     """Cost, budget and rate, with the rate's source."""
-    spent, hourly = run.cost(now), run.hourly
+    spent, known = run.cost(now), run.hourly
     if run.status is Status.PENDING:
-        return f"budget {dollars(run.budget_dollars)}"
-    if hourly is None or spent is None:
-        return UNPRICED
-    rate = f"{dollars(hourly.dollars_per_hour)}/h by {escape(hourly.source)}"
-    return f"{dollars(spent)} of {dollars(run.budget_dollars)} · {rate}"
+        return budget(run.budget_dollars)
+    if known is None or spent is None:
+        return say(UNPRICED)
+    cost = say("{spent} of {budget}", spent=dollars(spent), budget=dollars(run.budget_dollars))
+    return f"{cost} · {rate(known)}"
+
+
+def budget(most: float) -> str:
+    return say("budget {dollars}", dollars=dollars(most))
+
+
+def lasting(hours: float) -> str:
+    """How long a run may live."""
+    return say("lease {hours} h", hours=f"{hours:g}")
+
+
+def hourly(value: float) -> str:
+    return say("{dollars}/h", dollars=dollars(value))
+
+
+def rate(found: Rate) -> str:
+    """What an hour costs, and who says so."""
+    return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=escape(say(found.source)))
 
 
 def doubt(run: Run) -> str:
@@ -120,15 +212,16 @@ def doubt(run: Run) -> str:
     if run.status is Status.ENDED:
         return ""
     if run.outage and run.outage.until is None and run.status is Status.PENDING:
-        return f"Nobody has answered for the machines since {date(run.outage.since)}."
+        return say("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:
-        return f"Nothing could be seen of it since {date(run.outage.since)}."
+        return say("Nothing could be seen of it since {time}.", time=date(run.outage.since))
     if run.doubt and run.doubt.puzzle is Puzzle.UNHEALTHY:
-        return f"Its cluster is unhealthy since {date(run.doubt.since)}: {escape(run.doubt.detail or '')}"
+        since, why = date(run.doubt.since), escape(run.doubt.detail or "")
+        return say("Its cluster is unhealthy since {time}: {why}", time=since, why=why)
     if run.trouble and run.over:
-        return f"Its removal has failed and is asked for again: {escape(run.trouble)}"
+        return say("Its removal has failed and is asked for again: {why}", why=escape(run.trouble))
     if run.trouble:
-        return f"Whether its launch was accepted is not known yet: {escape(run.trouble)}"
+        return say("Whether its launch was accepted is not known yet: {why}", why=escape(run.trouble))
     return ""
 
 
@@ -138,17 +231,22 @@ def lasted(span: timedelta) -> str:
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
     seconds = round(span.total_seconds())
+    if seconds < 60:
+        return say("{count} s", count=seconds)
     if seconds < 600:
-        return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
-    return (
-        f"{seconds // 3600} h {seconds % 3600 // 60} min"
-        if seconds >= 3600 and seconds % 3600 >= 60
-        else hours(seconds)
-    )
+        return say("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
+    if seconds < 3600:
+        return say("{count} min", count=seconds // 60)
+    if seconds % 3600 < 60:
+        return say("{count} h", count=seconds // 3600)
+    return say("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
-def hours(seconds: int) -> str:
-    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+DIED = mark("The model of step {step} died with the machine: no `volume=` or `bucket=` was set.")
+DIED_ELSEWHERE = mark(
+    "The model of step {step} was saved in {folder}, which is not in {place}: "
+    "it died with the machine, unless that outlives it."
+)
 
 
 def model(run: Run) -> str:
@@ -158,34 +256,43 @@ def model(run: Run) -> str:
         if found.step is None:
             return ""
         if run.place:
-            return f"No checkpoint was seen in its log; if there is one, it is in {code(f'{run.place} › {run.id}')}."
-        return "No checkpoint was seen in its log." if run.model_dies else ""
+            there = code(f"{run.place} › {run.id}")
+            return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
+        return say("No checkpoint was seen in its log.") if run.model_dies else ""
     if run.place is None:
-        return f"The model of step {found.checkpoint_step} died with the machine: no `volume=` or `bucket=` was set."
+        return say(DIED, step=found.checkpoint_step)
     if run.id not in found.checkpoint:
-        there = f"was saved in {code(found.checkpoint)}, which is not in {code(run.place)}"
-        return f"The model of step {found.checkpoint_step} {there}: it died with the machine, unless that outlives it."
-    folder = found.checkpoint[found.checkpoint.find(run.id) :]
-    return f"Model: step {found.checkpoint_step}, in {code(f'{run.place} › {folder}')}."
+        return say(DIED_ELSEWHERE, step=found.checkpoint_step, folder=code(found.checkpoint), place=code(run.place))
+    there = code(f"{run.place} › {found.checkpoint[found.checkpoint.find(run.id) :]}")
+    return say("Model: step {step}, in {place}.", step=found.checkpoint_step, place=there)
 
 
 def autostop(run: Run) -> str:
     """What removes the cluster if the bot does not, as the cloud says."""
     if run.autostop_minutes is None:
-        return "no autostop: the lease alone guards it"
-    return f"autostop after {run.autostop_minutes} idle min"
+        return say("no autostop: the lease alone guards it")
+    return say("autostop after {minutes} idle min", minutes=run.autostop_minutes)
 
 
-def ending(run: Run, reason: Reason) -> tuple[str, str]:
-    """An icon, and what became of the run as a sentence goes on: `was stopped` by whom, `failed`, …"""
-    icon, _, sentence = ENDINGS[reason]
-    by = f" by <@{run.stop_requested_by}>" if reason is Reason.STOPPED else ""
-    return icon, f"{sentence}{by}"
+def stopping(run: Run, reason: Reason) -> str:
+    """What became of the run, a sentence with its icon."""
+    became = ENDINGS[reason]
+    return f"{became.icon} {say(became.stopping, person=f'<@{run.stop_requested_by}>')}"
+
+
+def ending(run: Run, reason: Reason, now: datetime) -> str:
+    """The headline of its end: what became of it, after how long."""
+    became, lasting = ENDINGS[reason], lasted(run.billed(now))
+    headline = say(became.ended, run=code(run.id), time=lasting, person=f"<@{run.stop_requested_by}>")
+    return f"{became.icon} {headline}"
 
 
 def lease(run: Run) -> str:
-    return f"lease until {date(run.lease_ends_at, '{date_short_pretty} {time}')}" if run.lease_ends_at else ""
+    if run.lease_ends_at is None:
+        return ""
+    return say("lease until {time}", time=date(run.lease_ends_at, "{date_short_pretty} {time}"))
 
 
-def headline(recipe: Recipe) -> str:
-    return f"*{escape(recipe.name)}* · {escape(recipe.title)}"
+def recipe(found: Recipe) -> str:
+    """A recipe's name, title and description. Those that came with the bot are in its catalogue too."""
+    return f"*{escape(found.name)}* · {escape(say(found.title))}\n{escape(say(found.description))}"

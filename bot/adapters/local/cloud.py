@@ -24,10 +24,12 @@ from bot.core.plan import missing_secrets
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
+from bot.language import listing, mark, say, say_many, spoken
 
 log = logging.getLogger(__name__)
 
-INFRA = "this machine"
+INFRA = mark("this machine")
+PRETENDED = mark("a pretended price")
 INTERPRETERS = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What the supervisor's Python needs of the bot's environment; the bot's secrets stay with the bot."""
 
@@ -78,25 +80,33 @@ class LocalCloud:
     def refusal(self, task: Task) -> str | None:
         resources = task.get("resources") or {}
         wanted = [
-            (resources.get("accelerators"), "accelerators ({}), and this machine lends none"),
-            (resources.get("image_id"), "a container image ({}), and this machine runs none"),
-            (resources.get("infra"), "the infra {}, and this bot has only this machine"),
-            (task.get("file_mounts"), "a bucket, and this machine mounts none: `volume=NAME` keeps files here"),
-            (task.get("workdir"), "a working directory, and this machine uploads none"),
+            (resources.get("accelerators"), mark("It asks for accelerators ({value}), and this machine lends none.")),
+            (resources.get("image_id"), mark("It asks for a container image ({value}), and this machine runs none.")),
+            (resources.get("infra"), mark("It asks for the infra {value}, and this bot has only this machine.")),
+            (
+                task.get("file_mounts"),
+                mark("It asks for a bucket, and this machine mounts none: `volume=NAME` keeps files here."),
+            ),
+            (task.get("workdir"), mark("It asks for a working directory, and this machine uploads none.")),
         ]
-        for value, what in wanted:
+        for value, why in wanted:
             if value:
-                return f"It asks for {what.format(value)}."
+                return say(why, value=value)
         if missing := missing_secrets(task, self._secrets):
-            return f"It needs {', '.join(missing)} in the bot's environment."
+            return say("It needs {names} in the bot's environment.", names=listing(missing))
         if int(task.get("num_nodes") or 1) > self._most_nodes:
-            return f"It asks for {task['num_nodes']} nodes, and this machine is set to {self._most_nodes} at the most."
+            return say_many(
+                "It asks for {count} node, and this machine is set to {most} at the most.",
+                "It asks for {count} nodes, and this machine is set to {most} at the most.",
+                int(task["num_nodes"]),
+                most=self._most_nodes,
+            )
         return None
 
     def rate(self, task: Task) -> Rate | None:
         if self._dollars_per_node_hour is None:
             return None
-        return Rate(self._dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
+        return Rate(self._dollars_per_node_hour * int(task.get("num_nodes") or 1), PRETENDED)
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         looks = {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
@@ -104,7 +114,7 @@ class LocalCloud:
 
     def launch(self, order: Order) -> str:
         if why := self.refusal(order.task):
-            raise UserError(why, "Nothing was started.")
+            raise UserError(why, say("Nothing was started."))
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "supervisors.log").open("ab") as log:
             started = subprocess.Popen(
@@ -118,9 +128,10 @@ class LocalCloud:
         try:
             started.communicate(msgspec.json.encode(self._complete(order)), timeout=LAUNCH_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise Unavailable("The supervisor has not claimed its name in time.") from error
+            raise Unavailable(say("The supervisor has not claimed its name in time.")) from error
         if started.returncode not in (0, KNOWN):
-            raise Unavailable(f"The supervisor did not start: read {self._root / 'supervisors.log'}.")
+            log_file = self._root / "supervisors.log"
+            raise Unavailable(say("The supervisor did not start: read {file}.", file=log_file))
         return f"local-{order.cluster}"
 
     def tail(self, watched: Watched, lines: int) -> str:
@@ -153,6 +164,7 @@ class LocalCloud:
             task=task,
             minute_seconds=self._minute_seconds,
             grace_seconds=self._grace_seconds,
+            language=spoken(),
         )
 
 
@@ -182,7 +194,7 @@ def look(place: Place) -> Seen | None:
     )
     if state.job.over or alive(state.supervisor):
         return seen
-    died = "The process that keeps the cluster was killed."
+    died = say("The process that keeps the cluster was killed.")
     return replace(seen, job=Job.FAILED_DRIVER, error=died)
 
 

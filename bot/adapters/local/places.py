@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bot.core.seen import Cluster, Ending, Job
+from bot.language import ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Order:
         task: the task, complete with the values of secrets, which are written to no file.
         minute_seconds: how long autostop's minute lasts; a test's is shorter.
         grace_seconds: between SIGTERM and SIGKILL.
+        language: in which it says why a job failed.
     """
 
     root: str
@@ -56,6 +58,7 @@ class Order:
     task: dict[str, Any]
     minute_seconds: float = 60.0
     grace_seconds: float = 5.0
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)

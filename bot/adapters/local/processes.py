@@ -14,6 +14,7 @@ import psutil
 from bot.adapters.local.places import Place, Process, State
 from bot.core.seen import Ending
 from bot.errors import Unavailable
+from bot.language import say_many
 
 MARKER = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""
@@ -111,7 +112,14 @@ def end_all(family: Family, grace_seconds: float) -> None:
     while left := family():
         late = time.monotonic() - deadline
         if late > STUBBORN_SECONDS:
-            raise Unavailable(f"{len(left)} processes do not end, such as {left[0].pid}.")
+            raise Unavailable(
+                say_many(
+                    "{count} process does not end: {pid}.",
+                    "{count} processes do not end, such as {pid}.",
+                    len(left),
+                    pid=left[0].pid,
+                )
+            )
         if late > 0:
             send(left, signal.SIGKILL)
         psutil.wait_procs(left, timeout=0.05)

@@ -18,6 +18,7 @@ from bot.adapters.local.places import Order, Place, State
 from bot.adapters.local.processes import adopt_orphans, descendants, dismantle, myself
 from bot.core.seen import Cluster, Ending, Job
 from bot.errors import Unavailable
+from bot.language import listing, say, say_many, speak
 
 KNOWN = 3
 """Exit code: a cluster of this name stands or has stood."""
@@ -124,8 +125,7 @@ class Supervisor:
         subject = "Job 1's setup" if script == "setup" else "Job 1"
         self._output.write(f"ERROR: {subject} failed with return code list: {codes}".encode())
         first, *others = failures
-        then = f", and then on {listed_ranks(others)}" if others else ""
-        self._state.error = f"`{script}` failed on node {first} with {exit_in_words(codes[first] or 0)}{then}."
+        self._state.error = failure_in_words(script, first, exit_in_words(codes[first] or 0), others)
         self._save(job)
 
     def _idle(self) -> Ending:
@@ -146,15 +146,28 @@ def exit_in_words(code: int) -> str:
     ('exit code 3', 'exit code 137 (SIGKILL)')
     """
     names = {number.value: number.name for number in signal.Signals}
-    return f"exit code {code}" + (f" ({names[code - 128]})" if code - 128 in names else "")
+    found = say("exit code {code}", code=code)
+    return f"{found} ({names[code - 128]})" if code - 128 in names else found
 
 
-def listed_ranks(ranks: list[int]) -> str:
+def failure_in_words(script: str, first: int, code: str, others: list[int]) -> str:
     """
-    >>> listed_ranks([1]), listed_ranks([3, 1, 2])
-    ('node 1', 'nodes 1, 2, 3')
+    >>> failure_in_words("run", 0, "exit code 3", [])
+    '`run` failed on node 0 with exit code 3.'
+    >>> failure_in_words("run", 0, "exit code 3", [3, 1, 2])
+    '`run` failed on node 0 with exit code 3, and then on nodes 1, 2, 3.'
     """
-    return f"node{'s' * (len(ranks) > 1)} {', '.join(map(str, sorted(ranks)))}"
+    if not others:
+        return say("`{script}` failed on node {first} with {code}.", script=script, first=first, code=code)
+    return say_many(
+        "`{script}` failed on node {first} with {code}, and then on node {others}.",
+        "`{script}` failed on node {first} with {code}, and then on nodes {others}.",
+        len(others),
+        script=script,
+        first=first,
+        code=code,
+        others=listing(map(str, sorted(others))),
+    )
 
 
 def autostop_minutes(order: Order) -> int | None:
@@ -167,6 +180,7 @@ def autostop_minutes(order: Order) -> int | None:
 
 def main() -> int:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    speak(order.language)
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)

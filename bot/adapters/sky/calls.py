@@ -17,6 +17,7 @@ from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
+from bot.language import say
 
 FIELDS = ["request_id", "name", "status", "cluster_name", "created_at"]
 """Of a request. Without them the server sends whole tasks, and their secrets in plain text."""
@@ -174,7 +175,7 @@ def broken(cluster: str) -> str | None:
     sdk = impatient()
     asked = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY)
     records = sdk.get(asked)
-    return cluster_record(records[0]).unhealthy if records else "SkyPilot does not find its machines any more."
+    return cluster_record(records[0]).unhealthy if records else say("SkyPilot does not find its machines any more.")
 
 
 def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
@@ -248,7 +249,7 @@ def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
         cluster=status,
         infra="/".join(filter(None, [str(one["cloud"] or "").lower(), one["region"]])),
         autostop_minutes=one["autostop"] if removes_itself else None,
-        unhealthy=in_words("", one["init_status_reason"] or "SkyPilot does not say why.") if unhealthy else None,
+        unhealthy=in_words("", one["init_status_reason"] or say("SkyPilot does not say why.")) if unhealthy else None,
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from bot.adapters.sky.errors import REFUSALS, in_words
 from bot.errors import Unavailable, UserError
+from bot.language import mark, say
 
-NO_SERVER = (
+NO_SERVER = mark(
     "SkyPilot's API server does not answer at {url}. Start it, or set SKYPILOT_API_SERVER_ENDPOINT to where it is."
 )
 
@@ -37,7 +38,7 @@ def answered(*, refusals: bool = False) -> Iterator[None]:
     except Exception as error:
         kind, message = type(error).__name__, str(error)
         if is_silence(error):
-            raise Unavailable(NO_SERVER.format(url=server_url())) from error
+            raise Unavailable(say(NO_SERVER, url=server_url())) from error
         if refusals and kind in REFUSALS:
             raise UserError(in_words(kind, message)) from error
         raise Unavailable(in_words(kind, message)) from error

@@ -19,6 +19,7 @@ from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
 from bot.core.seen import Cluster, Request, Seen
 from bot.errors import Unavailable
+from bot.language import listing, mark, say
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,18 @@ TAIL_BYTES = 262_144
 AUTOSTOP = {"idle_minutes": 15, "down": True, "wait_for": "jobs"}
 """For recipes that say nothing of it: a forgotten SSH session keeps nothing alive."""
 
-CATALOGUE = "SkyPilot's prices"
+CATALOGUE = mark("SkyPilot's prices")
+
+
+SLURM_CANNOT = {
+    (False, False): "",
+    (True, False): mark("Slurm without containers takes no image: add `image=none`."),
+    (False, True): mark("Slurm without containers opens no ports: add `ports=none`."),
+    (True, True): mark(
+        "Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`."
+    ),
+}
+"""By whether an image and whether ports are asked for."""
 
 
 class SkyCloud:
@@ -74,10 +86,11 @@ class SkyCloud:
 
     def refusal(self, task: Task) -> str | None:
         if missing := missing_secrets(task, self._secrets):
-            return f"It needs {', '.join(missing)} in the bot's environment."
+            return say("It needs {names} in the bot's environment.", names=listing(missing))
         if uploads := local_paths(task):
-            return (
-                f"It would upload {uploads[0]} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git."
+            return say(
+                "It would upload {path} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git.",
+                path=uploads[0],
             )
         infra = str(resources(task).get("infra") or "")
         if infra.partition("/")[0].lower() == "slurm" and not self._slurm_containers:
@@ -218,11 +231,6 @@ def slurm_refusal(task: Task) -> str | None:
     'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'
     """
     asked = resources(task)
-    cannot = {"image_id": ("takes no image", "`image=none`"), "ports": ("opens no ports", "`ports=none`")}
-    found = [words for key, words in cannot.items() if asked.get(key)]
     if asked.get("use_spot"):
-        return "Slurm has no spot machines: choose a recipe without `use_spot`."
-    if not found:
-        return None
-    what, instead = (" and ".join(words) for words in zip(*found, strict=True))
-    return f"Slurm without containers {what}: add {instead}."
+        return say("Slurm has no spot machines: choose a recipe without `use_spot`.")
+    return say(SLURM_CANNOT[bool(asked.get("image_id")), bool(asked.get("ports"))]) or None

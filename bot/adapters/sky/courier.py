@@ -10,12 +10,15 @@ from threading import BoundedSemaphore, Lock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from bot.errors import Unavailable, UserError
+from bot.language import mark, say, speak, spoken
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 PRELOADED = ["sky", "bot.adapters.sky.calls"]
 """Imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
+
+SILENT = mark("SkyPilot has not answered within {seconds} s.")
 
 GRACE_SECONDS = 2.0
 """After its own alarm has ended a process, for the end to be noticed."""
@@ -80,7 +83,7 @@ class Courier:
     @contextmanager
     def _place(self, places: BoundedSemaphore) -> Iterator[None]:
         if not places.acquire(timeout=self._seconds):
-            raise Unavailable("SkyPilot is slow: too many questions wait for its answers.")
+            raise Unavailable(say("SkyPilot is slow: too many questions wait for its answers."))
         try:
             yield
         finally:
@@ -88,22 +91,22 @@ class Courier:
 
     def _carry(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         receiver, sender = self._context.Pipe(duplex=False)
-        errand = (sender, self._environment, self._seconds, function, args, kwargs)
+        errand = (sender, self._environment, self._seconds, spoken(), function, args, kwargs)
         with receiver, self._running(self._context.Process(target=carry_out, args=errand)):
             sender.close()  # the process has its own; so its end is seen here
             if not receiver.poll(self._seconds + GRACE_SECONDS):
-                raise Unavailable(f"SkyPilot has not answered within {self._seconds:g} s.")
+                raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}"))
             try:
                 kind, value = receiver.recv()
             except EOFError as error:
-                raise Unavailable(f"SkyPilot has not answered within {self._seconds:g} s.") from error
+                raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}")) from error
         return cast(T, opened(kind, value))
 
     @contextmanager
     def _running(self, process: Any) -> Iterator[None]:
         """The process under way; killed, if it has not ended, when its answer is there or given up."""
         if self._over:
-            raise Unavailable("The bot is being stopped.")
+            raise Unavailable(say("The bot is being stopped."))
         process.start()  # outside of the lock: it waits for the process that this one is forked from
         with self._lock:
             self._under_way.add(process)
@@ -137,6 +140,7 @@ def carry_out(
     sender: Connection,
     environment: Mapping[str, str],
     seconds: float,
+    language: str,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -146,6 +150,7 @@ def carry_out(
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     silence()
+    speak(language)
     os.environ.clear()
     os.environ.update(environment)
     answer = attempted(function, args, kwargs)

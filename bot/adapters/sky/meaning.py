@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord
 from bot.core.money import Bill, Rate
 from bot.core.seen import Cluster, Ending, Request, Seen
+from bot.language import mark, say, together
 
 REQUESTS = {
     "PENDING": Request.LIVE,
@@ -30,7 +31,7 @@ TERMINATED = re.compile(r"Cluster was terminated by user (?P<user>.+?) \(request
 AUTODOWN = re.compile(r"autodown(ing|ed)", re.IGNORECASE)
 """What SkyPilot writes into a cluster's events (sky/core.py, down; sky/backends/backend_utils.py)."""
 
-SOURCE = "SkyPilot's cost report"
+SOURCE = mark("SkyPilot's cost report")
 
 
 def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
@@ -46,11 +47,12 @@ def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
     """
     for event in reversed(events):
         if found := TERMINATED.search(event):
-            return Ending.DOWNED, f"It was taken down by {found['user']}."
+            return Ending.DOWNED, say("It was taken down by {person}.", person=found["user"])
     if any(AUTODOWN.search(event) for event in events):
         return Ending.AUTODOWNED, None
-    last = f"SkyPilot says: {events[-1]} " if events else ""
-    return Ending.LOST, f"{last}Its machines went away, or its own autostop removed it: SkyPilot does not tell."
+    last = say("SkyPilot says: {event}", event=events[-1]) if events else ""
+    untold = say("Its machines went away, or its own autostop removed it: SkyPilot does not tell.")
+    return Ending.LOST, together(last, untold)
 
 
 def bill(history: History, now: datetime) -> Bill | None:

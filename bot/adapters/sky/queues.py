@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from bot.adapters.sky.records import JobRecord
 from bot.core.seen import Job
 from bot.errors import Unavailable
+from bot.language import carried
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Queues:
         for at, name in due[: max(free, 0)]:
             if at <= now:
                 self._queues[name].launching = name in launching
-                self._queues[name].asking = self._pool.submit(self._ask, name, clusters[name])
+                self._queues[name].asking = self._pool.submit(carried(self._ask), name, clusters[name])
         asking = [queue.asking for queue in self._queues.values() if queue.asking]
         if asking:
             wait(asking, timeout=self._wait_seconds)
