@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots golden lock chromium clean page page-check page-dev
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -58,8 +58,11 @@ screenshots: $(READY) page  ## the pictures of the README, from the demo in a br
 	$(BIN)/python -m docs.screenshots
 
 golden: $(READY)  ## write anew what people read; then read the difference aloud
-	$(BIN)/python -c 'from tests.slack.test_views import *; (GOLDEN / "messages.txt").write_text(read_all())'
+	$(BIN)/python -c 'from tests.slack.test_views import *; write_all()'
 	git diff --stat tests/slack/golden
+
+words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code
+	$(BIN)/python -m tests.words
 
 lock: $(READY)  ## the exact versions that are tested
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \

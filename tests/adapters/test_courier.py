@@ -12,6 +12,7 @@ import pytest
 
 from bot.adapters.sky.courier import Courier
 from bot.errors import Unavailable, UserError
+from bot.language import say, speaking
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -27,6 +28,10 @@ def tells_environment() -> dict[str, str]:
 
 def refuses() -> None:
     raise UserError("No such GPU.", "Ask for others.")
+
+
+def refuses_in_words() -> None:
+    raise UserError(say("Nothing was started."))
 
 
 def hears_nothing() -> None:
@@ -126,3 +131,8 @@ def test_after_the_stop_nothing_is_sent(couriers: Callable[..., Courier]) -> Non
     courier.stop()
     with pytest.raises(Unavailable, match="being stopped"):
         courier.call(answers, 1)
+
+
+def test_a_call_speaks_the_language_of_who_asks(couriers: Callable[..., Courier]) -> None:
+    with speaking("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
+        couriers().call(refuses_in_words)

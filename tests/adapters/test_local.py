@@ -21,6 +21,7 @@ from bot.adapters.local.supervisor import Supervisor
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Seen
 from bot.errors import UserError
+from bot.language import speaking
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -153,6 +154,12 @@ def test_a_setup_that_fails_is_told_from_a_run_that_fails(machine: Machine) -> N
     assert (seen.job, seen.error) == (Job.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     assert "Job 1's setup failed with return code list: [7, 0]" in machine.printed()
     assert "never" not in machine.printed()
+
+
+def test_why_a_run_failed_is_said_in_the_language_in_which_it_was_launched(machine: Machine) -> None:
+    with speaking("zh-CN"):
+        machine.launch("exit 7")
+    assert machine.ended().error == "`run` 在节点 0 上失败，退出码 7。"
 
 
 def test_a_node_that_fails_takes_the_others_with_it(machine: Machine) -> None:

@@ -14,6 +14,7 @@ from bot.core.money import Bill, Rate
 from bot.core.posted import Follow
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
+from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message, seeded
@@ -22,6 +23,7 @@ from bot.slack import answers, views
 from tests.builders import NOON, a_run, at, launching, running
 
 GOLDEN = Path(__file__).parent / "golden"
+FILES = {one: GOLDEN / ("messages.txt" if one == ENGLISH else f"messages.{one}.txt") for one in LANGUAGES}
 LOG = "\n".join(f"(head, rank=0, pid=7) (TaskRunner pid=7) line {number}" for number in range(4))
 TRAINED = Progress(
     420, 1000, {"critic/rewards/mean": 0.6123, "val-core/gsm8k/reward/mean@1": 0.53, "actor/entropy": 0.2},
@@ -75,19 +77,32 @@ RUNS = {
 NOW = at(3600)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", RUNS)
-def test_every_message_of_a_run_is_one_that_slack_takes(name: str) -> None:
-    for message in views.conversation(RUNS[name], NOW, LOG):
-        check_message(message.text, list(message.blocks))
+def test_every_message_of_a_run_is_one_that_slack_takes(name: str, language: str) -> None:
+    with speaking(language):
+        for message in views.conversation(RUNS[name], NOW, LOG):
+            check_message(message.text, list(message.blocks))
 
 
-def test_messages_read_as_they_were_read_aloud() -> None:
+@pytest.mark.parametrize("language", FILES)
+def test_messages_read_as_they_were_read_aloud(language: str) -> None:
     """The whole is compared, so that a change of words is looked at: `make golden` writes it anew."""
-    assert read_all() == (GOLDEN / "messages.txt").read_text(), "read the difference aloud, then run `make golden`"
+    assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
 
 
-def read_all() -> str:
+def write_all() -> None:
+    for language, path in FILES.items():
+        path.write_text(read_all(language))
+
+
+def read_all(language: str) -> str:
     """Every message of every kind of run, as a person reads it."""
+    with speaking(language):
+        return read_aloud()
+
+
+def read_aloud() -> str:
     workspace = seeded()
     parts = []
     for name, run in RUNS.items():

@@ -1,0 +1,393 @@
+"""In which language people are spoken to; and that every word comes from the catalogue."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from gettext import NullTranslations
+from typing import Any
+
+import pytest
+
+from bot.adapters.local.supervisor import failure_in_words
+from bot.adapters.prices import SOURCE
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.recipes import parse as parse_recipe
+from bot.adapters.sky import meaning
+from bot.adapters.sky.cloud import slurm_refusal
+from bot.adapters.sky.errors import ADVICE, in_words
+from bot.adapters.store import RedisStore, client
+from bot.core.command import FORMS, LISTS, Logs
+from bot.core.line import LONGEST_LINE
+from bot.core.money import Rate
+from bot.core.parameter import Kind, Parameter
+from bot.core.parse import parse
+from bot.core.plan import plan
+from bot.core.run import Reason
+from bot.core.seen import Job
+from bot.errors import Unavailable, UserError
+from bot.language import LANGUAGES, speaking
+from bot.playground.checks import check_message, check_view
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from bot.service import Excerpt, Rehearsal
+from bot.settings import SOURCE_RECIPES
+from bot.slack import answers, home, launch_form, views
+from bot.slack.answers import Answer
+from bot.slack.launch_form import Filled
+from bot.slack.modals import as_view
+from tests.builders import a_run, running
+from tests.slack.test_views import LOG, NOW, RUNS, ended, over
+from tests.story import ANA, BEN, LEA, Bot
+from tests.words import CODE, phrases, written
+
+CHINESE = re.compile(r"[一-鿿]")
+
+
+class Bracketed(NullTranslations):
+    """A language that says every phrase in brackets, but for what is filled in and what is typed."""
+
+    def gettext(self, message: str) -> str:
+        parts = re.split(r"(`[^`]*`|\{[^{}]*\})", message)
+        return "".join(f"⟦{part}⟧" if at % 2 == 0 and part else part for at, part in enumerate(parts))
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+DATA = re.compile(
+    r"⟦[^⟧]*⟧"  # from the catalogue
+    r"|`[^`]*`|<[^>]*>|\*?/verl [^*\n⟦]*|:[a-z_]+:|&[a-z]+;"  # code, Slack's own, commands, icons, entities
+    r"|ppo-7f3a|\b(?:grpo|multiturn-tools|ppo|smoke)\b|\bRUN\b"  # names, and what stands for one in a usage
+    r"|\b\d+e-\d+|'\\x00'|H100:\d|k8s|line \d|verlbot"
+)
+
+
+def bare(text: str, said_by_others: str = "") -> str:
+    """The letters of a text that no catalogue holds, and that are no data either."""
+    rest = DATA.sub(" ", text.replace(said_by_others, "") if said_by_others else text)
+    return " ".join(re.findall(r"[^\W\d_]+", rest))
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Whatever people read of blocks, dialogs and charts included; not what programs have printed."""
+    if isinstance(value, dict) and value.get("type") != "rich_text":
+        for key, inner in value.items():
+            if isinstance(inner, str) and key in ("text", "title", "name", "x_label", "y_label"):
+                yield inner
+            yield from texts_in(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
+
+
+RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+CATALOGUE = {name: RECIPES.get(name) for name in RECIPES.names()}
+
+
+def caught(action: Callable[[], object]) -> UserError:
+    try:
+        action()
+    except UserError as error:
+        return error
+    raise AssertionError("it was not refused")
+
+
+def refused(action: Callable[[str], object], line: str) -> str:
+    return caught(lambda: action(line)).sentence
+
+
+def ranged(kind: Kind, low: float | None, high: float | None) -> str:
+    return Parameter(name="x", kind=kind, meaning="", minimum=low, maximum=high).range
+
+
+def rehearsed(line: str, **changes: Any) -> Rehearsal:
+    asked: Any = parse(f"launch {line}")
+    made = plan(CATALOGUE[asked.recipe], asked.parameters, asked.overrides, "ppo-0000")
+    return replace(Rehearsal(made, "", Rate(4.0, SOURCE), None), **changes)
+
+
+def an_excerpt(lines: list[str], asked: Logs, trouble: str | None = None) -> Excerpt:
+    return Excerpt(running(), asked, lines, trouble)
+
+
+MANY = [running(id=f"`r{number}`") for number in range(30)]
+ANSWERS: dict[str, Callable[[], Answer]] = {
+    "recorded": lambda: answers.launched(a_run()),
+    "recorded before": lambda: answers.launched(running()),
+    "a form for a mention": answers.form_offered,
+    "reading": lambda: answers.reading(a_run()),
+    "to be stopped": lambda: answers.stop_asked(running()),
+    "stopping": lambda: answers.stop_asked(over(Reason.SUCCEEDED)),
+    "stopped already": lambda: answers.stop_asked(ended(Reason.SUCCEEDED)),
+    "followed": lambda: answers.followed(running()),
+    **{f"no runs: {which}": partial(answers.runs, [], which, NOW) for which in LISTS},
+    "runs": lambda: answers.runs(list(RUNS.values())[:20], "all", NOW),
+    "many runs": lambda: answers.runs(MANY, "all", NOW),
+    "no recipes": lambda: answers.recipes({}, {}),
+    "recipes": lambda: answers.recipes(dict(CATALOGUE), {}),
+    "a broken recipe": lambda: answers.recipes({"ppo": caught(lambda: parse_recipe("ppo", "a: 1"))}, {}),
+    "a recipe refused": lambda: answers.recipes({"ppo": CATALOGUE["ppo"]}, {"ppo": "`why`"}),
+    **{f"describe {name}": partial(answers.describe, CATALOGUE[name]) for name in CATALOGUE},
+    "a rehearsal": lambda: answers.rehearsal(rehearsed("ppo nodes=2")),
+    "a rehearsal without a price": lambda: answers.rehearsal(rehearsed("ppo", rate=None)),
+    "a rehearsal refused": lambda: answers.rehearsal(rehearsed("ppo", refusal="`why`")),
+    "help": lambda: answers.help_on(None),
+    **{f"help {word}": partial(answers.help_on, word) for word in FORMS},
+    "log": lambda: answers.excerpt(an_excerpt(["line 1", "x" * 999], Logs("r", grep="x", node=1), "`why`")),
+    "one line of a log": lambda: answers.excerpt(an_excerpt(["line 1"], Logs("r"))),
+    "no log": lambda: answers.excerpt(an_excerpt([], Logs("r"))),
+    "a file": lambda: answers.filed(an_excerpt(["line 1"] * 3, Logs("r")), "https://files.example.org/1"),
+    "a mistake of ours": lambda: answers.fault("`1`"),
+    "silence": lambda: answers.unavailable(Unavailable("`why`")),
+}
+
+LINES = [
+    "nonsense", "launch ppo =3", "launch ppo nodes=2 nodes=3", "launch ppo --wet", "logs", "stop a b", "launch ppo x",
+    "stop x=1", "stop a.b=1", "list wat", "help wat", "language klingon", "logs r lines=0", "logs r node=x",
+    "launch 'x", "launch \0", "x" * (LONGEST_LINE + 1),
+]  # fmt: skip
+SETTINGS = [
+    "ppo node=2", "ppo nodes=x", "ppo learning_rate=x", "ppo infra=-", "ppo gpus=8", "ppo image=-", "ppo budget=x",
+    "ppo bucket=x", "ppo lease=x", "ppo bucket=s3://ab volume=x", "ppo model=-", "smoke fail_setup=x", "smoke a.b=1",
+]  # fmt: skip
+RANGES = [(None, None), (1, None), (None, 2), (1, 2)]
+SENTENCES: dict[str, Callable[[], str]] = {
+    **{f"typed: {line[:20]!r}": partial(refused, parse, line) for line in LINES},
+    **{f"set: {line}": partial(refused, rehearsed, line) for line in SETTINGS},
+    **{f"range {kind} {low}-{high}": partial(ranged, kind, low, high) for kind in Kind for low, high in RANGES},
+    "on one node": lambda: failure_in_words("run", 0, "", []),
+    "on several": lambda: failure_in_words("run", 0, "", [1, 2]),
+    "gone": lambda: meaning.ending(())[1] or "",
+    "no containers": lambda: slurm_refusal({"resources": {"image_id": "x", "ports": 1}}) or "",
+    **{f"advice: {kind}": partial(in_words, kind, "`x`.") for kind in ADVICE},
+}
+
+VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
+    **{
+        f"form of {name}": partial(launch_form.form, CATALOGUE[name], list(CATALOGUE), Filled(name))
+        for name in CATALOGUE
+    },
+    "form with notes": lambda: launch_form.form(
+        CATALOGUE["ppo"], ["ppo"], Filled("ppo", "C1"), answers.preview(rehearsed("ppo"))
+    ),
+    "a log": lambda: as_view(answers.reading(a_run())),
+    "an empty page": lambda: home.stamped(home.home(home.Runs([], [], []), NOW), NOW),
+    "a full page": lambda: home.stamped(home.home(home.Runs(MANY, MANY, MANY), NOW), NOW),
+    "a page of one": lambda: home.stamped(home.home(home.Runs([running()], [running(rate=None)], []), NOW), NOW),
+}
+
+
+def unsaid(value: Any, others: str = "") -> list[str]:
+    """What of it bypasses the catalogue."""
+    return [text for text in texts_in(value) if bare(text, others)]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_word_of_a_runs_messages_comes_from_the_catalogue(name: str) -> None:
+    run = RUNS[name]
+    others = run.detail or run.trouble or (run.doubt and run.doubt.detail) or ""
+    with speaking("xx", Bracketed()):
+        for message in views.conversation(replace(run, recipe="`ppo`"), NOW, LOG):
+            assert [bare(message.text, others), *unsaid(list(message.blocks), others)] == [""]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_word_of_an_answer_comes_from_the_catalogue(name: str) -> None:
+    with speaking("xx", Bracketed()):
+        found = ANSWERS[name]()
+    assert [text for text in (found["text"], *texts_in(found["blocks"])) if bare(text)] == []
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_every_word_of_a_refusal_comes_from_the_catalogue(name: str) -> None:
+    with speaking("xx", Bracketed()):
+        said = SENTENCES[name]()
+    assert "⟦" in said or name.startswith("range choice")
+    assert bare(said) == ""
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_word_of_a_view_comes_from_the_catalogue(name: str) -> None:
+    with speaking("xx", Bracketed()):
+        view = VIEWS[name]()
+    assert [text for text in unsaid(view) if set(bare(text).split()) - typed()] == []
+
+
+def typed() -> set[str]:
+    """Words that are typed: parameters with their values, and what phrases quote: a hint has no back-ticks."""
+    parameters = [one for recipe in CATALOGUE.values() for one in recipe.parameters]
+    quoted = [code for message in phrases() for text in written(message) for code in CODE.findall(text)]
+    given = [text for one in parameters for text in (one.name, one.default, *one.choices)]
+    return {word for text in (*quoted, *given, "true", "false") for word in bare(text.replace("`", "")).split()}
+
+
+def test_words_that_bypass_the_catalogue_are_found() -> None:
+    with speaking("xx", Bracketed()):
+        assert bare("It is `ppo-7f3a`.") == "It is"
+        assert unsaid({"confirm": {"title": {"text": "Stop?"}}}) == ["Stop?"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_slack_takes_every_answer_and_view_in_every_language(language: str) -> None:
+    with speaking(language):
+        for answer in ANSWERS.values():
+            found = answer()
+            check_message(found["text"], found["blocks"])
+        for made in VIEWS.values():
+            view = made()
+            check_view(view, view["type"])
+            titles = [view[key]["text"] for key in ("title", "submit", "close") if key in view]
+            assert all(len(title) <= 24 for title in titles), titles
+
+
+def test_chinese_as_it_is_read_leaves_room_around_code() -> None:
+    """What is filled in may be code too, which Slack shows as such only where no letter touches it."""
+    with speaking("zh-CN"):
+        messages = [message for run in RUNS.values() for message in views.conversation(run, NOW, LOG)]
+        read = [text for message in messages for text in texts_in(list(message.blocks))]
+        read += [text for made in ANSWERS.values() for text in texts_in(made()["blocks"])]
+        read += [made() for made in SENTENCES.values()]
+    assert [text for text in read if re.search(r"[一-鿿]`|`[一-鿿]", text)] == []
+
+
+# as people meet it
+
+
+def test_a_person_who_chose_chinese_is_answered_in_it_and_the_channel_stays_english(bot: Bot) -> None:
+    assert "简体中文" in bot.say("language zh-CN")
+    assert "已登记为 `smoke-0001`" in bot.say("launch smoke")
+    bot.ticks(2)
+    assert "*running*" in bot.card()
+    assert "[Logs] [Stop]" in bot.reads(user=BEN)
+    assert not CHINESE.search(bot.reads(user=BEN))
+    assert not CHINESE.search(bot.say("list", user=BEN))
+
+
+def test_without_a_word_it_is_told_which_languages_there_are_in_each_of_them(bot: Bot) -> None:
+    said = bot.say("language")
+    assert "You are answered in English." in said
+    assert "Type `/verl language en` for English." in said
+    assert "输入 `/verl language zh-CN` 即可使用简体中文。" in said
+
+
+@pytest.mark.parametrize("typed", ["zh-CN", "zh_cn", "ZH-CN"])
+def test_a_language_may_be_spelled_as_people_spell_it(bot: Bot, typed: str) -> None:
+    assert "回答你时使用简体中文" in bot.say(f"language {typed}")
+
+
+def test_a_language_that_there_is_not_is_refused_with_those_that_there_are(bot: Bot) -> None:
+    assert "Valid: `en`, `workspace`, `zh-CN`." in bot.say("language fr")
+
+
+def test_what_was_chosen_is_remembered_by_the_bot_after_a_restart_and_taken_back(bot: Bot) -> None:
+    bot.say("language zh-CN")
+    later = bot.later()
+    assert CHINESE.search(later.say("status"))
+    assert not CHINESE.search(later.say("language workspace").splitlines()[0])
+    assert bot.store.languages() == {}
+
+
+def test_a_refusal_is_in_the_language_of_the_person(bot: Bot) -> None:
+    bot.say("language zh-CN")
+    assert "没有配方 `smok` 。 你是指 `smoke` 吗？" in bot.say("launch smok")
+    bot.click("stop", "smoke-9999")
+    assert "没有任务 `smoke-9999` 。" in bot.told()
+
+
+def test_the_workspaces_language_is_that_of_cards_and_of_those_who_chose_none(
+    store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = Bot(store, playground, slack, language="zh-CN")
+    bot.say("language en", user=BEN)
+    bot.running()
+    assert "*运行中*" in bot.card()
+    assert "已登记为" in bot.say("launch smoke", user=LEA)
+    assert "Recorded as" in bot.say("launch smoke", user=BEN)
+
+
+def test_what_the_tick_keeps_of_a_run_is_in_the_workspaces_language(
+    store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = Bot(store, playground, slack, language="zh-CN")
+    run_id = bot.running()
+    bot.cloud.finish(f"verl-{run_id}", Job.CANCELLED)
+    bot.cloud.refuses = "There is no H100."
+    bot.ticks(14, seconds=10)
+    assert "*在 verlbot 之外被取消*" in bot.reads()
+
+
+def test_an_errand_keeps_the_language_of_the_person_who_sent_it(bot: Bot) -> None:
+    bot.say("language zh-CN")
+    bot.say("launch smoke --dry-run")
+    assert "试运行" in bot.told()
+    bot.running()
+    bot.click("logs", "smoke-0001", user=BEN)
+    assert "it has printed nothing yet" in bot.told(user=BEN)
+    bot.click("logs", "smoke-0001")
+    assert "尚无输出" in bot.told()
+
+
+def test_a_mention_is_answered_to_all_in_the_workspaces_language_and_refused_in_the_persons(bot: Bot) -> None:
+    bot.say("language zh-CN")
+    bot.mention("list")
+    assert "No run is active." in bot.reads(user=BEN)
+    bot.mention("status nonsense")
+    assert "没有任务 `nonsense`" in bot.told()
+    bot.mention("launch smoke")
+    assert "已登记为" in bot.told()
+    bot.mention("launch smoke --dry-run")
+    assert "Dry run, nothing is started." in bot.reads(user=BEN)
+
+
+def test_a_language_chosen_by_a_mention_is_the_persons_own_affair(bot: Bot) -> None:
+    bot.mention("language zh-CN")
+    assert "回答你时使用简体中文" in bot.told()
+    assert "简体中文" not in bot.reads(user=BEN)
+
+
+def test_a_persons_page_and_form_are_in_her_language(bot: Bot) -> None:
+    assert "Your runs" in bot.opens_page()
+    bot.say("language zh-CN")
+    bot.homes.publish()
+    assert "你的任务" in bot.page()
+    bot.say("launch")
+    assert bot.view()["title"]["text"] == "启动任务"
+    assert "整数" in bot.submits(nodes="99")["smoke.nodes"]
+
+
+def test_a_log_that_goes_up_as_a_file_is_named_for_all(bot: Bot) -> None:
+    bot.running()
+    bot.say("language zh-CN")
+    bot.cloud.print("verl-smoke-0001", *(f"(job, pid=1) line {number} {'x' * 50}" for number in range(200)))
+    bot.say("logs smoke-0001 lines=200")
+    assert "200 行已存为" in bot.told()
+    assert "[file Log of smoke-0001, last 200 lines]" in bot.reads(user=BEN)
+
+
+def test_a_store_that_is_down_is_told_of_in_the_workspaces_language(
+    playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = Bot(RedisStore(client("redis://127.0.0.1:1", 0.2)), playground, slack, language="zh-CN")
+    assert "存储没有响应。" in bot.say("list")
+    assert "存储没有响应。" in bot.say("language en")
+
+
+def test_what_was_known_stands_while_the_store_is_down(bot: Bot) -> None:
+    tongues = bot.listeners.tongues
+    bot.say("language zh-CN")
+    tongues._store = RedisStore(client("redis://127.0.0.1:1", 0.2))
+    tongues.refresh()
+    assert (tongues.of(ANA), tongues.of(BEN), tongues.of(None)) == ("zh-CN", "en", "en")
+
+
+def test_a_choice_made_at_another_bot_is_learnt(bot: Bot) -> None:
+    bot.store.choose_language(ANA, "zh-CN")
+    bot.listeners.tongues.refresh()
+    assert CHINESE.search(bot.say("list"))
+
+
+def test_a_delivery_asks_the_store_for_no_language(bot: Bot) -> None:
+    tongues = bot.listeners.tongues
+    bot.store.choose_language(ANA, "zh-CN")
+    assert tongues.of(ANA) == "en"  # until the next look, which no answer waits for

@@ -1,0 +1,122 @@
+"""The catalogues hold every phrase of the code, and what is said comes from them."""
+
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from babel.messages.catalog import Message
+
+from bot.language import ENGLISH, carried, catalogue, file_name, say, say_many, speak, speaking, spoken, together
+from tests import words
+from tests.words import CATALOGUES, CODE, FIELD, TRANSLATED, phrases, translated, unsayable, written
+
+ENTRIES = [(language, message) for language in TRANSLATED for message in words.catalogue(language) if message.id]
+IDS = [f"{language}: {written(message)[0][:40]}" for language, message in ENTRIES]
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_catalogue_has_every_phrase_of_the_code_and_no_other(language: str) -> None:
+    found = {tuple(written(message)) for message in words.catalogue(language)}
+    wanted = {tuple(written(message)) for message in phrases()}
+    assert sorted(wanted - found) == [], "run `make words` and translate what comes in"
+    assert sorted(found - wanted) == [], "run `make words`"
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_catalogue_stands_as_make_words_writes_it(language: str) -> None:
+    stands = words.catalogue(language)
+    stands.update(phrases(), no_fuzzy_matching=True, update_creation_date=False)
+    assert words.as_file(stands, language) == (CATALOGUES / file_name(language)).read_bytes(), "run `make words`"
+    assert not stands.obsolete
+
+
+def test_the_phrases_are_found_wherever_they_stand() -> None:
+    found = {text for message in phrases() for text in written(message)}
+    assert "It can be seen again since {time}." in found  # within an f-string
+    assert "{run} *succeeded* after {time}" in found  # marked in a table
+    assert {"{count} node", "{count} nodes"} <= found
+    assert "GRPO on MATH" in found  # of a recipe
+    assert len(found) > 300
+
+
+def test_nothing_is_said_that_no_catalogue_can_hold() -> None:
+    assert unsayable() == []
+
+
+@pytest.mark.parametrize(("language", "message"), ENTRIES, ids=IDS)
+def test_a_translation_is_whole_and_says_the_same_of_the_same_things(language: str, message: Message) -> None:
+    said, texts = translated(message), written(message)
+    assert all(said), "it lacks its translation"
+    assert not message.fuzzy
+    if len(texts) == 2:
+        assert len(said) == words.catalogue(language).num_plurals
+    fields = {name for text in texts for name in FIELD.findall(text)}
+    quoted = Counter(CODE.findall(texts[-1]))
+    for text in said:
+        assert set(FIELD.findall(text)) == fields
+        assert Counter(CODE.findall(text)) == quoted, "what is typed is the same in every language"
+        assert text.format_map(dict.fromkeys(fields, "…")) or not fields
+
+
+@pytest.mark.parametrize(
+    "text", [text for language, message in ENTRIES if language == "zh-CN" for text in translated(message)]
+)
+def test_chinese_leaves_room_around_code_and_emphasis(text: str) -> None:
+    """Slack takes a back-tick or a star for markup only where no letter touches it."""
+    marked = re.sub(r"\{[^{}]*\}", "x", text)
+    assert not re.search(r"[一-鿿](?:`[^`]*`|\*[^*]*\*)|(?:`[^`]*`|\*[^*]*\*)[一-鿿]", marked)
+
+
+def test_a_phrase_is_said_in_the_language_that_is_spoken_and_then_in_the_one_before() -> None:
+    with speaking("zh-CN"):
+        assert say("{count} h", count=2) == "2 小时"
+        with speaking(ENGLISH):
+            assert say("{count} h", count=2) == "2 h"
+        assert say_many("{count} node", "{count} nodes", 1) == "1 个节点"
+        assert spoken() == "zh-CN"
+    assert (say("{count} h", count=2), spoken()) == ("2 h", ENGLISH)
+
+
+@pytest.mark.parametrize("language", ["xx", "", "../zh_CN"])
+def test_an_unknown_language_is_english(language: str) -> None:
+    with speaking(language):
+        assert say("{count} h", count=2) == "2 h"
+
+
+def test_an_unknown_phrase_is_said_as_it_is() -> None:
+    with speaking("zh-CN"):
+        assert say("Our {own} recipe") == "Our {own} recipe"
+        assert say("Our {own} recipe", own="best") == "Our best recipe"
+        assert say("") == ""  # which to gettext is the catalogue's header
+
+
+def test_a_translation_that_asks_for_another_field_is_said_in_english() -> None:
+    class Broken(type(catalogue(ENGLISH))):  # type: ignore[misc]  # gettext's own class for no translation
+        def gettext(self, message: str) -> str:
+            return "{wrong} {"
+
+    with speaking("xx", Broken()):
+        assert say("{count} h", count=2) == "2 h"
+
+
+def test_what_is_filled_in_is_not_read_as_a_phrase() -> None:
+    assert say("{command} launches nothing.", command="{run} {0}") == "{run} {0} launches nothing."
+
+
+def test_sentences_that_are_not_there_leave_no_gap() -> None:
+    assert together("", "One.", "") == "One."
+    assert together() == ""
+
+
+def test_another_thread_speaks_the_language_that_it_was_given() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with speaking("zh-CN"):
+            kept = carried(spoken)
+        assert pool.submit(kept).result() == "zh-CN"
+        assert pool.submit(spoken).result() == ENGLISH
+
+
+def test_a_language_that_is_spoken_in_a_thread_ends_with_its_context() -> None:
+    carried(lambda: speak("zh-CN"))()
+    assert spoken() == ENGLISH
