@@ -103,7 +103,7 @@ def a_recipe(**changes: Any) -> Recipe:
                 choices=("fast", "slow"),
             ),
             Parameter(name="debug", kind=Kind.FLAG, meaning="say more", sets="envs.DEBUG", default="false"),
-            *common_parameters(task, checkpoints),
+            *common_parameters(task, checkpoints, 50.0, 6.0),
         ),
         "takes_overrides": True,
         "secrets": {"WANDB_API_KEY": "for W&B"},

@@ -96,7 +96,7 @@ def parse(name: str, text: str) -> Recipe:
         name=name,
         title=metadata.title,
         description=" ".join(metadata.description.split()),
-        parameters=own + common_parameters(task, checkpoints),
+        parameters=own + common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
         takes_overrides=metadata.overrides,
         secrets=metadata.secrets,
         budget_dollars=metadata.budget_dollars,

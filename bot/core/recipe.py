@@ -1,7 +1,7 @@
 """A recipe: a SkyPilot task that people launch by name, and the parameters that they may set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.core.nearest import unknown
@@ -91,14 +91,23 @@ def accelerators(task: Task) -> Accelerators | None:
     return Accelerators(name.strip(), int(count or 1))
 
 
-def common_parameters(task: Task, checkpoints: Checkpoints | None) -> tuple[Parameter, ...]:
+def common_parameters(
+    task: Task, checkpoints: Checkpoints | None, budget_dollars: float, lease_hours: float
+) -> tuple[Parameter, ...]:
     """What people may set of every recipe: where it runs, what it keeps, how much and how long."""
     resources = task.get("resources") or {}
-    gpus = (GPUS,) if resources.get("accelerators") else ()
-    image = (IMAGE,) if resources.get("image_id") else ()
+    gpus = (unless_set(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
+    image = (unless_set(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
     ports = (PORTS,) if resources.get("ports") else ()
     kept = (BUCKET, VOLUME) if checkpoints else ()
-    return (*gpus, INFRA, *image, *ports, *kept, BUDGET, LEASE)
+    infra = unless_set(INFRA, resources.get("infra"))
+    limits = (unless_set(BUDGET, f"{budget_dollars:g}"), unless_set(LEASE, f"{lease_hours:g}"))
+    return (*gpus, infra, *image, *ports, *kept, *limits)
+
+
+def unless_set(parameter: Parameter, value: object) -> Parameter:
+    """The parameter with what the recipe has in its place, where that is one word."""
+    return replace(parameter, default=value) if isinstance(value, str) else parameter
 
 
 NONE = "none"

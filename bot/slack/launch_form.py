@@ -91,8 +91,8 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
         *([] if filled.channel else [channel_field()]),
         *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
         *([overrides_field(filled.more)] if recipe.takes_overrides else []),
-        actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
         *(context(note) for note in notes),
+        actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
     ]
     kept = json.dumps({"recipe": recipe.name, "channel": filled.channel})
     return modal(say("Launch a run"), blocks, submit=say("Launch"), callback=LAUNCH_FORM, kept=kept)
