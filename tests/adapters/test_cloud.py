@@ -74,10 +74,10 @@ def test_of_a_name_that_nobody_asked_for_there_is_nothing(bed: Bed) -> None:
 def test_a_life_from_the_order_to_the_proof_that_it_is_gone(bed: Bed) -> None:
     bed.launch(bed.x)
     bed.launch(bed.x)  # an order that is given twice is one order
-    seen = until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    # A look asks for the cluster first and for its job later, so that the job may run while the autostop was not set.
+    seen = until(bed, bed.x, lambda seen: seen.job is Job.RUNNING and seen.autostop_minutes is not None)
     assert (seen.cluster, seen.job_id, seen.error, seen.ending) == (Cluster.UP, 1, None, None)
     assert seen.infra
-    assert seen.autostop_minutes is not None
     bed.launch(bed.x)
 
     bed.print(bed.x, "one", "two", "three")
