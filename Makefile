@@ -33,7 +33,7 @@ on-slurm: $(READY)  # many runs at once, which takes both cores; then the others
 		$(ON_SLURM) tests/slurm/test_server.py'
 
 check: lint  ## format, lint, types, import contracts, unit tests: before every commit
-	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=2
+	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=3
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

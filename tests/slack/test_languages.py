@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from gettext import NullTranslations
 from typing import Any
 
@@ -214,12 +214,14 @@ def test_every_word_of_a_view_comes_from_the_catalogue(name: str) -> None:
     assert [text for text in unsaid(view) if set(bare(text).split()) - typed()] == []
 
 
-def typed() -> set[str]:
+@cache
+def typed() -> frozenset[str]:
     """Words that are typed: parameters with their values, and what phrases quote: a hint has no back-ticks."""
     parameters = [one for recipe in CATALOGUE.values() for one in recipe.parameters]
     quoted = [code for message in phrases() for text in written(message) for code in CODE.findall(text)]
     given = [text for one in parameters for text in (one.name, one.default, *one.choices)]
-    return {word for text in (*quoted, *given, "true", "false") for word in bare(text.replace("`", "")).split()}
+    words = (bare(text.replace("`", "")) for text in (*quoted, *given, "true", "false"))
+    return frozenset(word for text in words for word in text.split())
 
 
 def test_words_that_bypass_the_catalogue_are_found() -> None:
