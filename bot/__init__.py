@@ -27,7 +27,7 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call
     core                                    values and decisions
-    settings
+    settings, valid                         the environment, and what is valid there
     errors
     language                                every phrase, in the language of whoever is spoken to
 """

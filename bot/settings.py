@@ -1,6 +1,5 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from bot.errors import UserError
 from bot.language import ENGLISH, LANGUAGES
+from bot.valid import existing_file, flag, folder, one_of, positive, starting, store_url, web_address, whole
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
@@ -27,67 +27,6 @@ def setting(
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-def positive(text: str) -> float:
-    value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
-    if value <= 0:
-        raise ValueError("a number above 0")
-    return value
-
-
-def whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("a whole number above 0")
-    return int(text)
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(" or ".join(words))
-        return text
-
-    return read
-
-
-def starting(prefix: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not re.fullmatch(rf"{prefix}[A-Za-z0-9-]+", text):
-            raise ValueError(f"a token of Slack's that begins with {prefix}")
-        return text
-
-    return read
-
-
-def store_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("an address such as redis://localhost:6379/0")
-    return text
-
-
-def flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("true or false")
-    return text == "true"
-
-
-def web_address(text: str) -> str:
-    if not re.fullmatch(r"https?://\S+", text):
-        raise ValueError("an address such as https://sky.example.org")
-    return text.rstrip("/")
-
-
-def existing_file(text: str) -> Path:
-    if not Path(text).is_file():
-        raise ValueError("a file that there is")
-    return Path(text)
-
-
-def folder(text: str) -> Path:
-    if not Path(text).is_dir():
-        raise ValueError("a folder that there is")
-    return Path(text)
 
 
 def default_data_dir() -> Path:
