@@ -78,8 +78,13 @@ GUIDE = (
     ),
     Proposal(
         "Stop one",
-        "By its card's button, or so. It has ended when nothing of it stands any more, and not before.",
-        ("/verl stop smoke",),
+        "Press Stop on its card, or type `/verl stop RUN`. It has ended once nothing of it stands, and not before.",
+        ("/verl list",),
+    ),
+    Proposal(
+        "Read it in Chinese",
+        "What you alone are answered comes in your language; cards and threads in the workspace's.",
+        ("/verl language zh-CN", "/verl language en"),
     ),
     Proposal("All of it", "Every command, with an example of each.", ("/verl help",)),
 )
