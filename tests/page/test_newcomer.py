@@ -23,19 +23,22 @@ def types(page: Page, line: str, thread: bool = False) -> None:
     box.press("Enter")
 
 
-def recorded(page: Page) -> str:
-    """Wait until the last command is answered; the new run's id."""
-    said = page.locator("article.ephemeral", has_text="Recorded as").last
-    said.wait_for()
-    return said.locator("code").first.inner_text()
+def answers(page: Page) -> Locator:
+    """What the person alone was told of her launches."""
+    return page.locator("article.ephemeral", has_text="Recorded as")
+
+
+def recorded(page: Page, before: int) -> str:
+    """Wait until one launch more than `before` is answered; the new run's id."""
+    expect(answers(page)).to_have_count(before + 1)
+    return answers(page).last.locator("code").first.inner_text()
 
 
 def launched(page: Page, line: str) -> tuple[str, Locator]:
     """Type a launch; the run's id, and its card."""
-    before = page.locator("article.ephemeral", has_text="Recorded as").count()
+    before = answers(page).count()
     types(page, line)
-    expect(page.locator("article.ephemeral", has_text="Recorded as")).to_have_count(before + 1)
-    run_id = recorded(page)
+    run_id = recorded(page, before)
     return run_id, card_of(page, run_id)
 
 
@@ -89,6 +92,7 @@ def test_a_failing_run_is_explained(opened: Opened, picture: Picture) -> None:
 
 def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     page = opened()
+    before = answers(page).count()
     types(page, "/verl launch")
     form = page.get_by_role("dialog", name="Launch a run")
     form.get_by_label(re.compile("^steps")).fill("3")
@@ -102,7 +106,7 @@ def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     picture(page, "7-form-shows-its-command")
     form.get_by_role("button", name="Launch", exact=True).click()
     expect(form).to_be_hidden()
-    expect(card_of(page, recorded(page))).to_contain_text("step 3/3")
+    expect(card_of(page, recorded(page, before))).to_contain_text("step 3/3")
 
 
 def test_the_bots_own_page_shows_runs_and_costs(opened: Opened, picture: Picture) -> None:
@@ -131,13 +135,14 @@ def test_others_see_the_run_and_not_what_only_its_owner_was_told(opened: Opened)
 
 def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     page = opened()
+    before = answers(page).count()
     page.locator("main textarea").focus()
     page.keyboard.type("/ve")
     expect(page.get_by_role("listbox")).to_contain_text("/verl")
     page.keyboard.press("Enter")
     page.keyboard.type("launch smoke steps=100000")
     page.keyboard.press("Enter")
-    card = card_of(page, recorded(page))
+    card = card_of(page, recorded(page, before))
     button = card.get_by_role("button", name="Stop", exact=True)
     button.wait_for()
     reach(page, button)
