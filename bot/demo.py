@@ -32,6 +32,9 @@ END_SECONDS = 30
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
+PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all")]
+PROXIES += [name.upper() for name in PROXIES]
+
 WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a supervisor's wish, a closed window."""
 
@@ -115,6 +118,8 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
+    for name in PROXIES:  # all of it is on this machine, where no proxy leads
+        os.environ.pop(name, None)
     log_to(data_dir / "bot.log", "INFO")
     for number in WAYS_TO_END:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
@@ -147,6 +152,8 @@ def settings(data_dir: Path, api_url: str) -> Settings:
         "VERLBOT_DATA_DIR": str(data_dir),
         "VERLBOT_SLACK_MODE": "socket",
         "REDIS_URL": "",  # a demo ends every run that it finds in its store
+        "VERLBOT_COMPUTE": "local",  # and launches one by itself: never where machines cost money
+        "SKYPILOT_API_SERVER_ENDPOINT": "",
     }
     slack = {name: ENVIRONMENT[name] for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")}
     return Settings.read({**ENVIRONMENT, **os.environ, **slack, **own})

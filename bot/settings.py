@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from bot.errors import UserError
 from bot.language import ENGLISH, LANGUAGES
-from bot.valid import existing_file, flag, folder, one_of, positive, starting, store_url, web_address, whole
+from bot.valid import existing_file, flag, folder, one_of, positive, sky_token, starting, store_url, web_address, whole
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
@@ -129,7 +129,7 @@ class Settings:
         "SKYPILOT_SERVICE_ACCOUNT_TOKEN",
         "Token of the bot's service account there, `sky_…`.",
         "",
-        starting("sky_"),
+        sky_token,
         secret=True,
     )
     sky_start_server: bool = setting(

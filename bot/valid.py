@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 def positive(text: str) -> float:
@@ -36,10 +37,25 @@ def starting(prefix: str) -> Callable[[str], str]:
     return read
 
 
-def store_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("an address such as redis://localhost:6379/0")
+def sky_token(text: str) -> str:
+    """A JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service)."""
+    if not re.fullmatch(r"sky_[A-Za-z0-9._-]+", text):
+        raise ValueError("a service-account token of SkyPilot's, which begins with sky_")
     return text
+
+
+def store_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
+        raise ValueError("an address such as redis://localhost:6379/0, odd characters of its password percent-encoded")
+    return text
+
+
+def is_address(text: str) -> bool:
+    """Whether host and port can be told apart from the rest: a password that holds a slash or a bracket hides them."""
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
 
 
 def flag(text: str) -> bool:

@@ -112,6 +112,20 @@ def test_a_demo_keeps_away_from_a_store_that_the_environment_names(
     assert demo_settings(folder, "http://127.0.0.1:1/api/").redis_url == ""
 
 
+def test_a_demo_keeps_away_from_machines_that_cost_money(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "https://sky.example.org")
+    monkeypatch.setenv("VERLBOT_COMPUTE", "skypilot")
+    assert not demo_settings(folder, "http://127.0.0.1:1/api/").uses_skypilot
+
+
+def test_behind_a_proxy_it_works_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    line = f"/verl launch smoke {QUICK}"
+    ended = subprocess.run(program(folder, line), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_a_killed_demo_comes_back_with_its_runs(folder: Path) -> None:
     line = "/verl launch smoke nodes=2 steps=40 seconds_per_step=0.1"
     log = folder.parent / "out"

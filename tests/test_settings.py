@@ -56,6 +56,20 @@ def test_a_number_that_makes_no_sense_is_refused_or_not_set(text: str) -> None:
         assert Settings.read(environment).tick_seconds == 15
 
 
+def test_a_service_accounts_token_is_a_web_token_behind_skypilots_prefix() -> None:
+    token = "sky_eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.a_b-c"
+    assert Settings.read({**TOKENS, "SKYPILOT_SERVICE_ACCOUNT_TOKEN": token}).sky_token == token
+    with pytest.raises(UserError, match="service-account token of SkyPilot's"):
+        Settings.read({**TOKENS, "SKYPILOT_SERVICE_ACCOUNT_TOKEN": "xoxb-1"})
+
+
+@pytest.mark.parametrize("url", ["redis://:pass/word@host:6379/0", "redis://:[word@host:6379/0", "host:6379"])
+def test_an_address_whose_password_hides_its_host_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(UserError, match="percent-encoded") as refusal:
+        Settings.read({**TOKENS, "REDIS_URL": url})
+    assert "word" not in str(refusal.value).replace("password", "")
+
+
 def test_recipes_get_no_secret_that_sets_up_the_bot() -> None:
     found = Settings.read({**TOKENS, "REDIS_URL": "redis://:password@x", "WANDB_API_KEY": "key"})
     assert dict(found.secrets) == {"WANDB_API_KEY": "key"}

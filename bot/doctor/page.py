@@ -1,11 +1,12 @@
 """The doctor's findings as a person reads them, and as a program does. No secret gets here unseen."""
 
 import json
+import re
 import shutil
 import textwrap
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from bot.doctor.finding import Finding, Status
 
@@ -78,15 +79,17 @@ def without_password(url: str) -> str:
     >>> without_password("rediss://bot:hunter2@redis.example.org:6379/0?ssl_cert_reqs=none")
     'rediss://redis.example.org:6379/0'
     """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return re.sub(r"://.*@", "://", url).partition("?")[0]
 
 
 def passwords(url: str) -> set[str]:
-    """The password in an address, as it stands there and as it is meant.
+    """The password in an address, as it stands there and as it is meant, whatever characters it holds.
 
+    >>> passwords("redis://:ab/c[d@redis.example.org:6379/0")
+    {'ab/c[d'}
     >>> sorted(passwords("redis://:hunt%21er@redis.example.org")), passwords("https://sky.example.org")
     (['hunt!er', 'hunt%21er'], set())
     """
-    found = urlsplit(url).password or ""
+    who = re.match(r"[^:/]+://(.*)@", url)
+    found = who[1].partition(":")[2] if who else ""
     return {found, unquote(found)} if found else set()

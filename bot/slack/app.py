@@ -34,7 +34,7 @@ from bot.language import speak, speaking
 from bot.service import Caller, Service
 from bot.slack import answers
 from bot.slack.answers import Answer
-from bot.slack.errands import Errands, Reply, by_response_url, in_thread, to_person, words_for
+from bot.slack.errands import Errands, Reply, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
 from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
@@ -190,6 +190,8 @@ class Listeners:
         event = body.get("event")
         if event:
             self.errands.say(answer, to_person(self.client, event["channel"], event["user"], event.get("thread_ts")))
+        elif "view" in body:  # neither a page nor a form has a place to answer in
+            self.errands.say(answer, directly(self.client, body["user"]["id"]))
         elif respond:
             self.errands.say(answer, by_response_url(respond))
         return BoltResponse(status=200)

@@ -132,6 +132,16 @@ def to_person(client: WebClient, channel: str, user: str, thread: str | None) ->
     return reply
 
 
+def directly(client: WebClient, user: str) -> Reply:
+    """As a direct message: only the person sees it, wherever he is."""
+
+    def reply(answer: Answer) -> None:
+        with sorted_failures():
+            client.chat_postMessage(channel=user, unfurl_links=False, **answer)
+
+    return reply
+
+
 def words_for(error: Exception) -> Answer:
     """What a person is told of an error; a mistake of ours gets a reference to its traceback in the log."""
     if isinstance(error, UserError):

@@ -80,6 +80,7 @@ class Homes:
             crowded = list(self._opened)[:-MOST]
             for user in {*late, *crowded}:
                 del self._opened[user]
+                self._shown.pop(user, None)
             return list(self._opened)
 
     def _bring(self, user: str) -> None:

@@ -162,6 +162,12 @@ def filled_in(view: Mapping[str, Any]) -> Filled:
     )
 
 
+def chosen_recipe(view: Mapping[str, Any]) -> str:
+    """What stands in the choice of a recipe, which may be ahead of the fields; empty where Slack does not tell."""
+    state = (view.get("state") or {}).get("values") or {}
+    return next((chosen(one[RECIPE]) for one in state.values() if RECIPE in one), "")
+
+
 def chosen(element: Mapping[str, Any]) -> str:
     """The value of a control; empty where there is none.
 

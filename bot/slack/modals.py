@@ -17,7 +17,7 @@ from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal
 from bot.slack.client import sorted_failures
 from bot.slack.errands import Errands, Reply, to_person
-from bot.slack.launch_form import Filled, filled_in, launch_of
+from bot.slack.launch_form import Filled, chosen_recipe, filled_in, launch_of
 
 FIRST = "smoke"
 """The recipe that an empty form shows, where there is one: it runs anywhere, and costs next to nothing."""
@@ -39,7 +39,7 @@ class Modals:
             run: an earlier run, whose settings stand in the fields to begin with.
         """
         found = self.service.find(run) if run else None
-        filled = Filled.again(found.line, channel or found.channel) if found else Filled(self._first(), channel)
+        filled = Filled.again(found.line, channel) if found else Filled(self._first(), channel)
         self.errands.say(self._form(filled), opening(self.client, trigger))
 
     def choose(self, view: dict[str, Any], recipe: str) -> None:
@@ -55,6 +55,10 @@ class Modals:
     def submit(self, view: dict[str, Any], user: str) -> dict[str, str]:
         """Launch what is filled in; what is wrong with it by the field's block, or nothing where it is recorded."""
         filled = filled_in(view)
+        if (wanted := chosen_recipe(view)) not in ("", filled.recipe):  # its fields have not come yet
+            return launch_form.refused(
+                view, say("The fields of {recipe} have not come yet. Send it again.", recipe=wanted)
+            )
         if wrong := launch_form.problems(self._recipe(filled.recipe), filled):
             return wrong
         try:

@@ -67,6 +67,13 @@ def test_a_log_is_read_in_a_view(bot: Bot) -> None:
     assert "critic/rewards/mean:0.5" in str(bot.view())
 
 
+def test_what_cannot_be_done_from_the_page_is_said_in_a_direct_message(bot: Bot) -> None:
+    bot.opens_page()
+    bot.click_on_page("stop", "smoke-9999")
+    direct = bot.playground._slack.workspace.direct(ANA).id
+    assert "no run `smoke-9999`" in bot.reads(channel=direct)
+
+
 def test_a_run_is_launched_from_the_page_into_a_channel_that_the_person_chooses(bot: Bot) -> None:
     bot.opens_page()
     bot.click_on_page("form", "new")

@@ -12,7 +12,7 @@ from bot.playground.server import Playground
 from bot.slack import launch_form
 from bot.slack.launch_form import Filled, filled_in, form
 from tests.builders import a_recipe
-from tests.story import BEN, TRAINING, Bot
+from tests.story import ANA, BEN, TRAINING, Bot
 
 TOY = a_recipe()
 
@@ -140,6 +140,20 @@ def test_a_flag_among_the_overrides_is_refused(bot: Bot) -> None:
     bot.say("launch")
     bot.chooses("ppo")
     assert "Only settings belong here" in bot.submits(overrides="--dry-run")["overrides"]
+
+
+def test_a_recipe_that_was_chosen_before_its_fields_came_is_not_launched_as_another(bot: Bot) -> None:
+    bot.say("launch")
+    ahead = {"b0": {launch_form.RECIPE: {"type": "static_select", "selected_option": {"value": "ppo"}}}}
+    view = bot.fills() | {"state": {"values": ahead}}
+    assert "have not come yet" in next(iter(bot.listeners.modals.submit(view, ANA).values()))
+    assert bot.store.open() == []
+
+
+def test_a_run_launched_again_from_a_page_asks_where_it_shall_be_told_of(bot: Bot) -> None:
+    run_id = bot.running()
+    bot.click_on_page("form", run_id, user=BEN)
+    assert "Channel" in fields(bot.view(BEN))
 
 
 def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
