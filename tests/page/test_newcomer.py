@@ -140,7 +140,10 @@ def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     page.keyboard.type("/ve")
     expect(page.get_by_role("listbox")).to_contain_text("/verl")
     page.keyboard.press("Enter")
+    expect(page.locator("main textarea")).to_have_value("/verl ")
+    page.wait_for_function("document.activeElement.selectionStart === '/verl '.length")  # a person sees the caret move
     page.keyboard.type("launch smoke steps=100000")
+    expect(page.locator("main textarea")).to_have_value("/verl launch smoke steps=100000")
     page.keyboard.press("Enter")
     card = card_of(page, recorded(page, before))
     button = card.get_by_role("button", name="Stop", exact=True)
