@@ -12,7 +12,8 @@ demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens 
 
 test: $(READY) page-where-possible  ## every test; those on a real scheduler where this machine can have one
 	@if $(BIN)/python -m tests.slurm can; then $(MAKE) --no-print-directory on-slurm; fi
-	$(BIN)/pytest -m "not slurm" --numprocesses=3 --dist=worksteal
+	$(BIN)/pytest -m "alone and not slurm"
+	$(BIN)/pytest -m "not alone and not slurm" --numprocesses=3 --dist=worksteal
 
 test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root on Debian
 	@$(MAKE) --no-print-directory on-slurm

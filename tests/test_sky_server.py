@@ -69,6 +69,7 @@ def restart(server: SkyServer) -> None:
     server.start()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "happens", [hang, refuse, SkyServer.stop, restart], ids=["hangs", "503", "is down", "restarts"]
 )
@@ -85,8 +86,8 @@ def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
     answered = live.slack.record("delivery")[before:]
     assert [entry["outcome"] for entry in answered] == ["ok"] * len(LINES)
     seconds = sorted(entry["seconds"] for entry in answered)
-    assert seconds[len(seconds) // 2] < 0.5  # fifty times what it takes: both cores may be busy with other tests
-    assert seconds[-1] < 3  # Slack waits no longer
+    assert seconds[len(seconds) // 2] < 0.1  # ten times what it takes; one may meet a busy moment of this machine
+    assert seconds[-1] < 1
 
     server.calm()
     if happens is SkyServer.stop:
