@@ -200,7 +200,7 @@ class Bot:
     def view(self, user: str = ANA) -> dict[str, Any]:
         """What is in front of a person, or nothing."""
         found = next((one for one in self.slack.get("state")["modals"] if one["user"] == user), None)
-        return found["body"] | {"id": found["id"]} if found else {}
+        return found["body"] | {"id": found["id"], "hash": found["hash"]} if found else {}
 
     def fills(self, user: str = ANA, **values: str) -> dict[str, Any]:
         """The view with what was typed into its fields, by the ends of their blocks' names."""

@@ -40,6 +40,12 @@ def form_offered() -> Answer:
     return text(sentence, actions(button(say("Open the form"), views.FORM, views.NEW)))
 
 
+def not_opened() -> Answer:
+    """Slack gives three seconds for it, and after an answer that was lost it refuses what it has done already."""
+    late = say("Slack opens nothing for that any more. If nothing is in front of you, type or press it again.")
+    return text(f":warning: {late}")
+
+
 def reading(run: Run) -> Answer:
     return text(f":scroll: {say('Reading the log of {run} …', run=code(run.id))}")
 
@@ -163,11 +169,13 @@ def facts(found: Rehearsal) -> str:
     made = found.plan
     hours = made.lease.total_seconds() / 3600
     rate = escape(found.trouble or say(words.UNPRICED))
-    if found.rate:
+    if found.refusal:
+        rate = say("no price, because it cannot run here")
+    elif found.rate:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
         rate = say("{rate}, {most} at most", rate=words.rate(found.rate), most=words.dollars(most))
     limits = [words.budget(made.budget_dollars), words.lasting(hours)]
-    return " · ".join([words.several(made.nodes, made.gpus), *([] if found.refusal else [rate]), *limits])
+    return " · ".join([words.several(made.nodes, made.gpus), rate, *limits])
 
 
 def help_on(word: str | None) -> Answer:
@@ -186,13 +194,13 @@ def usage(form: Form) -> str:
 
 def excerpt(found: Excerpt) -> Answer:
     """Log lines in a message: long ones cut, and the last of them where they are too many."""
-    shown = [narrow(line) for line in found.lines]
+    shown = list(map(narrow, found.lines))
     body = "\n".join(shown) or nothing(found)
     notes = []
     if found.trouble:
         trouble = together(escape(found.trouble), say("These are the lines that were kept."))
         notes.append(context(f":warning: {trouble}"))
-    if shown != found.lines:
+    if cut_short(found.lines):
         whole = code(f"/verl logs {found.run.id} lines={found.asked.count}")
         cut = say("Long lines are cut; {command} puts them into the thread as a file.", command=whole)
         notes.append(context(cut))
@@ -208,6 +216,11 @@ def heading(found: Excerpt) -> str:
     if asked.node is not None:
         lines = say("{lines} of node {node}", lines=lines, node=asked.node)
     return f":scroll: {code(found.run.id)} · {lines}"
+
+
+def cut_short(lines: Sequence[str]) -> bool:
+    """Whether a message shows less of a line than there is."""
+    return any(narrow(line) != line for line in lines)
 
 
 def nothing(found: Excerpt) -> str:
@@ -232,8 +245,9 @@ def filed(found: Excerpt, link: str) -> Answer:
 
 
 def wants_file(found: Excerpt) -> bool:
-    """Whether the lines go up as a file: so many were asked for that no message holds them as they are."""
-    return found.asked.lines is not None and sum(len(one) + 1 for one in found.lines) > INLINE_CHARACTERS
+    """Whether the lines go up as a file: it was said how many, and no message holds them as they are."""
+    whole = sum(len(one) + 1 for one in found.lines) <= INLINE_CHARACTERS and not cut_short(found.lines)
+    return found.asked.lines is not None and not whole
 
 
 def refusal(error: UserError) -> Answer:

@@ -118,7 +118,7 @@ class Listeners:
         caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
         asked = parse(as_typed(command.get("text") or ""))
         if isinstance(asked, OpenForm):
-            self.modals.open_form(command["trigger_id"], caller.channel)
+            self.modals.open_form(command["trigger_id"], caller.user, caller.channel)
             ack()
             return
         answer = self.answer(asked, caller, by_response_url(respond))()
@@ -152,7 +152,7 @@ class Listeners:
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Beside the card, or, from a page that has no such place, in a view."""
         if "view" in body:
-            self.modals.show_log(self.service.find(action["value"]), body["trigger_id"])
+            self.modals.show_log(self.service.find(action["value"]), body["trigger_id"], body["user"]["id"])
         else:
             self.read_log(Logs(action["value"]), by_response_url(respond))()
         ack()
@@ -160,7 +160,8 @@ class Listeners:
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """A button that opens the form of a launch, empty or with an earlier run's settings."""
         run = "" if action["value"] == NEW else action["value"]
-        self.modals.open_form(body["trigger_id"], (body.get("channel") or {}).get("id") or "", run)
+        channel = (body.get("channel") or {}).get("id") or ""
+        self.modals.open_form(body["trigger_id"], body["user"]["id"], channel, run)
         ack()
 
     def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ PRINTED_TEXT = 6_000
 CONTEXT_TEXT = 2_000
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 PLACEHOLDER_TEXT = 150
-OPTIONS = 100
+OPTIONS, OPTION_TEXT = 100, 75
+INPUT_TEXT, HINT_TEXT = 3_000, 2_000
 CHART_TEXT = 50
 
 
@@ -52,7 +53,7 @@ def confirm(title: str, text: str, yes: str, no: str) -> Block:
 
 def option(text: str) -> Block:
     """One choice of several, which is its own value."""
-    return {"text": plain_text(text), "value": text}
+    return {"text": plain_text(cut(text, OPTION_TEXT)), "value": text}
 
 
 def select(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
@@ -73,7 +74,7 @@ def input_field(block: str, label: str, element: Block, hint: str, optional: boo
         "block_id": block,
         "label": plain_text(label),
         "element": element,
-        "hint": plain_text(hint),
+        "hint": plain_text(cut(hint, HINT_TEXT)),
         "optional": optional,
     }
 

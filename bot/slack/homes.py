@@ -44,6 +44,7 @@ class Homes:
         self._lock = Lock()
         self._opened: dict[str, datetime] = {}
         self._shown: dict[str, list[Block]] = {}
+        self._rest_until: datetime | None = None
 
     def opened(self, user: str) -> None:
         """A person looks at his page: it is brought up to date."""
@@ -60,11 +61,15 @@ class Homes:
 
     def publish(self) -> timedelta | None:
         """Bring every page that shows something else up to date. Returns in how long Slack lets it go on."""
+        now = self._now()
+        if self._rest_until and now < self._rest_until:
+            return self._rest_until - now
         for user in self._looking():
             try:
                 with speaking(self._tongues.of(user)):
                     self._bring(user)
             except Limited as limited:
+                self._rest_until = now + limited.wait
                 return limited.wait
             except (Doubtful, Unavailable) as error:
                 log.warning("the page of %s: %s", user, error)

@@ -14,6 +14,9 @@ from bot.errors import UserError
 from bot.language import say
 from bot.slack import words
 from bot.slack.blocks import (
+    INPUT_TEXT,
+    OPTION_TEXT,
+    OPTIONS,
     PLACEHOLDER_TEXT,
     Block,
     actions,
@@ -44,6 +47,7 @@ class Filled:
 
     Attributes:
         channel: where the run's card shall stand; empty where none was chosen.
+        asks_channel: whether the form has a field for it, because it was opened from no channel.
         more: further words of the command, such as Hydra overrides.
     """
 
@@ -51,6 +55,7 @@ class Filled:
     channel: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
     more: str = ""
+    asks_channel: bool = False
 
     @property
     def line(self) -> str:
@@ -74,7 +79,7 @@ class Filled:
             raise UserError(
                 say("{command} launches nothing.", command=line.shown(command)), say("Type `/verl launch`.")
             )
-        return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides))
+        return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides), asks_channel=not channel)
 
 
 def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[str] = ()) -> Block:
@@ -82,29 +87,40 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
 
     Args:
         others: the names of all recipes.
-        filled: what stands in the fields to begin with; without a channel, one is asked for.
+        filled: what stands in the fields to begin with.
         notes: what is said under the fields, such as the command that they stand for.
+
+    Raises:
+        UserError: Slack's fields cannot hold what is filled in.
     """
-    choices = [option(name) for name in others]
+    if len(filled.more) > INPUT_TEXT or any(len(text) > INPUT_TEXT for _, text in filled.parameters):
+        raise UserError(say("No form holds settings that long."), say("Type the command: `/verl launch RECIPE …`."))
+    choices = [option(name) for name in shown_names(others, recipe.name)]
     blocks = [
         section(words.recipe(recipe)) | {"accessory": select(RECIPE, say("Recipe"), choices, option(recipe.name))},
-        *([] if filled.channel else [channel_field()]),
+        *([channel_field(filled.channel)] if filled.asks_channel else []),
         *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
         *([overrides_field(filled.more)] if recipe.takes_overrides else []),
         *(context(note) for note in notes),
         actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
     ]
-    kept = json.dumps({"recipe": recipe.name, "channel": filled.channel})
+    kept = json.dumps({"recipe": recipe.name, "channel": "" if filled.asks_channel else filled.channel})
     return modal(say("Launch a run"), blocks, submit=say("Launch"), callback=LAUNCH_FORM, kept=kept)
 
 
-def channel_field() -> Block:
+def shown_names(names: Sequence[str], chosen: str) -> list[str]:
+    """As many names as a menu takes, the chosen one among them."""
+    shown = list(names[:OPTIONS])
+    return shown if chosen in shown else [*shown[: OPTIONS - 1], chosen]
+
+
+def channel_field(chosen: str) -> Block:
     asked = {
         "type": "conversations_select",
         "action_id": VALUE,
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    }
+    } | ({"initial_conversation": chosen} if chosen else {})
     return input_field(CHANNEL, say("Channel"), asked, say("Where the run's card and thread stand."), optional=False)
 
 
@@ -122,10 +138,11 @@ def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) 
 
 def control(found: Parameter, given: str | None) -> Block:
     """A control for a parameter's kind. Slack's field for numbers takes no exponent and no unit, so it is for whole
-    ones alone."""
+    ones alone; a menu takes no long choices."""
+    given = spelled(found, given)
     unless_set = say("{value} unless set", value=found.default) if found.default else say("not set")
     match found.kind:
-        case Kind.CHOICE | Kind.FLAG:
+        case Kind.CHOICE | Kind.FLAG if all(len(choice) <= OPTION_TEXT for choice in found.choices):
             choices = [option(choice) for choice in found.choices or ("true", "false")]
             chosen = option(given) if given is not None and option(given) in choices else None
             return select(VALUE, unless_set, choices, chosen)
@@ -133,8 +150,22 @@ def control(found: Parameter, given: str | None) -> Block:
             limits = {"min_value": found.minimum, "max_value": found.maximum}
             whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None}
             return typed_control("number_input", unless_set, given) | {"is_decimal_allowed": False} | whole
-        case Kind.NUMBER | Kind.TEXT:
+        case Kind.NUMBER | Kind.TEXT | Kind.CHOICE | Kind.FLAG:
             return typed_control("plain_text_input", unless_set, given)
+
+
+def spelled(found: Parameter, given: str | None) -> str | None:
+    """An earlier value as a control takes it: whole numbers without a sign, flags in one spelling.
+
+    What the recipe admits no more is left out, and its default stands in the field.
+    """
+    if given is None:
+        return None
+    try:
+        value = found.read(given)
+    except UserError:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else given
 
 
 def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
@@ -157,6 +188,7 @@ def filled_in(view: Mapping[str, Any]) -> Filled:
     return Filled(
         recipe=kept["recipe"],
         channel=kept["channel"] or texts.get(CHANNEL, ""),
+        asks_channel=not kept["channel"],
         parameters=tuple((at.removeprefix(prefix), text) for at, text in texts.items() if at.startswith(prefix)),
         more=texts.get(OVERRIDES, ""),
     )

@@ -1,5 +1,6 @@
 """Views in front of a person: the form of a launch, and a log to read. Whatever waits is an errand."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,15 @@ from bot.service import Caller, Service
 from bot.slack import answers, launch_form
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal
-from bot.slack.client import sorted_failures
-from bot.slack.errands import Errands, Reply, to_person
+from bot.slack.client import Refused, sorted_failures
+from bot.slack.errands import Errands, Reply, directly, to_person, words_for
 from bot.slack.launch_form import Filled, chosen_recipe, filled_in, launch_of
+from bot.slack.text import code
+
+log = logging.getLogger(__name__)
+
+MOVED_ON = {"hash_conflict", "not_found"}
+"""Codes that say: the view shows something else by now, or was closed."""
 
 FIRST = "smoke"
 """The recipe that an empty form shows, where there is one: it runs anywhere, and costs next to nothing."""
@@ -31,26 +38,29 @@ class Modals:
     client: WebClient
     errands: Errands
 
-    def open_form(self, trigger: str, channel: str, run: str = "") -> None:
-        """Open the form of a launch.
+    def open_form(self, trigger: str, user: str, channel: str, run: str = "") -> None:
+        """Open the form of a launch in front of a person.
 
         Args:
             channel: where the run's card shall stand; asked for where it is empty.
             run: an earlier run, whose settings stand in the fields to begin with.
         """
         found = self.service.find(run) if run else None
-        filled = Filled.again(found.line, channel) if found else Filled(self._first(), channel)
-        self.errands.say(self._form(filled), opening(self.client, trigger))
+        empty = Filled(self._first(), channel, asks_channel=not channel)
+        filled = Filled.again(found.line, channel) if found else empty
+        self.errands.say(self._form(filled), opening(self.client, trigger, user))
 
     def choose(self, view: dict[str, Any], recipe: str) -> None:
         """Show the fields of another recipe; what was typed for this one belongs to this one."""
         filled = filled_in(view)
-        self.errands.say(self._form(Filled(recipe, filled.channel)), updating(self.client, view["id"]))
+        fresh = Filled(recipe, filled.channel, asks_channel=filled.asks_channel)
+        self.errands.say(self._form(fresh), updating(self.client, view["id"]))
 
     def preview(self, view: dict[str, Any]) -> None:
-        """Show the command that the form stands for, and what it would cost. Prices are asked for."""
+        """Show the command that the form stands for, and what it would cost. Prices are asked for, which takes a while:
+        a form that shows another recipe by then is left as it is."""
         filled = filled_in(view)
-        self.errands.run(lambda: self._previewed(filled), updating(self.client, view["id"]))
+        self.errands.run(lambda: self._previewed(filled), updating(self.client, view["id"], view["hash"]))
 
     def submit(self, view: dict[str, Any], user: str) -> dict[str, str]:
         """Launch what is filled in; what is wrong with it by the field's block, or nothing where it is recorded."""
@@ -62,13 +72,16 @@ class Modals:
         if wrong := launch_form.problems(self._recipe(filled.recipe), filled):
             return wrong
         try:
-            run = self.service.launch(launch_of(filled), Caller(user, filled.channel, view["id"]))
+            asked = launch_of(filled)
+            run = self.service.launch(asked, Caller(user, filled.channel, view["id"]))
+            if run.line != self.service.planned(asked).line:  # sent again after Slack had given up on the first time
+                raise launched_before(run)
         except UserError as error:
             return launch_form.refused(view, error.sentence)
         self.errands.say(answers.launched(run), to_person(self.client, filled.channel, user, None))
         return {}
 
-    def show_log(self, run: Run, trigger: str) -> None:
+    def show_log(self, run: Run, trigger: str, user: str) -> None:
         """Open a view at once, since Slack lets it be opened for three seconds only, and read the log into it."""
 
         def read() -> Answer:
@@ -81,15 +94,15 @@ class Modals:
             except UserError as error:
                 show(answers.refusal(error))
 
-        self.errands.say(answers.reading(run), opening(self.client, trigger, then=carried(into)))
+        self.errands.say(answers.reading(run), opening(self.client, trigger, user, then=carried(into)))
 
     def _previewed(self, filled: Filled) -> Block:
-        """The form with its notes; what is wrong is one of them, and what was typed stays."""
+        """The form with its notes; whatever is wrong is one of them, and what was typed stays."""
         try:
             made = self.service.planned(launch_of(filled))
             notes = answers.preview(self.service.rehearse(made))
-        except UserError as error:
-            notes = [f":warning: {answers.refusal(error)['text']}"]
+        except Exception as error:  # the person is told, and a mistake of ours stands in the log
+            notes = [words_for(error)["text"]]
         return self._form(filled, notes)
 
     def _form(self, filled: Filled, notes: list[str] | None = None) -> Block:
@@ -114,23 +127,45 @@ def as_view(answer: Answer) -> Block:
     return answer if "type" in answer else modal("verlbot", answer["blocks"])
 
 
-def opening(client: WebClient, trigger: str, then: Callable[[str], None] | None = None) -> Reply:
-    """Opens a view in front of the person whose trigger it is, and goes on with its id."""
+def launched_before(run: Run) -> UserError:
+    """The form has become a run, and what stands in it now is something else."""
+    before = say("This form was launched already as {run}: {line}.", run=code(run.id), line=code(f"/verl {run.line}"))
+    return UserError(before, say("Close it, and open another for another run."))
+
+
+def opening(client: WebClient, trigger: str, user: str, then: Callable[[str], None] | None = None) -> Reply:
+    """Opens a view in front of the person whose trigger it is, and goes on with its id; where Slack opens none any
+    more, the person is told."""
+    told = carried(answers.not_opened)
 
     def reply(answer: Answer) -> None:
-        with sorted_failures():
-            opened: Any = client.views_open(trigger_id=trigger, view=as_view(answer))
+        try:
+            with sorted_failures():
+                opened: Any = client.views_open(trigger_id=trigger, view=as_view(answer))
+        except Refused as error:
+            log.warning("Slack opens no view: %s", error.code)
+            directly(client, user)(told())
+            return
         if then:
             then(opened["view"]["id"])
 
     return reply
 
 
-def updating(client: WebClient, view: str) -> Reply:
-    """Puts something else into the view of this id."""
+def updating(client: WebClient, view: str, showing: str = "") -> Reply:
+    """Puts something else into the view of this id.
+
+    Args:
+        showing: Slack's hash of what it must still show; something else is left alone.
+    """
 
     def reply(answer: Answer) -> None:
-        with sorted_failures():
-            client.views_update(view_id=view, view=as_view(answer))
+        try:
+            with sorted_failures():
+                client.views_update(view_id=view, view=as_view(answer), **({"hash": showing} if showing else {}))
+        except Refused as error:
+            if error.code not in MOVED_ON:
+                raise
+            log.info("a view shows something else by now: %s", error.code)
 
     return reply

@@ -22,6 +22,7 @@ class FakeCloud:
         answers: whether anybody answers at all.
         refuses: why every launch is refused, if it is.
         loses_replies: whether a launch is accepted and then nobody says so.
+        breaks_refusals: whether the reading of a task fails by a mistake, not by a refusal.
         breaks_logs: whether the reading of a log fails by a mistake, not by silence.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
     """
@@ -33,6 +34,7 @@ class FakeCloud:
     answers: bool = True
     refuses: str | None = None
     loses_replies: bool = False
+    breaks_refusals: bool = False
     breaks_logs: bool = False
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
@@ -46,6 +48,8 @@ class FakeCloud:
         """There is nothing to let go of."""
 
     def refusal(self, task: Task) -> str | None:
+        if self.breaks_refusals:
+            raise RuntimeError("a mistake in the reading of a task")
         return self.refuses
 
     def rate(self, task: Task) -> Rate | None:

@@ -99,13 +99,23 @@ def test_a_page_is_left_alone_an_hour_after_it_was_opened(bot: Bot) -> None:
 
 @pytest.mark.parametrize("trouble", ["limited", "broken"])
 def test_a_page_that_slack_does_not_take_now_is_written_later(bot: Bot, trouble: str) -> None:
-    bot.slack.faults({"method": "views.publish", "trouble": trouble})
-    event = bot.by(ANA)
-    bot.homes.opened(event["user"]["id"])
+    bot.slack.faults({"method": "views.publish", "trouble": trouble, "retry_after_seconds": 60})
+    bot.homes.opened(ANA)
     bot.homes.publish()
     assert ANA not in bot.playground._slack.workspace.homes
+    bot.moment += timedelta(seconds=61)
     bot.homes.publish()
     assert "Your runs" in bot.page()
+
+
+def test_while_slack_asks_to_wait_no_page_is_written_whoever_opens_his(bot: Bot) -> None:
+    bot.slack.faults({"method": "views.publish", "trouble": "limited", "retry_after_seconds": 60})
+    bot.homes.opened(ANA)
+    bot.homes.publish()
+    bot.moment += timedelta(seconds=20)
+    bot.homes.opened(BEN)
+    assert bot.homes.publish() == timedelta(seconds=40)
+    assert len([entry for entry in bot.slack.record("call") if entry["name"] == "views.publish"]) == 1
 
 
 def test_when_a_page_was_made_stands_on_it() -> None:

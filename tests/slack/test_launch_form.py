@@ -1,17 +1,19 @@
 """The form of a launch: the same command as the typed one."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.adapters.store import RedisStore, client
+from bot.core.parameter import Kind, Parameter
 from bot.playground.checks import check_view
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack import launch_form
 from bot.slack.launch_form import Filled, filled_in, form
-from tests.builders import a_recipe
+from tests.builders import a_recipe, refusal_of
 from tests.story import ANA, BEN, TRAINING, Bot
 
 TOY = a_recipe()
@@ -23,7 +25,8 @@ def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def toy_form(**filled: Any) -> dict[str, Any]:
-    return form(TOY, ["ppo", "toy"], Filled("toy", **{"channel": TRAINING} | filled))
+    found = Filled("toy", **{"channel": TRAINING} | filled)
+    return form(TOY, ["ppo", "toy"], replace(found, asks_channel=not found.channel))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,46 @@ def test_what_was_set_before_stands_in_the_fields() -> None:
     assert found["Hydra overrides"]["initial_value"] == "x.y=1"
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "shown"),
+    [
+        ("nodes", "+2", "2"),
+        ("nodes", "99", None),
+        ("debug", "yes", "true"),
+        ("debug", "OFF", "false"),
+        ("mode", "slow", "slow"),
+        ("lease", "90m", "90m"),
+        ("learning_rate", "1e-6", "1e-6"),
+    ],
+)
+def test_an_earlier_setting_stands_in_its_field_as_the_field_takes_it(name: str, typed: str, shown: str | None) -> None:
+    view = toy_form(parameters=((name, typed),))
+    check_view(view, "modal")
+    control = fields(view)[name]
+    assert (control.get("initial_option") or {"value": control.get("initial_value")})["value"] == shown
+
+
+def test_settings_that_no_form_holds_are_refused_with_what_to_type() -> None:
+    refusal = refusal_of(lambda: toy_form(more="x.y=" + "z" * 3_000))
+    assert refusal is not None
+    assert "Type the command" in refusal.hint
+
+
+def test_of_many_recipes_the_chosen_one_is_in_the_menu() -> None:
+    names = [f"recipe-{number:03}" for number in range(120)]
+    view = form(a_recipe(name="recipe-119"), names, Filled("recipe-119", TRAINING))
+    check_view(view, "modal")
+    menu = view["blocks"][0]["accessory"]
+    assert menu["initial_option"] in menu["options"]
+
+
+def test_choices_too_long_for_a_menu_are_typed() -> None:
+    long = Parameter(name="mode", kind=Kind.CHOICE, meaning="how", choices=("fast", "x" * 90))
+    view = form(a_recipe(parameters=(long,)), ["toy"], Filled("toy", TRAINING))
+    check_view(view, "modal")
+    assert fields(view)["mode"]["type"] == "plain_text_input"
+
+
 @pytest.mark.parametrize("channel", [TRAINING, ""], ids=["a channel is known", "a channel is asked for"])
 def test_slack_takes_the_form(channel: str) -> None:
     view = toy_form(channel=channel)
@@ -87,7 +130,7 @@ def test_what_is_filled_in_comes_back_from_slack() -> None:
             }
         }
     }
-    assert filled_in(view) == Filled("toy", "C1", (("nodes", "2"), ("mode", "slow")), "x.y=1")
+    assert filled_in(view) == Filled("toy", "C1", (("nodes", "2"), ("mode", "slow")), "x.y=1", asks_channel=True)
 
 
 # as a person meets it
@@ -154,6 +197,52 @@ def test_a_run_launched_again_from_a_page_asks_where_it_shall_be_told_of(bot: Bo
     run_id = bot.running()
     bot.click_on_page("form", run_id, user=BEN)
     assert "Channel" in fields(bot.view(BEN))
+
+
+def test_a_channel_that_was_asked_for_may_be_changed_until_the_end(bot: Bot) -> None:
+    bot.opens_page()
+    bot.click_on_page("form", "new")
+    bot.previews(channel="C0RANDOM")
+    assert fields(bot.view())["Channel"]["initial_conversation"] == "C0RANDOM"
+    bot.chooses("ppo", channel="C0RANDOM")
+    assert bot.submits(channel=TRAINING) == {}
+    assert bot.run("ppo-0001").channel == TRAINING
+
+
+@pytest.mark.parametrize("code", ["expired_trigger_id", "exchanged_trigger_id"])
+def test_a_form_that_slack_does_not_open_any_more_is_told_of(bot: Bot, code: str) -> None:
+    bot.slack.faults({"method": "views.open", "trouble": "refused", "error": code})
+    bot.say("launch")
+    direct = bot.playground._slack.workspace.direct(ANA).id
+    assert "type or press it again" in bot.reads(channel=direct)
+
+
+def test_a_mistake_of_ours_in_a_preview_is_told_in_the_form_and_loses_nothing(
+    bot: Bot, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot.say("launch")
+    bot.cloud.breaks_refusals = True
+    assert "Reference" in bot.previews(nodes="2")
+    assert fields(bot.view())["nodes"]["initial_value"] == "2"
+    assert "a mistake in the reading of a task" in caplog.text
+
+
+def test_a_preview_that_comes_late_leaves_another_recipe_alone(bot: Bot) -> None:
+    bot.say("launch")
+    earlier = bot.view()
+    bot.chooses("ppo")
+    bot.listeners.modals.preview(earlier)
+    assert "ppo.model" in [one.get("block_id") for one in bot.view()["blocks"]]
+
+
+def test_a_form_that_was_launched_and_is_sent_again_with_other_settings_is_not_told_of_as_launched(bot: Bot) -> None:
+    bot.say("launch")
+    view = bot.fills(nodes="2")
+    assert bot.listeners.modals.submit(view, ANA) == {}
+    said = next(iter(bot.submits(nodes="4").values()))
+    assert "launched already as smoke-0001: /verl launch smoke nodes=2" in said
+    assert bot.run().nodes == 2
+    assert len(bot.service.active()) == 1
 
 
 def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
