@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,12 @@ def curve_of(values: list[float]) -> Curve:
     for step, value in enumerate(values, 1):
         found = found.added(step, value)
     return found
+
+
+@pytest.mark.parametrize("steps", [1, 2, MOST_POINTS, MOST_POINTS + 1, 100, 5_000])
+def test_of_any_number_of_steps_it_has_at_most_as_many_points_as_slack_draws_and_more_than_a_third(steps: int) -> None:
+    found = len(curve_of([0.5] * steps).points)
+    assert min(steps, MOST_POINTS // 3) <= found <= 20
 
 
 @given(STEPS)

@@ -57,6 +57,8 @@ def test_a_rehearsal_is_told_what_would_be_refused(bot: Bot) -> None:
     bot.cloud.refuses = "There is no H100."
     bot.say("launch ppo --dry-run")
     assert "A launch would be refused here. There is no H100." in bot.told()
+    assert "no price, because it cannot run here" in bot.told()
+    assert "/h" not in bot.told()
     assert "`ppo` cannot run here. There is no H100." in bot.say("launch ppo")
 
 

@@ -141,6 +141,13 @@ def test_a_look_at_long_lines_shows_their_beginnings_and_how_to_get_the_whole() 
     assert "`/verl logs ppo-7f3a lines=20`" in str(answer)
 
 
+@pytest.mark.parametrize("lines", [1, 4])
+def test_the_command_under_a_cut_log_does_put_it_into_a_file(lines: int) -> None:
+    found = Excerpt(running(), Logs("r", lines=lines), ["x" * 400] * lines)
+    assert f"`/verl logs ppo-7f3a lines={lines}`" in str(answers.excerpt(found))
+    assert answers.wants_file(found)
+
+
 def test_a_long_excerpt_keeps_its_last_lines() -> None:
     found = Excerpt(running(), Logs("r"), [f"line {number}" for number in range(2000)])
     shown = str(answers.excerpt(found))
