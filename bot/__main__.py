@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
     demo.add_argument("--stay", action="store_true", help="go on without a terminal, until a signal comes")
     demo.add_argument(
-        "lines", nargs="*", help="what to type first (default without a browser: /verl launch smoke nodes=2)"
+        "lines", nargs="*", help="what to type first (default without a terminal: /verl launch smoke nodes=2)"
     )
     demo.set_defaults(action=do_demo)
 

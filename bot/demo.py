@@ -61,7 +61,7 @@ GUIDE = (
     ),
     Proposal(
         "See a failure explained",
-        "The end names the reason, shows the last lines of the log, and says what it has cost.",
+        "The end says what failed, shows the last lines of the log, where the cause stands, and what it has cost.",
         ("/verl launch smoke fail_at_step=3",),
     ),
     Proposal(
@@ -77,7 +77,7 @@ GUIDE = (
     Proposal(
         "Look at a real recipe",
         "The task as SkyPilot would get it, its budget and what it lacks here. Nothing is started.",
-        ("/verl describe ppo", "/verl launch ppo nodes=4 trainer.total_epochs=3 --dry-run"),
+        ("/verl describe ppo", "/verl launch ppo nodes=4 algorithm.gamma=0.99 --dry-run"),
     ),
     Proposal(
         "Stop one",
@@ -111,7 +111,8 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
     """Run until the person has enough, or, without a terminal, until the runs of `lines` have ended.
 
     Args:
-        browser: whether the page is opened where this machine has a browser; without one, a first run is launched.
+        lines: what is typed first; without a terminal and without any, a first run is launched.
+        browser: whether the page is opened where this machine has a browser.
         stay: without a terminal too, go on until a signal comes.
 
     Returns 0 where every run ended as it should and no process of it is left.
@@ -133,10 +134,11 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
             bot.start()
             client = PlaygroundClient(playground.address)
             client.wait_until(lambda: client.get("state")["connections"], CONNECT_SECONDS, lambda: NOT_CONNECTED)
-            opened = browser and open_page(playground.address)
+            if browser:
+                open_page(playground.address)
             if stay:
                 return wait(playground.address)
-            return talk(bot, client, lines, opened)
+            return talk(bot, client, lines)
         except KeyboardInterrupt:
             return INTERRUPTED
         finally:
@@ -159,10 +161,11 @@ def settings(data_dir: Path, api_url: str) -> Settings:
     return Settings.read({**ENVIRONMENT, **os.environ, **slack, **own})
 
 
-def open_page(address: str) -> bool:
-    """Show the page to the person at this machine's screen; False where nobody sits at one."""
+def open_page(address: str) -> None:
+    """Show the page to the person at this machine's screen, where somebody sits at one."""
     screen = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-    return sys.stdin.isatty() and screen and webbrowser.open(address)
+    if sys.stdin.isatty() and screen:
+        webbrowser.open(address)
 
 
 def wait(address: str) -> int:
@@ -172,7 +175,7 @@ def wait(address: str) -> int:
         signal.pause()
 
 
-def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str], opened: bool) -> int:
+def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
     terminal = Terminal(client, Person(client), seeded(), milestone=state_of)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
     terminal.say(f"{proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
@@ -180,7 +183,7 @@ def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str], opened: bool)
     active = bot.service.active()
     if active:
         terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
-    for line in lines or ([] if active or opened else [FIRST_LINE]):
+    for line in lines or ([] if active or sys.stdin.isatty() else [FIRST_LINE]):
         terminal.type(line)
     try:
         return chat(terminal) if sys.stdin.isatty() else follow(bot, terminal)

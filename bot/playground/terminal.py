@@ -67,6 +67,7 @@ class Terminal:
         self._shown: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
         self._last_edit = ""
+        self._form = ""
         self._lock = Lock()
         self._prompting = False
         self._over = False
@@ -116,10 +117,22 @@ class Terminal:
         version = 0
         while not self._over:
             messages = self._look()
+            modal = self._playground.get("look", user=self._person.user)["modal"]
             with self._lock:
                 for message in messages:
                     self._show(message)
+                self._tell_of(modal)
             version = self._playground.get("wait", after=version, seconds=1)["version"]
+
+    def _tell_of(self, modal: Json | None) -> None:
+        """A terminal shows no form: where it is to be filled in."""
+        form, self._form = self._form, modal["id"] if modal else ""
+        if modal and modal["id"] != form:
+            title = modal["body"]["title"]["text"]
+            self._print(
+                f"  A form is open, “{title}”. Fill it in on the page, {self._playground.address},\n"
+                "  or type the command with its settings here."
+            )
 
     def _look(self) -> list[Json]:
         """What the person sees now, of others."""

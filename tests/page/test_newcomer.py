@@ -133,6 +133,19 @@ def test_others_see_the_run_and_not_what_only_its_owner_was_told(opened: Opened)
     expect(card).to_contain_text("succeeded")
 
 
+def test_two_tabs_may_be_two_people(opened: Opened) -> None:
+    anas = opened()
+    bens = anas.context.new_page()
+    bens.goto(anas.url)
+    bens.get_by_text("ben", exact=True).click()
+    types(bens, "I am ben")
+    expect(anas.locator("main article", has_text="I am ben")).to_contain_text("Ben Carter")
+    types(anas, "I am ana")
+    expect(bens.locator("main article", has_text="I am ana")).to_contain_text("Ana Roth")
+    bens.reload()
+    expect(bens.get_by_role("radio", name="ben")).to_be_checked()
+
+
 def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     page = opened()
     before = answers(page).count()

@@ -11,9 +11,9 @@ from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
-from bot.slack.blocks import preformatted
+from bot.slack.blocks import modal, preformatted
 from bot.slack.client import web_client
-from tests.story import TRAINING
+from tests.story import ANA, TRAINING
 from tests.waiting import eventually
 
 
@@ -32,6 +32,19 @@ def terminal(slack: PlaygroundClient, screen: io.StringIO) -> Terminal:
 @pytest.fixture
 def web(playground: Playground) -> WebClient:
     return web_client(BOT_TOKEN, playground.api_url)
+
+
+def test_a_form_is_told_of_once_and_where_it_is_filled_in(
+    terminal: Terminal, web: WebClient, screen: io.StringIO, playground: Playground
+) -> None:
+    terminal.start()
+    trigger = playground._deliveries.new_trigger(ANA)
+    web.views_open(trigger_id=trigger, view=modal("Launch a run", [preformatted("x")]))
+    web.chat_postMessage(channel=TRAINING, text="and more")
+    eventually(lambda: "and more" in screen.getvalue())
+    terminal.stop()
+    assert screen.getvalue().count("A form is open, “Launch a run”") == 1
+    assert playground.address in screen.getvalue()
 
 
 def test_a_file_is_named_and_mutes_nothing(terminal: Terminal, web: WebClient, screen: io.StringIO) -> None:

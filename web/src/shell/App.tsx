@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { ActingContext, TalkContext, useKnown, userOf, type Acting } from "../state/acting";
 import { useLook } from "../state/look";
 import { useRoute } from "../state/route";
-import { useStored } from "../state/stored";
+import { useOfTab } from "../state/tab";
 import { Frame } from "./Frame";
 
 const FIRST_PERSON = "U0ANA";
@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 const HOUR12 = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12 ?? true;
 
 export function App() {
-  const [user, setUser] = useStored("acting", FIRST_PERSON);
+  const [user, setUser] = useOfTab("acting", FIRST_PERSON);
   const { look, reachable, nobody } = useLook(user);
   useEffect(() => {
     if (nobody) setUser(FIRST_PERSON);

@@ -20,7 +20,7 @@ export function ChannelPage({ channel, target }: { channel: Channel; target: str
           {!isDirect(channel) && <Icon name={channel.is_private ? "lock" : "hash"} />}
           {title}
         </h1>
-        <p title={members}>{channel.members.length} members<span className="only-wide"> · {members}</span></p>
+        <p title={members}>{channel.members.length} {channel.members.length === 1 ? "member" : "members"}<span className="only-wide"> · {members}</span></p>
       </header>
       <Talk channel={channel} target={target} />
     </main>

@@ -2,7 +2,7 @@
 
 import { useCallback, useSyncExternalStore } from "react";
 
-const PREFIX = "verlbot.";
+export const PREFIX = "verlbot.";
 const cache = new Map<string, { text: string | null; value: unknown }>();
 const waiting = new Set<() => void>();
 
