@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from bot.__main__ import parser
+from bot.playground.pages import PAGE
 from bot.settings import Settings
 from bot.slack.manifest import SCOPES, manifest
 
@@ -230,12 +231,25 @@ def test_the_manifest_asks_for_what_the_bot_uses(mode: str) -> None:
     assert len(command["description"]) <= 2000
 
 
-@pytest.mark.slow
-def test_the_package_carries_its_recipes(tmp_path: Path) -> None:
-    """Whoever installs the wheel has them, and nothing of the tests."""
-    program = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path), str(ROOT)]
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The names of the files in the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    program = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(folder), str(ROOT)]
     subprocess.run(program, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    (wheel,) = folder.glob("*.whl")
+    return zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (PAGE / "index.html").exists(), reason="the page is not built: `make page`")
+def test_the_package_carries_the_page_with_the_licences_of_what_it_is_made_of(packaged: list[str]) -> None:
+    assert {"bot/playground/page/index.html", "bot/playground/page/licences.md"} <= set(packaged)
+
+
+@pytest.mark.slow
+def test_the_package_carries_its_recipes(packaged: list[str]) -> None:
+    """Whoever installs the wheel has them, and nothing of the tests."""
+    names = packaged
     assert {f"bot/recipes/{name}.yaml" for name in ("ppo", "grpo", "multiturn-tools", "smoke")} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]

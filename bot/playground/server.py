@@ -10,11 +10,13 @@ from threading import Event, Thread
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from bot.errors import UserError
@@ -44,6 +46,21 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.serves.set()
+
+
+class OwnOrigin:
+    """Refuses what a page of another origin sends: the tokens that an app needs here are no secret."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        origin = headers.get("origin")
+        if origin is None or origin == f"http://{headers.get('host')}":
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse("another origin", status_code=403)(scope, receive, send)
 
 
 class Playground:
@@ -131,7 +148,10 @@ class Playground:
                 Route("/upload/{file}", self._upload, methods=["POST", "PUT"]),
                 *Control(self._slack, self._deliveries, self._guide).routes(),
             ],
-            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+            middleware=[
+                Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+                Middleware(OwnOrigin),
+            ],
             lifespan=self._lifespan,
         )
 

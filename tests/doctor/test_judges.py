@@ -23,7 +23,7 @@ WELL = Answer(team="lab", bot="verlbot", scopes=frozenset(SCOPES), ahead_seconds
 STORE = Store(
     "Redis 8.0.1", appendonly=True, fsync="always", snapshots="", policy="noeviction", limit_bytes=0, refusal=""
 )
-HEALTHY = Health("https://sky.example.org", 200, "healthy", TESTED, "verlbot", tokens=True)
+HEALTHY = Health("https://sky.example.org", 200, "healthy", TESTED, "verlbot")
 SMOKE = FolderOfRecipes(SOURCE_RECIPES).get("smoke")
 PPO = FolderOfRecipes(SOURCE_RECIPES).get("ppo")
 

@@ -233,6 +233,23 @@ def test_a_lost_answer_breaks_off_after_the_deed(playground: Playground, slack: 
     assert "said" in slack.transcript(ANA, TRAINING)
 
 
+@pytest.mark.parametrize("path", ["api/chat.postMessage", "upload/F0000001", "control/type", "response/x"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
+def test_what_a_page_of_another_origin_sends_is_refused_wherever_it_goes(
+    playground: Playground, slack: PlaygroundClient, path: str, origin: str
+) -> None:
+    form = {"token": BOT_TOKEN, "channel": TRAINING, "text": "said by another page"}
+    sent = httpx.post(f"{playground.address}/{path}", data=form, headers={"Origin": origin}, trust_env=False)
+    assert sent.status_code == 403
+    assert "another page" not in slack.transcript(ANA, TRAINING)
+
+
+def test_the_own_page_is_heard(playground: Playground) -> None:
+    own = {"Origin": playground.address}
+    said = {"user": ANA, "channel": TRAINING, "text": "hello"}
+    assert httpx.post(f"{playground.address}/control/type", json=said, headers=own, trust_env=False).is_success
+
+
 def test_another_origin_can_do_nothing(playground: Playground) -> None:
     """A page elsewhere can send forms here, but no JSON, and cannot pass for this host."""
     asked = '{"user": "U0ANA", "channel": "C0TRAIN", "text": "/verl stop x"}'

@@ -22,7 +22,6 @@ class Health:
         status: `healthy`, or SkyPilot's word for what it is instead; empty where no API server of SkyPilot's spoke.
         version: SkyPilot's there.
         user: who we are to it; empty where it knows nobody.
-        tokens: whether it takes service-account tokens.
     """
 
     url: str
@@ -30,7 +29,6 @@ class Health:
     status: str = ""
     version: str = ""
     user: str = ""
-    tokens: bool = False
 
 
 def health() -> Health:
@@ -56,7 +54,6 @@ def read(url: str, code: int, said: dict[str, Any]) -> Health:
         status=str(said.get("status") or "") if said.get("version") or said.get("status") == "needs_auth" else "",
         version=str(said.get("version") or ""),
         user=str(known.get("name") or known.get("id") or ""),
-        tokens=bool(said.get("service_account_token_enabled")),
     )
 
 

@@ -160,14 +160,6 @@ def at_least_one(*names: str) -> Rule:
     return rule
 
 
-def at_most_one(*names: str) -> Rule:
-    def rule(value: Any, where: str) -> Iterator[Problem]:
-        if sum(name in value for name in names) > 1:
-            yield f"must provide only one of {' and '.join(names)}", where
-
-    return rule
-
-
 def ordered(low: str, high: str) -> Rule:
     """A lower bound that is not above its upper."""
 

@@ -38,7 +38,7 @@ export function Composer({ channel, thread = null, label, closed = "", onSent }:
     setSending((count) => count - 1);
     if (answer.error) {
       setError(answer.error);
-      setDraft(text);
+      if (!box.current?.value) setDraft(text); // what was typed meanwhile counts for more
     } else onSent?.();
   };
 

@@ -4,26 +4,14 @@ import { useActing } from "../../state/acting";
 import { localAt, unixAt } from "../../text/date";
 import { aria, nameFor, useValue, type ControlProps } from "./control";
 
-export function DatePicker(props: ControlProps) {
-  const [kept, tell] = useValue<string | null>(props);
-  return (
-    <input
-      type="date"
-      id={props.id}
-      className="field"
-      aria-label={nameFor(props)}
-      {...aria(props)}
-      value={kept ?? ""}
-      onChange={(event) => tell(event.target.value || null)}
-    />
-  );
-}
+export const DatePicker = (props: ControlProps) => <Picker kind="date" {...props} />;
+export const TimePicker = (props: ControlProps) => <Picker kind="time" {...props} />;
 
-export function TimePicker(props: ControlProps) {
+function Picker({ kind, ...props }: ControlProps & { kind: "date" | "time" }) {
   const [kept, tell] = useValue<string | null>(props);
   return (
     <input
-      type="time"
+      type={kind}
       id={props.id}
       className="field"
       aria-label={nameFor(props)}
