@@ -14,7 +14,7 @@ from redis import Redis
 
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
-from bot.core.metrics import Progress
+from bot.core.progress import Progress
 from bot.core.run import Run
 from bot.core.seen import Job
 from bot.playground.client import PlaygroundClient

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.history import History
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
+from bot.core.reading import Reading
 from bot.core.recipe import Recipe, Task
+from bot.core.row import Row
 from bot.core.run import Run
 from bot.core.seen import Seen
 
@@ -40,7 +43,8 @@ class Cloud(Protocol):
     def tail(self, watched: Watched, lines: int) -> str:
         """The last lines of the job's log, oldest first, with SkyPilot's prefixes; empty before the first.
 
-        Fewer where they are so long that they would be more than a quarter of a megabyte.
+        Fewer where they are so long that they would be more than a quarter of a megabyte. They end with a
+        newline, unless the last line is not whole yet.
         """
 
     def down(self, watched: Watched) -> str | None:
@@ -84,6 +88,18 @@ class Store(Protocol):
         """Keep the last lines of a run, in place of those before."""
 
     def log(self, run_id: str) -> str: ...
+
+    def reading(self, run_id: str) -> Reading:
+        """How far the run's log has been read."""
+
+    def keep(self, run_id: str, reading: Reading, rows: Sequence[Row]) -> None:
+        """Add what the log told, and note how far it has been read, in one step."""
+
+    def rows(self, run_id: str, last: int) -> Sequence[Row]:
+        """What the run's last steps told, oldest first: so many of them, or fewer where that is all."""
+
+    def history(self, run_id: str) -> History:
+        """The numbers of all its steps; older ones in buckets."""
 
     def find(self, channel: str, ts: str) -> str | None:
         """The run whose card is this message."""

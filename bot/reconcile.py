@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
 from bot.core.loglines import bounded, failure, joined
-from bot.core.metrics import read
 from bot.core.money import Rate
 from bot.core.order import Order
+from bot.core.reader import rows
 from bot.core.recipe import Task
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
@@ -119,9 +119,9 @@ class Reconciler:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
         unseen = seen is None
         if text:
-            run = self.store.update(run.id, lambda run: progressed(run, text))
+            run = self._read(run, text)
             if run.log_saved_at is None:  # a slow read must not write over the last lines
-                self._grow_log(run, text)
+                self._grow_log(run, text[: text.rfind("\n") + 1])
         if unseen:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
         if text or unseen:  # a silence is news once it has lasted, a log though the record is as it was
@@ -184,12 +184,26 @@ class Reconciler:
         try:
             text = self.cloud.tail(run.watched, self.log_lines)
             self._grow_log(run, text)
-            return self._update(run, lambda run: progressed(run, text).log_saved(failure(text), self.now()))
+            run = self._read(run, text, over=True)
+            return self._update(run, lambda run: run.log_saved(failure(text), self.now()))
         except Unavailable as error:
             log.info("run %s: its last lines cannot be read: %s", run.id, error)
         except Exception:  # whatever is wrong with a log, its cluster bills
             log.exception("run %s: its last lines cannot be kept", run.id)
         return self._update(run, lambda run: run.log_tried())
+
+    def _read(self, run: Run, text: str, over: bool = False) -> Run:
+        """What is new in the last lines of its log: the run after it.
+
+        The record comes first: a crash before the rest lets the same lines be read once more, which adds nothing.
+        """
+        before = self.store.reading(run.id)
+        reading, facts = before.look(text, self.now().timestamp(), over)
+        if facts:
+            run = self._update(run, lambda run: run.progressed(run.progress.told(facts, run.metrics)))
+        if reading != before:
+            self.store.keep(run.id, reading, list(rows(facts)))
+        return run
 
     def _grow_log(self, run: Run, text: str) -> None:
         """Keep what is new of the log."""
@@ -207,10 +221,6 @@ def tags(run: Run) -> dict[str, str]:
 def prints(run: Run) -> bool:
     """Whether there may be new lines to read."""
     return run.job is not None and not run.over
-
-
-def progressed(run: Run, text: str) -> Run:
-    return run.progressed(read(text, run.progress, run.metrics))
 
 
 def wanted_again(action: Action, rules: Rules) -> timedelta:

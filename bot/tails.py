@@ -96,7 +96,7 @@ class Tails:
             log.exception("run %s: its log cannot be read", run_id)
             return ""
         if text and (reading := self._readings.get(run_id)):
-            self._learn(reading, text.split("\n"))
+            self._learn(reading, text.rstrip("\n").split("\n"))
         return text
 
     def _learn(self, reading: Reading, lines: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Runs in Redis: one JSON document each, a set of the open ones, an index of the ended ones."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,23 +15,18 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
+from bot.adapters import histories
+from bot.adapters.keys import CARD, ENDED, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
+from bot.core.history import History
 from bot.core.nearest import unknown
+from bot.core.reading import Reading
 from bot.core.recipe import Task
+from bot.core.row import Row
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
 from bot.language import mark, say
 
 log = logging.getLogger(__name__)
-
-OPEN = "verl:runs:open"
-ENDED = "verl:runs:ended"
-RUN = "verl:run:{}"
-TASK = "verl:run:{}:task"
-LOG = "verl:run:{}:log"
-WISH = "verl:wish:{}"
-CARD = "verl:card:{}:{}"
-LEADER = "verl:leader"
-LANGUAGES = "verl:languages"
 
 WISH_KEPT = timedelta(days=1)
 """Slack repeats a delivery within the hour; a day is on the safe side."""
@@ -154,6 +149,22 @@ class RedisStore:
     def log(self, run_id: str) -> str:
         with answered():
             return text(self._redis.get(LOG.format(run_id)))
+
+    def reading(self, run_id: str) -> Reading:
+        with answered():
+            return histories.reading(self._redis, run_id)
+
+    def keep(self, run_id: str, reading: Reading, rows: Sequence[Row]) -> None:
+        with answered():
+            histories.keep(self._redis, run_id, reading, rows)
+
+    def rows(self, run_id: str, last: int) -> tuple[Row, ...]:
+        with answered():
+            return histories.rows(self._redis, run_id, last)
+
+    def history(self, run_id: str) -> History:
+        with answered():
+            return histories.history(self._redis, run_id)
 
     def find(self, channel: str, ts: str) -> str | None:
         with answered():

@@ -21,14 +21,13 @@ class Curve:
     every: int = 1
 
     def added(self, step: int, value: float) -> Self:
-        """The curve with one step more; a step that it has passed changes nothing.
+        """The curve with one step more; a training that goes back to a step has not been further.
 
-        >>> Curve().added(1, 0.5).added(2, 0.25).added(1, 9.0)
-        Curve(points=((1, 0.5), (2, 0.25)), every=1)
+        >>> Curve().added(1, 0.5).added(2, 0.25).added(3, 0.75).added(2, 1.0)
+        Curve(points=((1, 0.5), (2, 1.0)), every=1)
         """
-        if self.points and step < self.points[-1][0]:
-            return self
-        return self._thinned((*self.points, (step, value)), self.every)
+        earlier = tuple(point for point in self.points if point[0] < step)
+        return self._thinned((*earlier, (step, value)), self.every)
 
     def _thinned(self, points: tuple[tuple[int, float], ...], every: int) -> Self:
         """One point for so many steps, and for twice as many where that is still too many."""

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from bot.core.metrics import ANSI, PREFIX
+from bot.core.reader import ANSI, PREFIX
+from bot.core.reading import place_after
 
 FAILURE = re.compile(r"ERROR: (Job \d+(?:'s setup)? failed with return code.*)")
 
@@ -42,11 +43,12 @@ def joined(before: str, text: str) -> str:
     >>> joined("a\\nb", "x\\ny").split("\\n")
     ['a', 'b', '[… lines in between were not read …]', 'x', 'y']
     """
-    old, new = before.split("\n"), text.split("\n")
+    old = before.rstrip("\n").split("\n")
+    new = [shortened(line) for line in text.rstrip("\n").split("\n")]
     if not before or not text:
-        return before or text
-    shared = next((size for size in range(min(len(old), len(new)), 0, -1) if old[-size:] == new[:size]), 0)
-    return "\n".join([*old, *([] if shared else [GAP]), *new[shared:]])
+        return "\n".join(new) if text else before
+    start = place_after(old, new)
+    return "\n".join([*old, *([GAP] if start is None else []), *new[start or 0 :]])
 
 
 def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
@@ -110,14 +112,19 @@ def tidy(line: str, several: bool) -> str:
     return f"[{rank(line)}] {text}" if several and rank(line) is not None else text
 
 
+def shortened(line: str) -> str:
+    """A line as it is kept: of one that is too long, its beginning."""
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
 def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:
     """The last whole lines that fit into so many bytes of UTF-8; of a line that is too long, its beginning.
 
     >>> bounded("early\\n" + "x" * 20_000 + "\\nlate", 20_000).split("\\n")[-1]
     'late'
     """
-    shortened = "\n".join(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in text.split("\n"))
-    encoded = shortened.encode()
+    whole = "\n".join(map(shortened, text.split("\n")))
+    encoded = whole.encode()
     if len(encoded) <= most_bytes:
-        return shortened
+        return whole
     return encoded[-most_bytes:].decode(errors="ignore").partition("\n")[2]

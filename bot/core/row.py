@@ -15,11 +15,15 @@ ABORTED = ("response/aborted_ratio",)
 TURNS = ("num_turns/mean",)
 TOOLS = ("tool_call_counts/mean",)
 SECONDS = ("timing_s/step", "perf/time_per_step")
+PARTS = "timing/"
 THROUGHPUT = ("perf/throughput",)
 """Keys that verl has given each number, newest first (verl 0.1 to 0.9)."""
 
 VALIDATION = ("val-core/", "val/test_score/")
 """Beginnings of the keys that verl has given validation metrics, newest first."""
+
+VALIDATING = ("val-", "val/")
+"""Beginnings of every key that a validation is told by; verl's SFT trainer has `val/loss`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,17 @@ class Row:
         0.5
         """
         return next((self.values[key] for key in keys if isfinite(self.values.get(key, float("nan")))), None)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it tells of a training step, and not of a validation alone."""
+        return not all(key.startswith(VALIDATING) for key in self.values)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the step took; old versions only tell the time of its parts (`timing/gen` …)."""
+        parts = [value for key, value in self.values.items() if key.startswith(PARTS) and isfinite(value)]
+        return self.first(SECONDS) or (sum(parts) if parts else None)
 
     @property
     def validation(self) -> float | None:

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Self
 
 from bot.core.doubt import Doubt, Outage
-from bot.core.metrics import Progress
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
+from bot.core.progress import Progress
 from bot.core.seen import Job, Seen
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.doubt import Puzzle
-from bot.core.metrics import REWARD, SCORE, VALIDATION, Progress
 from bot.core.money import Rate
+from bot.core.progress import Progress
 from bot.core.recipe import Recipe
+from bot.core.row import REWARD, SCORE, VALIDATION
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
 from bot.language import mark, say, say_many

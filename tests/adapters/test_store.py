@@ -11,8 +11,8 @@ from redis import Redis
 from bot.adapters import store as module
 from bot.adapters.store import LEADER, RUN, SCHEMA, RedisStore, client, dumps, loads
 from bot.core.doubt import Doubt, Outage, Puzzle
-from bot.core.metrics import Progress
 from bot.core.posted import Follow, Posted
+from bot.core.progress import Progress
 from bot.core.run import Reason, Run, Status
 from bot.errors import Unavailable, UserError
 from tests.builders import NOON, a_run, at, running

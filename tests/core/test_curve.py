@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.curve import MOST_POINTS, Curve
-from bot.core.metrics import Progress, read
 
 STEPS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500)
 
@@ -49,8 +48,6 @@ def test_points_stand_evenly(values: list[float]) -> None:
     assert len(gaps) <= 1
 
 
-def test_reading_a_log_twice_draws_it_once() -> None:
-    text = "\n".join(f"step:{step} - critic/rewards/mean:0.{step}" for step in range(1, 8))
-    once = read(text, Progress(), ())
-    assert once.rewards.points[0] == (1, 0.1)
-    assert read(text, once, ()).rewards == once.rewards
+def test_what_is_added_twice_is_drawn_once() -> None:
+    once = curve_of([0.1, 0.2, 0.3])
+    assert once.added(1, 0.1).added(2, 0.2).added(3, 0.3) == once

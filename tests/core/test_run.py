@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 from bot.core.doubt import Doubt, Outage, Puzzle
-from bot.core.metrics import Progress
 from bot.core.money import Rate
 from bot.core.posted import Posted
+from bot.core.progress import Progress
 from bot.core.run import Reason, Status
 from bot.core.seen import Job
 from tests.builders import NOON, a_run, at, launching, running, up

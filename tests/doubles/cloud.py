@@ -83,7 +83,8 @@ class FakeCloud:
             raise RuntimeError("a mistake in the reading of a log")
         if self.seen.get(watched.cluster, Seen()).cluster is Cluster.ABSENT:
             return ""
-        return "\n".join(self.logs.get(watched.cluster, "").split("\n")[-lines:])
+        text = self.logs.get(watched.cluster, "")
+        return "".join(line + "\n" for line in text.split("\n")[-lines:]) if text else ""
 
     def down(self, watched: Watched) -> None:
         self._answer()

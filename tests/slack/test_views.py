@@ -9,9 +9,9 @@ import pytest
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
-from bot.core.metrics import Progress
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow
+from bot.core.progress import Progress
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
 from bot.language import ENGLISH, LANGUAGES, speaking

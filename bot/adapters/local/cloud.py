@@ -199,12 +199,13 @@ def look(place: Place) -> Seen | None:
 
 
 def last_lines(path: Path, lines: int) -> str:
-    """The last lines of a file, read from its end."""
+    """The last lines of a file, read from its end; the last of them may not be whole yet, and has no newline then."""
     with path.open("rb") as file:
         at = file.seek(0, os.SEEK_END)
         found = b""
-        while at > 0 and found.count(b"\n") <= lines and len(found) < TAIL_BYTES:
+        while at > 0 and found.count(b"\n") <= lines + 1 and len(found) < TAIL_BYTES:
             step = min(BLOCK_BYTES, at)
             at = file.seek(at - step)
             found = file.read(step) + found
-    return "\n".join(found.decode(errors="replace").rstrip("\n").split("\n")[-lines:])
+    text = found.decode(errors="replace")
+    return "\n".join(text.split("\n")[-lines - text.endswith("\n") :])

@@ -1,0 +1,118 @@
+"""The numbers of runs in Redis: a list of packed rows that is written at its end, and folded when it is long.
+
+A row has the numbers of its metrics in a list's order, so that their names are kept once a run. Writing a step
+costs as much as the step is long, however long the run is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+
+from bot.adapters.keys import COLUMNS, FOLDED, READING, ROWS
+from bot.core.history import RECENT_ROWS, Bucket, History
+from bot.core.reading import Reading
+from bot.core.row import Row
+
+MOST_METRICS = 256
+"""Of a run; verl has about eighty. What comes after so many names is not kept."""
+
+READING_DECODER = msgspec.json.Decoder(Reading)
+ROW_DECODER = msgspec.msgpack.Decoder(tuple[int, float, list[int], list[float]])
+BUCKETS_DECODER = msgspec.msgpack.Decoder(tuple[tuple[int, int, float, int, float, int, float], ...])
+
+
+def reading(redis: Redis, run_id: str) -> Reading:
+    found = redis.get(READING.format(run_id))
+    return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
+
+
+def keep(redis: Redis, run_id: str, read: Reading, rows: Sequence[Row]) -> None:
+    """Add rows and note how far the log has been read, in one step."""
+    with redis.pipeline() as tx:
+        while True:
+            tx.watch(ROWS.format(run_id), COLUMNS.format(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
+            columns = names(tx, run_id)
+            new = [key for key in dict.fromkeys(key for row in rows for key in row.values) if key not in columns]
+            known = [*columns, *new[: MOST_METRICS - len(columns)]]
+            tx.multi()
+            tx.set(READING.format(run_id), msgspec.json.encode(read))
+            if len(known) > len(columns):
+                tx.rpush(COLUMNS.format(run_id), *known[len(columns) :])
+            if rows:
+                tx.rpush(ROWS.format(run_id), *packed(rows, known))
+            try:
+                answers = tx.execute()
+            except WatchError:  # somebody else wrote meanwhile
+                continue
+            break
+    if rows and answers[-1] >= 2 * RECENT_ROWS:
+        compact(redis, run_id)
+
+
+def compact(redis: Redis, run_id: str) -> None:
+    """Fold the older rows; all of them stay where somebody else wrote meanwhile, for the next time."""
+    with redis.pipeline() as tx:
+        tx.watch(ROWS.format(run_id), COLUMNS.format(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
+        columns = names(tx, run_id)
+        whole = fetched(tx, run_id, columns)
+        history = whole.compact()
+        tx.multi()
+        tx.delete(ROWS.format(run_id), FOLDED.format(run_id))
+        tx.rpush(ROWS.format(run_id), *packed(history.rows, columns))
+        if history.folded:
+            tx.hset(FOLDED.format(run_id), mapping=cast(Any, {k: packed_buckets(b) for k, b in history.folded.items()}))
+        try:
+            tx.execute()
+        except WatchError:
+            return
+
+
+def rows(redis: Redis, run_id: str, last: int) -> tuple[Row, ...]:
+    """The last rows, oldest first."""
+    columns = names(redis, run_id)
+    found = cast(list[bytes], redis.lrange(ROWS.format(run_id), -last, -1))
+    return History.of({}, (unpacked(row, columns) for row in found)).rows
+
+
+def history(redis: Redis, run_id: str) -> History:
+    return fetched(redis, run_id, names(redis, run_id))
+
+
+def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> History:
+    found = cast(list[bytes], redis.lrange(ROWS.format(run_id), 0, -1))
+    folded = cast(Mapping[bytes, bytes], redis.hgetall(FOLDED.format(run_id)))
+    buckets = {key.decode(): unpacked_buckets(value) for key, value in folded.items()}
+    return History.of(buckets, (unpacked(row, columns) for row in found))
+
+
+def names(redis: Redis | Pipeline, run_id: str) -> list[str]:
+    """The metrics of a run, in the order of its rows' numbers."""
+    return [name.decode() for name in cast(list[bytes], redis.lrange(COLUMNS.format(run_id), 0, -1))]
+
+
+def packed(rows: Sequence[Row], columns: Sequence[str]) -> list[bytes]:
+    place = {key: at for at, key in enumerate(columns)}
+    found = []
+    for row in rows:
+        values = {place[key]: value for key, value in row.values.items() if key in place}
+        found.append(msgspec.msgpack.encode((row.step, row.at, list(values), list(values.values()))))
+    return found
+
+
+def unpacked(found: bytes, columns: Sequence[str]) -> Row:
+    step, at, places, values = ROW_DECODER.decode(found)
+    return Row(step, {columns[place]: value for place, value in zip(places, values, strict=True)}, at)
+
+
+def packed_buckets(buckets: Sequence[Bucket]) -> bytes:
+    return msgspec.msgpack.encode(
+        [(one.first, one.last, one.low, one.low_step, one.high, one.high_step, one.value) for one in buckets]
+    )
+
+
+def unpacked_buckets(found: bytes) -> tuple[Bucket, ...]:
+    return tuple(Bucket(*one) for one in BUCKETS_DECODER.decode(found))

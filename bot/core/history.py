@@ -1,0 +1,137 @@
+"""The numbers of a run over all its steps, in bounded room: recent steps as they were, older ones in buckets."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import Self
+
+from bot.core.row import Row
+
+RECENT_ROWS = 256
+"""Steps that are kept as they were, at the least; twice as many before the older half is folded."""
+
+MOST_BUCKETS = 128
+"""Of a metric. With 80 metrics, all of it stays under two megabytes however long the run is."""
+
+AT = "at"
+"""The name under which the time of a step is folded: Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Neighbouring steps of one metric.
+
+    Attributes:
+        first, last: the steps that it spans.
+        low, high: the extremes, and low_step, high_step where they were.
+        value: of the last step.
+    """
+
+    first: int
+    last: int
+    low: float
+    low_step: int
+    high: float
+    high_step: int
+    value: float
+
+    def joined(self, later: "Bucket") -> "Bucket":
+        low = self if self.low <= later.low else later
+        high = self if self.high >= later.high else later
+        return Bucket(self.first, later.last, low.low, low.low_step, high.high, high.high_step, later.value)
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """Its extremes and its last value, in the order of their steps."""
+        points = {self.low_step: self.low, self.high_step: self.high, self.last: self.value}
+        return sorted(points.items())
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A run's numbers.
+
+    Attributes:
+        folded: by metric, the buckets of older steps, oldest first.
+        rows: the recent steps, oldest first.
+    """
+
+    folded: Mapping[str, tuple[Bucket, ...]] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+
+    @classmethod
+    def of(cls, folded: Mapping[str, tuple[Bucket, ...]], rows: Iterable[Row]) -> Self:
+        """The history of what was kept: rows in the order in which they were read."""
+        ordered = in_order(rows)
+        if not ordered:
+            return cls(folded)
+        first = ordered[0].step  # a training that went back so far has not been further
+        earlier = {key: tuple(one for one in buckets if one.last < first) for key, buckets in folded.items()}
+        return cls(earlier, ordered)
+
+    @property
+    def keys(self) -> list[str]:
+        """Every metric that there is, in alphabetical order."""
+        recent = {key for row in self.rows for key in row.values}
+        return sorted(recent | {key for key in self.folded if key != AT})
+
+    def series(self, key: str) -> tuple[tuple[int, float], ...]:
+        """Step and value in the order of the steps; of older ones the extremes and the last of each bucket."""
+        recent = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in self.rows)
+        older = [point for bucket in self.folded.get(key, ()) for point in bucket.points]
+        return (*older, *((step, value) for step, value in recent if isfinite(value)))
+
+    def compact(self) -> Self:
+        """The history in which all but the recent rows are buckets."""
+        rows = self.rows[: max(len(self.rows) - RECENT_ROWS, 0)]
+        keys = {key for row in rows for key in row.values} | {AT}
+        new = {key: folded(self.folded.get(key, ()), column(rows, key)) for key in keys}
+        return replace(self, folded={**self.folded, **new}, rows=self.rows[len(rows) :])
+
+
+def column(rows: Iterable[Row], key: str) -> list[tuple[int, float]]:
+    """Step and value of one metric, where it has a finite one."""
+    values = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in rows)
+    return [(step, value) for step, value in values if isfinite(value)]
+
+
+def folded(buckets: Sequence[Bucket], points: Iterable[tuple[int, float]]) -> tuple[Bucket, ...]:
+    """The buckets with these later points: all of one span, a power of two, the smallest that is enough."""
+    each = [*buckets, *(Bucket(step, step, value, step, value, step, value) for step, value in points)]
+    every = 1 << max((one.last - one.first for one in each), default=0).bit_length()
+    each = merged(each, every)
+    while len(each) > MOST_BUCKETS:
+        every *= 2
+        each = merged(each, every)
+    return tuple(each)
+
+
+def merged(buckets: Iterable[Bucket], every: int) -> list[Bucket]:
+    """One bucket for so many steps."""
+    found: list[Bucket] = []
+    for bucket in buckets:
+        if found and found[-1].first // every == bucket.first // every:
+            found[-1] = found[-1].joined(bucket)
+        else:
+            found.append(bucket)
+    return found
+
+
+def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows as a training has them: what one step told on several lines is one row, and where the training
+    went back to an earlier step, that step and those after it count as they came last.
+
+    >>> [(row.step, dict(row.values)) for row in in_order([Row(1, {"a": 1}), Row(2, {"a": 2}), Row(2, {"b": 3})])]
+    [(1, {'a': 1}), (2, {'a': 2, 'b': 3})]
+    >>> [(row.step, row.values["a"]) for row in in_order(Row(step, {"a": at}) for at, step in enumerate([1, 2, 3, 2]))]
+    [(1, 0), (2, 3)]
+    """
+    found: list[Row] = []
+    for row in rows:
+        while found and found[-1].step > row.step:
+            found.pop()
+        if found and found[-1].step == row.step:
+            found[-1] = Row(row.step, {**found[-1].values, **row.values}, row.at)
+        else:
+            found.append(row)
+    return tuple(found)

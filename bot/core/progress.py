@@ -1,0 +1,122 @@
+"""How far a run is, as its log tells: step, total, newest numbers, pace, checkpoints. Small enough for its record."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from statistics import fmean
+from typing import Self
+
+from bot.core.curve import Curve
+from bot.core.reader import Bar, Fact, Resumed, Saved, Total
+from bot.core.row import REWARD, SCORE, VALIDATION, Row
+
+PACED_STEPS = 32
+"""Steps whose mean is the pace: long enough to hold validations and checkpoints, short enough to follow a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: the last finished step, or None before the first.
+        total_steps: how many there will be, where the run said so.
+        metrics: the newest finite value of each key kept; a key that a step does not mention stays.
+        validated_step: the step of the newest validation.
+        checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
+        from_zero: whether its first step is called 0, as old versions of verl do.
+        stepped_at: Unix seconds when the last step was read; 0.0 before the first.
+        durations: of the last steps, in seconds; bar_seconds: what the progress bar says that a step takes.
+        rewards, validations: over the steps.
+    """
+
+    step: int | None = None
+    total_steps: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    validated_step: int | None = None
+    checkpoint: str | None = None
+    checkpoint_step: int | None = None
+    from_zero: bool = False
+    stepped_at: float = 0.0
+    durations: tuple[float, ...] = ()
+    bar_seconds: float | None = None
+    rewards: Curve = field(default_factory=Curve)
+    validations: Curve = field(default_factory=Curve)
+
+    @property
+    def reward(self) -> float | None:
+        return next((self.metrics[key] for key in REWARD if key in self.metrics), None)
+
+    @property
+    def validation(self) -> float | None:
+        """The first validation metric in alphabetical order, of the newest kind that the run has."""
+        return Row(0, self.metrics).validation
+
+    @property
+    def last_step(self) -> int | None:
+        """The number that the last step will have."""
+        return self.total_steps and self.total_steps - self.from_zero
+
+    @property
+    def steps_left(self) -> int | None:
+        """None before the first step, and where nobody said how many there will be."""
+        if self.step is None or self.last_step is None:
+            return None
+        return max(self.last_step - self.step, 0)
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """What a step takes, with its share of validations and checkpoints."""
+        return fmean(self.durations) if self.durations else self.bar_seconds
+
+    def told(self, facts: Iterable[Fact], kept: tuple[str, ...] = ()) -> Self:
+        """The progress after these facts.
+
+        Args:
+            kept: beginnings of the metric keys to keep, beside reward, score and validation.
+
+        >>> found = Progress().told([Total(10), Row(1, {"critic/rewards/mean": 0.5, "timing_s/step": 60.0})])
+        >>> found.step, found.reward, found.steps_left, found.seconds_per_step
+        (1, 0.5, 9, 60.0)
+        """
+        found = self
+        for fact in facts:
+            found = found._after(fact, (*REWARD, *SCORE, *VALIDATION, *kept))  # it is one of us
+        return found
+
+    def _after(self, fact: Fact, kept: tuple[str, ...]) -> Self:
+        match fact:
+            case Row():
+                return self._stepped(fact, kept)
+            case Total(steps):
+                return replace(self, total_steps=steps)
+            case Bar(_, total, seconds):
+                return replace(self, total_steps=total, bar_seconds=seconds)
+            case Saved(folder, step):
+                return replace(self, checkpoint=folder, checkpoint_step=step)
+            case Resumed(step):
+                return replace(self, step=step, durations=())
+
+    def _stepped(self, row: Row, kept: tuple[str, ...]) -> Self:
+        """After one step, or after a validation, which verl may tell on a line of its own."""
+        known = {key: value for key, value in row.values.items() if key.startswith(kept) and isfinite(value)}
+        reward, validation = row.first(REWARD), row.validation
+        found = replace(
+            self,
+            step=row.step,
+            metrics={**self.metrics, **known},
+            rewards=self.rewards if reward is None else self.rewards.added(row.step, reward),
+        )
+        if validation is not None:
+            at = self.validations.added(row.step, validation)
+            found = replace(found, validated_step=row.step, validations=at)
+        if not row.trains:
+            return found
+        again = row.step == self.step and self.durations
+        seconds = () if row.seconds is None or again else (row.seconds,)
+        return replace(
+            found,
+            from_zero=self.from_zero or row.step == 0,
+            stepped_at=row.at or self.stepped_at,
+            durations=(*self.durations, *seconds)[-PACED_STEPS:],
+        )

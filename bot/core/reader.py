@@ -1,0 +1,323 @@
+"""verl's log into facts: rows of numbers, totals, paces, checkpoints. Text in, in pieces of any size; values out.
+
+verl prints one line a step, `step:12 - key:value - …`, behind the prefixes of Ray and SkyPilot, between tqdm's
+bars, and now and then with another process's text glued to it. It also prints what the model has answered, and
+that may look like anything. So a line counts as a step only where the whole grammar holds and its keys are those
+that the run prints.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from typing import Self
+
+from bot.core.row import VALIDATING, Row
+
+ANSI = re.compile(r"\x1b?\[[0-9;]*m")
+PREFIX = re.compile(r"(?:\([^()]*pid=\d+[^()]*\)\s*)*")
+STEP = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
+"""At the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
+
+NUMBER = r"[+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|nan|inf)"
+WRAPPED = re.compile(rf"(\S+?):[A-Za-z_][\w.]*\(({NUMBER})[^()]*\)", re.IGNORECASE)
+"""A pair whose number is as numpy 2 and torch print it: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`."""
+
+GLUED = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w+\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
+"""A pair with something else right behind it; a number that may have been cut is none."""
+
+NO_NUMBERS = ("None", "True", "False")
+DICT_PAIR = re.compile(rf"'([^']+)':\s*(?:np\.\w+\()?({NUMBER})", re.IGNORECASE)
+METRICS = re.compile(r"(?:Initial|Final) validation metrics: (.*)")
+BAR = re.compile(r"Training Progress:[^|]*\|[^|]*\| *(\d+)/(\d+) \[[^<\]]*<[^,\]]*, *([\d.]+)(s/it|it/s)")
+TOTAL = re.compile(r"Total training steps: (\d{1,9})\b|Total steps: (\d{1,9}), num_warmup_steps")
+CHECKPOINT = re.compile(r"(?:local_global_step_folder: |Saving checkpoint to )(\S*global_step_(\d{1,9}))\b")
+RESUMED = re.compile(r"Resuming from \S*global_step_(\d{1,9})\b|Setting global step to (\d{1,9})\b")
+
+MARKS = (
+    "step:",
+    "Training Progress:",
+    "Total training steps:",
+    "Total steps:",
+    "global_step_",
+    "global step to",
+    "alidation metrics: ",
+    '{"step"',
+    "[prompt]",
+    "[score]",
+    "[ground_truth]",
+)
+"""Every line that matters has one of these; all others, most of a log, are passed over."""
+
+LONGEST_LINE = 65_536
+"""Characters; verl's lines have some thousands, and one that is longer than this is no line of verl's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many steps there will be."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A progress bar: how many steps are done, and how long one takes."""
+
+    done: int
+    total: int
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint of a step, and its folder."""
+
+    folder: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The training goes on from a checkpoint: its next step is the one after this."""
+
+    step: int
+
+
+Fact = Row | Total | Bar | Saved | Resumed
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What must be remembered of a log between two pieces of it.
+
+    However a log is cut into pieces, the facts are the same.
+
+    Attributes:
+        rest: half a line, whose other half comes with the next piece.
+        block: validation metrics that are spread over several lines, and whose end has not come yet.
+        sampling: whether the lines are what the model has answered.
+        step: of the last row, or of the checkpoint that it went on from.
+        keys: of the last row that trained.
+    """
+
+    rest: str = ""
+    block: str = ""
+    sampling: bool = False
+    step: int | None = None
+    keys: tuple[str, ...] = ()
+
+    def read(self, text: str, at: float = 0.0) -> tuple[Self, list[Fact]]:
+        """The facts of all lines that this piece completes, and the reader of the next piece.
+
+        Args:
+            at: Unix seconds of now, for the rows.
+
+        >>> reader, facts = Reader().read("step:1 - critic/rewards/mean:0.5\\nstep:2 - critic/rew")
+        >>> facts
+        [Row(step=1, values={'critic/rewards/mean': 0.5}, at=0.0)]
+        >>> reader.read("ards/mean:np.float64(0.75)\\n")[1]
+        [Row(step=2, values={'critic/rewards/mean': 0.75}, at=0.0)]
+        """
+        text = self.rest + text
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        # Of a line that is too long to be verl's, just so much is kept that it is still too long.
+        reader = replace(self, rest=text[end:][: LONGEST_LINE + 1])
+        facts: list[Fact] = []
+        lines = Lines(text, end)
+        while line := lines.next_line() if reader.block else lines.next_marked():
+            if len(line) <= LONGEST_LINE:
+                reader = reader.take(bare(line), at, facts)
+        return reader, facts
+
+    def finish(self, at: float = 0.0) -> tuple[Self, list[Fact]]:
+        """The facts of the last line, which nothing will complete any more."""
+        return self.read("\n", at) if self.rest else (self, [])
+
+    def take(self, line: str, at: float, facts: list[Fact]) -> Self:
+        """The reader after one whole line without prefixes; what the line told is added to the facts."""
+        if self.block:
+            return self.go_on(line, at, facts)
+        if line.startswith(("[prompt]", "[response]")):
+            return replace(self, sampling=True)
+        if line.startswith(("[score]", "[ground_truth]")):
+            return replace(self, sampling=False)
+        if row := self._row(line, at):
+            facts.append(row)
+            return self._after(row)
+        if self.sampling:
+            return self
+        if found := METRICS.search(line):
+            return replace(self, block=" ").go_on(found[1], at, facts)
+        other = other_fact(line)
+        if other is None:
+            return self
+        facts.append(other)
+        return replace(self, step=other.step, keys=()) if isinstance(other, Resumed) else self
+
+    def _row(self, line: str, at: float) -> Row | None:
+        if line.startswith('{"step"'):
+            row = json_row(line, at)
+        elif found := STEP.search(line):
+            row = Row(int(found[1]), pairs(found[2]), at)
+        else:
+            return None
+        return row if row and row.values and self._is_ours(row) else None
+
+    def _is_ours(self, row: Row) -> bool:
+        """Whether the run prints such rows: what a model answers may look like one."""
+        if not row.trains:
+            return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
+        if not self.keys:
+            return not self.sampling
+        return 2 * sum(key in row.values for key in self.keys) >= len(self.keys)
+
+    def _after(self, row: Row) -> Self:
+        keys = tuple(key for key in row.values if not key.startswith(VALIDATING)) if row.trains else self.keys
+        return replace(self, step=row.step, keys=keys, sampling=False)
+
+    def go_on(self, line: str, at: float, facts: list[Fact]) -> Self:
+        """Validation metrics as pprint breaks them into lines, up to the brace that ends them."""
+        block = f"{self.block} {line.strip().strip('()').strip(chr(34))}"
+        if "}" not in line:
+            return replace(self, block="" if len(block) > LONGEST_LINE else block)
+        found = {named(key): float(value) for key, value in DICT_PAIR.findall(block)}
+        if found:
+            facts.append(Row(self.step or 0, found, at))
+        return replace(self, block="")
+
+
+class Lines:
+    """The whole lines of a text, one after the other, or only those that may matter.
+
+    Each mark is looked for once in the whole text, by `str.find`, which passes over the rest at the speed of memory.
+    """
+
+    def __init__(self, text: str, end: int) -> None:
+        self._text, self._end, self._at = text, end, 0
+        self._next = dict.fromkeys(MARKS, -1)
+
+    def next_line(self) -> str | None:
+        """The line from here; empty ones are passed over."""
+        while self._at < self._end:
+            if line := self._line_from(self._at):
+                return line
+        return None
+
+    def next_marked(self) -> str | None:
+        """The next line with a mark in it."""
+        nearest = min(map(self._find, MARKS))
+        if nearest >= self._end:
+            self._at = self._end
+            return None
+        before = max(self._text.rfind("\n", self._at, nearest), self._text.rfind("\r", self._at, nearest))
+        return self._line_from(max(before + 1, self._at))
+
+    def _find(self, mark: str) -> int:
+        """Where it stands next; the end where it does not."""
+        if self._next[mark] < self._at:
+            found = self._text.find(mark, self._at, self._end)
+            self._next[mark] = self._end if found < 0 else found
+        return self._next[mark]
+
+    def _line_from(self, start: int) -> str:
+        ends = (self._text.find(end, start, self._end) for end in "\n\r")
+        end = min((end for end in ends if end >= 0), default=self._end)
+        self._at = end + 1
+        return self._text[start:end]
+
+
+def bare(raw: str) -> str:
+    """The line without colours and without the prefixes of SkyPilot and Ray.
+
+    >>> bare("\\x1b[36m(head, rank=0, pid=7)\\x1b[0m (TaskRunner pid=8) step:1 - a:2")
+    'step:1 - a:2'
+    """
+    line = ANSI.sub("", raw)
+    return line[PREFIX.match(line).end() :]  # type: ignore[union-attr]  # the pattern matches the empty string
+
+
+def pairs(text: str) -> dict[str, float]:
+    """The metrics of a step line; empty where the text is not verl's `key:value - key:value`.
+
+    >>> pairs("critic/rewards/mean:0.5 - actor/lr:np.float64(1e-06)")
+    {'critic/rewards/mean': 0.5, 'actor/lr': 1e-06}
+    >>> pairs("critic/rewards/mean:0.5 - so the answer:is 7")
+    {}
+    >>> pairs("a/b:1.5 - c/d:np.int64(0)(TaskRunner pid=1) INFO: one - two")
+    {'a/b': 1.5, 'c/d': 0.0}
+
+    The last pair may have another process's text glued to its end.
+    """
+    parts = text.rstrip().split(" - ")
+    whole = list(takewhile(lambda found: found is not None, map(pair, parts)))
+    values = dict(found for found in whole if found and found[1] is not None)
+    if len(whole) < len(parts):
+        glued = GLUED.match(parts[len(whole)])
+        if glued is None or (len(whole) + 1 < len(parts) and glued.end() == len(parts[len(whole)])):
+            return {}
+        values[glued[1]] = float(glued[2])
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def pair(text: str) -> tuple[str, float | None] | None:
+    """The key and its number, None for a value that is none; None for what is no pair.
+
+    >>> pair("actor/lr(1e-4):0.010"), pair("a:tensor(0.5, device='cuda:0')"), pair("a:None")
+    (('actor/lr(1e-4)', 0.01), ('a', 0.5), ('a', None))
+    >>> pair("the answer:7"), pair("a:b")
+    (None, None)
+    """
+    key, _, value = text.rpartition(":")
+    try:
+        found = float(value)
+    except ValueError:
+        return wrapped(text, key, value)
+    return (key, found) if is_key(key) else None
+
+
+def wrapped(text: str, key: str, value: str) -> tuple[str, float | None] | None:
+    """A pair whose value is not a number as it stands."""
+    if found := WRAPPED.fullmatch(text):
+        return (found[1], float(found[2])) if is_key(found[1]) else None
+    return (key, None) if value in NO_NUMBERS and is_key(key) else None
+
+
+@lru_cache(maxsize=4096)
+def is_key(text: str) -> bool:
+    """Whether verl could call a metric so. It has the same few on every line."""
+    return bool(text) and (text[0].isalpha() or text[0] == "_") and not any(map(str.isspace, text))
+
+
+def json_row(line: str, at: float) -> Row | None:
+    """A line of verl's file logger: `{"step": 3, "data": {"critic/score/mean": 0.5}}`."""
+    try:
+        found = json.loads(line)
+        values = {str(key): float(value) for key, value in found["data"].items() if isinstance(value, (int, float))}
+        return Row(int(found["step"]), values, at)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def other_fact(line: str) -> Total | Bar | Saved | Resumed | None:
+    if found := BAR.search(line):
+        pace = float(found[3])
+        return Bar(int(found[1]), int(found[2]), pace if found[4] == "s/it" else 1 / pace if pace else 0.0)
+    if found := TOTAL.search(line):
+        return Total(int(found[1] or found[2]))
+    if found := RESUMED.search(line):
+        return Resumed(int(found[1] or found[2]))
+    if found := CHECKPOINT.search(line):
+        return Saved(found[1], int(found[2]))
+    return None
+
+
+def named(key: str) -> str:
+    """The oldest verl leaves out a part of the key here that its step lines have."""
+    return f"val/{key}" if key.startswith("test_score/") else key
+
+
+def rows(facts: Sequence[Fact]) -> Iterator[Row]:
+    return (fact for fact in facts if isinstance(fact, Row))

@@ -1,0 +1,77 @@
+"""The numbers of a run in a real Redis-protocol server: they come back as they were, and stay small."""
+
+import math
+
+import pytest
+from redis import Redis
+
+from bot.adapters.store import RedisStore
+from bot.core.history import AT, RECENT_ROWS
+from bot.core.reader import Reader
+from bot.core.reading import Reading
+from bot.core.row import Row
+
+READ = Reading(Reader(rest="step:4 - cri", block=" {'a': 1", step=3, keys=("a", "b")), ("00", "ff"), 2)
+
+
+def test_how_far_a_log_was_read_comes_back_as_it_was(store: RedisStore) -> None:
+    assert store.reading("ppo-1") == Reading()
+    store.keep("ppo-1", READ, [])
+    assert store.reading("ppo-1") == READ
+    assert store.reading("ppo-2") == Reading()
+
+
+def test_rows_come_back_as_they_were_whatever_metrics_each_has(store: RedisStore) -> None:
+    rows = [Row(1, {"a": 1.0, "b": -2.5}, 10.0), Row(2, {"b": 1e-300, "c": math.inf}, 20.0), Row(3, {}, 30.0)]
+    for row in rows:
+        store.keep("ppo-1", READ, [row])
+    assert list(store.rows("ppo-1", 9)) == rows
+    assert list(store.rows("ppo-1", 2)) == rows[1:]
+    assert store.history("ppo-1").series(AT) == ((1, 10.0), (2, 20.0), (3, 30.0))
+    assert store.history("ppo-2").keys == []
+
+
+def test_not_a_number_comes_back_as_such(store: RedisStore) -> None:
+    store.keep("ppo-1", READ, [Row(1, {"a": math.nan})])
+    (row,) = store.rows("ppo-1", 1)
+    assert math.isnan(row.values["a"])
+
+
+def test_the_same_rows_kept_twice_as_after_a_crash_are_there_once(store: RedisStore) -> None:
+    rows = [Row(step, {"a": float(step)}) for step in (1, 2, 3)]
+    store.keep("ppo-1", READ, rows)
+    store.keep("ppo-1", READ, rows)
+    assert list(store.rows("ppo-1", 9)) == rows
+
+
+def test_old_rows_are_folded_and_the_curve_stays_whole(store: RedisStore) -> None:
+    steps = range(1, 5 * RECENT_ROWS)
+    for start in steps[::50]:
+        rows = [Row(step, {"a": math.sin(step)}, float(step)) for step in steps[start - 1 : start + 49]]
+        store.keep("ppo-1", READ, rows)
+    series = store.history("ppo-1").series("a")
+    assert series[-1] == (steps[-1], math.sin(steps[-1]))
+    assert len(store.rows("ppo-1", 10_000)) < 2 * RECENT_ROWS
+    assert all(value == math.sin(step) for step, value in series)
+    assert max(value for _, value in series) == max(math.sin(step) for step in steps)
+
+
+def test_more_metrics_than_verl_has_do_no_harm(store: RedisStore) -> None:
+    store.keep("ppo-1", READ, [Row(1, {f"m/{n}": float(n) for n in range(1000)})])
+    (row,) = store.rows("ppo-1", 1)
+    assert row.values == {f"m/{n}": float(n) for n in range(256)}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_steps_of_eighty_metrics_are_under_two_megabytes(store: RedisStore, redis: Redis) -> None:
+    """Of which every tenth tells its numbers, so that it takes seconds; the room is that of all (`make bench`)."""
+    keys = [f"critic/some_metric_of_a_usual_length/{n}" for n in range(80)]
+    for start in range(0, 100_000, 2500):
+        rows = [
+            Row(step, {key: math.sin(step * n / 1000) for n, key in enumerate(keys)}, 1.7e9 + 60 * step)
+            for step in range(start, start + 2500, 10)
+        ]
+        store.keep("ppo-1", READ, rows)
+    sizes = [redis.memory_usage(key, samples=0) or 0 for key in redis.keys("verl:run:ppo-1:*")]
+    assert sum(sizes) < 2_000_000
+    assert store.history("ppo-1").series(keys[3])[-1] == (99_990, math.sin(99_990 * 3 / 1000))

@@ -1,0 +1,66 @@
+"""The numbers of all steps in bounded room: recent ones as they were, older ones true in shape."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.history import MOST_BUCKETS, RECENT_ROWS, History
+from bot.core.row import Row
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3000)
+
+
+def grown(values: list[float], batch: int = 100) -> History:
+    """A history as the store grows it: some rows at a time, compact when they are many."""
+    history = History()
+    rows = [Row(step, {"a": value}, float(step)) for step, value in enumerate(values, 1)]
+    for start in range(0, len(rows), batch):
+        history = History.of(history.folded, (*history.rows, *rows[start : start + batch]))
+        if len(history.rows) >= 2 * RECENT_ROWS:
+            history = history.compact()
+    return history
+
+
+@given(VALUES)
+def test_its_shape_is_true(values: list[float]) -> None:
+    points = grown(values).series("a")
+    assert all(values[step - 1] == value for step, value in points)
+    assert min(value for _, value in points) == min(values)
+    assert max(value for _, value in points) == max(values)
+    assert points[-1] == (len(values), values[-1])
+    steps = [step for step, _ in points]
+    assert steps == sorted(set(steps))
+
+
+@given(VALUES)
+def test_recent_steps_are_all_there_and_older_ones_are_few(values: list[float]) -> None:
+    history = grown(values)
+    recent = values[-min(RECENT_ROWS, len(values)) :]
+    assert [row.values["a"] for row in history.rows][-len(recent) :] == recent
+    assert len(history.rows) < 2 * RECENT_ROWS + 100
+    assert all(len(buckets) <= MOST_BUCKETS for buckets in history.folded.values())
+
+
+def test_older_buckets_stand_evenly_and_use_the_room() -> None:
+    buckets = grown([0.5] * 20_000).folded["a"]
+    spans = {bucket.last - bucket.first + 1 for bucket in buckets[1:-1]}
+    assert len(spans) == 1
+    assert len(buckets) > MOST_BUCKETS // 3
+
+
+def test_a_training_that_goes_back_forgets_what_came_after() -> None:
+    history = grown([1.0] * 1000)
+    back = History.of(history.folded, [Row(step, {"a": 2.0}) for step in (300, 301)])
+    assert max(step for step, _ in back.series("a")) == 301
+    assert [value for step, value in back.series("a") if step >= 300] == [2.0, 2.0]
+
+
+def test_a_metric_of_some_steps_only_has_points_there_only() -> None:
+    rows = [Row(step, {"a": 1.0} | ({"val-core/x": 0.1 * step} if step % 5 == 0 else {})) for step in range(1, 11)]
+    history = History.of({}, rows)
+    assert history.keys == ["a", "val-core/x"]
+    assert history.series("val-core/x") == ((5, 0.5), (10, 1.0))
+    assert history.series("nope") == ()
+
+
+def test_not_a_number_is_no_point() -> None:
+    assert History.of({}, [Row(1, {"a": float("nan")}), Row(2, {"a": 1.0})]).series("a") == ((2, 1.0),)

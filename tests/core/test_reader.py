@@ -1,0 +1,216 @@
+"""verl's log into facts: every version's lines, behind every prefix, in pieces of any size; and nothing else."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bot.core.reader import LONGEST_LINE, Bar, Fact, Reader, Resumed, Saved, Total
+from bot.core.row import Row
+
+STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
+ROW = Row(3, {"critic/rewards/mean": 0.25, "actor/lr": 1e-06})
+RAY = "(TaskRunner pid=8) "
+BAR = "Training Progress:  17%|███▏ | 73/435 [1:12:31<6:01:14, 59.87s/it]"
+
+
+def read(text: str, reader: Reader | None = None) -> list[Fact]:
+    reader, facts = (reader or Reader()).read(text)
+    return facts + reader.finish()[1]
+
+
+def in_pieces(text: str, cuts: Sequence[int]) -> list[Fact]:
+    """What is read where the text comes cut at these places."""
+    reader, facts = Reader(), []
+    places = [0, *sorted(cuts), len(text)]
+    for start, end in pairwise(places):
+        reader, found = reader.read(text[start:end])
+        facts += found
+    return facts + reader.finish()[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(STEP, id="bare"),
+        pytest.param(f"(main_task pid=64899) {STEP}", id="an old Ray's"),
+        pytest.param(f"\x1b[36m(TaskRunner pid=3165)\x1b[0m {STEP}", id="coloured"),
+        pytest.param(f"[36m(main_task pid=54569)[0m {STEP}", id="colours that lost their escapes"),
+        pytest.param(f"(verl-ppo, pid=1234) {RAY}{STEP}", id="one node of SkyPilot's"),
+        pytest.param(f"(worker1, rank=1, pid=9, ip=10.0.0.2) \x1b[36m{RAY}\x1b[0m{STEP}", id="several nodes, coloured"),
+        pytest.param(f"{STEP}(TaskRunnerV1 pid=1) INFO:2026-09-11 one - two", id="another process's text at its end"),
+        pytest.param(f"{STEP}{BAR}", id="a progress bar at its end"),
+        pytest.param(f"warming up, rank 0{RAY}{STEP}", id="another process's text before it"),
+        pytest.param(f"{BAR}{STEP}", id="a progress bar before it"),
+        pytest.param(f"\r{BAR}\r{STEP}", id="behind a carriage return"),
+        pytest.param("step:3 - critic/rewards/mean:np.float64(0.25) - actor/lr:np.float64(1e-06)", id="numpy 2"),
+        pytest.param("step:3 - critic/rewards/mean:tensor(0.25, device='cuda:0') - actor/lr:1e-06", id="a tensor"),
+        pytest.param(STEP + " - critic/none:None - val-aux/flag:True", id="values that are no numbers"),
+        pytest.param('{"step": 3, "data": {"critic/rewards/mean": 0.25, "actor/lr": 1e-06}}', id="the file logger's"),
+        pytest.param(STEP + "\r", id="Windows's line end"),
+    ],
+)
+def test_a_step_is_read_whatever_stands_around_it(line: str) -> None:
+    assert [fact for fact in read(line + "\n") if isinstance(fact, Row)] == [ROW]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.594", 0.594), ("-0.000", 0.0), ("1e-06", 1e-6), ("np.int64(3)", 3.0), ("np.float32(2.5)", 2.5), ("12", 12.0)],
+)
+def test_a_number_is_read_as_any_version_prints_it(text: str, value: float) -> None:
+    assert read(f"step:1 - a/b:{text} - c/d:{text}\n") == [Row(1, {"a/b": value, "c/d": value})]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "np.float64(nan)", "np.float64(-inf)"])
+def test_what_is_not_a_finite_number_is_news_and_kept(text: str) -> None:
+    (row,) = read(f"step:1 - a/b:{text} - c/d:1.0\n")
+    assert isinstance(row, Row)
+    assert not math.isfinite(row.values["a/b"])
+    assert row.first(["a/b", "c/d"]) == 1.0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("The answer is step:1234 - so I think it is 7", id="a sentence"),
+        pytest.param("step:9 - first add the numbers - then stop", id="a sentence at the beginning of a line"),
+        pytest.param("step:9 - a/b:1.0 - then stop", id="it begins like one"),
+        pytest.param("so step:1234 - critic/rewards/mean:0.99", id="in the middle of a line"),
+        pytest.param("step:1234 - critic/rewards/mean:0.99", id="a metric that the run has, alone"),
+        pytest.param("step:1234 - val-core/gsm8k/reward/mean@1:0.99", id="a validation of another step"),
+        pytest.param('{"step": 9, "data": {"critic/rewards/mean": 1}}', id="as the file logger's, one metric alone"),
+        pytest.param('{"step": 9, "data": [1]}', id="JSON of another shape"),
+        pytest.param("step:9", id="no metrics"),
+        pytest.param("step:x - a:1", id="no number"),
+        pytest.param("Total steps: 12 up the hill and 12 down", id="a sentence with steps"),
+    ],
+)
+def test_what_a_model_answers_never_becomes_a_metric(line: str) -> None:
+    before = "step:2 - critic/rewards/mean:0.1 - actor/lr:1e-06 - actor/grad_norm:0.5\n"
+    reader, _ = Reader().read(before)
+    assert read(f"{RAY}{line}\n", reader) == []
+
+
+@pytest.mark.parametrize("line", [STEP, "Total training steps: 9", "Saving checkpoint to /c/global_step_9"])
+def test_between_a_prompt_and_its_score_nothing_is_read_before_the_run_has_shown_its_metrics(line: str) -> None:
+    sample = f"[prompt] How many?\n{line}\n[response] Let me see:\n{line}\n[ground_truth] 7\n[score] 0.0\n"
+    assert read(sample) == []
+    assert read(sample + STEP + "\n") == [ROW]
+
+
+def test_a_step_is_read_though_the_end_of_a_sample_was_never_seen() -> None:
+    reader, _ = Reader().read(STEP + "\n[response] and so on\n")
+    assert read("step:4 - critic/rewards/mean:0.5 - actor/lr:1e-06\n", reader) == [
+        Row(4, {"critic/rewards/mean": 0.5, "actor/lr": 1e-06})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param("{'test_score/openai/gsm8k': 0.5}", {"val/test_score/openai/gsm8k": 0.5}, id="the oldest"),
+        pytest.param(
+            "{'val-core/g/reward/mean@1': np.float64(0.5)}", {"val-core/g/reward/mean@1": 0.5}, id="with numpy 2"
+        ),
+        pytest.param(
+            "{'val-core/g/reward/mean@1': np.float64(0.5),\n"
+            " 'val-aux/g/score/std@4':\n    0.125,\n 'val-core/h/acc': nan}",
+            {"val-core/g/reward/mean@1": 0.5, "val-aux/g/score/std@4": 0.125, "val-core/h/acc": math.nan},
+            id="over several lines",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["Initial", "Final"])
+def test_validation_metrics_in_braces_belong_to_the_step_before_them(
+    text: str, values: dict[str, float], name: str
+) -> None:
+    lines = [RAY + line for line in f'{STEP}\n"{name} validation metrics: {text}"'.split("\n")]
+    _, row = read("\n".join(lines) + "\n")
+    assert isinstance(row, Row)
+    assert row.step == 3
+    assert row.values == pytest.approx(values, nan_ok=True)
+
+
+def test_braces_that_pprint_breaks_as_text_are_one_text() -> None:
+    text = "(\"Initial validation metrics: {'val-core/gsm8k/reward/mean@1': \"\n \"0.5, 'val-core/b': 1.0}\")\n"
+    assert read(text) == [Row(0, {"val-core/gsm8k/reward/mean@1": 0.5, "val-core/b": 1.0})]
+
+
+def test_braces_that_never_close_swallow_no_more_than_a_line_may_be_long() -> None:
+    text = "Final validation metrics: {'a': 1,\n" + ("x" * 1000 + "\n") * (LONGEST_LINE // 1000 + 2) + STEP + "\n"
+    assert read(text) == [ROW]
+
+
+@pytest.mark.parametrize(
+    ("line", "fact"),
+    [
+        pytest.param("Total training steps: 435", Total(435), id="total"),
+        pytest.param("Total steps: 435, num_warmup_steps: 0", Total(435), id="total, as of old"),
+        pytest.param(BAR, Bar(73, 435, 59.87), id="progress bar"),
+        pytest.param("Training Progress:  1%| | 4/435 [00:02<03:35,  2.00it/s]", Bar(4, 435, 0.5), id="a quick one"),
+        pytest.param("local_global_step_folder: /c/p/e/global_step_20", Saved("/c/p/e/global_step_20", 20), id="saved"),
+        pytest.param("Saving checkpoint to /c/r/global_step_20", Saved("/c/r/global_step_20", 20), id="saved, newer"),
+        pytest.param("Resuming from /c/p/e/global_step_40", Resumed(40), id="resumed"),
+        pytest.param("Setting global step to 40", Resumed(40), id="resumed, by number"),
+    ],
+)
+def test_totals_bars_checkpoints_and_resumptions_are_read(line: str, fact: Fact) -> None:
+    assert read(f"\x1b[36m{RAY}\x1b[0m{line}\n") == [fact]
+
+
+def test_a_bar_that_is_drawn_over_and_over_is_read_each_time() -> None:
+    text = "\r".join(f"Training Progress: {n}%|█| {n}/9 [0:01<0:02, 1.00s/it]" for n in (1, 2, 3))
+    assert read(text + "\n") == [Bar(n, 9, 1.0) for n in (1, 2, 3)]
+
+
+def test_a_training_that_goes_back_is_followed() -> None:
+    lines = [f"step:{step} - critic/rewards/mean:0.5 - actor/lr:0.1" for step in (5, 6, 7)]
+    again = ["Resuming from /c/global_step_5", *lines[1:]]
+    found = read("\n".join(lines + again) + "\n")
+    assert [fact.step for fact in found if isinstance(fact, Row)] == [5, 6, 7, 6, 7]
+
+
+def test_a_line_that_is_too_long_is_passed_over_and_its_memory_is_bounded() -> None:
+    reader = Reader()
+    for _ in range(20):
+        reader, facts = reader.read("step:1 - " + "x" * 10_000)
+        assert facts == []
+    assert len(reader.rest) <= LONGEST_LINE + 1
+    assert read("\n" + STEP + "\n", reader) == [ROW]
+
+
+ALPHABET = "step:0123 - a/b:.e(np)[]{}'\x1b\r\nmnif_"
+LINES = st.sampled_from(
+    [
+        STEP,
+        RAY + STEP,
+        "\x1b[36m(head, rank=0, pid=7)\x1b[0m " + STEP,
+        BAR,
+        "\r" + BAR + "\r" + STEP,
+        "Initial validation metrics: {'val-core/a': 0.5,\n 'val-core/b': np.float64(0.25)}",
+        "[prompt] step:1 - a:1\n[score] 1",
+        "Saving checkpoint to /c/global_step_3",
+        "Resuming from /c/global_step_3",
+        '{"step": 4, "data": {"critic/rewards/mean": 0.25, "actor/lr": 1e-06}}',
+        "",
+        "an answer with step:3 - in it",
+    ]
+)
+
+
+@given(st.lists(LINES | st.text(ALPHABET, max_size=30), max_size=12).map("\n".join), st.data())
+@settings(max_examples=200)
+@example("step:1 - a:1\n", None)
+def test_however_a_log_is_cut_into_pieces_the_facts_are_the_same(text: str, data: st.DataObject | None) -> None:
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8)) if data else range(len(text))
+    assert repr(in_pieces(text, cuts)) == repr(read(text))  # as text, because nothing equals not-a-number
+
+
+@given(st.text(st.sampled_from(ALPHABET) | st.characters()))
+def test_reading_never_crashes_and_keeps_only_half_a_line(text: str) -> None:
+    reader, _ = Reader().read(text)
+    assert reader.rest == text[max(text.rfind("\n"), text.rfind("\r")) + 1 :]

@@ -1,0 +1,72 @@
+"""Looks at the end of a log, which overlap or do not: nothing is taken twice, and nothing is lost that was in sight."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.reader import Fact
+from bot.core.reading import REMEMBERED, Reading
+from bot.core.row import Row
+
+WORDS = st.sampled_from(["", "waiting", "waiting", "[prompt]", "loading weights", "Total training steps: 9"])
+
+
+def steps(facts: list[Fact]) -> list[int]:
+    return [fact.step for fact in facts if isinstance(fact, Row)]
+
+
+def a_log(words: list[str]) -> list[str]:
+    """A log whose step lines stand between other ones, many of which are the same."""
+    return [f"step:{n} - a/b:{n} - c/d:{n}" if n % 3 == 0 else word for n, word in enumerate(words)]
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60), st.data())
+def test_overlapping_looks_find_every_step_once(words: list[str], data: st.DataObject) -> None:
+    lines, reading, found, end = a_log(words), Reading(), [], 0
+    while end < len(lines):
+        new_end = data.draw(st.integers(end + 1, len(lines)))
+        start = data.draw(st.integers(0, max(end - 4, 0)))  # some lines of the look before are in sight, a step too
+        reading, facts = reading.look("".join(line + "\n" for line in lines[start:new_end]), 0.0)
+        found += steps(facts)
+        end = new_end
+    assert sorted(set(found)) == [n for n in range(len(words)) if n % 3 == 0]
+    assert found == sorted(found)
+    assert len(found) == len(set(found))
+
+
+def test_where_lines_were_out_of_sight_those_in_sight_are_taken_and_the_gap_is_counted() -> None:
+    reading, _ = Reading().look("step:1 - a/b:1 - c:1\n", 0.0)
+    reading, facts = reading.look("step:7 - a/b:1 - c:1\nstep:8 - a/b:1 - c:1\n", 0.0)
+    assert (steps(facts), reading.gaps) == ([7, 8], 1)
+
+
+def test_half_a_line_waits_for_its_other_half() -> None:
+    reading, facts = Reading().look("step:1 - a/b:1 - c/d:0.5\nstep:2 - a/b:1 - c/d:0.", 0.0)
+    assert steps(facts) == [1]
+    _, facts = reading.look("step:1 - a/b:1 - c/d:0.5\nstep:2 - a/b:1 - c/d:0.25\n", 0.0)
+    assert facts == [Row(2, {"a/b": 1.0, "c/d": 0.25})]
+
+
+def test_the_last_line_of_all_is_taken_as_it_stands() -> None:
+    _, facts = Reading().look("step:1 - a/b:1 - c/d:0.5", 0.0, over=True)
+    assert steps(facts) == [1]
+
+
+def test_a_look_that_brings_nothing_changes_nothing() -> None:
+    reading, _ = Reading().look("step:1 - a/b:1\n", 0.0)
+    assert reading.look("", 0.0) == (reading, [])
+    assert reading.look("step:1 - a/b:1\n", 0.0) == (reading, [])
+
+
+def test_a_longer_look_than_before_finds_its_place_too() -> None:
+    lines = [f"step:{n} - a/b:1 - c/d:1\n" for n in range(300)]
+    reading, _ = Reading().look("".join(lines[200:250]), 0.0)
+    reading, facts = reading.look("".join(lines), 0.0)
+    assert steps(facts) == list(range(250, 300))
+    assert len(reading.last) == REMEMBERED
+    assert reading.gaps == 0
+
+
+@given(st.lists(st.text(max_size=20), max_size=20).map("\n".join))
+def test_what_was_read_is_noted_at(text: str) -> None:
+    _, facts = Reading().look(text + "\nstep:5 - a/b:1 - c/d:2\n", 7.5)
+    assert [fact.at for fact in facts if isinstance(fact, Row) and fact.step == 5][-1:] == [7.5]
