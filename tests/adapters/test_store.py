@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from bot.adapters import store as module
-from bot.adapters.store import LEADER, RUN, SCHEMA, RedisStore, client, dumps, loads
+from bot.adapters.keys import LEADER, RUN
+from bot.adapters.store import SCHEMA, RedisStore, client, dumps, loads
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
