@@ -1,10 +1,14 @@
 """A number over the steps of a run, with few enough points to be drawn: older ones stand further apart."""
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Self
 
 MOST_POINTS = 20
 """What Slack takes of a series, and a phone shows well (docs.slack.dev, data visualization block)."""
+
+STEADY = 0.05
+"""Share of a curve's span below which a change is none."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -36,6 +40,21 @@ class Curve:
         if len(kept) > MOST_POINTS:
             return self._thinned(kept, every * 2)
         return type(self)(kept, every)
+
+    @property
+    def trend(self) -> int:
+        """Whether its newest quarter lies above (1) or below (-1) the quarter before by a twentieth of its span.
+
+        >>> rising = Curve(tuple((step, float(step)) for step in range(8)))
+        >>> rising.trend, Curve(rising.points[:3]).trend
+        (1, 0)
+        """
+        values = [value for _, value in self.points]
+        size = len(values) // 4
+        if not size or not (span := max(values) - min(values)):
+            return 0
+        change = (fmean(values[-size:]) - fmean(values[-2 * size : -size])) / span
+        return 0 if abs(change) < STEADY else 1 if change > 0 else -1
 
     @property
     def bars(self) -> str:

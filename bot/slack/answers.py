@@ -14,6 +14,7 @@ from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, toget
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
+from bot.slack.standing import standing
 from bot.slack.text import code, escape
 
 Answer = dict[str, Any]
@@ -91,7 +92,7 @@ def line(run: Run, now: datetime) -> str:
     cost = run.cost(now)
     parts = [
         f"{code(run.id)} {words.state(run)}",
-        words.progress(run.progress),
+        standing(run, now),
         words.dollars(cost) if cost is not None else say("unpriced"),
         f"<@{run.requester}>",
     ]

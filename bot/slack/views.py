@@ -11,6 +11,7 @@ from bot.core.run import Run, Status
 from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, line_chart, printed, section
+from bot.slack.standing import figure, progress, standing
 from bot.slack.text import code, date, escape
 
 CARD = "card"
@@ -77,7 +78,7 @@ def card(run: Run, now: datetime) -> Message:
     state = words.state(run)
     where = [say("by {person}", person=f"<@{run.requester}>"), words.machines(run), time(run, now)]
     blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
-    if found := words.progress(run.progress):
+    if found := standing(run, now):
         blocks.append(section(found))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
     if run.model_dies and not run.over:
@@ -147,7 +148,7 @@ def chart(run: Run) -> Message | None:
     points = run.progress.rewards.points
     if len(points) < FEWEST_POINTS:
         return None
-    said_points = [say(POINT, value=words.figure(value), step=step) for step, value in (points[0], points[-1])]
+    said_points = [say(POINT, value=figure(value), step=step) for step, value in (points[0], points[-1])]
     curve = say(
         "Reward {curve} from {first} to {last}",
         curve=run.progress.rewards.bars,
@@ -195,14 +196,14 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
         return None
     head = f"{words.ending(run, run.reason, now)}{addressed(run)}"
     blocks = [section(head)]
-    lines = [escape(run.detail or ""), words.progress(run.progress, run.metrics), words.model(run)]
+    lines = [escape(run.detail or ""), progress(run.progress, run.metrics), words.model(run)]
     if any(lines):
         blocks.append(section("\n".join(filter(None, lines))))
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
     last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
     if last:
         blocks.append(printed("\n".join(map(loglines.narrow, last))))
-    text = " · ".join(filter(None, [head.replace("*", ""), words.progress(run.progress)]))
+    text = " · ".join(filter(None, [head.replace("*", ""), progress(run.progress)]))
     return Message("ended", text, tuple(blocks), broadcast=True)
 
 

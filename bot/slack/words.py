@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.doubt import Puzzle
+from bot.core.forecast import forecast as core_forecast
 from bot.core.money import Rate
-from bot.core.progress import Progress
 from bot.core.recipe import Recipe
-from bot.core.row import REWARD, SCORE, VALIDATION
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
 from bot.language import mark, say, say_many
@@ -102,9 +101,6 @@ ENDINGS = {
     ),
 }
 
-IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
-"""Metrics that have a word of their own."""
-
 UNPRICED = mark("unpriced: nobody has told me what this costs")
 MODEL_DIES = mark(
     ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk; "
@@ -144,31 +140,6 @@ def several(nodes: int, gpus: str) -> str:
     return f"{found} × {escape(gpus)}" if gpus else found
 
 
-def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
-    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step."""
-    if found.step is None:
-        return ""
-    at = f"{found.step}/{found.total_steps}" if found.total_steps else found.step
-    parts = [say("step {step}", step=at)]
-    if (reward := found.reward) is not None:
-        parts.append(say("reward {value}", value=figure(reward)))
-    if (validation := found.validation) is not None:
-        parts.append(say("val {value} (step {step})", value=figure(validation), step=found.validated_step))
-    further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
-    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in sorted(further)]
-    return " · ".join(parts)
-
-
-def figure(value: float) -> str:
-    """
-    >>> figure(0.6123), figure(1e-06), figure(1234.5)
-    ('0.61', '1e-06', '1,234.5')
-    """
-    if value and not 0.01 <= abs(value) < 1e6:
-        return f"{value:.2g}"
-    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
-
-
 def dollars(value: float) -> str:
     """
     >>> dollars(0.004), dollars(12.5), dollars(12000)
@@ -187,7 +158,21 @@ def money(run: Run, now: datetime) -> str:
     if known is None or spent is None:
         return say(UNPRICED)
     cost = say("{spent} of {budget}", spent=dollars(spent), budget=dollars(run.budget_dollars))
-    return f"{cost} · {rate(known)}"
+    return " · ".join(filter(None, [cost, forecast(run, now), rate(known)]))
+
+
+OVER = mark("forecast {dollars}: *{over} over*, from step {step}")
+
+
+def forecast(run: Run, now: datetime) -> str:
+    """What it will have cost at its end; empty where nobody can know."""
+    ahead = core_forecast(run, now)
+    if ahead is None or ahead.dollars is None:
+        return ""
+    if ahead.over_at_step is None:
+        return say("forecast {dollars}", dollars=dollars(ahead.dollars))
+    over = dollars(ahead.dollars - run.budget_dollars)
+    return say(OVER, dollars=dollars(ahead.dollars), over=over, step=ahead.over_at_step)
 
 
 def budget(most: float) -> str:

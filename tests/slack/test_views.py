@@ -31,6 +31,9 @@ TRAINED = Progress(
 )  # fmt: skip
 
 CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(31, 421, 32)), 32)
+PACED = replace(
+    TRAINED, rewards=CURVE, durations=(58.0, 59.0, 57.5), stepped_at=at(3590).timestamp(), validated_step=400
+)
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 
@@ -52,6 +55,9 @@ RUNS = {
     "setting up": launching(job=Job.SETTING_UP, infra="k8s"),
     "running": running(progress=TRAINED, autostop_minutes=15),
     "running, with a curve": running(progress=replace(TRAINED, rewards=CURVE)),
+    "running, with a pace": running(progress=PACED),
+    "running, over its budget ahead": running(progress=PACED, budget_dollars=30.0),
+    "running, its last step done": running(progress=replace(PACED, step=1000)),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),
     "running, billed by SkyPilot": running(progress=TRAINED, bill=BILL),

@@ -1,0 +1,65 @@
+"""Where a training stands, in a line: step, reward, validation, pace, end. Values in, words out."""
+
+from datetime import datetime
+
+from bot.core.forecast import forecast
+from bot.core.progress import Progress
+from bot.core.row import REWARD, SCORE, VALIDATION
+from bot.core.run import Run
+from bot.language import say
+from bot.slack.text import code, date
+
+IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
+"""Metrics that have a word of their own."""
+
+FEWEST_DURATIONS = 2
+"""Steps before an end is forecast: the first one compiles and warms up."""
+
+ARROWS = {1: " ▲", 0: "", -1: " ▼"}
+
+
+def standing(run: Run, now: datetime) -> str:
+    """Where the run stands and when it ends; empty before the first step."""
+    found = run.progress
+    parts = [progress(found)]
+    if run.over or found.step is None:
+        return parts[0]
+    if found.seconds_per_step is not None:
+        parts.append(say("{seconds} s/step", seconds=seconds(found.seconds_per_step)))
+    ahead = forecast(run, now) if len(found.durations) >= FEWEST_DURATIONS else None
+    if ahead and found.steps_left:
+        parts.append(say("ETA {time}", time=date(ahead.ends_at, "{date_short_pretty} {time}")))
+    return " · ".join(parts)
+
+
+def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
+    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step."""
+    if found.step is None:
+        return ""
+    at = f"{found.step}/{found.last_step}" if found.last_step else found.step
+    parts = [say("step {step}", step=at)]
+    if (reward := found.reward) is not None:
+        parts.append(say("reward {value}", value=figure(reward)) + ARROWS[found.rewards.trend])
+    if (validation := found.validation) is not None:
+        parts.append(say("val {value} (step {step})", value=figure(validation), step=found.validated_step))
+    further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
+    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in sorted(further)]
+    return " · ".join(parts)
+
+
+def figure(value: float) -> str:
+    """
+    >>> figure(0.6123), figure(1e-06), figure(1234.5)
+    ('0.61', '1e-06', '1,234.5')
+    """
+    if value and not 0.01 <= abs(value) < 1e6:
+        return f"{value:.2g}"
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def seconds(value: float) -> str:
+    """
+    >>> seconds(58.3), seconds(1.23)
+    ('58', '1.2')
+    """
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
