@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, nargs="?", help="the folder of recipes (default: the bot's)")
     check.set_defaults(action=do_recipes_check)
 
+    replay = commands.add_parser("replay", help="play a finished log of verl's through reader, forecasts and findings")
+    replay.add_argument("file", type=Path, help="a console log, or the JSON lines of verl's file logger")
+    replay.add_argument("--rate", type=float, metavar="DOLLARS", help="what an hour of the cluster costs")
+    replay.add_argument("--nodes", type=int, default=1, help="of the cluster (default: 1)")
+    replay.add_argument("--json", action="store_true", help="a JSON object a step, for programs")
+    replay.set_defaults(action=do_replay)
+
     doctor = commands.add_parser(
         "doctor", help="check everything that the bot needs, and say what to do where it lacks"
     )
@@ -118,6 +125,12 @@ def do_doctor(asked: argparse.Namespace) -> int:
     from bot.doctor.checks import doctor
 
     return doctor(os.environ, as_json=asked.json)
+
+
+def do_replay(asked: argparse.Namespace) -> int:
+    from bot.replay import replay
+
+    return replay(asked.file, asked.rate, asked.nodes, asked.json)
 
 
 def do_health(_: argparse.Namespace) -> int:

@@ -27,8 +27,9 @@ def ends_at(progress: Progress, now: datetime) -> datetime | None:
 
     A step that takes longer than its pace pushes the end ahead of it.
 
+    >>> from bot.core.progress import Lap
     >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
-    >>> ends_at(Progress(10, 70, stepped_at=noon.timestamp(), durations=(60.0,)), noon).strftime("%H:%M")
+    >>> ends_at(Progress(10, 70, stepped_at=noon.timestamp(), laps=(Lap(60.0),)), noon).strftime("%H:%M")
     '13:00'
     """
     left, pace = progress.steps_left, progress.seconds_per_step

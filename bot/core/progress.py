@@ -10,8 +10,16 @@ from bot.core.curve import Curve
 from bot.core.reader import Bar, Fact, Resumed, Saved, Total
 from bot.core.row import REWARD, SCORE, VALIDATION, Row
 
-PACED_STEPS = 32
+PACED_STEPS = 64
 """Steps whose mean is the pace: long enough to hold validations and checkpoints, short enough to follow a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """How long a step took, and whether a validation was part of it."""
+
+    seconds: float
+    validated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,7 @@ class Progress:
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
         from_zero: whether its first step is called 0, as old versions of verl do.
         stepped_at: Unix seconds when the last step was read; 0.0 before the first.
-        durations: of the last steps, in seconds; bar_seconds: what the progress bar says that a step takes.
+        laps: of the last steps; bar_seconds: what the progress bar says that a step takes.
         rewards, validations: over the steps.
     """
 
@@ -38,7 +46,7 @@ class Progress:
     checkpoint_step: int | None = None
     from_zero: bool = False
     stepped_at: float = 0.0
-    durations: tuple[float, ...] = ()
+    laps: tuple[Lap, ...] = ()
     bar_seconds: float | None = None
     rewards: Curve = field(default_factory=Curve)
     validations: Curve = field(default_factory=Curve)
@@ -66,8 +74,13 @@ class Progress:
 
     @property
     def seconds_per_step(self) -> float | None:
-        """What a step takes, with its share of validations and checkpoints."""
-        return fmean(self.durations) if self.durations else self.bar_seconds
+        """What a step takes, with its share of validations and checkpoints: the mean of the last steps.
+
+        Where validations recur among them, of whole periods between two, so that none has more than its share.
+        """
+        ends = [at for at, lap in enumerate(self.laps, 1) if lap.validated]
+        laps = self.laps[ends[0] : ends[-1]] if len(ends) > 1 else self.laps
+        return fmean(lap.seconds for lap in laps) if laps else self.bar_seconds
 
     def told(self, facts: Iterable[Fact], kept: tuple[str, ...] = ()) -> Self:
         """The progress after these facts.
@@ -95,7 +108,7 @@ class Progress:
             case Saved(folder, step):
                 return replace(self, checkpoint=folder, checkpoint_step=step)
             case Resumed(step):
-                return replace(self, step=step, durations=())
+                return replace(self, step=step, laps=())
 
     def _stepped(self, row: Row, kept: tuple[str, ...]) -> Self:
         """After one step, or after a validation, which verl may tell on a line of its own."""
@@ -108,15 +121,14 @@ class Progress:
             rewards=self.rewards if reward is None else self.rewards.added(row.step, reward),
         )
         if validation is not None:
-            at = self.validations.added(row.step, validation)
-            found = replace(found, validated_step=row.step, validations=at)
+            drawn = self.validations.added(row.step, validation)
+            found = replace(found, validated_step=row.step, validations=drawn)
+        laps = self.laps
+        if row.step == self.step and laps:  # more of the same step
+            laps = (*laps[:-1], replace(laps[-1], validated=laps[-1].validated or validation is not None))
+        elif row.trains and row.seconds is not None:
+            laps = (*laps, Lap(row.seconds, validation is not None))[-PACED_STEPS:]
         if not row.trains:
-            return found
-        again = row.step == self.step and self.durations
-        seconds = () if row.seconds is None or again else (row.seconds,)
-        return replace(
-            found,
-            from_zero=self.from_zero or row.step == 0,
-            stepped_at=row.at or self.stepped_at,
-            durations=(*self.durations, *seconds)[-PACED_STEPS:],
-        )
+            return replace(found, laps=laps)
+        from_zero, at = self.from_zero or row.step == 0, row.at or self.stepped_at
+        return replace(found, laps=laps, from_zero=from_zero, stepped_at=at)

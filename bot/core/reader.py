@@ -9,6 +9,7 @@ that the run prints.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
@@ -172,10 +173,12 @@ class Reader:
             return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
         if not self.keys:
             return not self.sampling
-        return 2 * sum(key in row.values for key in self.keys) >= len(self.keys)
+        return 2 * len(row.values.keys() & set(self.keys)) >= len(self.keys)
 
     def _after(self, row: Row) -> Self:
-        keys = tuple(key for key in row.values if not key.startswith(VALIDATING)) if row.trains else self.keys
+        keys = self.keys
+        if row.trains and tuple(row.values) != keys:
+            keys = tuple(key for key in row.values if not key.startswith(VALIDATING))
         return replace(self, step=row.step, keys=keys, sampling=False)
 
     def go_on(self, line: str, at: float, facts: list[Fact]) -> Self:
@@ -252,6 +255,10 @@ def pairs(text: str) -> dict[str, float]:
     The last pair may have another process's text glued to its end.
     """
     parts = text.rstrip().split(" - ")
+    with suppress(ValueError):  # nearly every line is plain numbers; the rest tries what costs more
+        plain = {key: float(value) for key, _, value in (part.rpartition(":") for part in parts)}
+        if all(map(is_key, plain)):
+            return plain
     whole = list(takewhile(lambda found: found is not None, map(pair, parts)))
     values = dict(found for found in whole if found and found[1] is not None)
     if len(whole) < len(parts):

@@ -12,7 +12,7 @@ from bot.slack.text import code, date
 IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 """Metrics that have a word of their own."""
 
-FEWEST_DURATIONS = 2
+FEWEST_LAPS = 2
 """Steps before an end is forecast: the first one compiles and warms up."""
 
 ARROWS = {1: " ▲", 0: "", -1: " ▼"}
@@ -26,7 +26,7 @@ def standing(run: Run, now: datetime) -> str:
         return parts[0]
     if found.seconds_per_step is not None:
         parts.append(say("{seconds} s/step", seconds=seconds(found.seconds_per_step)))
-    ahead = forecast(run, now) if len(found.durations) >= FEWEST_DURATIONS else None
+    ahead = forecast(run, now) if len(found.laps) >= FEWEST_LAPS else None
     if ahead and found.steps_left:
         parts.append(say("ETA {time}", time=date(ahead.ends_at, "{date_short_pretty} {time}")))
     return " · ".join(parts)

@@ -11,6 +11,10 @@ def a_step(step: int, reward: float = 0.5, seconds: float = 60.0, at: float = 1.
     return Row(step, {"critic/rewards/mean": reward, "timing_s/step": seconds}, at)
 
 
+def validated(step: int, seconds: float) -> Row:
+    return Row(step, {"critic/rewards/mean": 0.5, "timing_s/step": seconds, "val-core/a": 0.5}, 1.0)
+
+
 def test_a_validation_stays_until_the_next_and_knows_its_step() -> None:
     found = Progress().told([Row(10, {"val-core/gsm8k/reward/mean@1": 0.53, "a": 1.0}), a_step(11)])
     assert (found.step, found.validation, found.validated_step) == (11, 0.53, 10)
@@ -61,13 +65,23 @@ def test_the_steps_left_are_those_that_were_said_less_those_that_were_done(facts
         pytest.param([a_step(1, seconds=60), a_step(2, seconds=80)], 70.0, id="the mean"),
         pytest.param([a_step(1, seconds=60), a_step(1, seconds=60)], 60.0, id="a step that is read twice"),
         pytest.param([Row(0, {"timing/gen": 20.0, "timing/ref": 5.0})], 25.0, id="its parts, as old versions tell"),
-        pytest.param([a_step(n, seconds=9) for n in range(9)] + [a_step(n) for n in range(9, 60)], 60.0, id="the last"),
+        pytest.param([a_step(n, seconds=9) for n in range(9)] + [a_step(n) for n in range(9, 80)], 60.0, id="the last"),
+        pytest.param(
+            [a_step(n, seconds=60) if n % 5 else validated(n, seconds=110) for n in range(1, 14)],
+            70.0,
+            id="with a validation every five steps, each its share",
+        ),
+        pytest.param(
+            [a_step(1, seconds=60), Row(1, {"val-core/a": 0.5}), a_step(2, seconds=80), Row(2, {"val-core/a": 0.5})],
+            80.0,
+            id="validations on lines of their own",
+        ),
     ],
 )
 def test_the_pace_is_that_of_the_last_steps(facts: list[Fact], seconds: float | None) -> None:
     found = Progress().told(facts)
     assert found.seconds_per_step == seconds
-    assert len(found.durations) <= PACED_STEPS
+    assert len(found.laps) <= PACED_STEPS
 
 
 def test_the_newest_checkpoint_counts() -> None:

@@ -11,7 +11,7 @@ from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow
-from bot.core.progress import Progress
+from bot.core.progress import Lap, Progress
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
 from bot.language import ENGLISH, LANGUAGES, speaking
@@ -32,7 +32,7 @@ TRAINED = Progress(
 
 CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(31, 421, 32)), 32)
 PACED = replace(
-    TRAINED, rewards=CURVE, durations=(58.0, 59.0, 57.5), stepped_at=at(3590).timestamp(), validated_step=400
+    TRAINED, rewards=CURVE, laps=(Lap(58.0), Lap(59.0), Lap(57.5)), stepped_at=at(3590).timestamp(), validated_step=400
 )
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 

@@ -1,0 +1,184 @@
+"""`verlbot replay`: a finished log through the same reader, forecasts, findings and cards as a live one.
+
+No Slack, no cloud: the clock is the log's own. Where its steps tell how long they took, that is the time that passes;
+where they do not, so does a minute a step.
+"""
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bot.core.forecast import forecast
+from bot.core.money import Rate
+from bot.core.reader import Fact, Reader
+from bot.core.row import Row
+from bot.core.run import Run, Status
+from bot.errors import UserError
+from bot.slack import views, words
+from bot.slack.standing import figure, progress, seconds
+
+CHUNK_BYTES = 1 << 20
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a replayed run began: only what passes since matters."""
+
+STEP_TIME = timedelta(minutes=1)
+"""Of a step that does not tell."""
+
+TABLE_ROWS = 24
+"""Of a table, beside those at which something is said."""
+
+UNBOUNDED_DOLLARS, UNBOUNDED_TIME = 1e6, timedelta(days=90)
+"""What a run may be given at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The run after one step of its log.
+
+    Attributes:
+        row: what the step told; run: the record after it; at: the time, by the log's own clock.
+        said: what would have been said in the run's thread just then.
+    """
+
+    row: Row
+    run: Run
+    at: datetime
+    said: tuple[str, ...]
+
+    @property
+    def passed(self) -> timedelta:
+        return self.at - BEGIN
+
+
+def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool) -> int:
+    """Print what was read at each step, and what would have been said when.
+
+    Raises:
+        UserError: the file cannot be read, or has no step.
+    """
+    try:
+        with path.open("rb") as file:
+            shown = moments(facts(file), a_run(path.stem, dollars_per_hour, nodes))
+            steps = printed_json(shown) if as_json else printed_table(shown)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", "Give a log of verl's, or its JSON lines."
+        ) from error
+    if not steps:
+        like = "A step is a line such as `step:1 - critic/rewards/mean:0.5 - …`."
+        raise UserError(f"{path} has no step of verl's.", like)
+    return 0
+
+
+def a_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
+    """A record for a log of which nothing else is known; its budget and lease end nothing."""
+    return Run(
+        id=name,
+        recipe="replay",
+        line=f"replay {name}",
+        requester="replay",
+        channel="replay",
+        created_at=BEGIN,
+        nodes=nodes,
+        task_hash="",
+        budget_dollars=UNBOUNDED_DOLLARS,
+        lease=UNBOUNDED_TIME,
+        rate=None if dollars_per_hour is None else Rate(dollars_per_hour, "--rate"),
+        status=Status.RUNNING,
+        first_asked_at=BEGIN,
+        asked_at=BEGIN,
+        running_at=BEGIN,
+    )
+
+
+def facts(file: BinaryIO) -> Iterator[Fact]:
+    """Everything that a log tells, in pieces of a megabyte: memory stays as it is, however long the log."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    reader = Reader()
+    while chunk := file.read(CHUNK_BYTES):
+        reader, found = reader.read(decoder.decode(chunk))
+        yield from found
+    yield from reader.finish()[1]
+
+
+def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
+    """The run after each row; other facts are told together with the row after them."""
+    now, known = BEGIN, set(said(run, BEGIN))
+    for fact in found:
+        if not isinstance(fact, Row):
+            run = run.progressed(run.progress.told([fact]))
+            continue
+        if fact.trains and fact.step != run.progress.step:
+            now += STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)
+        row = replace(fact, at=now.timestamp())
+        run = run.progressed(run.progress.told([row]))
+        new = {key: text for key, text in said(run, now).items() if key not in known}
+        known |= new.keys()
+        yield Moment(row, run, now, tuple(new.values()))
+
+
+def said(run: Run, now: datetime) -> dict[str, str]:
+    """The run's notices as they should stand, by their keys."""
+    return {message.key: message.text for message in views.conversation(run, now, "")}
+
+
+def printed_json(found: Iterable[Moment]) -> int:
+    """One JSON object a row. Returns how many."""
+    return sum(print(json.dumps(as_object(moment), ensure_ascii=False)) is None for moment in found)
+
+
+def as_object(moment: Moment) -> dict[str, Any]:
+    """Everything of a moment; numbers that are none are null."""
+    run, ahead = moment.run, forecast(moment.run, moment.at)
+    return {
+        "step": moment.row.step,
+        "last_step": run.progress.last_step,
+        "seconds": round(moment.passed.total_seconds(), 3),
+        "read": {key: value if isfinite(value) else None for key, value in moment.row.values.items()},
+        "seconds_per_step": run.progress.seconds_per_step,
+        "ends_after_seconds": ahead and round((ahead.ends_at - BEGIN).total_seconds(), 3),
+        "dollars": run.cost(moment.at),
+        "forecast_dollars": ahead and ahead.dollars,
+        "card": views.card(run, moment.at).text,
+        "said": list(moment.said),
+    }
+
+
+HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after": 12, "cost": 9, "forecast": 9}
+"""Of the table, each with its width."""
+
+
+def printed_table(found: Iterable[Moment]) -> int:
+    """Some rows evenly, each validation that comes between and each at which something is said. Returns how many."""
+    kept = list(found)
+    every = max(len(kept) // TABLE_ROWS, 1)
+    print(line(HEADS))
+    for at, moment in enumerate(kept):
+        if at % every == 0 or moment.said or moment is kept[-1]:
+            print(line(cells(moment)))
+        for text in moment.said:
+            print(f"  {text}")
+    if kept:
+        print(f"\n{len(kept)} rows. {progress(kept[-1].run.progress)}")
+    return len(kept)
+
+
+def line(cells: Iterable[str]) -> str:
+    return " ".join(f"{text:>{width}}" for text, width in zip(cells, HEADS.values(), strict=True))
+
+
+def cells(moment: Moment) -> Iterator[str]:
+    found, ahead, cost = moment.run.progress, forecast(moment.run, moment.at), moment.run.cost(moment.at)
+    yield f"{found.step}/{found.last_step}" if found.last_step else str(found.step)
+    yield words.lasted(moment.passed)
+    yield "" if found.reward is None else figure(found.reward)
+    yield "" if found.validation is None else figure(found.validation)
+    yield "" if found.seconds_per_step is None else seconds(found.seconds_per_step)
+    yield words.lasted(ahead.ends_at - BEGIN) if ahead else ""
+    yield "" if cost is None else words.dollars(cost)
+    yield words.dollars(ahead.dollars) if ahead and ahead.dollars is not None else ""
