@@ -1,8 +1,8 @@
-"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [sky] [memory]`."""
+"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [sky] [memory] …`."""
 
 import sys
 
-from benchmarks import answer, flight, memory, sky, tick
+from benchmarks import answer, complete, flight, forecasts, memory, reading, sky, tick
 
 MEASUREMENTS = {
     "answer": answer.measure,
@@ -10,6 +10,9 @@ MEASUREMENTS = {
     "tick": tick.measure,
     "sky": sky.measure,
     "memory": memory.measure,
+    "complete": complete.measure,
+    "reading": reading.measure,
+    "forecasts": forecasts.measure,
 }
 
 

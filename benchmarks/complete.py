@@ -1,0 +1,93 @@
+"""Whether a log is read completely: its counts and sums by awk beside the reader's, and the same however it is cut."""
+
+import codecs
+import random
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import fsum, isclose
+from pathlib import Path
+
+from benchmarks.logs import logs
+from bot.core.reader import Fact, Reader
+from bot.core.row import VALIDATING, Row
+
+AWK = r"""
+match($0, /step:[0-9]+ - [A-Za-z_]/) {
+  line = substr($0, RSTART); sub(/\r$/, "", line); n = split(line, parts, " - "); sub(/step:/, "", parts[1])
+  good = 0; trains = 0
+  for (i = 2; i <= n; i++) {
+    value = parts[i]; sub(/.*:(np\.[a-z0-9]+\()?/, "", value); sub(/\)$/, "", value)
+    if (value ~ /^[-+]?[0-9.]+(e[-+]?[0-9]+)?$/) { good++; sum += value }
+    if (parts[i] !~ /^val/) trains++; else found++
+  }
+  if (good == n - 1 && trains) { rows++; steps += parts[1]; values += good; total += sum; points += found }
+  if (good == n - 1 && !trains) alone++
+  sum = 0; found = 0
+}
+/alidation metrics: \{/ { alone++ }
+END { printf "%d %d %d %d %d %.6f\n", rows, steps, values, points, alone, total }
+"""
+"""Of rows that train: how many, sum of steps, numbers, validation points; then validations alone; sum of numbers."""
+
+CUTS, EXCERPT_BYTES, SEED = 10_000, 12_000, 7
+
+Counts = tuple[list[int], float]
+
+
+def measure() -> None:
+    print(f"{'':30}{'rows':>7}{'of steps':>10}{'numbers':>9}{'val':>6}{'alone':>7}{'sum':>18}")
+    for name, text in logs():
+        raw = text.encode()
+        by_awk, ours = counted_by_awk(raw), counted(in_pieces(raw, []))
+        print(shown(f"{name}, awk", by_awk))
+        print(shown("reader", ours))
+        if by_awk[0] != ours[0] or not isclose(by_awk[1], ours[1], rel_tol=1e-9):
+            raise RuntimeError(f"{name} is not read completely")
+        print(f"{'':30} the same in {CUTS:,} pieces, and cut in two at {cut_everywhere(raw):,} places of an excerpt")
+
+
+def shown(name: str, counts: Counts) -> str:
+    columns = zip(counts[0], (7, 10, 9, 6, 7), strict=True)
+    return f"{name:30}" + "".join(f"{n:{width}}" for n, width in columns) + f"{counts[1]:18.3f}"
+
+
+def counted_by_awk(raw: bytes) -> Counts:
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(raw)
+        found = subprocess.run(["awk", AWK, file.name], check=True, capture_output=True, text=True).stdout.split()
+    return list(map(int, found[:5])), float(found[5])
+
+
+def counted(facts: Iterable[Fact]) -> Counts:
+    rows = [fact for fact in facts if isinstance(fact, Row)]
+    training = [row for row in rows if row.trains]
+    values = [(key, value) for row in training for key, value in row.values.items()]
+    points = sum(key.startswith(VALIDATING) for key, _ in values)
+    counts = [len(training), sum(row.step for row in training), len(values), points, len(rows) - len(training)]
+    return counts, fsum(value for _, value in values)
+
+
+def cut_everywhere(raw: bytes) -> int:
+    """Compare the whole with ten thousand pieces of it, and an excerpt with its two halves at ten thousand places."""
+    dice = random.Random(SEED)
+    whole = in_pieces(raw, [])
+    if repr(in_pieces(raw, dice.sample(range(len(raw)), min(CUTS, len(raw))))) != repr(whole):
+        raise RuntimeError("in pieces it is another log")
+    start = raw.find(b"step:", len(raw) // 3)
+    excerpt = raw[start : start + EXCERPT_BYTES]
+    expected = repr(in_pieces(excerpt, []))
+    for cut in dice.sample(range(len(excerpt)), min(CUTS, len(excerpt))):
+        if repr(in_pieces(excerpt, [cut])) != expected:
+            raise RuntimeError(f"cut at byte {cut} of the excerpt it is another log")
+    return min(CUTS, len(excerpt))
+
+
+def in_pieces(raw: bytes, cuts: Sequence[int]) -> list[Fact]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    reader, facts = Reader(), list[Fact]()
+    for start, end in pairwise([0, *sorted(cuts), len(raw)]):
+        reader, found = reader.read(decoder.decode(raw[start:end]))
+        facts += found
+    return facts + reader.finish()[1]

@@ -1,0 +1,40 @@
+"""How far off the forecast end and cost are at 10, 50 and 90 % of a run, against the pace of the whole run so far."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from io import BytesIO
+
+from benchmarks.logs import logs
+from bot.core.forecast import forecast
+from bot.replay import BEGIN, Moment, a_run, facts, moments
+
+DOLLARS_PER_HOUR = 12.0
+
+
+def measure() -> None:
+    print(f"{'':30}{'at':>6}{'ends after':>12}{'truly':>10}{'error':>9}{'baseline':>10}{'dollars':>10}{'error':>9}")
+    for name, text in logs():
+        found = list(moments(facts(BytesIO(text.encode())), a_run("x", DOLLARS_PER_HOUR, 1)))
+        if found and found[-1].run.progress.total_steps:
+            for share in (0.1, 0.5, 0.9):
+                report(name, found, share)
+
+
+def report(name: str, found: Sequence[Moment], share: float) -> None:
+    last = found[-1]
+    total = last.run.progress.last_step or 0
+    moment = next(one for one in found if one.row.step >= share * total)
+    ahead = forecast(moment.run, moment.at)
+    if ahead is None or ahead.dollars is None:
+        raise RuntimeError(f"{name} has no forecast at {share:.0%}")
+    truth, dollars = last.at - BEGIN, last.run.cost(last.at) or 0.0
+    said = ahead.ends_at - BEGIN
+    mean = moment.passed * (total + last.run.progress.from_zero) / (moment.row.step + last.run.progress.from_zero)
+    print(
+        f"{name:30}{share:6.0%}{hours(said):>12}{hours(truth):>10}{said / truth - 1:9.1%}{mean / truth - 1:10.1%}"
+        f"{ahead.dollars:10.2f}{ahead.dollars / dollars - 1:9.1%}"
+    )
+
+
+def hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.2f} h"
