@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import command, loglines
+from bot.core.amendment import Limit
 from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
@@ -144,13 +145,68 @@ class Service:
         Raises:
             UserError: there is no such run, or the name is a shortened one of somebody else's.
         """
+        found = self._own(name, by)
+        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now())))
+
+    def _own(self, name: str, by: str) -> Run:
+        """The run of this name; somebody else's only by its whole name."""
         found = self.find(name)
         if found.requester != by and found.id != name.lower():
             raise UserError(
                 say("{name} is short for `{run}`, which somebody else launched.", name=shown(name), run=found.id),
-                say("To end it, type its whole name: `/verl stop {run}`.", run=found.id),
+                say("Type its whole name: {run}.", run=f"`{found.id}`"),
             )
-        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now())))
+        return found
+
+    def extend(self, asked: command.Extend, caller: Caller, ends_at: datetime | None = None) -> Run:
+        """Record that a run may live longer.
+
+        Args:
+            ends_at: when its lease ended as the person saw it; where that is true no more, nothing is changed.
+        """
+        run = self._amendable(asked.run, caller.user)
+        most = timedelta(hours=command.MOST_EXTENDED_HOURS)
+
+        def change(run: Run) -> Run:
+            if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
+                return run
+            hours = (run.lease + timedelta(hours=asked.hours)).total_seconds() / 3600
+            return run.amended(Limit.LEASE, hours, caller.user, self.now(), caller.wish or "")
+
+        if run.lease + timedelta(hours=asked.hours) > most:
+            raise UserError(
+                say("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=most.days),
+                say("Extend it by less."),
+            )
+        return self._wished(self.store.update(run.id, change))
+
+    def set_budget(self, asked: command.SetBudget, caller: Caller) -> Run:
+        """Record another budget.
+
+        Raises:
+            UserError: the run has spent more already.
+        """
+        run = self._amendable(asked.run, caller.user)
+        spent = run.cost(self.now())
+        if spent is not None and spent >= asked.dollars:
+            raise UserError(
+                say("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{spent:,.2f}"),
+                say("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
+            )
+        amended = self.store.update(
+            run.id,
+            lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
+        )
+        return self._wished(amended)
+
+    def _amendable(self, name: str, by: str) -> Run:
+        """The run of this name, which can still be ended and so be given more."""
+        found = self._own(name, by)
+        if found.over:
+            raise UserError(
+                say("`{run}` is over already.", run=found.id), say("Launch it again: its card has a button for it.")
+            )
+        return found
 
     def _wished(self, run: Run) -> Run:
         """A wish is recorded: it is shown now, whatever the tick waits for, and done by the next one."""

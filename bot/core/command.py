@@ -71,6 +71,22 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Extend:
+    """Let a run live for so many hours more."""
+
+    run: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget:
+    """The most that a run may spend from now on, in dollars."""
+
+    run: str
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
 class ListRecipes:
     """What can be launched."""
 
@@ -96,7 +112,9 @@ class Help:
     word: str | None = None
 
 
-Command = Launch | OpenForm | Status | ListRuns | Logs | Stop | ListRecipes | Describe | Speak | Help
+Command = (
+    Launch | OpenForm | Status | ListRuns | Logs | Stop | Extend | SetBudget | ListRecipes | Describe | Speak | Help
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,26 @@ def make_logs(typed: Typed) -> Logs:
     )
 
 
+def make_extend(typed: Typed) -> Extend:
+    """A span as people write it: `2h`, `90m`, `1d`; a number alone is hours."""
+    text = typed.names[1].lower()
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(m|min|h|d)?", text, re.ASCII)
+    hours = float(found[1]) * {"m": 1 / 60, "min": 1 / 60, "d": 24.0}.get(found[2], 1.0) if found else 0.0
+    if not 0 < hours <= MOST_EXTENDED_HOURS:
+        valid = say("Give hours, minutes or days, up to {most} d: `2h`, `90m`, `1d`.", most=MOST_EXTENDED_HOURS // 24)
+        raise UserError(say("A lease cannot be extended by {value}.", value=shown(text)), valid)
+    return Extend(typed.names[0], hours)
+
+
+def make_budget(typed: Typed) -> SetBudget:
+    text = typed.names[1].removeprefix("$").replace(",", "")
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
+        raise UserError(
+            say("A budget cannot be {value}.", value=shown(typed.names[1])), say("Give dollars, such as `300`.")
+        )
+    return SetBudget(typed.names[0], float(text))
+
+
 def make_speak(typed: Typed) -> Speak:
     """A language in whatever spelling: `zh-CN`, `zh_cn`."""
     word = typed.name(0)
@@ -204,8 +242,11 @@ def make_help(typed: Typed) -> Help:
 WORKSPACE = "workspace"
 """What is typed to be spoken to in the workspace's language again."""
 
+MOST_EXTENDED_HOURS = 24 * 90
+"""What a lease may be altogether."""
+
 LISTS = ("active", "mine", "all", "ended")
-RUN_FORMS = ("status", "logs", "stop")
+RUN_FORMS = ("status", "logs", "stop", "extend", "budget")
 FORMS: dict[str, Form] = {
     form.word: form
     for form in (
@@ -251,6 +292,20 @@ FORMS: dict[str, Form] = {
             "stop ppo-7f3a",
             lambda typed: Stop(typed.names[0]),
             needs=("RUN",),
+        ),
+        Form(
+            "extend",
+            mark("Let a run live longer than its lease."),
+            "extend ppo-7f3a 2h",
+            make_extend,
+            needs=("RUN", "TIME"),
+        ),
+        Form(
+            "budget",
+            mark("Change the most that a run may spend, in dollars."),
+            "budget ppo-7f3a 300",
+            make_budget,
+            needs=("RUN", "DOLLARS"),
         ),
         Form("recipes", mark("What can be launched."), "recipes", lambda typed: ListRecipes()),
         Form(

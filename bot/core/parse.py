@@ -79,7 +79,9 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
         if flag not in form.flags:
             valid = [f"--{flag}" for flag in form.flags]
             raise unknown("flag", flag if flag.startswith("-") else f"--{flag}", valid, takes_none(form), of=form.word)
-    names = typed.names or ((here,) if here and form.word in RUN_FORMS else ())
+    names = typed.names
+    if here and form.word in RUN_FORMS and len(names) < max(len(form.needs), 1):
+        names = (here, *names)
     if len(names) < len(form.needs):
         raise UserError(
             say("`{command}` needs {name}.", command=form.word, name=form.needs[len(names)]),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from bot.core.amendment import Amendment, Limit
 from bot.core.doubt import Doubt, Outage
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
@@ -75,6 +76,7 @@ class Run:
             log_tries: how often that was tried.
         autostop_minutes: as SkyPilot says, not as was asked.
         follow: a wish to see the log grow.
+        amendments: what people have changed of its limits since, oldest first.
         posted: its messages in Slack by key.
         thread_channel: where its card stands; differs from `channel` where the bot may not post there.
     """
@@ -121,6 +123,7 @@ class Run:
     autostop_minutes: int | None = None
     progress: Progress = field(default_factory=Progress)
     follow: Follow | None = None
+    amendments: tuple[Amendment, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
     thread_channel: str | None = None
 
@@ -170,6 +173,22 @@ class Run:
 
     def followed(self, follow: Follow) -> Self:
         return replace(self, follow=follow)
+
+    def amended(self, limit: Limit, after: float, by: str, now: datetime, wish: str = "") -> Self:
+        """Another limit from now on; the same delivery counts once, and a run that is over stays as it is.
+
+        Args:
+            after: dollars of the budget, or hours of the whole lease.
+        """
+        if self.over or (wish and any(one.wish == wish for one in self.amendments)):
+            return self
+        before = self.budget_dollars if limit is Limit.BUDGET else self.lease.total_seconds() / 3600
+        amendments = (*self.amendments, Amendment(limit, by, now, before, after, wish))
+        match limit:
+            case Limit.BUDGET:
+                return replace(self, budget_dollars=after, amendments=amendments)
+            case Limit.LEASE:
+                return replace(self, lease=timedelta(hours=after), amendments=amendments)
 
     # status, by the tick
 

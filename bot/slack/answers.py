@@ -15,7 +15,7 @@ from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
 from bot.slack.standing import standing
-from bot.slack.text import code, escape
+from bot.slack.text import code, date, escape
 
 Answer = dict[str, Any]
 """What `ack`, `respond` and `chat.postMessage` take: text and blocks."""
@@ -58,6 +58,18 @@ def stop_asked(run: Run) -> Answer:
         return text(say("{run} is over already, and its cluster is being removed.", run=code(run.id)))
     stopping = say("{run} will be stopped. Its card says when its cluster is gone.", run=code(run.id))
     return text(f":octagonal_sign: {stopping}")
+
+
+def extended(run: Run) -> Answer:
+    if run.lease_ends_at is None:
+        return text(say("{run} may live longer once it is launched.", run=code(run.id)))
+    end = date(run.lease_ends_at, "{date_short_pretty} {time}")
+    return text(f":alarm_clock: {say('The lease of {run} ends {time} now.', run=code(run.id), time=end)}")
+
+
+def budget_set(run: Run) -> Answer:
+    now = say("{run} may spend {budget} now.", run=code(run.id), budget=words.dollars(run.budget_dollars))
+    return text(f":moneybag: {now}")
 
 
 def followed(run: Run) -> Answer:

@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -18,12 +20,14 @@ from bot.core.command import (
     WORKSPACE,
     Command,
     Describe,
+    Extend,
     Help,
     Launch,
     ListRecipes,
     ListRuns,
     Logs,
     OpenForm,
+    SetBudget,
     Speak,
     Status,
     Stop,
@@ -38,6 +42,7 @@ from bot.slack.errands import Errands, Reply, by_response_url, directly, in_thre
 from bot.slack.files import upload_log
 from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
+from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
 from bot.slack.text import as_typed, without_mention
 from bot.slack.views import FORM, NEW
@@ -80,6 +85,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
     app.action("stop")(listeners.on_stop)
+    app.action(re.compile(rf"{EXTEND}-\d+"))(listeners.on_extend)
     app.action("logs")(listeners.on_logs)
     app.action(FORM)(listeners.on_form)
     app.action(RECIPE)(listeners.on_recipe)
@@ -149,6 +155,13 @@ class Listeners:
         self.homes.changed(body["user"]["id"])
         ack()
 
+    def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The thread itself says that the lease is longer; a second click on the same button adds nothing."""
+        run, hours, end = action["value"].split()
+        caller = Caller(body["user"]["id"], body["channel"]["id"], body["trigger_id"])
+        self.service.extend(Extend(run, float(hours)), caller, datetime.fromtimestamp(float(end), UTC))
+        ack()
+
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Beside the card, or, from a page that has no such place, in a view."""
         if "view" in body:
@@ -207,20 +220,30 @@ class Listeners:
                 return self.launch(asked, caller, reply)
             case OpenForm():
                 return answers.form_offered
-            case Status(name):
-                return self.status(name, caller.user)
-            case ListRuns(which):
-                return partial(answers.runs, self.service.runs(which, caller.user), which, self.service.now())
-            case Logs():
-                return self.logs(asked, caller.user, reply)
             case Stop(name):
                 return partial(answers.stop_asked, self.service.stop(name, caller.user))
+            case Extend():
+                return partial(answers.extended, self.service.extend(asked, caller))
+            case SetBudget():
+                return partial(answers.budget_set, self.service.set_budget(asked, caller))
+            case Speak(language):
+                return self.choose_language(language, caller.user)
+            case Logs():
+                return self.logs(asked, caller.user, reply)
+            case Status() | ListRuns() | ListRecipes() | Describe() | Help():
+                return self.look(asked, caller.user)
+
+    def look(self, asked: Status | ListRuns | ListRecipes | Describe | Help, user: str) -> Said:
+        """What is asked of the records and the recipes alone, and changes nothing."""
+        match asked:
+            case Status(name):
+                return self.status(name, user)
+            case ListRuns(which):
+                return partial(answers.runs, self.service.runs(which, user), which, self.service.now())
             case ListRecipes():
                 return lambda: answers.recipes(self.service.catalogue(), self.service.refusals())
             case Describe(name):
                 return partial(answers.describe, self.service.recipes.get(name))
-            case Speak(language):
-                return self.choose_language(language, caller.user)
             case Help(word):
                 return partial(answers.help_on, word)
 

@@ -7,8 +7,8 @@ from slack_sdk import WebClient
 from bot.service import Excerpt
 from bot.slack.answers import Answer, excerpt, filed
 from bot.slack.client import Refused, sorted_failures
+from bot.slack.message import CARD
 from bot.slack.messages import channel_of
-from bot.slack.views import CARD
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.core.posted import Posted
 from bot.core.run import Run
-from bot.slack.views import CARD, Message
+from bot.slack.message import CARD, Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from slack_sdk.web import SlackResponse
 from bot.core.run import Run
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.gap import Edit, Post
-from bot.slack.views import CARD
+from bot.slack.message import CARD
 
 log = logging.getLogger(__name__)
 

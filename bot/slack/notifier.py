@@ -18,8 +18,9 @@ from bot.precedence import Precedence
 from bot.slack import messages
 from bot.slack.client import Doubtful, Limited, Refused
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
+from bot.slack.message import CARD, Message
 from bot.slack.messages import channel_of
-from bot.slack.views import CARD, Message, conversation
+from bot.slack.views import conversation
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ DOUBT = timedelta(seconds=3)
 
 RETRY = timedelta(seconds=5)
 """After a failure that may pass by itself."""
+
+LOOK_AGAIN = timedelta(seconds=60)
+"""After a look at a run of which there was nothing to say."""
 
 RUNS_PER_TURN = 100
 
@@ -175,9 +179,11 @@ class SlackNotifier:
         step = next_step(run, wanted, now, self._card_period)
         match step:
             case None:
-                if run.status is Status.ENDED:
-                    self._store.settle(run.id)
-                    self._reserved = {key: at for key, at in self._reserved.items() if key[0] != run.id}
+                if run.status is not Status.ENDED:
+                    self._again(run.id, LOOK_AGAIN)  # time alone may bring a warning
+                    return
+                self._store.settle(run.id)
+                self._reserved = {key: at for key, at in self._reserved.items() if key[0] != run.id}
             case Wait(until):
                 self._again(run.id, until - now)
             case Check(key, sent_at):

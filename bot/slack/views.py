@@ -1,8 +1,5 @@
 """What people see of a run: its card and its thread. Pure: a record in, Slack messages out."""
 
-import hashlib
-import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import loglines
@@ -10,11 +7,12 @@ from bot.core.posted import Follow
 from bot.core.run import Run, Status
 from bot.language import mark, say, together
 from bot.slack import words
-from bot.slack.blocks import Block, actions, button, confirm, context, line_chart, printed, section
+from bot.slack.blocks import Block, actions, button, context, line_chart, printed, section
+from bot.slack.limits import limit_messages, stop
+from bot.slack.message import CARD, Message, said
 from bot.slack.standing import figure, progress, standing
 from bot.slack.text import code, date, escape
 
-CARD = "card"
 FOLLOW = "follow"
 FORM, NEW = "form", "new"
 """The button that opens the form of a launch, and its value where no earlier run fills it in."""
@@ -32,33 +30,6 @@ SILENCE = timedelta(minutes=2)
 """A shorter silence of the outside is no news."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a run as it should stand in Slack.
-
-    Attributes:
-        key: its name among the run's messages.
-        text: the whole in one line, for notifications and clients without blocks.
-        urgent: the part of the content whose change is shown at once, not with the next regular edit.
-        edited: whether it follows the run, or is said once.
-        broadcast: whether the channel sees it too.
-        pace: how many times as long as for a card it is between two edits.
-    """
-
-    key: str
-    text: str
-    blocks: tuple[Block, ...]
-    urgent: str = ""
-    edited: bool = False
-    broadcast: bool = False
-    pace: int = 1
-
-    @property
-    def digest(self) -> str:
-        content = json.dumps([self.text, self.blocks], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
 def conversation(run: Run, now: datetime, log: str) -> list[Message]:
     """Every message of the run as it should stand now: what Slack lacks of it is what is said next.
 
@@ -66,6 +37,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         log: the last lines that were kept of it.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), stopping(run), ended(run, now, log)]
+    notices += limit_messages(run, now)
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
@@ -111,9 +83,7 @@ def buttons(run: Run) -> list[Block]:
         return [logs, again(run)]
     if run.stop_requested_by:
         return [logs]
-    question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
-    asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
-    return [logs, button(say("Stop"), "stop", run.id, asked, "danger")]
+    return [logs, stop(run)]
 
 
 def again(run: Run) -> Block:
@@ -233,8 +203,3 @@ def follow(run: Run, wish: Follow, log: str) -> Message:
         (context(f":scroll: {head}"), printed(shown)),
         edited=True,
     )
-
-
-def said(key: str, text: str) -> Message:
-    """A notice: said once, in the thread."""
-    return Message(key, text, (section(text),))

@@ -5,7 +5,7 @@ import pytest
 from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.slack.gap import Check, Edit, Post, Step, Wait, next_step
-from bot.slack.views import Message
+from bot.slack.message import Message
 from tests.builders import NOON, a_run, at
 
 PERIOD = timedelta(seconds=30)

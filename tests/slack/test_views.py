@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.amendment import Limit
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
@@ -57,6 +58,13 @@ RUNS = {
     "running, with a curve": running(progress=replace(TRAINED, rewards=CURVE)),
     "running, with a pace": running(progress=PACED),
     "running, over its budget ahead": running(progress=PACED, budget_dollars=30.0),
+    "running, half of its budget spent": running(budget_dollars=7.0),
+    "running, most of its budget spent": running(budget_dollars=4.5),
+    "running, its lease ends": running(lease=timedelta(hours=2)),
+    "running, its lease ends in minutes, before its last step": running(progress=PACED, lease=timedelta(minutes=70)),
+    "running, its limits changed": running()
+    .amended(Limit.BUDGET, 300.0, "U0BEN", at(600))
+    .amended(Limit.LEASE, 14.0, "U0ANA", at(900)),
     "running, its last step done": running(progress=replace(PACED, step=1000)),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),

@@ -1,0 +1,134 @@
+"""Warnings before a run's limits end it, and who has changed these. Pure: a record in, messages of its thread out."""
+
+from datetime import datetime, timedelta
+
+from bot.core.amendment import Amendment, Limit
+from bot.core.forecast import ends_at, forecast
+from bot.core.run import Run
+from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
+from bot.language import mark, say, together
+from bot.slack import words
+from bot.slack.blocks import Block, actions, button, confirm, section
+from bot.slack.message import Message, said
+from bot.slack.text import code, date
+
+EXTEND = "extend"
+EXTENSIONS_HOURS = (2, 8)
+"""What the buttons of a warning offer."""
+
+DAY_AND_TIME = "{date_short_pretty} {time}"
+
+SPENT = mark("*{percent} % of its budget is spent*: {spent} of {budget}.")
+AHEAD = mark(
+    "At its pace it ends at {dollars}, *{over} over its budget of {budget}*, which is spent at step {step}, {time}."
+)
+WITHIN = mark("Its forecast is within its budget again: {dollars} of {budget}.")
+RAISE = mark("It is ended there; {command} gives it another budget.")
+ENDS = mark("*Its lease ends {time}*, in less than {left}. Then it is ended, and its cluster removed.")
+NEEDS = mark("At its pace it needs until {time}.")
+BUDGET = mark("Its budget is {after} now, {before} before, by {person}.")
+LEASE = mark("Its lease ends {time} now, by {person}.")
+
+
+def limit_messages(run: Run, now: datetime) -> list[Message]:
+    """The warnings that are due, what has healed, and what was changed by whom."""
+    due = [warning_message(run, now, one) for one in warnings(run, now)]
+    changed = [amended(run, number, one) for number, one in enumerate(run.amendments, 1)]
+    return [*changed, *due, *within(run, now)]
+
+
+def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | LeaseEnds) -> Message:
+    match found:
+        case BudgetSpent(percent):
+            return budget_message(run, f"budget-{percent}", f":moneybag: {budget_spent(run, now, percent)}")
+        case BudgetAhead():
+            return budget_message(run, "ahead", f":crystal_ball: {budget_ahead(run, now)}")
+        case LeaseEnds(left):
+            return lease_message(run, now, left)
+
+
+def budget_message(run: Run, kind: str, text: str) -> Message:
+    """Said once for each budget that the run is given."""
+    how_to_raise = say(RAISE, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
+    return Message(
+        f"{kind}-{run.budget_dollars:g}",
+        together(text, how_to_raise),
+        (section(together(f"{text}{addressed(run)}", how_to_raise)),),
+        broadcast=True,
+    )
+
+
+def addressed(run: Run) -> str:
+    return f" <@{run.requester}>"
+
+
+def budget_spent(run: Run, now: datetime, percent: int) -> str:
+    spent, budget = words.dollars(run.cost(now) or 0.0), words.dollars(run.budget_dollars)
+    return say(SPENT, percent=percent, spent=spent, budget=budget)
+
+
+def budget_ahead(run: Run, now: datetime) -> str:
+    ahead = forecast(run, now)
+    if ahead is None or ahead.dollars is None or run.hourly is None:
+        return ""
+    left = max(run.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.hourly.dollars_per_hour
+    return say(
+        AHEAD,
+        dollars=words.dollars(ahead.dollars),
+        over=words.dollars(ahead.dollars - run.budget_dollars),
+        budget=words.dollars(run.budget_dollars),
+        step=ahead.over_at_step,
+        time=date(now + timedelta(hours=left), DAY_AND_TIME),
+    )
+
+
+def within(run: Run, now: datetime) -> list[Message]:
+    """A forecast that was said to be over the budget, and is not any more."""
+    ahead = forecast(run, now)
+    if f"ahead-{run.budget_dollars:g}" not in run.posted or ahead is None or ahead.dollars is None:
+        return []
+    if ahead.dollars > run.budget_dollars:
+        return []
+    dollars, budget = words.dollars(ahead.dollars), words.dollars(run.budget_dollars)
+    text = say(WITHIN, dollars=dollars, budget=budget)
+    return [said(f"within-{run.budget_dollars:g}", f":white_check_mark: {text}")]
+
+
+def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
+    """With buttons that extend it; each is good for the lease that it was shown with."""
+    end = run.lease_ends_at or now
+    text = say(ENDS, time=date(end, DAY_AND_TIME), left=words.lasted(left))
+    needed = ends_at(run.progress, now)
+    if needed and needed > end:
+        text = together(text, say(NEEDS, time=date(needed, DAY_AND_TIME)))
+    buttons = [extension(run, end, hours) for hours in EXTENSIONS_HOURS]
+    return Message(
+        f"lease-{left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
+        f":alarm_clock: {text}",
+        (section(f":alarm_clock: {text}{addressed(run)}"), actions(*buttons, stop(run))),
+        broadcast=True,
+    )
+
+
+def extension(run: Run, end: datetime, hours: int) -> Block:
+    label = say("Extend {hours} h", hours=hours)
+    return button(label, f"{EXTEND}-{hours}", f"{run.id} {hours} {end.timestamp():.0f}")
+
+
+def stop(run: Run) -> Block:
+    """Ends the run, after a question."""
+    question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
+    asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
+    return button(say("Stop"), "stop", run.id, asked, "danger")
+
+
+def amended(run: Run, number: int, found: Amendment) -> Message:
+    person = f"<@{found.by}>"
+    match found.limit:
+        case Limit.BUDGET:
+            before, after = words.dollars(found.before), words.dollars(found.after)
+            text = say(BUDGET, before=before, after=after, person=person)
+        case Limit.LEASE:
+            end = (run.first_asked_at or run.created_at) + timedelta(hours=found.after)
+            text = say(LEASE, time=date(end, DAY_AND_TIME), person=person)
+    return said(f"amended-{number}", f":memo: {text}")

@@ -1,0 +1,142 @@
+"""Budgets and leases as people meet them: warned before, extended by a button or a line, ended when nobody does."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.story import ANA, BEN, Bot
+
+RUN = "smoke-0001"
+CLUSTER = "verl-smoke-0001"
+
+
+def extend_button(bot: Bot, hours: int = 2) -> str:
+    """What the button of the newest warning carries."""
+    end = bot.run().lease_ends_at
+    assert end is not None
+    return f"{RUN} {hours} {end.timestamp():.0f}"
+
+
+def test_a_budget_is_warned_of_at_half_and_at_four_fifths_once_each_and_then_ends_the_run(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")  # at four dollars an hour
+    bot.ticks(33, seconds=110)
+    bot.ticks(12)
+    read = bot.reads()
+    assert read.count("*50 % of its budget is spent*: $2.08 of $4.00.") == 2  # the thread's, in the channel too
+    assert read.count("*80 % of its budget is spent*") == 2
+    assert "`/verl budget smoke-0001 8`" in read
+    assert bot.run().reason == "over_budget"
+    assert bot.run().status == "ended"
+
+
+def test_a_bot_that_was_away_tells_the_highest_share_alone(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(3400)
+    read = bot.reads()
+    assert "80 % of its budget" in read
+    assert "50 % of its budget" not in read
+
+
+def test_a_budget_that_is_raised_in_time_is_the_one_that_counts(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(3000)
+    assert "`smoke-0001` may spend $8.00 now" in bot.say(f"budget {RUN} 8")
+    bot.tick(500)
+    assert bot.run().status == "running"
+    assert "Its budget is $8.00 now, $4.00 before, by @ana." in bot.reads()
+    assert "$8.00" in bot.card()
+    bot.tick(1000)
+    assert bot.reads().count("50 % of its budget is spent*: $5.00 of $8.00") == 2  # said anew of the new one
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("budget smoke-0001 1", "has spent $2.00 already"),
+        ("budget smoke-0001 many", "A budget cannot be `many`. Give dollars"),
+        ("budget smoke-0001", "`budget` needs DOLLARS"),
+        ("extend smoke-0001 0h", "A lease cannot be extended by `0h`. Give hours"),
+        ("extend smoke-0001 90d", "may live for 90 days at the most"),
+        ("extend smoke-0001 soon", "A lease cannot be extended by `soon`"),
+        ("extend nope 2h", "There is no run `nope`"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_would(bot: Bot, line: str, refused: str) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(1800)
+    assert refused in bot.say(line)
+    assert bot.run().amendments == ()
+
+
+def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    bot.ticks(40, seconds=300)
+    read = bot.reads()
+    assert read.count("*Its lease ends 15:00 UTC*, in less than 1 h.") == 2
+    assert read.count("*Its lease ends 15:00 UTC*, in less than 15 min.") == 2
+    assert "[Extend 2 h] [Extend 8 h] [Stop]" in read
+    assert bot.run().reason == "lease_over"
+
+
+def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    bot.tick(2.2 * 3600)
+    button = extend_button(bot)
+    bot.click("extend-2", button, user=BEN)
+    bot.click("extend-2", button, user=ANA)
+    bot.tick(3600)
+    assert bot.run().status == "running"
+    assert bot.run().lease == timedelta(hours=5)
+    assert bot.reads().count("Its lease ends 17:00 UTC now, by @ben.") == 1
+    bot.ticks(30, seconds=300)
+    assert bot.run().reason == "lease_over"
+
+
+def test_the_same_delivery_of_a_line_extends_once(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    for _ in range(2):
+        assert "The lease of `smoke-0001` ends" in bot.say(f"extend {RUN} 90m", trigger="the same")
+    assert bot.run().lease == timedelta(hours=4.5)
+
+
+def test_in_its_thread_the_run_can_be_left_out(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    bot.mention("extend 2h", thread_ts=bot.run().posted["card"].ts)
+    bot.mention("budget 200", thread_ts=bot.run().posted["card"].ts)
+    assert bot.run().lease == timedelta(hours=5)
+    assert bot.run().budget_dollars == 200.0
+
+
+def test_what_is_over_is_given_no_more(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    bot.say(f"stop {RUN}")
+    bot.ticks(12)
+    assert "is over already" in bot.say(f"extend {RUN} 2h")
+
+
+def test_a_run_of_somebody_else_is_given_more_by_its_whole_name_only(bot: Bot) -> None:
+    bot.running("launch smoke lease=3 budget=100")
+    assert "somebody else launched" in bot.say("extend smoke 2h", user=BEN)
+    assert "ends" in bot.say(f"extend {RUN} 2h", user=BEN)
+
+
+def test_warnings_outlive_a_restart_and_are_not_repeated(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(2000)
+    later = bot.later()
+    later.ticks(5, seconds=20)
+    assert later.reads().count("50 % of its budget is spent*") == 2
+
+
+def test_a_forecast_over_the_budget_is_told_once_and_taken_back_when_it_heals(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) Total training steps: 60")
+    for step in range(1, 13):
+        bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:120.0")
+        bot.tick(120)
+    assert bot.reads().count("over its budget of $4.00*") == 2
+    assert "which is spent at step" in bot.reads()
+    for step in range(13, 30):
+        bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:12.0")
+        bot.tick(12)
+    assert bot.reads().count("Its forecast is within its budget again") == 1
