@@ -133,7 +133,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = locked(settings.data_dir)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
-    store = RedisStore(connect(settings, valkey))
+    store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days))
     scheduler = Scheduler()
     machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)

@@ -65,6 +65,11 @@ GUIDE = (
         ("/verl launch smoke fail_at_step=3",),
     ),
     Proposal(
+        "Spend a budget",
+        "Warned of at half, at four fifths, and sooner where the forecast is over it; then the run is ended.",
+        ("/verl launch smoke nodes=2 budget=0.06",),
+    ),
+    Proposal(
         "Fill in a form",
         "The same command as fields, with their ranges. Whole runs can be launched from a phone so.",
         ("/verl launch",),

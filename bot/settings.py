@@ -86,6 +86,9 @@ class Settings:
     language: str = setting(
         "VERLBOT_LANGUAGE", "Of channels, and of people who chose no other: `en`, `zh-CN`.", ENGLISH, one_of(*LANGUAGES)
     )
+    history_days: float = setting(
+        "VERLBOT_HISTORY_DAYS", "How long the numbers of a run that has ended are kept, for plots.", 180.0, positive
+    )
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
     card_seconds: float = setting(
         "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive

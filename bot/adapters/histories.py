@@ -5,6 +5,7 @@ costs as much as the step is long, however long the run is.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
@@ -80,6 +81,12 @@ def rows(redis: Redis, run_id: str, last: int) -> tuple[Row, ...]:
 
 def history(redis: Redis, run_id: str) -> History:
     return fetched(redis, run_id, names(redis, run_id))
+
+
+def expire(redis: Redis, run_id: str, after: timedelta) -> None:
+    """Let the numbers go after so long."""
+    for key in (READING, ROWS, COLUMNS, FOLDED):
+        redis.expire(key.format(run_id), after)
 
 
 def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> History:

@@ -76,10 +76,15 @@ DECODER = msgspec.json.Decoder(Document)
 
 
 class RedisStore:
-    """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer."""
+    """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer.
 
-    def __init__(self, redis: Redis) -> None:
+    Args:
+        history_kept: how long the numbers of a run that has ended are kept; its record is kept for good.
+    """
+
+    def __init__(self, redis: Redis, history_kept: timedelta = timedelta(days=180)) -> None:
         self._redis = redis
+        self._history_kept = history_kept
 
     def add(self, run: Run, task: Task, wish: str | None = None) -> Run | None:
         key, wish_key = RUN.format(run.id), WISH.format(wish)
@@ -141,6 +146,7 @@ class RedisStore:
     def settle(self, run_id: str) -> None:
         with answered():
             self._redis.srem(OPEN, run_id)
+            histories.expire(self._redis, run_id, self._history_kept)
 
     def save_log(self, run_id: str, text: str) -> None:
         with answered():

@@ -44,7 +44,7 @@ class Reason(StrEnum):
     @property
     def is_failure(self) -> bool:
         """Whether the log's end is what people want to see."""
-        return self not in (Reason.SUCCEEDED, Reason.STOPPED)
+        return self not in (Reason.SUCCEEDED, Reason.STOPPED, Reason.OVER_BUDGET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

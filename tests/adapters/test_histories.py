@@ -1,6 +1,7 @@
 """The numbers of a run in a real Redis-protocol server: they come back as they were, and stay small."""
 
 import math
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -10,6 +11,7 @@ from bot.core.history import AT, RECENT_ROWS
 from bot.core.reader import Reader
 from bot.core.reading import Reading
 from bot.core.row import Row
+from tests.builders import a_run
 
 READ = Reading(Reader(rest="step:4 - cri", block=" {'a': 1", step=3, keys=("a", "b")), ("00", "ff"), 2)
 
@@ -60,6 +62,17 @@ def test_more_metrics_than_verl_has_do_no_harm(store: RedisStore) -> None:
     store.keep("ppo-1", READ, [Row(1, {f"m/{n}": float(n) for n in range(1000)})])
     (row,) = store.rows("ppo-1", 1)
     assert row.values == {f"m/{n}": float(n) for n in range(256)}
+
+
+def test_the_numbers_of_a_run_that_has_ended_go_after_a_while_and_its_record_stays(redis: Redis) -> None:
+    store = RedisStore(redis, history_kept=timedelta(days=3))
+    store.add(a_run(), {})
+    store.keep("ppo-7f3a", READ, [Row(1, {"a": 1.0})])
+    assert redis.ttl("verl:run:ppo-7f3a:rows") == -1
+    store.settle("ppo-7f3a")
+    for key in ("rows", "columns", "reading"):
+        assert 0 < (redis.ttl(f"verl:run:ppo-7f3a:{key}") or 0) <= 3 * 86_400
+    assert redis.ttl("verl:run:ppo-7f3a") == -1
 
 
 @pytest.mark.slow
