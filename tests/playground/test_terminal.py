@@ -1,6 +1,8 @@
 """What a person reads in the terminal that stands in for Slack."""
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +11,21 @@ from slack_sdk import WebClient
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
-from bot.playground.terminal import Terminal
+from bot.playground.terminal import EMOJI, Terminal
 from bot.playground.workspace import seeded
 from bot.slack.blocks import modal, preformatted
 from bot.slack.client import web_client
 from tests.story import ANA, TRAINING
 from tests.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_every_sign_that_the_bot_uses_is_drawn() -> None:
+    sources = [path.read_text() for path in (ROOT / "bot" / "slack").glob("*.py")]
+    used = {name for text in sources for name in re.findall(r":([a-z]+(?:_[a-z]+)*):(?=[ \"])", text)}
+    assert "rocket" in used
+    assert used - EMOJI.keys() == set()
 
 
 @pytest.fixture
