@@ -35,6 +35,7 @@ from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands
 from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
+from bot.slack.inbox import Inbox
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.socket import CHECK_PERIOD, Socket
@@ -180,7 +181,9 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
-        connection = Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence)
+        connection = Socket(
+            app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands)
+        )
     else:
         connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
     return Bot(

@@ -107,6 +107,15 @@ class Store(Protocol):
     def mark(self, channel: str, ts: str, run_id: str) -> None:
         """Remember whose card a message is."""
 
+    def keep_delivery(self, delivery_id: str, text: str) -> None:
+        """Keep what Slack has delivered and is acknowledged before it is served."""
+
+    def forget_delivery(self, delivery_id: str) -> None:
+        """It has been served; one that was never kept is no error."""
+
+    def deliveries(self) -> list[str]:
+        """What was kept and not served."""
+
     def languages(self) -> Mapping[str, str]:
         """The languages that people have chosen, by person."""
 

@@ -20,10 +20,11 @@ class Precedence:
         self._waiting = 0
         self._changed = Condition()
 
-    def come(self) -> None:
-        """A person begins to wait."""
+    def come(self) -> int:
+        """A person begins to wait. Returns how many do now."""
         with self._changed:
             self._waiting += 1
+            return self._waiting
 
     def go(self) -> None:
         """A person has been answered."""

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
 from bot.adapters import histories
-from bot.adapters.keys import CARD, ENDED, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
+from bot.adapters.keys import CARD, ENDED, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
 from bot.core.history import History
 from bot.core.nearest import unknown
 from bot.core.reading import Reading
@@ -179,6 +179,18 @@ class RedisStore:
     def mark(self, channel: str, ts: str, run_id: str) -> None:
         with answered():
             self._redis.set(CARD.format(channel, ts), run_id)
+
+    def keep_delivery(self, delivery_id: str, text: str) -> None:
+        with answered():
+            self._redis.hset(INBOX, delivery_id, text)
+
+    def forget_delivery(self, delivery_id: str) -> None:
+        with answered():
+            self._redis.hdel(INBOX, delivery_id)
+
+    def deliveries(self) -> list[str]:
+        with answered():
+            return [text(found) for found in self._redis.hvals(INBOX)]
 
     def languages(self) -> dict[str, str]:
         with answered():

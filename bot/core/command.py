@@ -117,6 +117,21 @@ Command = (
 )
 
 
+def changes_nothing(asked: Command) -> bool:
+    """Whether it is a question alone: nothing is recorded, opened or begun by it."""
+    match asked:
+        case Launch(dry_run=dry_run):
+            return dry_run
+        case Logs(follow=follow):
+            return not follow
+        case Speak(language):
+            return language is None
+        case Status() | ListRuns() | ListRecipes() | Describe() | Help():
+            return True
+        case OpenForm() | Stop() | Extend() | SetBudget():
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """The words of a line, sorted by what they are."""

@@ -57,6 +57,10 @@ class Errands:
         """Bring an answer that is there already. Never refused: what is brought waits for Slack alone."""
         self._bringing.submit(carried(self._go), lambda: answer, reply)
 
+    def bring_to(self, url: str, answer: Answer) -> None:
+        """Bring an answer to the address that a command came with."""
+        self.say(answer, by_response_url(Respond(response_url=url)))
+
     def stop(self) -> None:
         for pool in (self._waiting, self._bringing):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -96,7 +100,7 @@ def by_response_url(respond: Respond) -> Reply:
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
-            response: Any = respond(**answer, response_type="ephemeral", replace_original=False)
+            response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False})
         check(response.status_code, response.headers)
 
     return reply

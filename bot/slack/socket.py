@@ -12,12 +12,15 @@ from typing import Any
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from websocket import WebSocketApp
 
 from bot.ports import Now
 from bot.precedence import Precedence
 from bot.slack.client import Identity, Refused, web_client
+from bot.slack.inbox import Inbox
+from bot.slack.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,9 @@ ADVICE = {
 }
 """For Slack's refusals of a connection, what to do."""
 
-LISTENERS = 1
-"""Deliveries handled at once. They wait for nothing but the store, so more would only take turns with one another:
-with 50 commands in flight, three are a third slower than one (`make bench`)."""
+CROWD = 4
+"""People who wait at once before a command is acknowledged first and answered after: until then one way is quicker than
+two."""
 
 
 class Client(SocketModeClient):
@@ -50,7 +53,16 @@ class Client(SocketModeClient):
     that it closes itself (measured with slack-sdk 3.47 and websocket-client 1.9).
     """
 
-    def __init__(self, app: App, app_token: str, base_url: str, ping_seconds: float, precedence: Precedence) -> None:
+    def __init__(
+        self,
+        app: App,
+        app_token: str,
+        base_url: str,
+        ping_seconds: float,
+        precedence: Precedence,
+        inbox: Inbox | None,
+        crowd: int,
+    ) -> None:
         super().__init__(
             app_token=app_token,
             logger=app.logger,
@@ -58,11 +70,19 @@ class Client(SocketModeClient):
             auto_reconnect_enabled=False,
             ping_interval=ping_seconds,
             on_close_listeners=[self._forget],
-            concurrency=LISTENERS,
+            concurrency=1,
         )
+        self.message_workers.shutdown()  # the SDK's own, in whose place there are turns
         self.current_app_monitor_started = True  # it is not, and must not be
         self._app = app
         self._precedence = precedence
+        self._inbox = inbox
+        self._crowd = crowd
+        self._turns = Turns()
+        if inbox:
+            for request in inbox.left():
+                precedence.come()
+                self._defer(request, inbox)
 
     def connect(self) -> None:
         """Leave the old session behind without waiting for it, and begin a new one."""
@@ -101,26 +121,43 @@ class Client(SocketModeClient):
         for runner in (self.current_session_runner, self.message_processor):
             runner.event.set()
         cut(self.current_session)
-        self.message_workers.shutdown()
+        self._turns.stop()
 
-    def enqueue_message(self, message: str) -> None:
-        """Without the SDK's queue between two threads: from here on somebody waits."""
-        self._precedence.come()
-        self.message_workers.submit(self._take, message)
+    def enqueue_message(self, text: str) -> None:
+        """Without the SDK's queue between two threads: from here on somebody waits.
 
-    def _take(self, message: str) -> None:
+        In a crowd a command is acknowledged here and now, and answered when its turn comes, after what cannot wait.
+        """
+        message = json.loads(text)
+        request = SocketModeRequest.from_dict(message)
+        if message.get("type") == "disconnect":
+            Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
+        elif request is not None:
+            crowd = self._precedence.come() > self._crowd
+            if crowd and self._inbox and self._inbox.takes(request):
+                self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+                self._defer(request, self._inbox)
+            else:
+                self._turns.first(lambda: self._serve(request))
+
+    def _defer(self, request: SocketModeRequest, inbox: Inbox) -> None:
+        self._turns.later(lambda: self._serve_late(request, inbox))
+
+    def _serve(self, request: SocketModeRequest) -> None:
+        """With what it is answered in its acknowledgement."""
         try:
-            self._handle(json.loads(message))
-        except Exception:
-            log.exception("a delivery of Slack's could not be handled")
+            send_response(self, request, run_bolt_app(self._app, request), time.time())
         finally:
             self._precedence.go()
 
-    def _handle(self, message: dict[str, Any]) -> None:
-        if message.get("type") == "disconnect":
-            Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
-        elif request := SocketModeRequest.from_dict(message):
-            send_response(self, request, run_bolt_app(self._app, request), time.time())
+    def _serve_late(self, request: SocketModeRequest, inbox: Inbox) -> None:
+        """What has been acknowledged already."""
+        try:
+            response = run_bolt_app(self._app, request)
+            said = response.status == 200 and response.body
+            inbox.done(request, json.loads(response.body) if said else None)
+        finally:
+            self._precedence.go()
 
     def _forget(self, session: WebSocketApp) -> None:
         if self.current_session is session:
@@ -131,6 +168,8 @@ class Socket:
     """A Socket Mode connection that is looked after.
 
     Args:
+        inbox: of commands that are answered after their acknowledgement; without it, none is.
+        crowd: people who wait at once before they are.
         ping_seconds: between pings.
         silence_seconds: without any pong, after which a connection is dead though nobody closed it.
     """
@@ -143,14 +182,16 @@ class Socket:
         base_url: str,
         now: Now,
         precedence: Precedence,
+        inbox: Inbox | None = None,
         *,
+        crowd: int = CROWD,
         ping_seconds: float = 5.0,
         silence_seconds: float = 12.0,
     ) -> None:
         self._identity = identity
         self._now = now
         self._silence_seconds = silence_seconds
-        self._client = Client(app, app_token, base_url, ping_seconds, precedence)
+        self._client = Client(app, app_token, base_url, ping_seconds, precedence, inbox, crowd)
         self._session: WebSocketApp | None = None
         self._session_since = now()
         self._tried_at: datetime | None = None

@@ -1,0 +1,68 @@
+"""Commands that are acknowledged before they are served, and kept until they are, whatever becomes of the bot."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from bot.core.command import OpenForm, changes_nothing
+from bot.core.parse import parse
+from bot.errors import Unavailable, UserError
+from bot.ports import Store
+from bot.slack.answers import Answer
+from bot.slack.errands import Errands
+from bot.slack.text import as_typed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What has been acknowledged and not been answered.
+
+    A wish is written down first, so that a crash loses nothing that was acknowledged; served twice, it is recorded
+    once, because Slack's id of the delivery comes with it. A question is not: whoever lost the answer asks again.
+    """
+
+    store: Store
+    errands: Errands
+
+    def takes(self, request: SocketModeRequest) -> bool:
+        """Whether a delivery may be acknowledged now and served later. It is kept where it has to be."""
+        if request.type != "slash_commands":
+            return False
+        try:
+            asked = parse(as_typed(request.payload.get("text") or ""))
+        except UserError:  # it is refused, and nothing else
+            return True
+        if isinstance(asked, OpenForm):  # Slack opens a form within three seconds, or not at all
+            return False
+        return changes_nothing(asked) or self._keep(request)
+
+    def done(self, request: SocketModeRequest, answer: Answer | None) -> None:
+        """It was served: bring the answer, and forget it."""
+        if answer:
+            self.errands.bring_to(request.payload["response_url"], answer)
+        try:
+            self.store.forget_delivery(request.envelope_id)
+        except Unavailable as error:
+            log.warning("%s: a delivery will be served once more, which changes nothing", error)
+
+    def left(self) -> list[SocketModeRequest]:
+        """What a bot before this one acknowledged and did not serve, oldest first."""
+        return [found for text in self.store.deliveries() if (found := read(json.loads(text)))]
+
+    def _keep(self, request: SocketModeRequest) -> bool:
+        try:
+            self.store.keep_delivery(request.envelope_id, json.dumps(request.to_dict()))
+        except Unavailable as error:
+            log.warning("%s: a delivery is acknowledged once it has been served", error)
+            return False
+        return True
+
+
+def read(message: Mapping[str, Any]) -> SocketModeRequest | None:
+    return SocketModeRequest.from_dict(dict(message))
