@@ -1,0 +1,72 @@
+"""Reward that goes up while validation falls: the model learns the grader, not the task."""
+
+from statistics import median
+
+from bot.core.health.finding import Severity
+from bot.core.health.window import WELL, Symptom, Window, number, scatter
+from bot.core.row import REWARD, Row
+from bot.language import say
+
+SMOOTHED = 3
+"""Validations that are taken together, because one alone scatters."""
+
+
+def validations(window: Window) -> list[tuple[Row, float]]:
+    return [(row, value) for row in window.rows if (value := row.validation) is not None]
+
+
+def smoothed(found: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
+    """Each with the median of itself and the two before it."""
+    ends = range(SMOOTHED, len(found) + 1)
+    return [(found[end - 1][0], median(value for _, value in found[end - SMOOTHED : end])) for end in ends]
+
+
+def risen(window: Window) -> float | None:
+    """How much validation has risen in the rows that are known, as a share of where it was; None where nobody knows."""
+    found = validations(window)
+    if len(found) < SMOOTHED + 1:
+        return None
+    first, last = median(value for _, value in found[:2]), median(value for _, value in found[-SMOOTHED:])
+    return (last - first) / max(abs(first), 0.05)
+
+
+def validation_falls(window: Window) -> Symptom | None:
+    """Told at validations only."""
+    rules = window.rules
+    if window.newest.validation is None:
+        return None
+    found = smoothed(validations(window))
+    if len(found) < SMOOTHED:
+        return None
+    (peak, best), now = max(found, key=lambda one: one[1]), found[-1][1]
+    noise = scatter([value for _, value in validations(window)[-8:]])
+    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_least, 3 * noise)
+    before, reward = around(window, peak), window.middle(REWARD, 20)
+    if before is None or reward is None or reward - before < 0.5 * scatter(window.values(REWARD, 100)):
+        return WELL
+    if level < 1:
+        return Symptom(level)
+    return Symptom(
+        level,
+        Severity.WARNING,
+        say("The reward holds or rises while validation falls: the model may be learning the grader, not the task."),
+        say(
+            "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
+            now=number(now),
+            best=number(best),
+            step=peak.step,
+            before=number(before),
+            reward=number(reward),
+        ),
+        say(
+            "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
+            " (`custom_reward_function.path`), and keep the checkpoint of the best validation (`trainer.save_freq`)."
+        ),
+        peak,
+    )
+
+
+def around(window: Window, row: Row) -> float | None:
+    """The reward of the twenty rows up to that one."""
+    later = sum(one.step > row.step for one in window.rows)
+    return window.middle(REWARD, 20, back=later)
