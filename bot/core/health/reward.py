@@ -65,8 +65,10 @@ def dead_share(window: Window) -> float | None:
     values, size = window.newest.values, window.rules.group_size
     if values.get("critic/advantages/max") == values.get("critic/advantages/min") == 0:
         return 1.0
+    if not size or size < 2 or window.newest.first(SCORE) is None:
+        return None
     mean, bounds = window.middle(SCORE, 10), score_bounds(window)
-    if not size or size < 2 or mean is None or bounds is None or window.newest.first(SCORE) is None:
+    if mean is None or bounds is None:
         return None
     low, high = bounds
     hit = min(max((mean - low) / (high - low), 0.0), 1.0) if high > low else 1.0
@@ -89,9 +91,10 @@ def hopeless_groups(window: Window) -> Symptom | None:
 
 
 def groups(window: Window, easy: bool) -> Symptom | None:
-    rules, share, mean, bounds = window.rules, dead_share(window), window.middle(SCORE, 10), score_bounds(window)
+    rules, share, mean = window.rules, dead_share(window), window.middle(SCORE, 10)
     if share is None or mean is None:
         return None
+    bounds = score_bounds(window)
     low, high = bounds or (0.0, 1.0)
     if (mean > low + (high - low) / 2) is not easy:
         return WELL

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.core.health.finding import Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A team's own finding: a metric beyond a bound.
 

@@ -57,7 +57,7 @@ BEGAN = 1_760_000_000.0
 
 def simulated(scenario: str, seed: int, steps: int = 400) -> list[Row]:
     """A run of rldoctor's simulator, as verl would log it."""
-    records, config = simulate(scenario, n_steps=steps, seed=seed)
+    records, _ = simulate(scenario, n_steps=steps, seed=seed)
     top = 0.05 if scenario == "format_domination" else 1.0  # as the simulator scales what a right answer earns
     return [
         Row(
@@ -101,7 +101,8 @@ class Shape:
             "critic/score/max": 1.0,
             "critic/score/min": 0.0,
             "actor/entropy": self.entropy[1] + (self.entropy[0] - self.entropy[1]) * early * random.uniform(0.9, 1.1),
-            "actor/grad_norm": (8.0 if at == 0 else 42.0 if at == 43 else 2.0 + 2 * at / 400) * random.uniform(0.8, 1.3),
+            "actor/grad_norm": (8.0 if at == 0 else 42.0 if at == 43 else 2.0 + 2 * at / 400)
+            * random.uniform(0.8, 1.3),
             "critic/grad_norm": 6.0 + 950.0 * exp(-at / 3) * random.uniform(0.5, 1.0),
             "critic/kl": 0.32 * (1 - exp(-at / 120)) * random.uniform(0.95, 1.05),
             "actor/ppo_kl": 0.0 if at == 0 else random.gauss(0, 0.001),
