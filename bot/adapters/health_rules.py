@@ -51,8 +51,8 @@ def read(path: Path) -> tuple[Rule, ...]:
         UserError: it holds no such rules; the message says where.
     """
     hint = say(
-        "It holds `findings:` with entries such as"
-        " `{name: low-score, metric: critic/score/mean, below: 0.1, for_steps: 20, after_step: 100}`."
+        "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
+        " `for_steps`, `after_step`, `severity`, `what` and `advice`."
     )
     try:
         found = msgspec.convert(yaml.safe_load(path.read_text()), FileYaml).findings

@@ -6,7 +6,7 @@ from statistics import median
 from bot.core.health.finding import Severity
 from bot.core.health.window import WELL, Symptom, Window, number, percent
 from bot.core.row import GRADIENT, REWARD, SCORE, Row
-from bot.language import listing, say
+from bot.language import listing, say, say_many
 
 VITAL = (
     *GRADIENT,
@@ -42,12 +42,13 @@ def not_a_number(window: Window) -> Symptom | None:
         say("The training computes numbers that are not finite: the model learns no more.")
         if dead
         else say("One update was not finite; verl leaves such an update out."),
-        say(
-            "{keys}: {value} at step {step}, not finite for {count} step(s) in a row.",
+        say_many(
+            "{keys}: {value} at step {step}.",
+            "{keys}: {value} at step {step}, not finite for {count} steps in a row.",
+            streak,
             keys=listing(f"`{key}`" for key in keys),
             value=window.newest.values[keys[0]],
             step=window.newest.step,
-            count=streak,
         ),
         say(
             "Resume from a checkpoint before that step (`trainer.resume_mode=resume_path`,"
@@ -115,6 +116,7 @@ def gradient_vanished(window: Window) -> Symptom | None:
         ),
         say(
             "Look whether all answers to a prompt score alike, and then sample again until they do not"
-            " (`algorithm.filter_groups.enable=True`), or whether `actor_rollout_ref.actor.optim.lr` has run out."
+            " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer), or whether"
+            " `actor_rollout_ref.actor.optim.lr` has run out."
         ),
     )

@@ -36,7 +36,7 @@ def length_growth(window: Window) -> Symptom | None:
         ),
         say(
             "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
-            " (`data.max_response_length`, `reward_model.reward_kwargs.overlong_buffer_cfg`)."
+            " (`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
         ),
     )
 
@@ -65,7 +65,7 @@ def truncation(window: Window) -> Symptom | None:
         ),
         say(
             "Raise `data.max_response_length` (with `actor_rollout_ref.rollout.max_model_len`), or punish length before"
-            " the cut (`reward_model.reward_kwargs.overlong_buffer_cfg`)."
+            " the cut (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
         ),
     )
 

@@ -16,7 +16,7 @@ BESIDE_THE_TASK = ("format", "tag", "xml", "json", "length", "lang", "style", "t
 
 SAMPLE_AGAIN = mark(
     "Drop what the model can do already from `data.train_files` or sample again until answers differ"
-    " (`algorithm.filter_groups.enable=True`); harder prompts teach more for the same money."
+    " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer); harder prompts teach more for the same money."
 )
 EASE = mark(
     "Grade twenty answers by hand first, because a broken grader looks the same; then take easier prompts first, or"
@@ -146,7 +146,8 @@ def reward_parts(window: Window) -> Symptom | None:
             steps=100,
         ),
         say(
-            "Give that part less weight in the reward function (`custom_reward_function.path`), or none once it is met."
+            "Give that part less weight in the reward function (`reward.custom_reward_function.path`), or none once it"
+            " is met."
         ),
     )
 

@@ -9,7 +9,7 @@ from statistics import median
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import HealthRules
 from bot.core.row import Row
-from bot.language import mark, say
+from bot.language import mark, say, together
 
 VALIDATED_IN = ("timing_s/testing", "timing/testing")
 SAVED_IN = ("timing_s/save_checkpoint", "timing/save_checkpoint")
@@ -25,7 +25,7 @@ SILENT = mark(
     " start. verl gives up a collective call after `actor_rollout_ref.nccl_timeout` seconds."
 )
 BUSY = mark(
-    "Look at the reward function and the tools (`custom_reward_function.path`,"
+    "Look at the reward function and the tools (`reward.custom_reward_function.path`,"
     " `actor_rollout_ref.rollout.multi_turn.max_assistant_turns`) and at responses without end"
     " (`data.max_response_length`): they take longer than a step ever did."
 )
@@ -141,17 +141,25 @@ def what(quiet: Quiet, silent: bool) -> str:
 
 
 def evidence(quiet: Quiet, now: float, waited: float, usual: float | None, step: int) -> str:
-    line = say("none") if quiet.line_at is None else minutes(now - quiet.line_at)
+    return together(no_step(quiet, waited, usual, step), last_line(quiet, now))
+
+
+def no_step(quiet: Quiet, waited: float, usual: float | None, step: int) -> str:
     if quiet.step_at is None or usual is None:
-        return say("No step for {waited}; last line of the log: {line}.", waited=minutes(waited), line=line)
+        return say("No step for {waited}.", waited=minutes(waited))
     return say(
-        "No step after {step} for {waited}, {times} times the usual {usual}; last line of the log: {line}.",
+        "No step after {step} for {waited}, {times} times the usual {seconds} s.",
         step=step,
         waited=minutes(waited),
         times=f"{waited / usual:.0f}",
-        usual=say("{seconds} s", seconds=f"{usual:.0f}"),
-        line=line,
+        seconds=f"{usual:.0f}",
     )
+
+
+def last_line(quiet: Quiet, now: float) -> str:
+    if quiet.line_at is None:
+        return say("The log has no line yet.")
+    return say("The last line of the log was read {ago} ago.", ago=minutes(now - quiet.line_at))
 
 
 def minutes(seconds: float) -> str:

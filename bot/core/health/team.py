@@ -4,7 +4,7 @@ from math import isfinite
 
 from bot.core.health.rules import Rule
 from bot.core.health.window import WELL, Detector, Symptom, Window, number
-from bot.language import say
+from bot.language import say, say_many
 
 
 def detector(rule: Rule) -> Detector:
@@ -20,15 +20,29 @@ def beyond(rule: Rule, window: Window) -> Symptom | None:
     under = rule.below is not None and value < rule.below
     if not over and not under:
         return WELL
-    fields = {"metric": rule.metric, "value": number(value), "steps": rule.for_steps}
     return Symptom(
         1.0,
         rule.severity,
         rule.what or say("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
-        say("`{metric}` is {value}, above {bound} for {steps} step(s).", **fields, bound=number(rule.above or 0.0))
-        if over
-        else say(
-            "`{metric}` is {value}, below {bound} for {steps} step(s).", **fields, bound=number(rule.below or 0.0)
-        ),
+        beyond_bound(rule, value, over),
         rule.advice,
+    )
+
+
+def beyond_bound(rule: Rule, value: float, over: bool) -> str:
+    fields = {"metric": rule.metric, "value": number(value)}
+    if over:
+        return say_many(
+            "`{metric}` is {value}, above {bound} for {count} step.",
+            "`{metric}` is {value}, above {bound} for {count} steps.",
+            rule.for_steps,
+            **fields,
+            bound=number(rule.above or 0.0),
+        )
+    return say_many(
+        "`{metric}` is {value}, below {bound} for {count} step.",
+        "`{metric}` is {value}, below {bound} for {count} steps.",
+        rule.for_steps,
+        **fields,
+        bound=number(rule.below or 0.0),
     )

@@ -49,7 +49,7 @@ def validation_falls(window: Window) -> Symptom | None:
     return Symptom(
         level,
         Severity.WARNING,
-        say("The reward holds or rises while validation falls: the model may be learning the grader, not the task."),
+        say("The reward rises while validation falls: the model may be learning the grader, not the task."),
         say(
             "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
             now=number(now),
@@ -60,7 +60,8 @@ def validation_falls(window: Window) -> Symptom | None:
         ),
         say(
             "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
-            " (`custom_reward_function.path`), and keep the checkpoint of the best validation (`trainer.save_freq`)."
+            " (`reward.custom_reward_function.path`), and keep the checkpoint of the best validation"
+            " (`trainer.save_freq`)."
         ),
         peak,
     )

@@ -50,7 +50,7 @@ def test_not_a_number_is_said_at_once_and_gravely_at_the_third_step_in_a_row() -
     found = [one for one in said(lost(120)(0)) if one.finding.name == "not-a-number"]
     assert [(one.step, one.finding.severity) for one in found] == [(121, Severity.WARNING), (123, Severity.STOP)]
     assert {one.finding.since_step for one in found} == {121}
-    assert "`actor/grad_norm`: inf at step 123, not finite for 3 step(s) in a row." in found[-1].finding.evidence
+    assert "`actor/grad_norm`: inf at step 123, not finite for 3 steps in a row." in found[-1].finding.evidence
 
 
 def test_a_single_update_that_was_left_out_is_taken_back() -> None:

@@ -78,7 +78,9 @@ def test_a_run_of_slow_steps_is_given_as_many_times_as_long() -> None:
     assert stalled(slow, NOW, quiet(55, 55), HealthRules()) is None
     found = stalled(slow, NOW, quiet(61, 61), HealthRules())
     assert found is not None
-    assert found.evidence == "No step after 29 for 61 min, 4 times the usual 900 s; last line of the log: 61 min."
+    assert found.evidence == (
+        "No step after 29 for 61 min, 4 times the usual 900 s. The last line of the log was read 61 min ago."
+    )
 
 
 def test_the_finding_is_the_same_as_long_as_it_stands() -> None:
