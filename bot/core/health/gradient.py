@@ -1,6 +1,7 @@
 """Sick gradients: not a number, spikes, and none at all."""
 
-from math import isfinite
+from collections.abc import Sequence
+from math import exp, isfinite, log
 from statistics import median
 
 from bot.core.health.finding import Severity
@@ -67,7 +68,8 @@ def gradient_spikes(window: Window) -> Symptom | None:
     if window.newest.first(GRADIENT) is None or len(values) < rules.start_steps:
         return None
     usual = median(values)
-    spikes = [(row, value) for row, value in seen if value is not None and value > rules.spike_ratio * usual > 0]
+    ratio = max(rules.spike_ratio, spread(values) ** 4)
+    spikes = [(row, value) for row, value in seen if value is not None and value > ratio * usual > 0]
     level = len(spikes) / rules.spikes
     if level < 1:
         return Symptom(level)
@@ -81,7 +83,7 @@ def gradient_spikes(window: Window) -> Symptom | None:
             " is {highest} at step {step}.",
             count=len(spikes),
             steps=len(values),
-            ratio=number(rules.spike_ratio),
+            ratio=number(ratio),
             usual=number(usual),
             highest=number(highest),
             step=worst.step,
@@ -92,6 +94,17 @@ def gradient_spikes(window: Window) -> Symptom | None:
         ),
         spikes[0][0],
     )
+
+
+def spread(values: Sequence[float]) -> float:
+    """By how many times values usually differ from their median: the standard deviation of their logarithms.
+
+    >>> spread([1.0, 2.0, 4.0, 1000.0]) > 2
+    True
+    """
+    logs = [log(value) for value in values if value > 0]
+    centre = median(logs) if logs else 0.0
+    return exp(min(1.4826 * median([abs(one - centre) for one in logs]), 50.0)) if logs else 1.0
 
 
 def gradient_vanished(window: Window) -> Symptom | None:

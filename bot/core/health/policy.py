@@ -35,7 +35,8 @@ def from_reference(window: Window) -> Symptom | None:
     rules, now = window.rules, window.middle(FROM_REFERENCE, 5)
     if now is None or window.newest.first(FROM_REFERENCE) is None:
         return None
-    before = window.middle(FROM_REFERENCE, 5, back=50)
+    back = min(max(50, window.judged // 3), 250)
+    before = window.middle(FROM_REFERENCE, 5, back)
     grown = 0.0 if before is None else min(ratio(now, rules.kl_high), ratio(now, 2 * max(before, 0.0)))
     level = max(grown, ratio(now, rules.kl_extreme))
     if level < 1:
@@ -46,7 +47,12 @@ def from_reference(window: Window) -> Symptom | None:
         say("The model has run away from its reference: what it could do before is at risk."),
         say("KL to the reference is {now}.", now=number(now))
         if before is None
-        else say("KL to the reference is {now}, {before} 50 steps ago.", now=number(now), before=number(before)),
+        else say(
+            "KL to the reference is {now}, {before} {steps} steps ago.",
+            now=number(now),
+            before=number(before),
+            steps=back,
+        ),
         say(
             "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
             " `algorithm.kl_ctrl.kl_coef` (with `algorithm.use_kl_in_reward=True`), or lower"

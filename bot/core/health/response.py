@@ -2,7 +2,8 @@
 
 from bot.core.health.finding import Severity
 from bot.core.health.misleading import cut_elsewhere
-from bot.core.health.validation import risen
+from bot.core.health.policy import ratio
+from bot.core.health.validation import gains, validations
 from bot.core.health.window import WELL, Symptom, Window, number, percent
 from bot.core.row import CUT, LENGTH, TOOLS, TURNS
 from bot.language import say
@@ -17,9 +18,15 @@ def length_growth(window: Window) -> Symptom | None:
     level = growth / rules.length_growth
     if level < 1:
         return Symptom(level)
-    earned = risen(window)
-    if earned is not None and earned >= rules.length_earned_share * (growth - 1):
-        return WELL
+    found = validations(window)
+    earned = gains(found, window)
+    if earned is None and found:
+        return None  # too few yet to tell
+    if earned is not None:
+        most, _ = earned
+        level = min(level, ratio(rules.length_earned_share * (growth - 1), max(most, 0.0)))
+    if level < 1:
+        return Symptom(level)
     return Symptom(
         level,
         Severity.NOTE if earned is None else Severity.WARNING,
@@ -32,7 +39,7 @@ def length_growth(window: Window) -> Symptom | None:
             "The mean response has {now} tokens, {start} at the start; validation moved by {moved} of what it was.",
             now=number(now),
             start=number(start),
-            moved=f"{earned * 100:+.0f}%",
+            moved=f"{earned[1] * 100:+.0f}%",
         ),
         say(
             "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"

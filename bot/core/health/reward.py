@@ -1,7 +1,6 @@
 """Sick rewards: lost again, without difference between answers, of the wrong part, or at rest."""
 
 import re
-from statistics import pvariance
 
 from bot.core.health.finding import Severity
 from bot.core.health.window import WELL, Symptom, Window, number, percent, scatter
@@ -71,15 +70,16 @@ def dead_share(window: Window) -> float | None:
     if mean is None or bounds is None:
         return None
     low, high = bounds
-    hit = min(max((mean - low) / (high - low), 0.0), 1.0) if high > low else 1.0
+    hit = min(max((mean - low) / (high - low), 0.0), 1.0)
     return hit**size + (1 - hit) ** size
 
 
 def score_bounds(window: Window) -> tuple[float, float] | None:
-    """Between which scores lay lately: 0 and 1 where verl does not say. None where they are not of that kind."""
-    low = min(window.values(("critic/score/min",), 50), default=0.0)
-    high = max(window.values(("critic/score/max",), 50), default=1.0)
-    return (low, high) if low >= 0 and high <= 1 else None
+    """The two scores that an answer may have, 0 and 1 where verl does not say; None where there are more of them."""
+    seen = {*window.values(("critic/score/min",), 50), *window.values(("critic/score/max",), 50)}
+    if len(seen) > 2:
+        return None
+    return (min(seen), max(seen)) if len(seen) == 2 else (min({0.0} | seen), max({1.0} | seen))
 
 
 def saturated_groups(window: Window) -> Symptom | None:
@@ -125,7 +125,7 @@ def reward_parts(window: Window) -> Symptom | None:
     keys = {key: found[1] or found[2] for key in window.newest.values if (found := PART.fullmatch(key))}
     if len(keys) < 2 or window.judged < rules.parts_after_steps:
         return None
-    spread = {key: pvariance(values) for key in keys if len(values := window.values((key,), 100)) >= 50}
+    spread = {key: scatter(values) ** 2 for key in keys if len(values := window.values((key,), 100)) >= 50}
     total = sum(spread.values())
     if not total:
         return None

@@ -45,27 +45,27 @@ class HealthRules:
 
         nan_steps_to_stop: verl leaves out an update whose gradient is not finite; three in a row are no accident.
         reward_lost_share: so much of what the reward had gained is gone; reward_lost_steps_to_stop: for so long.
-        kl_high: nats a token, and doubled within 50 steps; kl_extreme: however it came (rldoctor's bounds; healthy
-            runs of its simulator reach 0.37, the two logs 0.35). ppo_kl_high: of one update, ten times the 0.01 at
-            which PPO implementations stop early (Spinning Up, `target_kl`).
+        kl_high: nats a token, and doubled within 50 steps or a third of the run; kl_extreme: however it came
+            (rldoctor's bounds; healthy runs of its simulator reach 0.37, the two logs 0.35). ppo_kl_high: of one
+            update, ten times the 0.01 at which PPO implementations stop early (Spinning Up, `target_kl`).
         entropy_low_share: of the start, while it also falls by entropy_fall times within 60 steps: the two logs, below
             that share, fall to 0.60 at most. entropy_dead_share: of the start, however it came; the two logs end at
             0.10 and 0.12. entropy_cliff_share: of 20 steps earlier; the two logs fall to 0.52 at most.
         clip_share_high: of tokens that clipping leaves without gradient (rldoctor's bound; the two logs reach 0.009).
-        spike_ratio: to the median, so many times that it is no scatter; spikes: of them within spike_steps are said:
-            the two logs have one each.
+        spike_ratio: to the median, and beyond four standard deviations of the logarithm; spikes: so many of them
+            within spike_steps: the two logs have one each.
         vanished_share: of the gradient at the start. zero_gradient_share: of steps whose gradient is exactly 0.
         dead_groups_note, dead_groups_warning: share of groups whose answers all scored alike, which teach nothing:
             at 0.6, 2.5 answers are paid for one that counts. hopeless_after_steps: the two logs score below 0.02 for
             25 steps before they learn.
-        parts_share: of the reward's variance, by a part that is not the task; parts_after_steps: such parts saturate
-            in the first dozens of steps of every run (both: rldoctor).
+        parts_share: of the reward's variance from step to step, by a part that is not the task. parts_after_steps: such
+            parts saturate in the first dozens of steps of every run (both: rldoctor, which takes drift for variance).
         length_growth: the mean response against that at the start. length_earned_share: the least that validation must
             have risen for each growth of 1 (both: rldoctor).
         cut_note, cut_warning: share of responses at full length that has risen there by cut_rise; cut_high: without
             a rise, where it does not fall: healthy runs begin with responses that are cut, and unlearn it.
         validation_drop_share: of the best validation, lost while the reward rose; validation_drop_least: and at least
-            so much, and three times the scatter; the two logs lose 0.06 of the best single one at most.
+            so much, and four times the scatter; the two logs lose 0.07 of the best single one at most.
         silent_steps: without a call of a tool.
         plateau_steps: over which the reward gains less than plateau_gain_share of all that it has gained.
 
@@ -114,7 +114,7 @@ class HealthRules:
     cut_rise: float = 0.04
     cut_high: float = 0.3
     validation_drop_share: float = 0.1
-    validation_drop_least: float = 0.03
+    validation_drop_least: float = 0.05
     silent_steps: int = 20
     plateau_steps: int = 100
     plateau_gain_share: float = 0.03

@@ -9,6 +9,7 @@ from bot.core.health.detectors import DETECTORS
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import HealthRules
 from bot.core.health.team import detector
+from bot.core.health.validation import SMOOTHED, validated
 from bot.core.health.window import STARTS, Detector, Symptom, Window
 from bot.core.row import Row
 
@@ -87,7 +88,7 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
     if not rows or watch.has(rows[-1]):
         return watch
     row, judged = rows[-1], max(watch.judged + 1, len(rows))
-    start = watch.start or beginning(rows, judged, rules)
+    start = beginning(rows, watch.start, judged, rules)
     watch = replace(watch, step=row.step, at=row.at, judged=judged, start=start)
     window = Window(rows, rules, judged, start)
     for one in (*DETECTORS, *map(detector, rules.team)):
@@ -96,12 +97,21 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
     return with_others(watch, {finding.name: finding for finding in others}, window)
 
 
-def beginning(rows: Sequence[Row], judged: int, rules: HealthRules) -> Mapping[str, float]:
+def beginning(rows: Sequence[Row], known: Mapping[str, float], judged: int, rules: HealthRules) -> Mapping[str, float]:
     """How the run began, once there are enough rows to tell, and as long as the first are among them."""
-    if len(rows) < rules.start_steps or judged > len(rows):
-        return {}
-    first = {name: [row.first(keys) for row in rows[: rules.start_steps]] for name, keys in STARTS.items()}
-    known = {name: [value for value in values if value is not None] for name, values in first.items()}
+    if judged > len(rows) or len(rows) < rules.start_steps:
+        return known
+    first = known or middles(rows[: rules.start_steps])
+    if "validation" in first or not validated(rows):
+        return first
+    told = [value for row in rows if (value := row.validation) is not None][:SMOOTHED]
+    return {**first, "validation": median(told)} if len(told) == SMOOTHED else first
+
+
+def middles(rows: Sequence[Row]) -> Mapping[str, float]:
+    """The medians by which it is remembered how a run began."""
+    found = {name: [row.first(keys) for row in rows] for name, keys in STARTS.items()}
+    known = {name: [value for value in values if value is not None] for name, values in found.items()}
     return {name: median(values) for name, values in known.items() if values}
 
 

@@ -41,7 +41,7 @@ class Window:
 
     Attributes:
         judged: how many rows the run has had, those included that are not kept.
-        start: medians of its first rows, by the names of `STARTS`.
+        start: medians of its first rows, by the names of `STARTS`; and of its first validations, as `validation`.
     """
 
     rows: Sequence[Row]

@@ -124,13 +124,87 @@ class Shape:
         return values
 
 
+def dapo(seed: int) -> list[Row]:
+    """Scores of -1 and 1, no KL, responses that grow with what they earn."""
+    random = Random(seed)
+
+    def values(at: int) -> dict[str, float]:
+        learned = 1 - exp(-at / 150)
+        score = 2 * (0.1 + 0.5 * learned) - 1 + random.gauss(0, 0.05)
+        told = {
+            "critic/score/mean": score,
+            "critic/rewards/mean": score,
+            "critic/score/min": -1.0,
+            "critic/score/max": 1.0,
+            "critic/advantages/max": 1.8,
+            "critic/advantages/min": -1.7,
+            "actor/entropy": 0.9 * exp(-at / 200) + 0.15 + random.gauss(0, 0.02),
+            "actor/grad_norm": 0.15 * exp(random.gauss(0, 0.3)),
+            "response_length/mean": 900 + 8 * at + random.gauss(0, 60),
+            "response_length/clip_ratio": 0.02 + abs(random.gauss(0, 0.01)),
+        }
+        validation = {"val-core/aime/acc/mean@32": 0.05 + 0.3 * learned + random.gauss(0, 0.02)}
+        return told | validation if at % 20 == 0 else told
+
+    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+
+
+def reward_model(seed: int) -> list[Row]:
+    """Scores without bounds, gradients that scatter, no validation."""
+    random = Random(seed)
+
+    def values(at: int) -> dict[str, float]:
+        score = -3 + 4 * (1 - exp(-at / 120)) + random.gauss(0, 0.4)
+        return {
+            "critic/score/mean": score,
+            "critic/rewards/mean": score - 0.1,
+            "critic/score/min": score - 4,
+            "critic/score/max": score + 4,
+            "actor/entropy": 1.2 - 0.001 * at + random.gauss(0, 0.05),
+            "actor/grad_norm": exp(random.gauss(0, 0.6)),
+            "critic/kl": 0.01 * at**0.5 + abs(random.gauss(0, 0.01)),
+            "response_length/mean": 200 + random.gauss(0, 20),
+        }
+
+    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+
+
+def small(seed: int) -> list[Row]:
+    """Thirty-two answers a step, a hundred questions a validation: all scatters that may."""
+    random = Random(seed)
+
+    def right(chance: float, of: int) -> float:
+        return sum(random.random() < chance for _ in range(of)) / of
+
+    def values(at: int) -> dict[str, float]:
+        chance = 0.3 + 0.3 * (1 - exp(-at / 200))
+        score = right(chance, 32)
+        told = {
+            "critic/score/mean": score,
+            "critic/rewards/mean": score,
+            "critic/score/min": 0.0,
+            "critic/score/max": 1.0,
+            "actor/entropy": 0.35 * exp(-at / 300) + abs(random.gauss(0, 0.05)),
+            "actor/grad_norm": exp(random.gauss(-1, 0.8)),
+            "actor/kl_loss": 0.001 * at**0.8 * exp(random.gauss(0, 0.5)),
+            "response_length/mean": 500 + random.gauss(0, 80),
+        }
+        return told | {"val-core/x/acc/mean@1": right(chance - 0.02, 100)} if at % 10 == 9 else told
+
+    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+
+
 HEALTHY: Mapping[str, Callable[[int], list[Row]]] = {
     "PPO as in the public logs": Shape().rows,
     "an old version: from step 0, three decimals, no clip ratio": replace(Shape(), first=0, digits=3, cut=None).rows,
     "longer than what is kept": replace(Shape(), steps=900).rows,
     "tools that are learned": replace(Shape(), tools=True).rows,
     "reasoning that grows and pays": replace(Shape(), length=(400.0, 900.0), cut=(0.01, 0.02)).rows,
+    "scores of -1 and 1, responses that grow": dapo,
+    "a reward model": reward_model,
+    "small batches and few questions": small,
     "GRPO of rldoctor's simulator": lambda seed: simulated("healthy", seed),
+    "the same over 1,000 steps": lambda seed: simulated("healthy", seed, 1000),
 }
 
 

@@ -22,7 +22,7 @@ SEEDS = (0, 1)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, seed: int) -> None:
-    found = said(HEALTHY[kind](seed), GROUPED if "GRPO" in kind else None)
+    found = said(HEALTHY[kind](seed), GROUPED)
     assert [one for one in found if one.finding.name != "plateau"] == []
     assert len(found) <= 2
 
