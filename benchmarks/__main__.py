@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import answer, complete, flight, forecasts, memory, reading, sky, tick
+from benchmarks import answer, complete, findings, flight, forecasts, memory, reading, sky, tick
 
 MEASUREMENTS = {
     "answer": answer.measure,
@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "complete": complete.measure,
     "reading": reading.measure,
     "forecasts": forecasts.measure,
+    "findings": findings.measure,
 }
 
 

@@ -47,7 +47,11 @@ class Row:
         >>> Row(1, {"actor/entropy_loss": 0.5}).first(ENTROPY)
         0.5
         """
-        return next((self.values[key] for key in keys if isfinite(self.values.get(key, float("nan")))), None)
+        for key in keys:
+            value = self.values.get(key)
+            if value is not None and isfinite(value):
+                return value
+        return None
 
     @property
     def trains(self) -> bool:

@@ -1,0 +1,100 @@
+"""A team's own findings: rules of a YAML file, and code of installed packages."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import yaml
+
+from bot.core.health.detectors import DETECTORS
+from bot.core.health.finding import Finding, Severity
+from bot.core.health.rules import Rule
+from bot.core.row import Row
+from bot.errors import UserError
+from bot.language import listing, say
+
+log = logging.getLogger(__name__)
+
+GROUP = "verlbot.findings"
+"""The entry points of packages that find something: functions of a run's last rows, oldest first."""
+
+Plugin = Callable[[Sequence[Row]], Iterable[Finding]]
+
+TAKEN = {one.name for one in DETECTORS} | {"stall"}
+
+
+class RuleYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """One finding; the words are those of `Rule`."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+    metric: Annotated[str, msgspec.Meta(min_length=1)]
+    above: float | None = None
+    below: float | None = None
+    for_steps: Annotated[int, msgspec.Meta(ge=1)] = 5
+    after_step: int = 0
+    severity: Severity = Severity.WARNING
+    what: str = ""
+    advice: str = ""
+
+
+class FileYaml(msgspec.Struct, forbid_unknown_fields=True):
+    findings: list[RuleYaml]
+
+
+def read(path: Path) -> tuple[Rule, ...]:
+    """The rules of a YAML file.
+
+    Raises:
+        UserError: it holds no such rules; the message says where.
+    """
+    hint = say(
+        "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
+        " `for_steps`, `after_step`, `severity`, `what` and `advice`."
+    )
+    try:
+        found = msgspec.convert(yaml.safe_load(path.read_text()), FileYaml).findings
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(say("The findings of {path} cannot be read: {why}", path=path, why=why), hint) from error
+    if wrong := mistakes(found):
+        raise UserError(say("The findings of {path} cannot be used: {why}", path=path, why=listing(wrong)), hint)
+    return tuple(Rule(**msgspec.structs.asdict(rule)) for rule in found)
+
+
+def mistakes(rules: Sequence[RuleYaml]) -> list[str]:
+    """What is wrong with rules that can be read."""
+    names = [rule.name for rule in rules]
+    twice = {name for name in names if names.count(name) > 1}
+    boundless = [rule.name for rule in rules if rule.above is None and rule.below is None]
+    return [
+        *(say("`{name}` needs `above` or `below`", name=name) for name in boundless),
+        *(say("`{name}` is there twice", name=name) for name in sorted(twice)),
+        *(say("`{name}` is a finding of verlbot's own", name=name) for name in names if name in TAKEN),
+    ]
+
+
+def plugins() -> dict[str, Plugin]:
+    """The installed functions by name. One that cannot be loaded is logged and left out."""
+    found: dict[str, Plugin] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            found[point.name] = point.load()
+        except Exception:
+            log.exception("The findings of %s cannot be loaded; they are left out", point.value)
+    return found
+
+
+def found_by(plugins: dict[str, Plugin], rows: Sequence[Row]) -> tuple[Finding, ...]:
+    """What they find. One that fails is logged and finds nothing; a name of ours is not theirs to use."""
+    found: list[Finding] = []
+    for name, plugin in plugins.items():
+        try:
+            theirs = list(plugin(rows))
+        except Exception:
+            log.exception("The findings of %s failed at step %s", name, rows[-1].step if rows else None)
+            continue
+        found += [one for one in theirs if isinstance(one, Finding) and one.name not in TAKEN]
+    return tuple(found)

@@ -1,0 +1,135 @@
+"""Each sickness is found, and healthy trainings are left in peace."""
+
+from dataclasses import replace
+from itertools import pairwise
+from math import inf, nan
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.health.detectors import DETECTORS
+from bot.core.health.finding import Severity
+from bot.core.health.rules import HealthRules
+from bot.core.health.watch import Watch, judge
+from bot.core.row import Row
+from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, lost, said, said_of, simulated, streamed
+
+SEEDS = (0, 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, seed: int) -> None:
+    found = said(HEALTHY[kind](seed), GROUPED)
+    assert [one for one in found if one.finding.name != "plateau"] == []
+    assert len(found) <= 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("scenario", EXPECTED)
+def test_every_sickness_of_rldoctors_simulator_is_found(scenario: str, seed: int) -> None:
+    found = [one.finding for one in said_of(scenario, seed)]
+    assert EXPECTED[scenario] in {finding.name for finding in found}
+    assert Severity.STOP not in {finding.severity for finding in found}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", SICK)
+def test_what_its_simulator_does_not_have_is_found_too_and_since_when(kind: str, seed: int) -> None:
+    name, rows, begin = SICK[kind]
+    found = [one for one in said(rows(seed)) if one.finding.name == name]
+    assert found
+    assert found[0].step <= begin + 40
+    assert begin - 15 <= found[0].finding.since_step <= found[0].step
+    assert not [one for one in found if one.step <= begin]
+
+
+def test_not_a_number_is_said_at_once_and_gravely_at_the_third_step_in_a_row() -> None:
+    found = [one for one in said(lost(120)(0)) if one.finding.name == "not-a-number"]
+    assert [(one.step, one.finding.severity) for one in found] == [(121, Severity.WARNING), (123, Severity.STOP)]
+    assert {one.finding.since_step for one in found} == {121}
+    assert "`actor/grad_norm`: inf at step 123, not finite for 3 steps in a row." in found[-1].finding.evidence
+
+
+def test_a_single_update_that_was_left_out_is_taken_back() -> None:
+    watch = list(streamed(lost(120, steps=1)(0)))[-1]
+    assert [(one.finding.name, one.step) for one in watch.healed if one.finding.name == "not-a-number"] == [
+        ("not-a-number", 126)
+    ]
+    assert watch.found("not-a-number") is None
+
+
+def test_padding_of_validations_is_no_sickness() -> None:
+    rows = [replace(row, values={**row.values, "val-core/a/acc/mean@1": nan}) for row in Shape(steps=60).rows(0)]
+    assert said(rows) == []
+
+
+def test_a_reward_that_is_lost_for_thirty_steps_says_stop() -> None:
+    found = [one for one in said(SICK["reward lost"][1](0)) if one.finding.name == "reward-collapse"]
+    assert [one.finding.severity for one in found] == [Severity.WARNING, Severity.STOP]
+    assert found[-1].step <= 150 + 50
+
+
+def test_groups_are_judged_only_where_it_is_known_how_many_answers_a_prompt_gets() -> None:
+    found = said(simulated("saturated_groups", 0), HealthRules())
+    assert not [one for one in found if "groups" in one.finding.name]
+
+
+def test_a_run_of_single_turns_is_not_said_to_lack_tools_unless_it_is_meant_to_have_them() -> None:
+    single = [replace(row, values={**row.values, "num_turns/mean": 2.0}) for row in Shape(steps=60).rows(0)]
+    assert said(single) == []
+    meant = said(single, HealthRules(expects_tools=True))
+    assert [one.finding.name for one in meant] == ["silent-tools"]
+
+
+def test_responses_that_grow_without_validation_are_a_note_and_with_one_that_rests_a_warning() -> None:
+    grows = [
+        replace(row, values={key: value for key, value in row.values.items() if not key.startswith("val-")})
+        for row in simulated("length_hacking", 0)
+    ]
+    names = [(one.finding.name, one.finding.severity) for one in said(grows) if one.finding.name == "length-growth"]
+    assert names == [("length-growth", Severity.NOTE)]
+    with_validation = [one.finding for one in said_of("length_hacking", 0) if one.finding.name == "length-growth"]
+    assert [finding.severity for finding in with_validation] == [Severity.WARNING]
+
+
+@pytest.mark.parametrize("scenario", EXPECTED)
+def test_a_finding_tells_numbers_what_to_change_and_on_what_that_rests(scenario: str) -> None:
+    for finding in {one.finding for one in said_of(scenario, 0)}:
+        assert any(digit in finding.evidence for digit in "0123456789")
+        assert "`" in finding.advice
+        assert finding.reference.startswith("https://")
+        assert finding.since_at > 0
+        text = f"{finding.what} {finding.evidence} {finding.advice}".lower()
+        assert not [word for word in ("will", "predict", "soon", "expect") if word in text.split()]
+
+
+def test_names_are_slugs_and_no_two_are_the_same() -> None:
+    names = [one.name for one in DETECTORS]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() and " " not in name for name in names)
+
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
+KEYS = sorted({key for row in Shape(tools=True, steps=20).rows(0) for key in row.values} | {"actor/kl_loss"})
+ROWS = st.lists(st.dictionaries(st.sampled_from(KEYS), NUMBERS | st.sampled_from([0.0, 1.0, nan, inf])), max_size=80)
+
+
+@given(ROWS, st.sampled_from([1, 2, 8]))
+def test_no_numbers_whatever_upset_it_and_what_it_keeps_can_be_stored(told: list[dict[str, float]], size: int) -> None:
+    rows, rules = [Row(step, values) for step, values in enumerate(told)], HealthRules(group_size=size)
+    watch = Watch()
+    for watch in streamed(rows, rules):
+        assert len({finding.name for finding in watch.open}) == len(watch.open)
+    assert msgspec.json.decode(msgspec.json.encode(watch), type=Watch) == watch
+    assert all(later.judged == earlier.judged + 1 for earlier, later in pairwise(streamed(rows, rules)))
+
+
+def test_a_row_that_is_judged_twice_changes_nothing_and_one_that_a_resumed_run_repeats_counts() -> None:
+    rows = Shape(steps=40).rows(0)
+    watch = list(streamed(rows))[-1]
+    assert judge(rows, watch, HealthRules()) is watch
+    again = [*rows[:30], replace(rows[30], at=rows[-1].at + 600)]
+    assert judge(again, watch, HealthRules()).step == rows[30].step
