@@ -18,6 +18,7 @@ from bot.core.run import Run
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.tails import Tails
+from bot.watcher import Watcher
 from tests.adapters.beds import client_environment
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
@@ -59,6 +60,7 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
         store=store,
         notifier=Nobody(),
         tails=tails,
+        watcher=Watcher(),
         now=clock.now,
         rules=Rules(),
         pool=pool,

@@ -12,6 +12,7 @@ from bot.core.run import Run
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.tails import Tails
+from bot.watcher import Watcher
 from tests.doubles.cloud import FakeCloud
 
 TICKS = 5
@@ -49,6 +50,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         store=store,
         notifier=Nobody(),
         tails=tails,
+        watcher=Watcher(),
         now=lambda: datetime.now(UTC),
         rules=Rules(),
         pool=pool,

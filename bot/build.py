@@ -6,6 +6,7 @@ import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -14,7 +15,7 @@ from uuid import uuid4
 from redis import Redis
 
 from bot import heartbeat
-from bot.adapters import prices
+from bot.adapters import health_rules, prices
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky import calls
@@ -23,6 +24,7 @@ from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore, client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
+from bot.core.health.rules import HealthRules
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud
 from bot.precedence import Precedence
@@ -41,6 +43,7 @@ from bot.slack.notifier import SlackNotifier
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.tails import Tails
 from bot.tongues import REFRESH_PERIOD, Tongues
+from bot.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +166,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         store=store,
         notifier=notifier,
         tails=tails(settings, machines),
+        watcher=watcher(settings),
         now=now,
         rules=rules(settings),
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
@@ -239,6 +243,12 @@ def tails(settings: Settings, cloud: Cloud) -> Tails:
         reads_per_tick=settings.log_reads_per_tick,
         threads=max(settings.sky_calls_at_once // 2, 1),
     )
+
+
+def watcher(settings: Settings) -> Watcher:
+    """The rules of the bot, those of the team, and what installed packages find."""
+    team = health_rules.read(settings.findings) if settings.findings else ()
+    return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
 
 
 def rules(settings: Settings) -> Rules:

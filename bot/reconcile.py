@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.health.stall import Quiet
 from bot.core.loglines import bounded, failure, joined
 from bot.core.money import Rate
 from bot.core.order import Order
-from bot.core.reader import rows
+from bot.core.reader import Fact, rows
 from bot.core.recipe import Task
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
@@ -19,6 +20,7 @@ from bot.language import ENGLISH, carried, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
 from bot.tails import Tails
+from bot.watcher import WINDOW_ROWS, Verdict, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Reconciler:
     store: Store
     notifier: Notifier
     tails: Tails
+    watcher: Watcher
     now: Now
     rules: Rules
     pool: ThreadPoolExecutor
@@ -68,7 +71,7 @@ class Reconciler:
         runs = [run.watched_since(self.began) for run in active if run.id not in self.acting]
         seen = self._observe(runs)
         texts = self.tails.collect([run for run in active if prints(run)], self.now(), busy=self.acting)
-        busy = [run for run in runs if run.id in texts or self._decide(run, seen) or run.cluster not in seen]
+        busy = [run for run in runs if run.id in texts or run.cluster not in seen or self._has_work(run, seen)]
         begun = {run.id: self._begin(run, seen.get(run.cluster), texts.get(run.id)) for run in busy}
         self.acting.update(begun)
         for bring in wait(begun.values(), self.patience.total_seconds()).not_done:
@@ -95,6 +98,9 @@ class Reconciler:
             log.exception("looking failed")
         return {}
 
+    def _has_work(self, run: Run, seen: Mapping[str, Seen]) -> bool:
+        return self._decide(run, seen) is not None or self.watcher.is_quiet(run, self.now())
+
     def _decide(self, run: Run, seen: Mapping[str, Seen]) -> Action | None:
         return decide(run, seen.get(run.cluster), self.now(), self.rules)
 
@@ -103,6 +109,8 @@ class Reconciler:
         self.precedence.give_way()
         try:
             run = self._keep(run, seen, text)
+            if self.watcher.is_quiet(run, self.now()):
+                run = self._listen(run, seen)
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
             if action is None:
                 return None
@@ -200,9 +208,29 @@ class Reconciler:
         before = self.store.reading(run.id)
         reading, facts = before.look(text, self.now().timestamp(), over)
         if facts:
-            run = self._update(run, lambda run: run.progressed(run.progress.told(facts, run.metrics)))
+            new = list(rows(facts))
+            known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
+            verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
+            run = self._update(run, lambda run: told(run, facts, verdict))
         if reading != before:
             self.store.keep(run.id, reading, list(rows(facts)))
+        return run
+
+    def _listen(self, run: Run, seen: Seen | None) -> Run:
+        """Whether a run that has made no step for a while is stalled."""
+        reading = self.store.reading(run.id)
+        quiet = Quiet(
+            began_at=run.running_at.timestamp() if run.running_at else 0.0,
+            step_at=run.progress.stepped_at or None,
+            line_at=reading.at,
+            answers=seen is not None,
+            doing=reading.doing,
+        )
+        watch = self.watcher.stalled(run, self.store.rows(run.id, WINDOW_ROWS), quiet, self.now())
+        if watch == run.watch:
+            return run
+        run = self._update(run, lambda run: run.judged(watch, run.misleading))
+        self.notifier.show([run])
         return run
 
     def _grow_log(self, run: Run, text: str) -> None:
@@ -211,6 +239,12 @@ class Reconciler:
         after = bounded(joined(before, text))
         if after != before:
             self.store.save_log(run.id, after)
+
+
+def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None) -> Run:
+    """The run after what its log told."""
+    run = run.progressed(run.progress.told(facts, run.metrics))
+    return run.judged(verdict.watch, verdict.misleading) if verdict else run
 
 
 def tags(run: Run) -> dict[str, str]:

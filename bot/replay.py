@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bot.core.forecast import forecast
+from bot.core.history import in_order
 from bot.core.money import Rate
 from bot.core.reader import Fact, Reader
 from bot.core.row import Row
@@ -21,6 +22,7 @@ from bot.core.run import Run, Status
 from bot.errors import UserError
 from bot.slack import views, words
 from bot.slack.standing import figure, progress, seconds
+from bot.watcher import WINDOW_ROWS, Watcher
 
 CHUNK_BYTES = 1 << 20
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,6 +111,7 @@ def facts(file: BinaryIO) -> Iterator[Fact]:
 def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
     """The run after each row; other facts are told together with the row after them."""
     now, known = BEGIN, set(said(run, BEGIN))
+    watcher, window = Watcher(), tuple[Row, ...]()
     for fact in found:
         if not isinstance(fact, Row):
             run = run.progressed(run.progress.told([fact]))
@@ -116,7 +119,9 @@ def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
         if fact.trains and fact.step != run.progress.step:
             now += STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)
         row = replace(fact, at=now.timestamp())
-        run = run.progressed(run.progress.told([row]))
+        verdict = watcher.judged(run.watch, window, [row], {})
+        window = in_order([*window[-WINDOW_ROWS:], row])
+        run = run.progressed(run.progress.told([row])).judged(verdict.watch, verdict.misleading)
         new = {key: text for key, text in said(run, now).items() if key not in known}
         known |= new.keys()
         yield Moment(row, run, now, tuple(new.values()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import command, loglines
-from bot.core.amendment import Limit
+from bot.core.amendment import Limit, Mute
 from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
@@ -198,6 +198,11 @@ class Service:
             lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
         )
         return self._wished(amended)
+
+    def mute(self, run_id: str, finding: str, by: str) -> Run:
+        """Record that nobody wants to hear more of a finding of a run."""
+        mute = Mute(finding, by, self.now())
+        return self._wished(self.store.update(run_id, lambda run: run.muted(mute)))
 
     def _amendable(self, name: str, by: str) -> Run:
         """The run of this name, which can still be ended and so be given more."""

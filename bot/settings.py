@@ -86,6 +86,9 @@ class Settings:
     language: str = setting(
         "VERLBOT_LANGUAGE", "Of channels, and of people who chose no other: `en`, `zh-CN`.", ENGLISH, one_of(*LANGUAGES)
     )
+    findings: Path | None = setting(
+        "VERLBOT_FINDINGS", "YAML file of the team's own findings (docs/findings.md).", None, existing_file
+    )
     history_days: float = setting(
         "VERLBOT_HISTORY_DAYS", "How long the numbers of a run that has ended are kept, for plots.", 180.0, positive
     )

@@ -22,6 +22,7 @@ from bot.playground.faults import Fault, Trouble
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
 from bot.tails import Tails
+from bot.watcher import Watcher
 from tests.builders import NOON, a_run
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import LIVE_JOBS, Pace, World
@@ -162,6 +163,7 @@ class Life:
             cloud=self.cloud,
             store=self.store,
             notifier=Silent(),
+            watcher=Watcher(),
             tails=Tails(
                 self.cloud, lines=(50, 200), period=timedelta(seconds=60), reads_per_tick=4, patience_seconds=9
             ),

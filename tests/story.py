@@ -37,6 +37,7 @@ from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.tails import Tails
 from bot.tongues import Tongues
+from bot.watcher import Watcher
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 
@@ -97,6 +98,7 @@ class Bot:
             store=store,
             notifier=self.notifier,
             tails=self.tails,
+            watcher=Watcher(),
             now=self.now,
             rules=RULES,
             pool=self.pool,

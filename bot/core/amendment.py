@@ -1,4 +1,4 @@
-"""What a person changed of a run that was launched already: its budget or its lease."""
+"""What a person changed of a run that was launched already: its budget, its lease, what it is told of."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,3 +28,12 @@ class Amendment:
     before: float
     after: float
     wish: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A finding of which nobody is to be told any more, by its name."""
+
+    finding: str
+    by: str
+    at: datetime

@@ -1,11 +1,17 @@
 """Reading a log by looks at its end, which overlap or do not: every line is taken once, in its order."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
 
-from bot.core.reader import Fact, Reader
+from bot.core.health.stall import Doing
+from bot.core.reader import Fact, Reader, bare
+
+SAVING = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
+VALIDATING = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
+"""Lines that verl prints while it saves, and while it validates."""
 
 REMEMBERED = 64
 """Lines by which the place is found again where the last look ended."""
@@ -19,11 +25,15 @@ class Reading:
         reader: of the lines that follow.
         last: digests of the last whole lines that were taken, oldest first.
         gaps: how often lines in between were out of sight.
+        at: Unix seconds when a new line was last read; None before the first.
+        doing: what that line spoke of.
     """
 
     reader: Reader = field(default_factory=Reader)
     last: tuple[str, ...] = ()
     gaps: int = 0
+    at: float | None = None
+    doing: Doing = Doing.TRAINING
 
     def look(self, text: str, at: float, over: bool = False) -> tuple[Self, list[Fact]]:
         """What is new in the last lines of a log.
@@ -53,9 +63,23 @@ class Reading:
         if start is None:
             reader, gaps, start = replace(reader, rest="", block=""), gaps + bool(self.last), 0
         new = lines[start:]
+        if not new:
+            return self, []
         reader, facts = reader.read("".join(line + "\n" for line in new), at)
         last = (*self.last, *digests[start:])[-REMEMBERED:]
-        return replace(self, reader=reader, last=last, gaps=gaps), facts
+        return type(self)(reader, last, gaps, at, doing(new)), facts
+
+
+def doing(lines: Sequence[str]) -> Doing:
+    """What the last line that says something speaks of.
+
+    >>> doing(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]), doing(["step:9 - a:1", ""])
+    (<Doing.VALIDATING: 'validating'>, <Doing.TRAINING: 'training'>)
+    """
+    last = next((text for line in reversed(lines) if (text := bare(line).strip())), "")
+    if SAVING.search(last):
+        return Doing.SAVING
+    return Doing.VALIDATING if VALIDATING.search(last) else Doing.TRAINING
 
 
 def digest(line: str) -> str:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from bot.core.amendment import Amendment, Limit
+from bot.core.amendment import Amendment, Limit, Mute
 from bot.core.doubt import Doubt, Outage
+from bot.core.health.watch import Watch
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
@@ -76,6 +77,8 @@ class Run:
             log_tries: how often that was tried.
         autostop_minutes: as SkyPilot says, not as was asked.
         follow: a wish to see the log grow.
+        watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
+        mutes: findings of which nobody wants to hear more.
         amendments: what people have changed of its limits since, oldest first.
         posted: its messages in Slack by key.
         thread_channel: where its card stands; differs from `channel` where the bot may not post there.
@@ -123,6 +126,9 @@ class Run:
     autostop_minutes: int | None = None
     progress: Progress = field(default_factory=Progress)
     follow: Follow | None = None
+    watch: Watch = field(default_factory=Watch)
+    misleading: Mapping[str, str] = field(default_factory=dict)
+    mutes: tuple[Mute, ...] = ()
     amendments: tuple[Amendment, ...] = ()
     posted: Mapping[str, Posted] = field(default_factory=dict)
     thread_channel: str | None = None
@@ -190,6 +196,13 @@ class Run:
             case Limit.LEASE:
                 return replace(self, lease=timedelta(hours=after), amendments=amendments)
 
+    def muted(self, mute: Mute) -> Self:
+        """The first wish counts."""
+        return self if self.is_muted(mute.finding) else replace(self, mutes=(*self.mutes, mute))
+
+    def is_muted(self, finding: str) -> bool:
+        return any(mute.finding == finding for mute in self.mutes)
+
     # status, by the tick
 
     def asked(self, now: datetime, rate: Rate | None = None) -> Self:
@@ -243,6 +256,10 @@ class Run:
 
     def progressed(self, progress: Progress) -> Self:
         return replace(self, progress=progress)
+
+    def judged(self, watch: Watch, misleading: Mapping[str, str]) -> Self:
+        """What its new rows say of its health."""
+        return replace(self, watch=watch, misleading=misleading)
 
     def stopping(self, reason: Reason, detail: str | None, now: datetime) -> Self:
         """It is over; the first reason stands."""

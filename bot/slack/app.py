@@ -40,6 +40,7 @@ from bot.slack import answers
 from bot.slack.answers import Answer
 from bot.slack.errands import Errands, Reply, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
+from bot.slack.findings import MUTE
 from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
@@ -86,6 +87,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.event("app_home_opened")(listeners.on_home)
     app.action("stop")(listeners.on_stop)
     app.action(re.compile(rf"{EXTEND}-\d+"))(listeners.on_extend)
+    app.action(MUTE)(listeners.on_mute)
     app.action("logs")(listeners.on_logs)
     app.action(FORM)(listeners.on_form)
     app.action(RECIPE)(listeners.on_recipe)
@@ -160,6 +162,11 @@ class Listeners:
         run, hours, end = action["value"].split()
         caller = Caller(body["user"]["id"], body["channel"]["id"], body["trigger_id"])
         self.service.extend(Extend(run, float(hours)), caller, datetime.fromtimestamp(float(end), UTC))
+        ack()
+
+    def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        run, finding = action["value"].split()
+        self.service.mute(run, finding, by=body["user"]["id"])
         ack()
 
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:

@@ -1,5 +1,6 @@
 """Where a training stands, in a line: step, reward, validation, pace, end. Values in, words out."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.core.forecast import forecast
@@ -32,8 +33,12 @@ def standing(run: Run, now: datetime) -> str:
     return " · ".join(parts)
 
 
-def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
-    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step."""
+def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> str:
+    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step.
+
+    Args:
+        misleading: keys whose value says nothing.
+    """
     if found.step is None:
         return ""
     at = f"{found.step}/{found.last_step}" if found.last_step else found.step
@@ -43,7 +48,8 @@ def progress(found: Progress, metrics: tuple[str, ...] = ()) -> str:
     if (validation := found.validation) is not None:
         parts.append(say("val {value} (step {step})", value=figure(validation), step=found.validated_step))
     further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
-    parts += [f"{code(key)} {figure(found.metrics[key])}" for key in sorted(further)]
+    known = {key: say("unknown") if key in misleading else figure(found.metrics[key]) for key in sorted(further)}
+    parts += [f"{code(key)} {value}" for key, value in known.items()]
     return " · ".join(parts)
 
 

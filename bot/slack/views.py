@@ -8,6 +8,7 @@ from bot.core.run import Run, Status
 from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, context, line_chart, printed, section
+from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
 from bot.slack.standing import figure, progress, standing
@@ -37,7 +38,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         log: the last lines that were kept of it.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), stopping(run), ended(run, now, log)]
-    notices += limit_messages(run, now)
+    notices += [*limit_messages(run, now), *finding_messages(run, now)]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
@@ -52,6 +53,8 @@ def card(run: Run, now: datetime) -> Message:
     blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
     if found := standing(run, now):
         blocks.append(section(found))
+    if sick := sickness(run):
+        blocks.append(section(sick))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
     if run.model_dies and not run.over:
         blocks.append(context(say(words.MODEL_DIES)))
@@ -166,13 +169,14 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
         return None
     head = f"{words.ending(run, run.reason, now)}{addressed(run)}"
     blocks = [section(head)]
-    lines = [escape(run.detail or ""), progress(run.progress, run.metrics), words.model(run)]
+    last = progress(run.progress, run.metrics, run.misleading)
+    lines = [escape(run.detail or ""), last, *unknown_numbers(run), words.model(run)]
     if any(lines):
         blocks.append(section("\n".join(filter(None, lines))))
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
-    last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
-    if last:
-        blocks.append(printed("\n".join(map(loglines.narrow, last))))
+    printed_last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
+    if printed_last:
+        blocks.append(printed("\n".join(map(loglines.narrow, printed_last))))
     text = " · ".join(filter(None, [head.replace("*", ""), progress(run.progress)]))
     return Message("ended", text, tuple(blocks), broadcast=True)
 

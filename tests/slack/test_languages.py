@@ -1,7 +1,7 @@
 """In which language people are spoken to; and that every word comes from the catalogue."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from gettext import NullTranslations
@@ -23,7 +23,7 @@ from bot.core.money import Rate
 from bot.core.parameter import Kind, Parameter
 from bot.core.parse import parse
 from bot.core.plan import plan
-from bot.core.run import Reason
+from bot.core.run import Reason, Run
 from bot.core.seen import Job
 from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, speaking
@@ -63,9 +63,15 @@ DATA = re.compile(
 )
 
 
-def bare(text: str, said_by_others: str = "") -> str:
-    """The letters of a text that no catalogue holds, and that are no data either."""
-    rest = DATA.sub(" ", text.replace(said_by_others, "") if said_by_others else text)
+def bare(text: str, stored: Sequence[str] = ()) -> str:
+    """The letters of a text that no catalogue holds, and that are no data either.
+
+    Args:
+        stored: sentences of the record, in whatever language they were written down.
+    """
+    for sentence in stored:
+        text = text.replace(sentence, "")
+    rest = DATA.sub(" ", text)
     return " ".join(re.findall(r"[^\W\d_]+", rest))
 
 
@@ -178,18 +184,25 @@ VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def unsaid(value: Any, others: str = "") -> list[str]:
+def unsaid(value: Any, stored: Sequence[str] = ()) -> list[str]:
     """What of it bypasses the catalogue."""
-    return [text for text in texts_in(value) if bare(text, others)]
+    return [text for text in texts_in(value) if bare(text, stored)]
+
+
+def stored_in(run: Run) -> list[str]:
+    """Sentences that the record holds."""
+    found = [run.detail, run.trouble, run.doubt and run.doubt.detail, *run.misleading.values()]
+    found += [text for one in run.watch.open for text in (one.what, one.evidence, one.advice)]
+    return [text for text in found if text]
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_every_word_of_a_runs_messages_comes_from_the_catalogue(name: str) -> None:
     run = RUNS[name]
-    others = run.detail or run.trouble or (run.doubt and run.doubt.detail) or ""
+    stored = stored_in(run)
     with speaking("xx", Bracketed()):
         for message in views.conversation(replace(run, recipe="`ppo`"), NOW, LOG):
-            assert [bare(message.text, others), *unsaid(list(message.blocks), others)] == [""]
+            assert [bare(message.text, stored), *unsaid(list(message.blocks), stored)] == [""]
 
 
 @pytest.mark.parametrize("name", ANSWERS)

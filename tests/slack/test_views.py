@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.amendment import Limit
+from bot.core.amendment import Limit, Mute
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
+from bot.core.health.finding import Finding, Severity
+from bot.core.health.watch import Healed, Watch
 from bot.core.money import Bill, Rate
-from bot.core.posted import Follow
+from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
@@ -35,6 +37,13 @@ CURVE = Curve(tuple((step, round(step / 900, 2)) for step in range(31, 421, 32))
 PACED = replace(
     TRAINED, rewards=CURVE, laps=(Lap(58.0), Lap(59.0), Lap(57.5)), stepped_at=at(3590).timestamp(), validated_step=400
 )
+SICK = Finding(
+    "entropy-collapse", Severity.WARNING, 380, at(1200).timestamp(), "The policy has lost its variety.",
+    "Entropy fell from 0.42 to 0.03 nats a token.", "Raise `actor_rollout_ref.actor.entropy_coeff`.",
+    "https://arxiv.org/abs/2505.22617",
+)  # fmt: skip
+NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what="The reward has been at rest.", advice="")
+DEAD = replace(SICK, name="not-a-number", severity=Severity.STOP, what="The gradient is not a number.")
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 
@@ -65,6 +74,16 @@ RUNS = {
     "running, its limits changed": running()
     .amended(Limit.BUDGET, 300.0, "U0BEN", at(600))
     .amended(Limit.LEASE, 14.0, "U0ANA", at(900)),
+    "running, something to know": running(progress=PACED, watch=Watch(open=(NOTED,))),
+    "running, sick": running(progress=PACED, watch=Watch(open=(NOTED, SICK))),
+    "running, dead": running(progress=PACED, watch=Watch(open=(DEAD,))),
+    "running, dead, unpriced": running(progress=PACED, rate=None, watch=Watch(open=(DEAD,))),
+    "running, healed": running(
+        progress=PACED,
+        watch=Watch(healed=(Healed(SICK, 410, at(3000).timestamp()),)),
+        posted={f"finding-{SICK.key}": Posted("1.2", "d", "", NOON)},
+    ),
+    "running, muted": running(progress=PACED, watch=Watch(open=(SICK,))).muted(Mute(SICK.name, "U0BEN", at(900))),
     "running, its last step done": running(progress=replace(PACED, step=1000)),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),
@@ -83,6 +102,9 @@ RUNS = {
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, place="s3://team/a"),
     "ended, succeeded, model died": ended(Reason.SUCCEEDED, model_dies=True),
     "ended, succeeded, nothing saved": ended(Reason.SUCCEEDED, place="volume m", progress=Progress(3)),
+    "ended, a number that says nothing": ended(
+        Reason.SUCCEEDED, place="s3://team/a", misleading={"actor/entropy": "It is 0 because nobody computes it."}
+    ),
     "ended, failed, in words": ended(Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL)."),
     "ended, stopped by another": ended(Reason.STOPPED, stop_requested_by="U0BEN"),
     "ended, stopped": ended(Reason.STOPPED, stop_requested_by="U0ANA"),

@@ -1,0 +1,26 @@
+"""What a task tells of how its numbers are to be judged: whether answers are compared in groups, and tools expected."""
+
+import re
+from dataclasses import replace
+
+from bot.core.health.rules import HealthRules
+from bot.core.recipe import Task
+
+GROUP = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*(\w+)")
+GROUPED = re.compile(r"\balgorithm\.adv_estimator=[\"']?(?:grpo|rloo|reinforce_plus_plus_baseline)")
+TOOLS = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?[^\s\"']")
+
+
+def rules_for(task: Task, rules: HealthRules) -> HealthRules:
+    """The rules for the runs of a task; of a setting that is given twice the last counts, as with Hydra.
+
+    >>> run = 'algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n="$GROUP_SIZE"'
+    >>> found = rules_for({"run": run, "envs": {"GROUP_SIZE": "8"}}, HealthRules())
+    >>> found.group_size, found.expects_tools
+    (8, False)
+    """
+    script = str(task.get("run") or "")
+    sizes = GROUP.findall(script)
+    size = str((task.get("envs") or {}).get(sizes[-1], sizes[-1])) if sizes else ""
+    grouped = GROUPED.search(script) and size.isdecimal() and int(size) > 1
+    return replace(rules, group_size=int(size) if grouped else None, expects_tools=TOOLS.search(script) is not None)

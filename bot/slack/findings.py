@@ -1,0 +1,102 @@
+"""What looks sick in a training, as its thread and its channel read it. Pure: a record in, messages out."""
+
+from datetime import datetime
+
+from bot.core.amendment import Mute
+from bot.core.health.finding import Finding, Severity
+from bot.core.health.watch import Healed
+from bot.core.money import cost
+from bot.core.run import Run
+from bot.language import mark, say
+from bot.slack import words
+from bot.slack.blocks import Block, actions, button, context, section
+from bot.slack.limits import stop
+from bot.slack.message import Message, said
+from bot.slack.text import code, escape
+
+MUTE = "mute"
+
+ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severity.STOP: ":rotating_light:"}
+
+SINCE = mark("Since step {step}, {time} ago.")
+SINCE_AND_COST = mark("Since step {step}, {time} and {dollars} ago.")
+READ_MORE = mark("read more")
+HEALED = mark("Step {step}: {finding} has passed. It had stood since step {since}.")
+MUTED = mark("{person} wants to hear no more of {finding} here.")
+MISLEADING = mark("{key} is shown as unknown. {why}")
+
+
+def finding_messages(run: Run, now: datetime) -> list[Message]:
+    """What is to be said of its health: findings that stand, those that passed, and who muted which."""
+    stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
+    passed = [one for one in run.watch.healed if was_said(run, one)]
+    return [
+        *(finding_message(run, one, now) for one in stands),
+        *(healed_message(one) for one in passed),
+        *(muted_message(one) for one in run.mutes),
+    ]
+
+
+def finding_message(run: Run, found: Finding, now: datetime) -> Message:
+    """What, with which numbers, since when, what it has cost since, and what to change."""
+    head = f"{ICONS[found.severity]} *{escape(found.what)}* {escape(found.evidence)}"
+    told = " ".join(filter(None, [since(run, found, now), reference(found)]))
+    blocks = [section(head), section(escape(found.advice)), context(told), actions(*buttons(run, found))]
+    return Message(
+        f"finding-{found.key}",
+        head.replace("*", ""),
+        tuple(blocks if found.advice else [blocks[0], *blocks[2:]]),
+        broadcast=found.severity is not Severity.NOTE,
+    )
+
+
+def since(run: Run, found: Finding, now: datetime) -> str:
+    if not found.since_at:
+        return say("Since step {step}.", step=found.since_step)
+    passed = now - datetime.fromtimestamp(found.since_at, now.tzinfo)
+    spent, time = cost(run.hourly, passed), words.lasted(passed)
+    if spent is None:
+        return say(SINCE, step=found.since_step, time=time)
+    return say(SINCE_AND_COST, step=found.since_step, time=time, dollars=words.dollars(spent))
+
+
+def reference(found: Finding) -> str:
+    return (
+        f"<{found.reference}|{say(READ_MORE)}>" if found.reference.startswith("https://") else escape(found.reference)
+    )
+
+
+def buttons(run: Run, found: Finding) -> list[Block]:
+    """Stop stands beside what says that the training is dead; a person decides."""
+    mute = button(say("Mute this"), MUTE, f"{run.id} {found.name}")
+    return [mute, stop(run)] if found.severity is Severity.STOP else [mute]
+
+
+def was_said(run: Run, healed: Healed) -> bool:
+    """What nobody has heard of need not be taken back."""
+    beginning = f"finding-{healed.finding.name}:{healed.finding.since_step}:"
+    return any(key.startswith(beginning) for key in run.posted)
+
+
+def healed_message(healed: Healed) -> Message:
+    found = healed.finding
+    text = say(HEALED, step=healed.step, finding=code(found.name), since=found.since_step)
+    return said(f"healed-{found.name}-{healed.step}", f":white_check_mark: {text}")
+
+
+def muted_message(mute: Mute) -> Message:
+    text = say(MUTED, person=f"<@{mute.by}>", finding=code(mute.finding))
+    return said(f"muted-{mute.finding}", f":mute: {text}")
+
+
+def sickness(run: Run) -> str:
+    """What stands, for the card: the gravest first; empty where all is well."""
+    stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
+    grave = sorted((one for one in stands if one.severity is not Severity.NOTE), key=lambda one: -one.severity.rank)
+    return "\n".join(f"{ICONS[one.severity]} {escape(one.what)}" for one in grave)
+
+
+def unknown_numbers(run: Run) -> list[str]:
+    """Numbers of which the card would show a value that says nothing, each with the reason."""
+    shown = [key for key in run.misleading if run.metrics and key.startswith(run.metrics)]
+    return [say(MISLEADING, key=code(key), why=escape(run.misleading[key])) for key in shown]
