@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 from rl_doctor.detectors import Severity as TheirSeverity
 from rl_doctor.live import LiveMonitor
 from rl_doctor.simulate import EXPECTED_DETECTIONS, simulate
 
+from benchmarks.logs import logs
 from bot.core.health.finding import Severity
 from bot.core.health.rules import HealthRules
 from bot.core.health.stall import Quiet, stalled
@@ -20,13 +20,10 @@ from bot.core.reader import Reader
 from bot.core.row import Row
 from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, said, simulated
 
-SEEDS, HEALTHY_SEEDS = 20, 10
+SEEDS, HEALTHY_SEEDS = 20, 5
 THEIR_SEEDS = 5
 """rldoctor looks at all steps anew each time, so that it is asked of fewer seeds, and as often as its own live mode
 asks: at step 75, and every 25 after it."""
-
-LOGS = Path(os.environ.get("VERLBOT_BENCH_LOGS", "../shared/data/verl-logs"))
-"""Where public logs of verl lie, of runs that succeeded."""
 
 THEIRS = {
     "NaN for good": "gradient_pathology",
@@ -101,10 +98,8 @@ def measure() -> None:
         print(f"\n{'runs that go well: warnings a run, all that say stop':62}{'us':>12}{'rldoctor':>14}")
         for name, futures in healthy.items():
             peace(name, [one.result() for one in futures])
-    for path in sorted(LOGS.glob("*.log")) if LOGS.is_dir() else []:
-        of_log(path)
-    if not LOGS.is_dir():
-        print(f"no public logs at {LOGS}: VERLBOT_BENCH_LOGS names their folder")
+    for name, text in logs("critic/rewards/mean"):
+        of_log(name, text)
     print(f"\none step costs us {median(one.seconds for one in told) * 1e3:.1f} ms", end="")
     print(f", and rldoctor's live mode {median(one.their_seconds for one in told if one.their_seconds) * 1e3:.1f} ms")
 
@@ -164,14 +159,12 @@ def alarms(found: Sequence[Sequence[tuple[str, str, int]]]) -> str:
     return f"{warnings / len(found):.2f}, {stops}"
 
 
-def of_log(path: Path) -> None:
+def of_log(name: str, text: str) -> None:
     """A log of a run that succeeded, read as the bot reads it."""
-    _, facts = Reader().read(path.read_text(errors="replace"), 0.0)
+    _, facts = Reader().read(text)
     rows = [fact for fact in facts if isinstance(fact, Row)]
-    if not any(one.values.keys() & {"critic/rewards/mean"} for one in rows):
-        return
     found, _ = ours(rows, HealthRules())
     its = theirs([{"step": one.step, **one.values} for one in rows], {"algorithm": "ppo"})
-    print(f"\n{path.name}: {len(rows)} steps of a run that succeeded")
+    print(f"\n{name}: {len({one.step for one in rows})} steps of a run that succeeded")
     for who, what in (("us", found), ("rldoctor", its)):
-        print(f"  {who:9}", ", ".join(f"{name} ({severity}) at {step}" for name, severity, step in what) or "nothing")
+        print(f"  {who:9}", ", ".join(f"{told} ({severity}) at {step}" for told, severity, step in what) or "nothing")
