@@ -81,13 +81,18 @@ def cleaned(text: str) -> list[str]:
 
 def overwritten(line: str) -> str:
     prefix, body = prefixed(line)
-    return (prefix + body.rstrip("\r").rpartition("\r")[2].lstrip()).rstrip()
+    _, overwrote, left = body.rstrip("\r").rpartition("\r")
+    return (prefix + (left.lstrip() if overwrote else left)).rstrip()
 
 
 def prefixed(line: str) -> tuple[str, str]:
-    """The prefixes of SkyPilot and Ray, and the rest."""
+    """The prefixes of SkyPilot and Ray, and the rest, indented as it was.
+
+    >>> prefixed("(head, rank=0, pid=1) (TaskRunner pid=8)   File x")
+    ('(head, rank=0, pid=1) (TaskRunner pid=8) ', '  File x')
+    """
     found = PREFIX.match(line)
-    end = found.end() if found else 0
+    end = min(found.end(), len(found[0].rstrip()) + 1) if found and found[0] else 0
     return line[:end], line[end:]
 
 
