@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
 from bot.core.health.stall import Quiet
-from bot.core.loglines import bounded, failure, joined
+from bot.core.failure import Digest, diagnose
+from bot.core.loglines import bounded, failure, joined, whole
 from bot.core.money import Rate
 from bot.core.order import Order
 from bot.core.reader import Fact, rows
@@ -191,14 +192,21 @@ class Reconciler:
         """The last lines, before the cluster takes them with it."""
         try:
             text = self.cloud.tail(run.watched, self.log_lines)
+            digest = self._diagnose(run, text)
             self._grow_log(run, text)
             run = self._read(run, text, over=True)
-            return self._update(run, lambda run: run.log_saved(failure(text), self.now()))
+            return self._update(run, lambda run: run.log_saved(failure(text), self.now(), digest))
         except Unavailable as error:
             log.info("run %s: its last lines cannot be read: %s", run.id, error)
         except Exception:  # whatever is wrong with a log, its cluster bills
             log.exception("run %s: its last lines cannot be kept", run.id)
         return self._update(run, lambda run: run.log_tried())
+
+    def _diagnose(self, run: Run, text: str) -> Digest | None:
+        """Why it failed, from all that is known of its log: what is kept may end before the first error is in it."""
+        if run.reason is None or not run.reason.is_told_by_log:
+            return None
+        return diagnose("\n".join([whole(self.store.log(run.id), text), run.detail or ""]), run.nodes)
 
     def _read(self, run: Run, text: str, over: bool = False) -> Run:
         """What is new in the last lines of its log: the run after it.
@@ -211,7 +219,7 @@ class Reconciler:
             new = list(rows(facts))
             known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
             verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
-            run = self._update(run, lambda run: told(run, facts, verdict))
+            run = self._update(run, lambda run: told(run, facts, verdict, self.now()))
         if reading != before:
             self.store.keep(run.id, reading, list(rows(facts)))
         return run
@@ -241,9 +249,9 @@ class Reconciler:
             self.store.save_log(run.id, after)
 
 
-def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None) -> Run:
+def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime) -> Run:
     """The run after what its log told."""
-    run = run.progressed(run.progress.told(facts, run.metrics))
+    run = run.progressed(run.progress.told(facts, run.metrics), now)
     return run.judged(verdict.watch, verdict.misleading) if verdict else run
 
 

@@ -114,14 +114,14 @@ def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
     watcher, window = Watcher(), tuple[Row, ...]()
     for fact in found:
         if not isinstance(fact, Row):
-            run = run.progressed(run.progress.told([fact]))
+            run = run.progressed(run.progress.told([fact]), now)
             continue
         if fact.trains and fact.step != run.progress.step:
             now += STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)
         row = replace(fact, at=now.timestamp())
         verdict = watcher.judged(run.watch, window, [row], {})
         window = in_order([*window[-WINDOW_ROWS:], row])
-        run = run.progressed(run.progress.told([row])).judged(verdict.watch, verdict.misleading)
+        run = run.progressed(run.progress.told([row]), now).judged(verdict.watch, verdict.misleading)
         new = {key: text for key, text in said(run, now).items() if key not in known}
         known |= new.keys()
         yield Moment(row, run, now, tuple(new.values()))

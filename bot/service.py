@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from bot.core import command, loglines
+from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
 from bot.core.line import shown
 from bot.core.money import Rate
@@ -28,6 +30,9 @@ GREP_LINES = 5_000
 """Lines that are searched for a word."""
 
 ID_TRIES = 50
+
+ONE_CLICK = timedelta(minutes=1)
+"""What was clicked again within that time was clicked once."""
 
 SHORTEST = 3
 """Letters of the shortest name that a run is known by."""
@@ -113,6 +118,26 @@ class Service:
             if added := self.store.add(run, made.task, caller.wish):
                 return self._wished(added)
         raise Unavailable(say("No free name was found for the run."))
+
+    def again(self, asked: Again, caller: Caller) -> Run:
+        """Launch a run that is over once more; told of where the first was, if the caller is nowhere.
+
+        A line that was typed has Slack's id, and is one wish. A click has none: it stands for the one launch that
+        its button offers, until that is over.
+
+        Raises:
+            UserError: the run is not over, or cannot be gone on from.
+        """
+        found = self.find(asked.run)
+        wanted = again(found, asked)
+        caller = replace(caller, channel=caller.channel or found.channel)
+        if caller.wish:
+            return self.launch(wanted, caller)
+        for number in count():
+            made = self.launch(wanted, replace(caller, wish=f"{type(asked).__name__} {found.id} {number}"))
+            if not made.over or self.now() - made.created_at < ONE_CLICK:
+                break
+        return made
 
     def planned(self, asked: command.Launch) -> Plan:
         """What a launch would do.
@@ -208,9 +233,8 @@ class Service:
         """The run of this name, which can still be ended and so be given more."""
         found = self._own(name, by)
         if found.over:
-            raise UserError(
-                say("`{run}` is over already.", run=found.id), say("Launch it again: its card has a button for it.")
-            )
+            over = say("`{run}` is over already.", run=found.id)
+            raise UserError(over, say("Launch it again: `/verl retry {run}`.", run=found.id))
         return found
 
     def _wished(self, run: Run) -> Run:
@@ -326,6 +350,7 @@ def wished(made: Plan, caller: Caller, now: datetime) -> Run:
         task_hash=made.hash,
         place=made.place,
         model_dies=made.model_dies,
+        resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
         metrics=made.recipe.metrics,
         secrets=tuple(made.recipe.secrets),
         budget_dollars=made.budget_dollars,

@@ -1,5 +1,6 @@
 """The main job as a person meets it: typed into a Slack, done by real processes, seen to its end."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.local.processes import marked
-from tests.live import ENDLESS, QUICK, Live
+from tests.live import ENDLESS, QUICK, Live, keys
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,43 @@ def test_from_the_line_to_the_verified_end(live: Live) -> None:
     assert max(counted[key] for key in ("launching", "running", "stopping")) == 1
     live.assert_nothing_left()
     assert (live.data_dir / "local" / "volumes" / "models" / run_id / "global_step_12" / "model.json").exists()
+
+
+def test_a_failed_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(live: Live) -> None:
+    """The numbers of the steps after it are those of a run that was never interrupted, to the last digit."""
+    settings = "smoke nodes=2 volume=models steps=40 seconds_per_step=0 save_every_steps=20"
+    failed = live.launched(f"{settings} fail_at_step=30")
+    live.sees_end("failed")
+    read = live.ana.reads()
+    assert "`RuntimeError: asked to fail at step 30 (fail_at_step=30)` · node 0" in read
+    assert f"Model: step 20, in `volume models › {failed}/global_step_20`. Since then 9 steps and" in read
+    ts = live.ana.sees_message(lambda message: "ended" in keys(message))["ts"]
+    assert "step 20, as its log says" in live.ana.clicks("resume", ts)["confirm"]["text"]["text"]
+    live.ana.says(f"/verl resume {failed} fail_at_step=0")
+    live.sees_end("succeeded")
+    resumed = next(run for run in live.ended() if run != failed)
+    whole = live.launched(settings)
+    eventually(lambda: whole in live.ended(), live.log)
+    assert [step for step, _ in rewards(live, resumed)] == list(range(21, 41))
+    assert rewards(live, resumed) == rewards(live, whole)[20:]
+    live.assert_nothing_left()
+
+
+def rewards(live: Live, run_id: str) -> list[tuple[int, float]]:
+    """What a run has kept of itself in its volume."""
+    path = live.data_dir / "local" / "volumes" / "models" / run_id / "metrics.jsonl"
+    found = map(json.loads, path.read_text().splitlines())
+    return [(one["step"], one["data"]["critic/rewards/mean"]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("smoke-7777", "smoke-7777 left no checkpoint"), ("smoke-7777/global_step_3", "there is no checkpoint ")],
+)
+def test_a_run_with_nothing_to_go_on_from_says_so(live: Live, name: str, why: str) -> None:
+    live.launched(f"smoke volume=models resume_from={name}")
+    live.sees_end("failed")
+    assert why in live.ana.reads()
 
 
 def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:

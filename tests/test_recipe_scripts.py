@@ -39,6 +39,8 @@ import json, os, sys
 print("VERL " + json.dumps(sys.argv[1:]))
 """
 
+NEWEST = "latest_checkpointed_iteration.txt"
+
 HOSTILE = (
     "data.prompt_key=a b",
     "x.y=$(touch pwned)",
@@ -119,6 +121,35 @@ def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
     assert f"trainer.experiment_name={name}-7f3a" in told
     assert "trainer.logger=[console,file]" in told
     assert Path(run_dir).is_dir()
+
+
+@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize(
+    ("resume_from", "own", "told"),
+    [
+        pytest.param("", "", ["trainer.resume_mode=auto"], id="nothing to go on from"),
+        pytest.param("old-1", "", ["resume_path", "old-1/global_step_40"], id="the newest checkpoint of a run"),
+        pytest.param("old-1/global_step_20", "", ["resume_path", "old-1/global_step_20"], id="one checkpoint"),
+        pytest.param("old-1", "7", ["trainer.resume_mode=auto"], id="a run that has saved something itself"),
+        pytest.param("old-2", "", "old-2 left no checkpoint.", id="a run that saved nothing"),
+        pytest.param("old-1/global_step_30", "", "There is no checkpoint", id="a checkpoint that is not there"),
+    ],
+)
+def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: str, told: list[str] | str) -> None:
+    for step in (20, 40):
+        (node.folder / "checkpoints" / "old-1" / f"global_step_{step}").mkdir(parents=True)
+    (node.folder / "checkpoints" / "old-1" / NEWEST).write_text("40")
+    if own:
+        (node.folder / "checkpoints" / f"{name}-7f3a").mkdir()
+        (node.folder / "checkpoints" / f"{name}-7f3a" / NEWEST).write_text(own)
+    done = node.run(name, RESUME_FROM=resume_from)
+    if isinstance(told, str):
+        assert done.returncode == 1
+        assert told in done.stderr
+        return
+    found = [word for word in words(done.stdout) if word.startswith("trainer.resume")]
+    assert len(found) == len(told)
+    assert all(word.endswith(end) for word, end in zip(found, told, strict=True))
 
 
 @pytest.mark.parametrize("name", VERL)

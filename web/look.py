@@ -59,7 +59,7 @@ def thread(page: Page) -> None:
 
 
 def modal(page: Page) -> None:
-    page.click("text=Launch again")
+    page.click("text=Retry with…")
     page.wait_for_selector(".modal")
     page.click(".modal-foot .button-primary")
     page.wait_for_selector(".input-error")

@@ -31,6 +31,7 @@ class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
 class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     variable: str
     mount: str
+    resume: str = ""
 
 
 class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -90,7 +91,7 @@ def parse(name: str, text: str) -> Recipe:
         why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())
         raise broken(name, why.replace('in "<unicode string>", ', f"in {name}.yaml, ")) from error
     kept = metadata.checkpoints
-    checkpoints = Checkpoints(kept.variable, kept.mount) if kept else None
+    checkpoints = Checkpoints(kept.variable, kept.mount, kept.resume) if kept else None
     own = tuple(parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
     return Recipe(
         name=name,

@@ -71,6 +71,24 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """Launch a run that is over once more; what is given here replaces its own settings."""
+
+    run: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The same, on from its newest checkpoint."""
+
+    run: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extend:
     """Let a run live for so many hours more."""
 
@@ -113,7 +131,20 @@ class Help:
 
 
 Command = (
-    Launch | OpenForm | Status | ListRuns | Logs | Stop | Extend | SetBudget | ListRecipes | Describe | Speak | Help
+    Launch
+    | OpenForm
+    | Status
+    | ListRuns
+    | Logs
+    | Stop
+    | Retry
+    | Resume
+    | Extend
+    | SetBudget
+    | ListRecipes
+    | Describe
+    | Speak
+    | Help
 )
 
 
@@ -261,7 +292,7 @@ MOST_EXTENDED_HOURS = 24 * 90
 """What a lease may be altogether."""
 
 LISTS = ("active", "mine", "all", "ended")
-RUN_FORMS = ("status", "logs", "stop", "extend", "budget")
+RUN_FORMS = ("status", "logs", "stop", "retry", "resume", "extend", "budget")
 FORMS: dict[str, Form] = {
     form.word: form
     for form in (
@@ -307,6 +338,22 @@ FORMS: dict[str, Form] = {
             "stop ppo-7f3a",
             lambda typed: Stop(typed.names[0]),
             needs=("RUN",),
+        ),
+        Form(
+            "retry",
+            mark("Launch a run that is over once more; settings that follow replace its own."),
+            "retry ppo-7f3a nodes=4",
+            lambda typed: Retry(typed.names[0], typed.parameters, typed.overrides),
+            needs=("RUN",),
+            takes_settings=True,
+        ),
+        Form(
+            "resume",
+            mark("The same, but on from the newest checkpoint that the run has left in its volume or bucket."),
+            "resume ppo-7f3a",
+            lambda typed: Resume(typed.names[0], typed.parameters, typed.overrides),
+            needs=("RUN",),
+            takes_settings=True,
         ),
         Form(
             "extend",

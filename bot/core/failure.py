@@ -309,7 +309,7 @@ def placed(digest: Digest, found: Found, lines: Sequence[Line], nodes: int) -> D
         return digest
     line = lines[found.at]
     if codes := RETURN_CODES.search(line.text):
-        known = EXITS[found.kind] if found.kind in EXITS else ()
+        known = EXITS.get(found.kind, ()) if found.kind else ()
         each = [code.strip() for code in codes[1].split(",")]
         return replace(digest, node=next((node for node, code in enumerate(each) if code in known), None))
     address = found.address or line.address

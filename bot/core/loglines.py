@@ -18,6 +18,9 @@ LONGEST = 16_384
 
 GAP = "[… lines in between were not read …]"
 
+FIRST_LINES = 5
+"""By which it is told whether what was kept begins within a look."""
+
 SAVED_BYTES = 65_536
 """Of a log, kept in the store."""
 
@@ -49,6 +52,16 @@ def joined(before: str, text: str) -> str:
         return "\n".join(new) if text else before
     start = place_after(old, new)
     return "\n".join([*old, *([GAP] if start is None else []), *new[start or 0 :]])
+
+
+def whole(before: str, text: str) -> str:
+    """The same, as far back as either reaches: what was kept is bounded more narrowly than a look.
+
+    >>> whole("c\\nd", "a\\nb\\nc\\nd\\ne").split(), whole("a\\nb", "b\\nc").split()
+    (['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c'])
+    """
+    beginning = "\n".join(before.split("\n")[:FIRST_LINES])
+    return text if beginning in text else joined(before, text)
 
 
 def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from bot.core import line
 from bot.core.nearest import no_override
 from bot.core.parameter import Parameter, Value
-from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, VOLUME, Recipe, Task
+from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, RESUME, VOLUME, Recipe, Task
 from bot.errors import UserError
 from bot.language import listing, say, say_many
 
@@ -112,6 +112,11 @@ def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[
         raise UserError(no_override(recipe.name, overrides[0]), say("Its parameters: {names}.", names=names))
     if BUCKET.name in given and VOLUME.name in given:
         raise UserError(say("Checkpoints go to one place."), say("Give `bucket=` or `volume=`, not both."))
+    if RESUME.name in given and not {BUCKET.name, VOLUME.name} & set(given):
+        raise UserError(
+            say("A new machine holds no checkpoint to go on from."),
+            say("Give the `volume=` or `bucket=` of the earlier run too."),
+        )
 
 
 def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text: str) -> None:

@@ -19,10 +19,13 @@ class Checkpoints:
     Attributes:
         variable: the environment variable that names the folder.
         mount: where a bucket or volume is mounted on each node, an absolute path.
+        resume: the environment variable that names what to go on from, relative to that folder; empty where the
+            recipe cannot.
     """
 
     variable: str
     mount: str
+    resume: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,9 @@ def common_parameters(
     gpus = (unless_set(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
     image = (unless_set(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
     ports = (PORTS,) if resources.get("ports") else ()
-    kept = (BUCKET, VOLUME) if checkpoints else ()
+    kept: tuple[Parameter, ...] = (BUCKET, VOLUME) if checkpoints else ()
+    if checkpoints and checkpoints.resume:
+        kept = (*kept, replace(RESUME, sets=f"envs.{checkpoints.resume}"))
     infra = unless_set(INFRA, resources.get("infra"))
     limits = (unless_set(BUDGET, f"{budget_dollars:g}"), unless_set(LEASE, f"{lease_hours:g}"))
     return (*gpus, infra, *image, *ports, *kept, *limits)
@@ -160,6 +165,13 @@ VOLUME = Parameter(
     meaning=mark("volume that the checkpoints are written to"),
     pattern=r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
     shape=mark("the name of a volume, such as `models`"),
+)
+RESUME = Parameter(
+    name="resume_from",
+    kind=Kind.TEXT,
+    meaning=mark("an earlier run on the same volume or bucket, to go on from its newest checkpoint"),
+    pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*(/global_step_\d{1,9})?",
+    shape=mark("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
 )
 BUDGET = Parameter(
     name="budget",

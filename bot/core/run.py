@@ -9,6 +9,7 @@ from typing import Self
 from bot.core.amendment import Amendment, Limit, Mute
 from bot.core.doubt import Doubt, Outage
 from bot.core.health.watch import Watch
+from bot.core.failure import Digest
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
@@ -47,6 +48,11 @@ class Reason(StrEnum):
         """Whether the log's end is what people want to see."""
         return self not in (Reason.SUCCEEDED, Reason.STOPPED, Reason.OVER_BUDGET)
 
+    @property
+    def is_told_by_log(self) -> bool:
+        """Whether the program ended by itself, so that its log says why."""
+        return self in (Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -59,6 +65,7 @@ class Run:
         nodes, gpus, infra: what was asked for; `infra` becomes what was given once that is seen.
         task_hash: of the exact task.
         place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
+        resumes: whether its recipe can go on from a checkpoint of another run.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
         rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
@@ -69,9 +76,9 @@ class Run:
         trouble: why the last ask got no answer, or why the last removal failed: a sentence.
         running_at: when the job was first seen to run; over_at: when the reason was found; ended_at: when
             the cluster was seen to be gone.
-        reason, detail: why it is over, and what went wrong in a sentence.
+        reason, detail: why it is over, and what went wrong in a sentence; failure: what its whole log said of that.
         job, job_id: the job as last seen, and its number on the cluster.
-        progress: as the log tells.
+        progress: as the log tells; checkpoint_at: when its newest checkpoint was first read of.
         doubt: what was seen and is not understood yet; outage: when nothing could be seen.
         downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
             log_tries: how often that was tried.
@@ -96,6 +103,7 @@ class Run:
     task_hash: str
     place: str | None = None
     model_dies: bool = False
+    resumes: bool = False
     metrics: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     budget_dollars: float
@@ -105,6 +113,7 @@ class Run:
     status: Status = Status.PENDING
     reason: Reason | None = None
     detail: str | None = None
+    failure: Digest | None = None
     stop_requested_by: str | None = None
     stop_requested_at: datetime | None = None
     asked_at: datetime | None = None
@@ -125,6 +134,7 @@ class Run:
     log_tries: int = 0
     autostop_minutes: int | None = None
     progress: Progress = field(default_factory=Progress)
+    checkpoint_at: datetime | None = None
     follow: Follow | None = None
     watch: Watch = field(default_factory=Watch)
     misleading: Mapping[str, str] = field(default_factory=dict)
@@ -254,8 +264,9 @@ class Run:
             return self
         return replace(self, outage=Outage(now))
 
-    def progressed(self, progress: Progress) -> Self:
-        return replace(self, progress=progress)
+    def progressed(self, progress: Progress, now: datetime) -> Self:
+        saved = progress.checkpoint_step != self.progress.checkpoint_step
+        return replace(self, progress=progress, checkpoint_at=now if saved else self.checkpoint_at)
 
     def judged(self, watch: Watch, misleading: Mapping[str, str]) -> Self:
         """What its new rows say of its health."""
@@ -273,10 +284,10 @@ class Run:
         """The removal of its cluster was asked for, again where an earlier one failed."""
         return replace(self, downed_at=now, doubt=None, trouble=trouble)
 
-    def log_saved(self, failure: str | None, now: datetime) -> Self:
+    def log_saved(self, detail: str | None, now: datetime, failure: Digest | None = None) -> Self:
         """The last lines are kept, where later questions find them; what they say of a failure, if nothing else did."""
-        detail = self.detail or (failure if self.reason and self.reason.is_failure else None)
-        return replace(self, log_saved_at=now, detail=detail, doubt=None)
+        detail = self.detail or (detail if self.reason and self.reason.is_failure else None)
+        return replace(self, log_saved_at=now, detail=detail, failure=failure, doubt=None)
 
     def log_tried(self) -> Self:
         """The last lines were asked for in vain."""

@@ -13,6 +13,7 @@ from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, together
 from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
+from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
 from bot.slack.standing import standing
 from bot.slack.text import code, date, escape
@@ -38,7 +39,7 @@ def launched(run: Run) -> Answer:
 def form_offered() -> Answer:
     """Slack opens a form for a command or a click, and for no mention."""
     sentence = say("Which recipe? Fill in the form, or type `/verl launch RECIPE`; `/verl recipes` lists them.")
-    return text(sentence, actions(button(say("Open the form"), views.FORM, views.NEW)))
+    return text(sentence, actions(button(say("Open the form"), FORM, NEW)))
 
 
 def not_opened() -> Answer:

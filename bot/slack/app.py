@@ -27,6 +27,8 @@ from bot.core.command import (
     ListRuns,
     Logs,
     OpenForm,
+    Resume,
+    Retry,
     SetBudget,
     Speak,
     Status,
@@ -37,6 +39,7 @@ from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Caller, Service
 from bot.slack import answers
+from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer
 from bot.slack.errands import Errands, Reply, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
@@ -46,7 +49,6 @@ from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
 from bot.slack.text import as_typed, without_mention
-from bot.slack.views import FORM, NEW
 from bot.tongues import Tongues
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,8 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.action(re.compile(rf"{EXTEND}-\d+"))(listeners.on_extend)
     app.action(MUTE)(listeners.on_mute)
     app.action("logs")(listeners.on_logs)
+    app.action(RETRY)(listeners.on_again)
+    app.action(RESUME)(listeners.on_again)
     app.action(FORM)(listeners.on_form)
     app.action(RECIPE)(listeners.on_recipe)
     app.action(PREVIEW)(listeners.on_preview)
@@ -169,6 +173,16 @@ class Listeners:
         self.service.mute(run, finding, by=body["user"]["id"])
         ack()
 
+    def on_again(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Launch a run once more; a second click while that runs finds it, and launches nothing."""
+        asked = (Resume if action["action_id"] == RESUME else Retry)(action["value"])
+        user, channel = body["user"]["id"], (body.get("channel") or {}).get("id") or ""
+        run = self.service.again(asked, Caller(user, channel))
+        reply = directly(self.client, user) if "view" in body else by_response_url(respond)
+        self.errands.say(answers.launched(run), reply)
+        self.homes.changed(user)
+        ack()
+
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Beside the card, or, from a page that has no such place, in a view."""
         if "view" in body:
@@ -229,6 +243,8 @@ class Listeners:
                 return answers.form_offered
             case Stop(name):
                 return partial(answers.stop_asked, self.service.stop(name, caller.user))
+            case Retry() | Resume():
+                return partial(answers.launched, self.service.again(asked, caller))
             case Extend():
                 return partial(answers.extended, self.service.extend(asked, caller))
             case SetBudget():
@@ -307,4 +323,4 @@ class Listeners:
 
 def is_private(asked: Command) -> bool:
     """Whether its answer concerns nobody but the person."""
-    return isinstance(asked, Speak) or (isinstance(asked, Launch) and not asked.dry_run)
+    return isinstance(asked, Speak | Retry | Resume) or (isinstance(asked, Launch) and not asked.dry_run)

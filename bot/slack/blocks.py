@@ -40,14 +40,14 @@ def button(text: str, action: str, value: str, confirm: Block | None = None, sty
     return found | ({"confirm": confirm} if confirm else {}) | ({"style": style} if style else {})
 
 
-def confirm(title: str, text: str, yes: str, no: str) -> Block:
+def confirm(title: str, text: str, yes: str, no: str, style: str = "danger") -> Block:
     """The question that a button asks before it acts."""
     return {
         "title": plain_text(title),
         "text": {"type": "mrkdwn", "text": text},
         "confirm": plain_text(yes),
         "deny": plain_text(no),
-        "style": "danger",
+        "style": style,
     }
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from bot.core.run import Run, Status
 from bot.language import say, say_many
 from bot.slack import words
+from bot.slack.again import FORM, NEW, retry_with
 from bot.slack.answers import line
 from bot.slack.blocks import Block, actions, button, context, header, section
 from bot.slack.text import date
-from bot.slack.views import FORM, NEW, again, buttons
+from bot.slack.views import buttons
 
 OWN, TEAM, ENDED = 10, 10, 5
 """Runs of each kind that are shown: together well below Slack's hundred blocks."""
@@ -78,4 +79,4 @@ def listed(runs: Sequence[Run], most: int, now: datetime, none: str) -> list[Blo
 
 
 def ended(run: Run, now: datetime) -> Block:
-    return section(line(run, now)) | {"accessory": again(run)}
+    return section(line(run, now)) | {"accessory": retry_with(run)}

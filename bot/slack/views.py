@@ -1,12 +1,15 @@
 """What people see of a run: its card and its thread. Pure: a record in, Slack messages out."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core import loglines
+from bot.core.failure import Digest
 from bot.core.posted import Follow
-from bot.core.run import Run, Status
+from bot.core.run import Reason, Run, Status
 from bot.language import mark, say, together
-from bot.slack import words
+from bot.slack import failures, words
+from bot.slack.again import again
 from bot.slack.blocks import Block, actions, button, context, line_chart, printed, section
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.limits import limit_messages, stop
@@ -15,8 +18,6 @@ from bot.slack.standing import figure, progress, standing
 from bot.slack.text import code, date, escape
 
 FOLLOW = "follow"
-FORM, NEW = "form", "new"
-"""The button that opens the form of a launch, and its value where no earlier run fills it in."""
 
 LAST_LINES = 20
 """Log lines under a failure."""
@@ -83,15 +84,10 @@ def limits(run: Run) -> str:
 def buttons(run: Run) -> list[Block]:
     logs = button(say("Logs"), "logs", run.id)
     if run.over:
-        return [logs, again(run)]
+        return [logs, *again(run)]
     if run.stop_requested_by:
         return [logs]
     return [logs, stop(run)]
-
-
-def again(run: Run) -> Block:
-    """Opens the form with this run's settings."""
-    return button(say("Launch again"), FORM, run.id)
 
 
 def launching(run: Run) -> Message | None:
@@ -167,18 +163,27 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     """The end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
     if run.ended_at is None or run.reason is None:
         return None
-    head = f"{words.ending(run, run.reason, now)}{addressed(run)}"
-    blocks = [section(head)]
+    head, found = f"{words.ending(run, run.reason, now)}{addressed(run)}", failures.digest_of(run, log)
+    why = failures.why(run, found)
+    blocks = [section("\n".join(filter(None, [head, why, failures.advice(run, found)])))]
+    left = together(words.model(run), failures.lost(run, now))
     last = progress(run.progress, run.metrics, run.misleading)
-    lines = [escape(run.detail or ""), last, *unknown_numbers(run), words.model(run)]
+    lines = [last, *unknown_numbers(run), left]
     if any(lines):
         blocks.append(section("\n".join(filter(None, lines))))
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
-    printed_last = loglines.select(log, LAST_LINES) if run.reason.is_failure else []
-    if printed_last:
-        blocks.append(printed("\n".join(map(loglines.narrow, printed_last))))
-    text = " · ".join(filter(None, [head.replace("*", ""), progress(run.progress)]))
+    if excerpt := shown_lines(run.reason, found, log):
+        blocks.append(printed("\n".join(map(loglines.narrow, excerpt))))
+    blocks.append(actions(*again(run)))
+    text = " · ".join(filter(None, [head.replace("*", ""), why if found else "", progress(run.progress)]))
     return Message("ended", text, tuple(blocks), broadcast=True)
+
+
+def shown_lines(reason: Reason, found: Digest | None, log: str) -> Sequence[str]:
+    """What the run printed around its first error, or else last; nothing where that is of no interest."""
+    if found and found.excerpt:
+        return found.excerpt
+    return loglines.select(log, LAST_LINES) if reason.is_failure else ()
 
 
 def addressed(run: Run) -> str:

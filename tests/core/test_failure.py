@@ -33,8 +33,7 @@ PATTERNS = [
     (Kind.NODE_MEMORY, "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."),
     (
         Kind.NCCL_TIMEOUT,
-        "[rank3]:[E1126 10:00:00.1 ProcessGroupNCCL.cpp:616] [Rank 3] Watchdog caught collective operation timeout: "
-        "WorkNCCL(SeqNum=4, OpType=ALLREDUCE)",
+        "[rank3]:[E1126 10:00:00.1 Proc.cpp:616] [Rank 3] Watchdog caught collective operation timeout: WorkNCCL(x)",
     ),
     (Kind.NCCL_ERROR, "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:328, unhandled system error"),
     (Kind.WORKER_DIED, "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task."),

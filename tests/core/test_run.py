@@ -66,4 +66,4 @@ def test_a_message_of_unknown_fate_is_found_or_said_again() -> None:
 
 
 def test_progress_is_what_the_log_told_last() -> None:
-    assert running().progressed(Progress(step=3)).progress.step == 3
+    assert running().progressed(Progress(step=3), at(1)).progress.step == 3

@@ -12,6 +12,7 @@ from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.watch import Healed, Watch
+from bot.core.failure import Digest, Kind
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
@@ -54,6 +55,16 @@ def over(reason: Reason, **changes: object) -> Run:
 
 def ended(reason: Reason, **changes: object) -> Run:
     return replace(over(reason, **changes), status=Status.ENDED, ended_at=at(4060))
+
+
+OOM = Digest(
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.10 GiB.",
+    Kind.GPU_MEMORY, node=1, rank=12,
+    excerpt=("Traceback (most recent call last):", '  File "/verl/actor.py", line 42, in update', "    loss.backward()",
+             "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of …"),
+)  # fmt: skip
+STRANGE = Digest("RuntimeError: whatever", excerpt=("Traceback (most recent call last):", "RuntimeError: whatever"))
+KEPT: dict[str, object] = {"place": "volume m", "resumes": True, "checkpoint_at": at(3700)}
 
 
 RUNS = {
@@ -106,6 +117,20 @@ RUNS = {
         Reason.SUCCEEDED, place="s3://team/a", misleading={"actor/entropy": "It is 0 because nobody computes it."}
     ),
     "ended, failed, in words": ended(Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL)."),
+    "ended, failed, goes on from step 400": ended(Reason.FAILED, failure=OOM, **KEPT),
+    "ended, failed, unpriced": ended(Reason.FAILED, failure=OOM, rate=None, **KEPT),
+    "ended, failed, right after a checkpoint": ended(
+        Reason.FAILED, failure=STRANGE, progress=replace(TRAINED, step=400), **KEPT
+    ),
+    "ended, failed, while it saved": ended(Reason.FAILED, failure=STRANGE, progress=replace(TRAINED, step=399), **KEPT),
+    "ended, failed, nothing saved": ended(Reason.FAILED, failure=STRANGE, model_dies=True, progress=Progress(12, 300)),
+    "ended, failed, nothing saved, unpriced": ended(
+        Reason.FAILED, failure=STRANGE, model_dies=True, rate=None, progress=Progress(12, 300)
+    ),
+    "ended, failed, saved elsewhere": ended(
+        Reason.FAILED, failure=STRANGE, place="volume m", progress=replace(TRAINED, checkpoint="/other/global_step_400")
+    ),
+    **{f"ended, failed, {kind}": ended(Reason.FAILED, failure=Digest("the line", kind)) for kind in Kind},
     "ended, stopped by another": ended(Reason.STOPPED, stop_requested_by="U0BEN"),
     "ended, stopped": ended(Reason.STOPPED, stop_requested_by="U0ANA"),
     "ended, never launched": replace(a_run(stop_requested_by="U0ANA").ended(Reason.STOPPED, at(5))),

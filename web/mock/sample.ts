@@ -70,7 +70,7 @@ export function cardBlocks(): Block[] {
       block_id: "b4",
       elements: [
         { type: "button", action_id: "logs", value: "smoke-c757", text: { type: "plain_text", text: "Logs" } },
-        { type: "button", action_id: "open-modal", style: "primary", text: { type: "plain_text", text: "Launch again" } },
+        { type: "button", action_id: "open-modal", style: "primary", text: { type: "plain_text", text: "Retry with…" } },
         {
           type: "button",
           action_id: "stop",

@@ -1,0 +1,134 @@
+"""What is said of a failure: its first error, the likely cause, what to do, what is lost. Pure."""
+
+from datetime import datetime
+
+from bot.core.failure import Digest, Kind, diagnose
+from bot.core.loss import checkpoint_outlives, loss
+from bot.core.run import Run
+from bot.language import listing, mark, say, say_many, together
+from bot.slack import words
+from bot.slack.blocks import cut
+from bot.slack.text import code, escape
+
+SHOWN_ERROR = 200
+"""Characters of an error in a headline; the excerpt has more."""
+
+CAUSES = {
+    Kind.GPU_MEMORY: mark("A GPU ran out of memory."),
+    Kind.NODE_MEMORY: mark("A node ran out of main memory, and Ray ended a worker."),
+    Kind.NCCL_TIMEOUT: mark("The GPUs waited for one of them until NCCL gave up; most often it had died or hung."),
+    Kind.NCCL_ERROR: mark("The GPUs could not talk to each other."),
+    Kind.WORKER_DIED: mark("A worker died without a word; most often its machine had no memory left."),
+    Kind.DISK_FULL: mark("A disk is full."),
+    Kind.HUGGING_FACE: mark("Hugging Face did not give out a model or a data set."),
+    Kind.WANDB: mark("Weights & Biases refused, or was out of reach."),
+    Kind.DATA_MISSING: mark("A file of the data is not there."),
+    Kind.OVERRIDE: mark("Hydra does not take one of the overrides."),
+    Kind.BATCH_SIZE: mark("A batch cannot be divided among the GPUs."),
+    Kind.KILLED: mark("The machine killed it (exit code 137); most often it had no memory left."),
+    Kind.CRASHED: mark("It crashed outside of Python (exit code 139); most often a driver or library does not fit."),
+}
+
+REMEDIES = {
+    Kind.GPU_MEMORY: mark(
+        "Lower `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` (without dynamic batches "
+        "`ppo_micro_batch_size_per_gpu`), or `actor_rollout_ref.rollout.gpu_memory_utilization`."
+    ),
+    Kind.NODE_MEMORY: mark(
+        "Take machines with more (`memory` in the recipe), or leave weights on the GPUs: "
+        "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
+    ),
+    Kind.NCCL_TIMEOUT: mark(
+        "Look for what the others printed: `/verl logs {run} grep=error`. Where a step just takes that long, "
+        "raise `actor_rollout_ref.nccl_timeout`, in seconds."
+    ),
+    Kind.NCCL_ERROR: mark("With `+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO` NCCL prints why."),
+    Kind.WORKER_DIED: mark(
+        "Look for what it printed before: `/verl logs {run} lines=500`. Or take machines with more memory "
+        "(`memory` in the recipe)."
+    ),
+    Kind.DISK_FULL: mark(
+        "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."
+    ),
+    Kind.HUGGING_FACE: mark("Accept its terms on its page, and give the bot an `HF_TOKEN`."),
+    Kind.WANDB: mark("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
+    Kind.DATA_MISSING: mark(
+        "`data.train_files` and `data.val_files` say where they are; the recipe's setup must put them on every node."
+    ),
+    Kind.OVERRIDE: mark("Check how it is spelled; a `+` before the key adds one that verl's config lacks."),
+    Kind.BATCH_SIZE: mark(
+        "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
+        "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."
+    ),
+    Kind.KILLED: mark("Take machines with more memory (`memory` in the recipe)."),
+    Kind.CRASHED: mark("Launch it with the recipe's own image, or on other machines."),
+}
+
+NONE_SEEN = mark("Without one, nothing is left of its {dollars}.")
+NOTHING_LEFT = mark("Nothing is left of its {dollars}.")
+UNPRICED_LOSS = mark("Nothing is left of it; what it cost, nobody has told me.")
+LOST_DOLLARS = mark("Since then {dollars} are lost.")
+LOST = (
+    mark("Since then {count} step and {dollars} are lost."),
+    mark("Since then {count} steps and {dollars} are lost."),
+)
+LOST_UNPRICED = (
+    mark("Since then {count} step is lost, unpriced."),
+    mark("Since then {count} steps are lost, unpriced."),
+)
+MAY_BE_CUT = mark("It ended while that was being written: it may not be whole.")
+
+
+def digest_of(run: Run, log: str) -> Digest | None:
+    """Why a run failed that its log tells of; from what was kept of the log where its end could not be read."""
+    if run.reason is None or not run.reason.is_told_by_log:
+        return None
+    return run.failure or diagnose("\n".join([log, run.detail or ""]), run.nodes)
+
+
+def why(run: Run, found: Digest | None) -> str:
+    """The error itself, and where it was; the run's own sentence where its log has no error."""
+    if found is None or (run.detail and not found.excerpt):
+        return escape(run.detail or "")
+    return " · ".join(filter(None, [code(cut(found.error, SHOWN_ERROR)), place(found)]))
+
+
+def place(found: Digest) -> str:
+    """
+    >>> place(Digest("KeyError", node=1, rank=12)), place(Digest("KeyError"))
+    ('node 1, rank 12', '')
+    """
+    node = say("node {node}", node=found.node) if found.node is not None else code(found.address or "")
+    rank = say("rank {rank}", rank=found.rank) if found.rank is not None else ""
+    return listing(part for part in (node.replace("``", ""), rank) if part)
+
+
+def advice(run: Run, found: Digest | None) -> str:
+    """The likely cause and what to do; nothing is guessed of an error that nobody knows."""
+    if found is None or found.kind is None:
+        return ""
+    return together(say(CAUSES[found.kind]), say(REMEDIES[found.kind], run=run.id))
+
+
+def lost(run: Run, now: datetime) -> str:
+    """What is not left of a run that did not end as it should; empty where it had done no step."""
+    found = run.progress
+    if run.reason is None or not run.reason.is_failure or found.step is None:
+        return ""
+    gone = loss(run, now)
+    dollars = None if gone.dollars is None else words.dollars(gone.dollars)
+    if gone.since is not None:
+        return together(since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
+    if found.checkpoint is None and not (run.place or run.model_dies):
+        return ""  # it has no checkpoints to lose
+    if found.checkpoint is not None and (run.place or checkpoint_outlives(run)):
+        return ""  # it was saved elsewhere, and nobody knows whether that is left
+    if dollars is None:
+        return say(UNPRICED_LOSS)
+    return say(NONE_SEEN if found.checkpoint is None else NOTHING_LEFT, dollars=dollars)
+
+
+def since(steps: int, dollars: str | None) -> str:
+    if dollars is None:
+        return say_many(*LOST_UNPRICED, steps)
+    return say_many(*LOST, steps, dollars=dollars) if steps else say(LOST_DOLLARS, dollars=dollars)
