@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
-from bot.core.health.stall import Quiet
 from bot.core.failure import Digest, diagnose
+from bot.core.health.stall import Quiet
 from bot.core.loglines import bounded, failure, joined, whole
 from bot.core.money import Rate
 from bot.core.order import Order

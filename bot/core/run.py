@@ -8,8 +8,8 @@ from typing import Self
 
 from bot.core.amendment import Amendment, Limit, Mute
 from bot.core.doubt import Doubt, Outage
-from bot.core.health.watch import Watch
 from bot.core.failure import Digest
+from bot.core.health.watch import Watch
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted

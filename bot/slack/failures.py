@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.core.failure import Digest, Kind, diagnose
-from bot.core.loss import checkpoint_outlives, loss
+from bot.core.loss import loss
 from bot.core.run import Run
 from bot.language import listing, mark, say, say_many, together
 from bot.slack import words
@@ -64,18 +64,10 @@ REMEDIES = {
     Kind.CRASHED: mark("Launch it with the recipe's own image, or on other machines."),
 }
 
-NONE_SEEN = mark("Without one, nothing is left of its {dollars}.")
-NOTHING_LEFT = mark("Nothing is left of its {dollars}.")
-UNPRICED_LOSS = mark("Nothing is left of it; what it cost, nobody has told me.")
+NONE_SEEN = mark("No checkpoint was seen in its log: nothing is left of {amount}.")
+NONE_SEEN_YET = mark("No checkpoint was seen in its log: nothing is left of {amount}, unless there is one in {place}.")
+NOTHING_LEFT = mark("Nothing is left of {amount}.")
 LOST_DOLLARS = mark("Since then {dollars} are lost.")
-LOST = (
-    mark("Since then {count} step and {dollars} are lost."),
-    mark("Since then {count} steps and {dollars} are lost."),
-)
-LOST_UNPRICED = (
-    mark("Since then {count} step is lost, unpriced."),
-    mark("Since then {count} steps are lost, unpriced."),
-)
 MAY_BE_CUT = mark("It ended while that was being written: it may not be whole.")
 
 
@@ -110,25 +102,34 @@ def advice(run: Run, found: Digest | None) -> str:
     return together(say(CAUSES[found.kind]), say(REMEDIES[found.kind], run=run.id))
 
 
-def lost(run: Run, now: datetime) -> str:
-    """What is not left of a run that did not end as it should; empty where it had done no step."""
+def left(run: Run, now: datetime) -> str:
+    """Where the model is, and of a run that did not end as it should, what is not left of it."""
     found = run.progress
     if run.reason is None or not run.reason.is_failure or found.step is None:
-        return ""
+        return words.model(run)
     gone = loss(run, now)
     dollars = None if gone.dollars is None else words.dollars(gone.dollars)
     if gone.since is not None:
-        return together(since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
-    if found.checkpoint is None and not (run.place or run.model_dies):
-        return ""  # it has no checkpoints to lose
-    if found.checkpoint is not None and (run.place or checkpoint_outlives(run)):
-        return ""  # it was saved elsewhere, and nobody knows whether that is left
-    if dollars is None:
-        return say(UNPRICED_LOSS)
-    return say(NONE_SEEN if found.checkpoint is None else NOTHING_LEFT, dollars=dollars)
+        return together(words.model(run), since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
+    amount = say("what it has cost") if dollars is None else say("its {dollars}", dollars=dollars)
+    if found.checkpoint is None and run.place:
+        return say(NONE_SEEN_YET, amount=amount, place=code(f"{run.place} › {run.id}"))
+    if found.checkpoint is None:
+        return say(NONE_SEEN, amount=amount) if run.model_dies else ""  # a recipe may have none to lose
+    return together(words.model(run), "" if run.place else say(NOTHING_LEFT, amount=amount))
 
 
 def since(steps: int, dollars: str | None) -> str:
+    """What was done after the checkpoint that is left."""
     if dollars is None:
-        return say_many(*LOST_UNPRICED, steps)
-    return say_many(*LOST, steps, dollars=dollars) if steps else say(LOST_DOLLARS, dollars=dollars)
+        return say_many(
+            "Since then {count} step is lost, unpriced.", "Since then {count} steps are lost, unpriced.", steps
+        )
+    if not steps:
+        return say(LOST_DOLLARS, dollars=dollars)
+    return say_many(
+        "Since then {count} step and {dollars} are lost.",
+        "Since then {count} steps and {dollars} are lost.",
+        steps,
+        dollars=dollars,
+    )

@@ -166,9 +166,8 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     head, found = f"{words.ending(run, run.reason, now)}{addressed(run)}", failures.digest_of(run, log)
     why = failures.why(run, found)
     blocks = [section("\n".join(filter(None, [head, why, failures.advice(run, found)])))]
-    left = together(words.model(run), failures.lost(run, now))
     last = progress(run.progress, run.metrics, run.misleading)
-    lines = [last, *unknown_numbers(run), left]
+    lines = [last, *unknown_numbers(run), failures.left(run, now)]
     if any(lines):
         blocks.append(section("\n".join(filter(None, lines))))
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))

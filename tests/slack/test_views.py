@@ -10,9 +10,9 @@ from bot.core.amendment import Limit, Mute
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.doubt import Doubt, Outage, Puzzle
+from bot.core.failure import Digest, Kind
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.watch import Healed, Watch
-from bot.core.failure import Digest, Kind
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
