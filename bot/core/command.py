@@ -159,7 +159,7 @@ def changes_nothing(asked: Command) -> bool:
             return language is None
         case Status() | ListRuns() | ListRecipes() | Describe() | Help():
             return True
-        case OpenForm() | Stop() | Extend() | SetBudget():
+        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget():
             return False
 
 
