@@ -61,7 +61,7 @@ GUIDE = (
     ),
     Proposal(
         "See a failure explained",
-        "The end says what failed, shows the last lines of the log, where the cause stands, and what it has cost.",
+        "The end names the first error, shows it in the log, and says what is lost. Retry it as it was, or changed.",
         ("/verl launch smoke fail_at_step=3",),
     ),
     Proposal(

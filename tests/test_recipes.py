@@ -69,6 +69,7 @@ def test_an_invalid_recipe_says_where_and_why(tmp_path: Path, capsys: pytest.Cap
         ),
         pytest.param("  STEPS: ", "  STEP: ", "a parameter sets envs.STEPS", id="a parameter without its place"),
         pytest.param("overrides: false", "overides: false", "overides", id="a mistyped key"),
+        pytest.param('  RESUME_FROM: ""\n', "", "envs.RESUME_FROM", id="nothing to name a checkpoint by"),
         pytest.param("name: smoke\n", "name: [\n", "not valid", id="no YAML"),
         pytest.param("  verlbot:\n", "  otherbot:\n", "it has no _metadata.verlbot", id="no metadata"),
     ],

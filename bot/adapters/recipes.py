@@ -92,6 +92,8 @@ def parse(name: str, text: str) -> Recipe:
         raise broken(name, why.replace('in "<unicode string>", ', f"in {name}.yaml, ")) from error
     kept = metadata.checkpoints
     checkpoints = Checkpoints(kept.variable, kept.mount, kept.resume) if kept else None
+    if kept and kept.resume:
+        standing(name, task, f"envs.{kept.resume}")
     own = tuple(parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
     return Recipe(
         name=name,

@@ -66,6 +66,9 @@ RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*[a-z]\w*(?:\(\w+\))?(?:: .*|:)?
 ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)(?:: .+)")
 """The same where no traceback is to be seen."""
 
+SAID = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot) .+")
+"""What our recipes and pip say before they give up."""
+
 WRAPPED = re.compile(r"\bray::\S+?\(\) \(pid=\d+(?:, ip=([\w.:]+))?")
 """Ray at the driver names the task that failed, and then prints what that task had printed."""
 
@@ -191,7 +194,7 @@ class Process:
         """A line that is no part of a traceback's inside."""
         ends_trace = self.traces and RAISED.fullmatch(text) is not None
         kind = next((kind for kind, mark in MARKS.items() if mark.search(text)), None)
-        if not (ends_trace or kind or ERROR.fullmatch(text)):
+        if not (ends_trace or kind or ERROR.fullmatch(text) or SAID.fullmatch(text)):
             return None
         survived = self.survived
         if ends_trace:

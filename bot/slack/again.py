@@ -5,14 +5,14 @@ from bot.core.run import Run
 from bot.language import mark, say
 from bot.slack import words
 from bot.slack.blocks import Block, button, confirm, cut
-from bot.slack.text import code
+from bot.slack.text import code, escape
 
 RETRY, RESUME = "retry", "resume"
 FORM, NEW = "form", "new"
 """The button that opens the form of a launch, and its value where no earlier run fills it in."""
 
-SHOWN_LINE = 180
-"""Characters of a command in a question, which Slack limits to 300."""
+SHOWN_LINE, SHOWN_MARKUP = 180, 40
+"""Characters of a command in a question, which Slack limits to 300; fewer where each may be escaped."""
 
 STARTS = mark("{command} is launched once more.")
 STARTS_AT = mark("{command} is launched once more, at {rate}.")
@@ -27,9 +27,15 @@ def again(run: Run) -> list[Block]:
 
 def retry(run: Run) -> Block:
     """Launches the very same line, after a question."""
-    question = priced(run, STARTS, STARTS_AT, command=code(cut("/verl " + run.line, SHOWN_LINE)))
+    question = priced(run, STARTS, STARTS_AT, command=code(shown_line(run)))
     asked = confirm(say("Launch it again?"), question, say("Launch it"), say("Not now"), "primary")
     return button(say("Retry"), RETRY, run.id, asked)
+
+
+def shown_line(run: Run) -> str:
+    """The command as a question has room for it."""
+    line = cut("/verl " + run.line, SHOWN_LINE)
+    return line if len(escape(line)) <= SHOWN_LINE + SHOWN_MARKUP else cut(line, SHOWN_MARKUP)
 
 
 def retry_with(run: Run) -> Block:

@@ -130,6 +130,55 @@ def test_what_an_error_came_of_counts_unless_only_the_error_is_known() -> None:
     assert (unknown.error, known.error) == (missing, OOM)
 
 
+RAYS_STORY = f"""\
+\x1b[36m(head, rank=0, pid=11)\x1b[0m \x1b[36m(TaskRunner pid=70)\x1b[0m step:11 - critic/score/mean:0.4
+\x1b[32m(worker1, rank=1, pid=12, ip=10.0.0.2)\x1b[0m Local node IP: 10.0.0.2
+(head, rank=0, pid=11) (TaskRunner pid=70) Training Progress:  17%|███▏      | 12/435 [12:31<6:01:14, 59.87s/it]
+(head, rank=0, pid=11) (WorkerDict pid=90, ip=10.0.0.2) /x/torch/checkpoint.py:87: UserWarning: None of the inputs
+(head, rank=0, pid=11) (pid=90, ip=10.0.0.2) [rank12]:   warnings.warn( [repeated 15x across cluster]
+(head, rank=0, pid=11) Error executing job with overrides: ['data.train_batch_size=256']
+(head, rank=0, pid=11) Traceback (most recent call last):
+(head, rank=0, pid=11)   File "/x/verl/trainer/main_ppo.py", line 42, in main
+(head, rank=0, pid=11)     run_ppo(config)
+(head, rank=0, pid=11)   File "/x/ray/_private/worker.py", line 932, in get_objects
+(head, rank=0, pid=11)     raise value.as_instanceof_cause()
+(head, rank=0, pid=11) ray.exceptions.RayTaskError(OutOfMemoryError): ray::TaskRunner.run() (pid=70, ip=10.0.0.1, id=a)
+(head, rank=0, pid=11)   File "/x/verl/trainer/ppo/ray_trainer.py", line 1400, in fit
+(head, rank=0, pid=11) ray.exceptions.RayTaskError(OutOfMemoryError): ray::WorkerDict.update() (pid=90, ip=10.0.0.2)
+(head, rank=0, pid=11)   File "/x/verl/workers/actor/dp_actor.py", line 500, in update_policy
+(head, rank=0, pid=11)     loss.backward()
+(head, rank=0, pid=11) {OOM} [repeated 7x across cluster]
+(head, rank=0, pid=11) \x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [1, 0]
+"""
+
+
+def test_a_failure_as_ray_tells_it_on_two_nodes() -> None:
+    found = diagnose(RAYS_STORY, nodes=2)
+    assert found is not None
+    assert (found.error, found.kind, found.node) == (OOM, Kind.GPU_MEMORY, 1)
+    assert found.excerpt[-3:-1] == ("    loss.backward()", OOM)
+
+
+def test_a_failure_of_vllms_engine_is_read_through_its_logger() -> None:
+    log = traceback("ValueError: no room for the cache", f"{HEAD}(EngineCore pid=5) ERROR 11-26 10:00:00 [core.py:4] ")
+    found = diagnose(log)
+    assert found is not None
+    assert found.error == "ValueError: no room for the cache"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "verl recipe: BATCH_SIZE (6) must be a multiple of 8, four times the number of GPUs.",
+        "ERROR: No matching distribution found for verl[vllm]==0.9.1",
+    ],
+)
+def test_what_a_recipe_and_pip_say_before_they_give_up_is_an_error(line: str) -> None:
+    found = diagnose(f"(setup pid=3) working\n(setup pid=3) {line}\n(setup pid=4, ip=10.0.0.2) {line}", nodes=2)
+    assert found is not None
+    assert (found.error, found.kind) == (line, None)
+
+
 @pytest.mark.parametrize(
     ("prefix", "nodes", "where"),
     [

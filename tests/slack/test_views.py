@@ -177,8 +177,17 @@ def read_aloud() -> str:
 
 
 def test_hostile_text_never_breaks_a_message() -> None:
-    hostile = "<!channel> `` ``` & " + "x" * 20_000
-    run = replace(ended(Reason.FAILED), detail=hostile, line=hostile, place=hostile, gpus=hostile, infra=hostile)
+    hostile = "<!channel> `` ``` & " + "&<>" * 7_000
+    failure = Digest(hostile, Kind.NCCL_TIMEOUT, address=hostile[:50], excerpt=(hostile[:300],))
+    run = replace(
+        ended(Reason.FAILED, **KEPT),
+        failure=failure,
+        detail=hostile,
+        line=hostile,
+        place=hostile,
+        gpus=hostile,
+        infra=hostile,
+    )
     for message in views.conversation(run, NOW, hostile):
         check_message(message.text[:3000], list(message.blocks))
         assert "<!channel>" not in message.text
