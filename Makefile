@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots golden words lock chromium clean page page-check page-dev
+.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -58,8 +58,12 @@ docs: $(READY)  ## what in docs/ is made from the code
 screenshots: $(READY) page  ## the pictures of the README, from the demo in a browser
 	$(BIN)/python -m docs.screenshots
 
+charts: $(READY)  ## the pictures of charts in docs/
+	$(BIN)/python -m docs.charts
+
 golden: $(READY)  ## write anew what people read; then read the difference aloud
 	$(BIN)/python -c 'from tests.slack.test_views import *; write_all()'
+	$(BIN)/python -c 'from tests.slack.test_plotted import *; write_all()'
 	git diff --stat tests/slack/golden
 
 words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code

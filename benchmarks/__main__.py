@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import answer, complete, findings, flight, forecasts, memory, reading, sky, tick
+from benchmarks import answer, charts, complete, findings, flight, forecasts, memory, reading, sky, tick
 
 MEASUREMENTS = {
     "answer": answer.measure,
@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "reading": reading.measure,
     "forecasts": forecasts.measure,
     "findings": findings.measure,
+    "charts": charts.measure,
 }
 
 

@@ -17,6 +17,7 @@ from redis import Redis
 from bot import heartbeat
 from bot.adapters import health_rules, prices
 from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky import calls
 from bot.adapters.sky.cloud import SkyCloud
@@ -35,11 +36,13 @@ from bot.settings import Settings
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands
+from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
 from bot.slack.inbox import Inbox
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
+from bot.slack.plots import Plots
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.tails import Tails
 from bot.tongues import REFRESH_PERIOD, Tongues
@@ -76,6 +79,7 @@ class Bot:
     tongues: Tongues
     connection: Socket | HttpServer
     errands: Errands
+    painter: Painter
     valkey: Valkey | None
     lock: IO[str]
     heartbeat: Path
@@ -100,6 +104,7 @@ class Bot:
         self.cloud.stop()
         self.scheduler.stop()
         self.errands.stop()
+        self.painter.stop()
         self.reconciler.tails.stop()
         self.reconciler.pool.shutdown()
         if self.valkey:
@@ -148,8 +153,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         return store.lead(name, leads_for)
 
     precedence = Precedence()
+    painter = Painter(settings.data_dir / "fonts", {})
+    gallery = Gallery(slack, painter, now)
     notifier = SlackNotifier(
-        store, slack, now, leads, period, lambda: scheduler.wake(SPEAK), precedence, settings.language
+        store, slack, now, leads, period, lambda: scheduler.wake(SPEAK), precedence, gallery, settings.language
     )
     service = Service(
         store=store,
@@ -180,7 +187,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
-    listeners = Listeners(service, slack, errands, Modals(service, slack, errands), homes, tongues)
+    modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
+    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     connection: Socket | HttpServer
@@ -200,6 +208,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         tongues=tongues,
         connection=connection,
         errands=errands,
+        painter=painter,
         valkey=valkey,
         lock=lock,
         heartbeat=settings.data_dir / heartbeat.NAME,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -124,6 +125,20 @@ class Store(Protocol):
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""
+
+
+class Painter(Protocol):
+    """Draws pictures."""
+
+    def paint(self, figure: Figure) -> bytes:
+        """The figure as a PNG, in the language that is spoken where there are letters for it. A second, then less.
+
+        Raises:
+            Unavailable: it could not be drawn, or not in time.
+        """
+
+    def stop(self) -> None:
+        """Let go of what it needs for that."""
 
 
 class Recipes(Protocol):

@@ -9,6 +9,7 @@ from itertools import count
 from bot.core import command, loglines
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
+from bot.core.figure import Told
 from bot.core.line import shown
 from bot.core.money import Rate
 from bot.core.nearest import listed, unknown
@@ -261,6 +262,11 @@ class Service:
             several = SEVERAL_ACTIVE if active else SEVERAL
             raise UserError(say(several, name=shown(name)), listed(sorted(run.id for run in active or near)))
         raise unknown("run", name, runs, say("None has been launched yet: `/verl launch smoke`."))
+
+    def told(self, name: str) -> Told:
+        """The run of this name with the numbers of all its steps."""
+        run = self.find(name)
+        return Told(run, self.store.history(run.id))
 
     def active(self, user: str | None = None) -> list[Run]:
         """Runs that have not ended, newest first; of one person where `user` is given."""

@@ -7,7 +7,7 @@ Slack over HTTP. Time stands still between two ticks.
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -17,7 +17,9 @@ from slack_bolt import BoltRequest
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
+from bot.core.figure import Figure
 from bot.core.run import Run
+from bot.errors import Unavailable
 from bot.language import ENGLISH
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
@@ -32,9 +34,11 @@ from bot.slack.answers import Answer
 from bot.slack.app import Listeners, build_app
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands, Reply
+from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
+from bot.slack.plots import Plots
 from bot.tails import Tails
 from bot.tongues import Tongues
 from bot.watcher import Watcher
@@ -55,6 +59,23 @@ class AtOnce(Errands):
 
     def say(self, answer: Answer, reply: Reply) -> None:
         self._go(lambda: answer, reply)
+
+
+@dataclass
+class FakePainter:
+    """Draws nothing: a picture is a dot, and what was to be drawn is kept."""
+
+    figures: list[Figure] = field(default_factory=list)
+    answers: bool = True
+
+    def paint(self, figure: Figure) -> bytes:
+        if not self.answers:
+            raise Unavailable("No picture.")
+        self.figures.append(figure)
+        return b"\x89PNG\r\n\x1a\n" + str(figure.title).encode()
+
+    def stop(self) -> None:
+        """There is nothing to let go of."""
 
 
 class Bot:
@@ -90,7 +111,11 @@ class Bot:
         def leads() -> bool:
             return store.lead(owner, timedelta(minutes=1))
 
-        self.notifier = SlackNotifier(store, client, self.now, leads, period, lambda: None, Precedence(), language)
+        self.painter = FakePainter()
+        gallery = Gallery(client, self.painter, self.now)
+        self.notifier = SlackNotifier(
+            store, client, self.now, leads, period, lambda: None, Precedence(), gallery, language
+        )
         self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
@@ -125,8 +150,8 @@ class Bot:
         tongues = Tongues(store, language)
         tongues.refresh()
         self.homes = Homes(self.service, client, tongues, self.now, wake=lambda: None)
-        modals = Modals(self.service, client, errands)
-        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues)
+        modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
+        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues, plots)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:

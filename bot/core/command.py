@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.core.line import shown
-from bot.core.nearest import unknown
+from bot.core.nearest import listed, unknown
+from bot.core.typed import Typed, whole
 from bot.errors import UserError
 from bot.language import LANGUAGES, mark, say
 
@@ -14,6 +15,9 @@ FEW_LINES = 20
 
 MOST_LINES = 10_000
 """Log lines that one command may ask for."""
+
+MOST_CHARTS = 2
+"""Of a message: Slack draws no more (docs.slack.dev, data visualization block)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,23 @@ class Logs:
     @property
     def count(self) -> int:
         return self.lines or FEW_LINES
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Charts of a run: of its reward with its validation, or of the metrics that are named."""
+
+    run: str
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two runs side by side, by one of `AXES`."""
+
+    a: str
+    b: str
+    by: str = "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,8 @@ Command = (
     | Status
     | ListRuns
     | Logs
+    | Plot
+    | Compare
     | Stop
     | Retry
     | Resume
@@ -157,26 +180,10 @@ def changes_nothing(asked: Command) -> bool:
             return not follow
         case Speak(language):
             return language is None
-        case Status() | ListRuns() | ListRecipes() | Describe() | Help():
+        case Status() | ListRuns() | Plot() | Compare() | ListRecipes() | Describe() | Help():
             return True
         case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget():
             return False
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The words of a line, sorted by what they are."""
-
-    names: tuple[str, ...] = ()
-    parameters: tuple[tuple[str, str], ...] = ()
-    overrides: tuple[str, ...] = ()
-    flags: frozenset[str] = frozenset()
-
-    def name(self, index: int) -> str | None:
-        return self.names[index] if index < len(self.names) else None
-
-    def option(self, key: str) -> str | None:
-        return dict(self.parameters).get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ class Form:
         example: a line that works as it stands, without `/verl`.
         make: turns the sorted words into the command; may refuse them.
         needs: names that must be typed, in order, in capitals.
-        may: a name that may be typed after those.
+        may: a name that may be typed after those; many: names of which any number may.
         options: `key=value` words that this command takes, each with what its value is.
         flags: `--words` that this command takes.
         takes_settings: whether any parameter and override may follow.
@@ -202,6 +209,7 @@ class Form:
     make: Callable[[Typed], Command]
     needs: tuple[str, ...] = ()
     may: str | None = None
+    many: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
@@ -212,19 +220,11 @@ class Form:
         """The form as the help shows it, such as `stop RUN`."""
         parts = [self.word, *self.needs]
         parts += [f"[{self.may}]"] if self.may else []
+        parts += [f"[{self.many} …]"] if self.many else []
         parts += ["[parameter=value …]", "[hydra.key=value …]"] if self.takes_settings else []
         parts += [f"[{key}={value}]" for key, value in self.options.items()]
         parts += [f"[--{flag}]" for flag in self.flags]
         return " ".join(parts)
-
-
-def whole(typed: Typed, key: str, least: int, most: int) -> int:
-    """The whole number that an option was given."""
-    text = typed.option(key) or ""
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        valid = say("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
-        raise UserError(say("`{name}` cannot be {value}.", name=key, value=shown(text)), valid)
-    return int(text)
 
 
 def make_launch(typed: Typed) -> Launch:
@@ -268,6 +268,21 @@ def make_budget(typed: Typed) -> SetBudget:
     return SetBudget(typed.names[0], float(text))
 
 
+def make_plot(typed: Typed) -> Plot:
+    run, metrics = typed.names[0], tuple(dict.fromkeys(typed.names[1:]))
+    if len(metrics) > MOST_CHARTS:
+        most = say("{most} charts are the most that Slack draws in a message.", most=MOST_CHARTS)
+        raise UserError(most, say("Ask for the others in a second command."))
+    return Plot(run, metrics)
+
+
+def make_compare(typed: Typed) -> Compare:
+    by = (typed.option("by") or AXES[0]).lower()
+    if by not in AXES:
+        raise UserError(say("`{name}` cannot be {value}.", name="by", value=shown(by)), listed(list(AXES)))
+    return Compare(typed.names[0], typed.names[1], by)
+
+
 def make_speak(typed: Typed) -> Speak:
     """A language in whatever spelling: `zh-CN`, `zh_cn`."""
     word = typed.name(0)
@@ -292,7 +307,8 @@ MOST_EXTENDED_HOURS = 24 * 90
 """What a lease may be altogether."""
 
 LISTS = ("active", "mine", "all", "ended")
-RUN_FORMS = ("status", "logs", "stop", "retry", "resume", "extend", "budget")
+AXES = ("step", "time", "dollars")
+RUN_FORMS = ("status", "logs", "plot", "compare", "stop", "retry", "resume", "extend", "budget")
 FORMS: dict[str, Form] = {
     form.word: form
     for form in (
@@ -331,6 +347,24 @@ FORMS: dict[str, Form] = {
             needs=("RUN",),
             options={"lines": "N", "grep": "TEXT", "node": "K"},
             flags=("follow",),
+        ),
+        Form(
+            "plot",
+            mark(
+                "A chart of its reward and validation, or of metrics such as `kl`, `entropy`, `length`, or verl's key."
+            ),
+            "plot ppo-7f3a kl entropy",
+            make_plot,
+            needs=("RUN",),
+            many="METRIC",
+        ),
+        Form(
+            "compare",
+            mark("Two runs in one chart, what each has reached and cost, and which of their settings differ."),
+            "compare ppo-7f3a ppo-9c21 by=time",
+            make_compare,
+            needs=("A", "B"),
+            options={"by": "|".join(AXES)},
         ),
         Form(
             "stop",

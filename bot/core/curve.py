@@ -1,5 +1,6 @@
 """A number over the steps of a run, with few enough points to be drawn: older ones stand further apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Self
@@ -63,6 +64,10 @@ class Curve:
         >>> Curve(((1, 0.0), (2, 0.5), (3, 1.0))).bars, Curve(((1, 2.0), (2, 2.0))).bars
         ('▁▅█', '▁▁')
         """
-        values = [value for _, value in self.points]
-        low, span = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
-        return "".join(BARS[round((value - low) / span * (len(BARS) - 1)) if span else 0] for value in values)
+        return bars([value for _, value in self.points])
+
+
+def bars(values: Sequence[float]) -> str:
+    """Numbers as a line of text, the lowest and the highest as far apart as it can."""
+    low, span = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+    return "".join(BARS[round((value - low) / span * (len(BARS) - 1)) if span else 0] for value in values)

@@ -20,6 +20,7 @@ MISSING = {
 }
 MISSING_OF = {
     "flag": mark("`{owner}` has no flag {word}."),
+    "metric": mark("`{owner}` has no metric {word}."),
     "node": mark("`{owner}` has no node {word}."),
     "option": mark("`{owner}` has no option {word}."),
     "parameter": mark("`{owner}` has no parameter {word}."),

@@ -3,9 +3,11 @@
 import re
 
 from bot.core import line
-from bot.core.command import FORMS, RUN_FORMS, Command, Form, Help, Typed
+from bot.core.command import FORMS, RUN_FORMS, Command, Form, Help
 from bot.core.line import shown
+from bot.core.metric import is_metric
 from bot.core.nearest import no_override, unknown
+from bot.core.typed import Typed
 from bot.errors import UserError
 from bot.language import say, together
 
@@ -79,20 +81,25 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
         if flag not in form.flags:
             valid = [f"--{flag}" for flag in form.flags]
             raise unknown("flag", flag if flag.startswith("-") else f"--{flag}", valid, takes_none(form), of=form.word)
-    names = typed.names
-    if here and form.word in RUN_FORMS and len(names) < max(len(form.needs), 1):
-        names = (here, *names)
+    names = (here, *typed.names) if here and leaves_out_run(typed.names, form) else typed.names
     if len(names) < len(form.needs):
         raise UserError(
             say("`{command}` needs {name}.", command=form.word, name=form.needs[len(names)]),
             say("Type `/verl {usage}`, such as `/verl {example}`.", usage=form.usage, example=form.example),
         )
-    if len(names) > len(form.needs) + bool(form.may):
+    if len(names) > len(form.needs) + bool(form.may) and not form.many:
         surplus = say("{word} is one word too many for `{command}`.", word=shown(names[-1]), command=form.word)
         raise UserError(surplus, surplus_hint(form))
     if not form.takes_settings:
         refuse_settings(typed, form)
     return Typed(names, typed.parameters, typed.overrides, typed.flags)
+
+
+def leaves_out_run(names: tuple[str, ...], form: Form) -> bool:
+    """Whether the run is meant in whose thread this was typed: none is named, or only the other of two, or a metric."""
+    if form.word not in RUN_FORMS:
+        return False
+    return len(names) < max(len(form.needs), 1) or (form.many is not None and is_metric(names[0]))
 
 
 def surplus_hint(form: Form) -> str:

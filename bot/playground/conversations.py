@@ -23,7 +23,20 @@ def content(call: Call) -> Json:
     """Text, blocks, attachments and metadata of a message, checked."""
     metadata = call.arguments.get("metadata")
     check_metadata(metadata)
-    return check_content(call.arguments) | {"metadata": metadata or None}
+    found = check_content(call.arguments)
+    check_pictures(call, found["blocks"])
+    return found | {"metadata": metadata or None}
+
+
+def check_pictures(call: Call, blocks: list[Json]) -> None:
+    """A picture of Slack's own is a file that is there, whole, and a picture."""
+    problems = []
+    for at, block in enumerate(blocks):
+        file = call.slack.workspace.files.get(str(block.get("slack_file", {}).get("id")))
+        if "slack_file" in block and not (file and file.shared and file.mimetype.startswith("image/")):
+            problems.append(("invalid slack file", f"/blocks/{at}/slack_file"))
+    if problems:
+        raise Refusal.over("invalid_blocks", problems)
 
 
 def warned(warnings: list[str]) -> Json:

@@ -3,6 +3,9 @@
 import fnmatch
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from bot.playground.workspace import Json
 
 
 class Trouble(StrEnum):
@@ -27,6 +30,7 @@ class Fault:
         retry_after_seconds: what a 429 says.
         seconds: how much later a slow one is done.
         error: the code of a refusal.
+        block: only calls that show a block of this kind, which a workspace may not know yet.
     """
 
     method: str
@@ -36,7 +40,13 @@ class Fault:
     retry_after_seconds: int = 1
     seconds: float = 0.0
     error: str = "fatal_error"
+    block: str = ""
     seen: int = 0
+
+    def concerns(self, method: str, arguments: Json) -> bool:
+        if self.times == 0 or not fnmatch.fnmatchcase(method, self.method):
+            return False
+        return not self.block or self.block in kinds_of(arguments.get("blocks"))
 
 
 @dataclass(slots=True)
@@ -45,13 +55,20 @@ class Faults:
 
     asked: list[Fault] = field(default_factory=list)
 
-    def take(self, method: str) -> Fault | None:
+    def take(self, method: str, arguments: Json | None = None) -> Fault | None:
         """The trouble that this call meets, counted."""
         for fault in self.asked:
-            if fault.times == 0 or not fnmatch.fnmatchcase(method, fault.method):
+            if not fault.concerns(method, arguments or {}):
                 continue
             fault.seen += 1
             if fault.seen % fault.every == 0:
                 fault.times = None if fault.times is None else fault.times - 1
                 return fault
         return None
+
+
+def kinds_of(blocks: Any) -> set[str]:
+    """The types of a call's blocks, where they are some."""
+    return (
+        {str(block.get("type")) for block in blocks if isinstance(block, dict)} if isinstance(blocks, list) else set()
+    )

@@ -166,7 +166,7 @@ class Playground:
         name = request.path_params["method"]
         arguments = await merged(request)
         entry = self._slack.record.begin("call", name, channel=arguments.get("channel"), ts=arguments.get("ts"))
-        fault = self._slack.faults.take(name)
+        fault = self._slack.faults.take(name, arguments)
         if fault and fault.trouble in (Trouble.LIMITED, Trouble.BROKEN, Trouble.REFUSED):
             entry.done(fault.trouble)
             return troubled(fault)
@@ -186,7 +186,8 @@ class Playground:
     async def _respond(self, request: Request) -> Response:
         """An answer to a command or a click, by its response URL."""
         entry = self._slack.record.begin("call", "response_url")
-        fault = self._slack.faults.take("response_url")
+        answer = await request.json()
+        fault = self._slack.faults.take("response_url", answer)
         if fault:
             entry.done(fault.trouble)
             return troubled(fault)
@@ -195,7 +196,7 @@ class Playground:
             entry.done("used_url")
             return PlainTextResponse("used_url", status_code=404)
         try:
-            self._people.respond(await request.json(), target)
+            self._people.respond(answer, target)
         except Refusal as refusal:
             entry.done(refusal.code)
             return PlainTextResponse(refusal.code, status_code=400)

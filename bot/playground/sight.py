@@ -31,7 +31,9 @@ def sight(slack: Slack, user: str, connections: int, guide: Sequence[Json]) -> J
         ],
         "channels": [channel(room) for room in rooms],
         "messages": msgspec.to_builtins(sorted(messages, key=lambda message: float(message.ts))),
-        "files": files(workspace.files[file] for message in messages for file in message.files),
+        "files": files(
+            workspace.files[file] for message in messages for file in message.all_files if file in workspace.files
+        ),
         "modal": view(slack, views.top(slack, user)),
         "home": view(slack, workspace.homes.get(user)),
         "commands": [

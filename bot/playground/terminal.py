@@ -26,6 +26,7 @@ EMOJI = {
     "chart_with_upwards_trend": "↗",
     "crystal_ball": "◌",
     "eye": "◉",
+    "floppy_disk": "▣",
     "grey_question": "?",
     "hourglass_flowing_sand": "…",
     "large_blue_circle": "●",

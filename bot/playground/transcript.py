@@ -47,6 +47,8 @@ def block_text(block: Json) -> str:
             return " ".join(str(one.get("text", "")) for one in block["elements"])
         case "actions":
             return " ".join(f"[{one['text']['text']}]" for one in block["elements"])
+        case "image":
+            return f"[picture: {block['alt_text']}]"
         case "divider":
             return "---"
         case _:

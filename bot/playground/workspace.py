@@ -86,6 +86,12 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     attachments: list[Json] = field(default_factory=list)
 
+    @property
+    def all_files(self) -> list[str]:
+        """Those that hang on it, and those that its blocks show."""
+        shown = [str(block["slack_file"].get("id")) for block in self.blocks if block.get("slack_file")]
+        return [*self.files, *shown]
+
     def react(self, user: str, name: str) -> bool:
         """Add a person's reaction, or take it back; whether it is there now."""
         people = self.reactions.setdefault(name, [])

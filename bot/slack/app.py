@@ -19,6 +19,7 @@ from slack_sdk import WebClient
 from bot.core.command import (
     WORKSPACE,
     Command,
+    Compare,
     Describe,
     Extend,
     Help,
@@ -27,6 +28,7 @@ from bot.core.command import (
     ListRuns,
     Logs,
     OpenForm,
+    Plot,
     Resume,
     Retry,
     SetBudget,
@@ -48,6 +50,7 @@ from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
+from bot.slack.plots import Plots, Said
 from bot.slack.text import as_typed, without_mention
 from bot.tongues import Tongues
 
@@ -57,10 +60,6 @@ COMMAND = "/verl"
 
 REMEMBERED_EVENTS = 1_000
 """Slack delivers an event again within the hour if it takes the first delivery for lost."""
-
-
-Said = Callable[[], Answer | None]
-"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
 
 
 class AttentiveApp(App):
@@ -108,7 +107,7 @@ class Listeners:
     Attributes:
         client: for what is said outside of an acknowledgement.
         errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page;
-            tongues: who is spoken to in which language.
+            tongues: who is spoken to in which language; plots: for charts.
         handled: events that have been answered, the newest last.
     """
 
@@ -118,6 +117,7 @@ class Listeners:
     modals: Modals
     homes: Homes
     tongues: Tongues
+    plots: Plots
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -253,6 +253,8 @@ class Listeners:
                 return self.choose_language(language, caller.user)
             case Logs():
                 return self.logs(asked, caller.user, reply)
+            case Plot() | Compare():
+                return self.plots.answer(asked, reply)
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():
                 return self.look(asked, caller.user)
 

@@ -1,6 +1,6 @@
 """Slack's blocks, as few as the bot uses. Limits are Slack's, in characters (docs: Block Kit reference)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.language import say
@@ -14,7 +14,8 @@ MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 PLACEHOLDER_TEXT = 150
 OPTIONS, OPTION_TEXT = 100, 75
 INPUT_TEXT, HINT_TEXT = 3_000, 2_000
-CHART_TEXT = 50
+CHART, CHART_TEXT, LABEL_TEXT = "data_visualization", 50, 20
+IMAGE, ALT_TEXT = "image", 2_000
 
 
 def section(text: str) -> Block:
@@ -79,18 +80,28 @@ def input_field(block: str, label: str, element: Block, hint: str, optional: boo
     }
 
 
-def line_chart(title: str, name: str, x_label: str, points: Mapping[str, float]) -> Block:
-    """A chart of one series, a point for each label."""
-    data = [{"label": label, "value": value} for label, value in points.items()]
+def line_chart(
+    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
+) -> Block:
+    """A chart of lines, each with a value for each label."""
+    drawn = [
+        {
+            "name": cut(name, LABEL_TEXT),
+            "data": [{"label": label, "value": value} for label, value in zip(labels, values, strict=True)],
+        }
+        for name, values in series.items()
+    ]
+    axes = {"categories": list(labels), "x_label": cut(x_label, CHART_TEXT), "y_label": cut(y_label, CHART_TEXT)}
     return {
-        "type": "data_visualization",
+        "type": CHART,
         "title": cut(title, CHART_TEXT),
-        "chart": {
-            "type": "line",
-            "series": [{"name": name, "data": data}],
-            "axis_config": {"categories": list(points), "x_label": x_label, "y_label": name},
-        },
+        "chart": {"type": "line", "series": drawn, "axis_config": axes},
     }
+
+
+def picture(file: str, alt_text: str) -> Block:
+    """A picture that was uploaded."""
+    return {"type": IMAGE, "slack_file": {"id": file}, "alt_text": cut(alt_text, ALT_TEXT)}
 
 
 def header(text: str) -> Block:

@@ -1,6 +1,7 @@
 """What takes longer than Slack waits for an acknowledgement: a few threads, and ways to answer afterwards."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 Reply = Callable[[Answer], None]
 """Brings an answer to the person who asked."""
+
+CODE = re.compile(r"""(?:"error": ?"|^)([a-z]+(?:_[a-z]+)+)(?:"|$)""")
+"""Slack's word for a refusal, by itself or in JSON: response URLs answer either way."""
 
 TRIES = 3
 """A reply is read at once or never; after these it is given up, and said in the log."""
@@ -101,19 +105,20 @@ def by_response_url(respond: Respond) -> Reply:
     def reply(answer: Answer) -> None:
         with sorted_failures():
             response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False})
-        check(response.status_code, response.headers)
+        check(response.status_code, response.headers, response.body)
 
     return reply
 
 
-def check(status: int, headers: Any) -> None:
-    """What an HTTP status of Slack's means for what was sent."""
+def check(status: int, headers: Any, body: str = "") -> None:
+    """What an HTTP status of Slack's, and the code beside it, mean for what was sent."""
     if status == 429:
         raise Limited(timedelta(seconds=float(headers.get("Retry-After", 1))))
     if status >= 500:
         raise Doubtful(f"Slack answered {status}")
-    if status != 200:
-        raise Refused(str(status))
+    code = CODE.search(body)
+    if status != 200 or (code and '"ok":false' in body.replace(" ", "")):
+        raise Refused(code[1] if code else str(status))
 
 
 def in_thread(client: WebClient, channel: str, thread: str) -> Reply:

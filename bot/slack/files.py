@@ -1,9 +1,11 @@
-"""Logs too long for a message: a file in the run's thread."""
+"""What is too much for a message, or of another kind: a file in the run's thread, or one that a message shows."""
 
 import logging
+from dataclasses import dataclass
 
 from slack_sdk import WebClient
 
+from bot.core.run import Run
 from bot.service import Excerpt
 from bot.slack.answers import Answer, excerpt, filed
 from bot.slack.client import Refused, sorted_failures
@@ -13,25 +15,47 @@ from bot.slack.messages import channel_of
 log = logging.getLogger(__name__)
 
 
-def upload_log(client: WebClient, found: Excerpt, title: str) -> Answer:
-    """Put the lines into the run's thread as a file; the answer that says so.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What goes up as a file."""
 
-    Without a thread, or where the bot may not upload, which needs it to be invited, as much as a message holds.
+    name: str
+    title: str
+    content: str | bytes
+
+
+def upload_log(client: WebClient, found: Excerpt, title: str) -> Answer:
+    """Put the lines into the run's thread as a file; the answer that says so, or as much as a message holds."""
+    link = into_thread(client, found.run, Upload(f"{found.run.id}.log", title, "\n".join(found.lines)))
+    return excerpt(found) if link is None else filed(found, link)
+
+
+def into_thread(client: WebClient, run: Run, upload: Upload) -> str | None:
+    """Put a file into the run's thread; its address, which may be empty.
+
+    None without a thread, or where the bot may not upload, which needs it to be invited.
     """
-    run = found.run
     card = run.posted.get(CARD)
     if card is None or card.ts is None:
-        return excerpt(found)
+        return None
     try:
-        with sorted_failures():
-            response = client.files_upload_v2(
-                channel=channel_of(run),
-                thread_ts=card.ts,
-                content="\n".join(found.lines),
-                filename=f"{run.id}.log",
-                title=title,
-            )
+        return sent(client, upload, channel=channel_of(run), thread_ts=card.ts)[1]
     except Refused as error:
         log.warning("run %s: Slack takes no file: %s", run.id, error.code)
-        return excerpt(found)
-    return filed(found, str((response.get("file") or {}).get("permalink") or ""))
+        return None
+
+
+def sent(
+    client: WebClient, upload: Upload, channel: str | None = None, thread_ts: str | None = None
+) -> tuple[str, str]:
+    """Slack's id of the file and its address. Without a place only the bot has it, until a message shows it.
+
+    Raises:
+        Refused, Limited, Doubtful: it may not be there.
+    """
+    with sorted_failures():
+        response = client.files_upload_v2(
+            content=upload.content, filename=upload.name, title=upload.title, channel=channel, thread_ts=thread_ts
+        )
+    found = response.get("file") or {}
+    return str(found.get("id") or ""), str(found.get("permalink") or "")

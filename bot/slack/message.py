@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
+from bot.core.figure import Figure
 from bot.slack.blocks import Block, section
 
 CARD = "card"
+
+EMOJI = re.compile(r":[a-z_]+: ")
+"""At the beginning of a text, as Slack writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,7 @@ class Message:
         urgent: the part of the content whose change is shown at once, not with the next regular edit.
         edited: whether it follows the run, or is said once.
         broadcast: whether the channel sees it too.
+        figures: what its charts show, for where they must be pictures.
         pace: how many times as long as for a card it is between two edits.
     """
 
@@ -29,6 +35,12 @@ class Message:
     edited: bool = False
     broadcast: bool = False
     pace: int = 1
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def alt_text(self) -> str:
+        """What a picture of it tells those who do not see it."""
+        return EMOJI.sub("", self.text)
 
     @property
     def digest(self) -> str:

@@ -9,9 +9,11 @@ from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
 from bot.core.run import Run
+from bot.slack.blocks import Block
+from bot.slack.charts import is_chart
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.gap import Edit, Post
-from bot.slack.message import CARD
+from bot.slack.message import CARD, Message
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ MALFORMED = {
 """Codes that are mistakes of ours."""
 
 
+Show = Callable[[Message], list[Block]]
+"""How a workspace is shown a message."""
+
 CLOCKS_APART = timedelta(hours=6)
 """Slack's clock and the bot's, at the most."""
 
@@ -38,8 +43,11 @@ def channel_of(run: Run) -> str:
     return run.thread_channel or run.channel
 
 
-def send(client: WebClient, run: Run, step: Post) -> tuple[str, str]:
+def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]:
     """Slack's id of the new message and of the channel that it stands in.
+
+    Args:
+        show: a message's blocks as this workspace takes them.
 
     Raises:
         Refused, Limited: it was not sent.
@@ -51,14 +59,14 @@ def send(client: WebClient, run: Run, step: Post) -> tuple[str, str]:
         thread_ts=None if step.is_card else run.posted[CARD].ts,
         reply_broadcast=any(message.broadcast for message in step.messages) or None,
         text="\n".join(message.text for message in step.messages),
-        blocks=[block for message in step.messages for block in message.blocks],
+        blocks=[block for message in step.messages for block in show(message)],
         metadata=metadata(run, step.keys),
         unfurl_links=False,
     )
     return str(response["ts"]), str(response["channel"])
 
 
-def edit(client: WebClient, run: Run, step: Edit) -> None:
+def edit(client: WebClient, run: Run, step: Edit, show: Show) -> None:
     """Make a message show what it should.
 
     Raises:
@@ -70,7 +78,7 @@ def edit(client: WebClient, run: Run, step: Edit) -> None:
         channel=channel_of(run),
         ts=step.ts,
         text=step.message.text,
-        blocks=list(step.message.blocks),
+        blocks=show(step.message),
         metadata=metadata(run, step.message.key),
     )
 
@@ -95,12 +103,15 @@ def find(client: WebClient, run: Run, key: str) -> str | None:
 
 
 def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-    """Call Slack; words that it takes for malformed are said without their shape rather than not at all."""
+    """Call Slack; words that it takes for malformed are said without their shape rather than not at all.
+
+    Charts are another matter: a workspace may refuse them, and there is another way to show them.
+    """
     try:
         with sorted_failures():
             return method(**content)
     except Refused as error:
-        if error.code not in MALFORMED:
+        if error.code not in MALFORMED or any(map(is_chart, content["blocks"])):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
     with sorted_failures():

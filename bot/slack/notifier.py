@@ -1,7 +1,7 @@
 """Brings Slack up to date with the records, in its own time: nothing here holds up a tick."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
@@ -17,6 +17,7 @@ from bot.ports import Now, Store
 from bot.precedence import Precedence
 from bot.slack import messages
 from bot.slack.client import Doubtful, Limited, Refused
+from bot.slack.gallery import Gallery
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
 from bot.slack.message import CARD, Message
 from bot.slack.messages import channel_of
@@ -69,6 +70,7 @@ class SlackNotifier:
     Args:
         leads: whether this bot is, of those that share the store, the one that speaks.
         card_period: between two edits of a card that are not urgent.
+        gallery: how charts are shown.
         language: of everything that is said of a run.
     """
 
@@ -81,10 +83,12 @@ class SlackNotifier:
         card_period: timedelta,
         wake: Callable[[], None],
         precedence: Precedence,
+        gallery: Gallery,
         language: str = ENGLISH,
     ) -> None:
         self._language = language
         self._precedence = precedence
+        self._gallery = gallery
         self._store = store
         self._client = client
         self._now = now
@@ -188,10 +192,19 @@ class SlackNotifier:
                 self._again(run.id, until - now)
             case Check(key, sent_at):
                 self._check(run, key, sent_at)
+            case Post(messages) if wait := self._prepared(messages):
+                self._again(run.id, wait)
             case Post():
                 self._post(run, step)
+            case Edit(message) if wait := self._prepared([message]):
+                self._again(run.id, wait)
             case Edit():
                 self._edit(run, step)
+
+    def _prepared(self, messages: Sequence[Message]) -> timedelta:
+        """How long to wait until these can be sent: none, but where they show pictures that are new."""
+        with speaking(self._language):
+            return self._gallery.prepare(messages)
 
     def _post(self, run: Run, step: Post) -> None:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
@@ -201,12 +214,12 @@ class SlackNotifier:
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
             with self._limits(POST):
-                ts, stands_in = messages.send(self._client, run, step)
+                ts, stands_in = messages.send(self._client, run, step, self._gallery.blocks)
         except (Refused, Limited) as error:
             self._store.update(run.id, lambda run: unmarked(run, step))
             if isinstance(error, Limited):
                 raise
-            self._refused(run, error.code, CARD)
+            self._refused(run, error.code, CARD, step.messages)
             return
         if step.is_card:
             self._store.mark(stands_in, ts, run.id)
@@ -230,9 +243,9 @@ class SlackNotifier:
         message = step.message
         try:
             with self._limits(EDIT), self._limits(URGENT_EDIT):
-                messages.edit(self._client, run, step)
+                messages.edit(self._client, run, step, self._gallery.blocks)
         except Refused as error:
-            self._refused(run, error.code, message.key)
+            self._refused(run, error.code, message.key, [message])
             return
         self._store.update(run.id, lambda run: run.said(message.key, posted(message, step.ts, self._now())))
         self._again(run.id)
@@ -252,14 +265,17 @@ class SlackNotifier:
         self._store.update(run.id, lambda run: run.found(key, found) if found else run.unsaid(key))
         self._again(run.id)
 
-    def _refused(self, run: Run, code: str, key: str) -> None:
-        """Slack will not have it here or so: another place, another time. `key` is what is not there then."""
+    def _refused(self, run: Run, code: str, key: str, said: Sequence[Message]) -> None:
+        """Slack will not have it here or so: another place, shape or time. `key` is what is not there then."""
         log.warning("run %s: Slack refuses: %s", run.id, code)
         if code in NO_ENTRY and run.thread_channel != run.requester:
             self._store.update(run.id, lambda run: run.unsaid(CARD).stands_in(run.requester))
             self._again(run.id)
         elif code in NOT_THERE:
             self._store.update(run.id, lambda run: run.unsaid(key))
+            self._again(run.id)
+        elif code in messages.MALFORMED:
+            self._gallery.refused(said)
             self._again(run.id)
         else:
             if code in NO_RIGHT:

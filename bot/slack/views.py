@@ -5,25 +5,25 @@ from datetime import datetime, timedelta
 
 from bot.core import loglines
 from bot.core.failure import Digest
+from bot.core.figure import progress_figure
 from bot.core.posted import Follow
 from bot.core.run import Reason, Run, Status
 from bot.language import mark, say, together
 from bot.slack import failures, words
 from bot.slack.again import again
-from bot.slack.blocks import Block, actions, button, context, line_chart, printed, section
+from bot.slack.blocks import Block, actions, button, context, printed, section
+from bot.slack.charts import native
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
-from bot.slack.standing import figure, progress, standing
+from bot.slack.standing import figure as written
+from bot.slack.standing import progress, standing
 from bot.slack.text import code, date, escape
 
 FOLLOW = "follow"
 
 LAST_LINES = 20
 """Log lines under a failure."""
-
-FEWEST_POINTS = 3
-"""Of a chart: fewer are better said in words."""
 
 CHART_PACE = 4
 """A curve grows more slowly than a card counts, and Slack takes fifty edits a minute of a whole workspace."""
@@ -114,20 +114,19 @@ POINT = mark("{value} (step {step})")
 
 def chart(run: Run) -> Message | None:
     """The reward over the steps, in one message of the thread; in characters too, for those who see no charts."""
-    points = run.progress.rewards.points
-    if len(points) < FEWEST_POINTS:
+    figure, points = progress_figure(run), run.progress.rewards.points
+    drawn = native(figure)
+    if drawn is None:
         return None
-    said_points = [say(POINT, value=figure(value), step=step) for step, value in (points[0], points[-1])]
-    curve = say(
-        "Reward {curve} from {first} to {last}",
-        curve=run.progress.rewards.bars,
-        first=said_points[0],
-        last=said_points[1],
-    )
-    text = f":chart_with_upwards_trend: {curve}"
-    title, labels = say("Reward of {run}", run=run.id), (say("reward"), say("step"))
-    drawn = line_chart(title, *labels, {str(step): value for step, value in points})
-    return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE)
+    first, last = (say(POINT, value=written(value), step=step) for step, value in (points[0], points[-1]))
+    told = [say("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)]
+    if validation := run.progress.validations.points:
+        step, value = validation[-1]
+        told.append(say("val {value} (step {step})", value=written(value), step=step))
+    if (saved := run.progress.checkpoint_step) is not None:
+        told.append(say("checkpoint of step {step}", step=saved))
+    text = f":chart_with_upwards_trend: {' · '.join(told)}"
+    return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE, figures=(figure,))
 
 
 def unseen(run: Run, now: datetime) -> Message | None:

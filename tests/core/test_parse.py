@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from bot.core.command import (
     FORMS,
     Command,
+    Compare,
     Describe,
     Help,
     Launch,
@@ -12,6 +13,7 @@ from bot.core.command import (
     ListRuns,
     Logs,
     OpenForm,
+    Plot,
     Status,
     Stop,
 )
@@ -48,6 +50,10 @@ from tests.builders import refusal_of
             id="logs with everything",
         ),
         pytest.param("logs r grep=a.b=c", Logs("r", grep="a.b=c"), id="a word to look for may hold anything"),
+        pytest.param("plot r", Plot("r"), id="a chart"),
+        pytest.param("plot r kl critic/rewards/mean kl", Plot("r", ("kl", "critic/rewards/mean")), id="charts"),
+        pytest.param("compare a b", Compare("a", "b", "step"), id="two runs"),
+        pytest.param("compare a b by=Dollars", Compare("a", "b", "dollars"), id="two runs by what they cost"),
         pytest.param("stop r", Stop("r"), id="stop"),
         pytest.param("recipes", ListRecipes(), id="recipes"),
         pytest.param("describe ppo", Describe("ppo"), id="describe"),
@@ -73,6 +79,10 @@ def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) 
         pytest.param("logs r lines=0", "from 1 to 10,000", id="a number out of range"),
         pytest.param("logs r lines=many", "from 1 to 10,000", id="no number"),
         pytest.param("logs r node=-1", "from 0 to 999", id="a node that cannot be"),
+        pytest.param("plot r a b c", "second command", id="more charts than a message takes"),
+        pytest.param("compare a", "`compare` needs B", id="nothing to compare with"),
+        pytest.param("compare a b c", "one word too many", id="three runs"),
+        pytest.param("compare a b by=gpu", "Valid: `step`, `time`, `dollars`", id="by something else"),
         pytest.param("stop r a.b=1", "takes no Hydra override", id="an override where none is taken"),
         pytest.param("list ended today", "one word too many", id="a word too many"),
         pytest.param("list yours", "Valid: `active`", id="no such list"),
@@ -85,11 +95,25 @@ def test_a_line_that_means_nothing_is_refused_with_what_is_valid(text: str, said
     assert said in refusal.value.sentence
 
 
-@pytest.mark.parametrize("word", ["status", "logs", "stop"])
+@pytest.mark.parametrize("word", ["status", "logs", "plot", "stop"])
 def test_in_a_runs_thread_its_name_can_be_left_out(word: str) -> None:
     command = parse(word, here="ppo-7f3a")
     assert getattr(command, "run", None) == "ppo-7f3a"
     assert getattr(parse(f"{word} grpo-1", here="ppo-7f3a"), "run", None) == "grpo-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        pytest.param("plot kl", Plot("ppo-7f3a", ("kl",)), id="a metric of this run"),
+        pytest.param("plot actor/entropy kl", Plot("ppo-7f3a", ("actor/entropy", "kl")), id="by verl's key"),
+        pytest.param("plot grpo-1 kl", Plot("grpo-1", ("kl",)), id="a metric of another run"),
+        pytest.param("compare grpo-1 by=time", Compare("ppo-7f3a", "grpo-1", "time"), id="this run with another"),
+        pytest.param("compare a b", Compare("a", "b"), id="two others"),
+    ],
+)
+def test_in_a_runs_thread_it_is_the_run_that_charts_are_of(text: str, command: Command) -> None:
+    assert parse(text, here="ppo-7f3a") == command
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

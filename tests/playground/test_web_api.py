@@ -258,3 +258,40 @@ def test_another_origin_can_do_nothing(playground: Playground) -> None:
     assert plain.status_code == 415
     elsewhere = {"Content-Type": "application/json", "Host": "evil.example"}
     assert httpx.post(url, content=asked, headers=elsewhere, trust_env=False).status_code == 400
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n of something"
+
+
+def shown(file: str) -> dict[str, Any]:
+    return {"type": "image", "alt_text": "a picture", "slack_file": {"id": file}}
+
+
+def test_a_message_shows_a_picture_that_went_up_before(
+    web: WebClient, playground: Playground, slack: PlaygroundClient
+) -> None:
+    file = web.files_upload_v2(content=PICTURE, filename="chart.png", title="A chart")["file"]["id"]
+    web.chat_postMessage(channel=TRAINING, text="x", blocks=[shown(file)])
+    assert "[picture: a picture]" in slack.transcript(ANA, TRAINING)
+    seen = slack.get("look", user=ANA)["files"][file]
+    answer = httpx.get(playground.address + seen["url"], trust_env=False)
+    assert (answer.content, answer.headers["content-type"]) == (PICTURE, "image/png")
+
+
+@pytest.mark.parametrize("content", [None, "no picture at all"], ids=["no file", "no picture"])
+def test_a_picture_that_is_none_is_refused(web: WebClient, content: str | None) -> None:
+    file = web.files_upload_v2(content=content, filename="a.txt")["file"]["id"] if content else "F0000009"
+    with pytest.raises(SlackApiError) as error:
+        web.chat_postMessage(channel=TRAINING, text="x", blocks=[shown(file)])
+    said = error.value.response["response_metadata"]["messages"]
+    assert said == ["[ERROR] invalid slack file [json-pointer:/blocks/0/slack_file]"]
+
+
+def test_a_workspace_may_refuse_a_kind_of_block_and_take_all_others(web: WebClient, slack: PlaygroundClient) -> None:
+    slack.faults(
+        {"method": "chat.*", "trouble": "refused", "times": None, "error": "invalid_blocks", "block": "divider"}
+    )
+    divider = [{"type": "divider"}]
+    assert refusal(lambda: web.chat_postMessage(channel=TRAINING, text="x", blocks=divider)) == "invalid_blocks"
+    assert web.chat_postMessage(channel=TRAINING, text="x", blocks=[{"type": "markdown", "text": "y"}])["ok"]
+    assert web.chat_postMessage(channel=TRAINING, text="x")["ok"]

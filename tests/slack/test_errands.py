@@ -96,3 +96,24 @@ def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -
     assert told == [text("ready")]
     released.set()
     eventually(lambda: len(told) == 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        pytest.param(200, "ok", None, id="taken"),
+        pytest.param(200, '{"ok":true}', None, id="taken, in JSON"),
+        pytest.param(200, '{"ok": false, "error": "invalid_blocks"}', "invalid_blocks", id="refused, in JSON"),
+        pytest.param(404, '{"ok":false,"error":"invalid_blocks"}', "invalid_blocks", id="refused, by the status too"),
+        pytest.param(400, "invalid_blocks", "invalid_blocks", id="refused, in a word"),
+        pytest.param(404, "used_url", "used_url", id="too late"),
+        pytest.param(403, "<html>Forbidden</html>", "403", id="refused by something between"),
+    ],
+)
+def test_what_a_response_url_answers_is_understood_however_it_is_said(status: int, body: str, code: str | None) -> None:
+    if code is None:
+        check(status, {}, body)
+        return
+    with pytest.raises(Refused) as refused:
+        check(status, {}, body)
+    assert refused.value.code == code

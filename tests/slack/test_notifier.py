@@ -116,8 +116,8 @@ def test_a_bot_that_dies_between_posting_and_recording_neither_loses_nor_repeats
     """The post goes out, and the record of it is never written: what a kill leaves behind."""
     send = messages.send
 
-    def dies_after(client: WebClient, run: Run, step: Post) -> tuple[str, str]:
-        sent = send(client, run, step)
+    def dies_after(client: WebClient, run: Run, step: Post, show: messages.Show) -> tuple[str, str]:
+        sent = send(client, run, step, show)
         if key in step.keys.split(","):
             raise KeyboardInterrupt
         return sent

@@ -76,6 +76,9 @@ RUNS = {
     "setting up": launching(job=Job.SETTING_UP, infra="k8s"),
     "running": running(progress=TRAINED, autostop_minutes=15),
     "running, with a curve": running(progress=replace(TRAINED, rewards=CURVE)),
+    "running, with a curve of validations": running(
+        progress=replace(TRAINED, rewards=CURVE, validations=Curve(((50, 0.02), (200, 0.2), (400, 0.53))))
+    ),
     "running, with a pace": running(progress=PACED),
     "running, over its budget ahead": running(progress=PACED, budget_dollars=30.0),
     "running, half of its budget spent": running(budget_dollars=7.0),

@@ -1,0 +1,57 @@
+"""`/verl plot` and `/verl compare`: charts of what runs have told, brought as the workspace takes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.core.command import Compare, Plot
+from bot.core.figure import Figure, Told, compare_figure, metric_figure, reward_figure
+from bot.errors import UserError
+from bot.language import say
+from bot.service import Service
+from bot.slack import plotted
+from bot.slack.answers import Answer
+from bot.slack.errands import Errands, Reply
+from bot.slack.gallery import Gallery
+
+Said = Callable[[], Answer | None]
+"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plots:
+    """What is wrong with a question is said at once; the answer is brought, because Slack may refuse its charts."""
+
+    service: Service
+    errands: Errands
+    gallery: Gallery
+
+    def answer(self, asked: Plot | Compare, reply: Reply) -> Said:
+        return self.plot(asked, reply) if isinstance(asked, Plot) else self.compare(asked, reply)
+
+    def plot(self, asked: Plot, reply: Reply) -> Said:
+        told = self.service.told(asked.run)
+        figures = wanted(told, asked.metrics)
+        shown = self.gallery.showing(reply, told.run, figures)
+        return lambda: self.errands.run(lambda: plotted.plotted(told, figures), shown)
+
+    def compare(self, asked: Compare, reply: Reply) -> Said:
+        a, b = self.service.told(asked.a), self.service.told(asked.b)
+        if a.run.id == b.run.id:
+            raise UserError(say("Both are `{run}`.", run=a.run.id), say("Name another run to compare it with."))
+        figure, now = compare_figure(a, b, asked.by), self.service.now()
+        shown = self.gallery.showing(reply, a.run, [figure] if figure else [])
+        return lambda: self.errands.run(lambda: plotted.compared(a, b, figure, now), shown)
+
+
+def wanted(told: Told, metrics: tuple[str, ...]) -> list[Figure]:
+    """A figure for each metric; without any, that of the reward.
+
+    Raises:
+        UserError: the run has told no such number, or none at all.
+    """
+    if metrics:
+        return [metric_figure(told.run, told.history, word) for word in metrics]
+    if (figure := reward_figure(told.run, told.history)) is None:
+        nothing = say("`{run}` has told no numbers yet.", run=told.run.id)
+        raise UserError(nothing, say("Its log: `logs {run}`.", run=told.run.id))
+    return [figure]

@@ -1,0 +1,102 @@
+"""Answers with charts: as Slack would judge them, and as a person reads them (tests/slack/golden)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.core.figure import Told, compare_figure
+from bot.core.history import History
+from bot.core.money import Rate
+from bot.core.progress import Lap, Progress
+from bot.core.row import Row
+from bot.core.run import Run
+from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.playground.checks import check_message
+from bot.playground.transcript import written
+from bot.playground.workspace import Message, seeded
+from bot.slack import plotted
+from bot.slack.answers import Answer
+from bot.slack.plots import wanted
+from tests.builders import NOON, at, running
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = {one: GOLDEN / ("charts.txt" if one == ENGLISH else f"charts.{one}.txt") for one in LANGUAGES}
+
+
+def told(run: Run, steps: int, top: float) -> Told:
+    rows = [row(step, top * step / steps) for step in range(1, steps + 1)]
+    return Told(run, History.of({}, rows))
+
+
+def row(step: int, reward: float) -> Row:
+    seldom = {"val-core/gsm8k/reward/mean@1": reward - 0.05, "timing_s/save_checkpoint": 9.0} if step % 10 == 0 else {}
+    values = {"critic/rewards/mean": reward, "actor/kl_loss": step / 10_000, "actor/lr": 1e-6, **seldom}
+    return Row(step, values, NOON.timestamp() + 60 * step)
+
+
+A = told(running(progress=Progress(120, laps=(Lap(60.0), Lap(61.0)))), 120, 0.6123)
+B = told(
+    running(
+        id="ppo-9c21",
+        line="launch ppo nodes=4 actor_rollout_ref.actor.optim.lr=2e-6 +trainer.note='a `b`'",
+        rate=Rate(8.0, "a pretended price"),
+        progress=Progress(60, laps=(Lap(45.0),)),
+    ),
+    60,
+    0.4,
+)
+SAME = told(running(id="ppo-1111"), 120, 0.5)
+UNPRICED = told(running(id="ppo-2222", rate=None, line="launch ppo nodes=2 a.b="), 4, 0.1)
+EMPTY = Told(running(id="ppo-3333"), History())
+
+
+def drawn(one: Told, *metrics: str) -> Answer:
+    return plotted.plotted(one, wanted(one, metrics))
+
+
+def compared(a: Told, b: Told, by: str = "step") -> Answer:
+    return plotted.compared(a, b, compare_figure(a, b, by), at(7200))
+
+
+ANSWERS: dict[str, Callable[[], Answer]] = {
+    "the reward": lambda: drawn(A),
+    "the reward, in its first steps": lambda: drawn(UNPRICED),
+    "two metrics": lambda: drawn(A, "kl", "actor/lr"),
+    "the validation": lambda: drawn(A, "val"),
+    "two runs": lambda: compared(A, B),
+    "two runs by time": lambda: compared(A, B, "time"),
+    "two runs by dollars": lambda: compared(A, B, "dollars"),
+    "two runs with the same settings": lambda: compared(A, SAME),
+    "two runs, one unpriced": lambda: compared(A, UNPRICED),
+    "two runs, one of which has told nothing": lambda: compared(A, EMPTY),
+    "without charts": lambda: plotted.without(drawn(A), "…"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_answer_with_charts_is_one_that_slack_takes(name: str, language: str) -> None:
+    with speaking(language):
+        answer = ANSWERS[name]()
+    check_message(answer["text"], answer["blocks"])
+
+
+@pytest.mark.parametrize("language", FILES)
+def test_answers_with_charts_read_as_they_were_read_aloud(language: str) -> None:
+    assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
+
+
+def write_all() -> None:
+    for language, path in FILES.items():
+        path.write_text(read_all(language))
+
+
+def read_all(language: str) -> str:
+    workspace, parts = seeded(), []
+    with speaking(language):
+        for name, make in ANSWERS.items():
+            answer = make()
+            found = Message("1.0", "C0TRAIN", workspace.bot, answer["text"], answer["blocks"])
+            parts.append("\n".join([f"━━ {name}", "", *written(workspace, found), ""]))
+    return "\n".join(parts)
