@@ -10,8 +10,8 @@ How it is put together::
 People record wishes; time makes them so. A listener writes a wish into the run's record and
 answers; the tick observes every active run, decides what to do about each, does it, and writes
 down what changed; the notifier compares the record with what stands in Slack and says what is
-lacking. None of the three waits for another, each may die at any point, and each begins again
-from the record alone.
+lacking; the boards compare a channel's schedule with the clock. None of these waits for another,
+each may die at any point, and each begins again from the record alone.
 
 A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, and has not ended until its cluster has
 been seen to be gone. Its cluster's name is made of its id, and is the idempotency key for
@@ -23,7 +23,7 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     doctor, check, demo                     what the command does besides running the bot
     build                                   puts the pieces together; the only one that knows them all
     slack, scheduler                        what calls us: people and time
-    service, reconcile                      what a person may ask; one tick
+    service, reports, reconcile             what a person may ask; one tick
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call
     core                                    values and decisions

@@ -1,6 +1,5 @@
 """The composition root: settings in, a bot out. The only module that knows every class."""
 
-import fcntl
 import logging
 import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import IO
-from uuid import uuid4
 
 from redis import Redis
 
@@ -26,14 +24,19 @@ from bot.adapters.store import RedisStore, client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.decide import Rules
 from bot.core.health.rules import HealthRules
+from bot.core.standings import Rhythm
+from bot.data_dir import locked, owner
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
+from bot.reports import Reports
 from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import Settings
 from bot.slack.app import Listeners, build_app
+from bot.slack.boards import Boards
+from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands
 from bot.slack.gallery import Gallery
@@ -43,6 +46,7 @@ from bot.slack.inbox import Inbox
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
+from bot.slack.reporting import Reporting
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.tails import Tails
 from bot.tongues import REFRESH_PERIOD, Tongues
@@ -50,11 +54,14 @@ from bot.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, CONNECT, HOMES, TONGUES = "tick", "speak", "connect", "homes", "tongues"
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES = "tick", "speak", "boards", "connect", "homes", "tongues"
 """Jobs of the scheduler."""
 
 SPEAK_PERIOD = timedelta(seconds=30)
 """Slack is brought up to date when a run changes; and this often, should that be missed."""
+
+BOARDS_PERIOD = timedelta(seconds=30)
+"""Boards are told when they are due; another bot on the same store may have been asked for one."""
 
 TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500))
 """However much is asked for at once, listeners come first: a person waits for them."""
@@ -75,6 +82,7 @@ class Bot:
     cloud: Cloud
     reconciler: Reconciler
     notifier: SlackNotifier
+    boards: Boards
     homes: Homes
     tongues: Tongues
     connection: Socket | HttpServer
@@ -90,6 +98,7 @@ class Bot:
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
         self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
+        self.scheduler.every(BOARDS, BOARDS_PERIOD, self.boards.speak, SPEAK_PAUSE)
         self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):
@@ -152,12 +161,22 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     def leads() -> bool:
         return store.lead(name, leads_for)
 
-    precedence = Precedence()
+    precedence, channels = Precedence(), Channels()
     painter = Painter(settings.data_dir / "fonts", {})
     gallery = Gallery(slack, painter, now)
     notifier = SlackNotifier(
-        store, slack, now, leads, period, lambda: scheduler.wake(SPEAK), precedence, gallery, settings.language
+        store,
+        slack,
+        now,
+        leads,
+        period,
+        lambda: scheduler.wake(SPEAK),
+        precedence,
+        gallery,
+        settings.language,
+        channels,
     )
+    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone)
     service = Service(
         store=store,
         recipes=FolderOfRecipes(settings.recipes_dir),
@@ -183,12 +202,14 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         leads=leads,
         log_lines=settings.log_lines,
         language=settings.language,
+        rhythm=rhythm(settings),
     )
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
     modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
-    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots)
+    reporting = Reporting(service, reports, slack, errands)
+    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots, reporting)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     connection: Socket | HttpServer
@@ -204,6 +225,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         cloud=machines,
         reconciler=reconciler,
         notifier=notifier,
+        boards=Boards(reports, store, slack, now, leads, channels, precedence, settings.language),
         homes=homes,
         tongues=tongues,
         connection=connection,
@@ -272,6 +294,12 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def rhythm(settings: Settings) -> Rhythm:
+    """How often a run's thread is told how it goes."""
+    minutes = settings.summary_minutes
+    return Rhythm(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
+
+
 def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     """The store of the settings, or the embedded one."""
     if valkey:
@@ -282,28 +310,6 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     except Unavailable as error:
         raise UserError(f"{error} ({error.__cause__})", "Start it, or mend REDIS_URL.") from error
     return found
-
-
-def locked(data_dir: Path) -> IO[str]:
-    """The data directory, for this process alone; the lock goes with the process, however it ends."""
-    lock = (data_dir / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise UserError(
-            f"Another verlbot uses {data_dir}.",
-            "Stop it, or choose another folder: VERLBOT_DATA_DIR, or `--data-dir` of the demo.",
-        ) from error
-    return lock
-
-
-def owner(data_dir: Path) -> str:
-    """This bot's name among those that share its store; the same after a restart, which so waits for nobody."""
-    path = data_dir / "owner"
-    if not path.exists() or not path.read_text():  # a kill may have left it empty
-        path.write_text(uuid4().hex)
-    return path.read_text()
 
 
 def now() -> datetime:

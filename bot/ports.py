@@ -10,6 +10,7 @@ from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.reading import Reading
 from bot.core.recipe import Recipe, Task
+from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run
 from bot.core.seen import Seen
@@ -122,6 +123,17 @@ class Store(Protocol):
 
     def choose_language(self, user: str, language: str | None) -> None:
         """Remember what a person has chosen; None forgets it."""
+
+    def reports(self) -> list[Report]:
+        """What channels are told on a schedule, in the order in which it was asked for."""
+
+    def add_report(self, made: Callable[[str], Report]) -> Report:
+        """Record a report, under an id that was never used."""
+
+    def update_report(self, report_id: str, change: Callable[[Report], Report]) -> Report | None:
+        """Apply a pure function to the stored report, again if somebody else wrote meanwhile; None where it is gone."""
+
+    def remove_report(self, report_id: str) -> None: ...
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""

@@ -16,6 +16,8 @@ from bot.core.reader import Fact, rows
 from bot.core.recipe import Task
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Seen
+from bot.core.standings import Rhythm
+from bot.core.summary import summarised
 from bot.errors import Unavailable, UserError
 from bot.language import ENGLISH, carried, speaking
 from bot.ports import Cloud, Notifier, Now, Store
@@ -40,6 +42,7 @@ class Reconciler:
         precedence: of people who wait for an answer.
         log_lines: how many last lines are read and kept.
         language: of what is kept in a run's record, for its channel to read.
+        rhythm: how often a run's thread is told how it goes, unless somebody has set it.
     """
 
     cloud: Cloud
@@ -56,6 +59,7 @@ class Reconciler:
     leads: Callable[[], bool]
     log_lines: int
     language: str = ENGLISH
+    rhythm: Rhythm = field(default_factory=Rhythm)
     patience: timedelta = timedelta(seconds=0.5)
     acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
@@ -219,7 +223,7 @@ class Reconciler:
             new = list(rows(facts))
             known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
             verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
-            run = self._update(run, lambda run: told(run, facts, verdict, self.now()))
+            run = self._update(run, lambda run: told(run, facts, verdict, self.now(), self.rhythm))
         if reading != before:
             self.store.keep(run.id, reading, list(rows(facts)))
         return run
@@ -249,9 +253,9 @@ class Reconciler:
             self.store.save_log(run.id, after)
 
 
-def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime) -> Run:
+def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime, rhythm: Rhythm) -> Run:
     """The run after what its log told."""
-    run = run.progressed(run.progress.told(facts, run.metrics), now)
+    run = summarised(run.progressed(run.progress.told(facts, run.metrics), now), now, rhythm)
     return run.judged(verdict.watch, verdict.misleading) if verdict else run
 
 

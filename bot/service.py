@@ -17,6 +17,7 @@ from bot.core.plan import Plan, plan, shortened
 from bot.core.posted import Follow
 from bot.core.recipe import Recipe
 from bot.core.run import Run, Status
+from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
 from bot.language import mark, say
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
@@ -310,6 +311,17 @@ class Service:
             raise UserError(over, say("Its last lines: `logs {run}`.", run=run.id))
         wish = Follow(by, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
+
+    def summarise(self, name: str, rhythm: Rhythm) -> Run:
+        """Record the wish how often a run's thread is told how it goes.
+
+        Raises:
+            UserError: the run is over.
+        """
+        run = self.find(name)
+        if run.over:
+            raise UserError(say("`{run}` is over; nothing more is told of it.", run=run.id))
+        return self.store.update(run.id, lambda run: run.told_every(rhythm))
 
     def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
         """Lines of the log, fresh from the cluster while there is one. Waits for the cluster: not for listeners.

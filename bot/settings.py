@@ -7,7 +7,20 @@ from typing import Any, Self
 
 from bot.errors import UserError
 from bot.language import ENGLISH, LANGUAGES
-from bot.valid import existing_file, flag, folder, one_of, positive, sky_token, starting, store_url, web_address, whole
+from bot.valid import (
+    existing_file,
+    flag,
+    folder,
+    not_negative,
+    one_of,
+    positive,
+    sky_token,
+    starting,
+    store_url,
+    time_zone,
+    web_address,
+    whole,
+)
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
@@ -91,6 +104,21 @@ class Settings:
     )
     history_days: float = setting(
         "VERLBOT_HISTORY_DAYS", "How long the numbers of a run that has ended are kept, for plots.", 180.0, positive
+    )
+    timezone: str = setting(
+        "VERLBOT_TIMEZONE",
+        "Of reports whose person names none, and has none in Slack, such as `Europe/Berlin`.",
+        "UTC",
+        time_zone,
+    )
+    summary_minutes: float = setting(
+        "VERLBOT_SUMMARY_MINUTES",
+        "Between two summaries in a run's thread, unless its people set it; 0 for none.",
+        60.0,
+        not_negative,
+    )
+    summary_steps: int | None = setting(
+        "VERLBOT_SUMMARY_STEPS", "After so many steps a run's thread gets a summary, whatever the time.", None, whole
     )
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
     card_seconds: float = setting(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 
 def positive(text: str) -> float:
@@ -11,6 +12,18 @@ def positive(text: str) -> float:
     if value <= 0:
         raise ValueError("a number above 0")
     return value
+
+
+def not_negative(text: str) -> float:
+    if not text.replace(".", "", 1).isdigit():
+        raise ValueError("a number, 0 or above")
+    return float(text)
+
+
+def time_zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("the name of a time zone such as Europe/Berlin")
+    return text
 
 
 def whole(text: str) -> int:

@@ -19,6 +19,7 @@ from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
 from bot.core.figure import Figure
 from bot.core.run import Run
+from bot.core.standings import Rhythm
 from bot.errors import Unavailable
 from bot.language import ENGLISH
 from bot.playground.checks import check_message
@@ -28,10 +29,13 @@ from bot.playground.slack import BOT_TOKEN
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
+from bot.reports import Reports
 from bot.service import Service
 from bot.settings import SOURCE_RECIPES
 from bot.slack.answers import Answer
 from bot.slack.app import Listeners, build_app
+from bot.slack.boards import Boards
+from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
 from bot.slack.errands import Errands, Reply
 from bot.slack.gallery import Gallery
@@ -39,6 +43,7 @@ from bot.slack.homes import Homes
 from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
+from bot.slack.reporting import Reporting
 from bot.tails import Tails
 from bot.tongues import Tongues
 from bot.watcher import Watcher
@@ -48,6 +53,7 @@ from tests.doubles.cloud import FakeCloud
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
 
+HOURLY = Rhythm(period=timedelta(hours=1))
 RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
 
 
@@ -83,7 +89,7 @@ class Bot:
 
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
-        language: of the workspace.
+        language: of the workspace; rhythm: of summaries.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class Bot:
         owner: str = "the story's",
         machines: Cloud | None = None,
         language: str = ENGLISH,
+        rhythm: Rhythm = HOURLY,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
@@ -113,9 +120,12 @@ class Bot:
 
         self.painter = FakePainter()
         gallery = Gallery(client, self.painter, self.now)
+        channels = Channels()
         self.notifier = SlackNotifier(
-            store, client, self.now, leads, period, lambda: None, Precedence(), gallery, language
+            store, client, self.now, leads, period, lambda: None, Precedence(), gallery, language, channels
         )
+        reports = Reports(store, self.now, lambda: None)
+        self.boards = Boards(reports, store, client, self.now, leads, channels, Precedence(), language)
         self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
@@ -133,6 +143,7 @@ class Bot:
             leads=leads,
             log_lines=200,
             language=language,
+            rhythm=rhythm,
             patience=timedelta(seconds=20),
         )
         self.service = Service(
@@ -151,7 +162,8 @@ class Bot:
         tongues.refresh()
         self.homes = Homes(self.service, client, tongues, self.now, wake=lambda: None)
         modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
-        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues, plots)
+        reporting = Reporting(self.service, reports, client, errands)
+        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues, plots, reporting)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
 
     def now(self) -> datetime:
@@ -279,8 +291,8 @@ class Bot:
     def speak(self) -> None:
         """Turns of the notifier, as long as it wants another at once."""
         for _ in range(50):
-            wait = self.notifier.speak()
-            if wait is None or wait > timedelta():
+            waits = [self.notifier.speak(), self.boards.speak()]
+            if all(wait is None or wait > timedelta() for wait in waits):
                 return
 
     # what is there

@@ -1,7 +1,9 @@
 """kill -9 of a real bot, at every point that matters; then a restart: one launch, one card, one end, nothing left."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +120,23 @@ def assert_once(live: Live) -> None:
     assert max(counted[key] for key in ("launching", "running", "stopping")) <= 1, live.ana.reads()
     assert len(live.places()) == 1
     live.assert_nothing_left()
+
+
+def test_a_board_survives_the_kill_of_its_bot_between_its_post_and_its_record(live: Live) -> None:
+    """By the clock of this machine: the board is due within two minutes."""
+    live.start(KILL_AT="after WebClient.chat_postMessage 1")
+    due = datetime.now(UTC) + timedelta(seconds=70)
+    live.ana.says(f"/verl report daily {due:%H:%M} tz=UTC")
+    live.ana.sees("`report-1` · *every day at")
+    live.wait_killed(90)
+    live.start()
+    board = live.ana.sees_message(lambda message: "occasion" in payload(message) and message["edited"])
+    live.ana.says("/verl report")
+    live.ana.sees("takes it away, ")
+    told = [message["ts"] for message in live.ana.messages() if "occasion" in payload(message)]
+    assert told == [board["ts"]]
+    assert 0 <= float(board["ts"]) - due.replace(second=0, microsecond=0).timestamp() < 10
+
+
+def payload(message: dict[str, Any]) -> dict[str, Any]:
+    return (message["metadata"] or {}).get("event_payload") or {}

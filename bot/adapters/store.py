@@ -15,12 +15,13 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from bot.adapters import histories
+from bot.adapters import histories, reports
 from bot.adapters.keys import CARD, ENDED, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
 from bot.core.history import History
 from bot.core.nearest import unknown
 from bot.core.reading import Reading
 from bot.core.recipe import Task
+from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
@@ -202,6 +203,22 @@ class RedisStore:
                 self._redis.hset(LANGUAGES, user, language)
             else:
                 self._redis.hdel(LANGUAGES, user)
+
+    def reports(self) -> list[Report]:
+        with answered():
+            return reports.reports(self._redis)
+
+    def add_report(self, made: Callable[[str], Report]) -> Report:
+        with answered():
+            return reports.add(self._redis, made)
+
+    def update_report(self, report_id: str, change: Callable[[Report], Report]) -> Report | None:
+        with answered():
+            return reports.update(self._redis, report_id, change)
+
+    def remove_report(self, report_id: str) -> None:
+        with answered():
+            reports.remove(self._redis, report_id)
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         with answered(), self._redis.pipeline() as tx:

@@ -1,11 +1,22 @@
 """The commands of `/verl`: one table of forms, from which the parser, the help and the manifest are made."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.core.line import shown
 from bot.core.nearest import listed, unknown
+from bot.core.report_command import (
+    AskReport,
+    ChangeReport,
+    EndReport,
+    ListReports,
+    ReportCommand,
+    Summarise,
+    TellNow,
+    make_report,
+)
 from bot.core.typed import Typed, whole
 from bot.errors import UserError
 from bot.language import LANGUAGES, mark, say
@@ -164,6 +175,7 @@ Command = (
     | Resume
     | Extend
     | SetBudget
+    | ReportCommand
     | ListRecipes
     | Describe
     | Speak
@@ -180,9 +192,13 @@ def changes_nothing(asked: Command) -> bool:
             return not follow
         case Speak(language):
             return language is None
-        case Status() | ListRuns() | Plot() | Compare() | ListRecipes() | Describe() | Help():
+        case (
+            Status() | ListRuns() | Plot() | Compare() | ListReports() | TellNow() | ListRecipes() | Describe() | Help()
+        ):
             return True
         case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget():
+            return False
+        case AskReport() | ChangeReport() | EndReport() | Summarise():
             return False
 
 
@@ -214,6 +230,11 @@ class Form:
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
     alone: Command | None = None
+
+    @property
+    def most(self) -> float:
+        """Names that may be typed."""
+        return math.inf if self.many else len(self.needs) + bool(self.may)
 
     @property
     def usage(self) -> str:
@@ -402,6 +423,18 @@ FORMS: dict[str, Form] = {
             "budget ppo-7f3a 300",
             make_budget,
             needs=("RUN", "DOLLARS"),
+        ),
+        Form(
+            "report",
+            mark(
+                "Tell this channel on a schedule how its runs do; alone, it lists the schedules. "
+                "`report off` ends one, `report report-1 daily 10:00` changes one, `report now` shows you the board. "
+                "`report RUN every 20 steps` sets how often a run's thread is told."
+            ),
+            "report weekdays 09:00 quiet=22:00-07:00",
+            make_report,
+            many="daily|weekdays HH:MM|every 2h",
+            options={"tz": "ZONE", "quiet": "HH:MM-HH:MM", "runs": "all"},
         ),
         Form("recipes", mark("What can be launched."), "recipes", lambda typed: ListRecipes()),
         Form(

@@ -12,11 +12,14 @@ MOST_NAMED = 24
 
 
 MISSING = {
+    "choice": mark("There is no choice {word}."),
     "command": mark("There is no command {word}."),
     "language": mark("There is no language {word}."),
     "list": mark("There is no list {word}."),
     "recipe": mark("There is no recipe {word}."),
+    "report": mark("There is no report {word}."),
     "run": mark("There is no run {word}."),
+    "time zone": mark("There is no time zone {word}."),
 }
 MISSING_OF = {
     "flag": mark("`{owner}` has no flag {word}."),

@@ -87,12 +87,12 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
             say("`{command}` needs {name}.", command=form.word, name=form.needs[len(names)]),
             say("Type `/verl {usage}`, such as `/verl {example}`.", usage=form.usage, example=form.example),
         )
-    if len(names) > len(form.needs) + bool(form.may) and not form.many:
+    if len(names) > form.most:
         surplus = say("{word} is one word too many for `{command}`.", word=shown(names[-1]), command=form.word)
         raise UserError(surplus, surplus_hint(form))
     if not form.takes_settings:
         refuse_settings(typed, form)
-    return Typed(names, typed.parameters, typed.overrides, typed.flags)
+    return Typed(names, typed.parameters, typed.overrides, typed.flags, here)
 
 
 def leaves_out_run(names: tuple[str, ...], form: Form) -> bool:

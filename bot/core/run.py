@@ -15,6 +15,7 @@ from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.seen import Job, Seen
+from bot.core.standings import Rhythm, Summary
 
 
 class Status(StrEnum):
@@ -83,7 +84,8 @@ class Run:
         downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
             log_tries: how often that was tried.
         autostop_minutes: as SkyPilot says, not as was asked.
-        follow: a wish to see the log grow.
+        follow: a wish to see the log grow; rhythm: a wish how often its thread is told how it goes.
+        summary: what was told there last, or is to be told now.
         watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
         mutes: findings of which nobody wants to hear more.
         amendments: what people have changed of its limits since, oldest first.
@@ -140,6 +142,8 @@ class Run:
     misleading: Mapping[str, str] = field(default_factory=dict)
     mutes: tuple[Mute, ...] = ()
     amendments: tuple[Amendment, ...] = ()
+    rhythm: Rhythm | None = None
+    summary: Summary | None = None
     posted: Mapping[str, Posted] = field(default_factory=dict)
     thread_channel: str | None = None
 
@@ -212,6 +216,9 @@ class Run:
 
     def is_muted(self, finding: str) -> bool:
         return any(mute.finding == finding for mute in self.mutes)
+
+    def told_every(self, rhythm: Rhythm) -> Self:
+        return replace(self, rhythm=rhythm)
 
     # status, by the tick
 

@@ -10,12 +10,17 @@ from bot.language import say
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The words of a line, sorted by what they are."""
+    """The words after a command's own.
+
+    Attributes:
+        here: the run whose thread they were typed in, or None.
+    """
 
     names: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
+    here: str | None = None
 
     def name(self, index: int) -> str | None:
         return self.names[index] if index < len(self.names) else None

@@ -37,20 +37,22 @@ from bot.core.command import (
     Stop,
 )
 from bot.core.parse import parse
+from bot.core.report_command import AskReport, ChangeReport, EndReport, ListReports, Summarise, TellNow
 from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Caller, Service
 from bot.slack import answers
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer
-from bot.slack.errands import Errands, Reply, by_response_url, directly, in_thread, to_person, words_for
+from bot.slack.errands import Errands, Reply, Said, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
 from bot.slack.findings import MUTE
 from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
-from bot.slack.plots import Plots, Said
+from bot.slack.plots import Plots
+from bot.slack.reporting import Reporting
 from bot.slack.text import as_typed, without_mention
 from bot.tongues import Tongues
 
@@ -107,7 +109,7 @@ class Listeners:
     Attributes:
         client: for what is said outside of an acknowledgement.
         errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page;
-            tongues: who is spoken to in which language; plots: for charts.
+            tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports.
         handled: events that have been answered, the newest last.
     """
 
@@ -118,6 +120,7 @@ class Listeners:
     homes: Homes
     tongues: Tongues
     plots: Plots
+    reporting: Reporting
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -255,6 +258,8 @@ class Listeners:
                 return self.logs(asked, caller.user, reply)
             case Plot() | Compare():
                 return self.plots.answer(asked, reply)
+            case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
+                return self.reporting.answer(asked, caller, reply)
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():
                 return self.look(asked, caller.user)
 

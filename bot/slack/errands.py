@@ -28,6 +28,9 @@ Reply = Callable[[Answer], None]
 CODE = re.compile(r"""(?:"error": ?"|^)([a-z]+(?:_[a-z]+)+)(?:"|$)""")
 """Slack's word for a refusal, by itself or in JSON: response URLs answer either way."""
 
+Said = Callable[[], Answer | None]
+"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
+
 TRIES = 3
 """A reply is read at once or never; after these it is given up, and said in the log."""
 

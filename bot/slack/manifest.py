@@ -15,6 +15,7 @@ SCOPES = {
     "files:write": "to put long logs into a run's thread",
     "groups:history": "as channels:history, in private channels that it was invited to",
     "im:history": "as channels:history, for runs that are told of in a direct message",
+    "users:read": "to learn in which time zone a person is who asks for a report at nine",
 }
 """Every right that the bot asks for, and what for."""
 

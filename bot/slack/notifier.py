@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 
 from slack_sdk import WebClient
@@ -16,6 +17,7 @@ from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 from bot.precedence import Precedence
 from bot.slack import messages
+from bot.slack.channels import Channels
 from bot.slack.client import Doubtful, Limited, Refused
 from bot.slack.gallery import Gallery
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
@@ -24,9 +26,6 @@ from bot.slack.messages import channel_of
 from bot.slack.views import conversation
 
 log = logging.getLogger(__name__)
-
-POSTS_PER_SECOND, POSTS_AT_ONCE = 1.0, 3
-"""Slack's limit: about a message a second in a channel; a short burst passes."""
 
 EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
 """Slack's limit: 50 edits a minute in a workspace, the two bursts of a busy minute counted in. A part is kept for
@@ -72,6 +71,7 @@ class SlackNotifier:
         card_period: between two edits of a card that are not urgent.
         gallery: how charts are shown.
         language: of everything that is said of a run.
+        channels: whose turns all who post share.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class SlackNotifier:
         precedence: Precedence,
         gallery: Gallery,
         language: str = ENGLISH,
+        channels: Channels | None = None,
     ) -> None:
         self._language = language
         self._precedence = precedence
@@ -97,7 +98,7 @@ class SlackNotifier:
         self._wake = wake
         self._lock = Lock()
         self._due: dict[str, datetime] = {}
-        self._channels: dict[str, Bucket] = {}
+        self._channels = channels or Channels()
         self._edits = Bucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._urgent_edits = Bucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._reserved: dict[tuple[str, str], datetime] = {}
@@ -208,8 +209,7 @@ class SlackNotifier:
 
     def _post(self, run: Run, step: Post) -> None:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
-        bucket = self._channels.setdefault(channel_of(run), Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE))
-        if not self._turn_of(run, POST, bucket):
+        if not self._turn_of(run, POST, partial(self._channels.reserve, channel_of(run))):
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
@@ -226,9 +226,9 @@ class SlackNotifier:
         self._store.update(run.id, lambda run: marked(run, step, ts, self._now()).stands_in(stands_in))
         self._again(run.id)
 
-    def _turn_of(self, run: Run, what: str, bucket: Bucket) -> bool:
+    def _turn_of(self, run: Run, what: str, reserve: Callable[[datetime], datetime]) -> bool:
         """Whether the run may say this now; else it is taken up again when its turn comes."""
-        at = self._reserved.pop((run.id, what), None) or bucket.reserve(self._now())
+        at = self._reserved.pop((run.id, what), None) or reserve(self._now())
         at = max(at, self._held.get(what, at))
         if at <= self._now():
             return True
@@ -238,7 +238,7 @@ class SlackNotifier:
 
     def _edit(self, run: Run, step: Edit) -> None:
         what, bucket = (URGENT_EDIT, self._urgent_edits) if step.urgent else (EDIT, self._edits)
-        if not self._turn_of(run, what, bucket):
+        if not self._turn_of(run, what, bucket.reserve):
             return
         message = step.message
         try:

@@ -1,6 +1,5 @@
 """`/verl plot` and `/verl compare`: charts of what runs have told, brought as the workspace takes them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.command import Compare, Plot
@@ -9,12 +8,8 @@ from bot.errors import UserError
 from bot.language import say
 from bot.service import Service
 from bot.slack import plotted
-from bot.slack.answers import Answer
-from bot.slack.errands import Errands, Reply
+from bot.slack.errands import Errands, Reply, Said
 from bot.slack.gallery import Gallery
-
-Said = Callable[[], Answer | None]
-"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,20 @@ ARROWS = {1: " ▲", 0: "", -1: " ▼"}
 
 def standing(run: Run, now: datetime) -> str:
     """Where the run stands and when it ends; empty before the first step."""
-    found = run.progress
-    parts = [progress(found)]
+    return " · ".join(filter(None, [progress(run.progress), *ahead(run, now)]))
+
+
+def ahead(run: Run, now: datetime) -> list[str]:
+    """Its pace and its end, where they are known; nothing before the first step, and once it is over."""
+    found, parts = run.progress, []
     if run.over or found.step is None:
-        return parts[0]
+        return []
     if found.seconds_per_step is not None:
         parts.append(say("{seconds} s/step", seconds=seconds(found.seconds_per_step)))
-    ahead = forecast(run, now) if len(found.laps) >= FEWEST_LAPS else None
-    if ahead and found.steps_left:
-        parts.append(say("ETA {time}", time=date(ahead.ends_at, "{date_short_pretty} {time}")))
-    return " · ".join(parts)
+    end = forecast(run, now) if len(found.laps) >= FEWEST_LAPS else None
+    if end and found.steps_left:
+        parts.append(say("ETA {time}", time=date(end.ends_at, "{date_short_pretty} {time}")))
+    return parts
 
 
 def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> str:

@@ -18,6 +18,7 @@ from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
 from bot.slack.standing import figure as written
 from bot.slack.standing import progress, standing
+from bot.slack.summary import changes
 from bot.slack.text import code, date, escape
 
 FOLLOW = "follow"
@@ -38,8 +39,8 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
     Args:
         log: the last lines that were kept of it.
     """
-    notices = [launching(run), running(run), chart(run), unseen(run, now), stopping(run), ended(run, now, log)]
-    notices += [*limit_messages(run, now), *finding_messages(run, now)]
+    notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
+    notices += [ended(run, now, log), *limit_messages(run, now), *finding_messages(run, now)]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
@@ -143,6 +144,12 @@ def unseen(run: Run, now: datetime) -> Message | None:
         looks = say("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
         return said(f"unseen-{began}", f":grey_question: {looks}")
     return said(f"seen-{began}", f":eye: {say('It can be seen again since {time}.', time=date(outage.until))}")
+
+
+def summary(run: Run, now: datetime) -> Message | None:
+    """Not said late: what is over has an end to tell."""
+    found = changes(run, now)
+    return said(run.summary.key, found) if run.summary and found else None
 
 
 STANDS = mark("Its cluster is being removed; until that is seen it stands, and bills {rate}.")

@@ -61,9 +61,9 @@ def test_the_bot_token(answer: Answer | Unavailable, status: Status, words: list
             id="two are lacking, each with what it is for",
         ),
         pytest.param(
-            replace(WELL, scopes=frozenset(SCOPES) | {"users:read", "admin"}),
+            replace(WELL, scopes=frozenset(SCOPES) | {"team:read", "admin"}),
             WARNING,
-            ["not needed: `admin` and `users:read`"],
+            ["not needed: `admin` and `team:read`"],
             id="two too many",
         ),
         pytest.param(replace(WELL, scopes=None), WARNING, ["docs/rights.md"], id="Slack does not say"),

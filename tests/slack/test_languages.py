@@ -37,7 +37,8 @@ from bot.slack.answers import Answer
 from bot.slack.launch_form import Filled
 from bot.slack.modals import as_view
 from tests.builders import a_run, running
-from tests.slack.test_views import LOG, NOW, RUNS, ended, over
+from tests.slack.test_board import BOARDS, REPORT_ANSWERS
+from tests.slack.test_views import DEAD, LOG, NOW, RUNS, SICK, ended, over
 from tests.story import ANA, BEN, LEA, Bot
 from tests.words import CODE, phrases, written
 
@@ -146,11 +147,14 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "a file": lambda: answers.filed(an_excerpt(["line 1"] * 3, Logs("r")), "https://files.example.org/1"),
     "a mistake of ours": lambda: answers.fault("`1`"),
     "silence": lambda: answers.unavailable(Unavailable("`why`")),
+    **REPORT_ANSWERS,
 }
 
 LINES = [
     "nonsense", "launch ppo =3", "launch ppo nodes=2 nodes=3", "launch ppo --wet", "logs", "stop a b", "launch ppo x",
     "stop x=1", "stop a.b=1", "list wat", "help wat", "language klingon", "logs r lines=0", "logs r node=x",
+    "report monthly", "report daily x", "report every x", "report every 1min", "report every 2 steps",
+    "report r every x", "report daily 9 quiet=1-1", "report daily 9 runs=x",
     "launch 'x", "launch \0", "x" * (LONGEST_LINE + 1),
 ]  # fmt: skip
 SETTINGS = [
@@ -212,6 +216,15 @@ def test_every_word_of_an_answer_comes_from_the_catalogue(name: str) -> None:
     assert [text for text in (found["text"], *texts_in(found["blocks"])) if bare(text)] == []
 
 
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_word_of_a_board_comes_from_the_catalogue(name: str) -> None:
+    """But for what was found, which is kept as it was said when it was found."""
+    with speaking("xx", Bracketed()):
+        message = BOARDS[name]()
+    texts = [text.replace(DEAD.what, "").replace(SICK.what, "") for text in texts_in(list(message.blocks))]
+    assert [text for text in (message.text, *texts) if bare(text)] == []
+
+
 @pytest.mark.parametrize("name", SENTENCES)
 def test_every_word_of_a_refusal_comes_from_the_catalogue(name: str) -> None:
     with speaking("xx", Bracketed()):
@@ -262,6 +275,7 @@ def test_chinese_as_it_is_read_leaves_room_around_code() -> None:
         messages = [message for run in RUNS.values() for message in views.conversation(run, NOW, LOG)]
         read = [text for message in messages for text in texts_in(list(message.blocks))]
         read += [text for made in ANSWERS.values() for text in texts_in(made()["blocks"])]
+        read += [text for board in BOARDS.values() for text in texts_in(list(board().blocks))]
         read += [made() for made in SENTENCES.values()]
     assert [text for text in read if re.search(r"[一-鿿]`|`[一-鿿]", text)] == []
 

@@ -18,6 +18,7 @@ from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Job
+from bot.core.standings import Standing, Summary
 from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
@@ -45,6 +46,8 @@ SICK = Finding(
 )  # fmt: skip
 NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what="The reward has been at rest.", advice="")
 DEAD = replace(SICK, name="not-a-number", severity=Severity.STOP, what="The gradient is not a number.")
+SUMMARY = Summary(3, Standing(at(0), 376, 0.55, 0.53, 35.1), Standing(at(3600), 420, 0.6123, 0.53, 41.2))
+FIRST_SUMMARY = Summary(1, Standing(at(0), 0, None, None, None), Standing(at(3600), 420, 0.6123, 0.53, None))
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 
@@ -107,6 +110,8 @@ RUNS = {
     ),
     "running, unseen": running(outage=Outage(at(100)), progress=TRAINED),
     "running, seen again": running(outage=Outage(at(100), at(900))),
+    "running, summed up": running(progress=PACED, summary=SUMMARY),
+    "running, summed up for the first time": running(progress=TRAINED, rate=None, summary=FIRST_SUMMARY),
     "running, followed": running(follow=Follow("U0BEN", at(9000), 3, None, None)),
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),

@@ -1,0 +1,135 @@
+"""What a person may ask of reports: a wish is recorded, and the boards are woken."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from bot import zones
+from bot.core.board import Board, gather, spent_by
+from bot.core.nearest import listed, unknown
+from bot.core.report import Report
+from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
+from bot.core.run import Status
+from bot.core.schedule import Daily, spelled
+from bot.errors import UserError
+from bot.language import mark, say
+from bot.ports import Now, Store
+
+MOST = 10
+"""Reports of one channel."""
+
+REMEMBERED = 200
+"""Ended runs that a board looks through for those that have ended since the last one."""
+
+DAY = timedelta(days=1)
+
+ASK = mark("`/verl report daily 09:00` asks for one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The wishes of people.
+
+    Attributes:
+        wake: lets the boards be told now.
+        zone: of those who name none, and of whom Slack tells none.
+    """
+
+    store: Store
+    now: Now
+    wake: Callable[[], None]
+    zone: str = "UTC"
+
+    def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
+        """Record a report; one that stands already, word for word, is not made twice.
+
+        Raises:
+            UserError: the channel has as many as a channel may have.
+        """
+        made = wished(asked, user, channel, zone, self.now())
+        there = self.of(channel)
+        if alike := next((one for one in there if wish(one) == wish(made)), None):
+            return alike
+        if len(there) >= MOST:
+            many = say("This channel has {count} reports already.", count=len(there))
+            raise UserError(many, say("`/verl report off report-1` takes one away."))
+        spent = spent_by((run for run in self.store.open() if made.covers(run)), made.told_at)
+        return self._woken(self.store.add_report(lambda name: replace(made, id=name, spent=spent)))
+
+    def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
+        """Another schedule, or other options; what was not typed stays."""
+        found, options = self.find(asked.report, user, channel), asked.options
+        when = spelled(asked.schedule) if asked.schedule else found.when
+        zone = zones.named(options.zone) if options.zone else found.zone
+        quiet = found.quiet if options.quiet is None else options.quiet or None
+        everywhere = found.everywhere if options.everywhere is None else options.everywhere
+        changed = self.store.update_report(
+            found.id, lambda report: report.changed(self.now(), when, zone, quiet, everywhere)
+        )
+        return self._woken(changed or found)
+
+    def end(self, asked: EndReport, user: str, channel: str) -> Report:
+        """Take a report away; without a name the only one of the channel."""
+        if asked.report:
+            found = self.find(asked.report, user, channel)
+        else:
+            there = self.of(channel)
+            if not there:
+                raise UserError(say("This channel has no report."), say(ASK))
+            if len(there) > 1:
+                raise UserError(say("This channel has several reports."), listed([one.id for one in there]))
+            found = there[0]
+        self.store.remove_report(found.id)
+        return found
+
+    def find(self, name: str, user: str, channel: str) -> Report:
+        """A report of this channel, or of this person elsewhere: what others are told is theirs.
+
+        Raises:
+            UserError: there is none; the hint names those that there are.
+        """
+        known = {
+            one.id: one for one in self.store.reports() if channel in (one.channel, one.stands_in) or one.by == user
+        }
+        if name not in known:
+            raise unknown("report", name, known, say(ASK))
+        return known[name]
+
+    def of(self, channel: str) -> Sequence[Report]:
+        return [one for one in self.store.reports() if one.channel == channel]
+
+    def board(self, report: Report, now: datetime) -> Board:
+        """What a report has to tell now."""
+        open_runs = self.store.open()
+        ended = [run for run in open_runs if run.status is Status.ENDED]  # not all of it has been said yet
+        return gather(report, open_runs, [*ended, *self.store.recent(REMEMBERED)], now)
+
+    def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
+        """What there is to tell this channel of the last day."""
+        asked = AskReport(Daily(time()), Options(everywhere=everywhere))
+        report = wished(asked, user, channel, self.zone, self.now() - DAY)
+        return report, self.board(report, self.now())
+
+    def _woken(self, report: Report) -> Report:
+        self.wake()
+        return report
+
+
+def wished(asked: AskReport, user: str, channel: str, zone: str, now: datetime) -> Report:
+    """The record of a report that nobody has been told yet; it has no name so far."""
+    return Report(
+        id="",
+        channel=channel,
+        by=user,
+        when=spelled(asked.schedule),
+        zone=zone,
+        quiet=asked.options.quiet or None,
+        everywhere=bool(asked.options.everywhere),
+        told=now,
+        told_at=now,
+    )
+
+
+def wish(report: Report) -> tuple[object, ...]:
+    """What of a report people have asked for."""
+    return report.when, report.zone, report.quiet, report.everywhere

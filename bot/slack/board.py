@@ -1,0 +1,196 @@
+"""A board: how a channel's runs do, in one message. Pure: what there is to tell in, a Slack message out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from bot.core.board import Best, Board, Dollars
+from bot.core.forecast import forecast
+from bot.core.report import Report, is_late
+from bot.core.run import Run
+from bot.language import listing, mark, say, say_many
+from bot.slack import words
+from bot.slack.answers import line
+from bot.slack.blocks import context, section
+from bot.slack.findings import sickness
+from bot.slack.message import Message
+from bot.slack.standing import figure
+from bot.slack.text import code, date, escape
+from bot.slack.views import TOLD_ELSEWHERE
+
+LISTED = 10
+"""Runs of each kind, people and recipes: more nobody reads on a phone."""
+
+WHEN = "{date_short_pretty} {time}"
+
+
+def board(report: Report, found: Board, now: datetime, occasion: datetime, was_quiet: bool = False) -> Message:
+    """The board of an occasion.
+
+    Args:
+        was_quiet: whether its time was in the quiet hours.
+    """
+    head = heading(report, found)
+    notes = [late(occasion, now, was_quiet), elsewhere(report)]
+    parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now)]
+    blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
+    text = " · ".join([head.replace("*", ""), counted(found)])
+    return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
+
+
+def at_once(report: Report, found: Board, now: datetime) -> dict[str, object]:
+    """The board as the answer to a person."""
+    made = board(report, found, now, now)
+    return {"text": made.text, "blocks": list(made.blocks)}
+
+
+def heading(report: Report, found: Board) -> str:
+    since = date(found.since, WHEN)
+    if report.everywhere:
+        return ":clipboard: " + say("*All runs* since {time}", time=since)
+    if report.is_own:
+        return ":clipboard: " + say("*Your runs* since {time}", time=since)
+    return ":clipboard: " + say("*Runs of {channel}* since {time}", channel=f"<#{report.channel}>", time=since)
+
+
+def counted(found: Board) -> str:
+    return say("{active} active, {ended} ended", active=len(found.active), ended=len(found.ended))
+
+
+def late(occasion: datetime, now: datetime, was_quiet: bool) -> str:
+    """Why a board comes after its time; empty where it does not."""
+    if not is_late(occasion, now):
+        return ""
+    if was_quiet:
+        return ":zzz: " + say("It was due {time}, in the quiet hours.", time=date(occasion, WHEN))
+    return ":hourglass: " + say("It was due {time}; I could not tell it then.", time=date(occasion, WHEN))
+
+
+def elsewhere(report: Report) -> str:
+    return say(TOLD_ELSEWHERE, channel=f"<#{report.channel}>") if report.stands_in else ""
+
+
+def runs(found: Board, now: datetime) -> list[str]:
+    if not found.runs:
+        return [say("Nothing runs, and nothing has ended since.")]
+    if not found.active:
+        return [say("Nothing runs any more."), many(say("*Ended*"), found.ended, lambda run: end(run, now))]
+    return [
+        many(say("*Active*"), found.active, lambda run: line(run, now)),
+        many(say("*Ended*"), found.ended, lambda run: end(run, now)),
+    ]
+
+
+def many(title: str, found: Sequence[Run], said: Callable[[Run], str]) -> str:
+    """A line each; empty for none."""
+    if not found:
+        return ""
+    more = len(found) - LISTED
+    rest = [say("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
+    return "\n".join([title, *map(said, found[:LISTED]), *rest])
+
+
+def end(run: Run, now: datetime) -> str:
+    """How a run ended, on a line."""
+    validation = run.progress.validation
+    parts = [
+        words.ending(run, run.reason, now) if run.reason else code(run.id),
+        say("step {step}", step=run.progress.step) if run.progress.step is not None else "",
+        say("val {value}", value=figure(validation)) if validation is not None else "",
+        cost(run, now),
+        f"<@{run.requester}>",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def cost(run: Run, now: datetime) -> str:
+    dollars = run.cost(now)
+    return words.dollars(dollars) if dollars is not None else say("unpriced")
+
+
+SPENT = mark("*Spent* {since} since then, {total} by these runs in all")
+
+
+def spent(found: Board) -> str:
+    """Dollars since the last board and in all; by person and recipe where there are several."""
+    if not found.by_recipe:
+        return ""
+    head = say(SPENT, since=words.dollars(found.dollars.since), total=words.dollars(found.dollars.total))
+    people = shares(found.by_person, lambda person: f"<@{person}>")
+    return "\n".join(filter(None, [head, people, shares(found.by_recipe, code)]))
+
+
+def shares(found: Mapping[str, Dollars], named: Callable[[str], str]) -> str:
+    """Who has how much of it; empty where one has it all."""
+    if len(found) < 2:
+        return ""
+    shown = list(found.items())[:LISTED]
+    parts = [share(named(name), dollars) for name, dollars in shown]
+    more = len(found) - LISTED
+    return " · ".join([*parts, *([say("… and {count} more", count=more)] if more > 0 else [])])
+
+
+def share(name: str, dollars: Dollars) -> str:
+    since, total = words.dollars(dollars.since), words.dollars(dollars.total)
+    return say("{name} {since}, {total} in all", name=name, since=since, total=total)
+
+
+def best(found: Board) -> str:
+    return "\n".join(map(best_of, list(found.best.values())[:LISTED]))
+
+
+BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
+
+
+def best_of(one: Best) -> str:
+    recipe, run = escape(one.run.recipe), code(one.run.id)
+    return ":trophy: " + say(BEST, recipe=recipe, value=figure(one.value), step=one.step, run=run)
+
+
+def ending(found: Board) -> str:
+    """What the lease ends within a day."""
+    ends = [f"{code(run.id)} {date(run.lease_ends_at, WHEN)}" for run in found.ending[:LISTED] if run.lease_ends_at]
+    return ":alarm_clock: " + say("*Lease ends within a day*: {runs}", runs=listing(ends)) if ends else ""
+
+
+def needing(found: Board, now: datetime) -> str:
+    """What somebody should look at, a line for each kind."""
+    told = [(run, what) for run in found.active for what in (*sickness(run).splitlines(), words.doubt(run)) if what]
+    lines = [
+        *(f"{code(run.id)} {what}" for run, what in told[:LISTED]),
+        over_budget(found, now),
+        unpriced(found),
+        dying(found),
+    ]
+    needs = list(filter(None, lines))
+    return "\n".join([":warning: " + say("*Needs somebody*"), *needs]) if needs else ""
+
+
+def over_budget(found: Board, now: datetime) -> str:
+    over = [run for run in found.active if (end := forecast(run, now)) and end.over_at_step is not None]
+    sentence = say_many(
+        "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
+    )
+    return sentence if over else ""
+
+
+def unpriced(found: Board) -> str:
+    runs = found.unpriced
+    sentence = say_many(
+        "What {runs} costs, nobody has told me.", "What {runs} cost, nobody has told me.", len(runs), runs=names(runs)
+    )
+    return sentence if runs else ""
+
+
+def dying(found: Board) -> str:
+    runs = [run for run in found.active if run.model_dies and not run.over]
+    sentence = say_many(
+        "The model of {runs} dies with its machine.",
+        "The models of {runs} die with their machines.",
+        len(runs),
+        runs=names(runs),
+    )
+    return sentence if runs else ""
+
+
+def names(runs: Sequence[Run]) -> str:
+    return listing(code(run.id) for run in runs[:LISTED])

@@ -1,0 +1,87 @@
+"""What a person gets who asks for reports. Pure: values in, Slack messages out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from bot.core.report import Report
+from bot.core.run import Run
+from bot.core.schedule import Daily, Every, Quiet, Schedule, Weekdays
+from bot.core.standings import Rhythm
+from bot.language import mark, say
+from bot.slack.answers import Answer, text
+from bot.slack.blocks import context
+from bot.slack.text import code, date
+
+NONE = mark("This channel is told nothing on a schedule. `/verl report weekdays 09:00` asks for it.")
+HOW = mark(
+    "`/verl report report-1 daily 10:00` changes one, `/verl report off report-1` takes it away, "
+    "`/verl report now` shows you the board as it is."
+)
+
+
+def listed(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Answer:
+    """The reports of a channel, a line each."""
+    if not reports:
+        return text(say(NONE))
+    return text("\n".join(f"{code(one.id)} · {line(one, now, tz)}" for one, tz in reports), context(say(HOW)))
+
+
+def asked(report: Report, now: datetime, tz: tzinfo) -> Answer:
+    """It stands; which one it is, and when it comes first."""
+    off = say("{command} takes it away.", command=code(f"/verl report off {report.id}"))
+    return text(f":ok_hand: {code(report.id)} · {line(report, now, tz)}", context(off))
+
+
+def ended(report: Report) -> Answer:
+    return text(":no_bell: " + say("{report} is told no more.", report=code(report.id)))
+
+
+def line(report: Report, now: datetime, tz: tzinfo) -> str:
+    """When it comes, by whose clock, of what, and who asked for it."""
+    due = date(report.next_due(now, tz), "{date_short_pretty} {time}")
+    parts = [
+        f"*{often(report.schedule)}*",
+        code(report.zone),
+        quiet(report.quiet) if report.quiet else "",
+        say("of all runs") if report.everywhere else "",
+        say("next {time}", time=due),
+        say("asked for by {person}", person=f"<@{report.by}>"),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def often(schedule: Schedule) -> str:
+    match schedule:
+        case Daily(at):
+            return say("every day at {time}", time=f"{at:%H:%M}")
+        case Weekdays(at):
+            return say("Monday to Friday at {time}", time=f"{at:%H:%M}")
+        case Every(period):
+            return say("every {span}", span=span(period))
+
+
+def span(period: timedelta) -> str:
+    """
+    >>> span(timedelta(hours=2)), span(timedelta(minutes=90))
+    ('2 h', '90 min')
+    """
+    minutes = round(period.total_seconds() / 60)
+    return say("{count} min", count=minutes) if minutes % 60 else say("{count} h", count=minutes // 60)
+
+
+def quiet(hours: Quiet) -> str:
+    return say("quiet {begin}–{end}", begin=f"{hours.begin:%H:%M}", end=f"{hours.end:%H:%M}")
+
+
+def summarised(run: Run, rhythm: Rhythm) -> Answer:
+    """How often its thread is told from now on."""
+    found = code(run.id)
+    if rhythm.steps is not None:
+        return text(":bar_chart: " + say(STEPS, run=found, count=rhythm.steps))
+    if rhythm.period is not None:
+        return text(":bar_chart: " + say(TIME, run=found, span=span(rhythm.period)))
+    return text(":no_bell: " + say("The thread of {run} gets no summaries any more.", run=found))
+
+
+STEPS = mark("The thread of {run} gets a summary every {count} steps.")
+TIME = mark("The thread of {run} gets a summary every {span}.")

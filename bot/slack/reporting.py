@@ -1,0 +1,90 @@
+"""What is asked of reports, answered: at once, or after Slack has said in which time zone the person is."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from slack_sdk import WebClient
+
+from bot import zones
+from bot.core.report import Report
+from bot.core.report_command import (
+    AskReport,
+    ChangeReport,
+    EndReport,
+    ListReports,
+    ReportCommand,
+    Summarise,
+    TellNow,
+)
+from bot.errors import UserError
+from bot.reports import Reports
+from bot.service import Caller, Service
+from bot.slack import report_answers
+from bot.slack.answers import Answer
+from bot.slack.board import at_once
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.errands import Errands, Reply, Said
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Answers those who ask for reports.
+
+    Attributes:
+        client: is asked for people's time zones, in an errand.
+    """
+
+    service: Service
+    reports: Reports
+    client: WebClient
+    errands: Errands
+
+    def answer(self, asked: ReportCommand, caller: Caller, reply: Reply) -> Said:
+        user, channel = caller.user, caller.channel
+        match asked:
+            case ListReports():
+                found = [(one, zones.zone(one.zone)) for one in self.reports.of(channel)]
+                return partial(report_answers.listed, found, self.reports.now())
+            case TellNow(everywhere):
+                report, found_now = self.reports.board_now(user, channel, everywhere)
+                return partial(at_once, report, found_now, self.reports.now())
+            case AskReport():
+                return self.ask(asked, caller, reply)
+            case ChangeReport():
+                return self.said(self.reports.change(asked, user, channel))
+            case EndReport():
+                return partial(report_answers.ended, self.reports.end(asked, user, channel))
+            case Summarise(name, rhythm):
+                return partial(report_answers.summarised, self.service.summarise(name, rhythm), rhythm)
+
+    def ask(self, asked: AskReport, caller: Caller, reply: Reply) -> Said:
+        """At once where the time zone was typed; else in the background, because Slack is asked for it."""
+        user, channel = caller.user, caller.channel
+        if asked.options.zone:
+            return self.said(self.reports.ask(asked, user, channel, zones.named(asked.options.zone)))
+
+        def found() -> Answer:
+            return self.said(self.reports.ask(asked, user, channel, self.zone_of(user)))()
+
+        return lambda: self.errands.run(found, reply)
+
+    def said(self, report: Report) -> Callable[[], Answer]:
+        return partial(report_answers.asked, report, self.reports.now(), zones.zone(report.zone))
+
+    def zone_of(self, user: str) -> str:
+        """The time zone that Slack has of a person; the workspace's where it tells none."""
+        try:
+            with sorted_failures():
+                told = self.client.users_info(user=user)
+            return zones.named(str((told.get("user") or {}).get("tz") or self.reports.zone))
+        except (Refused, Limited, Doubtful) as error:
+            log.warning(
+                "Slack does not tell the time zone of %s (%s); it is taken to be %s", user, error, self.reports.zone
+            )
+        except UserError as error:
+            log.warning("Slack has an unknown time zone of %s: %s", user, error)
+        return self.reports.zone

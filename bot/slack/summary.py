@@ -1,0 +1,56 @@
+"""A summary in a run's thread: what has changed since the last one. Pure: a run in, a message out."""
+
+from datetime import datetime
+
+from bot.core.run import Run
+from bot.core.standings import Standing
+from bot.language import mark, say
+from bot.slack import words
+from bot.slack.standing import ahead, figure
+
+
+def changes(run: Run, now: datetime) -> str:
+    """What is to be told in its thread, or was: steps, reward, validation, pace, end, dollars; empty for nothing."""
+    told = run.summary
+    if told is None or not told.number or run.over:
+        return ""
+    parts = [steps(run, told.before, told.now), *numbers(told.before, told.now), *ahead(run, now)]
+    return ":bar_chart: " + " · ".join(filter(None, [*parts, dollars(run, told.before, told.now)]))
+
+
+OF = mark("steps {before} → {now} of {last}")
+
+
+def steps(run: Run, before: Standing, now: Standing) -> str:
+    last = run.progress.last_step
+    if last:
+        return say(OF, before=before.step, now=now.step, last=last)
+    return say("steps {before} → {now}", before=before.step, now=now.step)
+
+
+def numbers(before: Standing, now: Standing) -> list[str]:
+    found = [
+        (mark("reward {value}"), before.reward, now.reward),
+        (mark("val {value}"), before.validation, now.validation),
+    ]
+    return [say(phrase, value=moved(was, value)) for phrase, was, value in found if value is not None]
+
+
+def moved(before: float | None, now: float) -> str:
+    """
+    >>> moved(0.41, 0.482), moved(0.48, 0.41), moved(0.41, 0.412), moved(None, 0.5)
+    ('0.41 → 0.48 ▲', '0.48 → 0.41 ▼', '0.41', '0.50')
+    """
+    if before is None or figure(before) == figure(now):
+        return figure(now)
+    return f"{figure(before)} → {figure(now)} {'▲' if now > before else '▼'}"
+
+
+def dollars(run: Run, before: Standing, now: Standing) -> str:
+    if now.dollars is None:
+        return say("unpriced")
+    spent = {"spent": words.dollars(now.dollars), "budget": words.dollars(run.budget_dollars)}
+    if before.dollars is None:
+        return say("{spent} of {budget}", **spent)
+    more = words.dollars(max(now.dollars - before.dollars, 0.0))
+    return say("{more} more, {spent} of {budget}", more=more, **spent)

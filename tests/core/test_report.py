@@ -1,0 +1,177 @@
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from bot.core.board import Dollars, gather, spent_by
+from bot.core.curve import Curve
+from bot.core.money import Bill, Rate
+from bot.core.progress import Progress
+from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
+from bot.core.run import Reason, Run
+from bot.core.schedule import Quiet
+from tests.builders import NOON, a_run, at, running
+
+NIGHT = Quiet(time(22), time(7))
+
+
+def a_report(**changes: Any) -> Report:
+    """Asked for at noon on a Friday."""
+    defaults: dict[str, Any] = {
+        "id": "report-1",
+        "channel": "C0TRAIN",
+        "by": "U0ANA",
+        "when": "daily 09:00",
+        "zone": "UTC",
+        "told": NOON,
+        "told_at": NOON,
+    }
+    return Report(**defaults | changes)
+
+
+def on(day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 1, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("report", "now", "step"),
+    [
+        pytest.param(a_report(), on(2, 18), Wait(on(3, 9)), id="nothing before its first time"),
+        pytest.param(a_report(), on(3, 9), Tell(on(3, 9)), id="its time has come"),
+        pytest.param(a_report(), on(3, 15), Tell(on(3, 9)), id="missed, and told late"),
+        pytest.param(a_report(), on(6, 15), Tell(on(6, 9)), id="several missed: the newest"),
+        pytest.param(a_report(told=on(3, 9)), on(3, 9, 1), Wait(on(4, 9)), id="told"),
+        pytest.param(a_report(told=on(3, 9)), on(3, 8), Wait(on(3, 9)), id="a clock that went back"),
+        pytest.param(a_report(when="every 2h", quiet=NIGHT), on(2, 23), Wait(on(3, 7)), id="quiet until seven"),
+        pytest.param(a_report(when="every 2h", quiet=NIGHT), on(3, 7), Tell(on(3, 6)), id="what waited for seven"),
+        pytest.param(
+            a_report(when="every 2h", quiet=NIGHT, told=on(3, 6)), on(3, 7, 1), Wait(on(3, 8)), id="and goes on then"
+        ),
+        pytest.param(a_report(when="every 1h", quiet=NIGHT), on(3, 7), Tell(on(3, 7)), id="a new one at seven itself"),
+        pytest.param(
+            a_report(telling=Telling(on(3, 9), on(3, 9), {})),
+            on(3, 23),
+            Check(Telling(on(3, 9), on(3, 9), {})),
+            id="a doubt comes first",
+        ),
+    ],
+)
+def test_the_next_step_is(report: Report, now: datetime, step: object) -> None:
+    assert next_step(report, now, UTC) == step
+
+
+def test_what_was_told_is_told_no_more_and_what_follows_is_reckoned_from_it() -> None:
+    telling = Telling(on(3, 9), on(3, 9, 2), {"ppo-7f3a": 4.0})
+    told = a_report().sending(telling).arrived(telling)
+    assert (told.told, told.told_at, told.spent, told.telling) == (on(3, 9), on(3, 9, 2), {"ppo-7f3a": 4.0}, None)
+
+
+def test_another_schedule_has_missed_nothing() -> None:
+    changed = a_report().changed(on(5, 12), "daily 10:00", "UTC", None, everywhere=False)
+    assert next_step(changed, on(5, 12), UTC) == Wait(on(6, 10))
+
+
+def test_the_next_board_that_is_promised_is_not_in_the_quiet_hours() -> None:
+    report = a_report(when="daily 03:00", quiet=NIGHT)
+    assert report.next_due(NOON, UTC) == on(3, 7)
+    assert was_quiet(report, on(3, 3), UTC)
+
+
+@pytest.mark.parametrize(
+    ("report", "active", "ended", "silent"),
+    [
+        pytest.param(a_report(when="every 2h"), 0, 0, False, id="its first board"),
+        pytest.param(a_report(when="every 2h", boards=1), 0, 0, True, id="nothing runs, as was said"),
+        pytest.param(a_report(when="every 2h", boards=1, spent={"r": 1.0}), 0, 0, False, id="something ran then"),
+        pytest.param(a_report(when="every 2h", boards=1), 1, 0, False, id="something runs"),
+        pytest.param(a_report(when="every 2h", boards=1), 0, 1, False, id="something has ended"),
+        pytest.param(a_report(boards=1), 0, 0, False, id="the board of a day"),
+    ],
+)
+def test_that_nothing_runs_is_told_once(report: Report, active: int, ended: int, silent: bool) -> None:
+    assert is_silent(report, active, ended) is silent
+
+
+def ended(seconds: float, **changes: Any) -> Run:
+    return running(**changes).ended(Reason.SUCCEEDED, at(seconds))
+
+
+@pytest.mark.parametrize(
+    ("report", "runs", "active", "over"),
+    [
+        pytest.param(a_report(), [running(id="a")], ["a"], [], id="active"),
+        pytest.param(a_report(), [ended(60, id="a")], [], ["a"], id="ended since"),
+        pytest.param(a_report(told_at=at(100)), [ended(60, id="a")], [], [], id="ended before"),
+        pytest.param(a_report(told_at=at(100), spent={"a": 1.0}), [ended(60, id="a")], [], ["a"], id="it was active"),
+        pytest.param(a_report(), [running(id="a", channel="C0RANDOM")], [], [], id="another channel's"),
+        pytest.param(a_report(everywhere=True), [running(id="a", channel="C0RANDOM")], ["a"], [], id="of all"),
+        pytest.param(a_report(channel="D01"), [running(id="a")], ["a"], [], id="a person's own"),
+        pytest.param(a_report(channel="D01"), [running(id="a", requester="U0BEN")], [], [], id="somebody else's"),
+    ],
+)
+def test_a_board_tells_of(report: Report, runs: list[Run], active: list[str], over: list[str]) -> None:
+    found = gather(report, runs, [run for run in runs if run.ended_at], at(200))
+    assert ([run.id for run in found.active], [run.id for run in found.ended]) == (active, over)
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("run", "spent", "since", "total"),
+    [
+        pytest.param(running(), {"ppo-7f3a": 4.0}, 4.0, 8.0, id="since what the last board told"),
+        pytest.param(running(), {}, 4.0, 8.0, id="by the rate where it told nothing"),
+        pytest.param(running(first_asked_at=at(1.5 * HOUR)), {}, 2.0, 2.0, id="launched since"),
+        pytest.param(ended(1.5 * HOUR), {"ppo-7f3a": 4.0}, 2.0, 6.0, id="ended since"),
+        pytest.param(
+            running(bill=Bill(3.0, Rate(4.0, "b"), at(2 * HOUR))), {"ppo-7f3a": 4.0}, 0.0, 3.0, id="a smaller bill"
+        ),
+    ],
+)
+def test_dollars_since_the_last_board_and_in_all(
+    run: Run, spent: dict[str, float | None], since: float, total: float
+) -> None:
+    """A run at four dollars an hour, asked for at noon; a board at one, and another at two."""
+    report = a_report(told_at=at(HOUR), spent=spent)
+    found = gather(report, [run], [run] if run.ended_at else [], at(2 * HOUR))
+    assert found.dollars == Dollars(since, total)
+
+
+def test_dollars_go_by_person_and_recipe_and_those_of_what_has_no_price_to_nobody() -> None:
+    runs = [
+        running(id="a"), running(id="b", recipe="grpo", requester="U0BEN", rate=Rate(8.0, "x")),
+        running(id="c", rate=None, requester="U0LEA"), a_run(id="d", rate=None),
+    ]  # fmt: skip
+    found = gather(a_report(), runs, [], at(HOUR))
+    assert list(found.by_person.items()) == [("U0BEN", Dollars(8.0, 8.0)), ("U0ANA", Dollars(4.0, 4.0))]
+    assert list(found.by_recipe) == ["grpo", "ppo"]
+    assert [run.id for run in found.unpriced] == ["c"]
+
+
+def test_what_the_next_board_reckons_from_is_what_active_runs_have_cost() -> None:
+    assert spent_by([running(id="a"), ended(60, id="b"), running(id="c", rate=None)], at(HOUR)) == {"a": 4.0, "c": None}
+
+
+def test_the_best_validation_is_of_each_recipe_and_not_only_of_the_newest_step() -> None:
+    def trained(*points: tuple[int, float]) -> Progress:
+        return Progress(50, validations=Curve(points))
+
+    runs = [
+        running(id="a", progress=trained((10, 0.6), (20, 0.4))),
+        running(id="b", progress=trained((10, 0.5))),
+        running(id="c", recipe="grpo", progress=trained((10, 0.1))),
+        running(id="d", recipe="smoke"),
+    ]
+    best = gather(a_report(), runs, [], at(60)).best
+    assert {recipe: (one.run.id, one.step, one.value) for recipe, one in best.items()} == {
+        "ppo": ("a", 10, 0.6),
+        "grpo": ("c", 10, 0.1),
+    }
+
+
+def test_leases_that_end_within_a_day_are_told_the_next_one_first() -> None:
+    runs = [running(id=name, lease=timedelta(hours=hours)) for name, hours in (("a", 20), ("b", 3), ("c", 30))]
+    stopping = replace(running(id="d"), reason=Reason.STOPPED)
+    assert [run.id for run in gather(a_report(), [*runs, stopping], [], at(60)).ending] == ["b", "a"]

@@ -1,0 +1,126 @@
+"""Every board, and every answer about reports, as Slack would judge it and as a person reads it (golden/boards.txt)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.core.board import gather
+from bot.core.curve import Curve
+from bot.core.health.watch import Watch
+from bot.core.money import Rate
+from bot.core.report import Report
+from bot.core.run import Reason, Run
+from bot.core.schedule import Quiet
+from bot.core.standings import Rhythm
+from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.playground.checks import check_message
+from bot.playground.transcript import written
+from bot.playground.workspace import Message as Shown
+from bot.playground.workspace import seeded
+from bot.slack import report_answers
+from bot.slack.answers import Answer
+from bot.slack.board import board
+from bot.slack.message import Message
+from tests.builders import NOON, a_run, at, running
+from tests.core.test_report import NIGHT, a_report, on
+from tests.slack.test_views import DEAD, NOTED, PACED, SICK, TRAINED, ended, over
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = {one: GOLDEN / ("boards.txt" if one == ENGLISH else f"boards.{one}.txt") for one in LANGUAGES}
+
+VALIDATED = replace(PACED, validations=Curve(((200, 0.49), (300, 0.56), (400, 0.53))))
+SICK_WATCH = Watch(open=(NOTED, SICK, DEAD))
+BUSY = [
+    running(progress=VALIDATED, bill=None),
+    running(id="ppo-9c21", requester="U0BEN", progress=PACED, budget_dollars=30.0, model_dies=True, watch=SICK_WATCH),
+    running(id="grpo-1a2b", recipe="grpo", requester="U0BEN", rate=None),
+    a_run(id="grpo-77e0", recipe="grpo", gpus="H100:8", infra="k8s"),
+    ended(Reason.SUCCEEDED, id="grpo-2b3c", recipe="grpo", rate=Rate(24.0, "x"), progress=VALIDATED),
+    ended(Reason.FAILED, id="ppo-0d0d", requester="U0LEA", progress=TRAINED),
+    replace(over(Reason.STOPPED), id="ppo-5555", stop_requested_by="U0BEN"),
+]
+MANY = [running(id=f"ppo-{number:04x}", requester=f"U{number:02}", recipe=f"ppo{number}") for number in range(60)]
+
+
+def told(report: Report, runs: list[Run], late: timedelta = timedelta(), was_quiet: bool = False) -> Message:
+    now = at(4100)
+    found = gather(report, runs, [run for run in runs if run.ended_at], now)
+    return board(report, found, now, now - late, was_quiet)
+
+
+OWN = a_report(channel="D0000001")
+BOARDS: dict[str, Callable[[], Message]] = {
+    "nothing": lambda: told(a_report(), []),
+    "one run": lambda: told(a_report(), [running(progress=PACED, place="volume m")]),
+    "one that waits": lambda: told(a_report(), [a_run()]),
+    "all has ended": lambda: told(a_report(), [ended(Reason.SUCCEEDED)]),
+    "a busy morning": lambda: told(a_report(told_at=at(3000), spent={"ppo-7f3a": 3.1}), BUSY),
+    "of all runs, late": lambda: told(a_report(everywhere=True), BUSY[:1], timedelta(hours=2)),
+    "of one's own, after the quiet hours": lambda: told(OWN, BUSY[:1], timedelta(hours=2), was_quiet=True),
+    "told elsewhere": lambda: told(a_report(stands_in="D0000001"), []),
+}
+DAILY, BERLIN = a_report(quiet=NIGHT, zone="Europe/Berlin"), ZoneInfo("Europe/Berlin")
+DIGEST = a_report(id="report-2", when="every 90min", everywhere=True)
+WEEKDAYS = a_report(id="report-3", when="weekdays 09:30", by="U0LEA", quiet=Quiet(time(12), time(13, 30)))
+REPORT_ANSWERS: dict[str, Callable[[], Answer]] = {
+    "no reports": lambda: report_answers.listed([], NOON),
+    "reports": lambda: report_answers.listed([(DAILY, BERLIN), (DIGEST, UTC), (WEEKDAYS, UTC)], NOON),
+    "a report": lambda: report_answers.asked(DIGEST, on(2, 13), UTC),
+    "no report any more": lambda: report_answers.ended(DAILY),
+    "summaries by steps": lambda: report_answers.summarised(running(), Rhythm(steps=20)),
+    "summaries by time": lambda: report_answers.summarised(running(), Rhythm(period=timedelta(minutes=30))),
+    "no summaries": lambda: report_answers.summarised(running(), Rhythm()),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_board_is_one_that_slack_takes(name: str, language: str) -> None:
+    with speaking(language):
+        message = BOARDS[name]()
+        check_message(message.text, list(message.blocks))
+
+
+@pytest.mark.parametrize("language", FILES)
+def test_boards_read_as_they_were_read_aloud(language: str) -> None:
+    assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
+
+
+def write_all() -> None:
+    for language, path in FILES.items():
+        path.write_text(read_all(language))
+
+
+def read_all(language: str) -> str:
+    with speaking(language):
+        boards = {name: (made().text, list(made().blocks)) for name, made in BOARDS.items()}
+        said = {name: (made()["text"], made()["blocks"]) for name, made in REPORT_ANSWERS.items()}
+    workspace = seeded()
+    parts = []
+    for name, (text, blocks) in (boards | said).items():
+        shown = Shown("1.0", "C0TRAIN", workspace.bot, text, blocks)
+        parts.append(f"━━ {name}\n\n" + "\n".join(written(workspace, shown)) + "\n")
+    return "\n".join(parts)
+
+
+def test_a_board_of_sixty_runs_is_one_message_that_slack_takes() -> None:
+    message = told(a_report(), MANY)
+    check_message(message.text, list(message.blocks))
+    assert "… and 50 more; `/verl list all` shows them." in str(message.blocks)
+
+
+def test_hostile_text_never_breaks_a_board() -> None:
+    hostile = "<!channel> `` ``` & " + "x" * 20_000
+    runs = [replace(run, recipe=hostile, detail=hostile, trouble=hostile, infra=hostile) for run in BUSY]
+    message = told(a_report(), runs)
+    check_message(message.text, list(message.blocks))
+    assert "<!channel>" not in str(message.blocks)
+
+
+def test_what_is_told_on_time_says_nothing_of_its_time() -> None:
+    assert "It was due" not in str(told(a_report(), [], timedelta(minutes=4)).blocks)
+    assert "It was due" in str(told(a_report(), [], timedelta(minutes=6)).blocks)
