@@ -1,12 +1,25 @@
-"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [tick] [sky] [memory] …`."""
+"""All measurements, or those that are named: `python -m benchmarks [answer] [flight] [reconnect] [tick] [sky] …`."""
 
 import sys
 
-from benchmarks import answer, charts, complete, findings, flight, forecasts, memory, reading, sky, tick
+from benchmarks import (
+    answer,
+    charts,
+    complete,
+    findings,
+    flight,
+    forecasts,
+    memory,
+    reading,
+    reconnect,
+    sky,
+    tick,
+)
 
 MEASUREMENTS = {
     "answer": answer.measure,
     "flight": flight.measure,
+    "reconnect": reconnect.measure,
     "tick": tick.measure,
     "sky": sky.measure,
     "memory": memory.measure,

@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from statistics import median
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 
 from benchmarks.answer import p95
 from benchmarks.world import Slack, a_bot, a_slack
@@ -26,6 +28,9 @@ LINES = (
 KINDS = {"bare": "bare Bolt listener", "quick": "the bot", "hanging": "the bot, machines hanging"}
 TROUBLES = {None: "SkyPilot's server down", Trouble.SLOW: "… hanging", Trouble.BROKEN: "… answering 503"}
 
+RESTART_SECONDS = 1.0
+"""For so long a restarting server is away, and then there, in turn."""
+
 People = list[list[str]]
 
 
@@ -38,6 +43,8 @@ def measure() -> None:
         for trouble, name in TROUBLES.items():
             with a_server(trouble) as settings:
                 talk(slack, people, "skypilot", name, **settings)
+        with a_restarting_server() as settings:
+            talk(slack, people, "skypilot", "… restarting", **settings)
 
 
 def talk(slack: Slack, people: People, kind: str, name: str, **settings: str) -> None:
@@ -55,8 +62,33 @@ def a_server(trouble: Trouble | None) -> Iterator[dict[str, str]]:
             server.trouble("*", trouble, times=None, seconds=600)
         else:
             server.stop()
-        yield {"HOME": home, "SKYPILOT_API_SERVER_ENDPOINT": server.url, "VERLBOT_TICK_SECONDS": "1"}
+        yield on(server, home)
     server.stop()
+
+
+@contextmanager
+def a_restarting_server() -> Iterator[dict[str, str]]:
+    """A double that goes and comes back all the time; the settings of a bot on it."""
+    server = SkyServer(World(time.time))
+    over = Event()
+
+    def restart() -> None:
+        for go in cycle((server.stop, server.start)):
+            if over.wait(RESTART_SECONDS):
+                return
+            go()
+
+    restarts = Thread(target=restart)
+    restarts.start()
+    with TemporaryDirectory() as home:
+        yield on(server, home)
+    over.set()
+    restarts.join()
+    server.stop()
+
+
+def on(server: SkyServer, home: str) -> dict[str, str]:
+    return {"HOME": home, "SKYPILOT_API_SERVER_ENDPOINT": server.url, "VERLBOT_TICK_SECONDS": "1"}
 
 
 def report(name: str, answers: list[tuple[float, str]]) -> None:

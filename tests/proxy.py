@@ -48,7 +48,11 @@ class Proxy:
 
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         born_silent = self.silent
-        with suppress(OSError), source, target:
+        with suppress(OSError):
             while data := source.recv(65_536):
                 if not self.silent or born_silent:
                     target.sendall(data)
+        for end in (source, target):
+            with suppress(OSError):  # a close alone reaches nobody while the other thread still reads from it
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
