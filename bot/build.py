@@ -290,6 +290,7 @@ def rules(settings: Settings) -> Rules:
         gone=timedelta(seconds=settings.gone_seconds),
         steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
         unhealthy=timedelta(seconds=settings.unhealthy_seconds),
+        stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
         down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.money import Rate
@@ -54,6 +55,17 @@ class Cloud(Protocol):
 
         Returns why an earlier removal failed, a sentence; None where none is known to have failed.
         """
+
+    def autostop(self, watched: Watched, minutes: int) -> Setting:
+        """Have a cluster that is up remove itself after so many idle minutes.
+
+        Raises:
+            UserError: it never can.
+            Unavailable: nobody knows whether it will.
+        """
+
+    def by_hand(self, cluster: str) -> str:
+        """What a person types to remove a cluster without the bot; empty where there is nothing to type."""
 
     def stop(self) -> None:
         """Let go of what is under way, because the bot ends; clusters are left as they are."""

@@ -6,7 +6,20 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.decide import (
+    Action,
+    Alarm,
+    Ask,
+    End,
+    Finish,
+    Look,
+    Rules,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    Wonder,
+    decide,
+)
 from bot.core.failure import Digest, diagnose
 from bot.core.health.stall import Quiet
 from bot.core.loglines import bounded, failure, joined, whole
@@ -150,6 +163,8 @@ class Reconciler:
                 return self._update(run, lambda run: run.looked(seen, self.now()))
             case Wonder(doubt):
                 return self._update(run, lambda run: run.doubted(doubt))
+            case SetAutostop(minutes, found):
+                return self._set_autostop(run, minutes, found)
             case Finish(reason, detail):
                 return self._update(run, lambda run: run.stopping(reason, detail, self.now()))
             case SaveLog():
@@ -159,6 +174,10 @@ class Reconciler:
                 if trouble:
                     log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
                 return self._update(run, lambda run: run.downed(self.now(), trouble))
+            case Alarm():
+                log.error("run %s: its cluster %s does not go", run.id, run.cluster)
+                by_hand = self.cloud.by_hand(run.cluster)
+                return self._update(run, lambda run: run.alarmed(by_hand, self.now()))
             case End(reason, bill):
                 return self._update(run, lambda run: run.ended(reason, self.now(), bill))
 
@@ -183,6 +202,20 @@ class Reconciler:
             trouble = str(error)
             return self._update(run, lambda run: run.asked_in_vain(trouble))
         return self._update(run, lambda run: run.accepted(request_id))
+
+    def _set_autostop(self, run: Run, minutes: int, found: int | None) -> Run:
+        """Record, then set; that it holds is said by a later look."""
+        run = self._update(run, lambda run: run.mending_autostop(found, self.now()))
+        self.notifier.show([run])
+        try:
+            setting = self.cloud.autostop(run.watched, minutes)
+        except UserError as error:
+            why = error.sentence
+            return self._update(run, lambda run: run.autostop_refused(why))
+        except Unavailable as error:
+            log.warning("run %s: its autostop may have been set or not: %s", run.id, error)
+            return run
+        return self._update(run, lambda run: run.autostop_set(setting))
 
     def _rate(self, run: Run, task: Task) -> Rate | None:
         """What it will cost, where that can be known now; a launch does not wait for it."""
@@ -272,7 +305,7 @@ def prints(run: Run) -> bool:
 def wanted_again(action: Action, rules: Rules) -> timedelta:
     """In how long it is worth while to look again after an action."""
     match action:
-        case Finish() | SaveLog() | Ask() | End():
+        case Finish() | SaveLog() | Ask() | Alarm() | End():
             return timedelta()
-        case Look() | Wonder() | TearDown():
+        case Look() | Wonder() | SetAutostop() | TearDown():
             return rules.gone

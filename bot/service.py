@@ -9,6 +9,7 @@ from itertools import count
 from bot.core import command, loglines
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
+from bot.core.autostop import asked_minutes
 from bot.core.figure import Told
 from bot.core.line import shown
 from bot.core.money import Rate
@@ -373,6 +374,7 @@ def wished(made: Plan, caller: Caller, now: datetime) -> Run:
         secrets=tuple(made.recipe.secrets),
         budget_dollars=made.budget_dollars,
         lease=made.lease,
+        autostop_asked=asked_minutes(made.task),
     )
 
 

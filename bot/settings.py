@@ -8,6 +8,7 @@ from typing import Any, Self
 from bot.errors import UserError
 from bot.language import ENGLISH, LANGUAGES
 from bot.valid import (
+    channel_id,
     existing_file,
     flag,
     folder,
@@ -138,6 +139,21 @@ class Settings:
     )
     down_again_seconds: float = setting(
         "VERLBOT_DOWN_AGAIN_SECONDS", "After which the removal of a cluster is asked for again.", 60.0, positive
+    )
+    stopping_alarm_minutes: float = setting(
+        "VERLBOT_STOPPING_ALARM_MINUTES",
+        "After which a cluster that does not go is told of in its channel, with what to type by hand.",
+        10.0,
+        positive,
+    )
+    sweep_minutes: float = setting(
+        "VERLBOT_SWEEP_MINUTES", "Between two looks for clusters that no run owns.", 10.0, positive
+    )
+    ops_channel: str = setting(
+        "VERLBOT_OPS_CHANNEL",
+        "Id of the channel, `C…`, that is told of clusters that no run owns. Without it, the bot's own log is.",
+        "",
+        channel_id,
     )
     leader_seconds: float = setting(
         "VERLBOT_LEADER_SECONDS", "How long a bot that died keeps others on the same store from acting.", 60.0, positive

@@ -50,6 +50,12 @@ def starting(prefix: str) -> Callable[[str], str]:
     return read
 
 
+def channel_id(text: str) -> str:
+    if not re.fullmatch(r"[CG][A-Z0-9]+", text):
+        raise ValueError("the id of a channel, which Slack shows at the end of its details, such as C0123456789")
+    return text
+
+
 def sky_token(text: str) -> str:
     """A JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service)."""
     if not re.fullmatch(r"sky_[A-Za-z0-9._-]+", text):

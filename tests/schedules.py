@@ -113,10 +113,13 @@ class Life:
         self.events: list[Event] = []
         self.ended_standing: list[str] = []
         self.doubled: list[str] = []
+        self.unguarded: list[str] = []
         os.environ["SKYPILOT_API_SERVER_ENDPOINT"] = self.server.url
         self._reborn()
         for seed in seeds:
-            self._give_a_fate(a_run(id=f"smoke-{seed:04x}", created_at=NOON, lease=timedelta(hours=9)), Random(seed))
+            self._give_a_fate(
+                a_run(id=f"smoke-{seed:04x}", created_at=NOON, lease=timedelta(hours=9), autostop_asked=5), Random(seed)
+            )
         self._trouble_everybody()
 
     def lived(self) -> "Life":
@@ -137,6 +140,7 @@ class Life:
         """Broken promises, each with the run and its fate."""
         found = [f"ended while it stood: {name}" for name in self.ended_standing]
         found += [f"two jobs for long: {name}" for name in self.doubled]
+        found += [f"without autostop for long: {name}" for name in self.unguarded]
         for run_id, fate in self.fates.items():
             run, name = self._run(run_id), f"verl-{run_id}"
             said = f"{run_id} {fate.told}"
@@ -222,7 +226,11 @@ class Life:
             cluster.hidden, cluster.reachable = False, True
 
     def _finish_jobs(self) -> None:
-        """By now a cluster has one job at the most that is not over."""
+        """By now a cluster has one job at the most that is not over, and its autostop."""
+        trains = {run.cluster for run in self._active() if run.status is Status.RUNNING}
+        self.unguarded += [
+            name for name in trains & self.world.clusters.keys() if self.world.clusters[name].autostop != 5
+        ]
         for name, cluster in self.world.clusters.items():
             if sum(job.status in LIVE_JOBS for job in cluster.jobs) > 1:
                 self.doubled.append(name)

@@ -73,6 +73,10 @@ def cancels_no_second_job(patch: Patch) -> None:
     patch.setattr(calls, "jobs", first)
 
 
+def sets_no_autostop(patch: Patch) -> None:
+    patch.setattr("bot.core.decide.autostop_to_set", lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("mutant", "first", "promise"),
     [
@@ -82,6 +86,7 @@ def cancels_no_second_job(patch: Patch) -> None:
         pytest.param(asks_once, 0, "never launched: ", id="a launch that was not heard is asked for again"),
         pytest.param(sends_again_what_was_not_answered, 0, "launched 2 times: ", id="it is launched once"),
         pytest.param(believes_the_table, 110, "ended while it stood: ", id="an end is confirmed"),
+        pytest.param(sets_no_autostop, 0, "without autostop for long: ", id="a cluster has its autostop"),
         pytest.param(cancels_no_second_job, 60, "two jobs for long: ", id="a cluster has one job"),
     ],
 )

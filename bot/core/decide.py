@@ -28,6 +28,8 @@ class Rules:
         unhealthy: after which a cluster that stays unhealthy is given up.
         down_again: after which a removal is asked for again.
         log_tries: how often the last lines are asked for before the cluster goes without them.
+        autostop_again: after which an autostop that is not as asked for is set again.
+        stopping_alarm: after which a cluster that does not go is told of.
     """
 
     ask_again: timedelta = timedelta(seconds=30)
@@ -37,6 +39,8 @@ class Rules:
     unhealthy: timedelta = timedelta(minutes=3)
     down_again: timedelta = timedelta(seconds=60)
     log_tries: int = 3
+    autostop_again: timedelta = timedelta(seconds=60)
+    stopping_alarm: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ class Wonder:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAutostop:
+    """Set the autostop that was asked for: a look has shown another, or none.
+
+    Attributes:
+        minutes: as asked for; found: as seen.
+    """
+
+    minutes: int
+    found: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run is over: say why; its cluster goes next."""
 
@@ -77,6 +93,11 @@ class TearDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """The cluster does not go: people must know."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The cluster is gone: close the record."""
 
@@ -84,7 +105,7 @@ class End:
     bill: Bill | None = None
 
 
-Action = Ask | Look | Wonder | Finish | SaveLog | TearDown | End
+Action = Ask | Look | Wonder | SetAutostop | Finish | SaveLog | TearDown | Alarm | End
 
 
 def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
@@ -131,7 +152,24 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
     if seen.job is run.job is None and seen.request is not Request.LIVE:
         failed = Finish(Reason.LAUNCH_FAILED, jobless(seen))
         return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, failed)
+    if unguarded := autostop_to_set(run, seen, now, rules):
+        return unguarded
     return Look(seen) if run.looked(seen, now) != run else None
+
+
+def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAutostop | None:
+    """The net below the lease, where it is not as asked for.
+
+    SkyPilot sets it before it submits the job, so it is missed only once an earlier look has shown that.
+    """
+    asked, mending = run.autostop_asked, run.mending
+    if asked is None or asked == seen.autostop_minutes or run.job is None:
+        return None
+    if seen.cluster is not Cluster.UP or seen.request is Request.LIVE:
+        return None
+    if mending and (mending.refused or now < mending.tried_at + rules.autostop_again):
+        return None
+    return SetAutostop(asked, seen.autostop_minutes)
 
 
 def jobless(seen: Seen) -> str:
@@ -227,6 +265,8 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
         return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
+    if run.alarmed_at is None and run.over_at and now >= run.over_at + rules.stopping_alarm:
+        return Alarm()
     if seen and wants_log(run, seen, rules):
         return SaveLog()
     if run.downed_at is None or now >= run.downed_at + rules.down_again:

@@ -32,6 +32,7 @@ class Watched:
         request_id: what SkyPilot called the launch.
         job_id: the job's number on the cluster; job_name: its name, which is the task's.
         asked_at: when the cluster was first asked for.
+        autostop_request: what SkyPilot called the last setting of its autostop by the bot, after the launch.
     """
 
     cluster: str
@@ -39,3 +40,4 @@ class Watched:
     job_id: int | None = None
     job_name: str | None = None
     asked_at: datetime | None = None
+    autostop_request: str | None = None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from bot.core.amendment import Amendment, Limit, Mute
+from bot.core.autostop import Mending, Setting, begun
 from bot.core.doubt import Doubt, Outage
 from bot.core.failure import Digest
 from bot.core.health.watch import Watch
@@ -83,7 +84,9 @@ class Run:
         doubt: what was seen and is not understood yet; outage: when nothing could be seen.
         downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
             log_tries: how often that was tried.
-        autostop_minutes: as SkyPilot says, not as was asked.
+        autostop_asked: idle minutes that its task asks for, or None; autostop_minutes: as SkyPilot says.
+        mending: what became of its autostop where it was not as asked for.
+        alarmed_at: when it was found that its cluster will not go; by_hand: what a person may type then.
         follow: a wish to see the log grow; rhythm: a wish how often its thread is told how it goes.
         summary: what was told there last, or is to be told now.
         watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
@@ -111,6 +114,7 @@ class Run:
     budget_dollars: float
     lease: timedelta
     rate: Rate | None = None
+    autostop_asked: int | None = None
 
     status: Status = Status.PENDING
     reason: Reason | None = None
@@ -135,6 +139,9 @@ class Run:
     log_saved_at: datetime | None = None
     log_tries: int = 0
     autostop_minutes: int | None = None
+    mending: Mending | None = None
+    alarmed_at: datetime | None = None
+    by_hand: str = ""
     progress: Progress = field(default_factory=Progress)
     checkpoint_at: datetime | None = None
     follow: Follow | None = None
@@ -155,7 +162,8 @@ class Run:
     @property
     def watched(self) -> Watched:
         """What a cloud needs to look at its cluster."""
-        return Watched(self.cluster, self.request_id, self.job_id, self.id, self.first_asked_at)
+        setting = self.mending.setting.request_id if self.mending and self.mending.setting else None
+        return Watched(self.cluster, self.request_id, self.job_id, self.id, self.first_asked_at, setting)
 
     @property
     def over(self) -> bool:
@@ -249,6 +257,7 @@ class Run:
             job_id=seen.job_id if seen.job_id is not None else self.job_id,
             infra=seen.infra or self.infra,
             autostop_minutes=seen.autostop_minutes,
+            mending=self.mending and self.mending.looked(seen.autostop_minutes == self.autostop_asked, now),
             bill=seen.bill or self.bill,
             trouble=self.trouble if self.over else None,
             doubt=None,
@@ -290,6 +299,22 @@ class Run:
     def downed(self, now: datetime, trouble: str | None = None) -> Self:
         """The removal of its cluster was asked for, again where an earlier one failed."""
         return replace(self, downed_at=now, doubt=None, trouble=trouble)
+
+    def mending_autostop(self, found: int | None, now: datetime) -> Self:
+        """Its autostop is about to be set again, because a look has shown another."""
+        was_set = self.autostop_minutes == self.autostop_asked
+        return replace(self, mending=begun(self.mending, found, was_set, now), autostop_minutes=found, doubt=None)
+
+    def autostop_set(self, setting: Setting) -> Self:
+        return replace(self, mending=self.mending and self.mending.was_accepted(setting))
+
+    def autostop_refused(self, why: str) -> Self:
+        """Its cluster cannot have one."""
+        return replace(self, mending=self.mending and self.mending.was_refused(why))
+
+    def alarmed(self, by_hand: str, now: datetime) -> Self:
+        """Its cluster does not go."""
+        return replace(self, alarmed_at=now, by_hand=by_hand)
 
     def log_saved(self, detail: str | None, now: datetime, failure: Digest | None = None) -> Self:
         """The last lines are kept, where later questions find them; what they say of a failure, if nothing else did."""

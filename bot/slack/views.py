@@ -14,6 +14,7 @@ from bot.slack.again import again
 from bot.slack.blocks import Block, actions, button, context, printed, section
 from bot.slack.charts import native
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
+from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
 from bot.slack.standing import figure as written
@@ -40,7 +41,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         log: the last lines that were kept of it.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
-    notices += [ended(run, now, log), *limit_messages(run, now), *finding_messages(run, now)]
+    notices += [ended(run, now, log), *limit_messages(run, now), *finding_messages(run, now), *guard_messages(run)]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 

@@ -3,7 +3,9 @@
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Protocol
@@ -56,6 +58,9 @@ class Bed(Protocol):
         """Let that time pass for a cluster without a job."""
 
     def jobs_started(self, name: str) -> int: ...
+    def cancel_autostop(self, name: str) -> str | None:
+        """As a person does without the bot; his name, where the cloud will know it."""
+
     def stop(self) -> None: ...
 
 
@@ -81,6 +86,12 @@ class FakeBed:
 
     def idle(self, name: str) -> None:
         self.cloud.vanish(name, Ending.AUTODOWNED)
+
+    def cancel_autostop(self, name: str) -> str | None:
+        changed = self.cloud.seen[name]
+        self.cloud.seen[name] = replace(changed, autostop_minutes=None)
+        self.cloud.autostop_by = "ana"
+        return "ana"
 
     def jobs_started(self, name: str) -> int:
         return self.cloud.launches.count(name)
@@ -125,6 +136,10 @@ class RealBed:
 
     def idle(self, name: str) -> None:
         """It passes by itself."""
+
+    def cancel_autostop(self, name: str) -> str | None:
+        """Nobody can, here."""
+        return None
 
     def jobs_started(self, name: str) -> int:
         return len((self.folder / name / "started").read_text().splitlines())
@@ -175,6 +190,10 @@ class DoubleBed:
     def idle(self, name: str) -> None:
         self.world.autodown(name)
 
+    def cancel_autostop(self, name: str) -> str | None:
+        self.world.autostop(name, -1, down=False, user="ana")
+        return "ana"
+
     def jobs_started(self, name: str) -> int:
         return self.world.launched[name]
 
@@ -207,6 +226,10 @@ class SlurmBed(RealBed):
         )
         super().__init__(folder, cloud, {"infra": "slurm", "cpus": 1, "memory": 1})
         self.x, self.y = (f"verl-{token_hex(3)}" for _ in range(2))
+
+    def cancel_autostop(self, name: str) -> str | None:
+        self.bed.sky("autostop", "--cancel", "-y", name)
+        return getuser()
 
     def stop(self) -> None:
         """Leave nothing of this test in Slurm."""

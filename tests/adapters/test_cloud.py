@@ -119,3 +119,15 @@ def test_a_removal_catches_a_launch_that_is_under_way_beside_another_that_goes_o
     until(bed, bed.x, lambda seen: seen.nothing)
     until(bed, bed.y, lambda seen: seen.job is Job.RUNNING)
     assert until(bed, bed.x, lambda seen: seen).nothing  # and it stays away
+
+
+def test_an_autostop_that_somebody_cancelled_is_set_again_and_he_is_named_once(bed: Bed) -> None:
+    bed.launch(bed.x)
+    until(bed, bed.x, lambda seen: seen.job is Job.RUNNING and seen.autostop_minutes is not None)
+    person = bed.cancel_autostop(bed.x)
+    first = bed.cloud.autostop(Watched(bed.x), 7)
+    assert first.by == person
+    until(bed, bed.x, lambda seen: seen.autostop_minutes == 7)
+    again = bed.cloud.autostop(Watched(bed.x, autostop_request=first.request_id), 8)
+    assert again.by is None  # the last setting was the bot's own
+    until(bed, bed.x, lambda seen: seen.autostop_minutes == 8)

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 
-from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.autostop import Mending
+from bot.core.decide import (
+    Action,
+    Alarm,
+    Ask,
+    End,
+    Finish,
+    Look,
+    Rules,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    Wonder,
+    decide,
+)
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
 from bot.core.run import Reason, Run, Status
@@ -31,6 +45,16 @@ def stopping(**changes: Any) -> Run:
     """Over at noon, its last lines kept."""
     over = {"status": Status.STOPPING, "reason": Reason.SUCCEEDED, "over_at": NOON, "log_saved_at": NOON}
     return running(**over | changes)
+
+
+def guarded(**changes: Any) -> Run:
+    """Running, with the autostop that it asked for as far as the record knows."""
+    return running(**{"autostop_asked": 15, "autostop_minutes": 15} | changes)
+
+
+def mending(**changes: Any) -> Mending:
+    """Of an autostop that was found cancelled at noon, and set again at once."""
+    return Mending(**{"since": NOON, "found": None, "was_set": True, "tried_at": NOON} | changes)
 
 
 CASES = [
@@ -150,6 +174,29 @@ CASES = [
         running(rate=Rate(4, "x"), budget_dollars=1.0), up(), 901, Finish(Reason.OVER_BUDGET), id="its budget is spent"
     ),
     pytest.param(running(rate=None, budget_dollars=1.0), up(), 9999, None, id="nobody knows what it costs"),
+    # autostop
+    pytest.param(guarded(), up(autostop_minutes=15), 1, None, id="guarded as asked for"),
+    pytest.param(guarded(), up(), 1, SetAutostop(15, None), id="its autostop was cancelled"),
+    pytest.param(guarded(), up(autostop_minutes=600), 1, SetAutostop(15, 600), id="its autostop was changed"),
+    pytest.param(guarded(autostop_asked=None), up(), 1, Look(up()), id="no autostop was asked for"),
+    pytest.param(
+        guarded(job=None), up(), 1, Look(up()), id="its job is seen for the first time, its autostop as before"
+    ),
+    pytest.param(
+        guarded(),
+        Seen(cluster=Cluster.INIT, job=Job.RUNNING),
+        1,
+        Look(Seen(cluster=Cluster.INIT, job=Job.RUNNING)),
+        id="what is not up takes no autostop",
+    ),
+    pytest.param(guarded(), up(request=Request.LIVE), 1, Look(up(request=Request.LIVE)), id="a launch is under way"),
+    pytest.param(guarded(autostop_minutes=None, mending=mending()), up(), 59, None, id="set a moment ago"),
+    pytest.param(guarded(autostop_minutes=None, mending=mending()), up(), 60, SetAutostop(15, None), id="set in vain"),
+    pytest.param(
+        guarded(autostop_minutes=None, mending=mending(refused="no")), up(), 999, None, id="it cannot have one"
+    ),
+    pytest.param(guarded(mending=mending(mended_at=at(9))), up(), 60, SetAutostop(15, None), id="cancelled once more"),
+    pytest.param(guarded(), up(Job.SUCCEEDED), 1, Finish(Reason.SUCCEEDED), id="what is over needs no autostop"),
     # stopping
     pytest.param(stopping(log_saved_at=None), up(Job.SUCCEEDED), 1, SaveLog(), id="last lines first"),
     pytest.param(stopping(log_saved_at=None, log_tries=3), up(Job.FAILED), 1, TearDown(), id="no last lines to be had"),
@@ -158,6 +205,13 @@ CASES = [
     pytest.param(stopping(), up(), 1, TearDown(), id="removed"),
     pytest.param(stopping(downed_at=NOON), up(), 59, None, id="being removed"),
     pytest.param(stopping(downed_at=NOON), up(), 60, TearDown(), id="removed again"),
+    pytest.param(stopping(downed_at=at(590)), up(), 599, None, id="still being removed"),
+    pytest.param(stopping(downed_at=at(590)), up(), 600, Alarm(), id="it does not go"),
+    pytest.param(stopping(downed_at=at(590)), None, 600, Alarm(), id="it does not go, and nobody answers"),
+    pytest.param(stopping(downed_at=at(590), alarmed_at=at(600)), up(), 601, None, id="it was told of"),
+    pytest.param(
+        stopping(doubt=Doubt(Puzzle.ABSENT, at(590), at(595))), GONE, 600, End(Reason.SUCCEEDED), id="gone at last"
+    ),
     pytest.param(stopping(downed_at=NOON, doubt=ABSENT), up(), 9, Look(up()), id="stands after all"),
     pytest.param(stopping(downed_at=NOON), GONE, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look is not gone"),
     pytest.param(stopping(doubt=ABSENT), GONE, 5, End(Reason.SUCCEEDED), id="gone, twice and confirmed"),

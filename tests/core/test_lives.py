@@ -14,13 +14,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import decide as module
-from bot.core.decide import Action, Ask, End, Finish, Look, Rules, SaveLog, TearDown, Wonder, decide
+from bot.core.decide import (
+    Action,
+    Alarm,
+    Ask,
+    End,
+    Finish,
+    Look,
+    Rules,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    Wonder,
+    decide,
+)
 from bot.core.run import Reason, Run, Status
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.reconcile import wanted_again
 from tests.builders import NOON, a_run
 
 RULES = Rules(gone=timedelta(seconds=5), ask_again=timedelta(seconds=30), down_again=timedelta(seconds=60))
+
+AUTOSTOP = 5
 
 
 @dataclass
@@ -33,6 +48,7 @@ class Machines:
         accepted: launches that have arrived, ever.
         blind_until: until when looks get no answer; dropped_until: until when they show nothing.
         gone_at: when a removal that is under way will be done.
+        autostop: idle minutes after which they go by themselves, or None.
     """
 
     clusters: int = 0
@@ -43,12 +59,13 @@ class Machines:
     blind_until: datetime = NOON
     dropped_until: datetime = NOON - timedelta(hours=1)
     gone_at: datetime | None = None
+    autostop: int | None = None
 
     def pass_time(self, now: datetime) -> None:
         for at in [at for at in self.arrivals if at <= now]:
             self.arrivals.remove(at)
             self.clusters, self.accepted = self.clusters + 1, self.accepted + 1
-            self.job = Job.RUNNING
+            self.job, self.autostop = Job.RUNNING, AUTOSTOP
         if self.gone_at and now >= self.gone_at:
             self.gone_at = None
             self.vanish(Ending.DOWNED)
@@ -59,7 +76,9 @@ class Machines:
         if now < self.dropped_until:
             return Seen()
         if self.clusters:
-            return Seen(request=Request.SUCCEEDED, cluster=Cluster.UP, job=self.job, job_id=1)
+            return Seen(
+                request=Request.SUCCEEDED, cluster=Cluster.UP, job=self.job, job_id=1, autostop_minutes=self.autostop
+            )
         return Seen(ending=self.ending)
 
     def down(self, now: datetime) -> None:
@@ -75,7 +94,7 @@ class Machines:
 class Life:
     """A run, its machines, and a bot that may die between any two of its steps."""
 
-    run: Run = field(default_factory=lambda: a_run(rate=None))
+    run: Run = field(default_factory=lambda: a_run(rate=None, autostop_asked=AUTOSTOP))
     machines: Machines = field(default_factory=Machines)
     now: datetime = NOON
     began: datetime = NOON
@@ -98,6 +117,11 @@ class Life:
             self.run = self.run.asked(self.now)  # recorded first
             if crash != "before":
                 self.machines.arrivals.append(self.now + timedelta(seconds=delay))
+            return
+        if isinstance(action, SetAutostop):
+            self.run = self.run.mending_autostop(action.found, self.now)  # recorded first
+            if crash != "before" and self.now >= self.machines.blind_until:
+                self.machines.autostop = action.minutes
             return
         if crash == "before":
             return
@@ -122,7 +146,9 @@ class Life:
                 return self.run.downed(self.now)
             case End(reason, bill):
                 return self.run.ended(reason, self.now, bill)
-            case Ask() | None:
+            case Alarm():
+                return self.run.alarmed("", self.now)
+            case Ask() | SetAutostop() | None:
                 return self.run
 
     def happen(self, event: str) -> None:
@@ -131,6 +157,8 @@ class Life:
                 self.run = self.run.stop_requested("U0BEN", self.now)
             case "succeed" | "fail" if self.machines.job is Job.RUNNING:
                 self.machines.job = Job.SUCCEEDED if event == "succeed" else Job.FAILED
+            case "cancel autostop":
+                self.machines.autostop = None
             case "autodown":
                 self.machines.vanish(Ending.AUTODOWNED)
             case "vanish":  # a provider's history tells of it, though not always; of one never seen it must
@@ -148,7 +176,9 @@ class Life:
             assert self.run.reason is not None
 
 
-EVENTS = st.sampled_from(["", "", "", "stop", "succeed", "fail", "autodown", "vanish", "outage", "drop"])
+EVENTS = st.sampled_from(
+    ["", "", "", "stop", "succeed", "fail", "autodown", "vanish", "outage", "drop", "cancel autostop"]
+)
 STEPS = st.lists(
     st.tuples(
         EVENTS,
@@ -184,6 +214,21 @@ def test_every_life_ends_once_with_nothing_left_and_nothing_launched_twice(
     life = lived(steps)
     assert life.run.status is Status.ENDED
     assert life.run.reason is not None
+
+
+@settings(max_examples=300)
+@given(STEPS)
+def test_whatever_has_happened_a_run_that_goes_on_in_peace_has_its_autostop_again(
+    steps: list[tuple[str, str | None, float, float]],
+) -> None:
+    life = Life()
+    for event, crash, seconds, delay in [*steps, *[("", None, 15.0, 0.0)] * 30]:
+        life.happen(event if event != "outage" else "")
+        life.tick(crash, delay)
+        life.now += timedelta(seconds=seconds)
+    if life.run.status is Status.RUNNING:
+        assert life.machines.autostop == AUTOSTOP
+        assert life.run.autostop_minutes == AUTOSTOP
 
 
 def asks_at_once(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:

@@ -132,6 +132,8 @@ VALID_SOMEWHERE = [f"`/verl {word}" for word in FORMS] + [
     "shorter",
     "without",
     "number",
+    "Give hours",
+    "Give dollars",
 ]
 TYPED = st.text(st.sampled_from("launchstoplogsstatus =.-—'\"“[]()~+@/\n") | st.characters(exclude_categories=["Cs"]))
 LINES = TYPED | st.builds(

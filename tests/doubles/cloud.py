@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
+from bot.core.autostop import Setting, asked_minutes
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.recipe import Task
@@ -19,6 +20,10 @@ class FakeCloud:
         seen: what a look shows of each.
         logs: what each has printed.
         launches, downs: the names that were asked for, in order, repeated ones included.
+        autostops: the minutes that were set, in order; autostop_by: whom it names as having changed it before.
+        refuses_autostop: why no autostop can be set, if so.
+        asked: the autostop of each launch.
+        removes: whether a removal removes.
         answers: whether anybody answers at all.
         refuses: why every launch is refused, if it is.
         loses_replies: whether a launch is accepted and then nobody says so.
@@ -31,6 +36,10 @@ class FakeCloud:
     logs: dict[str, str] = field(default_factory=dict)
     launches: list[str] = field(default_factory=list)
     downs: list[str] = field(default_factory=list)
+    autostops: list[int] = field(default_factory=list)
+    autostop_by: str | None = None
+    refuses_autostop: str | None = None
+    removes: bool = True
     answers: bool = True
     refuses: str | None = None
     loses_replies: bool = False
@@ -38,6 +47,7 @@ class FakeCloud:
     breaks_logs: bool = False
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
+    asked: dict[str, int | None] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def greet(self) -> str:
@@ -68,6 +78,7 @@ class FakeCloud:
             raise UserError(self.refuses, "Nothing was started.")
         with self.lock:
             if order.cluster not in self.seen:
+                self.asked[order.cluster] = asked_minutes(order.task)
                 self.launches.append(order.cluster)
                 provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
                 self.seen[order.cluster] = provisioning
@@ -89,8 +100,20 @@ class FakeCloud:
     def down(self, watched: Watched) -> None:
         self._answer()
         self.downs.append(watched.cluster)
-        if self.seen.get(watched.cluster, Seen()).ending is None:
+        if self.removes and self.seen.get(watched.cluster, Seen()).ending is None:
             self.seen[watched.cluster] = Seen(ending=Ending.DOWNED)
+
+    def autostop(self, watched: Watched, minutes: int) -> Setting:
+        self._answer()
+        if self.refuses_autostop:
+            raise UserError(self.refuses_autostop)
+        self.autostops.append(minutes)
+        self.seen[watched.cluster] = replace(self.seen[watched.cluster], autostop_minutes=minutes)
+        by, self.autostop_by = self.autostop_by, None
+        return Setting(f"autostop-{len(self.autostops)}", by)
+
+    def by_hand(self, cluster: str) -> str:
+        return f"rm {cluster}"
 
     def _answer(self) -> None:
         if not self.answers:
@@ -106,7 +129,7 @@ class FakeCloud:
             job=job,
             job_id=1 if job else None,
             infra="a cloud in memory",
-            autostop_minutes=5,
+            autostop_minutes=self.asked.get(cluster, 5),
         )
 
     def finish(self, cluster: str, job: Job, error: str | None = None) -> None:

@@ -102,6 +102,14 @@ class SkyServer:
                     self._changing("down", lambda body: self.world.down(body["cluster_name"])),
                     methods=["POST"],
                 ),
+                Route(
+                    "/autostop",
+                    self._changing(
+                        "autostop",
+                        lambda body: self.world.autostop(body["cluster_name"], body["idle_minutes"], body["down"]),
+                    ),
+                    methods=["POST"],
+                ),
                 Route("/validate", self._troubled("validate", self._validate), methods=["POST"]),
                 Route("/logs", self._troubled("logs", self._logs), methods=["POST"]),
                 Route("/api/health", self._troubled("api/health", self._health)),
@@ -181,7 +189,9 @@ class SkyServer:
         query = request.query_params
         cluster, everything = query.get("cluster_name"), query.get("all_status", "").lower() == "true"
         found = [
-            payload(ask.id, ask.name, status=ask.status, cluster_name=ask.cluster, created_at=ask.at)
+            payload(
+                ask.id, ask.name, status=ask.status, cluster_name=ask.cluster, created_at=ask.at, user_name=ask.user
+            )
             for ask in self.world.asks
             if cluster in (None, ask.cluster) and (everything or ask.status in ACTIVE)
         ]

@@ -30,6 +30,7 @@ class Ask:
     status: str = "PENDING"
     error: tuple[str, str] | None = None
     left: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    user: str = "bot"
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ class World:
         now: Unix seconds.
         dollars_per_node_hour: SkyPilot's price; 0 for none.
         refuses_removal: type and message with which every `down` fails; None for none.
+        cannot_autostop: why no cluster can have an autostop, if so.
         refuses: type and message with which `validate` refuses every task; None for none.
         fails: for a cluster, type and message with which its launch fails, and after how many seconds.
         waits: clusters whose launch waits for room.
@@ -101,6 +103,7 @@ class World:
     accelerators: dict[str, float] = field(default_factory=lambda: {"H100": 2.0})
     refuses: tuple[str, str] | None = None
     refuses_removal: tuple[str, str] | None = None
+    cannot_autostop: str = ""
     fails: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     waits: set[str] = field(default_factory=set)
     asks: list[Ask] = field(default_factory=list)
@@ -120,6 +123,20 @@ class World:
         """The removal of a cluster; it ends the launches of its name, if there is anything to remove yet."""
         ask = self._ask("sky.down", cluster)
         ask.left = [(0.0, lambda: self._down(ask))]
+        return ask
+
+    def autostop(self, cluster: str, minutes: int, down: bool, user: str = "bot") -> Ask:
+        """Set or, below 0, cancel the autostop of a cluster that is up."""
+        ask = self._ask("sky.autostop", cluster)
+        ask.user = user
+        found = self.clusters.get(cluster)
+        if found is None:
+            fail(ask, "ClusterDoesNotExist", f"Cluster {cluster!r} does not exist.")
+        elif self.cannot_autostop and minutes >= 0:
+            fail(ask, "NotSupportedError", self.cannot_autostop)
+        else:
+            found.autostop, found.to_down = minutes, down
+            ask.status = "SUCCEEDED"
         return ask
 
     def cancel_requests(self, ids: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import KNOWN
+from bot.core.autostop import Setting
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.plan import missing_secrets
@@ -153,6 +154,16 @@ class LocalCloud:
             # a tombstone of this name nobody will.
             dismantle(place, state or State(cluster=watched.cluster), Ending.DOWNED, self._grace_seconds)
 
+    def autostop(self, watched: Watched, minutes: int) -> Setting:
+        place = Place(self._root, watched.cluster)
+        if not place.folder.exists():
+            raise Unavailable(say("The cluster is not there."))
+        place.set_autostop(minutes)
+        return Setting(f"local-{watched.cluster}-{minutes}")
+
+    def by_hand(self, cluster: str) -> str:
+        return ""
+
     def _complete(self, order: Order) -> SupervisorOrder:
         """The order with the values of its secrets, which leave this process through a pipe alone."""
         task: dict[str, Any] = deepcopy(dict(order.task))
@@ -190,7 +201,7 @@ def look(place: Place) -> Seen | None:
         job_id=1,
         error=state.error,
         infra=INFRA,
-        autostop_minutes=state.autostop_minutes,
+        autostop_minutes=place.autostop_minutes(state),
     )
     if state.job.over or alive(state.supervisor):
         return seen

@@ -114,6 +114,17 @@ class Place:
     def write(self, state: State) -> None:
         replace(self.folder / "state.json", msgspec.json.encode(state))
 
+    def set_autostop(self, minutes: int) -> None:
+        """For the supervisor to read when the job is over."""
+        replace(self.folder / "autostop.json", msgspec.json.encode(minutes))
+
+    def autostop_minutes(self, state: State) -> int | None:
+        """Idle minutes before it removes itself: those that were set last, or else its task's."""
+        try:
+            return msgspec.json.decode((self.folder / "autostop.json").read_bytes(), type=int)
+        except FileNotFoundError:
+            return state.autostop_minutes
+
     def first_asked_to_go(self) -> bool:
         """Whether this is the first time that its removal is asked for."""
         try:

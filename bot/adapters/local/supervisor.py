@@ -16,6 +16,7 @@ import msgspec
 from bot.adapters.local.nodes import Node, Output, prefix, variables
 from bot.adapters.local.places import Order, Place, State
 from bot.adapters.local.processes import adopt_orphans, descendants, dismantle, myself
+from bot.core.autostop import asked_minutes
 from bot.core.seen import Cluster, Ending, Job
 from bot.errors import Unavailable
 from bot.language import listing, say, say_many, speak
@@ -130,7 +131,7 @@ class Supervisor:
 
     def _idle(self) -> Ending:
         """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
-        minutes = self._state.autostop_minutes
+        minutes = self._place.autostop_minutes(self._state)
         asked = self._next(None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
         return Ending.AUTODOWNED if asked is None else Ending.DOWNED
 
@@ -170,14 +171,6 @@ def failure_in_words(script: str, first: int, code: str, others: list[int]) -> s
     )
 
 
-def autostop_minutes(order: Order) -> int | None:
-    """Idle minutes after which the task's autostop removes its cluster; None where it does not."""
-    autostop = (order.task.get("resources") or {}).get("autostop")
-    if isinstance(autostop, dict) and autostop.get("down"):
-        return int(autostop.get("idle_minutes") or 0)
-    return None
-
-
 def main() -> int:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     speak(order.language)
@@ -189,7 +182,7 @@ def main() -> int:
     os.setsid()
     adopt_orphans()
     place = Place(Path(order.root), order.cluster)
-    state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=autostop_minutes(order))
+    state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=asked_minutes(order.task))
     if place.claim(state):
         os.write(writer, b"1")
         detach(writer)

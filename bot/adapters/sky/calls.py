@@ -15,14 +15,18 @@ from bot.adapters.sky.client import answered, impatient, is_silence
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
+from bot.core.autostop import Setting
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
 from bot.language import say
 
-FIELDS = ["request_id", "name", "status", "cluster_name", "created_at"]
+WAIT_FOR = "jobs"
+"""What an idle cluster waits for; not for SSH sessions, which are forgotten."""
+
+FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
 """Of a request. Without them the server sends whole tasks, and their secrets in plain text."""
 
-LAUNCH, DOWN = "sky.launch", "sky.down"
+LAUNCH, DOWN, AUTOSTOP = "sky.launch", "sky.down", "sky.autostop"
 """SkyPilot's names of the requests that change a cluster."""
 
 REMEMBERED_DAYS = 7
@@ -139,6 +143,35 @@ def remove(cluster: str) -> str | None:
         sdk.down(cluster)
         why = why_failed(earlier.request_id) if earlier and REQUESTS[earlier.status] is Request.FAILED else None
     return None if why and ABSENT in why else why
+
+
+def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
+    """Have a cluster remove itself after so many idle minutes; who set it otherwise before, if SkyPilot remembers.
+
+    Args:
+        own: the id of the bot's last setting, which nobody is blamed for.
+
+    Raises:
+        UserError: its infra cannot.
+    """
+    with answered(refusals=True):
+        sdk = impatient()
+        earlier = [one for one in requests_of(cluster, finished=True, name=AUTOSTOP) if is_done(one)]
+        last = newest(earlier).get(cluster)
+        request_id = sdk.autostop(cluster, minutes, wait_for=wait_for(), down=True)
+        sdk.get(request_id)
+    by = last.user_name or last.user_id if last and last.request_id != own else None
+    return Setting(str(request_id), by)
+
+
+def wait_for() -> Any:
+    from sky.skylet.autostop_lib import AutostopWaitFor  # noqa: PLC0415
+
+    return AutostopWaitFor(WAIT_FOR)
+
+
+def is_done(request: Any) -> bool:
+    return REQUESTS[request.status] is Request.SUCCEEDED
 
 
 def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:

@@ -13,6 +13,7 @@ from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look
+from bot.core.autostop import Setting, asked_minutes
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
 from bot.core.plan import missing_secrets, resources
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 TAIL_BYTES = 262_144
 """Of one read of a log."""
-
-AUTOSTOP = {"idle_minutes": 15, "down": True, "wait_for": "jobs"}
-"""For recipes that say nothing of it: a forgotten SSH session keeps nothing alive."""
 
 CATALOGUE = mark("SkyPilot's prices")
 
@@ -137,6 +135,12 @@ class SkyCloud:
     def down(self, watched: Watched) -> str | None:
         return self._courier.call(calls.remove, watched.cluster)
 
+    def autostop(self, watched: Watched, minutes: int) -> Setting:
+        return self._courier.call(calls.autostop, watched.cluster, minutes, watched.autostop_request)
+
+    def by_hand(self, cluster: str) -> str:
+        return f"sky down {cluster}"
+
     def stop(self) -> None:
         """Let go of what is under way; clusters are left as they are."""
         self._queues.stop()
@@ -188,10 +192,25 @@ class SkyCloud:
         if known:
             task["secrets"] = {**(task.get("secrets") or {}), **known}
         asked = task["resources"] = dict(task.get("resources") or {})
-        asked.setdefault("autostop", dict(AUTOSTOP))
+        asked["autostop"] = autostop(task)
         asked["labels"] = {**(asked.get("labels") or {}), **labels(order.tags)}
         task["_metadata"] = {"verlbot": dict(order.tags)}
         return task
+
+
+def autostop(task: Task) -> dict[str, Any] | bool:
+    """The task's autostop as every infra takes it: one that removes the cluster, because few can only stop it.
+
+    A forgotten SSH session keeps nothing alive, unless the task says so.
+
+    >>> autostop({"resources": {"autostop": 10}})
+    {'wait_for': 'jobs', 'idle_minutes': 10, 'down': True}
+    """
+    given, minutes = resources(task).get("autostop"), asked_minutes(task)
+    if minutes is None:
+        return False
+    own = dict(given) if isinstance(given, Mapping) else {}
+    return {"wait_for": calls.WAIT_FOR, **own, "idle_minutes": minutes, "down": True}
 
 
 def is_up(record: ClusterRecord | None) -> bool:

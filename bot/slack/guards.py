@@ -1,0 +1,76 @@
+"""What guards against forgotten machines, where it does not: an autostop that somebody changed, a cluster that does
+not go. Pure: a record in, messages of its thread out."""
+
+from bot.core.autostop import Mending
+from bot.core.run import Run, Status
+from bot.language import mark, say, together
+from bot.slack import words
+from bot.slack.blocks import section
+from bot.slack.message import Message
+from bot.slack.text import code, escape
+
+CANCELLED = mark("Its autostop was cancelled outside of verlbot.")
+CHANGED = mark("Its autostop was changed outside of verlbot, to {minutes} idle min.")
+NEVER_SET = mark("Its cluster stands without its autostop.")
+BY = mark("SkyPilot names {person}.")
+BY_NOBODY = mark("By whom is not known; SkyPilot itself does so to a cluster that it takes for broken.")
+SETTING = mark("I am setting it to {minutes} idle min again.")
+SET = mark("It is set to {minutes} idle min again.")
+CANNOT = mark("It cannot be set here, and the lease alone guards it: {why}")
+
+STANDS_STILL = mark("*Its cluster does not go*: {time} after its end it still stands.")
+BILLS_STILL = mark("*Its cluster does not go*: {time} after its end it still stands, and bills {rate}.")
+GOES_ON = mark("I go on asking for its removal.")
+BY_HAND = mark("Remove it by hand: {command}")
+
+
+def guard_messages(run: Run) -> list[Message]:
+    """Each is heard in the channel, because it is about money that nobody watches."""
+    return [message for message in (autostop(run), alarm(run)) if message]
+
+
+def autostop(run: Run) -> Message | None:
+    """What became of its autostop, one message for each time that it was changed."""
+    found = run.mending
+    if found is None:
+        return None
+    text = together(what(found), who(found), outcome(run, found))
+    state = "over" if found.over else "tried"
+    return told(run, f"autostop-{found.since.timestamp():.0f}", f":zzz: {text}", state)
+
+
+def what(found: Mending) -> str:
+    if found.found is not None:
+        return say(CHANGED, minutes=found.found)
+    return say(CANCELLED) if found.was_set else say(NEVER_SET)
+
+
+def who(found: Mending) -> str:
+    """Whom the cloud names, once it was asked."""
+    if found.setting is None or (found.found is None and not found.was_set):
+        return ""
+    return say(BY, person=code(found.setting.by)) if found.setting.by else say(BY_NOBODY)
+
+
+def outcome(run: Run, found: Mending) -> str:
+    if found.refused:
+        return say(CANNOT, why=escape(found.refused))
+    return say(SET if found.mended_at else SETTING, minutes=run.autostop_asked)
+
+
+def alarm(run: Run) -> Message | None:
+    """A cluster that does not go. Not said late: one that is gone does not stand."""
+    if run.alarmed_at is None or run.over_at is None or run.status is not Status.STOPPING:
+        return None
+    time = words.lasted(run.alarmed_at - run.over_at)
+    stands = say(STANDS_STILL, time=time)
+    if run.hourly:
+        stands = say(BILLS_STILL, time=time, rate=words.hourly(run.hourly.dollars_per_hour))
+    typed = say(BY_HAND, command=code(run.by_hand)) if run.by_hand else ""
+    why = escape(run.trouble or "")
+    return told(run, "alarm", f":rotating_light: {together(stands, why, say(GOES_ON), typed)}", "")
+
+
+def told(run: Run, key: str, text: str, state: str) -> Message:
+    blocks = (section(f"{text} <@{run.requester}>"),)
+    return Message(key, text, blocks, urgent=state, edited=bool(state), broadcast=True)
