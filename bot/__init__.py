@@ -23,7 +23,7 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     doctor, check, demo                     what the command does besides running the bot
     build                                   puts the pieces together; the only one that knows them all
     slack, scheduler                        what calls us: people and time
-    service, reports, reconcile             what a person may ask; one tick
+    service, reports, reconcile, sweep      what a person may ask; one tick; a look at whatever stands
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call
     core                                    values and decisions

@@ -48,13 +48,24 @@ from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
 from bot.slack.socket import CHECK_PERIOD, Socket
+from bot.slack.teller import Teller
+from bot.sweep import Sweep
 from bot.tails import Tails
 from bot.tongues import REFRESH_PERIOD, Tongues
 from bot.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES = "tick", "speak", "boards", "connect", "homes", "tongues"
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL = (
+    "tick",
+    "speak",
+    "boards",
+    "connect",
+    "homes",
+    "tongues",
+    "sweep",
+    "tell",
+)
 """Jobs of the scheduler."""
 
 SPEAK_PERIOD = timedelta(seconds=30)
@@ -63,7 +74,10 @@ SPEAK_PERIOD = timedelta(seconds=30)
 BOARDS_PERIOD = timedelta(seconds=30)
 """Boards are told when they are due; another bot on the same store may have been asked for one."""
 
-TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500))
+TELL_PERIOD = timedelta(minutes=5)
+"""What a cluster costs that no run owns is brought up to date this often."""
+
+TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500, 2000))
 """However much is asked for at once, listeners come first: a person waits for them."""
 
 LEAST_LOG_LINES = 50
@@ -85,6 +99,8 @@ class Bot:
     boards: Boards
     homes: Homes
     tongues: Tongues
+    sweep: Sweep
+    teller: Teller
     connection: Socket | HttpServer
     errands: Errands
     painter: Painter
@@ -100,6 +116,8 @@ class Bot:
         self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
         self.scheduler.every(BOARDS, BOARDS_PERIOD, self.boards.speak, SPEAK_PAUSE)
         self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
+        self.scheduler.every(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
+        self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):
             self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
@@ -126,6 +144,14 @@ class Bot:
             log.info("%s", self.cloud.greet())
         except Unavailable as error:
             log.error("%s", error)
+
+    def _sweep(self) -> timedelta | None:
+        """What stands is to be known soon, so a sweep that nobody answered is not left for the next one."""
+        try:
+            return self.sweep.sweep()
+        except Unavailable as error:
+            log.warning("the sweep has seen nothing: %s", error)
+            return self.sweep.soon
 
     def _tick(self) -> timedelta | None:
         try:
@@ -204,6 +230,16 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         language=settings.language,
         rhythm=rhythm(settings),
     )
+    sweep = Sweep(
+        cloud=machines,
+        store=store,
+        now=now,
+        leads=leads,
+        show=lambda: scheduler.wake(TELL),
+        channel=settings.ops_channel,
+        language=settings.language,
+    )
+    teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), settings.language)
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
@@ -212,6 +248,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     listeners = Listeners(service, slack, errands, modals, homes, tongues, plots, reporting)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
+    teller.listen(app)
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
         connection = Socket(
@@ -228,6 +265,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         boards=Boards(reports, store, slack, now, leads, channels, precedence, settings.language),
         homes=homes,
         tongues=tongues,
+        sweep=sweep,
+        teller=teller,
         connection=connection,
         errands=errands,
         painter=painter,

@@ -9,6 +9,7 @@ from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
+from bot.core.orphans import Orphan, Standing
 from bot.core.reading import Reading
 from bot.core.recipe import Recipe, Task
 from bot.core.report import Report
@@ -63,6 +64,9 @@ class Cloud(Protocol):
             UserError: it never can.
             Unavailable: nobody knows whether it will.
         """
+
+    def clusters(self) -> Sequence[Standing]:
+        """Every cluster that can be seen, whoever launched it. May take seconds; it may leave out what stands."""
 
     def by_hand(self, cluster: str) -> str:
         """What a person types to remove a cluster without the bot; empty where there is nothing to type."""
@@ -146,6 +150,12 @@ class Store(Protocol):
         """Apply a pure function to the stored report, again if somebody else wrote meanwhile; None where it is gone."""
 
     def remove_report(self, report_id: str) -> None: ...
+
+    def orphans(self) -> Mapping[str, Orphan]:
+        """Clusters that no run owns, by the cloud's id."""
+
+    def change_orphan(self, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
+        """Apply a pure function to the record of one, None where there is none; the result, None removes it."""
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""

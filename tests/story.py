@@ -44,6 +44,8 @@ from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
+from bot.slack.teller import Teller
+from bot.sweep import Sweep
 from bot.tails import Tails
 from bot.tongues import Tongues
 from bot.watcher import Watcher
@@ -89,7 +91,7 @@ class Bot:
 
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
-        language: of the workspace; rhythm: of summaries.
+        language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Bot:
         machines: Cloud | None = None,
         language: str = ENGLISH,
         rhythm: Rhythm = HOURLY,
+        ops_channel: str = "",
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
@@ -164,7 +167,10 @@ class Bot:
         modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
         self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues, plots, reporting)
+        self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel)
+        self.teller = Teller(store, client, self.now, leads, lambda: None, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
+        self.teller.listen(self.app)
 
     def now(self) -> datetime:
         return self.moment
@@ -287,6 +293,16 @@ class Bot:
     def ticks(self, number: int, seconds: float = 1) -> None:
         for _ in range(number):
             self.tick(seconds)
+
+    def sweep(self, minutes: float = 10) -> timedelta | None:
+        """Let time pass, then one sweep, then whatever is to be said of it; in how long it wants another."""
+        self.moment += timedelta(minutes=minutes)
+        wanted = self.sweeper.sweep()
+        for _ in range(20):
+            wait = self.teller.tell()
+            if wait is None or wait > timedelta():
+                break
+        return wanted
 
     def speak(self) -> None:
         """Turns of the notifier, as long as it wants another at once."""

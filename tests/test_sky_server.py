@@ -281,3 +281,64 @@ def test_a_removal_that_failed_is_asked_for_again_with_why(cloud: SkyCloud, serv
     why = eventually(lambda: cloud.down(X))
     assert "The credentials have expired" in str(why)
     eventually(lambda: cloud.observe([X])["verl-x"].nothing)
+
+
+# what guards against forgotten machines
+
+
+@pytest.fixture
+def sweeping(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
+    found = Live(
+        tmp_path,
+        HOME=str(tmp_path),
+        SKYPILOT_API_SERVER_ENDPOINT=server.url,
+        VERLBOT_SKY_CALL_SECONDS="20",
+        VERLBOT_SKY_JOB_SECONDS="0.5",
+        VERLBOT_SKY_LOG_SECONDS="0.5",
+        VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR="",
+        VERLBOT_SWEEP_MINUTES="0.02",
+        VERLBOT_OPS_CHANNEL="C0TRAIN",
+    )
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancelled_it(
+    sweeping: Live, server: SkyServer
+) -> None:
+    run_id = sweeping.launch(f"nodes=2 {ENDLESS}")
+    sweeping.sees_card("running")
+    sweeping.ana.sees("autostop after 5 idle min")
+    server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
+    eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
+    sweeping.ana.sees("SkyPilot names `ben`. It is set to 5 idle min again.", 30)
+    server.world.reset_autostop(f"verl-{run_id}")
+    sweeping.ana.sees("By whom is not known", 100)
+    assert server.calls["/autostop"] == 2
+
+
+def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_other(
+    sweeping: Live, server: SkyServer
+) -> None:
+    run_id = sweeping.launch(f"nodes=2 {ENDLESS}")
+    sweeping.sees_card("running")
+    server.world.clusters["dev-box"] = Machines("dev-box", 2, time.time() - 3600, status="UP")
+    server.world.clusters["sky-jobs-controller-1"] = Machines("sky-jobs-controller-1", 1, time.time(), status="UP")
+    sweeping.ana.sees("`dev-box` stands, and no run owns it", 30)
+    sweeping.ana.sees("so far at $4.00/h", 30)
+    message = sweeping.ana.sees_message(lambda one: "dev-box" in one["text"])
+    sweeping.ana.clicks("remove_orphan", message["ts"], confirmed=True)
+    eventually(lambda: server.world.standing() == ["sky-jobs-controller-1", f"verl-{run_id}"], sweeping.log, 30)
+    sweeping.ana.sees("`dev-box` is gone", 90)
+    assert "sky-jobs-controller" not in sweeping.ana.reads()
+
+
+def test_a_worker_that_launches_after_the_end_of_its_run_leaves_nothing(sweeping: Live, server: SkyServer) -> None:
+    run_id = sweeping.launch(ENDLESS)
+    sweeping.sees_card("running")
+    sweeping.ana.says(f"/verl stop {run_id}")
+    sweeping.sees_end("stopped")
+    server.world.clusters[f"verl-{run_id}"] = Machines(f"verl-{run_id}", 1, time.time(), status="UP", set_up=False)
+    sweeping.ana.sees("stands, and its run has ended", 90)
+    eventually(lambda: server.world.standing() == [], sweeping.log, 30)

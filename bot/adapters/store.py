@@ -15,10 +15,11 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from bot.adapters import histories, reports
+from bot.adapters import histories, orphans, reports
 from bot.adapters.keys import CARD, ENDED, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
 from bot.core.history import History
 from bot.core.nearest import unknown
+from bot.core.orphans import Orphan
 from bot.core.reading import Reading
 from bot.core.recipe import Task
 from bot.core.report import Report
@@ -219,6 +220,14 @@ class RedisStore:
     def remove_report(self, report_id: str) -> None:
         with answered():
             reports.remove(self._redis, report_id)
+
+    def orphans(self) -> dict[str, Orphan]:
+        with answered():
+            return orphans.orphans(self._redis)
+
+    def change_orphan(self, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
+        with answered():
+            return orphans.change(self._redis, orphan_id, change)
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         with answered(), self._redis.pipeline() as tx:

@@ -35,7 +35,7 @@ class Mending:
         found: idle minutes that the cluster had instead; None for no autostop.
         was_set: whether it had been seen as asked for before.
         tried_at: when it was last set again.
-        setting: the last one that was accepted.
+        setting: the last one that was accepted; earlier_request: the bot's own before this change.
         refused: why this cluster cannot have one: a sentence.
         mended_at: when it was seen as asked for again.
     """
@@ -47,6 +47,12 @@ class Mending:
     setting: Setting | None = None
     refused: str | None = None
     mended_at: datetime | None = None
+    earlier_request: str | None = None
+
+    @property
+    def request_id(self) -> str | None:
+        """Of the bot's last setting, for which nobody is blamed."""
+        return self.setting.request_id if self.setting else self.earlier_request
 
     @property
     def over(self) -> bool:
@@ -70,7 +76,8 @@ def begun(before: Mending | None, found: int | None, was_set: bool, now: datetim
     if before and not before.over:
         return replace(before, found=found, tried_at=now)
     known = before is not None and before.mended_at is not None
-    return Mending(since=now, found=found, was_set=was_set or known, tried_at=now)
+    earlier = before.request_id if before else None
+    return Mending(since=now, found=found, was_set=was_set or known, tried_at=now, earlier_request=earlier)
 
 
 def asked_minutes(task: Mapping[str, Any]) -> int | None:

@@ -162,7 +162,7 @@ class Run:
     @property
     def watched(self) -> Watched:
         """What a cloud needs to look at its cluster."""
-        setting = self.mending.setting.request_id if self.mending and self.mending.setting else None
+        setting = self.mending.request_id if self.mending else None
         return Watched(self.cluster, self.request_id, self.job_id, self.id, self.first_asked_at, setting)
 
     @property

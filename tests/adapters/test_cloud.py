@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.order import Watched
+from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Seen
 from bot.errors import Unavailable
 from tests.adapters.beds import Bed, DoubleBed, FakeBed, LocalBed, SlurmBed
@@ -131,3 +132,21 @@ def test_an_autostop_that_somebody_cancelled_is_set_again_and_he_is_named_once(b
     again = bed.cloud.autostop(Watched(bed.x, autostop_request=first.request_id), 8)
     assert again.by is None  # the last setting was the bot's own
     until(bed, bed.x, lambda seen: seen.autostop_minutes == 8)
+
+
+def test_every_cluster_that_stands_is_listed_whoever_launched_it(bed: Bed) -> None:
+    bed.launch(bed.x)
+    bed.launch(bed.y, nodes=2)
+    eventually(lambda: {bed.x, bed.y} <= listed(bed).keys(), seconds=bed.seconds, pause_seconds=bed.pause_seconds)
+    until(bed, bed.y, lambda seen: seen.job is Job.RUNNING)
+    before = listed(bed)
+    assert before[bed.y].status is Cluster.UP
+    assert before[bed.y].infra
+    assert before[bed.x].id != before[bed.y].id
+    bed.cloud.down(Watched(bed.x))
+    eventually(lambda: bed.x not in listed(bed), seconds=bed.seconds, pause_seconds=bed.pause_seconds)
+    assert listed(bed)[bed.y].id == before[bed.y].id
+
+
+def listed(bed: Bed) -> dict[str, Standing]:
+    return {one.name: one for one in bed.cloud.clusters()}

@@ -7,6 +7,7 @@ from threading import Lock
 from bot.core.autostop import Setting, asked_minutes
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
+from bot.core.orphans import Standing
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
@@ -21,8 +22,9 @@ class FakeCloud:
         logs: what each has printed.
         launches, downs: the names that were asked for, in order, repeated ones included.
         autostops: the minutes that were set, in order; autostop_by: whom it names as having changed it before.
-        refuses_autostop: why no autostop can be set, if so.
-        asked: the autostop of each launch.
+        refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether nobody says.
+        autostops_asked: the autostop of each launch.
+        users: whose clusters are, by name; unlisted: those that a list leaves out.
         removes: whether a removal removes.
         answers: whether anybody answers at all.
         refuses: why every launch is refused, if it is.
@@ -39,6 +41,7 @@ class FakeCloud:
     autostops: list[int] = field(default_factory=list)
     autostop_by: str | None = None
     refuses_autostop: str | None = None
+    silent_on_autostop: bool = False
     removes: bool = True
     answers: bool = True
     refuses: str | None = None
@@ -47,7 +50,9 @@ class FakeCloud:
     breaks_logs: bool = False
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
-    asked: dict[str, int | None] = field(default_factory=dict)
+    autostops_asked: dict[str, int | None] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 
     def greet(self) -> str:
@@ -78,7 +83,7 @@ class FakeCloud:
             raise UserError(self.refuses, "Nothing was started.")
         with self.lock:
             if order.cluster not in self.seen:
-                self.asked[order.cluster] = asked_minutes(order.task)
+                self.autostops_asked[order.cluster] = asked_minutes(order.task)
                 self.launches.append(order.cluster)
                 provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
                 self.seen[order.cluster] = provisioning
@@ -105,12 +110,29 @@ class FakeCloud:
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
         self._answer()
+        if self.silent_on_autostop:
+            raise Unavailable("The cluster does not answer.")
         if self.refuses_autostop:
             raise UserError(self.refuses_autostop)
         self.autostops.append(minutes)
         self.seen[watched.cluster] = replace(self.seen[watched.cluster], autostop_minutes=minutes)
         by, self.autostop_by = self.autostop_by, None
         return Setting(f"autostop-{len(self.autostops)}", by)
+
+    def clusters(self) -> Sequence[Standing]:
+        self._answer()
+        return [
+            Standing(
+                id=f"{name}-{self.launches.count(name)}",
+                name=name,
+                status=seen.cluster,
+                user=self.users.get(name, ""),
+                infra=seen.infra,
+                dollars_per_hour=self.dollars_per_node_hour,
+            )
+            for name, seen in self.seen.items()
+            if seen.cluster is not Cluster.ABSENT and name not in self.unlisted
+        ]
 
     def by_hand(self, cluster: str) -> str:
         return f"rm {cluster}"
@@ -129,7 +151,7 @@ class FakeCloud:
             job=job,
             job_id=1 if job else None,
             infra="a cloud in memory",
-            autostop_minutes=self.asked.get(cluster, 5),
+            autostop_minutes=self.autostops_asked.get(cluster, 5),
         )
 
     def finish(self, cluster: str, job: Job, error: str | None = None) -> None:

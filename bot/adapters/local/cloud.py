@@ -21,6 +21,7 @@ from bot.adapters.local.supervisor import KNOWN
 from bot.core.autostop import Setting
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
+from bot.core.orphans import Standing
 from bot.core.plan import missing_secrets
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
@@ -161,6 +162,11 @@ class LocalCloud:
         place.set_autostop(minutes)
         return Setting(f"local-{watched.cluster}-{minutes}")
 
+    def clusters(self) -> Sequence[Standing]:
+        folders = (self._root / "clusters").glob("*")
+        found = [standing(Place(self._root, folder.name)) for folder in sorted(folders)]
+        return [one for one in found if one]
+
     def by_hand(self, cluster: str) -> str:
         return ""
 
@@ -207,6 +213,15 @@ def look(place: Place) -> Seen | None:
         return seen
     died = say("The process that keeps the cluster was killed.")
     return replace(seen, job=Job.FAILED_DRIVER, error=died)
+
+
+def standing(place: Place) -> Standing | None:
+    """One cluster as a list shows it; one whose files cannot be read stands, and one that is just going does not."""
+    try:
+        state = place.read()
+    except msgspec.DecodeError:
+        state = State(cluster=place.cluster)
+    return Standing(id=place.cluster, name=place.cluster, status=state.status, infra=INFRA) if state else None
 
 
 def last_lines(path: Path, lines: int) -> str:

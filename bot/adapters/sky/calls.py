@@ -14,10 +14,11 @@ from typing import Any
 from bot.adapters.sky.client import answered, impatient, is_silence
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord, Server
 from bot.core.autostop import Setting
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
+from bot.errors import Unavailable
 from bot.language import say
 
 WAIT_FOR = "jobs"
@@ -88,6 +89,47 @@ def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
                 launches[name] = found
     return Look(launches, {name: cluster_record(one) for name, one in records.items()})
 
+
+def everything() -> list[OwnedRecord]:
+    """Every cluster of the workspaces that the bot may see, whoever launched it, but for SkyPilot's own controllers.
+
+    Without prices where the cost report does not answer.
+    """
+    with answered():
+        sdk = impatient()
+        records = sdk.get(sdk.status(None, all_users=True, **SUMMARY))
+    found = [one for one in records if not one["name"].startswith(CONTROLLERS)]
+    rates = hourly_rates() if found else {}
+    return [owned_record(one, rates.get(one["cluster_hash"])) for one in found]
+
+
+def hourly_rates() -> dict[str, float]:
+    """Dollars an hour of each cluster that has a price, by its hash."""
+    try:
+        with answered():
+            sdk = impatient()
+            rows = sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))
+    except Unavailable:
+        return {}
+    priced = [row for row in rows if row["total_cost"] and row["duration"]]
+    return {row["cluster_hash"]: 3600 * row["total_cost"] / row["duration"] for row in priced}
+
+
+def owned_record(one: Mapping[str, Any], rate: float | None) -> OwnedRecord:
+    return OwnedRecord(
+        record=cluster_record(one),
+        name=one["name"],
+        hash=str(one["cluster_hash"]),
+        user=str(one["user_name"] or ""),
+        nodes=int(one["nodes"] or 1),
+        launched_at=one["launched_at"],
+        labels=dict(one["labels"] or {}),
+        dollars_per_hour=rate,
+    )
+
+
+CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
+"""Beginnings of the names of SkyPilot's own clusters (sky/utils/common.py)."""
 
 SUMMARY: dict[str, Any] = {"_summary_response": True}
 """Records without tasks: a tenth of the bytes. Not public."""

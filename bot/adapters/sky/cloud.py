@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.adapters import prices
@@ -12,10 +12,11 @@ from bot.adapters.sky import calls, offers
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
 from bot.core.autostop import Setting, asked_minutes
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
+from bot.core.orphans import Standing
 from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
 from bot.core.seen import Cluster, Request, Seen
@@ -138,6 +139,9 @@ class SkyCloud:
     def autostop(self, watched: Watched, minutes: int) -> Setting:
         return self._courier.call(calls.autostop, watched.cluster, minutes, watched.autostop_request)
 
+    def clusters(self) -> Sequence[Standing]:
+        return [standing(one) for one in self._courier.call(calls.everything)]
+
     def by_hand(self, cluster: str) -> str:
         return f"sky down {cluster}"
 
@@ -215,6 +219,20 @@ def autostop(task: Task) -> dict[str, Any] | bool:
 
 def is_up(record: ClusterRecord | None) -> bool:
     return record is not None and record.cluster is Cluster.UP
+
+
+def standing(one: OwnedRecord) -> Standing:
+    return Standing(
+        id=one.hash,
+        name=one.name,
+        status=one.record.cluster,
+        user=one.user,
+        infra=one.record.infra,
+        nodes=one.nodes,
+        since=datetime.fromtimestamp(one.launched_at, UTC) if one.launched_at else None,
+        dollars_per_hour=one.dollars_per_hour,
+        run=one.labels.get("verlbot-run", ""),
+    )
 
 
 def labels(tags: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,24 @@ class ClusterRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedRecord:
+    """A cluster of anybody's.
+
+    Attributes:
+        hash: SkyPilot's own name of it; launched_at: Unix seconds; dollars_per_hour: by the cost report.
+    """
+
+    record: ClusterRecord
+    name: str
+    hash: str
+    user: str
+    nodes: int
+    launched_at: float | None
+    labels: Mapping[str, str]
+    dollars_per_hour: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Launch requests and clusters by the cluster's name; what is not there has no entry."""
 

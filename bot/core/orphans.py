@@ -1,0 +1,177 @@
+"""Clusters that no run owns: whose they are, and what is done about them. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from bot.core.posted import Posted
+from bot.core.run import Run, Status
+from bot.core.seen import Cluster, Seen
+
+PREFIX = "verl-"
+"""Of the cluster of every run."""
+
+
+class Claim(StrEnum):
+    """What speaks for a cluster that no run owns."""
+
+    ENDED = "ended"  # its run has ended
+    NAMED = "named"  # it has our name or our label, and nobody recorded it
+    NOBODY = "nobody"  # nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A cluster that a cloud lists.
+
+    Attributes:
+        id: the cloud's own, which another cluster of the same name does not have.
+        user: whose it is, as the cloud calls him; empty where it has no users.
+        since: when it was launched last; None where that is not known.
+        dollars_per_hour: of all of its nodes; None where nobody knows.
+        run: the id of the run that its label names; empty for none.
+    """
+
+    id: str
+    name: str
+    status: Cluster
+    user: str = ""
+    infra: str = ""
+    nodes: int = 1
+    since: datetime | None = None
+    dollars_per_hour: float | None = None
+    run: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """Of the run that it may belong to; empty where it does not look like ours."""
+        return self.name.removeprefix(PREFIX) if self.name.startswith(PREFIX) else self.run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Times that decisions about orphans rest on.
+
+    Attributes:
+        sight: between the two looks that must show a cluster of an ended run, or show none.
+        down_again: after which a removal is asked for again.
+    """
+
+    sight: timedelta = timedelta(seconds=30)
+    down_again: timedelta = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """The record of a cluster that no run owns. People write wishes, the sweep the rest, the teller what was posted.
+
+    Attributes:
+        standing: as last seen.
+        seen_at: when first, last_at: when last.
+        told_at: since when it is spoken of.
+        channel: where; empty for nowhere but the log.
+        left_by: who wants it left alone; remove_by: who wants it removed.
+        downed_at: when its removal was last asked for; trouble: why an earlier one failed.
+        missing_since: since when no look has shown it; gone_at: when that was believed.
+        posted: its message.
+    """
+
+    standing: Standing
+    claim: Claim
+    seen_at: datetime
+    last_at: datetime
+    told_at: datetime | None = None
+    channel: str = ""
+    left_by: str | None = None
+    remove_by: str | None = None
+    downed_at: datetime | None = None
+    trouble: str | None = None
+    missing_since: datetime | None = None
+    gone_at: datetime | None = None
+    posted: Posted | None = None
+
+    @property
+    def id(self) -> str:
+        return self.standing.id
+
+    @property
+    def going(self) -> bool:
+        """Whether it is to be removed: by a person's wish, or because it is what an ended run has left."""
+        return self.remove_by is not None or (self.claim is Claim.ENDED and self.left_by is None)
+
+    def dollars(self, now: datetime) -> float | None:
+        """What it has cost since its launch, or else since it was seen; None where nobody knows its price."""
+        if self.standing.dollars_per_hour is None:
+            return None
+        hours = ((self.gone_at or now) - (self.standing.since or self.seen_at)) / timedelta(hours=1)
+        return self.standing.dollars_per_hour * max(hours, 0.0)
+
+    # wishes, by listeners
+
+    def removal_asked(self, by: str) -> Self:
+        return self if self.remove_by or self.gone_at else replace(self, remove_by=by, left_by=None)
+
+    def left(self, by: str) -> Self:
+        """The first wish counts; a removal that was asked for goes on."""
+        return self if self.remove_by or self.left_by or self.gone_at else replace(self, left_by=by)
+
+    # by the sweep
+
+    def seen(self, standing: Standing, claim: Claim, now: datetime, patience: Patience) -> Self:
+        """It stands at this look too. What may be a run's that ended a moment ago is spoken of at the second."""
+        sure = claim is not Claim.ENDED or now >= self.seen_at + patience.sight
+        told_at = self.told_at or (now if sure else None)
+        return replace(
+            self, standing=standing, claim=claim, last_at=now, told_at=told_at, missing_since=None, gone_at=None
+        )
+
+    def missed(self, look: Seen | None, now: datetime, patience: Patience) -> Self:
+        """The list does not show it; it is gone where a look at it alone, and a later one, show nothing either."""
+        if look is None or not look.nothing:
+            return replace(self, missing_since=None)
+        since = self.missing_since or now
+        gone = self.gone_at or (now if now >= since + patience.sight else None)
+        return replace(self, missing_since=since, gone_at=gone)
+
+    def told_in(self, channel: str) -> Self:
+        return replace(self, channel=channel)
+
+    def downed(self, trouble: str | None, now: datetime) -> Self:
+        return replace(self, downed_at=now, trouble=trouble)
+
+    # by the teller
+
+    def says(self, posted: Posted | None) -> Self:
+        return replace(self, posted=posted)
+
+
+def first_sight(standing: Standing, claim: Claim, now: datetime, patience: Patience) -> Orphan:
+    return Orphan(standing=standing, claim=claim, seen_at=now, last_at=now).seen(standing, claim, now, patience)
+
+
+def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None:
+    """What speaks for a cluster that no run owns; None where one does.
+
+    Args:
+        find: the run of an id. It must be asked after the clusters were listed: a run is recorded before its
+            cluster is asked for, so that a launch under way is never taken for an orphan.
+    """
+    run = find(standing.run_id) if standing.run_id else None
+    if run is None or run.cluster != standing.name:
+        return Claim.NAMED if standing.run_id else Claim.NOBODY
+    return Claim.ENDED if run.status is Status.ENDED else None
+
+
+def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:
+    """Whether its removal is to be asked for now: it stood at the last look, and nothing asked for it lately."""
+    if not orphan.going or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
+        return False
+    return orphan.downed_at is None or now >= orphan.downed_at + patience.down_again
+
+
+def is_unsettled(orphan: Orphan) -> bool:
+    """Whether it is worth while to look again soon."""
+    waits = orphan.told_at is None or orphan.going or orphan.missing_since is not None
+    return waits and orphan.gone_at is None

@@ -1,0 +1,175 @@
+"""Tells of clusters that no run owns, a message each, and takes what people want done with them."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.core.orphans import Orphan
+from bot.core.pace import Bucket
+from bot.core.posted import Posted
+from bot.errors import Unavailable
+from bot.language import ENGLISH, speaking
+from bot.ports import Now, Store
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.message import Message
+from bot.slack.messages import call
+from bot.slack.notifier import DOUBT, NOT_THERE, RETRY
+from bot.slack.orphans import LEAVE, REMOVE, orphan_message
+
+log = logging.getLogger(__name__)
+
+EVENT = "verlbot_orphan"
+"""Type of the metadata by which a message is found again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Level, not edge: each record is compared with what stands in Slack.
+
+    Attributes:
+        leads: whether this bot is, of those that share the store, the one that speaks.
+        period: between two edits for money alone.
+        wake: lets the sweep run now.
+        posts: of a whole workspace; a first sweep may find many.
+    """
+
+    store: Store
+    client: WebClient
+    now: Now
+    leads: Callable[[], bool]
+    wake: Callable[[], None]
+    language: str = ENGLISH
+    period: timedelta = timedelta(minutes=5)
+    posts: Bucket = field(default_factory=lambda: Bucket(per_second=1, most=3))
+
+    def listen(self, app: App) -> None:
+        app.action(REMOVE)(self.on_remove)
+        app.action(LEAVE)(self.on_leave)
+
+    def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The message itself shows that it is asked for."""
+        self._wish(action["value"], body["user"]["id"], Orphan.removal_asked)
+        ack()
+
+    def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        self._wish(action["value"], body["user"]["id"], Orphan.left)
+        ack()
+
+    def tell(self) -> timedelta | None:
+        """One turn: a step for every record that lacks one. Returns in how long the next turn is wanted."""
+        if not self.leads():
+            return RETRY
+        waits = [self._tried(orphan) for orphan in self.store.orphans().values() if orphan.told_at]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _wish(self, orphan_id: str, by: str, wish: Callable[[Orphan, str], Orphan]) -> None:
+        """What has gone meanwhile has no record any more, and nothing is done."""
+        self.store.change_orphan(orphan_id, lambda orphan: orphan and wish(orphan, by))
+        self.wake()
+
+    def _tried(self, orphan: Orphan) -> timedelta | None:
+        """A step for one; what fails is tried again, and holds up no other."""
+        try:
+            return self._step(orphan)
+        except Limited as limited:
+            return limited.wait
+        except (Doubtful, Unavailable) as error:
+            log.warning("cluster %s: %s", orphan.standing.name, error)
+            return RETRY
+        except Refused as error:
+            log.error("cluster %s stands, and Slack will not have it said: %s", orphan.standing.name, error.code)
+            return RETRY * 60
+
+    def _step(self, orphan: Orphan) -> timedelta | None:
+        with speaking(self.language):
+            message = orphan_message(orphan, self.now())
+        posted = orphan.posted
+        if posted is None and orphan.channel and not orphan.gone_at:
+            return self._post(orphan, message)
+        if posted and posted.ts is None:
+            return self._check(orphan, posted)
+        if posted and posted.ts and posted.digest != message.digest:
+            return self._edit(orphan, posted, posted.ts, message)
+        self._settle(orphan)
+        return None
+
+    def _settle(self, orphan: Orphan) -> None:
+        """What is gone, and said to be, is forgotten."""
+        if orphan.gone_at:
+            self.store.change_orphan(orphan.id, lambda one: one if one and not one.gone_at else None)
+
+    def _post(self, orphan: Orphan, message: Message) -> timedelta | None:
+        """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
+        turn = self.posts.reserve(self.now())
+        if turn > self.now():
+            return turn - self.now()
+        self._says(orphan, Posted(None, message.digest, state(orphan), self.now()))
+        try:
+            response = call(
+                self.client.chat_postMessage, channel=orphan.channel, unfurl_links=False, **content(orphan, message)
+            )
+        except (Refused, Limited):
+            self._says(orphan, None)
+            raise
+        posted = Posted(str(response["ts"]), message.digest, state(orphan), self.now())
+        stands_in = str(response["channel"])
+        self.store.change_orphan(orphan.id, lambda one: one and one.says(posted).told_in(stands_in))
+        return timedelta()
+
+    def _edit(self, orphan: Orphan, posted: Posted, ts: str, message: Message) -> timedelta | None:
+        """At once where more than the money has changed."""
+        urgent = state(orphan)
+        due = posted.at + self.period
+        if urgent == posted.urgent and self.now() < due:
+            return due - self.now()
+        try:
+            call(self.client.chat_update, channel=orphan.channel, ts=ts, **content(orphan, message))
+        except Refused as error:
+            if error.code not in NOT_THERE:
+                raise
+            self._says(orphan, None)
+            return timedelta()
+        self._says(orphan, Posted(ts, message.digest, urgent, self.now()))
+        return timedelta()
+
+    def _check(self, orphan: Orphan, posted: Posted) -> timedelta | None:
+        """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
+        if self.now() < posted.at + DOUBT:
+            return posted.at + DOUBT - self.now()
+        try:
+            ts = self._found(orphan, posted)
+        except Refused:
+            ts = None
+        self._says(orphan, Posted(ts, posted.digest, posted.urgent, posted.at) if ts else None)
+        return timedelta()
+
+    def _found(self, orphan: Orphan, posted: Posted) -> str | None:
+        oldest = str((posted.at - timedelta(hours=6)).timestamp())
+        with sorted_failures():
+            pages = self.client.conversations_history(
+                channel=orphan.channel, oldest=oldest, limit=200, include_all_metadata=True
+            )
+            messages = [message for page in pages for message in page["messages"]]
+        wanted = metadata(orphan)
+        return next((str(one["ts"]) for one in messages if (one.get("metadata") or {}) == wanted), None)
+
+    def _says(self, orphan: Orphan, posted: Posted | None) -> None:
+        self.store.change_orphan(orphan.id, lambda one: one and one.says(posted))
+
+
+def state(orphan: Orphan) -> str:
+    """What of a record is shown at once when it changes."""
+    return "|".join(map(str, (orphan.remove_by, orphan.left_by, orphan.trouble, orphan.gone_at, orphan.claim)))
+
+
+def metadata(orphan: Orphan) -> dict[str, Any]:
+    return {"event_type": EVENT, "event_payload": {"cluster": orphan.id}}
+
+
+def content(orphan: Orphan, message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks), "metadata": metadata(orphan)}

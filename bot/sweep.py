@@ -1,0 +1,122 @@
+"""The sweep: every cluster that stands, beside the runs that own one. What is nobody's is told of, and removed."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.core.order import Watched
+from bot.core.orphans import (
+    Claim,
+    Orphan,
+    Patience,
+    Standing,
+    claim,
+    first_sight,
+    is_unsettled,
+    wants_removal,
+)
+from bot.core.run import Run
+from bot.core.seen import Seen
+from bot.errors import Unavailable, UserError
+from bot.language import ENGLISH, speaking
+from bot.ports import Cloud, Now, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Looks at everything that the cloud shows.
+
+    Attributes:
+        leads: whether this bot is, of those that share the store, the one that acts.
+        show: called when there may be something to say.
+        channel: of those who keep the machines; empty for none, and then the bot's own log is told.
+        soon: between two sweeps while something is not settled.
+        language: of what is kept in a record.
+    """
+
+    cloud: Cloud
+    store: Store
+    now: Now
+    leads: Callable[[], bool]
+    show: Callable[[], None]
+    channel: str = ""
+    patience: Patience = field(default_factory=Patience)
+    soon: timedelta = timedelta(seconds=30)
+    language: str = ENGLISH
+
+    def sweep(self) -> timedelta | None:
+        """One look at everything. Returns in how long the next is wanted, None for at leisure.
+
+        Raises:
+            Unavailable: nobody answers, and nothing is known.
+        """
+        if not self.leads():
+            return None
+        with speaking(self.language):
+            return self._sweep()
+
+    def _sweep(self) -> timedelta | None:
+        standing = {one.id: one for one in self.cloud.clusters()}  # before the runs: see `claim`
+        known = self.store.orphans()
+        for one in standing.values():
+            self._sight(one, known.get(one.id))
+        self._miss([orphan for orphan in known.values() if orphan.id not in standing])
+        orphans = list(self.store.orphans().values())
+        for orphan in orphans:
+            if orphan.id in standing and wants_removal(orphan, self.now(), self.patience):
+                self._remove(orphan)
+        self.show()
+        return self.soon if any(map(is_unsettled, orphans)) else None
+
+    def _sight(self, standing: Standing, known: Orphan | None) -> None:
+        found = claim(standing, self._find)
+        if found is None:  # a run owns it, or has come to
+            if known:
+                self.store.change_orphan(standing.id, lambda _: None)
+            return
+        now = self.now()
+
+        def change(orphan: Orphan | None) -> Orphan:
+            seen = orphan.seen(standing, found, now, self.patience) if orphan else None
+            return self._placed(seen or first_sight(standing, found, now, self.patience))
+
+        changed = self.store.change_orphan(standing.id, change)
+        if changed and changed.told_at == now:
+            log.warning("cluster %s stands, and no run owns it (%s): %s", standing.name, found, standing)
+
+    def _placed(self, orphan: Orphan) -> Orphan:
+        """Where it is spoken of: with those who keep the machines, or else where its run was."""
+        if orphan.posted:
+            return orphan
+        run = self._find(orphan.standing.run_id) if orphan.claim is Claim.ENDED else None
+        return orphan.told_in(self.channel or (run.thread_channel or run.channel if run else ""))
+
+    def _find(self, run_id: str) -> Run | None:
+        return self.store.get(run_id) if run_id else None
+
+    def _miss(self, orphans: list[Orphan]) -> None:
+        """Those that the list does not show any more, looked at one by one: a list may leave out what stands."""
+        if not orphans:
+            return
+        looks = self.cloud.observe([Watched(orphan.standing.name) for orphan in orphans])
+        for orphan in orphans:
+            self._missed(orphan, looks.get(orphan.standing.name))
+
+    def _missed(self, orphan: Orphan, look: Seen | None) -> None:
+        now = self.now()
+        changed = self.store.change_orphan(orphan.id, lambda one: one and one.missed(look, now, self.patience))
+        if changed and changed.gone_at and changed.told_at is None:  # it was never spoken of
+            self.store.change_orphan(orphan.id, lambda _: None)
+
+    def _remove(self, orphan: Orphan) -> None:
+        """Ask for its removal; what fails is told of, and tried again."""
+        name = orphan.standing.name
+        log.warning("cluster %s is removed: %s", name, orphan.remove_by or "its run has ended")
+        try:
+            trouble = self.cloud.down(Watched(name))
+        except (Unavailable, UserError) as error:
+            trouble = str(error)
+        self.store.change_orphan(orphan.id, lambda one: one and one.downed(trouble, self.now()))

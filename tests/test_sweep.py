@@ -1,0 +1,263 @@
+"""What nobody owns is told of, and what guards is mended: stories through Bolt, a store and a cloud in memory."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.store import RedisStore
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from tests.builders import NOON
+from tests.doubles.cloud import FakeCloud
+from tests.story import ANA, BEN, RANDOM, TRAINING, Bot, changed, read
+
+OPS = RANDOM
+BOX = "dev-box"
+
+
+@pytest.fixture
+def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Bot:
+    return Bot(store, playground, slack, ops_channel=OPS)
+
+
+def told(bot: Bot, channel: str = OPS) -> str:
+    """The one message about a cluster that no run owns; empty for none."""
+    found = [message for message in bot.slack.get("messages", user=ANA, channel=channel)["messages"] if orphan(message)]
+    assert len(found) <= 1, "said twice"
+    return read(found[0]) if found else ""
+
+
+def orphan(message: dict[str, object]) -> bool:
+    metadata = message["metadata"]
+    return isinstance(metadata, dict) and metadata["event_type"] == "verlbot_orphan"
+
+
+def times(bot: Bot, text: str) -> int:
+    """How many messages of the runs' channel hold it."""
+    return sum(text in read(message) for message in bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"])
+
+
+def by_hand(bot: Bot, name: str = BOX, user: str = "ana") -> None:
+    """Somebody launches a cluster without the bot."""
+    bot.cloud.seen[name] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP, infra="slurm/testbed")
+    bot.cloud.users[name] = user
+
+
+def press(bot: Bot, action: str, user: str = BEN) -> None:
+    (orphan_id,) = bot.store.orphans()
+    bot.click(action, orphan_id, user, OPS)
+
+
+# autostop
+
+
+def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(bot: Bot) -> None:
+    run_id = bot.running()
+    bot.cloud.autostop_by = "ben"
+    changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
+    bot.ticks(2)
+    assert bot.cloud.autostops == [5]
+    bot.ticks(3, seconds=120)
+    assert bot.cloud.autostops == [5]
+    assert times(bot, "Its autostop was cancelled outside of verlbot.") == 1
+    assert times(bot, "SkyPilot names `ben`. It is set to 5 idle min again. <@U0ANA>") == 1
+    assert "autostop after 5 idle min" in bot.card(run_id)
+
+    changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
+    bot.ticks(2, seconds=70)
+    assert bot.cloud.autostops == [5, 5]
+    assert "Its autostop was changed outside of verlbot, to 600 idle min. By whom is not known" in bot.reads()
+
+
+def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_the_lease_alone_guards(
+    bot: Bot,
+) -> None:
+    run_id = bot.running()
+    bot.cloud.refuses_autostop = "Autodown is not supported on Hyperbolic."
+    changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
+    bot.ticks(5, seconds=70)
+    assert bot.cloud.autostops == []
+    assert times(bot, "the lease alone guards it: Autodown is not supported on Hyperbolic.") == 1
+    assert "no autostop: the lease alone guards it" in bot.card(run_id)
+
+
+def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) -> None:
+    run_id = bot.running()
+    changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
+    bot.cloud.silent_on_autostop = True
+    bot.ticks(2)
+    assert "I am setting it to 5 idle min again." in bot.reads()
+    bot.cloud.silent_on_autostop = False
+    bot.ticks(2, seconds=61)
+    assert bot.cloud.autostops == [5]
+    assert "It is set to 5 idle min again." in bot.reads()
+
+
+# a cluster that does not go
+
+
+def test_a_cluster_that_does_not_go_is_told_of_once_with_what_to_type(bot: Bot) -> None:
+    run_id = bot.running()
+    bot.cloud.removes = False
+    bot.say(f"stop {run_id}")
+    bot.ticks(8, seconds=60)
+    assert "does not go" not in bot.reads()
+    bot.ticks(5, seconds=60)
+    assert times(bot, "*Its cluster does not go*") == 1
+    assert "it still stands, and bills $4.00/h" in bot.reads()
+    assert f"Remove it by hand: `rm verl-{run_id}`" in bot.reads()
+    bot.cloud.removes = True
+    bot.ticks(8, seconds=20)
+    assert bot.run(run_id).status == "ended"
+
+
+def test_a_launch_that_fails_after_it_has_provisioned_leaves_nothing(bot: Bot) -> None:
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke")
+    bot.ticks(2)
+    (name,) = bot.cloud.seen
+    bot.cloud.seen[name] = Seen(request=Request.FAILED, cluster=Cluster.UP, error="The setup of the runtime failed.")
+    bot.ticks(8, seconds=6)
+    assert bot.run().status == "ended"
+    assert bot.cloud.clusters() == []
+    assert bot.sweep() is None
+    assert told(bot) == ""
+
+
+# clusters that no run owns
+
+
+def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_and_goes_on_in_one_message(
+    bot: Bot,
+) -> None:
+    by_hand(bot)
+    bot.sweep()
+    assert "`dev-box` stands, and no run owns it.* It was launched without me." in told(bot)
+    assert "by SkyPilot user `ana`" in told(bot)
+    assert "$0.00 so far at $2.00/h" in told(bot)
+    bot.sweep(minutes=60)
+    assert "$2.00 so far at $2.00/h" in told(bot)
+    assert bot.cloud.downs == []
+
+    bot.cloud.vanish(BOX, Ending.DOWNED)
+    assert bot.sweep() == timedelta(seconds=30)
+    assert "is gone" not in told(bot)  # one look is no proof
+    bot.sweep(minutes=0.5)
+    assert "`dev-box` is gone*: nothing of it was seen, twice." in told(bot)
+    bot.sweep()
+    assert bot.store.orphans() == {}
+
+
+def test_a_runs_own_cluster_is_nobodys_orphan_from_its_launch_to_its_end(bot: Bot) -> None:
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke")
+    bot.tick()
+    bot.sweep(minutes=0)
+    bot.cloud.come_up("verl-smoke-0001")
+    bot.ticks(2)
+    bot.sweep(minutes=0)
+    bot.say("stop smoke-0001")
+    bot.tick()
+    bot.sweep(minutes=0)
+    bot.ticks(6, seconds=6)
+    assert bot.run().status == "ended"
+    bot.sweep(minutes=0)
+    assert (bot.store.orphans(), told(bot)) == ({}, "")
+
+
+def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    press(bot, "leave_orphan")
+    bot.sweep()
+    assert "<@U0BEN> leaves it as it is." in told(bot)
+    assert "Leave it" not in told(bot)
+    assert bot.cloud.downs == []
+
+
+def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    bot.cloud.removes = False
+    press(bot, "remove_orphan")
+    press(bot, "leave_orphan", ANA)  # too late
+    bot.sweep(minutes=0)
+    bot.sweep(minutes=3)
+    assert bot.cloud.downs == [BOX, BOX]
+    assert "<@U0BEN> has me remove it." in told(bot)
+    bot.cloud.removes = True
+    for _ in range(5):
+        bot.sweep(minutes=1)
+    assert "is gone" in told(bot)
+    assert "<@U0BEN> has me remove it." in told(bot)
+
+
+def test_a_button_of_a_cluster_that_is_gone_removes_no_later_one_of_its_name(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    (orphan_id,) = bot.store.orphans()
+    bot.cloud.launches.append(BOX)  # another one of the name: the cloud gives it another id
+    bot.click("remove_orphan", orphan_id, BEN, OPS)
+    bot.sweep(minutes=0)
+    assert bot.cloud.downs == []
+
+
+def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot: Bot) -> None:
+    """A worker of a dead server launches after the removal."""
+    run_id = bot.running()
+    bot.cloud.finish(f"verl-{run_id}", Job.SUCCEEDED)
+    bot.ticks(8, seconds=6)
+    assert bot.run(run_id).status == "ended"
+    downs = len(bot.cloud.downs)
+    bot.cloud.come_up(f"verl-{run_id}", job=None)
+    assert bot.sweep() == timedelta(seconds=30)
+    assert (len(bot.cloud.downs), told(bot)) == (downs, "")
+    bot.sweep(minutes=0.5)
+    assert len(bot.cloud.downs) == downs + 1
+    assert f"`verl-{run_id}` stands, and its run has ended.* I am removing it." in told(bot)
+    bot.sweep(minutes=1)
+    bot.sweep(minutes=1)
+    assert "is gone" in told(bot)
+
+
+def test_without_a_channel_of_its_own_what_a_run_has_left_is_told_where_the_run_was_and_the_rest_in_the_log(
+    store: RedisStore, playground: Playground, slack: PlaygroundClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = Bot(store, playground, slack)
+    run_id = bot.running()
+    bot.say(f"stop {run_id}")
+    bot.ticks(6, seconds=6)
+    bot.cloud.come_up(f"verl-{run_id}", job=None)
+    by_hand(bot)
+    bot.sweep()
+    bot.sweep(minutes=1)
+    assert "its run has ended" in told(bot, TRAINING)
+    assert "cluster dev-box stands, and no run owns it (nobody)" in caplog.text
+
+
+def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing(bot: Bot) -> None:
+    """Another bot's, perhaps."""
+    by_hand(bot, "verl-ppo-7f3a", user="another-bot")
+    bot.sweep()
+    bot.sweep()
+    assert "It has a name or a label as mine have." in told(bot)
+    assert bot.cloud.downs == []
+
+
+def test_a_list_that_leaves_out_what_stands_makes_nothing_gone(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    bot.cloud.unlisted.add(BOX)
+    for _ in range(3):
+        bot.sweep()
+    assert "is gone" not in told(bot)
+
+
+def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:
+    cloud = FakeCloud()
+    for minutes in range(0, 30, 10):
+        bot = Bot(store, playground, slack, cloud, NOON + timedelta(minutes=minutes), ops_channel=OPS)
+        by_hand(bot)
+        bot.sweep()
+        assert "`dev-box` stands" in told(bot)
