@@ -62,8 +62,7 @@ charts: $(READY)  ## the pictures of charts in docs/
 	$(BIN)/python -m docs.charts
 
 golden: $(READY)  ## write anew what people read; then read the difference aloud
-	$(BIN)/python -c 'from tests.slack import test_board, test_plotted, test_views as views; \
-		test_board.write_all(); test_plotted.write_all(); views.write_all()'
+	$(BIN)/python -m tests.golden
 	git diff --stat tests/slack/golden
 
 words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code

@@ -312,7 +312,7 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     sweeping.ana.sees("autostop after 5 idle min")
     server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
-    sweeping.ana.sees("SkyPilot names `ben`. It is set to 5 idle min again.", 30)
+    sweeping.ana.sees("SkyPilot names `ben`. It is set to 5 idle min, as asked.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
     sweeping.ana.sees("By whom is not known", 100)
     assert server.calls["/autostop"] == 2

@@ -61,7 +61,7 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     bot.ticks(3, seconds=120)
     assert bot.cloud.autostops == [5]
     assert times(bot, "Its autostop was cancelled outside of verlbot.") == 1
-    assert times(bot, "SkyPilot names `ben`. It is set to 5 idle min again. <@U0ANA>") == 1
+    assert times(bot, "SkyPilot names `ben`. It is set to 5 idle min, as asked. <@U0ANA>") == 1
     assert "autostop after 5 idle min" in bot.card(run_id)
 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
@@ -87,11 +87,11 @@ def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
     bot.cloud.silent_on_autostop = True
     bot.ticks(2)
-    assert "I am setting it to 5 idle min again." in bot.reads()
+    assert "I am setting it to 5 idle min, as asked." in bot.reads()
     bot.cloud.silent_on_autostop = False
     bot.ticks(2, seconds=61)
     assert bot.cloud.autostops == [5]
-    assert "It is set to 5 idle min again." in bot.reads()
+    assert "It is set to 5 idle min, as asked." in bot.reads()
 
 
 # a cluster that does not go

@@ -14,8 +14,8 @@ CHANGED = mark("Its autostop was changed outside of verlbot, to {minutes} idle m
 NEVER_SET = mark("Its cluster stands without its autostop.")
 BY = mark("SkyPilot names {person}.")
 BY_NOBODY = mark("By whom is not known; SkyPilot itself does so to a cluster that it takes for broken.")
-SETTING = mark("I am setting it to {minutes} idle min again.")
-SET = mark("It is set to {minutes} idle min again.")
+SETTING = mark("I am setting it to {minutes} idle min, as asked.")
+SET = mark("It is set to {minutes} idle min, as asked.")
 CANNOT = mark("It cannot be set here, and the lease alone guards it: {why}")
 
 STANDS_STILL = mark("*Its cluster does not go*: {time} after its end it still stands.")

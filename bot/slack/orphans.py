@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.core.orphans import Claim, Orphan
+from bot.core.seen import Cluster
 from bot.language import mark, say, say_many, together
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, section
@@ -64,6 +65,8 @@ def facts(orphan: Orphan) -> list[str]:
 
 
 def money(orphan: Orphan, now: datetime) -> str:
+    if orphan.standing.status is Cluster.STOPPED:
+        return say("stopped: its disks go on billing")
     spent, rate = orphan.dollars(now), orphan.standing.dollars_per_hour
     if spent is None or rate is None:
         return say(words.UNPRICED)
