@@ -60,6 +60,11 @@ GUIDE = (
         ("/verl status", "/verl logs smoke --follow"),
     ),
     Proposal(
+        "Compare two runs",
+        "Launch one with another learning rate; once it trains: one chart of both, what differs, what each has cost.",
+        ("/verl launch smoke learning_rate=0.3", "/verl compare"),
+    ),
+    Proposal(
         "See a failure explained",
         "The end names the first error, shows it in the log, and says what is lost. Retry it as it was, or changed.",
         ("/verl launch smoke fail_at_step=3",),

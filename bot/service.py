@@ -270,6 +270,14 @@ class Service:
         run = self.find(name)
         return Told(run, self.store.history(run.id))
 
+    def last_two(self, user: str) -> tuple[str, str]:
+        """The person's last two runs that have told numbers, the earlier first."""
+        told = [run for run in newest_first(self.runs("mine", user)) if run.progress.step is not None]
+        if len(told) < 2:
+            few = say("You have no two runs that have told numbers.")
+            raise UserError(few, say("Name two: `compare A B`; `/verl list all` shows what there is."))
+        return told[1].id, told[0].id
+
     def active(self, user: str | None = None) -> list[Run]:
         """Runs that have not ended, newest first; of one person where `user` is given."""
         runs = [run for run in self.store.open() if run.status is not Status.ENDED]

@@ -88,10 +88,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Two runs side by side, by one of `AXES`."""
+    """Two runs side by side, by one of `AXES`; without names, the person's last two."""
 
-    a: str
-    b: str
+    a: str = ""
+    b: str = ""
     by: str = "step"
 
 
@@ -381,10 +381,14 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "compare",
-            mark("Two runs in one chart, what each has reached and cost, and which of their settings differ."),
+            mark(
+                "Two runs in one chart, what each has reached and cost, and which of their settings differ; alone, it "
+                "takes your last two."
+            ),
             "compare ppo-7f3a ppo-9c21 by=time",
             make_compare,
             needs=("A", "B"),
+            alone=Compare(),
             options={"by": "|".join(AXES)},
         ),
         Form(

@@ -29,6 +29,7 @@ EMOJI = {
     "crystal_ball": "◌",
     "eye": "◉",
     "floppy_disk": "▣",
+    "ghost": "∩",
     "grey_question": "?",
     "hourglass": "…",
     "hourglass_flowing_sand": "…",

@@ -257,7 +257,7 @@ class Listeners:
             case Logs():
                 return self.logs(asked, caller.user, reply)
             case Plot() | Compare():
-                return self.plots.answer(asked, reply)
+                return self.plots.answer(asked, caller.user, reply)
             case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
                 return self.reporting.answer(asked, caller, reply)
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():

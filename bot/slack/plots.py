@@ -20,8 +20,8 @@ class Plots:
     errands: Errands
     gallery: Gallery
 
-    def answer(self, asked: Plot | Compare, reply: Reply) -> Said:
-        return self.plot(asked, reply) if isinstance(asked, Plot) else self.compare(asked, reply)
+    def answer(self, asked: Plot | Compare, user: str, reply: Reply) -> Said:
+        return self.plot(asked, reply) if isinstance(asked, Plot) else self.compare(asked, user, reply)
 
     def plot(self, asked: Plot, reply: Reply) -> Said:
         told = self.service.told(asked.run)
@@ -29,8 +29,9 @@ class Plots:
         shown = self.gallery.showing(reply, told.run, figures)
         return lambda: self.errands.run(lambda: plotted.plotted(told, figures), shown)
 
-    def compare(self, asked: Compare, reply: Reply) -> Said:
-        a, b = self.service.told(asked.a), self.service.told(asked.b)
+    def compare(self, asked: Compare, user: str, reply: Reply) -> Said:
+        names = (asked.a, asked.b) if asked.a else self.service.last_two(user)
+        a, b = map(self.service.told, names)
         if a.run.id == b.run.id:
             raise UserError(say("Both are `{run}`.", run=a.run.id), say("Name another run to compare it with."))
         figure, now = compare_figure(a, b, asked.by), self.service.now()

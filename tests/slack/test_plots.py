@@ -7,7 +7,7 @@ import pytest
 
 from bot.slack.blocks import CHART, IMAGE
 from tests.slack.test_notifier import notices
-from tests.story import ANA, TRAINING, Bot
+from tests.story import ANA, BEN, TRAINING, Bot
 
 RUN, OTHER = "smoke-0001", "smoke-0002"
 
@@ -119,6 +119,16 @@ def test_two_runs_are_compared_by_what_they_reached_cost_and_were_set_to(bot: Bo
     assert "• `nodes`: `2`, `4`" in told
     assert "• `learning_rate`: not set, `0.2`" in told
     assert last_chart(bot)["chart"]["axis_config"]["x_label"] == "step, as far as both go"
+
+
+def test_without_names_the_persons_last_two_are_compared(bot: Bot) -> None:
+    assert "You have no two runs that have told numbers." in bot.say("compare")
+    two(bot)
+    bot.say("compare")
+    alone = bot.told()
+    bot.say(f"compare {RUN} {OTHER}")
+    assert bot.told() == alone
+    assert "You have no two runs" in bot.say("compare", user=BEN)
 
 
 @pytest.mark.parametrize("by", ["time", "dollars"])
