@@ -74,6 +74,9 @@ SPEAK_PERIOD = timedelta(seconds=30)
 BOARDS_PERIOD = timedelta(seconds=30)
 """Boards are told when they are due; another bot on the same store may have been asked for one."""
 
+SWEEP_RETRY = timedelta(minutes=2)
+"""After a sweep that nobody answered: it has taken one of the few places for calls for as long as a call may take."""
+
 TELL_PERIOD = timedelta(minutes=5)
 """What a cluster costs that no run owns is brought up to date this often."""
 
@@ -146,12 +149,12 @@ class Bot:
             log.error("%s", error)
 
     def _sweep(self) -> timedelta | None:
-        """What stands is to be known soon, so a sweep that nobody answered is not left for the next one."""
+        """What stands is to be known soon, so one that nobody answered does not wait for the next."""
         try:
             return self.sweep.sweep()
         except Unavailable as error:
             log.warning("the sweep has seen nothing: %s", error)
-            return self.sweep.soon
+            return SWEEP_RETRY
 
     def _tick(self) -> timedelta | None:
         try:

@@ -244,6 +244,16 @@ def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyS
     assert cloud.observe([X])["verl-x"].autostop_minutes is None
 
 
+def test_an_infra_that_can_have_no_autostop_refuses_it_for_good(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(ORDER)
+    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    server.world.cannot_autostop = "Autodown is not supported on Hyperbolic."
+    with pytest.raises(UserError, match="Autodown is not supported on Hyperbolic"):
+        cloud.autostop(X, 5)
+    with pytest.raises(Unavailable, match="does not exist"):
+        cloud.autostop(Watched("verl-y"), 5)
+
+
 def test_a_task_that_the_server_refuses_was_never_launched(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.refuses = ("ResourcesUnavailableError", "Catalog does not contain H200.")
     with pytest.raises(UserError, match="H200"):

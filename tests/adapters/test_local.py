@@ -20,7 +20,7 @@ from bot.adapters.local.processes import alive, identified, keepers, marked, mys
 from bot.adapters.local.supervisor import Supervisor
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Seen
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from bot.language import speaking
 from tests.waiting import eventually
 
@@ -385,3 +385,15 @@ def test_a_line_of_megabytes_holds_up_nobody(machine: Machine) -> None:
     text = machine.cloud.tail(X, 20)
     assert "late" in text
     assert len(text) < 2 * TAIL_BYTES
+
+
+def test_an_autostop_that_is_set_later_counts_and_not_the_tasks(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.cloud = LocalCloud(tmp_path, secrets={}, grace_seconds=0.5, minute_seconds=0.05)
+    machine.launch("sleep 0.5", resources={"autostop": {"idle_minutes": 10_000, "down": True}})
+    machine.until(Job.RUNNING)
+    machine.cloud.autostop(X, 1)
+    assert machine.look().autostop_minutes == 1
+    assert eventually(lambda: machine.look().ending, machine.look) is Ending.AUTODOWNED
+    with pytest.raises(Unavailable):
+        machine.cloud.autostop(X, 1)

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from bot.adapters import store as module
-from bot.adapters.keys import LEADER, RUN
+from bot.adapters.keys import LEADER, ORPHANS, RUN
 from bot.adapters.store import SCHEMA, RedisStore, client, dumps, loads
 from bot.core.doubt import Doubt, Outage, Puzzle
+from bot.core.orphans import Claim, Patience, Standing, first_sight
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.run import Reason, Run, Status
+from bot.core.seen import Cluster
 from bot.errors import Unavailable, UserError
 from tests.builders import NOON, a_run, at, running
 
@@ -188,3 +190,31 @@ def test_the_languages_that_people_chose_are_remembered_and_forgotten(store: Red
     assert store.languages() == {"U0ANA": "zh-CN", "U0BEN": "en"}
     store.choose_language("U0ANA", None)
     assert store.languages() == {"U0BEN": "en"}
+
+
+BOX = first_sight(Standing(id="9f", name="dev-box", status=Cluster.UP, since=NOON), Claim.NOBODY, NOON, Patience())
+
+
+def test_a_cluster_that_no_run_owns_comes_back_as_it_was_and_goes(store: RedisStore) -> None:
+    full = BOX.removal_asked("U").downed("no", at(1)).says(Posted("1.2", "d", "u", NOON)).told_in("C")
+    assert store.change_orphan("9f", lambda _: full) == full
+    assert store.orphans() == {"9f": full}
+    assert store.change_orphan("9f", lambda _: None) is None
+    assert store.orphans() == {}
+
+
+def test_of_wishes_at_the_same_moment_for_such_a_cluster_the_first_counts(store: RedisStore) -> None:
+    store.change_orphan("9f", lambda _: BOX)
+
+    def leave(number: int) -> str:
+        orphan = store.change_orphan("9f", lambda one: one and one.left(f"U{number}"))
+        return str(orphan and orphan.left_by)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(leave, range(16)))) == 1
+
+
+def test_a_record_of_such_a_cluster_by_another_version_is_written_anew(store: RedisStore) -> None:
+    store._redis.hset(ORPHANS, "9f", b'{"standing": 1}')
+    assert store.orphans() == {}
+    assert store.change_orphan("9f", lambda one: one or BOX) == BOX

@@ -157,7 +157,7 @@ class LocalCloud:
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
         place = Place(self._root, watched.cluster)
-        if not place.folder.exists():
+        if place.epitaph() or not place.folder.exists():
             raise Unavailable(say("The cluster is not there."))
         place.set_autostop(minutes)
         return Setting(f"local-{watched.cluster}-{minutes}")

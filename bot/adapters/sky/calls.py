@@ -14,20 +14,15 @@ from typing import Any
 from bot.adapters.sky.client import answered, impatient, is_silence
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord, Server
-from bot.core.autostop import Setting
+from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
-from bot.errors import Unavailable
 from bot.language import say
-
-WAIT_FOR = "jobs"
-"""What an idle cluster waits for; not for SSH sessions, which are forgotten."""
 
 FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
 """Of a request. Without them the server sends whole tasks, and their secrets in plain text."""
 
-LAUNCH, DOWN, AUTOSTOP = "sky.launch", "sky.down", "sky.autostop"
+LAUNCH, DOWN = "sky.launch", "sky.down"
 """SkyPilot's names of the requests that change a cluster."""
 
 REMEMBERED_DAYS = 7
@@ -90,47 +85,6 @@ def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
     return Look(launches, {name: cluster_record(one) for name, one in records.items()})
 
 
-def everything() -> list[OwnedRecord]:
-    """Every cluster of the workspaces that the bot may see, whoever launched it, but for SkyPilot's own controllers.
-
-    Without prices where the cost report does not answer.
-    """
-    with answered():
-        sdk = impatient()
-        records = sdk.get(sdk.status(None, all_users=True, **SUMMARY))
-    found = [one for one in records if not one["name"].startswith(CONTROLLERS)]
-    rates = hourly_rates() if found else {}
-    return [owned_record(one, rates.get(one["cluster_hash"])) for one in found]
-
-
-def hourly_rates() -> dict[str, float]:
-    """Dollars an hour of each cluster that has a price, by its hash."""
-    try:
-        with answered():
-            sdk = impatient()
-            rows = sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))
-    except Unavailable:
-        return {}
-    priced = [row for row in rows if row["total_cost"] and row["duration"]]
-    return {row["cluster_hash"]: 3600 * row["total_cost"] / row["duration"] for row in priced}
-
-
-def owned_record(one: Mapping[str, Any], rate: float | None) -> OwnedRecord:
-    return OwnedRecord(
-        record=cluster_record(one),
-        name=one["name"],
-        hash=str(one["cluster_hash"]),
-        user=str(one["user_name"] or ""),
-        nodes=int(one["nodes"] or 1),
-        launched_at=one["launched_at"],
-        labels=dict(one["labels"] or {}),
-        dollars_per_hour=rate,
-    )
-
-
-CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
-"""Beginnings of the names of SkyPilot's own clusters (sky/utils/common.py)."""
-
 SUMMARY: dict[str, Any] = {"_summary_response": True}
 """Records without tasks: a tenth of the bytes. Not public."""
 
@@ -185,35 +139,6 @@ def remove(cluster: str) -> str | None:
         sdk.down(cluster)
         why = why_failed(earlier.request_id) if earlier and REQUESTS[earlier.status] is Request.FAILED else None
     return None if why and ABSENT in why else why
-
-
-def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
-    """Have a cluster remove itself after so many idle minutes; who set it otherwise before, if SkyPilot remembers.
-
-    Args:
-        own: the id of the bot's last setting, which nobody is blamed for.
-
-    Raises:
-        UserError: its infra cannot.
-    """
-    with answered(refusals=True):
-        sdk = impatient()
-        earlier = [one for one in requests_of(cluster, finished=True, name=AUTOSTOP) if is_done(one)]
-        last = newest(earlier).get(cluster)
-        request_id = sdk.autostop(cluster, minutes, wait_for=wait_for(), down=True)
-        sdk.get(request_id)
-    by = last.user_name or last.user_id if last and last.request_id != own else None
-    return Setting(str(request_id), by)
-
-
-def wait_for() -> Any:
-    from sky.skylet.autostop_lib import AutostopWaitFor  # noqa: PLC0415
-
-    return AutostopWaitFor(WAIT_FOR)
-
-
-def is_done(request: Any) -> bool:
-    return REQUESTS[request.status] is Request.SUCCEEDED
 
 
 def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.adapters import prices
-from bot.adapters.sky import calls, offers
+from bot.adapters.sky import autostops, calls, inventory, offers
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
@@ -137,10 +137,10 @@ class SkyCloud:
         return self._courier.call(calls.remove, watched.cluster)
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
-        return self._courier.call(calls.autostop, watched.cluster, minutes, watched.autostop_request)
+        return self._courier.call(autostops.autostop, watched.cluster, minutes, watched.autostop_request)
 
     def clusters(self) -> Sequence[Standing]:
-        return [standing(one) for one in self._courier.call(calls.everything)]
+        return [standing(one) for one in self._courier.call(inventory.everything)]
 
     def by_hand(self, cluster: str) -> str:
         return f"sky down {cluster}"
@@ -214,7 +214,7 @@ def autostop(task: Task) -> dict[str, Any] | bool:
     if minutes is None:
         return False
     own = dict(given) if isinstance(given, Mapping) else {}
-    return {"wait_for": calls.WAIT_FOR, **own, "idle_minutes": minutes, "down": True}
+    return {"wait_for": autostops.WAIT_FOR, **own, "idle_minutes": minutes, "down": True}
 
 
 def is_up(record: ClusterRecord | None) -> bool:
