@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.core.command import FORMS
+from bot.core.forms import FORMS
 from bot.settings import as_markdown
 from bot.slack.manifest import SCOPES
 

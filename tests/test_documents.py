@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.command import FORMS, Launch
+from bot.core.command import Launch
+from bot.core.forms import FORMS
 from bot.core.parse import parse
 from tests.story import Bot
 

@@ -3,7 +3,8 @@
 import re
 
 from bot.core import line
-from bot.core.command import FORMS, RUN_FORMS, Command, Form, Help
+from bot.core.command import Command, Help
+from bot.core.forms import FORMS, RUN_FORMS, Form
 from bot.core.line import shown
 from bot.core.metric import is_metric
 from bot.core.nearest import no_override, unknown

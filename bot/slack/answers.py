@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.core.command import FORMS, WORKSPACE, Form
+from bot.core.command import WORKSPACE
+from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.core.command import FORMS
+from bot.core.forms import FORMS
 from bot.slack.app import COMMAND
 from bot.slack.http import PATH
 

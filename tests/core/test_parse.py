@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.command import (
-    FORMS,
     Command,
     Compare,
     Describe,
@@ -17,6 +16,7 @@ from bot.core.command import (
     Status,
     Stop,
 )
+from bot.core.forms import FORMS
 from bot.core.line import split
 from bot.core.parse import parse
 from bot.errors import UserError

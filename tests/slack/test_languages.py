@@ -17,7 +17,8 @@ from bot.adapters.sky import meaning
 from bot.adapters.sky.cloud import slurm_refusal
 from bot.adapters.sky.errors import ADVICE, in_words
 from bot.adapters.store import RedisStore, client
-from bot.core.command import FORMS, LISTS, Logs
+from bot.core.command import LISTS, Logs
+from bot.core.forms import FORMS
 from bot.core.line import LONGEST_LINE
 from bot.core.money import Rate
 from bot.core.parameter import Kind, Parameter
