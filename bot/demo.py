@@ -19,7 +19,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
-from bot.service import REMEMBERED
+from bot.runs import REMEMBERED
 from bot.settings import Settings
 from bot.slack.manifest import manifest
 

@@ -1,33 +1,26 @@
 """What a person may ask. Nothing here waits for machines: a wish is recorded and the tick is woken."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
+from bot import runs
+from bot.asked import Caller, Excerpt, Rehearsal, wished
 from bot.core import command, loglines
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
-from bot.core.autostop import asked_minutes
 from bot.core.figure import Told
 from bot.core.line import shown
-from bot.core.money import Rate
-from bot.core.nearest import listed, unknown
+from bot.core.nearest import unknown
 from bot.core.plan import Plan, plan, shortened
 from bot.core.posted import Follow
 from bot.core.recipe import Recipe
-from bot.core.run import Run, Status
+from bot.core.run import Run
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
-from bot.language import mark, say
+from bot.language import say
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
-
-RECENT = 20
-"""Ended runs that a list shows."""
-
-REMEMBERED = 200
-"""Ended runs that a shortened or mistyped name may mean."""
 
 GREP_LINES = 5_000
 """Lines that are searched for a word."""
@@ -36,61 +29,6 @@ ID_TRIES = 50
 
 ONE_CLICK = timedelta(minutes=1)
 """What was clicked again within that time was clicked once."""
-
-SHORTEST = 3
-"""Letters of the shortest name that a run is known by."""
-
-SEVERAL_ACTIVE = mark("{name} fits several active runs.")
-SEVERAL = mark("{name} fits several runs, none of which is active.")
-
-RUN_ID = re.compile(r"[a-z0-9-]+")
-"""What a run's id is made of; anything else names something else in the store, or nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and where.
-
-    Attributes:
-        user, channel: Slack's ids.
-        wish: Slack's id of the delivery, the same when Slack delivers twice.
-    """
-
-    user: str
-    channel: str
-    wish: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a launch would do: the answer to `--dry-run`.
-
-    Attributes:
-        yaml: the task, its scripts cut short.
-        rate: what it would cost; None where nobody knows, with `trouble` where that is for want of an answer.
-        refusal: why it would be refused here, or None.
-    """
-
-    plan: Plan
-    yaml: str
-    rate: Rate | None
-    refusal: str | None
-    trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Lines of a run's log.
-
-    Attributes:
-        lines: oldest first; asked: what they were asked by.
-        trouble: why these are saved lines and not fresh ones, or None.
-    """
-
-    run: Run
-    asked: command.Logs
-    lines: list[str]
-    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,54 +184,22 @@ class Service:
         self.wake()
         return run
 
-    def find(self, name: str) -> Run:
-        """The run of this name, or the only one whose id ends or begins so; of several, the only active one.
-
-        Raises:
-            UserError: none or several; the hint names those that there are.
-        """
-        if RUN_ID.fullmatch(name.lower()) and (exact := self.store.get(name.lower())):
-            return exact
-        open_runs = self.store.open()
-        runs = {run.id: run for run in [*self.store.recent(REMEMBERED), *open_runs]}
-        near = [run for run in runs.values() if is_short_for(name.lower(), run.id)]
-        active = [run for run in near if run.status is not Status.ENDED]
-        if len(active or near) == 1:
-            return (active or near)[0]
-        if near:
-            several = SEVERAL_ACTIVE if active else SEVERAL
-            raise UserError(say(several, name=shown(name)), listed(sorted(run.id for run in active or near)))
-        raise unknown("run", name, runs, say("None has been launched yet: `/verl launch smoke`."))
-
     def told(self, name: str) -> Told:
         """The run of this name with the numbers of all its steps."""
         run = self.find(name)
         return Told(run, self.store.history(run.id))
 
-    def last_two(self, user: str) -> tuple[str, str]:
-        """The person's last two runs that have told numbers, the earlier first."""
-        told = [run for run in newest_first(self.runs("mine", user)) if run.progress.step is not None]
-        if len(told) < 2:
-            few = say("You have no two runs that have told numbers.")
-            raise UserError(few, say("Name two: `compare A B`; `/verl list all` shows what there is."))
-        return told[1].id, told[0].id
+    def find(self, name: str) -> Run:
+        return runs.find(self.store, name)
 
     def active(self, user: str | None = None) -> list[Run]:
-        """Runs that have not ended, newest first; of one person where `user` is given."""
-        runs = [run for run in self.store.open() if run.status is not Status.ENDED]
-        return newest_first(run for run in runs if user in (None, run.requester))
+        return runs.active(self.store, user)
 
     def runs(self, which: str, user: str) -> Sequence[Run]:
-        """The runs of one of `command.LISTS`."""
-        match which:
-            case "mine":
-                return [*self.active(user), *(run for run in self.store.recent(REMEMBERED) if run.requester == user)]
-            case "ended":
-                return self.store.recent(RECENT)
-            case "all":
-                return [*self.active(), *self.store.recent(RECENT)]
-            case _:
-                return self.active()
+        return runs.listed(self.store, which, user)
+
+    def last_two(self, user: str) -> tuple[str, str]:
+        return runs.last_two(self.store, user)
 
     def catalogue(self) -> Mapping[str, Recipe | UserError]:
         """Every recipe by name, or what is wrong with its file."""
@@ -348,48 +254,12 @@ class Service:
         return Excerpt(run, asked, loglines.select(text, asked.count, asked.grep, asked.node), trouble)
 
 
-def is_short_for(name: str, run_id: str) -> bool:
-    """
-    >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
-    (True, True, False)
-    """
-    return len(name) >= SHORTEST and (run_id.startswith(name) or run_id.endswith(name))
-
-
 def refuse_node(run: Run, node: int | None) -> None:
     if node is not None and node >= run.nodes:
         ranks = [str(rank) for rank in range(run.nodes)]
         raise unknown("node", str(node), ranks, of=run.id)
 
 
-def wished(made: Plan, caller: Caller, now: datetime) -> Run:
-    """The record of a launch before anything was asked for."""
-    return Run(
-        id=str(made.task["name"]),
-        recipe=made.recipe.name,
-        line=made.line,
-        requester=caller.user,
-        channel=caller.channel,
-        created_at=now,
-        nodes=made.nodes,
-        gpus=made.gpus,
-        infra=made.infra,
-        task_hash=made.hash,
-        place=made.place,
-        model_dies=made.model_dies,
-        resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
-        metrics=made.recipe.metrics,
-        secrets=tuple(made.recipe.secrets),
-        budget_dollars=made.budget_dollars,
-        lease=made.lease,
-        autostop_asked=asked_minutes(made.task),
-    )
-
-
 def lines_to_read(asked: command.Logs) -> int:
     filtered = asked.grep is not None or asked.node is not None
     return max(asked.count, GREP_LINES) if filtered else asked.count
-
-
-def newest_first(runs: Iterable[Run]) -> list[Run]:
-    return sorted(runs, key=lambda run: run.created_at, reverse=True)

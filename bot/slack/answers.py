@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bot.asked import Excerpt, Rehearsal
 from bot.core.command import WORKSPACE
 from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
@@ -12,7 +13,6 @@ from bot.core.recipe import Recipe
 from bot.core.run import Run, Status
 from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, together
-from bot.service import Excerpt, Rehearsal
 from bot.slack import views, words
 from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section

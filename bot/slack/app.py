@@ -16,6 +16,7 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.asked import Caller
 from bot.core.command import (
     WORKSPACE,
     Command,
@@ -40,7 +41,7 @@ from bot.core.parse import parse
 from bot.core.report_command import AskReport, ChangeReport, EndReport, ListReports, Summarise, TellNow
 from bot.core.run import Run
 from bot.language import speak, speaking
-from bot.service import Caller, Service
+from bot.service import Service
 from bot.slack import answers
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer

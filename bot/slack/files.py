@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from slack_sdk import WebClient
 
+from bot.asked import Excerpt
 from bot.core.run import Run
-from bot.service import Excerpt
 from bot.slack.answers import Answer, excerpt, filed
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.message import CARD

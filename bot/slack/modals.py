@@ -7,12 +7,13 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.asked import Caller
 from bot.core.command import Logs
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.errors import UserError
 from bot.language import carried, say
-from bot.service import Caller, Service
+from bot.service import Service
 from bot.slack import answers, launch_form
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal

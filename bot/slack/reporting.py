@@ -8,6 +8,7 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot import zones
+from bot.asked import Caller
 from bot.core.report import Report
 from bot.core.report_command import (
     AskReport,
@@ -20,7 +21,7 @@ from bot.core.report_command import (
 )
 from bot.errors import UserError
 from bot.reports import Reports
-from bot.service import Caller, Service
+from bot.service import Service
 from bot.slack import report_answers
 from bot.slack.answers import Answer
 from bot.slack.board import at_once

@@ -17,6 +17,7 @@ from bot.adapters.sky import meaning
 from bot.adapters.sky.cloud import slurm_refusal
 from bot.adapters.sky.errors import ADVICE, in_words
 from bot.adapters.store import RedisStore, client
+from bot.asked import Excerpt, Rehearsal
 from bot.core.command import LISTS, Logs
 from bot.core.forms import FORMS
 from bot.core.line import LONGEST_LINE
@@ -31,7 +32,6 @@ from bot.language import LANGUAGES, speaking
 from bot.playground.checks import check_message, check_view
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
-from bot.service import Excerpt, Rehearsal
 from bot.settings import SOURCE_RECIPES
 from bot.slack import answers, home, launch_form, views
 from bot.slack.answers import Answer

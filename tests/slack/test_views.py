@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.asked import Excerpt
 from bot.core.amendment import Limit, Mute
 from bot.core.command import Logs
 from bot.core.curve import Curve
@@ -23,7 +24,6 @@ from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message, seeded
-from bot.service import Excerpt
 from bot.slack import answers, views
 from tests.builders import NOON, a_run, at, launching, running
 

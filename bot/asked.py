@@ -1,0 +1,80 @@
+"""Who asks, and what is answered: records between people and the service."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core import command
+from bot.core.autostop import asked_minutes
+from bot.core.money import Rate
+from bot.core.plan import Plan
+from bot.core.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and where.
+
+    Attributes:
+        user, channel: Slack's ids.
+        wish: Slack's id of the delivery, the same when Slack delivers twice.
+    """
+
+    user: str
+    channel: str
+    wish: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a launch would do: the answer to `--dry-run`.
+
+    Attributes:
+        yaml: the task, its scripts cut short.
+        rate: what it would cost; None where nobody knows, with `trouble` where that is for want of an answer.
+        refusal: why it would be refused here, or None.
+    """
+
+    plan: Plan
+    yaml: str
+    rate: Rate | None
+    refusal: str | None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Lines of a run's log.
+
+    Attributes:
+        lines: oldest first; asked: what they were asked by.
+        trouble: why these are saved lines and not fresh ones, or None.
+    """
+
+    run: Run
+    asked: command.Logs
+    lines: list[str]
+    trouble: str | None = None
+
+
+def wished(made: Plan, caller: Caller, now: datetime) -> Run:
+    """The record of a launch before anything was asked for."""
+    return Run(
+        id=str(made.task["name"]),
+        recipe=made.recipe.name,
+        line=made.line,
+        requester=caller.user,
+        channel=caller.channel,
+        created_at=now,
+        nodes=made.nodes,
+        gpus=made.gpus,
+        infra=made.infra,
+        task_hash=made.hash,
+        place=made.place,
+        model_dies=made.model_dies,
+        resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
+        metrics=made.recipe.metrics,
+        secrets=tuple(made.recipe.secrets),
+        budget_dollars=made.budget_dollars,
+        lease=made.lease,
+        autostop_asked=asked_minutes(made.task),
+    )

@@ -1,0 +1,87 @@
+"""Which runs there are, and which one a name means."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from bot.core.line import shown
+from bot.core.nearest import listed as in_a_list
+from bot.core.nearest import unknown
+from bot.core.run import Run, Status
+from bot.errors import UserError
+from bot.language import mark, say
+from bot.ports import Store
+
+RECENT = 20
+"""Ended runs that a list shows."""
+
+REMEMBERED = 200
+"""Ended runs that a shortened or mistyped name may mean."""
+
+SHORTEST = 3
+"""Letters of the shortest name that a run is known by."""
+
+SEVERAL_ACTIVE = mark("{name} fits several active runs.")
+SEVERAL = mark("{name} fits several runs, none of which is active.")
+
+RUN_ID = re.compile(r"[a-z0-9-]+")
+"""What a run's id is made of; anything else names something else in the store, or nothing."""
+
+
+def find(store: Store, name: str) -> Run:
+    """The run of this name, or the only one whose id ends or begins so; of several, the only active one.
+
+    Raises:
+        UserError: none or several; the hint names those that there are.
+    """
+    if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
+        return exact
+    open_runs = store.open()
+    runs = {run.id: run for run in [*store.recent(REMEMBERED), *open_runs]}
+    near = [run for run in runs.values() if is_short_for(name.lower(), run.id)]
+    active = [run for run in near if run.status is not Status.ENDED]
+    if len(active or near) == 1:
+        return (active or near)[0]
+    if near:
+        several = SEVERAL_ACTIVE if active else SEVERAL
+        raise UserError(say(several, name=shown(name)), in_a_list(sorted(run.id for run in active or near)))
+    raise unknown("run", name, runs, say("None has been launched yet: `/verl launch smoke`."))
+
+
+def last_two(store: Store, user: str) -> tuple[str, str]:
+    """The person's last two runs that have told numbers, the earlier first."""
+    told = [run for run in newest_first(listed(store, "mine", user)) if run.progress.step is not None]
+    if len(told) < 2:
+        few = say("You have no two runs that have told numbers.")
+        raise UserError(few, say("Name two: `compare A B`; `/verl list all` shows what there is."))
+    return told[1].id, told[0].id
+
+
+def active(store: Store, user: str | None = None) -> list[Run]:
+    """Runs that have not ended, newest first; of one person where `user` is given."""
+    runs = [run for run in store.open() if run.status is not Status.ENDED]
+    return newest_first(run for run in runs if user in (None, run.requester))
+
+
+def listed(store: Store, which: str, user: str) -> Sequence[Run]:
+    """The runs of one of `command.LISTS`."""
+    match which:
+        case "mine":
+            return [*active(store, user), *(run for run in store.recent(REMEMBERED) if run.requester == user)]
+        case "ended":
+            return store.recent(RECENT)
+        case "all":
+            return [*active(store), *store.recent(RECENT)]
+        case _:
+            return active(store)
+
+
+def is_short_for(name: str, run_id: str) -> bool:
+    """
+    >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
+    (True, True, False)
+    """
+    return len(name) >= SHORTEST and (run_id.startswith(name) or run_id.endswith(name))
+
+
+def newest_first(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: run.created_at, reverse=True)
