@@ -14,9 +14,10 @@ from slack_bolt import Ack, App
 
 from benchmarks.world import many_runs
 from bot.adapters.store import RedisStore
-from bot.build import build, now
+from bot.build import build
 from bot.core.order import Watched
 from bot.core.seen import Seen
+from bot.parts import now
 from bot.precedence import Precedence
 from bot.settings import Settings
 from bot.slack.client import Identity, web_client

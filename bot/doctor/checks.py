@@ -13,13 +13,13 @@ from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
 from bot.adapters.sky.courier import Carries, Courier
-from bot.build import STORE_SECONDS, sky_cloud
 from bot.check import problems_of
 from bot.core.recipe import Recipe
 from bot.doctor import machine, page, recipes, sky, slack, store
 from bot.doctor.finding import Finding, Status, failure, ok, warning
 from bot.doctor.visit import Check, visit
 from bot.errors import Unavailable, UserError
+from bot.parts import STORE_SECONDS, sky_cloud
 from bot.settings import Settings
 from bot.slack import vitals as slack_vitals
 from bot.slack.client import web_client

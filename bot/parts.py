@@ -1,0 +1,107 @@
+"""Parts of a bot as its settings ask for them."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from redis import Redis
+
+from bot.adapters import health_rules, prices
+from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.sky import calls
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
+from bot.adapters.store import client, greet
+from bot.adapters.valkey import Valkey
+from bot.core.decide import Rules
+from bot.core.health.rules import HealthRules
+from bot.core.standings import Rhythm
+from bot.errors import Unavailable, UserError
+from bot.ports import Cloud
+from bot.settings import Settings
+from bot.tails import Tails
+from bot.watcher import Watcher
+
+LEAST_LOG_LINES = 50
+"""Of one read of a log: a quiet run's."""
+
+STORE_SECONDS = 1.2
+"""For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
+
+
+def local_cloud(settings: Settings) -> LocalCloud:
+    return LocalCloud(
+        settings.data_dir / "local",
+        secrets=settings.secrets,
+        most_nodes=settings.local_most_nodes,
+        dollars_per_node_hour=settings.local_dollars_per_node_hour,
+        minute_seconds=settings.local_minute_seconds,
+        grace_seconds=settings.local_grace_seconds,
+    )
+
+
+def sky_cloud(settings: Settings) -> SkyCloud:
+    return SkyCloud(
+        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, calls.SHARES),
+        now,
+        secrets=settings.secrets,
+        table=prices.read(settings.prices) if settings.prices else None,
+        slurm_containers=settings.slurm_containers,
+        start_server=settings.sky_start_server,
+        job_period=timedelta(seconds=settings.sky_job_seconds),
+        bill_period=timedelta(seconds=settings.sky_bill_seconds),
+    )
+
+
+def tails(settings: Settings, cloud: Cloud) -> Tails:
+    """Of SkyPilot's few places at most half are for reading logs: a removal must not wait for them."""
+    lines = (min(LEAST_LOG_LINES, settings.log_lines), settings.log_lines)
+    if not settings.uses_skypilot:
+        return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
+    return Tails(
+        cloud,
+        lines=lines,
+        period=timedelta(seconds=settings.sky_log_seconds),
+        reads_per_tick=settings.log_reads_per_tick,
+        threads=max(settings.sky_calls_at_once // 2, 1),
+    )
+
+
+def watcher(settings: Settings) -> Watcher:
+    """The rules of the bot, those of the team, and what installed packages find."""
+    team = health_rules.read(settings.findings) if settings.findings else ()
+    return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
+
+
+def rules(settings: Settings) -> Rules:
+    """A launch that was given up may still arrive for as long as its call may take, and looks may be as far apart."""
+    call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
+    return Rules(
+        ask_again=timedelta(seconds=max(settings.launch_doubt_seconds, 1.5 * call)),
+        gone=timedelta(seconds=settings.gone_seconds),
+        steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
+        unhealthy=timedelta(seconds=settings.unhealthy_seconds),
+        stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
+        down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
+    )
+
+
+def rhythm(settings: Settings) -> Rhythm:
+    """How often a run's thread is told how it goes."""
+    minutes = settings.summary_minutes
+    return Rhythm(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
+
+
+def connect(settings: Settings, valkey: Valkey | None) -> Redis:
+    """The store of the settings, or the embedded one."""
+    if valkey:
+        return valkey.start()
+    found = client(settings.redis_url, STORE_SECONDS)
+    try:
+        greet(found)
+    except Unavailable as error:
+        raise UserError(f"{error} ({error.__cause__})", "Start it, or mend REDIS_URL.") from error
+    return found
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
