@@ -20,10 +20,11 @@ everything outside. Silence of the outside is never a change of state.
 A module imports only from the lines below its own (contracts in `pyproject.toml`)::
 
     __main__                                the `verlbot` command
-    doctor, check, demo                     what the command does besides running the bot
-    build                                   puts the pieces together; the only one that knows them all
+    doctor, check, demo, replay             what the command does besides running the bot
+    build, parts                            put the pieces together; the only ones that know them all
     slack, scheduler                        what calls us: people and time
     service, reports, reconcile, sweep      what a person may ask; one tick; a look at whatever stands
+    asked, runs, tails, watcher, …          what these share: who asks, which runs there are, reading, judging
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call
     core                                    values and decisions
