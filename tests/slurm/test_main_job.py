@@ -61,7 +61,7 @@ def setup_fails(live: OnSlurm, run_id: str) -> None:
 
 def fails_at_step_3(live: OnSlurm, run_id: str) -> None:
     notice = live.ends(run_id, "*failed*")
-    assert "asked to fail at step 3" in notice
+    assert "RuntimeError: asked to fail at step 3" in notice
 
 
 def stopped_while_running(live: OnSlurm, run_id: str) -> None:
