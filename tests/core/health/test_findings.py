@@ -19,6 +19,7 @@ from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, lost
 SEEDS = (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, seed: int) -> None:
@@ -27,6 +28,7 @@ def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, s
     assert len(found) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("scenario", EXPECTED)
 def test_every_sickness_of_rldoctors_simulator_is_found(scenario: str, seed: int) -> None:
@@ -35,6 +37,7 @@ def test_every_sickness_of_rldoctors_simulator_is_found(scenario: str, seed: int
     assert Severity.STOP not in {finding.severity for finding in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", SICK)
 def test_what_its_simulator_does_not_have_is_found_too_and_since_when(kind: str, seed: int) -> None:
