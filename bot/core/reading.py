@@ -7,7 +7,8 @@ from hashlib import blake2b
 from typing import Self
 
 from bot.core.health.stall import Doing
-from bot.core.reader import Fact, Reader, bare
+from bot.core.reader import Fact, Reader, Resumed, bare
+from bot.core.row import Row
 
 SAVING = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
 VALIDATING = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
@@ -66,8 +67,17 @@ class Reading:
         if not new:
             return self, []
         reader, facts = reader.read("".join(line + "\n" for line in new), at)
+        if gaps > self.gaps:  # what was out of sight may end within what is in sight
+            facts = unknown(facts, self.reader.step)
         last = (*self.last, *digests[start:])[-REMEMBERED:]
         return type(self)(reader, last, gaps, at, doing(new)), facts
+
+
+def unknown(facts: Sequence[Fact], step: int | None) -> list[Fact]:
+    """The facts without rows of steps that are known, unless the training went on from an earlier one."""
+    if step is None or any(isinstance(fact, Resumed) for fact in facts):
+        return list(facts)
+    return [fact for fact in facts if not (isinstance(fact, Row) and fact.step <= step)]
 
 
 def doing(lines: Sequence[str]) -> Doing:

@@ -39,6 +39,15 @@ def test_where_lines_were_out_of_sight_those_in_sight_are_taken_and_the_gap_is_c
     assert (steps(facts), reading.gaps) == ([7, 8], 1)
 
 
+def test_what_is_in_sight_again_behind_a_gap_is_not_taken_twice_unless_the_training_went_back() -> None:
+    lines = [f"step:{n} - a/b:1 - c:1\n" for n in range(9)]
+    reading, _ = Reading().look("".join(lines[:6]), 0.0)
+    _, facts = reading.look("".join(["another head\n", *lines[4:]]), 1.0)
+    assert steps(facts) == [6, 7, 8]
+    _, facts = reading.look("".join(["Resuming from /c/global_step_3\n", *lines[4:]]), 1.0)
+    assert steps(facts) == [4, 5, 6, 7, 8]
+
+
 def test_half_a_line_waits_for_its_other_half() -> None:
     reading, facts = Reading().look("step:1 - a/b:1 - c/d:0.5\nstep:2 - a/b:1 - c/d:0.", 0.0)
     assert steps(facts) == [1]

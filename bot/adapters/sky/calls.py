@@ -279,12 +279,19 @@ def events_of(cluster_hash: str) -> tuple[str, ...]:
 
 
 def without_chatter(text: str) -> str:
-    """
+    """A log without what SkyPilot says around it, and without empty lines; whole lines end with a newline.
+
     >>> without_chatter("Job ID not provided.\\n(head, pid=1) a\\n\\x1b[32m✓ Job finished (status: FAILED).\\n")
-    '(head, pid=1) a'
+    '(head, pid=1) a\\n'
+    >>> without_chatter("a\\r\\n\\nb")
+    'a\\nb'
     """
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(line for line in lines if line and not ANSI.sub("", line).startswith(CHATTER))
+    *whole, last = text.replace("\r\n", "\n").split("\n")
+    return "".join(line + "\n" for line in whole if is_of_the_job(line)) + (last if is_of_the_job(last) else "")
+
+
+def is_of_the_job(line: str) -> bool:
+    return line != "" and not ANSI.sub("", line).startswith(CHATTER)
 
 
 SHARES: Mapping[Callable[..., Any], float] = {tail: 0.5, jobs: 0.25}
