@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from bot.core.health.detectors import DETECTORS
 from bot.core.nearest import unknown
 from bot.core.parameter import Kind, Parameter
 from bot.core.recipe import Checkpoints, Recipe, Task, common_parameters
@@ -34,6 +35,9 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     resume: str = ""
 
 
+FINDINGS = {one.name for one in DETECTORS}
+
+
 class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     """What stands under `_metadata.verlbot`; the words are those of `Recipe`."""
 
@@ -42,6 +46,7 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     budget_dollars: float
     lease_hours: float
     metrics: list[str]
+    findings_off: list[str] = []
     parameters: dict[str, ParameterYaml] = {}
     overrides: bool = False
     secrets: dict[str, str] = {}
@@ -90,6 +95,8 @@ def parse(name: str, text: str) -> Recipe:
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
         why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())
         raise broken(name, why.replace('in "<unicode string>", ', f"in {name}.yaml, ")) from error
+    if strange := [finding for finding in metadata.findings_off if finding not in FINDINGS]:
+        raise unknown("finding", strange[0], sorted(FINDINGS), of=name)
     kept = metadata.checkpoints
     checkpoints = Checkpoints(kept.variable, kept.mount, kept.resume) if kept else None
     if kept and kept.resume:
@@ -105,6 +112,7 @@ def parse(name: str, text: str) -> Recipe:
         budget_dollars=metadata.budget_dollars,
         lease_hours=metadata.lease_hours,
         metrics=tuple(metadata.metrics),
+        findings_off=tuple(metadata.findings_off),
         checkpoints=checkpoints,
         task=task,
     )

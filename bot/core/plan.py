@@ -87,7 +87,8 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
     refuse_conflicts(recipe, given, overrides)
     task = deepcopy({key: value for key, value in recipe.task.items() if key != "_metadata"})
     task["name"] = run_id
-    task["_metadata"] = {"verlbot": {"run": run_id, "recipe": recipe.name}}
+    off = {"findings_off": list(recipe.findings_off)} if recipe.findings_off else {}
+    task["_metadata"] = {"verlbot": {"run": run_id, "recipe": recipe.name, **off}}
     put(task, f"envs.{RUN_ID_VARIABLE}", run_id)
     for name, value in values.items():
         set_parameter(task, recipe.parameter(name), value, given[name].strip())

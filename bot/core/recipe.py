@@ -41,6 +41,7 @@ class Recipe:
         budget_dollars: the most that a run may spend unless set otherwise.
         lease_hours: how long a run may live unless set otherwise.
         metrics: keys, or beginnings of keys, that the card shows.
+        findings_off: names of findings that mean nothing for it.
         checkpoints: where they go, or None where the recipe writes none.
         task: what SkyPilot runs.
     """
@@ -54,6 +55,7 @@ class Recipe:
     budget_dollars: float
     lease_hours: float
     metrics: tuple[str, ...]
+    findings_off: tuple[str, ...] = ()
     checkpoints: Checkpoints | None
     task: Task
 

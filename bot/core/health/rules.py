@@ -32,7 +32,7 @@ class HealthRules:
     """Thresholds. "The two logs" are verl's public PPO runs of Qwen2.5-0.5B on GSM8K, both of which succeeded.
 
     Attributes:
-        team: findings of the team's own.
+        team: findings of the team's own; off: names of those that are not looked for.
         group_size: `actor_rollout_ref.rollout.n` of an algorithm that compares answers to the same prompt (GRPO, RLOO);
             None where there are no such groups, or nobody knows.
         expects_tools: the run is meant to call tools. Without it only a count of calls tells that none is called,
@@ -77,6 +77,7 @@ class HealthRules:
     """
 
     team: tuple[Rule, ...] = ()
+    off: tuple[str, ...] = ()
     group_size: int | None = None
     expects_tools: bool = False
 

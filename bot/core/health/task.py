@@ -1,4 +1,4 @@
-"""What a task tells of how its numbers are to be judged: whether answers are compared in groups, and tools expected."""
+"""What a task tells of how its numbers are to be judged: in groups or not, with tools or not, and by which findings."""
 
 import re
 from dataclasses import replace
@@ -23,4 +23,10 @@ def rules_for(task: Task, rules: HealthRules) -> HealthRules:
     sizes = GROUP.findall(script)
     size = str((task.get("envs") or {}).get(sizes[-1], sizes[-1])) if sizes else ""
     grouped = GROUPED.search(script) and size.isdecimal() and int(size) > 1
-    return replace(rules, group_size=int(size) if grouped else None, expects_tools=TOOLS.search(script) is not None)
+    off = ((task.get("_metadata") or {}).get("verlbot") or {}).get("findings_off") or ()
+    return replace(
+        rules,
+        off=(*rules.off, *off),
+        group_size=int(size) if grouped else None,
+        expects_tools=TOOLS.search(script) is not None,
+    )

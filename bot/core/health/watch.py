@@ -92,7 +92,7 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
     watch = replace(watch, step=row.step, at=row.at, judged=judged, start=start)
     window = Window(rows, rules, judged, start)
     for one in (*DETECTORS, *map(detector, rules.team)):
-        if (symptom := one.measure(window)) is not None:
+        if one.name not in rules.off and (symptom := one.measure(window)) is not None:
             watch = weighed(watch, one, symptom, window)
     return with_others(watch, {finding.name: finding for finding in others}, window)
 
