@@ -128,7 +128,7 @@ class Reconciler:
         try:
             run = self._keep(run, seen, text)
             if self.watcher.is_quiet(run, self.now()):
-                run = self._listen(run, seen)
+                run = self._listened(run, seen)
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
             if action is None:
                 return None
@@ -145,13 +145,33 @@ class Reconciler:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
         unseen = seen is None
         if text:
-            run = self._read(run, text)
-            if run.log_saved_at is None:  # a slow read must not write over the last lines
-                self._grow_log(run, text[: text.rfind("\n") + 1])
+            run = self._taken_in(run, text)
         if unseen:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
         if text or unseen:  # a silence is news once it has lasted, a log though the record is as it was
             self.notifier.show([run])
+        return run
+
+    def _taken_in(self, run: Run, text: str) -> Run:
+        """The run after new lines. Whatever is wrong with a log, its run is ended when it is to be."""
+        try:
+            run = self._read(run, text)
+            if run.log_saved_at is None:  # a slow read must not write over the last lines
+                self._grow_log(run, text[: text.rfind("\n") + 1])
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("run %s: its log cannot be taken in", run.id)
+        return run
+
+    def _listened(self, run: Run, seen: Seen | None) -> Run:
+        """The run after a look for a stall, which holds up nothing either."""
+        try:
+            return self._listen(run, seen)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("run %s: it cannot be judged", run.id)
         return run
 
     def _act(self, run: Run, action: Action) -> Run:

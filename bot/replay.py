@@ -159,7 +159,7 @@ HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after"
 
 
 def printed_table(found: Iterable[Moment]) -> int:
-    """Some rows evenly, each validation that comes between and each at which something is said. Returns how many."""
+    """Some rows evenly, and each at which something is said. Returns how many there were."""
     kept = list(found)
     every = max(len(kept) // TABLE_ROWS, 1)
     print(line(HEADS))

@@ -1,7 +1,11 @@
 """Sick training as people meet it: told once with numbers and advice, taken back, muted; and a stall by the clock."""
 
+from dataclasses import replace
+
 import pytest
 
+from bot.core.health.finding import Finding
+from bot.watcher import Watcher
 from tests.story import BEN, Bot, changed
 
 RUN = "smoke-0001"
@@ -98,6 +102,27 @@ def test_a_cluster_that_cannot_be_seen_is_said_to_be_what_is_quiet(bot: Bot) -> 
     bot.cloud.answers = False
     bot.ticks(15, seconds=60)
     assert "The cluster does not answer, and the last step was long ago." in bot.reads()
+
+
+def test_a_reward_that_is_none_is_told_of_though_there_are_validations_to_draw(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=100 lease=12")
+    trains(bot, range(1, 9), **{"critic/rewards/mean": float("nan"), "val-core/a/reward/mean@1": 0.5})
+    assert "step 8" in bot.card()
+    bot.say(f"stop {RUN}")
+    bot.ticks(12, seconds=10)
+    assert "was stopped by" in bot.reads()
+
+
+def test_whatever_is_wrong_with_a_log_its_run_is_ended_when_it_is_to_be(bot: Bot) -> None:
+    def fails(_: object) -> list[Finding]:
+        raise RuntimeError("a mistake in the judging of rows")
+
+    bot.reconciler = replace(bot.reconciler, watcher=Watcher(others=fails))
+    bot.running("launch smoke nodes=2 budget=100 lease=12")
+    bot.say(f"stop {RUN}")
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:1 - critic/rewards/mean:0.5 - actor/entropy:0.5")
+    bot.ticks(12, seconds=10)
+    assert (bot.run().status, bot.run().reason) == ("ended", "stopped")
 
 
 @pytest.mark.parametrize("minutes", [5, 20])

@@ -1,6 +1,7 @@
 """A team's own findings: rules of a YAML file, and code of installed packages."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -26,10 +27,13 @@ Plugin = Callable[[Sequence[Row]], Iterable[Finding]]
 TAKEN = {one.name for one in DETECTORS} | {"stall"}
 
 
+SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
+
+
 class RuleYaml(msgspec.Struct, forbid_unknown_fields=True):
     """One finding; the words are those of `Rule`."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+    name: Annotated[str, msgspec.Meta(pattern=f"^{SLUG}$", max_length=40)]
     metric: Annotated[str, msgspec.Meta(min_length=1)]
     above: float | None = None
     below: float | None = None
@@ -87,6 +91,16 @@ def plugins() -> dict[str, Plugin]:
     return found
 
 
+def is_whole(one: object) -> bool:
+    """Whether it can be kept in a run's record, and read again: else nobody would watch the run any more."""
+    try:
+        msgspec.json.decode(msgspec.json.encode(one), type=Finding)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        log.error("A package's finding is none: %r", one)
+        return False
+    return isinstance(one, Finding) and re.fullmatch(SLUG, one.name) is not None
+
+
 def found_by(plugins: dict[str, Plugin], rows: Sequence[Row]) -> tuple[Finding, ...]:
     """What they find. One that fails is logged and finds nothing; a name of ours is not theirs to use."""
     found: list[Finding] = []
@@ -96,5 +110,5 @@ def found_by(plugins: dict[str, Plugin], rows: Sequence[Row]) -> tuple[Finding, 
         except Exception:
             log.exception("The findings of %s failed at step %s", name, rows[-1].step if rows else None)
             continue
-        found += [one for one in theirs if isinstance(one, Finding) and one.name not in TAKEN]
+        found += [one for one in theirs if is_whole(one) and one.name not in TAKEN]
     return tuple(found)

@@ -72,10 +72,10 @@ class Painter:
     def _asked(self, wanted: bytes) -> bytes:
         """The PNG; empty where there is none, and then the process has ended."""
         seconds = DRAW_SECONDS
-        if self._link is None or self._process is None or self._process.poll() is not None:
-            self._end()
-            self._link, seconds = self._begin(), START_SECONDS
         with suppress(OSError, EOFError):
+            if self._link is None or self._process is None or self._process.poll() is not None:
+                self._end()
+                self._link, seconds = self._begin(), START_SECONDS
             self._link.send_bytes(wanted)
             if self._link.poll(seconds) and (found := self._link.recv_bytes()):
                 return found

@@ -66,7 +66,7 @@ class History:
         if not ordered:
             return cls(folded)
         first = ordered[0].step  # a training that went back so far has not been further
-        earlier = {key: tuple(one for one in buckets if one.last < first) for key, buckets in folded.items()}
+        earlier = {key: before(buckets, first) for key, buckets in folded.items()}
         return cls(earlier, ordered)
 
     @property
@@ -115,6 +115,31 @@ def merged(buckets: Iterable[Bucket], every: int) -> list[Bucket]:
         else:
             found.append(bucket)
     return found
+
+
+def before(buckets: Sequence[Bucket], step: int) -> tuple[Bucket, ...]:
+    """What is left of them for the steps before this one: of the one that spans it, what it knows of those.
+
+    >>> [(one.first, one.last, one.low, one.high) for one in before([Bucket(1, 8, 0.0, 2, 1.0, 7, 0.5)], 5)]
+    [(1, 2, 0.0, 0.0)]
+    """
+    whole = [one for one in buckets if one.last < step]
+    return (*whole, *(part for one in buckets if one.first < step <= one.last for part in clipped(one, step)))
+
+
+def clipped(bucket: Bucket, step: int) -> list[Bucket]:
+    """A bucket up to a step within it: its extremes, as far as they lie before that."""
+    extremes = {bucket.low_step: bucket.low, bucket.high_step: bucket.high}
+    known = sorted((at, value) for at, value in extremes.items() if at < step)
+    if not known:
+        return []
+    (low_step, low), (high_step, high) = min(known, key=value_of), max(known, key=value_of)
+    last, value = known[-1]
+    return [Bucket(bucket.first, last, low, low_step, high, high_step, value)]
+
+
+def value_of(point: tuple[int, float]) -> float:
+    return point[1]
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -100,12 +100,12 @@ def known(history: History) -> dict[str, str]:
 
 
 def told(word: str, history: History) -> Metric | None:
-    """The metric of this word or key; None where the run has told none."""
+    """The metric of this word or key; None where the run has told none that is a number."""
     words, keys = known(history), {key.lower(): key for key in history.keys}
-    if key := words.get(word.lower()):
-        return Metric(word.lower(), NAMES[word.lower()], history.series(key))
-    if key := keys.get(word.lower()):
-        return Metric(key, key, history.series(key))
+    if (key := words.get(word.lower())) and (series := history.series(key)):
+        return Metric(word.lower(), NAMES[word.lower()], series)
+    if (key := keys.get(word.lower())) and (series := history.series(key)):
+        return Metric(key, key, series)
     return None
 
 

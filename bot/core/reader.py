@@ -8,7 +8,7 @@ that the run prints.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -51,6 +51,12 @@ MARKS = (
     "[ground_truth]",
 )
 """Every line that matters has one of these; all others, most of a log, are passed over."""
+
+MOST_STEPS = 10**9
+"""Numbers beyond it are no step's."""
+
+FEWEST_KEYS = 4
+"""Of verl's kind, with a slash, that a line must have to be believed where the others do not speak for it."""
 
 LONGEST_LINE = 65_536
 """Characters; verl's lines have some thousands, and one that is longer than this is no line of verl's."""
@@ -102,6 +108,7 @@ class Reader:
         sampling: whether the lines are what the model has answered.
         step: of the last row, or of the checkpoint that it went on from.
         keys: of the last row that trained.
+        strange: keys of a line that looked like a row and was not one of the run's.
     """
 
     rest: str = ""
@@ -109,6 +116,7 @@ class Reader:
     sampling: bool = False
     step: int | None = None
     keys: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
     def read(self, text: str, at: float = 0.0) -> tuple[Self, list[Fact]]:
         """The facts of all lines that this piece completes, and the reader of the next piece.
@@ -146,6 +154,8 @@ class Reader:
         if line.startswith(("[score]", "[ground_truth]")):
             return replace(self, sampling=False)
         if row := self._row(line, at):
+            if not self._is_ours(row):
+                return replace(self, strange=tuple(row.values))
             facts.append(row)
             return self._after(row)
         if self.sampling:
@@ -165,7 +175,7 @@ class Reader:
             row = Row(int(found[1]), pairs(found[2]), at)
         else:
             return None
-        return row if row and row.values and self._is_ours(row) else None
+        return row if row and row.values else None
 
     def _is_ours(self, row: Row) -> bool:
         """Whether the run prints such rows: what a model answers may look like one."""
@@ -173,23 +183,41 @@ class Reader:
             return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
         if not self.keys:
             return not self.sampling
-        return 2 * len(row.values.keys() & set(self.keys)) >= len(self.keys)
+        return alike(row, self.keys) or (not self.sampling and self._takes_over(row))
+
+    def _takes_over(self, row: Row) -> bool:
+        """Whether another program has begun to train in the same job: two lines of its own in succession."""
+        return len(verls(row.values)) >= FEWEST_KEYS and bool(self.strange) and alike(row, self.strange)
 
     def _after(self, row: Row) -> Self:
         keys = self.keys
         if row.trains and tuple(row.values) != keys:
             keys = tuple(key for key in row.values if not key.startswith(VALIDATING))
-        return replace(self, step=row.step, keys=keys, sampling=False)
+        return replace(self, step=row.step, keys=keys, strange=(), sampling=False)
 
     def go_on(self, line: str, at: float, facts: list[Fact]) -> Self:
         """Validation metrics as pprint breaks them into lines, up to the brace that ends them."""
         block = f"{self.block} {line.strip().strip('()').strip(chr(34))}"
+        if STEP.search(line):  # another line has come between
+            return replace(self, block="").take(line, at, facts)
+        if block.strip() and "{" not in block:  # there are none
+            return replace(self, block="")
         if "}" not in line:
             return replace(self, block="" if len(block) > LONGEST_LINE else block)
         found = {named(key): float(value) for key, value in DICT_PAIR.findall(block)}
         if found:
             facts.append(Row(self.step or 0, found, at))
         return replace(self, block="")
+
+
+def alike(row: Row, keys: Sequence[str]) -> bool:
+    """Whether a row has half of these keys."""
+    return 2 * len(row.values.keys() & set(keys)) >= len(keys)
+
+
+def verls(keys: Iterable[str]) -> list[str]:
+    """Those of verl's kind."""
+    return [key for key in keys if "/" in key]
 
 
 class Lines:
@@ -252,7 +280,8 @@ def pairs(text: str) -> dict[str, float]:
     >>> pairs("a/b:1.5 - c/d:np.int64(0)(TaskRunner pid=1) INFO: one - two")
     {'a/b': 1.5, 'c/d': 0.0}
 
-    The last pair may have another process's text glued to its end.
+    The last pair may have another process's text glued to its end, or be cut by it; what came before it counts where
+    it is enough to be verl's.
     """
     parts = text.rstrip().split(" - ")
     with suppress(ValueError):  # nearly every line is plain numbers; the rest tries what costs more
@@ -264,8 +293,10 @@ def pairs(text: str) -> dict[str, float]:
     if len(whole) < len(parts):
         glued = GLUED.match(parts[len(whole)])
         if glued is None or (len(whole) + 1 < len(parts) and glued.end() == len(parts[len(whole)])):
-            return {}
-        values[glued[1]] = float(glued[2])
+            if len(verls(values)) < FEWEST_KEYS:
+                return {}
+        else:
+            values[glued[1]] = float(glued[2])
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -303,9 +334,10 @@ def json_row(line: str, at: float) -> Row | None:
     try:
         found = json.loads(line)
         values = {str(key): float(value) for key, value in found["data"].items() if isinstance(value, (int, float))}
-        return Row(int(found["step"]), values, at)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        step = int(found["step"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+    return Row(step, values, at) if 0 <= step < MOST_STEPS else None
 
 
 def other_fact(line: str) -> Total | Bar | Saved | Resumed | None:

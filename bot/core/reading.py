@@ -62,7 +62,7 @@ class Reading:
         start = place_after(self.last, digests)
         reader, gaps = self.reader, self.gaps
         if start is None:
-            reader, gaps, start = replace(reader, rest="", block=""), gaps + bool(self.last), 0
+            reader, gaps, start = replace(reader, rest="", block="", sampling=False), gaps + bool(self.last), 0
         new = lines[start:]
         if not new:
             return self, []

@@ -118,7 +118,7 @@ def chart(run: Run) -> Message | None:
     """The reward over the steps, in one message of the thread; in characters too, for those who see no charts."""
     figure, points = progress_figure(run), run.progress.rewards.points
     drawn = native(figure)
-    if drawn is None:
+    if drawn is None or not points:
         return None
     first, last = (say(POINT, value=written(value), step=step) for step, value in (points[0], points[-1]))
     told = [say("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)]

@@ -54,6 +54,14 @@ def test_a_training_that_goes_back_forgets_what_came_after() -> None:
     assert [value for step, value in back.series("a") if step >= 300] == [2.0, 2.0]
 
 
+def test_a_training_that_goes_back_keeps_what_a_bucket_knows_of_the_steps_before() -> None:
+    history = grown([float(step % 50) for step in range(20_000)])
+    bucket = history.folded["a"][40]
+    back = History.of(history.folded, [Row(bucket.last, {"a": 0.0})])
+    earlier = [step for step, _ in back.series("a") if bucket.first <= step < bucket.last]
+    assert earlier == [step for step in sorted({bucket.low_step, bucket.high_step}) if step < bucket.last]
+
+
 def test_a_metric_of_some_steps_only_has_points_there_only() -> None:
     rows = [Row(step, {"a": 1.0} | ({"val-core/x": 0.1 * step} if step % 5 == 0 else {})) for step in range(1, 11)]
     history = History.of({}, rows)

@@ -140,6 +140,33 @@ def test_braces_that_pprint_breaks_as_text_are_one_text() -> None:
     assert read(text) == [Row(0, {"val-core/gsm8k/reward/mean@1": 0.5, "val-core/b": 1.0})]
 
 
+def test_braces_that_are_not_there_swallow_nothing() -> None:
+    assert read(f"Final validation metrics: None\n{STEP}\n") == [ROW]
+
+
+def test_braces_that_another_line_cuts_end_there() -> None:
+    assert read(f"Final validation metrics: {{'val-core/a': 0.5,\n{RAY}{STEP}\n") == [ROW]
+
+
+@pytest.mark.parametrize("step", ["Infinity", "9" * 400, "99999999999999999999", "-1", "[" * 60_000])
+def test_json_that_is_no_step_of_verls_is_passed_over(step: str) -> None:
+    line = f'{{"step": {step}, "data": {{"a/b": 1}}}}'
+    assert read(f"{line}\n{STEP}\n") == [ROW]
+
+
+def test_another_program_of_the_same_job_is_read_from_its_second_line_on() -> None:
+    tuning = [f"step:{n} - train/loss:0.5 - train/lr:0.1 - train/grad_norm:1.0" for n in range(3)]
+    training = [f"step:{n} - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4" for n in range(1, 4)]
+    found = read("\n".join([*tuning, *training]) + "\n")
+    assert [fact.step for fact in found if isinstance(fact, Row)] == [0, 1, 2, 2, 3]
+
+
+def test_of_a_step_line_that_is_cut_within_a_key_what_came_before_counts() -> None:
+    whole = "step:5 - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4"
+    values = {"critic/a": 1.0, "critic/b": 2.0, "actor/c": 3.0, "actor/d": 4.0}
+    assert read(f"{whole} - actor/s(WorkerDict pid=3) hello\n") == [Row(5, values)]
+
+
 def test_braces_that_never_close_swallow_no_more_than_a_line_may_be_long() -> None:
     text = "Final validation metrics: {'a': 1,\n" + ("x" * 1000 + "\n") * (LONGEST_LINE // 1000 + 2) + STEP + "\n"
     assert read(text) == [ROW]

@@ -48,6 +48,12 @@ def test_what_is_in_sight_again_behind_a_gap_is_not_taken_twice_unless_the_train
     assert steps(facts) == [4, 5, 6, 7, 8]
 
 
+def test_a_gap_within_a_sample_does_not_hide_the_steps_behind_it() -> None:
+    reading, _ = Reading().look("[prompt] How many?\n[response] Let me see\n", 0.0)
+    _, facts = reading.look("step:1 - a/b:1 - c/d:0.5\n", 0.0)
+    assert steps(facts) == [1]
+
+
 def test_half_a_line_waits_for_its_other_half() -> None:
     reading, facts = Reading().look("step:1 - a/b:1 - c/d:0.5\nstep:2 - a/b:1 - c/d:0.", 0.0)
     assert steps(facts) == [1]

@@ -43,4 +43,4 @@ class Finding:
     @property
     def key(self) -> str:
         """The same as long as it is the same finding, however its numbers move."""
-        return f"{self.name}:{self.since_step}:{self.severity}"
+        return f"{self.name}:{self.since_step}:{self.severity}:{self.since_at:.0f}"

@@ -7,8 +7,12 @@ from bot.core.health.rules import HealthRules
 from bot.core.recipe import Task
 
 GROUP = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*(\w+)")
-GROUPED = re.compile(r"\balgorithm\.adv_estimator=[\"']?(?:grpo|rloo|reinforce_plus_plus_baseline)")
-TOOLS = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?[^\s\"']")
+ESTIMATOR = re.compile(r"\balgorithm\.adv_estimator=[\"']?(\w+)")
+TOOLS = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?([^\s\"']*)")
+GROUPED = ("grpo", "rloo", "reinforce_plus_plus_baseline")
+"""Estimators that compare answers to the same prompt."""
+
+NONE = ("", "null", "None")
 
 
 def rules_for(task: Task, rules: HealthRules) -> HealthRules:
@@ -22,11 +26,17 @@ def rules_for(task: Task, rules: HealthRules) -> HealthRules:
     script = str(task.get("run") or "")
     sizes = GROUP.findall(script)
     size = str((task.get("envs") or {}).get(sizes[-1], sizes[-1])) if sizes else ""
-    grouped = GROUPED.search(script) and size.isdecimal() and int(size) > 1
+    grouped = last(ESTIMATOR, script) in GROUPED and size.isdecimal() and int(size) > 1
     off = ((task.get("_metadata") or {}).get("verlbot") or {}).get("findings_off") or ()
     return replace(
         rules,
         off=(*rules.off, *off),
         group_size=int(size) if grouped else None,
-        expects_tools=TOOLS.search(script) is not None,
+        expects_tools=last(TOOLS, script) not in NONE,
     )
+
+
+def last(pattern: re.Pattern[str], script: str) -> str:
+    """What a setting is given last; empty where it is not given."""
+    found = pattern.findall(script)
+    return found[-1] if found else ""

@@ -19,6 +19,9 @@ OFF = {"_metadata": {"verlbot": {"findings_off": ["not-a-number"]}}}
         pytest.param({"run": GRPO, "envs": {"GROUP_SIZE": "8"}}, 8, id="by a variable"),
         pytest.param({"run": GRPO + " actor_rollout_ref.rollout.n=4"}, 4, id="by an override, which comes last"),
         pytest.param({"run": GRPO.replace("grpo", "gae"), "envs": {"GROUP_SIZE": "8"}}, None, id="no groups in PPO"),
+        pytest.param(
+            {"run": GRPO + " algorithm.adv_estimator=gae", "envs": {"GROUP_SIZE": "8"}}, None, id="overridden by PPO"
+        ),
         pytest.param({"run": GRPO, "envs": {"GROUP_SIZE": "1"}}, None, id="groups of one are none"),
         pytest.param({"run": GRPO}, None, id="nobody knows"),
         pytest.param({}, None, id="nothing"),
@@ -34,6 +37,7 @@ def test_how_many_answers_are_compared(task: dict[str, Any], size: int | None) -
         ("x actor_rollout_ref.rollout.multi_turn.tool_config_path=tools.yaml", True),
         ('x actor_rollout_ref.rollout.multi_turn.function_tool_path="$HOME/t.py"', True),
         ("x actor_rollout_ref.rollout.multi_turn.enable=True", False),
+        ("x rollout.multi_turn.tool_config_path=t.yaml actor.rollout.multi_turn.tool_config_path=null", False),
     ],
 )
 def test_whether_tools_are_meant_to_be_called(run: str, tools: bool) -> None:
