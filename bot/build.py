@@ -237,7 +237,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
         connection = Socket(
-            app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands)
+            app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands, now)
         )
     else:
         connection = HttpServer(app, settings.http_host, settings.http_port, precedence)

@@ -19,6 +19,7 @@ from bot.core.decide import (
     TearDown,
     Wonder,
     decide,
+    over_by_wish,
 )
 from bot.core.failure import Digest, diagnose
 from bot.core.health.stall import Quiet
@@ -185,8 +186,10 @@ class Reconciler:
                 return self._update(run, lambda run: run.doubted(doubt))
             case SetAutostop(minutes, found):
                 return self._set_autostop(run, minutes, found)
-            case Finish(reason, detail):
-                return self._update(run, lambda run: run.stopping(reason, detail, self.now()))
+            case Finish(Reason.LEASE_OVER | Reason.OVER_BUDGET):  # a person may have given it more meanwhile
+                return self._update(run, lambda run: over(run, over_by_wish(run, self.now()), self.now()))
+            case Finish():
+                return self._update(run, lambda run: over(run, action, self.now()))
             case SaveLog():
                 return self._save_log(run)
             case TearDown():
@@ -304,6 +307,10 @@ class Reconciler:
         after = bounded(joined(before, text))
         if after != before:
             self.store.save_log(run.id, after)
+
+
+def over(run: Run, finish: Finish | None, now: datetime) -> Run:
+    return run.stopping(finish.reason, finish.detail, now) if finish else run
 
 
 def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime, rhythm: Rhythm) -> Run:

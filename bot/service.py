@@ -144,7 +144,14 @@ class Service:
                 say("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=most.days),
                 say("Extend it by less."),
             )
-        return self._wished(self.store.update(run.id, change))
+        extended = self.store.update(run.id, change)
+        known = any(one.wish and one.wish == caller.wish for one in extended.amendments)
+        if extended.amendments == run.amendments and not known:
+            raise UserError(
+                say("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
+                say("Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id),
+            )
+        return self._wished(extended)
 
     def set_budget(self, asked: command.SetBudget, caller: Caller) -> Run:
         """Record another budget.

@@ -62,7 +62,7 @@ class Sweep:
         standing = {one.id: one for one in self.cloud.clusters()}  # before the runs: see `claim`
         known = self.store.orphans()
         for one in standing.values():
-            self._sight(one, known.get(one.id))
+            self._sighted(one, known.get(one.id))
         self._miss([orphan for orphan in known.values() if orphan.id not in standing])
         orphans = list(self.store.orphans().values())
         for orphan in orphans:
@@ -70,6 +70,13 @@ class Sweep:
                 self._remove(orphan)
         self.show()
         return self.soon if any(map(is_unsettled, orphans)) else None
+
+    def _sighted(self, standing: Standing, known: Orphan | None) -> None:
+        """One that cannot be judged, as where its run's record cannot be read, is left alone, and holds up no other."""
+        try:
+            self._sight(standing, known)
+        except Exception:
+            log.exception("cluster %s cannot be judged, and is left alone", standing.name)
 
     def _sight(self, standing: Standing, known: Orphan | None) -> None:
         found = claim(standing, self._find)
@@ -98,12 +105,10 @@ class Sweep:
         return self.store.get(run_id) if run_id else None
 
     def _miss(self, orphans: list[Orphan]) -> None:
-        """Those that the list does not show any more, looked at one by one: a list may leave out what stands."""
-        if not orphans:
-            return
-        looks = self.cloud.observe([Watched(orphan.standing.name) for orphan in orphans])
+        """Those that the list does not show any more. By the list alone: a look at a name may meet another cluster,
+        and goes through the queues of jobs, which belong to the tick."""
         for orphan in orphans:
-            self._missed(orphan, looks.get(orphan.standing.name))
+            self._missed(orphan, Seen())
 
     def _missed(self, orphan: Orphan, look: Seen | None) -> None:
         now = self.now()

@@ -245,13 +245,14 @@ def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing
     assert bot.cloud.downs == []
 
 
-def test_a_list_that_leaves_out_what_stands_makes_nothing_gone(bot: Bot) -> None:
+def test_what_two_lists_leave_out_is_gone(bot: Bot) -> None:
     by_hand(bot)
     bot.sweep()
     bot.cloud.unlisted.add(BOX)
-    for _ in range(3):
-        bot.sweep()
+    bot.sweep()
     assert "is gone" not in told(bot)
+    bot.sweep()
+    assert "is gone" in told(bot)
 
 
 def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:

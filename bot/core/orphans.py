@@ -14,6 +14,10 @@ PREFIX = "verl-"
 """Of the cluster of every run."""
 
 
+LATE = timedelta(minutes=10)
+"""By how much a cluster's own time may differ from ours, and a launch be under way when its run was given up."""
+
+
 class Claim(StrEnum):
     """What speaks for a cluster that no run owns."""
 
@@ -115,7 +119,8 @@ class Orphan:
 
     def left(self, by: str) -> Self:
         """The first wish counts; a removal that was asked for goes on."""
-        return self if self.remove_by or self.left_by or self.gone_at else replace(self, left_by=by)
+        settled = self.remove_by or self.left_by or self.downed_at or self.gone_at
+        return self if settled else replace(self, left_by=by)
 
     # by the sweep
 
@@ -161,7 +166,19 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
     run = find(standing.run_id) if standing.run_id else None
     if run is None or run.cluster != standing.name:
         return Claim.NAMED if standing.run_id else Claim.NOBODY
-    return Claim.ENDED if run.status is Status.ENDED else None
+    if run.status is not Status.ENDED:
+        return None
+    return Claim.ENDED if is_left_of(run, standing) else Claim.NAMED
+
+
+def is_left_of(run: Run, standing: Standing) -> bool:
+    """Whether it is what an ended run has left: it has the run's label, and was launched while the run lived.
+
+    A name alone proves nothing: another bot on the same SkyPilot, or a person, may have used it again.
+    """
+    if run.ended_at is None or standing.since is None or standing.run != run.id:
+        return False
+    return run.created_at - LATE <= standing.since <= run.ended_at + LATE
 
 
 def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:

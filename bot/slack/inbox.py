@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -11,12 +12,15 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.core.command import OpenForm, changes_nothing
 from bot.core.parse import parse
 from bot.errors import Unavailable, UserError
-from bot.ports import Store
+from bot.ports import Now, Store
 from bot.slack.answers import Answer
 from bot.slack.errands import Errands
 from bot.slack.text import as_typed
 
 log = logging.getLogger(__name__)
+
+SERVED_WITHIN = timedelta(minutes=15)
+"""After its delivery a command is served, or not at all: a person has typed it again by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Inbox:
 
     store: Store
     errands: Errands
+    now: Now
 
     def takes(self, request: SocketModeRequest) -> bool:
         """Whether a delivery may be acknowledged now and served later. It is kept where it has to be."""
@@ -52,12 +57,22 @@ class Inbox:
             log.warning("%s: a delivery will be served once more, which changes nothing", error)
 
     def left(self) -> list[SocketModeRequest]:
-        """What a bot before this one acknowledged and did not serve, oldest first."""
-        return [found for text in self.store.deliveries() if (found := read(json.loads(text)))]
+        """What a bot before this one acknowledged and did not serve, oldest first; what is too old is dropped.
+
+        A wish that is served long after may meet other runs than those that it was meant for.
+        """
+        kept = sorted((json.loads(text) for text in self.store.deliveries()), key=lambda one: float(one["kept_at"]))
+        late = self.now().timestamp() - SERVED_WITHIN.total_seconds()
+        for one in kept:
+            if one["kept_at"] < late:
+                log.error("a delivery is too old to be served, and dropped: %s", one["request"]["payload"].get("text"))
+                self.store.forget_delivery(one["request"]["envelope_id"])
+        return [found for one in kept if one["kept_at"] >= late and (found := read(one["request"]))]
 
     def _keep(self, request: SocketModeRequest) -> bool:
         try:
-            self.store.keep_delivery(request.envelope_id, json.dumps(request.to_dict()))
+            kept = {"kept_at": self.now().timestamp(), "request": request.to_dict()}
+            self.store.keep_delivery(request.envelope_id, json.dumps(kept))
         except Unavailable as error:
             log.warning("%s: a delivery is acknowledged once it has been served", error)
             return False

@@ -77,7 +77,7 @@ def buttons(orphan: Orphan) -> list[Block]:
     if orphan.remove_by:
         return []
     leave = button(say("Leave it"), LEAVE, orphan.id)
-    return [remove(orphan), *([] if orphan.left_by else [leave])]
+    return [remove(orphan), *([] if orphan.left_by or orphan.downed_at else [leave])]
 
 
 def remove(orphan: Orphan) -> Block:

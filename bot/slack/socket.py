@@ -135,8 +135,8 @@ class Client(SocketModeClient):
         elif request is not None:
             crowd = self._precedence.come() > self._crowd
             if crowd and self._inbox and self._inbox.takes(request):
-                self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
                 self._defer(request, self._inbox)
+                self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
             else:
                 self._turns.first(lambda: self._serve(request))
 

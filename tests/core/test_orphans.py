@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from bot.core.orphans import Claim, Orphan, Patience, Standing, claim, first_sight, is_unsettled, wants_removal
 from bot.core.run import Run, Status
 from bot.core.seen import Cluster, Ending, Request, Seen
-from tests.builders import NOON, a_run, running, up
+from tests.builders import NOON, a_run, at, running, up
 
 PATIENCE = Patience(sight=timedelta(seconds=30), down_again=timedelta(minutes=2))
 RUNS: Mapping[str, Run] = {
     "ppo-0001": a_run(id="ppo-0001"),
     "ppo-0002": running(id="ppo-0002"),
     "ppo-0003": running(id="ppo-0003", status=Status.STOPPING),
-    "ppo-0004": running(id="ppo-0004", status=Status.ENDED),
+    "ppo-0004": running(id="ppo-0004", status=Status.ENDED, ended_at=at(3600)),
 }
 
 
@@ -33,7 +33,12 @@ def cluster(name: str = "dev-box", run: str = "", **more: Any) -> Standing:
         pytest.param(cluster("verl-ppo-0001"), None, id="of a run that waits"),
         pytest.param(cluster("verl-ppo-0002"), None, id="of a run that trains"),
         pytest.param(cluster("verl-ppo-0003"), None, id="of a run whose cluster is being removed"),
-        pytest.param(cluster("verl-ppo-0004"), Claim.ENDED, id="of a run that has ended"),
+        pytest.param(cluster("verl-ppo-0004", run="ppo-0004", since=at(60)), Claim.ENDED, id="of a run that has ended"),
+        pytest.param(
+            cluster("verl-ppo-0004", run="ppo-0004", since=at(86_400)), Claim.NAMED, id="launched long after its end"
+        ),
+        pytest.param(cluster("verl-ppo-0004", since=at(60)), Claim.NAMED, id="the name of a run that has ended, alone"),
+        pytest.param(cluster("verl-ppo-0004", run="ppo-0004"), Claim.NAMED, id="launched nobody knows when"),
         pytest.param(cluster("verl-ppo-0009"), Claim.NAMED, id="our name, and no run"),
         pytest.param(cluster("dev-box", run="ppo-0009"), Claim.NAMED, id="our label, and no run"),
         pytest.param(cluster("dev-box", run="ppo-0002"), Claim.NAMED, id="the label of a run that has another cluster"),

@@ -11,6 +11,7 @@ from bot.core.orphans import Standing
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
+from tests.builders import NOON
 
 
 @dataclass
@@ -128,6 +129,8 @@ class FakeCloud:
                 status=seen.cluster,
                 user=self.users.get(name, ""),
                 infra=seen.infra,
+                since=NOON if name in self.launches else None,
+                run=name.removeprefix("verl-") if name in self.launches else "",
                 dollars_per_hour=self.dollars_per_node_hour,
             )
             for name, seen in self.seen.items()

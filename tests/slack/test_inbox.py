@@ -25,6 +25,10 @@ from tests.waiting import eventually
 NOBODY_THERE = "redis://127.0.0.1:9"
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def a_request(text: str, kind: str = "slash_commands", trigger: str = "1.2") -> SocketModeRequest:
     payload = {"text": text, "command": "/verl", "user_id": ANA, "channel_id": TRAINING, "team_id": "T0PLAY"}
     more = {"trigger_id": trigger, "response_url": "http://127.0.0.1:9/nowhere"}
@@ -38,9 +42,8 @@ def listening(bot: Bot, crowd: int) -> Iterator[None]:
     """The bot on a real socket, with an inbox."""
     url = bot.playground.api_url
     precedence = Precedence()
-    inbox = Inbox(bot.store, Errands(precedence))
+    inbox = Inbox(bot.store, Errands(precedence), now)
     identity = Identity(web_client(BOT_TOKEN, url))
-    now = lambda: datetime.now(UTC)  # noqa: E731  # a clock
     socket = Socket(bot.app, identity, APP_TOKEN, url, now, precedence, inbox, crowd=crowd)
     socket.check()
     eventually(socket.is_up)
@@ -71,7 +74,7 @@ def answers(bot: Bot) -> list[str]:
 def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not(
     text: str, kept: bool, store: RedisStore
 ) -> None:
-    inbox, request = Inbox(store, Errands(Precedence())), a_request(text)
+    inbox, request = Inbox(store, Errands(Precedence()), now), a_request(text)
     assert inbox.takes(request)
     assert [found.payload["text"] for found in inbox.left()] == ([text] if kept else [])
     inbox.done(request, None)
@@ -87,12 +90,12 @@ def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not
     ],
 )
 def test_what_cannot_wait_is_not_taken(request_: SocketModeRequest, store: RedisStore) -> None:
-    assert not Inbox(store, Errands(Precedence())).takes(request_)
+    assert not Inbox(store, Errands(Precedence()), now).takes(request_)
     assert store.deliveries() == []
 
 
 def test_a_wish_that_cannot_be_written_down_is_not_acknowledged_before_it_is_served() -> None:
-    inbox = Inbox(RedisStore(client(NOBODY_THERE, 0.1)), Errands(Precedence()))
+    inbox = Inbox(RedisStore(client(NOBODY_THERE, 0.1)), Errands(Precedence()), now)
     assert inbox.takes(a_request("status"))
     assert not inbox.takes(a_request("launch smoke"))
 
@@ -142,8 +145,18 @@ def test_a_wish_that_a_bot_acknowledged_before_it_was_killed_is_served_by_the_ne
     request = a_request("launch smoke", trigger=trigger).to_dict()
     request["payload"]["response_url"] = bot.playground._deliveries.new_response_url(ANA, TRAINING)
     for name in ("e1", "e2"):  # Slack had delivered it twice
-        redis.hset(INBOX, name, json.dumps(request | {"envelope_id": name}))
+        kept = {"kept_at": now().timestamp() - 60, "request": request | {"envelope_id": name}}
+        redis.hset(INBOX, name, json.dumps(kept))
     with listening(bot, crowd=4):
         eventually(lambda: len(answers(bot)) == 2)
     assert [run.id for run in bot.store.open()] == ["smoke-0001"]
     assert bot.store.deliveries() == []
+
+
+def test_what_was_kept_is_served_in_its_order_and_what_is_too_old_is_dropped(store: RedisStore) -> None:
+    inbox = Inbox(store, Errands(Precedence()), now)
+    for text, minutes in (("stop b", 1), ("stop old", 16), ("stop a", 14)):
+        kept = {"kept_at": now().timestamp() - 60 * minutes, "request": a_request(text).to_dict()}
+        store.keep_delivery(f"e-{text}", json.dumps(kept))
+    assert [found.payload["text"] for found in inbox.left()] == ["stop a", "stop b"]
+    assert len(store.deliveries()) == 2

@@ -161,7 +161,7 @@ def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
         mine = [one for one in records if name in (None, one["job_name"])]
         found = [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in mine]
         surplus = [one.id for one in found[1:] if not one.job.over]
-        if surplus:
+        if surplus and name is not None:  # of all jobs, some are somebody else's
             sdk.get(sdk.cancel(cluster, job_ids=surplus))
         if found and found[0].job in DIED:
             found[0] = replace(found[0], broken=broken(cluster))
