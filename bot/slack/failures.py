@@ -1,5 +1,6 @@
 """What is said of a failure: its first error, the likely cause, what to do, what is lost. Pure."""
 
+import re
 from datetime import datetime
 
 from bot.core.failure import Digest, Kind, diagnose
@@ -78,11 +79,16 @@ def digest_of(run: Run, log: str) -> Digest | None:
     return run.failure or diagnose("\n".join([log, run.detail or ""]), run.nodes)
 
 
+KILLED = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
+"""Exit codes of signals: who is killed prints nothing, and what others print is that they miss him."""
+
+
 def why(run: Run, found: Digest | None) -> str:
     """The error itself, and where it was; the run's own sentence where its log has no error."""
     if found is None or (run.detail and not found.excerpt):
         return escape(run.detail or "")
-    return " · ".join(filter(None, [code(cut(found.error, SHOWN_ERROR)), place(found)]))
+    killed = escape(run.detail) if run.detail and KILLED.search(run.detail) else ""
+    return " · ".join(filter(None, [killed, code(cut(found.error, SHOWN_ERROR)), place(found)]))
 
 
 def place(found: Digest) -> str:

@@ -125,6 +125,9 @@ RUNS = {
         Reason.SUCCEEDED, place="s3://team/a", misleading={"actor/entropy": "It is 0 because nobody computes it."}
     ),
     "ended, failed, in words": ended(Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL)."),
+    "ended, failed, one was killed and another missed it": ended(
+        Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL).", failure=STRANGE
+    ),
     "ended, failed, goes on from step 400": ended(Reason.FAILED, failure=OOM, **KEPT),
     "ended, failed, unpriced": ended(Reason.FAILED, failure=OOM, rate=None, **KEPT),
     "ended, failed, right after a checkpoint": ended(
