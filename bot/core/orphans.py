@@ -172,11 +172,11 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
 
 
 def is_left_of(run: Run, standing: Standing) -> bool:
-    """Whether it is what an ended run has left: it has the run's label, and was launched while the run lived.
+    """Whether it is what an ended run has left: its label, if it has one, is the run's, and it was launched while the run lived.
 
     A name alone proves nothing: another bot on the same SkyPilot, or a person, may have used it again.
     """
-    if run.ended_at is None or standing.since is None or standing.run != run.id:
+    if run.ended_at is None or standing.since is None or standing.run not in ("", run.id):
         return False
     return run.created_at - LATE <= standing.since <= run.ended_at + LATE
 
