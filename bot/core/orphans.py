@@ -172,7 +172,7 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
 
 
 def is_left_of(run: Run, standing: Standing) -> bool:
-    """Whether it is what an ended run has left: its label, if it has one, is the run's, and it was launched while the run lived.
+    """Whether it is what an ended run has left: launched while the run lived, and without another run's label.
 
     A name alone proves nothing: another bot on the same SkyPilot, or a person, may have used it again.
     """

@@ -37,7 +37,7 @@ def cluster(name: str = "dev-box", run: str = "", **more: Any) -> Standing:
         pytest.param(
             cluster("verl-ppo-0004", run="ppo-0004", since=at(86_400)), Claim.NAMED, id="launched long after its end"
         ),
-        pytest.param(cluster("verl-ppo-0004", since=at(60)), Claim.ENDED, id="of a run that has ended, without a label"),
+        pytest.param(cluster("verl-ppo-0004", since=at(60)), Claim.ENDED, id="the same without a label"),
         pytest.param(cluster("verl-ppo-0004", run="ppo-0004"), Claim.NAMED, id="launched nobody knows when"),
         pytest.param(cluster("verl-ppo-0009"), Claim.NAMED, id="our name, and no run"),
         pytest.param(cluster("dev-box", run="ppo-0009"), Claim.NAMED, id="our label, and no run"),
