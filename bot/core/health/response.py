@@ -3,7 +3,7 @@
 from bot.core.health.finding import Severity
 from bot.core.health.misleading import cut_elsewhere
 from bot.core.health.policy import ratio
-from bot.core.health.validation import gains, validations
+from bot.core.health.validation import gains
 from bot.core.health.window import WELL, Symptom, Window, number, percent
 from bot.core.row import CUT, LENGTH, TOOLS, TURNS
 from bot.language import say
@@ -18,10 +18,9 @@ def length_growth(window: Window) -> Symptom | None:
     level = growth / rules.length_growth
     if level < 1:
         return Symptom(level)
-    found = validations(window)
-    earned = gains(found, window)
-    if earned is None and found:
-        return None  # too few yet to tell
+    earned = gains(window)
+    if earned is None and window.validations:
+        return WELL  # too few yet to tell
     if earned is not None:
         most, _ = earned
         level = min(level, ratio(rules.length_earned_share * (growth - 1), max(most, 0.0)))
@@ -30,7 +29,7 @@ def length_growth(window: Window) -> Symptom | None:
     return Symptom(
         level,
         Severity.NOTE if earned is None else Severity.WARNING,
-        say("Responses grow, and nothing tells whether that helps: there is no validation.")
+        say("Responses grow, and nothing tells whether that helps: there has been no validation.")
         if earned is None
         else say("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
         say("The mean response has {now} tokens, {start} at the start.", now=number(now), start=number(start))

@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from statistics import median
 
 from bot.core.health.finding import Severity
-from bot.core.health.window import WELL, Symptom, Window, number, scatter
+from bot.core.health.window import WELL, Symptom, Validated, Window, number, scatter
 from bot.core.row import REWARD, Row
 from bot.language import say
 
 SMOOTHED = 3
 """Validations that are taken together, because one alone scatters."""
 
+AROUND = 20
+"""Steps whose median is the reward at one of them."""
+
+KEPT = 48
+"""Validations that are remembered: of a run that validates every hundred steps, nearly five thousand."""
+
 SCATTERED = 12
 """The last validations, by which it is told how much."""
-
-
-def validations(window: Window) -> list[tuple[Row, float]]:
-    return [(row, value) for row in window.rows if (value := row.validation) is not None]
 
 
 def validated(rows: Sequence[Row]) -> bool:
@@ -24,19 +26,32 @@ def validated(rows: Sequence[Row]) -> bool:
     return any(row.validation is not None for row in rows[-2:])
 
 
-def smoothed(found: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
+def noted(known: Sequence[Validated], rows: Sequence[Row]) -> tuple[Validated, ...]:
+    """The validations with those that the rows tell of since; a training that went back has not been further."""
+    kept = tuple(one for one in known if one.step <= rows[-1].step)
+    scanned = rows[-2:] if kept else rows
+    for row in scanned:
+        if (value := row.validation) is not None and (not kept or row.step > kept[-1].step):
+            kept = (*kept, Validated(row.step, row.at, value, reward_at(rows, row.step)))
+    return kept[-KEPT:]
+
+
+def reward_at(rows: Sequence[Row], step: int) -> float | None:
+    return Window([row for row in rows if row.step <= step]).middle(REWARD, AROUND)
+
+
+def smoothed(found: Sequence[Validated]) -> list[tuple[Validated, float]]:
     """Each with the median of itself and the two before it."""
     ends = range(SMOOTHED, len(found) + 1)
-    return [(found[end - 1][0], median(value for _, value in found[end - SMOOTHED : end])) for end in ends]
+    return [(found[end - 1], median(one.value for one in found[end - SMOOTHED : end])) for end in ends]
 
 
-def gains(found: Sequence[tuple[Row, float]], window: Window) -> tuple[float, float] | None:
+def gains(window: Window) -> tuple[float, float] | None:
     """By how much validation has risen since it began, at most and at least, as shares of where it was; None where
     nobody knows yet. The two differ by what it scatters."""
-    first = window.start.get("validation")
-    if len(found) < 2 * SMOOTHED or first is None:
+    first, values = window.start.get("validation"), [one.value for one in window.validations]
+    if len(values) < 2 * SMOOTHED or first is None:
         return None
-    values = [value for _, value in found]
     gain, noise, scale = median(values[-SMOOTHED:]) - first, 2 * scatter(values[-SCATTERED:]), max(abs(first), 0.05)
     return (gain + noise) / scale, gain / scale
 
@@ -46,14 +61,13 @@ def validation_falls(window: Window) -> Symptom | None:
     rules = window.rules
     if not validated(window.rows):
         return None
-    told = validations(window)
-    found = smoothed(told)
+    found = smoothed(window.validations)
     if len(found) < SMOOTHED:
         return None
     (peak, best), now = max(found, key=lambda one: one[1]), found[-1][1]
-    noise = scatter([value for _, value in told[-SCATTERED:]])
+    noise = scatter([one.value for one in window.validations[-SCATTERED:]])
     level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_least, 4 * noise)
-    before, reward = around(window, peak), window.middle(REWARD, 20)
+    before, reward = peak.reward, window.middle(REWARD, AROUND)
     if before is None or reward is None or reward - before < 0.5 * scatter(window.values(REWARD, 100)):
         return WELL
     if level < 1:
@@ -77,9 +91,3 @@ def validation_falls(window: Window) -> Symptom | None:
         ),
         peak,
     )
-
-
-def around(window: Window, row: Row) -> float | None:
-    """The reward of the twenty rows up to that one."""
-    later = sum(one.step > row.step for one in window.rows)
-    return window.middle(REWARD, 20, back=later)

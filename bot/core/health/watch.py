@@ -9,8 +9,8 @@ from bot.core.health.detectors import DETECTORS
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import HealthRules
 from bot.core.health.team import detector
-from bot.core.health.validation import SMOOTHED, validated
-from bot.core.health.window import STARTS, Detector, Symptom, Window
+from bot.core.health.validation import SMOOTHED, noted
+from bot.core.health.window import STARTS, Detector, Symptom, Validated, Window
 from bot.core.row import Row
 
 MOST_HEALED = 16
@@ -48,6 +48,7 @@ class Watch:
     Attributes:
         step, at: of the newest row judged; judged: how many there were.
         start: how the run began, by the names of `STARTS`.
+        validations: the last ones, oldest first.
         streaks: by the names of detectors.
         open: what stands now, oldest first.
         healed: what was taken back, the newest last, the last few only.
@@ -57,6 +58,7 @@ class Watch:
     at: float = 0.0
     judged: int = 0
     start: Mapping[str, float] = field(default_factory=dict)
+    validations: tuple[Validated, ...] = ()
     streaks: Mapping[str, Streak] = field(default_factory=dict)
     open: tuple[Finding, ...] = ()
     healed: tuple[Healed, ...] = ()
@@ -88,9 +90,12 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
     if not rows or watch.has(rows[-1]):
         return watch
     row, judged = rows[-1], max(watch.judged + 1, len(rows))
+    validations = noted(watch.validations, rows)
     start = beginning(rows, watch.start, judged, rules)
-    watch = replace(watch, step=row.step, at=row.at, judged=judged, start=start)
-    window = Window(rows, rules, judged, start)
+    if "validation" not in start and len(validations) >= SMOOTHED:
+        start = {**start, "validation": median(one.value for one in validations[:SMOOTHED])}
+    watch = replace(watch, step=row.step, at=row.at, judged=judged, start=start, validations=validations)
+    window = Window(rows, rules, judged, start, validations)
     for one in (*DETECTORS, *map(detector, rules.team)):
         if one.name not in rules.off and (symptom := one.measure(window)) is not None:
             watch = weighed(watch, one, symptom, window)
@@ -101,11 +106,7 @@ def beginning(rows: Sequence[Row], known: Mapping[str, float], judged: int, rule
     """How the run began, once there are enough rows to tell, and as long as the first are among them."""
     if judged > len(rows) or len(rows) < rules.start_steps:
         return known
-    first = known or middles(rows[: rules.start_steps])
-    if "validation" in first or not validated(rows):
-        return first
-    told = [value for row in rows if (value := row.validation) is not None][:SMOOTHED]
-    return {**first, "validation": median(told)} if len(told) == SMOOTHED else first
+    return known if known.keys() >= STARTS.keys() else {**middles(rows[: rules.start_steps]), **known}
 
 
 def middles(rows: Sequence[Row]) -> Mapping[str, float]:

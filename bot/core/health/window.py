@@ -15,6 +15,20 @@ STARTS = {"entropy": ENTROPY, "gradient": GRADIENT, "length": LENGTH, "reward": 
 
 
 @dataclass(frozen=True, slots=True)
+class Validated:
+    """One validation, kept apart from the rows, because runs may validate more seldom than rows are kept.
+
+    Attributes:
+        at: Unix seconds when it was read; reward: the median of the twenty steps up to it, None where too few have one.
+    """
+
+    step: int
+    at: float
+    value: float
+    reward: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Symptom:
     """How a run looks to one detector at its newest row.
 
@@ -29,7 +43,7 @@ class Symptom:
     what: str = ""
     evidence: str = ""
     advice: str = ""
-    since: Row | None = None
+    since: Row | Validated | None = None
 
 
 WELL = Symptom(0.0)
@@ -42,12 +56,14 @@ class Window:
     Attributes:
         judged: how many rows the run has had, those included that are not kept.
         start: medians of its first rows, by the names of `STARTS`; and of its first validations, as `validation`.
+        validations: the last ones, oldest first.
     """
 
     rows: Sequence[Row]
     rules: HealthRules = field(default_factory=HealthRules)
     judged: int = 0
     start: Mapping[str, float] = field(default_factory=dict)
+    validations: Sequence[Validated] = ()
 
     @property
     def newest(self) -> Row:

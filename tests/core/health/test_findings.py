@@ -1,5 +1,6 @@
 """Each sickness is found, and healthy trainings are left in peace."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import inf, nan
@@ -47,6 +48,47 @@ def test_what_its_simulator_does_not_have_is_found_too_and_since_when(kind: str,
     assert found[0].step <= begin + 40
     assert begin - 15 <= found[0].finding.since_step <= found[0].step
     assert not [one for one in found if one.step <= begin]
+
+
+def hacked(every: int, steps: int = 1500) -> list[Row]:
+    """The reward rises all the way, and validation, every so many steps, falls from 0.8 to 0.05."""
+    rows = []
+    for step in range(1, steps + 1):
+        share = step / steps
+        values = {"critic/rewards/mean": 0.2 + 0.7 * share, "actor/entropy": 0.5, "actor/grad_norm": 1.0}
+        if step % every == 0:
+            values["val-core/x/reward/mean@1"] = 0.8 - 0.75 * share
+        rows.append(Row(step, values, float(step)))
+    return rows
+
+
+def watched(rows: Sequence[Row], window: int = 256) -> Iterator[Watch]:
+    """After each row, as a bot sees it that keeps no more rows than that."""
+    watch = Watch()
+    for end in range(1, len(rows) + 1):
+        watch = judge(rows[max(0, end - window) : end], watch, HealthRules())
+        yield watch
+
+
+@pytest.mark.parametrize("every", [25, 64, 100, 128])
+def test_validation_that_falls_is_found_however_seldom_it_is_asked_for(every: int) -> None:
+    found = [watch.step or 0 for watch in watched(hacked(every)) if watch.found("validation-falls")]
+    assert found, "not found at all"
+    assert found[0] <= 10 * every
+
+
+def test_once_there_is_a_validation_it_is_not_said_that_there_has_been_none() -> None:
+    rows = [
+        Row(step, {"response_length/mean": 100.0 + 4 * step, "critic/rewards/mean": 0.5}, float(step))
+        for step in range(1, 121)
+    ]
+    before = list(watched(rows))[-1].found("length-growth")
+    assert before is not None
+    assert "there has been no validation" in before.what
+    later = [Row(row.step + 120, {**row.values, "val-core/x": 0.5}, row.at + 120) for row in rows[:1]]
+    later += [Row(row.step + 120, row.values, row.at + 120) for row in rows[1:80]]
+    after = list(watched([*rows, *later]))[-1].found("length-growth")
+    assert after is None or "no validation" not in after.what
 
 
 def test_not_a_number_is_said_at_once_and_gravely_at_the_third_step_in_a_row() -> None:
