@@ -110,8 +110,11 @@ class Store(Protocol):
     def reading(self, run_id: str) -> Reading:
         """How far the run's log has been read."""
 
-    def keep(self, run_id: str, reading: Reading, rows: Sequence[Row]) -> None:
-        """Add what the log told, and note how far it has been read, in one step."""
+    def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
+        """`update`, and with it, in one step: add what the log told, and note how far it has been read.
+
+        Whatever is lost or killed between two looks, each line counts once, in the record and in the numbers.
+        """
 
     def rows(self, run_id: str, last: int) -> Sequence[Row]:
         """What the run's last steps told, oldest first: so many of them, or fewer where that is all."""

@@ -269,20 +269,19 @@ class Reconciler:
         return diagnose("\n".join([whole(self.store.log(run.id), text), run.detail or ""]), run.nodes)
 
     def _read(self, run: Run, text: str, over: bool = False) -> Run:
-        """What is new in the last lines of its log: the run after it.
-
-        The record comes first: a crash before the rest lets the same lines be read once more, which adds nothing.
-        """
+        """What is new in the last lines of its log: the run after it."""
         before = self.store.reading(run.id)
         reading, facts = before.look(text, self.now().timestamp(), over)
-        if facts:
-            new = list(rows(facts))
-            known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
-            verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
-            run = self._update(run, lambda run: told(run, facts, verdict, self.now(), self.rhythm))
-        if reading != before:
-            self.store.keep(run.id, reading, list(rows(facts)))
-        return run
+        if reading == before:
+            return run
+        new = list(rows(facts))
+        known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
+        verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
+
+        def change(run: Run) -> Run:
+            return told(run, facts, verdict, self.now(), self.rhythm) if facts else run
+
+        return self.store.take_in(run.id, change, reading, new)
 
     def _listen(self, run: Run, seen: Seen | None) -> Run:
         """Whether a run that has made no step for a while is stalled."""

@@ -5,6 +5,7 @@ costs as much as the step is long, however long the run is.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -31,33 +32,39 @@ def reading(redis: Redis, run_id: str) -> Reading:
     return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
 
 
-def keep(redis: Redis, run_id: str, read: Reading, rows: Sequence[Row]) -> None:
-    """Add rows and note how far the log has been read, in one step."""
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(ROWS.format(run_id), COLUMNS.format(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
-            columns = names(tx, run_id)
-            new = [key for key in dict.fromkeys(key for row in rows for key in row.values) if key not in columns]
-            known = [*columns, *new[: MOST_METRICS - len(columns)]]
-            tx.multi()
-            tx.set(READING.format(run_id), msgspec.json.encode(read))
-            if len(known) > len(columns):
-                tx.rpush(COLUMNS.format(run_id), *known[len(columns) :])
-            if rows:
-                tx.rpush(ROWS.format(run_id), *packed(rows, known))
-            try:
-                answers = tx.execute()
-            except WatchError:  # somebody else wrote meanwhile
-                continue
-            break
-    if rows and answers[-1] >= 2 * RECENT_ROWS:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a look at a log has brought: how far it is read by now, and the rows that are new."""
+
+    reading: Reading
+    rows: Sequence[Row]
+
+
+def keys(run_id: str) -> tuple[str, str]:
+    """What must not change between the reading of a run's columns and the writing of its rows."""
+    return ROWS.format(run_id), COLUMNS.format(run_id)
+
+
+def write(tx: Pipeline, run_id: str, taken: Taken, columns: Sequence[str]) -> None:
+    """Queue the commands that add rows, and note how far the log has been read."""
+    met = dict.fromkeys(key for row in taken.rows for key in row.values)
+    new = [key for key in met if key not in columns][: MOST_METRICS - len(columns)]
+    tx.set(READING.format(run_id), msgspec.json.encode(taken.reading))
+    if new:
+        tx.rpush(COLUMNS.format(run_id), *new)
+    if taken.rows:
+        tx.rpush(ROWS.format(run_id), *packed(taken.rows, [*columns, *new]))
+
+
+def compact_if_long(redis: Redis, run_id: str) -> None:
+    if redis.llen(ROWS.format(run_id)) >= 2 * RECENT_ROWS:
         compact(redis, run_id)
 
 
 def compact(redis: Redis, run_id: str) -> None:
     """Fold the older rows; all of them stay where somebody else wrote meanwhile, for the next time."""
     with redis.pipeline() as tx:
-        tx.watch(ROWS.format(run_id), COLUMNS.format(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
+        tx.watch(*keys(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
         columns = names(tx, run_id)
         whole = fetched(tx, run_id, columns)
         history = whole.compact()

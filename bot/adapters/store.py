@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -16,6 +14,8 @@ from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
 from bot.adapters import histories, orphans, reports
+from bot.adapters.documents import dumps, loads, readable
+from bot.adapters.histories import Taken
 from bot.adapters.keys import CARD, ENDED, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
 from bot.core.history import History
 from bot.core.nearest import unknown
@@ -26,7 +26,7 @@ from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run, Status
 from bot.errors import Unavailable
-from bot.language import mark, say
+from bot.language import say
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +35,6 @@ WISH_KEPT = timedelta(days=1)
 
 BATCH = 500
 """Documents fetched in one call."""
-
-SCHEMA = 1
-"""Version of the document. A change that an old document does not fit needs a step in UPGRADES."""
-
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""For each older version: a function from its document to the next version's."""
 
 
 def client(url: str, answer_seconds: float) -> Redis:
@@ -61,20 +55,6 @@ def greet(redis: Redis) -> None:
     """Raises Unavailable where nobody answers."""
     with answered():
         redis.ping()
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    schema: int
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    schema: int
-
-
-DECODER = msgspec.json.Decoder(Document)
 
 
 class RedisStore:
@@ -127,23 +107,39 @@ class RedisStore:
             return self._fetch(ids)
 
     def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        with answered():
+            return self._changed(run_id, change)
+
+    def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
+        with answered():
+            changed = self._changed(run_id, change, Taken(reading, rows))
+            histories.compact_if_long(self._redis, run_id)
+            return changed
+
+    def _changed(self, run_id: str, change: Callable[[Run], Run], taken: Taken | None = None) -> Run:
+        """Apply the change, and write what was taken in with it, in one step."""
         key = RUN.format(run_id)
-        with answered(), self._redis.pipeline() as tx:
+        with self._redis.pipeline() as tx:
             while True:
-                tx.watch(key)  # type: ignore[no-untyped-call]  # redis-py types all but this
-                found = tx.get(key)
-                if found is None:
-                    raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
-                run = loads(found)
+                tx.watch(key, *(histories.keys(run_id) if taken else ()))  # type: ignore[no-untyped-call]  # redis-py types all but this
+                run, columns = self._run(tx, run_id), histories.names(tx, run_id) if taken else []
                 changed = change(run)
-                if changed == run:
+                if changed == run and taken is None:
                     return run
                 tx.multi()
                 tx.set(key, dumps(changed))
                 if changed.ended_at and changed.status is Status.ENDED:
                     tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})
+                if taken:
+                    histories.write(tx, run_id, taken, columns)
                 if committed(tx):
                     return changed
+
+    def _run(self, redis: Redis | Pipeline, run_id: str) -> Run:
+        found = redis.get(RUN.format(run_id))
+        if found is None:
+            raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
+        return loads(found)
 
     def settle(self, run_id: str) -> None:
         with answered():
@@ -161,10 +157,6 @@ class RedisStore:
     def reading(self, run_id: str) -> Reading:
         with answered():
             return histories.reading(self._redis, run_id)
-
-    def keep(self, run_id: str, reading: Reading, rows: Sequence[Row]) -> None:
-        with answered():
-            histories.keep(self._redis, run_id, reading, rows)
 
     def rows(self, run_id: str, last: int) -> tuple[Row, ...]:
         with answered():
@@ -268,48 +260,3 @@ def committed(tx: Pipeline) -> bool:
 def text(value: object) -> str:
     """What Redis returned as text; empty for nothing."""
     return value.decode() if isinstance(value, bytes) else str(value or "")
-
-
-def dumps(run: Run) -> bytes:
-    return msgspec.json.encode(Document(SCHEMA, run))
-
-
-@lru_cache(maxsize=1024)
-def loads(document: object) -> Run:
-    """The run of a document, brought up to this version first.
-
-    Most documents are read many times between two changes, and people wait for some of those times.
-
-    Raises:
-        Unavailable: a newer verlbot wrote it; an older one must not touch it.
-    """
-    found = cast(bytes, document)
-    try:
-        current = DECODER.decode(found)
-    except msgspec.ValidationError:  # of another version, or broken
-        return loads_other(found)
-    return current.run if current.schema == SCHEMA else loads_other(found)
-
-
-def readable(document: object) -> Run | None:
-    """The run of a document among many, or None, said in the log, where it cannot be read: the others still can."""
-    try:
-        return loads(document)
-    except (Unavailable, msgspec.DecodeError, KeyError) as error:
-        log.error("a run's document cannot be read, and is left alone: %s", error)
-        return None
-
-
-def loads_other(found: bytes) -> Run:
-    """The run of a document that is not of this version."""
-    schema = msgspec.json.decode(found, type=Head).schema
-    if schema > SCHEMA:
-        newer = mark("The store holds runs of a newer verlbot (schema {schema}; this one knows {known}).")
-        raise Unavailable(say(newer, schema=schema, known=SCHEMA))
-    return msgspec.convert(upgraded(msgspec.json.decode(found), schema), Document).run
-
-
-def upgraded(document: dict[str, Any], schema: int) -> dict[str, Any]:
-    for version in range(schema, SCHEMA):
-        document = UPGRADES[version](document)
-    return document | {"schema": SCHEMA}

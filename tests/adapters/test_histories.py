@@ -1,6 +1,8 @@
 """The numbers of a run in a real Redis-protocol server: they come back as they were, and stay small."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,63 +13,102 @@ from bot.core.history import AT, RECENT_ROWS
 from bot.core.reader import Reader
 from bot.core.reading import Reading
 from bot.core.row import Row
+from bot.core.run import Run
 from tests.builders import a_run
 
 READ = Reading(Reader(rest="step:4 - cri", block=" {'a': 1", step=3, keys=("a", "b")), ("00", "ff"), 2)
 
 
+RUN = "ppo-7f3a"
+
+
+def taken_in(store: RedisStore, reading: Reading, rows: Sequence[Row]) -> None:
+    """With the record of a run, which is there."""
+    store.add(a_run(), {})
+    store.take_in(RUN, lambda run: run, reading, rows)
+
+
 def test_how_far_a_log_was_read_comes_back_as_it_was(store: RedisStore) -> None:
-    assert store.reading("ppo-1") == Reading()
-    store.keep("ppo-1", READ, [])
-    assert store.reading("ppo-1") == READ
+    assert store.reading(RUN) == Reading()
+    taken_in(store, READ, [])
+    assert store.reading(RUN) == READ
     assert store.reading("ppo-2") == Reading()
 
 
 def test_rows_come_back_as_they_were_whatever_metrics_each_has(store: RedisStore) -> None:
     rows = [Row(1, {"a": 1.0, "b": -2.5}, 10.0), Row(2, {"b": 1e-300, "c": math.inf}, 20.0), Row(3, {}, 30.0)]
     for row in rows:
-        store.keep("ppo-1", READ, [row])
-    assert list(store.rows("ppo-1", 9)) == rows
-    assert list(store.rows("ppo-1", 2)) == rows[1:]
-    assert store.history("ppo-1").series(AT) == ((1, 10.0), (2, 20.0), (3, 30.0))
+        taken_in(store, READ, [row])
+    assert list(store.rows(RUN, 9)) == rows
+    assert list(store.rows(RUN, 2)) == rows[1:]
+    assert store.history(RUN).series(AT) == ((1, 10.0), (2, 20.0), (3, 30.0))
     assert store.history("ppo-2").keys == []
 
 
 def test_not_a_number_comes_back_as_such(store: RedisStore) -> None:
-    store.keep("ppo-1", READ, [Row(1, {"a": math.nan})])
-    (row,) = store.rows("ppo-1", 1)
+    taken_in(store, READ, [Row(1, {"a": math.nan})])
+    (row,) = store.rows(RUN, 1)
     assert math.isnan(row.values["a"])
 
 
 def test_the_same_rows_kept_twice_as_after_a_crash_are_there_once(store: RedisStore) -> None:
     rows = [Row(step, {"a": float(step)}) for step in (1, 2, 3)]
-    store.keep("ppo-1", READ, rows)
-    store.keep("ppo-1", READ, rows)
-    assert list(store.rows("ppo-1", 9)) == rows
+    taken_in(store, READ, rows)
+    taken_in(store, READ, rows)
+    assert list(store.rows(RUN, 9)) == rows
+
+
+def test_the_record_and_the_numbers_are_written_together_or_not_at_all(store: RedisStore) -> None:
+    taken_in(store, Reading(), [])
+
+    def mistaken(_: Run) -> Run:
+        raise ValueError("a mistake")
+
+    with pytest.raises(ValueError, match="a mistake"):
+        store.take_in(RUN, mistaken, READ, [Row(1, {"a": 1.0})])
+    assert (store.reading(RUN), list(store.rows(RUN, 9))) == (Reading(), [])
+    changed = store.take_in(RUN, lambda run: replace(run, infra="k8s"), READ, [Row(1, {"a": 1.0})])
+    assert changed == store.get(RUN)
+    assert changed.infra == "k8s"
+    assert (store.reading(RUN), len(store.rows(RUN, 9))) == (READ, 1)
+
+
+def test_somebody_who_writes_meanwhile_is_not_written_over(store: RedisStore) -> None:
+    taken_in(store, Reading(), [])
+    tries = []
+
+    def change(run: Run) -> Run:
+        tries.append(run.infra)
+        if len(tries) == 1:
+            store.update(RUN, lambda run: replace(run, infra="k8s"))
+        return replace(run, nodes=7)
+
+    changed = store.take_in(RUN, change, READ, [Row(1, {"a": 1.0})])
+    assert (tries, changed.infra, changed.nodes) == (["", "k8s"], "k8s", 7)
+    assert len(store.rows(RUN, 9)) == 1
 
 
 def test_old_rows_are_folded_and_the_curve_stays_whole(store: RedisStore) -> None:
     steps = range(1, 5 * RECENT_ROWS)
     for start in steps[::50]:
         rows = [Row(step, {"a": math.sin(step)}, float(step)) for step in steps[start - 1 : start + 49]]
-        store.keep("ppo-1", READ, rows)
-    series = store.history("ppo-1").series("a")
+        taken_in(store, READ, rows)
+    series = store.history(RUN).series("a")
     assert series[-1] == (steps[-1], math.sin(steps[-1]))
-    assert len(store.rows("ppo-1", 10_000)) < 2 * RECENT_ROWS
+    assert len(store.rows(RUN, 10_000)) < 2 * RECENT_ROWS
     assert all(value == math.sin(step) for step, value in series)
     assert max(value for _, value in series) == max(math.sin(step) for step in steps)
 
 
 def test_more_metrics_than_verl_has_do_no_harm(store: RedisStore) -> None:
-    store.keep("ppo-1", READ, [Row(1, {f"m/{n}": float(n) for n in range(1000)})])
-    (row,) = store.rows("ppo-1", 1)
+    taken_in(store, READ, [Row(1, {f"m/{n}": float(n) for n in range(1000)})])
+    (row,) = store.rows(RUN, 1)
     assert row.values == {f"m/{n}": float(n) for n in range(256)}
 
 
 def test_the_numbers_of_a_run_that_has_ended_go_after_a_while_and_its_record_stays(redis: Redis) -> None:
     store = RedisStore(redis, history_kept=timedelta(days=3))
-    store.add(a_run(), {})
-    store.keep("ppo-7f3a", READ, [Row(1, {"a": 1.0})])
+    taken_in(store, READ, [Row(1, {"a": 1.0})])
     assert redis.ttl("verl:run:ppo-7f3a:rows") == -1
     store.settle("ppo-7f3a")
     for key in ("rows", "columns", "reading"):
@@ -84,7 +125,7 @@ def test_a_hundred_thousand_steps_of_eighty_metrics_are_under_two_megabytes(stor
             Row(step, {key: math.sin(step * n / 1000) for n, key in enumerate(keys)}, 1.7e9 + 60 * step)
             for step in range(start, start + 2500, 10)
         ]
-        store.keep("ppo-1", READ, rows)
-    sizes = [redis.memory_usage(key, samples=0) or 0 for key in redis.keys("verl:run:ppo-1:*")]
+        taken_in(store, READ, rows)
+    sizes = [redis.memory_usage(key, samples=0) or 0 for key in redis.keys(f"verl:run:{RUN}:*")]
     assert sum(sizes) < 2_000_000
-    assert store.history("ppo-1").series(keys[3])[-1] == (99_990, math.sin(99_990 * 3 / 1000))
+    assert store.history(RUN).series(keys[3])[-1] == (99_990, math.sin(99_990 * 3 / 1000))

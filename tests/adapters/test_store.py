@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
+from bot.adapters import documents
 from bot.adapters import store as module
+from bot.adapters.documents import SCHEMA, dumps, loads
 from bot.adapters.keys import LEADER, ORPHANS, RUN
-from bot.adapters.store import SCHEMA, RedisStore, client, dumps, loads
+from bot.adapters.store import RedisStore, client
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.orphans import Claim, Patience, Standing, first_sight
 from bot.core.posted import Follow, Posted
@@ -161,7 +163,7 @@ def test_the_document_of_an_older_bot_is_brought_up(monkeypatch: pytest.MonkeyPa
     def renamed(document: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
         return {"run": {**document["run"], "requester": document["run"]["person"]}}
 
-    monkeypatch.setitem(module.UPGRADES, SCHEMA - 1, renamed)
+    monkeypatch.setitem(documents.UPGRADES, SCHEMA - 1, renamed)
     assert loads(json.dumps(older).encode()) == a_run()
 
 
