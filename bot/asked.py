@@ -17,11 +17,13 @@ class Caller:
     Attributes:
         user, channel: Slack's ids.
         wish: Slack's id of the delivery, the same when Slack delivers twice.
+        lasting: whether the wish is one for good, as that of a button on a message that stays.
     """
 
     user: str
     channel: str
     wish: str | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,14 @@ class Cloud(Protocol):
 class Store(Protocol):
     """The records, their tasks and their last log lines."""
 
-    def add(self, run: Run, task: Task, wish: str | None = None) -> Run | None:
+    def add(self, run: Run, task: Task, wish: str | None = None, lasting: bool = False) -> Run | None:
         """Record a run and its task in one step.
 
         Returns the run; the earlier one where `wish` has been recorded before (Slack delivers
         twice); None where the run's id has been used, so that another must be found.
+
+        Args:
+            lasting: whether the wish is remembered for good, and not for a day.
         """
 
     def get(self, run_id: str) -> Run | None: ...

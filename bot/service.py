@@ -56,7 +56,7 @@ class Service:
         for _ in range(ID_TRIES):
             made = self._plan(recipe, asked, self.new_id(recipe.name))
             run = wished(made, caller, self.now())
-            if added := self.store.add(run, made.task, caller.wish):
+            if added := self.store.add(run, made.task, caller.wish, caller.lasting):
                 return self._wished(added)
         raise Unavailable(say("No free name was found for the run."))
 
@@ -75,7 +75,8 @@ class Service:
         if caller.wish:
             return self.launch(wanted, caller)
         for number in count():
-            made = self.launch(wanted, replace(caller, wish=f"{type(asked).__name__} {found.id} {number}"))
+            click = f"{type(asked).__name__} {found.id} {number}"
+            made = self.launch(wanted, replace(caller, wish=click, lasting=True))
             if not made.over or self.now() - made.created_at < ONE_CLICK:
                 break
         return made

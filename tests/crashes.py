@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-STORE = ("add", "update", "settle", "save_log", "mark")
+STORE = ("add", "update", "take_in", "settle", "save_log", "mark")
 CLOUD = ("launch", "down", "tail")
 SLACK = ("chat_postMessage", "chat_update")
 

@@ -68,7 +68,7 @@ class RedisStore:
         self._redis = redis
         self._history_kept = history_kept
 
-    def add(self, run: Run, task: Task, wish: str | None = None) -> Run | None:
+    def add(self, run: Run, task: Task, wish: str | None = None, lasting: bool = False) -> Run | None:
         key, wish_key = RUN.format(run.id), WISH.format(wish)
         with answered(), self._redis.pipeline() as tx:
             while True:
@@ -82,7 +82,7 @@ class RedisStore:
                 tx.set(TASK.format(run.id), msgspec.json.encode(task))
                 tx.sadd(OPEN, run.id)
                 if wish:
-                    tx.set(wish_key, run.id, ex=WISH_KEPT)
+                    tx.set(wish_key, run.id, ex=None if lasting else WISH_KEPT)
                 if committed(tx):
                     return run
 

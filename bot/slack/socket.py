@@ -76,13 +76,17 @@ class Client(SocketModeClient):
         self.current_app_monitor_started = True  # it is not, and must not be
         self._app = app
         self._precedence = precedence
-        self._inbox = inbox
+        self._inbox = self._left = inbox
         self._crowd = crowd
         self._turns = Turns()
-        if inbox:
-            for request in inbox.left():
-                precedence.come()
-                self._defer(request, inbox)
+
+    def take_up(self) -> None:
+        """Serve what a bot before this one left in the inbox, once: now that Slack answers."""
+        if self._left:
+            for request in self._left.left():
+                self._precedence.come()
+                self._defer(request, self._left)
+            self._left = None
 
     def connect(self) -> None:
         """Leave the old session behind without waiting for it, and begin a new one."""
@@ -210,6 +214,7 @@ class Socket:
             self._tried_at = self._now()
             try:
                 self._identity.learn()  # before the first delivery, so that no listener waits for it
+                self._client.take_up()
                 self._client.connect_to_new_endpoint(force=True)
             except Refused as error:
                 self._complain(f"Slack refuses: {error.code}. {ADVICE.get(error.code, '')}")

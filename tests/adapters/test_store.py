@@ -60,6 +60,14 @@ def test_the_same_wish_is_one_run_however_often_it_comes(store: RedisStore) -> N
     assert [run.id for run in store.open()] == ["ppo-1"]
 
 
+@pytest.mark.parametrize(("lasting", "expires"), [(False, True), (True, False)])
+def test_a_wish_is_remembered_for_a_day_and_a_lasting_one_for_good(
+    store: RedisStore, redis: Redis, lasting: bool, expires: bool
+) -> None:
+    store.add(a_run(), TASK, "click", lasting)
+    assert (redis.ttl("verl:wish:click") > 0) is expires
+
+
 def test_of_wishes_at_the_same_moment_one_is_recorded(store: RedisStore) -> None:
     with ThreadPoolExecutor(16) as pool:
         runs = list(pool.map(lambda n: store.add(a_run(id=f"ppo-{n}"), TASK, wish="trigger"), range(32)))
