@@ -21,7 +21,7 @@ from bot.core.row import Row
 from bot.core.run import Run, Status
 from bot.errors import UserError
 from bot.slack import views, words
-from bot.slack.standing import figure, progress, seconds
+from bot.slack.standing import progress, seconds, written
 from bot.watcher import WINDOW_ROWS, Watcher
 
 CHUNK_BYTES = 1 << 20
@@ -181,8 +181,8 @@ def cells(moment: Moment) -> Iterator[str]:
     found, ahead, cost = moment.run.progress, forecast(moment.run, moment.at), moment.run.cost(moment.at)
     yield f"{found.step}/{found.last_step}" if found.last_step else str(found.step)
     yield words.lasted(moment.passed)
-    yield "" if found.reward is None else figure(found.reward)
-    yield "" if found.validation is None else figure(found.validation)
+    yield "" if found.reward is None else written(found.reward)
+    yield "" if found.validation is None else written(found.validation)
     yield "" if found.seconds_per_step is None else seconds(found.seconds_per_step)
     yield words.lasted(ahead.ends_at - BEGIN) if ahead else ""
     yield "" if cost is None else words.dollars(cost)

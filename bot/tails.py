@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Reading:
+class Tail:
     """What is remembered of a run's log between two reads.
 
     Attributes:
@@ -60,7 +60,7 @@ class Tails:
         self._patience_seconds = patience_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
         self._under_way: dict[str, Future[str]] = {}
-        self._readings: dict[str, Reading] = {}
+        self._known: dict[str, Tail] = {}
 
     def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
         """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'.
@@ -68,11 +68,11 @@ class Tails:
         Args:
             busy: runs that cannot take anything in just now; theirs waits for a later tick.
         """
-        self._readings = {run.id: self._readings.get(run.id) or Reading(self._most, now) for run in runs}
+        self._known = {run.id: self._known.get(run.id) or Tail(self._most, now) for run in runs}
         for run in self._due(runs, now):
-            reading = self._readings[run.id]
-            reading.due_at = now + self._period
-            self._under_way[run.id] = self._pool.submit(self._cloud.tail, run.watched, reading.lines)
+            tail = self._known[run.id]
+            tail.due_at = now + self._period
+            self._under_way[run.id] = self._pool.submit(self._cloud.tail, run.watched, tail.lines)
         wait(self._under_way.values(), timeout=self._patience_seconds)
         done = [run_id for run_id, future in self._under_way.items() if future.done() and run_id not in busy]
         texts = {run_id: self._text(run_id) for run_id in done}
@@ -82,8 +82,8 @@ class Tails:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
-        due = [run for run in runs if run.id not in self._under_way and self._readings[run.id].due_at <= now]
-        longest_ago = sorted(due, key=lambda run: self._readings[run.id].due_at)
+        due = [run for run in runs if run.id not in self._under_way and self._known[run.id].due_at <= now]
+        longest_ago = sorted(due, key=lambda run: self._known[run.id].due_at)
         return longest_ago[: self._reads_per_tick]
 
     def _text(self, run_id: str) -> str:
@@ -95,13 +95,13 @@ class Tails:
         except Exception:
             log.exception("run %s: its log cannot be read", run_id)
             return ""
-        if text and (reading := self._readings.get(run_id)):
-            self._learn(reading, text.rstrip("\n").split("\n"))
+        if text and (tail := self._known.get(run_id)):
+            self._learn(tail, text.rstrip("\n").split("\n"))
         return text
 
-    def _learn(self, reading: Reading, lines: Sequence[str]) -> None:
+    def _learn(self, tail: Tail, lines: Sequence[str]) -> None:
         """How long the next read is to be."""
-        new = fresh(lines, reading.last)
-        wanted = 2 * (reading.lines if new is None else len(new))
-        reading.lines = min(max(wanted, self._least), self._most)
-        reading.last = lines[-1]
+        new = fresh(lines, tail.last)
+        wanted = 2 * (tail.lines if new is None else len(new))
+        tail.lines = min(max(wanted, self._least), self._most)
+        tail.last = lines[-1]

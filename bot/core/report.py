@@ -133,10 +133,10 @@ class Wait:
     until: datetime
 
 
-Step = Tell | Check | Wait
+Due = Tell | Check | Wait
 
 
-def next_step(report: Report, now: datetime, tz: tzinfo) -> Step:
+def next_step(report: Report, now: datetime, tz: tzinfo) -> Due:
     """What is to be done for a report now. A doubt comes first, because a board must not come twice."""
     if report.telling:
         return Check(report.telling)

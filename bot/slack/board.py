@@ -13,7 +13,7 @@ from bot.slack.answers import line
 from bot.slack.blocks import context, section
 from bot.slack.findings import sickness
 from bot.slack.message import Message
-from bot.slack.standing import figure
+from bot.slack.standing import written
 from bot.slack.text import code, date, escape
 from bot.slack.views import TOLD_ELSEWHERE
 
@@ -95,7 +95,7 @@ def end(run: Run, now: datetime) -> str:
     parts = [
         words.ending(run, run.reason, now) if run.reason else code(run.id),
         say("step {step}", step=run.progress.step) if run.progress.step is not None else "",
-        say("val {value}", value=figure(validation)) if validation is not None else "",
+        say("val {value}", value=written(validation)) if validation is not None else "",
         cost(run, now),
         f"<@{run.requester}>",
     ]
@@ -143,7 +143,7 @@ BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
 
 def best_of(one: Best) -> str:
     recipe, run = escape(one.run.recipe), code(one.run.id)
-    return ":trophy: " + say(BEST, recipe=recipe, value=figure(one.value), step=one.step, run=run)
+    return ":trophy: " + say(BEST, recipe=recipe, value=written(one.value), step=one.step, run=run)
 
 
 def ending(found: Board) -> str:

@@ -48,10 +48,10 @@ class Wait:
     until: datetime
 
 
-Step = Post | Check | Edit | Wait
+Due = Post | Check | Edit | Wait
 
 
-def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Step | None:
+def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Due | None:
     """The next thing to do so that Slack shows what is wanted, or None where it does.
 
     The card comes first, because the thread hangs on it; then doubts, because a message must not

@@ -12,8 +12,7 @@ from bot.slack import words
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, context, section
 from bot.slack.charts import is_chart, label, native
-from bot.slack.standing import figure as written
-from bot.slack.standing import seconds
+from bot.slack.standing import seconds, written
 from bot.slack.text import code
 
 MOST_DIFFERENCES = 12

@@ -48,18 +48,18 @@ def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collect
     at = f"{found.step}/{found.last_step}" if found.last_step else found.step
     parts = [say("step {step}", step=at)]
     if (reward := found.reward) is not None:
-        parts.append(say("reward {value}", value=figure(reward)) + ARROWS[found.rewards.trend])
+        parts.append(say("reward {value}", value=written(reward)) + ARROWS[found.rewards.trend])
     if (validation := found.validation) is not None:
-        parts.append(say("val {value} (step {step})", value=figure(validation), step=found.validated_step))
+        parts.append(say("val {value} (step {step})", value=written(validation), step=found.validated_step))
     further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
-    known = {key: say("unknown") if key in misleading else figure(found.metrics[key]) for key in sorted(further)}
+    known = {key: say("unknown") if key in misleading else written(found.metrics[key]) for key in sorted(further)}
     parts += [f"{code(key)} {value}" for key, value in known.items()]
     return " · ".join(parts)
 
 
-def figure(value: float) -> str:
+def written(value: float) -> str:
     """
-    >>> figure(0.6123), figure(1e-06), figure(1234.5)
+    >>> written(0.6123), written(1e-06), written(1234.5)
     ('0.61', '1e-06', '1,234.5')
     """
     if value and not 0.01 <= abs(value) < 1e6:

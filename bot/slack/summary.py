@@ -6,7 +6,7 @@ from bot.core.run import Run
 from bot.core.standings import Standing
 from bot.language import mark, say
 from bot.slack import words
-from bot.slack.standing import ahead, figure
+from bot.slack.standing import ahead, written
 
 
 def changes(run: Run, now: datetime) -> str:
@@ -41,9 +41,9 @@ def moved(before: float | None, now: float) -> str:
     >>> moved(0.41, 0.482), moved(0.48, 0.41), moved(0.41, 0.412), moved(None, 0.5)
     ('0.41 → 0.48 ▲', '0.48 → 0.41 ▼', '0.41', '0.50')
     """
-    if before is None or figure(before) == figure(now):
-        return figure(now)
-    return f"{figure(before)} → {figure(now)} {'▲' if now > before else '▼'}"
+    if before is None or written(before) == written(now):
+        return written(now)
+    return f"{written(before)} → {written(now)} {'▲' if now > before else '▼'}"
 
 
 def dollars(run: Run, before: Standing, now: Standing) -> str:

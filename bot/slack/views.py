@@ -17,8 +17,7 @@ from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
-from bot.slack.standing import figure as written
-from bot.slack.standing import progress, standing
+from bot.slack.standing import progress, standing, written
 from bot.slack.summary import changes
 from bot.slack.text import code, date, escape
 

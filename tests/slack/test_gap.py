@@ -4,7 +4,7 @@ import pytest
 
 from bot.core.posted import Posted
 from bot.core.run import Run
-from bot.slack.gap import Check, Edit, Post, Step, Wait, next_step
+from bot.slack.gap import Check, Due, Edit, Post, Wait, next_step
 from bot.slack.message import Message
 from tests.builders import NOON, a_run, at
 
@@ -36,7 +36,7 @@ def stands(*messages: Message, ts: str | None = "1.0") -> Run:
         pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
     ],
 )
-def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step: Step | None) -> None:
+def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step: Due | None) -> None:
     assert next_step(run, wanted, at(10), PERIOD) == step
 
 
