@@ -10,7 +10,8 @@ from math import fsum, isclose
 from pathlib import Path
 
 from benchmarks.logs import logs
-from bot.core.reader import Fact, Reader
+from bot.core.fact import Fact
+from bot.core.reader import Reader
 from bot.core.row import VALIDATING, Row
 
 AWK = r"""

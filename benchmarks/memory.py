@@ -13,7 +13,7 @@ import psutil
 from benchmarks.world import Slack, a_slack, many_runs
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
-from bot.core.run import Reason
+from bot.core.status import Reason
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import World

@@ -13,7 +13,8 @@ from pathlib import Path
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
 from bot.build import Bot, build, log_to
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
+from bot.core.status import Reason, Status
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN

@@ -21,16 +21,18 @@ from bot.core.decide import (
     decide,
     over_by_wish,
 )
-from bot.core.failure import Digest, diagnose
+from bot.core.digest import Digest
+from bot.core.fact import Fact, rows
+from bot.core.failure import diagnose
 from bot.core.health.stall import Quiet
 from bot.core.loglines import bounded, failure, joined, whole
 from bot.core.money import Rate
 from bot.core.order import Order
-from bot.core.reader import Fact, rows
 from bot.core.recipe import Task
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.core.standings import Rhythm
+from bot.core.status import Reason, Status
 from bot.core.summary import summarised
 from bot.errors import Unavailable, UserError
 from bot.language import ENGLISH, carried, speaking

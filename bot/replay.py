@@ -13,12 +13,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bot.core.fact import Fact
 from bot.core.forecast import forecast
 from bot.core.history import in_order
 from bot.core.money import Rate
-from bot.core.reader import Fact, Reader
+from bot.core.reader import Reader
 from bot.core.row import Row
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import UserError
 from bot.slack import views, words
 from bot.slack.standing import progress, seconds, written

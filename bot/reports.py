@@ -9,8 +9,8 @@ from bot.core.board import Board, gather, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
 from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
-from bot.core.run import Status
 from bot.core.schedule import Daily, spelled
+from bot.core.status import Status
 from bot.errors import UserError
 from bot.language import mark, say
 from bot.ports import Now, Store

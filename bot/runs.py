@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from bot.core.line import shown
 from bot.core.nearest import listed as in_a_list
 from bot.core.nearest import unknown
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import UserError
 from bot.language import mark, say
 from bot.ports import Store

@@ -13,7 +13,8 @@ from bot.core.health.watch import Watch, judge
 from bot.core.history import in_order
 from bot.core.recipe import Task
 from bot.core.row import Row
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 
 STALL = "stall"
 

@@ -17,7 +17,8 @@ from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import attempted, opened
 from bot.adapters.store import RedisStore
 from bot.core.decide import Rules
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
+from bot.core.status import Reason, Status
 from bot.playground.faults import Fault, Trouble
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler

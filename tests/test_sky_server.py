@@ -12,8 +12,8 @@ from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore
 from bot.core.decide import over_by_job
 from bot.core.order import Order, Watched
-from bot.core.run import Reason, Status
 from bot.core.seen import Cluster, Job, Request
+from bot.core.status import Reason, Status
 from bot.errors import Unavailable, UserError
 from bot.playground.client import PlaygroundClient
 from bot.playground.faults import Trouble

@@ -24,7 +24,8 @@ from bot.core.reading import Reading
 from bot.core.recipe import Task
 from bot.core.report import Report
 from bot.core.row import Row
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import Unavailable
 from bot.language import say
 

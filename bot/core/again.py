@@ -4,7 +4,8 @@ from bot.core.command import Launch, Resume, Retry
 from bot.core.loss import checkpoint_outlives
 from bot.core.parse import parse
 from bot.core.recipe import RESUME
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import UserError
 from bot.language import say
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.report import Report
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 
 AHEAD = timedelta(hours=24)
 """A lease that ends by then is told of."""

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from bot.core.doubt import Doubt, Puzzle
 from bot.core.money import Bill
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.status import Reason, Status
 from bot.language import say, say_many, together
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.core.progress import Progress
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.core.reader import ANSI, PREFIX
+from bot.core.grammar import ANSI, PREFIX
 from bot.core.reading import place_after
 
 FAILURE = re.compile(r"ERROR: (Job \d+(?:'s setup)? failed with return code.*)")

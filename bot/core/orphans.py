@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Self
 
 from bot.core.posted import Posted
-from bot.core.run import Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster, Seen
+from bot.core.status import Status
 
 PREFIX = "verl-"
 """Of the cluster of every run."""

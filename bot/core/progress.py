@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Self
 
 from bot.core.curve import Curve
-from bot.core.reader import Bar, Fact, Resumed, Saved, Total
+from bot.core.fact import Bar, Fact, Resumed, Saved, Total
 from bot.core.row import REWARD, SCORE, VALIDATION, Row
 
 PACED_STEPS = 64

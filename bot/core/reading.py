@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
 
+from bot.core.fact import Fact, Resumed
+from bot.core.grammar import bare
 from bot.core.health.stall import Doing
-from bot.core.reader import Fact, Reader, Resumed, bare
+from bot.core.reader import Reader
 from bot.core.row import Row
 
 SAVING = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")

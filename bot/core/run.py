@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Self
 
 from bot.core.amendment import Amendment, Limit, Mute
 from bot.core.autostop import Mending, Setting, begun
+from bot.core.digest import Digest
 from bot.core.doubt import Doubt, Outage
-from bot.core.failure import Digest
 from bot.core.health.watch import Watch
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
@@ -17,43 +16,7 @@ from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.seen import Job, Seen
 from bot.core.standings import Rhythm, Summary
-
-
-class Status(StrEnum):
-    """Where a run stands. It has not ended until its cluster is gone."""
-
-    PENDING = "pending"  # recorded; nobody has been asked for anything
-    LAUNCHING = "launching"  # a cluster may have been asked for
-    RUNNING = "running"  # the job has been seen on its cluster
-    STOPPING = "stopping"  # over, and still billing
-    ENDED = "ended"  # the cluster is gone
-
-
-class Reason(StrEnum):
-    """Why a run is over; stored once, everything else about the ending follows from it."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SETUP_FAILED = "setup_failed"
-    DRIVER_DIED = "driver_died"
-    LAUNCH_FAILED = "launch_failed"
-    CANCELLED_OUTSIDE = "cancelled_outside"
-    STOPPED = "stopped"
-    OVER_BUDGET = "over_budget"
-    LEASE_OVER = "lease_over"
-    AUTODOWNED = "autodowned"
-    DOWNED_OUTSIDE = "downed_outside"
-    CLUSTER_LOST = "cluster_lost"
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether the log's end is what people want to see."""
-        return self not in (Reason.SUCCEEDED, Reason.STOPPED, Reason.OVER_BUDGET)
-
-    @property
-    def is_told_by_log(self) -> bool:
-        """Whether the program ended by itself, so that its log says why."""
-        return self in (Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED)
+from bot.core.status import Reason, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

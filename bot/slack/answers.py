@@ -10,7 +10,8 @@ from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, together
 from bot.slack import views, words

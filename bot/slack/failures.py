@@ -3,7 +3,8 @@
 import re
 from datetime import datetime
 
-from bot.core.failure import Digest, Kind, diagnose
+from bot.core.digest import Digest, Kind
+from bot.core.failure import diagnose
 from bot.core.loss import loss
 from bot.core.run import Run
 from bot.language import listing, mark, say, say_many, together

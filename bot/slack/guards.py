@@ -2,7 +2,8 @@
 not go. Pure: a record in, messages of its thread out."""
 
 from bot.core.autostop import Mending
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import section

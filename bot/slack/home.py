@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.language import say, say_many
 from bot.slack import words
 from bot.slack.again import FORM, NEW, retry_with

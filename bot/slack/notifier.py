@@ -11,7 +11,8 @@ from slack_sdk import WebClient
 
 from bot.core.pace import Bucket
 from bot.core.posted import Posted
-from bot.core.run import Run, Status
+from bot.core.run import Run
+from bot.core.status import Status
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core import loglines
-from bot.core.failure import Digest
+from bot.core.digest import Digest
 from bot.core.figure import progress_figure
 from bot.core.posted import Follow
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
+from bot.core.status import Reason, Status
 from bot.language import mark, say, together
 from bot.slack import failures, words
 from bot.slack.again import again

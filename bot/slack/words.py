@@ -7,8 +7,9 @@ from bot.core.doubt import Puzzle
 from bot.core.forecast import forecast as core_forecast
 from bot.core.money import Rate
 from bot.core.recipe import Recipe
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Job
+from bot.core.status import Reason, Status
 from bot.language import mark, say, say_many
 from bot.slack.text import code, date, escape
 

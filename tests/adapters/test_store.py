@@ -17,8 +17,9 @@ from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.orphans import Claim, Patience, Standing, first_sight
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster
+from bot.core.status import Reason, Status
 from bot.errors import Unavailable, UserError
 from tests.builders import NOON, a_run, at, running
 

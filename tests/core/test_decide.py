@@ -22,8 +22,9 @@ from bot.core.decide import (
 )
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.status import Reason, Status
 from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, launching, running, up
 
 RULES = Rules(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.failure import Digest, Kind, diagnose
+from bot.core.digest import Digest, Kind
+from bot.core.failure import diagnose
 from bot.core.loglines import WIDEST
 
 FRAMES = '  File "/verl/trainer.py", line 42, in fit\n    batch = self.next()\n'

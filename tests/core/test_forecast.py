@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.core.forecast import ends_at, forecast
 from bot.core.money import Rate
 from bot.core.progress import Lap, Progress
-from bot.core.run import Reason
+from bot.core.status import Reason
 from tests.builders import NOON, at, running
 
 ON_ITS_WAY = Progress(40, 100, stepped_at=at(2400).timestamp(), laps=(Lap(60.0),) * 10)

@@ -28,8 +28,9 @@ from bot.core.decide import (
     Wonder,
     decide,
 )
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.status import Reason, Status
 from bot.reconcile import wanted_again
 from tests.builders import NOON, a_run
 

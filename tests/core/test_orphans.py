@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.orphans import Claim, Orphan, Patience, Standing, claim, first_sight, is_unsettled, wants_removal
-from bot.core.run import Run, Status
+from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Request, Seen
+from bot.core.status import Status
 from tests.builders import NOON, a_run, at, running, up
 
 PATIENCE = Patience(sight=timedelta(seconds=30), down_again=timedelta(minutes=2))

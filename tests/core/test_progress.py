@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.core.fact import Bar, Fact, Resumed, Saved, Total
 from bot.core.progress import PACED_STEPS, Progress
-from bot.core.reader import Bar, Fact, Resumed, Saved, Total
 from bot.core.row import Row
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.core.reader import LONGEST_LINE, Bar, Fact, Reader, Resumed, Saved, Total
+from bot.core.fact import Bar, Fact, Resumed, Saved, Total
+from bot.core.reader import LONGEST_LINE, Reader
 from bot.core.row import Row
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.reader import Fact
+from bot.core.fact import Fact
 from bot.core.reading import REMEMBERED, Reading
 from bot.core.row import Row
 

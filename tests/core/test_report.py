@@ -9,8 +9,9 @@ from bot.core.curve import Curve
 from bot.core.money import Bill, Rate
 from bot.core.progress import Progress
 from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
-from bot.core.run import Reason, Run
+from bot.core.run import Run
 from bot.core.schedule import Quiet
+from bot.core.status import Reason
 from tests.builders import NOON, a_run, at, running
 
 NIGHT = Quiet(time(22), time(7))

@@ -4,8 +4,8 @@ from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
 from bot.core.posted import Posted
 from bot.core.progress import Progress
-from bot.core.run import Reason, Status
 from bot.core.seen import Job
+from bot.core.status import Reason, Status
 from tests.builders import NOON, a_run, at, launching, running, up
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bot.core.posted import Posted
 from bot.core.progress import Progress
-from bot.core.run import Reason, Run
+from bot.core.run import Run
 from bot.core.standings import Rhythm, Summary
+from bot.core.status import Reason
 from bot.core.summary import summarised
 from tests.builders import NOON, at, running
 

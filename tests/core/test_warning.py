@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bot.core.amendment import Limit
 from bot.core.money import Rate
 from bot.core.progress import Lap, Progress
-from bot.core.run import Reason, Run
+from bot.core.run import Run
+from bot.core.status import Reason
 from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
 from tests.builders import NOON, a_run, at, running
 

@@ -13,9 +13,10 @@ from bot.core.curve import Curve
 from bot.core.health.watch import Watch
 from bot.core.money import Rate
 from bot.core.report import Report
-from bot.core.run import Reason, Run
+from bot.core.run import Run
 from bot.core.schedule import Quiet
 from bot.core.standings import Rhythm
+from bot.core.status import Reason
 from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written

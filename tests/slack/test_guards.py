@@ -8,8 +8,9 @@ import pytest
 
 from bot.core.autostop import Mending, Setting
 from bot.core.orphans import Claim, Orphan, Standing
-from bot.core.run import Reason, Run
+from bot.core.run import Run
 from bot.core.seen import Cluster
+from bot.core.status import Reason
 from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written

@@ -25,8 +25,9 @@ from bot.core.money import Rate
 from bot.core.parameter import Kind, Parameter
 from bot.core.parse import parse
 from bot.core.plan import plan
-from bot.core.run import Reason, Run
+from bot.core.run import Run
 from bot.core.seen import Job
+from bot.core.status import Reason
 from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, speaking
 from bot.playground.checks import check_message, check_view

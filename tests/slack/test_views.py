@@ -10,16 +10,17 @@ from bot.asked import Excerpt
 from bot.core.amendment import Limit, Mute
 from bot.core.command import Logs
 from bot.core.curve import Curve
+from bot.core.digest import Digest, Kind
 from bot.core.doubt import Doubt, Outage, Puzzle
-from bot.core.failure import Digest, Kind
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.watch import Healed, Watch
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
-from bot.core.run import Reason, Run, Status
+from bot.core.run import Run
 from bot.core.seen import Job
 from bot.core.standings import Standing, Summary
+from bot.core.status import Reason, Status
 from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
