@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core import command
+from bot.core.access import others
+from bot.core.approval import Approval
 from bot.core.autostop import asked_minutes
 from bot.core.money import Rate
 from bot.core.plan import Plan
+from bot.core.policy import APPROVAL_RULE, Policy
 from bot.core.run import Run
+from bot.core.shadow import Shadow
+from bot.core.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,11 @@ class Excerpt:
     trouble: str | None = None
 
 
-def wished(made: Plan, caller: Caller, now: datetime) -> Run:
-    """The record of a launch before anything was asked for."""
-    return Run(
+def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
+    """The record of a launch before anything was asked for; it waits where the policy wants a lead's word."""
+    asks = policy.wants_approval(made.budget_dollars)
+    waits = asks and not policy.is_shadow(APPROVAL_RULE)
+    run = Run(
         id=str(made.task["name"]),
         recipe=made.recipe.name,
         line=made.line,
@@ -79,4 +86,12 @@ def wished(made: Plan, caller: Caller, now: datetime) -> Run:
         budget_dollars=made.budget_dollars,
         lease=made.lease,
         autostop_asked=asked_minutes(made.task),
+        status=Status.AWAITING_APPROVAL if waits else Status.PENDING,
+        approval=asking(policy, made, caller.user, now) if waits else None,
     )
+    return run.shadowed(Shadow(APPROVAL_RULE, now, None)) if asks and not waits else run
+
+
+def asking(policy: Policy, made: Plan, requester: str, now: datetime) -> Approval:
+    """The question to the leads."""
+    return Approval(others(policy.leads, requester), now + policy.approval_lapses, made.hash)

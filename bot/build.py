@@ -16,7 +16,19 @@ from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.data_dir import locked, owner
 from bot.errors import Unavailable
-from bot.parts import STORE_SECONDS, connect, local_cloud, now, rhythm, rules, sky_cloud, tails, watcher
+from bot.parts import (
+    STORE_SECONDS,
+    admission,
+    connect,
+    local_cloud,
+    now,
+    policy,
+    rhythm,
+    rules,
+    sky_cloud,
+    tails,
+    watcher,
+)
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler
@@ -41,6 +53,7 @@ from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.slack.teller import Teller
 from bot.sweep import Sweep
 from bot.tongues import REFRESH_PERIOD, Tongues
+from bot.zones import zone
 
 log = logging.getLogger(__name__)
 
@@ -160,9 +173,11 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         UserError: another bot uses the same data directory, or the store does not come up.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    allowed = policy(settings)
+    admit = admission(allowed, settings)
     lock = locked(settings.data_dir)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
-    store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days))
+    store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
     scheduler = Scheduler()
     machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
@@ -197,6 +212,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         new_id=new_id,
         wake=lambda: scheduler.wake(TICK),
         follow_for=timedelta(minutes=settings.follow_minutes),
+        policy=allowed,
+        admit=admit,
     )
     reconciler = Reconciler(
         cloud=machines,
@@ -205,7 +222,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         tails=tails(settings, machines),
         watcher=watcher(settings),
         now=now,
-        rules=rules(settings),
+        rules=rules(settings, allowed),
+        admit=admit,
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
         wake=lambda: scheduler.wake(TICK),
         precedence=precedence,

@@ -1,5 +1,7 @@
 """Errors sorted by who must act: the person who typed, or time."""
 
+from collections.abc import Sequence
+
 from bot.language import together
 
 
@@ -8,11 +10,15 @@ class UserError(Exception):
 
     The message says what is wrong and the hint what to type instead; both are shown to the person
     who asked, and to nobody else. Nothing has been changed when this is raised.
+
+    Args:
+        people: Slack's ids of those who can help.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", people: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.hint = hint
+        self.people = people
 
     @property
     def sentence(self) -> str:

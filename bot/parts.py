@@ -5,21 +5,24 @@ from functools import partial
 
 from redis import Redis
 
-from bot.adapters import health_rules, prices
+from bot.adapters import health_rules, policies, prices
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.sky import calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.store import client, greet
 from bot.adapters.valkey import Valkey
+from bot.core.admission import Admit, admitted
 from bot.core.decide import Rules
 from bot.core.health.rules import HealthRules
+from bot.core.policy import UNSET, Policy
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud
 from bot.settings import Settings
 from bot.tails import Tails
 from bot.watcher import Watcher
+from bot.zones import zone
 
 LEAST_LOG_LINES = 50
 """Of one read of a log: a quiet run's."""
@@ -72,7 +75,17 @@ def watcher(settings: Settings) -> Watcher:
     return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
 
 
-def rules(settings: Settings) -> Rules:
+def policy(settings: Settings) -> Policy:
+    return policies.read(settings.policy) if settings.policy else UNSET
+
+
+def admission(allowed: Policy, settings: Settings) -> Admit:
+    """Holds a run against the caps as they are now."""
+    here = zone(settings.timezone)
+    return lambda run, ledger: admitted(run, ledger, allowed, now(), here)
+
+
+def rules(settings: Settings, allowed: Policy) -> Rules:
     """A launch that was given up may still arrive for as long as its call may take, and looks may be as far apart."""
     call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
     return Rules(
@@ -81,6 +94,7 @@ def rules(settings: Settings) -> Rules:
         steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
         unhealthy=timedelta(seconds=settings.unhealthy_seconds),
         stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
+        shadow=allowed.shadow,
         down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
     )
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.core.admission import Admit
 from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
+from bot.core.holds import Ledger
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Orphan, Standing
@@ -78,14 +80,17 @@ class Cloud(Protocol):
 class Store(Protocol):
     """The records, their tasks and their last log lines."""
 
-    def add(self, run: Run, task: Task, wish: str | None = None, lasting: bool = False) -> Run | None:
-        """Record a run and its task in one step.
+    def add(
+        self, run: Run, task: Task, wish: str | None = None, lasting: bool = False, admit: Admit | None = None
+    ) -> Run | None:
+        """Record a run, its task and what it holds in one step.
 
         Returns the run; the earlier one where `wish` has been recorded before (Slack delivers
         twice); None where the run's id has been used, so that another must be found.
 
         Args:
             lasting: whether the wish is remembered for good, and not for a day.
+            admit: asked with the ledger as it is in that very step; what it raises, nothing is recorded of.
         """
 
     def get(self, run_id: str) -> Run | None: ...
@@ -99,8 +104,17 @@ class Store(Protocol):
     def recent(self, limit: int) -> list[Run]:
         """The runs that ended last, newest first."""
 
-    def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
-        """Apply a pure function to the stored run, again if somebody else wrote meanwhile; the result."""
+    def update(self, run_id: str, change: Callable[[Run], Run], admit: Admit | None = None) -> Run:
+        """Apply a pure function to the stored run, again if somebody else wrote meanwhile; the result.
+
+        What it holds follows in the same step, and what it has cost is noted in the ledger with its end.
+
+        Args:
+            admit: asked where anything is changed, as by `add`.
+        """
+
+    def ledger(self) -> Ledger:
+        """What open runs hold and what the ended ones have spent."""
 
     def settle(self, run_id: str) -> None:
         """The run has ended and everything has been said: leave it out of `open`."""

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.core.admission import Admit, uncapped
 from bot.core.decide import (
     Action,
     Alarm,
@@ -13,6 +14,7 @@ from bot.core.decide import (
     End,
     Finish,
     Look,
+    Rehearse,
     Rules,
     SaveLog,
     SetAutostop,
@@ -28,14 +30,16 @@ from bot.core.health.stall import Quiet
 from bot.core.loglines import bounded, failure, joined, whole
 from bot.core.money import Rate
 from bot.core.order import Order
+from bot.core.plan import task_hash
 from bot.core.recipe import Task
 from bot.core.run import Run
 from bot.core.seen import Seen
+from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
 from bot.core.summary import summarised
 from bot.errors import Unavailable, UserError
-from bot.language import ENGLISH, carried, speaking
+from bot.language import ENGLISH, carried, say, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
 from bot.tails import Tails
@@ -50,6 +54,7 @@ class Reconciler:
 
     Attributes:
         began: when this bot began to look.
+        admit: holds a launch against the caps once its rate is known.
         leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
         acting: actions that a tick has not waited for; their runs are left alone until they are done.
@@ -74,6 +79,7 @@ class Reconciler:
     began: datetime
     leads: Callable[[], bool]
     log_lines: int
+    admit: Admit = uncapped
     language: str = ENGLISH
     rhythm: Rhythm = field(default_factory=Rhythm)
     patience: timedelta = timedelta(seconds=0.5)
@@ -182,16 +188,10 @@ class Reconciler:
         match action:
             case Ask():
                 return self._ask(run)
-            case Look(seen):
-                return self._update(run, lambda run: run.looked(seen, self.now()))
-            case Wonder(doubt):
-                return self._update(run, lambda run: run.doubted(doubt))
+            case Look() | Wonder() | Finish() | Rehearse() | End():
+                return self._update(run, lambda run: noted(run, action, self.now(), self.rules))
             case SetAutostop(minutes, found):
                 return self._set_autostop(run, minutes, found)
-            case Finish(Reason.LEASE_OVER | Reason.OVER_BUDGET):  # a person may have given it more meanwhile
-                return self._update(run, lambda run: over(run, over_by_wish(run, self.now()), self.now()))
-            case Finish():
-                return self._update(run, lambda run: over(run, action, self.now()))
             case SaveLog():
                 return self._save_log(run)
             case TearDown():
@@ -203,8 +203,6 @@ class Reconciler:
                 log.error("run %s: its cluster %s does not go", run.id, run.cluster)
                 by_hand = self.cloud.by_hand(run.cluster)
                 return self._update(run, lambda run: run.alarmed(by_hand, self.now()))
-            case End(reason, bill):
-                return self._update(run, lambda run: run.ended(reason, self.now(), bill))
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
@@ -212,8 +210,17 @@ class Reconciler:
     def _ask(self, run: Run) -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
         task = self.store.task(run.id)
+        if run.approval and run.approval.task_hash != task_hash(task):
+            other = say("The task that waits is not the one that was approved.")
+            return self._update(run, lambda run: run.ended(Reason.REFUSED, self.now(), detail=other))
         rate = self._rate(run, task)
-        run = self._update(run, lambda run: run if run.stop_requested_by else run.asked(self.now(), rate))
+        try:
+            run = self.store.update(
+                run.id, lambda run: run if run.stop_requested_by else run.asked(self.now(), rate), self.admit
+            )
+        except UserError as error:  # what an hour costs is known only now, and others may have taken the room
+            full = error.sentence
+            return self._update(run, lambda run: run.ended(Reason.OVER_CAP, self.now(), detail=full))
         if run.status is not Status.LAUNCHING:
             return run
         self.notifier.show([run])
@@ -310,6 +317,23 @@ class Reconciler:
             self.store.save_log(run.id, after)
 
 
+def noted(run: Run, action: Look | Wonder | Finish | Rehearse | End, now: datetime, rules: Rules) -> Run:
+    """The record after an action that is nothing but a change of it."""
+    match action:
+        case Look(seen):
+            return run.looked(seen, now)
+        case Wonder(doubt):
+            return run.doubted(doubt)
+        case Finish(Reason.LEASE_OVER | Reason.OVER_BUDGET):  # a person may have given it more meanwhile
+            return over(run, over_by_wish(run, now, rules.shadow), now)
+        case Finish():
+            return over(run, action, now)
+        case Rehearse(rule):
+            return run.shadowed(Shadow(rule, now, run.cost(now)))
+        case End(reason, bill):
+            return run.ended(reason, now, bill)
+
+
 def over(run: Run, finish: Finish | None, now: datetime) -> Run:
     return run.stopping(finish.reason, finish.detail, now) if finish else run
 
@@ -335,5 +359,5 @@ def wanted_again(action: Action, rules: Rules) -> timedelta:
     match action:
         case Finish() | SaveLog() | Ask() | Alarm() | End():
             return timedelta()
-        case Look() | Wonder() | SetAutostop() | TearDown():
+        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse():
             return rules.gone

@@ -8,12 +8,15 @@ from itertools import count
 from bot import runs
 from bot.asked import Caller, Excerpt, Rehearsal, wished
 from bot.core import command, loglines
+from bot.core.access import refuse_to_give, refuse_to_judge
+from bot.core.admission import Admit, uncapped
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
 from bot.core.figure import Told
 from bot.core.line import shown
 from bot.core.nearest import unknown
 from bot.core.plan import Plan, plan, shortened
+from bot.core.policy import UNSET, Policy
 from bot.core.posted import Follow
 from bot.core.recipe import Recipe
 from bot.core.run import Run
@@ -39,6 +42,7 @@ class Service:
         new_id: a run's id for a recipe's name; asked again where the id has been used.
         wake: lets the tick run now.
         follow_for: how long a followed log grows.
+        policy: what is allowed; admit: holds a launch against the caps.
     """
 
     store: Store
@@ -49,14 +53,16 @@ class Service:
     new_id: Callable[[str], str]
     wake: Callable[[], None]
     follow_for: timedelta
+    policy: Policy = UNSET
+    admit: Admit = uncapped
 
     def launch(self, asked: command.Launch, caller: Caller) -> Run:
         """Record the wish for a run; the same delivery makes one run, however often it comes."""
         recipe = self.recipes.get(asked.recipe)
         for _ in range(ID_TRIES):
             made = self._plan(recipe, asked, self.new_id(recipe.name))
-            run = wished(made, caller, self.now())
-            if added := self.store.add(run, made.task, caller.wish, caller.lasting):
+            run = wished(made, caller, self.now(), self.policy)
+            if added := self.store.add(run, made.task, caller.wish, caller.lasting, self.admit):
                 return self._wished(added)
         raise Unavailable(say("No free name was found for the run."))
 
@@ -89,6 +95,15 @@ class Service:
         """
         recipe = self.recipes.get(asked.recipe)
         return plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
+
+    def asks_first(self, asked: command.Launch) -> bool:
+        """Whether the person is to be asked once more, because it is dear and no lead will be.
+
+        Raises:
+            UserError: as for `planned`.
+        """
+        dollars = self.planned(asked).budget_dollars
+        return self.policy.asks_first(dollars) and not self.policy.wants_approval(dollars)
 
     def rehearse(self, made: Plan) -> Rehearsal:
         """What the launch would cost, and whether it would be refused. Waits for the cloud: not for listeners."""
@@ -167,11 +182,24 @@ class Service:
                 say("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{spent:,.2f}"),
                 say("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
             )
+        if asked.dollars > run.budget_dollars:
+            refuse_to_give(self.policy, asked.dollars, caller.user)
         amended = self.store.update(
             run.id,
             lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
+            self.admit,
         )
         return self._wished(amended)
+
+    def judge(self, name: str, granted: bool, by: str) -> Run:
+        """Record what a lead says to a launch that waits for it; the first word stands.
+
+        Raises:
+            UserError: the run does not wait for it, or this person has no say in it.
+        """
+        run = self.find(name)
+        refuse_to_judge(self.policy, run, by)
+        return self._wished(self.store.update(run.id, lambda run: run.answered(by, granted, self.now())))
 
     def mute(self, run_id: str, finding: str, by: str) -> Run:
         """Record that nobody wants to hear more of a finding of a run."""

@@ -100,6 +100,12 @@ class Settings:
     language: str = setting(
         "VERLBOT_LANGUAGE", "Of channels, and of people who chose no other: `en`, `zh-CN`.", ENGLISH, one_of(*LANGUAGES)
     )
+    policy: Path | None = setting(
+        "VERLBOT_POLICY",
+        "YAML file of what is allowed: leads, approvals, caps (docs/policy.md).",
+        None,
+        existing_file,
+    )
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file of the team's own findings (docs/findings.md).", None, existing_file
     )

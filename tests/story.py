@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -16,8 +16,11 @@ from slack_bolt import BoltRequest
 
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
+from bot.core.admission import admitted
 from bot.core.decide import Rules
 from bot.core.figure import Figure
+from bot.core.holds import Ledger
+from bot.core.policy import UNSET, Policy
 from bot.core.run import Run
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable
@@ -91,7 +94,8 @@ class Bot:
 
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
-        language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines.
+        language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines;
+            policy: what is allowed.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class Bot:
         language: str = ENGLISH,
         rhythm: Rhythm = HOURLY,
         ops_channel: str = "",
+        policy: Policy = UNSET,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
@@ -113,6 +118,7 @@ class Bot:
         self.slack = slack
         self.playground = playground
         self.moment = moment
+        self.policy = policy
         self.ids = count(1)
         self.deliveries = count(1)
         client = web_client(BOT_TOKEN, playground.api_url)
@@ -138,7 +144,8 @@ class Bot:
             tails=self.tails,
             watcher=Watcher(),
             now=self.now,
-            rules=RULES,
+            rules=replace(RULES, shadow=policy.shadow),
+            admit=self.admit,
             pool=self.pool,
             wake=lambda: None,
             precedence=Precedence(),
@@ -158,6 +165,8 @@ class Bot:
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
             wake=lambda: None,
             follow_for=timedelta(minutes=15),
+            policy=policy,
+            admit=self.admit,
         )
         identity = Identity(client)
         errands = AtOnce(Precedence())
@@ -171,6 +180,9 @@ class Bot:
         self.teller = Teller(store, client, self.now, leads, lambda: None, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
         self.teller.listen(self.app)
+
+    def admit(self, run: Run, ledger: Ledger) -> Run:
+        return admitted(run, ledger, self.policy, self.moment, UTC)
 
     def now(self) -> datetime:
         return self.moment
@@ -211,6 +223,7 @@ class Bot:
         """Press a button of a card."""
         where = {
             "channel": {"id": channel},
+            "container": {"type": "message", "message_ts": "1767355200.000100", "channel_id": channel},
             "response_url": self.playground._deliveries.new_response_url(user, channel),
         }
         self.act(where, {"type": "button", "action_id": action, "value": run_id}, user)

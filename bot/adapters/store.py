@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, timedelta, tzinfo
+from threading import Lock
 from typing import Any, cast
 
 import msgspec
@@ -13,11 +14,13 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from bot.adapters import histories, orphans, reports
+from bot.adapters import histories, ledgers, orphans, reports
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
-from bot.adapters.keys import CARD, ENDED, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
+from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
+from bot.core.admission import Admit
 from bot.core.history import History
+from bot.core.holds import Ledger
 from bot.core.nearest import unknown
 from bot.core.orphans import Orphan
 from bot.core.reading import Reading
@@ -63,22 +66,30 @@ class RedisStore:
 
     Args:
         history_kept: how long the numbers of a run that has ended are kept; its record is kept for good.
+        zone: whose months the ledger is kept by.
     """
 
-    def __init__(self, redis: Redis, history_kept: timedelta = timedelta(days=180)) -> None:
+    def __init__(self, redis: Redis, history_kept: timedelta = timedelta(days=180), zone: tzinfo = UTC) -> None:
         self._redis = redis
         self._history_kept = history_kept
+        self._zone = zone
+        self._turn = Lock()
 
-    def add(self, run: Run, task: Task, wish: str | None = None, lasting: bool = False) -> Run | None:
+    def add(
+        self, run: Run, task: Task, wish: str | None = None, lasting: bool = False, admit: Admit | None = None
+    ) -> Run | None:
         key, wish_key = RUN.format(run.id), WISH.format(wish)
-        with answered(), self._redis.pipeline() as tx:
+        with answered(), self._in_turn(admit), self._redis.pipeline() as tx:
             while True:
-                tx.watch(key, wish_key)  # type: ignore[no-untyped-call]  # redis-py types all but this
+                tx.watch(key, wish_key, *([HOLDS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py types all but this
                 if wish and (earlier := tx.get(wish_key)):
                     return self.get(text(earlier))
                 if tx.exists(key):
                     return None
+                if admit:
+                    run = admit(run, ledgers.ledger(tx))
                 tx.multi()
+                ledgers.write(tx, None, run, self._zone)
                 tx.set(key, dumps(run))
                 tx.set(TASK.format(run.id), msgspec.json.encode(task))
                 tx.sadd(OPEN, run.id)
@@ -107,9 +118,17 @@ class RedisStore:
             ids = [text(run_id) for run_id in self._redis.zrevrange(ENDED, 0, limit - 1)]
             return self._fetch(ids)
 
-    def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+    def update(self, run_id: str, change: Callable[[Run], Run], admit: Admit | None = None) -> Run:
+        with answered(), self._in_turn(admit):
+            return self._changed(run_id, change, admit=admit)
+
+    def ledger(self) -> Ledger:
         with answered():
-            return self._changed(run_id, change)
+            return ledgers.ledger(self._redis)
+
+    def _in_turn(self, admit: Admit | None) -> AbstractContextManager[object]:
+        """Those that are held against the ledger wait for each other here, rather than each for a chance at Redis."""
+        return self._turn if admit else nullcontext()
 
     def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
         with answered():
@@ -117,17 +136,23 @@ class RedisStore:
             histories.compact_if_long(self._redis, run_id)
             return changed
 
-    def _changed(self, run_id: str, change: Callable[[Run], Run], taken: Taken | None = None) -> Run:
-        """Apply the change, and write what was taken in with it, in one step."""
+    def _changed(
+        self, run_id: str, change: Callable[[Run], Run], taken: Taken | None = None, admit: Admit | None = None
+    ) -> Run:
+        """Apply the change, and write what was taken in with it, and the ledger, in one step."""
         key = RUN.format(run_id)
         with self._redis.pipeline() as tx:
             while True:
-                tx.watch(key, *(histories.keys(run_id) if taken else ()))  # type: ignore[no-untyped-call]  # redis-py types all but this
+                watched = [*(histories.keys(run_id) if taken else ()), *([HOLDS] if admit else [])]
+                tx.watch(key, *watched)  # type: ignore[no-untyped-call]  # redis-py types all but this
                 run, columns = self._run(tx, run_id), histories.names(tx, run_id) if taken else []
                 changed = change(run)
                 if changed == run and taken is None:
                     return run
+                if admit and changed != run:
+                    changed = admit(changed, ledgers.ledger(tx))
                 tx.multi()
+                ledgers.write(tx, run, changed, self._zone)
                 tx.set(key, dumps(changed))
                 if changed.ended_at and changed.status is Status.ENDED:
                     tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})

@@ -28,12 +28,13 @@ FEW_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start a run of a recipe; with `dry_run`, only show what would be started."""
+    """Start a run of a recipe; with `dry_run`, only show what would be started; with `sure`, without being asked."""
 
     recipe: str
     parameters: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
     dry_run: bool = False
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,20 @@ class SetBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class Approve:
+    """Agree to a launch of somebody else's that waits for it."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Refuse such a launch."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListRecipes:
     """What can be launched."""
 
@@ -170,6 +185,8 @@ Command = (
     | Resume
     | Extend
     | SetBudget
+    | Approve
+    | Refuse
     | ReportCommand
     | ListRecipes
     | Describe
@@ -191,7 +208,7 @@ def changes_nothing(asked: Command) -> bool:
             Status() | ListRuns() | Plot() | Compare() | ListReports() | TellNow() | ListRecipes() | Describe() | Help()
         ):
             return True
-        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget():
+        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget() | Approve() | Refuse():
             return False
         case AskReport() | ChangeReport() | EndReport() | Summarise():
             return False

@@ -5,11 +5,13 @@ launch is asked for again only when its name has left no trace for a while; and 
 no proof that machines are gone, so it takes two looks, apart in time, and a confirmation.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.doubt import Doubt, Puzzle
 from bot.core.money import Bill
+from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.status import Reason, Status
@@ -31,6 +33,7 @@ class Rules:
         log_tries: how often the last lines are asked for before the cluster goes without them.
         autostop_again: after which an autostop that is not as asked for is set again.
         stopping_alarm: after which a cluster that does not go is told of.
+        shadow: names of rules that only tell what they would have done.
     """
 
     ask_again: timedelta = timedelta(seconds=30)
@@ -42,6 +45,7 @@ class Rules:
     log_tries: int = 3
     autostop_again: timedelta = timedelta(seconds=60)
     stopping_alarm: timedelta = timedelta(minutes=10)
+    shadow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,13 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearse:
+    """Keep that a rule would have ended the run, which it is not to do yet."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveLog:
     """Keep the last lines while there is a cluster to read them from."""
 
@@ -106,7 +117,7 @@ class End:
     bill: Bill | None = None
 
 
-Action = Ask | Look | Wonder | SetAutostop | Finish | SaveLog | TearDown | Alarm | End
+Action = Ask | Look | Wonder | SetAutostop | Finish | Rehearse | SaveLog | TearDown | Alarm | End
 
 
 def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
@@ -114,13 +125,25 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
     match run.status:
         case Status.ENDED:
             return None
+        case Status.AWAITING_APPROVAL:
+            return decide_awaiting(run, seen, now)
         case Status.PENDING:
             return decide_pending(run, seen)
         case Status.LAUNCHING | Status.RUNNING:
-            over = (seen and over_by_job(seen)) or over_by_wish(run, now)
-            return over or (decide_active(run, seen, now, rules) if seen else None)
+            over = (seen and over_by_job(seen)) or over_by_wish(run, now, rules.shadow)
+            return over or rehearse(run, now, rules) or (decide_active(run, seen, now, rules) if seen else None)
         case Status.STOPPING:
             return decide_stopping(run, seen, now, rules)
+
+
+def decide_awaiting(run: Run, seen: Seen | None, now: datetime) -> Action | None:
+    """A lead's word is waited for; one that has come counts, however late it is carried out."""
+    approval = run.approval
+    if run.stop_requested_by:
+        return End(Reason.STOPPED)
+    if approval is None or approval.by is None:
+        return End(Reason.NOT_APPROVED) if approval is None or now >= approval.until else None
+    return decide_pending(run, seen) if approval.granted else End(Reason.REFUSED)
 
 
 def decide_pending(run: Run, seen: Seen | None) -> Action | None:
@@ -130,15 +153,30 @@ def decide_pending(run: Run, seen: Seen | None) -> Action | None:
     return Ask() if seen else None
 
 
-def over_by_wish(run: Run, now: datetime) -> Finish | None:
-    """The endings that need no look: a person's wish, the lease, the budget."""
+def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finish | None:
+    """The endings that need no look: a person's wish, the lease, the budget; but for rules that are only rehearsed."""
     if run.stop_requested_by:
         return Finish(Reason.STOPPED)
-    if run.lease_ends_at and now >= run.lease_ends_at:
-        return Finish(Reason.LEASE_OVER)
-    if (run.cost(now) or 0.0) > run.budget_dollars:
-        return Finish(Reason.OVER_BUDGET)
-    return None
+    enforced = (rule for rule in limits_passed(run, now) if rule not in shadow)
+    return next((Finish(LIMITS[rule]) for rule in enforced), None)
+
+
+LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
+"""What ends a run by itself, by the name of its rule."""
+
+
+def limits_passed(run: Run, now: datetime) -> list[str]:
+    """Names of the rules by which a run is to end."""
+    leased = run.lease_ends_at is not None and now >= run.lease_ends_at
+    spent = (run.cost(now) or 0.0) > run.budget_dollars
+    return [rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed]
+
+
+def rehearse(run: Run, now: datetime, rules: Rules) -> Rehearse | None:
+    """What would end the run, did its rule not stand in the shadow; of each rule the first time is told."""
+    told = {one.rule for one in run.shadows}
+    passed = (rule for rule in limits_passed(run, now) if rule in rules.shadow and rule not in told)
+    return next(map(Rehearse, passed), None)
 
 
 def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:

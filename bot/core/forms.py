@@ -10,6 +10,7 @@ from bot.core.command import (
     LISTS,
     MOST_EXTENDED_HOURS,
     WORKSPACE,
+    Approve,
     Command,
     Compare,
     Describe,
@@ -21,6 +22,7 @@ from bot.core.command import (
     Logs,
     OpenForm,
     Plot,
+    Refuse,
     Resume,
     Retry,
     SetBudget,
@@ -89,7 +91,7 @@ class Form:
 
 
 def make_launch(typed: Typed) -> Launch:
-    return Launch(typed.names[0], typed.parameters, typed.overrides, "dry-run" in typed.flags)
+    return Launch(typed.names[0], typed.parameters, typed.overrides, "dry-run" in typed.flags, "yes" in typed.flags)
 
 
 def make_list(typed: Typed) -> ListRuns:
@@ -161,7 +163,7 @@ def make_help(typed: Typed) -> Help:
     return Help(word.lower() if word else None)
 
 
-RUN_FORMS = ("status", "logs", "plot", "compare", "stop", "retry", "resume", "extend", "budget")
+RUN_FORMS = ("status", "logs", "plot", "compare", "stop", "retry", "resume", "extend", "budget", "approve", "refuse")
 FORMS: dict[str, Form] = {
     form.word: form
     for form in (
@@ -169,12 +171,12 @@ FORMS: dict[str, Form] = {
             "launch",
             mark(
                 "Start a run of a recipe; alone, it opens a form. "
-                "`--dry-run` shows what would start, and starts nothing."
+                "`--dry-run` shows what would start, and starts nothing; `--yes` asks nothing first."
             ),
             "launch ppo nodes=2 trainer.total_epochs=3",
             make_launch,
             needs=("RECIPE",),
-            flags=("dry-run",),
+            flags=("dry-run", "yes"),
             takes_settings=True,
             alone=OpenForm(),
         ),
@@ -259,6 +261,20 @@ FORMS: dict[str, Form] = {
             "budget ppo-7f3a 300",
             make_budget,
             needs=("RUN", "DOLLARS"),
+        ),
+        Form(
+            "approve",
+            mark("Agree to a launch that waits for a lead."),
+            "approve ppo-7f3a",
+            lambda typed: Approve(typed.names[0]),
+            needs=("RUN",),
+        ),
+        Form(
+            "refuse",
+            mark("Refuse such a launch."),
+            "refuse ppo-7f3a",
+            lambda typed: Refuse(typed.names[0]),
+            needs=("RUN",),
         ),
         Form(
             "report",

@@ -65,13 +65,17 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """Of the exact task: SHA-256 over its canonical JSON, 64 hexadecimal digits."""
-        return sha256(json.dumps(self.task, sort_keys=True).encode()).hexdigest()
+        return task_hash(self.task)
 
     @property
     def model_dies(self) -> bool:
         """Whether checkpoints are written, and to nowhere that outlives the cluster."""
         return self.recipe.checkpoints is not None and self.place is None
+
+
+def task_hash(task: Task) -> str:
+    """Of the exact task: SHA-256 over its canonical JSON, 64 hexadecimal digits."""
+    return sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 
 def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str) -> Plan:

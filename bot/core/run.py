@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from bot.core.amendment import Amendment, Limit, Mute
+from bot.core.approval import Approval
 from bot.core.autostop import Mending, Setting, begun
 from bot.core.digest import Digest
 from bot.core.doubt import Doubt, Outage
@@ -15,6 +16,7 @@ from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.seen import Job, Seen
+from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm, Summary
 from bot.core.status import Reason, Status
 
@@ -36,6 +38,8 @@ class Run:
         rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
         bill: what the provider has said since.
         stop_requested_by, stop_requested_at: the wish to end it.
+        approval: which leads were asked about its launch, and what one said; None where none is.
+        shadows: what rules would have done that are only rehearsed.
         asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
         request_id: what SkyPilot called the request.
         trouble: why the last ask got no answer, or why the last removal failed: a sentence.
@@ -85,6 +89,8 @@ class Run:
     failure: Digest | None = None
     stop_requested_by: str | None = None
     stop_requested_at: datetime | None = None
+    approval: Approval | None = None
+    shadows: tuple[Shadow, ...] = ()
     asked_at: datetime | None = None
     first_asked_at: datetime | None = None
     asks: int = 0
@@ -133,6 +139,11 @@ class Run:
         return self.reason is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether nobody has been asked for anything yet."""
+        return self.status in (Status.AWAITING_APPROVAL, Status.PENDING)
+
+    @property
     def lease_ends_at(self) -> datetime | None:
         """The lease runs from the first time that a cluster was asked for."""
         return self.first_asked_at + self.lease if self.first_asked_at else None
@@ -161,6 +172,12 @@ class Run:
         if self.over or self.stop_requested_by:
             return self
         return replace(self, stop_requested_by=by, stop_requested_at=now)
+
+    def answered(self, by: str, granted: bool, now: datetime) -> Self:
+        """What a lead says to its launch, while it waits for that."""
+        if self.approval is None or self.status is not Status.AWAITING_APPROVAL:
+            return self
+        return replace(self, approval=self.approval.answered(by, granted, now))
 
     def followed(self, follow: Follow) -> Self:
         return replace(self, follow=follow)
@@ -259,6 +276,12 @@ class Run:
             self, status=Status.STOPPING, reason=reason, detail=detail, over_at=now, doubt=None, trouble=None
         )
 
+    def shadowed(self, shadow: Shadow) -> Self:
+        """A rule would have acted; of each the first time is kept."""
+        if any(one.rule == shadow.rule for one in self.shadows):
+            return self
+        return replace(self, shadows=(*self.shadows, shadow))
+
     def downed(self, now: datetime, trouble: str | None = None) -> Self:
         """The removal of its cluster was asked for, again where an earlier one failed."""
         return replace(self, downed_at=now, doubt=None, trouble=trouble)
@@ -288,12 +311,13 @@ class Run:
         """The last lines were asked for in vain."""
         return replace(self, log_tries=self.log_tries + 1, doubt=None)
 
-    def ended(self, reason: Reason, now: datetime, bill: Bill | None = None) -> Self:
+    def ended(self, reason: Reason, now: datetime, bill: Bill | None = None, detail: str | None = None) -> Self:
         """Its cluster is gone, or was never asked for; the last bill is the whole one."""
         return replace(
             self,
             status=Status.ENDED,
             reason=self.reason or reason,
+            detail=self.detail or detail,
             over_at=self.over_at or now,
             ended_at=now,
             bill=bill or self.bill,

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Status(StrEnum):
     """Where a run stands. It has not ended until its cluster is gone."""
 
+    AWAITING_APPROVAL = "awaiting_approval"  # recorded; a lead must agree before anybody is asked for anything
     PENDING = "pending"  # recorded; nobody has been asked for anything
     LAUNCHING = "launching"  # a cluster may have been asked for
     RUNNING = "running"  # the job has been seen on its cluster
@@ -28,11 +29,21 @@ class Reason(StrEnum):
     AUTODOWNED = "autodowned"
     DOWNED_OUTSIDE = "downed_outside"
     CLUSTER_LOST = "cluster_lost"
+    REFUSED = "refused"  # by a lead
+    NOT_APPROVED = "not_approved"  # no lead said anything in time
+    OVER_CAP = "over_cap"  # there was no room for it when it was to be launched
 
     @property
     def is_failure(self) -> bool:
         """Whether the log's end is what people want to see."""
-        return self not in (Reason.SUCCEEDED, Reason.STOPPED, Reason.OVER_BUDGET)
+        return self not in (
+            Reason.SUCCEEDED,
+            Reason.STOPPED,
+            Reason.OVER_BUDGET,
+            Reason.REFUSED,
+            Reason.NOT_APPROVED,
+            Reason.OVER_CAP,
+        )
 
     @property
     def is_told_by_log(self) -> bool:

@@ -13,7 +13,7 @@ from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.core.status import Status
 from bot.errors import Unavailable, UserError
-from bot.language import LANGUAGES, mark, say, say_many, speaking, spoken, together
+from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
 from bot.slack import views, words
 from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
@@ -31,8 +31,12 @@ INLINE_CHARACTERS = 2_800
 
 
 def launched(run: Run) -> Answer:
-    if run.status is not Status.PENDING:  # Slack delivered the command twice
+    if not run.waits:  # Slack delivered the command twice
         return text(say("{run} is launched already.", run=code(run.id)))
+    if run.status is Status.AWAITING_APPROVAL:
+        asked = listing(f"<@{person}>" for person in run.approval.asked) if run.approval else ""
+        waits = say("{run} is recorded, and waits for the word of a lead: {people}.", run=code(run.id), people=asked)
+        return text(f":raised_hand: {waits}")
     recorded = say("Recorded as {run}; its card follows.", run=code(run.id))
     how_to_stop = say("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
     return text(f":ok_hand: {together(recorded, how_to_stop)}")
@@ -73,6 +77,13 @@ def extended(run: Run) -> Answer:
 def budget_set(run: Run) -> Answer:
     now = say("{run} may spend {budget} now.", run=code(run.id), budget=words.dollars(run.budget_dollars))
     return text(f":moneybag: {now}")
+
+
+def judged(run: Run) -> Answer:
+    """What a lead's word has come to; an earlier one of another lead stands."""
+    if run.approval and run.approval.granted:
+        return text(f":ok: {say('{run} is launched now.', run=code(run.id))}")
+    return text(f":no_entry_sign: {say('{run} is refused, and will not be launched.', run=code(run.id))}")
 
 
 def followed(run: Run) -> Answer:
@@ -171,9 +182,13 @@ def rehearsal(found: Rehearsal) -> Answer:
 
 def preview(found: Rehearsal) -> list[str]:
     """What the form says of what is filled in: the command that it stands for, and what that would be."""
-    made = found.plan
-    notes = [code("/verl " + made.line), facts(found), found.refusal and refused_here(found.refusal)]
-    return [note for note in (*notes, made.model_dies and say(words.MODEL_DIES)) if note]
+    return [code("/verl " + found.plan.line), *notes(found)]
+
+
+def notes(found: Rehearsal) -> list[str]:
+    """What a launch would be: its machines and limits, and what speaks against it."""
+    notes = [facts(found), found.refusal and refused_here(found.refusal)]
+    return [note for note in (*notes, found.plan.model_dies and say(words.MODEL_DIES)) if note]
 
 
 def refused_here(refusal: str) -> str:
@@ -267,7 +282,8 @@ def wants_file(found: Excerpt) -> bool:
 
 
 def refusal(error: UserError) -> Answer:
-    return text(f":warning: {escape(error.sentence)}")
+    asked = say("Ask {people}.", people=listing(f"<@{person}>" for person in error.people)) if error.people else ""
+    return text(f":warning: {together(escape(error.sentence), asked)}")
 
 
 def unavailable(error: Unavailable) -> Answer:

@@ -16,9 +16,10 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.asked import Caller
+from bot.asked import Caller, Rehearsal
 from bot.core.command import (
     WORKSPACE,
+    Approve,
     Command,
     Compare,
     Describe,
@@ -30,6 +31,7 @@ from bot.core.command import (
     Logs,
     OpenForm,
     Plot,
+    Refuse,
     Resume,
     Retry,
     SetBudget,
@@ -42,9 +44,10 @@ from bot.core.report_command import AskReport, ChangeReport, EndReport, ListRepo
 from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Service
-from bot.slack import answers
+from bot.slack import answers, question
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer
+from bot.slack.approvals import APPROVE, REFUSE
 from bot.slack.errands import Errands, Reply, Said, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
 from bot.slack.findings import MUTE
@@ -53,6 +56,7 @@ from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
 from bot.slack.plots import Plots
+from bot.slack.question import SURE
 from bot.slack.reporting import Reporting
 from bot.slack.text import as_typed, without_mention
 from bot.tongues import Tongues
@@ -91,6 +95,8 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.event("app_home_opened")(listeners.on_home)
     app.action("stop")(listeners.on_stop)
     app.action(re.compile(rf"{EXTEND}-\d+"))(listeners.on_extend)
+    app.action(SURE)(listeners.on_sure)
+    app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(listeners.on_judge)
     app.action(MUTE)(listeners.on_mute)
     app.action("logs")(listeners.on_logs)
     app.action(RETRY)(listeners.on_again)
@@ -172,6 +178,21 @@ class Listeners:
         self.service.extend(Extend(run, float(hours)), caller, datetime.fromtimestamp(float(end), UTC))
         ack()
 
+    def on_sure(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Launch what was asked about; a second click on the same question is the same launch."""
+        user, channel = body["user"]["id"], body["channel"]["id"]
+        asked = parse(action["value"])
+        wish = f"{SURE} {user} {body['container']['message_ts']}"
+        if isinstance(asked, Launch):
+            run = self.service.launch(asked, Caller(user, channel, wish))
+            self.errands.say(answers.launched(run), by_response_url(respond))
+        ack()
+
+    def on_judge(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The message itself shows what was said."""
+        self.service.judge(action["value"], granted=action["action_id"] == APPROVE, by=body["user"]["id"])
+        ack()
+
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         run, finding = action["value"].split()
         self.service.mute(run, finding, by=body["user"]["id"])
@@ -249,10 +270,8 @@ class Listeners:
                 return partial(answers.stop_asked, self.service.stop(name, caller.user))
             case Retry() | Resume():
                 return partial(answers.launched, self.service.again(asked, caller))
-            case Extend():
-                return partial(answers.extended, self.service.extend(asked, caller))
-            case SetBudget():
-                return partial(answers.budget_set, self.service.set_budget(asked, caller))
+            case Extend() | SetBudget() | Approve() | Refuse():
+                return self.allow(asked, caller)
             case Speak(language):
                 return self.choose_language(language, caller.user)
             case Logs():
@@ -263,6 +282,18 @@ class Listeners:
                 return self.reporting.answer(asked, caller, reply)
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():
                 return self.look(asked, caller.user)
+
+    def allow(self, asked: Extend | SetBudget | Approve | Refuse, caller: Caller) -> Said:
+        """What a run may do from now on."""
+        match asked:
+            case Extend():
+                return partial(answers.extended, self.service.extend(asked, caller))
+            case SetBudget():
+                return partial(answers.budget_set, self.service.set_budget(asked, caller))
+            case Approve(name):
+                return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
+            case Refuse(name):
+                return partial(answers.judged, self.service.judge(name, granted=False, by=caller.user))
 
     def look(self, asked: Status | ListRuns | ListRecipes | Describe | Help, user: str) -> Said:
         """What is asked of the records and the recipes alone, and changes nothing."""
@@ -287,11 +318,16 @@ class Listeners:
         return partial(answers.runs, found, "active", now)
 
     def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
-        """At once; a rehearsal in the background, because prices are asked for."""
-        if not asked.dry_run:
-            return partial(answers.launched, self.service.launch(asked, caller))
+        """At once, unless it is dear and asked about first; a rehearsal in the background: prices are asked for."""
+        if asked.dry_run:
+            return self.rehearse(asked, answers.rehearsal, reply)
+        if not asked.sure and self.service.asks_first(asked):
+            return self.rehearse(asked, question.sure, reply)
+        return partial(answers.launched, self.service.launch(asked, caller))
+
+    def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], reply: Reply) -> Said:
         made = self.service.planned(asked)
-        return lambda: self.errands.run(lambda: answers.rehearsal(self.service.rehearse(made)), reply)
+        return lambda: self.errands.run(lambda: show(self.service.rehearse(made)), reply)
 
     def logs(self, asked: Logs, user: str, reply: Reply) -> Said:
         if asked.follow:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.run import Run
-from bot.core.status import Status
 from bot.language import say, say_many
 from bot.slack import words
 from bot.slack.again import FORM, NEW, retry_with
@@ -49,7 +48,7 @@ def stamped(blocks: list[Block], now: datetime) -> Block:
 
 def cost_now(runs: Sequence[Run], now: datetime) -> str:
     """Dollars an hour of everything that stands, and what it has come to; what has no price is said."""
-    standing = [run for run in runs if run.status is not Status.PENDING]
+    standing = [run for run in runs if not run.waits]
     if not standing:
         return f":moneybag: {say('Nothing is billing.')}"
     priced = [(run.hourly.dollars_per_hour, run.cost(now) or 0.0) for run in standing if run.hourly]

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from bot.core.amendment import Amendment, Limit
 from bot.core.forecast import ends_at, forecast
+from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE
 from bot.core.run import Run
+from bot.core.shadow import Shadow
 from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
 from bot.language import mark, say, together
 from bot.slack import words
@@ -29,12 +31,20 @@ NEEDS = mark("At its pace it needs until {time}.")
 BUDGET = mark("Its budget is {after} now, {before} before, by {person}.")
 LEASE = mark("Its lease ends {time} now, by {person}.")
 
+SHADOWS = {
+    BUDGET_RULE: mark("In earnest it would be ended now: its budget is spent. The rule {rule} is only rehearsed."),
+    LEASE_RULE: mark("In earnest it would be ended now: its lease is over. The rule {rule} is only rehearsed."),
+    APPROVAL_RULE: mark("In earnest it would wait for a lead's word. The rule {rule} is only rehearsed."),
+}
+REFUSED = mark("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
+SPENT_THEN = mark("It has cost {spent} so far.")
+
 
 def limit_messages(run: Run, now: datetime) -> list[Message]:
     """The warnings that are due, what has healed, and what was changed by whom."""
     due = [warning_message(run, now, one) for one in warnings(run, now)]
     changed = [amended(run, number, one) for number, one in enumerate(run.amendments, 1)]
-    return [*changed, *due, *within(run, now)]
+    return [*changed, *due, *within(run, now), *(shadowed(run, one) for one in run.shadows)]
 
 
 def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | LeaseEnds) -> Message:
@@ -120,6 +130,13 @@ def stop(run: Run) -> Block:
     question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
     asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
     return button(say("Stop"), "stop", run.id, asked, "danger")
+
+
+def shadowed(run: Run, found: Shadow) -> Message:
+    """What a rule would have done that the policy only rehearses."""
+    spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else ""
+    text = together(say(SHADOWS.get(found.rule, REFUSED), rule=code(found.rule)), spent)
+    return said(f"shadow-{found.rule}", f":busts_in_silhouette: {text}")
 
 
 def amended(run: Run, number: int, found: Amendment) -> Message:

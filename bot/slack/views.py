@@ -12,6 +12,7 @@ from bot.core.status import Reason, Status
 from bot.language import mark, say, together
 from bot.slack import failures, words
 from bot.slack.again import again
+from bot.slack.approvals import approval_messages
 from bot.slack.blocks import Block, actions, button, context, printed, section
 from bot.slack.charts import native
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
@@ -41,7 +42,13 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         log: the last lines that were kept of it.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
-    notices += [ended(run, now, log), *limit_messages(run, now), *finding_messages(run, now), *guard_messages(run)]
+    notices += [
+        *approval_messages(run),
+        ended(run, now, log),
+        *limit_messages(run, now),
+        *finding_messages(run, now),
+        *guard_messages(run),
+    ]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
 
@@ -78,7 +85,7 @@ def time(run: Run, now: datetime) -> str:
 
 def limits(run: Run) -> str:
     """What ends it by itself, while it can still be ended."""
-    if run.over or run.status is Status.PENDING:
+    if run.over or run.waits:
         return ""
     return " · ".join(filter(None, [words.lease(run), words.autostop(run) if run.job else ""]))
 
@@ -137,7 +144,7 @@ def unseen(run: Run, now: datetime) -> Message | None:
     if outage is None or run.status is Status.ENDED or (outage.until or now) - outage.since < SILENCE:
         return None
     began = int(outage.since.timestamp())
-    if outage.until is None and run.status is Status.PENDING:
+    if outage.until is None and run.waits:
         since = say("Nobody has answered for the machines since {time}.", time=date(outage.since))
         waits = together(since, say("It is launched once somebody does."))
         return said(f"unseen-{began}", f":grey_question: {waits}")

@@ -14,6 +14,7 @@ from bot.language import mark, say, say_many
 from bot.slack.text import code, date, escape
 
 STATES = {
+    Status.AWAITING_APPROVAL: (":raised_hand:", mark("waiting for a lead's word")),
     Status.PENDING: (":hourglass_flowing_sand:", mark("waiting")),
     Status.LAUNCHING: (":rocket:", mark("launching")),
     Status.RUNNING: (":large_blue_circle:", mark("running")),
@@ -100,6 +101,21 @@ ENDINGS = {
     Reason.CLUSTER_LOST: Became(
         ":x:", mark("cluster lost"), mark("It lost its cluster."), mark("{run} *lost its cluster* after {time}")
     ),
+    Reason.REFUSED: Became(
+        ":no_entry_sign:", mark("refused"), mark("It was refused."), mark("{run} *was refused* and not launched")
+    ),
+    Reason.NOT_APPROVED: Became(
+        ":no_entry_sign:",
+        mark("not approved in time"),
+        mark("No lead agreed to it in time."),
+        mark("{run} *was not launched*: no lead agreed in time"),
+    ),
+    Reason.OVER_CAP: Became(
+        ":no_entry_sign:",
+        mark("no room under the caps"),
+        mark("There was no room for it under the caps."),
+        mark("{run} *was not launched*: there is no room for it under the caps"),
+    ),
 }
 
 UNPRICED = mark("unpriced: nobody has told me what this costs")
@@ -154,7 +170,7 @@ def dollars(value: float) -> str:
 def money(run: Run, now: datetime) -> str:
     """Cost, budget and rate, with the rate's source."""
     spent, known = run.cost(now), run.hourly
-    if run.status is Status.PENDING:
+    if run.waits or run.first_asked_at is None:
         return budget(run.budget_dollars)
     if known is None or spent is None:
         return say(UNPRICED)
@@ -198,7 +214,7 @@ def doubt(run: Run) -> str:
     """What is not known of it just now, and since when; empty where all is."""
     if run.status is Status.ENDED:
         return ""
-    if run.outage and run.outage.until is None and run.status is Status.PENDING:
+    if run.outage and run.outage.until is None and run.waits:
         return say("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:
         return say("Nothing could be seen of it since {time}.", time=date(run.outage.since))

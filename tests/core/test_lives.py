@@ -21,6 +21,7 @@ from bot.core.decide import (
     End,
     Finish,
     Look,
+    Rehearse,
     Rules,
     SaveLog,
     SetAutostop,
@@ -30,6 +31,7 @@ from bot.core.decide import (
 )
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.shadow import Shadow
 from bot.core.status import Reason, Status
 from bot.reconcile import wanted_again
 from tests.builders import NOON, a_run
@@ -149,6 +151,8 @@ class Life:
                 return self.run.ended(reason, self.now, bill)
             case Alarm():
                 return self.run.alarmed("", self.now)
+            case Rehearse(rule):
+                return self.run.shadowed(Shadow(rule, self.now, None))
             case Ask() | SetAutostop() | None:
                 return self.run
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.asked import Excerpt
 from bot.core.amendment import Limit, Mute
+from bot.core.approval import Approval
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.digest import Digest, Kind
@@ -19,6 +20,7 @@ from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
 from bot.core.run import Run
 from bot.core.seen import Job
+from bot.core.shadow import Shadow
 from bot.core.standings import Standing, Summary
 from bot.core.status import Reason, Status
 from bot.language import ENGLISH, LANGUAGES, speaking
@@ -61,6 +63,12 @@ def ended(reason: Reason, **changes: object) -> Run:
     return replace(over(reason, **changes), status=Status.ENDED, ended_at=at(4060))
 
 
+def waiting_for_a_lead() -> Run:
+    asked = Approval(("U0LEA", "U0BEN"), at(86_400), "0" * 64)
+    return a_run(gpus="H100:8", infra="k8s", status=Status.AWAITING_APPROVAL, approval=asked)
+
+
+PASSED = Shadow("person.runs", at(0), None)
 OOM = Digest(
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.10 GiB.",
     Kind.GPU_MEMORY, node=1, rank=12,
@@ -74,6 +82,8 @@ KEPT: dict[str, object] = {"place": "volume m", "resumes": True, "checkpoint_at"
 RUNS = {
     "waiting": a_run(gpus="H100:8", infra="k8s"),
     "waiting, and nobody answers": a_run(outage=Outage(at(100))),
+    "waiting for a lead": waiting_for_a_lead(),
+    "waiting for a lead, who has agreed": waiting_for_a_lead().answered("U0LEA", granted=True, now=at(60)),
     "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
     "launching": launching(gpus="H100:8", infra="k8s"),
     "launching, nobody says whether": launching(trouble="SkyPilot has not answered within 60 s."),
@@ -117,7 +127,13 @@ RUNS = {
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),
     "stopping, the removal failed": over(Reason.SUCCEEDED).downed(at(900), "The credentials have expired."),
+    "running, rules rehearsed": running().shadowed(Shadow("budget", at(3000), 93.5)).shadowed(PASSED),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
+    "ended, refused": waiting_for_a_lead().answered("U0LEA", granted=False, now=at(60)).ended(Reason.REFUSED, at(60)),
+    "ended, not_approved": waiting_for_a_lead().ended(Reason.NOT_APPROVED, at(86_400)),
+    "ended, over_cap": a_run().ended(
+        Reason.OVER_CAP, at(5), detail="Your runs would cost $24.00 an hour; $20.00 are allowed."
+    ),
     "ended, succeeded, billed by SkyPilot": ended(Reason.SUCCEEDED, bill=replace(BILL, dollars=99.5, closed=True)),
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, place="s3://team/a"),
     "ended, succeeded, model died": ended(Reason.SUCCEEDED, model_dies=True),

@@ -1,0 +1,126 @@
+"""What a team allows: who leads, what is asked before a launch, how much may run and be spent at once. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """Whose runs are counted together."""
+
+    PERSON = "person"
+    TEAM = "team"  # those of one channel
+    EVERYBODY = "everybody"
+
+
+class Measure(StrEnum):
+    """What is counted of them."""
+
+    RUNS = "runs"
+    GPUS = "gpus"
+    DOLLARS_PER_HOUR = "dollars_per_hour"
+    DOLLARS_PER_MONTH = "dollars_per_month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """The most of each measure; None for as much as you like.
+
+    Attributes:
+        runs: at once, those that wait for an approval included; gpus: of those together.
+        dollars_per_hour: of what runs, as far as it is priced.
+        dollars_per_month: spent in the calendar month, and what the budgets of open runs allow.
+    """
+
+    runs: int | None = None
+    gpus: int | None = None
+    dollars_per_hour: float | None = None
+    dollars_per_month: float | None = None
+
+    def of(self, measure: Measure) -> float | None:
+        match measure:
+            case Measure.RUNS:
+                return self.runs
+            case Measure.GPUS:
+                return self.gpus
+            case Measure.DOLLARS_PER_HOUR:
+                return self.dollars_per_hour
+            case Measure.DOLLARS_PER_MONTH:
+                return self.dollars_per_month
+
+
+BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
+"""Rules beside the caps: what ends a run, and what it waits for."""
+
+RULES = (
+    BUDGET_RULE,
+    LEASE_RULE,
+    APPROVAL_RULE,
+    *(f"{scope}.{measure}" for scope in Scope for measure in Measure),
+)
+"""Names of all rules, as they stand in the policy's `shadow`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules of an installation. Without a file of its own it asks before what is dear, and caps nothing.
+
+    Attributes:
+        leads: Slack's ids of those who may approve, and give more than others may.
+        confirm_over_dollars: a typed launch with a larger budget is asked about first.
+        approve_over_dollars: a launch with a larger budget waits for a lead, another than who asks.
+        approval_lapses_hours: how long it waits.
+        person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
+        shadow: names of rules that only tell what they would have done.
+    """
+
+    leads: tuple[str, ...] = ()
+    confirm_over_dollars: float | None = 100.0
+    approve_over_dollars: float | None = None
+    approval_lapses_hours: float = 24.0
+    person: Caps = field(default_factory=Caps)
+    team: Caps = field(default_factory=Caps)
+    teams: Mapping[str, Caps] = field(default_factory=dict)
+    everybody: Caps = field(default_factory=Caps)
+    shadow: tuple[str, ...] = ()
+
+    @property
+    def approval_lapses(self) -> timedelta:
+        return timedelta(hours=self.approval_lapses_hours)
+
+    def most(self, scope: Scope, measure: Measure, team: str) -> float | None:
+        match scope:
+            case Scope.PERSON:
+                return self.person.of(measure)
+            case Scope.TEAM:
+                return self.teams.get(team, self.team).of(measure)
+            case Scope.EVERYBODY:
+                return self.everybody.of(measure)
+
+    def is_lead(self, user: str) -> bool:
+        return user in self.leads
+
+    def is_shadow(self, rule: str) -> bool:
+        return rule in self.shadow
+
+    def asks_first(self, budget_dollars: float) -> bool:
+        """Whether a person is asked once more before a launch."""
+        return self.confirm_over_dollars is not None and budget_dollars > self.confirm_over_dollars
+
+    def wants_approval(self, budget_dollars: float) -> bool:
+        """Whether a lead must agree to a launch. A lead's own waits for another lead."""
+        return self.approve_over_dollars is not None and budget_dollars > self.approve_over_dollars
+
+    def problems(self) -> list[str]:
+        """What contradicts itself, a sentence each."""
+        found = [
+            f"`shadow` names {rule}, which is none of {', '.join(RULES)}." for rule in self.shadow if rule not in RULES
+        ]
+        if self.approve_over_dollars is not None and len(set(self.leads)) < 2 and not self.is_shadow(APPROVAL_RULE):
+            found.append("`approve_over_dollars` needs two `leads` at least: nobody approves a launch of his own.")
+        return found
+
+
+UNSET = Policy()
+"""Of an installation without a file of its own."""

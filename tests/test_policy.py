@@ -1,0 +1,156 @@
+"""What a policy allows, as people meet it: asked first, approved by another, refused where there is no room."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.adapters.store import RedisStore
+from bot.core.plan import task_hash
+from bot.core.policy import Caps, Policy
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from tests.story import ANA, BEN, LEA, Bot
+
+RUN = "smoke-0001"
+
+Made = Callable[[Policy], Bot]
+
+
+@pytest.fixture
+def under(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Made:
+    return lambda policy: Bot(store, playground, slack, policy=policy)
+
+
+APPROVING = Policy(leads=(LEA, BEN), approve_over_dollars=5.0)
+
+
+def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made) -> None:
+    bot = under(Policy(confirm_over_dollars=5.0))
+    bot.say("launch smoke nodes=2 budget=9")
+    asked = bot.told()
+    assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
+    assert "$4.00/h by a pretended price" in asked
+    assert bot.store.open() == []
+    bot.click("launch-sure", "launch smoke nodes=2 budget=9")
+    bot.click("launch-sure", "launch smoke nodes=2 budget=9")
+    assert [run.id for run in bot.store.open()] == [RUN]
+
+
+@pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
+def test_what_is_not_dear_and_what_is_meant_is_launched_at_once(under: Made, line: str) -> None:
+    bot = under(Policy(confirm_over_dollars=5.0))
+    assert "Recorded as `smoke-0001`" in bot.say(line)
+
+
+def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made) -> None:
+    bot = under(APPROVING)
+    assert "waits for the word of a lead: <@U0LEA>, <@U0BEN>" in bot.say("launch smoke nodes=2 budget=9")
+    bot.ticks(3)
+    assert bot.cloud.launches == []
+    assert "waiting for a lead's word" in bot.card()
+    bot.click("approve", RUN, user=LEA)
+    bot.ticks(3)
+    assert bot.cloud.launches == [f"verl-{RUN}"]
+    assert "@lea has agreed to the launch of `smoke-0001`, which may spend up to $9.00." in bot.reads()
+
+
+@pytest.mark.parametrize(
+    ("who", "line", "refused"),
+    [
+        (ANA, f"approve {RUN}", "Only a lead may say this. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "Nobody approves a launch of his own. Ask <@U0BEN>."),
+        (ANA, f"refuse {RUN}", "Only a lead may say this."),
+        (BEN, "approve smoke-0009", "There is no run"),
+    ],
+)
+def test_only_another_lead_has_a_say(under: Made, who: str, line: str, refused: str) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9", user=LEA)
+    assert refused in bot.say(line, user=who)
+    assert bot.run().status == "awaiting_approval"
+
+
+def test_the_first_word_stands(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    assert "`smoke-0001` is refused" in bot.say(f"refuse {RUN}", user=LEA)
+    assert "waits for no approval" in bot.say(f"approve {RUN}", user=BEN)
+    bot.ticks(2)
+    assert bot.run().reason == "refused"
+    assert bot.cloud.launches == []
+    assert "`smoke-0001` *was refused* and not launched" in bot.reads()
+
+
+def test_without_a_word_it_is_given_up(under: Made) -> None:
+    bot = under(replace(APPROVING, approval_lapses_hours=2))
+    bot.say("launch smoke budget=9")
+    bot.tick(2 * 3600 - 10)
+    assert bot.run().status == "awaiting_approval"
+    bot.tick(20)
+    assert bot.run().reason == "not_approved"
+    assert bot.store.ledger().holds == ()
+
+
+def test_the_person_may_stop_what_waits(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"stop {RUN}")
+    bot.ticks(2)
+    assert bot.run().reason == "stopped"
+
+
+def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"approve {RUN}", user=LEA)
+    approval = bot.run().approval
+    assert approval
+    assert approval.task_hash == task_hash(bot.store.task(RUN))
+    bot.store.update(RUN, lambda run: replace(run, approval=replace(approval, task_hash="0" * 64)))
+    bot.ticks(2)
+    assert bot.run().reason == "refused"
+    assert bot.cloud.launches == []
+    assert "The task that waits is not the one that was approved." in bot.reads()
+
+
+def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=4")
+    bot.ticks(2)
+    assert "A budget of more than $5.00 is a lead's to give. Ask <@U0LEA>, <@U0BEN>." in bot.say(f"budget {RUN} 6")
+    assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
+    assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
+
+
+def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Made) -> None:
+    bot = under(Policy(person=Caps(runs=1)))
+    bot.say("launch smoke")
+    refused = bot.say("launch smoke")
+    assert "That would be 2 runs of yours at once; 1 are allowed. End one first" in refused
+    assert "Recorded" in bot.say("launch smoke", user=BEN)
+    assert len(bot.store.open()) == 2
+
+
+def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_hour=5.0)))
+    bot.say("launch smoke nodes=2")  # at four dollars an hour
+    bot.ticks(2)
+    bot.say("launch smoke nodes=2", user=BEN)
+    bot.ticks(2)
+    assert bot.run("smoke-0002").reason == "over_cap"
+    assert bot.cloud.launches == [f"verl-{RUN}"]
+    assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
+
+
+def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
+    bot = under(Policy(person=Caps(runs=0), shadow=("person.runs", "budget", "lease")))
+    bot.running("launch smoke nodes=2 budget=2 lease=1")
+    bot.tick(1900)
+    bot.tick(1900)
+    bot.ticks(2)
+    assert bot.run().status == "running"
+    read = bot.reads()
+    assert read.count("In earnest it would be ended now: its budget is spent.") == 1
+    assert read.count("In earnest it would be ended now: its lease is over.") == 1
+    assert read.count("In earnest its launch would have been refused. The rule `person.runs`") == 1
