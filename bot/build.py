@@ -31,6 +31,7 @@ from bot.parts import (
 )
 from bot.ports import Cloud
 from bot.precedence import Precedence
+from bot.purses import Purses
 from bot.reconcile import Reconciler
 from bot.reports import Reports
 from bot.scheduler import Scheduler
@@ -57,7 +58,7 @@ from bot.zones import zone
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL = (
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES = (
     "tick",
     "speak",
     "boards",
@@ -66,6 +67,7 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL = (
     "tongues",
     "sweep",
     "tell",
+    "purses",
 )
 """Jobs of the scheduler."""
 
@@ -77,6 +79,9 @@ BOARDS_PERIOD = timedelta(seconds=30)
 
 SWEEP_RETRY = timedelta(minutes=2)
 """After a sweep that nobody answered: it has taken one of the few places for calls for as long as a call may take."""
+
+PURSES_PERIOD = timedelta(minutes=1)
+"""What a month has cost is looked at this often; it is read from the store alone."""
 
 TELL_PERIOD = timedelta(minutes=5)
 """What a cluster costs that no run owns is brought up to date this often."""
@@ -99,6 +104,7 @@ class Bot:
     tongues: Tongues
     sweep: Sweep
     teller: Teller
+    purses: Purses
     connection: Socket | HttpServer
     errands: Errands
     painter: Painter
@@ -115,6 +121,7 @@ class Bot:
         self.scheduler.every(BOARDS, BOARDS_PERIOD, self.boards.speak, SPEAK_PAUSE)
         self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
         self.scheduler.every(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
+        self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
         self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):
@@ -214,6 +221,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         follow_for=timedelta(minutes=settings.follow_minutes),
         policy=allowed,
         admit=admit,
+        zone=zone(settings.timezone),
     )
     reconciler = Reconciler(
         cloud=machines,
@@ -270,6 +278,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         tongues=tongues,
         sweep=sweep,
         teller=teller,
+        purses=Purses(store, notifier, allowed, now, leads, zone(settings.timezone)),
         connection=connection,
         errands=errands,
         painter=painter,

@@ -116,6 +116,9 @@ class Store(Protocol):
     def ledger(self) -> Ledger:
         """What open runs hold and what the ended ones have spent."""
 
+    def give(self, purse: str, dollars: float, by: str, now: datetime) -> None:
+        """Record what a purse may spend a month from now on, in place of the policy's, and who said so."""
+
     def settle(self, run_id: str) -> None:
         """The run has ended and everything has been said: leave it out of `open`."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 
 from bot import runs
@@ -13,11 +13,13 @@ from bot.core.admission import Admit, uncapped
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
 from bot.core.figure import Told
+from bot.core.holds import Hold, month_of
 from bot.core.line import shown
 from bot.core.nearest import unknown
 from bot.core.plan import Plan, plan, shortened
 from bot.core.policy import UNSET, Policy
 from bot.core.posted import Follow
+from bot.core.purse import Taken, taken
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.core.standings import Rhythm
@@ -42,7 +44,7 @@ class Service:
         new_id: a run's id for a recipe's name; asked again where the id has been used.
         wake: lets the tick run now.
         follow_for: how long a followed log grows.
-        policy: what is allowed; admit: holds a launch against the caps.
+        policy: what is allowed; admit: weighs a launch against the caps; zone: whose months count.
     """
 
     store: Store
@@ -55,6 +57,7 @@ class Service:
     follow_for: timedelta
     policy: Policy = UNSET
     admit: Admit = uncapped
+    zone: tzinfo = UTC
 
     def launch(self, asked: command.Launch, caller: Caller) -> Run:
         """Record the wish for a run; the same delivery makes one run, however often it comes."""
@@ -190,6 +193,22 @@ class Service:
             self.admit,
         )
         return self._wished(amended)
+
+    def taken(self, caller: Caller) -> list[Taken]:
+        """What is taken of every cap that this person's next launch here would fall under."""
+        month = month_of(self.now(), self.zone)
+        return taken(self.policy, self.store.ledger(), caller.user, caller.channel, month)
+
+    def give_month(self, asked: command.GiveMonth, caller: Caller) -> None:
+        """Record what a channel, a person or everybody may spend a month.
+
+        Raises:
+            UserError: it is a lead's to give.
+        """
+        if not self.policy.is_lead(caller.user):
+            raise UserError(say("What may be spent in a month is a lead's to give."), people=self.policy.leads)
+        purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
+        self.store.give(purse, asked.dollars, caller.user, self.now())
 
     def judge(self, name: str, granted: bool, by: str) -> Run:
         """Record what a lead says to a launch that waits for it; the first word stands.

@@ -31,6 +31,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from bot.ports import Cloud
 from bot.precedence import Precedence
+from bot.purses import Purses
 from bot.reconcile import Reconciler
 from bot.reports import Reports
 from bot.service import Service
@@ -316,6 +317,10 @@ class Bot:
             if wait is None or wait > timedelta():
                 break
         return wanted
+
+    def look_at_purses(self) -> None:
+        Purses(self.store, self.notifier, self.policy, self.now, lambda: True, UTC).look()
+        self.speak()
 
     def speak(self) -> None:
         """Turns of the notifier, as long as it wants another at once."""

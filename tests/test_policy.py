@@ -154,3 +154,52 @@ def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(und
     assert read.count("In earnest it would be ended now: its budget is spent.") == 1
     assert read.count("In earnest it would be ended now: its lease is over.") == 1
     assert read.count("In earnest its launch would have been refused. The rule `person.runs`") == 1
+
+
+def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_new_is_launched(under: Made) -> None:
+    bot = under(Policy(person=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=8 lease=12")  # at four dollars an hour
+    for hours in (1.3, 0.1, 0.6):
+        bot.tick(3600 * hours)
+        bot.look_at_purses()
+        bot.look_at_purses()
+    read = bot.reads()
+    assert read.count("*50 % of what @ana may spend this month is spent*: $5.20 of $10.00.") == 2  # in the channel too
+    assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
+    refused = bot.say("launch smoke budget=2.5")
+    assert "Your runs of this month may then cost $10.50 together; $10.00 are allowed." in refused
+    assert "Ask for less, with `budget=`" in refused
+
+
+def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=8 lease=12")
+    bot.tick(3600 * 1.3)
+    bot.look_at_purses()
+    later = under(bot.policy)
+    later.moment = bot.moment
+    later.look_at_purses()
+    assert later.reads().count("*50 % of what this channel may spend this month") == 2
+
+
+def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
+    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=1)))
+    assert "are allowed" in bot.say("launch smoke budget=5")
+    assert "is a lead's to give. Ask <@U0LEA>." in bot.say("budget team 20")
+    assert "The runs of this channel may spend $20.00 a month now" in bot.say("budget team 20", user=LEA)
+    assert "Recorded" in bot.say("launch smoke budget=5")
+    assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
+    assert "Your runs of this month may then cost $5.00" in bot.say("launch smoke budget=5", user=BEN)
+    assert "everybody may spend $4.00 a month" in bot.say("budget everybody 4", user=LEA)
+    assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
+
+
+def test_what_is_taken_and_left_is_shown(under: Made) -> None:
+    bot = under(Policy(leads=(LEA,), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500)))
+    bot.running("launch smoke nodes=2 budget=8")
+    bot.say("launch smoke budget=2", user=BEN)
+    shown = bot.say("budget")
+    assert "*Yours* · 1 run of 4 · 0 GPUs · $4.00/h · $0.00 spent this month, and $8.00 by the budgets" in shown
+    assert "*This channel's* · 2 runs · 0 GPUs · $4.00/h of $20.00 · $0.00 spent this month, and $10.00" in shown
+    assert "open runs of $500.00" in shown
+    assert "More is given by <@U0LEA>." in shown

@@ -1,27 +1,54 @@
 """Claims and spending in Redis: a hash each, written in the very step in which the run is."""
 
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import cast
 
 import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
-from bot.adapters.keys import HOLDS, SPENT
+from bot.adapters.keys import GIVEN, HOLDS, SPENT, TOLD
 from bot.core.holds import Hold, Ledger, hold, spending
+from bot.core.purse import told_entry
 from bot.core.run import Run
 
 DECODER = msgspec.json.Decoder(Hold)
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """Dollars a month of a purse, by whom and when."""
+
+    dollars: float
+    by: str
+    at: datetime
+
+
+GIFT = msgspec.json.Decoder(Gift)
+
+
+def give(redis: Redis, purse: str, dollars: float, by: str, at: datetime) -> None:
+    redis.hset(GIVEN, purse, msgspec.json.encode(Gift(dollars, by, at)))
+
+
 def ledger(redis: Redis | Pipeline) -> Ledger:
     """The ledger as it stands; within a transaction, before its writes begin."""
     holds = tuple(DECODER.decode(found) for found in redis.hvals(HOLDS))
-    spent = {key.decode(): float(dollars) for key, dollars in redis.hgetall(SPENT).items()}  # type: ignore[union-attr]
-    return Ledger(holds, spent)
+    spent = {text(key): float(dollars) for key, dollars in redis.hgetall(SPENT).items()}
+    given = {text(key): GIFT.decode(found).dollars for key, found in redis.hgetall(GIVEN).items()}
+    told = {text(key): int(percent) for key, percent in redis.hgetall(TOLD).items()}
+    return Ledger(holds, spent, given, told)
+
+
+def text(key: bytes | str) -> str:
+    return str(cast(bytes, key), "utf-8")
 
 
 def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
     """Bring the ledger from one state of a run to the next, among the writes of a transaction."""
+    for share in after.purses[len(before.purses) if before else 0 :]:
+        tx.hset(TOLD, told_entry(share.month, share.purse, share.most), share.percent)
     was, now = hold(before) if before else None, hold(after)
     if now is None and was is not None:
         tx.hdel(HOLDS, after.id)

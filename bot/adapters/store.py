@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
 from typing import Any, cast
 
@@ -125,6 +125,10 @@ class RedisStore:
     def ledger(self) -> Ledger:
         with answered():
             return ledgers.ledger(self._redis)
+
+    def give(self, purse: str, dollars: float, by: str, now: datetime) -> None:
+        with answered():
+            ledgers.give(self._redis, purse, dollars, by, now)
 
     def _in_turn(self, admit: Admit | None) -> AbstractContextManager[object]:
         """Those that are held against the ledger wait for each other here, rather than each for a chance at Redis."""

@@ -76,7 +76,7 @@ def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[E
     found = []
     for scope in Scope:
         for measure in Measure:
-            most = policy.most(scope, measure, wanted.team)
+            most = ledger.most(policy, scope, measure, wanted)
             asked = wanted.of(measure)
             would = ledger.taken(scope, measure, wanted, month) + asked
             if most is not None and asked > 0 and would > most:

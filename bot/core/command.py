@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.core.policy import Scope
 from bot.core.report_command import (
     AskReport,
     ChangeReport,
@@ -133,6 +134,24 @@ class SetBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowBudgets:
+    """What is taken and left of what the person, the channel and everybody may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveMonth:
+    """Dollars a month of the channel, of everybody, or of a person.
+
+    Attributes:
+        person: Slack's id, for that scope.
+    """
+
+    scope: Scope
+    dollars: float
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     """Agree to a launch of somebody else's that waits for it."""
 
@@ -185,6 +204,8 @@ Command = (
     | Resume
     | Extend
     | SetBudget
+    | ShowBudgets
+    | GiveMonth
     | Approve
     | Refuse
     | ReportCommand
@@ -205,10 +226,19 @@ def changes_nothing(asked: Command) -> bool:
         case Speak(language):
             return language is None
         case (
-            Status() | ListRuns() | Plot() | Compare() | ListReports() | TellNow() | ListRecipes() | Describe() | Help()
+            Status()
+            | ListRuns()
+            | Plot()
+            | Compare()
+            | ListReports()
+            | TellNow()
+            | ListRecipes()
+            | Describe()
+            | Help()
+            | ShowBudgets()
         ):
             return True
-        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget() | Approve() | Refuse():
+        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
             return False
         case AskReport() | ChangeReport() | EndReport() | Summarise():
             return False

@@ -15,6 +15,7 @@ from bot.core.command import (
     Compare,
     Describe,
     Extend,
+    GiveMonth,
     Help,
     Launch,
     ListRecipes,
@@ -26,12 +27,14 @@ from bot.core.command import (
     Resume,
     Retry,
     SetBudget,
+    ShowBudgets,
     Speak,
     Status,
     Stop,
 )
 from bot.core.line import shown
 from bot.core.nearest import listed, unknown
+from bot.core.policy import Scope
 from bot.core.report_command import make_report
 from bot.core.typed import Typed, whole
 from bot.errors import UserError
@@ -122,13 +125,26 @@ def make_extend(typed: Typed) -> Extend:
     return Extend(typed.names[0], hours)
 
 
-def make_budget(typed: Typed) -> SetBudget:
+PURSES = {"team": Scope.TEAM, "everybody": Scope.EVERYBODY}
+
+
+def make_budget(typed: Typed) -> SetBudget | GiveMonth:
+    """Of a run; or a month's, of the channel, of everybody, or of a person as Slack writes one: `<@U0ANA|ana>`."""
+    name, dollars = typed.names[0], budget_dollars(typed)
+    if name.lower() in PURSES:
+        return GiveMonth(PURSES[name.lower()], dollars)
+    if person := re.fullmatch(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", name):
+        return GiveMonth(Scope.PERSON, dollars, person[1])
+    return SetBudget(name, dollars)
+
+
+def budget_dollars(typed: Typed) -> float:
     text = typed.names[1].removeprefix("$").replace(",", "")
     if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
         raise UserError(
             say("A budget cannot be {value}.", value=shown(typed.names[1])), say("Give dollars, such as `300`.")
         )
-    return SetBudget(typed.names[0], float(text))
+    return float(text)
 
 
 def make_plot(typed: Typed) -> Plot:
@@ -257,10 +273,15 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "budget",
-            mark("Change the most that a run may spend, in dollars."),
+            mark(
+                "Change the most that a run may spend, in dollars; alone, it shows what is taken and left. "
+                "`budget team 5000`, `budget everybody 20000` and `budget @person 800` are for a month, and a lead's "
+                "to give."
+            ),
             "budget ppo-7f3a 300",
             make_budget,
             needs=("RUN", "DOLLARS"),
+            alone=ShowBudgets(),
         ),
         Form(
             "approve",

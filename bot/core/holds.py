@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from bot.core.policy import Measure, Scope
+from bot.core.policy import Measure, Policy, Scope
 from bot.core.run import Run
 from bot.core.status import Status
 
@@ -56,10 +56,19 @@ class Ledger:
 
     Attributes:
         spent: dollars of runs that have ended, by month and purse: `2026-11 person:U0ANA`.
+        given: dollars a month that a lead has given to a purse, in place of the policy's.
+        told: the highest percent of a month's dollars that was told of, by month, purse and cap.
     """
 
     holds: tuple[Hold, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
+    given: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, policy: Policy, scope: Scope, measure: Measure, wanted: Hold) -> float | None:
+        """The cap that counts: what a lead has given since, or the policy's."""
+        given = self.given.get(wanted.purse(scope)) if measure is Measure.DOLLARS_PER_MONTH else None
+        return policy.most(scope, measure, wanted.team) if given is None else given
 
     def taken(self, scope: Scope, measure: Measure, wanted: Hold, month: str) -> float:
         """What others take of a cap that `wanted` falls under, without itself."""

@@ -15,6 +15,7 @@ from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
+from bot.core.purse_share import PurseShare
 from bot.core.seen import Job, Seen
 from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm, Summary
@@ -40,6 +41,7 @@ class Run:
         stop_requested_by, stop_requested_at: the wish to end it.
         approval: which leads were asked about its launch, and what one said; None where none is.
         shadows: what rules would have done that are only rehearsed.
+        purses: what was to be told in its thread of a month's dollars.
         asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
         request_id: what SkyPilot called the request.
         trouble: why the last ask got no answer, or why the last removal failed: a sentence.
@@ -91,6 +93,7 @@ class Run:
     stop_requested_at: datetime | None = None
     approval: Approval | None = None
     shadows: tuple[Shadow, ...] = ()
+    purses: tuple[PurseShare, ...] = ()
     asked_at: datetime | None = None
     first_asked_at: datetime | None = None
     asks: int = 0
@@ -281,6 +284,10 @@ class Run:
         if any(one.rule == shadow.rule for one in self.shadows):
             return self
         return replace(self, shadows=(*self.shadows, shadow))
+
+    def purse_told(self, share: PurseShare) -> Self:
+        """So much of a month's dollars is spent."""
+        return replace(self, purses=(*self.purses, share))
 
     def downed(self, now: datetime, trouble: str | None = None) -> Self:
         """The removal of its cluster was asked for, again where an earlier one failed."""

@@ -24,6 +24,7 @@ from bot.core.command import (
     Compare,
     Describe,
     Extend,
+    GiveMonth,
     Help,
     Launch,
     ListRecipes,
@@ -35,6 +36,7 @@ from bot.core.command import (
     Resume,
     Retry,
     SetBudget,
+    ShowBudgets,
     Speak,
     Status,
     Stop,
@@ -44,7 +46,7 @@ from bot.core.report_command import AskReport, ChangeReport, EndReport, ListRepo
 from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Service
-from bot.slack import answers, question
+from bot.slack import answers, budgets, question
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer
 from bot.slack.approvals import APPROVE, REFUSE
@@ -270,8 +272,10 @@ class Listeners:
                 return partial(answers.stop_asked, self.service.stop(name, caller.user))
             case Retry() | Resume():
                 return partial(answers.launched, self.service.again(asked, caller))
-            case Extend() | SetBudget() | Approve() | Refuse():
+            case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
                 return self.allow(asked, caller)
+            case ShowBudgets():
+                return partial(budgets.overview, self.service.taken(caller), self.service.policy.leads)
             case Speak(language):
                 return self.choose_language(language, caller.user)
             case Logs():
@@ -283,13 +287,16 @@ class Listeners:
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():
                 return self.look(asked, caller.user)
 
-    def allow(self, asked: Extend | SetBudget | Approve | Refuse, caller: Caller) -> Said:
+    def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
         """What a run may do from now on."""
         match asked:
             case Extend():
                 return partial(answers.extended, self.service.extend(asked, caller))
             case SetBudget():
                 return partial(answers.budget_set, self.service.set_budget(asked, caller))
+            case GiveMonth():
+                self.service.give_month(asked, caller)
+                return partial(budgets.given, asked)
             case Approve(name):
                 return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
             case Refuse(name):

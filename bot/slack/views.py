@@ -19,6 +19,7 @@ from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
 from bot.slack.message import CARD, Message, said
+from bot.slack.purses import purse_messages
 from bot.slack.standing import progress, standing, written
 from bot.slack.summary import changes
 from bot.slack.text import code, date, escape
@@ -46,6 +47,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         *approval_messages(run),
         ended(run, now, log),
         *limit_messages(run, now),
+        *purse_messages(run),
         *finding_messages(run, now),
         *guard_messages(run),
     ]

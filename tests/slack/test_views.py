@@ -18,6 +18,7 @@ from bot.core.health.watch import Healed, Watch
 from bot.core.money import Bill, Rate
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
+from bot.core.purse_share import PurseShare
 from bot.core.run import Run
 from bot.core.seen import Job
 from bot.core.shadow import Shadow
@@ -128,6 +129,10 @@ RUNS = {
     "stopping": over(Reason.SUCCEEDED),
     "stopping, the removal failed": over(Reason.SUCCEEDED).downed(at(900), "The credentials have expired."),
     "running, rules rehearsed": running().shadowed(Shadow("budget", at(3000), 93.5)).shadowed(PASSED),
+    "running, months nearly spent": running()
+    .purse_told(PurseShare("2026-01", "person:U0ANA", 50, 1000.0, 2000.0))
+    .purse_told(PurseShare("2026-01", "team:C0TRAIN", 80, 8123.4, 10000.0))
+    .purse_told(PurseShare("2026-01", "everybody", 100, 50010.0, 50000.0)),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
     "ended, refused": waiting_for_a_lead().answered("U0LEA", granted=False, now=at(60)).ended(Reason.REFUSED, at(60)),
     "ended, not_approved": waiting_for_a_lead().ended(Reason.NOT_APPROVED, at(86_400)),

@@ -1,0 +1,64 @@
+"""What a person, a channel and everybody may have, and what is taken of it. Pure: values in, messages out."""
+
+from collections.abc import Sequence
+
+from bot.core.command import GiveMonth
+from bot.core.policy import Measure, Scope
+from bot.core.purse import Taken
+from bot.language import listing, mark, say, say_many
+from bot.slack import words
+from bot.slack.answers import Answer, text
+from bot.slack.blocks import context, section
+
+HEADS = {
+    Scope.PERSON: mark("Yours"),
+    Scope.TEAM: mark("This channel's"),
+    Scope.EVERYBODY: mark("Everybody's"),
+}
+GIVEN = {
+    Scope.PERSON: mark("{person} may spend {dollars} a month now."),
+    Scope.TEAM: mark("The runs of this channel may spend {dollars} a month now, together."),
+    Scope.EVERYBODY: mark("The runs of everybody may spend {dollars} a month now, together."),
+}
+OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open runs")
+
+
+def overview(found: Sequence[Taken], leads: Sequence[str]) -> Answer:
+    """What is taken of each cap, a line a scope."""
+    blocks = [section(f"*{say(HEADS[scope])}* · {line(found, scope)}") for scope in Scope]
+    if leads:
+        people = listing(f"<@{lead}>" for lead in leads)
+        blocks.append(context(say("More is given by {people}.", people=people)))
+    return {"text": say("What is taken and left"), "blocks": blocks}
+
+
+def line(found: Sequence[Taken], scope: Scope) -> str:
+    return " · ".join(measured(one) for one in found if one.scope is scope)
+
+
+def measured(one: Taken) -> str:
+    """One measure, with its cap where there is one."""
+    match one.measure:
+        case Measure.RUNS:
+            return say_many("{count} run", "{count} runs", round(one.taken)) + of(count(one.most))
+        case Measure.GPUS:
+            return say_many("{count} GPU", "{count} GPUs", round(one.taken)) + of(count(one.most))
+        case Measure.DOLLARS_PER_HOUR:
+            return words.hourly(one.taken) + of(words.dollars(one.most) if one.most is not None else None)
+        case Measure.DOLLARS_PER_MONTH:
+            month = say(OF_MONTH, spent=words.dollars(one.spent), held=words.dollars(one.taken - one.spent))
+            return month + of(words.dollars(one.most) if one.most is not None else None)
+
+
+def count(most: float | None) -> str | None:
+    return None if most is None else f"{most:g}"
+
+
+def of(most: str | None) -> str:
+    """The cap behind what is taken of it."""
+    return f" {say('of {most}', most=most)}" if most else ""
+
+
+def given(asked: GiveMonth) -> Answer:
+    person = f"<@{asked.person}>"
+    return text(f":moneybag: {say(GIVEN[asked.scope], person=person, dollars=words.dollars(asked.dollars))}")
