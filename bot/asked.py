@@ -7,6 +7,7 @@ from bot.core import command
 from bot.core.access import others
 from bot.core.approval import Approval
 from bot.core.autostop import asked_minutes
+from bot.core.blind import blind
 from bot.core.money import Rate
 from bot.core.plan import Plan
 from bot.core.policy import APPROVAL_RULE, Policy
@@ -80,6 +81,7 @@ def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
         task_hash=made.hash,
         place=made.place,
         model_dies=made.model_dies,
+        blind=blind(made),
         resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
         metrics=made.recipe.metrics,
         secrets=tuple(made.recipe.secrets),

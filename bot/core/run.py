@@ -8,6 +8,7 @@ from typing import Self
 from bot.core.amendment import Amendment, Limit, Mute
 from bot.core.approval import Approval
 from bot.core.autostop import Mending, Setting, begun
+from bot.core.blind import Blind
 from bot.core.digest import Digest
 from bot.core.doubt import Doubt, Outage
 from bot.core.health.watch import Watch
@@ -33,6 +34,7 @@ class Run:
         nodes, gpus, infra: what was asked for; `infra` becomes what was given once that is seen.
         task_hash: of the exact task.
         place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
+        blind: what it goes without.
         resumes: whether its recipe can go on from a checkpoint of another run.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
@@ -78,6 +80,7 @@ class Run:
     place: str | None = None
     model_dies: bool = False
     resumes: bool = False
+    blind: tuple[Blind, ...] = ()
     metrics: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     budget_dollars: float

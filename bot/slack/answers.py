@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.asked import Excerpt, Rehearsal
+from bot.core.blind import blind
 from bot.core.command import WORKSPACE
 from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
@@ -174,8 +175,7 @@ def rehearsal(found: Rehearsal) -> Answer:
     ]
     if found.refusal:
         blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
-    if made.model_dies:
-        blocks.append(context(say(words.MODEL_DIES)))
+    blocks += map(context, words.red_lines(blind(made), made.model_dies))
     blocks.append(preformatted(found.yaml))
     return {"text": say(REHEARSED), "blocks": blocks}
 
@@ -187,8 +187,9 @@ def preview(found: Rehearsal) -> list[str]:
 
 def notes(found: Rehearsal) -> list[str]:
     """What a launch would be: its machines and limits, and what speaks against it."""
-    notes = [facts(found), found.refusal and refused_here(found.refusal)]
-    return [note for note in (*notes, found.plan.model_dies and say(words.MODEL_DIES)) if note]
+    made = found.plan
+    refused = [refused_here(found.refusal)] if found.refusal else []
+    return [facts(found), *refused, *words.red_lines(blind(made), made.model_dies)]
 
 
 def refused_here(refusal: str) -> str:

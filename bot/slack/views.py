@@ -68,8 +68,8 @@ def card(run: Run, now: datetime) -> Message:
     if sick := sickness(run):
         blocks.append(section(sick))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
-    if run.model_dies and not run.over:
-        blocks.append(context(say(words.MODEL_DIES)))
+    if not run.over:
+        blocks += map(context, words.red_lines(run.blind, run.model_dies))
     if run.thread_channel and run.thread_channel != run.channel:
         blocks.append(context(say(TOLD_ELSEWHERE, channel=f"<#{run.channel}>")))
     if doubt := words.doubt(run):

@@ -1,8 +1,10 @@
 """What the bot calls things: states, reasons, times, dollars, places. Values in, words out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.core.blind import Blind
 from bot.core.doubt import Puzzle
 from bot.core.forecast import forecast as core_forecast
 from bot.core.money import Rate
@@ -123,6 +125,25 @@ MODEL_DIES = mark(
     ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk; "
     "launch with `volume=NAME` or `bucket=URL` to keep them."
 )
+
+
+BLIND = {
+    Blind.CHECKPOINTS: mark(
+        ":warning: *It saves no checkpoint*: whatever ends it takes the model with it. "
+        "`trainer.save_freq=20` saves one every 20 steps."
+    ),
+    Blind.VALIDATION: mark(
+        ":warning: *It validates nothing*: nobody sees whether the model gets better. "
+        "`trainer.test_freq=20` validates every 20 steps."
+    ),
+    Blind.AUTOSTOP: mark(":warning: *It asks for no autostop*: the lease alone guards its machines."),
+}
+
+
+def red_lines(lacking: Sequence[Blind], model_dies: bool) -> list[str]:
+    """What a launch goes without, a sentence each."""
+    dies = [say(MODEL_DIES)] if model_dies and Blind.CHECKPOINTS not in lacking else []
+    return [*dies, *(say(BLIND[one]) for one in lacking)]
 
 
 def state(run: Run) -> str:

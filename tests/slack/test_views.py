@@ -9,6 +9,7 @@ import pytest
 from bot.asked import Excerpt
 from bot.core.amendment import Limit, Mute
 from bot.core.approval import Approval
+from bot.core.blind import Blind
 from bot.core.command import Logs
 from bot.core.curve import Curve
 from bot.core.digest import Digest, Kind
@@ -114,6 +115,7 @@ RUNS = {
     ),
     "running, muted": running(progress=PACED, watch=Watch(open=(SICK,))).muted(Mute(SICK.name, "U0BEN", at(900))),
     "running, its last step done": running(progress=replace(PACED, step=1000)),
+    "running, blind": running(model_dies=True, blind=tuple(Blind)),
     "running, model dies": running(progress=TRAINED, model_dies=True),
     "running, unpriced": running(progress=TRAINED, rate=None),
     "running, billed by SkyPilot": running(progress=TRAINED, bill=BILL),
