@@ -210,13 +210,15 @@ class Reconciler:
     def _ask(self, run: Run) -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
         task = self.store.task(run.id)
-        if run.approval and run.approval.task_hash != task_hash(task):
+        if run.waits and run.approval and run.approval.task_hash != task_hash(task):
             other = say("The task that waits is not the one that was approved.")
             return self._update(run, lambda run: run.ended(Reason.REFUSED, self.now(), detail=other))
         rate = self._rate(run, task)
         try:
             run = self.store.update(
-                run.id, lambda run: run if run.stop_requested_by else run.asked(self.now(), rate), self.admit
+                run.id,
+                lambda run: run if run.stop_requested_by else run.asked(self.now(), rate),
+                self.admit if run.waits else None,  # one that was asked for may stand, whatever is allowed by now
             )
         except UserError as error:  # what an hour costs is known only now, and others may have taken the room
             full = error.sentence

@@ -185,12 +185,13 @@ class Service:
                 say("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{spent:,.2f}"),
                 say("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
             )
-        if asked.dollars > run.budget_dollars:
+        more = asked.dollars > run.budget_dollars
+        if more:
             refuse_to_give(self.policy, asked.dollars, caller.user)
         amended = self.store.update(
             run.id,
             lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
-            self.admit,
+            self.admit if more else None,
         )
         return self._wished(amended)
 

@@ -143,6 +143,32 @@ def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(
     assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
 
 
+NOTHING = Policy(person=Caps(runs=0, dollars_per_month=0))
+
+
+def test_a_launch_that_is_asked_for_again_is_not_weighed_again_for_its_cluster_may_stand(
+    under: Made, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = under(Policy())
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke nodes=2")
+    bot.ticks(2)
+    bot.cloud.seen.clear()  # it has left no trace
+    later = Bot(store, playground, slack, bot.cloud, bot.moment, policy=NOTHING)
+    later.ticks(12, seconds=5)
+    assert later.run().status == "launching"
+    assert later.run().asks == 2
+
+
+def test_a_smaller_budget_is_given_however_full_the_caps_are(
+    under: Made, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    under(Policy()).say("launch smoke budget=5")
+    later = Bot(store, playground, slack, policy=NOTHING)
+    assert "may spend $3.00 now" in later.say(f"budget {RUN} 3")
+    assert "are allowed" in later.say(f"budget {RUN} 4")
+
+
 def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
     bot = under(Policy(person=Caps(runs=0), shadow=("person.runs", "budget", "lease")))
     bot.running("launch smoke nodes=2 budget=2 lease=1")
