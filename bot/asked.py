@@ -8,6 +8,7 @@ from bot.core.access import others
 from bot.core.approval import Approval
 from bot.core.autostop import asked_minutes
 from bot.core.blind import blind
+from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.plan import Plan
 from bot.core.policy import APPROVAL_RULE, Policy
@@ -40,6 +41,7 @@ class Rehearsal:
         yaml: the task, its scripts cut short.
         rate: what it would cost; None where nobody knows, with `trouble` where that is for want of an answer.
         refusal: why it would be refused here, or None.
+        controller: what would have to be rented before it, or None.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class Rehearsal:
     rate: Rate | None
     refusal: str | None
     trouble: str | None = None
+    controller: Controller | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
         secrets=tuple(made.recipe.secrets),
         budget_dollars=made.budget_dollars,
         lease=made.lease,
-        autostop_asked=asked_minutes(made.task),
+        autostop_asked=None if is_managed(made.task) else asked_minutes(made.task),
+        managed=is_managed(made.task),
         status=Status.AWAITING_APPROVAL if waits else Status.PENDING,
         approval=asking(policy, made, caller.user, now) if waits else None,
     )

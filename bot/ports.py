@@ -9,6 +9,7 @@ from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.holds import Ledger
+from bot.core.managed import Controller
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Orphan, Standing
@@ -34,6 +35,9 @@ class Cloud(Protocol):
 
     def rate(self, task: Task) -> Rate | None:
         """What the task's cluster would cost, or None where nobody knows. May take seconds."""
+
+    def controller(self, task: Task) -> Controller | None:
+        """What would have to be rented before the task could run as a managed job; None for nothing. Takes seconds."""
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         """Look at many clusters in few calls, by name. One that is left out was not seen this time."""
@@ -70,7 +74,7 @@ class Cloud(Protocol):
     def clusters(self) -> Sequence[Standing]:
         """Every cluster that can be seen, whoever launched it. May take seconds; it may leave out what stands."""
 
-    def by_hand(self, cluster: str) -> str:
+    def by_hand(self, watched: Watched) -> str:
         """What a person types to remove a cluster without the bot; empty where there is nothing to type."""
 
     def stop(self) -> None:

@@ -201,7 +201,7 @@ class Reconciler:
                 return self._update(run, lambda run: run.downed(self.now(), trouble))
             case Alarm():
                 log.error("run %s: its cluster %s does not go", run.id, run.cluster)
-                by_hand = self.cloud.by_hand(run.cluster)
+                by_hand = self.cloud.by_hand(run.watched)
                 return self._update(run, lambda run: run.alarmed(by_hand, self.now()))
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
@@ -227,7 +227,7 @@ class Reconciler:
             return run
         self.notifier.show([run])
         try:
-            request_id = self.cloud.launch(Order(run.cluster, task, run.secrets, tags(run)))
+            request_id = self.cloud.launch(Order(run.cluster, task, run.secrets, tags(run), run.asks > 1))
         except UserError as error:
             refused = error.sentence
             return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, refused, self.now()))

@@ -110,12 +110,14 @@ class Service:
 
     def rehearse(self, made: Plan) -> Rehearsal:
         """What the launch would cost, and whether it would be refused. Waits for the cloud: not for listeners."""
-        rate, trouble = None, None
+        rate, trouble, controller = None, None, None
         try:
             rate = self.cloud.rate(made.task)
+            controller = self.cloud.controller(made.task)
         except Unavailable as error:
             trouble = str(error)
-        return Rehearsal(made, self.recipes.write(shortened(made.task)), rate, self.cloud.refusal(made.task), trouble)
+        yaml, refusal = self.recipes.write(shortened(made.task)), self.cloud.refusal(made.task)
+        return Rehearsal(made, yaml, rate, refusal, trouble, controller)
 
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
         made = plan(recipe, asked.parameters, asked.overrides, run_id)

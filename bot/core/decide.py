@@ -130,6 +130,8 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
         case Status.PENDING:
             return decide_pending(run, seen)
         case Status.LAUNCHING | Status.RUNNING:
+            if seen and run.recoveries.looked(seen.recovering, seen.recoveries, now) != run.recoveries:
+                return Look(seen)  # before its end, so that what it went through is told
             over = (seen and over_by_job(seen)) or over_by_wish(run, now, rules.shadow)
             return over or rehearse(run, now, rules) or (decide_active(run, seen, now, rules) if seen else None)
         case Status.STOPPING:
@@ -300,6 +302,8 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
 
     It is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
     """
+    if seen and seen.keeps_log and wants_log(run, seen, rules):
+        return SaveLog()
     if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
@@ -315,5 +319,5 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
 
 def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
     """Whether there are last lines to read, and still patience to wait for them."""
-    readable = seen.cluster is Cluster.UP and (seen.job or run.job) is not None
+    readable = (seen.cluster is Cluster.UP or seen.keeps_log) and (seen.job or run.job) is not None
     return readable and run.log_saved_at is None and run.log_tries < rules.log_tries

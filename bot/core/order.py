@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.core.managed import is_managed, may_rent
 from bot.core.recipe import Task
 
 
@@ -16,12 +17,24 @@ class Order:
         task: what to run.
         secrets: names of secrets; the cloud adds the values that it was given.
         tags: what travels with the cluster, for whoever meets it elsewhere: its run, recipe, person and task's hash.
+        again: whether it was asked for before, so that a launch of it may be under way.
     """
 
     cluster: str
     task: Task
     secrets: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
+
+    @property
+    def managed(self) -> bool:
+        """Whether it is to be a managed job."""
+        return is_managed(self.task)
+
+    @property
+    def may_rent(self) -> bool:
+        """Whether a controller may be rented for it."""
+        return may_rent(self.task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class Watched:
         job_id: the job's number on the cluster; job_name: its name, which is the task's.
         asked_at: when the cluster was first asked for.
         autostop_request: what SkyPilot called the last setting of its autostop by the bot, after the launch.
+        managed: whether it is a managed job: then the name is the job's, and SkyPilot names its clusters.
     """
 
     cluster: str
@@ -41,3 +55,4 @@ class Watched:
     job_name: str | None = None
     asked_at: datetime | None = None
     autostop_request: str | None = None
+    managed: bool = False

@@ -10,9 +10,10 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core import line
+from bot.core.managed import is_managed
 from bot.core.nearest import no_override
 from bot.core.parameter import Parameter, Value
-from bot.core.recipe import BUCKET, BUDGET, LEASE, NONE, RESUME, VOLUME, Recipe, Task
+from bot.core.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, Recipe, Task
 from bot.errors import UserError
 from bot.language import listing, say, say_many
 
@@ -96,6 +97,7 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
     put(task, f"envs.{RUN_ID_VARIABLE}", run_id)
     for name, value in values.items():
         set_parameter(task, recipe.parameter(name), value, given[name].strip())
+    refuse_spot(task, given)
     place = keep_checkpoints(task, recipe, given.get(BUCKET.name), given.get(VOLUME.name))
     if overrides:
         task["run"] = with_words(str(task.get("run") or ""), overrides)
@@ -121,6 +123,19 @@ def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[
         raise UserError(
             say("A new machine holds no checkpoint to go on from."),
             say("Give the `volume=` or `bucket=` of the earlier run too."),
+        )
+
+
+def refuse_spot(task: Task, given: Mapping[str, str]) -> None:
+    """A spot machine may be taken away, and only a managed job is launched anew then."""
+    if SPOT.name in given and resources(task).get("use_spot") and not is_managed(task):
+        raise UserError(
+            say("A spot machine may be taken away at any time, and a run on it would end there."),
+            say("Give `managed=true` too: then SkyPilot launches it anew."),
+        )
+    if CONTROLLER.name in given and not is_managed(task):
+        raise UserError(
+            say("Only managed jobs have a controller."), say("Give `managed=true` too, or leave out `controller=`.")
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.core.managed import RENT
 from bot.core.nearest import unknown
 from bot.core.parameter import Kind, Parameter
 from bot.language import mark
@@ -108,8 +109,9 @@ def common_parameters(
     if checkpoints and checkpoints.resume:
         kept = (*kept, replace(RESUME, sets=f"envs.{checkpoints.resume}"))
     infra = unless_set(INFRA, resources.get("infra"))
+    managed = (MANAGED, SPOT, CONTROLLER)
     limits = (unless_set(BUDGET, f"{budget_dollars:g}"), unless_set(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *kept, *limits)
+    return (*gpus, infra, *image, *ports, *kept, *managed, *limits)
 
 
 def unless_set(parameter: Parameter, value: object) -> Parameter:
@@ -174,6 +176,27 @@ RESUME = Parameter(
     meaning=mark("an earlier run on the same volume or bucket, to go on from its newest checkpoint"),
     pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*(/global_step_\d{1,9})?",
     shape=mark("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
+)
+MANAGED = Parameter(
+    name="managed",
+    kind=Kind.FLAG,
+    meaning=mark("whether SkyPilot launches it anew where its machines go away"),
+    sets="_metadata.verlbot.managed",
+    default="false",
+)
+SPOT = Parameter(
+    name="spot",
+    kind=Kind.FLAG,
+    meaning=mark("whether it takes cheaper machines that may be taken away; with `managed=true`"),
+    sets="resources.use_spot",
+    default="false",
+)
+CONTROLLER = Parameter(
+    name="controller",
+    kind=Kind.CHOICE,
+    meaning=mark("that a machine may be rented to look after managed jobs, where SkyPilot's server does not itself"),
+    sets="_metadata.verlbot.controller",
+    choices=(RENT,),
 )
 BUDGET = Parameter(
     name="budget",

@@ -12,6 +12,7 @@ from bot.core.blind import Blind
 from bot.core.digest import Digest
 from bot.core.doubt import Doubt, Outage
 from bot.core.health.watch import Watch
+from bot.core.managed import Recoveries
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.posted import Follow, Posted
@@ -57,6 +58,7 @@ class Run:
             log_tries: how often that was tried.
         autostop_asked: idle minutes that its task asks for, or None; autostop_minutes: as SkyPilot says.
         mending: what became of its autostop where it was not as asked for.
+        managed: whether SkyPilot's managed jobs look after it; recoveries: how often they had to.
         alarmed_at: when it was found that its cluster will not go; by_hand: what a person may type then.
         follow: a wish to see the log grow; rhythm: a wish how often its thread is told how it goes.
         summary: what was told there last, or is to be told now.
@@ -87,6 +89,7 @@ class Run:
     lease: timedelta
     rate: Rate | None = None
     autostop_asked: int | None = None
+    managed: bool = False
 
     status: Status = Status.PENDING
     reason: Reason | None = None
@@ -115,6 +118,7 @@ class Run:
     log_tries: int = 0
     autostop_minutes: int | None = None
     mending: Mending | None = None
+    recoveries: Recoveries = field(default_factory=Recoveries)
     alarmed_at: datetime | None = None
     by_hand: str = ""
     progress: Progress = field(default_factory=Progress)
@@ -138,7 +142,8 @@ class Run:
     def watched(self) -> Watched:
         """What a cloud needs to look at its cluster."""
         setting = self.mending.request_id if self.mending else None
-        return Watched(self.cluster, self.request_id, self.job_id, self.id, self.first_asked_at, setting)
+        known = (self.request_id, self.job_id, self.id, self.first_asked_at, setting)
+        return Watched(self.cluster, *known, self.managed)
 
     @property
     def over(self) -> bool:
@@ -245,6 +250,7 @@ class Run:
             autostop_minutes=seen.autostop_minutes,
             mending=self.mending and self.mending.looked(seen.autostop_minutes == self.autostop_asked, now),
             bill=seen.bill or self.bill,
+            recoveries=self.recoveries.looked(seen.recovering, seen.recoveries, now),
             trouble=self.trouble if self.over else None,
             doubt=None,
             outage=replace(self.outage, until=self.outage.until or now) if self.outage else None,

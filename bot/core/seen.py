@@ -72,6 +72,8 @@ class Seen:
         autostop_minutes: idle minutes after which the cluster removes itself; None for never.
         unhealthy: why SkyPilot takes a cluster that was up for broken: a sentence; None where it does not.
         bill: what the provider says that the cluster has cost; None where it does not know.
+        recovering: whether the cloud is launching it anew because its machines went away; recoveries: how often it has.
+        keeps_log: whether its log can be read though its cluster is gone.
     """
 
     request: Request = Request.NONE
@@ -84,6 +86,9 @@ class Seen:
     autostop_minutes: int | None = None
     unhealthy: str | None = None
     bill: Bill | None = None
+    recovering: bool = False
+    recoveries: int = 0
+    keeps_log: bool = False
 
     @property
     def nothing(self) -> bool:

@@ -9,6 +9,7 @@ from bot.core.blind import blind
 from bot.core.command import WORKSPACE
 from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
+from bot.core.managed import may_rent
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
 from bot.core.run import Run
@@ -18,6 +19,7 @@ from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spok
 from bot.slack import views, words
 from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
+from bot.slack.managed import controller
 from bot.slack.standing import standing
 from bot.slack.text import code, date, escape
 
@@ -175,6 +177,8 @@ def rehearsal(found: Rehearsal) -> Answer:
     ]
     if found.refusal:
         blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
+    if rented := controller_of(found):
+        blocks.append(section(f":moneybag: {rented}"))
     blocks += map(context, words.red_lines(blind(made), made.model_dies))
     blocks.append(preformatted(found.yaml))
     return {"text": say(REHEARSED), "blocks": blocks}
@@ -189,7 +193,15 @@ def notes(found: Rehearsal) -> list[str]:
     """What a launch would be: its machines and limits, and what speaks against it."""
     made = found.plan
     refused = [refused_here(found.refusal)] if found.refusal else []
-    return [facts(found), *refused, *words.red_lines(blind(made), made.model_dies)]
+    rented = [found_first] if (found_first := controller_of(found)) else []
+    return [facts(found), *refused, *rented, *words.red_lines(blind(made), made.model_dies)]
+
+
+def controller_of(found: Rehearsal) -> str:
+    """What would have to be rented first; empty for nothing."""
+    if found.controller is None or found.refusal:
+        return ""
+    return escape(controller(found.controller, may_rent(found.plan.task)))
 
 
 def refused_here(refusal: str) -> str:

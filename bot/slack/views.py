@@ -18,6 +18,7 @@ from bot.slack.charts import native
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
+from bot.slack.managed import about, recovery_messages
 from bot.slack.message import CARD, Message, said
 from bot.slack.purses import purse_messages
 from bot.slack.standing import progress, standing, written
@@ -50,6 +51,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         *purse_messages(run),
         *finding_messages(run, now),
         *guard_messages(run),
+        *recovery_messages(run),
     ]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
@@ -62,6 +64,7 @@ def card(run: Run, now: datetime) -> Message:
     """The one message that shows a run, edited in place."""
     state = words.state(run)
     where = [say("by {person}", person=f"<@{run.requester}>"), words.machines(run), time(run, now)]
+    where += [known] if (known := about(run)) else []
     blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
     if found := standing(run, now):
         blocks.append(section(found))

@@ -159,6 +159,8 @@ def state(run: Run) -> str:
         word = f"{word} · " + say("stop asked for by {person}", person=f"<@{run.stop_requested_by}>")
     elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
         word = f"{word} · " + say("setting up")
+    elif run.recoveries.open:
+        word = f"{word} · " + say("its machines went away, waiting for others")
     return f"{icon} *{word}*"
 
 
@@ -293,6 +295,8 @@ def model(run: Run) -> str:
 
 def autostop(run: Run) -> str:
     """What removes the cluster if the bot does not, as the cloud says."""
+    if run.managed:
+        return say("SkyPilot removes its cluster at its end")
     if run.autostop_minutes is None:
         return say("no autostop: the lease alone guards it")
     return say("autostop after {minutes} idle min", minutes=run.autostop_minutes)

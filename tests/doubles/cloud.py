@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from bot.core.autostop import Setting, asked_minutes
+from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
@@ -25,6 +26,7 @@ class FakeCloud:
         autostops: the minutes that were set, in order; autostop_by: whom it names as having changed it before.
         refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether nobody says.
         autostops_asked: the autostop of each launch.
+        needs_controller: what would have to be rented before a managed job.
         users: whose clusters are, by name; unlisted: those that a list leaves out.
         removes: whether a removal removes.
         answers: whether anybody answers at all.
@@ -52,6 +54,7 @@ class FakeCloud:
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
     autostops_asked: dict[str, int | None] = field(default_factory=dict)
+    needs_controller: Controller | None = None
     users: dict[str, str] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
@@ -73,6 +76,10 @@ class FakeCloud:
         if self.dollars_per_node_hour is None:
             return None
         return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
+
+    def controller(self, task: Task) -> Controller | None:
+        self._answer()
+        return self.needs_controller if is_managed(task) else None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         self._answer()
@@ -137,8 +144,8 @@ class FakeCloud:
             if seen.cluster is not Cluster.ABSENT and name not in self.unlisted
         ]
 
-    def by_hand(self, cluster: str) -> str:
-        return f"rm {cluster}"
+    def by_hand(self, watched: Watched) -> str:
+        return f"rm {watched.cluster}"
 
     def _answer(self) -> None:
         if not self.answers:

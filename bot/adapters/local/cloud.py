@@ -19,6 +19,7 @@ from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import KNOWN
 from bot.core.autostop import Setting
+from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
@@ -81,6 +82,8 @@ class LocalCloud:
 
     def refusal(self, task: Task) -> str | None:
         resources = task.get("resources") or {}
+        if is_managed(task):
+            return say("This machine runs no managed jobs: leave out `managed=true`.")
         wanted = [
             (resources.get("accelerators"), mark("It asks for accelerators ({value}), and this machine lends none.")),
             (resources.get("image_id"), mark("It asks for a container image ({value}), and this machine runs none.")),
@@ -109,6 +112,9 @@ class LocalCloud:
         if self._dollars_per_node_hour is None:
             return None
         return Rate(self._dollars_per_node_hour * int(task.get("num_nodes") or 1), PRETENDED)
+
+    def controller(self, task: Task) -> Controller | None:
+        return None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         looks = {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
@@ -167,7 +173,7 @@ class LocalCloud:
         found = [standing(Place(self._root, folder.name)) for folder in sorted(folders)]
         return [one for one in found if one]
 
-    def by_hand(self, cluster: str) -> str:
+    def by_hand(self, watched: Watched) -> str:
         return ""
 
     def _complete(self, order: Order) -> SupervisorOrder:

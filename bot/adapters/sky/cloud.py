@@ -10,10 +10,12 @@ from typing import Any
 from bot.adapters import prices
 from bot.adapters.sky import autostops, calls, inventory, offers
 from bot.adapters.sky.courier import Carries
+from bot.adapters.sky.managed import ManagedJobs
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
 from bot.core.autostop import Setting, asked_minutes
+from bot.core.managed import Controller, is_managed
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
@@ -75,6 +77,7 @@ class SkyCloud:
         self._start_server = start_server
         self._bill_period = bill_period
         self._queues = Queues(self._jobs, now, period=job_period, patience=patience)
+        self._managed = ManagedJobs(courier, now, self._table, bill_period)
         self._bills: dict[str, Bill] = {}
         self._ended: dict[str, LaunchRecord] = {}
         self._billed_at: datetime | None = None
@@ -110,7 +113,26 @@ class SkyCloud:
             return own
         return Rate(dollars * nodes, CATALOGUE) if dollars else own
 
+    def controller(self, task: Task) -> Controller | None:
+        return self._managed.controller() if is_managed(task) else None
+
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        """Clusters and managed jobs are told by different tables: where one does not answer, the other is seen."""
+        looks = {self._observe: [one for one in watched if not one.managed]}
+        looks |= {self._managed.observe: [one for one in watched if one.managed]}
+        found: dict[str, Seen] = {}
+        silences: list[Unavailable] = []
+        for look, of in looks.items():
+            try:
+                found |= look(of) if of else {}
+            except Unavailable as error:
+                log.warning("%d of %d cannot be seen: %s", len(of), len(watched), error)
+                silences.append(error)
+        if silences and not found:
+            raise silences[0]
+        return found
+
+    def _observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         names = [one.cluster for one in watched]
         look = self._look(names, {one.cluster for one in watched if one.job_id is None})
         standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
@@ -125,15 +147,21 @@ class SkyCloud:
         return {name: seen for name, seen in found.items() if seen}
 
     def launch(self, order: Order) -> str:
+        if order.managed:
+            return self._managed.launch(order.cluster, self._complete(order), order.again, order.may_rent)
         return self._courier.call(calls.launch, order.cluster, self._complete(order))
 
     def tail(self, watched: Watched, lines: int) -> str:
+        if watched.managed:
+            return self._managed.tail(watched, lines)
         text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, TAIL_BYTES)
         if calls.FINISHED in text:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)
 
     def down(self, watched: Watched) -> str | None:
+        if watched.managed:
+            return self._managed.down(watched)
         return self._courier.call(calls.remove, watched.cluster)
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
@@ -142,8 +170,8 @@ class SkyCloud:
     def clusters(self) -> Sequence[Standing]:
         return [standing(one) for one in self._courier.call(inventory.everything)]
 
-    def by_hand(self, cluster: str) -> str:
-        return f"sky down {cluster}"
+    def by_hand(self, watched: Watched) -> str:
+        return f"sky jobs cancel -n {watched.cluster}" if watched.managed else f"sky down {watched.cluster}"
 
     def stop(self) -> None:
         """Let go of what is under way; clusters are left as they are."""
@@ -190,13 +218,19 @@ class SkyCloud:
         return self._courier.call(calls.jobs, cluster, name)
 
     def _complete(self, order: Order) -> Task:
-        """The task with its secrets' values, with what tells whose it is, and with an autostop."""
+        """The task with its secrets' values, with what tells whose it is, and with an autostop.
+
+        A managed job's clusters get theirs of SkyPilot, for when its controller dies: ten minutes, whatever is asked.
+        """
         task: dict[str, Any] = deepcopy(dict(order.task))
         known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
         if known:
             task["secrets"] = {**(task.get("secrets") or {}), **known}
         asked = task["resources"] = dict(task.get("resources") or {})
-        asked["autostop"] = autostop(task)
+        if order.managed:
+            asked.pop("autostop", None)
+        else:
+            asked["autostop"] = autostop(task)
         asked["labels"] = {**(asked.get("labels") or {}), **labels(order.tags)}
         task["_metadata"] = {"verlbot": dict(order.tags)}
         return task
@@ -269,5 +303,5 @@ def slurm_refusal(task: Task) -> str | None:
     """
     asked = resources(task)
     if asked.get("use_spot"):
-        return say("Slurm has no spot machines: choose a recipe without `use_spot`.")
+        return say("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
     return say(SLURM_CANNOT[bool(asked.get("image_id")), bool(asked.get("ports"))]) or None

@@ -15,12 +15,15 @@ CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
 def everything() -> list[OwnedRecord]:
     """Every cluster of the workspaces that the bot may see, whoever launched it, but for SkyPilot's own controllers.
 
+    Those of managed jobs are their controller's too. By itself SkyPilot leaves them out, unless its server runs with
+    SKYPILOT_DEBUG.
+
     Without prices where the cost report does not answer.
     """
     with answered():
         sdk = impatient()
         records = sdk.get(sdk.status(None, all_users=True, **SUMMARY))
-    found = [one for one in records if not one["name"].startswith(CONTROLLERS)]
+    found = [one for one in records if not one["name"].startswith(CONTROLLERS) and not one["is_managed"]]
     rates = hourly_rates() if found else {}
     return [owned_record(one, rates.get(one["cluster_hash"])) for one in found]
 

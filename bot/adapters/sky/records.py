@@ -99,3 +99,57 @@ class Server:
     version: str
     user: str
     infra: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedRecord:
+    """A managed job as SkyPilot's table has it.
+
+    Attributes:
+        status: in SkyPilot's word (sky/jobs/state.py, ManagedJobStatus).
+        done: whether its controller has nothing more to do for it, the removal of its cluster included.
+        infra: where it runs; empty while it runs nowhere.
+        recoveries: how often SkyPilot has launched it anew and counts that.
+        error: why it failed, a sentence.
+        user: whose it is; since: Unix seconds of when it was submitted.
+    """
+
+    id: int
+    name: str
+    status: str
+    done: bool
+    infra: str = ""
+    recoveries: int = 0
+    error: str | None = None
+    user: str = ""
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedLook:
+    """Managed jobs and launches of them, by the job's name; what is not there has no entry.
+
+    Attributes:
+        stopped: whether the controller has stopped itself, because no job was left; known: names that had one.
+        unclaimed: whether launches are under way of which nobody knows whose they are.
+    """
+
+    jobs: Mapping[str, ManagedRecord]
+    launches: Mapping[str, LaunchRecord]
+    stopped: bool = False
+    known: frozenset[str] = frozenset()
+    unclaimed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Of all clusters that a managed job has had.
+
+    Attributes:
+        dollars: by SkyPilot's prices, 0 where it has none; seconds: while one of them stood.
+        stands: whether one stands now.
+    """
+
+    dollars: float
+    seconds: float
+    stands: bool

@@ -1,0 +1,88 @@
+"""The port to SkyPilot's managed jobs: one look at all of them, and what they cost now and then."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.adapters import prices
+from bot.adapters.sky import calls, managed_calls
+from bot.adapters.sky.courier import Carries
+from bot.adapters.sky.managed_meaning import OVER, RUNNING, seen_managed
+from bot.adapters.sky.records import Costs, ManagedRecord
+from bot.core.managed import Controller
+from bot.core.order import Watched
+from bot.core.recipe import Task
+from bot.core.seen import Seen
+from bot.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+TAIL_BYTES = 262_144
+"""Of one read of a log."""
+
+PRICED = "controller"
+"""Where the team's price table has what a controller costs: `controller: {node: 0.25}`."""
+
+
+class ManagedJobs:
+    """Managed jobs of SkyPilot's.
+
+    Args:
+        bill_period: between two questions for what they cost; it is asked at once where a job's state has changed.
+    """
+
+    def __init__(
+        self, courier: Carries, now: Callable[[], datetime], table: prices.Table, bill_period: timedelta
+    ) -> None:
+        self._courier = courier
+        self._now = now
+        self._table = table
+        self._bill_period = bill_period
+        self._jobs: Mapping[str, ManagedRecord] = {}
+        self._costs: Mapping[str, Costs] = {}
+        self._billed: tuple[datetime, object] | None = None
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        known = {one.cluster: (one.job_id, one.request_id) for one in watched}
+        look = self._courier.call(managed_calls.look, known, [one.cluster for one in watched if one.asked_at])
+        self._jobs = look.jobs
+        self._reckon(watched)
+        now = self._now()
+        return {name: seen_managed(look.jobs.get(name), name, look, self._costs.get(name), now) for name in known}
+
+    def launch(self, name: str, task: Task, again: bool, may_rent: bool) -> str:
+        priced = self._priced(Controller()).rate
+        return self._courier.call(managed_calls.launch, name, task, again, may_rent, priced)
+
+    def tail(self, watched: Watched, lines: int) -> str:
+        """Nothing while it waits for machines: SkyPilot would answer only once it has some."""
+        job = self._jobs.get(watched.cluster)
+        if job is None or job.status not in (*RUNNING, *OVER):
+            return ""
+        text = self._courier.call(managed_calls.tail, job.id, lines, TAIL_BYTES)
+        return managed_calls.without_epitaph(calls.without_chatter(text))
+
+    def down(self, watched: Watched) -> str | None:
+        return self._courier.call(managed_calls.cancel, watched.cluster, watched.request_id)
+
+    def controller(self) -> Controller | None:
+        found = self._courier.call(managed_calls.controller)
+        return self._priced(found) if found else None
+
+    def _priced(self, found: Controller) -> Controller:
+        return replace(found, rate=prices.look_up(self._table, PRICED, None, 1))
+
+    def _reckon(self, watched: Sequence[Watched]) -> None:
+        """Ask for the costs, when it is time or a job has come into another state; without an answer, keep the last."""
+        now, states = self._now(), {name: (one.status, one.done) for name, one in self._jobs.items()}
+        if self._billed and self._billed[1] == states and now < self._billed[0] + self._bill_period:
+            return
+        first = min((one.asked_at for one in watched if one.asked_at), default=now)
+        numbers = {name: one.id for name, one in self._jobs.items()}
+        try:
+            self._costs = self._courier.call(managed_calls.costs, numbers, (now - first).days + 2) if numbers else {}
+        except Unavailable as error:  # the jobs are seen all the same
+            log.warning("SkyPilot's cost report does not answer: %s", error)
+            return
+        self._billed = (now, states)

@@ -1,0 +1,239 @@
+"""Calls of SkyPilot's managed jobs: one read for all of them, and what changes one. Calls, as those of `calls`.
+
+SkyPilot's controller launches a job's clusters, launches anew where machines go away, and removes them at the end.
+It knows a job by a number; its name is ours, and is the key by which nothing is launched twice.
+"""
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.adapters.sky.calls import FIELDS, accepted, why_failed
+from bot.adapters.sky.client import answered, impatient
+from bot.adapters.sky.errors import ANSI, in_words
+from bot.adapters.sky.managed_meaning import CANCELLING, FAILED_CONTROLLER, OVER, is_done
+from bot.adapters.sky.meaning import REQUESTS
+from bot.adapters.sky.records import Costs, LaunchRecord, ManagedLook, ManagedRecord
+from bot.core.managed import Controller, agreement, needs
+from bot.core.money import Rate
+from bot.core.orphans import PREFIX
+from bot.core.recipe import Task
+from bot.core.seen import Request
+from bot.errors import Unavailable, UserError
+from bot.language import say
+
+JOBS_LAUNCH = "sky.jobs.launch"
+"""SkyPilot's name of the request. It carries the controller's name, not the job's: whose it is, only its id tells."""
+
+NO_CONTROLLER = "ClusterNotUpError"
+"""SkyPilot's exception for a question to a controller that is not there, or has stopped itself."""
+
+EPITAPH = re.compile(r"Job \d+ (is already in terminal state|not found)|Task .* log has been cleaned")
+"""What a read of a log says where there is none, or none any more."""
+
+COLUMNS = [
+    "job_id", "job_name", "status", "schedule_state", "recovery_count", "failure_reason", "cloud", "region",
+    "submitted_at", "user_name",
+]  # fmt: skip
+"""Of a job. By itself SkyPilot leaves out why one failed, and whether its controller is done with it."""
+
+
+def look(watched: Mapping[str, tuple[int | None, str | None]], asked: Collection[str]) -> ManagedLook:
+    """The jobs of these names, each with its number and its launch request where these are known.
+
+    The requests are read first: a launch that ends between the two is then seen as under way, not as nothing.
+
+    Args:
+        asked: the names that were asked for before.
+    """
+    with answered():
+        live = launches_under_way()
+        numbers = {name: number for name, (number, _) in watched.items() if number is not None}
+        found = read(job_ids=list(numbers.values())) if len(numbers) == len(watched) else read(name_match=PREFIX)
+        records = [] if isinstance(found, Controller) else found
+        jobs = {name: first for name in watched if (first := only_one(name, records))}
+        missing = {name: request for name, (_, request) in watched.items() if name not in jobs and name in asked}
+        return ManagedLook(
+            jobs=jobs,
+            launches=launches(missing, live),
+            stopped=isinstance(found, Controller) and found.stopped,
+            known=frozenset(numbers),
+            unclaimed=bool(live - {request for _, request in watched.values()}) and bool(missing),
+        )
+
+
+def launches(missing: Mapping[str, str | None], live: Collection[str]) -> dict[str, LaunchRecord]:
+    """What became of the launches that have brought no job yet, where the request is known and not forgotten."""
+    ids = {name: request for name, request in missing.items() if request}
+    ended = [request for request in ids.values() if request not in live]
+    told = impatient().api_status(request_ids=ended, all_status=True, fields=FIELDS) if ended else []
+    states = {one.request_id: REQUESTS[one.status] for one in told} | dict.fromkeys(live, Request.LIVE)
+    return {name: launch_record(request, states[request]) for name, request in ids.items() if request in states}
+
+
+def launch_record(request_id: str, state: Request) -> LaunchRecord:
+    return LaunchRecord(request_id, state, why_failed(request_id) if state is Request.FAILED else None)
+
+
+def launches_under_way() -> set[str]:
+    return {str(one.request_id) for one in impatient().api_status(fields=FIELDS) if one.name == JOBS_LAUNCH}
+
+
+def read(**which: Any) -> list[ManagedRecord] | Controller:
+    """Everybody's jobs, or what there is instead of a controller that could tell. One question, whatever it is for."""
+    sdk = impatient()
+    try:
+        records, *_ = sdk.get(jobs().queue_v2(False, all_users=True, fields=COLUMNS, **which))
+    except Exception as error:
+        if type(error).__name__ == NO_CONTROLLER:
+            # Not consolidated: the jobs live on a machine that SkyPilot rents at the first launch, and stops when idle.
+            return Controller(stopped=getattr(error, "cluster_status", None) is not None)
+        raise
+    return [managed_record(one) for one in records]
+
+
+def managed_record(one: Any) -> ManagedRecord:
+    status = one.status.value
+    return ManagedRecord(
+        id=one.job_id,
+        name=str(one.job_name or ""),
+        status=status,
+        done=is_done(status, str(one.schedule_state or "")),
+        infra="/".join(filter(None, [str(one.cloud or "").lower().strip("-"), one.region])).strip("/-"),
+        recoveries=one.recovery_count or 0,
+        error=in_words("", one.failure_reason) if one.failure_reason else None,
+        user=str(one.user_name or ""),
+        since=one.submitted_at,
+    )
+
+
+def only_one(name: str, found: Iterable[ManagedRecord]) -> ManagedRecord | None:
+    """The job of a name, the first one; a further one is a second launch, and is cancelled.
+
+    SkyPilot's filter by name finds parts of names too, and names may stand twice.
+    """
+    mine = sorted((one for one in found if one.name == name), key=lambda one: one.id)
+    surplus = [one.id for one in mine[1:] if one.status not in (*OVER, CANCELLING)]
+    if surplus:
+        impatient().get(jobs().cancel(job_ids=surplus))
+    return mine[0] if mine else None
+
+
+def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None = None) -> str:
+    """Ask for a managed job, unless its name has left a trace: SkyPilot would launch twice.
+
+    Returns the request's id; an empty one where there is a job of the name.
+
+    Args:
+        again: whether it was asked for before: then any launch under way may be that one.
+        may_rent: whether a controller may be rented for it; rate: what that would cost.
+
+    Raises:
+        UserError: SkyPilot refused before it accepted anything, or a controller would have to be rented.
+        Unavailable: nobody knows whether it was accepted.
+    """
+    with answered():
+        if again and launches_under_way():
+            raise Unavailable(say("A managed job is being launched just now, and whether it is this one is not known."))
+        found = read(name_match=name)
+    if isinstance(found, Controller):
+        if not may_rent:
+            raise UserError(needs(replace(found, rate=rate)), agreement())
+    elif any(one.name == name for one in found):
+        return ""
+    checked = accepted(task)
+    with answered():
+        return str(jobs().launch(checked, name=name))
+
+
+def cancel(name: str, request_id: str | None) -> str | None:
+    """Cancel the jobs of a name, and its launch where that is under way; why a cluster is left, if one is.
+
+    A job that is being cancelled is left alone. SkyPilot says that it has cancelled once the controller is told;
+    the removal of the cluster comes after that, and is seen by looking.
+    """
+    with answered():
+        sdk = impatient()
+        if request_id and request_id in launches_under_way():
+            sdk.get(sdk.api_cancel([request_id], silent=True))
+        found = read(name_match=name)
+        if isinstance(found, Controller):
+            return None
+        mine = [one for one in found if one.name == name]
+        alive = [one.id for one in mine if one.status not in (*OVER, CANCELLING)]
+        if alive:
+            sdk.get(jobs().cancel(job_ids=alive))
+        left = [one for one in mine if one.done and one.status == FAILED_CONTROLLER]
+        return left[0].error if left else None
+
+
+def tail(job_id: int, lines: int, most_bytes: int) -> str:
+    """The last lines of a job's log. Asked of one that waits for machines, SkyPilot would not answer until it runs."""
+    kept: deque[str] = deque()
+    size = 0
+    with answered():
+        impatient()
+        for chunk in jobs().tail_logs(job_id=job_id, follow=False, tail=lines, preload_content=False):
+            if chunk is None:
+                break
+            kept.append(chunk)
+            size += len(chunk.encode())
+            while size > most_bytes:
+                size -= len(kept.popleft().encode())
+    return "".join(kept)
+
+
+def without_epitaph(text: str) -> str:
+    """A log without what SkyPilot says instead of one.
+
+    >>> without_epitaph("Job 7 is already in terminal state CANCELLED. For more details, run: sky jobs logs 7\\n")
+    ''
+    """
+    return "" if EPITAPH.match(ANSI.sub("", text)) else text
+
+
+def costs(numbers: Mapping[str, int], days: int) -> dict[str, Costs]:
+    """What the clusters of these jobs have cost together, each recovery's included; those without any are left out.
+
+    Where a controller was rented, they are in its report and not in the server's, so that nothing is known here.
+    """
+    from sky.jobs.utils import generate_managed_job_cluster_name  # noqa: PLC0415
+
+    with answered():
+        sdk = impatient()
+        clusters = {generate_managed_job_cluster_name(name, number): name for name, number in numbers.items()}
+        found: dict[str, Costs] = {}
+        for row in sdk.get(sdk.cost_report(days=days)):
+            if name := clusters.get(row["name"]):
+                found[name] = added(found.get(name), row)
+    return found
+
+
+def added(before: Costs | None, row: Mapping[str, Any]) -> Costs:
+    one = Costs(float(row["total_cost"] or 0.0), float(row["duration"] or 0.0), row["status"] is not None)
+    if before is None:
+        return one
+    return Costs(before.dollars + one.dollars, before.seconds + one.seconds, before.stands or one.stands)
+
+
+def controller() -> Controller | None:
+    """What would have to be rented, or started, before a managed job; None where SkyPilot's server needs nothing."""
+    with answered():
+        found = read(limit=1)
+    return found if isinstance(found, Controller) else None
+
+
+def everything() -> Sequence[ManagedRecord]:
+    """Every job that is not over, whoever launched it."""
+    with answered():
+        found = read(skip_finished=True)
+    return [] if isinstance(found, Controller) else [one for one in found if not one.done]
+
+
+def jobs() -> Any:
+    """SkyPilot's client for managed jobs; `impatient` must have been called before."""
+    from sky.jobs.client import sdk  # noqa: PLC0415
+
+    return sdk

@@ -1,0 +1,130 @@
+"""What SkyPilot's words for a managed job mean to the bot. Pure: values in, values out."""
+
+from datetime import datetime
+
+from bot.adapters.sky.records import Costs, ManagedLook, ManagedRecord
+from bot.core.money import Bill, Rate
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.language import mark, say
+
+CANCELLING = "CANCELLING"
+RECOVERING = "RECOVERING"
+FAILED_CONTROLLER = "FAILED_CONTROLLER"
+
+LAUNCHING = ("PENDING", "SUBMITTED", "STARTING")
+"""It has no machines yet, or is getting its first."""
+
+RUNNING = ("RUNNING", "WINDING_DOWN")
+"""Its setup is part of that, which SkyPilot does not tell from training here."""
+
+OVER = {
+    "SUCCEEDED": Job.SUCCEEDED,
+    "CANCELLED": Job.CANCELLED,
+    "FAILED": Job.FAILED,
+    "FAILED_SETUP": Job.FAILED_SETUP,
+    "FAILED_CONTROLLER": Job.FAILED_DRIVER,
+    "FAILED_PRECHECKS": None,
+    "FAILED_NO_RESOURCE": None,
+}
+"""What became of the job; None where it has found no machines, so that there was nothing to fail."""
+
+NEVER_BEGUN = ("INACTIVE", "WAITING")
+"""Schedule states of a job that no controller has taken up; one that is cancelled then stays so for ever."""
+
+SOURCE = mark("SkyPilot's cost report, interruptions left out")
+
+STOPPED = mark(
+    "SkyPilot's controller of managed jobs has stopped itself, which it does once none is left; "
+    "how this one ended, it tells when it is started again."
+)
+
+
+def is_done(status: str, schedule_state: str) -> bool:
+    """Whether SkyPilot has removed what it had for the job.
+
+    A job is called SUCCEEDED before its cluster is removed, and its controller is DONE after that.
+
+    >>> is_done("SUCCEEDED", "ALIVE"), is_done("SUCCEEDED", "DONE"), is_done("CANCELLED", "WAITING")
+    (False, True, True)
+    """
+    return status in OVER and (schedule_state == "DONE" or (status == "CANCELLED" and schedule_state in NEVER_BEGUN))
+
+
+def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs: Costs | None, now: datetime) -> Seen:
+    """A managed job in the words that decisions rest on.
+
+    While its controller gets machines, its launch is under way; while it removes them, its cluster removes itself.
+    That it is gone says its controller, which is done only then.
+    """
+    if one is None:
+        return seen_missing(name, look)
+    return Seen(
+        request=request(one),
+        cluster=cluster(one, costs),
+        job=job(one),
+        job_id=one.id,
+        error=one.error,
+        ending=ending(one, costs),
+        infra=one.infra,
+        bill=bill(costs, now),
+        recovering=one.status == RECOVERING,
+        recoveries=one.recoveries,
+        keeps_log=one.status in OVER,
+    )
+
+
+def seen_missing(name: str, look: ManagedLook) -> Seen:
+    """A name without a job. Of a launch whose id was lost, one that is under way may be the one."""
+    if launch := look.launches.get(name):
+        return Seen(request=launch.request, error=launch.error)
+    if look.stopped and name in look.known:
+        return Seen(ending=Ending.LOST, error=say(STOPPED))
+    return Seen(request=Request.LIVE if look.unclaimed else Request.NONE)
+
+
+def request(one: ManagedRecord) -> Request:
+    if one.status in (*LAUNCHING, RECOVERING, CANCELLING):
+        return Request.LIVE
+    return Request.FAILED if one.status in OVER and OVER[one.status] is None else Request.SUCCEEDED
+
+
+def cluster(one: ManagedRecord, costs: Costs | None) -> Cluster:
+    if one.status in RUNNING:
+        return Cluster.UP
+    if one.status == CANCELLING or (one.status in OVER and not one.done):
+        return Cluster.AUTOSTOPPING
+    if one.status in OVER:
+        return Cluster.UP if is_left(one, costs) else Cluster.ABSENT
+    return Cluster.INIT
+
+
+def job(one: ManagedRecord) -> Job | None:
+    """While it recovers, the job waits for machines again."""
+    if one.status in RUNNING:
+        return Job.RUNNING
+    return Job.PENDING if one.status == RECOVERING else OVER.get(one.status)
+
+
+def ending(one: ManagedRecord, costs: Costs | None) -> Ending | None:
+    if not one.done or is_left(one, costs):
+        return None
+    return Ending.LOST if OVER[one.status] is None else Ending.DOWNED
+
+
+def is_left(one: ManagedRecord, costs: Costs | None) -> bool:
+    """Whether its cluster stands though nobody looks after it any more: a controller that fails may leave it."""
+    return one.done and one.status == FAILED_CONTROLLER and costs is not None and costs.stands
+
+
+def bill(costs: Costs | None, now: datetime) -> Bill | None:
+    """What its clusters have cost; nothing is added while none stands. None where SkyPilot has no price, or no report.
+
+    >>> from datetime import UTC
+    >>> found = bill(Costs(4.0, 3600.0, stands=False), datetime(2026, 1, 2, tzinfo=UTC))
+    >>> found.rate.dollars_per_hour, found.total(datetime(2026, 1, 3, tzinfo=UTC))
+    (4.0, 4.0)
+    """
+    if costs is None or costs.dollars <= 0 or costs.seconds <= 0:
+        return None
+    rate = Rate(costs.dollars * 3600 / costs.seconds, SOURCE)
+    return Bill(costs.dollars, rate, now, closed=not costs.stands)

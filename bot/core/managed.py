@@ -1,0 +1,128 @@
+"""Managed jobs: runs that SkyPilot itself launches anew where machines went away under them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+
+from bot.core.money import Rate
+from bot.language import mark, say, together
+
+RENT = "rent"
+"""What is typed to agree to a controller of one's own."""
+
+MOST_KEPT = 20
+"""Recoveries of a run that are remembered one by one; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """The machine that SkyPilot would rent first, to look after managed jobs.
+
+    Attributes:
+        stopped: whether it was rented before, and would be started again.
+        rate: what it costs while it runs; None where nobody knows.
+    """
+
+    stopped: bool = False
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """One time that the machines went away.
+
+    Attributes:
+        number: from 1, in the run.
+        since: when it was seen; None where it was over before anybody looked.
+        until: when the job was seen to be on its feet again.
+        counted: whether SkyPilot counts it. It recovers too where its own controller was started again.
+    """
+
+    number: int
+    since: datetime | None
+    until: datetime | None = None
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recoveries:
+    """Of one run.
+
+    Attributes:
+        count: as SkyPilot counts; last: the latest ones, oldest first.
+    """
+
+    count: int = 0
+    last: tuple[Recovery, ...] = ()
+
+    @property
+    def open(self) -> Recovery | None:
+        """The one that is under way."""
+        return self.last[-1] if self.last and self.last[-1].until is None else None
+
+    def looked(self, recovering: bool, count: int, now: datetime) -> Self:
+        """After a look; nobody looks all the time, so a recovery may be over when it is first heard of.
+
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+        >>> lost = Recoveries().looked(True, 0, noon)
+        >>> lost.open.number, lost.looked(False, 1, noon).last[0].counted, lost.looked(False, 0, noon).last[0].counted
+        (1, True, False)
+        >>> [(one.number, one.since) for one in Recoveries().looked(False, 2, noon).last]
+        [(1, None), (2, None)]
+        """
+        last, unheard = list(self.last), max(count - self.count, 0)
+        if self.open and (unheard or not recovering):
+            last[-1] = replace(last[-1], until=now, counted=unheard > 0)
+            unheard = max(unheard - 1, 0)
+        following = last[-1].number + 1 if last else 1
+        last += [Recovery(following + one, None, now) for one in range(unheard)]
+        if recovering and not (last and last[-1].until is None):
+            last.append(Recovery(following + unheard, now))
+        return replace(self, count=max(count, self.count), last=tuple(last[-MOST_KEPT:]))
+
+
+def is_managed(task: Mapping[str, Any]) -> bool:
+    """Whether a task is to run as a managed job.
+
+    >>> is_managed({"_metadata": {"verlbot": {"managed": True}}}), is_managed({"_metadata": None})
+    (True, False)
+    """
+    return own(task).get("managed") is True
+
+
+def may_rent(task: Mapping[str, Any]) -> bool:
+    """Whether a person has agreed that a controller is rented for it."""
+    return own(task).get("controller") == RENT
+
+
+def own(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the bot keeps in a task beside what SkyPilot reads."""
+    return (task.get("_metadata") or {}).get("verlbot") or {}
+
+
+RENTS = mark(
+    "SkyPilot's server does not look after managed jobs itself: it would first rent a machine for that, "
+    "with 4 CPUs and 16 GB unless its configuration says otherwise."
+)
+STARTS = mark("SkyPilot's server does not look after managed jobs itself: it would first start its controller again.")
+BILLS = mark("That machine bills {dollars}/h by {source}, and no run's budget counts it.")
+UNPRICED = mark("Nobody has told me what that machine costs, and no run's budget counts it.")
+STOPS = mark("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
+
+
+def needs(found: Controller) -> str:
+    """What would have to be rented, and what that costs, in sentences."""
+    bills = say(UNPRICED)
+    if found.rate:
+        bills = say(BILLS, dollars=f"${found.rate.dollars_per_hour:,.2f}", source=say(found.rate.source))
+    return together(say(STARTS if found.stopped else RENTS), bills, say(STOPS))
+
+
+def agreement() -> str:
+    """What is typed instead, by whom."""
+    return say(
+        "Launch it with `controller=rent` if that is wanted, or without `managed=true`; where whoever keeps the server "
+        "sets `jobs.controller.consolidation_mode: true`, nothing is rented."
+    )
