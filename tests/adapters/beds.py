@@ -33,6 +33,9 @@ sleep 0.1; kill $teller; exit "$(cat finish)"
 """A job that says what is written into one file of a folder, and ends when there is another."""
 
 
+MANAGED = {"verlbot": {"managed": True}}
+
+
 class Bed(Protocol):
     """A cloud, and a hand on what its jobs do.
 
@@ -62,6 +65,22 @@ class Bed(Protocol):
         """As a person does without the bot; his name, where the cloud will know it."""
 
     def stop(self) -> None: ...
+
+
+class ManagedBed(Bed, Protocol):
+    """One that runs managed jobs too."""
+
+    def launch_managed(self, name: str) -> None: ...
+    def lose(self, name: str) -> None:
+        """The machines of a managed job go away."""
+
+    def print_managed(self, name: str, line: str) -> None: ...
+    def finish_managed(self, name: str, job: Job) -> None: ...
+    def managed_started(self, name: str) -> int:
+        """How often its command has begun to run."""
+
+    def left(self, name: str) -> list[str]:
+        """What bills whose name begins so."""
 
 
 class FakeBed:
@@ -197,6 +216,24 @@ class DoubleBed:
     def jobs_started(self, name: str) -> int:
         return self.world.launched[name]
 
+    def launch_managed(self, name: str) -> None:
+        self.cloud.launch(Order(name, {"name": "job", "run": "true", "_metadata": MANAGED}))
+
+    def lose(self, name: str) -> None:
+        self.world.jobs.preempt(name)
+
+    def print_managed(self, name: str, line: str) -> None:
+        self.world.jobs.job(name).log.append(f"(job, pid=1) {line}")
+
+    def finish_managed(self, name: str, job: Job) -> None:
+        self.world.jobs.finish(name, job.upper())
+
+    def managed_started(self, name: str) -> int:
+        return self.world.jobs.launched[name] + self.world.jobs.job(name).recoveries
+
+    def left(self, name: str) -> list[str]:
+        return [one for one in self.standing() if one.startswith(name)]
+
     def standing(self) -> list[str]:
         self.world.advance()
         return self.world.standing()
@@ -231,15 +268,35 @@ class SlurmBed(RealBed):
         self.bed.sky("autostop", "--cancel", "-y", name)
         return getuser()
 
+    def launch_managed(self, name: str) -> None:
+        orders = self.folder / name
+        orders.mkdir(exist_ok=True)
+        orders.chmod(0o777)
+        task = self.task(name, WAITS.format(orders=orders), _metadata=MANAGED)
+        self.cloud.launch(Order(name, task))
+
+    def lose(self, name: str) -> None:
+        self.bed.cancel(name)
+
+    def print_managed(self, name: str, line: str) -> None:
+        self.print(name, line)
+
+    def finish_managed(self, name: str, job: Job) -> None:
+        self.finish(name, job)
+
+    def managed_started(self, name: str) -> int:
+        return self.jobs_started(name)
+
     def stop(self) -> None:
         """Leave nothing of this test in Slurm."""
         for name in (self.x, self.y):
+            self.cloud.down(Watched(name, managed=True))
             self.cloud.down(Watched(name))
-        eventually(lambda: not self.left(), self.bed.queue, seconds=120)
+        eventually(lambda: not self.left(self.x) + self.left(self.y), self.bed.queue, seconds=120)
         self.cloud.stop()
 
-    def left(self) -> list[str]:
-        return [job for job in self.bed.queue() if job.startswith((self.x, self.y))]
+    def left(self, name: str) -> list[str]:
+        return [job for job in self.bed.queue() if job.startswith(name)]
 
 
 def client_environment(home: Path, endpoint: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 
 from bot.core.order import Watched
 from bot.core.orphans import Standing
-from bot.core.seen import Cluster, Ending, Job, Seen
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable
-from tests.adapters.beds import Bed, DoubleBed, FakeBed, LocalBed, SlurmBed
+from tests.adapters.beds import Bed, DoubleBed, FakeBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
 from tests.waiting import eventually
 
@@ -44,13 +45,14 @@ def look(bed: Bed, name: str) -> Seen:
     return bed.cloud.observe([Watched(name)])[name]
 
 
-def until(bed: Bed, name: str, holds: Callable[[Seen], Any]) -> Seen:
+def until(bed: Bed, name: str | Watched, holds: Callable[[Seen], Any]) -> Seen:
     """Look until it holds; what was seen then."""
     found: list[Seen] = []
+    watched = Watched(name, job_name="job") if isinstance(name, str) else name
 
     def seen() -> Any:
         with suppress(Unavailable):  # a busy server is no state of a cluster's
-            found[:] = [one for one in [bed.cloud.observe([Watched(name, job_name="job")]).get(name)] if one]
+            found[:] = [one for one in [bed.cloud.observe([watched]).get(watched.cluster)] if one]
             return found and holds(found[0])
 
     eventually(seen, lambda: found, bed.seconds, bed.pause_seconds)
@@ -150,3 +152,66 @@ def test_every_cluster_that_stands_is_listed_whoever_launched_it(bed: Bed) -> No
 
 def listed(bed: Bed) -> dict[str, Standing]:
     return {one.name: one for one in bed.cloud.clusters()}
+
+
+MANAGED_BEDS = [pytest.param("double", marks=pytest.mark.slow), pytest.param("slurm", marks=pytest.mark.slurm)]
+
+
+@pytest.fixture(params=MANAGED_BEDS)
+def managed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagedBed]:
+    with ExitStack() as stack:
+        found: ManagedBed = (
+            DoubleBed(tmp_path) if request.param == "double" else SlurmBed(stack.enter_context(standing()))
+        )
+        stack.callback(found.stop)
+        yield found
+
+
+def until_managed(bed: ManagedBed, name: str, holds: Callable[[Seen], Any]) -> Seen:
+    return until(bed, Watched(name, asked_at=datetime.now(UTC), managed=True), holds)
+
+
+def test_a_managed_job_outlives_the_loss_of_its_machines_and_is_gone_when_its_controller_is_done(
+    managed: ManagedBed,
+) -> None:
+    bed, watched = managed, Watched(managed.x, asked_at=datetime.now(UTC), managed=True)
+    bed.launch_managed(bed.x)
+    bed.launch_managed(bed.x)  # an order that is given twice is one order
+    seen = until_managed(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    assert (seen.cluster, seen.recoveries, seen.recovering, seen.ending) == (Cluster.UP, 0, False, None)
+    assert seen.infra
+    assert not [name for name in listed(bed) if name.startswith(bed.x)]  # its cluster is its controller's
+
+    eventually(lambda: bed.managed_started(bed.x) == 1, seconds=bed.seconds, pause_seconds=bed.pause_seconds)
+    bed.lose(bed.x)
+    assert until_managed(bed, bed.x, lambda seen: seen.recovering).request is Request.LIVE
+    seen = until_managed(bed, bed.x, lambda seen: seen.recoveries)
+    assert (seen.job, seen.recovering) == (Job.RUNNING, False)
+    eventually(lambda: bed.managed_started(bed.x) == 2, seconds=bed.seconds, pause_seconds=bed.pause_seconds)
+
+    bed.print_managed(bed.x, "one")
+    eventually(lambda: bed.cloud.tail(watched, 2).rstrip().endswith("one"), seconds=bed.seconds)
+    bed.finish_managed(bed.x, Job.SUCCEEDED)
+    seen = until_managed(bed, bed.x, lambda seen: seen.job and seen.job.over)
+    assert seen.job is Job.SUCCEEDED
+    seen = until_managed(bed, bed.x, lambda seen: seen.ending)
+    assert (seen.ending, seen.nothing, seen.keeps_log) == (Ending.DOWNED, True, True)
+    assert bed.left(bed.x) == []
+    assert "one" in bed.cloud.tail(watched, 2)  # its controller keeps the log
+    assert seen.bill
+    assert seen.bill.closed
+    bed.launch_managed(bed.x)  # a name that is gone is never launched again
+    assert until_managed(bed, bed.x, lambda seen: seen.ending).nothing
+
+
+def test_a_removal_cancels_a_managed_job_that_is_being_launched(managed: ManagedBed) -> None:
+    bed = managed
+    assert until_managed(bed, bed.x, lambda seen: True) == Seen()
+    bed.launch_managed(bed.x)
+    until_managed(bed, bed.x, lambda seen: seen.job_id)
+    bed.cloud.down(Watched(bed.x, managed=True))
+    bed.cloud.down(Watched(bed.x, managed=True))
+    seen = until_managed(bed, bed.x, lambda seen: seen.ending)
+    assert (seen.job, seen.nothing) == (Job.CANCELLED, True)
+    assert bed.left(bed.x) == []
+    assert bed.cloud.tail(Watched(bed.x, managed=True), 5) == ""

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.playground.faults import Fault, Faults, Trouble
-from tests.doubles.sky_world import ACTIVE, Ask, Machines, World
+from tests.doubles.sky_world import ACTIVE, Ask, Failure, Machines, World
 
 API_VERSION, VERSION = "62", "0.14.1"
 HEADERS = {"X-SkyPilot-API-Version": API_VERSION, "X-SkyPilot-Version": VERSION}
@@ -44,7 +44,7 @@ class SkyServer:
         self.health = "healthy"
         self.user: Json | None = None
         self._port = port
-        self._results: dict[str, tuple[str, Any, tuple[str, str] | None]] = {}
+        self._results: dict[str, tuple[str, Any, Any]] = {}
         self._hang = asyncio.Event()
         self.start()
 
@@ -87,6 +87,8 @@ class SkyServer:
             "cluster_events": self._cluster_events,
             "list_accelerators": self._list_accelerators,
             "cancel": self._cancel,
+            "jobs/queue/v2": self._managed_jobs,
+            "jobs/cancel": lambda body: self.world.jobs.cancel(body["job_ids"]),
             "api/cancel": lambda body: self.world.cancel_requests(body["request_ids"]),
         }
         routes = [
@@ -111,6 +113,8 @@ class SkyServer:
                     methods=["POST"],
                 ),
                 Route("/validate", self._troubled("validate", self._validate), methods=["POST"]),
+                Route("/jobs/launch", self._changing("jobs/launch", self._launch_managed), methods=["POST"]),
+                Route("/jobs/logs", self._troubled("jobs/logs", self._managed_logs), methods=["POST"]),
                 Route("/logs", self._troubled("logs", self._logs), methods=["POST"]),
                 Route("/api/health", self._troubled("api/health", self._health)),
                 Route("/api/get", self._troubled("api/get", self._get)),
@@ -149,11 +153,11 @@ class SkyServer:
 
         async def handle(request: Request) -> Response:
             body = await request.json() if request.method == "POST" else {}
-            name = {"api/cancel": "api_cancel"}.get(path, path)
+            name = {"api/cancel": "api_cancel", "jobs/queue/v2": "jobs.queue_v2"}.get(path, path.replace("/", "."))
             try:
                 result, error = answer(body), None
             except Failure as failure:
-                result, error = None, (failure.kind, str(failure))
+                result, error = None, (failure.kind, str(failure), failure.attributes)
             request_id = f"asked-{len(self._results)}"
             self._results[request_id] = (f"sky.{name}", result, error)
             return JSONResponse(None, headers={"X-Skypilot-Request-ID": request_id})
@@ -188,12 +192,13 @@ class SkyServer:
     async def _api_status(self, request: Request) -> Response:
         query = request.query_params
         cluster, everything = query.get("cluster_name"), query.get("all_status", "").lower() == "true"
+        ids = query.getlist("request_ids")
         found = [
             payload(
                 ask.id, ask.name, status=ask.status, cluster_name=ask.cluster, created_at=ask.at, user_name=ask.user
             )
             for ask in self.world.asks
-            if cluster in (None, ask.cluster) and (everything or ask.status in ACTIVE)
+            if cluster in (None, ask.cluster) and (everything or ask.status in ACTIVE) and (not ids or ask.id in ids)
         ]
         return JSONResponse(found)
 
@@ -202,6 +207,22 @@ class SkyServer:
     def _launch(self, body: Json) -> Ask:
         task = next(one for one in reversed(list(yaml.safe_load_all(body["task"]))) if one)
         return self.world.launch(body["cluster_name"], task)
+
+    def _launch_managed(self, body: Json) -> Ask:
+        *head, task = [one for one in yaml.safe_load_all(body["task"]) if one]
+        return self.world.jobs.launch(body["name"] or head[0]["name"], task)
+
+    def _managed_jobs(self, body: Json) -> Json:
+        found = self.world.jobs.queue(body)
+        return {"jobs": found, "total": len(found), "total_no_filter": len(found), "status_counts": {}}
+
+    async def _managed_logs(self, request: Request) -> Response:
+        body = await request.json()
+        lines = self.world.jobs.log(body["job_id"], body["tail"])
+        if lines is None:
+            await asyncio.sleep(3600)
+        text = "".join(f"{line}\n" for line in lines or ())
+        return PlainTextResponse(text, headers={"X-Skypilot-Request-ID": "logs"})
 
     async def _validate(self, _: Request) -> Response:
         if self.world.refuses:
@@ -254,8 +275,13 @@ class SkyServer:
                 "status": None if one.gone_at else one.status,
                 "total_cost": self.world.dollars_per_node_hour * one.nodes * ((one.gone_at or now) - one.since) / 3600,
             }
-            for one in [*self.world.graves, *self.world.clusters.values()]
+            for one in [*self.world.graves, *self.world.clusters.values(), *self._managed_clusters()]
         ]  # fmt: skip
+
+    def _managed_clusters(self) -> list[Machines]:
+        """Those of a controller that was rented are in its report, not in the server's."""
+        jobs = self.world.jobs
+        return [*jobs.graves, *jobs.clusters.values()] if jobs.consolidated else []
 
     def _cluster_events(self, body: Json) -> list[Json]:
         for one in [*self.world.graves, *self.world.clusters.values()]:
@@ -302,14 +328,6 @@ class Noticed(uvicorn.Server):
         self._serves.set()
 
 
-class Failure(Exception):
-    """An exception of SkyPilot's, by its name."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
 def payload(request_id: str, name: str, **more: Any) -> Json:
     """A request as the server sends it."""
     nothing = encoded(None)
@@ -332,11 +350,13 @@ def record(one: Machines) -> Json:
     }  # fmt: skip
 
 
-def exception(kind: str, message: str) -> Json:
-    return {"type": kind, "message": message, "args": (message,), "attributes": {}, "stacktrace": None}
+def exception(kind: str, message: str, attributes: Json | None = None) -> Json:
+    return {
+        "type": kind, "message": message, "args": (message,), "attributes": attributes or {}, "stacktrace": None,
+    }  # fmt: skip
 
 
-def raised(error: tuple[str, str] | None) -> str:
+def raised(error: tuple[Any, ...] | None) -> str:
     if error is None:
         return "null"
     return json.dumps({"object": encoded(exception(*error)), "type": error[0], "message": error[1]})

@@ -7,11 +7,23 @@ leaves its cluster; a removal finds nothing before the cluster has a record, and
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from tests.doubles.sky_jobs import ManagedJobs
 
 ACTIVE = ("PENDING", "WAITING", "RUNNING")
 LIVE_JOBS = ("INIT", "PENDING", "SETTING_UP", "RUNNING")
+
+
+class Failure(Exception):
+    """An exception of SkyPilot's, by its name."""
+
+    def __init__(self, kind: str, message: str, attributes: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.attributes = attributes or {}
 
 
 @dataclass(slots=True)
@@ -94,6 +106,7 @@ class World:
         fails: for a cluster, type and message with which its launch fails, and after how many seconds.
         waits: clusters whose launch waits for room.
         launched: jobs that were ever submitted, by cluster: more than one is a double launch.
+        jobs: the managed ones.
         interrupted: clusters whose launch a restart has cut off; nobody goes on with it.
     """
 
@@ -111,6 +124,12 @@ class World:
     graves: list[Machines] = field(default_factory=list)
     launched: dict[str, int] = field(default_factory=dict)
     interrupted: set[str] = field(default_factory=set)
+    jobs: "ManagedJobs" = field(init=False)
+
+    def __post_init__(self) -> None:
+        from tests.doubles.sky_jobs import ManagedJobs  # each knows the other
+
+        self.jobs = ManagedJobs(self)
 
     # what a client may ask for
 
@@ -154,6 +173,10 @@ class World:
 
     def advance(self) -> None:
         """Let everything happen that is due by now, in its order."""
+        self._advance()
+        self.jobs.advance()
+
+    def _advance(self) -> None:
         now = self.now()
         while due := min(
             ((ask.at + ask.left[0][0], number) for number, ask in enumerate(self.asks) if ask.left), default=None
@@ -204,7 +227,7 @@ class World:
 
     def standing(self) -> list[str]:
         """What bills."""
-        return sorted(self.clusters)
+        return sorted([*self.clusters, *self.jobs.clusters])
 
     def _ask(self, name: str, cluster: str) -> Ask:
         ask = Ask(name, cluster, self.now())

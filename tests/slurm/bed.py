@@ -89,6 +89,8 @@ class Bed:
             "SKYPILOT_API_SERVER_ENDPOINT": self.endpoint,
             "SKYPILOT_API_SERVER_LOCAL_PORT": str(self.at.api_port),
             "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+            "SKYPILOT_SERVER_PLUGINS_CONFIG": str(self.at.root / "plugin" / "plugins.yaml"),
+            "PYTHONPATH": str(self.at.root / "plugin"),
             "SKYPILOT_POD_MEMORY_GB_LIMIT": "8",  # the server sizes itself by it, not by the whole machine
             MARK: str(self.at.root),
         }
@@ -153,6 +155,13 @@ class Bed:
     def queue(self) -> list[str]:
         """Names of Slurm's jobs, which are those of SkyPilot's clusters with a hash behind them."""
         return (self._ssh("squeue", "-h", "-o", "%j") or "").split()
+
+    def cancel(self, name: str) -> None:
+        """What an administrator does to the jobs whose names begin so: SkyPilot is not told."""
+        for line in (self._ssh("squeue", "-h", "-o", "'%i %j'") or "").splitlines():
+            number, job = line.split()
+            if job.startswith(name):
+                self._ssh("scancel", number)
 
     def nodes_of(self, job: str) -> list[str]:
         """Names of the nodes that the job has whose name begins so, the head first."""
@@ -316,6 +325,8 @@ class Bed:
             at.root / "bin/prolog": files.prolog(at),
             at.root / "bin/uv": files.uv(at),
             at.sky_home / ".sky/config.yaml": files.sky_config(),
+            at.root / "plugin/plugins.yaml": files.plugins_config(self.endpoint),
+            at.root / f"plugin/{files.OFFLINE}.py": files.OFFLINE_PLUGIN,
             at.sky_home / ".slurm/config": files.slurm_config(at),
             **{at.sky_home / ".sky/catalogs/v8/common" / name: text for name, text in files.CATALOGUE.items()},
         }

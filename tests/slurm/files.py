@@ -210,7 +210,10 @@ esac
 
 
 def sky_config() -> str:
-    """With prices, as a team would tell its server; a short wait for room, so that a test need not wait long."""
+    """With prices, as a team would tell its server; a short wait for room, so that a test need not wait long.
+
+    Managed jobs are looked after by the server itself, as on one that was installed with SkyPilot's chart.
+    """
     return f"""\
 allowed_clouds: [slurm]
 slurm:
@@ -219,7 +222,40 @@ slurm:
     cpu: {DOLLARS_PER_CPU_HOUR}
     memory: {DOLLARS_PER_GB_HOUR}
     accelerators: {{{GPU}: {DOLLARS_PER_GPU_HOUR}}}
+jobs:
+  controller:
+    consolidation_mode: true
 """
+
+
+def plugins_config(endpoint: str) -> str:
+    return f"""\
+plugins:
+  - class: {OFFLINE}.Offline
+    parameters:
+      url: {endpoint}/api/health
+"""
+
+
+OFFLINE = "verlbot_bed_offline"
+OFFLINE_PLUGIN = '''\
+"""Lets SkyPilot 0.14.1 take its own API server for the internet.
+
+A controller of managed jobs asks two public addresses, fixed in its code, whether the network is up; where neither
+answers it takes its job for running for ever.
+"""
+
+from sky.backends import backend_utils
+from sky.server import plugins
+
+
+class Offline(plugins.BasePlugin):
+    def __init__(self, url):
+        self.url = url
+
+    def install(self, extension_context):
+        backend_utils._TEST_IP_LIST = [self.url]
+'''
 
 
 def slurm_config(at: Layout) -> str:
