@@ -105,7 +105,8 @@ class FakeCloud:
         self._answer()
         if self.breaks_logs:
             raise RuntimeError("a mistake in the reading of a log")
-        if self.seen.get(watched.cluster, Seen()).cluster is Cluster.ABSENT:
+        seen = self.seen.get(watched.cluster, Seen())
+        if seen.cluster is Cluster.ABSENT and not seen.keeps_log:
             return ""
         text = self.logs.get(watched.cluster, "")
         return "".join(line + "\n" for line in text.split("\n")[-lines:]) if text else ""
