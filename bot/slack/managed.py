@@ -4,7 +4,7 @@ from bot.core.managed import Controller, Recovery, agreement, needs
 from bot.core.run import Run
 from bot.language import mark, say, say_many, together
 from bot.slack.message import Message, said
-from bot.slack.text import date
+from bot.slack.text import code, date
 
 LOST = mark("Its machines went away {since}. SkyPilot looks for others, and launches it anew there.")
 OVER = mark("Its machines went away {since}; it was over before it had others.")
@@ -14,7 +14,7 @@ UNCOUNTED = mark(
     "From {since} to {until} SkyPilot looked after it anew, and counts no recovery: "
     "its own controller was started again, or the job was over."
 )
-KEPT = mark("What it had saved is in {place}.")
+KEPT = mark("Whatever it had saved is in {place}.")
 
 
 def about(run: Run) -> str:
@@ -44,7 +44,7 @@ def told(run: Run, one: Recovery) -> str:
     if not one.counted:
         return say(UNCOUNTED, since=since, until=until)
     recovered = say(RECOVERED, since=since, until=until) if one.since else say(UNSEEN, until=until)
-    return together(recovered, say(KEPT, place=run.place) if run.place else "")
+    return together(recovered, say(KEPT, place=code(run.place)) if run.place else "")
 
 
 def controller(found: Controller, agreed: bool) -> str:
