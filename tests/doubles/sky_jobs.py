@@ -147,6 +147,9 @@ class ManagedJobs:
 
     def _submits(self, ask: Ask, name: str, task: dict[str, Any]) -> Callable[[], None]:
         def submit() -> None:
+            if name in self.world.waits:  # for its turn
+                self._later(0.1, submit)
+                return
             self.rented, self.stopped, ask.status = True, False, "SUCCEEDED"
             self.submit(name, task)
 

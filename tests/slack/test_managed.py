@@ -31,6 +31,7 @@ def managed(*last: Recovery, count: int = 0, **changes: Any) -> Run:
     return running(managed=True, infra="k8s", recoveries=Recoveries(count, last), **changes)
 
 
+STOPPED = managed(LOST, job=Job.PENDING, stop_requested_by="U0BEN")
 RUNS = {
     "launching": launching(managed=True, infra="k8s"),
     "running": managed(),
@@ -39,7 +40,7 @@ RUNS = {
     "it has others, and its checkpoints": managed(replace(LOST, until=at(900)), count=1, place="s3://team/a"),
     "it has others, and nobody looked": managed(Recovery(1, None, at(900)), Recovery(2, None, at(900)), count=2),
     "nothing was lost": managed(replace(LOST, until=at(900), counted=False)),
-    "stopped while it waited for others": managed(LOST, job=Job.PENDING, stop_requested_by="U0BEN").stopping(Reason.STOPPED, None, at(700)),
+    "stopped while it waited for others": STOPPED.stopping(Reason.STOPPED, None, at(700)),
     "ended": replace(
         managed(replace(LOST, until=at(900)), count=1, bill=BILL).stopping(Reason.SUCCEEDED, None, at(4000)),
         status=Status.ENDED,

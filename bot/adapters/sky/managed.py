@@ -48,8 +48,8 @@ class ManagedJobs:
         look = self._courier.call(managed_calls.look, known, [one.cluster for one in watched if one.asked_at])
         self._jobs = look.jobs
         self._reckon(watched)
-        now = self._now()
-        return {name: seen_managed(look.jobs.get(name), name, look, self._costs.get(name), now) for name in known}
+        at = self._billed[0] if self._billed else self._now()
+        return {name: seen_managed(look.jobs.get(name), name, look, self._costs.get(name), at) for name in known}
 
     def launch(self, name: str, task: Task, again: bool, may_rent: bool) -> str:
         priced = self._priced(Controller()).rate

@@ -50,11 +50,14 @@ def is_done(status: str, schedule_state: str) -> bool:
     return status in OVER and (schedule_state == "DONE" or (status == "CANCELLED" and schedule_state in NEVER_BEGUN))
 
 
-def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs: Costs | None, now: datetime) -> Seen:
+def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs: Costs | None, at: datetime) -> Seen:
     """A managed job in the words that decisions rest on.
 
     While its controller gets machines, its launch is under way; while it removes them, its cluster removes itself.
     That it is gone says its controller, which is done only then.
+
+    Args:
+        at: when its costs were asked for.
     """
     if one is None:
         return seen_missing(name, look)
@@ -66,7 +69,7 @@ def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs:
         error=one.error,
         ending=ending(one, costs),
         infra=one.infra,
-        bill=bill(costs, now),
+        bill=bill(costs, at),
         recovering=one.status == RECOVERING,
         recoveries=one.recoveries,
         keeps_log=one.status in OVER,
@@ -116,7 +119,7 @@ def is_left(one: ManagedRecord, costs: Costs | None) -> bool:
     return one.done and one.status == FAILED_CONTROLLER and costs is not None and costs.stands
 
 
-def bill(costs: Costs | None, now: datetime) -> Bill | None:
+def bill(costs: Costs | None, at: datetime) -> Bill | None:
     """What its clusters have cost; nothing is added while none stands. None where SkyPilot has no price, or no report.
 
     >>> from datetime import UTC
@@ -127,4 +130,4 @@ def bill(costs: Costs | None, now: datetime) -> Bill | None:
     if costs is None or costs.dollars <= 0 or costs.seconds <= 0:
         return None
     rate = Rate(costs.dollars * 3600 / costs.seconds, SOURCE)
-    return Bill(costs.dollars, rate, now, closed=not costs.stands)
+    return Bill(costs.dollars, rate, at, closed=not costs.stands)

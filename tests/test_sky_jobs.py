@@ -1,0 +1,190 @@
+"""Managed jobs by SkyPilot's client on the double of its server, which does what SkyPilot does at its worst."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
+from bot.core.managed import Controller
+from bot.core.money import Rate
+from bot.core.order import Order, Watched
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.errors import Unavailable, UserError
+from bot.playground.faults import Trouble
+from tests.adapters.beds import MANAGED, client_environment
+from tests.doubles.sky_server import SkyServer
+from tests.doubles.sky_world import Pace, World
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+ASKED = datetime.now(UTC)
+X, Y = (Watched(name, asked_at=ASKED, managed=True) for name in ("verl-x", "verl-y"))
+
+
+def order(name: str = "verl-x", again: bool = False, **own: Any) -> Order:
+    metadata = {"verlbot": MANAGED["verlbot"] | own}
+    resources = {"autostop": {"idle_minutes": 5, "down": True}}
+    task = {"name": "job", "run": "true", "resources": resources, "_metadata": metadata}
+    return Order(name, task, tags={"run": "x"}, again=again)
+
+
+@pytest.fixture
+def server() -> Iterator[SkyServer]:
+    found = SkyServer(World(time.time, pace=Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3)))
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
+    courier = Courier(client_environment(tmp_path, server.url), seconds=15)
+    table = {"controller": {"node": 0.25}}
+    found = SkyCloud(courier, lambda: datetime.now(UTC), secrets={}, table=table, bill_period=timedelta(hours=1))
+    yield found
+    found.stop()
+
+
+def until(cloud: SkyCloud, holds: Callable[[Seen], Any], watched: Watched = X) -> Seen:
+    found: list[Seen] = []
+
+    def seen() -> Any:
+        found[:] = [cloud.observe([watched])[watched.cluster]]
+        return holds(found[0])
+
+    eventually(seen, lambda: found)
+    return found[0]
+
+
+@pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.BROKEN_AFTER])
+def test_a_launch_whose_reply_is_lost_is_found_by_its_name_and_not_sent_again(
+    cloud: SkyCloud, server: SkyServer, trouble: Trouble
+) -> None:
+    server.trouble("/jobs/launch", trouble)
+    server.world.waits.add("verl-x")
+    with pytest.raises(Unavailable):
+        cloud.launch(order())
+    server.calm()
+    with pytest.raises(Unavailable, match="whether it is this one"):
+        cloud.launch(order(again=True))  # a launch is under way, and may be the one
+    assert cloud.observe([X])["verl-x"].request is Request.LIVE
+    server.world.waits.clear()
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    assert cloud.launch(order(again=True)) == ""
+    assert server.world.jobs.launched == {"verl-x": 1}
+    assert server.calls["/jobs/launch"] == 1
+
+
+def test_its_task_has_no_autostop_of_ours_and_tells_whose_it_is(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(order())
+    until(cloud, lambda seen: seen.job_id)
+    task = server.world.jobs.job("verl-x").task
+    assert "autostop" not in task["resources"]
+    assert task["resources"]["labels"] == {"verlbot-run": "x"}
+
+
+def test_one_read_shows_all_of_them_and_names_that_contain_others_are_told_apart(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    for name in ("verl-x", "verl-x2", "verl-y"):
+        cloud.launch(order(name))
+    until(cloud, lambda seen: seen.job is Job.RUNNING, Y)
+    before = server.world.jobs.reads
+    seen = cloud.observe([X, Y])
+    assert server.world.jobs.reads == before + 1
+    assert [seen[name].job_id for name in ("verl-x", "verl-y")] == [1, 3]
+    known = [Watched(one.cluster, job_id=number, managed=True) for one, number in ((X, 1), (Y, 3))]
+    assert cloud.observe(known) == seen
+    assert server.world.jobs.reads == before + 2
+
+
+def test_a_second_job_of_its_name_is_cancelled_and_the_first_one_counts(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(order())
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    second = server.world.jobs.submit("verl-x", {})
+    assert until(cloud, lambda seen: second.status == "CANCELLED").job_id == 1
+    assert until(cloud, lambda seen: True).job is Job.RUNNING
+
+
+def test_a_launch_that_fails_is_told_with_why(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.fails["verl-x"] = ("ValueError", "No such thing.", 0.0)
+    request_id = cloud.launch(order())
+    watched = Watched("verl-x", request_id, asked_at=ASKED, managed=True)
+    seen = until(cloud, lambda seen: seen.request is Request.FAILED, watched)
+    assert "No such thing." in (seen.error or "")
+    assert server.world.jobs.launched == {}
+
+
+def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.jobs.consolidated = False
+    priced = Rate(0.25, "the price table")
+    assert cloud.controller(order().task) == Controller(rate=priced)
+    assert cloud.controller({"run": "true"}) is None
+    assert cloud.observe([Watched("verl-x", managed=True)]) == {"verl-x": Seen()}  # so that it can be asked for
+    with pytest.raises(UserError, match=r"first rent a machine.*\$0\.25/h") as refusal:
+        cloud.launch(order())
+    assert "`controller=rent`" in (refusal.value.hint or "")
+    assert server.calls["/jobs/launch"] == 0
+
+    cloud.launch(order(controller="rent"))
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    assert cloud.controller(order().task) is None
+    server.world.jobs.stopped = True
+    assert cloud.controller(order().task) == Controller(stopped=True, rate=priced)
+    assert cloud.observe([Watched("verl-x", job_id=1, managed=True)])["verl-x"].ending is Ending.LOST
+    assert cloud.down(X) is None  # there is nothing left to cancel
+
+
+def test_one_that_nobody_has_taken_up_is_cancelled_and_gone(cloud: SkyCloud, server: SkyServer) -> None:
+    server.world.jobs.busy = True
+    cloud.launch(order())
+    until(cloud, lambda seen: seen.job_id)
+    cloud.down(X)
+    assert until(cloud, lambda seen: seen.ending).nothing
+    assert server.world.jobs.job("verl-x").schedule_state == "WAITING"
+
+
+def test_nothing_is_billed_while_its_machines_are_away(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(order())
+    bill = until(cloud, lambda seen: seen.job is Job.RUNNING).bill
+    assert bill
+    assert (bill.closed, round(bill.rate.dollars_per_hour)) == (False, 2)
+    server.world.pace.up = server.world.pace.running = 3600
+    server.world.jobs.preempt("verl-x")
+    seen = until(cloud, lambda seen: seen.recovering)
+    assert seen.bill
+    assert seen.bill.closed
+    assert cloud.tail(X, 10) == ""  # at once: SkyPilot would answer only once it runs
+
+
+def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand(cloud: SkyCloud, server: SkyServer) -> None:
+    cloud.launch(order())
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    server.world.jobs.leaves = True
+    server.world.jobs.finish("verl-x", "FAILED_CONTROLLER", "It was killed.")
+    seen = until(cloud, lambda seen: seen.cluster is not Cluster.AUTOSTOPPING and seen.job)
+    assert (seen.cluster, seen.job, seen.error) == (Cluster.UP, Job.FAILED_DRIVER, "It was killed.")
+    assert cloud.down(X) == "It was killed."
+    assert cloud.by_hand(X) == "sky jobs cancel -n verl-x"
+
+
+def test_clusters_are_seen_though_managed_jobs_are_not_and_the_other_way_round(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    plain = Watched("verl-y", asked_at=ASKED)
+    cloud.launch(order())
+    cloud.launch(Order("verl-y", {"name": "job", "run": "true"}))
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    server.trouble("/jobs/queue/v2", Trouble.BROKEN, times=None)
+    assert set(cloud.observe([X, plain])) == {"verl-y"}
+    server.calm()
+    server.trouble("/status", Trouble.BROKEN, times=None)
+    assert set(cloud.observe([X, plain])) == {"verl-x"}
+    server.trouble("/jobs/queue/v2", Trouble.BROKEN, times=None)
+    with pytest.raises(Unavailable):
+        cloud.observe([X, plain])
