@@ -26,6 +26,10 @@ class UserError(Exception):
         return together(str(self), self.hint)
 
 
+class NameTaken(UserError):
+    """A cluster of that name is somebody else's: nothing of ours stands under it, and it is not ours to remove."""
+
+
 class Unavailable(Exception):
     """Something outside gave no answer that can be trusted: it may have acted, or not.
 

@@ -46,6 +46,7 @@ class Cloud(Protocol):
         """Ask for a cluster and its job; the request's id. A name that is known already is not asked for again.
 
         Raises:
+            NameTaken: a cluster of the name stands that is of another order.
             UserError: refused, and nothing stands.
             Unavailable: nobody knows whether it was accepted.
         """

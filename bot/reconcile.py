@@ -38,7 +38,7 @@ from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
 from bot.core.summary import summarised
-from bot.errors import Unavailable, UserError
+from bot.errors import NameTaken, Unavailable, UserError
 from bot.language import ENGLISH, carried, say, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
@@ -228,6 +228,9 @@ class Reconciler:
         self.notifier.show([run])
         try:
             request_id = self.cloud.launch(Order(run.cluster, task, run.secrets, tags(run), run.asks > 1))
+        except NameTaken as error:  # nothing of it stands, and a removal would be of what is somebody else's
+            taken = error.sentence
+            return self._update(run, lambda run: run.ended(Reason.LAUNCH_FAILED, self.now(), detail=taken))
         except UserError as error:
             refused = error.sentence
             return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, refused, self.now()))
@@ -348,7 +351,8 @@ def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime
 
 def tags(run: Run) -> dict[str, str]:
     """What travels with the run's cluster, for whoever meets it elsewhere."""
-    return {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.task_hash}
+    own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.task_hash}
+    return {**own, "asked": f"{run.created_at.timestamp() * 1000:.0f}"}  # two bots may have a run of one name
 
 
 def prints(run: Run) -> bool:

@@ -138,6 +138,15 @@ def test_a_refused_launch_ends_with_the_refusal(bot: Bot) -> None:
     assert "There is no H100." in bot.reads()
 
 
+def test_a_cluster_of_the_same_name_that_is_another_bots_is_neither_taken_nor_removed(bot: Bot) -> None:
+    bot.cloud.foreign = {"verl-smoke-0001"}
+    bot.say("launch smoke")
+    bot.ticks(4)
+    assert (bot.run().status, bot.run().reason) == ("ended", "launch_failed")
+    assert bot.cloud.downs == []
+    assert "stands that another bot has launched." in bot.reads()
+
+
 def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
     run = bot.run(bot.running())
     bot.cloud.breaks_logs = True

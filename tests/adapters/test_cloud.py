@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.core.order import Watched
+from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import Unavailable
+from bot.errors import NameTaken, Unavailable
 from tests.adapters.beds import Bed, DoubleBed, FakeBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
 from tests.waiting import eventually
@@ -165,6 +165,19 @@ def managed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagedB
         )
         stack.callback(found.stop)
         yield found
+
+
+def test_a_cluster_of_the_name_that_another_bot_has_launched_is_not_taken_for_ours(managed: ManagedBed) -> None:
+    def order(asked: str) -> Order:
+        resources = {"cpus": 1, "memory": 1, "infra": "slurm"}
+        task = {"name": "job", "run": "sleep 600", "resources": resources, "_metadata": None}
+        return Order(managed.x, task, tags={"asked": asked})
+
+    managed.cloud.launch(order("1"))
+    until(managed, managed.x, lambda seen: seen.cluster is Cluster.UP)
+    managed.cloud.launch(order("1"))
+    with pytest.raises(NameTaken, match="another bot has launched"):
+        managed.cloud.launch(order("2"))
 
 
 def until_managed(bed: ManagedBed, name: str, holds: Callable[[Seen], Any]) -> Seen:

@@ -11,7 +11,7 @@ from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import Unavailable, UserError
+from bot.errors import NameTaken, Unavailable, UserError
 from tests.builders import NOON
 
 
@@ -27,6 +27,7 @@ class FakeCloud:
         refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether nobody says.
         autostops_asked: the autostop of each launch.
         needs_controller: what would have to be rented before a managed job.
+        foreign: names that are of another bot's clusters.
         users: whose clusters are, by name; unlisted: those that a list leaves out.
         removes: whether a removal removes.
         answers: whether anybody answers at all.
@@ -55,6 +56,7 @@ class FakeCloud:
     dollars_per_node_hour: float | None = 2.0
     autostops_asked: dict[str, int | None] = field(default_factory=dict)
     needs_controller: Controller | None = None
+    foreign: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
@@ -89,6 +91,8 @@ class FakeCloud:
         self._answer()
         if self.refuses:
             raise UserError(self.refuses, "Nothing was started.")
+        if order.cluster in self.foreign:
+            raise NameTaken(f"A cluster {order.cluster} stands that another bot has launched.")
         with self.lock:
             if order.cluster not in self.seen:
                 self.autostops_asked[order.cluster] = asked_minutes(order.task)

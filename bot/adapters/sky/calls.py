@@ -25,6 +25,12 @@ FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id
 LAUNCH, DOWN = "sky.launch", "sky.down"
 """SkyPilot's names of the requests that change a cluster."""
 
+FOREIGN = "foreign"
+"""In place of a request's id: the cluster of that name is another bot's."""
+
+ASKED = "verlbot-asked"
+"""The label that tells orders of one name apart: when the run was asked for, in milliseconds."""
+
 REMEMBERED_DAYS = 7
 """How far back a launch looks for an earlier one of its name; a launch is asked for within minutes or never."""
 
@@ -92,7 +98,8 @@ SUMMARY: dict[str, Any] = {"_summary_response": True}
 def launch(cluster: str, task: Task) -> str:
     """Ask for a cluster and its job, unless its name has left a trace: SkyPilot would launch twice.
 
-    Returns the request's id; an empty one where a cluster of the name stands or stood whose request is forgotten.
+    Returns the request's id; an empty one where a cluster of the name stands or stood whose request is forgotten;
+    FOREIGN where one stands whose labels say that another bot has launched it.
 
     Raises:
         UserError: SkyPilot refused before it accepted anything; asking again would not change that.
@@ -100,13 +107,28 @@ def launch(cluster: str, task: Task) -> str:
     """
     with answered():
         sdk = impatient()
+        standing = sdk.get(sdk.status([cluster], all_users=True, **SUMMARY))
+        if any(is_foreign(one["labels"] or {}, task) for one in standing):
+            return FOREIGN
         if known := newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster):
             return str(known.request_id)
-        if sdk.get(sdk.status([cluster], all_users=True, **SUMMARY)) or cluster in spent():
+        if standing or cluster in spent():
             return ""
     checked = accepted(task)
     with answered():
         return str(sdk.launch(checked, cluster_name=cluster))
+
+
+def is_foreign(labels: Mapping[str, str], task: Task) -> bool:
+    """Whether a cluster is of another order than the task, where its labels tell.
+
+    >>> [is_foreign({"verlbot-asked": "7"}, {"resources": {"labels": {"verlbot-asked": asked}}}) for asked in "78"]
+    [False, True]
+    >>> is_foreign({}, {"resources": {"labels": {"verlbot-asked": "7"}}})
+    False
+    """
+    asked = ((task.get("resources") or {}).get("labels") or {}).get(ASKED)
+    return ASKED in labels and labels[ASKED] != asked
 
 
 def accepted(task: Task) -> Any:

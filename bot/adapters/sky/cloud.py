@@ -22,7 +22,7 @@ from bot.core.orphans import Standing
 from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
 from bot.core.seen import Cluster, Request, Seen
-from bot.errors import Unavailable
+from bot.errors import NameTaken, Unavailable
 from bot.language import listing, mark, say
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,13 @@ class SkyCloud:
     def launch(self, order: Order) -> str:
         if order.managed:
             return self._managed.launch(order.cluster, self._complete(order), order.again, order.may_rent)
-        return self._courier.call(calls.launch, order.cluster, self._complete(order))
+        request_id = self._courier.call(calls.launch, order.cluster, self._complete(order))
+        if request_id == calls.FOREIGN:
+            raise NameTaken(
+                say("A cluster {name} stands that another bot has launched.", name=f"`{order.cluster}`"),
+                say("It is left alone. Launch this once more: it gets another name."),
+            )
+        return request_id
 
     def tail(self, watched: Watched, lines: int) -> str:
         if watched.managed:
