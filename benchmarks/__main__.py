@@ -13,6 +13,7 @@ from benchmarks import (
     reading,
     reconnect,
     sky,
+    spend,
     tick,
 )
 
@@ -28,6 +29,7 @@ MEASUREMENTS = {
     "forecasts": forecasts.measure,
     "findings": findings.measure,
     "charts": charts.measure,
+    "spend": spend.measure,
 }
 
 

@@ -14,6 +14,7 @@ from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
+from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.errors import Unavailable
 from bot.parts import (
@@ -41,6 +42,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
+from bot.slack.costing import Costing
 from bot.slack.errands import Errands
 from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
@@ -256,7 +258,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
     modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
-    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots, reporting)
+    costing = Costing(Costs(store, now, settings.timezone), errands)
+    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots, reporting, costing)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)

@@ -72,8 +72,9 @@ GUIDE = (
     ),
     Proposal(
         "Spend a budget",
-        "Warned of at half, at four fifths, and sooner where the forecast is over it; then the run is ended.",
-        ("/verl launch smoke nodes=2 budget=0.06",),
+        "Warned of at half, at four fifths, and sooner where the forecast is over it; then the run is ended. "
+        "Ask what it has all come to, and what of that was idle.",
+        ("/verl launch smoke nodes=2 budget=0.06", "/verl cost"),
     ),
     Proposal(
         "Fill in a form",

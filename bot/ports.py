@@ -1,6 +1,6 @@
 """What the bot needs of the outside: one small protocol for each thing that is called."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -108,6 +108,9 @@ class Store(Protocol):
 
     def recent(self, limit: int) -> list[Run]:
         """The runs that ended last, newest first."""
+
+    def ended_since(self, moment: datetime) -> Iterator[Run]:
+        """The runs that have ended since then, in the order of their ends; a few at a time, for they may be many."""
 
     def update(self, run_id: str, change: Callable[[Run], Run], admit: Admit | None = None) -> Run:
         """Apply a pure function to the stored run, again if somebody else wrote meanwhile; the result.

@@ -10,16 +10,13 @@ from bot.core.nearest import listed, unknown
 from bot.core.report import Report
 from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
 from bot.core.schedule import Daily, spelled
-from bot.core.status import Status
+from bot.core.spend import calendar_month
 from bot.errors import UserError
 from bot.language import mark, say
 from bot.ports import Now, Store
 
 MOST = 10
 """Reports of one channel."""
-
-REMEMBERED = 200
-"""Ended runs that a board looks through for those that have ended since the last one."""
 
 DAY = timedelta(days=1)
 
@@ -101,8 +98,9 @@ class Reports:
     def board(self, report: Report, now: datetime) -> Board:
         """What a report has to tell now."""
         open_runs = self.store.open()
-        ended = [run for run in open_runs if run.status is Status.ENDED]  # not all of it has been said yet
-        return gather(report, open_runs, [*ended, *self.store.recent(REMEMBERED)], now)
+        month = calendar_month(now, zones.zone(self.zone))
+        ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
+        return gather(report, open_runs, ended, month, now)
 
     def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
         """What there is to tell this channel of the last day."""

@@ -23,6 +23,7 @@ from bot.core.holds import Ledger
 from bot.core.policy import UNSET, Policy
 from bot.core.run import Run
 from bot.core.standings import Rhythm
+from bot.costs import Costs
 from bot.errors import Unavailable
 from bot.language import ENGLISH
 from bot.playground.checks import check_message
@@ -41,6 +42,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
+from bot.slack.costing import Costing
 from bot.slack.errands import Errands, Reply
 from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
@@ -176,7 +178,10 @@ class Bot:
         self.homes = Homes(self.service, client, tongues, self.now, wake=lambda: None)
         modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
-        self.listeners = Listeners(self.service, client, errands, modals, self.homes, tongues, plots, reporting)
+        costing = Costing(Costs(store, self.now), errands)
+        self.listeners = Listeners(
+            self.service, client, errands, modals, self.homes, tongues, plots, reporting, costing
+        )
         self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel)
         self.teller = Teller(store, client, self.now, leads, lambda: None, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")

@@ -62,7 +62,7 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     read = bot.reads().split(":clipboard:")[1]
     assert "*Active*\n  `smoke-0001`" in read
     assert "step 3/435 · reward 0.41 · val 0.37 (step 3) · 58 s/step · ETA" in read
-    assert "*Spent* $8.00 since then, $8.00 by these runs in all" in read
+    assert "*Spent* $8.00 since then / $8.00 in 2026-01" in read
     assert "*Best validation* of smoke: 0.37" in read
     assert "*Lease ends within a day*: `smoke-0001`" in read
     assert "The model of `smoke-0001` dies with its machine." in read
@@ -103,7 +103,7 @@ def test_a_board_that_was_missed_is_told_once_and_says_that_it_is_late(bot: Bot)
 
 def test_what_falls_into_the_quiet_hours_waits_for_their_end_and_is_said_once(bot: Bot) -> None:
     bot.say("report every 2h tz=UTC quiet=22:00-07:00")
-    bot.running("launch smoke lease=48 budget=1000")
+    bot.running("launch smoke lease=48 budget=1000 --yes")
     until(bot, on(3, 9))
     assert boards_in(bot) == [on(2, hour) for hour in (14, 16, 18, 20)] + [on(3, 6), on(3, 8)]
     assert bot.reads().count("It was due 06:00 UTC, in the quiet hours.") == 1
@@ -186,7 +186,8 @@ def test_where_slack_tells_no_time_zone_the_workspaces_counts(bot: Bot) -> None:
 
 def test_the_board_as_it_is_now_is_shown_to_the_person_alone(bot: Bot) -> None:
     bot.running()
-    said = bot.say("report now")
+    assert bot.say("report now") == ""
+    said = bot.told()
     assert "*Active*\n`smoke-0001`" in said
     assert ":clipboard:" not in bot.reads(user=BEN)
 
@@ -217,7 +218,7 @@ def test_a_direct_message_is_told_of_ones_own_runs(bot: Bot) -> None:
 @pytest.mark.parametrize("trouble", ["limited", "broken", "lost", "broken_after"])
 def test_a_board_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> None:
     bot.say("report daily 09:00 tz=UTC")
-    bot.running("launch smoke lease=48 budget=1000")
+    bot.running("launch smoke lease=48 budget=1000 --yes")
     until(bot, on(3, 8, 59))
     bot.slack.faults({"method": "chat.postMessage", "trouble": trouble, "times": 3})
     bot.ticks(60, seconds=5)
@@ -234,7 +235,7 @@ def test_a_bot_that_dies_between_posting_and_recording_brings_that_board_up_to_d
         raise KeyboardInterrupt
 
     bot.say("report every 2h tz=UTC")
-    bot.running("launch smoke nodes=2 lease=48 budget=1000")
+    bot.running("launch smoke nodes=2 lease=48 budget=1000 --yes")
     with monkeypatch.context() as patch:
         patch.setattr(boards, "post", dies_after)
         with pytest.raises(KeyboardInterrupt):
@@ -246,7 +247,7 @@ def test_a_bot_that_dies_between_posting_and_recording_brings_that_board_up_to_d
     assert boards_in(bot) == [on(2, 14)]
     assert "*Spent* $10.00 since then" in bot.reads()
     until(later, on(2, 16))
-    assert "*Spent* $6.00 since then, $16.00 by these runs in all" in bot.reads()
+    assert "*Spent* $6.00 since then / $16.00 in 2026-01" in bot.reads()
 
 
 def test_a_board_shares_its_channels_turns_with_the_runs(bot: Bot) -> None:

@@ -56,10 +56,14 @@ def loads(document: object) -> Run:
     return current.run if current.schema == SCHEMA else loads_other(found)
 
 
-def readable(document: object) -> Run | None:
-    """The run of a document among many, or None, said in the log, where it cannot be read: the others still can."""
+def readable(document: object, seldom: bool = False) -> Run | None:
+    """The run of a document among many, or None, said in the log, where it cannot be read: the others still can.
+
+    Args:
+        seldom: whether it will not be read again soon, so that it takes no other's place among those that will.
+    """
     try:
-        return loads(document)
+        return loads.__wrapped__(document) if seldom else loads(document)
     except (Unavailable, msgspec.DecodeError, KeyError) as error:
         log.error("a run's document cannot be read, and is left alone: %s", error)
         return None

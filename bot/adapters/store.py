@@ -118,6 +118,14 @@ class RedisStore:
             ids = [text(run_id) for run_id in self._redis.zrevrange(ENDED, 0, limit - 1)]
             return self._fetch(ids)
 
+    def ended_since(self, moment: datetime) -> Iterator[Run]:
+        with answered():
+            ids = [text(run_id) for run_id in self._redis.zrangebyscore(ENDED, moment.timestamp(), "+inf")]
+        for start in range(0, len(ids), BATCH):
+            with answered():
+                found = self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
+            yield from (run for document in found if document and (run := readable(document, seldom=True)))
+
     def update(self, run_id: str, change: Callable[[Run], Run], admit: Admit | None = None) -> Run:
         with answered(), self._in_turn(admit):
             return self._changed(run_id, change, admit=admit)

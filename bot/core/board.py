@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from bot.core.report import Report
 from bot.core.run import Run
+from bot.core.spend import Charge, Month, Spent, Tally, charge, counts
 from bot.core.status import Status
 
 AHEAD = timedelta(hours=24)
@@ -15,13 +17,13 @@ AHEAD = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
-    """Since the last board, and in all."""
+    """Since the last board, and this month."""
 
     since: float = 0.0
-    total: float = 0.0
+    month: float = 0.0
 
     def __add__(self, more: "Dollars") -> "Dollars":
-        return Dollars(self.since + more.since, self.total + more.total)
+        return Dollars(self.since + more.since, self.month + more.month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Board:
     Attributes:
         since: when the last board was told, or this report was asked for.
         active: newest first; ended: since then, in the order of their ends.
-        by_person, by_recipe: dollars of those of these runs that have a price.
+        by_person, by_recipe, by_infra: dollars of what has a price, those first that have spent the most.
+        spent: this month, of all runs that the report covers.
         best: of each recipe, the run with the best validation that its record holds.
         ending: active runs whose lease ends within a day, the next one first.
     """
@@ -50,6 +53,8 @@ class Board:
     ended: Sequence[Run]
     by_person: Mapping[str, Dollars]
     by_recipe: Mapping[str, Dollars]
+    by_infra: Mapping[str, Dollars]
+    spent: Spent
     best: Mapping[str, Best]
     ending: Sequence[Run]
 
@@ -67,25 +72,39 @@ class Board:
         return [run for run in self.runs if run.hourly is None and run.first_asked_at]
 
 
-def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], now: datetime) -> Board:
+def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], month: Month, now: datetime) -> Board:
     """The board of a report as it is now.
 
     A run that the last board showed as active and that has ended counts as ended since, whatever the clocks say.
     """
-    found = {run.id: run for run in (*open_runs, *ended_runs) if report.covers(run)}.values()
-    active = sorted((run for run in found if run.status is not Status.ENDED), key=lambda run: run.created_at)
-    over = [run for run in found if run.ended_at and (run.ended_at > report.told_at or run.id in report.spent)]
-    ended = sorted(over, key=lambda run: run.ended_at or now)
-    runs = [*active, *ended]
+    told: dict[str, Run] = {}
+    charges: dict[str, Charge] = {}
+    for run in chain(open_runs, ended_runs):
+        if report.covers(run) and is_told(report, run):
+            told[run.id] = run
+        if report.covers(run) and counts(run, month, now):
+            charges[run.id] = charge(run, now)
+    active = sorted((run for run in told.values() if run.status is not Status.ENDED), key=lambda run: run.created_at)
+    ended = sorted((run for run in told.values() if run.status is Status.ENDED), key=lambda run: run.ended_at or now)
+    runs, spent = [*active, *ended], Spent.of(month, charges.values())
     return Board(
         since=report.told_at,
         active=active[::-1],
         ended=ended,
-        by_person=tally(runs, report, now, lambda run: run.requester),
-        by_recipe=tally(runs, report, now, lambda run: run.recipe),
+        by_person=tally(runs, report, now, spent.by_person, lambda run: run.requester),
+        by_recipe=tally(runs, report, now, spent.by_recipe, lambda run: run.recipe),
+        by_infra=tally(runs, report, now, spent.by_infra, lambda run: run.infra),
+        spent=spent,
         best=best_of(runs),
         ending=sorted((run for run in active if ends_soon(run, now)), key=lambda run: run.lease_ends_at or now),
     )
+
+
+def is_told(report: Report, run: Run) -> bool:
+    """Whether the run is active, or has ended since the last board."""
+    if run.status is not Status.ENDED:
+        return True
+    return run.ended_at is not None and (run.ended_at > report.told_at or run.id in report.spent)
 
 
 def spent_by(runs: Iterable[Run], now: datetime) -> Mapping[str, float | None]:
@@ -93,16 +112,21 @@ def spent_by(runs: Iterable[Run], now: datetime) -> Mapping[str, float | None]:
     return {run.id: run.cost(now) for run in runs if run.status is not Status.ENDED}
 
 
-def tally(runs: Iterable[Run], report: Report, now: datetime, key: Callable[[Run], str]) -> Mapping[str, Dollars]:
-    """Dollars by person or recipe, those first that have spent the most since the last board."""
+def tally(
+    runs: Iterable[Run], report: Report, now: datetime, month: Mapping[str, Tally], key: Callable[[Run], str]
+) -> Mapping[str, Dollars]:
+    """Dollars by person, recipe or infra, those first that have spent the most since the last board."""
     found: dict[str, Dollars] = defaultdict(Dollars)
     for run in runs:
         total = run.cost(now)
         if total is not None and run.first_asked_at:
             before = report.spent.get(run.id)
             before = cost_before(run, report.told_at, now) if before is None else before
-            found[key(run)] += Dollars(max(total - before, 0.0), total)
-    return dict(sorted(found.items(), key=lambda one: (-one[1].since, -one[1].total, one[0])))
+            found[key(run)] += Dollars(since=max(total - before, 0.0))
+    for name, one in month.items():
+        if one.runs > one.unpriced:
+            found[name] += Dollars(month=one.dollars)
+    return dict(sorted(found.items(), key=lambda one: (-one[1].since, -one[1].month, one[0])))
 
 
 def cost_before(run: Run, moment: datetime, now: datetime) -> float:

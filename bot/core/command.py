@@ -23,6 +23,9 @@ AXES = ("step", "time", "dollars")
 
 LISTS = ("active", "mine", "all", "ended")
 
+COSTS = ("mine", "team", "month")
+"""What may be asked of costs, beside a run's."""
+
 FEW_LINES = 20
 """Log lines that are shown where nobody says how many."""
 
@@ -55,6 +58,13 @@ class ListRuns:
     """Which runs there are: `active`, `mine`, `all` or `ended`."""
 
     which: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run has cost, or what one of `COSTS` has this month."""
+
+    of: str = "mine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,7 @@ Command = (
     | OpenForm
     | Status
     | ListRuns
+    | Cost
     | Logs
     | Plot
     | Compare
@@ -225,18 +236,9 @@ def changes_nothing(asked: Command) -> bool:
             return not follow
         case Speak(language):
             return language is None
-        case (
-            Status()
-            | ListRuns()
-            | Plot()
-            | Compare()
-            | ListReports()
-            | TellNow()
-            | ListRecipes()
-            | Describe()
-            | Help()
-            | ShowBudgets()
-        ):
+        case Status() | ListRuns() | Cost() | ShowBudgets() | Plot() | Compare():
+            return True
+        case ListReports() | TellNow() | ListRecipes() | Describe() | Help():
             return True
         case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
             return False

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from bot.core.command import (
     AXES,
+    COSTS,
     LISTS,
     MOST_EXTENDED_HOURS,
     WORKSPACE,
     Approve,
     Command,
     Compare,
+    Cost,
     Describe,
     Extend,
     GiveMonth,
@@ -104,6 +106,11 @@ def make_list(typed: Typed) -> ListRuns:
     return ListRuns(which)
 
 
+def make_cost(typed: Typed) -> Cost:
+    name = typed.name(0) or COSTS[0]
+    return Cost(name.lower() if name.lower() in COSTS else name)
+
+
 def make_logs(typed: Typed) -> Logs:
     return Logs(
         typed.names[0],
@@ -179,7 +186,10 @@ def make_help(typed: Typed) -> Help:
     return Help(word.lower() if word else None)
 
 
-RUN_FORMS = ("status", "logs", "plot", "compare", "stop", "retry", "resume", "extend", "budget", "approve", "refuse")
+RUN_FORMS = (
+    *("status", "logs", "plot", "compare", "stop", "retry", "resume"),
+    *("extend", "budget", "approve", "refuse", "cost"),
+)
 FORMS: dict[str, Form] = {
     form.word: form
     for form in (
@@ -296,6 +306,16 @@ FORMS: dict[str, Form] = {
             "refuse ppo-7f3a",
             lambda typed: Refuse(typed.names[0]),
             needs=("RUN",),
+        ),
+        Form(
+            "cost",
+            mark(
+                "What a run has cost, and where each number comes from; or this month's dollars: "
+                "`mine` (as without a word), `team` for this channel's, `month` for everybody's."
+            ),
+            "cost ppo-7f3a",
+            make_cost,
+            may="mine|team|RUN|month",
         ),
         Form(
             "report",

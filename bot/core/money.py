@@ -1,4 +1,4 @@
-"""Dollars: rates with their source, bills, and what a span of time costs. None means unpriced, never free."""
+"""Dollars: rates with their source, bills, and what a span of time costs. None means unpriced, and so does 0."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,11 @@ class Rate:
 
     dollars_per_hour: float
     source: str
+
+    @property
+    def is_price(self) -> bool:
+        """Whether it says what it costs: SkyPilot says 0 where it knows no price, as of Kubernetes and Slurm."""
+        return self.dollars_per_hour > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +54,9 @@ def cost(rate: Rate | None, billed: timedelta) -> float | None:
 
     >>> cost(Rate(4.0, "the price table"), timedelta(minutes=30))
     2.0
+    >>> cost(Rate(0.0, "SkyPilot"), timedelta(minutes=30)) is None
+    True
     """
-    return None if rate is None else rate.dollars_per_hour * max(billed.total_seconds(), 0.0) / 3600
+    return (
+        None if rate is None or not rate.is_price else rate.dollars_per_hour * max(billed.total_seconds(), 0.0) / 3600
+    )

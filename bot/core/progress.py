@@ -9,6 +9,7 @@ from typing import Self
 from bot.core.curve import Curve
 from bot.core.fact import Bar, Fact, Resumed, Saved, Total
 from bot.core.row import REWARD, SCORE, VALIDATION, Row
+from bot.core.trained import Trained
 
 PACED_STEPS = 64
 """Steps whose mean is the pace: long enough to hold validations and checkpoints, short enough to follow a change."""
@@ -36,6 +37,7 @@ class Progress:
         stepped_at: Unix seconds when the last step was read; 0.0 before the first.
         laps: of the last steps; bar_seconds: what the progress bar says that a step takes.
         rewards, validations: over the steps.
+        trained: what it has done with its time.
     """
 
     step: int | None = None
@@ -50,6 +52,7 @@ class Progress:
     bar_seconds: float | None = None
     rewards: Curve = field(default_factory=Curve)
     validations: Curve = field(default_factory=Curve)
+    trained: Trained = field(default_factory=Trained)
 
     @property
     def reward(self) -> float | None:
@@ -122,7 +125,8 @@ class Progress:
         )
         if validation is not None:
             drawn = self.validations.added(row.step, validation)
-            found = replace(found, validated_step=row.step, validations=drawn)
+            trained = found.trained.validated(validation)
+            found = replace(found, validated_step=row.step, validations=drawn, trained=trained)
         laps = self.laps
         if row.step == self.step and laps:  # more of the same step
             laps = (*laps[:-1], replace(laps[-1], validated=laps[-1].validated or validation is not None))
@@ -131,4 +135,5 @@ class Progress:
         if not row.trains:
             return replace(found, laps=laps)
         from_zero, at = self.from_zero or row.step == 0, row.at or self.stepped_at
-        return replace(found, laps=laps, from_zero=from_zero, stepped_at=at)
+        trained = found.trained.stepped(row.step, row.seconds or 0.0)
+        return replace(found, laps=laps, from_zero=from_zero, stepped_at=at, trained=trained)

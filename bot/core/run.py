@@ -167,14 +167,14 @@ class Run:
 
     def cost(self, now: datetime) -> float | None:
         """Dollars so far, by the provider's bill or else by the rate; None where nobody knows."""
-        if self.bill:
+        if self.bill and self.bill.rate.is_price:
             return self.bill.total(self.ended_at or now)
         return cost(self.rate, self.billed(now))
 
     @property
     def hourly(self) -> Rate | None:
-        """What an hour of it costs, by the best source."""
-        return self.bill.rate if self.bill else self.rate
+        """What an hour of it costs, by the best source that knows a price."""
+        return next((rate for rate in (self.bill and self.bill.rate, self.rate) if rate and rate.is_price), None)
 
     # wishes, by listeners
 

@@ -118,11 +118,10 @@ NO_RUNS = {
 
 
 def line(run: Run, now: datetime) -> str:
-    cost = run.cost(now)
     parts = [
         f"{code(run.id)} {words.state(run)}",
         standing(run, now),
-        words.dollars(cost) if cost is not None else say("unpriced"),
+        words.spent(run, now),
         f"<@{run.requester}>",
     ]
     return " · ".join(filter(None, parts))

@@ -22,6 +22,7 @@ from bot.core.command import (
     Approve,
     Command,
     Compare,
+    Cost,
     Describe,
     Extend,
     GiveMonth,
@@ -50,6 +51,7 @@ from bot.slack import answers, budgets, question
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.answers import Answer
 from bot.slack.approvals import APPROVE, REFUSE
+from bot.slack.costing import Costing
 from bot.slack.errands import Errands, Reply, Said, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.files import upload_log
 from bot.slack.findings import MUTE
@@ -118,7 +120,8 @@ class Listeners:
     Attributes:
         client: for what is said outside of an acknowledgement.
         errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page;
-            tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports.
+            tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports;
+            costing: of dollars.
         handled: events that have been answered, the newest last.
     """
 
@@ -130,6 +133,7 @@ class Listeners:
     tongues: Tongues
     plots: Plots
     reporting: Reporting
+    costing: Costing
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -280,8 +284,8 @@ class Listeners:
                 return self.choose_language(language, caller.user)
             case Logs():
                 return self.logs(asked, caller.user, reply)
-            case Plot() | Compare():
-                return self.plots.answer(asked, caller.user, reply)
+            case Plot() | Compare() | Cost():
+                return self.reckon(asked, caller, reply)
             case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
                 return self.reporting.answer(asked, caller, reply)
             case Status() | ListRuns() | ListRecipes() | Describe() | Help():
@@ -301,6 +305,14 @@ class Listeners:
                 return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
             case Refuse(name):
                 return partial(answers.judged, self.service.judge(name, granted=False, by=caller.user))
+
+    def reckon(self, asked: Plot | Compare | Cost, caller: Caller, reply: Reply) -> Said:
+        """What is made of many numbers, and takes its time."""
+        match asked:
+            case Plot() | Compare():
+                return self.plots.answer(asked, caller.user, reply)
+            case Cost():
+                return self.costing.answer(asked, caller, reply)
 
     def look(self, asked: Status | ListRuns | ListRecipes | Describe | Help, user: str) -> Said:
         """What is asked of the records and the recipes alone, and changes nothing."""

@@ -8,7 +8,7 @@ from bot.core.forecast import forecast
 from bot.core.report import Report, is_late
 from bot.core.run import Run
 from bot.language import listing, mark, say, say_many
-from bot.slack import words
+from bot.slack import spend, words
 from bot.slack.answers import line
 from bot.slack.blocks import context, section
 from bot.slack.findings import sickness
@@ -19,6 +19,9 @@ from bot.slack.views import TOLD_ELSEWHERE
 
 LISTED = 10
 """Runs of each kind, people and recipes: more nobody reads on a phone."""
+
+BIGGEST = 3
+"""People, recipes and infras whose dollars are told."""
 
 WHEN = "{date_short_pretty} {time}"
 
@@ -96,42 +99,49 @@ def end(run: Run, now: datetime) -> str:
         words.ending(run, run.reason, now) if run.reason else code(run.id),
         say("step {step}", step=run.progress.step) if run.progress.step is not None else "",
         say("val {value}", value=written(validation)) if validation is not None else "",
-        cost(run, now),
+        words.spent(run, now),
         f"<@{run.requester}>",
     ]
     return " · ".join(filter(None, parts))
 
 
-def cost(run: Run, now: datetime) -> str:
-    dollars = run.cost(now)
-    return words.dollars(dollars) if dollars is not None else say("unpriced")
-
-
-SPENT = mark("*Spent* {since} since then, {total} by these runs in all")
+SPENT = mark("*Spent* {since} since then / {month_dollars} in {month}")
+NO_PRICE = mark("*Spent*: nobody has told me what these runs cost")
 
 
 def spent(found: Board) -> str:
-    """Dollars since the last board and in all; by person and recipe where there are several."""
-    if not found.by_recipe:
+    """Dollars since the last board and this month, what of them was idle; by person, recipe and infra."""
+    whole = found.spent.whole
+    if not found.by_recipe and not whole.runs:
         return ""
-    head = say(SPENT, since=words.dollars(found.dollars.since), total=words.dollars(found.dollars.total))
-    people = shares(found.by_person, lambda person: f"<@{person}>")
-    return "\n".join(filter(None, [head, people, shares(found.by_recipe, code)]))
+    head = say(NO_PRICE)
+    if found.by_recipe:
+        since, month = words.dollars(found.dollars.since), words.dollars(found.dollars.month)
+        head = say(SPENT, since=since, month_dollars=month, month=found.spent.month.name)
+    unpriced = say_many("*{count} run unpriced*", "*{count} runs unpriced*", whole.unpriced) if whole.unpriced else ""
+    lines = [
+        " · ".join(filter(None, [head, spend.idled(whole), unpriced])),
+        shares(found.by_person, lambda person: f"<@{person}>"),
+        shares(found.by_recipe, code),
+        shares(found.by_infra, spend.place),
+    ]
+    return "\n".join(filter(None, lines))
 
 
 def shares(found: Mapping[str, Dollars], named: Callable[[str], str]) -> str:
     """Who has how much of it; empty where one has it all."""
     if len(found) < 2:
         return ""
-    shown = list(found.items())[:LISTED]
-    parts = [share(named(name), dollars) for name, dollars in shown]
-    more = len(found) - LISTED
-    return " · ".join([*parts, *([say("… and {count} more", count=more)] if more > 0 else [])])
+    rest = sum(list(found.values())[BIGGEST:], Dollars())
+    parts = [share(named(name), dollars) for name, dollars in list(found.items())[:BIGGEST]]
+    if len(found) > BIGGEST:
+        parts.append(share(say("… and {count} more", count=len(found) - BIGGEST), rest))
+    return " · ".join(parts)
 
 
 def share(name: str, dollars: Dollars) -> str:
-    since, total = words.dollars(dollars.since), words.dollars(dollars.total)
-    return say("{name} {since}, {total} in all", name=name, since=since, total=total)
+    """As the line above has it: since the last board, and this month."""
+    return f"{name} {words.dollars(dollars.since)} / {words.dollars(dollars.month)}"
 
 
 def best(found: Board) -> str:

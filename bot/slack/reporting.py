@@ -51,8 +51,7 @@ class Reporting:
                 found = [(one, zones.zone(one.zone)) for one in self.reports.of(channel)]
                 return partial(report_answers.listed, found, self.reports.now())
             case TellNow(everywhere):
-                report, found_now = self.reports.board_now(user, channel, everywhere)
-                return partial(at_once, report, found_now, self.reports.now())
+                return lambda: self.errands.run(partial(self.board_now, user, channel, everywhere), reply)
             case AskReport():
                 return self.ask(asked, caller, reply)
             case ChangeReport():
@@ -61,6 +60,11 @@ class Reporting:
                 return partial(report_answers.ended, self.reports.end(asked, user, channel))
             case Summarise(name, rhythm):
                 return partial(report_answers.summarised, self.service.summarise(name, rhythm), rhythm)
+
+    def board_now(self, user: str, channel: str, everywhere: bool) -> Answer:
+        """Found in the background: it goes through all that has ended this month."""
+        report, found = self.reports.board_now(user, channel, everywhere)
+        return at_once(report, found, self.reports.now())
 
     def ask(self, asked: AskReport, caller: Caller, reply: Reply) -> Said:
         """At once where the time zone was typed; else in the background, because Slack is asked for it."""

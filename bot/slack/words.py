@@ -190,6 +190,30 @@ def dollars(value: float) -> str:
     return f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}"
 
 
+def fine(value: float) -> str:
+    """Dollars of small things, to two digits at the least.
+
+    >>> fine(0.00123), fine(0.045), fine(12.5)
+    ('$0.0012', '$0.045', '$12.50')
+    """
+    return f"${value:.2g}" if 0.0001 <= value < 0.1 else dollars(value)
+
+
+def spent(run: Run, now: datetime) -> str:
+    """Dollars so far, or that nobody knows; empty where no machine was asked for."""
+    if run.first_asked_at is None:
+        return ""
+    found = run.cost(now)
+    return dollars(found) if found is not None else say("unpriced")
+
+
+def became(status: Status, reason: Reason | None) -> str:
+    """Where a run stands, or what became of it: less than its card says."""
+    if reason is not None and status is Status.ENDED:
+        return f"{ENDINGS[reason].icon} {say(ENDINGS[reason].state)}"
+    return f"{STATES[status][0]} {say(STATES[status][1])}"
+
+
 def money(run: Run, now: datetime) -> str:
     """Cost, budget and rate, with the rate's source."""
     spent, known = run.cost(now), run.hourly

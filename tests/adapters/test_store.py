@@ -123,6 +123,27 @@ def test_an_ended_run_stays_open_until_everything_is_said(store: RedisStore) -> 
     assert [run.id for run in store.recent(1)] == ["ppo-2"]
 
 
+@pytest.mark.parametrize("batch", [1, 2, 500])
+def test_the_runs_that_ended_since_a_moment_come_in_the_order_of_their_ends(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(module, "BATCH", batch)
+    for number in (4, 1, 3, 2):
+        store.add(a_run(id=f"ppo-{number}"), TASK)
+        store.update(f"ppo-{number}", lambda run, number=number: run.ended(Reason.STOPPED, at(number)))  # type: ignore[misc]
+    store.add(running(id="ppo-5"), TASK)
+    assert [run.id for run in store.ended_since(at(2))] == ["ppo-2", "ppo-3", "ppo-4"]
+    assert list(store.ended_since(at(5))) == []
+
+
+def test_one_ended_run_that_cannot_be_read_hides_no_other(store: RedisStore, redis: Redis) -> None:
+    for number in (1, 2):
+        store.add(a_run(id=f"ppo-{number}"), TASK)
+        store.update(f"ppo-{number}", lambda run, number=number: run.ended(Reason.STOPPED, at(number)))  # type: ignore[misc]
+    redis.set(RUN.format("ppo-1"), b"{}")
+    assert [run.id for run in store.ended_since(at(0))] == ["ppo-2"]
+
+
 def test_thousands_of_runs_are_fetched(store: RedisStore) -> None:
     for number in range(module.BATCH + 3):
         store.add(a_run(id=f"ppo-{number:05}"), {})

@@ -23,7 +23,6 @@ from bot.core.history import History
 from bot.core.money import Rate
 from bot.core.progress import Progress
 from bot.core.row import Row
-from bot.core.thin import thinned
 from bot.errors import UserError
 from bot.language import speaking
 from tests.builders import NOON, refusal_of, running
@@ -123,14 +122,11 @@ def test_steps_that_were_read_at_once_lie_between_those_read_before_and_after() 
     assert [x for x, _ in line.points] == pytest.approx([0, 0, 0, 0, *range(16)])
 
 
-def test_what_costs_nothing_is_compared_by_dollars_too() -> None:
-    a, b = (Told(running(id=name, rate=Rate(0.0, "x")), history()) for name in ("a", "b"))
-    assert tabled(shown(compare_figure(a, b, "dollars"))) is None
-    assert thinned(shown(compare_figure(a, b, "dollars")).lines[0].points, 20)
-
-
-def test_by_dollars_a_run_that_nobody_can_price_is_refused() -> None:
-    a, b = Told(running(), history()), Told(running(id="ppo-9c21", rate=None), history())
+@pytest.mark.parametrize(
+    "rate", [pytest.param(None, id="unpriced"), pytest.param(Rate(0.0, "x"), id="a rate of nothing, which is none")]
+)
+def test_by_dollars_a_run_that_nobody_can_price_is_refused(rate: Rate | None) -> None:
+    a, b = Told(running(), history()), Told(running(id="ppo-9c21", rate=rate), history())
     with pytest.raises(UserError, match="`ppo-9c21` is unpriced") as refusal:
         compare_figure(a, b, "dollars")
     assert "by=step" in refusal.value.sentence

@@ -47,13 +47,12 @@ def test_where_it_will_be_over_its_budget_it_says_from_which_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "dollars"),
-    [pytest.param({"rate": None}, None, id="unpriced"), pytest.param({"rate": Rate(0.0, "x")}, 0.0, id="free")],
+    "rate", [pytest.param(None, id="unpriced"), pytest.param(Rate(0.0, "x"), id="a rate of nothing, which is none")]
 )
-def test_without_a_price_there_is_an_end_and_no_cost(changes: dict[str, Rate | None], dollars: float | None) -> None:
-    found = forecast(running(progress=ON_ITS_WAY, **changes), at(2400))
+def test_without_a_price_there_is_an_end_and_no_cost(rate: Rate | None) -> None:
+    found = forecast(running(progress=ON_ITS_WAY, rate=rate), at(2400))
     assert found is not None
-    assert found.dollars == dollars
+    assert found.dollars is None
 
 
 def test_a_run_that_is_over_has_no_forecast() -> None:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from bot.core.command import (
     Command,
     Compare,
+    Cost,
     Describe,
     Help,
     Launch,
@@ -42,6 +43,9 @@ from tests.builders import refusal_of
         pytest.param("status", Status(), id="my status"),
         pytest.param("status ppo-7f3a", Status("ppo-7f3a"), id="a run's status"),
         pytest.param("list", ListRuns("active"), id="active runs"),
+        pytest.param("cost", Cost("mine"), id="what mine cost"),
+        pytest.param("cost Team", Cost("team"), id="what this channel's cost"),
+        pytest.param("cost PPO-7f3a", Cost("PPO-7f3a"), id="what one run costs"),
         pytest.param("list Mine", ListRuns("mine"), id="my runs"),
         pytest.param("logs r", Logs("r"), id="logs"),
         pytest.param(

@@ -11,9 +11,11 @@ from bot.core.progress import Progress
 from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
 from bot.core.run import Run
 from bot.core.schedule import Quiet
+from bot.core.spend import calendar_month
 from bot.core.status import Reason
 from tests.builders import NOON, a_run, at, running
 
+JANUARY = calendar_month(NOON, UTC)
 NIGHT = Quiet(time(22), time(7))
 
 
@@ -112,7 +114,7 @@ def ended(seconds: float, **changes: Any) -> Run:
     ],
 )
 def test_a_board_tells_of(report: Report, runs: list[Run], active: list[str], over: list[str]) -> None:
-    found = gather(report, runs, [run for run in runs if run.ended_at], at(200))
+    found = gather(report, runs, [run for run in runs if run.ended_at], JANUARY, at(200))
     assert ([run.id for run in found.active], [run.id for run in found.ended]) == (active, over)
 
 
@@ -136,8 +138,23 @@ def test_dollars_since_the_last_board_and_in_all(
 ) -> None:
     """A run at four dollars an hour, asked for at noon; a board at one, and another at two."""
     report = a_report(told_at=at(HOUR), spent=spent)
-    found = gather(report, [run], [run] if run.ended_at else [], at(2 * HOUR))
+    found = gather(report, [run], [run] if run.ended_at else [], JANUARY, at(2 * HOUR))
     assert found.dollars == Dollars(since, total)
+
+
+def test_what_ended_before_the_last_board_counts_in_the_month_alone() -> None:
+    report = a_report(told_at=at(HOUR))
+    earlier, lasting = ended(0.5 * HOUR, id="a", infra="k8s"), running(id="b", infra="aws", first_asked_at=at(HOUR))
+    found = gather(report, [lasting], [earlier], JANUARY, at(2 * HOUR))
+    assert list(found.by_infra.items()) == [("aws", Dollars(4.0, 4.0)), ("k8s", Dollars(0.0, 2.0))]
+    assert (found.dollars, found.spent.whole.runs, [run.id for run in found.runs]) == (Dollars(4.0, 6.0), 2, ["b"])
+
+
+def test_what_ended_last_month_since_the_last_board_counts_since_then_alone() -> None:
+    february = calendar_month(on(31, 23) + timedelta(hours=2), UTC)
+    late = replace(ended(0, id="a", first_asked_at=on(31, 22)), over_at=on(31, 23), ended_at=on(31, 23))
+    found = gather(a_report(told_at=on(31, 9)), [], [late], february, february.begin + timedelta(hours=9))
+    assert found.dollars == Dollars(4.0, 0.0)
 
 
 def test_dollars_go_by_person_and_recipe_and_those_of_what_has_no_price_to_nobody() -> None:
@@ -145,7 +162,7 @@ def test_dollars_go_by_person_and_recipe_and_those_of_what_has_no_price_to_nobod
         running(id="a"), running(id="b", recipe="grpo", requester="U0BEN", rate=Rate(8.0, "x")),
         running(id="c", rate=None, requester="U0LEA"), a_run(id="d", rate=None),
     ]  # fmt: skip
-    found = gather(a_report(), runs, [], at(HOUR))
+    found = gather(a_report(), runs, [], JANUARY, at(HOUR))
     assert list(found.by_person.items()) == [("U0BEN", Dollars(8.0, 8.0)), ("U0ANA", Dollars(4.0, 4.0))]
     assert list(found.by_recipe) == ["grpo", "ppo"]
     assert [run.id for run in found.unpriced] == ["c"]
@@ -165,7 +182,7 @@ def test_the_best_validation_is_of_each_recipe_and_not_only_of_the_newest_step()
         running(id="c", recipe="grpo", progress=trained((10, 0.1))),
         running(id="d", recipe="smoke"),
     ]
-    best = gather(a_report(), runs, [], at(60)).best
+    best = gather(a_report(), runs, [], JANUARY, at(60)).best
     assert {recipe: (one.run.id, one.step, one.value) for recipe, one in best.items()} == {
         "ppo": ("a", 10, 0.6),
         "grpo": ("c", 10, 0.1),
@@ -175,4 +192,4 @@ def test_the_best_validation_is_of_each_recipe_and_not_only_of_the_newest_step()
 def test_leases_that_end_within_a_day_are_told_the_next_one_first() -> None:
     runs = [running(id=name, lease=timedelta(hours=hours)) for name, hours in (("a", 20), ("b", 3), ("c", 30))]
     stopping = replace(running(id="d"), reason=Reason.STOPPED)
-    assert [run.id for run in gather(a_report(), [*runs, stopping], [], at(60)).ending] == ["b", "a"]
+    assert [run.id for run in gather(a_report(), [*runs, stopping], [], JANUARY, at(60)).ending] == ["b", "a"]

@@ -15,6 +15,7 @@ from bot.core.money import Rate
 from bot.core.report import Report
 from bot.core.run import Run
 from bot.core.schedule import Quiet
+from bot.core.spend import calendar_month
 from bot.core.standings import Rhythm
 from bot.core.status import Reason
 from bot.language import ENGLISH, LANGUAGES, speaking
@@ -45,11 +46,22 @@ BUSY = [
     replace(over(Reason.STOPPED), id="ppo-5555", stop_requested_by="U0BEN"),
 ]
 MANY = [running(id=f"ppo-{number:04x}", requester=f"U{number:02}", recipe=f"ppo{number}") for number in range(60)]
+SEVERAL = [
+    *(
+        running(id=f"ppo-{n:04x}", requester=f"U0{who}", recipe=recipe, infra=infra, rate=Rate(n + 1.0, "x"))
+        for n, (who, recipe, infra) in enumerate(
+            [("ANA", "ppo", "k8s"), ("BEN", "grpo", "aws"), ("LEA", "dapo", "slurm/one"), ("MAX", "sft", "")]
+        )
+    ),
+    replace(ended(Reason.SUCCEEDED, id="ppo-eeee", recipe="gspo", infra="gcp"), over_at=at(1900), ended_at=at(2000)),
+    running(id="ppo-ffff", rate=None),
+]
+"""One of them ended before the last board, so that it counts in this month alone."""
 
 
 def told(report: Report, runs: list[Run], late: timedelta = timedelta(), was_quiet: bool = False) -> Message:
     now = at(4100)
-    found = gather(report, runs, [run for run in runs if run.ended_at], now)
+    found = gather(report, runs, [run for run in runs if run.ended_at], calendar_month(now, UTC), now)
     return board(report, found, now, now - late, was_quiet)
 
 
@@ -60,6 +72,8 @@ BOARDS: dict[str, Callable[[], Message]] = {
     "one that waits": lambda: told(a_report(), [a_run()]),
     "all has ended": lambda: told(a_report(), [ended(Reason.SUCCEEDED)]),
     "a busy morning": lambda: told(a_report(told_at=at(3000), spent={"ppo-7f3a": 3.1}), BUSY),
+    "dollars of many": lambda: told(a_report(told_at=at(3000), spent={"ppo-0000": 1.0}), SEVERAL),
+    "nothing has a price": lambda: told(a_report(), [running(rate=None), running(id="ppo-2", rate=Rate(0.0, "x"))]),
     "of all runs, late": lambda: told(a_report(everywhere=True), BUSY[:1], timedelta(hours=2)),
     "of one's own, after the quiet hours": lambda: told(OWN, BUSY[:1], timedelta(hours=2), was_quiet=True),
     "told elsewhere": lambda: told(a_report(stands_in="D0000001"), []),

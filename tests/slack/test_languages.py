@@ -40,6 +40,7 @@ from bot.slack.launch_form import Filled
 from bot.slack.modals import as_view
 from tests.builders import a_run, running
 from tests.slack.test_board import BOARDS, REPORT_ANSWERS
+from tests.slack.test_spend import COST_ANSWERS
 from tests.slack.test_views import DEAD, LOG, NOW, RUNS, SICK, ended, over
 from tests.story import ANA, BEN, LEA, Bot
 from tests.words import CODE, phrases, written
@@ -150,6 +151,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "a mistake of ours": lambda: answers.fault("`1`"),
     "silence": lambda: answers.unavailable(Unavailable("`why`")),
     **REPORT_ANSWERS,
+    **COST_ANSWERS,
 }
 
 LINES = [

@@ -1,0 +1,104 @@
+"""What a month of 10,000 ended runs has cost, against fetching and decoding the same documents and no more."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from time import perf_counter
+
+import msgspec
+from redis import Redis
+
+from benchmarks.world import a_store
+from bot.adapters.documents import dumps
+from bot.adapters.keys import ENDED, RUN
+from bot.adapters.store import BATCH, RedisStore, text
+from bot.core.fact import Saved, Total
+from bot.core.progress import Progress
+from bot.core.row import Row
+from bot.core.run import Run
+from bot.core.status import Reason, Status
+from bot.costs import Costs
+from bot.reports import Reports
+from tests.builders import running
+
+RUNS, PEOPLE, TIMES = 10_000, 40, 9
+"""The answers take turns, so that a busy moment of the machine falls on all of them."""
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def measure() -> None:
+    with a_store() as redis:
+        fill(redis)
+        store = RedisStore(redis)
+        costs, reports = Costs(store, lambda: NOW), Reports(store, lambda: NOW, lambda: None)
+        answers: dict[str, Callable[[], object]] = {
+            "the documents alone": lambda: decoded(redis),
+            "/verl cost month": lambda: costs.of_month(lambda _: True).by_person,
+            "/verl cost team": lambda: costs.of_month(lambda run: run.channel == "C0TRAIN").by_person,
+            "/verl cost RUN": lambda: costs.of_run(costs.find("ppo-00001")),
+            "/verl report now runs=all": lambda: reports.board_now("U0", "C0TRAIN", everywhere=True),
+        }
+        rounds = [{name: timed(answer) for name, answer in answers.items()} for _ in range(TIMES)]
+    times = {name: [one[name] for one in rounds] for name in answers}
+    base = median(times["the documents alone"])
+    print(f"{'':30}{'median':>10}{'worst':>11}{'ratio':>9}")
+    for name, found in times.items():
+        print(f"{name:30}{median(found):8.2f} s{max(found):9.2f} s{median(found) / base:8.2f}x")
+
+
+def timed(answer: Callable[[], object]) -> float:
+    began = perf_counter()
+    answer()
+    return perf_counter() - began
+
+
+def decoded(redis: Redis) -> int:
+    """What any answer has to do: a call for each batch, and JSON into plain values."""
+    ids = [text(name) for name in redis.zrange(ENDED, 0, -1)]
+    count = 0
+    for start in range(0, len(ids), BATCH):
+        for document in redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]]):
+            count += bool(msgspec.json.decode(text(document)))
+    return count
+
+
+def fill(redis: Redis) -> None:
+    """Runs of a month with the records that real ones leave: curves, laps, a checkpoint."""
+    pattern = trained()
+    for start in range(0, RUNS, 1000):
+        with redis.pipeline() as batch:
+            for number in range(start, start + 1000):
+                run = ended(pattern, number)
+                batch.set(RUN.format(run.id), dumps(run))
+                batch.zadd(ENDED, {run.id: run.ended_at.timestamp() if run.ended_at else 0})
+            batch.execute()
+
+
+def trained() -> Run:
+    keys = {f"actor/{name}": 0.1 for name in ("entropy", "kl_loss", "pg_loss", "grad_norm", "lr")}
+    values = keys | {"critic/rewards/mean": 0.5, "timing_s/step": 60.0}
+    rows = [
+        Row(at, values | ({"val-core/x/reward/mean@1": at / 1000} if at % 20 == 0 else {}), at) for at in range(500)
+    ]
+    return running(progress=Progress().told([Total(500), *rows, Saved("/c/global_step_500", 500)], ("actor/",)))
+
+
+def ended(pattern: Run, number: int) -> Run:
+    at = NOW - timedelta(minutes=number * 4)
+    return replace(
+        pattern,
+        id=f"ppo-{number:05x}",
+        requester=f"U{number % PEOPLE}",
+        recipe=("ppo", "grpo", "dapo")[number % 3],
+        infra=("k8s", "slurm/one", "aws")[number % 3],
+        created_at=at - timedelta(hours=2),
+        first_asked_at=at - timedelta(hours=2),
+        running_at=at - timedelta(hours=1.9),
+        over_at=at - timedelta(minutes=2),
+        ended_at=at,
+        status=Status.ENDED,
+        reason=Reason.SUCCEEDED,
+        rate=None if number % 10 == 0 else pattern.rate,
+    )

@@ -1,0 +1,44 @@
+"""What is asked of dollars, answered in the background: a month has thousands of records."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bot.asked import Caller
+from bot.core.command import Cost
+from bot.core.run import Run
+from bot.costs import Costs
+from bot.slack import spend
+from bot.slack.answers import Answer
+from bot.slack.errands import Errands, Reply, Said
+
+
+@dataclass(frozen=True, slots=True)
+class Costing:
+    """Answers those who ask what it costs."""
+
+    costs: Costs
+    errands: Errands
+
+    def answer(self, asked: Cost, caller: Caller, reply: Reply) -> Said:
+        """What is wrong with the question is said at once, so a run is looked up here."""
+        found = self.reckoning(asked, caller)
+        return lambda: self.errands.run(found, reply)
+
+    def reckoning(self, asked: Cost, caller: Caller) -> Callable[[], Answer]:
+        costs = self.costs
+        match asked.of:
+            case "mine":
+                own = partial(costs.of_month, lambda run: run.requester == caller.user)
+                return lambda: spend.of_person(own(), costs.zone)
+            case "team":
+                team = partial(costs.of_month, lambda run: run.channel == caller.channel)
+                return lambda: spend.of_channel(team(), costs.zone, caller.channel)
+            case "month":
+                return lambda: spend.of_all(costs.of_month(lambda _: True), costs.zone)
+            case name:
+                return partial(self.account, costs.find(name))
+
+    def account(self, run: Run) -> Answer:
+        found = self.costs.of_run(run)
+        return spend.of_run(found.run, found.past, self.costs.now())

@@ -1,0 +1,249 @@
+"""What a person gets who asks what it has cost. Pure: values in, Slack messages out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.core.idle import idle, idle_dollars
+from bot.core.money import Bill
+from bot.core.run import Run
+from bot.core.spend import Charge, Spent, Tally
+from bot.core.status import Status
+from bot.core.worth import Gain, Past, Worth, worth
+from bot.language import listing, mark, say, say_many, together
+from bot.slack import words
+from bot.slack.answers import Answer
+from bot.slack.blocks import context, section
+from bot.slack.standing import written
+from bot.slack.text import code, date, escape
+
+LISTED, ROWS = 10, 5
+"""Runs of one answer; people, recipes and infras: more nobody reads on a phone."""
+
+WHEN = "{date_short_pretty} {time}"
+
+UNPRICED_RUN = mark("{run} is *unpriced*: nobody has told me what it costs. That is not to say that it is free.")
+HOW_TO_PRICE = mark("A price table tells me: `VERLBOT_PRICES`, or the prices that SkyPilot's server is given.")
+
+
+# one run
+
+
+def of_run(run: Run, earlier: Past | None, now: datetime) -> Answer:
+    """What a run has cost, where each number comes from, and what was had for it."""
+    head = ":moneybag: " + headline(run, now)
+    lines = [words.forecast(run, now), idleness(run, now), *bought(run, worth(run, now), earlier)]
+    body = "\n".join(filter(None, lines))
+    blocks = [section(head), context(source(run, now)), *([section(body)] if body else [])]
+    return {"text": head.replace("*", ""), "blocks": blocks}
+
+
+def headline(run: Run, now: datetime) -> str:
+    spent, name = run.cost(now), code(run.id)
+    if run.first_asked_at is None:
+        return say("{run} has cost nothing: no machine was asked for.", run=name)
+    if spent is None:
+        return say(UNPRICED_RUN, run=name)
+    budget = words.dollars(run.budget_dollars)
+    share = f"{spent / run.budget_dollars:.0%}"
+    fields = {"run": name, "spent": words.dollars(spent), "budget": budget, "share": share}
+    if run.status is Status.ENDED:
+        return say("{run} has cost *{spent}* in all, {share} of its budget of {budget}", **fields)
+    return say("{run} has cost *{spent}* so far, {share} of its budget of {budget}", **fields)
+
+
+BY_CLOCK = mark("{time} by my own clock, since its machines were asked for {asked}, at {rate}.")
+BY_BILL = mark("{dollars} by {source}, {time}; since then by my own clock, at {rate}.")
+BY_LAST_BILL = mark("{dollars} by {source}, {time}, when its machines were gone: {rate}.")
+
+
+def source(run: Run, now: datetime) -> str:
+    """Where the dollars come from: what a provider has said, and when, or else time and a rate, and whose that is."""
+    if run.first_asked_at is None:
+        return words.budget(run.budget_dollars)
+    if run.hourly is None:
+        return say(HOW_TO_PRICE)
+    if run.bill and run.bill.rate.is_price:
+        return billed(run.bill)
+    asked, rate = date(run.first_asked_at, WHEN), words.rate(run.hourly)
+    return say(BY_CLOCK, time=words.lasted(run.billed(now)), asked=asked, rate=rate)
+
+
+def billed(bill: Bill) -> str:
+    dollars, name, rate = words.dollars(bill.dollars), bill.rate.source, words.hourly(bill.rate.dollars_per_hour)
+    said = BY_LAST_BILL if bill.closed else BY_BILL
+    return say(said, dollars=dollars, source=escape(say(name)), time=date(bill.at, WHEN), rate=rate)
+
+
+def idleness(run: Run, now: datetime) -> str:
+    """What was billed while no step was made, in its parts."""
+    found, dollars, spent = idle(run, now), idle_dollars(run, now), run.cost(now)
+    if run.first_asked_at is None or not found.known:
+        return ""
+    parts = [
+        part(mark("{time} until its job ran"), found.before),
+        part(mark("{time} without a step while it ran"), found.within or timedelta()),
+        part(mark("{time} until its machines were gone"), found.after),
+        say("how long its steps took, its log does not tell") if found.within is None else "",
+    ]
+    told = listing(filter(None, parts))
+    if dollars is None or not spent:
+        return say("*Idle* {time}: {parts}", time=words.lasted(found.known), parts=told)
+    return say(
+        "*Idle* {dollars}, {share} of it: {parts}",
+        dollars=words.dollars(dollars),
+        share=f"{dollars / spent:.0%}",
+        parts=told,
+    )
+
+
+def part(phrase: str, span: timedelta) -> str:
+    return say(phrase, time=words.lasted(span)) if span >= timedelta(seconds=1) else ""
+
+
+def bought(run: Run, found: Worth, earlier: Past | None) -> list[str]:
+    """What a step and a point of validation have cost."""
+    lines = []
+    if found.per_step is not None:
+        steps = say_many("{count} step", "{count} steps", run.progress.trained.steps)
+        lines.append(say("*A step* {dollars}, of {steps}", dollars=words.fine(found.per_step), steps=steps))
+    if found.gain:
+        lines.append(point(found, found.gain))
+    if earlier:
+        lines.append(against(run, found, earlier))
+    return lines
+
+
+def point(found: Worth, gain: Gain) -> str:
+    """A point is a hundredth of what verl says."""
+    fields = {"first": written(gain.first), "best": written(gain.best)}
+    if found.per_point is not None:
+        dollars = words.fine(found.per_point)
+        return say("*A point of validation* (0.01) {dollars}: from {first} to {best}", dollars=dollars, **fields)
+    if gain.points > 0:
+        return say("*Validation* from {first} to {best}", **fields)
+    return say("*Validation* has gained nothing yet on its first, {first}", **fields)
+
+
+def against(run: Run, found: Worth, earlier: Past) -> str:
+    """The same of the recipe's own earlier runs."""
+    fields = {"recipe": escape(run.recipe), "dollars": words.fine(earlier.per_point)}
+    median = say_many(
+        "The one earlier run of {recipe} that succeeded has paid {dollars} a point",
+        "The median of {count} earlier runs of {recipe} that succeeded is {dollars} a point",
+        earlier.runs,
+        **fields,
+    )
+    if found.per_point is None:
+        return median
+    times = f"{found.per_point / earlier.per_point:.1f}"
+    return say("{median}: this one pays {times} times that", median=median, times=times)
+
+
+# a month
+
+
+def of_person(found: Spent, zone: str) -> Answer:
+    """A person's own runs, those first that still bill."""
+    head = say("*Your runs* in {month}", month=found.month.name)
+    return answer(found, zone, head, [many(found.charges, line)] if found.charges else [])
+
+
+def of_channel(found: Spent, zone: str, channel: str) -> Answer:
+    return answer(
+        found,
+        zone,
+        say("*Runs of {channel}* in {month}", channel=f"<#{channel}>", month=found.month.name),
+        parts(found),
+    )
+
+
+def of_all(found: Spent, zone: str) -> Answer:
+    return answer(found, zone, say("*All runs* in {month}", month=found.month.name), parts(found))
+
+
+def answer(found: Spent, zone: str, title: str, more: Sequence[str]) -> Answer:
+    whole = found.whole
+    head = ":moneybag: " + say("{what}: {total}", what=title, total=total(whole))
+    notes = [context(unpriced(whole))] if whole.unpriced else []
+    how = together(say(COUNTED), say("The month is that of {zone}.", zone=code(zone)), say(ONE_RUN))
+    return {"text": head.replace("*", ""), "blocks": [section(head), *notes, *map(section, more), context(how)]}
+
+
+COUNTED = mark("A run counts whole in the month in which it ended; one that still bills counts in this one.")
+ONE_RUN = mark("`/verl cost RUN` shows where a run's numbers come from.")
+
+
+def total(whole: Tally) -> str:
+    """Dollars, what goes on, what was idle, how many."""
+    if not whole.runs:
+        return say("none has billed yet.")
+    runs = say_many("{count} run", "{count} runs", whole.runs)
+    return " · ".join(filter(None, [amount(whole), going(whole), idled(whole), runs]))
+
+
+def amount(found: Tally) -> str:
+    """Never a zero where nobody knows."""
+    return f"*{words.dollars(found.dollars)}*" if found.runs > found.unpriced else f"*{say('unpriced')}*"
+
+
+def going(found: Tally) -> str:
+    return say("{rate} now", rate=words.hourly(found.hourly)) if found.hourly else ""
+
+
+def idled(found: Tally) -> str:
+    return say("{dollars} idle", dollars=words.dollars(found.idle)) if found.idle >= 0.005 else ""
+
+
+UNPRICED = mark("{runs}, in no sum here: nobody has told me what that costs, which is not to say that it is free.")
+
+
+def unpriced(found: Tally) -> str:
+    """Said apart: these dollars are in no sum."""
+    runs = say_many("*{count} run unpriced*", "*{count} runs unpriced*", found.unpriced)
+    return ":grey_question: " + say(UNPRICED, runs=runs)
+
+
+def parts(found: Spent) -> list[str]:
+    """By person, recipe and infra."""
+    kinds: list[tuple[str, Mapping[str, Tally], Callable[[str], str]]] = [
+        (say("*By person*"), found.by_person, lambda person: f"<@{person}>"),
+        (say("*By recipe*"), found.by_recipe, code),
+        (say("*By infra*"), found.by_infra, place),
+    ]
+    return [table(title, tallies, named) for title, tallies, named in kinds if tallies]
+
+
+def place(infra: str) -> str:
+    return escape(say(infra)) if infra else say("infra not known")
+
+
+def table(title: str, tallies: Mapping[str, Tally], named: Callable[[str], str]) -> str:
+    shown = list(tallies.items())
+    rows = [f"{named(name)} {share(one)}" for name, one in shown[:ROWS]]
+    rest = sum((one for _, one in shown[ROWS:]), Tally())
+    more = [say("… and {count} more: {share}", count=len(shown) - ROWS, share=share(rest))] if rest.runs else []
+    return "\n".join([title, *rows, *more])
+
+
+def share(found: Tally) -> str:
+    runs = say_many("{count} run", "{count} runs", found.runs)
+    some = found.unpriced and found.unpriced < found.runs
+    missing = say("{count} unpriced", count=found.unpriced) if some else ""
+    return " · ".join(filter(None, [amount(found), runs, going(found), missing]))
+
+
+def many(charges: Sequence[Charge], said: Callable[[Charge], str]) -> str:
+    rest = charges[LISTED:]
+    left = sum(map(Tally.of, rest), Tally())
+    more = [say("… and {count} more: {share}", count=len(rest), share=amount(left))] if rest else []
+    return "\n".join([*map(said, charges[:LISTED]), *more])
+
+
+def line(one: Charge) -> str:
+    """One run: what it has cost, what it goes on costing, how it stands."""
+    tally = Tally.of(one)
+    return " · ".join(
+        filter(
+            None, [f"{code(one.run)} {amount(tally)}", going(tally), idled(tally), words.became(one.status, one.reason)]
+        )
+    )

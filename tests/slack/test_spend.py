@@ -1,0 +1,122 @@
+"""Every answer about dollars, as Slack would judge it and as a person reads it (golden/costs.txt)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from bot.core.money import Bill, Rate
+from bot.core.progress import Progress
+from bot.core.run import Run
+from bot.core.spend import Spent, calendar_month, spent
+from bot.core.status import Reason, Status
+from bot.core.trained import Trained
+from bot.core.worth import Past
+from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.playground.checks import check_message
+from bot.playground.transcript import written
+from bot.playground.workspace import Message as Shown
+from bot.playground.workspace import seeded
+from bot.slack import spend
+from bot.slack.answers import Answer
+from tests.builders import a_run, at, launching, running
+from tests.slack.test_board import BUSY
+from tests.slack.test_views import PACED, ended
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = {one: GOLDEN / ("costs.txt" if one == ENGLISH else f"costs.{one}.txt") for one in LANGUAGES}
+NOW = at(4100)
+JANUARY = calendar_month(NOW, UTC)
+
+TRAINED = replace(PACED, trained=Trained(52, 52 * 58.0, 420, 0.41, 0.56))
+TRAINS = running(progress=TRAINED, running_at=at(700))
+BILLED = Bill(4.1, Rate(4.2, "SkyPilot's cost report"), at(4000))
+OVER = ended(Reason.SUCCEEDED, progress=TRAINED, running_at=at(700), over_at=at(3900))
+FLAT = replace(TRAINED, trained=replace(TRAINED.trained, best=0.41))
+MUCH = [
+    running(id=f"ppo-{n:04x}", requester=f"U{n:02}", recipe=f"ppo{n}", infra=f"k8s/{n}", rate=Rate(n + 1.0, "x"))
+    for n in range(30)
+]
+
+
+def month(runs: list[Run]) -> Spent:
+    return spent(runs, JANUARY, NOW)
+
+
+def of_run(run: Run, earlier: Past | None = None) -> Callable[[], Answer]:
+    return lambda: spend.of_run(run, earlier, NOW)
+
+
+UNKNOWN = [replace(run, rate=None, bill=None) for run in BUSY[:2]]
+COST_ANSWERS: dict[str, Callable[[], Answer]] = {
+    "a run that waits": of_run(a_run()),
+    "a run whose machines are on their way": of_run(launching()),
+    "a run before its first step": of_run(running(running_at=at(700))),
+    "a run that trains": of_run(TRAINS, Past(0.21, 5)),
+    "a run that is over its budget": of_run(replace(TRAINS, budget_dollars=4.0)),
+    "a run with a bill": of_run(replace(TRAINS, bill=BILLED), Past(0.5, 1)),
+    "a run that gains nothing": of_run(replace(TRAINS, progress=FLAT), Past(0.5, 12)),
+    "a run that is over": of_run(OVER),
+    "a run that is over, and its last bill": of_run(replace(OVER, bill=replace(BILLED, closed=True))),
+    "a run that tells no steps": of_run(replace(OVER, progress=Progress())),
+    "an unpriced run": of_run(replace(TRAINS, rate=None)),
+    "a run that SkyPilot prices at nothing": of_run(replace(TRAINS, rate=None, bill=Bill(0.0, Rate(0.0, "x"), NOW))),
+    "a run that was stopped before any machine": of_run(
+        a_run(status=Status.ENDED, reason=Reason.STOPPED, ended_at=at(9))
+    ),
+    "mine": lambda: spend.of_person(month([run for run in BUSY if run.requester == "U0ANA"]), "Europe/Berlin"),
+    "mine, of which there are none": lambda: spend.of_person(month([]), "UTC"),
+    "mine, of which there are many": lambda: spend.of_person(month(MUCH), "UTC"),
+    "the team's": lambda: spend.of_channel(month(BUSY), "UTC", "C0TRAIN"),
+    "the team's, all unpriced": lambda: spend.of_channel(month(UNKNOWN), "UTC", "C0TRAIN"),
+    "everybody's": lambda: spend.of_all(month(BUSY + UNKNOWN[1:]), "Asia/Shanghai"),
+    "everybody's, of many": lambda: spend.of_all(month(MUCH), "UTC"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", COST_ANSWERS)
+def test_every_answer_is_one_that_slack_takes(name: str, language: str) -> None:
+    with speaking(language):
+        answer = COST_ANSWERS[name]()
+        check_message(answer["text"], answer["blocks"])
+
+
+@pytest.mark.parametrize("language", FILES)
+def test_answers_read_as_they_were_read_aloud(language: str) -> None:
+    assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
+
+
+def write_all() -> None:
+    for language, path in FILES.items():
+        path.write_text(read_all(language))
+
+
+def read_all(language: str) -> str:
+    with speaking(language):
+        said = {name: made() for name, made in COST_ANSWERS.items()}
+    workspace, parts = seeded(), []
+    for name, answer in said.items():
+        shown = Shown("1.0", "C0TRAIN", workspace.bot, answer["text"], answer["blocks"])
+        parts.append(f"━━ {name}\n\n" + "\n".join(written(workspace, shown)) + "\n")
+    return "\n".join(parts)
+
+
+UNPRICED = ("an unpriced run", "a run that SkyPilot prices at nothing", "the team's, all unpriced")
+
+
+@pytest.mark.parametrize("name", UNPRICED)
+def test_what_is_unpriced_is_said_to_be_and_never_to_cost_nothing(name: str) -> None:
+    said = str(COST_ANSWERS[name]()["blocks"])
+    assert "$" not in said
+    assert "unpriced*" in said
+
+
+def test_hostile_text_never_breaks_an_answer() -> None:
+    hostile = "<!channel> `` ``` & " + "x" * 20_000
+    runs = [replace(run, recipe=hostile, infra=hostile, rate=Rate(4.0, hostile)) for run in BUSY]
+    for answer in (spend.of_all(month(runs), "UTC"), spend.of_run(runs[0], Past(0.5, 2), NOW)):
+        check_message(answer["text"], answer["blocks"])
+        assert "<!channel>" not in str(answer["blocks"])
