@@ -5,8 +5,10 @@ from datetime import datetime
 
 from bot.core.board import Best, Board, Dollars
 from bot.core.forecast import forecast
+from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.report import Report, is_late
 from bot.core.run import Run
+from bot.core.shadow import Shadow
 from bot.language import listing, mark, say, say_many
 from bot.slack import spend, words
 from bot.slack.answers import line
@@ -34,7 +36,7 @@ def board(report: Report, found: Board, now: datetime, occasion: datetime, was_q
     """
     head = heading(report, found)
     notes = [late(occasion, now, was_quiet), elsewhere(report)]
-    parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now)]
+    parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now), rehearsed(found, now)]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
     text = " · ".join([head.replace("*", ""), counted(found)])
     return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
@@ -103,6 +105,30 @@ def end(run: Run, now: datetime) -> str:
         f"<@{run.requester}>",
     ]
     return " · ".join(filter(None, parts))
+
+
+WOULD_END = mark("{rule} would have ended {run} {time}")
+WOULD_END_AGO = mark("{rule} would have ended {run} {time}, {dollars} ago")
+WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
+
+
+def rehearsed(found: Board, now: datetime) -> str:
+    """What rules would have done that the policy only rehearses."""
+    lines = [would(run, one, now) for run in found.runs for one in run.shadows]
+    if not lines:
+        return ""
+    more = [say("… and {count} more", count=len(lines) - LISTED)] if len(lines) > LISTED else []
+    return "\n".join([say("*Rehearsed*"), *lines[:LISTED], *more])
+
+
+def would(run: Run, one: Shadow, now: datetime) -> str:
+    about = {"rule": code(one.rule), "run": code(run.id), "time": date(one.at, WHEN)}
+    if one.rule not in (BUDGET_RULE, LEASE_RULE):
+        return say(WOULD_REFUSE, **about)
+    cost = run.cost(now)
+    if cost is None or one.cost is None:
+        return say(WOULD_END, **about)
+    return say(WOULD_END_AGO, dollars=words.dollars(max(cost - one.cost, 0.0)), **about)
 
 
 SPENT = mark("*Spent* {since} since then / {month_dollars} in {month}")

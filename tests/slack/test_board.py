@@ -15,6 +15,7 @@ from bot.core.money import Rate
 from bot.core.report import Report
 from bot.core.run import Run
 from bot.core.schedule import Quiet
+from bot.core.shadow import Shadow
 from bot.core.spend import calendar_month
 from bot.core.standings import Rhythm
 from bot.core.status import Reason
@@ -59,6 +60,12 @@ SEVERAL = [
 """One of them ended before the last board, so that it counts in this month alone."""
 
 
+REHEARSED = [
+    running().shadowed(Shadow("budget", at(3000), 3.33)).shadowed(Shadow("person.gpus", at(0), None)),
+    running(id="ppo-ffff", rate=None).shadowed(Shadow("lease", at(3000), None)),
+]
+
+
 def told(report: Report, runs: list[Run], late: timedelta = timedelta(), was_quiet: bool = False) -> Message:
     now = at(4100)
     found = gather(report, runs, [run for run in runs if run.ended_at], calendar_month(now, UTC), now)
@@ -67,6 +74,7 @@ def told(report: Report, runs: list[Run], late: timedelta = timedelta(), was_qui
 
 OWN = a_report(channel="D0000001")
 BOARDS: dict[str, Callable[[], Message]] = {
+    "rules rehearsed": lambda: told(a_report(), REHEARSED),
     "nothing": lambda: told(a_report(), []),
     "one run": lambda: told(a_report(), [running(progress=PACED, place="volume m")]),
     "one that waits": lambda: told(a_report(), [a_run()]),
