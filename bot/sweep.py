@@ -121,7 +121,7 @@ class Sweep:
         name = orphan.standing.name
         log.warning("cluster %s is removed: %s", name, orphan.remove_by or "its run has ended")
         try:
-            trouble = self.cloud.down(Watched(name))
+            trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))
         except (Unavailable, UserError) as error:
             trouble = str(error)
         self.store.change_orphan(orphan.id, lambda one: one and one.downed(trouble, self.now()))

@@ -134,6 +134,18 @@ def test_stopping_it_cancels_it_and_waits_for_its_controller(bot: Bot) -> None:
     assert bot.run(run_id).status is Status.ENDED
 
 
+def test_one_that_arrives_after_its_run_has_ended_is_cancelled_as_a_managed_job(bot: Bot) -> None:
+    run_id = bot.running(MANAGED)
+    running = bot.cloud.seen[X]
+    bot.say(f"stop {run_id}")
+    bot.ticks(6, seconds=6)
+    assert bot.run(run_id).status is Status.ENDED
+    bot.cloud.seen[X] = running
+    for _ in range(4):
+        bot.sweep(minutes=1)
+    assert bot.cloud.seen[X].nothing
+
+
 def test_no_machines_at_first_is_a_launch_that_failed_and_none_later_a_cluster_that_was_lost(bot: Bot) -> None:
     nowhere = Seen(request=Request.FAILED, ending=Ending.LOST, error="No such GPU.", keeps_log=True)
     bot.cloud.comes_up_at_once = False

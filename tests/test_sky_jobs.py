@@ -188,3 +188,19 @@ def test_clusters_are_seen_though_managed_jobs_are_not_and_the_other_way_round(
     server.trouble("/jobs/queue/v2", Trouble.BROKEN, times=None)
     with pytest.raises(Unavailable):
         cloud.observe([X, plain])
+
+
+def test_jobs_of_our_names_are_listed_until_they_are_over_and_their_clusters_are_not(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    for name in ("verl-x", "somebody-verl-else"):
+        cloud.launch(order(name))
+    until(cloud, lambda seen: seen.job is Job.RUNNING)
+    (found,) = cloud.clusters()
+    assert (found.name, found.managed, found.status, found.run_id) == ("verl-x", True, Cluster.UP, "x")
+    server.trouble("/jobs/queue/v2", Trouble.BROKEN, times=None)
+    assert cloud.clusters() == [found]  # a silence is no end
+    server.calm()
+    cloud.down(Watched(found.name, managed=found.managed))
+    until(cloud, lambda seen: seen.ending)
+    assert cloud.clusters() == []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.core.autostop import asked_minutes
+from bot.core.managed import is_managed
 from bot.core.plan import Plan
 
 
@@ -17,11 +18,14 @@ class Blind(StrEnum):
 
 
 def blind(made: Plan) -> tuple[Blind, ...]:
-    """What the plan lacks. Its parameters cannot switch these off; Hydra overrides and a recipe can."""
+    """What the plan lacks. Its parameters cannot switch these off; Hydra overrides and a recipe can.
+
+    A managed job's cluster is removed by its controller, whatever autostop the recipe has.
+    """
     lacks = {
         Blind.CHECKPOINTS: made.recipe.checkpoints is None or switched_off(made.overrides, "trainer.save_freq"),
         Blind.VALIDATION: switched_off(made.overrides, "trainer.test_freq"),
-        Blind.AUTOSTOP: asked_minutes(made.task) is None,
+        Blind.AUTOSTOP: asked_minutes(made.task) is None and not is_managed(made.task),
     }
     return tuple(one for one, lacking in lacks.items() if lacking)
 

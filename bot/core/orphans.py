@@ -37,6 +37,7 @@ class Standing:
         since: when it was launched last; None where that is not known.
         dollars_per_hour: of all of its nodes; None where nobody knows.
         run: the id of the run that its label names; empty for none.
+        managed: whether it is a managed job, whose clusters SkyPilot names itself.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Standing:
     since: datetime | None = None
     dollars_per_hour: float | None = None
     run: str = ""
+    managed: bool = False
 
     @property
     def run_id(self) -> str:

@@ -26,6 +26,7 @@ class FakeCloud:
         autostops: the minutes that were set, in order; autostop_by: whom it names as having changed it before.
         refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether nobody says.
         autostops_asked: the autostop of each launch.
+        managed: names of managed jobs: only one who knows that they are ends them.
         needs_controller: what would have to be rented before a managed job.
         foreign: names that are of another bot's clusters.
         users: whose clusters are, by name; unlisted: those that a list leaves out.
@@ -55,6 +56,7 @@ class FakeCloud:
     comes_up_at_once: bool = True
     dollars_per_node_hour: float | None = 2.0
     autostops_asked: dict[str, int | None] = field(default_factory=dict)
+    managed: set[str] = field(default_factory=set)
     needs_controller: Controller | None = None
     foreign: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
@@ -97,6 +99,7 @@ class FakeCloud:
             if order.cluster not in self.seen:
                 self.autostops_asked[order.cluster] = asked_minutes(order.task)
                 self.launches.append(order.cluster)
+                self.managed |= {order.cluster} if order.managed else set()
                 provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
                 self.seen[order.cluster] = provisioning
                 if self.comes_up_at_once:
@@ -118,7 +121,8 @@ class FakeCloud:
     def down(self, watched: Watched) -> None:
         self._answer()
         self.downs.append(watched.cluster)
-        if self.removes and self.seen.get(watched.cluster, Seen()).ending is None:
+        known = watched.managed == (watched.cluster in self.managed)
+        if self.removes and known and self.seen.get(watched.cluster, Seen()).ending is None:
             self.seen[watched.cluster] = Seen(ending=Ending.DOWNED)
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
@@ -144,6 +148,7 @@ class FakeCloud:
                 since=NOON if name in self.launches else None,
                 run=name.removeprefix("verl-") if name in self.launches else "",
                 dollars_per_hour=self.dollars_per_node_hour,
+                managed=name in self.managed,
             )
             for name, seen in self.seen.items()
             if seen.cluster is not Cluster.ABSENT and name not in self.unlisted

@@ -14,8 +14,8 @@ from bot.adapters.prices import SOURCE
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.recipes import parse as parse_recipe
 from bot.adapters.sky import meaning
-from bot.adapters.sky.cloud import slurm_refusal
 from bot.adapters.sky.errors import ADVICE, in_words
+from bot.adapters.sky.limits import slurm_refusal
 from bot.adapters.store import RedisStore, client
 from bot.asked import Excerpt, Rehearsal
 from bot.core.command import LISTS, Logs

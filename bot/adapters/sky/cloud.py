@@ -1,7 +1,7 @@
 """The port to SkyPilot: few calls for many clusters, and none that anybody waits for in vain."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from typing import Any
 from bot.adapters import prices
 from bot.adapters.sky import autostops, calls, inventory, offers
 from bot.adapters.sky.courier import Carries
+from bot.adapters.sky.limits import local_paths, slurm_refusal
 from bot.adapters.sky.managed import ManagedJobs
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
@@ -31,17 +32,6 @@ TAIL_BYTES = 262_144
 """Of one read of a log."""
 
 CATALOGUE = mark("SkyPilot's prices")
-
-
-SLURM_CANNOT = {
-    (False, False): "",
-    (True, False): mark("Slurm without containers takes no image: add `image=none`."),
-    (False, True): mark("Slurm without containers opens no ports: add `ports=none`."),
-    (True, True): mark(
-        "Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`."
-    ),
-}
-"""By whether an image and whether ports are asked for."""
 
 
 class SkyCloud:
@@ -174,7 +164,7 @@ class SkyCloud:
         return self._courier.call(autostops.autostop, watched.cluster, minutes, watched.autostop_request)
 
     def clusters(self) -> Sequence[Standing]:
-        return [standing(one) for one in self._courier.call(inventory.everything)]
+        return [*map(standing, self._courier.call(inventory.everything)), *self._managed.standing()]
 
     def by_hand(self, watched: Watched) -> str:
         return f"sky jobs cancel -n {watched.cluster}" if watched.managed else f"sky down {watched.cluster}"
@@ -282,32 +272,3 @@ def labels(tags: Mapping[str, str]) -> dict[str, str]:
     {'verlbot-person': 'u0ana', 'verlbot-task': '9f9f9f9f9f9f9f9f'}
     """
     return {f"verlbot-{key}": value.lower()[: 16 if key == "task" else 63] for key, value in tags.items()}
-
-
-def local_paths(task: Task) -> list[str]:
-    """Files of this machine that the task would have uploaded.
-
-    >>> local_paths({"workdir": ".", "file_mounts": {"/data": "s3://data", "/src": "~/src"}})
-    ['`.`', '`~/src`']
-    """
-    return [f"`{source}`" for source in sources(task) if "://" not in source]
-
-
-def sources(task: Task) -> Iterator[str]:
-    if isinstance(task.get("workdir"), str):
-        yield task["workdir"]
-    for mount in (task.get("file_mounts") or {}).values():
-        source = mount.get("source") if isinstance(mount, Mapping) else mount
-        yield from [source] if isinstance(source, str) else source or []
-
-
-def slurm_refusal(task: Task) -> str | None:
-    """What a Slurm cluster cannot do, with what to type instead (sky/clouds/slurm.py); None where it can.
-
-    >>> slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
-    'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'
-    """
-    asked = resources(task)
-    if asked.get("use_spot"):
-        return say("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
-    return say(SLURM_CANNOT[bool(asked.get("image_id")), bool(asked.get("ports"))]) or None

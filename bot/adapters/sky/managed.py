@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.adapters import prices
 from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.courier import Carries
-from bot.adapters.sky.managed_meaning import OVER, RUNNING, seen_managed
+from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, seen_managed
 from bot.adapters.sky.records import Costs, ManagedRecord
 from bot.core.managed import Controller
 from bot.core.order import Watched
+from bot.core.orphans import Standing
 from bot.core.recipe import Task
 from bot.core.seen import Seen
 from bot.errors import Unavailable
@@ -41,6 +42,7 @@ class ManagedJobs:
         self._bill_period = bill_period
         self._jobs: Mapping[str, ManagedRecord] = {}
         self._costs: Mapping[str, Costs] = {}
+        self._standing: Sequence[Standing] = ()
         self._billed: tuple[datetime, object] | None = None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
@@ -70,6 +72,17 @@ class ManagedJobs:
         found = self._courier.call(managed_calls.controller)
         return self._priced(found) if found else None
 
+    def standing(self) -> Sequence[Standing]:
+        """Every job of our names that is not over; as last seen where nobody answers, so that none is taken for gone.
+
+        Those of others' names have a controller that ends them, and whoever launched them to look after them.
+        """
+        try:
+            self._standing = [standing(one) for one in self._courier.call(managed_calls.ours)]
+        except Unavailable as error:
+            log.warning("managed jobs cannot be listed: %s", error)
+        return self._standing
+
     def _priced(self, found: Controller) -> Controller:
         return replace(found, rate=prices.look_up(self._table, PRICED, None, 1))
 
@@ -86,3 +99,15 @@ class ManagedJobs:
             log.warning("SkyPilot's cost report does not answer: %s", error)
             return
         self._billed = (now, states)
+
+
+def standing(one: ManagedRecord) -> Standing:
+    return Standing(
+        id=f"managed-job-{one.id}",
+        name=one.name,
+        status=cluster(one, None),
+        user=one.user,
+        infra=one.infra,
+        since=datetime.fromtimestamp(one.since, UTC) if one.since else None,
+        managed=True,
+    )

@@ -225,11 +225,11 @@ def controller() -> Controller | None:
     return found if isinstance(found, Controller) else None
 
 
-def everything() -> Sequence[ManagedRecord]:
-    """Every job that is not over, whoever launched it."""
+def ours() -> Sequence[ManagedRecord]:
+    """Every job that is not over and has a name as a run's has."""
     with answered():
-        found = read(skip_finished=True)
-    return [] if isinstance(found, Controller) else [one for one in found if not one.done]
+        found = read(skip_finished=True, name_match=PREFIX)
+    return [] if isinstance(found, Controller) else [one for one in found if one.name.startswith(PREFIX)]
 
 
 def jobs() -> Any:
