@@ -29,7 +29,7 @@ ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
 on-slurm: $(READY)  # many runs at once, which takes both cores; what guards; the others side by side; what kills the server
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(ON_SLURM) tests/slurm/test_main_job.py && \
-		$(ON_SLURM) tests/slurm/test_guards.py && \
+		$(ON_SLURM) tests/slurm/test_guards.py tests/slurm/test_managed.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
 		$(ON_SLURM) tests/slurm/test_server.py'

@@ -300,9 +300,10 @@ class Reconciler:
     def _listen(self, run: Run, seen: Seen | None) -> Run:
         """Whether a run that has made no step for a while is stalled."""
         reading = self.store.reading(run.id)
+        settled = run.recoveries.settled_at  # what has new machines begins anew there
         quiet = Quiet(
-            began_at=run.running_at.timestamp() if run.running_at else 0.0,
-            step_at=run.progress.stepped_at or None,
+            began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled),
+            step_at=max(run.progress.stepped_at, settled) if run.progress.stepped_at else None,
             line_at=reading.at,
             answers=seen is not None,
             doing=reading.doing,

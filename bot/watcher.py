@@ -61,10 +61,11 @@ class Watcher:
 
     def is_quiet(self, run: Run, now: datetime) -> bool:
         """Whether it is worth while to look for a stall: no step for a while, and nothing said of it that lasts."""
-        if run.status is not Status.RUNNING or run.running_at is None:
+        if run.status is not Status.RUNNING or run.running_at is None or run.recoveries.open:
             return False
         found = run.watch.found(STALL)
-        waited = now.timestamp() - (run.progress.stepped_at or run.running_at.timestamp())
+        since = run.progress.stepped_at or run.running_at.timestamp()
+        waited = now.timestamp() - max(since, run.recoveries.settled_at)
         if found is None:
             return waited > self.rules.stall_least_seconds
         return found.severity is not Severity.STOP and waited > dead_after(None, self.rules)

@@ -61,6 +61,11 @@ class Recoveries:
         """The one that is under way."""
         return self.last[-1] if self.last and self.last[-1].until is None else None
 
+    @property
+    def settled_at(self) -> float:
+        """Unix seconds since when it has had the machines that it has; 0 where it never lost any."""
+        return max((one.until.timestamp() for one in self.last if one.until), default=0.0)
+
     def looked(self, recovering: bool, count: int, now: datetime) -> Self:
         """After a look; nobody looks all the time, so a recovery may be over when it is first heard of.
 
