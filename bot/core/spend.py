@@ -42,7 +42,7 @@ class Charge:
 
     Attributes:
         dollars: None where nobody knows; idle: those of them that were billed while no step was made.
-        hourly: what it goes on costing an hour; 0 once it has ended, and where nobody knows.
+        hourly: what it goes on costing an hour; 0 where nothing of it stands, and where nobody knows.
     """
 
     run: str
@@ -61,11 +61,17 @@ class Charge:
 
 
 def charge(run: Run, now: datetime) -> Charge:
-    going = run.hourly.dollars_per_hour if run.hourly and run.status is not Status.ENDED else 0.0
     dollars, idle = run.cost(now), idle_dollars(run, now) or 0.0
     return Charge(
-        run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, going
+        run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, going_on(run)
     )  # fmt: skip
+
+
+def going_on(run: Run) -> float:
+    """Dollars an hour from here on; none while a managed run waits for machines anew, whose last bill is closed."""
+    if run.status is Status.ENDED or run.hourly is None or (run.bill and run.bill.closed):
+        return 0.0
+    return run.hourly.dollars_per_hour
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,22 @@ def test_those_that_still_bill_stand_first_by_their_rate_and_then_what_cost_most
     assert [one.run for one in found.charges] == ["fast", "slow", "unknown", "dear", "cheap"]
 
 
+@pytest.mark.parametrize(
+    ("run", "hourly"),
+    [
+        pytest.param(running(), 4.0, id="it runs"),
+        pytest.param(launching(), 4.0, id="its machines come"),
+        pytest.param(running(status=Status.STOPPING, reason=Reason.FAILED), 4.0, id="its machines go"),
+        pytest.param(running(bill=Bill(1.0, Rate(5.0, "x"), NOON)), 5.0, id="by its bill"),
+        pytest.param(running(bill=Bill(1.0, Rate(5.0, "x"), NOON, closed=True)), 0.0, id="it waits for machines anew"),
+        pytest.param(ended(0, 1), 0.0, id="it has ended"),
+        pytest.param(running(rate=None), 0.0, id="nobody knows"),
+    ],
+)
+def test_an_hour_more_costs(run: Run, hourly: float) -> None:
+    assert spent([run], calendar_month(NOON, UTC), at(HOUR)).whole.hourly == hourly
+
+
 def test_a_run_that_ends_while_it_is_looked_for_counts_once_and_as_ended() -> None:
     found = spent([running(), ended(0, 2)], calendar_month(NOON, UTC), at(5 * HOUR))
     assert found.whole == Tally(dollars=8.0, idle=0.0, hourly=0.0, runs=1, standing=0, unpriced=0)
