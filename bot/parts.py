@@ -7,7 +7,7 @@ from redis import Redis
 
 from bot.adapters import health_rules, policies, prices
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.sky import calls
+from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.store import client, greet
@@ -27,6 +27,8 @@ from bot.zones import zone
 LEAST_LOG_LINES = 50
 """Of one read of a log: a quiet run's."""
 
+SHARES = {**calls.SHARES, **managed_calls.SHARES}
+
 STORE_SECONDS = 1.2
 """For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
 
@@ -44,7 +46,7 @@ def local_cloud(settings: Settings) -> LocalCloud:
 
 def sky_cloud(settings: Settings) -> SkyCloud:
     return SkyCloud(
-        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, calls.SHARES),
+        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, SHARES),
         now,
         secrets=settings.secrets,
         table=prices.read(settings.prices) if settings.prices else None,

@@ -162,7 +162,9 @@ def test_nothing_is_billed_while_its_machines_are_away(cloud: SkyCloud, server: 
     assert cloud.tail(X, 10) == ""  # at once: SkyPilot would answer only once it runs
 
 
-def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand(cloud: SkyCloud, server: SkyServer) -> None:
+def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand_and_removed(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
     cloud.launch(order())
     until(cloud, lambda seen: seen.job is Job.RUNNING)
     server.world.jobs.leaves = True
@@ -170,6 +172,7 @@ def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand(cloud: SkyCl
     seen = until(cloud, lambda seen: seen.cluster is not Cluster.AUTOSTOPPING and seen.job)
     assert (seen.cluster, seen.job, seen.error) == (Cluster.UP, Job.FAILED_DRIVER, "It was killed.")
     assert cloud.down(X) == "It was killed."
+    assert until(cloud, lambda seen: seen.ending).nothing
     assert cloud.by_hand(X) == "sky jobs cancel -n verl-x"
 
 

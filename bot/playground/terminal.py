@@ -30,6 +30,7 @@ EMOJI = {
     "eye": "◉",
     "floppy_disk": "▣",
     "ghost": "∩",
+    "recycle": "↻",
     "grey_question": "?",
     "hourglass": "…",
     "hourglass_flowing_sand": "…",

@@ -121,7 +121,7 @@ class ManagedJobs:
     def preempt(self, name: str) -> None:
         """Its machines go, and its controller looks for others."""
         one = self.job(name)
-        self._remove(one)
+        self.remove(one.cluster)
         one.status = "RECOVERING"
         self._later(self.world.pace.up, lambda: self._stand(one))
         self._later(self.world.pace.running, lambda: self._recovered(one))
@@ -185,10 +185,11 @@ class ManagedJobs:
     def _end(self, one: ManagedJob, status: str) -> None:
         one.status, one.schedule_state = status, "DONE"
         if not (self.leaves and status == "FAILED_CONTROLLER"):
-            self._remove(one)
+            self.remove(one.cluster)
 
-    def _remove(self, one: ManagedJob) -> None:
-        if found := self.clusters.pop(one.cluster, None):
+    def remove(self, cluster: str) -> None:
+        """The machines go."""
+        if found := self.clusters.pop(cluster, None):
             found.gone_at = self.world.now()
             self.graves.append(found)
 

@@ -283,6 +283,10 @@ class World:
         if self.refuses_removal:
             fail(ask, *self.refuses_removal)
             return
+        if ask.cluster in self.jobs.clusters:
+            self.jobs.remove(ask.cluster)
+            ask.status = "SUCCEEDED"
+            return
         if ask.cluster not in self.clusters:
             fail(ask, "ClusterDoesNotExist", f"Cluster {ask.cluster!r} does not exist.")
             return

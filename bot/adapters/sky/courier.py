@@ -15,7 +15,7 @@ from bot.language import mark, say, speak, spoken
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PRELOADED = ["sky", "bot.adapters.sky.calls"]
+PRELOADED = ["sky", "bot.adapters.sky.calls", "bot.adapters.sky.managed_calls"]
 """Imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
 
 SILENT = mark("SkyPilot has not answered within {seconds} s.")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.adapters import prices
 from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.courier import Carries
-from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, seen_managed
+from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, is_left, seen_managed
 from bot.adapters.sky.records import Costs, ManagedRecord
 from bot.core.managed import Controller
 from bot.core.order import Watched
@@ -87,9 +87,13 @@ class ManagedJobs:
         return replace(found, rate=prices.look_up(self._table, PRICED, None, 1))
 
     def _reckon(self, watched: Sequence[Watched]) -> None:
-        """Ask for the costs, when it is time or a job has come into another state; without an answer, keep the last."""
+        """Ask for the costs, when it is time or a job has come into another state; without an answer, keep the last.
+
+        They also tell whether a cluster still stands that its controller has left.
+        """
         now, states = self._now(), {name: (one.status, one.done) for name, one in self._jobs.items()}
-        if self._billed and self._billed[1] == states and now < self._billed[0] + self._bill_period:
+        left = any(is_left(one, self._costs.get(name)) for name, one in self._jobs.items())
+        if self._billed and self._billed[1] == states and now < self._billed[0] + self._bill_period and not left:
             return
         first = min((one.asked_at for one in watched if one.asked_at), default=now)
         numbers = {name: one.id for name, one in self._jobs.items()}

@@ -6,7 +6,7 @@ It knows a job by a number; its name is ours, and is the key by which nothing is
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,7 +149,7 @@ def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None
 
 
 def cancel(name: str, request_id: str | None) -> str | None:
-    """Cancel the jobs of a name, and its launch where that is under way; why a cluster is left, if one is.
+    """Cancel the jobs of a name, and its launch where that is under way; why its controller left it, if it did.
 
     A job that is being cancelled is left alone. SkyPilot says that it has cancelled once the controller is told;
     the removal of the cluster comes after that, and is seen by looking.
@@ -166,6 +166,8 @@ def cancel(name: str, request_id: str | None) -> str | None:
         if alive:
             sdk.get(jobs().cancel(job_ids=alive))
         left = [one for one in mine if one.done and one.status == FAILED_CONTROLLER]
+        for one in left:  # nobody else goes on with it; where there is no such cluster, that is no error
+            sdk.down(cluster_of(one.name, one.id))
         return left[0].error if left else None
 
 
@@ -199,16 +201,21 @@ def costs(numbers: Mapping[str, int], days: int) -> dict[str, Costs]:
 
     Where a controller was rented, they are in its report and not in the server's, so that nothing is known here.
     """
-    from sky.jobs.utils import generate_managed_job_cluster_name  # noqa: PLC0415
-
     with answered():
         sdk = impatient()
-        clusters = {generate_managed_job_cluster_name(name, number): name for name, number in numbers.items()}
+        clusters = {cluster_of(name, number): name for name, number in numbers.items()}
         found: dict[str, Costs] = {}
         for row in sdk.get(sdk.cost_report(days=days)):
             if name := clusters.get(row["name"]):
                 found[name] = added(found.get(name), row)
     return found
+
+
+def cluster_of(name: str, number: int) -> str:
+    """SkyPilot's name of a job's clusters, one after the other. Not public."""
+    from sky.jobs.utils import generate_managed_job_cluster_name  # noqa: PLC0415
+
+    return str(generate_managed_job_cluster_name(name, number))
 
 
 def added(before: Costs | None, row: Mapping[str, Any]) -> Costs:
@@ -237,3 +244,7 @@ def jobs() -> Any:
     from sky.jobs.client import sdk  # noqa: PLC0415
 
     return sdk
+
+
+SHARES: Mapping[Callable[..., Any], float] = {tail: 0.25}
+"""Of the calls under way at once: an SSH, as the reading of every log."""
