@@ -77,7 +77,7 @@ def test_a_finding_outlives_a_restart_and_is_not_said_twice(bot: Bot) -> None:
 
 
 def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bot) -> None:
-    bot.running("launch smoke nodes=2 budget=1000 lease=12")
+    bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)
     bot.ticks(12, seconds=60)
     assert "The log is silent: the training hangs." in bot.reads()
@@ -88,7 +88,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
 
 
 def test_a_stall_that_lasts_says_to_stop_and_offers_it(bot: Bot) -> None:
-    bot.running("launch smoke nodes=2 budget=1000 lease=12")
+    bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)
     bot.ticks(70, seconds=60)
     assert bot.run().status == "running"  # advice to a person: nothing is stopped by it
@@ -97,7 +97,7 @@ def test_a_stall_that_lasts_says_to_stop_and_offers_it(bot: Bot) -> None:
 
 
 def test_a_cluster_that_cannot_be_seen_is_said_to_be_what_is_quiet(bot: Bot) -> None:
-    bot.running("launch smoke nodes=2 budget=1000 lease=12")
+    bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)
     bot.cloud.answers = False
     bot.ticks(15, seconds=60)
@@ -128,7 +128,7 @@ def test_whatever_is_wrong_with_a_log_its_run_is_ended_when_it_is_to_be(bot: Bot
 @pytest.mark.parametrize("minutes", [5, 20])
 def test_setting_up_for_long_is_no_stall(bot: Bot, minutes: int) -> None:
     bot.cloud.comes_up_at_once = False
-    bot.say("launch smoke nodes=2 budget=1000 lease=12")
+    bot.say("launch smoke nodes=2 budget=1000 lease=12 --yes")
     bot.ticks(minutes, seconds=60)
     assert bot.run().watch.open == ()
 

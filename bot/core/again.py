@@ -54,7 +54,7 @@ def changed(before: Launch, parameters: tuple[tuple[str, str], ...], overrides: 
     """The launch with other settings in place of those of the same name; new ones come last.
 
     >>> changed(Launch("ppo", (("nodes", "2"),), ("a.b=1",)), (("nodes", "4"), ("epochs", "3")), ("+a.b=2",))
-    Launch(recipe='ppo', parameters=(('nodes', '4'), ('epochs', '3')), overrides=('+a.b=2',), dry_run=False)
+    Launch(recipe='ppo', parameters=(('nodes', '4'), ('epochs', '3')), overrides=('+a.b=2',), dry_run=False, sure=False)
     """
     merged = {name.replace("-", "_"): (name, text) for name, text in (*before.parameters, *parameters)}
     words = {override_key(word): word for word in (*before.overrides, *overrides)}

@@ -21,7 +21,7 @@ def parse(text: str, here: str | None = None) -> Command:
         here: the run whose thread the person typed in, taken where a RUN is left out.
 
     >>> parse("launch ppo nodes=2 trainer.total_epochs=3")
-    Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False)
+    Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False, sure=False)
 
     Raises:
         UserError: nothing of this kind can be done; the hint names what can.
