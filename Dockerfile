@@ -1,5 +1,8 @@
 FROM python:3.11-slim
 
+# By these, models are fetched from clusters of SkyPilot's.
+RUN apt-get update && apt-get install -y --no-install-recommends openssh-client rsync && rm -rf /var/lib/apt/lists/*
+
 RUN pip install --no-cache-dir uv && useradd --uid 1000 --create-home verlbot && install -d -o verlbot /data
 
 WORKDIR /src

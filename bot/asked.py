@@ -85,6 +85,7 @@ def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
         place=made.place,
         model_dies=made.model_dies,
         blind=blind(made),
+        checkpoints=made.checkpoints,
         resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
         metrics=made.recipe.metrics,
         secrets=tuple(made.recipe.secrets),

@@ -6,6 +6,7 @@ from functools import partial
 from redis import Redis
 
 from bot.adapters import health_rules, policies, prices
+from bot.adapters.fetches import GIGABYTE, Fetches
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
@@ -14,6 +15,7 @@ from bot.adapters.store import client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.admission import Admit, admitted
 from bot.core.decide import Rules
+from bot.core.drain import Patience
 from bot.core.health.rules import HealthRules
 from bot.core.policy import UNSET, Policy
 from bot.core.standings import Rhythm
@@ -41,7 +43,12 @@ def local_cloud(settings: Settings) -> LocalCloud:
         dollars_per_node_hour=settings.local_dollars_per_node_hour,
         minute_seconds=settings.local_minute_seconds,
         grace_seconds=settings.local_grace_seconds,
+        fetches=fetches(settings),
     )
+
+
+def fetches(settings: Settings) -> Fetches:
+    return Fetches(settings.artifacts.resolve(), int(settings.artifacts_gigabytes * GIGABYTE))
 
 
 def sky_cloud(settings: Settings) -> SkyCloud:
@@ -54,6 +61,8 @@ def sky_cloud(settings: Settings) -> SkyCloud:
         start_server=settings.sky_start_server,
         job_period=timedelta(seconds=settings.sky_job_seconds),
         bill_period=timedelta(seconds=settings.sky_bill_seconds),
+        fetches=fetches(settings),
+        environment=settings.sky_environment,
     )
 
 
@@ -98,6 +107,9 @@ def rules(settings: Settings, allowed: Policy) -> Rules:
         stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
         shadow=allowed.shadow,
         down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
+        patience=Patience(
+            save=timedelta(minutes=settings.save_grace_minutes), fetch=timedelta(minutes=settings.fetch_grace_minutes)
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.holds import Ledger
+from bot.core.keeping import Fetch, Parcel
 from bot.core.managed import Controller
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -56,6 +57,16 @@ class Cloud(Protocol):
 
         Fewer where they are so long that they would be more than a quarter of a megabyte. They end with a
         newline, unless the last line is not whole yet.
+        """
+
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        """Have a checkpoint fetched from its cluster to the bot's machine; how far that is. Does not wait for it.
+
+        To be called again until it is done. What an earlier call has brought counts, that of a killed bot too.
+
+        Raises:
+            UserError: it will not be fetched as things are: it is not there, or too big.
+            Unavailable: it has failed this time; the next call goes on from there.
         """
 
     def down(self, watched: Watched) -> str | None:

@@ -6,18 +6,23 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.core import drain
 from bot.core.admission import Admit, uncapped
 from bot.core.decide import (
     Action,
     Alarm,
     Ask,
+    Drain,
     End,
+    FetchModel,
     Finish,
     Look,
+    LoseModel,
     Rehearse,
     Rules,
     SaveLog,
     SetAutostop,
+    Settle,
     TearDown,
     Wonder,
     decide,
@@ -39,6 +44,7 @@ from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
 from bot.core.summary import summarised
 from bot.errors import NameTaken, Unavailable, UserError
+from bot.fetcher import Fetcher
 from bot.language import ENGLISH, carried, say, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
@@ -188,21 +194,26 @@ class Reconciler:
         match action:
             case Ask():
                 return self._ask(run)
-            case Look() | Wonder() | Finish() | Rehearse() | End():
+            case Look() | Wonder() | Finish() | Rehearse() | Drain() | LoseModel() | End():
                 return self._update(run, lambda run: noted(run, action, self.now(), self.rules))
             case SetAutostop(minutes, found):
                 return self._set_autostop(run, minutes, found)
             case SaveLog():
                 return self._save_log(run)
+            case FetchModel(until):
+                return Fetcher(self.cloud, self.store, self.now, self.rules.patience).fetch(run, until)
             case TearDown():
-                trouble = self.cloud.down(run.watched)
-                if trouble:
-                    log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
-                return self._update(run, lambda run: run.downed(self.now(), trouble))
+                return self._tear_down(run)
             case Alarm():
                 log.error("run %s: its cluster %s does not go", run.id, run.cluster)
                 by_hand = self.cloud.by_hand(run.watched)
                 return self._update(run, lambda run: run.alarmed(by_hand, self.now()))
+
+    def _tear_down(self, run: Run) -> Run:
+        trouble = self.cloud.down(run.watched)
+        if trouble:
+            log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
+        return self._update(run, lambda run: run.downed(self.now(), trouble))
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
@@ -227,7 +238,8 @@ class Reconciler:
             return run
         self.notifier.show([run])
         try:
-            request_id = self.cloud.launch(Order(run.cluster, task, run.secrets, tags(run), run.asks > 1))
+            order = Order(run.cluster, task, run.secrets, tags(run), run.asks > 1, drain.deadline(run, rate))
+            request_id = self.cloud.launch(order)
         except NameTaken as error:  # nothing of it stands, and a removal would be of what is somebody else's
             taken = error.sentence
             return self._update(run, lambda run: run.ended(Reason.LAUNCH_FAILED, self.now(), detail=taken))
@@ -323,13 +335,17 @@ class Reconciler:
             self.store.save_log(run.id, after)
 
 
-def noted(run: Run, action: Look | Wonder | Finish | Rehearse | End, now: datetime, rules: Rules) -> Run:
+def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
     """The record after an action that is nothing but a change of it."""
     match action:
         case Look(seen):
             return run.looked(seen, now)
         case Wonder(doubt):
             return run.doubted(doubt)
+        case Drain(draining):
+            return run.drains(draining)
+        case LoseModel():
+            return run.gave_up(now) if now >= drain.gives_up_at(run, rules.patience) else run
         case Finish(Reason.LEASE_OVER | Reason.OVER_BUDGET):  # a person may have given it more meanwhile
             return over(run, over_by_wish(run, now, rules.shadow), now)
         case Finish():
@@ -364,7 +380,7 @@ def prints(run: Run) -> bool:
 def wanted_again(action: Action, rules: Rules) -> timedelta:
     """In how long it is worth while to look again after an action."""
     match action:
-        case Finish() | SaveLog() | Ask() | Alarm() | End():
+        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
             return timedelta()
-        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse():
+        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
             return rules.gone

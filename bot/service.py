@@ -36,6 +36,10 @@ ONE_CLICK = timedelta(minutes=1)
 """What was clicked again within that time was clicked once."""
 
 
+KEPT_FOR = timedelta(hours=1)
+"""A cluster whose model cannot be fetched, each time that a person asks for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The wishes of people.
@@ -126,14 +130,31 @@ class Service:
             raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
-    def stop(self, name: str, by: str) -> Run:
-        """Record the wish to end a run; one that is over stays as it is.
+    def stop(self, name: str, by: str, save: bool | None = None) -> Run:
+        """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
+
+        Args:
+            save: whether it is to be saved first; False, what is on its cluster alone may be lost.
 
         Raises:
             UserError: there is no such run, or the name is a shortened one of somebody else's.
         """
         found = self._own(name, by)
-        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now())))
+        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now(), save)))
+
+    def keep(self, run_id: str, by: str, until: datetime) -> Run:
+        """Record that a cluster is kept for a model that cannot be fetched.
+
+        Args:
+            until: when it was to go as the person saw it; where that is true no more, nothing is changed.
+        """
+        longer = self.now() + KEPT_FOR
+
+        def change(run: Run) -> Run:
+            known = run.keeping.until
+            return run.kept_until(longer, by) if known and abs(known - until) < timedelta(seconds=1) else run
+
+        return self._wished(self.store.update(run_id, change))
 
     def _own(self, name: str, by: str) -> Run:
         """The run of this name; somebody else's only by its whole name."""

@@ -152,6 +152,28 @@ class Settings:
         10.0,
         positive,
     )
+    save_grace_minutes: float = setting(
+        "VERLBOT_SAVE_GRACE_MINUTES",
+        "That a run may train on beyond its lease, its budget or a *Save and stop*, where a checkpoint is awaited.",
+        10.0,
+        not_negative,
+    )
+    fetch_grace_minutes: float = setting(
+        "VERLBOT_FETCH_GRACE_MINUTES",
+        "For fetching a model from its cluster after a run's end, where its lease ends no later; then it is given up.",
+        60.0,
+        positive,
+    )
+    artifacts_dir: Path | None = setting(
+        "VERLBOT_ARTIFACTS_DIR",
+        "Folder that models are fetched to which are on their cluster alone. Without it, `artifacts` in the data "
+        "directory.",
+        None,
+        Path,
+    )
+    artifacts_gigabytes: float = setting(
+        "VERLBOT_ARTIFACTS_GIGABYTES", "Of one model that is fetched there, at the most.", 200.0, positive
+    )
     sweep_minutes: float = setting(
         "VERLBOT_SWEEP_MINUTES", "Between two looks for clusters that no run owns.", 10.0, positive
     )
@@ -250,6 +272,10 @@ class Settings:
     )
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The rest of the environment, for the secrets that recipes name; what sets up the bot is not for runs."""
+
+    @property
+    def artifacts(self) -> Path:
+        return self.artifacts_dir or self.data_dir / "artifacts"
 
     @property
     def uses_skypilot(self) -> bool:

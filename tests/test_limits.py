@@ -74,7 +74,7 @@ def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run
     read = bot.reads()
     assert read.count("*Its lease ends 15:00 UTC*, in less than 1 h.") == 2
     assert read.count("*Its lease ends 15:00 UTC*, in less than 15 min.") == 2
-    assert "[Extend 2 h] [Extend 8 h] [Stop]" in read
+    assert "[Extend 2 h] [Extend 8 h] [Save and stop] [Stop]" in read
     assert bot.run().reason == "lease_over"
 
 

@@ -43,6 +43,10 @@ def refuse_resume(run: Run) -> None:
     over_again = say("`/verl retry {run}` starts it over.", run=run.id)
     if not run.resumes:
         raise UserError(say("The recipe `{recipe}` cannot go on from a checkpoint.", recipe=run.recipe), over_again)
+    if run.keeping.fetch and run.keeping.fetched:
+        where = say("It was fetched to `{folder}` on the bot's machine.", folder=run.keeping.fetch.where)
+        copied = say("Copy it into a volume or bucket; `/verl artifacts {run}` says how.", run=run.id)
+        raise UserError(where, copied)
     if not checkpoint_outlives(run):
         raise UserError(say("No checkpoint of `{run}` has outlived its cluster.", run=run.id), over_again)
     if run.status is not Status.ENDED:

@@ -104,7 +104,19 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End a run and remove its cluster."""
+    """End a run and remove its cluster.
+
+    Attributes:
+        save: with a checkpoint before it, or with those that there are (None), or with none that is on its cluster.
+    """
+
+    run: str
+    save: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """What a run has left, and where."""
 
     run: str
 
@@ -211,6 +223,7 @@ Command = (
     | Plot
     | Compare
     | Stop
+    | Artifacts
     | Retry
     | Resume
     | Extend
@@ -236,7 +249,7 @@ def changes_nothing(asked: Command) -> bool:
             return not follow
         case Speak(language):
             return language is None
-        case Status() | ListRuns() | Cost() | ShowBudgets() | Plot() | Compare():
+        case Status() | ListRuns() | Cost() | ShowBudgets() | Plot() | Compare() | Artifacts():
             return True
         case ListReports() | TellNow() | ListRecipes() | Describe() | Help():
             return True

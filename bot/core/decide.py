@@ -6,10 +6,13 @@ no proof that machines are gone, so it takes two looks, apart in time, and a con
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.core import drain
 from bot.core.doubt import Doubt, Puzzle
+from bot.core.drain import Patience
+from bot.core.keeping import Draining
 from bot.core.money import Bill
 from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.run import Run
@@ -34,6 +37,7 @@ class Rules:
         autostop_again: after which an autostop that is not as asked for is set again.
         stopping_alarm: after which a cluster that does not go is told of.
         shadow: names of rules that only tell what they would have done.
+        patience: how long the end of a run waits for its model.
     """
 
     ask_again: timedelta = timedelta(seconds=30)
@@ -46,6 +50,7 @@ class Rules:
     autostop_again: timedelta = timedelta(seconds=60)
     stopping_alarm: timedelta = timedelta(minutes=10)
     shadow: tuple[str, ...] = ()
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,29 @@ class Rehearse:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Keep until when the end of the run waits for a checkpoint; None, it waits no more, because it is not to end."""
+
+    draining: Draining | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchModel:
+    """Fetch the newest checkpoint, or see how far that is.
+
+    Attributes:
+        until: when that is given up; the cluster must not remove itself before.
+    """
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LoseModel:
+    """Give up a checkpoint that could not be fetched in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveLog:
     """Keep the last lines while there is a cluster to read them from."""
 
@@ -117,7 +145,10 @@ class End:
     bill: Bill | None = None
 
 
-Action = Ask | Look | Wonder | SetAutostop | Finish | Rehearse | SaveLog | TearDown | Alarm | End
+Settle = Finish | Rehearse | Drain | LoseModel
+"""What becomes of the run, and of its model, as far as only its record is concerned."""
+
+Action = Ask | Look | Wonder | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End
 
 
 def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
@@ -132,7 +163,7 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
         case Status.LAUNCHING | Status.RUNNING:
             if seen and run.recoveries.looked(seen.recovering, seen.recoveries, now) != run.recoveries:
                 return Look(seen)  # before its end, so that what it went through is told
-            over = (seen and over_by_job(seen)) or over_by_wish(run, now, rules.shadow)
+            over = (seen and over_by_job(seen)) or decide_wished(run, seen, now, rules)
             return over or rehearse(run, now, rules) or (decide_active(run, seen, now, rules) if seen else None)
         case Status.STOPPING:
             return decide_stopping(run, seen, now, rules)
@@ -153,6 +184,17 @@ def decide_pending(run: Run, seen: Seen | None) -> Action | None:
     if run.stop_requested_by:
         return End(Reason.STOPPED)
     return Ask() if seen else None
+
+
+def decide_wished(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Finish | Drain | None:
+    """An ending that waits for a checkpoint, where one may come; till then the run is as active as before."""
+    finish = over_by_wish(run, now, rules.shadow)
+    draining = drain.waits(run, finish.reason, seen, now, rules.patience) if finish else None
+    if finish and draining is None:
+        return finish
+    known = run.keeping.draining
+    same = known and draining and known.reason is draining.reason  # a bill may move the second of its end
+    return None if same or known == draining else Drain(draining)
 
 
 def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finish | None:
@@ -308,12 +350,33 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
         return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
-    if run.alarmed_at is None and run.over_at and now >= run.over_at + rules.stopping_alarm:
+    keeps = drain.keeps(run)
+    if run.alarmed_at is None and not keeps and stands_since(run, now) >= rules.stopping_alarm:
         return Alarm()
     if seen and wants_log(run, seen, rules):
         return SaveLog()
+    if keeps:
+        return decide_keeping(run, seen, now, rules)
     if run.downed_at is None or now >= run.downed_at + rules.down_again:
         return TearDown()
+    return Look(seen) if seen and run.looked(seen, now) != run else None
+
+
+def stands_since(run: Run, now: datetime) -> timedelta:
+    """How long its cluster has stood since it was to go."""
+    since = run.keeping.settled_at or run.over_at
+    return now - since if since else timedelta()
+
+
+def decide_keeping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A model that is on its cluster alone: fetched before that goes, or given up in time."""
+    until = drain.gives_up_at(run, rules.patience)
+    if now >= until:
+        return LoseModel()
+    if seen and seen.nothing:  # a record may be dropped for a while, and a removal would find its machines
+        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, TearDown())
+    if drain.is_due(run, now, rules.patience):
+        return FetchModel(until)
     return Look(seen) if seen and run.looked(seen, now) != run else None
 
 

@@ -12,6 +12,7 @@ from bot.core.command import (
     MOST_EXTENDED_HOURS,
     WORKSPACE,
     Approve,
+    Artifacts,
     Command,
     Compare,
     Cost,
@@ -121,6 +122,16 @@ def make_logs(typed: Typed) -> Logs:
     )
 
 
+def make_stop(typed: Typed) -> Stop:
+    word = typed.option("save")
+    known = {None: None, "yes": True, "no": False}
+    if word is not None:
+        word = word.lower()
+    if word not in known:
+        raise UserError(say("`{name}` cannot be {value}.", name="save", value=shown(word or "")), listed(["yes", "no"]))
+    return Stop(typed.names[0], known[word])
+
+
 def make_extend(typed: Typed) -> Extend:
     """A span as people write it: `2h`, `90m`, `1d`; a number alone is hours."""
     text = typed.names[1].lower()
@@ -187,7 +198,7 @@ def make_help(typed: Typed) -> Help:
 
 
 RUN_FORMS = (
-    *("status", "logs", "plot", "compare", "stop", "retry", "resume"),
+    *("status", "logs", "plot", "compare", "stop", "artifacts", "retry", "resume"),
     *("extend", "budget", "approve", "refuse", "cost"),
 )
 FORMS: dict[str, Form] = {
@@ -253,9 +264,20 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "stop",
-            mark("End a run and remove its cluster."),
+            mark(
+                "End a run and remove its cluster; a checkpoint that is there alone is fetched before. "
+                "`save=yes` waits for one more, `save=no` loses it."
+            ),
             "stop ppo-7f3a",
-            lambda typed: Stop(typed.names[0]),
+            make_stop,
+            needs=("RUN",),
+            options={"save": "yes|no"},
+        ),
+        Form(
+            "artifacts",
+            mark("What a run has left, where that is, and how to load it or go on from it."),
+            "artifacts ppo-7f3a",
+            lambda typed: Artifacts(typed.names[0]),
             needs=("RUN",),
         ),
         Form(

@@ -29,7 +29,8 @@ def loss(run: Run, now: datetime) -> Loss:
     verl names a checkpoint before it writes it, and prints the step after that.
     """
     found = run.progress
-    if not checkpoint_outlives(run) or found.checkpoint_step is None or run.checkpoint_at is None:
+    left = checkpoint_outlives(run) or run.keeping.fetched
+    if not left or found.checkpoint_step is None or run.checkpoint_at is None:
         return Loss(run.cost(now))
     spent = run.cost(now)
     since = cost(run.hourly, (run.ended_at or now) - run.checkpoint_at)

@@ -7,6 +7,9 @@ from datetime import datetime
 from bot.core.managed import is_managed, may_rent
 from bot.core.recipe import Task
 
+DEADLINE_VARIABLE = "MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP"
+"""In it verl looks, in Unix seconds, for when its machines will be taken away, and saves before (verl 0.9.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -18,6 +21,8 @@ class Order:
         secrets: names of secrets; the cloud adds the values that it was given.
         tags: what travels with the cluster, for whoever meets it elsewhere: its run, recipe, person and task's hash.
         again: whether it was asked for before, so that a launch of it may be under way.
+        deadline: when the run will be ended by itself, for its program to know; it is no part of the task, whose hash
+            people have agreed to.
     """
 
     cluster: str
@@ -25,6 +30,7 @@ class Order:
     secrets: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
+    deadline: datetime | None = None
 
     @property
     def managed(self) -> bool:
@@ -35,6 +41,12 @@ class Order:
     def may_rent(self) -> bool:
         """Whether a controller may be rented for it."""
         return may_rent(self.task)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The task's variables, with what its program is told of its deadline; one that the task sets itself stands."""
+        told = {DEADLINE_VARIABLE: f"{self.deadline.timestamp():.0f}"} if self.deadline else {}
+        return {**told, **(self.task.get("envs") or {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,13 @@ class Plan:
         """Whether checkpoints are written, and to nowhere that outlives the cluster."""
         return self.recipe.checkpoints is not None and self.place is None
 
+    @property
+    def checkpoints(self) -> str:
+        """The folder that they are written to on each node; empty where none are."""
+        if self.recipe.checkpoints is None:
+            return ""
+        return str((self.task.get("envs") or {}).get(self.recipe.checkpoints.variable) or "")
+
 
 def task_hash(task: Task) -> str:
     """Of the exact task: SHA-256 over its canonical JSON, 64 hexadecimal digits."""

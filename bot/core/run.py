@@ -12,6 +12,7 @@ from bot.core.blind import Blind
 from bot.core.digest import Digest
 from bot.core.doubt import Doubt, Outage
 from bot.core.health.watch import Watch
+from bot.core.keeping import Draining, Fetch, Keeping
 from bot.core.managed import Recoveries
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
@@ -36,6 +37,7 @@ class Run:
         task_hash: of the exact task.
         place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
         blind: what it goes without.
+        checkpoints: the folder of its checkpoints on each node, as its task says; empty where it has none.
         resumes: whether its recipe can go on from a checkpoint of another run.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
@@ -65,6 +67,7 @@ class Run:
         watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
         mutes: findings of which nobody wants to hear more.
         amendments: what people have changed of its limits since, oldest first.
+        keeping: what is done so that its model outlives its machine.
         posted: its messages in Slack by key.
         thread_channel: where its card stands; differs from `channel` where the bot may not post there.
     """
@@ -81,6 +84,7 @@ class Run:
     task_hash: str
     place: str | None = None
     model_dies: bool = False
+    checkpoints: str = ""
     resumes: bool = False
     blind: tuple[Blind, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -130,6 +134,7 @@ class Run:
     amendments: tuple[Amendment, ...] = ()
     rhythm: Rhythm | None = None
     summary: Summary | None = None
+    keeping: Keeping = field(default_factory=Keeping)
     posted: Mapping[str, Posted] = field(default_factory=dict)
     thread_channel: str | None = None
 
@@ -178,11 +183,22 @@ class Run:
 
     # wishes, by listeners
 
-    def stop_requested(self, by: str, now: datetime) -> Self:
-        """The first wish counts; a run that is over is left as it is."""
-        if self.over or self.stop_requested_by:
+    def stop_requested(self, by: str, now: datetime, save: bool | None = None) -> Self:
+        """The first wish counts, whether it is saved before the last; of a run that is over, that it may be lost.
+
+        Args:
+            save: whether it is to be saved first; False, what is on its cluster alone may be lost.
+        """
+        if self.status is Status.ENDED or (self.over and save is not False):
             return self
-        return replace(self, stop_requested_by=by, stop_requested_at=now)
+        run = replace(self, keeping=self.keeping.stopped(by, save, now))
+        return run if self.over or self.stop_requested_by else replace(run, stop_requested_by=by, stop_requested_at=now)
+
+    def kept_until(self, until: datetime, by: str) -> Self:
+        """Its cluster is kept so long for a model that cannot be fetched."""
+        if self.keeping.settled or self.status is not Status.STOPPING:
+            return self
+        return replace(self, keeping=replace(self.keeping, keep_until=until, keep_by=by, until=until))
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
         """What a lead says to its launch, while it waits for that."""
@@ -297,6 +313,30 @@ class Run:
     def purse_told(self, share: PurseShare) -> Self:
         """So much of a month's dollars is spent."""
         return replace(self, purses=(*self.purses, share))
+
+    def drains(self, draining: Draining | None) -> Self:
+        """It is to end, and is given time to save first; or it is not to end any more."""
+        return replace(self, keeping=replace(self.keeping, draining=draining), doubt=None)
+
+    def fetch_begun(self, until: datetime, now: datetime) -> Self:
+        """Its newest checkpoint is about to be fetched, or asked for again; until then."""
+        return replace(self, keeping=self.keeping.begun(until, now), doubt=None)
+
+    def fetching(self, fetch: Fetch, now: datetime) -> Self:
+        """Its newest checkpoint is being fetched, or is there."""
+        return replace(self, keeping=self.keeping.moved(fetch, self.progress.checkpoint_step, now))
+
+    def fetch_failed(self, why: str, now: datetime, asks: bool) -> Self:
+        """It was not fetched this time; `asks`, people are to say what shall become of it."""
+        return replace(self, keeping=self.keeping.failed(why, asks, now))
+
+    def autostop_held(self, until: datetime) -> Self:
+        """Its cluster removes itself later, so that there is time to fetch."""
+        return replace(self, keeping=replace(self.keeping, held_until=until))
+
+    def gave_up(self, now: datetime) -> Self:
+        """Its model goes with its cluster: nobody has said anything else in time."""
+        return replace(self, keeping=replace(self.keeping, given_up_at=now), doubt=None)
 
     def downed(self, now: datetime, trouble: str | None = None) -> Self:
         """The removal of its cluster was asked for, again where an earlier one failed."""

@@ -5,18 +5,20 @@ from datetime import datetime
 from typing import Any
 
 from bot.asked import Excerpt, Rehearsal
+from bot.core import drain
+from bot.core.again import can_resume
 from bot.core.blind import blind
 from bot.core.command import WORKSPACE
 from bot.core.forms import FORMS, Form
 from bot.core.loglines import narrow
-from bot.core.managed import may_rent
+from bot.core.managed import is_managed, may_rent
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.core.status import Status
 from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
-from bot.slack import views, words
+from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
 from bot.slack.managed import controller
@@ -64,10 +66,32 @@ def reading(run: Run) -> Answer:
 def stop_asked(run: Run) -> Answer:
     if run.status is Status.ENDED:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
+    if run.over and run.keeping.lost_by and run.model_dies:
+        return text(say("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id)))
+    if drain.keeps(run):
+        kept = say("{run} is over already; its cluster goes once its model is fetched.", run=code(run.id))
+        return text(together(kept, say("`/verl stop {run} save=no` loses it.", run=run.id)))
     if run.over:
         return text(say("{run} is over already, and its cluster is being removed.", run=code(run.id)))
+    if run.keeping.save_asked:
+        saving = say("{run} will be stopped once it has saved, or after a while without it.", run=code(run.id))
+        return text(f":floppy_disk: {saving}")
     stopping = say("{run} will be stopped. Its card says when its cluster is gone.", run=code(run.id))
     return text(f":octagonal_sign: {stopping}")
+
+
+def artifacts(run: Run) -> Answer:
+    """What a run has left, and what can be done with it."""
+    nothing = say("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
+    again = say("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else ""
+    found = models.model(run) or (say("{run} saves no model.", run=code(run.id)) if run.over else nothing)
+    head = f":package: {code(run.id)} · {together(found, again)}"
+    log = say("Its last log lines: {command}", command=code(f"/verl logs {run.id}"))
+    charts = say("Its numbers: {command}", command=code(f"/verl plot {run.id}"))
+    return {
+        "text": found,
+        "blocks": [section("\n".join([head, *models.how_to(run)])), context(f"{log} · {charts}")],
+    }
 
 
 def extended(run: Run) -> Answer:
@@ -178,7 +202,7 @@ def rehearsal(found: Rehearsal) -> Answer:
         blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
     if rented := controller_of(found):
         blocks.append(section(f":moneybag: {rented}"))
-    blocks += map(context, words.red_lines(blind(made), made.model_dies))
+    blocks += map(context, words.red_lines(blind(made), made.model_dies, is_managed(made.task)))
     blocks.append(preformatted(found.yaml))
     return {"text": say(REHEARSED), "blocks": blocks}
 
@@ -193,7 +217,7 @@ def notes(found: Rehearsal) -> list[str]:
     made = found.plan
     refused = [refused_here(found.refusal)] if found.refusal else []
     rented = [found_first] if (found_first := controller_of(found)) else []
-    return [facts(found), *refused, *rented, *words.red_lines(blind(made), made.model_dies)]
+    return [facts(found), *refused, *rented, *words.red_lines(blind(made), made.model_dies, is_managed(made.task))]
 
 
 def controller_of(found: Rehearsal) -> str:

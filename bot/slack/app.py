@@ -20,6 +20,7 @@ from bot.asked import Caller, Rehearsal
 from bot.core.command import (
     WORKSPACE,
     Approve,
+    Artifacts,
     Command,
     Compare,
     Cost,
@@ -59,6 +60,7 @@ from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
+from bot.slack.models import KEEP, LOSE, SAVE_AND_STOP
 from bot.slack.plots import Plots
 from bot.slack.question import SURE
 from bot.slack.reporting import Reporting
@@ -68,6 +70,9 @@ from bot.tongues import Tongues
 log = logging.getLogger(__name__)
 
 COMMAND = "/verl"
+
+SAVES = {SAVE_AND_STOP: True, LOSE: False}
+"""What buttons that end a run say of its model."""
 
 REMEMBERED_EVENTS = 1_000
 """Slack delivers an event again within the hour if it takes the first delivery for lost."""
@@ -98,6 +103,9 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
     app.action("stop")(listeners.on_stop)
+    app.action(SAVE_AND_STOP)(listeners.on_stop)
+    app.action(LOSE)(listeners.on_stop)
+    app.action(KEEP)(listeners.on_keep)
     app.action(re.compile(rf"{EXTEND}-\d+"))(listeners.on_extend)
     app.action(SURE)(listeners.on_sure)
     app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(listeners.on_judge)
@@ -173,8 +181,14 @@ class Listeners:
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The card itself shows that the stop is asked for."""
-        self.service.stop(action["value"], by=body["user"]["id"])
+        self.service.stop(action["value"], by=body["user"]["id"], save=SAVES.get(action["action_id"]))
         self.homes.changed(body["user"]["id"])
+        ack()
+
+    def on_keep(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The message itself says until when, and by whom; a second click on the same button adds nothing."""
+        run, until = action["value"].split()
+        self.service.keep(run, body["user"]["id"], datetime.fromtimestamp(float(until), UTC))
         ack()
 
     def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -272,8 +286,8 @@ class Listeners:
                 return self.launch(asked, caller, reply)
             case OpenForm():
                 return answers.form_offered
-            case Stop(name):
-                return partial(answers.stop_asked, self.service.stop(name, caller.user))
+            case Stop(name, save):
+                return partial(answers.stop_asked, self.service.stop(name, caller.user, save))
             case Retry() | Resume():
                 return partial(answers.launched, self.service.again(asked, caller))
             case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
@@ -288,7 +302,7 @@ class Listeners:
                 return self.reckon(asked, caller, reply)
             case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
                 return self.reporting.answer(asked, caller, reply)
-            case Status() | ListRuns() | ListRecipes() | Describe() | Help():
+            case Status() | ListRuns() | Artifacts() | ListRecipes() | Describe() | Help():
                 return self.look(asked, caller.user)
 
     def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
@@ -314,13 +328,15 @@ class Listeners:
             case Cost():
                 return self.costing.answer(asked, caller, reply)
 
-    def look(self, asked: Status | ListRuns | ListRecipes | Describe | Help, user: str) -> Said:
+    def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, user: str) -> Said:
         """What is asked of the records and the recipes alone, and changes nothing."""
         match asked:
             case Status(name):
                 return self.status(name, user)
             case ListRuns(which):
                 return partial(answers.runs, self.service.runs(which, user), which, self.service.now())
+            case Artifacts(name):
+                return partial(answers.artifacts, self.service.find(name))
             case ListRecipes():
                 return lambda: answers.recipes(self.service.catalogue(), self.service.refusals())
             case Describe(name):

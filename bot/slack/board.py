@@ -220,8 +220,8 @@ def unpriced(found: Board) -> str:
 def dying(found: Board) -> str:
     runs = [run for run in found.active if run.model_dies and not run.over]
     sentence = say_many(
-        "The model of {runs} dies with its machine.",
-        "The models of {runs} die with their machines.",
+        "The model of {runs} is on its machine alone.",
+        "The models of {runs} are on their machines alone.",
         len(runs),
         runs=names(runs),
     )

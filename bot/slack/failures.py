@@ -8,7 +8,7 @@ from bot.core.failure import diagnose
 from bot.core.loss import loss
 from bot.core.run import Run
 from bot.language import listing, mark, say, say_many, together
-from bot.slack import words
+from bot.slack import models, words
 from bot.slack.blocks import cut
 from bot.slack.text import code, escape
 
@@ -113,17 +113,17 @@ def left(run: Run, now: datetime) -> str:
     """Where the model is, and of a run that did not end as it should, what is not left of it."""
     found = run.progress
     if run.reason is None or not run.reason.is_failure or found.step is None:
-        return words.model(run)
+        return models.model(run)
     gone = loss(run, now)
     dollars = None if gone.dollars is None else words.dollars(gone.dollars)
     if gone.since is not None:
-        return together(words.model(run), since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
+        return together(models.model(run), since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
     amount = say("what it has cost") if dollars is None else say("its {dollars}", dollars=dollars)
     if found.checkpoint is None and run.place:
         return say(NONE_SEEN_YET, amount=amount, place=code(f"{run.place} › {run.id}"))
     if found.checkpoint is None:
         return say(NONE_SEEN, amount=amount) if run.model_dies else ""  # a recipe may have none to lose
-    return together(words.model(run), "" if run.place else say(NOTHING_LEFT, amount=amount))
+    return together(models.model(run), "" if run.place or run.keeping.fetched else say(NOTHING_LEFT, amount=amount))
 
 
 def since(steps: int, dollars: str | None) -> str:

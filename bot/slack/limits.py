@@ -12,6 +12,7 @@ from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, section
 from bot.slack.message import Message, said
+from bot.slack.models import save_and_stop
 from bot.slack.text import code, date
 
 EXTEND = "extend"
@@ -115,7 +116,7 @@ def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
     return Message(
         f"lease-{left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
         f":alarm_clock: {text}",
-        (section(f":alarm_clock: {text}{addressed(run)}"), actions(*buttons, stop(run))),
+        (section(f":alarm_clock: {text}{addressed(run)}"), actions(*buttons, *saving(run), stop(run))),
         broadcast=True,
     )
 
@@ -123,6 +124,11 @@ def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
 def extension(run: Run, end: datetime, hours: int) -> Block:
     label = say("Extend {hours} h", hours=hours)
     return button(label, f"{EXTEND}-{hours}", f"{run.id} {hours} {end.timestamp():.0f}")
+
+
+def saving(run: Run) -> list[Block]:
+    """Of a run that writes checkpoints."""
+    return [save_and_stop(run)] if run.model_dies or run.place else []
 
 
 def stop(run: Run) -> Block:

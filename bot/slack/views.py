@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.core import loglines
+from bot.core import drain, loglines
 from bot.core.digest import Digest
 from bot.core.figure import progress_figure
 from bot.core.posted import Follow
@@ -20,6 +20,7 @@ from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
 from bot.slack.managed import about, recovery_messages
 from bot.slack.message import CARD, Message, said
+from bot.slack.models import how_to, lose, model_messages
 from bot.slack.purses import purse_messages
 from bot.slack.standing import progress, standing, written
 from bot.slack.summary import changes
@@ -52,6 +53,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         *finding_messages(run, now),
         *guard_messages(run),
         *recovery_messages(run),
+        *model_messages(run, now),
     ]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
@@ -72,7 +74,7 @@ def card(run: Run, now: datetime) -> Message:
         blocks.append(section(sick))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
     if not run.over:
-        blocks += map(context, words.red_lines(run.blind, run.model_dies))
+        blocks += map(context, words.red_lines(run.blind, run.model_dies, run.managed))
     if run.thread_channel and run.thread_channel != run.channel:
         blocks.append(context(say(TOLD_ELSEWHERE, channel=f"<#{run.channel}>")))
     if doubt := words.doubt(run):
@@ -97,9 +99,11 @@ def limits(run: Run) -> str:
 
 def buttons(run: Run) -> list[Block]:
     logs = button(say("Logs"), "logs", run.id)
+    if drain.keeps(run):
+        return [logs, lose(run)]
     if run.over:
         return [logs, *again(run)]
-    if run.stop_requested_by:
+    if run.stop_requested_by and not run.keeping.draining:
         return [logs]
     return [logs, stop(run)]
 
@@ -165,6 +169,8 @@ def summary(run: Run, now: datetime) -> Message | None:
     return said(run.summary.key, found) if run.summary and found else None
 
 
+STANDS_FOR_MODEL = mark("Its cluster stands until its model is fetched.")
+STANDS_FOR_MODEL_AT = mark("Its cluster stands until its model is fetched, and bills {rate}.")
 STANDS = mark("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
 
 
@@ -172,9 +178,10 @@ def stopping(run: Run) -> Message | None:
     """Not said late either: a cluster that is gone does not stand."""
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
-    stands = say("Its cluster is being removed; until that is seen it stands.")
+    stays = drain.keeps(run)
+    stands = say(STANDS_FOR_MODEL if stays else "Its cluster is being removed; until that is seen it stands.")
     if run.hourly:
-        stands = say(STANDS, rate=words.hourly(run.hourly.dollars_per_hour))
+        stands = say(STANDS_FOR_MODEL_AT if stays else STANDS, rate=words.hourly(run.hourly.dollars_per_hour))
     return said("stopping", together(words.stopping(run, run.reason), stands))
 
 
@@ -186,7 +193,7 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     why = failures.why(run, found)
     blocks = [section("\n".join(filter(None, [head, why, failures.advice(run, found)])))]
     last = progress(run.progress, run.metrics, run.misleading)
-    lines = [last, *unknown_numbers(run), failures.left(run, now)]
+    lines = [last, *unknown_numbers(run), failures.left(run, now), *how_to(run)]
     if any(lines):
         blocks.append(section("\n".join(filter(None, lines))))
     blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))

@@ -120,10 +120,21 @@ ENDINGS = {
     ),
 }
 
+DRAINING = {
+    Reason.LEASE_OVER: mark("lease over, saving first"),
+    Reason.OVER_BUDGET: mark("budget spent, saving first"),
+    Reason.STOPPED: mark("saving first"),
+}
+"""What a run does that is to end for these reasons, and has not saved yet."""
+
 UNPRICED = mark("unpriced: nobody has told me what this costs")
+MODEL_GOES = mark(
+    ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk, and a managed job's "
+    "machines go when its program ends: launch with `volume=NAME` or `bucket=URL` to keep them."
+)
 MODEL_DIES = mark(
-    ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk; "
-    "launch with `volume=NAME` or `bucket=URL` to keep them."
+    ":warning: *The model is on its machine alone.* I fetch the newest checkpoint before its cluster goes; what is "
+    "lost with a machine is lost. `volume=NAME` or `bucket=URL` keep it elsewhere."
 )
 
 
@@ -140,9 +151,9 @@ BLIND = {
 }
 
 
-def red_lines(lacking: Sequence[Blind], model_dies: bool) -> list[str]:
+def red_lines(lacking: Sequence[Blind], model_dies: bool, managed: bool) -> list[str]:
     """What a launch goes without, a sentence each."""
-    dies = [say(MODEL_DIES)] if model_dies and Blind.CHECKPOINTS not in lacking else []
+    dies = [say(MODEL_GOES if managed else MODEL_DIES)] if model_dies and Blind.CHECKPOINTS not in lacking else []
     return [*dies, *(say(BLIND[one]) for one in lacking)]
 
 
@@ -157,6 +168,9 @@ def state(run: Run) -> str:
         word = ending if run.status is Status.ENDED else f"{ending} · {word}"
     elif run.stop_requested_by:
         word = f"{word} · " + say("stop asked for by {person}", person=f"<@{run.stop_requested_by}>")
+        word += " · " + say("saving first") if run.keeping.draining else ""
+    elif run.keeping.draining:
+        word = f"{word} · " + say(DRAINING[run.keeping.draining.reason])
     elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
         word = f"{word} · " + say("setting up")
     elif run.recoveries.open:
@@ -290,31 +304,6 @@ def lasted(span: timedelta) -> str:
     if seconds % 3600 < 60:
         return say("{count} h", count=seconds // 3600)
     return say("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
-
-
-DIED = mark("The model of step {step} died with the machine: no `volume=` or `bucket=` was set.")
-DIED_ELSEWHERE = mark(
-    "The model of step {step} was saved in {folder}, which is not in {place}: "
-    "it died with the machine, unless that outlives it."
-)
-
-
-def model(run: Run) -> str:
-    """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
-    found = run.progress
-    if found.checkpoint is None:
-        if found.step is None:
-            return ""
-        if run.place:
-            there = code(f"{run.place} › {run.id}")
-            return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
-        return say("No checkpoint was seen in its log.") if run.model_dies else ""
-    if run.place is None:
-        return say(DIED, step=found.checkpoint_step)
-    if run.id not in found.checkpoint:
-        return say(DIED_ELSEWHERE, step=found.checkpoint_step, folder=code(found.checkpoint), place=code(run.place))
-    there = code(f"{run.place} › {found.checkpoint[found.checkpoint.find(run.id) :]}")
-    return say("Model: step {step}, in {place}.", step=found.checkpoint_step, place=there)
 
 
 def autostop(run: Run) -> str:

@@ -1,20 +1,24 @@
 """The clouds that the contract holds for, each with a hand on what its jobs do."""
 
+import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from bot.adapters.fetches import Fetches
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
+from bot.adapters.sky import reach
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
+from bot.core.keeping import Parcel
 from bot.core.order import Order, Watched
 from bot.core.seen import Ending, Job
 from bot.ports import Cloud
@@ -23,6 +27,9 @@ from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Pace, World
 from tests.slurm.bed import Bed as Slurm
 from tests.waiting import SECONDS, eventually
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WAITS = """
 cd {orders}; echo >> started; touch say
@@ -34,6 +41,44 @@ sleep 0.1; kill $teller; exit "$(cat finish)"
 
 
 MANAGED = {"verlbot": {"managed": True}}
+NO_SSH = """
+while [ "${1#-}" != "$1" ]; do shift 2; done
+cd "$HOSTS/$1" 2>/dev/null || { echo "no route to host $1" >&2; exit 255; }
+shift; HOME=$PWD exec sh -c "$*"
+"""
+"""A program in the place of SSH, whose hosts are folders."""
+
+SAVED = {"actor/shard_0.pt": "weights 0", "actor/shard_1.pt": "weights 1", "data.pt": "the head's"}
+"""A checkpoint as it is once it was fetched from both of its nodes."""
+
+
+def save(homes: Mapping[int, Path], name: str) -> None:
+    """Each node has a shard, and some things they both have; the head, with rank 0, has its own of these."""
+    for rank, home in sorted(homes.items(), reverse=True):
+        folder = home / "models" / name / "global_step_4"
+        (folder / "actor").mkdir(parents=True, exist_ok=True)
+        (folder / "actor" / f"shard_{rank}.pt").write_text(f"weights {rank}")
+        (folder / "data.pt").write_text("a worker's" if rank else "the head's")
+        (folder / f"secret_{rank}").symlink_to("/etc/passwd")
+
+
+def read(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+class WithoutMachines:
+    """Carries calls to a server that has no machines, so that there is no key to them either."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if function is reach.reach:
+            return cast(T, "/dev/null")
+        return self._courier.call(function, *args, **kwargs)
+
+    def stop(self) -> None:
+        self._courier.stop()
 
 
 class Bed(Protocol):
@@ -61,6 +106,15 @@ class Bed(Protocol):
         """Let that time pass for a cluster without a job."""
 
     def jobs_started(self, name: str) -> int: ...
+    def parcel(self, name: str) -> Parcel:
+        """A checkpoint of a cluster of two nodes, which is not there yet."""
+
+    def save(self, name: str) -> None:
+        """Let it be there, with a part of it on each node."""
+
+    def fetched(self, where: str) -> dict[str, str]:
+        """What was fetched: the text of each file."""
+
     def cancel_autostop(self, name: str) -> str | None:
         """As a person does without the bot; his name, where the cloud will know it."""
 
@@ -105,6 +159,17 @@ class FakeBed:
 
     def idle(self, name: str) -> None:
         self.cloud.vanish(name, Ending.AUTODOWNED)
+
+    def parcel(self, name: str) -> Parcel:
+        self.cloud.refuses_fetch = "It is not there."
+        return Parcel("~/models", f"{name}/global_step_4", 2)
+
+    def save(self, name: str) -> None:
+        self.cloud.refuses_fetch = None
+
+    def fetched(self, where: str) -> dict[str, str]:
+        """It keeps no files."""
+        return SAVED
 
     def cancel_autostop(self, name: str) -> str | None:
         changed = self.cloud.seen[name]
@@ -156,6 +221,12 @@ class RealBed:
     def idle(self, name: str) -> None:
         """It passes by itself."""
 
+    def parcel(self, name: str) -> Parcel:
+        return Parcel("~/models", f"{name}/global_step_4", 2)
+
+    def fetched(self, where: str) -> dict[str, str]:
+        return read(Path(where))
+
     def cancel_autostop(self, name: str) -> str | None:
         """Nobody can, here."""
         return None
@@ -168,6 +239,10 @@ class LocalBed(RealBed):
     def __init__(self, folder: Path) -> None:
         cloud = LocalCloud(folder / "local", secrets={}, minute_seconds=0.05, grace_seconds=1)
         super().__init__(folder, cloud, {})
+
+    def save(self, name: str) -> None:
+        place = Place(self.folder / "local", name)
+        save({rank: place.node(rank) / "home" for rank in range(2)}, name)
 
     def stop(self) -> None:
         for state in (self.folder / "local" / "clusters").glob("*"):
@@ -185,11 +260,16 @@ class DoubleBed:
     def __init__(self, home: Path) -> None:
         self.world = World(time.time, pace=Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3))
         self.server = SkyServer(self.world)
+        self.hosts, self.ssh = home / "hosts", home / "ssh.sh"
+        self.ssh.write_text(NO_SSH)
         self.cloud = SkyCloud(
-            Courier(client_environment(home, self.server.url), seconds=30),
+            WithoutMachines(Courier(client_environment(home, self.server.url), seconds=30)),
             lambda: datetime.now(UTC),
             secrets={},
             job_period=timedelta(seconds=0.3),
+            fetches=Fetches(home / "artifacts", 10**9),
+            environment={"PATH": os.environ["PATH"], "HOSTS": str(self.hosts)},
+            ssh=("sh", str(self.ssh)),
         )
 
     def launch(self, name: str, nodes: int = 1) -> None:
@@ -234,6 +314,17 @@ class DoubleBed:
     def left(self, name: str) -> list[str]:
         return [one for one in self.standing() if one.startswith(name)]
 
+    def parcel(self, name: str) -> Parcel:
+        for host in (name, f"{name}-worker1"):
+            (self.hosts / host).mkdir(parents=True)
+        return Parcel("~/models", f"{name}/global_step_4", 2)
+
+    def save(self, name: str) -> None:
+        save({0: self.hosts / name, 1: self.hosts / f"{name}-worker1"}, name)
+
+    def fetched(self, where: str) -> dict[str, str]:
+        return read(Path(where))
+
     def standing(self) -> list[str]:
         self.world.advance()
         return self.world.standing()
@@ -251,7 +342,7 @@ class SlurmBed(RealBed):
 
     seconds, pause_seconds = 300.0, 4.0
 
-    def __init__(self, bed: Slurm) -> None:
+    def __init__(self, bed: Slurm, artifacts: Path) -> None:
         self.bed = bed
         folder = bed.at.home / "orders"
         folder.mkdir(exist_ok=True)
@@ -260,9 +351,16 @@ class SlurmBed(RealBed):
             lambda: datetime.now(UTC),
             secrets={},
             job_period=timedelta(seconds=15),
+            fetches=Fetches(artifacts, 10**9),
+            environment=client_environment(bed.at.sky_home, bed.endpoint),
         )
         super().__init__(folder, cloud, {"infra": "slurm", "cpus": 1, "memory": 1})
         self.x, self.y = (f"verl-{token_hex(3)}" for _ in range(2))
+
+    def save(self, name: str) -> None:
+        """Of Slurm's nodes the home is one."""
+        (home,) = (self.bed.at.home / ".sky_clusters").glob(f"{name}-*")
+        save({0: home, 1: home}, name)
 
     def cancel_autostop(self, name: str) -> str | None:
         self.bed.sky("autostop", "--cancel", "-y", name)

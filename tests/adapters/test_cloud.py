@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from bot.core.keeping import Fetch, Parcel
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import NameTaken, Unavailable
-from tests.adapters.beds import Bed, DoubleBed, FakeBed, LocalBed, ManagedBed, SlurmBed
+from bot.errors import NameTaken, Unavailable, UserError
+from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
 from tests.waiting import eventually
 
@@ -36,7 +37,7 @@ def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
             case "double":
                 found = DoubleBed(tmp_path)
             case "slurm":
-                found = SlurmBed(stack.enter_context(standing()))
+                found = SlurmBed(stack.enter_context(standing()), tmp_path)
         stack.callback(found.stop)
         yield found
 
@@ -150,6 +151,31 @@ def test_every_cluster_that_stands_is_listed_whoever_launched_it(bed: Bed) -> No
     assert listed(bed)[bed.y].id == before[bed.y].id
 
 
+def test_a_checkpoint_is_fetched_from_every_node_once_it_is_there_and_what_it_links_to_is_not(bed: Bed) -> None:
+    bed.launch(bed.x, nodes=2)
+    until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    parcel = bed.parcel(bed.x)
+    with pytest.raises(UserError):
+        fetched(bed, parcel)
+    bed.save(bed.x)
+    found = fetched(bed, parcel)
+    assert found.where.endswith(parcel.name)
+    assert bed.fetched(found.where) == SAVED
+    assert fetched(bed, parcel) == found  # it is there, whatever becomes of its cluster
+
+
+def fetched(bed: Bed, parcel: Parcel) -> Fetch:
+    """Ask until it is there."""
+    found: list[Fetch] = []
+
+    def done() -> bool:
+        found[:] = [bed.cloud.fetch(Watched(bed.x), parcel)]
+        return found[0].done
+
+    eventually(done, lambda: found, bed.seconds, bed.pause_seconds)
+    return found[0]
+
+
 def listed(bed: Bed) -> dict[str, Standing]:
     return {one.name: one for one in bed.cloud.clusters()}
 
@@ -161,7 +187,7 @@ MANAGED_BEDS = [pytest.param("double", marks=pytest.mark.slow), pytest.param("sl
 def managed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManagedBed]:
     with ExitStack() as stack:
         found: ManagedBed = (
-            DoubleBed(tmp_path) if request.param == "double" else SlurmBed(stack.enter_context(standing()))
+            DoubleBed(tmp_path) if request.param == "double" else SlurmBed(stack.enter_context(standing()), tmp_path)
         )
         stack.callback(found.stop)
         yield found

@@ -18,9 +18,12 @@ from bot.core.decide import (
     Action,
     Alarm,
     Ask,
+    Drain,
     End,
+    FetchModel,
     Finish,
     Look,
+    LoseModel,
     Rehearse,
     Rules,
     SaveLog,
@@ -102,6 +105,7 @@ class Life:
     now: datetime = NOON
     began: datetime = NOON
     choose: Callable[[Run, Seen | None, datetime, Rules], Action | None] = decide
+    rules: Rules = RULES
 
     def tick(self, crash: str | None, delay: float) -> timedelta | None:
         """One tick; with a crash `before` the deed, or `after` it and before its record.
@@ -109,11 +113,11 @@ class Life:
         Returns in how long the next is wanted.
         """
         self.machines.pass_time(self.now)
-        action = self.choose(self.run.watched_since(self.began), self.machines.look(self.now), self.now, RULES)
+        action = self.choose(self.run.watched_since(self.began), self.machines.look(self.now), self.now, self.rules)
         self.do(action, crash, delay)
         if crash:
             self.began = self.now + timedelta(milliseconds=1)
-        return wanted_again(action, RULES) if action and not crash else None
+        return wanted_again(action, self.rules) if action and not crash else None
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
         if isinstance(action, Ask):
@@ -153,7 +157,11 @@ class Life:
                 return self.run.alarmed("", self.now)
             case Rehearse(rule):
                 return self.run.shadowed(Shadow(rule, self.now, None))
-            case Ask() | SetAutostop() | None:
+            case Drain(draining):
+                return self.run.drains(draining)
+            case LoseModel():
+                return self.run.gave_up(self.now)
+            case Ask() | SetAutostop() | FetchModel() | None:
                 return self.run
 
     def happen(self, event: str) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
 
 from bot.core.autostop import Setting, asked_minutes
+from bot.core.keeping import Fetch, Parcel
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -36,6 +38,9 @@ class FakeCloud:
         loses_replies: whether a launch is accepted and then nobody says so.
         breaks_refusals: whether the reading of a task fails by a mistake, not by a refusal.
         breaks_logs: whether the reading of a log fails by a mistake, not by silence.
+        fetches: the paths that were asked for, in order; fetched: how far a fetch is.
+        breaks_fetch: why every fetch fails, if it does; refuses_fetch: why it is refused.
+        deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
     """
 
@@ -61,6 +66,11 @@ class FakeCloud:
     foreign: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
+    fetches: list[str] = field(default_factory=list)
+    fetched: Fetch = field(default_factory=lambda: Fetch("", 2_000_000, 2_000_000, done=True))
+    breaks_fetch: str | None = None
+    refuses_fetch: str | None = None
+    deadlines: dict[str, datetime | None] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def greet(self) -> str:
@@ -100,6 +110,7 @@ class FakeCloud:
                 self.autostops_asked[order.cluster] = asked_minutes(order.task)
                 self.launches.append(order.cluster)
                 self.managed |= {order.cluster} if order.managed else set()
+                self.deadlines[order.cluster] = order.deadline
                 provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
                 self.seen[order.cluster] = provisioning
                 if self.comes_up_at_once:
@@ -117,6 +128,15 @@ class FakeCloud:
             return ""
         text = self.logs.get(watched.cluster, "")
         return "".join(line + "\n" for line in text.split("\n")[-lines:]) if text else ""
+
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        self._answer()
+        self.fetches.append(parcel.path)
+        if self.refuses_fetch:
+            raise UserError(self.refuses_fetch)
+        if self.breaks_fetch or self.seen.get(watched.cluster, Seen()).cluster is not Cluster.UP:
+            raise Unavailable(self.breaks_fetch or "The cluster does not answer.")
+        return replace(self.fetched, where=f"/artifacts/{parcel.name}")
 
     def down(self, watched: Watched) -> None:
         self._answer()

@@ -8,17 +8,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bot.adapters.fetches import Errand, Fetches
+from bot.adapters.local import checkpoints
 from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import KNOWN
 from bot.core.autostop import Setting
+from bot.core.keeping import Fetch, Parcel
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -41,6 +45,9 @@ LAUNCH_SECONDS = 20
 
 BLOCK_BYTES = 65_536
 
+MOST_BYTES = 10**12
+"""Of a checkpoint, unless it is set."""
+
 TAIL_BYTES = 262_144
 """Of one read of a log."""
 
@@ -55,6 +62,7 @@ class LocalCloud:
         dollars_per_node_hour: a pretended price, to try out what the bot says of money; None for none.
         minute_seconds: how long autostop's minute lasts.
         grace_seconds: between SIGTERM and SIGKILL.
+        fetches: where checkpoints are fetched to; in the folder unless given.
     """
 
     def __init__(
@@ -66,8 +74,10 @@ class LocalCloud:
         dollars_per_node_hour: float | None = None,
         minute_seconds: float = 60.0,
         grace_seconds: float = 5.0,
+        fetches: Fetches | None = None,
     ) -> None:
         self._root = root.resolve()
+        self._fetches = fetches or Fetches(self._root / "artifacts", MOST_BYTES)
         self._secrets = secrets
         self._most_nodes = most_nodes
         self._dollars_per_node_hour = dollars_per_node_hour
@@ -78,7 +88,7 @@ class LocalCloud:
         return "recipes run as processes of this machine"
 
     def stop(self) -> None:
-        """There is nothing to let go of."""
+        self._fetches.stop()
 
     def refusal(self, task: Task) -> str | None:
         resources = task.get("resources") or {}
@@ -148,6 +158,13 @@ class LocalCloud:
         except FileNotFoundError:
             return ""
 
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        place = Place(self._root, watched.cluster)
+        homes = [place.node(rank) / "home" for rank in range(parcel.nodes)]
+        sources = checkpoints.sources(homes, parcel)
+        errand = Errand(parcel, lambda: checkpoints.measure(sources), partial(checkpoints.bring, sources))
+        return self._fetches.fetch(errand)
+
     def down(self, watched: Watched) -> None:
         place = Place(self._root, watched.cluster)
         try:
@@ -180,6 +197,7 @@ class LocalCloud:
         """The order with the values of its secrets, which leave this process through a pipe alone."""
         task: dict[str, Any] = deepcopy(dict(order.task))
         known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
+        task["envs"] = dict(order.environment)
         task["secrets"] = {**(task.get("secrets") or {}), **known}
         return SupervisorOrder(
             root=str(self._root),

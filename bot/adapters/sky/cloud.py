@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.adapters import prices
-from bot.adapters.sky import autostops, calls, inventory, offers
+from bot.adapters.fetches import Errand, Fetches
+from bot.adapters.sky import autostops, calls, inventory, offers, reach
+from bot.adapters.sky.checkpoints import SSH, Way
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.limits import local_paths, slurm_refusal
 from bot.adapters.sky.managed import ManagedJobs
@@ -16,6 +18,7 @@ from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
 from bot.core.autostop import Setting, asked_minutes
+from bot.core.keeping import Fetch, Parcel
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
@@ -23,7 +26,7 @@ from bot.core.orphans import Standing
 from bot.core.plan import missing_secrets, resources
 from bot.core.recipe import Task, accelerators
 from bot.core.seen import Cluster, Request, Seen
-from bot.errors import NameTaken, Unavailable
+from bot.errors import NameTaken, Unavailable, UserError
 from bot.language import listing, mark, say
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ class SkyCloud:
         start_server: whether a server is started on this machine where none answers.
         job_period: between two questions for one cluster's job; bill_period: between two for all bills.
         patience: how long a cluster's queue may be silent before the run counts as not seen.
+        fetches: where checkpoints are fetched to; environment: what SSH and rsync see of the environment; ssh: the
+            program, with its options.
     """
 
     def __init__(
@@ -58,7 +63,13 @@ class SkyCloud:
         job_period: timedelta = timedelta(seconds=30),
         bill_period: timedelta = timedelta(minutes=5),
         patience: timedelta = timedelta(minutes=2),
+        fetches: Fetches | None = None,
+        environment: Mapping[str, str] | None = None,
+        ssh: Sequence[str] = SSH,
     ) -> None:
+        self._ssh = ssh
+        self._fetches = fetches
+        self._environment = environment or {}
         self._courier = courier
         self._now = now
         self._secrets = secrets
@@ -155,6 +166,14 @@ class SkyCloud:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)
 
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        if self._fetches is None:
+            raise UserError(say("Nobody has said where models are to be fetched to."))
+        way = Way(
+            watched.cluster, parcel, lambda name: self._courier.call(reach.reach, name), self._environment, self._ssh
+        )
+        return self._fetches.fetch(Errand(parcel, way.measure, way.bring))
+
     def down(self, watched: Watched) -> str | None:
         if watched.managed:
             return self._managed.down(watched)
@@ -171,6 +190,8 @@ class SkyCloud:
 
     def stop(self) -> None:
         """Let go of what is under way; clusters are left as they are."""
+        if self._fetches:
+            self._fetches.stop()
         self._queues.stop()
         self._courier.stop()
 
@@ -220,6 +241,7 @@ class SkyCloud:
         """
         task: dict[str, Any] = deepcopy(dict(order.task))
         known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
+        task["envs"] = dict(order.environment)
         if known:
             task["secrets"] = {**(task.get("secrets") or {}), **known}
         asked = task["resources"] = dict(task.get("resources") or {})

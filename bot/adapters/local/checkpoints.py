@@ -1,0 +1,66 @@
+"""Checkpoints of local clusters: real files in the homes of their nodes, copied so that a second copy goes on."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from stat import S_ISREG
+from threading import Event
+
+from bot.core.keeping import Parcel
+
+BLOCK_BYTES = 4 * 1024 * 1024
+
+
+def sources(homes: Iterable[Path], parcel: Parcel) -> list[Path]:
+    """Where the checkpoint is on each node, those of them that have a part of it, the head first."""
+    bases = [home / parcel.folder.removeprefix("~").lstrip("/") for home in homes]
+    if not parcel.folder.startswith("~"):
+        bases = [Path(parcel.folder)]
+    found = [(base, base / parcel.name) for base in bases]
+    return [there for base, there in found if there.resolve().is_relative_to(base.resolve()) and there.is_dir()]
+
+
+def measure(folders: Sequence[Path]) -> int:
+    """Bytes on all nodes together, files of the same name counted once."""
+    return sum(path.lstat().st_size for path in together(folders).values())
+
+
+def bring(folders: Sequence[Path], target: Path, lock: int, over: Event) -> None:
+    """Copy what is not there yet, file by file; one that was cut off is copied anew."""
+    for name, path in together(folders).items():
+        if not same(path, target / name):
+            copy(path, target / name, over)
+        if over.is_set():
+            return
+
+
+def together(folders: Sequence[Path]) -> dict[str, Path]:
+    """The files of all nodes; of those with the same name, the head's."""
+    return {name: path for folder in reversed(folders) for name, path in files(folder)}
+
+
+def files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The plain files below a folder. A link may point anywhere, so that none is followed."""
+    for at, _, names in os.walk(folder):
+        for path in (Path(at) / name for name in sorted(names)):
+            if S_ISREG(path.lstat().st_mode):
+                yield str(path.relative_to(folder)), path
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether they have the same size and time, as rsync takes files for the same."""
+    if not other.is_file():
+        return False
+    return (one.stat().st_size, int(one.stat().st_mtime)) == (other.stat().st_size, int(other.stat().st_mtime))
+
+
+def copy(source: Path, target: Path, over: Event) -> None:
+    draft = target.with_name(f".{target.name}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as read, draft.open("wb") as write:
+        while (block := read.read(BLOCK_BYTES)) and not over.is_set():
+            write.write(block)
+    if not over.is_set():
+        shutil.copystat(source, draft)
+        draft.replace(target)

@@ -1,0 +1,135 @@
+"""Checkpoints of SkyPilot's clusters: measured by SSH and fetched by rsync, which goes on where it was cut off.
+
+No word of a log or of a person's gets to a shell but paths that `keeping.parcel` has let through, in quotes.
+"""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from bot.core.keeping import Parcel
+from bot.errors import Unavailable
+from bot.language import mark, say
+
+SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "LogLevel=ERROR")
+
+RSYNC = ("rsync", "--recursive", "--times", "--partial-dir=.partial", "--protect-args", "--timeout=120")
+"""Plain files alone: a link may point anywhere, so that none is brought along. What was cut off is kept aside, so that
+a file that is in its place is whole."""
+
+WORKERS = "--ignore-existing"
+"""Where two nodes have a file of the same name, the head's stands, whose turn is first."""
+
+SIZE = "find {path} -type f -printf '%s\\n' 2>/dev/null | awk '{{ bytes += $1 }} END {{ printf \"%.0f\\n\", bytes }}'"
+"""Prints the bytes of all plain files below a folder; 0 where there is none."""
+
+ANSWER_SECONDS = 120
+"""For the size of a checkpoint; a Slurm job is reached through the API server, in some seconds."""
+
+FAILED = mark("Its cluster could not be read by SSH: {why}")
+NO_PROGRAM = mark("The bot's machine lacks `{program}`, which fetches models.")
+
+
+@dataclass(slots=True)
+class Way:
+    """The way to a checkpoint on every node of a cluster.
+
+    Attributes:
+        reach: the configuration of SSH that leads to its nodes; asked once, and then kept.
+        environment: all that SSH sees of the environment.
+        ssh: the program with its options.
+    """
+
+    cluster: str
+    parcel: Parcel
+    reach: Callable[[str], str]
+    environment: Mapping[str, str]
+    ssh: Sequence[str] = SSH
+    _config: str = field(default="", init=False)
+    _sizes: dict[str, int] = field(default_factory=dict, init=False)
+
+    @property
+    def nodes(self) -> list[str]:
+        """As SSH knows them, the head first."""
+        return [self.cluster, *(f"{self.cluster}-worker{rank}" for rank in range(1, self.parcel.nodes))]
+
+    @property
+    def path(self) -> str:
+        """The checkpoint as seen from the home directory, where a login begins."""
+        return self.parcel.path.removeprefix("~/")
+
+    def measure(self) -> int:
+        """Bytes on all nodes; of one that has no part of it, none."""
+        self._sizes = {node: self._size(node) for node in self.nodes}
+        return sum(self._sizes.values())
+
+    def bring(self, target: Path, lock: int, over: Event) -> None:
+        for node in self.nodes:
+            if not over.is_set() and self._sizes.get(node):
+                self._copy(node, target, lock, over)
+
+    def _through(self) -> list[str]:
+        self._config = self._config or self.reach(self.cluster)
+        return [*self.ssh, "-F", self._config]
+
+    def _size(self, node: str) -> int:
+        path = shlex.quote(self.path)
+        asked = [*self._through(), node, SIZE.format(path=path)]
+        try:
+            done = self._run(asked)
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(say(FAILED, why=say("no answer in time."))) from error
+        found = re.match(r"\d+", (done.stdout.strip().splitlines() or [""])[-1])
+        if done.returncode or not found:
+            raise Unavailable(say(FAILED, why=last_line(done.stderr) or f"ssh: {done.returncode}"))
+        return int(found[0])
+
+    def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(  # noqa: S603  # ssh, and a path that is plain
+                words,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=ANSWER_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise Unavailable(say(NO_PROGRAM, program=words[0])) from error
+
+    def _copy(self, node: str, target: Path, lock: int, over: Event) -> None:
+        """One node's part; the lock stays with the process, should the bot be killed beside it."""
+        more = [] if node == self.cluster else [WORKERS]
+        words = [*RSYNC, *more, "-e", shlex.join(self._through()), f"{node}:{self.path}/", f"{target}/"]
+        try:
+            copying = subprocess.Popen(  # noqa: S603  # rsync, and a path that is plain
+                words,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                pass_fds=[lock],
+            )
+        except FileNotFoundError as error:
+            raise Unavailable(say(NO_PROGRAM, program=words[0])) from error
+        while True:
+            try:
+                _, told = copying.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                if over.is_set():
+                    copying.terminate()
+        if copying.returncode and not over.is_set():
+            raise Unavailable(say(FAILED, why=last_line(told) or f"rsync: {copying.returncode}"))
+
+
+def last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -1,0 +1,161 @@
+"""A model on its way out of its machine: what is to be fetched, how far that is, and what people want of it."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+from bot.core.status import Reason
+from bot.errors import UserError
+from bot.language import say
+
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
+"""A part of a path that no shell and no rsync can take for anything else."""
+
+FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A checkpoint to be fetched.
+
+    Attributes:
+        folder: of the recipe's checkpoints on each node, absolute or beginning with `~`.
+        name: the checkpoint in it, such as `ppo-7f3a/global_step_40`; the same on each node.
+        nodes: of the cluster; each may hold a part of it.
+    """
+
+    folder: str
+    name: str
+    nodes: int = 1
+
+    @property
+    def path(self) -> str:
+        return f"{self.folder.rstrip('/')}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """How far a checkpoint has been fetched.
+
+    Attributes:
+        where: the folder that it is fetched to, on the bot's machine.
+        size: bytes that are there; of: bytes that it has, where that is known.
+        done: whether all of it is there; sharded: whether it is in the shards that verl's trainers write.
+    """
+
+    where: str
+    size: int = 0
+    of: int | None = None
+    done: bool = False
+    sharded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The run is to end for that reason, and is given until then to save first."""
+
+    reason: Reason
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What is done so that the model outlives its machine.
+
+    Attributes:
+        save_asked: whether a person wants it saved before it is stopped.
+        lost_by: who has said that it may be lost, or None.
+        draining: what its end waits for, while it does.
+        began_at: when it was first fetched; tried_at: when last; tries: how often that has failed.
+        trouble: why the last time failed, a sentence.
+        fetch: how far it is; step: which checkpoint that is.
+        keep_until: until when a person wants its cluster kept for it; keep_by: who.
+        given_up_at: when it was given up, because nobody had said anything in time; lost_at: when it was said that
+            it may be lost.
+        asked_at: when people were to be told, because it cannot be fetched; until: when it is given up, as things are.
+        held_until: for which of these the cluster's autostop has been put off.
+    """
+
+    save_asked: bool = False
+    lost_by: str | None = None
+    draining: Draining | None = None
+    began_at: datetime | None = None
+    tried_at: datetime | None = None
+    tries: int = 0
+    trouble: str | None = None
+    fetch: Fetch | None = None
+    step: int | None = None
+    keep_until: datetime | None = None
+    keep_by: str | None = None
+    given_up_at: datetime | None = None
+    lost_at: datetime | None = None
+    asked_at: datetime | None = None
+    until: datetime | None = None
+    held_until: datetime | None = None
+
+    @property
+    def fetched(self) -> bool:
+        return self.fetch is not None and self.fetch.done
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is done for it."""
+        return self.fetched or self.lost_by is not None or self.given_up_at is not None
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When nothing more was to be done for it; None where it is not so far, or nothing ever was to be done."""
+        return (self.tried_at if self.fetched else None) or self.lost_at or self.given_up_at
+
+    def stopped(self, by: str, save: bool | None, now: datetime) -> Self:
+        """After a wish to stop: with a checkpoint first, or with what there is (None), or with nothing."""
+        if save is False and not self.fetched:
+            return replace(self, save_asked=False, lost_by=self.lost_by or by, lost_at=self.lost_at or now)
+        return replace(self, save_asked=bool(save))
+
+    def begun(self, until: datetime, now: datetime) -> Self:
+        """It is fetched, from now if not from before; a person may have asked for more time meanwhile."""
+        return replace(self, began_at=self.began_at or now, until=self.keep_until or until)
+
+    def moved(self, fetch: Fetch, step: int | None, now: datetime) -> Self:
+        """It is being fetched, or is there."""
+        return replace(self, fetch=fetch, step=step, tried_at=now, trouble=None)
+
+    def failed(self, why: str, asks: bool, now: datetime) -> Self:
+        """It was not fetched this time."""
+        asked_at = self.asked_at or (now if asks else None)
+        return replace(self, trouble=why, tries=self.tries + 1, tried_at=now, asked_at=asked_at)
+
+
+def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
+    """The checkpoint that a log names, as it is to be fetched: what the recipe says, and below it the run's own folder.
+
+    A log can be made to say anything. Of what it says, only the part from the run's own name on counts.
+
+    >>> parcel("~/checkpoints", "/home/sky/checkpoints/ppo-7f3a/global_step_40", "ppo-7f3a", 2).path
+    '~/checkpoints/ppo-7f3a/global_step_40'
+
+    Raises:
+        UserError: the log names a folder that is not one of the run's.
+    """
+    below = folder.removeprefix("~").rstrip("/")
+    before, _, after = checkpoint.partition(f"{below}/{run_id}/")
+    parts = after.rstrip("/").split("/")
+    inside = bool(below) and bool(after) and (not before if folder.startswith("/") else before.startswith(("/", "~")))
+    if not inside or not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *parts, *folders(below)))):
+        odd = say("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
+        raise UserError(odd)
+    return Parcel(folder, "/".join([run_id, *parts]), nodes)
+
+
+def folders(path: str) -> list[str]:
+    return path.strip("/").split("/")
+
+
+def is_plain(part: str) -> bool:
+    """
+    >>> is_plain("global_step_40"), is_plain(".."), is_plain("a b"), is_plain("$(id)"), is_plain("-rf")
+    (True, False, False, False, False)
+    """
+    return PLAIN.fullmatch(part) is not None

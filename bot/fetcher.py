@@ -1,0 +1,66 @@
+"""The tick's way of fetching a model: begin or look, and record how far that is, or why not."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core import keeping
+from bot.core.drain import Patience
+from bot.core.run import Run
+from bot.errors import Unavailable, UserError
+from bot.language import mark, say
+from bot.ports import Cloud, Now, Store
+
+log = logging.getLogger(__name__)
+
+HOLD_MINUTES = 15
+"""That an autostop is put off beyond the time after which a model is given up: the removal comes first."""
+
+MISTAKE = mark("The fetching failed on my side; the bot's own log says how.")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Fetches the newest checkpoints of runs that are over."""
+
+    cloud: Cloud
+    store: Store
+    now: Now
+    patience: Patience
+
+    def fetch(self, run: Run, until: datetime) -> Run:
+        """The run after one look at it; until its model is here, its cluster is not to remove itself."""
+        run = self.store.update(run.id, lambda run: run.fetch_begun(until, self.now()))
+        if run.keeping.held_until != until:
+            run = self._hold(run, until)
+        try:
+            wanted = keeping.parcel(run.checkpoints, run.progress.checkpoint or "", run.id, run.nodes)
+            found = self.cloud.fetch(run.watched, wanted)
+        except UserError as error:
+            return self._failed(run, error.sentence, refused=True)
+        except Unavailable as error:
+            return self._failed(run, str(error))
+        except Exception:  # its cluster bills, so people must know
+            log.exception("run %s: its model cannot be fetched", run.id)
+            return self._failed(run, say(MISTAKE))
+        return self.store.update(run.id, lambda run: run.fetching(found, self.now()))
+
+    def _failed(self, run: Run, why: str, refused: bool = False) -> Run:
+        log.warning("run %s: its model is not fetched: %s", run.id, why)
+
+        def change(run: Run) -> Run:
+            asks = refused or run.keeping.tries + 1 >= self.patience.fetch_tries
+            return run.fetch_failed(why, self.now(), asks)
+
+        return self.store.update(run.id, change)
+
+    def _hold(self, run: Run, until: datetime) -> Run:
+        """Put off an autostop that would take the model with it; that it could not be is no reason not to fetch."""
+        if run.autostop_minutes is not None:
+            minutes = int((until - self.now()) / timedelta(minutes=1)) + HOLD_MINUTES
+            try:
+                self.cloud.autostop(run.watched, max(minutes, run.autostop_minutes))
+            except (Unavailable, UserError) as error:
+                log.warning("run %s: its autostop is not put off: %s", run.id, error)
+                return run
+        return self.store.update(run.id, lambda run: run.autostop_held(until))

@@ -1,0 +1,253 @@
+"""Where a trained model is, what is done to fetch it, and what people are asked where that fails. Pure."""
+
+from datetime import datetime, timedelta
+
+from bot.core import drain
+from bot.core.keeping import Fetch
+from bot.core.run import Run
+from bot.core.status import Reason, Status
+from bot.language import mark, say, together
+from bot.slack import words
+from bot.slack.blocks import Block, actions, button, confirm, section
+from bot.slack.message import Message, said
+from bot.slack.standing import written
+from bot.slack.text import code, date, escape
+
+SAVE_AND_STOP, KEEP, LOSE = "save_and_stop", "keep_model", "lose_model"
+"""The buttons."""
+
+KEEP_HOURS = 1
+
+DAY_AND_TIME = "{date_short_pretty} {time}"
+
+ASK_BEFORE = timedelta(minutes=15)
+"""Before a model is given up that is still on its way; less where less time was given for it."""
+
+DRAINS = {
+    Reason.LEASE_OVER: mark("Its lease is over. It trains on until {time} at the most, so that it saves first."),
+    Reason.OVER_BUDGET: mark("Its budget is spent. It trains on until {time} at the most, so that it saves first."),
+    Reason.STOPPED: mark("It is to be stopped. It trains on until {time} at the most, so that it saves first."),
+}
+COSTS = mark("That costs {rate}.")
+
+FETCHING = mark("Fetching the model of step {step} from its cluster: {amount} so far.")
+FETCHING_OF = mark("Fetching the model of step {step} from its cluster: {amount} of {size}, {percent} %.")
+AGAIN = mark("The model of step {step} is not fetched yet, and I try again: {why}")
+FETCHED = mark("The model of step {step} is fetched: {size}, in {folder} on my machine.")
+LET_GO = mark("{person} has the model of step {step} lost with its cluster.")
+GIVEN_UP = mark("The model of step {step} is given up: it could not be fetched by {time}, and nobody said to wait.")
+
+CANNOT = mark("*The model of step {step} cannot be fetched*: {why}")
+IS_SLOW = mark("*The model of step {step} is not here yet.*")
+STANDS = mark("Its cluster stands for it until {time}; then it is removed, and the model is lost.")
+STANDS_AT = mark("Its cluster stands for it at {rate}, until {time}; then it is removed, and the model is lost.")
+KEPT = mark("{person} has it kept until then.")
+GOES_ON = mark("I go on trying.")
+
+SAVED_HERE = mark("Model: step {step}, {size}, in {folder} on my machine.")
+SAVED_HERE_VALIDATED = mark("Model: step {step} (validation {value}), {size}, in {folder} on my machine.")
+SAVED_HERE_VALIDATED_AT = mark(
+    "Model: step {step} (validation {value} at step {at}), {size}, in {folder} on my machine."
+)
+MERGE = mark("To load it, make a Hugging Face model of its shards: {command}")
+COPY = mark("To go on from it, copy {folder} into a volume or bucket: {command}")
+LOST_BY = mark("The model of step {step} was lost with its machine: so {person} has said.")
+NOT_FETCHED = mark("The model of step {step} was lost with its machine: it could not be fetched in time.")
+NOT_FETCHED_WHY = mark("The model of step {step} was lost with its machine, for it could not be fetched in time: {why}")
+DIED = mark("The model of step {step} died with the machine: no `volume=` or `bucket=` was set.")
+DIED_ELSEWHERE = mark(
+    "The model of step {step} was saved in {folder}, which is not in {place}: "
+    "it died with the machine, unless that outlives it."
+)
+ON_MACHINES = mark("The model of step {step} is on machines that go with its program.")
+ON_CLUSTER = mark("The model of step {step} is on its cluster alone. I fetch it before that goes.")
+
+
+def model_messages(run: Run, now: datetime) -> list[Message]:
+    """What is done so that the model outlives its machine, in the thread; what people must decide, in the channel."""
+    return [message for message in (draining(run), fetching(run), question(run, now)) if message]
+
+
+def draining(run: Run) -> Message | None:
+    """Not said late: what is over saves no more."""
+    found = run.keeping.draining
+    if found is None or run.over:
+        return None
+    costs = say(COSTS, rate=words.hourly(run.hourly.dollars_per_hour)) if run.hourly else ""
+    text = together(say(DRAINS[found.reason], time=date(found.until)), costs)
+    return said(f"draining-{found.until.timestamp():.0f}", f":floppy_disk: {text}")
+
+
+def fetching(run: Run) -> Message | None:
+    """How far it is, in one message of the thread."""
+    if run.keeping.began_at is None:
+        return None
+    text = f":package: {outcome(run) or under_way(run)}"
+    state = "settled" if run.keeping.settled else "trouble" if run.keeping.trouble else ""
+    return Message("model", text, (section(text),), urgent=state, edited=True)
+
+
+def outcome(run: Run) -> str:
+    """What became of it; empty where that is not known yet."""
+    found, step = run.keeping, run.progress.checkpoint_step
+    if found.fetch and found.fetched:
+        return say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
+    if found.lost_by:
+        return say(LET_GO, person=f"<@{found.lost_by}>", step=step)
+    if found.given_up_at:
+        return say(GIVEN_UP, step=step, time=date(found.given_up_at, DAY_AND_TIME))
+    return gone(run) if run.status is Status.ENDED else ""
+
+
+def under_way(run: Run) -> str:
+    found, step = run.keeping, run.progress.checkpoint_step
+    if found.trouble:
+        return say(AGAIN, step=step, why=escape(found.trouble))
+    fetch = found.fetch or Fetch("")
+    if not fetch.of:
+        return say(FETCHING, step=step, amount=size(fetch.size))
+    percent = min(100 * fetch.size // fetch.of, 99)
+    return say(FETCHING_OF, step=step, amount=size(fetch.size), size=size(fetch.of), percent=percent)
+
+
+def question(run: Run, now: datetime) -> Message | None:
+    """What shall become of a model that cannot be fetched; one message, which tells in the end what did."""
+    found = run.keeping
+    if found.asked_at is None and not (drain.keeps(run) and is_late(run, now)):
+        return None
+    if ended := outcome(run):
+        text = f":package: {ended}"
+        return Message("model-lost", text, (section(text),), urgent="over", edited=True, broadcast=True)
+    text = f":rotating_light: {together(problem(run), stands(run), kept(run), say(GOES_ON))}"
+    blocks = (section(f"{text} <@{run.requester}>"), actions(keep(run), lose(run)))
+    state = f"{found.until.timestamp():.0f}" if found.until else "asks"
+    return Message("model-lost", text, blocks, urgent=state, edited=True, broadcast=True)
+
+
+def is_late(run: Run, now: datetime) -> bool:
+    """Whether it may not come in time."""
+    began, until = run.keeping.began_at, run.keeping.until
+    return began is not None and until is not None and now >= until - min(ASK_BEFORE, (until - began) / 4)
+
+
+def problem(run: Run) -> str:
+    step = run.progress.checkpoint_step
+    return say(CANNOT, step=step, why=escape(run.keeping.trouble)) if run.keeping.trouble else say(IS_SLOW, step=step)
+
+
+def stands(run: Run) -> str:
+    until = date(run.keeping.until, DAY_AND_TIME) if run.keeping.until else ""
+    if run.hourly is None:
+        return say(STANDS, time=until)
+    return say(STANDS_AT, time=until, rate=words.hourly(run.hourly.dollars_per_hour))
+
+
+def kept(run: Run) -> str:
+    return say(KEPT, person=f"<@{run.keeping.keep_by}>") if run.keeping.keep_by else ""
+
+
+def keep(run: Run) -> Block:
+    """Good for the time that it was shown with, so that a second click on it adds nothing."""
+    until = run.keeping.until.timestamp() if run.keeping.until else 0
+    return button(say("Keep {hours} h", hours=KEEP_HOURS), KEEP, f"{run.id} {until:.0f}")
+
+
+def lose(run: Run) -> Block:
+    """After a question: there is no way back."""
+    question = say(
+        "The cluster of {run} is removed, and the model of step {step} is lost for good.",
+        run=code(run.id),
+        step=run.progress.checkpoint_step,
+    )
+    asked = confirm(say("Lose this model?"), question, say("Lose it"), say("Keep it"))
+    return button(say("Tear down and lose it"), LOSE, run.id, asked, "danger")
+
+
+def save_and_stop(run: Run) -> Block:
+    return button(say("Save and stop"), SAVE_AND_STOP, run.id)
+
+
+def model(run: Run) -> str:
+    """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
+    found = run.progress
+    if found.checkpoint is None:
+        return unsaved(run)
+    if run.keeping.fetch and run.keeping.fetched:
+        return here(run, run.keeping.fetch)
+    if run.place is None:
+        return gone(run) if run.keeping.settled or run.status is Status.ENDED else on_cluster(run)
+    if run.id not in found.checkpoint:
+        return say(DIED_ELSEWHERE, step=found.checkpoint_step, folder=code(found.checkpoint), place=code(run.place))
+    there = code(f"{run.place} › {found.checkpoint[found.checkpoint.find(run.id) :]}")
+    return say("Model: step {step}, in {place}.", step=found.checkpoint_step, place=there)
+
+
+def how_to(run: Run) -> list[str]:
+    """What can be done with a model that was fetched, a line each."""
+    fetch = run.keeping.fetch
+    return list(filter(None, [how_to_load(fetch), how_to_go_on(run)])) if fetch and fetch.done else []
+
+
+def unsaved(run: Run) -> str:
+    """That no checkpoint was seen; empty where none is to be expected."""
+    if run.progress.step is None:
+        return ""
+    if run.place:
+        there = code(f"{run.place} › {run.id}")
+        return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
+    return say("No checkpoint was seen in its log.") if run.model_dies else ""
+
+
+def here(run: Run, fetch: Fetch) -> str:
+    about = {"step": run.keeping.step, "size": size(fetch.size), "folder": code(fetch.where)}
+    found = run.progress
+    validated = found.validations.points
+    exact = next((value for step, value in validated if step == run.keeping.step), None)
+    if exact is not None:
+        return say(SAVED_HERE_VALIDATED, **about, value=written(exact))
+    if found.validation is None or found.validated_step is None:
+        return say(SAVED_HERE, **about)
+    if found.validated_step == run.keeping.step:
+        return say(SAVED_HERE_VALIDATED, **about, value=written(found.validation))
+    return say(SAVED_HERE_VALIDATED_AT, **about, value=written(found.validation), at=found.validated_step)
+
+
+def how_to_load(fetch: Fetch) -> str:
+    """verl's own program for it (verl 0.9.1, `verl.model_merger`)."""
+    if not fetch.sharded:
+        return ""
+    merge = "python3 -m verl.model_merger merge --backend fsdp"
+    return say(MERGE, command=code(f"{merge} --local_dir {fetch.where}/actor --target_dir MODEL"))
+
+
+def how_to_go_on(run: Run) -> str:
+    if not run.resumes or run.keeping.fetch is None:
+        return ""
+    folder = run.keeping.fetch.where.rpartition("/")[0]
+    line = f"/verl launch {run.recipe} volume=NAME resume_from={run.id}"
+    return say(COPY, folder=code(folder), command=code(line))
+
+
+def on_cluster(run: Run) -> str:
+    return say(ON_MACHINES if run.managed else ON_CLUSTER, step=run.progress.checkpoint_step)
+
+
+def gone(run: Run) -> str:
+    """Why a model that was on its machine alone is no more."""
+    found, step = run.keeping, run.progress.checkpoint_step
+    if found.lost_by:
+        return say(LOST_BY, step=step, person=f"<@{found.lost_by}>")
+    if found.given_up_at and found.trouble:
+        return say(NOT_FETCHED_WHY, step=step, why=escape(found.trouble))
+    return say(NOT_FETCHED if found.given_up_at else DIED, step=step)
+
+
+def size(count: int) -> str:
+    """
+    >>> size(0), size(999), size(12_345), size(2_000_000), size(123_456_789_000)
+    ('0 B', '999 B', '12 KB', '2.0 MB', '123 GB')
+    """
+    amount, units = float(count), ["B", "KB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.1f} {units[0]}" if amount < 10 and units[0] != "B" else f"{amount:,.0f} {units[0]}"

@@ -1,0 +1,180 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.core import drain
+from bot.core.drain import Patience
+from bot.core.keeping import Draining, parcel
+from bot.core.money import Rate
+from bot.core.order import DEADLINE_VARIABLE, Order
+from bot.core.progress import Progress
+from bot.core.run import Run
+from bot.core.seen import Cluster, Job, Seen
+from bot.core.status import Reason
+from tests.builders import NOON, at, launching, refusal_of, running, up
+
+PATIENCE = Patience(save=timedelta(minutes=10), fetch=timedelta(minutes=60))
+FOLDER = "~/checkpoints/ppo-7f3a/global_step_20"
+
+
+def training(step: int | None = 25, saved: int | None = 20, **changes: Any) -> Run:
+    """At four dollars an hour, asked for at noon; its newest checkpoint was read of a quarter of an hour later."""
+    progress = Progress(step, 100, checkpoint=FOLDER if saved else None, checkpoint_step=saved)
+    known = {"progress": progress, "model_dies": True, "checkpoint_at": at(900) if saved else None}
+    return running(**known | changes)
+
+
+@pytest.mark.parametrize(
+    ("lease", "budget", "rate", "ends"),
+    [
+        pytest.param(2, 100.0, Rate(4.0, "x"), 7200, id="the lease ends first"),
+        pytest.param(12, 2.0, Rate(4.0, "x"), 1800, id="the budget is spent first"),
+        pytest.param(2, 1.0, None, 7200, id="unpriced: the lease alone"),
+        pytest.param(2, 1.0, Rate(0.0, "x"), 7200, id="free: the lease alone"),
+        pytest.param(2, 1e300, Rate(1e-9, "x"), 7200, id="a budget that lasts for ever"),
+    ],
+)
+def test_a_program_is_told_the_earlier_of_its_two_ends(
+    lease: float, budget: float, rate: Rate | None, ends: float
+) -> None:
+    assert drain.deadline(launching(lease=timedelta(hours=lease), budget_dollars=budget), rate) == at(ends)
+
+
+@pytest.mark.parametrize(
+    ("envs", "told"),
+    [
+        pytest.param(None, "1767355200", id="in verl's own variable"),
+        pytest.param({DEADLINE_VARIABLE: "7"}, "7", id="unless the recipe knows better"),
+    ],
+)
+def test_an_order_tells_the_deadline_beside_the_task(envs: dict[str, str] | None, told: str) -> None:
+    task = {"envs": envs, "run": "true"}
+    assert Order("verl-x", task, deadline=NOON).environment[DEADLINE_VARIABLE] == told
+    assert task == {"envs": envs, "run": "true"}
+
+
+STOPPED: dict[str, Any] = {"stop_requested_by": "U0BEN", "stop_requested_at": at(3600)}
+SAVE = training(**STOPPED).keeping.stopped("U0BEN", True, at(3600))
+
+
+@pytest.mark.parametrize(
+    ("run", "reason", "now", "until"),
+    [
+        pytest.param(training(lease=timedelta(hours=1)), Reason.LEASE_OVER, 3600, 4200, id="the lease: for a save"),
+        pytest.param(training(lease=timedelta(hours=1)), Reason.LEASE_OVER, 4200, None, id="no longer than the grace"),
+        pytest.param(
+            training(lease=timedelta(hours=1), checkpoint_at=at(3300)),
+            Reason.LEASE_OVER,
+            3600,
+            None,
+            id="it saved before, as it was told",
+        ),
+        pytest.param(training(20, 20, lease=timedelta(hours=1)), Reason.LEASE_OVER, 3600, None, id="all is saved"),
+        pytest.param(training(None, None, lease=timedelta(hours=1)), Reason.LEASE_OVER, 3600, None, id="no step yet"),
+        pytest.param(training(job=Job.SETTING_UP), Reason.LEASE_OVER, 43200, None, id="it does not train yet"),
+        pytest.param(training(model_dies=False), Reason.LEASE_OVER, 43200, None, id="it saves nothing"),
+        pytest.param(
+            training(model_dies=False, place="volume m"), Reason.LEASE_OVER, 43200, 43800, id="a volume is saved to too"
+        ),
+        pytest.param(training(budget_dollars=2.0), Reason.OVER_BUDGET, 2100, 2400, id="since the budget was spent"),
+        pytest.param(training(budget_dollars=2.0), Reason.OVER_BUDGET, 2400, None, id="however late that is seen"),
+        pytest.param(training(**STOPPED), Reason.STOPPED, 3600, None, id="a plain stop waits for none"),
+        pytest.param(
+            training(19, 20, **STOPPED), Reason.STOPPED, 3600, 4200, id="but for the one that is being written"
+        ),
+        pytest.param(training(keeping=SAVE, **STOPPED), Reason.STOPPED, 3700, 4200, id="save and stop: for a save"),
+        pytest.param(
+            training(keeping=SAVE, checkpoint_at=at(3650), **STOPPED), Reason.STOPPED, 3700, None, id="which has come"
+        ),
+        pytest.param(
+            training(19, 20, keeping=SAVE.stopped("U0LEA", False, at(3650)), **STOPPED),
+            Reason.STOPPED,
+            3700,
+            None,
+            id="it may be lost",
+        ),
+    ],
+)
+def test_an_end_waits_for_a_checkpoint_that_may_come(run: Run, reason: Reason, now: float, until: float | None) -> None:
+    expected = Draining(reason, at(until)) if until is not None else None
+    assert drain.waits(run, reason, up(), at(now), PATIENCE) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "waits"),
+    [
+        pytest.param(None, True, id="nobody answers"),
+        pytest.param(up(Job.RUNNING), True, id="it trains"),
+        pytest.param(Seen(), False, id="nothing is there"),
+        pytest.param(up(cluster=Cluster.STOPPED), False, id="its cluster is stopped"),
+    ],
+)
+def test_nothing_is_waited_for_where_nothing_trains(seen: Seen | None, waits: bool) -> None:
+    run = training(lease=timedelta(hours=1))
+    assert (drain.waits(run, Reason.LEASE_OVER, seen, at(3600), PATIENCE) is not None) is waits
+
+
+OVER = training(**STOPPED).stopping(Reason.STOPPED, None, at(3600))
+
+
+@pytest.mark.parametrize(
+    ("run", "keeps"),
+    [
+        pytest.param(OVER, True, id="on its cluster alone"),
+        pytest.param(training(), False, id="it is not over"),
+        pytest.param(replace(OVER, model_dies=False, place="volume m"), False, id="in a volume"),
+        pytest.param(replace(OVER, progress=Progress(3)), False, id="nothing saved"),
+        pytest.param(OVER.stop_requested("U0LEA", at(3700), save=False), False, id="it may be lost"),
+        pytest.param(OVER.gave_up(at(3700)), False, id="it was given up"),
+        pytest.param(replace(OVER, managed=True), False, id="its machines go by themselves"),
+        pytest.param(OVER.downed(at(3700)), False, id="its removal was asked for"),
+    ],
+)
+def test_a_cluster_is_kept_for_what_is_on_it_alone(run: Run, keeps: bool) -> None:
+    assert drain.keeps(run) is keeps
+
+
+@pytest.mark.parametrize(
+    ("run", "until"),
+    [
+        pytest.param(OVER, 43200, id="to the lease's end"),
+        pytest.param(replace(OVER, lease=timedelta(hours=1)), 7200, id="where that is over, for the grace"),
+        pytest.param(OVER.kept_until(at(9000), "U0ANA"), 9000, id="as long as a person has said"),
+    ],
+)
+def test_a_model_is_given_up_at_a_time_that_is_known(run: Run, until: float) -> None:
+    assert drain.gives_up_at(run, PATIENCE) == at(until)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told", "fetched"),
+    [
+        ("~/checkpoints", "/home/sky/checkpoints/r-1/global_step_9", "~/checkpoints/r-1/global_step_9"),
+        ("~/checkpoints", "~/checkpoints/r-1/global_step_9", "~/checkpoints/r-1/global_step_9"),
+        ("/data/models", "/data/models/r-1/sub/global_step_9", "/data/models/r-1/sub/global_step_9"),
+        ("/data/models/", "/data/models/r-1/global_step_9/", "/data/models/r-1/global_step_9"),
+        ("~/checkpoints", "/home/sky/checkpoints/r-2/global_step_9", None),
+        ("~/checkpoints", "/etc/global_step_9", None),
+        ("~/checkpoints", "checkpoints/r-1/global_step_9", None),
+        ("~/checkpoints", "/x/checkpoints/r-1/../../../etc/global_step_9", None),
+        ("~/checkpoints", "/x/checkpoints/r-1/$(id)/global_step_9", None),
+        ("~/checkpoints", "/x/checkpoints/r-1/a;id/global_step_9", None),
+        ("~/checkpoints", "/x/checkpoints/r-1/-rf/global_step_9", None),
+        ("~/checkpoints", "/x/checkpoints/r-1//global_step_9", None),
+        ("/data/models", "/elsewhere/data/models/r-1/global_step_9", None),
+        ("", "/r-1/global_step_9", None),
+        ("~", "/home/sky/r-1/global_step_9", None),
+        ("/", "/r-1/global_step_9", None),
+        ("~/$(id)", "/x/$(id)/r-1/global_step_9", None),
+        ("relative", "/x/relative/r-1/global_step_9", None),
+    ],
+)
+def test_of_what_a_log_says_only_a_plain_path_in_the_runs_own_folder_is_touched(
+    folder: str, told: str, fetched: str | None
+) -> None:
+    refused = refusal_of(lambda: parcel(folder, told, "r-1", 2))
+    assert (refused is None) is (fetched is not None)
+    if fetched:
+        assert parcel(folder, told, "r-1", 2).path == fetched

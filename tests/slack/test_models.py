@@ -1,0 +1,120 @@
+"""What is said of models that leave their machines, or do not, as Slack judges it and a person reads it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.core.keeping import Draining, Fetch
+from bot.core.progress import Progress
+from bot.core.run import Run
+from bot.core.status import Reason, Status
+from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.playground.checks import check_message
+from bot.playground.transcript import written
+from bot.playground.workspace import Message as Posted
+from bot.playground.workspace import seeded
+from bot.slack import answers, views
+from bot.slack.message import Message
+from tests.builders import at, running
+from tests.slack.test_views import GOLDEN
+
+FILES = {one: GOLDEN / ("models.txt" if one == ENGLISH else f"models.{one}.txt") for one in LANGUAGES}
+
+FOLDER = "/home/sky/checkpoints/ppo-7f3a/global_step_400"
+SAVED = Progress(420, 435, {"val-core/x/reward/mean@1": 0.53}, 400, checkpoint=FOLDER, checkpoint_step=400)
+PARTIAL = Fetch("/data/artifacts/ppo-7f3a/global_step_400", 4_100_000_000, 18_400_000_000)
+WHOLE = replace(PARTIAL, size=18_400_000_000, done=True, sharded=True)
+WHY = "Its cluster could not be read by SSH: no route to host."
+NOW = at(3600)
+
+
+def trained(**changes: Any) -> Run:
+    return running(progress=SAVED, model_dies=True, checkpoints="~/checkpoints", checkpoint_at=at(3000), **changes)
+
+
+def draining(reason: Reason, **changes: Any) -> Run:
+    return trained(**changes).drains(Draining(reason, at(4200)))
+
+
+def over(reason: Reason = Reason.SUCCEEDED, **changes: Any) -> Run:
+    return trained(**changes).stopping(reason, None, at(3300)).fetch_begun(at(43200), at(3310))
+
+
+def ended(run: Run) -> Run:
+    return replace(run, status=Status.ENDED, ended_at=at(3500), resumes=True)
+
+
+FAILED = over().fetch_failed(WHY, at(3320), asks=False)
+ASKS = FAILED.fetch_failed(WHY, at(3380), asks=True)
+FETCHED = over().fetching(WHOLE, at(3400))
+
+RUNS = {
+    "saves before its lease ends": draining(Reason.LEASE_OVER),
+    "saves before its budget ends it": draining(Reason.OVER_BUDGET),
+    "saves before it is stopped, unpriced": draining(Reason.STOPPED, stop_requested_by="U0BEN", rate=None),
+    "of a managed job": trained(managed=True),
+    "fetching begins": over(),
+    "fetching": over().fetching(PARTIAL, at(3320)),
+    "fetching, and the time is nearly up": over().fetch_begun(at(3620), at(3310)).fetching(PARTIAL, at(3320)),
+    "fetching has failed once": FAILED,
+    "cannot be fetched": ASKS,
+    "cannot be fetched, unpriced": replace(ASKS, rate=None),
+    "cannot be fetched, and a person keeps it": ASKS.kept_until(at(7200), "U0BEN"),
+    "fetched": FETCHED,
+    "fetched after all": ASKS.fetching(WHOLE, at(3500)),
+    "lost by a person's word": ASKS.stop_requested("U0LEA", at(3500), save=False),
+    "given up": ASKS.gave_up(at(3500)),
+    "ended, fetched": ended(FETCHED),
+    "ended, fetched, failed": ended(over(Reason.FAILED).fetching(replace(WHOLE, sharded=False), at(3400))),
+    "ended, lost by a person's word": ended(ASKS.stop_requested("U0LEA", at(3500), save=False)),
+    "ended, given up": ended(ASKS.gave_up(at(3500))),
+    "ended, its cluster lost": ended(over(Reason.CLUSTER_LOST)),
+}
+
+
+def said(run: Run) -> list[Message]:
+    """What concerns its model: its card, and the messages that differ by it."""
+    wanted = {"card", "stopping", "model", "model-lost", "ended"}
+    return [one for one in views.conversation(run, NOW, "") if one.key in wanted or one.key.startswith("draining")]
+
+
+def answered(run: Run) -> Message:
+    answer = answers.artifacts(run)
+    return Message("answer", answer["text"], tuple(answer["blocks"]))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", RUNS)
+def test_every_message_is_one_that_slack_takes(name: str, language: str) -> None:
+    with speaking(language):
+        for message in (*said(RUNS[name]), answered(RUNS[name])):
+            check_message(message.text, list(message.blocks))
+
+
+@pytest.mark.parametrize("language", FILES)
+def test_messages_read_as_they_were_read_aloud(language: str) -> None:
+    assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
+
+
+def write_all() -> None:
+    for language, path in FILES.items():
+        path.write_text(read_all(language))
+
+
+def read_all(language: str) -> str:
+    workspace, parts = seeded(), []
+    with speaking(language):
+        for name, run in RUNS.items():
+            parts.append(f"━━ {name}\n")
+            for one in (*said(run), answered(run)):
+                posted = Posted("1.0", "C0TRAIN", workspace.bot, one.text, list(one.blocks), broadcast=one.broadcast)
+                parts.append("\n".join(written(workspace, posted)) + "\n")
+    return "\n".join(parts)
+
+
+def test_hostile_text_never_breaks_a_message() -> None:
+    hostile = "<!channel> `` & " + "x" * 20_000
+    run = replace(over(), progress=replace(SAVED, checkpoint=hostile)).fetch_failed(hostile, at(3320), asks=True)
+    for message in (*said(run), *said(ended(run.gave_up(at(3400))))):
+        check_message(message.text[:3000], list(message.blocks))

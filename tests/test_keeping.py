@@ -1,0 +1,286 @@
+"""A model that is on its cluster alone, as people meet it: saved before the end, fetched, and never lost unasked."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.core.keeping import Fetch
+from bot.core.seen import Ending, Job
+from tests.builders import at
+from tests.story import BEN, LEA, Bot
+
+RUN = "smoke-0001"
+CLUSTER = "verl-smoke-0001"
+HERE = f"/artifacts/{RUN}/global_step_20"
+ON_CLUSTER = f"~/checkpoints/{RUN}/global_step_20"
+
+
+def step(bot: Bot, number: int, seconds: float = 1) -> None:
+    bot.cloud.print(
+        CLUSTER,
+        f"(TaskRunner pid=7) step:{number} - critic/rewards/mean:0.4 - val-core/x/mean@1:0.5 - timing_s/step:1.0",
+    )
+    bot.tick(seconds)
+
+
+def save(bot: Bot, number: int, seconds: float = 1) -> None:
+    folder = f"/home/sky/checkpoints/{RUN}/global_step_{number}"
+    bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) local_global_step_folder: {folder}")
+    bot.tick(seconds)
+
+
+def trained(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
+    """A run that has saved its step 20 and made its step 21."""
+    bot.running(line)
+    step(bot, 20)
+    save(bot, 20)
+    step(bot, 21)
+
+
+def stands(bot: Bot) -> bool:
+    return CLUSTER not in bot.cloud.downs
+
+
+@pytest.mark.parametrize(("lease", "budget", "ends"), [(1, 100, 3600), (12, 2, 1800)], ids=["lease", "budget"])
+def test_a_launch_tells_its_program_when_it_will_be_ended(bot: Bot, lease: int, budget: int, ends: float) -> None:
+    bot.running(f"launch smoke nodes=2 lease={lease} budget={budget}")  # at four dollars an hour
+    deadline = bot.cloud.deadlines[CLUSTER]
+    asked_at = bot.run().first_asked_at
+    assert deadline is not None
+    assert asked_at is not None
+    assert deadline == asked_at + timedelta(seconds=ends)
+
+
+@pytest.mark.parametrize("job", [Job.SUCCEEDED, Job.FAILED])
+def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: Bot, job: Job) -> None:
+    trained(bot)
+    bot.cloud.finish(CLUSTER, job)
+    bot.ticks(20)
+    assert bot.cloud.fetches == [ON_CLUSTER]
+    assert bot.run().status == "ended"
+    read = bot.reads()
+    assert f"The model of step 20 is fetched: 2.0 MB, in `{HERE}` on my machine." in read
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in read
+    assert f"`/verl launch smoke volume=NAME resume_from={RUN}`" in read
+    assert "died with the machine" not in read
+
+
+def test_a_model_in_a_volume_is_not_fetched(bot: Bot) -> None:
+    trained(bot, "launch smoke nodes=2 budget=100 lease=3 volume=models")
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(20)
+    assert bot.cloud.fetches == []
+    assert "/verl resume smoke-0001" in bot.say(f"artifacts {RUN}")
+
+
+def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autostop_waits(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.fetched = Fetch("", 500_000_000, 2_000_000_000)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
+    assert stands(bot)
+    read = bot.reads()
+    assert "Fetching the model of step 20 from its cluster: 500 MB of 2.0 GB, 25 %." in read
+    assert "Its cluster stands until its model is fetched, and bills $4.00/h." in read
+    assert "does not go" not in read
+    assert len(bot.cloud.autostops) == 1
+    assert bot.cloud.autostops[0] > 150  # the lease's rest
+    bot.cloud.fetched = Fetch("", 2_000_000_000, 2_000_000_000, done=True)
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+
+
+def test_a_lease_that_is_over_waits_for_a_save_and_then_ends_the_run(bot: Bot) -> None:
+    trained(bot, "launch smoke nodes=2 budget=100 lease=1")
+    step(bot, 30, seconds=3300)
+    bot.tick(300)
+    assert bot.run().status == "running"
+    assert "*running · lease over, saving first*" in bot.card()
+    assert "Its lease is over. It trains on until 13:10 UTC at the most" in bot.reads()
+    save(bot, 31)
+    assert bot.run().status == "running"  # verl names a checkpoint before it writes it
+    step(bot, 31)
+    bot.ticks(15)
+    assert bot.run().reason == "lease_over"
+    assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_31"]
+    assert bot.run().status == "ended"
+
+
+def test_a_budget_that_is_spent_waits_no_longer_than_the_grace(bot: Bot) -> None:
+    trained(bot, "launch smoke nodes=2 budget=4 lease=12")
+    for number in range(22, 42):
+        step(bot, number, seconds=240)
+    bot.ticks(15)
+    run = bot.run()
+    assert run.reason == "over_budget"
+    assert run.over_at is not None
+    assert run.over_at < at(3600 + 600 + 260)
+    assert run.keeping.step == 20
+
+
+def test_a_run_that_is_given_more_while_it_waits_goes_on(bot: Bot) -> None:
+    trained(bot, "launch smoke nodes=2 budget=100 lease=1")
+    step(bot, 30, seconds=3600)
+    assert "saving first" in bot.card()
+    bot.say(f"extend {RUN} 2h")
+    bot.ticks(3, seconds=600)
+    assert bot.run().status == "running"
+    assert "saving first" not in bot.card()
+
+
+def test_a_plain_stop_ends_at_once_and_what_is_saved_is_fetched(bot: Bot) -> None:
+    trained(bot)
+    bot.click("stop", RUN)
+    bot.ticks(12)
+    assert bot.cloud.fetches == [ON_CLUSTER]
+    assert bot.run().status == "ended"
+
+
+@pytest.mark.parametrize("how", ["button", "line"])
+def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
+    trained(bot)
+    if how == "button":
+        bot.click("save_and_stop", RUN)
+    else:
+        assert "will be stopped once it has saved" in bot.say(f"stop {RUN} save=yes")
+    bot.ticks(3)
+    assert bot.run().status == "running"
+    assert "saving first" in bot.card()
+    save(bot, 22)
+    step(bot, 22)
+    bot.ticks(12)
+    assert bot.run().reason == "stopped"
+    assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_22"]
+
+
+def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
+    trained(bot)
+    bot.say(f"stop {RUN} save=no")
+    bot.ticks(12)
+    assert bot.cloud.fetches == []
+    assert "The model of step 20 was lost with its machine: so @ana has said." in bot.reads()
+
+
+def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
+    trained(bot, line)
+    bot.cloud.breaks_fetch = "Its cluster could not be read by SSH: no route to host"
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(10, seconds=30)
+
+
+def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiting_costs(bot: Bot) -> None:
+    cannot_be_fetched(bot)
+    assert stands(bot)
+    read = bot.reads()
+    assert "*The model of step 20 cannot be fetched*: Its cluster could not be read by SSH: no route to host" in read
+    assert "Its cluster stands for it at $4.00/h, until 15:00 UTC; then it is removed, and the model is lost." in read
+    assert "[Keep 1 h] [Tear down and lose it]" in read
+    assert read.count("cannot be fetched*") == 2  # the thread's, in the channel too
+    bot.cloud.breaks_fetch = None
+    bot.ticks(20, seconds=20)
+    assert bot.run().status == "ended"
+    assert "cannot be fetched" not in bot.reads()
+    assert bot.reads().count(f"in `{HERE}` on my machine") >= 2
+
+
+def test_a_person_who_says_so_has_it_torn_down(bot: Bot) -> None:
+    cannot_be_fetched(bot)
+    bot.click("lose_model", RUN, user=BEN)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert "@ben has the model of step 20 lost with its cluster." in bot.reads()
+
+
+def test_a_person_keeps_it_for_an_hour_and_a_second_click_adds_nothing(bot: Bot) -> None:
+    cannot_be_fetched(bot)
+    until = bot.run().keeping.until
+    assert until is not None
+    for user in (LEA, BEN):
+        bot.click("keep_model", f"{RUN} {until.timestamp():.0f}", user=user)
+    kept = bot.run().keeping
+    assert (kept.keep_by, kept.keep_until) == (LEA, bot.moment + timedelta(hours=1))
+    bot.tick()
+    assert "@lea has it kept until then." in bot.reads()
+    bot.ticks(115, seconds=30)
+    assert stands(bot)
+    bot.ticks(20, seconds=30)
+    assert bot.run().status == "ended"
+
+
+def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: Bot) -> None:
+    cannot_be_fetched(bot)
+    bot.tick(3 * 3600)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert "it could not be fetched by 15:0" in bot.reads()
+    assert (
+        "was lost with its machine, for it could not be fetched in time: Its cluster could not be read" in bot.reads()
+    )
+
+
+def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB at the most."
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(5)
+    assert "*The model of step 20 cannot be fetched*: It has 300 GB" in bot.reads()
+    assert stands(bot)
+
+
+def test_a_log_that_names_a_folder_elsewhere_has_nothing_fetched(bot: Bot) -> None:
+    bot.running()
+    step(bot, 20)
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) local_global_step_folder: /etc/$(reboot)/global_step_20")
+    bot.tick()
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(6)
+    assert bot.cloud.fetches == []
+    assert "Its log names a checkpoint that is not in the run's own folder" in bot.reads()
+    assert stands(bot)
+
+
+def test_a_model_goes_with_a_cluster_that_is_lost(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.vanish(CLUSTER, Ending.LOST)
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+    assert "died with the machine" in bot.reads()
+
+
+def test_a_restart_goes_on_with_the_fetching_and_says_nothing_twice(bot: Bot) -> None:
+    cannot_be_fetched(bot)
+    later = bot.later()
+    later.ticks(6, seconds=30)
+    assert later.reads().count("cannot be fetched*") == 2
+    later.cloud.breaks_fetch = None
+    later.ticks(20, seconds=20)
+    assert later.run().status == "ended"
+
+
+def test_an_autostop_that_cannot_be_put_off_keeps_nothing_from_being_fetched(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.silent_on_autostop = True
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(12)
+    assert bot.run().keeping.fetched
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("artifacts smoke-0001", "The model of step 20 is on its cluster alone. I fetch it before that goes."),
+        ("artifacts nope", "There is no run `nope`"),
+        ("stop smoke-0001 save=maybe", "`save` cannot be `maybe`"),
+    ],
+)
+def test_what_a_run_has_left_can_be_asked(bot: Bot, line: str, told: str) -> None:
+    trained(bot)
+    assert told in bot.say(line)
+
+
+def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(20)
+    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+    assert f"It was fetched to `{HERE}`" in bot.say(f"resume {RUN}")
