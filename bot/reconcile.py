@@ -147,7 +147,7 @@ class Reconciler:
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
             if action is None:
                 return None
-            log.info("run %s: %s", run.id, action)
+            log.log(logging.DEBUG if isinstance(action, FetchModel) else logging.INFO, "run %s: %s", run.id, action)
             self.notifier.show([self._act(run, action)])
             return wanted_again(action, self.rules)
         except Unavailable as error:

@@ -15,7 +15,7 @@ from bot.core.keeping import Parcel
 from bot.errors import Unavailable
 from bot.language import mark, say
 
-SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "LogLevel=ERROR")
+SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=15", "-o", "LogLevel=ERROR")
 
 RSYNC = ("rsync", "--recursive", "--times", "--partial-dir=.partial", "--protect-args", "--timeout=120")
 """Plain files alone: a link may point anywhere, so that none is brought along. What was cut off is kept aside, so that
@@ -132,4 +132,10 @@ class Way:
 
 
 def last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    """What SSH said last, or else rsync, whose own words tell less.
+
+    >>> last_line("ssh: no route to host\\nrsync error: unexplained error (code 255)\\n")
+    'ssh: no route to host'
+    """
+    told = [line.strip() for line in reversed(text.splitlines()) if line.strip()]
+    return next((line for line in told if not line.startswith("rsync")), next(iter(told), ""))
