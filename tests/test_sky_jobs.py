@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from bot.core.managed import Controller
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import Unavailable, UserError
+from bot.errors import NameTaken, Unavailable, UserError
 from bot.playground.faults import Trouble
 from tests.adapters.beds import MANAGED, client_environment
 from tests.doubles.sky_server import SkyServer
@@ -32,6 +33,11 @@ def order(name: str = "verl-x", again: bool = False, **own: Any) -> Order:
     resources = {"autostop": {"idle_minutes": 5, "down": True}}
     task = {"name": "job", "run": "true", "resources": resources, "_metadata": metadata}
     return Order(name, task, tags={"run": "x"}, again=again)
+
+
+def by(asked: str) -> Order:
+    """An order of the bot that asked then."""
+    return replace(order(), tags={"run": "x", "asked": asked})
 
 
 @pytest.fixture
@@ -207,3 +213,14 @@ def test_jobs_of_our_names_are_listed_until_they_are_over_and_their_clusters_are
     cloud.down(Watched(found.name, managed=found.managed))
     until(cloud, lambda seen: seen.ending)
     assert cloud.clusters() == []
+
+
+def test_a_name_that_another_bot_has_used_is_neither_taken_over_nor_launched(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    cloud.launch(by("7"))
+    until(cloud, lambda seen: seen.job_id)
+    assert cloud.launch(by("7")) == ""
+    with pytest.raises(NameTaken, match="another bot has launched"):
+        cloud.launch(by("8"))
+    assert server.world.jobs.launched == {"verl-x": 1}

@@ -219,7 +219,8 @@ def test_a_managed_job_outlives_the_loss_of_its_machines_and_is_gone_when_its_co
     seen = until_managed(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
     assert (seen.cluster, seen.recoveries, seen.recovering, seen.ending) == (Cluster.UP, 0, False, None)
     assert seen.infra
-    assert not [name for name in listed(bed) if name.startswith(bed.x)]  # its cluster is its controller's
+    stands = [(name, one.managed) for name, one in listed(bed).items() if name.startswith(bed.x)]
+    assert stands == [(bed.x, True)]  # the job; its cluster is its controller's
 
     eventually(lambda: bed.managed_started(bed.x) == 1, seconds=bed.seconds, pause_seconds=bed.pause_seconds)
     bed.lose(bed.x)

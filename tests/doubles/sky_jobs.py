@@ -199,7 +199,7 @@ class ManagedJobs:
             "job_id": one.id, "task_id": 0, "job_name": one.name, "status": one.status,
             "schedule_state": one.schedule_state, "recovery_count": one.recoveries, "failure_reason": one.why,
             "cloud": "Slurm" if stands else "-", "region": "double" if stands else "-",
-            "submitted_at": one.submitted_at, "user_name": "bot",
+            "submitted_at": one.submitted_at, "user_name": "bot", "metadata": one.task.get("_metadata"),
         }  # fmt: skip
         return {key: value for key, value in whole.items() if key in {*fields, "job_id", "task_id", "status"}}
 

@@ -148,9 +148,11 @@ class SkyCloud:
         return {name: seen for name, seen in found.items() if seen}
 
     def launch(self, order: Order) -> str:
+        task = self._complete(order)
         if order.managed:
-            return self._managed.launch(order.cluster, self._complete(order), order.again, order.may_rent)
-        request_id = self._courier.call(calls.launch, order.cluster, self._complete(order))
+            request_id = self._managed.launch(order.cluster, task, order.again, order.may_rent)
+        else:
+            request_id = self._courier.call(calls.launch, order.cluster, task)
         if request_id == calls.FOREIGN:
             raise NameTaken(
                 say("A cluster {name} stands that another bot has launched.", name=f"`{order.cluster}`"),

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.adapters.sky.calls import FIELDS, accepted, why_failed
+from bot.adapters.sky.calls import FIELDS, FOREIGN, accepted, why_failed
 from bot.adapters.sky.client import answered, impatient
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.managed_meaning import CANCELLING, FAILED_CONTROLLER, OVER, is_done
 from bot.adapters.sky.meaning import REQUESTS
 from bot.adapters.sky.records import Costs, LaunchRecord, ManagedLook, ManagedRecord
-from bot.core.managed import Controller, agreement, needs
+from bot.core.managed import Controller, agreement, needs, own
 from bot.core.money import Rate
 from bot.core.orphans import PREFIX
 from bot.core.recipe import Task
@@ -35,7 +35,7 @@ EPITAPH = re.compile(r"Job \d+ (is already in terminal state|not found)|Task .* 
 
 COLUMNS = [
     "job_id", "job_name", "status", "schedule_state", "recovery_count", "failure_reason", "cloud", "region",
-    "submitted_at", "user_name",
+    "submitted_at", "user_name", "metadata",
 ]  # fmt: skip
 """Of a job. By itself SkyPilot leaves out why one failed, and whether its controller is done with it."""
 
@@ -106,6 +106,7 @@ def managed_record(one: Any) -> ManagedRecord:
         error=in_words("", one.failure_reason) if one.failure_reason else None,
         user=str(one.user_name or ""),
         since=one.submitted_at,
+        asked=str(own({"_metadata": one.metadata}).get("asked") or ""),
     )
 
 
@@ -124,7 +125,7 @@ def only_one(name: str, found: Iterable[ManagedRecord]) -> ManagedRecord | None:
 def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None = None) -> str:
     """Ask for a managed job, unless its name has left a trace: SkyPilot would launch twice.
 
-    Returns the request's id; an empty one where there is a job of the name.
+    Returns the request's id; an empty one where there is a job of the name, FOREIGN where another bot has launched it.
 
     Args:
         again: whether it was asked for before: then any launch under way may be that one.
@@ -141,8 +142,8 @@ def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None
     if isinstance(found, Controller):
         if not may_rent:
             raise UserError(needs(replace(found, rate=rate)), agreement())
-    elif any(one.name == name for one in found):
-        return ""
+    elif mine := [one for one in found if one.name == name]:
+        return FOREIGN if mine[0].asked and mine[0].asked != own(task).get("asked") else ""
     checked = accepted(task)
     with answered():
         return str(jobs().launch(checked, name=name))

@@ -112,6 +112,7 @@ class ManagedRecord:
         recoveries: how often SkyPilot has launched it anew and counts that.
         error: why it failed, a sentence.
         user: whose it is; since: Unix seconds of when it was submitted.
+        asked: what tells orders of one name apart, as its task says; empty where it says nothing.
     """
 
     id: int
@@ -123,6 +124,7 @@ class ManagedRecord:
     error: str | None = None
     user: str = ""
     since: float | None = None
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
