@@ -222,6 +222,8 @@ def notes(found: Rehearsal) -> list[str]:
 
 def controller_of(found: Rehearsal) -> str:
     """What would have to be rented first; empty for nothing."""
+    if found.controller is None and found.trouble and is_managed(found.plan.task) and not found.refusal:
+        return say("Whether a machine would have to be rented first is not known.")
     if found.controller is None or found.refusal:
         return ""
     return escape(controller(found.controller, may_rent(found.plan.task)))
