@@ -17,6 +17,9 @@ from bot.adapters.valkey import Valkey
 from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.errors import Unavailable
+from bot.gate import Gate
+from bot.gate_server import GateServer
+from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
     admission,
@@ -33,6 +36,7 @@ from bot.parts import (
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.purses import Purses
+from bot.quotes import Quotes
 from bot.reconcile import Reconciler
 from bot.reports import Reports
 from bot.scheduler import Scheduler
@@ -113,9 +117,13 @@ class Bot:
     valkey: Valkey | None
     lock: IO[str]
     heartbeat: Path
+    gate: GateServer | None
+    quotes: Quotes
     settings: Settings = field(repr=False)
 
     def start(self) -> None:
+        if self.gate:
+            self.gate.start()
         Thread(target=self._greet, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
@@ -135,6 +143,9 @@ class Bot:
     def stop(self) -> None:
         """Stop listening, finish what is under way, leave the clusters as they are."""
         self.connection.stop()
+        if self.gate:
+            self.gate.stop()
+        self.quotes.stop()
         self.cloud.stop()
         self.scheduler.stop()
         self.errands.stop()
@@ -251,7 +262,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         show=lambda: scheduler.wake(TELL),
         channel=settings.ops_channel,
         language=settings.language,
+        outsiders=Outsiders(store, allowed.outside, now) if settings.admin_policy_port else None,
     )
+    quotes = Quotes(machines.rate, now)
+    gate = Gate(store, allowed, now, quotes.dollars_per_hour, lambda: scheduler.wake(SWEEP), zone(settings.timezone))
     teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), settings.language)
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
@@ -288,8 +302,16 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         valkey=valkey,
         lock=lock,
         heartbeat=settings.data_dir / heartbeat.NAME,
+        gate=gate_server(gate, settings),
+        quotes=quotes,
         settings=settings,
     )
+
+
+def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
+    """What SkyPilot asks before each launch, where it is told to."""
+    port = settings.admin_policy_port
+    return GateServer(gate, settings.admin_policy_host, port) if port else None
 
 
 def new_id(recipe: str) -> str:

@@ -14,6 +14,7 @@ from bot.core.managed import Controller
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Orphan, Standing
+from bot.core.outside import Outsider
 from bot.core.reading import Reading
 from bot.core.recipe import Recipe, Task
 from bot.core.report import Report
@@ -198,6 +199,18 @@ class Store(Protocol):
 
     def change_orphan(self, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
         """Apply a pure function to the record of one, None where there is none; the result, None removes it."""
+
+    def outsiders(self) -> Mapping[str, Outsider]:
+        """Clusters that were launched beside the bot and hold a place, by name."""
+
+    def change_outsider(
+        self, cluster: str, change: Callable[[Outsider | None, Ledger], Outsider | None], now: datetime
+    ) -> Outsider | None:
+        """Apply a pure function to the record of one, None where there is none; the result, None removes it.
+
+        What it holds follows in the same step, and what it has cost is noted in the ledger with its end. The function
+        is given the ledger as it is in that very step; what it raises, nothing is recorded of.
+        """
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""

@@ -106,6 +106,14 @@ class Settings:
         None,
         existing_file,
     )
+    admin_policy_port: int | None = setting(
+        "VERLBOT_ADMIN_POLICY_PORT",
+        "Port where SkyPilot's server asks before each launch outside Slack (docs/admin-policy.md). Without it, "
+        "nobody is asked.",
+        None,
+        whole,
+    )
+    admin_policy_host: str = setting("VERLBOT_ADMIN_POLICY_HOST", "Address that it asks at.", "127.0.0.1")
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file of the team's own findings (docs/findings.md).", None, existing_file
     )

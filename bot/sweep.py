@@ -20,6 +20,7 @@ from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
 from bot.language import ENGLISH, speaking
+from bot.outsiders import Outsiders
 from bot.ports import Cloud, Now, Store
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Sweep:
         channel: of those who keep the machines; empty for none, and then the bot's own log is told.
         soon: between two sweeps while something is not settled.
         language: of what is kept in a record.
+        outsiders: keeps the places of what was launched beside the bot; None where nobody asks it.
     """
 
     cloud: Cloud
@@ -46,6 +48,7 @@ class Sweep:
     patience: Patience = field(default_factory=Patience)
     soon: timedelta = timedelta(seconds=30)
     language: str = ENGLISH
+    outsiders: Outsiders | None = None
 
     def sweep(self) -> timedelta | None:
         """One look at everything. Returns in how long the next is wanted, None for at leisure.
@@ -68,8 +71,9 @@ class Sweep:
         for orphan in orphans:
             if orphan.id in standing and wants_removal(orphan, self.now(), self.patience):
                 self._remove(orphan)
+        missing = self.outsiders is not None and self.outsiders.settle(list(standing.values()))
         self.show()
-        return self.soon if any(map(is_unsettled, orphans)) else None
+        return self.soon if missing or any(map(is_unsettled, orphans)) else None
 
     def _sighted(self, standing: Standing, known: Orphan | None) -> None:
         """One that cannot be judged, as where its run's record cannot be read, is left alone, and holds up no other."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import yaml
 
-from bot.core.policy import UNSET, Caps, Policy
+from bot.core.policy import UNSET, Blind, Caps, Outside, Policy, Remedy
 from bot.errors import UserError
 
 HINT = "It holds lines such as `leads: [U024BE7LH, U0G9QF9C6]` and `person: {runs: 4, gpus: 16}` (docs/policy.md)."
@@ -29,6 +29,29 @@ class CapsYaml(msgspec.Struct, forbid_unknown_fields=True):
         return Caps(**msgspec.structs.asdict(self))
 
 
+class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The words are those of `Outside`, and its caps beside them."""
+
+    autostop_idle_minutes: Annotated[int, msgspec.Meta(ge=1)] | None = UNSET.outside.autostop_idle_minutes
+    autostop: Remedy = UNSET.outside.autostop
+    runs: Count | None = None
+    gpus: Count | None = None
+    dollars_per_hour: Dollars | None = None
+    people: dict[str, User] = {}
+    appears_minutes: Annotated[float, msgspec.Meta(gt=0)] = UNSET.outside.appears_minutes
+    when_store_is_down: Blind = UNSET.outside.when_store_is_down
+
+    def outside(self) -> Outside:
+        return Outside(
+            autostop_idle_minutes=self.autostop_idle_minutes,
+            autostop=self.autostop,
+            caps=Caps(runs=self.runs, gpus=self.gpus, dollars_per_hour=self.dollars_per_hour),
+            people=self.people,
+            appears_minutes=self.appears_minutes,
+            when_store_is_down=self.when_store_is_down,
+        )
+
+
 class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     """The words are those of `Policy`; what a file leaves out is as without one."""
 
@@ -40,6 +63,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     team: CapsYaml = msgspec.field(default_factory=CapsYaml)
     teams: dict[Channel, CapsYaml] = {}
     everybody: CapsYaml = msgspec.field(default_factory=CapsYaml)
+    outside: OutsideYaml = msgspec.field(default_factory=OutsideYaml)
     shadow: list[str] = []
 
     def policy(self) -> Policy:
@@ -52,6 +76,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
             team=self.team.caps(),
             teams={channel: found.caps() for channel, found in self.teams.items()},
             everybody=self.everybody.caps(),
+            outside=self.outside.outside(),
             shadow=tuple(self.shadow),
         )
 

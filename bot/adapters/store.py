@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError, WatchError
 from redis.retry import Retry
 
-from bot.adapters import histories, ledgers, orphans, reports
+from bot.adapters import histories, ledgers, orphans, outsiders, reports
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
 from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
@@ -23,6 +23,7 @@ from bot.core.history import History
 from bot.core.holds import Ledger
 from bot.core.nearest import unknown
 from bot.core.orphans import Orphan
+from bot.core.outside import Outsider
 from bot.core.reading import Reading
 from bot.core.recipe import Task
 from bot.core.report import Report
@@ -258,6 +259,16 @@ class RedisStore:
     def change_orphan(self, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
         with answered():
             return orphans.change(self._redis, orphan_id, change)
+
+    def outsiders(self) -> dict[str, Outsider]:
+        with answered():
+            return outsiders.outsiders(self._redis)
+
+    def change_outsider(
+        self, cluster: str, change: Callable[[Outsider | None, Ledger], Outsider | None], now: datetime
+    ) -> Outsider | None:
+        with answered(), self._turn:
+            return outsiders.change(self._redis, cluster, change, now, self._zone)
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         with answered(), self._redis.pipeline() as tx:

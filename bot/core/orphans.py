@@ -38,6 +38,7 @@ class Standing:
         dollars_per_hour: of all of its nodes; None where nobody knows.
         run: the id of the run that its label names; empty for none.
         managed: whether it is a managed job, whose clusters SkyPilot names itself.
+        gpus: accelerators of all its nodes together, as far as is known.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Standing:
     dollars_per_hour: float | None = None
     run: str = ""
     managed: bool = False
+    gpus: int = 0
 
     @property
     def run_id(self) -> str:

@@ -50,6 +50,44 @@ class Caps:
                 return self.dollars_per_month
 
 
+class Remedy(StrEnum):
+    """What becomes of a launch outside Slack without the autostop that it should have."""
+
+    ADD = "add"
+    REFUSE = "refuse"
+
+
+class Blind(StrEnum):
+    """What becomes of a launch outside Slack that cannot be weighed, because the store is down."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What holds for launches by SkyPilot's own command line (docs/admin-policy.md).
+
+    Attributes:
+        autostop_idle_minutes: the longest; None for as long as you like, or never.
+        autostop: what becomes of one that has none, or a longer one.
+        caps: of everything together that was launched so.
+        people: Slack's ids by SkyPilot's names of the same people.
+        appears_minutes: how long a place is held for a cluster that nobody has seen yet.
+    """
+
+    autostop_idle_minutes: int | None = 30
+    autostop: Remedy = Remedy.ADD
+    caps: Caps = field(default_factory=Caps)
+    people: Mapping[str, str] = field(default_factory=dict)
+    appears_minutes: float = 30.0
+    when_store_is_down: Blind = Blind.REFUSE
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(minutes=self.appears_minutes)
+
+
 BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
 """Rules beside the caps: what ends a run, and what it waits for."""
 
@@ -58,6 +96,7 @@ RULES = (
     LEASE_RULE,
     APPROVAL_RULE,
     *(f"{scope}.{measure}" for scope in Scope for measure in Measure),
+    *(f"outside.{measure}" for measure in (Measure.RUNS, Measure.GPUS, Measure.DOLLARS_PER_HOUR)),
 )
 """Names of all rules, as they stand in the policy's `shadow`."""
 
@@ -72,6 +111,7 @@ class Policy:
         approve_over_dollars: a launch with a larger budget waits for a lead, another than who asks.
         approval_lapses_hours: how long it waits.
         person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
+        outside: for launches beside the bot.
         shadow: names of rules that only tell what they would have done.
     """
 
@@ -83,6 +123,7 @@ class Policy:
     team: Caps = field(default_factory=Caps)
     teams: Mapping[str, Caps] = field(default_factory=dict)
     everybody: Caps = field(default_factory=Caps)
+    outside: Outside = field(default_factory=Outside)
     shadow: tuple[str, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from bot.adapters import prices
@@ -286,6 +287,7 @@ def standing(one: OwnedRecord) -> Standing:
         since=datetime.fromtimestamp(one.launched_at, UTC) if one.launched_at else None,
         dollars_per_hour=one.dollars_per_hour,
         run=one.labels.get("verlbot-run", ""),
+        gpus=ceil(one.nodes * one.gpus),
     )
 
 

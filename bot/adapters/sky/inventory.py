@@ -1,5 +1,6 @@
 """Whatever stands in SkyPilot, whoever launched it. A call, as those of `calls`."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,4 +51,14 @@ def owned_record(one: Mapping[str, Any], rate: float | None) -> OwnedRecord:
         launched_at=one["launched_at"],
         labels=dict(one["labels"] or {}),
         dollars_per_hour=rate,
+        gpus=gpus(one.get("accelerators")),
     )
+
+
+def gpus(written: str | None) -> float:
+    """Accelerators of a node, of which SkyPilot's summary has the mapping as text.
+
+    >>> gpus("{'H100': 8}"), gpus("{'L4': 0.5}"), gpus(None)
+    (8.0, 0.5, 0.0)
+    """
+    return sum(float(count) for count in re.findall(r": *([\d.]+)", written or ""))

@@ -42,6 +42,7 @@ class OwnedRecord:
 
     Attributes:
         hash: SkyPilot's own name of it; launched_at: Unix seconds; dollars_per_hour: by the cost report.
+        gpus: accelerators of one node.
     """
 
     record: ClusterRecord
@@ -52,6 +53,7 @@ class OwnedRecord:
     launched_at: float | None
     labels: Mapping[str, str]
     dollars_per_hour: float | None
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""The gate: whether what SkyPilot's own command line asks for may be launched, and how. Its words are English."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from bot.core.admin_request import AdminRequest, Kind
+from bot.core.holds import Ledger, month_of
+from bot.core.outside import (
+    WAY_OUT,
+    Outsider,
+    Wanted,
+    dearest,
+    gpus_of,
+    is_own,
+    nodes_of,
+    owner_of,
+    person_of,
+    weigh,
+)
+from bot.core.outside_autostop import keep
+from bot.core.policy import Blind, Policy
+from bot.core.recipe import Task
+from bot.errors import Unavailable, UserError
+from bot.language import ENGLISH, speaking
+from bot.ports import Now, Store
+
+log = logging.getLogger(__name__)
+
+BLIND = "verlbot's records do not answer, and this team then lets nothing be launched. Try again in a minute."
+TAKEN = "The cluster {cluster} belongs to verlbot's run {run}. Launch under another name."
+NAMELESS = "a job"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Answers for one installation.
+
+    Attributes:
+        rate: what a task's cluster costs an hour, zero where nobody knows in time.
+        look: has the clusters looked at soon: one that was refused may have removed another just now.
+        zone: whose months count.
+    """
+
+    store: Store
+    policy: Policy
+    now: Now
+    rate: Callable[[Task], float]
+    look: Callable[[], None]
+    zone: tzinfo
+
+    def judge(self, request: AdminRequest) -> Task:
+        """The task as it may be launched.
+
+        Raises:
+            UserError: it may not; the sentence is for whoever typed it.
+        """
+        if request.kind is Kind.OTHER or (request.kind is Kind.LOOK and not request.of_cluster):
+            return request.task
+        with speaking(ENGLISH):
+            try:
+                return request.task if self._is_own(request) else self._judge(request)
+            except Unavailable as error:
+                return self._blind(request, error)
+
+    def _is_own(self, request: AdminRequest) -> bool:
+        return is_own(request.task, request.cluster, self.store.get, self.store.task)
+
+    def _judge(self, request: AdminRequest) -> Task:
+        if run := owner_of(request.cluster, self.store.get):
+            raise UserError(TAKEN.format(cluster=request.cluster, run=run.id))
+        kept = self._kept(request)
+        if request.user is not None:
+            self._weigh(request, request.user)
+        return kept
+
+    def _kept(self, request: AdminRequest) -> Task:
+        """Managed jobs and services end their machines themselves."""
+        if request.kind is Kind.SUBMIT:
+            return request.task
+        kept = keep(request.task, self.policy.outside)
+        if kept.refusal:
+            raise UserError(kept.refusal)
+        return kept.task
+
+    def _weigh(self, request: AdminRequest, user: str) -> None:
+        """Against the ledger; what is launched takes its place in the very step in which it is weighed."""
+        wanted, now = self._wanted(request, user), self.now()
+
+        def take(known: Outsider | None, ledger: Ledger) -> Outsider:
+            self._refuse(wanted, ledger, now)
+            if known:
+                return known.admitted_again(wanted, now)
+            return Outsider(wanted=wanted, began_at=now, asked_at=now)
+
+        try:
+            if request.kind is Kind.LAUNCH and request.cluster and not request.dry:
+                self.store.change_outsider(wanted.cluster, take, now)
+                log.info("cluster %s of %s is launched outside Slack: %d GPUs", wanted.cluster, user, wanted.gpus)
+            else:
+                self._refuse(wanted, self.store.ledger(), now)
+        except UserError:
+            self.look()
+            raise
+
+    def _refuse(self, wanted: Wanted, ledger: Ledger, now: datetime) -> None:
+        weighed = weigh(wanted, ledger, self.policy, month_of(now, self.zone))
+        for rule in weighed.rehearsed:
+            log.warning("in earnest %s would have refused cluster %s of %s", rule, wanted.cluster, wanted.user)
+        if weighed.refusals:
+            log.info("cluster %s of %s is refused: %s", wanted.cluster, wanted.user, " ".join(weighed.refusals))
+            raise UserError(" ".join(weighed.refusals), WAY_OUT)
+
+    def _wanted(self, request: AdminRequest, user: str) -> Wanted:
+        task = dearest(request.task)
+        return Wanted(
+            request.cluster or NAMELESS,
+            user,
+            person_of(self.policy.outside, user),
+            gpus_of(task["resources"], nodes_of(task)),
+            self.rate(task),
+        )
+
+    def _blind(self, request: AdminRequest, error: Unavailable) -> Task:
+        """The store is down: as the team has chosen. What stands is counted once it is back."""
+        log.warning("a launch cannot be weighed: %s", error)
+        match self.policy.outside.when_store_is_down:
+            case Blind.REFUSE:
+                raise UserError(BLIND)
+            case Blind.ALLOW:
+                return self._kept(request)

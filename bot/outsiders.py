@@ -1,0 +1,51 @@
+"""Keeps the places of clusters launched beside the bot: taken when SkyPilot asks, free again when they are gone."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.core.holds import Ledger
+from bot.core.orphans import Standing, claim
+from bot.core.outside import Outsider, came_to_stand, counts
+from bot.core.policy import Outside
+from bot.ports import Now, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outsiders:
+    """By what stands, not by what was done: whatever was missed is made good at the next look."""
+
+    store: Store
+    outside: Outside
+    now: Now
+
+    def settle(self, standing: Sequence[Standing]) -> bool:
+        """One look at all of them. Whether another is wanted soon, because one may be gone."""
+        for one in standing:
+            if counts(claim(one, self.store.get)):
+                self._seen(one)
+        names = {one.name for one in standing}
+        missing = [self._missed(name) for name in self.store.outsiders() if name not in names]
+        return any(missing)
+
+    def _seen(self, standing: Standing) -> None:
+        now = self.now()
+
+        def change(known: Outsider | None, _: Ledger) -> Outsider:
+            return (known or came_to_stand(standing, self.outside, now)).seen(standing, now)
+
+        self.store.change_outsider(standing.name, change, now)
+
+    def _missed(self, cluster: str) -> bool:
+        """Whether it may be gone, and another look will tell."""
+        now = self.now()
+
+        def change(known: Outsider | None, _: Ledger) -> Outsider | None:
+            return known and known.missed(now, self.outside.grace)
+
+        left = self.store.change_outsider(cluster, change, now)
+        if left is None:
+            log.info("the place of cluster %s, launched outside Slack, is free again", cluster)
+        return left is not None and left.seen_at is not None

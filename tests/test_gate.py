@@ -1,0 +1,248 @@
+"""SkyPilot's admin policy: what passes, what is mended and what is refused, over a real socket and on the wire."""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from redis import Redis
+
+from bot.adapters.store import RedisStore, client
+from bot.core.orphans import Standing
+from bot.core.policy import UNSET, Blind, Caps, Outside, Policy
+from bot.core.seen import Cluster
+from bot.gate import Gate
+from bot.gate_server import GateServer
+from bot.outsiders import Outsiders
+from bot.ports import Store
+from tests.builders import NOON, launching
+
+HUSH = "hunter2-do-not-tell"
+TASK: dict[str, Any] = {
+    "run": "python3 train.py",
+    "num_nodes": 2,
+    "secrets": {"API_KEY": HUSH},
+    "resources": {"accelerators": {"H100": 8}, "autostop": {"idle_minutes": 10, "down": True}},
+}
+
+
+class Served:
+    """A gate on a port, a clock, and what looks for clusters."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.now = NOON
+        self.looks = 0
+        gate = Gate(store, policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
+        self.server = GateServer(gate, "127.0.0.1", 0)
+        self.server.start()
+        self.outsiders = Outsiders(store, policy.outside, lambda: self.now)
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def ask(
+        self, task: dict[str, Any] = TASK, kind: str = "launch", user: str = "ben", **options: Any
+    ) -> httpx.Response:
+        asked = {"cluster_name": "dev-box", "idle_minutes_to_autostop": None, "down": False, "dryrun": False, **options}
+        body = {
+            "task": yaml.safe_dump(task),
+            "skypilot_config": "a: 1\n",
+            "request_name": kind,
+            "request_options": asked,
+            "at_client_side": not user,
+            "user": f"id: 12ab\nname: {user}\n" if user else "",
+            "client_api_version": 70,
+        }
+        return self.post(json.dumps(json.dumps(body)))
+
+    def post(self, content: str) -> httpx.Response:
+        return httpx.post(self.server.address, content=content, headers={"Content-Type": "application/json"})
+
+    def stands(self, *names: str, minutes: float = 1) -> None:
+        self.now += timedelta(minutes=minutes)
+        self.outsiders.settle([Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names])
+
+
+@pytest.fixture
+def serve(store: RedisStore) -> Iterator[Any]:
+    served: list[Served] = []
+
+    def made(policy: Policy = UNSET, to: Store = store) -> Served:
+        served.append(Served(to, policy))
+        return served[-1]
+
+    yield made
+    for one in served:
+        one.server.stop()
+
+
+def passed(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    body = json.loads(answer.json())
+    assert body["skypilot_config"] == "a: 1\n"
+    found = yaml.safe_load(body["task"])
+    assert isinstance(found, dict)
+    return found
+
+
+def places(store: RedisStore) -> list[str]:
+    return sorted(one.run for one in store.ledger().holds)
+
+
+def test_a_launch_that_fits_passes_as_it_came_and_takes_its_place(serve: Any, store: RedisStore) -> None:
+    assert passed(serve().ask()) == TASK
+    (hold,) = store.ledger().holds
+    assert (hold.run, hold.person, hold.gpus, hold.dollars_per_hour) == ("sky/dev-box", "sky/ben", 16, 4.0)
+
+
+def test_one_without_autostop_gets_it_and_keeps_its_secrets(serve: Any) -> None:
+    mended = passed(serve().ask({"run": "train", "secrets": {"API_KEY": HUSH}, "resources": {}}))
+    assert mended["resources"] == {"autostop": {"down": True, "idle_minutes": 30}}
+    assert mended["secrets"] == {"API_KEY": HUSH}
+    assert "removes itself after 30 idle minutes" in mended["run"]
+
+
+def test_one_that_passes_a_cap_is_refused_in_words_and_takes_nothing(serve: Any, store: RedisStore) -> None:
+    served = serve(Policy(person=Caps(gpus=16), outside=Outside(people={"ben": "U0BEN"})))
+    store.add(launching(requester="U0BEN", nodes=1, gpus="H100:1"), {"run": "true"})
+    answer = served.ask()
+    assert answer.status_code == 400
+    assert answer.text == (
+        "That would be 17 GPUs of yours at once; 16 are allowed. End one first, and try again in a minute: "
+        "`sky status` shows what was launched by hand, and in Slack `/verl list` the runs and `/verl budget` what is "
+        "taken."
+    )
+    assert places(store) == ["ppo-7f3a"]
+    assert served.looks == 1, "whoever has just removed one need not wait for the next sweep"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("validate", {}), ("optimize", {}), ("launch", {"dryrun": True}), ("jobs.launch", {}), ("launch", {"user": ""})],
+    ids=["validate", "optimize", "a dry run", "a managed job", "a client's own asking"],
+)
+def test_what_launches_nothing_yet_takes_nothing(serve: Any, store: RedisStore, kind: str, options: Any) -> None:
+    passed(serve().ask(kind=kind, **options))
+    assert places(store) == []
+
+
+@pytest.mark.parametrize("kind", ["validate", "optimize", "launch", "jobs.launch", "serve.up"])
+def test_each_step_meets_the_same_caps(serve: Any, kind: str) -> None:
+    assert serve(Policy(everybody=Caps(gpus=15))).ask(kind=kind).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["exec", "jobs.launch_cluster", "jobs.launch_controller", "of a later SkyPilot"])
+def test_what_needs_no_machines_of_its_own_is_let_pass(serve: Any, kind: str) -> None:
+    assert passed(serve(Policy(everybody=Caps(runs=0))).ask({"run": "a"}, kind=kind)) == {"run": "a"}
+
+
+def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_without_it(
+    serve: Any, store: RedisStore
+) -> None:
+    served = serve(Policy(outside=Outside(caps=Caps(runs=1))))
+    passed(served.ask())
+    served.stands("dev-box", minutes=60)
+    assert served.ask(cluster_name="another").status_code == 400
+    served.stands()
+    served.stands()
+    passed(served.ask(cluster_name="another"))
+    assert places(store) == ["sky/another"]
+    assert store.ledger().spent == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
+
+
+def test_one_that_never_came_is_given_up_after_its_grace(serve: Any, store: RedisStore) -> None:
+    served = serve()
+    passed(served.ask())
+    served.stands(minutes=29)
+    assert places(store) == ["sky/dev-box"]
+    served.stands(minutes=2)
+    assert places(store) == []
+    assert store.ledger().spent == {}
+
+
+def test_what_stands_without_having_asked_is_counted(serve: Any, store: RedisStore) -> None:
+    serve().stands("by-hand", "verl-ppo-7f3a")
+    assert places(store) == ["sky/by-hand", "sky/verl-ppo-7f3a"]
+
+
+def test_a_runs_cluster_takes_no_second_place(serve: Any, store: RedisStore) -> None:
+    store.add(launching(), {"run": "true"})
+    serve().stands("verl-ppo-7f3a")
+    assert places(store) == ["ppo-7f3a"]
+
+
+def test_the_bots_own_launch_passes_and_a_stranger_under_its_name_does_not(serve: Any, store: RedisStore) -> None:
+    served = serve(Policy(everybody=Caps(runs=0)))
+    own = {"name": "ppo-7f3a", "run": "train", "resources": {"accelerators": "H100:8"}}
+    store.add(launching(), own)
+    written = own | {"resources": {"accelerators": {"H100": 8}}, "secrets": {"API_KEY": HUSH}, "num_nodes": 1}
+    assert passed(served.ask(written, cluster_name="verl-ppo-7f3a")) == written
+    refused = served.ask(written | {"run": "mine"}, cluster_name="verl-ppo-7f3a")
+    assert refused.text == "The cluster verl-ppo-7f3a belongs to verlbot's run ppo-7f3a. Launch under another name."
+    assert served.ask(written, cluster_name="mine").status_code == 400
+
+
+def test_of_fifty_at_once_never_one_too_many_is_let_pass(serve: Any, store: RedisStore, redis: Redis) -> None:
+    policy = Policy(everybody=Caps(gpus=16 * 7))
+    both = [serve(policy), serve(policy, RedisStore(redis))]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda number: both[number % 2].ask(cluster_name=f"c{number}"), range(50)))
+    assert [one.status_code for one in answers].count(200) == 7
+    assert len(places(store)) == 7
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status", "words"), [(Blind.REFUSE, 400, "records do not answer"), (Blind.ALLOW, 200, "idle_minutes")]
+)
+def test_without_a_store_it_fails_as_the_team_has_chosen(serve: Any, chosen: Blind, status: int, words: str) -> None:
+    gone = RedisStore(client("redis://127.0.0.1:1/0", 0.2))
+    answer = serve(Policy(outside=Outside(when_store_is_down=chosen)), gone).ask({"run": "a"})
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+BROKEN_YAML = json.dumps(json.dumps({"task": f"a: [{HUSH}", "skypilot_config": "", "request_name": "launch"}))
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param(BROKEN_YAML, 422, id="YAML that cannot be read"),
+        pytest.param(
+            json.dumps(json.dumps({"task": f"- {HUSH}", "skypilot_config": "", "request_name": "l"})), 422, id="a list"
+        ),
+        pytest.param(json.dumps({"task": HUSH}), 422, id="JSON once"),
+        pytest.param(HUSH, 422, id="no JSON"),
+        pytest.param(json.dumps(HUSH * 300_000), 413, id="too much"),
+    ],
+)
+def test_what_cannot_be_read_is_not_quoted(
+    serve: Any, content: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = serve().post(content)
+    assert answer.status_code == status
+    assert HUSH not in answer.text + caplog.text
+
+
+def test_no_secret_is_logged_or_kept_whatever_becomes_of_its_launch(
+    serve: Any, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told = [serve(Policy(everybody=Caps(gpus=most))).ask(cluster_name=f"c{most}").text for most in (0, 16)]
+    broken = TASK | {"num_nodes": HUSH}
+    told.append(serve().ask(broken).text)
+    assert "its log says where" in told[2]
+    kept = [redis.hgetall(key) for key in redis.keys("*")]
+    assert HUSH not in told[0] + told[2] + caplog.text + str(kept)
+    assert "a launch cannot be judged: ValueError in nodes_of" in caplog.text
+
+
+def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore) -> None:
+    passed(serve().ask())
+    assert store.outsiders()["dev-box"].asked_at == datetime(2026, 1, 2, 12, tzinfo=UTC)
