@@ -3,7 +3,7 @@
 import logging
 import socket
 import traceback
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,13 +30,28 @@ REFUSED = 400
 BROKEN = "verlbot's admin policy has failed on this launch; its log says where."
 
 
+START_SECONDS = 20
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's, which says when it serves; told to end before that, it would leave its socket open."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serves.set()
+
+
 class GateServer:
     """Serves in a thread, on one address."""
 
     def __init__(self, gate: Gate, host: str, port: int) -> None:
         self._gate = gate
         routes = [Route(PATH, self._receive, methods=["POST"]), Route("/health", health)]
-        self._server = uvicorn.Server(
+        self._server = Server(
             uvicorn.Config(Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, ws="none")
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -65,6 +80,7 @@ class GateServer:
                 "Set VERLBOT_ADMIN_POLICY_HOST and VERLBOT_ADMIN_POLICY_PORT to a free address of this machine.",
             ) from error
         self._thread.start()
+        self._server.serves.wait(START_SECONDS)
 
     def stop(self) -> None:
         self._server.should_exit = True

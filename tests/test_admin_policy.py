@@ -30,22 +30,18 @@ def gate(store: RedisStore) -> Iterator[GateServer]:
     found.stop()
 
 
-def apply(gate: GateServer, task: dict[str, Any], name: str = "launch", at_client_side: bool = False) -> Any:
+def apply(address: str, task: dict[str, Any], name: str = "launch", at_client_side: bool = False) -> Any:
     """What becomes of a task in SkyPilot's hands."""
     import sky
     from sky import admin_policy, skypilot_config
     from sky.server.requests.request_names import AdminPolicyRequestName
-    from sky.utils import admin_policy_utils
+    from sky.utils import admin_policy_utils, config_utils
 
     options = admin_policy.RequestOptions(
         cluster_name="dev-box", idle_minutes_to_autostop=None, down=False, dryrun=False
     )
-    with (
-        skypilot_config.override_skypilot_config({}),
-        skypilot_config.replace_skypilot_config(  # as a user writes it
-            skypilot_config.config_utils.Config({"admin_policy": gate.address, "allowed_clouds": ["slurm"]})
-        ),
-    ):
+    written = config_utils.Config({"admin_policy": address, "allowed_clouds": ["slurm"]})
+    with skypilot_config.replace_skypilot_config(written):
         dag, config = admin_policy_utils.apply(
             sky.Task.from_yaml_config(task), AdminPolicyRequestName(name), options, at_client_side
         )
@@ -64,7 +60,7 @@ def test_a_task_without_autostop_comes_back_with_one_and_with_all_the_rest(
 ) -> None:
     script = "#!/bin/bash\n\necho 'a: b'  # ünï\n"
     task = apply(
-        gate,
+        gate.address,
         {"run": script, "envs": {"A": "1e3"}, "secrets": {"KEY": "on"}, "num_nodes": 2, "resources": {"cpus": "1+"}},
         at_client_side=at_client_side,
     )
@@ -73,12 +69,12 @@ def test_a_task_without_autostop_comes_back_with_one_and_with_all_the_rest(
     assert task.run.endswith(script)
     assert "removes itself after 20 idle minutes" in task.run
     assert (task.envs, task.num_nodes, only(task.resources).cpus) == ({"A": "1e3"}, 2, "1+")
-    assert {name: str(value) for name, value in task.secrets.items()} == {"KEY": "on"}
+    assert task.envs_and_secrets["KEY"].get_secret_value() == "on"
 
 
 def test_a_longer_one_is_cut_and_keeps_its_words(gate: GateServer) -> None:
     asked = {"idle_minutes": 90, "down": False, "wait_for": "none"}
-    autostop = only(apply(gate, {"run": "a", "resources": {"autostop": asked}}).resources).autostop_config
+    autostop = only(apply(gate.address, {"run": "a", "resources": {"autostop": asked}}).resources).autostop_config
     assert (autostop.idle_minutes, autostop.down, autostop.wait_for.value) == (20, False, "none")
 
 
@@ -88,15 +84,16 @@ def test_a_refusal_is_raised_with_its_reason(gate: GateServer, name: str) -> Non
 
     task = {"run": "a", "resources": {"accelerators": "H100:8"}, "num_nodes": 2}
     with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="16 GPUs launched outside Slack at once; 8 are"):
-        apply(gate, task, name)
+        apply(gate.address, task, name)
 
 
 def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> None:
     from sky import exceptions
 
+    address = gate.address
     gate.stop()
     with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="Failed to call admin policy URL"):
-        apply(gate, {"run": "a"})
+        apply(address, {"run": "a"})
 
 
 @pytest.mark.parametrize("recipe", FolderOfRecipes(default_recipes_dir()).names())

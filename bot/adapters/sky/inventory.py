@@ -59,6 +59,6 @@ def gpus(written: str | None) -> float:
     """Accelerators of a node, of which SkyPilot's summary has the mapping as text.
 
     >>> gpus("{'H100': 8}"), gpus("{'L4': 0.5}"), gpus(None)
-    (8.0, 0.5, 0.0)
+    (8.0, 0.5, 0)
     """
     return sum(float(count) for count in re.findall(r": *([\d.]+)", written or ""))
