@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 

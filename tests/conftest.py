@@ -22,8 +22,11 @@ settings.load_profile("steady")
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """Without its file, which tests of kills have one each for: to wait for the disk is most of a story's time."""
     server = Valkey(tmp_path_factory.mktemp("valkey"), answer_seconds=10)
-    yield server.start()
+    client = server.start()
+    client.config_set("appendonly", "no")
+    yield client
     server.stop()
 
 
