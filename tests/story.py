@@ -61,6 +61,9 @@ from tests.doubles.cloud import FakeCloud
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
 
+RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+"""One for all stories: it keeps what it has read, and a story changes no recipe."""
+
 HOURLY = Rhythm(period=timedelta(hours=1))
 RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
 
@@ -161,7 +164,7 @@ class Bot:
         )
         self.service = Service(
             store=store,
-            recipes=FolderOfRecipes(SOURCE_RECIPES),
+            recipes=RECIPES,
             cloud=machines,
             notifier=self.notifier,
             now=self.now,

@@ -41,6 +41,14 @@ WISH_KEPT = timedelta(days=1)
 BATCH = 500
 """Documents fetched in one call."""
 
+TAKE_LEAD = """
+local leader = redis.call('GET', KEYS[1])
+if leader and leader ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+"""One step in the server and one question to it, because each part of a tick asks."""
+
 
 def client(url: str, answer_seconds: float) -> Redis:
     """A client that gives up after so many seconds, because somebody waits for each answer.
@@ -271,15 +279,9 @@ class RedisStore:
             return outsiders.change(self._redis, cluster, change, now, self._zone)
 
     def lead(self, owner: str, lease: timedelta) -> bool:
-        with answered(), self._redis.pipeline() as tx:
-            while True:
-                tx.watch(LEADER)  # type: ignore[no-untyped-call]  # redis-py types all but this
-                if text(tx.get(LEADER)) not in ("", owner):
-                    return False
-                tx.multi()
-                tx.set(LEADER, owner, px=lease)
-                if committed(tx):  # else somebody wrote it meanwhile, perhaps another thread of this very bot
-                    return True
+        milliseconds = lease // timedelta(milliseconds=1)
+        with answered():
+            return bool(self._redis.eval(TAKE_LEAD, 1, LEADER, owner, milliseconds))
 
     def _fetch(self, ids: list[str]) -> list[Run]:
         found: list[Any] = []
