@@ -13,9 +13,10 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack.manifest import SCOPES
 from bot.slack.messages import MALFORMED
+from tests.examples import USUAL
 from tests.story import Bot
 
-settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=USUAL)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("steady")
 

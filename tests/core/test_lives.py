@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import decide as module
@@ -38,6 +38,7 @@ from bot.core.shadow import Shadow
 from bot.core.status import Reason, Status
 from bot.reconcile import wanted_again
 from tests.builders import NOON, a_run
+from tests.examples import examples
 
 RULES = Rules(gone=timedelta(seconds=5), ask_again=timedelta(seconds=30), down_again=timedelta(seconds=60))
 
@@ -219,7 +220,7 @@ def lived(steps: list[tuple[str, str | None, float, float]], choose: Callable[..
     return life
 
 
-@settings(max_examples=1500)
+@examples(300)
 @given(STEPS)
 def test_every_life_ends_once_with_nothing_left_and_nothing_launched_twice(
     steps: list[tuple[str, str | None, float, float]],
@@ -229,7 +230,7 @@ def test_every_life_ends_once_with_nothing_left_and_nothing_launched_twice(
     assert life.run.reason is not None
 
 
-@settings(max_examples=300)
+@examples(100)
 @given(STEPS)
 def test_whatever_has_happened_a_run_that_goes_on_in_peace_has_its_autostop_again(
     steps: list[tuple[str, str | None, float, float]],

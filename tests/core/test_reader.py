@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core.fact import Bar, Fact, Resumed, Saved, Total
 from bot.core.reader import LONGEST_LINE, Reader
 from bot.core.row import Row
+from tests.examples import examples
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
 ROW = Row(3, {"critic/rewards/mean": 0.25, "actor/lr": 1e-06})
@@ -231,7 +232,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(LINES | st.text(ALPHABET, max_size=30), max_size=12).map("\n".join), st.data())
-@settings(max_examples=200)
+@examples(100)
 @example("step:1 - a:1\n", None)
 def test_however_a_log_is_cut_into_pieces_the_facts_are_the_same(text: str, data: st.DataObject | None) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8)) if data else range(len(text))
