@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import settings
@@ -14,11 +15,22 @@ from bot.playground.server import Playground
 from bot.slack.manifest import SCOPES
 from bot.slack.messages import MALFORMED
 from tests.examples import USUAL
+from tests.spreading import spread
 from tests.story import Bot
 
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=USUAL)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, each begins with long ones; those of the page share a demo."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    page = [item for item in items if "page" in item.path.parent.parts[-1:]]
+    others = [item for item in items if item not in page]
+    long = [item for item in others if item.get_closest_marker("slow")]
+    if workers > 1:
+        items[:] = spread(page, long, [item for item in others if item not in long], workers)
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +66,19 @@ def sky_here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         import sky  # noqa: F401
 
 
+@pytest.fixture(scope="session")
+def farewells() -> Iterator[ThreadPoolExecutor]:
+    """Where servers end that nobody waits for: each takes a fifth of a second to see that it is over."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
 @pytest.fixture
-def playground() -> Iterator[Playground]:
+def playground(farewells: ThreadPoolExecutor) -> Iterator[Playground]:
     server = Playground()
     server.start()
     yield server
-    server.stop()
+    farewells.submit(server.stop)
 
 
 @pytest.fixture

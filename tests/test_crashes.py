@@ -69,14 +69,19 @@ def stops(bot: Bot) -> None:
 LIVES = {"succeeds": (succeeds, goes_on, "succeeded"), "is stopped": (is_stopped, stops, "stopped")}
 
 
+SHARES = 4
+"""In so many the points of a life are tried, so that several workers try them."""
+
+
+@pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("life", LIVES)
 def test_whenever_the_bot_dies_the_next_one_ends_the_run_once(
-    life: str, store: RedisStore, playground: Playground, slack: PlaygroundClient
+    life: str, share: int, store: RedisStore, playground: Playground, slack: PlaygroundClient
 ) -> None:
     live, go_on, reason = LIVES[life]
     count = points_of(live, fresh(store, playground, slack))
     assert count > 40
-    for fatal in range(1, count + 1):
+    for fatal in range(1 + share, count + 1, SHARES):
         bot = fresh(store, playground, slack)
         points = watched(bot, fatal)
         with pytest.raises(Killed):

@@ -72,10 +72,18 @@ class Clinic:
 
 
 @pytest.fixture
+def durable(redis: Redis) -> Iterator[Redis]:
+    """The server as a bot starts its own: what it was told is on the disk before it answers."""
+    redis.config_set("appendonly", "yes")
+    yield redis
+    redis.config_set("appendonly", "no")
+
+
+@pytest.fixture
 def clinic(
     tmp_path: Path,
     playground: Playground,
-    redis: Redis,
+    durable: Redis,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clinic]:
@@ -86,7 +94,7 @@ def clinic(
     shutil.copy(SOURCE_RECIPES / "smoke.yaml", recipes)
     prices = tmp_path / "prices.yaml"
     prices.write_text('"*": {node: 0.4}\n')
-    socket = redis.connection_pool.connection_kwargs["path"]
+    socket = durable.connection_pool.connection_kwargs["path"]
     environment = {
         **client_environment(tmp_path, sky.url),
         "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -98,7 +106,7 @@ def clinic(
         "VERLBOT_PRICES": str(prices),
         "VERLBOT_DOCTOR_SECONDS": "90",
     }
-    yield Clinic(playground, redis, sky, environment, monkeypatch, capsys)
+    yield Clinic(playground, durable, sky, environment, monkeypatch, capsys)
     sky.stop()
 
 
@@ -305,7 +313,7 @@ def test_a_bot_that_runs_is_seen_and_not_disturbed(tmp_path: Path) -> None:
     live.start()
     try:
         own = {"SLACK_API_URL": live.playground.api_url, "VERLBOT_DATA_DIR": str(live.data_dir)}
-        tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN}
+        tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "VERLBOT_DOCTOR_SECONDS": "90"}
         ran = subprocess.run(
             [sys.executable, "-m", "bot", "doctor", "--json"],
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **own, **tokens},

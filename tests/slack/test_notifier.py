@@ -213,8 +213,8 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
     for _ in range(30):
         bot.say("launch smoke")
     calls: list[Counter[str]] = []
-    for minute in range(12):
-        if minute == 4:
+    for minute in range(8):
+        if minute == 3:
             for cluster in bot.cloud.launches:
                 bot.cloud.finish(cluster, Job.SUCCEEDED)
         before = Counter(entry["name"] for entry in bot.slack.record("call"))

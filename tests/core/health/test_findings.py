@@ -140,6 +140,7 @@ def test_responses_that_grow_without_validation_are_a_note_and_with_one_that_res
     assert [finding.severity for finding in with_validation] == [Severity.WARNING]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", EXPECTED)
 def test_a_finding_tells_numbers_what_to_change_and_on_what_that_rests(scenario: str) -> None:
     for finding in {one.finding for one in said_of(scenario, 0)}:
