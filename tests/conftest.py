@@ -61,6 +61,7 @@ def sky_here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("SKYPILOT_DISABLE_LOCAL_API_SERVER", "1")
     monkeypatch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
     monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # else each request looks through the whole environment for one, twice
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it warns its own developers of
         import sky  # noqa: F401

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sky_here")]
 
 RUNS_A_LIFE = 20
 SCHEDULES = 300
+FEW = 6
+"""Runs in which each broken promise shows already."""
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, RUNS_A_LIFE))
@@ -94,5 +96,5 @@ def test_a_promise_that_is_broken_is_noticed(
     store: RedisStore, monkeypatch: Patch, mutant: Callable[[Patch], None], first: int, promise: str
 ) -> None:
     mutant(monkeypatch)
-    wrong = Life(store, range(first, first + RUNS_A_LIFE)).lived().wrong()
+    wrong = Life(store, range(first, first + FEW)).lived().wrong()
     assert [one for one in wrong if one.startswith(promise)]
