@@ -1,0 +1,55 @@
+"""Money on the bed, with prices set: a budget, a lease that ends what hangs, a lease that was extended; all at once."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.slurm.bed import Bed
+from tests.slurm.conftest import ALONE, ENDLESS, ON, SECONDS, OnSlurm
+from tests.slurm.test_main_job import cost_in, reported
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS)]
+
+SAVES = "save_every_steps=5 test_every_steps=20"
+HANGS = "seconds_per_step=3600 batch_size=8 group_size=2"
+"""Its first step is never made."""
+
+
+@pytest.fixture
+def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
+    own = {"VERLBOT_SAVE_GRACE_MINUTES": "0.5"}
+    found = OnSlurm(tmp_path_factory.mktemp("money"), bed, settings={**ALONE, **own})
+    found.start()
+    try:
+        yield found
+    finally:
+        found.leave_nothing()
+
+
+def test_a_budget_ends_a_run_with_its_model_kept_and_a_lease_what_hangs_but_not_what_was_extended(
+    live: OnSlurm,
+) -> None:
+    """A node is $1.25 an hour here, so that the budget lasts for some four minutes, and the leases for three."""
+    spends = live.launched(f"smoke {ON} {ENDLESS} {SAVES} budget=0.08")
+    hangs = live.launched(f"smoke {ON} {HANGS} lease=0.05")
+    extended = live.launched(f"smoke {ON} {ENDLESS} lease=0.05")
+    live.sees(extended, "card", "*running*")
+    live.ana.says(f"/verl extend {extended} 2h")
+
+    live.ends(hangs, "its lease is over")
+    assert "step" not in live.text_of(hangs, "ended")
+
+    notice = live.ends(spends, "its budget is spent")
+    for percent in (50, 80):
+        assert f"*{percent} % of its budget is spent*" in live.text_of(spends, f"budget-{percent}-0.08")
+    kept = live.data_dir / "artifacts" / spends
+    models = [json.loads(file.read_text()) for file in kept.glob("global_step_*/model.json")]
+    assert models
+    assert max(model["step"] for model in models) % 5 == 0
+    assert f"step {max(model['step'] for model in models)}" in notice
+    assert cost_in(notice) == pytest.approx(reported(live.bed, f"verl-{spends}"), rel=0.02, abs=0.0051)  # whole cents
+
+    assert "*running*" in live.text_of(extended, "card")
+    live.ana.says(f"/verl stop {extended} save=no")
+    live.ends(extended, "was stopped")
