@@ -13,8 +13,9 @@ down what changed; the notifier compares the record with what stands in Slack an
 lacking; the boards compare a channel's schedule with the clock. None of these waits for another,
 each may die at any point, and each begins again from the record alone.
 
-A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, and has not ended until its cluster has
-been seen to be gone. Its cluster's name is made of its id, and is the idempotency key for
+A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, where a lead must agree AWAITING_APPROVAL
+before that, and has not ended until its cluster has been seen to be gone. What it may take is held
+in the ledger from its wish to its end, written in the steps in which its record is. Its cluster's name is made of its id, and is the idempotency key for
 everything outside. Silence of the outside is never a change of state.
 
 A module imports only from the lines below its own (contracts in `pyproject.toml`)::
@@ -22,8 +23,10 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     __main__                                the `verlbot` command
     doctor, check, demo, replay             what the command does besides running the bot
     build, parts                            put the pieces together; the only ones that know them all
-    slack, scheduler                        what calls us: people and time
-    service, reports, reconcile, sweep      what a person may ask; one tick; a look at whatever stands
+    slack, scheduler, gate_server           what calls us: people, time, SkyPilot's command line
+    service, reports, costs, reconcile,     what a person may ask; one tick; a look at whatever stands, at a month's
+      sweep, purses, gate                     dollars; what may be launched beside us
+    fetcher, intake                         parts of a tick: a model on its way out, what a log brings
     asked, runs, tails, watcher, …          what these share: who asks, which runs there are, reading, judging
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call

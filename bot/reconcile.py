@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core import drain
-from bot.core.admission import Admit, uncapped
-from bot.core.decide import (
+from bot.core.action import (
     Action,
     Alarm,
     Ask,
@@ -19,20 +18,14 @@ from bot.core.decide import (
     Look,
     LoseModel,
     Rehearse,
-    Rules,
     SaveLog,
     SetAutostop,
     Settle,
     TearDown,
     Wonder,
-    decide,
-    over_by_wish,
 )
-from bot.core.digest import Digest
-from bot.core.fact import Fact, rows
-from bot.core.failure import diagnose
-from bot.core.health.stall import Quiet
-from bot.core.loglines import bounded, failure, joined, whole
+from bot.core.admission import Admit, uncapped
+from bot.core.decide import Rules, decide, over_by_wish
 from bot.core.money import Rate
 from bot.core.order import Order
 from bot.core.plan import task_hash
@@ -42,14 +35,14 @@ from bot.core.seen import Seen
 from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
-from bot.core.summary import summarised
 from bot.errors import NameTaken, Unavailable, UserError
 from bot.fetcher import Fetcher
+from bot.intake import Intake
 from bot.language import ENGLISH, carried, say, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
 from bot.tails import Tails
-from bot.watcher import WINDOW_ROWS, Verdict, Watcher
+from bot.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +136,7 @@ class Reconciler:
         try:
             run = self._keep(run, seen, text)
             if self.watcher.is_quiet(run, self.now()):
-                run = self._listened(run, seen)
+                run = self._intake.listened(run, seen)
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
             if action is None:
                 return None
@@ -160,33 +153,11 @@ class Reconciler:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
         unseen = seen is None
         if text:
-            run = self._taken_in(run, text)
+            run = self._intake.taken_in(run, text)
         if unseen:
             run = self.store.update(run.id, lambda run: run.unseen(self.now()))
         if text or unseen:  # a silence is news once it has lasted, a log though the record is as it was
             self.notifier.show([run])
-        return run
-
-    def _taken_in(self, run: Run, text: str) -> Run:
-        """The run after new lines. Whatever is wrong with a log, its run is ended when it is to be."""
-        try:
-            run = self._read(run, text)
-            if run.log_saved_at is None:  # a slow read must not write over the last lines
-                self._grow_log(run, text[: text.rfind("\n") + 1])
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception("run %s: its log cannot be taken in", run.id)
-        return run
-
-    def _listened(self, run: Run, seen: Seen | None) -> Run:
-        """The run after a look for a stall, which holds up nothing either."""
-        try:
-            return self._listen(run, seen)
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception("run %s: it cannot be judged", run.id)
         return run
 
     def _act(self, run: Run, action: Action) -> Run:
@@ -214,6 +185,10 @@ class Reconciler:
         if trouble:
             log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
         return self._update(run, lambda run: run.downed(self.now(), trouble))
+
+    @property
+    def _intake(self) -> Intake:
+        return Intake(self.store, self.notifier, self.watcher, self.now, self.rhythm)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
@@ -277,62 +252,12 @@ class Reconciler:
     def _save_log(self, run: Run) -> Run:
         """The last lines, before the cluster takes them with it."""
         try:
-            text = self.cloud.tail(run.watched, self.log_lines)
-            digest = self._diagnose(run, text)
-            self._grow_log(run, text)
-            run = self._read(run, text, over=True)
-            return self._update(run, lambda run: run.log_saved(failure(text), self.now(), digest))
+            return self._intake.saved(run, self.cloud.tail(run.watched, self.log_lines))
         except Unavailable as error:
             log.info("run %s: its last lines cannot be read: %s", run.id, error)
         except Exception:  # whatever is wrong with a log, its cluster bills
             log.exception("run %s: its last lines cannot be kept", run.id)
         return self._update(run, lambda run: run.log_tried())
-
-    def _diagnose(self, run: Run, text: str) -> Digest | None:
-        """Why it failed, from all that is known of its log: what is kept may end before the first error is in it."""
-        if run.reason is None or not run.reason.is_told_by_log:
-            return None
-        return diagnose("\n".join([whole(self.store.log(run.id), text), run.detail or ""]), run.nodes)
-
-    def _read(self, run: Run, text: str, over: bool = False) -> Run:
-        """What is new in the last lines of its log: the run after it."""
-        before = self.store.reading(run.id)
-        reading, facts = before.look(text, self.now().timestamp(), over)
-        if reading == before:
-            return run
-        new = list(rows(facts))
-        known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
-        verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
-
-        def change(run: Run) -> Run:
-            return told(run, facts, verdict, self.now(), self.rhythm) if facts else run
-
-        return self.store.take_in(run.id, change, reading, new)
-
-    def _listen(self, run: Run, seen: Seen | None) -> Run:
-        """Whether a run that has made no step for a while is stalled."""
-        reading = self.store.reading(run.id)
-        settled = run.recoveries.settled_at  # what has new machines begins anew there
-        quiet = Quiet(
-            began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled),
-            step_at=max(run.progress.stepped_at, settled) if run.progress.stepped_at else None,
-            line_at=reading.at,
-            answers=seen is not None,
-            doing=reading.doing,
-        )
-        watch = self.watcher.stalled(run, self.store.rows(run.id, WINDOW_ROWS), quiet, self.now())
-        if watch == run.watch:
-            return run
-        run = self._update(run, lambda run: run.judged(watch, run.misleading))
-        self.notifier.show([run])
-        return run
-
-    def _grow_log(self, run: Run, text: str) -> None:
-        """Keep what is new of the log."""
-        before = self.store.log(run.id)
-        after = bounded(joined(before, text))
-        if after != before:
-            self.store.save_log(run.id, after)
 
 
 def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
@@ -358,12 +283,6 @@ def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: 
 
 def over(run: Run, finish: Finish | None, now: datetime) -> Run:
     return run.stopping(finish.reason, finish.detail, now) if finish else run
-
-
-def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime, rhythm: Rhythm) -> Run:
-    """The run after what its log told."""
-    run = summarised(run.progressed(run.progress.told(facts, run.metrics), now), now, rhythm)
-    return run.judged(verdict.watch, verdict.misleading) if verdict else run
 
 
 def tags(run: Run) -> dict[str, str]:

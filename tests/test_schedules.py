@@ -9,7 +9,7 @@ from bot.adapters.sky import calls
 from bot.adapters.sky.client import answered, impatient
 from bot.adapters.sky.records import JobRecord
 from bot.adapters.store import RedisStore
-from bot.core.decide import End
+from bot.core.action import End
 from bot.core.recipe import Task
 from bot.core.seen import Ending, Job, Seen
 from bot.errors import Unavailable

@@ -5,21 +5,9 @@ from typing import Any
 
 import pytest
 
+from bot.core.action import Action, Alarm, Ask, End, Finish, Look, SaveLog, SetAutostop, TearDown, Wonder
 from bot.core.autostop import Mending
-from bot.core.decide import (
-    Action,
-    Alarm,
-    Ask,
-    End,
-    Finish,
-    Look,
-    Rules,
-    SaveLog,
-    SetAutostop,
-    TearDown,
-    Wonder,
-    decide,
-)
+from bot.core.decide import Rules, decide
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
 from bot.core.run import Run

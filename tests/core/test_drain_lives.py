@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import drain
-from bot.core.decide import Action, FetchModel, Finish, LoseModel, Rules, TearDown, decide
+from bot.core.action import Action, FetchModel, Finish, LoseModel, TearDown
+from bot.core.decide import Rules, decide
 from bot.core.drain import Patience
 from bot.core.keeping import Fetch
 from bot.core.money import Rate

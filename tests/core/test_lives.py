@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import decide as module
-from bot.core.decide import (
+from bot.core.action import (
     Action,
     Alarm,
     Ask,
@@ -25,13 +25,12 @@ from bot.core.decide import (
     Look,
     LoseModel,
     Rehearse,
-    Rules,
     SaveLog,
     SetAutostop,
     TearDown,
     Wonder,
-    decide,
 )
+from bot.core.decide import Rules, decide
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.shadow import Shadow
