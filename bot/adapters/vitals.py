@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -20,6 +21,10 @@ from bot.errors import Unavailable
 PROBE = "verl:doctor:{}"
 PROBE_SECONDS = 10
 """After which the doctor's key goes by itself, should the doctor die before."""
+
+
+GREETS_SECONDS = 5
+"""For a bot of this machine to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +159,15 @@ def taken(folder: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def greets(url: str) -> bool:
+    """Whether the bot itself answers at this address of its own.
+
+    Raises:
+        Unavailable: nobody does.
+    """
+    try:
+        return httpx.get(url, timeout=GREETS_SECONDS, trust_env=False).text == "ok"
+    except httpx.HTTPError as error:
+        raise Unavailable(str(error) or type(error).__name__) from error

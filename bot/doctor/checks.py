@@ -77,6 +77,8 @@ class Surgery:
             (recipes.RECIPES, recipes.SECRETS), self.look_at_recipes, hindered=self.wrong("VERLBOT_RECIPES_DIR")
         )
         yield Check((machine.FOLDER, machine.BOT), self.look_at_machine)
+        if self.settings.admin_policy_port:
+            yield Check((machine.GATE,), self.look_at_gate)
 
     def socket_mode(self) -> Iterator[Check]:
         yield Check(
@@ -209,6 +211,13 @@ class Surgery:
             machine.judge_folder(str(path), folder),
             machine.judge_bot(str(path), folder.taken, heartbeat.age_seconds(path), longest),
         )
+
+    def look_at_gate(self) -> Iterable[Finding]:
+        host, port = self.settings.admin_policy_host, self.settings.admin_policy_port
+        place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        found = outcome(lambda: vitals.greets(f"{place}/health"))
+        taken = vitals.taken(self.settings.data_dir)
+        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot)
 
 
 def doctor(environment: Mapping[str, str], as_json: bool) -> int:

@@ -2,8 +2,9 @@
 
 from bot.adapters.vitals import Folder
 from bot.doctor.finding import Finding, failure, ok, skipped, warning
+from bot.errors import Unavailable
 
-FOLDER, BOT = "data directory", "bot"
+FOLDER, BOT, GATE = "data directory", "bot", "admin policy"
 
 FREE_WARNING_MEGABYTES, FREE_FAILURE_MEGABYTES = 1000, 100
 """Of its disk. The embedded store and the logs of local runs grow there."""
@@ -33,3 +34,15 @@ def judge_bot(path: str, taken: bool, age_seconds: float | None, longest_seconds
     if age_seconds > longest_seconds:
         return failure(BOT, f"runs, and last ticked {age_seconds:.0f} s ago", "Read its log, and restart it.")
     return ok(BOT, f"runs; it last ticked {age_seconds:.0f} s ago")
+
+
+def judge_gate(address: str, taken: bool, found: bool | Unavailable, uses_skypilot: bool) -> Finding:
+    """Whether SkyPilot would be answered; that it asks is known to its own server alone."""
+    if not uses_skypilot:
+        return warning(GATE, "no SkyPilot runs the machines, so nobody asks", "Unset VERLBOT_ADMIN_POLICY_PORT.")
+    if not taken:
+        return skipped(GATE, "no bot runs; while none does, SkyPilot refuses every launch if it is told to ask")
+    if isinstance(found, Unavailable) or not found:
+        why = str(found) if isinstance(found, Unavailable) else "somebody else answers"
+        return failure(GATE, f"{address}: {why}", "Restart the bot, or set VERLBOT_ADMIN_POLICY_PORT to a free port.")
+    return ok(GATE, f"answers at {address}; SkyPilot asks it once that is `admin_policy` in its server's config")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters import policies
-from bot.core.policy import UNSET, Caps, Policy
+from bot.core.policy import UNSET, Blind, Caps, Outside, Policy, Remedy
 from bot.errors import UserError
 
 WHOLE = """
@@ -18,7 +18,8 @@ team: {dollars_per_hour: 200, dollars_per_month: 10000}
 teams:
   C0TRAIN: {dollars_per_month: 50000}
 everybody: {gpus: 128}
-shadow: [person.runs, lease]
+outside: {autostop_idle_minutes: 20, autostop: refuse, runs: 2, people: {ben: U0BEN}, when_store_is_down: allow}
+shadow: [person.runs, lease, outside.gpus]
 """
 
 
@@ -38,7 +39,14 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
         team=Caps(dollars_per_hour=200, dollars_per_month=10000),
         teams={"C0TRAIN": Caps(dollars_per_month=50000)},
         everybody=Caps(gpus=128),
-        shadow=("person.runs", "lease"),
+        outside=Outside(
+            autostop_idle_minutes=20,
+            autostop=Remedy.REFUSE,
+            caps=Caps(runs=2),
+            people={"ben": "U0BEN"},
+            when_store_is_down=Blind.ALLOW,
+        ),
+        shadow=("person.runs", "lease", "outside.gpus"),
     )
 
 
@@ -54,6 +62,10 @@ def test_what_a_file_leaves_out_is_as_without_one(tmp_path: Path) -> None:
         ("person: {run: 4}", "contains unknown field `run` - at `$.person`"),
         ("team: {runs: -1}", "at `$.team.runs`"),
         ("teams: {general: {runs: 1}}", "at `key` in `$.teams`"),
+        ("outside: {autostop: ask}", "at `$.outside.autostop`"),
+        ("outside: {people: {ben: ben}}", "at `$.outside.people[...]`"),
+        ("outside: {autostop_idle_minutes: 0}", "at `$.outside.autostop_idle_minutes`"),
+        ("outside: {dollars_per_month: 5}", "unknown field `dollars_per_month` - at `$.outside`"),
         ("approval_lapses_hours: 0", "at `$.approval_lapses_hours`"),
         ("a: [", "cannot be read"),
         ("approve_over_dollars: 5", "needs two `leads` at least"),

@@ -348,3 +348,19 @@ def test_a_program_is_told_the_worst() -> None:
     assert json.loads(page.as_json(ALL))["findings"][1] == {
         "status": "warning", "subject": "prices", "found": "L4:1 unpriced", "advice": "Set VERLBOT_PRICES."
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("taken", "found", "uses_skypilot", "status", "words"),
+    [
+        pytest.param(True, True, True, OK, ["answers at http://h/admin-policy", "`admin_policy`"], id="well"),
+        pytest.param(True, SILENT, True, FAILURE, ["Connection refused", "VERLBOT_ADMIN_POLICY_PORT"], id="silent"),
+        pytest.param(True, False, True, FAILURE, ["somebody else answers"], id="another's port"),
+        pytest.param(False, SILENT, True, SKIPPED, ["SkyPilot refuses every launch"], id="no bot"),
+        pytest.param(True, True, False, WARNING, ["nobody asks"], id="no SkyPilot"),
+    ],
+)
+def test_the_admin_policy(
+    taken: bool, found: bool | Unavailable, uses_skypilot: bool, status: Status, words: list[str]
+) -> None:
+    told(machine.judge_gate("http://h/admin-policy", taken, found, uses_skypilot), status, *words)
