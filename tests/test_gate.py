@@ -5,6 +5,8 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +23,8 @@ from bot.gate_server import GateServer
 from bot.outsiders import Outsiders
 from bot.ports import Store
 from tests.builders import NOON, launching
+from tests.live import ENDLESS, Live
+from tests.waiting import free_port
 
 HUSH = "hunter2-do-not-tell"
 TASK: dict[str, Any] = {
@@ -45,27 +49,33 @@ class Served:
     def look(self) -> None:
         self.looks += 1
 
-    def ask(
-        self, task: dict[str, Any] = TASK, kind: str = "launch", user: str = "ben", **options: Any
-    ) -> httpx.Response:
-        asked = {"cluster_name": "dev-box", "idle_minutes_to_autostop": None, "down": False, "dryrun": False, **options}
-        body = {
-            "task": yaml.safe_dump(task),
-            "skypilot_config": "a: 1\n",
-            "request_name": kind,
-            "request_options": asked,
-            "at_client_side": not user,
-            "user": f"id: 12ab\nname: {user}\n" if user else "",
-            "client_api_version": 70,
-        }
-        return self.post(json.dumps(json.dumps(body)))
-
-    def post(self, content: str) -> httpx.Response:
-        return httpx.post(self.server.address, content=content, headers={"Content-Type": "application/json"})
+    def ask(self, task: dict[str, Any] = TASK, **options: Any) -> httpx.Response:
+        return asked(self.server.address, task, **options)
 
     def stands(self, *names: str, minutes: float = 1) -> None:
         self.now += timedelta(minutes=minutes)
         self.outsiders.settle([Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names])
+
+
+def asked(
+    address: str, task: dict[str, Any] = TASK, kind: str = "launch", user: str = "ben", **options: Any
+) -> httpx.Response:
+    """As SkyPilot asks, on the wire."""
+    chosen = {"cluster_name": "dev-box", "idle_minutes_to_autostop": None, "down": False, "dryrun": False, **options}
+    body = {
+        "task": yaml.safe_dump(task),
+        "skypilot_config": "a: 1\n",
+        "request_name": kind,
+        "request_options": chosen,
+        "at_client_side": not user,
+        "user": f"id: 12ab\nname: {user}\n" if user else "",
+        "client_api_version": 70,
+    }
+    return post(address, json.dumps(json.dumps(body)))
+
+
+def post(address: str, content: str) -> httpx.Response:
+    return httpx.post(address, content=content, headers={"Content-Type": "application/json"})
 
 
 @pytest.fixture
@@ -225,7 +235,7 @@ def test_what_cannot_be_read_is_not_quoted(
     serve: Any, content: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    answer = serve().post(content)
+    answer = post(serve().server.address, content)
     assert answer.status_code == status
     assert HUSH not in answer.text + caplog.text
 
@@ -248,3 +258,19 @@ def test_no_secret_is_logged_or_kept_whatever_becomes_of_its_launch(
 def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore) -> None:
     passed(serve().ask())
     assert store.outsiders()["dev-box"].asked_at == datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.slow
+def test_a_bot_that_is_given_a_port_answers_there_and_counts_what_it_launched_itself(tmp_path: Path) -> None:
+    policy, port = tmp_path / "policy.yaml", free_port()
+    policy.write_text("confirm_over_dollars: null\neverybody: {runs: 1}\n")
+    live = Live(tmp_path, VERLBOT_POLICY=str(policy), VERLBOT_ADMIN_POLICY_PORT=str(port))
+    live.start()
+    try:
+        ask = partial(asked, f"http://127.0.0.1:{port}/admin-policy")
+        mended = passed(ask({"run": "train"}, kind="validate"))
+        assert mended["resources"] == {"autostop": {"down": True, "idle_minutes": 30}}
+        live.launch(ENDLESS)
+        assert "2 runs of everybody at once; 1 are allowed" in ask().text
+    finally:
+        live.stop()

@@ -1,5 +1,6 @@
 """Waiting for real processes: by asking, not by sleeping for as long as one hopes is enough."""
 
+import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -29,3 +30,10 @@ def eventually(
         assert time.monotonic() < deadline, what()
         time.sleep(pause_seconds)
     return answer
+
+
+def free_port() -> int:
+    """Of loopback, free a moment ago."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

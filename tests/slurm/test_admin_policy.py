@@ -1,6 +1,5 @@
 """SkyPilot's own command line under the team's policy, on a bed that nobody else uses: its server asks the bot."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -9,18 +8,12 @@ import pytest
 
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ALONE, ENDLESS, ON, SECONDS, OnSlurm
-from tests.waiting import eventually
+from tests.waiting import eventually, free_port
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS), pytest.mark.xdist_group("server")]
 
 POLICY = "outside: {runs: 1, autostop_idle_minutes: 7}\n"
 HUSH = "hunter2-do-not-tell"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
