@@ -15,8 +15,9 @@ each may die at any point, and each begins again from the record alone.
 
 A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, where a lead must agree AWAITING_APPROVAL
 before that, and has not ended until its cluster has been seen to be gone. What it may take is held
-in the ledger from its wish to its end, written in the steps in which its record is. Its cluster's name is made of its id, and is the idempotency key for
-everything outside. Silence of the outside is never a change of state.
+in the ledger from its wish to its end, written in the steps in which its record is. Its cluster's
+name is made of its id, and is the idempotency key for everything outside. Silence of the outside is
+never a change of state.
 
 A module imports only from the lines below its own (contracts in `pyproject.toml`)::
 

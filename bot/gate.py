@@ -20,7 +20,7 @@ from bot.core.outside import (
     weigh,
 )
 from bot.core.outside_autostop import keep
-from bot.core.policy import Blind, Policy
+from bot.core.policy import Policy, WhenDown
 from bot.core.recipe import Task
 from bot.errors import Unavailable, UserError
 from bot.language import ENGLISH, speaking
@@ -126,7 +126,7 @@ class Gate:
         """The store is down: as the team has chosen. What stands is counted once it is back."""
         log.warning("a launch cannot be weighed: %s", error)
         match self.policy.outside.when_store_is_down:
-            case Blind.REFUSE:
+            case WhenDown.REFUSE:
                 raise UserError(BLIND)
-            case Blind.ALLOW:
+            case WhenDown.ALLOW:
                 return self._kept(request)

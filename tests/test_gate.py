@@ -16,7 +16,7 @@ from redis import Redis
 
 from bot.adapters.store import RedisStore, client
 from bot.core.orphans import Standing
-from bot.core.policy import UNSET, Blind, Caps, Outside, Policy
+from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
 from bot.core.seen import Cluster
 from bot.gate import Gate
 from bot.gate_server import GateServer
@@ -207,9 +207,10 @@ def test_of_fifty_at_once_never_one_too_many_is_let_pass(serve: Any, store: Redi
 
 
 @pytest.mark.parametrize(
-    ("chosen", "status", "words"), [(Blind.REFUSE, 400, "records do not answer"), (Blind.ALLOW, 200, "idle_minutes")]
+    ("chosen", "status", "words"),
+    [(WhenDown.REFUSE, 400, "records do not answer"), (WhenDown.ALLOW, 200, "idle_minutes")],
 )
-def test_without_a_store_it_fails_as_the_team_has_chosen(serve: Any, chosen: Blind, status: int, words: str) -> None:
+def test_without_a_store_it_fails_as_the_team_has_chosen(serve: Any, chosen: WhenDown, status: int, words: str) -> None:
     gone = RedisStore(client("redis://127.0.0.1:1/0", 0.2))
     answer = serve(Policy(outside=Outside(when_store_is_down=chosen)), gone).ask({"run": "a"})
     assert answer.status_code == status

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import yaml
 
-from bot.core.policy import UNSET, Blind, Caps, Outside, Policy, Remedy
+from bot.core.policy import UNSET, Caps, Outside, Policy, Remedy, WhenDown
 from bot.errors import UserError
 
 HINT = "It holds lines such as `leads: [U024BE7LH, U0G9QF9C6]` and `person: {runs: 4, gpus: 16}` (docs/policy.md)."
@@ -39,7 +39,7 @@ class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
     dollars_per_hour: Dollars | None = None
     people: dict[str, User] = {}
     appears_minutes: Annotated[float, msgspec.Meta(gt=0)] = UNSET.outside.appears_minutes
-    when_store_is_down: Blind = UNSET.outside.when_store_is_down
+    when_store_is_down: WhenDown = UNSET.outside.when_store_is_down
 
     def outside(self) -> Outside:
         return Outside(

@@ -57,7 +57,7 @@ class Remedy(StrEnum):
     REFUSE = "refuse"
 
 
-class Blind(StrEnum):
+class WhenDown(StrEnum):
     """What becomes of a launch outside Slack that cannot be weighed, because the store is down."""
 
     REFUSE = "refuse"
@@ -81,7 +81,7 @@ class Outside:
     caps: Caps = field(default_factory=Caps)
     people: Mapping[str, str] = field(default_factory=dict)
     appears_minutes: float = 30.0
-    when_store_is_down: Blind = Blind.REFUSE
+    when_store_is_down: WhenDown = WhenDown.REFUSE
 
     @property
     def grace(self) -> timedelta:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters import policies
-from bot.core.policy import UNSET, Blind, Caps, Outside, Policy, Remedy
+from bot.core.policy import UNSET, Caps, Outside, Policy, Remedy, WhenDown
 from bot.errors import UserError
 
 WHOLE = """
@@ -44,7 +44,7 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
             autostop=Remedy.REFUSE,
             caps=Caps(runs=2),
             people={"ben": "U0BEN"},
-            when_store_is_down=Blind.ALLOW,
+            when_store_is_down=WhenDown.ALLOW,
         ),
         shadow=("person.runs", "lease", "outside.gpus"),
     )
