@@ -65,7 +65,7 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     assert "*Spent* $8.00 since then / $8.00 in 2026-01" in read
     assert "*Best validation* of smoke: 0.37" in read
     assert "*Lease ends within a day*: `smoke-0001`" in read
-    assert "The model of `smoke-0001` dies with its machine." in read
+    assert "The model of `smoke-0001` is on its machine alone." in read
     bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
     bot.ticks(12)
     until(bot, on(2, 16))

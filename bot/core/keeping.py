@@ -142,7 +142,8 @@ def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
     below = folder.removeprefix("~").rstrip("/")
     before, _, after = checkpoint.partition(f"{below}/{run_id}/")
     parts = after.rstrip("/").split("/")
-    inside = bool(below) and bool(after) and (not before if folder.startswith("/") else before.startswith(("/", "~")))
+    at_home = folder.startswith("~") and before.startswith(("/", "~"))  # a home may be `/` itself, and then nothing is
+    inside = bool(below) and bool(after) and (at_home or not before)
     if not inside or not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *parts, *folders(below)))):
         odd = say("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
         raise UserError(odd)

@@ -153,6 +153,7 @@ def test_a_model_is_given_up_at_a_time_that_is_known(run: Run, until: float) -> 
     [
         ("~/checkpoints", "/home/sky/checkpoints/r-1/global_step_9", "~/checkpoints/r-1/global_step_9"),
         ("~/checkpoints", "~/checkpoints/r-1/global_step_9", "~/checkpoints/r-1/global_step_9"),
+        ("~/checkpoints", "/checkpoints/r-1/global_step_9", "~/checkpoints/r-1/global_step_9"),
         ("/data/models", "/data/models/r-1/sub/global_step_9", "/data/models/r-1/sub/global_step_9"),
         ("/data/models/", "/data/models/r-1/global_step_9/", "/data/models/r-1/global_step_9"),
         ("~/checkpoints", "/home/sky/checkpoints/r-2/global_step_9", None),

@@ -47,7 +47,7 @@ def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
     assert "Dry run, nothing is started." in said
     assert '`/verl launch ppo nodes=2 trainer.total_epochs=3 "data.prompt_key=a b"`' in said
     assert "set -- trainer.total_epochs=3 'data.prompt_key=a b'" in said
-    assert "The model dies with the machine" in said
+    assert "The model is on its machine alone" in said
     assert "$4.00/h" in said
     bot.ticks(2)
     assert bot.store.open() == []
@@ -200,7 +200,7 @@ def test_a_followed_log_grows_in_the_thread_until_its_time_is_over(bot: Bot) -> 
     assert said.count("followed for @ana") == 1
     assert "two" in said
     assert "three" in said
-    assert "one" not in said
+    assert "pid=1) one" not in said
     bot.ticks(15, seconds=60)
     bot.cloud.print(CLUSTER, "(job, pid=1) four")
     bot.ticks(2, seconds=60)
