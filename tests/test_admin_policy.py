@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.sky.cloud import SkyCloud
+from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore
+from bot.core.order import Order
 from bot.core.outside import gist
 from bot.core.plan import plan
 from bot.core.policy import Caps, Outside, Policy
@@ -97,13 +99,16 @@ def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> 
 
 
 @pytest.mark.parametrize("recipe", FolderOfRecipes(default_recipes_dir()).names())
-def test_what_the_bot_launches_is_known_again_in_skypilots_writing(recipe: str, tmp_path: Path) -> None:
+def test_what_the_bot_launches_is_known_again_in_skypilots_writing(recipe: str) -> None:
     import sky
     from sky.utils import yaml_utils
 
     from bot.adapters.admin_wire import mapping
 
     made = plan(FolderOfRecipes(default_recipes_dir()).get(recipe), (), (), f"{recipe}-7f3a")
-    known = {**made.task, "secrets": dict.fromkeys(made.task.get("secrets") or {}, "x")}
-    written = sky.Task.from_yaml_config(known).to_yaml_config()
+    secrets = dict.fromkeys(made.task.get("secrets") or {}, "x")
+    cloud = SkyCloud(Courier({}, seconds=1), lambda: NOON, secrets=secrets)
+    order = Order(f"verl-{recipe}-7f3a", made.task, list(secrets), {"run": f"{recipe}-7f3a"}, deadline=NOON)
+    written = sky.Task.from_yaml_config(dict(cloud._complete(order))).to_yaml_config()
+    cloud.stop()
     assert gist(mapping(yaml_utils.dump_yaml_str(written))) == gist(made.task)

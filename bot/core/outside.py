@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from bot.core.admission import excesses
 from bot.core.holds import Hold, Ledger, entry, month_of
+from bot.core.order import DEADLINE_VARIABLE
 from bot.core.orphans import PREFIX, Claim, Standing
 from bot.core.policy import Measure, Outside, Policy, Scope
 from bot.core.recipe import Task
@@ -259,8 +260,11 @@ def is_own(task: Task, cluster: str | None, find: Callable[[str], Run | None], r
 
 
 def gist(task: Task) -> tuple[object, ...]:
-    """What makes a task what it is, in words that SkyPilot's own writing of it does not change."""
-    envs = {name: str(value) for name, value in (task.get("envs") or {}).items()}
+    """What makes a task what it is, in words that SkyPilot's own writing of it does not change.
+
+    Without the deadline, which is no part of the task: the bot tells it with each launch anew.
+    """
+    envs = {name: str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
     machines = [(gpus_of(one, 1), cloud_of(one), bool(one.get("use_spot"))) for one in choices(task)]
     return task.get("name"), task.get("setup"), task.get("run"), envs, nodes_of(task), sorted(map(repr, machines))
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.holds import Hold, Ledger
+from bot.core.order import DEADLINE_VARIABLE
 from bot.core.orphans import Standing
 from bot.core.outside import Outsider, Wanted, came_to_stand, dearest, is_own, owner_of, spending, weigh
 from bot.core.outside_autostop import keep
@@ -172,6 +173,13 @@ WRITTEN = {  # as SkyPilot has it on the wire
     [
         pytest.param(launching(), WRITTEN, "verl-ppo-7f3a", True, id="the bot's"),
         pytest.param(launching(), WRITTEN, None, True, id="the bot's, before it has a cluster"),
+        pytest.param(
+            launching(),
+            WRITTEN | {"envs": {"EPOCHS": "2", DEADLINE_VARIABLE: "1767355200"}},
+            "verl-ppo-7f3a",
+            True,
+            id="the bot's, with its deadline",
+        ),
         pytest.param(None, WRITTEN, "verl-ppo-7f3a", False, id="labels without a run"),
         pytest.param(a_run(), WRITTEN, "verl-ppo-7f3a", False, id="a run that waits"),
         pytest.param(running(), WRITTEN, "verl-ppo-7f3a", False, id="a run that is launched already"),
