@@ -108,7 +108,9 @@ def answer(gate: Gate, content: bytes) -> Response:
     except Unreadable as error:
         return PlainTextResponse(str(error), status_code=422)
     except Exception as error:
-        where = " < ".join(f"{one.name}:{one.lineno}" for one in reversed(traceback.extract_tb(error.__traceback__)))
+        # Frame by frame: SkyPilot's client turns sys.tracebacklimit down, for a moment and for all threads.
+        frames = reversed(list(traceback.walk_tb(error.__traceback__)))
+        where = " < ".join(f"{frame.f_code.co_name}:{line}" for frame, line in frames)
         log.error("a launch cannot be judged: %s in %s", type(error).__name__, where)
         return PlainTextResponse(BROKEN, status_code=500)
 

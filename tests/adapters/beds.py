@@ -124,7 +124,7 @@ class Bed(Protocol):
 class ManagedBed(Bed, Protocol):
     """One that runs managed jobs too."""
 
-    def launch_managed(self, name: str) -> None: ...
+    def launch_managed(self, name: str, again: bool = False) -> None: ...
     def lose(self, name: str) -> None:
         """The machines of a managed job go away."""
 
@@ -296,8 +296,8 @@ class DoubleBed:
     def jobs_started(self, name: str) -> int:
         return self.world.launched[name]
 
-    def launch_managed(self, name: str) -> None:
-        self.cloud.launch(Order(name, {"name": "job", "run": "true", "_metadata": MANAGED}))
+    def launch_managed(self, name: str, again: bool = False) -> None:
+        self.cloud.launch(Order(name, {"name": "job", "run": "true", "_metadata": MANAGED}, again=again))
 
     def lose(self, name: str) -> None:
         self.world.jobs.preempt(name)
@@ -366,12 +366,12 @@ class SlurmBed(RealBed):
         self.bed.sky("autostop", "--cancel", "-y", name)
         return getuser()
 
-    def launch_managed(self, name: str) -> None:
+    def launch_managed(self, name: str, again: bool = False) -> None:
         orders = self.folder / name
         orders.mkdir(exist_ok=True)
         orders.chmod(0o777)
         task = self.task(name, WAITS.format(orders=orders), _metadata=MANAGED)
-        self.cloud.launch(Order(name, task))
+        self.cloud.launch(Order(name, task, again=again))
 
     def lose(self, name: str) -> None:
         self.bed.cancel(name)
