@@ -56,10 +56,11 @@ class Fetcher:
 
     def _hold(self, run: Run, until: datetime) -> Run:
         """Put off an autostop that would take the model with it; that it could not be is no reason not to fetch."""
-        if run.autostop_minutes is not None:
+        known = run.autostop_asked if run.autostop_minutes is None else run.autostop_minutes
+        if known is not None:  # a job may be over at the first look, which has kept nothing of an autostop
             minutes = int((until - self.now()) / timedelta(minutes=1)) + HOLD_MINUTES
             try:
-                self.cloud.autostop(run.watched, max(minutes, run.autostop_minutes))
+                self.cloud.autostop(run.watched, max(minutes, known))
             except (Unavailable, UserError) as error:
                 log.warning("run %s: its autostop is not put off: %s", run.id, error)
                 return run

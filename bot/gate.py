@@ -6,19 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.admin_request import AdminRequest, Kind
+from bot.core.choices import dearest, gpus_of, nodes_of
 from bot.core.holds import Ledger, month_of
-from bot.core.outside import (
-    WAY_OUT,
-    Outsider,
-    Wanted,
-    dearest,
-    gpus_of,
-    is_own,
-    nodes_of,
-    owner_of,
-    person_of,
-    weigh,
-)
+from bot.core.outside import WAY_OUT, Outsider, Wanted, is_own, owner_of, person_of, weigh
 from bot.core.outside_autostop import keep
 from bot.core.policy import Policy, WhenDown
 from bot.core.recipe import Task

@@ -106,6 +106,7 @@ def rules(settings: Settings, allowed: Policy) -> Rules:
         unhealthy=timedelta(seconds=settings.unhealthy_seconds),
         stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
         shadow=allowed.shadow,
+        needs_price=allowed.needs_price,
         down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
         patience=Patience(
             save=timedelta(minutes=settings.save_grace_minutes), fetch=timedelta(minutes=settings.fetch_grace_minutes)

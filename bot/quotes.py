@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Lock
 
+from bot.core.choices import cloud_of, gpus_of, kinds_of, nodes_of
 from bot.core.money import Rate
-from bot.core.outside import cloud_of, gpus_of, kinds_of, nodes_of
 from bot.core.plan import resources
 from bot.core.recipe import Task
 from bot.errors import Unavailable

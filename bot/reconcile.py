@@ -203,7 +203,7 @@ class Reconciler:
         try:
             run = self.store.update(
                 run.id,
-                lambda run: run if run.stop_requested_by else run.asked(self.now(), rate),
+                lambda run: run.asked(self.now(), rate) if may_ask(run) else run,
                 self.admit if run.waits else None,  # one that was asked for may stand, whatever is allowed by now
             )
         except UserError as error:  # what an hour costs is known only now, and others may have taken the room
@@ -246,6 +246,8 @@ class Reconciler:
         try:
             return self.cloud.rate(task)
         except Unavailable as error:
+            if self.rules.needs_price and run.waits:
+                raise
             log.warning("run %s: its price is not known yet: %s", run.id, error)
             return None
 
@@ -277,12 +279,19 @@ def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: 
             return over(run, action, now)
         case Rehearse(rule):
             return run.shadowed(Shadow(rule, now, run.cost(now)))
+        case End(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # somebody has answered meanwhile
+            return run
         case End(reason, bill):
             return run.ended(reason, now, bill)
 
 
 def over(run: Run, finish: Finish | None, now: datetime) -> Run:
     return run.stopping(finish.reason, finish.detail, now) if finish else run
+
+
+def may_ask(run: Run) -> bool:
+    """Whether a cluster may still be asked for: another bot on the store may have ended it meanwhile."""
+    return (run.waits or run.status is Status.LAUNCHING) and not run.stop_requested_by
 
 
 def tags(run: Run) -> dict[str, str]:

@@ -148,7 +148,7 @@ class Service:
         Args:
             until: when it was to go as the person saw it; where that is true no more, nothing is changed.
         """
-        longer = self.now() + KEPT_FOR
+        longer = max(self.now(), until) + KEPT_FOR
 
         def change(run: Run) -> Run:
             known = run.keeping.until
@@ -210,7 +210,7 @@ class Service:
             )
         more = asked.dollars > run.budget_dollars
         if more:
-            refuse_to_give(self.policy, asked.dollars, caller.user)
+            refuse_to_give(self.policy, asked.dollars, caller.user, run.requester)
         amended = self.store.update(
             run.id,
             lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),

@@ -150,7 +150,7 @@ class Bot:
             tails=self.tails,
             watcher=Watcher(),
             now=self.now,
-            rules=replace(RULES, shadow=policy.shadow),
+            rules=replace(RULES, shadow=policy.shadow, needs_price=policy.needs_price),
             admit=self.admit,
             pool=self.pool,
             wake=lambda: None,

@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.store import RedisStore
+from bot.core.action import End
 from bot.core.plan import task_hash
 from bot.core.policy import Caps, Policy
+from bot.core.status import Reason, Status
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
+from bot.reconcile import noted
 from tests.story import ANA, BEN, LEA, Bot
 
 RUN = "smoke-0001"
@@ -118,9 +121,48 @@ def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=4")
     bot.ticks(2)
-    assert "A budget of more than $5.00 is a lead's to give. Ask <@U0LEA>, <@U0BEN>." in bot.say(f"budget {RUN} 6")
+    refused = "A budget of more than $5.00 is another lead's to give. Ask <@U0LEA>, <@U0BEN>."
+    assert refused in bot.say(f"budget {RUN} 6")
     assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
     assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
+
+
+def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9", user=LEA)
+    assert "is another lead's to give. Ask <@U0BEN>." in bot.say(f"budget {RUN} 900", user=LEA)
+    bot.say(f"approve {RUN}", user=BEN)
+    bot.ticks(2)
+    assert bot.run().budget_dollars == 9
+    assert "is another lead's to give." in bot.say(f"budget {RUN} 900", user=LEA)
+
+
+def test_a_word_that_comes_as_the_time_is_over_counts(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    run = bot.store.update(RUN, lambda run: run.answered(BEN, granted=True, now=bot.moment))
+    assert noted(run, End(Reason.NOT_APPROVED), bot.moment, bot.reconciler.rules) == run
+
+
+def test_a_cap_of_dollars_an_hour_waits_for_the_price(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_hour=5.0)))
+    bot.cloud.answers_prices = False
+    bot.say("launch smoke nodes=2")
+    bot.ticks(3)
+    assert bot.run().status == "pending"
+    bot.cloud.answers_prices = True
+    bot.ticks(2)
+    assert bot.run().status == "running"
+
+
+def test_what_another_bot_has_ended_is_not_asked_for(under: Made) -> None:
+    bot = under(Policy())
+    bot.say("launch smoke")
+    ended = bot.store.update(RUN, lambda run: run.ended(Reason.OVER_CAP, bot.moment))
+    bot.reconciler._ask(replace(ended, status=Status.PENDING))
+    assert bot.run().status == "ended"
+    assert bot.cloud.launches == []
+    assert bot.store.ledger().holds == ()
 
 
 def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Made) -> None:

@@ -23,6 +23,7 @@ GIGABYTE = 10**9
 
 TOO_BIG = mark("It has {size} GB, and I fetch {most} GB at the most (VERLBOT_ARTIFACTS_GIGABYTES).")
 NO_ROOM = mark("It has {size} GB, and there is room for {free} GB where I would put it.")
+GROWS = mark("It was still being written while I fetched it.")
 NOT_THERE = mark("There is no such folder on its cluster.")
 
 
@@ -110,6 +111,7 @@ class Fetches:
             self._refuse(size, target)
             errand.bring(target, lock.fileno(), self.over)
             if not self.over.is_set():
+                self._refuse_half(errand, size, target)
                 self._conclude(errand.parcel.name, target)
 
     def _refuse(self, size: int, target: Path) -> None:
@@ -121,6 +123,11 @@ class Fetches:
             raise UserError(say(TOO_BIG, size=gigabytes(size), most=gigabytes(self.most_bytes)))
         if size > free:
             raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(free)))
+
+    def _refuse_half(self, errand: Errand, before: int, target: Path) -> None:
+        """One that its program was still writing is not the model: the next try brings the rest."""
+        if errand.measure() != before or bytes_in(target) < before:
+            raise Unavailable(say(GROWS))
 
     def _conclude(self, name: str, target: Path) -> None:
         """Say beside it that it is whole; and where verl looks for it, which is the newest of its run."""

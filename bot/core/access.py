@@ -20,14 +20,16 @@ def refuse_to_judge(policy: Policy, run: Run, by: str) -> None:
         raise UserError(say("Only a lead may say this."), people=others(run.approval.asked, run.requester))
 
 
-def refuse_to_give(policy: Policy, dollars: float, by: str) -> None:
+def refuse_to_give(policy: Policy, dollars: float, by: str, requester: str) -> None:
     """
     Raises:
-        UserError: so large a budget is a lead's to give.
+        UserError: so large a budget is a lead's to give, another than who launched the run.
     """
-    if policy.wants_approval(dollars) and not policy.is_lead(by) and not policy.is_shadow(APPROVAL_RULE):
-        most = f"{policy.approve_over_dollars:,.2f}"
-        raise UserError(say("A budget of more than ${most} is a lead's to give.", most=most), people=policy.leads)
+    if not policy.wants_approval(dollars) or policy.is_shadow(APPROVAL_RULE):
+        return
+    if by == requester or not policy.is_lead(by):
+        most, people = f"{policy.approve_over_dollars:,.2f}", others(policy.leads, requester)
+        raise UserError(say("A budget of more than ${most} is another lead's to give.", most=most), people=people)
 
 
 def others(people: tuple[str, ...], but: str) -> tuple[str, ...]:

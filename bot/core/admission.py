@@ -72,14 +72,16 @@ class Excess:
 
 
 def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[Excess]:
-    """Every cap that the hold would pass, the narrowest scope first."""
+    """Every cap that would be passed, the narrowest scope first; by what grows: what a run holds already, it keeps."""
     found = []
+    held = next((one for one in ledger.holds if one.run == wanted.run), None)
     for scope in Scope:
         for measure in Measure:
             most = ledger.most(policy, scope, measure, wanted)
             asked = wanted.of(measure)
             would = ledger.taken(scope, measure, wanted, month) + asked
-            if most is not None and asked > 0 and would > most:
+            grows = asked > (held.of(measure) if held else 0)
+            if most is not None and grows and would > most:
                 found.append(Excess(scope, measure, most, would))
     return found
 

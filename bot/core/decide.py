@@ -51,6 +51,7 @@ class Rules:
         autostop_again: after which an autostop that is not as asked for is set again.
         stopping_alarm: after which a cluster that does not go is told of.
         shadow: names of rules that only tell what they would have done.
+        needs_price: whether a launch waits for its price while nobody answers for that, because a cap hangs on it.
         patience: how long the end of a run waits for its model.
     """
 
@@ -64,6 +65,7 @@ class Rules:
     autostop_again: timedelta = timedelta(seconds=60)
     stopping_alarm: timedelta = timedelta(minutes=10)
     shadow: tuple[str, ...] = ()
+    needs_price: bool = False
     patience: Patience = field(default_factory=Patience)
 
 

@@ -84,7 +84,8 @@ def hold(run: Run) -> Hold | None:
     if run.status is Status.ENDED:
         return None
     rate = run.hourly.dollars_per_hour if run.hourly else 0.0
-    return Hold(run.id, run.requester, run.channel, gpu_count(run.nodes, run.gpus), rate, run.budget_dollars)
+    dollars = max(run.budget_dollars, run.bill.dollars if run.bill else 0.0)  # it may wait for its model beyond that
+    return Hold(run.id, run.requester, run.channel, gpu_count(run.nodes, run.gpus), rate, dollars)
 
 
 def spending(run: Run, zone: tzinfo) -> dict[str, float]:

@@ -1,12 +1,12 @@
 """Launches beside the bot: what one asks for, whether it fits, and what it holds until it is gone. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from math import ceil
-from typing import Any, Self
+from typing import Self
 
 from bot.core.admission import excesses
+from bot.core.choices import choices, cloud_of, gpus_of, nodes_of
 from bot.core.holds import Hold, Ledger, entry, month_of
 from bot.core.order import DEADLINE_VARIABLE
 from bot.core.orphans import PREFIX, Claim, Standing
@@ -195,56 +195,7 @@ def outside_excesses(hold: Hold, ledger: Ledger, outside: Outside) -> list[tuple
     return found
 
 
-# what a task asks for, as SkyPilot writes it
-
-
-def choices(task: Task) -> list[Mapping[str, Any]]:
-    """Resources of which SkyPilot may choose one, each with one kind of accelerators at the most; usually it is one.
-
-    >>> choices({"resources": {"infra": "aws", "any_of": [{"accelerators": ["L4:1", "T4:2"]}]}})
-    [{'infra': 'aws', 'accelerators': 'L4:1'}, {'infra': 'aws', 'accelerators': 'T4:2'}]
-    """
-    common = dict(task.get("resources") or {})
-    several = common.pop("any_of", None) or common.pop("ordered", None) or [{}]
-    found: list[Mapping[str, Any]] = []
-    for one in several:
-        kinds = kinds_of({**common, **one}.get("accelerators"))
-        found += [{**common, **one, "accelerators": kind} for kind in kinds] or [{**common, **one}]
-    return found
-
-
-def kinds_of(accelerators: object) -> list[str]:
-    """
-    >>> kinds_of({"H100": 8, "A100": 4}), kinds_of("L4"), kinds_of(None)
-    (['H100:8', 'A100:4'], ['L4'], [])
-    """
-    if isinstance(accelerators, Mapping):
-        return [f"{name}:{count or 1}" for name, count in accelerators.items()]
-    if isinstance(accelerators, str):
-        return [accelerators]
-    return [str(one) for one in accelerators] if isinstance(accelerators, Iterable) else []
-
-
-def gpus_of(choice: Mapping[str, Any], nodes: int) -> int:
-    """
-    >>> gpus_of({"accelerators": "H100:8"}, 2), gpus_of({"accelerators": "L4:0.5"}, 3), gpus_of({}, 2)
-    (16, 2, 0)
-    """
-    counts = [float(kind.partition(":")[2] or 1) for kind in kinds_of(choice.get("accelerators"))]
-    return ceil(nodes * max(counts, default=0.0))
-
-
-def nodes_of(task: Task) -> int:
-    return int(task.get("num_nodes") or 1)
-
-
-def dearest(task: Task) -> dict[str, Any]:
-    """The task with the choice of its resources that has the most accelerators: what it may come to."""
-    most = max(choices(task), key=lambda one: gpus_of(one, 1))
-    return {**task, "resources": dict(most)}
-
-
-# whether it is the bot's own
+# whose launch it is
 
 
 def is_own(task: Task, cluster: str | None, find: Callable[[str], Run | None], recorded: Callable[[str], Task]) -> bool:
@@ -267,15 +218,6 @@ def gist(task: Task) -> tuple[object, ...]:
     envs = {name: str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
     machines = [(gpus_of(one, 1), cloud_of(one), bool(one.get("use_spot"))) for one in choices(task)]
     return task.get("name"), task.get("setup"), task.get("run"), envs, nodes_of(task), sorted(map(repr, machines))
-
-
-def cloud_of(choice: Mapping[str, Any]) -> str:
-    """
-    >>> cloud_of({"infra": "k8s/east"}), cloud_of({"cloud": "AWS"}), cloud_of({})
-    ('kubernetes', 'aws', '')
-    """
-    name = str(choice.get("infra") or choice.get("cloud") or "").partition("/")[0].lower()
-    return {"k8s": "kubernetes", "*": ""}.get(name, name)
 
 
 def owner_of(cluster: str | None, find: Callable[[str], Run | None]) -> Run | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.autostop import asked_minutes
-from bot.core.outside import choices, cloud_of
+from bot.core.choices import choices, cloud_of
 from bot.core.policy import Outside, Remedy
 from bot.core.recipe import Task
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core import line
+from bot.core.choices import choices, kinds_of
 from bot.core.managed import is_managed
 from bot.core.nearest import no_override
 from bot.core.parameter import Parameter, Value
@@ -53,11 +54,9 @@ class Plan:
 
     @property
     def gpus(self) -> str:
-        """Accelerators of one node as SkyPilot writes them, such as `H100:8`; empty for none."""
-        asked = resources(self.task).get("accelerators") or ""
-        if isinstance(asked, Mapping):
-            return ", ".join(f"{kind}:{count}" for kind, count in asked.items())
-        return ", ".join(map(str, asked)) if isinstance(asked, list) else str(asked)
+        """Accelerators of one node, such as `H100:8`, all kinds that SkyPilot may choose from; empty for none."""
+        kinds = (kind for one in choices(self.task) for kind in kinds_of(one.get("accelerators")))
+        return ", ".join(dict.fromkeys(kinds))
 
     @property
     def infra(self) -> str:

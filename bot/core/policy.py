@@ -153,6 +153,12 @@ class Policy:
         """Whether a lead must agree to a launch. A lead's own waits for another lead."""
         return self.approve_over_dollars is not None and budget_dollars > self.approve_over_dollars
 
+    @property
+    def needs_price(self) -> bool:
+        """Whether some cap can only be held once an hour's price is known."""
+        caps = (self.person, self.team, *self.teams.values(), self.everybody)
+        return any(one.dollars_per_hour is not None for one in caps)
+
     def problems(self) -> list[str]:
         """What contradicts itself, a sentence each."""
         found = [

@@ -21,6 +21,7 @@ KEEP_HOURS = 1
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ASK_BEFORE = timedelta(minutes=15)
+ASK_AFTER = timedelta(hours=1)
 """Before a model is given up that is still on its way; less where less time was given for it."""
 
 DRAINS = {
@@ -127,7 +128,9 @@ def question(run: Run, now: datetime) -> Message | None:
 def is_late(run: Run, now: datetime) -> bool:
     """Whether it may not come in time."""
     began, until = run.keeping.began_at, run.keeping.until
-    return began is not None and until is not None and now >= until - min(ASK_BEFORE, (until - began) / 4)
+    if began is None or until is None:
+        return False
+    return now >= min(until - min(ASK_BEFORE, (until - began) / 4), began + ASK_AFTER)
 
 
 def problem(run: Run) -> str:

@@ -120,6 +120,19 @@ def test_what_fails_is_told_and_the_next_try_may_succeed(fetches: Fetches, sourc
     until(fetches, better, lambda found: found.done)
 
 
+def test_what_is_still_being_written_is_not_taken_for_the_model(fetches: Fetches, tmp_path: Path) -> None:
+    source = Source()
+    source.go.set()
+    sizes = iter([10, 20])  # it has grown meanwhile
+    growing = Errand(PARCEL, lambda: next(sizes, 20), source.bring)
+    with pytest.raises(Unavailable, match="still being written"):
+        eventually(lambda: fetches.fetch(growing).done)
+    assert Fetches(tmp_path, 100)._whole(PARCEL.name) is None
+    short = Errand(PARCEL, lambda: 30, source.bring)  # less has come than there is
+    with pytest.raises(Unavailable, match="still being written"):
+        eventually(lambda: fetches.fetch(short).done)
+
+
 def test_a_bot_that_ends_waits_for_nothing_and_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
     fetches, source = Fetches(tmp_path, 100), Source()
     until(fetches, source, lambda found: found.size == 5)

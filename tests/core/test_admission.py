@@ -73,6 +73,19 @@ def test_a_run_does_not_stand_in_its_own_way() -> None:
     assert admitted(run, HELD, Policy(person=Caps(runs=1, gpus=16)), NOON, UTC) == run
 
 
+def test_a_larger_budget_is_held_against_dollars_alone() -> None:
+    run = a_run(id="ppo-0001", gpus="H100:8", budget_dollars=150.0)
+    assert admitted(run, HELD, Policy(person=Caps(runs=0, gpus=0, dollars_per_hour=0)), NOON, UTC) == run
+    with pytest.raises(UserError, match="this month may then cost"):
+        admitted(run, HELD, Policy(person=Caps(dollars_per_month=449)), NOON, UTC)
+
+
+def test_a_run_that_has_cost_more_than_its_budget_holds_what_it_has_cost() -> None:
+    held = hold(launching(bill=Bill(1050.0, Rate(4.0, "b"), at(9))))
+    assert held
+    assert held.dollars == 1050.0
+
+
 def test_a_cap_in_the_shadow_tells_what_it_would_have_done_once() -> None:
     policy = Policy(person=Caps(runs=1), shadow=("person.runs",))
     run = admitted(TWO, HELD, policy, NOON, UTC)

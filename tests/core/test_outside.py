@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.choices import dearest
 from bot.core.holds import Hold, Ledger
 from bot.core.order import DEADLINE_VARIABLE
 from bot.core.orphans import Standing
-from bot.core.outside import Outsider, Wanted, came_to_stand, dearest, is_own, owner_of, spending, weigh
+from bot.core.outside import Outsider, Wanted, came_to_stand, is_own, owner_of, spending, weigh
 from bot.core.outside_autostop import keep
 from bot.core.policy import Caps, Outside, Policy, Remedy
 from bot.core.run import Run

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -154,3 +155,9 @@ def test_no_typed_parameter_is_ever_evaluated_by_a_shell(tmp_path_factory: pytes
     )
     assert printed.stdout.decode() == value.strip()
     assert not list(folder.iterdir())
+
+
+def test_of_several_resources_the_accelerators_of_all_are_named() -> None:
+    made = plan(a_recipe(), (), (), "ppo-7f3a")
+    several = {"any_of": [{"accelerators": "H100:8"}, {"accelerators": {"A100": 4}}], "cpus": 4}
+    assert replace(made, task={**made.task, "resources": several}).gpus == "H100:8, A100:4"

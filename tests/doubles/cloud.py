@@ -33,7 +33,7 @@ class FakeCloud:
         foreign: names that are of another bot's clusters.
         users: whose clusters are, by name; unlisted: those that a list leaves out.
         removes: whether a removal removes.
-        answers: whether anybody answers at all.
+        answers: whether anybody answers at all; answers_prices: whether to that question.
         refuses: why every launch is refused, if it is.
         loses_replies: whether a launch is accepted and then nobody says so.
         breaks_refusals: whether the reading of a task fails by a mistake, not by a refusal.
@@ -54,6 +54,7 @@ class FakeCloud:
     silent_on_autostop: bool = False
     removes: bool = True
     answers: bool = True
+    answers_prices: bool = True
     refuses: str | None = None
     loses_replies: bool = False
     breaks_refusals: bool = False
@@ -87,6 +88,8 @@ class FakeCloud:
 
     def rate(self, task: Task) -> Rate | None:
         self._answer()
+        if not self.answers_prices:
+            raise Unavailable("Nobody says what it costs.")
         if self.dollars_per_node_hour is None:
             return None
         return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")

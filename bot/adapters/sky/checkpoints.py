@@ -24,11 +24,11 @@ a file that is in its place is whole."""
 WORKERS = "--ignore-existing"
 """Where two nodes have a file of the same name, the head's stands, whose turn is first."""
 
-SIZE = "find {path} -type f -printf '%s\\n' 2>/dev/null | awk '{{ bytes += $1 }} END {{ printf \"%.0f\\n\", bytes }}'"
-"""Prints the bytes of all plain files below a folder; 0 where there is none."""
+LIST = "find {path} -type f -printf 'verlbot-file %s %P\\n' 2>/dev/null; echo verlbot-end"
+"""Prints the plain files below a folder, each with its bytes; none where there is no such folder."""
 
 ANSWER_SECONDS = 120
-"""For the size of a checkpoint; a Slurm job is reached through the API server, in some seconds."""
+"""For the files of a checkpoint; a Slurm job is reached through the API server, in some seconds."""
 
 FAILED = mark("Its cluster could not be read by SSH: {why}")
 NO_PROGRAM = mark("The bot's machine lacks `{program}`, which fetches models.")
@@ -63,9 +63,13 @@ class Way:
         return self.parcel.path.removeprefix("~/")
 
     def measure(self) -> int:
-        """Bytes on all nodes; of one that has no part of it, none."""
-        self._sizes = {node: self._size(node) for node in self.nodes}
-        return sum(self._sizes.values())
+        """Bytes on all nodes, files of the same name counted once: nodes may share their home."""
+        known: dict[str, int] = {}
+        for node in self.nodes:
+            own = self._files(node)
+            self._sizes[node] = sum(size for name, size in own.items() if name not in known)
+            known = own | known
+        return sum(known.values())
 
     def bring(self, target: Path, lock: int, over: Event) -> None:
         for node in self.nodes:
@@ -76,17 +80,18 @@ class Way:
         self._config = self._config or self.reach(self.cluster)
         return [*self.ssh, "-F", self._config]
 
-    def _size(self, node: str) -> int:
+    def _files(self, node: str) -> dict[str, int]:
         path = shlex.quote(self.path)
-        asked = [*self._through(), node, SIZE.format(path=path)]
+        asked = [*self._through(), node, LIST.format(path=path)]
         try:
             done = self._run(asked)
         except subprocess.TimeoutExpired as error:
             raise Unavailable(say(FAILED, why=say("no answer in time."))) from error
-        found = re.match(r"\d+", (done.stdout.strip().splitlines() or [""])[-1])
-        if done.returncode or not found:
+        lines = done.stdout.splitlines()
+        if done.returncode or "verlbot-end" not in lines:
             raise Unavailable(say(FAILED, why=last_line(done.stderr) or f"ssh: {done.returncode}"))
-        return int(found[0])
+        found = (re.fullmatch(r"verlbot-file (\d+) (.+)", line) for line in lines)
+        return {one[2]: int(one[1]) for one in found if one}
 
     def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.adapters.sky.calls import FIELDS, FOREIGN, accepted, why_failed
+from bot.adapters.sky.calls import DOWN, FIELDS, FOREIGN, accepted, requests_of, why_failed
 from bot.adapters.sky.client import answered, impatient
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.managed_meaning import CANCELLING, FAILED_CONTROLLER, OVER, is_done
@@ -167,8 +167,9 @@ def cancel(name: str, request_id: str | None) -> str | None:
         if alive:
             sdk.get(jobs().cancel(job_ids=alive))
         left = [one for one in mine if one.done and one.status == FAILED_CONTROLLER]
-        for one in left:  # nobody else goes on with it; where there is no such cluster, that is no error
-            sdk.down(cluster_of(one.name, one.id))
+        for cluster in (cluster_of(one.name, one.id) for one in left):  # nobody else goes on with it
+            if not any(request.name == DOWN for request in requests_of(cluster, finished=False)):
+                sdk.down(cluster)  # another removal would kill the one under way, and begin anew
         return left[0].error if left else None
 
 
