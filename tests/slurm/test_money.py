@@ -30,19 +30,20 @@ def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm
 def test_a_budget_ends_a_run_with_its_model_kept_and_a_lease_what_hangs_but_not_what_was_extended(
     live: OnSlurm,
 ) -> None:
-    """A node is $1.25 an hour here, so that the budget lasts for some four minutes, and the leases for three."""
-    spends = live.launched(f"smoke {ON} {ENDLESS} {SAVES} budget=0.08")
-    hangs = live.launched(f"smoke {ON} {HANGS} lease=0.05")
-    extended = live.launched(f"smoke {ON} {ENDLESS} lease=0.05")
-    live.sees(extended, "card", "*running*")
+    """A node is $1.25 an hour here, so that the budget lasts for some five minutes, and so do the leases."""
+    spends = live.launched(f"smoke {ON} {ENDLESS} {SAVES} budget=0.1")
+    hangs = live.launched(f"smoke {ON} {HANGS} lease=0.08")
+    extended = live.launched(f"smoke {ON} {ENDLESS} lease=0.08")
+    live.sees(extended, "card", "*launching")
     live.ana.says(f"/verl extend {extended} 2h")
+    live.sees(extended, "card", "*running*")
 
     live.ends(hangs, "its lease is over")
     assert "step" not in live.text_of(hangs, "ended")
 
     notice = live.ends(spends, "its budget is spent")
     for percent in (50, 80):
-        assert f"*{percent} % of its budget is spent*" in live.text_of(spends, f"budget-{percent}-0.08")
+        assert f"*{percent} % of its budget is spent*" in live.text_of(spends, f"budget-{percent}-0.1")
     kept = live.data_dir / "artifacts" / spends
     models = [json.loads(file.read_text()) for file in kept.glob("global_step_*/model.json")]
     assert models
