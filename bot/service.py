@@ -82,8 +82,7 @@ class Service:
         Raises:
             UserError: the run is not over, or cannot be gone on from.
         """
-        found = self.find(asked.run)
-        wanted = again(found, asked)
+        found, wanted = self.find(asked.run), self.relaunch(asked)
         caller = replace(caller, channel=caller.channel or found.channel)
         if caller.wish:
             return self.launch(wanted, caller)
@@ -93,6 +92,14 @@ class Service:
             if not made.over or self.now() - made.created_at < ONE_CLICK:
                 break
         return made
+
+    def relaunch(self, asked: Again) -> command.Launch:
+        """The launch that it stands for.
+
+        Raises:
+            UserError: as for `again`.
+        """
+        return again(self.find(asked.run), asked)
 
     def planned(self, asked: command.Launch) -> Plan:
         """What a launch would do.

@@ -25,6 +25,16 @@ def under(store: RedisStore, playground: Playground, slack: PlaygroundClient) ->
     return lambda policy: Bot(store, playground, slack, policy=policy)
 
 
+def test_a_run_that_is_typed_once_more_with_a_dear_budget_is_asked_about_too(under: Made) -> None:
+    bot = under(Policy(confirm_over_dollars=5.0))
+    bot.say("launch smoke")
+    bot.say(f"stop {RUN}")
+    bot.ticks(3)
+    bot.say(f"retry {RUN} budget=9")
+    assert "`/verl launch smoke budget=9` may spend up to *$9.00*. Launch it?" in bot.told()
+    assert [run.id for run in bot.store.open() if not run.over] == []
+
+
 APPROVING = Policy(leads=(LEA, BEN), approve_over_dollars=5.0)
 
 

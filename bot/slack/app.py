@@ -17,6 +17,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.asked import Caller, Rehearsal
+from bot.core.again import Again
 from bot.core.command import (
     WORKSPACE,
     Approve,
@@ -289,7 +290,7 @@ class Listeners:
             case Stop(name, save):
                 return partial(answers.stop_asked, self.service.stop(name, caller.user, save))
             case Retry() | Resume():
-                return partial(answers.launched, self.service.again(asked, caller))
+                return self.again(asked, caller, reply)
             case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
                 return self.allow(asked, caller)
             case ShowBudgets():
@@ -359,6 +360,13 @@ class Listeners:
         if not asked.sure and self.service.asks_first(asked):
             return self.rehearse(asked, question.sure, reply)
         return partial(answers.launched, self.service.launch(asked, caller))
+
+    def again(self, asked: Again, caller: Caller, reply: Reply) -> Said:
+        """As a launch; the buttons have asked already."""
+        wanted = self.service.relaunch(asked)
+        if self.service.asks_first(wanted):
+            return self.rehearse(wanted, question.sure, reply)
+        return partial(answers.launched, self.service.again(asked, caller))
 
     def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], reply: Reply) -> Said:
         made = self.service.planned(asked)
