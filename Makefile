@@ -29,12 +29,12 @@ chromium:  ## Debian's browser, which the tests of the page need; as root on Deb
 
 ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
 
-on-slurm: $(READY)  # many runs at once, which takes both cores; the others side by side; what stops the server
+on-slurm: $(READY)  # many runs at once, which takes both cores; money and guards; the others side by side; what stops the server
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(ON_SLURM) tests/slurm/test_main_job.py && \
+		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
-			tests/slurm/test_kill.py tests/slurm/test_money.py tests/slurm/test_managed.py tests/slurm/test_guards.py \
-			tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
+			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
 		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
 
 check: lint  ## format, lint, types, import contracts, unit tests: before every commit
