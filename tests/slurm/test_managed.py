@@ -10,7 +10,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS)]
 
-LONG = "steps=25 seconds_per_step=3 batch_size=8 group_size=2"
+LONG = "steps=80 seconds_per_step=3 batch_size=8 group_size=2"
 """Long enough to lose its machines half-way; it begins anew on others."""
 
 
@@ -37,6 +37,6 @@ def test_a_managed_run_outlives_its_machines_and_is_shown_to_its_end(live: OnSlu
     live.sees(run_id, "card", "managed job, recovered 1 time")
     assert "it has others" in live.text_of(run_id, "recovery-1")
     notice = live.ends(run_id, "*succeeded*")
-    assert "step 25/25" in notice
+    assert "step 80/80" in notice
     assert "by SkyPilot's cost report, interruptions left out" in notice
     assert "no run owns it" not in live.ana.reads()
