@@ -141,12 +141,12 @@ RAYS_STORY = f"""\
 (head, rank=0, pid=11) Traceback (most recent call last):
 (head, rank=0, pid=11)   File "/x/verl/trainer/main_ppo.py", line 42, in main
 (head, rank=0, pid=11)     run_ppo(config)
-(head, rank=0, pid=11)   File "/x/ray/_private/worker.py", line 932, in get_objects
+(head, rank=0, pid=11)   File "ray/_private/worker.py", line 932, in get_objects
 (head, rank=0, pid=11)     raise value.as_instanceof_cause()
 (head, rank=0, pid=11) ray.exceptions.RayTaskError(OutOfMemoryError): ray::TaskRunner.run() (pid=70, ip=10.0.0.1, id=a)
 (head, rank=0, pid=11)   File "/x/verl/trainer/ppo/ray_trainer.py", line 1400, in fit
 (head, rank=0, pid=11) ray.exceptions.RayTaskError(OutOfMemoryError): ray::WorkerDict.update() (pid=90, ip=10.0.0.2)
-(head, rank=0, pid=11)   File "/x/verl/workers/actor/dp_actor.py", line 500, in update_policy
+(head, rank=0, pid=11)   File "verl/workers/actor/dp_actor.py", line 500, in update_policy
 (head, rank=0, pid=11)     loss.backward()
 (head, rank=0, pid=11) {OOM} [repeated 7x across cluster]
 (head, rank=0, pid=11) \x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [1, 0]
