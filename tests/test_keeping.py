@@ -1,11 +1,14 @@
 """A model that is on its cluster alone, as people meet it: saved before the end, fetched, and never lost unasked."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.core.drain import Patience
 from bot.core.keeping import Fetch
 from bot.core.seen import Ending, Job
+from bot.fetcher import HOLD_MINUTES, Fetcher
 from tests.builders import at
 from tests.story import BEN, LEA, Bot
 
@@ -287,3 +290,13 @@ def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies
     bot.ticks(20)
     assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
     assert f"It was fetched to `{HERE}`" in bot.say(f"resume {RUN}")
+
+
+def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
+    """A job that is over at its first look: nothing of its autostop was kept."""
+    cannot_be_fetched(bot)
+    bot.cloud.autostops.clear()
+    run = bot.store.update(RUN, lambda run: replace(run, autostop_minutes=None))
+    until = bot.moment + timedelta(hours=9)
+    Fetcher(bot.cloud, bot.store, bot.now, Patience()).fetch(run, until)
+    assert bot.cloud.autostops == [9 * 60 + HOLD_MINUTES]
