@@ -28,6 +28,7 @@ NETWORKS = Path("/run/netns")
 ROOT = Path("/tmp/verlbot-bed")
 CACHE = Path("/var/cache/verlbot-bed")
 START_SECONDS = 120
+SERVER_STARTS = 3
 SKYPILOT = "0.14.1"
 SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
@@ -72,7 +73,7 @@ def install() -> None:
 class Bed:
     """One Slurm cluster with SkyPilot's API server in front of it."""
 
-    def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 46590) -> None:
+    def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 22590) -> None:
         self.at = Layout(ROOT, CACHE, nodes, ssh_port, api_port)
 
     @property
@@ -187,7 +188,20 @@ class Bed:
     # SkyPilot
 
     def start_server(self) -> None:
-        """SkyPilot's API server, answering; nobody's child, because it outlives whoever starts it."""
+        """SkyPilot's API server, answering; begun again where it ends or says nothing, as a supervisor would.
+
+        Raises:
+            BedError: it never answered; with the end of its log.
+        """
+        for _ in range(SERVER_STARTS):
+            self._launch_server()
+            if self._server_comes():
+                return
+            self._end_server()
+        raise BedError(f"SkyPilot's API server answered in none of {SERVER_STARTS} starts:\n{tails('sky-server.log')}")
+
+    def _launch_server(self) -> None:
+        """Nobody's child, because it outlives whoever starts it."""
         command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
         with (self.at.root / "log" / "sky-server.log").open("ab") as log:
             subprocess.run(
@@ -198,16 +212,35 @@ class Bed:
                 stderr=log,
                 check=True,
             )
-        until("SkyPilot's API server", self.answers)
+
+    def _server_comes(self) -> bool:
+        """Whether it answers in time; False at once where it is gone, as where somebody has its port."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.answers():
+                return True
+            if not list(self._server()):
+                return False
+            time.sleep(0.1)
+        return False
 
     def kill_server(self) -> None:
         """kill -9 of the API server with all of its workers: what a power cut does to its machine."""
+        self._end_server()
+        until("The end of SkyPilot's API server", lambda: not self.answers())
+
+    def _end_server(self) -> None:
+        for process in self._server():
+            with suppress(psutil.Error):
+                process.kill()
+
+    def _server(self) -> Iterator[psutil.Process]:
+        """Its processes, which run outside of the nodes' networks."""
         inside = networks()
         for process in everything():
             with suppress(psutil.Error, OSError):
                 if network_of(process.pid) not in inside and belongs_to_server(process, self.at):
-                    process.kill()
-        until("The end of SkyPilot's API server", lambda: not self.answers())
+                    yield process
 
     def answers(self) -> bool:
         return quiet("curl", "-sf", "-m", "3", f"{self.endpoint}/api/health")
@@ -384,11 +417,19 @@ def quiet(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def tails(pattern: str = "*", lines: int = 30) -> str:
+    """The ends of the bed's logs: they are removed with it, and whoever reads the failure may have no such machine."""
+    logs = sorted((ROOT / "log").glob(pattern))
+    return "\n".join(
+        line for path in logs for line in (f"== {path.name}", *path.read_text(errors="replace").splitlines()[-lines:])
+    )
+
+
 def until(what: str, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if time.monotonic() > deadline:
-            raise BedError(f"{what} did not come within {START_SECONDS} s: see {ROOT}/log.")
+            raise BedError(f"{what} did not come within {START_SECONDS} s:\n{tails()}")
         time.sleep(0.1)
 
 
