@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core import keeping
+from bot.core import drain, keeping
 from bot.core.drain import Patience
 from bot.core.run import Run
 from bot.errors import Unavailable, UserError
@@ -33,7 +33,13 @@ class Fetcher:
         run = self.store.update(run.id, lambda run: run.fetch_begun(until, self.now()))
         if run.keeping.held_until != until:
             run = self._hold(run, until)
+        if drain.halts(run) and run.keeping.held_until == until:  # what is idle removes itself, unless that is put off
+            run = self._halt(run)
         try:
+            if run.keeping.looks_anew:
+                run = self._look(run)
+            if run.keeping.settled:
+                return run
             wanted = keeping.parcel(run.checkpoints, run.progress.checkpoint or "", run.id, run.nodes)
             found = self.cloud.fetch(run.watched, wanted)
         except UserError as error:
@@ -44,6 +50,25 @@ class Fetcher:
             log.exception("run %s: its model cannot be fetched", run.id)
             return self._failed(run, say(MISTAKE))
         return self.store.update(run.id, lambda run: run.fetching(found, self.now()))
+
+    def _halt(self, run: Run) -> Run:
+        """End its job; where that fails it trains on, and what it saves meanwhile is found by the next look."""
+        try:
+            self.cloud.halt(run.watched)
+        except (Unavailable, UserError) as error:
+            log.warning("run %s: its job is not ended: %s", run.id, error)
+            return run
+        return self.store.update(run.id, lambda run: run.halted(self.now()))
+
+    def _look(self, run: Run) -> Run:
+        """What its cluster says of its newest checkpoint; a log may have told of an older one, or of none."""
+        shelf = keeping.shelf(run.checkpoints, run.progress.checkpoint, run.id, run.nodes)
+        step = self.cloud.newest(run.watched, shelf)
+        if step is not None:
+            return self.store.update(run.id, lambda run: run.has_saved(f"{shelf.path}/global_step_{step}", step))
+        if run.progress.checkpoint is None:
+            return self.store.update(run.id, lambda run: run.has_saved_nothing(self.now()))
+        return run
 
     def _failed(self, run: Run, why: str, refused: bool = False) -> Run:
         log.warning("run %s: its model is not fetched: %s", run.id, why)

@@ -60,6 +60,18 @@ class Cloud(Protocol):
         newline, unless the last line is not whole yet.
         """
 
+    def halt(self, watched: Watched) -> None:
+        """End the run's job, and let its cluster stand; no error where the job is over, or is none.
+
+        Returns once nothing of the job runs any more. It may take seconds.
+        """
+
+    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+        """The step of the newest checkpoint that is whole, as verl names it in a folder of the cluster.
+
+        None where it names none: nothing was saved, or not by verl's rules. It may take seconds.
+        """
+
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         """Have a checkpoint fetched from its cluster to the bot's machine; how far that is. Does not wait for it.
 

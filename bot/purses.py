@@ -1,4 +1,4 @@
-"""Sees to it that people hear of a month's dollars before these are spent."""
+"""Sees to it that people hear of a month's dollars before these are spent, and that runs end once they are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import tzinfo
 from functools import partial
 
 from bot.core.policy import Policy
-from bot.core.purse import shares
+from bot.core.purse import overdrafts, shares
 from bot.core.run import Run
 from bot.core.status import Status
 from bot.ports import Notifier, Now, Store
@@ -14,7 +14,7 @@ from bot.ports import Notifier, Now, Store
 
 @dataclass(frozen=True, slots=True)
 class Purses:
-    """Notes what is to be told on a run that spends the money, whose thread tells it.
+    """Notes what is to be told on a run that spends the money, whose thread tells it; and on each that is to end.
 
     Attributes:
         leads: whether this bot is, of those that share the store, the one that acts.
@@ -33,6 +33,12 @@ class Purses:
         if not self.leads():
             return
         runs = [run for run in self.store.open() if run.status is not Status.ENDED]
-        found = shares(self.policy, self.store.ledger(), runs, self.now(), self.zone) if runs else {}
-        for run_id, share in found.items():
+        if not runs:
+            return
+        known = (self.policy, self.store.ledger(), runs, now := self.now(), self.zone)
+        for run_id, share in shares(*known).items():
             self.notifier.show([self.store.update(run_id, partial(Run.purse_told, share=share))])
+        found = overdrafts(*known)
+        for run in runs:
+            if not run.over and not run.waits and run.overdrew(found[run.id], now) != run:
+                self.notifier.show([self.store.update(run.id, partial(Run.overdrew, found=found[run.id], now=now))])

@@ -259,7 +259,7 @@ class Reconciler:
             log.info("run %s: its last lines cannot be read: %s", run.id, error)
         except Exception:  # whatever is wrong with a log, its cluster bills
             log.exception("run %s: its last lines cannot be kept", run.id)
-        return self._update(run, lambda run: run.log_tried())
+        return self._update(run, lambda run: run.log_tried(self.now()))
 
 
 def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
@@ -273,12 +273,14 @@ def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: 
             return run.drains(draining)
         case LoseModel():
             return run.gave_up(now) if now >= drain.gives_up_at(run, rules.patience) else run
-        case Finish(Reason.LEASE_OVER | Reason.OVER_BUDGET):  # a person may have given it more meanwhile
+        case Finish(
+            Reason.LEASE_OVER | Reason.OVER_BUDGET | Reason.MONTH_SPENT
+        ):  # a person may have given it more meanwhile
             return over(run, over_by_wish(run, now, rules.shadow), now)
         case Finish():
             return over(run, action, now)
         case Rehearse(rule):
-            return run.shadowed(Shadow(rule, now, run.cost(now)))
+            return run.shadowed(Shadow(rule, now, run.cost(now), ends=True))
         case End(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # somebody has answered meanwhile
             return run
         case End(reason, bill):

@@ -17,9 +17,9 @@ from bot.core.holds import Hold, month_of
 from bot.core.line import shown
 from bot.core.nearest import unknown
 from bot.core.plan import Plan, plan, shortened
-from bot.core.policy import UNSET, Policy
+from bot.core.policy import UNSET, Measure, Policy, cap_rule
 from bot.core.posted import Follow
-from bot.core.purse import Taken, taken
+from bot.core.purse import Taken, purses, spent_from, taken
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.core.standings import Rhythm
@@ -230,8 +230,10 @@ class Service:
         month = month_of(self.now(), self.zone)
         return taken(self.policy, self.store.ledger(), caller.user, caller.channel, month)
 
-    def give_month(self, asked: command.GiveMonth, caller: Caller) -> None:
+    def give_month(self, asked: command.GiveMonth, caller: Caller) -> float:
         """Record what a channel, a person or everybody may spend a month.
+
+        Returns dollars that are spent of it already; 0 where that has no consequence, because it is only rehearsed.
 
         Raises:
             UserError: it is a lead's to give.
@@ -239,7 +241,11 @@ class Service:
         if not self.policy.is_lead(caller.user):
             raise UserError(say("What may be spent in a month is a lead's to give."), people=self.policy.leads)
         purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
-        self.store.give(purse, asked.dollars, caller.user, self.now())
+        self.store.give(purse, asked.dollars, caller.user, now := self.now())
+        if self.policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
+            return 0.0
+        held = purses(self.store.open()).get(purse)
+        return spent_from(self.store.ledger(), purse, held.runs if held else (), now, month_of(now, self.zone))
 
     def judge(self, name: str, granted: bool, by: str) -> Run:
         """Record what a lead says to a launch that waits for it; the first word stands.

@@ -156,6 +156,103 @@ def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
     assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_22"]
 
 
+def test_what_is_to_end_is_ended_before_its_model_is_fetched_and_its_autostop_put_off_before_that(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.silent_on_autostop = True
+    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.click("stop", RUN)
+    bot.ticks(6)
+    assert bot.cloud.fetches
+    assert bot.cloud.halts == []  # an idle cluster would remove itself, with its model
+    bot.cloud.silent_on_autostop = False
+    bot.ticks(6)
+    assert bot.cloud.halts == [CLUSTER]
+    bot.cloud.fetched = Fetch("", 2, 2, done=True)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert bot.run().reason == "stopped"
+
+
+@pytest.mark.parametrize("breaks", [None, "The cluster does not answer."], ids=["ends", "trains on"])
+def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_log_has_told(
+    bot: Bot, breaks: str | None
+) -> None:
+    trained(bot)
+    bot.cloud.breaks_halt = breaks
+    bot.cloud.saved[CLUSTER] = 40
+    bot.cloud.refuses_fetch = "There is no such folder on its cluster."
+    bot.click("stop", RUN)
+    bot.ticks(3)
+    assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_40"]
+    bot.cloud.saved[CLUSTER], bot.cloud.refuses_fetch = 60, None  # it has removed the older one meanwhile
+    bot.ticks(12, seconds=20)
+    assert bot.cloud.fetches[1:] == [f"~/checkpoints/{RUN}/global_step_60"]
+    assert "The model of step 60 is fetched" in bot.reads()
+    assert bot.run().status == "ended"
+
+
+def unread(bot: Bot, saved: int | None) -> None:
+    """A run that is stopped without anybody's having read of a checkpoint, or reading its last lines."""
+    bot.running("launch smoke nodes=2 budget=100 lease=3")
+    step(bot, 20)
+    bot.cloud.breaks_logs = True
+    if saved is not None:
+        bot.cloud.saved[CLUSTER] = saved
+    bot.click("stop", RUN)
+
+
+def test_a_checkpoint_that_nobody_has_read_of_is_fetched_where_the_last_lines_cannot_be_read(bot: Bot) -> None:
+    unread(bot, saved=20)
+    bot.ticks(40)
+    assert bot.run().log_tries == 3
+    assert bot.cloud.fetches == [ON_CLUSTER]
+    assert bot.run().status == "ended"
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
+
+
+def test_last_lines_that_cannot_be_read_are_asked_for_again_after_a_while(bot: Bot) -> None:
+    unread(bot, saved=None)
+    bot.ticks(6)
+    assert bot.run().log_tries == 1
+    bot.cloud.breaks_logs = False
+    bot.ticks(24)
+    assert bot.run().log_saved_at
+    assert bot.run().status == "ended"
+
+
+def test_where_there_is_no_checkpoint_its_cluster_goes(bot: Bot) -> None:
+    unread(bot, saved=None)
+    bot.ticks(40)
+    assert bot.cloud.fetches == []
+    assert bot.run().status == "ended"
+    assert bot.reads().count("Its cluster had no checkpoint.") == 3  # in its thread, with its end and on its card
+
+
+def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) -> None:
+    unread(bot, saved=20)
+    bot.cloud.breaks_fetch = "no route to host"
+    bot.ticks(12, seconds=5)
+    assert "Whether its cluster has a model is not known yet, and I try again: no route to host" in bot.reads()
+    bot.ticks(12, seconds=30)
+    assert stands(bot)
+    assert "*The model of step ? cannot be fetched*: no route to host" in bot.reads()
+    bot.click("lose_model", RUN, user=BEN)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert "The model of step ? was lost with its machine: so @ben has said." in bot.reads()
+
+
+def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.fetched = Fetch("", 1_000_000, 2_000_000)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(10, seconds=60)
+    assert "is not here yet" not in bot.reads()
+    bot.ticks(2, seconds=1800)  # of the lease there are two hours left
+    assert "*The model of step 20 is not here yet.*" in bot.reads()
+    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+
+
 def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
     trained(bot)
     bot.say(f"stop {RUN} save=no")

@@ -272,6 +272,75 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
 
 
+def overdrawn(under: Made, *shadow: str) -> Bot:
+    """Two runs of one channel, of which a lead has made the month smaller than what they have cost."""
+    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=50), shadow=shadow))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")  # at four dollars an hour
+    bot.say("launch smoke nodes=2 budget=20 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3600)
+    bot.look_at_purses()
+    told = bot.say("budget team 6", user=LEA)
+    ends = "*$8.01 are spent already*: what runs saves and is ended in 15 min, unless more is given before."
+    assert (ends in told) == (not shadow)
+    bot.look_at_purses()
+    bot.ticks(2)
+    return bot
+
+
+def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: Made) -> None:
+    bot = overdrawn(under)
+    ends = "*What this channel may spend this month is spent*: $8.01 of $6.00. This run saves and is ended at 13:1"
+    assert bot.reads().count(ends) == 2  # in the thread of each
+    assert bot.run().status == bot.run("smoke-0002").status == "running"
+    bot.tick(14 * 60)
+    bot.look_at_purses()
+    assert bot.run().status == "running"
+    bot.tick(2 * 60)
+    bot.ticks(20)
+    assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", "month_spent"]
+    assert bot.reads().count("*was ended because this month's dollars are spent* after 1 h") == 4
+    assert bot.run().status == "ended"
+
+
+def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
+    bot = overdrawn(under)
+    bot.say("budget team 60", user=LEA)
+    bot.look_at_purses()
+    bot.tick(3600)
+    bot.look_at_purses()
+    assert bot.run().status == "running"
+    assert bot.reads().count("There is more to spend again since 13:0") == 2
+    bot.say("budget team 7", user=LEA)
+    bot.look_at_purses()
+    assert bot.reads().count("This run saves and is ended at 14:1") == 2
+
+
+def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:
+    bot = overdrawn(under, "team.dollars_per_month")
+    bot.tick(20 * 60)
+    bot.ticks(2)
+    assert bot.run().status == "running"
+    read = bot.reads()
+    assert "is ended at" not in read
+    assert read.count("In earnest it would be ended now: this month's dollars are spent.") == 2
+
+
+def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
+    bot = under(Policy(leads=(LEA,), everybody=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")
+    bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
+    bot.tick(3600)
+    bot.say("budget everybody 1", user=LEA)
+    bot.look_at_purses()
+    bot.ticks(2)
+    assert "month spent, saving first" in bot.card()
+    assert "This month's dollars are spent. It trains on until 13:10 UTC at the most" in bot.reads()
+    bot.ticks(2, seconds=301)
+    bot.ticks(12)
+    assert bot.run().reason == "month_spent"
+
+
 def test_what_is_taken_and_left_is_shown(under: Made) -> None:
     bot = under(Policy(leads=(LEA,), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500)))
     bot.running("launch smoke nodes=2 budget=8")

@@ -151,7 +151,7 @@ def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
     run = bot.run(bot.running())
     bot.cloud.breaks_logs = True
     bot.cloud.finish(run.cluster, Job.FAILED)
-    bot.ticks(20)
+    bot.ticks(60)
     assert bot.cloud.downs == [run.cluster]
     assert bot.run().status == "ended"
 

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import NEWEST, Fetch, Parcel
 from bot.errors import Unavailable, UserError
 from bot.language import carried, mark, say
 
 AT_ONCE = 4
-
-NEWEST = "latest_checkpointed_iteration.txt"
-"""By which verl finds the newest checkpoint of a folder (verl 0.9.1)."""
 
 GIGABYTE = 10**9
 

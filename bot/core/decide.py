@@ -47,7 +47,8 @@ class Rules:
         steady: the longest that two looks may be apart so that what both show held in between.
         unhealthy: after which a cluster that stays unhealthy is given up.
         down_again: after which a removal is asked for again.
-        log_tries: how often the last lines are asked for before the cluster goes without them.
+        log_tries: how often the last lines are asked for before the cluster goes without them; log_again: after
+            which they are asked for once more.
         autostop_again: after which an autostop that is not as asked for is set again.
         stopping_alarm: after which a cluster that does not go is told of.
         shadow: names of rules that only tell what they would have done.
@@ -62,6 +63,7 @@ class Rules:
     unhealthy: timedelta = timedelta(minutes=3)
     down_again: timedelta = timedelta(seconds=60)
     log_tries: int = 3
+    log_again: timedelta = timedelta(seconds=10)
     autostop_again: timedelta = timedelta(seconds=60)
     stopping_alarm: timedelta = timedelta(minutes=10)
     shadow: tuple[str, ...] = ()
@@ -120,23 +122,24 @@ def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finis
     if run.stop_requested_by:
         return Finish(Reason.STOPPED)
     enforced = (rule for rule in limits_passed(run, now) if rule not in shadow)
-    return next((Finish(LIMITS[rule]) for rule in enforced), None)
+    return next((Finish(LIMITS.get(rule, Reason.MONTH_SPENT)) for rule in enforced), None)
 
 
 LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
-"""What ends a run by itself, by the name of its rule."""
+"""What ends a run by itself, by the name of its rule; the others are months."""
 
 
 def limits_passed(run: Run, now: datetime) -> list[str]:
     """Names of the rules by which a run is to end."""
     leased = run.lease_ends_at is not None and now >= run.lease_ends_at
     spent = (run.cost(now) or 0.0) > run.budget_dollars
-    return [rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed]
+    months = [one.rule for one in run.overdrafts if one.stands and now >= one.until]
+    return [*(rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed), *months]
 
 
 def rehearse(run: Run, now: datetime, rules: Rules) -> Rehearse | None:
     """What would end the run, did its rule not stand in the shadow; of each rule the first time is told."""
-    told = {one.rule for one in run.shadows}
+    told = {one.rule for one in run.shadows if one.ends}
     passed = (rule for rule in limits_passed(run, now) if rule in rules.shadow and rule not in told)
     return next(map(Rehearse, passed), None)
 
@@ -263,7 +266,7 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
     It is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
     """
     if seen and seen.keeps_log and wants_log(run, seen, rules):
-        return SaveLog()
+        return log_to_save(run, seen, now, rules)
     if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
@@ -272,7 +275,7 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
     if run.alarmed_at is None and not keeps and stands_since(run, now) >= rules.stopping_alarm:
         return Alarm()
     if seen and wants_log(run, seen, rules):
-        return SaveLog()
+        return log_to_save(run, seen, now, rules)
     if keeps:
         return decide_keeping(run, seen, now, rules)
     if run.downed_at is None or now >= run.downed_at + rules.down_again:
@@ -302,3 +305,10 @@ def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
     """Whether there are last lines to read, and still patience to wait for them."""
     readable = (seen.cluster is Cluster.UP or seen.keeps_log) and (seen.job or run.job) is not None
     return readable and run.log_saved_at is None and run.log_tries < rules.log_tries
+
+
+def log_to_save(run: Run, seen: Seen, now: datetime, rules: Rules) -> SaveLog | Look | None:
+    """The last lines, some time after they could not be read: what was in the way may be over by then."""
+    if run.log_tried_at is None or now >= run.log_tried_at + rules.log_again:
+        return SaveLog()
+    return Look(seen) if run.looked(seen, now) != run else None

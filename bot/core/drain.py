@@ -66,6 +66,8 @@ def ends_since(run: Run, reason: Reason, now: datetime) -> datetime:
         case Reason.OVER_BUDGET if run.hourly and run.hourly.dollars_per_hour:
             over = (run.cost(now) or 0.0) - run.budget_dollars
             return now - timedelta(hours=min(over / run.hourly.dollars_per_hour, 24.0 * 365))
+        case Reason.MONTH_SPENT:
+            return min((one.until for one in run.overdrafts if one.stands), default=now)
         case _:
             return now
 
@@ -84,13 +86,39 @@ def is_writing(run: Run) -> bool:
 
 
 def keeps(run: Run) -> bool:
-    """Whether a run that is over has a checkpoint that is on its cluster alone, and that is still to be fetched.
+    """Whether a run that is over has, or may have, a checkpoint on its cluster alone that is still to be fetched.
 
     A managed job's machines go when its program ends, whatever anybody asks for.
     """
-    there = run.model_dies and run.progress.checkpoint is not None and not run.managed
+    there = run.model_dies and not run.managed and (run.progress.checkpoint is not None or is_unread(run))
     stands = run.status is Status.STOPPING and run.first_asked_at is not None and run.downed_at is None
     return there and stands and not run.keeping.settled
+
+
+def is_kept(run: Run) -> bool:
+    """Whether people are to hear of that: its model is known, or looked for. Often only its last lines are not read."""
+    return keeps(run) and (run.progress.checkpoint is not None or run.keeping.began_at is not None)
+
+
+LOST = (Reason.CLUSTER_LOST, Reason.AUTODOWNED, Reason.DOWNED_OUTSIDE)
+"""Ends that took the cluster with them: of these the log was read until then."""
+
+ASKED_FOR = (Reason.STOPPED, Reason.LEASE_OVER, Reason.OVER_BUDGET, Reason.MONTH_SPENT)
+"""Ends at which its job goes on until it is told."""
+
+
+def is_unread(run: Run) -> bool:
+    """Whether its last lines are not read, so that it may have saved without anybody's knowing."""
+    ran = run.running_at is not None and run.checkpoints != ""
+    return ran and run.log_saved_at is None and run.reason not in LOST
+
+
+def halts(run: Run) -> bool:
+    """Whether its job is still to be ended before its model is fetched.
+
+    It would go on training, save, and remove its older checkpoints, the one that is just being fetched among them.
+    """
+    return run.reason in ASKED_FOR and run.keeping.halted_at is None
 
 
 def gives_up_at(run: Run, patience: Patience) -> datetime:

@@ -12,6 +12,9 @@ from bot.language import say
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
 """A part of a path that no shell and no rsync can take for anything else."""
 
+NEWEST = "latest_checkpointed_iteration.txt"
+"""Beside checkpoints, the step of the newest that is whole (verl 0.9.1)."""
+
 FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
 
 
@@ -65,6 +68,8 @@ class Keeping:
 
     Attributes:
         save_asked: whether a person wants it saved before it is stopped.
+        halted_at: when its job was ended, so that nothing changes any more on its cluster.
+        none_at: when its cluster was found to have no checkpoint at all.
         lost_by: who has said that it may be lost, or None.
         draining: what its end waits for, while it does.
         began_at: when it was first fetched; tried_at: when last; tries: how often that has failed.
@@ -78,6 +83,8 @@ class Keeping:
     """
 
     save_asked: bool = False
+    halted_at: datetime | None = None
+    none_at: datetime | None = None
     lost_by: str | None = None
     draining: Draining | None = None
     began_at: datetime | None = None
@@ -101,12 +108,17 @@ class Keeping:
     @property
     def settled(self) -> bool:
         """Whether nothing more is done for it."""
-        return self.fetched or self.lost_by is not None or self.given_up_at is not None
+        return self.fetched or self.lost_by is not None or self.given_up_at is not None or self.none_at is not None
+
+    @property
+    def looks_anew(self) -> bool:
+        """Whether it is to be asked what its cluster has: at first, and after each failure, since that may change."""
+        return self.fetch is None or self.trouble is not None
 
     @property
     def settled_at(self) -> datetime | None:
         """When nothing more was to be done for it; None where it is not so far, or nothing ever was to be done."""
-        return (self.tried_at if self.fetched else None) or self.lost_at or self.given_up_at
+        return (self.tried_at if self.fetched else None) or self.lost_at or self.given_up_at or self.none_at
 
     def stopped(self, by: str, save: bool | None, now: datetime) -> Self:
         """After a wish to stop: with a checkpoint first, or with what there is (None), or with nothing."""
@@ -148,6 +160,32 @@ def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
         odd = say("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
         raise UserError(odd)
     return Parcel(folder, "/".join([run_id, *parts]), nodes)
+
+
+def shelf(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> Parcel:
+    """Where the newest checkpoint is named, as verl's trainers do: beside the one that the log names, or the run's own.
+
+    >>> shelf("~/checkpoints", None, "ppo-7f3a", 1).path
+    '~/checkpoints/ppo-7f3a'
+    >>> shelf("~/checkpoints", "/root/checkpoints/ppo-7f3a/actor/global_step_4", "ppo-7f3a", 1).path
+    '~/checkpoints/ppo-7f3a/actor'
+
+    Raises:
+        UserError: the log, or the recipe, names a folder that is not one of the run's.
+    """
+    named = checkpoint or f"{folder.replace('~', '/~', 1).rstrip('/')}/{run_id}/any"
+    found = parcel(folder, named, run_id, nodes)
+    return replace(found, name=found.name.rpartition("/")[0] or found.name)
+
+
+def step_of(text: str) -> int | None:
+    """The step that such a file names; None where that is no number.
+
+    >>> step_of("40\\n"), step_of("-1"), step_of("$(reboot)")
+    (40, None, None)
+    """
+    found = re.fullmatch(r"\s*(\d{1,9})\s*", text, re.ASCII)
+    return int(found[1]) if found else None
 
 
 def folders(path: str) -> list[str]:

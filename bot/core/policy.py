@@ -88,6 +88,14 @@ class Outside:
         return timedelta(minutes=self.appears_minutes)
 
 
+def cap_rule(scope: Scope, measure: Measure) -> str:
+    """
+    >>> cap_rule(Scope.TEAM, Measure.DOLLARS_PER_MONTH)
+    'team.dollars_per_month'
+    """
+    return f"{scope}.{measure}"
+
+
 BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
 """Rules beside the caps: what ends a run, and what it waits for."""
 
@@ -95,7 +103,7 @@ RULES = (
     BUDGET_RULE,
     LEASE_RULE,
     APPROVAL_RULE,
-    *(f"{scope}.{measure}" for scope in Scope for measure in Measure),
+    *(cap_rule(scope, measure) for scope in Scope for measure in Measure),
     *(f"outside.{measure}" for measure in (Measure.RUNS, Measure.GPUS, Measure.DOLLARS_PER_HOUR)),
 )
 """Names of all rules, as they stand in the policy's `shadow`."""
@@ -110,6 +118,7 @@ class Policy:
         confirm_over_dollars: a typed launch with a larger budget is asked about first.
         approve_over_dollars: a launch with a larger budget waits for a lead, another than who asks.
         approval_lapses_hours: how long it waits.
+        month_grace_minutes: how long runs go on once a month's dollars are spent, for a lead to give more.
         person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
         outside: for launches beside the bot.
         shadow: names of rules that only tell what they would have done.
@@ -119,6 +128,7 @@ class Policy:
     confirm_over_dollars: float | None = 100.0
     approve_over_dollars: float | None = None
     approval_lapses_hours: float = 24.0
+    month_grace_minutes: float = 15.0
     person: Caps = field(default_factory=Caps)
     team: Caps = field(default_factory=Caps)
     teams: Mapping[str, Caps] = field(default_factory=dict)
@@ -129,6 +139,10 @@ class Policy:
     @property
     def approval_lapses(self) -> timedelta:
         return timedelta(hours=self.approval_lapses_hours)
+
+    @property
+    def month_grace(self) -> timedelta:
+        return timedelta(minutes=self.month_grace_minutes)
 
     def most(self, scope: Scope, measure: Measure, team: str) -> float | None:
         match scope:

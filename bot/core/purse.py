@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.holds import Hold, Ledger, entry, hold, month_of
-from bot.core.policy import Measure, Policy, Scope
+from bot.core.overdraft import Overdraft
+from bot.core.policy import Measure, Policy, Scope, cap_rule
 from bot.core.purse_share import PurseShare
 from bot.core.run import Run
 
@@ -54,13 +55,31 @@ def shares(policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, z
     month = month_of(now, zone)
     found: dict[str, PurseShare] = {}
     for purse, held in purses(runs).items():
-        most = ledger.most(policy, held.scope, Measure.DOLLARS_PER_MONTH, held.hold)
-        costs = {run.id: run.cost(now) or 0.0 for run in held.runs}
-        spent = ledger.spent.get(entry(month, purse), 0.0) + sum(costs.values())
+        most, spent = held.month(policy, ledger, now, month)
         reached = [share for share in SHARES if most and 100 * spent >= share * most]
         if most and reached and max(reached) > ledger.told.get(told_entry(month, purse, most), 0):
-            dearest = max(costs, key=lambda run_id: costs[run_id])
-            found.setdefault(dearest, PurseShare(month, purse, max(reached), spent, most))
+            dearest = max(held.runs, key=lambda run: run.cost(now) or 0.0)
+            found.setdefault(dearest.id, PurseShare(month, purse, max(reached), spent, most))
+    return found
+
+
+def overdrafts(
+    policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, zone: tzinfo
+) -> dict[str, dict[str, Overdraft]]:
+    """What is spent of which open runs go on spending, by their ids and the name of the rule.
+
+    Launches are weighed with their whole budgets, so that it takes a month that was made smaller, or a run that was
+    let go on beyond its own budget.
+    """
+    month, until = month_of(now, zone), now + policy.month_grace
+    found: dict[str, dict[str, Overdraft]] = {run.id: {} for run in runs}
+    for purse, held in purses(runs).items():
+        most, spent = held.month(policy, ledger, now, month)
+        rule = cap_rule(held.scope, Measure.DOLLARS_PER_MONTH)
+        if most is not None and spent > 0 and spent >= most:
+            overdraft = Overdraft(rule, purse, spent, most, until, policy.is_shadow(rule))
+            for run in held.runs:
+                found[run.id][rule] = overdraft
     return found
 
 
@@ -76,6 +95,16 @@ class Held:
     scope: Scope
     hold: Hold
     runs: list[Run]
+
+    def month(self, policy: Policy, ledger: Ledger, now: datetime, month: str) -> tuple[float | None, float]:
+        """Dollars that may be spent from it in that month, if there is a cap, and dollars that are."""
+        most = ledger.most(policy, self.scope, Measure.DOLLARS_PER_MONTH, self.hold)
+        return most, spent_from(ledger, self.hold.purse(self.scope), self.runs, now, month)
+
+
+def spent_from(ledger: Ledger, purse: str, runs: Iterable[Run], now: datetime, month: str) -> float:
+    """Dollars that were spent from it in a month, and by its open runs so far."""
+    return ledger.spent.get(entry(month, purse), 0.0) + sum(run.cost(now) or 0.0 for run in runs)
 
 
 def purses(runs: Iterable[Run]) -> dict[str, Held]:

@@ -16,6 +16,7 @@ from bot.core.keeping import Draining, Fetch, Keeping
 from bot.core.managed import Recoveries
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
+from bot.core.overdraft import Overdraft, after
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.purse_share import PurseShare
@@ -46,6 +47,7 @@ class Run:
         stop_requested_by, stop_requested_at: the wish to end it.
         approval: which leads were asked about its launch, and what one said; None where none is.
         shadows: what rules would have done that are only rehearsed.
+        overdrafts: that a month's dollars are spent from which it spends.
         purses: what was to be told in its thread of a month's dollars.
         asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
         request_id: what SkyPilot called the request.
@@ -57,7 +59,7 @@ class Run:
         progress: as the log tells; checkpoint_at: when its newest checkpoint was first read of.
         doubt: what was seen and is not understood yet; outage: when nothing could be seen.
         downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
-            log_tries: how often that was tried.
+            log_tries: how often that was tried in vain; log_tried_at: when last.
         autostop_asked: idle minutes that its task asks for, or None; autostop_minutes: as SkyPilot says.
         mending: what became of its autostop where it was not as asked for.
         managed: whether SkyPilot's managed jobs look after it; recoveries: how often they had to.
@@ -103,6 +105,7 @@ class Run:
     stop_requested_at: datetime | None = None
     approval: Approval | None = None
     shadows: tuple[Shadow, ...] = ()
+    overdrafts: tuple[Overdraft, ...] = ()
     purses: tuple[PurseShare, ...] = ()
     asked_at: datetime | None = None
     first_asked_at: datetime | None = None
@@ -120,6 +123,7 @@ class Run:
     downed_at: datetime | None = None
     log_saved_at: datetime | None = None
     log_tries: int = 0
+    log_tried_at: datetime | None = None
     autostop_minutes: int | None = None
     mending: Mending | None = None
     recoveries: Recoveries = field(default_factory=Recoveries)
@@ -305,10 +309,14 @@ class Run:
         )
 
     def shadowed(self, shadow: Shadow) -> Self:
-        """A rule would have acted; of each the first time is kept."""
-        if any(one.rule == shadow.rule for one in self.shadows):
+        """A rule would have acted; of each the first time is kept that it would have refused or ended it."""
+        if any((one.rule, one.ends) == (shadow.rule, shadow.ends) for one in self.shadows):
             return self
         return replace(self, shadows=(*self.shadows, shadow))
+
+    def overdrew(self, found: Mapping[str, Overdraft], now: datetime) -> Self:
+        """These months are spent now, by the name of their rules, and no others."""
+        return replace(self, overdrafts=after(self.overdrafts, found, now))
 
     def purse_told(self, share: PurseShare) -> Self:
         """So much of a month's dollars is spent."""
@@ -321,6 +329,18 @@ class Run:
     def fetch_begun(self, until: datetime, now: datetime) -> Self:
         """Its newest checkpoint is about to be fetched, or asked for again; until then."""
         return replace(self, keeping=self.keeping.begun(until, now), doubt=None)
+
+    def halted(self, now: datetime) -> Self:
+        """Its job has ended, and its cluster stands."""
+        return replace(self, keeping=replace(self.keeping, halted_at=now))
+
+    def has_saved(self, folder: str, step: int) -> Self:
+        """What its cluster calls its newest checkpoint, whatever its log has told."""
+        return replace(self, progress=replace(self.progress, checkpoint=folder, checkpoint_step=step))
+
+    def has_saved_nothing(self, now: datetime) -> Self:
+        """Its cluster has no checkpoint."""
+        return replace(self, keeping=replace(self.keeping, none_at=now, trouble=None))
 
     def fetching(self, fetch: Fetch, now: datetime) -> Self:
         """Its newest checkpoint is being fetched, or is there."""
@@ -363,9 +383,9 @@ class Run:
         detail = self.detail or (detail if self.reason and self.reason.is_failure else None)
         return replace(self, log_saved_at=now, detail=detail, failure=failure, doubt=None)
 
-    def log_tried(self) -> Self:
+    def log_tried(self, now: datetime) -> Self:
         """The last lines were asked for in vain."""
-        return replace(self, log_tries=self.log_tries + 1, doubt=None)
+        return replace(self, log_tries=self.log_tries + 1, log_tried_at=now, doubt=None)
 
     def ended(self, reason: Reason, now: datetime, bill: Bill | None = None, detail: str | None = None) -> Self:
         """Its cluster is gone, or was never asked for; the last bill is the whole one."""

@@ -9,7 +9,7 @@ class Shadow:
     """One rule, once for a run.
 
     Attributes:
-        rule: its name, such as `budget` or `person.runs`.
+        rule: its name, such as `budget` or `person.runs`; ends: whether it would have ended the run, not held it up.
         at: when it would have acted.
         cost: dollars of the run until then; None where nobody knows.
     """
@@ -17,3 +17,4 @@ class Shadow:
     rule: str
     at: datetime
     cost: float | None
+    ends: bool = False

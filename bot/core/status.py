@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CANCELLED_OUTSIDE = "cancelled_outside"
     STOPPED = "stopped"
     OVER_BUDGET = "over_budget"
+    MONTH_SPENT = "month_spent"
     LEASE_OVER = "lease_over"
     AUTODOWNED = "autodowned"
     DOWNED_OUTSIDE = "downed_outside"
@@ -40,6 +41,7 @@ class Reason(StrEnum):
             Reason.SUCCEEDED,
             Reason.STOPPED,
             Reason.OVER_BUDGET,
+            Reason.MONTH_SPENT,
             Reason.REFUSED,
             Reason.NOT_APPROVED,
             Reason.OVER_CAP,

@@ -68,7 +68,7 @@ def stop_asked(run: Run) -> Answer:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
     if run.over and run.keeping.lost_by and run.model_dies:
         return text(say("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id)))
-    if drain.keeps(run):
+    if drain.is_kept(run):
         kept = say("{run} is over already; its cluster goes once its model is fetched.", run=code(run.id))
         return text(together(kept, say("`/verl stop {run} save=no` loses it.", run=run.id)))
     if run.over:

@@ -314,8 +314,8 @@ class Listeners:
             case SetBudget():
                 return partial(answers.budget_set, self.service.set_budget(asked, caller))
             case GiveMonth():
-                self.service.give_month(asked, caller)
-                return partial(budgets.given, asked)
+                spent = self.service.give_month(asked, caller)
+                return partial(budgets.given, asked, spent, self.service.policy.month_grace)
             case Approve(name):
                 return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
             case Refuse(name):

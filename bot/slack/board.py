@@ -5,7 +5,6 @@ from datetime import datetime
 
 from bot.core.board import Best, Board, Dollars
 from bot.core.forecast import forecast
-from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.report import Report, is_late
 from bot.core.run import Run
 from bot.core.shadow import Shadow
@@ -123,7 +122,7 @@ def rehearsed(found: Board, now: datetime) -> str:
 
 def would(run: Run, one: Shadow, now: datetime) -> str:
     about = {"rule": code(one.rule), "run": code(run.id), "time": date(one.at, WHEN)}
-    if one.rule not in (BUDGET_RULE, LEASE_RULE):
+    if not one.ends:
         return say(WOULD_REFUSE, **about)
     cost = run.cost(now)
     if cost is None or one.cost is None:

@@ -1,11 +1,12 @@
 """What a person, a channel and everybody may have, and what is taken of it. Pure: values in, messages out."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.core.command import GiveMonth
 from bot.core.policy import Measure, Scope
 from bot.core.purse import Taken
-from bot.language import listing, mark, say, say_many
+from bot.language import listing, mark, say, say_many, together
 from bot.slack import words
 from bot.slack.answers import Answer, text
 from bot.slack.blocks import context, section
@@ -20,6 +21,9 @@ GIVEN = {
     Scope.TEAM: mark("The runs of this channel may spend {dollars} a month now, together."),
     Scope.EVERYBODY: mark("The runs of everybody may spend {dollars} a month now, together."),
 }
+SPENT_ALREADY = mark(
+    "*{spent} are spent already*: what runs saves and is ended in {time}, unless more is given before."
+)
 OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open runs")
 
 
@@ -59,6 +63,12 @@ def of(most: str | None) -> str:
     return f" {say('of {most}', most=most)}" if most else ""
 
 
-def given(asked: GiveMonth) -> Answer:
-    person = f"<@{asked.person}>"
-    return text(f":moneybag: {say(GIVEN[asked.scope], person=person, dollars=words.dollars(asked.dollars))}")
+def given(asked: GiveMonth, spent: float, grace: timedelta) -> Answer:
+    """What may be spent now; and what follows where that is spent already."""
+    told = say(GIVEN[asked.scope], person=f"<@{asked.person}>", dollars=words.dollars(asked.dollars))
+    over = (
+        say(SPENT_ALREADY, spent=words.dollars(spent), time=words.lasted(grace))
+        if spent and asked.dollars <= spent
+        else ""
+    )
+    return text(f":moneybag: {together(told, over)}")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bot.core.amendment import Amendment, Limit
 from bot.core.forecast import ends_at, forecast
-from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE
+from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Measure, Scope, cap_rule
 from bot.core.run import Run
 from bot.core.shadow import Shadow
 from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
@@ -32,9 +32,15 @@ NEEDS = mark("At its pace it needs until {time}.")
 BUDGET = mark("Its budget is {after} now, {before} before, by {person}.")
 LEASE = mark("Its lease ends {time} now, by {person}.")
 
-SHADOWS = {
+ENDED = {
     BUDGET_RULE: mark("In earnest it would be ended now: its budget is spent. The rule {rule} is only rehearsed."),
     LEASE_RULE: mark("In earnest it would be ended now: its lease is over. The rule {rule} is only rehearsed."),
+    **dict.fromkeys(
+        (cap_rule(scope, Measure.DOLLARS_PER_MONTH) for scope in Scope),
+        mark("In earnest it would be ended now: this month's dollars are spent. The rule {rule} is only rehearsed."),
+    ),
+}
+HELD_UP = {
     APPROVAL_RULE: mark("In earnest it would wait for a lead's word. The rule {rule} is only rehearsed."),
 }
 REFUSED = mark("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
@@ -141,8 +147,9 @@ def stop(run: Run) -> Block:
 def shadowed(run: Run, found: Shadow) -> Message:
     """What a rule would have done that the policy only rehearses."""
     spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else ""
-    text = together(say(SHADOWS.get(found.rule, REFUSED), rule=code(found.rule)), spent)
-    return said(f"shadow-{found.rule}", f":busts_in_silhouette: {text}")
+    rehearsed = ENDED[found.rule] if found.ends else HELD_UP.get(found.rule, REFUSED)
+    text = together(say(rehearsed, rule=code(found.rule)), spent)
+    return said(f"shadow-{found.rule}{'-end' if found.ends else ''}", f":busts_in_silhouette: {text}")
 
 
 def amended(run: Run, number: int, found: Amendment) -> Message:

@@ -18,6 +18,8 @@ SAVE_AND_STOP, KEEP, LOSE = "save_and_stop", "keep_model", "lose_model"
 
 KEEP_HOURS = 1
 
+UNKNOWN = "?"
+
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ASK_BEFORE = timedelta(minutes=15)
@@ -27,6 +29,9 @@ ASK_AFTER = timedelta(hours=1)
 DRAINS = {
     Reason.LEASE_OVER: mark("Its lease is over. It trains on until {time} at the most, so that it saves first."),
     Reason.OVER_BUDGET: mark("Its budget is spent. It trains on until {time} at the most, so that it saves first."),
+    Reason.MONTH_SPENT: mark(
+        "This month's dollars are spent. It trains on until {time} at the most, so that it saves first."
+    ),
     Reason.STOPPED: mark("It is to be stopped. It trains on until {time} at the most, so that it saves first."),
 }
 COSTS = mark("That costs {rate}.")
@@ -35,6 +40,9 @@ FETCHING = mark("Fetching the model of step {step} from its cluster: {amount} so
 FETCHING_OF = mark("Fetching the model of step {step} from its cluster: {amount} of {size}, {percent} %.")
 AGAIN = mark("The model of step {step} is not fetched yet, and I try again: {why}")
 FETCHED = mark("The model of step {step} is fetched: {size}, in {folder} on my machine.")
+SEARCHING = mark("I look on its cluster for a model, because the last lines of its log could not be read.")
+SEARCHES_AGAIN = mark("Whether its cluster has a model is not known yet, and I try again: {why}")
+NONE = mark("Its cluster had no checkpoint.")
 LET_GO = mark("{person} has the model of step {step} lost with its cluster.")
 GIVEN_UP = mark("The model of step {step} is given up: it could not be fetched by {time}, and nobody said to wait.")
 
@@ -90,18 +98,22 @@ def fetching(run: Run) -> Message | None:
 
 def outcome(run: Run) -> str:
     """What became of it; empty where that is not known yet."""
-    found, step = run.keeping, run.progress.checkpoint_step
+    found, step = run.keeping, step_of(run)
     if found.fetch and found.fetched:
         return say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
     if found.lost_by:
         return say(LET_GO, person=f"<@{found.lost_by}>", step=step)
+    if found.none_at:
+        return say(NONE)
     if found.given_up_at:
         return say(GIVEN_UP, step=step, time=date(found.given_up_at, DAY_AND_TIME))
     return gone(run) if run.status is Status.ENDED else ""
 
 
 def under_way(run: Run) -> str:
-    found, step = run.keeping, run.progress.checkpoint_step
+    found, step = run.keeping, step_of(run)
+    if run.progress.checkpoint is None:
+        return say(SEARCHES_AGAIN, why=escape(found.trouble)) if found.trouble else say(SEARCHING)
     if found.trouble:
         return say(AGAIN, step=step, why=escape(found.trouble))
     fetch = found.fetch or Fetch("")
@@ -134,7 +146,7 @@ def is_late(run: Run, now: datetime) -> bool:
 
 
 def problem(run: Run) -> str:
-    step = run.progress.checkpoint_step
+    step = step_of(run)
     return say(CANNOT, step=step, why=escape(run.keeping.trouble)) if run.keeping.trouble else say(IS_SLOW, step=step)
 
 
@@ -160,7 +172,7 @@ def lose(run: Run) -> Block:
     question = say(
         "The cluster of {run} is removed, and the model of step {step} is lost for good.",
         run=code(run.id),
-        step=run.progress.checkpoint_step,
+        step=step_of(run),
     )
     asked = confirm(say("Lose this model?"), question, say("Lose it"), say("Keep it"))
     return button(say("Tear down and lose it"), LOSE, run.id, asked, "danger")
@@ -174,7 +186,8 @@ def model(run: Run) -> str:
     """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
     found = run.progress
     if found.checkpoint is None:
-        return unsaved(run)
+        left = run.keeping.given_up_at or (run.keeping.lost_by and run.keeping.began_at)
+        return gone(run) if left else unsaved(run)
     if run.keeping.fetch and run.keeping.fetched:
         return here(run, run.keeping.fetch)
     if run.place is None:
@@ -198,7 +211,15 @@ def unsaved(run: Run) -> str:
     if run.place:
         there = code(f"{run.place} › {run.id}")
         return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
+    if run.keeping.none_at:
+        return say(NONE)
     return say("No checkpoint was seen in its log.") if run.model_dies else ""
+
+
+def step_of(run: Run) -> int | str:
+    """Of its newest checkpoint; a question mark where nobody knows whether it has one."""
+    step = run.progress.checkpoint_step
+    return UNKNOWN if step is None else step
 
 
 def here(run: Run, fetch: Fetch) -> str:
@@ -237,7 +258,7 @@ def on_cluster(run: Run) -> str:
 
 def gone(run: Run) -> str:
     """Why a model that was on its machine alone is no more."""
-    found, step = run.keeping, run.progress.checkpoint_step
+    found, step = run.keeping, step_of(run)
     if found.lost_by:
         return say(LOST_BY, step=step, person=f"<@{found.lost_by}>")
     if found.given_up_at and found.trouble:

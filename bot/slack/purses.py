@@ -1,5 +1,6 @@
 """That so much of a month's dollars is spent. Pure: a record in, messages of its thread out."""
 
+from bot.core.overdraft import Overdraft
 from bot.core.policy import Scope
 from bot.core.purse_share import PurseShare
 from bot.core.run import Run
@@ -7,26 +8,59 @@ from bot.language import mark, say, together
 from bot.slack import words
 from bot.slack.blocks import section
 from bot.slack.message import Message
-from bot.slack.text import code
+from bot.slack.text import code, date
 
 SPENT = {
     Scope.PERSON: mark("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
     Scope.TEAM: mark("*{percent} % of what this channel may spend this month is spent*: {spent} of {most}."),
     Scope.EVERYBODY: mark("*{percent} % of what everybody may spend this month is spent*: {spent} of {most}."),
 }
-ALL_SPENT = mark("What runs goes on within its own budget; nothing new is launched.")
+ALL_SPENT = mark("Nothing new is launched; what becomes of each run, its own thread says.")
+OVERDRAWN = {
+    Scope.PERSON: mark("*What {person} may spend this month is spent*: {spent} of {most}."),
+    Scope.TEAM: mark("*What this channel may spend this month is spent*: {spent} of {most}."),
+    Scope.EVERYBODY: mark("*What everybody may spend this month is spent*: {spent} of {most}."),
+}
+ENDS = mark("This run saves and is ended at {time}, unless a lead gives more before: {command}.")
+GOES_ON = mark("There is more to spend again since {time}, and it goes on.")
 SHOWS = mark("{command} shows what is left.")
 
 
 def purse_messages(run: Run) -> list[Message]:
-    """That so much of a month's dollars is spent, for the channel to hear."""
-    return [share_message(one) for one in run.purses]
+    """That so much of a month's dollars is spent, for the channel to hear; that the run is to end for it."""
+    overdrawn = [one for one in run.overdrafts if not one.rehearsed]
+    return [*map(share_message, run.purses), *(overdraft_message(run, one) for one in overdrawn)]
+
+
+def overdraft_message(run: Run, found: Overdraft) -> Message:
+    """One message, which tells in the end that more was given."""
+    scope, whose = scope_of(found.purse)
+    dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
+    told = say(OVERDRAWN[scope], person=f"<@{whose}>", **dollars)
+    asked = "@person" if scope is Scope.PERSON else str(scope)
+    then = say(ENDS, time=date(found.until), command=code(f"/verl budget {asked} DOLLARS"))
+    if found.made_good_at:
+        then = say(GOES_ON, time=date(found.made_good_at))
+    text = f":moneybag: {together(told, then)}"
+    state = "good" if found.made_good_at else ""
+    key = f"overdraft-{found.rule}-{found.until.timestamp():.0f}"
+    return Message(key, text, (section(f"{text} <@{run.requester}>"),), urgent=state, edited=True)
+
+
+def scope_of(purse: str) -> tuple[Scope, str]:
+    """Whose purse it is.
+
+    >>> scope_of("team:C0TRAIN")
+    (<Scope.TEAM: 'team'>, 'C0TRAIN')
+    """
+    scope, _, whose = purse.partition(":")
+    return Scope(scope), whose
 
 
 def share_message(found: PurseShare) -> Message:
-    scope, _, whose = found.purse.partition(":")
+    scope, whose = scope_of(found.purse)
     dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
-    told = say(SPENT[Scope(scope)], percent=found.percent, person=f"<@{whose}>", **dollars)
+    told = say(SPENT[scope], percent=found.percent, person=f"<@{whose}>", **dollars)
     then = say(ALL_SPENT) if found.percent >= 100 else say(SHOWS, command=code("/verl budget"))
     sentence = f":moneybag: {together(told, then)}"
     key = f"purse-{found.purse.replace(':', '-')}-{found.month}-{found.most:g}-{found.percent}"

@@ -99,7 +99,7 @@ def limits(run: Run) -> str:
 
 def buttons(run: Run) -> list[Block]:
     logs = button(say("Logs"), "logs", run.id)
-    if drain.keeps(run):
+    if drain.is_kept(run):
         return [logs, lose(run)]
     if run.over:
         return [logs, *again(run)]
@@ -178,7 +178,7 @@ def stopping(run: Run) -> Message | None:
     """Not said late either: a cluster that is gone does not stand."""
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
-    stays = drain.keeps(run)
+    stays = drain.is_kept(run)
     stands = say(STANDS_FOR_MODEL if stays else "Its cluster is being removed; until that is seen it stands.")
     if run.hourly:
         stands = say(STANDS_FOR_MODEL_AT if stays else STANDS, rate=words.hourly(run.hourly.dollars_per_hour))

@@ -82,6 +82,12 @@ ENDINGS = {
         mark("It was ended because its budget is spent."),
         mark("{run} *was ended because its budget is spent* after {time}"),
     ),
+    Reason.MONTH_SPENT: Became(
+        ":moneybag:",
+        mark("ended, month spent"),
+        mark("It was ended because this month's dollars are spent."),
+        mark("{run} *was ended because this month's dollars are spent* after {time}"),
+    ),
     Reason.LEASE_OVER: Became(
         ":alarm_clock:",
         mark("ended, lease over"),
@@ -123,6 +129,7 @@ ENDINGS = {
 DRAINING = {
     Reason.LEASE_OVER: mark("lease over, saving first"),
     Reason.OVER_BUDGET: mark("budget spent, saving first"),
+    Reason.MONTH_SPENT: mark("month spent, saving first"),
     Reason.STOPPED: mark("saving first"),
 }
 """What a run does that is to end for these reasons, and has not saved yet."""

@@ -18,7 +18,7 @@ from bot.adapters.local.processes import marked
 from bot.adapters.sky import reach
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
-from bot.core.keeping import Parcel
+from bot.core.keeping import NEWEST, Parcel
 from bot.core.order import Order, Watched
 from bot.core.seen import Ending, Job
 from bot.ports import Cloud
@@ -60,6 +60,8 @@ def save(homes: Mapping[int, Path], name: str) -> None:
         (folder / "actor" / f"shard_{rank}.pt").write_text(f"weights {rank}")
         (folder / "data.pt").write_text("a worker's" if rank else "the head's")
         (folder / f"secret_{rank}").symlink_to("/etc/passwd")
+        if rank == 0:
+            (folder.parent / NEWEST).write_text("4")
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -166,6 +168,7 @@ class FakeBed:
 
     def save(self, name: str) -> None:
         self.cloud.refuses_fetch = None
+        self.cloud.saved[name] = 4
 
     def fetched(self, where: str) -> dict[str, str]:
         """It keeps no files."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,23 @@ def test_a_checkpoint_is_fetched_from_every_node_once_it_is_there_and_what_it_li
     assert found.where.endswith(parcel.name)
     assert bed.fetched(found.where) == SAVED
     assert fetched(bed, parcel) == found  # it is there, whatever becomes of its cluster
+
+
+def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) -> None:
+    bed.launch(bed.x, nodes=2)
+    seen = until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    parcel = bed.parcel(bed.x)
+    shelf = replace(parcel, name=bed.x)
+    watched = Watched(bed.x, job_id=seen.job_id)
+    assert bed.cloud.newest(watched, shelf) is None
+    bed.save(bed.x)
+    assert bed.cloud.newest(watched, shelf) == 4
+    bed.cloud.halt(watched)
+    bed.cloud.halt(watched)  # a job that is over is no error
+    seen = until(bed, bed.x, lambda seen: seen.job and seen.job.over)
+    assert (seen.job, seen.cluster) == (Job.CANCELLED, Cluster.UP)
+    assert bed.cloud.newest(watched, shelf) == 4
+    bed.cloud.halt(Watched("verl-never", job_id=None))
 
 
 def fetched(bed: Bed, parcel: Parcel) -> Fetch:

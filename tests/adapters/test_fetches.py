@@ -8,8 +8,8 @@ from threading import Event
 
 import pytest
 
-from bot.adapters.fetches import NEWEST, Errand, Fetches
-from bot.core.keeping import Fetch, Parcel
+from bot.adapters.fetches import Errand, Fetches
+from bot.core.keeping import NEWEST, Fetch, Parcel
 from bot.errors import Unavailable, UserError
 from tests.waiting import eventually
 

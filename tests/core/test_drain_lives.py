@@ -1,26 +1,33 @@
 """Whole lives of runs that train a model on a machine of its own: it is not lost by mistake, and no money is either.
 
-The machines are those of `test_lives`; beside what happens there, checkpoints come, fetches fail for a while, and
-people say what they want of the model.
+The machines are those of `test_lives`; beside what happens there, checkpoints come and older ones are removed, logs
+cannot be read and fetches fail for a while, and people say what they want of the model. What fetches is the real thing.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core import drain
-from bot.core.action import Action, FetchModel, Finish, LoseModel, TearDown
+from bot.core.action import Action, FetchModel, Finish, LoseModel, SaveLog, TearDown
+from bot.core.autostop import Setting
 from bot.core.decide import Rules, decide
 from bot.core.drain import Patience
-from bot.core.keeping import Fetch
+from bot.core.keeping import Fetch, Parcel
 from bot.core.money import Rate
+from bot.core.order import Watched
 from bot.core.run import Run
 from bot.core.seen import Job, Seen
 from bot.core.status import Reason, Status
+from bot.errors import Unavailable
+from bot.fetcher import Fetcher
+from bot.ports import Cloud, Store
 from tests.builders import NOON, a_run
 from tests.core.test_lives import AUTOSTOP, RULES, Life
 
@@ -30,6 +37,9 @@ PATIENCE = Patience(
     fetch_again=timedelta(seconds=20),
 )
 PATIENT = replace(RULES, patience=PATIENCE)
+
+KEPT = 2
+"""Checkpoints that its program keeps."""
 
 LEASE = timedelta(minutes=10)
 BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
@@ -47,15 +57,20 @@ class Training(Life):
     """A run that saves, its machines, and people who want its model.
 
     Attributes:
-        saved: the step of the newest checkpoint on the machines; fetched: of the newest one that was fetched.
-        broken_until: until when every fetch fails.
+        saved: the steps of the checkpoints on the machines; fetched: of the newest one that was fetched.
+        under_way: the step that is being fetched, which takes two looks.
+        broken_until: until when nothing on the machines is reached; deaf_until: until when no log can be read.
+        fetcher: what fetches.
     """
 
     run: Run = field(default_factory=trains)
     rules: Rules = PATIENT
-    saved: int = 0
+    saved: list[int] = field(default_factory=list)
     fetched: int = 0
+    under_way: int | None = None
     broken_until: datetime = NOON
+    deaf_until: datetime = NOON
+    fetcher: type[Fetcher] = Fetcher
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
         if isinstance(action, FetchModel):
@@ -68,24 +83,36 @@ class Training(Life):
     def may_go(self) -> bool:
         said = self.run.keeping.lost_by or self.run.keeping.keep_by
         lease_over = self.run.lease_ends_at is not None and self.now >= self.run.lease_ends_at
-        return bool(self.fetched >= self.saved or said or lease_over)
+        return bool(self.fetched >= max(self.saved, default=0) or said or lease_over)
 
     def fetch(self, until: datetime, crash: str | None) -> None:
-        self.run = self.run.fetch_begun(until, self.now)  # recorded first
-        if crash == "before":
-            return
-        fails = self.now < max(self.broken_until, self.machines.blind_until) or not self.machines.clusters
-        if not fails:
-            self.fetched = self.saved
-        if crash != "after":
-            asks = self.run.keeping.tries + 1 >= PATIENCE.fetch_tries
-            failed = self.run.fetch_failed("It does not answer.", self.now, asks)
-            self.run = failed if fails else self.run.fetching(Fetch("/artifacts", 1, 1, done=True), self.now)
+        """With a crash, after the first record or, having done more, after the second."""
+        records = Records(self, {"before": 1, "after": 2}.get(crash or "", 9))
+        fetcher = self.fetcher(cast(Cloud, Reach(self)), cast(Store, records), lambda: self.now, PATIENCE)
+        with suppress(Crash):
+            fetcher.fetch(self.run, until)
+
+    def recorded(self, action: Action | None) -> Run:
+        if not isinstance(action, SaveLog):
+            return super().recorded(action)
+        if self.now < self.deaf_until:
+            return self.run.log_tried(self.now)
+        return self.heard().log_saved(None, self.now)
+
+    def heard(self) -> Run:
+        """The run as its log tells of it."""
+        progress = self.run.progress
+        if self.saved:
+            step = self.saved[-1]
+            progress = replace(progress, checkpoint=f"~/models/ppo-7f3a/global_step_{step}", checkpoint_step=step)
+        return self.run.progressed(progress, self.now)
 
     def happen(self, event: str) -> None:
         match event:
-            case "step" | "save" if self.run.status is Status.RUNNING and self.machines.job is Job.RUNNING:
+            case "step" | "save" if self.run.running_at and self.machines.job is Job.RUNNING:
                 self.train(saves=event == "save")
+            case "deafen":
+                self.deaf_until = self.now + timedelta(minutes=3)
             case "break":
                 self.broken_until = self.now + timedelta(minutes=5)
             case "save and stop" if not self.run.over:
@@ -98,12 +125,14 @@ class Training(Life):
                 super().happen(event)
 
     def train(self, saves: bool) -> None:
-        step = (self.run.progress.step or 0) + 1
-        progress = replace(self.run.progress, step=step)
+        if self.run.log_saved_at and not drain.keeps(self.run) and self.run.keeping.began_at is None:
+            return  # within the seconds before its removal: whoever stops it has said so
+        step = max((self.run.progress.step or 0, *self.saved)) + 1
         if saves:
-            self.saved = step
-            progress = replace(progress, checkpoint=f"~/models/ppo-7f3a/global_step_{step}", checkpoint_step=step)
-        self.run = self.run.progressed(progress, self.now)
+            self.saved = [*self.saved, step][-KEPT:]
+        if self.now >= self.deaf_until and not self.run.over:
+            self.run = replace(self.run, progress=replace(self.run.progress, step=step))
+            self.run = self.heard()
 
     def check_limits(self) -> None:
         """After a tick that nothing has disturbed: what is beyond a limit by more than the grace is over."""
@@ -114,8 +143,61 @@ class Training(Life):
         assert (self.run.cost(beyond) or 0.0) <= BUDGET, "spends beyond its budget"
 
 
+class Crash(Exception):
+    """The bot dies."""
+
+
+@dataclass
+class Records:
+    """A store that the bot reaches so many times more."""
+
+    life: Training
+    left: int
+
+    def update(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        if not self.left:
+            raise Crash
+        self.left -= 1
+        self.life.run = change(self.life.run)
+        return self.life.run
+
+
+@dataclass
+class Reach:
+    """What fetches a model, as the machines answer it."""
+
+    life: Training
+
+    def answer(self) -> None:
+        life = self.life
+        if life.now < max(life.broken_until, life.machines.blind_until) or not life.machines.clusters:
+            raise Unavailable("It does not answer.")
+
+    def autostop(self, watched: Watched, minutes: int) -> Setting:
+        self.answer()
+        return Setting("autostop-1")
+
+    def halt(self, watched: Watched) -> None:
+        self.answer()
+        if self.life.machines.job is Job.RUNNING:
+            self.life.machines.job = Job.CANCELLED
+
+    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+        self.answer()
+        return max(self.life.saved, default=None)
+
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        self.answer()
+        step = int(parcel.name.rpartition("_")[2])
+        if step not in self.life.saved:
+            raise Unavailable("It is not there any more.")
+        begun, self.life.under_way = self.life.under_way == step, step
+        self.life.fetched = step if begun else self.life.fetched
+        return Fetch("/artifacts", int(begun), 1, done=begun)
+
+
 PEOPLE = ("stop", "save and stop", "lose", "keep")
-OUTSIDE = ("break", "succeed", "fail", "drop", "outage", "vanish", "autodown")
+OUTSIDE = ("break", "deafen", "succeed", "fail", "drop", "outage", "vanish", "autodown")
 EVENTS = st.sampled_from(["", "step", "step", "save", "save", *PEOPLE, *OUTSIDE])
 STEPS = st.lists(
     st.tuples(
@@ -130,9 +212,9 @@ Steps = list[tuple[str, str | None, float, float]]
 Choose = Callable[[Run, Seen | None, datetime, Rules], Action | None]
 
 
-def lived(steps: Steps, choose: Choose = decide) -> Training:
+def lived(steps: Steps, choose: Choose = decide, fetcher: type[Fetcher] = Fetcher) -> Training:
     """A life through these steps, and then in peace to its end."""
-    life = Training(choose=choose)
+    life = Training(choose=choose, fetcher=fetcher)
     for event, crash, seconds, delay in [*steps, *[("", None, 15.0, 0.0)] * 80]:
         life.happen(event)
         life.tick(crash, delay)
@@ -205,4 +287,45 @@ def test_each_promise_is_alive(mutant: Choose, steps: Steps) -> None:
     """A bot with a planted mistake is caught; the real one lives through the same."""
     with pytest.raises(AssertionError):
         lived(steps, mutant)
+    assert lived(steps).run.status is Status.ENDED
+
+
+class LetsItTrain(Fetcher):
+    """A mutant that does not end the job first."""
+
+    def _halt(self, run: Run) -> Run:
+        return run
+
+
+class BelievesTheLog(Fetcher):
+    """A mutant that does not ask the cluster what it has."""
+
+    def _look(self, run: Run) -> Run:
+        return run
+
+
+@pytest.mark.parametrize(
+    ("mutant", "steps"),
+    [
+        pytest.param(
+            LetsItTrain,
+            [*TRAINED, ("stop", None, 6.0, 0.0), *[("", None, 6.0, 0.0)] * 3, ("save", None, 6.0, 0.0)],
+            id="lets it train",
+        ),
+        pytest.param(
+            BelievesTheLog,
+            [
+                *TRAINED,
+                ("deafen", None, 1.0, 0.0),
+                ("save", None, 1.0, 0.0),
+                ("stop", None, 1.0, 0.0),
+                *[("", None, 6.0, 0.0)] * 5,
+            ],
+            id="believes the log",
+        ),
+    ],
+)
+def test_each_promise_of_the_fetching_is_alive(mutant: type[Fetcher], steps: Steps) -> None:
+    with pytest.raises(AssertionError):
+        lived(steps, fetcher=mutant)
     assert lived(steps).run.status is Status.ENDED

@@ -156,7 +156,7 @@ class Life:
             case Alarm():
                 return self.run.alarmed("", self.now)
             case Rehearse(rule):
-                return self.run.shadowed(Shadow(rule, self.now, None))
+                return self.run.shadowed(Shadow(rule, self.now, None, ends=True))
             case Drain(draining):
                 return self.run.drains(draining)
             case LoseModel():
@@ -178,8 +178,13 @@ class Life:
                 self.machines.vanish(Ending.LOST if self.run.job is None else None)
             case "outage":
                 self.machines.blind_until = self.now + timedelta(seconds=120)
-            case "drop" if self.now > self.machines.dropped_until + RULES.ask_again:  # not one after the other
+            case "drop" if self.now > self.machines.dropped_until + RULES.ask_again and not self.is_on_its_way:
                 self.machines.dropped_until = self.now + timedelta(seconds=20)
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether a launch was asked for that no look has shown so far: a drop would add to its delay."""
+        return self.run.status is Status.LAUNCHING and self.run.job is None
 
     def check(self) -> None:
         assert self.machines.accepted <= 1, "launched twice"

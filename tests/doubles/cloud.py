@@ -40,6 +40,8 @@ class FakeCloud:
         breaks_logs: whether the reading of a log fails by a mistake, not by silence.
         fetches: the paths that were asked for, in order; fetched: how far a fetch is.
         breaks_fetch: why every fetch fails, if it does; refuses_fetch: why it is refused.
+        halts: the names whose jobs were to end, in order; breaks_halt: why none ends.
+        saved: the step that each names as its newest checkpoint.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
     """
@@ -71,6 +73,9 @@ class FakeCloud:
     fetched: Fetch = field(default_factory=lambda: Fetch("", 2_000_000, 2_000_000, done=True))
     breaks_fetch: str | None = None
     refuses_fetch: str | None = None
+    halts: list[str] = field(default_factory=list)
+    breaks_halt: str | None = None
+    saved: dict[str, int] = field(default_factory=dict)
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
@@ -132,14 +137,31 @@ class FakeCloud:
         text = self.logs.get(watched.cluster, "")
         return "".join(line + "\n" for line in text.split("\n")[-lines:]) if text else ""
 
+    def halt(self, watched: Watched) -> None:
+        self._answer()
+        if self.breaks_halt:
+            raise Unavailable(self.breaks_halt)
+        self.halts.append(watched.cluster)
+        seen = self.seen.get(watched.cluster, Seen())
+        if seen.job is not None and not seen.job.over:
+            self.seen[watched.cluster] = replace(seen, job=Job.CANCELLED)
+
+    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+        self._reach(watched)
+        return self.saved.get(watched.cluster)
+
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         self._answer()
         self.fetches.append(parcel.path)
         if self.refuses_fetch:
             raise UserError(self.refuses_fetch)
+        self._reach(watched)
+        return replace(self.fetched, where=f"/artifacts/{parcel.name}")
+
+    def _reach(self, watched: Watched) -> None:
+        self._answer()
         if self.breaks_fetch or self.seen.get(watched.cluster, Seen()).cluster is not Cluster.UP:
             raise Unavailable(self.breaks_fetch or "The cluster does not answer.")
-        return replace(self.fetched, where=f"/artifacts/{parcel.name}")
 
     def down(self, watched: Watched) -> None:
         self._answer()

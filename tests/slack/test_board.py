@@ -61,8 +61,8 @@ SEVERAL = [
 
 
 REHEARSED = [
-    running().shadowed(Shadow("budget", at(3000), 3.33)).shadowed(Shadow("person.gpus", at(0), None)),
-    running(id="ppo-ffff", rate=None).shadowed(Shadow("lease", at(3000), None)),
+    running().shadowed(Shadow("budget", at(3000), 3.33, ends=True)).shadowed(Shadow("person.gpus", at(0), None)),
+    running(id="ppo-ffff", rate=None).shadowed(Shadow("lease", at(3000), None, ends=True)),
 ]
 
 

@@ -17,6 +17,7 @@ from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.watch import Healed, Watch
 from bot.core.money import Bill, Rate
+from bot.core.overdraft import Overdraft
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Lap, Progress
 from bot.core.purse_share import PurseShare
@@ -71,6 +72,7 @@ def waiting_for_a_lead() -> Run:
 
 
 PASSED = Shadow("person.runs", at(0), None)
+OVERDRAWN = Overdraft("person.dollars_per_month", "person:U0ANA", 812.5, 800.0, at(7200))
 OOM = Digest(
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.10 GiB.",
     Kind.GPU_MEMORY, node=1, rank=12,
@@ -130,11 +132,13 @@ RUNS = {
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),
     "stopping, the removal failed": over(Reason.SUCCEEDED).downed(at(900), "The credentials have expired."),
-    "running, rules rehearsed": running().shadowed(Shadow("budget", at(3000), 93.5)).shadowed(PASSED),
+    "running, rules rehearsed": running().shadowed(Shadow("budget", at(3000), 93.5, ends=True)).shadowed(PASSED),
     "running, months nearly spent": running()
     .purse_told(PurseShare("2026-01", "person:U0ANA", 50, 1000.0, 2000.0))
     .purse_told(PurseShare("2026-01", "team:C0TRAIN", 80, 8123.4, 10000.0))
     .purse_told(PurseShare("2026-01", "everybody", 100, 50010.0, 50000.0)),
+    "running, a month spent": running(overdrafts=(OVERDRAWN,)),
+    "running, a month spent and made good": running(overdrafts=(replace(OVERDRAWN, made_good_at=at(5000)),)),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
     "ended, refused": waiting_for_a_lead().answered("U0LEA", granted=False, now=at(60)).ended(Reason.REFUSED, at(60)),
     "ended, not_approved": waiting_for_a_lead().ended(Reason.NOT_APPROVED, at(86_400)),

@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
 
-from bot.core.keeping import Parcel
+from bot.core.keeping import NEWEST, Parcel, step_of
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -19,6 +20,14 @@ def sources(homes: Iterable[Path], parcel: Parcel) -> list[Path]:
         bases = [Path(parcel.folder)]
     found = [(base, base / parcel.name) for base in bases]
     return [there for base, there in found if there.resolve().is_relative_to(base.resolve()) and there.is_dir()]
+
+
+def newest(folders: Sequence[Path]) -> int | None:
+    """The step that the head's folder names as verl does, or else another node's."""
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            return step_of((folder / NEWEST).read_text(errors="replace"))
+    return None
 
 
 def measure(folders: Sequence[Path]) -> int:

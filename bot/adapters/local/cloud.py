@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -20,7 +21,7 @@ from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
-from bot.adapters.local.supervisor import KNOWN
+from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel
 from bot.core.managed import Controller, is_managed
@@ -42,6 +43,9 @@ INTERPRETERS = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 LAUNCH_SECONDS = 20
 """A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
+
+HALT_SECONDS, PAUSE_SECONDS = 10, 0.05
+"""That a job may take to end beyond its grace, and between two looks at it."""
 
 BLOCK_BYTES = 65_536
 
@@ -158,12 +162,29 @@ class LocalCloud:
         except FileNotFoundError:
             return ""
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+    def halt(self, watched: Watched) -> None:
         place = Place(self._root, watched.cluster)
-        homes = [place.node(rank) / "home" for rank in range(parcel.nodes)]
-        sources = checkpoints.sources(homes, parcel)
+        state = place.read()
+        if state is None or state.supervisor is None or state.status is not Cluster.UP or state.job.over:
+            return
+        send_signal(state.supervisor, HALT_SIGNAL)
+        for _ in range(int((self._grace_seconds + HALT_SECONDS) / PAUSE_SECONDS)):
+            if (state := place.read()) is None or state.job.over or not alive(state.supervisor):
+                return
+            time.sleep(PAUSE_SECONDS)
+        raise Unavailable(say("Its job does not end."))
+
+    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+        return checkpoints.newest(self._sources(watched, shelf))
+
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        sources = self._sources(watched, parcel)
         errand = Errand(parcel, lambda: checkpoints.measure(sources), partial(checkpoints.bring, sources))
         return self._fetches.fetch(errand)
+
+    def _sources(self, watched: Watched, parcel: Parcel) -> list[Path]:
+        place = Place(self._root, watched.cluster)
+        return checkpoints.sources([place.node(rank) / "home" for rank in range(parcel.nodes)], parcel)
 
     def down(self, watched: Watched) -> None:
         place = Place(self._root, watched.cluster)

@@ -24,8 +24,10 @@ from bot.language import listing, say, say_many, speak
 KNOWN = 3
 """Exit code: a cluster of this name stands or has stood."""
 
-STOP = -1
-"""Comes among the ranks of ended nodes when the removal is asked for."""
+STOP, HALT = -1, -2
+"""Come among the ranks of ended nodes when the removal is asked for, or the end of the job alone."""
+
+HALT_SIGNAL = signal.SIGUSR1
 
 SETTLE_SECONDS = 0.3
 """After the first failure that is noticed, for another that came before it to be noticed too."""
@@ -40,6 +42,7 @@ class Supervisor:
         self._place = place
         self._state = state
         self._task_id = task_id
+        self._halted = False
         self._count = int(order.task.get("num_nodes") or 1)
         self._output = Output(place.log)
         self._ended: SimpleQueue[int] = SimpleQueue()  # its put may be called from a signal's handler
@@ -47,6 +50,7 @@ class Supervisor:
     def live(self) -> None:
         """From the claimed name to the removal."""
         signal.signal(signal.SIGTERM, lambda *_: self._ended.put(STOP))
+        signal.signal(HALT_SIGNAL, lambda *_: self._ended.put(HALT))
         self._save(Job.SETTING_UP)
         ending = self._work() or self._idle()
         while True:
@@ -64,6 +68,9 @@ class Supervisor:
             failures = self._wait(nodes, together=script == "run")
             if failures is None:
                 return Ending.DOWNED
+            if self._halted:
+                self._save(Job.CANCELLED)
+                return None
             if failures:
                 self._fail(failed, script, nodes, failures)
                 return None
@@ -104,7 +111,8 @@ class Supervisor:
             rank = self._next(SETTLE_SECONDS if failures and together and not ending else None)
             if rank == STOP:
                 return None
-            if rank is None:
+            self._halted = self._halted or rank == HALT
+            if rank is None or rank == HALT:
                 ending = True
                 for node in nodes:
                     node.end(self._order.grace_seconds)
@@ -132,7 +140,9 @@ class Supervisor:
     def _idle(self) -> Ending:
         """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
         minutes = self._place.autostop_minutes(self._state)
-        asked = self._next(None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
+        asked: int | None = HALT
+        while asked == HALT:  # there is no job any more
+            asked = self._next(None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
         return Ending.AUTODOWNED if asked is None else Ending.DOWNED
 
     def _save(self, job: Job) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from bot.core.keeping import Parcel
+from bot.core.keeping import NEWEST, Parcel, step_of
 from bot.errors import Unavailable
 from bot.language import mark, say
 
@@ -26,6 +26,11 @@ WORKERS = "--ignore-existing"
 
 LIST = "find {path} -type f -printf 'verlbot-file %s %P\\n' 2>/dev/null; echo verlbot-end"
 """Prints the plain files below a folder, each with its bytes; none where there is no such folder."""
+
+NAMED = "echo verlbot-step $(cat {path} 2>/dev/null); echo verlbot-end"
+"""Prints the only word of a file; nothing where there is none."""
+
+STEP = "verlbot-step "
 
 ANSWER_SECONDS = 120
 """For the files of a checkpoint; a Slurm job is reached through the API server, in some seconds."""
@@ -62,6 +67,11 @@ class Way:
         """The checkpoint as seen from the home directory, where a login begins."""
         return self.parcel.path.removeprefix("~/")
 
+    def newest(self) -> int | None:
+        """The step that the head names, where verl's first process is."""
+        lines = self._ask(self.cluster, NAMED.format(path=shlex.quote(f"{self.path}/{NEWEST}")))
+        return next((step_of(line.removeprefix(STEP)) for line in lines if line.startswith(STEP)), None)
+
     def measure(self) -> int:
         """Bytes on all nodes, files of the same name counted once: nodes may share their home."""
         known: dict[str, int] = {}
@@ -81,17 +91,20 @@ class Way:
         return [*self.ssh, "-F", self._config]
 
     def _files(self, node: str) -> dict[str, int]:
-        path = shlex.quote(self.path)
-        asked = [*self._through(), node, LIST.format(path=path)]
+        lines = self._ask(node, LIST.format(path=shlex.quote(self.path)))
+        found = (re.fullmatch(r"verlbot-file (\d+) (.+)", line) for line in lines)
+        return {one[2]: int(one[1]) for one in found if one}
+
+    def _ask(self, node: str, command: str) -> list[str]:
+        """The lines that a command prints there that says when it has said all; a login may say more around them."""
         try:
-            done = self._run(asked)
+            done = self._run([*self._through(), node, command])
         except subprocess.TimeoutExpired as error:
             raise Unavailable(say(FAILED, why=say("no answer in time."))) from error
         lines = done.stdout.splitlines()
         if done.returncode or "verlbot-end" not in lines:
             raise Unavailable(say(FAILED, why=last_line(done.stderr) or f"ssh: {done.returncode}"))
-        found = (re.fullmatch(r"verlbot-file (\d+) (.+)", line) for line in lines)
-        return {one[2]: int(one[1]) for one in found if one}
+        return lines
 
     def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:

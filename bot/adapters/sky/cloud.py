@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.adapters import prices
 from bot.adapters.fetches import Errand, Fetches
-from bot.adapters.sky import autostops, calls, inventory, offers, reach
+from bot.adapters.sky import autostops, calls, halts, inventory, offers, reach
 from bot.adapters.sky.checkpoints import SSH, Way
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.limits import local_paths, slurm_refusal
@@ -169,13 +169,23 @@ class SkyCloud:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)
 
+    def halt(self, watched: Watched) -> None:
+        if watched.job_id is not None:
+            self._courier.call(halts.halt, watched.cluster, watched.job_id)
+
+    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+        return self._way(watched, shelf).newest()
+
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         if self._fetches is None:
             raise UserError(say("Nobody has said where models are to be fetched to."))
-        way = Way(
+        way = self._way(watched, parcel)
+        return self._fetches.fetch(Errand(parcel, way.measure, way.bring))
+
+    def _way(self, watched: Watched, parcel: Parcel) -> Way:
+        return Way(
             watched.cluster, parcel, lambda name: self._courier.call(reach.reach, name), self._environment, self._ssh
         )
-        return self._fetches.fetch(Errand(parcel, way.measure, way.bring))
 
     def down(self, watched: Watched) -> str | None:
         if watched.managed:
