@@ -13,12 +13,13 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
-test: $(READY) page-where-possible  ## every test; those on a real scheduler where this machine can have one
-	@if $(BIN)/python -m tests.slurm can; then $(MAKE) --no-print-directory on-slurm; fi
+test: $(READY) page-where-possible  ## what every commit passes; the main job on a real scheduler where this machine can have one
+	@if $(BIN)/python -m tests.slurm can; then \
+		$(BIN)/python -m tests.slurm with $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
 	$(BIN)/pytest -m "alone and not slurm"
 	$(BIN)/pytest -m "not alone and not slurm" --numprocesses=3 --dist=worksteal
 
-test-slurm: slurm  ## the tests on a real SkyPilot and a real scheduler; as root on Debian
+test-slurm: slurm  ## every test on a real SkyPilot and a real scheduler, most of an hour; as root on Debian
 	@$(MAKE) --no-print-directory on-slurm
 
 slurm: $(READY)  ## the Debian packages that those need

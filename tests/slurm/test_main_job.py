@@ -1,7 +1,7 @@
 """The main job on a real SkyPilot and a real scheduler, typed into a Slack: one bot, many runs at once."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -89,6 +89,9 @@ def loses_a_node(live: OnSlurm, run_id: str) -> None:
     live.ends(run_id, "lost its cluster")
 
 
+CORE = (from_the_line_to_the_verified_end, stopped_while_running, setup_fails, no_such_gpus)
+"""Those of every commit; the others are as much work for two cores again."""
+
 RUNS: dict[Story, str] = {
     from_the_line_to_the_verified_end: f"smoke nodes=2 {ON} {QUICK}",
     loses_a_node: f"smoke nodes=2 {ON} {ENDLESS}",
@@ -104,30 +107,40 @@ RUNS: dict[Story, str] = {
 class Evening:
     """Everybody launches within a second, and each run has its story, whose end a test waits for."""
 
-    def __init__(self, live: OnSlurm) -> None:
+    def __init__(self, live: OnSlurm, stories: Collection[Story]) -> None:
         self.live = live
-        self.ids = {story: live.launched(line) for story, line in RUNS.items()}
-        self.pool = ThreadPoolExecutor(len(RUNS))
+        self.ids = {story: live.launched(RUNS[story]) for story in stories}
+        self.pool = ThreadPoolExecutor(len(stories))
         self.told = {story: self.pool.submit(story, live, run_id) for story, run_id in self.ids.items()}
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory, bed: Bed) -> Iterator[Evening]:
+def evening(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, bed: Bed) -> Iterator[Evening]:
+    """Only what was asked for is launched."""
+    asked = {item.name for item in request.session.items}
     live = OnSlurm(tmp_path_factory.mktemp("evening"), bed)
     try:
         live.start()
-        found = Evening(live)
+        found = Evening(live, [story for story in RUNS if f"test_a_run[{named(story)}]" in asked])
         yield found
         found.pool.shutdown()
     finally:
         live.leave_nothing()
 
 
-@pytest.mark.parametrize("story", RUNS, ids=lambda story: story.__name__.replace("_", " "))
+def named(story: Story) -> str:
+    return story.__name__.replace("_", " ")
+
+
+@pytest.mark.parametrize(
+    "story",
+    [pytest.param(story, id=named(story), marks=[pytest.mark.core] if story in CORE else []) for story in RUNS],
+)
 def test_a_run(evening: Evening, story: Story) -> None:
     evening.told[story].result()
 
 
+@pytest.mark.core
 def test_nothing_was_said_twice_and_nothing_is_left(evening: Evening, bed: Bed) -> None:
     standing = bed.clusters()
     for run_id in evening.ids.values():
