@@ -46,6 +46,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
+from bot.slack.commands import Commands
 from bot.slack.costing import Costing
 from bot.slack.errands import Errands
 from bot.slack.gallery import Gallery
@@ -273,7 +274,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
     costing = Costing(Costs(store, now, settings.timezone), errands)
-    listeners = Listeners(service, slack, errands, modals, homes, tongues, plots, reporting, costing)
+    commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing)
+    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)

@@ -73,7 +73,7 @@ class Sweep:
                 self._remove(orphan)
         missing = self.outsiders is not None and self.outsiders.settle(list(standing.values()))
         self.show()
-        return self.soon if missing or any(map(is_unsettled, orphans)) else None
+        return self.soon if missing or any(is_unsettled(one, self.now()) for one in orphans) else None
 
     def _sighted(self, standing: Standing, known: Orphan | None) -> None:
         """One that cannot be judged, as where its run's record cannot be read, is left alone, and holds up no other."""
@@ -123,7 +123,7 @@ class Sweep:
     def _remove(self, orphan: Orphan) -> None:
         """Ask for its removal; what fails is told of, and tried again."""
         name = orphan.standing.name
-        log.warning("cluster %s is removed: %s", name, orphan.remove_by or "its run has ended")
+        log.warning("cluster %s is removed: %s", name, orphan.remove_by or orphan.adopted_until or "its run has ended")
         try:
             trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))
         except (Unavailable, UserError) as error:

@@ -42,6 +42,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
+from bot.slack.commands import Commands
 from bot.slack.costing import Costing
 from bot.slack.errands import Errands, Reply
 from bot.slack.gallery import Gallery
@@ -182,9 +183,8 @@ class Bot:
         modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
         costing = Costing(Costs(store, self.now), errands)
-        self.listeners = Listeners(
-            self.service, client, errands, modals, self.homes, tongues, plots, reporting, costing
-        )
+        commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing)
+        self.listeners = Listeners(self.service, client, errands, commands, modals, self.homes, tongues)
         self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel)
         self.teller = Teller(store, client, self.now, leads, lambda: None, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")

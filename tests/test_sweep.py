@@ -176,6 +176,35 @@ def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
     assert bot.cloud.downs == []
 
 
+def adopt(bot: Bot, user: str = BEN) -> None:
+    (orphan,) = bot.store.orphans().values()
+    end = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
+    bot.click("adopt_orphan", f"{orphan.id} {end:.0f}", user, OPS)
+
+
+def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    adopt(bot)
+    bot.sweep()
+    assert "<@U0BEN> has adopted it: it stands until " in told(bot)
+    assert told(bot).endswith("Remove it\nKeep 8 h longer")
+    bot.sweep(minutes=7 * 60 + 5)
+    bot.sweep(minutes=1)
+    warning = "@ben :alarm_clock: *`dev-box` is removed"
+    assert bot.reads(channel=OPS).count(warning) == 2  # in the channel too
+    adopt(bot, ANA)
+    bot.sweep(minutes=60)
+    assert bot.cloud.downs == []
+    assert "<@U0ANA> has adopted it" in told(bot)
+    bot.sweep(minutes=8 * 60)
+    assert bot.cloud.downs == [BOX]
+    assert "had adopted it until" in told(bot)
+    for _ in range(4):
+        bot.sweep(minutes=1)
+    assert "is gone" in told(bot)
+
+
 def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot) -> None:
     by_hand(bot)
     bot.sweep()

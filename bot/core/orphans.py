@@ -15,6 +15,11 @@ PREFIX = "verl-"
 """Of the cluster of every run."""
 
 
+ADOPTED = timedelta(hours=8)
+"""For how long a cluster is adopted, and that is said once more; every cluster that is somebody's has an end."""
+
+WARNED_BEFORE = timedelta(hours=1)
+
 LATE = timedelta(minutes=10)
 """By how much a cluster's own time may differ from ours, and a launch be under way when its run was given up."""
 
@@ -82,6 +87,8 @@ class Orphan:
         told_at: since when it is spoken of.
         channel: where; empty for nowhere but the log.
         left_by: who wants it left alone; remove_by: who wants it removed.
+        adopted_by: who answers for it; adopted_until: until when it stands then.
+        warned_until: of which of these ends that person was told shortly before.
         downed_at: when its removal was last asked for; trouble: why an earlier one failed.
         missing_since: since when no look has shown it; gone_at: when that was believed.
         posted: its message.
@@ -95,6 +102,9 @@ class Orphan:
     channel: str = ""
     left_by: str | None = None
     remove_by: str | None = None
+    adopted_by: str | None = None
+    adopted_until: datetime | None = None
+    warned_until: datetime | None = None
     downed_at: datetime | None = None
     trouble: str | None = None
     missing_since: datetime | None = None
@@ -105,10 +115,22 @@ class Orphan:
     def id(self) -> str:
         return self.standing.id
 
-    @property
-    def going(self) -> bool:
-        """Whether it is to be removed: by a person's wish, or because it is what an ended run has left."""
-        return self.remove_by is not None or (self.claim is Claim.ENDED and self.left_by is None)
+    def going(self, now: datetime) -> bool:
+        """Whether it is to be removed: by a wish, because its time is over, or as what an ended run has left."""
+        if self.remove_by is not None or self.adopted_until is not None:
+            return self.remove_by is not None or self.lapsed(now)
+        return self.claim is Claim.ENDED and self.left_by is None
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether the time is over for which it was adopted."""
+        return self.adopted_until is not None and now >= self.adopted_until
+
+    def ends_soon(self, now: datetime) -> bool:
+        """Whether who has adopted it is to hear that it goes, and has not."""
+        until = self.adopted_until
+        if until is None or self.remove_by or self.gone_at or self.missing_since or self.warned_until == until:
+            return False
+        return until - WARNED_BEFORE <= now < until
 
     def dollars(self, now: datetime) -> float | None:
         """What it has cost since its launch, or else since it was seen; None where nobody knows its price."""
@@ -124,8 +146,19 @@ class Orphan:
 
     def left(self, by: str) -> Self:
         """The first wish counts; a removal that was asked for goes on."""
-        settled = self.remove_by or self.left_by or self.downed_at or self.gone_at
+        settled = self.remove_by or self.left_by or self.adopted_by or self.downed_at or self.gone_at
         return self if settled else replace(self, left_by=by)
+
+    def adopted(self, by: str, shown: datetime | None, now: datetime) -> Self:
+        """It stands for some hours more, and this person answers for it.
+
+        Args:
+            shown: the end that the button was shown with; a second click on the same one adds nothing.
+        """
+        settled = self.remove_by or self.downed_at or self.gone_at
+        if settled or shown != self.adopted_until:
+            return self
+        return replace(self, adopted_by=by, adopted_until=(shown or now) + ADOPTED, left_by=None)
 
     # by the sweep
 
@@ -152,6 +185,10 @@ class Orphan:
         return replace(self, downed_at=now, trouble=trouble)
 
     # by the teller
+
+    def warned(self) -> Self:
+        """Who has adopted it is told that it goes."""
+        return replace(self, warned_until=self.adopted_until)
 
     def says(self, posted: Posted | None) -> Self:
         return replace(self, posted=posted)
@@ -188,12 +225,12 @@ def is_left_of(run: Run, standing: Standing) -> bool:
 
 def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:
     """Whether its removal is to be asked for now: it stood at the last look, and nothing asked for it lately."""
-    if not orphan.going or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
+    if not orphan.going(now) or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
         return False
     return orphan.downed_at is None or now >= orphan.downed_at + patience.down_again
 
 
-def is_unsettled(orphan: Orphan) -> bool:
+def is_unsettled(orphan: Orphan, now: datetime) -> bool:
     """Whether it is worth while to look again soon."""
-    waits = orphan.told_at is None or orphan.going or orphan.missing_since is not None
+    waits = orphan.told_at is None or orphan.going(now) or orphan.missing_since is not None
     return waits and orphan.gone_at is None

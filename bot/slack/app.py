@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -16,55 +15,30 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.asked import Caller, Rehearsal
-from bot.core.again import Again
+from bot.asked import Caller
 from bot.core.command import (
-    WORKSPACE,
-    Approve,
-    Artifacts,
-    Command,
-    Compare,
-    Cost,
-    Describe,
     Extend,
-    GiveMonth,
-    Help,
     Launch,
-    ListRecipes,
-    ListRuns,
     Logs,
     OpenForm,
-    Plot,
-    Refuse,
     Resume,
     Retry,
-    SetBudget,
-    ShowBudgets,
-    Speak,
-    Status,
-    Stop,
 )
 from bot.core.parse import parse
-from bot.core.report_command import AskReport, ChangeReport, EndReport, ListReports, Summarise, TellNow
-from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Service
-from bot.slack import answers, budgets, question
+from bot.slack import answers
 from bot.slack.again import FORM, NEW, RESUME, RETRY
-from bot.slack.answers import Answer
 from bot.slack.approvals import APPROVE, REFUSE
-from bot.slack.costing import Costing
-from bot.slack.errands import Errands, Reply, Said, by_response_url, directly, in_thread, to_person, words_for
-from bot.slack.files import upload_log
+from bot.slack.commands import Commands, is_private
+from bot.slack.errands import Errands, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.findings import MUTE
 from bot.slack.homes import Homes
 from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
 from bot.slack.models import KEEP, LOSE, SAVE_AND_STOP
-from bot.slack.plots import Plots
 from bot.slack.question import SURE
-from bot.slack.reporting import Reporting
 from bot.slack.text import as_typed, without_mention
 from bot.tongues import Tongues
 
@@ -127,22 +101,19 @@ class Listeners:
     """What happens when a person does something in Slack.
 
     Attributes:
-        client: for what is said outside of an acknowledgement.
-        errands: for what takes longer than one; modals: for what is done in views; homes: for the bot's own page;
-            tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports;
-            costing: of dollars.
+        client: for what is said outside of an acknowledgement; errands: for what takes longer than one.
+        commands: does what was typed; modals: for what is done in views; homes: for the bot's own page.
+        tongues: who is spoken to in which language.
         handled: events that have been answered, the newest last.
     """
 
     service: Service
     client: WebClient
     errands: Errands
+    commands: Commands
     modals: Modals
     homes: Homes
     tongues: Tongues
-    plots: Plots
-    reporting: Reporting
-    costing: Costing
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -158,7 +129,7 @@ class Listeners:
             self.modals.open_form(command["trigger_id"], caller.user, caller.channel)
             ack()
             return
-        answer = self.answer(asked, caller, by_response_url(respond))()
+        answer = self.commands.answer(asked, caller, by_response_url(respond))()
         ack(**answer, response_type="ephemeral") if answer else ack()
 
     def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -171,7 +142,7 @@ class Listeners:
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
-        said = self.answer(asked, Caller(user, channel, body["event_id"]), openly)
+        said = self.commands.answer(asked, Caller(user, channel, body["event_id"]), openly)
         with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
             if answer := said():
                 self.errands.say(answer, reply)
@@ -234,7 +205,7 @@ class Listeners:
         if "view" in body:
             self.modals.show_log(self.service.find(action["value"]), body["trigger_id"], body["user"]["id"])
         else:
-            self.read_log(Logs(action["value"]), by_response_url(respond))()
+            self.commands.read_log(Logs(action["value"]), by_response_url(respond))()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -277,127 +248,6 @@ class Listeners:
             self.errands.say(answer, by_response_url(respond))
         return BoltResponse(status=200)
 
-    def answer(self, asked: Command, caller: Caller, reply: Reply) -> Said:
-        """Do what a command asks for; what it is answered with comes of the result.
-
-        What is wrong with a command is said at once, to the person alone; its answer may be for others too.
-        """
-        match asked:
-            case Launch():
-                return self.launch(asked, caller, reply)
-            case OpenForm():
-                return answers.form_offered
-            case Stop(name, save):
-                return partial(answers.stop_asked, self.service.stop(name, caller.user, save))
-            case Retry() | Resume():
-                return self.again(asked, caller, reply)
-            case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
-                return self.allow(asked, caller)
-            case ShowBudgets():
-                return partial(budgets.overview, self.service.taken(caller), self.service.policy.leads)
-            case Speak(language):
-                return self.choose_language(language, caller.user)
-            case Logs():
-                return self.logs(asked, caller.user, reply)
-            case Plot() | Compare() | Cost():
-                return self.reckon(asked, caller, reply)
-            case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
-                return self.reporting.answer(asked, caller, reply)
-            case Status() | ListRuns() | Artifacts() | ListRecipes() | Describe() | Help():
-                return self.look(asked, caller.user)
-
-    def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
-        """What a run may do from now on."""
-        match asked:
-            case Extend():
-                return partial(answers.extended, self.service.extend(asked, caller))
-            case SetBudget():
-                return partial(answers.budget_set, self.service.set_budget(asked, caller))
-            case GiveMonth():
-                spent = self.service.give_month(asked, caller)
-                return partial(budgets.given, asked, spent, self.service.policy.month_grace)
-            case Approve(name):
-                return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
-            case Refuse(name):
-                return partial(answers.judged, self.service.judge(name, granted=False, by=caller.user))
-
-    def reckon(self, asked: Plot | Compare | Cost, caller: Caller, reply: Reply) -> Said:
-        """What is made of many numbers, and takes its time."""
-        match asked:
-            case Plot() | Compare():
-                return self.plots.answer(asked, caller.user, reply)
-            case Cost():
-                return self.costing.answer(asked, caller, reply)
-
-    def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, user: str) -> Said:
-        """What is asked of the records and the recipes alone, and changes nothing."""
-        match asked:
-            case Status(name):
-                return self.status(name, user)
-            case ListRuns(which):
-                return partial(answers.runs, self.service.runs(which, user), which, self.service.now())
-            case Artifacts(name):
-                return partial(answers.artifacts, self.service.find(name))
-            case ListRecipes():
-                return lambda: answers.recipes(self.service.catalogue(), self.service.refusals())
-            case Describe(name):
-                return partial(answers.describe, self.service.recipes.get(name))
-            case Help(word):
-                return partial(answers.help_on, word)
-
-    def status(self, name: str | None, user: str) -> Said:
-        """Of one run, or of a person's only one, its card; of several, a line each."""
-        found = [self.service.find(name)] if name else self.service.active(user)
-        now = self.service.now()
-        if len(found) == 1:
-            return partial(answers.status, found[0], now)
-        return partial(answers.runs, found, "active", now)
-
-    def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
-        """At once, unless it is dear and asked about first; a rehearsal in the background: prices are asked for."""
-        if asked.dry_run:
-            return self.rehearse(asked, answers.rehearsal, reply)
-        if not asked.sure and self.service.asks_first(asked):
-            return self.rehearse(asked, question.sure, reply)
-        return partial(answers.launched, self.service.launch(asked, caller))
-
-    def again(self, asked: Again, caller: Caller, reply: Reply) -> Said:
-        """As a launch; the buttons have asked already."""
-        wanted = self.service.relaunch(asked)
-        if self.service.asks_first(wanted):
-            return self.rehearse(wanted, question.sure, reply)
-        return partial(answers.launched, self.service.again(asked, caller))
-
-    def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], reply: Reply) -> Said:
-        made = self.service.planned(asked)
-        return lambda: self.errands.run(lambda: show(self.service.rehearse(made)), reply)
-
-    def logs(self, asked: Logs, user: str, reply: Reply) -> Said:
-        if asked.follow:
-            return partial(answers.followed, self.service.follow(asked, user))
-        return self.read_log(asked, reply)
-
-    def read_log(self, asked: Logs, reply: Reply) -> Said:
-        """Read in the background: a live cluster takes seconds to answer."""
-        run = self.service.find(asked.run)
-        return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply)
-
-    def log_answer(self, run: Run, asked: Logs) -> Answer:
-        excerpt = self.service.read_log(run, asked)
-        if not answers.wants_file(excerpt):
-            return answers.excerpt(excerpt)
-        with speaking(self.tongues.workspace):  # everybody in the thread sees the file
-            title = answers.title(excerpt)
-        return upload_log(self.client, excerpt, title)
-
-    def choose_language(self, language: str | None, user: str) -> Said:
-        """Speak another language with this person, at once."""
-        if language:
-            self.tongues.choose(user, None if language == WORKSPACE else language)
-            self.homes.changed(user)
-            speak(self.tongues.of(user))
-        return partial(answers.language, self.tongues.workspace)
-
     def is_new(self, event_id: str) -> bool:
         with self.lock:
             if event_id in self.handled:
@@ -406,8 +256,3 @@ class Listeners:
             if len(self.handled) > REMEMBERED_EVENTS:
                 self.handled.popitem(last=False)
             return True
-
-
-def is_private(asked: Command) -> bool:
-    """Whether its answer concerns nobody but the person."""
-    return isinstance(asked, Speak | Retry | Resume) or (isinstance(asked, Launch) and not asked.dry_run)

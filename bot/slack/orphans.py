@@ -1,8 +1,8 @@
 """What people see of a cluster that no run owns. Pure: a record in, one message out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.core.orphans import Claim, Orphan
+from bot.core.orphans import ADOPTED, Claim, Orphan
 from bot.core.seen import Cluster
 from bot.language import mark, say, say_many, together
 from bot.slack import words
@@ -10,7 +10,7 @@ from bot.slack.blocks import Block, actions, button, confirm, context, section
 from bot.slack.message import Message
 from bot.slack.text import code, date, escape
 
-REMOVE, LEAVE = "remove_orphan", "leave_orphan"
+REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 """The buttons."""
 
 DAY_AND_TIME = "{date_short_pretty} {time}"
@@ -23,17 +23,24 @@ STANDS = {
 REMOVING = mark("I am removing it.")
 REMOVAL_ASKED = mark("{person} has me remove it.")
 LEFT = mark("{person} leaves it as it is.")
+ADOPTED_UNTIL = mark("{person} has adopted it: it stands until {time}, and is removed then.")
+OVER = mark("{person} had adopted it until {time}, and that is over.")
+ENDS = mark("{person} :alarm_clock: *{cluster} is removed {time}*, unless it is kept longer by the button above.")
 FAILED = mark("Its removal has failed and is asked for again: {why}")
 GONE = mark("*{cluster} is gone*: nothing of it was seen, twice.")
 QUESTION = mark("{cluster} of {person} is removed with all that is on it, whoever uses it.")
+ADOPTING = mark(
+    "You answer for {cluster} then. It stands for {hours} hours more, and is removed after that with all that is on "
+    "it, whoever uses it. An hour before you are told."
+)
 QUESTION_OF_NOBODY = mark("{cluster} is removed with all that is on it, whoever uses it.")
 
 
 def orphan_message(orphan: Orphan, now: datetime) -> Message:
     """As it should stand now."""
-    text = f"{icon(orphan)} {together(headline(orphan), what_next(orphan))}"
+    text = f"{icon(orphan)} {together(headline(orphan), what_next(orphan, now))}"
     blocks = [section(text), context(" · ".join(filter(None, [*facts(orphan), money(orphan, now)])))]
-    if orphan.gone_at is None and (shown := buttons(orphan)):
+    if orphan.gone_at is None and (shown := buttons(orphan, now)):
         blocks.append(actions(*shown))
     return Message("orphan", text, tuple(blocks), edited=True)
 
@@ -46,14 +53,28 @@ def headline(orphan: Orphan) -> str:
     return say(GONE if orphan.gone_at else STANDS[orphan.claim], cluster=code(orphan.standing.name))
 
 
-def what_next(orphan: Orphan) -> str:
+def what_next(orphan: Orphan, now: datetime) -> str:
     if orphan.left_by and not orphan.gone_at:
         return say(LEFT, person=f"<@{orphan.left_by}>")
-    asked = say(REMOVAL_ASKED, person=f"<@{orphan.remove_by}>") if orphan.remove_by else ""
-    if orphan.gone_at or not orphan.going:
+    asked = say(REMOVAL_ASKED, person=f"<@{orphan.remove_by}>") if orphan.remove_by else adoption(orphan, now)
+    if orphan.gone_at or not orphan.going(now):
         return asked
     failed = say(FAILED, why=escape(orphan.trouble)) if orphan.trouble else ""
-    return together(asked or say(REMOVING), failed)
+    return together(asked if orphan.remove_by else together(asked, say(REMOVING)), failed)
+
+
+def adoption(orphan: Orphan, now: datetime) -> str:
+    """Who answers for it; empty where nobody does."""
+    if orphan.adopted_by is None or orphan.adopted_until is None or orphan.gone_at:
+        return ""
+    about = {"person": f"<@{orphan.adopted_by}>", "time": date(orphan.adopted_until, DAY_AND_TIME)}
+    return say(OVER if orphan.lapsed(now) else ADOPTED_UNTIL, **about)
+
+
+def ends(orphan: Orphan) -> str:
+    """That it goes within the hour, to who has adopted it."""
+    time = date(orphan.adopted_until, DAY_AND_TIME) if orphan.adopted_until else ""
+    return say(ENDS, person=f"<@{orphan.adopted_by}>", cluster=code(orphan.standing.name), time=time)
 
 
 def facts(orphan: Orphan) -> list[str]:
@@ -73,11 +94,25 @@ def money(orphan: Orphan, now: datetime) -> str:
     return say("{dollars} so far at {rate}", dollars=words.dollars(spent), rate=words.hourly(rate))
 
 
-def buttons(orphan: Orphan) -> list[Block]:
-    if orphan.remove_by:
+def buttons(orphan: Orphan, now: datetime) -> list[Block]:
+    if orphan.remove_by or orphan.lapsed(now):
         return []
+    if orphan.downed_at:
+        return [remove(orphan)]
     leave = button(say("Leave it"), LEAVE, orphan.id)
-    return [remove(orphan), *([] if orphan.left_by or orphan.downed_at else [leave])]
+    return [remove(orphan), adopt(orphan), *([] if orphan.left_by or orphan.adopted_by else [leave])]
+
+
+def adopt(orphan: Orphan) -> Block:
+    """Good for the end that it was shown with."""
+    hours = ADOPTED // timedelta(hours=1)
+    shown = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
+    value = f"{orphan.id} {shown:.0f}"
+    if orphan.adopted_until:
+        return button(say("Keep {hours} h longer", hours=hours), ADOPT, value)
+    question = say(ADOPTING, cluster=code(orphan.standing.name), hours=hours)
+    asked = confirm(say("Adopt this cluster?"), question, say("Adopt it"), say("Cancel"))
+    return button(say("Adopt it for {hours} h", hours=hours), ADOPT, value, asked)
 
 
 def remove(orphan: Orphan) -> Block:

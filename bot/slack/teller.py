@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -19,7 +19,7 @@ from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.message import Message
 from bot.slack.messages import call
 from bot.slack.notifier import DOUBT, NOT_THERE, RETRY
-from bot.slack.orphans import LEAVE, REMOVE, orphan_message
+from bot.slack.orphans import ADOPT, LEAVE, REMOVE, ends, orphan_message
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Teller:
     def listen(self, app: App) -> None:
         app.action(REMOVE)(self.on_remove)
         app.action(LEAVE)(self.on_leave)
+        app.action(ADOPT)(self.on_adopt)
 
     def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows that it is asked for."""
@@ -58,6 +59,13 @@ class Teller:
 
     def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         self._wish(action["value"], body["user"]["id"], Orphan.left)
+        ack()
+
+    def on_adopt(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """The message itself says until when, and who answers for it."""
+        orphan_id, _, end = action["value"].rpartition(" ")
+        shown = datetime.fromtimestamp(int(end), UTC) if int(end) else None
+        self._wish(orphan_id, body["user"]["id"], lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 
     def tell(self) -> timedelta | None:
@@ -95,6 +103,8 @@ class Teller:
             return self._check(orphan, posted)
         if posted and posted.ts and posted.digest != message.digest:
             return self._edit(orphan, posted, posted.ts, message)
+        if posted and posted.ts and orphan.ends_soon(self.now()):
+            return self._warn(orphan, posted.ts)
         self._settle(orphan)
         return None
 
@@ -119,6 +129,17 @@ class Teller:
         posted = Posted(str(response["ts"]), message.digest, state(orphan), self.now())
         stands_in = str(response["channel"])
         self.store.change_orphan(orphan.id, lambda one: one and one.says(posted).told_in(stands_in))
+        return timedelta()
+
+    def _warn(self, orphan: Orphan, ts: str) -> timedelta:
+        """In its thread and in the channel, because an edit calls nobody.
+
+        Recorded first, so that it is said once; a crash between loses it, and the message above says the same.
+        """
+        self.store.change_orphan(orphan.id, lambda one: one and one.warned())
+        with speaking(self.language):
+            text = ends(orphan)
+        call(self.client.chat_postMessage, channel=orphan.channel, thread_ts=ts, reply_broadcast=True, text=text)
         return timedelta()
 
     def _edit(self, orphan: Orphan, posted: Posted, ts: str, message: Message) -> timedelta | None:
@@ -164,7 +185,13 @@ class Teller:
 
 def state(orphan: Orphan) -> str:
     """What of a record is shown at once when it changes."""
-    return "|".join(map(str, (orphan.remove_by, orphan.left_by, orphan.trouble, orphan.gone_at, orphan.claim)))
+    wishes = (orphan.remove_by, orphan.left_by, orphan.adopted_until, orphan.downed_at is None)
+    return "|".join(map(str, (*wishes, orphan.trouble, orphan.gone_at, orphan.claim)))
+
+
+def whole(now: datetime) -> datetime:
+    """To the second, as a button can carry it."""
+    return now.replace(microsecond=0)
 
 
 def metadata(orphan: Orphan) -> dict[str, Any]:

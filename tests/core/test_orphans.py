@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.orphans import Claim, Orphan, Patience, Standing, claim, first_sight, is_unsettled, wants_removal
+from bot.core.orphans import (
+    ADOPTED,
+    Claim,
+    Orphan,
+    Patience,
+    Standing,
+    claim,
+    first_sight,
+    is_unsettled,
+    wants_removal,
+)
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Request, Seen
 from bot.core.status import Status
@@ -67,7 +77,9 @@ def test_what_it_has_cost(orphan: Standing, seconds: float, dollars: float | Non
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["stands", "missing", "hidden", "unseen", "leave", "remove"]), st.integers(1, 200)),
+    st.tuples(
+        st.sampled_from(["stands", "missing", "hidden", "unseen", "leave", "remove", "adopt"]), st.integers(1, 200)
+    ),
     max_size=30,
 )
 
@@ -85,19 +97,33 @@ def test_nothing_is_removed_but_by_a_wish_or_after_two_sights_of_what_an_ended_r
         orphan = happens(orphan, event, found, now)
         if event == "stands":
             stood.append(now)
-        if event in ("leave", "remove") and not before.gone_at:
-            wished = wished or event
-            wished = "remove" if event == "remove" else wished
+        if event in ("leave", "remove", "adopt") and not before.gone_at:
+            wished = event if event == "remove" or (event == "adopt" and wished != "remove") else wished or event
         if wants_removal(orphan, now, PATIENCE):
-            assert wished == "remove" or (found is Claim.ENDED and not wished)
+            assert wished == "remove" or (found is Claim.ENDED and (not wished or before.downed_at))
             assert found is not Claim.ENDED or stood[-1] - stood[0] >= PATIENCE.sight
-            assert is_unsettled(orphan)
+            assert is_unsettled(orphan, now)
             orphan = orphan.downed(None, now)
             assert not wants_removal(orphan, now, PATIENCE)
         if orphan.gone_at and not before.gone_at:
             assert event == "missing"
             assert before.missing_since
             assert now - before.missing_since >= PATIENCE.sight
+
+
+def test_what_is_adopted_stands_to_its_end_whose_owner_hears_of_it_once_an_hour_before() -> None:
+    orphan = first_sight(cluster(), Claim.NOBODY, NOON, PATIENCE).adopted("U0BEN", None, NOON)
+    end = NOON + ADOPTED
+    assert orphan.adopted("U0ANA", None, at(60)) == orphan  # a second click on the same button
+    hour = timedelta(hours=1)
+    soon = [orphan.ends_soon(end - 2 * hour), orphan.ends_soon(end - hour), orphan.warned().ends_soon(end - hour)]
+    assert soon == [False, True, False]
+    assert not wants_removal(orphan, end - timedelta(seconds=1), PATIENCE)
+    assert wants_removal(orphan, end, PATIENCE)
+    longer = orphan.warned().adopted("U0ANA", end, end - hour)
+    assert (longer.adopted_by, longer.adopted_until) == ("U0ANA", end + ADOPTED)
+    assert longer.ends_soon(end + ADOPTED - hour)
+    assert not wants_removal(longer, end, PATIENCE)
 
 
 def happens(orphan: Orphan, event: str, found: Claim, now: datetime) -> Orphan:
@@ -112,5 +138,7 @@ def happens(orphan: Orphan, event: str, found: Claim, now: datetime) -> Orphan:
             return orphan.missed(None, now, PATIENCE)
         case "leave":
             return orphan.left("U0BEN")
+        case "adopt":
+            return orphan.adopted("U0BEN", orphan.adopted_until, now)
         case _:
             return orphan.removal_asked("U0ANA")
