@@ -42,11 +42,12 @@ WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Something to try: what it is, what there is to see, and lines to type for it."""
+    """Something to try: what it is, what there is to see, and lines to type for it; as whom, if not as yourself."""
 
     title: str
     text: str
     lines: tuple[str, ...]
+    user: str | None = None
 
 
 GUIDE = (
@@ -75,6 +76,17 @@ GUIDE = (
         "Warned of at half, at four fifths, and sooner where the forecast is over it; then the run is ended. "
         "Ask what it has all come to, and what of that was idle.",
         ("/verl launch smoke nodes=2 budget=0.06", "/verl cost"),
+    ),
+    Proposal(
+        "Wait for a lead",
+        "Here a launch that may cost more than $20 is not begun before another person has agreed to exactly this task.",
+        ("/verl launch smoke nodes=2 budget=25",),
+    ),
+    Proposal(
+        "Be the lead",
+        "Press Approve in the channel, or ask what is taken of everybody's money.",
+        ("/verl budget", "/verl list"),
+        user="U0BEN",
     ),
     Proposal(
         "Fill in a form",
@@ -115,6 +127,7 @@ ENVIRONMENT = {
     "VERLBOT_HOME_SECONDS": "2",
     "VERLBOT_LAUNCH_DOUBT_SECONDS": "5",
     "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
+    "VERLBOT_POLICY": str(Path(__file__).parent / "demo_policy.yaml"),
 }
 """Quicker than in earnest, and with a pretended price, so that a minute shows what a night would."""
 
@@ -205,7 +218,8 @@ def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
 
 def proposals() -> str:
     """The guide for those who stay in the terminal."""
-    lines = [f"  {line:<58}{proposal.title}" for proposal in GUIDE for line in proposal.lines]
+    own = [proposal for proposal in GUIDE if proposal.user is None]
+    lines = [f"  {line:<58}{proposal.title}" for proposal in own for line in proposal.lines]
     return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE])
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.core import drain, keeping
 from bot.core.drain import Patience
+from bot.core.keeping import Parcel
 from bot.core.run import Run
 from bot.errors import Unavailable, UserError
 from bot.language import mark, say
@@ -31,17 +32,23 @@ class Fetcher:
     def fetch(self, run: Run, until: datetime) -> Run:
         """The run after one look at it; until its model is here, its cluster is not to remove itself."""
         run = self.store.update(run.id, lambda run: run.fetch_begun(until, self.now()))
-        if run.keeping.held_until != until:
-            run = self._hold(run, until)
-        if drain.halts(run) and run.keeping.held_until == until:  # what is idle removes itself, unless that is put off
-            run = self._halt(run)
         try:
+            if run.keeping.held_until != until:
+                run = self._hold(run, until)
+            if drain.finishes_writing(run, self.now(), self.patience) and not self._is_written(run):
+                return run
+            if run.keeping.held_until == until and drain.halts(run, self.now(), self.patience):
+                run = self._halt(run)  # what is idle removes itself, unless that is put off
             if run.keeping.looks_anew:
                 run = self._look(run)
             if run.keeping.settled:
                 return run
             wanted = keeping.parcel(run.checkpoints, run.progress.checkpoint or "", run.id, run.nodes)
             found = self.cloud.fetch(run.watched, wanted)
+            if found.done and drain.trains_on(run):
+                after = self._look(run)
+                if after.progress.checkpoint_step != run.progress.checkpoint_step:
+                    return after  # it has saved once more meanwhile: that one is fetched next
         except UserError as error:
             return self._failed(run, error.sentence, refused=True)
         except Unavailable as error:
@@ -57,15 +64,23 @@ class Fetcher:
             self.cloud.halt(run.watched)
         except (Unavailable, UserError) as error:
             log.warning("run %s: its job is not ended: %s", run.id, error)
-            return run
-        return self.store.update(run.id, lambda run: run.halted(self.now()))
+        except Exception:  # as where it is silent; that it may train on is no reason not to fetch
+            log.exception("run %s: its job is not ended", run.id)
+        else:
+            return self.store.update(run.id, lambda run: run.halted(self.now()))
+        return self.store.update(run.id, lambda run: run.halt_failed(self.now()))
+
+    def _is_written(self, run: Run) -> bool:
+        """Whether the checkpoint that its log has named is whole."""
+        named = self.cloud.shelf(run.watched, shelf_of(run)).named
+        return named is not None and named >= (run.progress.checkpoint_step or 0)
 
     def _look(self, run: Run) -> Run:
         """What its cluster says of its newest checkpoint; a log may have told of an older one, or of none."""
-        shelf = keeping.shelf(run.checkpoints, run.progress.checkpoint, run.id, run.nodes)
-        step = self.cloud.newest(run.watched, shelf)
+        there = shelf_of(run)
+        step = self.cloud.shelf(run.watched, there).newest
         if step is not None:
-            return self.store.update(run.id, lambda run: run.has_saved(f"{shelf.path}/global_step_{step}", step))
+            return self.store.update(run.id, lambda run: run.has_saved(f"{there.path}/global_step_{step}", step))
         if run.progress.checkpoint is None:
             return self.store.update(run.id, lambda run: run.has_saved_nothing(self.now()))
         return run
@@ -74,7 +89,7 @@ class Fetcher:
         log.warning("run %s: its model is not fetched: %s", run.id, why)
 
         def change(run: Run) -> Run:
-            asks = refused or run.keeping.tries + 1 >= self.patience.fetch_tries
+            asks = (refused or run.keeping.tries + 1 >= drain.FETCH_TRIES) and drain.is_kept(run)
             return run.fetch_failed(why, self.now(), asks)
 
         return self.store.update(run.id, change)
@@ -90,3 +105,7 @@ class Fetcher:
                 log.warning("run %s: its autostop is not put off: %s", run.id, error)
                 return run
         return self.store.update(run.id, lambda run: run.autostop_held(until))
+
+
+def shelf_of(run: Run) -> Parcel:
+    return keeping.shelf(run.checkpoints, run.progress.checkpoint, run.id, run.nodes)

@@ -9,7 +9,7 @@ from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
 from bot.core.holds import Ledger
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -63,13 +63,14 @@ class Cloud(Protocol):
     def halt(self, watched: Watched) -> None:
         """End the run's job, and let its cluster stand; no error where the job is over, or is none.
 
-        Returns once nothing of the job runs any more. It may take seconds.
+        It may take seconds, and what the job has begun may go on for half a minute more.
         """
 
-    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
-        """The step of the newest checkpoint that is whole, as verl names it in a folder of the cluster.
+    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+        """The checkpoints in a folder of a cluster, of all of its nodes; none where there is no such folder.
 
-        None where it names none: nothing was saved, or not by verl's rules. It may take seconds.
+        Raises:
+            Unavailable: it cannot be read, or not on every node. It may take seconds.
         """
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:

@@ -233,7 +233,7 @@ class Service:
     def give_month(self, asked: command.GiveMonth, caller: Caller) -> float:
         """Record what a channel, a person or everybody may spend a month.
 
-        Returns dollars that are spent of it already; 0 where that has no consequence, because it is only rehearsed.
+        Returns dollars that are spent of it already; 0 where that has no consequence: nothing runs, or it is rehearsed.
 
         Raises:
             UserError: it is a lead's to give.
@@ -244,8 +244,9 @@ class Service:
         self.store.give(purse, asked.dollars, caller.user, now := self.now())
         if self.policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
             return 0.0
+        ledger = self.store.ledger()
         held = purses(self.store.open()).get(purse)
-        return spent_from(self.store.ledger(), purse, held.runs if held else (), now, month_of(now, self.zone))
+        return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
 
     def judge(self, name: str, granted: bool, by: str) -> Run:
         """Record what a lead says to a launch that waits for it; the first word stands.

@@ -281,7 +281,7 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
     bot.tick(3600)
     bot.look_at_purses()
     told = bot.say("budget team 6", user=LEA)
-    ends = "*$8.01 are spent already*: what runs saves and is ended in 15 min, unless more is given before."
+    ends = "*$8.01 are spent already*: what runs is to end, unless more is given."
     assert (ends in told) == (not shadow)
     bot.look_at_purses()
     bot.ticks(2)
@@ -290,7 +290,7 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
 
 def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: Made) -> None:
     bot = overdrawn(under)
-    ends = "*What this channel may spend this month is spent*: $8.01 of $6.00. This run saves and is ended at 13:1"
+    ends = "*What this channel may spend this month is spent*: $8.01 of $6.00. This run is to end at 13:1"
     assert bot.reads().count(ends) == 2  # in the thread of each
     assert bot.run().status == bot.run("smoke-0002").status == "running"
     bot.tick(14 * 60)
@@ -313,7 +313,7 @@ def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
     assert bot.reads().count("There is more to spend again since 13:0") == 2
     bot.say("budget team 7", user=LEA)
     bot.look_at_purses()
-    assert bot.reads().count("This run saves and is ended at 14:1") == 2
+    assert bot.reads().count("This run is to end at 14:1") == 2
 
 
 def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:
@@ -322,8 +322,31 @@ def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: M
     bot.ticks(2)
     assert bot.run().status == "running"
     read = bot.reads()
-    assert "is ended at" not in read
+    assert "is to end" not in read
     assert read.count("In earnest it would be ended now: this month's dollars are spent.") == 2
+
+
+def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
+    bot = overdrawn(under, "team.dollars_per_month")
+    bot.tick(3600)
+    later = under(replace(bot.policy, shadow=()))
+    later.cloud, later.moment = bot.cloud, bot.moment
+    later.look_at_purses()
+    assert later.run().status == "running"
+    assert later.reads().count("This run is to end at 14:1") == 2
+
+
+def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:
+    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")
+    bot.cloud.dollars_per_node_hour = None
+    bot.say("launch smoke budget=20 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3600)
+    bot.say("budget team 1", user=LEA)
+    bot.look_at_purses()
+    bot.ticks(10)
+    assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", None]
 
 
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:

@@ -13,6 +13,9 @@ from bot.core.run import Run
 from bot.core.seen import Cluster, Job, Seen
 from bot.core.status import Reason, Status
 
+FETCH_TRIES = 3
+"""Failures of a fetch after which people are asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -22,13 +25,11 @@ class Patience:
         save: for a checkpoint that may come while it still trains.
         fetch: for what is fetched, and for a person's word where that fails; where the lease ends later, until then.
         fetch_again: after which a fetch that has failed is tried again.
-        fetch_tries: failures after which people are told.
     """
 
     save: timedelta = timedelta(minutes=10)
     fetch: timedelta = timedelta(minutes=60)
     fetch_again: timedelta = timedelta(seconds=60)
-    fetch_tries: int = 3
 
 
 def deadline(run: Run, rate: Rate | None) -> datetime | None:
@@ -67,7 +68,8 @@ def ends_since(run: Run, reason: Reason, now: datetime) -> datetime:
             over = (run.cost(now) or 0.0) - run.budget_dollars
             return now - timedelta(hours=min(over / run.hourly.dollars_per_hour, 24.0 * 365))
         case Reason.MONTH_SPENT:
-            return min((one.until for one in run.overdrafts if one.stands), default=now)
+            due = [one.until for one in run.overdrafts if one.stands and not one.rehearsed and now >= one.until]
+            return min(due, default=now)
         case _:
             return now
 
@@ -90,14 +92,15 @@ def keeps(run: Run) -> bool:
 
     A managed job's machines go when its program ends, whatever anybody asks for.
     """
-    there = run.model_dies and not run.managed and (run.progress.checkpoint is not None or is_unread(run))
+    there = run.model_dies and not run.managed and (run.progress.checkpoint is not None or may_have_saved(run))
     stands = run.status is Status.STOPPING and run.first_asked_at is not None and run.downed_at is None
     return there and stands and not run.keeping.settled
 
 
 def is_kept(run: Run) -> bool:
-    """Whether people are to hear of that: its model is known, or looked for. Often only its last lines are not read."""
-    return keeps(run) and (run.progress.checkpoint is not None or run.keeping.began_at is not None)
+    """Whether people are to hear of that: its model is known, or is looked for because its log could not be read."""
+    searched = run.keeping.began_at is not None and run.log_saved_at is None
+    return keeps(run) and (run.progress.checkpoint is not None or searched)
 
 
 LOST = (Reason.CLUSTER_LOST, Reason.AUTODOWNED, Reason.DOWNED_OUTSIDE)
@@ -107,24 +110,50 @@ ASKED_FOR = (Reason.STOPPED, Reason.LEASE_OVER, Reason.OVER_BUDGET, Reason.MONTH
 """Ends at which its job goes on until it is told."""
 
 
-def is_unread(run: Run) -> bool:
-    """Whether its last lines are not read, so that it may have saved without anybody's knowing."""
-    ran = run.running_at is not None and run.checkpoints != ""
-    return ran and run.log_saved_at is None and run.reason not in LOST
+def may_have_saved(run: Run) -> bool:
+    """Whether its cluster is to be asked for a checkpoint that nobody has read of.
+
+    Its log may have had gaps, or not have been read to its end. Where it was read, it is not waited for long.
+    """
+    if run.running_at is None or not run.checkpoints or run.reason in LOST:
+        return False
+    if run.log_saved_at is None:
+        return True
+    return run.progress.step is not None and run.keeping.tries < FETCH_TRIES
 
 
-def halts(run: Run) -> bool:
-    """Whether its job is still to be ended before its model is fetched.
+def halts(run: Run, now: datetime, patience: Patience) -> bool:
+    """Whether its job is to be ended now, before its model is fetched.
 
     It would go on training, save, and remove its older checkpoints, the one that is just being fetched among them.
     """
-    return run.reason in ASKED_FOR and run.keeping.halted_at is None
+    tried = run.keeping.halt_tried_at
+    due = tried is None or now >= tried + patience.fetch_again
+    return trains_on(run) and run.keeping.halted_at is None and due
+
+
+def trains_on(run: Run) -> bool:
+    """Whether its job has not ended by itself."""
+    return run.reason in ASKED_FOR
+
+
+def finishes_writing(run: Run, now: datetime, patience: Patience) -> bool:
+    """Whether it is still given time to write the checkpoint whole that its log has named."""
+    return trains_on(run) and run.keeping.halted_at is None and is_writing(run) and now < over_at(run) + patience.save
+
+
+def over_at(run: Run) -> datetime:
+    return run.over_at or run.created_at
 
 
 def gives_up_at(run: Run, patience: Patience) -> datetime:
-    """Until when its cluster is kept for that: as a person has said, or else to the end of the lease."""
-    over_at = run.over_at or run.created_at
-    return run.keeping.keep_until or max(run.lease_ends_at or over_at, over_at + patience.fetch)
+    """Until when its cluster is kept for that: as a person has said, or else to the end of the lease.
+
+    One that has made no step, as far as anybody knows, has hardly saved anything, and is not paid for so long.
+    """
+    least = over_at(run) + patience.fetch
+    known = run.progress.step is not None or run.progress.checkpoint is not None
+    return run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
 
 
 def is_due(run: Run, now: datetime, patience: Patience) -> bool:

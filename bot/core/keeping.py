@@ -55,6 +55,28 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """The checkpoints of a run on its cluster, as a look shows them.
+
+    Attributes:
+        steps: of those that are there, on whichever node.
+        named: the one that verl calls the newest, once it is whole; None where nothing names one.
+    """
+
+    steps: tuple[int, ...] = ()
+    named: int | None = None
+
+    @property
+    def newest(self) -> int | None:
+        """The one to fetch: as named, or else the highest, for not every program names one.
+
+        >>> Shelf((20, 40), 20).newest, Shelf((20, 40)).newest, Shelf((40,), 20).newest, Shelf().newest
+        (20, 40, 40, None)
+        """
+        return self.named if self.named in self.steps else max(self.steps, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Draining:
     """The run is to end for that reason, and is given until then to save first."""
 
@@ -68,7 +90,7 @@ class Keeping:
 
     Attributes:
         save_asked: whether a person wants it saved before it is stopped.
-        halted_at: when its job was ended, so that nothing changes any more on its cluster.
+        halted_at: when its job was ended; halt_tried_at: when that failed last.
         none_at: when its cluster was found to have no checkpoint at all.
         lost_by: who has said that it may be lost, or None.
         draining: what its end waits for, while it does.
@@ -84,6 +106,7 @@ class Keeping:
 
     save_asked: bool = False
     halted_at: datetime | None = None
+    halt_tried_at: datetime | None = None
     none_at: datetime | None = None
     lost_by: str | None = None
     draining: Draining | None = None
@@ -173,9 +196,21 @@ def shelf(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> Parce
     Raises:
         UserError: the log, or the recipe, names a folder that is not one of the run's.
     """
-    named = checkpoint or f"{folder.replace('~', '/~', 1).rstrip('/')}/{run_id}/any"
-    found = parcel(folder, named, run_id, nodes)
+    if checkpoint is None:
+        if not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *folders(folder.removeprefix("~"))))):
+            raise UserError(say("Its recipe names a folder of checkpoints that I do not touch."))
+        return Parcel(folder, run_id, nodes)
+    found = parcel(folder, checkpoint, run_id, nodes)
     return replace(found, name=found.name.rpartition("/")[0] or found.name)
+
+
+def step_in(name: str) -> int | None:
+    """The step of a folder that verl calls so; None for any other.
+
+    >>> step_in("global_step_40"), step_in("global_step_40.part"), step_in("metrics.jsonl")
+    (40, None, None)
+    """
+    return step_of(name.removeprefix("global_step_")) if name.startswith("global_step_") else None
 
 
 def step_of(text: str) -> int | None:

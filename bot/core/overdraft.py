@@ -30,7 +30,15 @@ class Overdraft:
 
 
 def after(known: Sequence[Overdraft], found: Mapping[str, Overdraft], now: datetime) -> tuple[Overdraft, ...]:
-    """What a run's overdrafts are once these are found, by rule. One that stands keeps its end, however often found."""
-    kept = [one if not one.stands or one.rule in found else replace(one, made_good_at=now) for one in known]
+    """What a run's overdrafts are once these are found, by rule. One that stands keeps its end, however often found.
+
+    One whose rule was taken into the shadow or out of it begins anew, with its whole time.
+    """
+    same = [one for one in known if not one.stands or one.rule not in found or is_like(one, found[one.rule])]
+    kept = [one if not one.stands or one.rule in found else replace(one, made_good_at=now) for one in same]
     standing = {one.rule for one in kept if one.stands}
     return (*kept, *(one for rule, one in found.items() if rule not in standing))
+
+
+def is_like(one: Overdraft, other: Overdraft) -> bool:
+    return one.rehearsed == other.rehearsed

@@ -68,8 +68,9 @@ def overdrafts(
 ) -> dict[str, dict[str, Overdraft]]:
     """What is spent of which open runs go on spending, by their ids and the name of the rule.
 
-    Launches are weighed with their whole budgets, so that it takes a month that was made smaller, or a run that was
-    let go on beyond its own budget.
+    Launches are weighed with their whole budgets, so that it takes a month that was made smaller, a run that was let
+    go on beyond its own budget, or clusters launched outside that have cost more than was thought. A run without a
+    price spends nothing that anybody knows of, and is left alone.
     """
     month, until = month_of(now, zone), now + policy.month_grace
     found: dict[str, dict[str, Overdraft]] = {run.id: {} for run in runs}
@@ -78,8 +79,7 @@ def overdrafts(
         rule = cap_rule(held.scope, Measure.DOLLARS_PER_MONTH)
         if most is not None and spent > 0 and spent >= most:
             overdraft = Overdraft(rule, purse, spent, most, until, policy.is_shadow(rule))
-            for run in held.runs:
-                found[run.id][rule] = overdraft
+            found |= {run.id: {**found[run.id], rule: overdraft} for run in held.runs if run.hourly}
     return found
 
 

@@ -316,7 +316,7 @@ class Run:
 
     def overdrew(self, found: Mapping[str, Overdraft], now: datetime) -> Self:
         """These months are spent now, by the name of their rules, and no others."""
-        return replace(self, overdrafts=after(self.overdrafts, found, now))
+        return self if self.over else replace(self, overdrafts=after(self.overdrafts, found, now))
 
     def purse_told(self, share: PurseShare) -> Self:
         """So much of a month's dollars is spent."""
@@ -334,9 +334,15 @@ class Run:
         """Its job has ended, and its cluster stands."""
         return replace(self, keeping=replace(self.keeping, halted_at=now))
 
+    def halt_failed(self, now: datetime) -> Self:
+        """Its job may go on."""
+        return replace(self, keeping=replace(self.keeping, halt_tried_at=now))
+
     def has_saved(self, folder: str, step: int) -> Self:
-        """What its cluster calls its newest checkpoint, whatever its log has told."""
-        return replace(self, progress=replace(self.progress, checkpoint=folder, checkpoint_step=step))
+        """What its cluster calls its newest checkpoint, whatever its log has told; another one is fetched anew."""
+        fetch = self.keeping.fetch if step == self.progress.checkpoint_step else None
+        keeping = replace(self.keeping, fetch=fetch)
+        return replace(self, keeping=keeping, progress=replace(self.progress, checkpoint=folder, checkpoint_step=step))
 
     def has_saved_nothing(self, now: datetime) -> Self:
         """Its cluster has no checkpoint."""

@@ -1,7 +1,6 @@
 """What a person, a channel and everybody may have, and what is taken of it. Pure: values in, messages out."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from bot.core.command import GiveMonth
 from bot.core.policy import Measure, Scope
@@ -21,9 +20,7 @@ GIVEN = {
     Scope.TEAM: mark("The runs of this channel may spend {dollars} a month now, together."),
     Scope.EVERYBODY: mark("The runs of everybody may spend {dollars} a month now, together."),
 }
-SPENT_ALREADY = mark(
-    "*{spent} are spent already*: what runs saves and is ended in {time}, unless more is given before."
-)
+SPENT_ALREADY = mark("*{spent} are spent already*: what runs is to end, unless more is given. Its threads say when.")
 OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open runs")
 
 
@@ -63,12 +60,8 @@ def of(most: str | None) -> str:
     return f" {say('of {most}', most=most)}" if most else ""
 
 
-def given(asked: GiveMonth, spent: float, grace: timedelta) -> Answer:
+def given(asked: GiveMonth, spent: float) -> Answer:
     """What may be spent now; and what follows where that is spent already."""
     told = say(GIVEN[asked.scope], person=f"<@{asked.person}>", dollars=words.dollars(asked.dollars))
-    over = (
-        say(SPENT_ALREADY, spent=words.dollars(spent), time=words.lasted(grace))
-        if spent and asked.dollars <= spent
-        else ""
-    )
+    over = say(SPENT_ALREADY, spent=words.dollars(spent)) if spent and asked.dollars <= spent else ""
     return text(f":moneybag: {together(told, over)}")

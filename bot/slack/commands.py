@@ -106,7 +106,7 @@ class Commands:
                 return partial(answers.budget_set, self.service.set_budget(asked, caller))
             case GiveMonth():
                 spent = self.service.give_month(asked, caller)
-                return partial(budgets.given, asked, spent, self.service.policy.month_grace)
+                return partial(budgets.given, asked, spent)
             case Approve(name):
                 return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
             case Refuse(name):

@@ -89,7 +89,8 @@ def draining(run: Run) -> Message | None:
 
 def fetching(run: Run) -> Message | None:
     """How far it is, in one message of the thread."""
-    if run.keeping.began_at is None:
+    unsaid = run.progress.checkpoint is None and run.log_saved_at is not None  # as good as sure that there is none
+    if run.keeping.began_at is None or unsaid:
         return None
     text = f":package: {outcome(run) or under_way(run)}"
     state = "settled" if run.keeping.settled else "trouble" if run.keeping.trouble else ""

@@ -21,7 +21,7 @@ OVERDRAWN = {
     Scope.TEAM: mark("*What this channel may spend this month is spent*: {spent} of {most}."),
     Scope.EVERYBODY: mark("*What everybody may spend this month is spent*: {spent} of {most}."),
 }
-ENDS = mark("This run saves and is ended at {time}, unless a lead gives more before: {command}.")
+ENDS = mark("This run is to end at {time}, and saves first where it can, unless a lead gives more before: {command}.")
 GOES_ON = mark("There is more to spend again since {time}, and it goes on.")
 SHOWS = mark("{command} shows what is left.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
@@ -171,14 +171,14 @@ def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) 
     parcel = bed.parcel(bed.x)
     shelf = replace(parcel, name=bed.x)
     watched = Watched(bed.x, job_id=seen.job_id)
-    assert bed.cloud.newest(watched, shelf) is None
+    assert bed.cloud.shelf(watched, shelf) == Shelf()
     bed.save(bed.x)
-    assert bed.cloud.newest(watched, shelf) == 4
+    assert bed.cloud.shelf(watched, shelf) == Shelf((4,), 4)
     bed.cloud.halt(watched)
     bed.cloud.halt(watched)  # a job that is over is no error
     seen = until(bed, bed.x, lambda seen: seen.job and seen.job.over)
     assert (seen.job, seen.cluster) == (Job.CANCELLED, Cluster.UP)
-    assert bed.cloud.newest(watched, shelf) == 4
+    assert bed.cloud.shelf(watched, shelf) == Shelf((4,), 4)
     bed.cloud.halt(Watched("verl-never", job_id=None))
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,6 +93,16 @@ def test_nodes_get_the_variables_that_skypilot_sets(machine: Machine) -> None:
     printed = machine.printed()
     for rank in range(3):
         assert f"<{rank}|3|0|127.0.0.1 127.0.0.2 127.0.0.3>" in printed
+
+
+def test_an_autostop_that_is_put_off_after_the_job_is_over_counts(machine: Machine) -> None:
+    machine.cloud = LocalCloud(machine.root, secrets={"WANDB_API_KEY": "s3cret"}, minute_seconds=0.1, grace_seconds=0.5)
+    machine.launch("true", resources={"autostop": {"idle_minutes": 20, "down": True}})
+    machine.ended()
+    machine.cloud.autostop(X, 40)
+    began = time.monotonic()
+    eventually(lambda: not machine.place.folder.exists())
+    assert time.monotonic() - began > 3
 
 
 def test_all_nodes_of_a_run_share_its_task_id(machine: Machine) -> None:

@@ -19,7 +19,7 @@ from bot.core.action import Action, FetchModel, Finish, LoseModel, SaveLog, Tear
 from bot.core.autostop import Setting
 from bot.core.decide import Rules, decide
 from bot.core.drain import Patience
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.money import Rate
 from bot.core.order import Watched
 from bot.core.run import Run
@@ -57,19 +57,23 @@ class Training(Life):
     """A run that saves, its machines, and people who want its model.
 
     Attributes:
-        saved: the steps of the checkpoints on the machines; fetched: of the newest one that was fetched.
+        saved: the steps of the checkpoints on the machines; told: those of them that the log will tell of; fetched: of
+            the newest one that was fetched.
         under_way: the step that is being fetched, which takes two looks.
-        broken_until: until when nothing on the machines is reached; deaf_until: until when no log can be read.
+        broken_until: until when nothing on the machines is reached; deaf_until: until when no log can be read, of which
+            that part will be missing; stubborn_until: until when no job can be ended.
         fetcher: what fetches.
     """
 
     run: Run = field(default_factory=trains)
     rules: Rules = PATIENT
     saved: list[int] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
     fetched: int = 0
     under_way: int | None = None
     broken_until: datetime = NOON
     deaf_until: datetime = NOON
+    stubborn_until: datetime = NOON
     fetcher: type[Fetcher] = Fetcher
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
@@ -83,7 +87,10 @@ class Training(Life):
     def may_go(self) -> bool:
         said = self.run.keeping.lost_by or self.run.keeping.keep_by
         lease_over = self.run.lease_ends_at is not None and self.now >= self.run.lease_ends_at
-        return bool(self.fetched >= max(self.saved, default=0) or said or lease_over)
+        unheard = self.run.progress.checkpoint is None
+        in_vain = unheard and self.run.log_saved_at and self.run.keeping.tries >= drain.FETCH_TRIES
+        hardly = unheard and self.run.progress.step is None and self.run.keeping.given_up_at
+        return bool(self.fetched >= max(self.saved, default=0) or said or lease_over or in_vain or hardly)
 
     def fetch(self, until: datetime, crash: str | None) -> None:
         """With a crash, after the first record or, having done more, after the second."""
@@ -100,10 +107,12 @@ class Training(Life):
         return self.heard().log_saved(None, self.now)
 
     def heard(self) -> Run:
-        """The run as its log tells of it."""
+        """The run as its log tells of it; of what it misses, later steps are seen all the same."""
         progress = self.run.progress
         if self.saved:
-            step = self.saved[-1]
+            progress = replace(progress, step=max(progress.step or 0, *self.saved))
+        if self.told:
+            step = self.told[-1]
             progress = replace(progress, checkpoint=f"~/models/ppo-7f3a/global_step_{step}", checkpoint_step=step)
         return self.run.progressed(progress, self.now)
 
@@ -113,6 +122,8 @@ class Training(Life):
                 self.train(saves=event == "save")
             case "deafen":
                 self.deaf_until = self.now + timedelta(minutes=3)
+            case "stub":
+                self.stubborn_until = self.now + timedelta(minutes=2)
             case "break":
                 self.broken_until = self.now + timedelta(minutes=5)
             case "save and stop" if not self.run.over:
@@ -130,6 +141,7 @@ class Training(Life):
         step = max((self.run.progress.step or 0, *self.saved)) + 1
         if saves:
             self.saved = [*self.saved, step][-KEPT:]
+            self.told += [step] if self.now >= self.deaf_until else []
         if self.now >= self.deaf_until and not self.run.over:
             self.run = replace(self.run, progress=replace(self.run.progress, step=step))
             self.run = self.heard()
@@ -179,12 +191,14 @@ class Reach:
 
     def halt(self, watched: Watched) -> None:
         self.answer()
+        if self.life.now < self.life.stubborn_until:
+            raise Unavailable("It trains on.")
         if self.life.machines.job is Job.RUNNING:
             self.life.machines.job = Job.CANCELLED
 
-    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
         self.answer()
-        return max(self.life.saved, default=None)
+        return Shelf(tuple(self.life.saved), max(self.life.saved, default=None))
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         self.answer()
@@ -197,7 +211,7 @@ class Reach:
 
 
 PEOPLE = ("stop", "save and stop", "lose", "keep")
-OUTSIDE = ("break", "deafen", "succeed", "fail", "drop", "outage", "vanish", "autodown")
+OUTSIDE = ("break", "deafen", "stub", "succeed", "fail", "drop", "outage", "vanish", "autodown")
 EVENTS = st.sampled_from(["", "step", "step", "save", "save", *PEOPLE, *OUTSIDE])
 STEPS = st.lists(
     st.tuples(

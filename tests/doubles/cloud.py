@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import Lock
 
 from bot.core.autostop import Setting, asked_minutes
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -146,9 +146,10 @@ class FakeCloud:
         if seen.job is not None and not seen.job.over:
             self.seen[watched.cluster] = replace(seen, job=Job.CANCELLED)
 
-    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
+    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
         self._reach(watched)
-        return self.saved.get(watched.cluster)
+        step = self.saved.get(watched.cluster)
+        return Shelf() if step is None else Shelf((step,), step)
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         self._answer()

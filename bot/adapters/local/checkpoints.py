@@ -3,12 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
 
-from bot.core.keeping import NEWEST, Parcel, step_of
+from bot.core.keeping import NEWEST, Parcel, Shelf, step_in, step_of
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -22,12 +21,15 @@ def sources(homes: Iterable[Path], parcel: Parcel) -> list[Path]:
     return [there for base, there in found if there.resolve().is_relative_to(base.resolve()) and there.is_dir()]
 
 
-def newest(folders: Sequence[Path]) -> int | None:
-    """The step that the head's folder names as verl does, or else another node's."""
-    for folder in folders:
-        with suppress(FileNotFoundError):
-            return step_of((folder / NEWEST).read_text(errors="replace"))
-    return None
+def shelf(folders: Sequence[Path]) -> Shelf:
+    """The checkpoints of all nodes, and the step that the head names as the newest, or else another node.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    steps = {step for folder in folders for path in folder.iterdir() if (step := step_in(path.name)) is not None}
+    names = [step_of((folder / NEWEST).read_text(errors="replace")) for folder in folders if (folder / NEWEST).exists()]
+    return Shelf(tuple(sorted(steps)), next((name for name in names if name is not None), None))
 
 
 def measure(folders: Sequence[Path]) -> int:

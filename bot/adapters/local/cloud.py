@@ -23,7 +23,7 @@ from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
 from bot.core.autostop import Setting
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -169,13 +169,16 @@ class LocalCloud:
             return
         send_signal(state.supervisor, HALT_SIGNAL)
         for _ in range(int((self._grace_seconds + HALT_SECONDS) / PAUSE_SECONDS)):
-            if (state := place.read()) is None or state.job.over or not alive(state.supervisor):
+            if (state := place.read()) is None or state.job.over:
                 return
             time.sleep(PAUSE_SECONDS)
         raise Unavailable(say("Its job does not end."))
 
-    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
-        return checkpoints.newest(self._sources(watched, shelf))
+    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+        try:
+            return checkpoints.shelf(self._sources(watched, parcel))
+        except OSError as error:
+            raise Unavailable(f"{error.strerror}: {error.filename}") from error
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         sources = self._sources(watched, parcel)

@@ -4,9 +4,12 @@ Run as `python -m bot.adapters.local.supervisor` with an Order as JSON on standa
 its parent, which ends once the name is claimed: with 0, or with KNOWN where the name is taken.
 """
 
+import math
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,6 +31,9 @@ STOP, HALT = -1, -2
 """Come among the ranks of ended nodes when the removal is asked for, or the end of the job alone."""
 
 HALT_SIGNAL = signal.SIGUSR1
+
+LOOK_SECONDS = 1.0
+"""Of one wait, after which it looks whether a signal has come, or whether autostop is set otherwise."""
 
 SETTLE_SECONDS = 0.3
 """After the first failure that is noticed, for another that came before it to be noticed too."""
@@ -123,11 +129,16 @@ class Supervisor:
         return sorted(failures, key=lambda rank: nodes[rank].ended_at)
 
     def _next(self, timeout: float | None) -> int | None:
-        """The rank of the next node that ends, or STOP; None where nothing happens for so many seconds."""
-        try:
-            return self._ended.get(timeout=timeout)
-        except Empty:
-            return None
+        """The rank of the next node that ends, or STOP; None where nothing happens for so many seconds.
+
+        It wakes up in between: Python runs the handler of a signal that came just before a wait only after it.
+        """
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            with suppress(Empty):
+                return self._ended.get(timeout=min(max(until - time.monotonic(), 0), LOOK_SECONDS))
+            if time.monotonic() >= until:
+                return None
 
     def _fail(self, job: Job, script: str, nodes: list[Node], failures: list[int]) -> None:
         codes = [node.code for node in nodes]
@@ -139,11 +150,15 @@ class Supervisor:
 
     def _idle(self) -> Ending:
         """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
+        since = time.monotonic()
+        while not self._idle_for_too_long(time.monotonic() - since):  # what is set may change meanwhile
+            if self._next(min(self._order.minute_seconds, LOOK_SECONDS)) == STOP:
+                return Ending.DOWNED
+        return Ending.AUTODOWNED
+
+    def _idle_for_too_long(self, seconds: float) -> bool:
         minutes = self._place.autostop_minutes(self._state)
-        asked: int | None = HALT
-        while asked == HALT:  # there is no job any more
-            asked = self._next(None if minutes is None else max(minutes, 1) * self._order.minute_seconds)
-        return Ending.AUTODOWNED if asked is None else Ending.DOWNED
+        return minutes is not None and seconds >= max(minutes, 1) * self._order.minute_seconds
 
     def _save(self, job: Job) -> None:
         self._state.status = Cluster.UP

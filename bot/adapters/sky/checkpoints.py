@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from bot.core.keeping import NEWEST, Parcel, step_of
+from bot.core.keeping import NEWEST, Parcel, Shelf, step_in, step_of
 from bot.errors import Unavailable
 from bot.language import mark, say
 
@@ -27,10 +27,12 @@ WORKERS = "--ignore-existing"
 LIST = "find {path} -type f -printf 'verlbot-file %s %P\\n' 2>/dev/null; echo verlbot-end"
 """Prints the plain files below a folder, each with its bytes; none where there is no such folder."""
 
-NAMED = "echo verlbot-step $(cat {path} 2>/dev/null); echo verlbot-end"
-"""Prints the only word of a file; nothing where there is none."""
+SHELF = "LC_ALL=C ls -1 {path} 2>&1; echo verlbot-code $?; echo verlbot-step $(cat {path}/{newest}); echo verlbot-end"
+"""Prints what is in a folder, or why that cannot be said, and the only word of one file in it."""
 
-STEP = "verlbot-step "
+NO_FOLDER = "No such file or directory"
+
+STEP, CODE = "verlbot-step ", "verlbot-code "
 
 ANSWER_SECONDS = 120
 """For the files of a checkpoint; a Slurm job is reached through the API server, in some seconds."""
@@ -67,10 +69,26 @@ class Way:
         """The checkpoint as seen from the home directory, where a login begins."""
         return self.parcel.path.removeprefix("~/")
 
-    def newest(self) -> int | None:
-        """The step that the head names, where verl's first process is."""
-        lines = self._ask(self.cluster, NAMED.format(path=shlex.quote(f"{self.path}/{NEWEST}")))
-        return next((step_of(line.removeprefix(STEP)) for line in lines if line.startswith(STEP)), None)
+    def shelf(self) -> Shelf:
+        """What there is on all nodes; the newest as the head names it, or another: verl's trainer may be on any.
+
+        Raises:
+            Unavailable: of a node it is not known.
+        """
+        found = [self._shelf(node) for node in self.nodes]
+        steps = {step for one in found for step in one.steps}
+        return Shelf(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
+
+    def _shelf(self, node: str) -> Shelf:
+        lines = self._ask(node, SHELF.format(path=shlex.quote(self.path), newest=NEWEST))
+        if f"{CODE}0" in lines:
+            steps = (step_in(line) for line in lines)
+            named = next((step_of(line.removeprefix(STEP)) for line in lines if line.startswith(STEP)), None)
+            return Shelf(tuple(step for step in steps if step is not None), named)
+        why = next((line for line in lines if line.startswith("ls: ")), "")
+        if why.endswith(NO_FOLDER):
+            return Shelf()
+        raise Unavailable(say(FAILED, why=why or "ls"))
 
     def measure(self) -> int:
         """Bytes on all nodes, files of the same name counted once: nodes may share their home."""

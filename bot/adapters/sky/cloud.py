@@ -19,7 +19,7 @@ from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
 from bot.core.autostop import Setting, asked_minutes
-from bot.core.keeping import Fetch, Parcel
+from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
@@ -173,8 +173,8 @@ class SkyCloud:
         if watched.job_id is not None:
             self._courier.call(halts.halt, watched.cluster, watched.job_id)
 
-    def newest(self, watched: Watched, shelf: Parcel) -> int | None:
-        return self._way(watched, shelf).newest()
+    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+        return self._way(watched, parcel).shelf()
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         if self._fetches is None:
