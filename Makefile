@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slurm slurm on-slurm lint check explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
+.PHONY: demo test test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -38,8 +38,11 @@ on-slurm: $(READY)  # many runs at once, which takes both cores; money and guard
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
 		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
 
-check: lint  ## format, lint, types, import contracts, unit tests: before every commit
-	$(BIN)/pytest --quiet -m "not slow and not slurm" --numprocesses=3
+check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint unit
+
+unit: $(READY)  # what needs neither processes nor a Slack
+	$(BIN)/pytest --quiet -m "not slow and not story and not slurm" --numprocesses=2
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

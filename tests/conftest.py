@@ -24,7 +24,11 @@ settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several workers share the tests, each begins with long ones; those of the page share a demo."""
+    """What needs a Slack is a story. Where several workers share the tests, each begins with long ones; those of the
+    page share a demo."""
+    for item in items:
+        if "playground" in getattr(item, "fixturenames", ()):
+            item.add_marker("story")
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     page = [item for item in items if "page" in item.path.parent.parts[-1:]]
     others = [item for item in items if item not in page]

@@ -32,7 +32,7 @@ def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) ->
     assert "*A point of validation* (0.01) $0.30: from 0.41 to 0.50" in said
     over(bot, "smoke-0001")
     bot.say("cost")
-    assert "`smoke-0001` *$2.72*" in bot.told()
+    assert "`smoke-0001` *$2.73*" in bot.told()
     assert "succeeded" in bot.told()
     bot.running(LINE)
     bot.cloud.print("verl-smoke-0002", TRAINS.format(1, 0.4), TRAINS.format(2, 0.6))
