@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.holds import Ledger
-from bot.core.orphans import Standing, claim
+from bot.core.orphans import LATE, Standing, claim
 from bot.core.outside import Outsider, came_to_stand, counts
 from bot.core.policy import Outside
 from bot.ports import Now, Store
@@ -29,6 +29,13 @@ class Outsiders:
         names = {one.name for one in standing}
         missing = [self._missed(name) for name in self.store.outsiders() if name not in names]
         return any(missing)
+
+    def has_admitted(self, standing: Standing) -> bool:
+        """Whether its launch has asked and was let pass, so that somebody answers for it, and it has its place."""
+        known = self.store.outsiders().get(standing.name)
+        if known is None or known.asked_at is None:
+            return False
+        return standing.since is None or standing.since >= known.asked_at - LATE
 
     def _seen(self, standing: Standing) -> None:
         now = self.now()

@@ -88,6 +88,8 @@ class Sweep:
             if known:
                 self.store.change_orphan(standing.id, lambda _: None)
             return
+        if found is Claim.NOBODY and known is None and self.outsiders and self.outsiders.has_admitted(standing):
+            return
         now = self.now()
 
         def change(orphan: Orphan | None) -> Orphan:

@@ -17,12 +17,14 @@ from redis import Redis
 from bot.adapters.store import RedisStore, client
 from bot.core.orphans import Standing
 from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
-from bot.core.seen import Cluster
+from bot.core.seen import Cluster, Request, Seen
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.outsiders import Outsiders
 from bot.ports import Store
+from bot.sweep import Sweep
 from tests.builders import NOON, launching
+from tests.doubles.cloud import FakeCloud
 from tests.live import ENDLESS, Live
 from tests.waiting import free_port
 
@@ -163,6 +165,18 @@ def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_wi
     passed(served.ask(cluster_name="another"))
     assert places(store) == ["sky/another"]
     assert store.ledger().spent == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
+
+
+def test_a_cluster_that_was_let_pass_is_not_told_of_as_nobodys_and_one_that_never_asked_is(
+    serve: Any, store: RedisStore
+) -> None:
+    served, cloud = serve(), FakeCloud()
+    passed(served.ask())
+    for name in ("dev-box", "by-hand"):
+        cloud.seen[name] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP)
+    Sweep(cloud, store, lambda: served.now, lambda: True, lambda: None, outsiders=served.outsiders).sweep()
+    assert [one.standing.name for one in store.orphans().values()] == ["by-hand"]
+    assert places(store) == ["sky/by-hand", "sky/dev-box"]
 
 
 def test_one_that_never_came_is_given_up_after_its_grace(serve: Any, store: RedisStore) -> None:
