@@ -79,8 +79,8 @@ GUIDE = (
     ),
     Proposal(
         "Wait for a lead",
-        "Here a launch that may cost more than $20 is not begun before another person has agreed to exactly this task.",
-        ("/verl launch smoke nodes=2 budget=25",),
+        "A launch that may cost more than $100 is not begun here before somebody else has agreed to exactly this task.",
+        ("/verl launch smoke nodes=2 budget=150",),
     ),
     Proposal(
         "Be the lead",
