@@ -33,6 +33,10 @@ class Fetcher:
         """The run after one look at it; until its model is here, its cluster is not to remove itself."""
         run = self.store.update(run.id, lambda run: run.fetch_begun(until, self.now()))
         try:
+            if run.progress.checkpoint is None:  # most have none: neither an autostop nor a job is touched for that
+                run = self._look(run)
+            if run.keeping.settled:
+                return run
             if run.keeping.held_until != until:
                 run = self._hold(run, until)
             if drain.finishes_writing(run, self.now(), self.patience) and not self._is_written(run):
@@ -41,8 +45,6 @@ class Fetcher:
                 run = self._halt(run)  # what is idle removes itself, unless that is put off
             if run.keeping.looks_anew:
                 run = self._look(run)
-            if run.keeping.settled:
-                return run
             wanted = keeping.parcel(run.checkpoints, run.progress.checkpoint or "", run.id, run.nodes)
             found = self.cloud.fetch(run.watched, wanted)
             if found.done and drain.trains_on(run):

@@ -173,6 +173,35 @@ def test_what_is_to_end_is_ended_before_its_model_is_fetched_and_its_autostop_pu
     assert bot.run().reason == "stopped"
 
 
+def test_a_checkpoint_that_only_the_last_lines_name_is_written_whole_before_the_job_is_ended(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.saved[CLUSTER] = 20
+    bot.click("stop", RUN)
+    bot.tick()
+    bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) local_global_step_folder: /home/sky/checkpoints/{RUN}/global_step_40")
+    bot.ticks(20)
+    assert bot.run().status == "stopping"
+    assert (bot.cloud.halts, bot.cloud.fetches) == ([], [])
+    bot.cloud.saved[CLUSTER] = 40
+    bot.ticks(20)
+    assert bot.cloud.halts == [CLUSTER]
+    assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_40"]
+    assert bot.run().status == "ended"
+
+
+def test_one_that_is_never_written_whole_is_waited_for_no_longer_than_the_grace(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.saved[CLUSTER] = 20
+    bot.click("stop", RUN)
+    bot.tick()
+    bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) local_global_step_folder: /home/sky/checkpoints/{RUN}/global_step_40")
+    bot.ticks(20, seconds=28)
+    assert bot.cloud.halts == []
+    bot.ticks(10, seconds=28)
+    assert bot.cloud.halts == [CLUSTER]
+    assert bot.run().keeping.step == 20
+
+
 @pytest.mark.parametrize("breaks", [None, "The cluster does not answer."], ids=["ends", "trains on"])
 def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_log_has_told(
     bot: Bot, breaks: str | None
@@ -226,6 +255,16 @@ def test_where_there_is_no_checkpoint_its_cluster_goes(bot: Bot) -> None:
     assert bot.cloud.fetches == []
     assert bot.run().status == "ended"
     assert bot.reads().count("Its cluster had no checkpoint.") == 3  # in its thread, with its end and on its card
+
+
+def test_a_run_that_has_saved_nothing_is_stopped_without_ado(bot: Bot) -> None:
+    bot.running()
+    step(bot, 3)
+    bot.click("stop", RUN)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert (bot.cloud.halts, bot.cloud.autostops, bot.cloud.fetches) == ([], [], [])
+    assert ":package:" not in bot.reads()
 
 
 def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) -> None:

@@ -138,8 +138,10 @@ def trains_on(run: Run) -> bool:
 
 
 def finishes_writing(run: Run, now: datetime, patience: Patience) -> bool:
-    """Whether it is still given time to write the checkpoint whole that its log has named."""
-    return trains_on(run) and run.keeping.halted_at is None and is_writing(run) and now < over_at(run) + patience.save
+    """Whether it is still given time to write the checkpoint whole that its last lines have named."""
+    if run.reason is None or not trains_on(run) or run.keeping.halted_at or not is_writing(run):
+        return False
+    return now < ends_since(run, run.reason, now) + patience.save
 
 
 def over_at(run: Run) -> datetime:
