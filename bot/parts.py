@@ -8,7 +8,7 @@ from redis import Redis
 from bot.adapters import health_rules, policies, prices
 from bot.adapters.fetches import GIGABYTE, Fetches
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.sky import calls, halts, managed_calls
+from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.store import client, greet
@@ -29,7 +29,7 @@ from bot.zones import zone
 LEAST_LOG_LINES = 50
 """Of one read of a log: a quiet run's."""
 
-SHARES = {**calls.SHARES, **managed_calls.SHARES, **halts.SHARES}
+SHARES = {**calls.SHARES, **managed_calls.SHARES, **autostops.SHARES, **halts.SHARES}
 
 STORE_SECONDS = 1.2
 """For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""

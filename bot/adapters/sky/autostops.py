@@ -1,5 +1,6 @@
 """The autostop of a cluster, set again. A call, as those of `calls`."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.adapters.sky.calls import newest, requests_of
@@ -42,3 +43,7 @@ def wait_for() -> Any:
 
 def is_done(request: Any) -> bool:
     return REQUESTS[request.status] is Request.SUCCEEDED
+
+
+SHARES: Mapping[Callable[..., Any], float] = {autostop: 0.25}
+"""Of the calls under way at once: many autostops may be put off together, and looks must go on."""
