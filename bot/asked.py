@@ -91,6 +91,7 @@ def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
         secrets=tuple(made.recipe.secrets),
         budget_dollars=made.budget_dollars,
         lease=made.lease,
+        lease_warnings=policy.lease_warnings,
         autostop_asked=None if is_managed(made.task) else asked_minutes(made.task),
         managed=is_managed(made.task),
         status=Status.AWAITING_APPROVAL if waits else Status.PENDING,

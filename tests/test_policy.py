@@ -272,6 +272,15 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
 
 
+def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
+    bot = under(Policy(lease_warnings_minutes=(10,)))
+    bot.running("launch smoke nodes=2 lease=1 budget=10")
+    bot.tick(49 * 60)
+    assert "Its lease ends" not in bot.reads()
+    bot.tick(120)
+    assert "in less than 10 min" in bot.reads()
+
+
 def overdrawn(under: Made, *shadow: str) -> Bot:
     """Two runs of one channel, of which a lead has made the month smaller than what they have cost."""
     bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=50), shadow=shadow))

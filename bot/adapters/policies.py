@@ -59,6 +59,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     confirm_over_dollars: Dollars | None = UNSET.confirm_over_dollars
     approve_over_dollars: Dollars | None = UNSET.approve_over_dollars
     approval_lapses_hours: Annotated[float, msgspec.Meta(gt=0)] = UNSET.approval_lapses_hours
+    lease_warnings_minutes: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = UNSET.lease_warnings_minutes
     month_grace_minutes: Annotated[float, msgspec.Meta(ge=0)] = UNSET.month_grace_minutes
     person: CapsYaml = msgspec.field(default_factory=CapsYaml)
     team: CapsYaml = msgspec.field(default_factory=CapsYaml)
@@ -73,6 +74,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
             confirm_over_dollars=self.confirm_over_dollars,
             approve_over_dollars=self.approve_over_dollars,
             approval_lapses_hours=self.approval_lapses_hours,
+            lease_warnings_minutes=self.lease_warnings_minutes,
             month_grace_minutes=self.month_grace_minutes,
             person=self.person.caps(),
             team=self.team.caps(),

@@ -34,11 +34,12 @@ def after(known: Sequence[Overdraft], found: Mapping[str, Overdraft], now: datet
 
     One whose rule was taken into the shadow or out of it begins anew, with its whole time.
     """
-    same = [one for one in known if not one.stands or one.rule not in found or is_like(one, found[one.rule])]
-    kept = [one if not one.stands or one.rule in found else replace(one, made_good_at=now) for one in same]
+    kept: list[Overdraft] = []
+    for one in known:
+        new = found.get(one.rule)
+        if not one.stands or (new and new.rehearsed == one.rehearsed):
+            kept.append(one)
+        elif new is None:
+            kept.append(replace(one, made_good_at=now))
     standing = {one.rule for one in kept if one.stands}
     return (*kept, *(one for rule, one in found.items() if rule not in standing))
-
-
-def is_like(one: Overdraft, other: Overdraft) -> bool:
-    return one.rehearsed == other.rehearsed

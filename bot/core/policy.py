@@ -118,6 +118,7 @@ class Policy:
         confirm_over_dollars: a typed launch with a larger budget is asked about first.
         approve_over_dollars: a launch with a larger budget waits for a lead, another than who asks.
         approval_lapses_hours: how long it waits.
+        lease_warnings_minutes: before the end of a lease, at which its run is told of that, where as much has passed.
         month_grace_minutes: how long runs go on once a month's dollars are spent, for a lead to give more.
         person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
         outside: for launches beside the bot.
@@ -128,6 +129,7 @@ class Policy:
     confirm_over_dollars: float | None = 100.0
     approve_over_dollars: float | None = None
     approval_lapses_hours: float = 24.0
+    lease_warnings_minutes: tuple[float, ...] = (60.0, 15.0)
     month_grace_minutes: float = 15.0
     person: Caps = field(default_factory=Caps)
     team: Caps = field(default_factory=Caps)
@@ -139,6 +141,10 @@ class Policy:
     @property
     def approval_lapses(self) -> timedelta:
         return timedelta(hours=self.approval_lapses_hours)
+
+    @property
+    def lease_warnings(self) -> tuple[timedelta, ...]:
+        return tuple(timedelta(minutes=one) for one in self.lease_warnings_minutes)
 
     @property
     def month_grace(self) -> timedelta:

@@ -17,6 +17,7 @@ from bot.core.managed import Recoveries
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.overdraft import Overdraft, after
+from bot.core.policy import UNSET
 from bot.core.posted import Follow, Posted
 from bot.core.progress import Progress
 from bot.core.purse_share import PurseShare
@@ -42,6 +43,7 @@ class Run:
         resumes: whether its recipe can go on from a checkpoint of another run.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
+        lease_warnings: times before the end of its lease at which that is told.
         rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
         bill: what the provider has said since.
         stop_requested_by, stop_requested_at: the wish to end it.
@@ -93,6 +95,7 @@ class Run:
     secrets: tuple[str, ...] = ()
     budget_dollars: float
     lease: timedelta
+    lease_warnings: tuple[timedelta, ...] = UNSET.lease_warnings
     rate: Rate | None = None
     autostop_asked: int | None = None
     managed: bool = False

@@ -9,9 +9,6 @@ from bot.core.run import Run
 SHARES = (50, 80)
 """Percents of a budget at which its run is told of."""
 
-BEFORE_END = (timedelta(minutes=60), timedelta(minutes=15))
-"""Before the end of a lease, where at least as much of it has passed."""
-
 SURE_LAPS = 5
 """Steps whose pace must be known before a forecast is a warning: the first ones warm up."""
 
@@ -67,5 +64,5 @@ def budget_ahead(run: Run, now: datetime) -> BudgetAhead | None:
 def lease_ends(run: Run, now: datetime) -> LeaseEnds | None:
     """A lease that is shorter than twice the time before its end is not worth a warning so early."""
     end = run.lease_ends_at
-    reached = [span for span in BEFORE_END if end and 2 * span <= run.lease and now >= end - span]
+    reached = [span for span in run.lease_warnings if end and 2 * span <= run.lease and now >= end - span]
     return LeaseEnds(min(reached)) if reached else None

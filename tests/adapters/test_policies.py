@@ -13,6 +13,8 @@ leads: [U0LEA, U0BEN]
 confirm_over_dollars: 20
 approve_over_dollars: 200
 approval_lapses_hours: 4
+lease_warnings_minutes: [30, 5]
+month_grace_minutes: 0
 person: {runs: 4, gpus: 32}
 team: {dollars_per_hour: 200, dollars_per_month: 10000}
 teams:
@@ -35,6 +37,8 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
         confirm_over_dollars=20,
         approve_over_dollars=200,
         approval_lapses_hours=4,
+        lease_warnings_minutes=(30, 5),
+        month_grace_minutes=0,
         person=Caps(runs=4, gpus=32),
         team=Caps(dollars_per_hour=200, dollars_per_month=10000),
         teams={"C0TRAIN": Caps(dollars_per_month=50000)},

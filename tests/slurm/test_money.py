@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ENDLESS, ON, SECONDS, OnSlurm
 from tests.slurm.test_main_job import cost_in, reported
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS)]
 
@@ -16,10 +18,18 @@ HANGS = "seconds_per_step=3600 batch_size=8 group_size=2"
 """Its first step is never made."""
 
 
+def lease_warning(live: OnSlurm, run_id: str) -> dict[str, Any]:
+    """With the buttons that extend it; empty before it is due."""
+    return next((one for key, one in live.messages_of(run_id).items() if key.startswith("lease-2-")), {})
+
+
 @pytest.fixture
 def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
-    own = {"VERLBOT_SAVE_GRACE_MINUTES": "0.5"}
-    found = OnSlurm(tmp_path_factory.mktemp("money"), bed, settings=own)
+    folder = tmp_path_factory.mktemp("money")
+    policy = folder / "policy.yaml"
+    policy.write_text("lease_warnings_minutes: [2]")
+    own = {"VERLBOT_SAVE_GRACE_MINUTES": "0.5", "VERLBOT_POLICY": str(policy)}
+    found = OnSlurm(folder, bed, settings=own)
     found.start()
     try:
         yield found
@@ -34,9 +44,9 @@ def test_a_budget_ends_a_run_with_its_model_kept_and_a_lease_what_hangs_but_not_
     spends = live.launched(f"smoke {ON} {ENDLESS} {SAVES} budget=0.1")
     hangs = live.launched(f"smoke {ON} {HANGS} lease=0.08")
     extended = live.launched(f"smoke {ON} {ENDLESS} lease=0.08")
-    live.sees(extended, "card", "*launching")
-    live.ana.says(f"/verl extend {extended} 2h")
-    live.sees(extended, "card", "*running*")
+    warning = eventually(lambda: lease_warning(live, extended), live.log, SECONDS, pause_seconds=1)
+    live.ana.clicks("extend-2", warning["ts"])
+    live.ana.sees("now, by", 60)
 
     live.ends(hangs, "its lease is over")
     assert "step " not in live.text_of(hangs, "card")
