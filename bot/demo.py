@@ -84,7 +84,7 @@ GUIDE = (
     ),
     Proposal(
         "Be the lead",
-        "Press Approve in the channel, or ask what is taken of everybody's money.",
+        "Press Agree under the question in the channel, or ask what is taken of everybody's money.",
         ("/verl budget", "/verl list"),
         user="U0BEN",
     ),
