@@ -15,7 +15,7 @@ demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens 
 
 test: $(READY) page-where-possible  ## what every commit passes; the main job on a real scheduler where this machine can have one
 	@if $(BIN)/python -m tests.slurm can; then \
-		$(BIN)/python -m tests.slurm with $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
+		$(BIN)/python -m tests.slurm with --plain $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
 	$(BIN)/pytest -m "alone and not slurm"
 	$(BIN)/pytest -m "not alone and not slurm" --numprocesses=3 --dist=worksteal
 

@@ -73,8 +73,13 @@ def install() -> None:
 class Bed:
     """One Slurm cluster with SkyPilot's API server in front of it."""
 
-    def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 22590) -> None:
+    def __init__(self, nodes: int = 12, ssh_port: int = 2290, api_port: int = 22590, managed: bool = True) -> None:
+        """
+        Args:
+            managed: whether the server looks after managed jobs, which takes a plugin and a slower start.
+        """
         self.at = Layout(ROOT, CACHE, nodes, ssh_port, api_port)
+        self.managed = managed
 
     @property
     def endpoint(self) -> str:
@@ -90,11 +95,15 @@ class Bed:
             "SKYPILOT_API_SERVER_ENDPOINT": self.endpoint,
             "SKYPILOT_API_SERVER_LOCAL_PORT": str(self.at.api_port),
             "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
-            "SKYPILOT_SERVER_PLUGINS_CONFIG": str(self.at.root / "plugin" / "plugins.yaml"),
-            "PYTHONPATH": str(self.at.root / "plugin"),
+            **(self._plugin if self.managed else {}),
             "SKYPILOT_POD_MEMORY_GB_LIMIT": "8",  # the server sizes itself by it, not by the whole machine
             MARK: str(self.at.root),
         }
+
+    @property
+    def _plugin(self) -> Mapping[str, str]:
+        folder = self.at.root / "plugin"
+        return {"SKYPILOT_SERVER_PLUGINS_CONFIG": str(folder / "plugins.yaml"), "PYTHONPATH": str(folder)}
 
     def up(self) -> None:
         """Bring it up, from nothing: what an earlier one left is removed first."""
@@ -357,7 +366,7 @@ class Bed:
             at.root / "bin/become": files.become(at),
             at.root / "bin/prolog": files.prolog(at),
             at.root / "bin/uv": files.uv(at),
-            at.sky_home / ".sky/config.yaml": files.sky_config(),
+            at.sky_home / ".sky/config.yaml": files.sky_config(self.managed),
             at.root / "plugin/plugins.yaml": files.plugins_config(self.endpoint),
             at.root / f"plugin/{files.OFFLINE}.py": files.OFFLINE_PLUGIN,
             at.sky_home / ".slurm/config": files.slurm_config(at),
@@ -462,14 +471,14 @@ def main(words: Sequence[str]) -> int:
             if why := lacking():
                 print(f"Left out: the tests on a real scheduler; {why}.")
                 return 3
-        case ["with", *command] if command:
-            bed = Bed()
+        case ["with", "--plain", *command] | ["with", *command] if command:
+            bed = Bed(managed=words[1] != "--plain")
             try:
                 bed.up()
                 return subprocess.run(command, check=False).returncode
             finally:
                 bed.down()
         case _:
-            print("python -m tests.slurm install | up | down | can | with COMMAND…", file=sys.stderr)
+            print("python -m tests.slurm install | up | down | can | with [--plain] COMMAND…", file=sys.stderr)
             return 2
     return 0

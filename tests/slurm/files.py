@@ -209,11 +209,13 @@ esac
 """
 
 
-def sky_config() -> str:
+def sky_config(managed: bool) -> str:
     """With prices, as a team would tell its server; a short wait for room, so that a test need not wait long.
 
-    Managed jobs are looked after by the server itself, as on one that was installed with SkyPilot's chart.
+    Managed jobs, where it has them, are looked after by the server itself, as on one that was installed with
+    SkyPilot's chart.
     """
+    jobs = "jobs: {controller: {consolidation_mode: true}}\n" if managed else ""
     return f"""\
 allowed_clouds: [slurm]
 slurm:
@@ -222,10 +224,7 @@ slurm:
     cpu: {DOLLARS_PER_CPU_HOUR}
     memory: {DOLLARS_PER_GB_HOUR}
     accelerators: {{{GPU}: {DOLLARS_PER_GPU_HOUR}}}
-jobs:
-  controller:
-    consolidation_mode: true
-"""
+{jobs}"""
 
 
 def plugins_config(endpoint: str) -> str:
