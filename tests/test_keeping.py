@@ -173,12 +173,17 @@ def test_what_is_to_end_is_ended_before_its_model_is_fetched_and_its_autostop_pu
     assert bot.run().reason == "stopped"
 
 
-def test_a_checkpoint_that_only_the_last_lines_name_is_written_whole_before_the_job_is_ended(bot: Bot) -> None:
+def writing_when_stopped(bot: Bot) -> None:
+    """Of a step that nobody has read of before its last lines."""
     trained(bot)
     bot.cloud.saved[CLUSTER] = 20
     bot.click("stop", RUN)
     bot.tick()
     bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) local_global_step_folder: /home/sky/checkpoints/{RUN}/global_step_40")
+
+
+def test_a_checkpoint_that_only_the_last_lines_name_is_written_whole_before_the_job_is_ended(bot: Bot) -> None:
+    writing_when_stopped(bot)
     bot.ticks(20)
     assert bot.run().status == "stopping"
     assert (bot.cloud.halts, bot.cloud.fetches) == ([], [])
@@ -190,11 +195,7 @@ def test_a_checkpoint_that_only_the_last_lines_name_is_written_whole_before_the_
 
 
 def test_one_that_is_never_written_whole_is_waited_for_no_longer_than_the_grace(bot: Bot) -> None:
-    trained(bot)
-    bot.cloud.saved[CLUSTER] = 20
-    bot.click("stop", RUN)
-    bot.tick()
-    bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) local_global_step_folder: /home/sky/checkpoints/{RUN}/global_step_40")
+    writing_when_stopped(bot)
     bot.ticks(20, seconds=28)
     assert bot.cloud.halts == []
     bot.ticks(10, seconds=28)
@@ -217,6 +218,21 @@ def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_lo
     bot.ticks(12, seconds=20)
     assert bot.cloud.fetches[1:] == [f"~/checkpoints/{RUN}/global_step_60"]
     assert "The model of step 60 is fetched" in bot.reads()
+    assert bot.run().status == "ended"
+
+
+def test_what_is_saved_while_an_older_one_is_fetched_is_fetched_too(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.breaks_halt = "The cluster does not answer."
+    bot.cloud.saved[CLUSTER] = 20
+    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.click("stop", RUN)
+    bot.ticks(3)
+    assert bot.cloud.fetches[-1] == ON_CLUSTER
+    bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, Fetch("", 2, 2, done=True)
+    bot.ticks(20)
+    assert bot.cloud.fetches[-1] == f"~/checkpoints/{RUN}/global_step_40"
+    assert "The model of step 40 is fetched" in bot.reads()
     assert bot.run().status == "ended"
 
 

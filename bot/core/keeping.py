@@ -1,12 +1,13 @@
 """A model on its way out of its machine: what is to be fetched, how far that is, and what people want of it."""
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from bot.core.status import Reason
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from bot.language import say
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
@@ -74,6 +75,28 @@ class Shelf:
         (20, 40, 40, None)
         """
         return self.named if self.named in self.steps else max(self.steps, default=None)
+
+    @classmethod
+    def of_node(cls, names: Collection[str], newest: str) -> Self:
+        """What one node has.
+
+        Args:
+            names: of all that is in the folder; newest: what the file says that names the newest.
+
+        Raises:
+            Unavailable: there is such a file, and it names none: it cannot be read, or is just being written.
+        """
+        named = step_of(newest)
+        if named is None and NEWEST in names:
+            raise Unavailable(say("Which of its checkpoints is the newest cannot be read."))
+        return cls(tuple(sorted(step for name in names if (step := step_in(name)) is not None)), named)
+
+    @classmethod
+    def of_all(cls, nodes: Iterable[Self]) -> Self:
+        """What all nodes have together. The head comes first; verl's trainer may be on any of them."""
+        found = list(nodes)
+        steps = {step for one in found for step in one.steps}
+        return cls(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from bot.adapters.local.nodes import Node
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, Process, State
 from bot.adapters.local.processes import alive, identified, keepers, marked, myself
-from bot.adapters.local.supervisor import Supervisor
+from bot.adapters.local.supervisor import LOOK_SECONDS, STOP, Supervisor
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Seen
 from bot.errors import Unavailable, UserError
@@ -322,6 +323,29 @@ def test_of_nodes_that_fail_together_the_one_that_ended_first_is_named(tmp_path:
         supervisor._ended.put(rank)
     assert supervisor._wait(cast(list[Node], nodes), together=True) == [1, 2, 0]
     supervisor._output._file.close()
+
+
+class Unlucky:
+    """A queue to which a signal comes just before the first wait, whose handler runs once that is over."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def get(self, timeout: float) -> int:
+        self.waits.append(timeout)
+        if len(self.waits) == 1:
+            raise Empty
+        return STOP
+
+
+def test_a_signal_that_comes_just_before_a_wait_is_heard_within_a_look(tmp_path: Path) -> None:
+    place = Place(tmp_path, NAME)
+    place.folder.mkdir(parents=True)
+    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {}), place, State(cluster=NAME), "task")
+    supervisor._output._file.close()
+    queue = supervisor._ended = cast(Any, Unlucky())
+    assert supervisor._next(None) == STOP
+    assert queue.waits[0] <= LOOK_SECONDS
 
 
 def test_the_supervisor_is_not_told_what_the_bot_is(machine: Machine) -> None:

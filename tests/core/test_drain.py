@@ -9,6 +9,7 @@ from bot.core.drain import Patience
 from bot.core.keeping import Draining, parcel
 from bot.core.money import Rate
 from bot.core.order import DEADLINE_VARIABLE, Order
+from bot.core.overdraft import Overdraft
 from bot.core.progress import Progress
 from bot.core.run import Run
 from bot.core.seen import Cluster, Job, Seen
@@ -57,6 +58,25 @@ def test_an_order_tells_the_deadline_beside_the_task(envs: dict[str, str] | None
 
 STOPPED: dict[str, Any] = {"stop_requested_by": "U0BEN", "stop_requested_at": at(3600)}
 SAVE = training(**STOPPED).keeping.stopped("U0BEN", True, at(3600))
+
+
+def overdrawn(*found: tuple[float, bool]) -> Run:
+    """A run whose months are spent, each with its end and whether it is only rehearsed."""
+    known = tuple(
+        Overdraft(f"{number}.dollars_per_month", "everybody", 9.0, 8.0, at(end), rehearsed)
+        for number, (end, rehearsed) in enumerate(found)
+    )
+    return training(overdrafts=known)
+
+
+def test_a_month_is_over_when_its_rule_says_so_and_not_when_one_in_the_shadow_would() -> None:
+    run = overdrawn((100, True), (3600, False), (7200, False))
+    assert drain.ends_since(run, Reason.MONTH_SPENT, at(4000)) == at(3600)
+
+
+def test_a_run_that_is_over_is_told_of_no_month_any_more() -> None:
+    run = training().stopping(Reason.STOPPED, None, at(60))
+    assert run.overdrew({"a": Overdraft("a", "everybody", 9.0, 8.0, at(900))}, at(60)) == run
 
 
 @pytest.mark.parametrize(

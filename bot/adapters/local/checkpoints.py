@@ -7,7 +7,7 @@ from pathlib import Path
 from stat import S_ISREG
 from threading import Event
 
-from bot.core.keeping import NEWEST, Parcel, Shelf, step_in, step_of
+from bot.core.keeping import NEWEST, Parcel, Shelf
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -26,10 +26,14 @@ def shelf(folders: Sequence[Path]) -> Shelf:
 
     Raises:
         OSError: a folder cannot be read.
+        Unavailable: what is the newest cannot.
     """
-    steps = {step for folder in folders for path in folder.iterdir() if (step := step_in(path.name)) is not None}
-    names = [step_of((folder / NEWEST).read_text(errors="replace")) for folder in folders if (folder / NEWEST).exists()]
-    return Shelf(tuple(sorted(steps)), next((name for name in names if name is not None), None))
+    return Shelf.of_all(of_node(folder) for folder in folders)
+
+
+def of_node(folder: Path) -> Shelf:
+    names = {path.name for path in folder.iterdir()}
+    return Shelf.of_node(names, (folder / NEWEST).read_text(errors="replace") if NEWEST in names else "")
 
 
 def measure(folders: Sequence[Path]) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from bot.core.keeping import NEWEST, Parcel, Shelf, step_in, step_of
+from bot.core.keeping import NEWEST, Parcel, Shelf
 from bot.errors import Unavailable
 from bot.language import mark, say
 
@@ -70,21 +70,17 @@ class Way:
         return self.parcel.path.removeprefix("~/")
 
     def shelf(self) -> Shelf:
-        """What there is on all nodes; the newest as the head names it, or another: verl's trainer may be on any.
+        """What there is on all nodes.
 
         Raises:
             Unavailable: of a node it is not known.
         """
-        found = [self._shelf(node) for node in self.nodes]
-        steps = {step for one in found for step in one.steps}
-        return Shelf(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
+        return Shelf.of_all(map(self._shelf, self.nodes))
 
     def _shelf(self, node: str) -> Shelf:
         lines = self._ask(node, SHELF.format(path=shlex.quote(self.path), newest=NEWEST))
         if f"{CODE}0" in lines:
-            steps = (step_in(line) for line in lines)
-            named = next((step_of(line.removeprefix(STEP)) for line in lines if line.startswith(STEP)), None)
-            return Shelf(tuple(step for step in steps if step is not None), named)
+            return Shelf.of_node(lines, next((line.removeprefix(STEP) for line in lines if line.startswith(STEP)), ""))
         why = next((line for line in lines if line.startswith("ls: ")), "")
         if why.endswith(NO_FOLDER):
             return Shelf()
