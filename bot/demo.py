@@ -95,7 +95,7 @@ GUIDE = (
     ),
     Proposal(
         "Keep the model",
-        "A model dies with its machine, and the card warns of it, unless it has a place that outlives it.",
+        "Without a place of its own the newest checkpoint is fetched before its machine goes; a volume keeps them all.",
         ("/verl launch smoke volume=models",),
     ),
     Proposal(
