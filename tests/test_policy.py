@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +14,8 @@ from bot.core.policy import Caps, Policy
 from bot.core.status import Reason, Status
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
+from bot.ports import Store
+from bot.purses import Purses
 from bot.reconcile import noted
 from tests.story import ANA, BEN, LEA, Bot
 
@@ -356,6 +360,40 @@ def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_f
     bot.look_at_purses()
     bot.ticks(10)
     assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", None]
+
+
+class Between:
+    """A store in which something happens between the first two things that are read of it."""
+
+    def __init__(self, store: RedisStore, happens: Callable[[], object]) -> None:
+        self.store = store
+        self.happens: Callable[[], object] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        def read(*args: Any, **more: Any) -> Any:
+            found = getattr(self.store, name)(*args, **more)
+            happens, self.happens = self.happens, None
+            if happens:
+                happens()
+            return found
+
+        return read
+
+
+def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.say("launch smoke budget=4 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3500)  # one has cost almost four dollars by then, the other two
+
+    def ends() -> None:
+        bot.store.update(RUN, lambda run: run.ended(Reason.STOPPED, bot.moment))
+
+    store = cast(Store, Between(bot.store, ends))
+    Purses(store, bot.notifier, bot.policy, bot.now, lambda: True, UTC).look()
+    assert bot.run().status == "ended"
+    assert bot.run().purses == bot.run("smoke-0002").purses == ()
 
 
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
