@@ -7,23 +7,35 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
+.PHONY: demo environment debian test thorough test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
-test: $(READY) page-where-possible  ## what every commit passes; the main job on a real scheduler where this machine can have one
+ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
+
+environment: $(READY)
+
+test: $(READY) page-where-possible  ## every promise once, in under five minutes: before every push
+	$(BIN)/pytest -m "alone and not slurm and not thorough" $(ALONE)
+	$(BIN)/pytest -m "not alone and not slurm and not thorough" --numprocesses=4 --dist=worksteal
+
+thorough: $(READY) page-where-possible  ## more of it, and the main job on a real scheduler where this machine can have one
+	$(BIN)/pytest -m "thorough and alone and not slurm" $(ALONE)
+	$(BIN)/pytest -m "(thorough or hypothesis) and not alone and not slurm" --hypothesis-profile=thorough --numprocesses=3 --dist=worksteal
 	@if $(BIN)/python -m tests.slurm can; then \
 		$(BIN)/python -m tests.slurm with --plain $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
-	$(BIN)/pytest -m "alone and not slurm"
-	$(BIN)/pytest -m "not alone and not slurm" --numprocesses=3 --dist=worksteal
 
 test-slurm: slurm  ## every test on a real SkyPilot and a real scheduler, most of an hour; as root on Debian
 	@$(MAKE) --no-print-directory on-slurm
 
 slurm: $(READY)  ## the Debian packages that those need
 	$(BIN)/python -m tests.slurm install
+
+debian: $(READY)  # one after the other, as apt wants it
+	@$(MAKE) --no-print-directory chromium
+	@$(MAKE) --no-print-directory slurm
 
 chromium:  ## Debian's browser, which the tests of the page need; as root on Debian
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-noto-color-emoji fonts-noto-cjk)

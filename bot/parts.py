@@ -104,6 +104,7 @@ def rules(settings: Settings, allowed: Policy) -> Rules:
         gone=timedelta(seconds=settings.gone_seconds),
         steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
         unhealthy=timedelta(seconds=settings.unhealthy_seconds),
+        autostop_again=timedelta(seconds=settings.autostop_again_seconds),
         stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
         shadow=allowed.shadow,
         needs_price=allowed.needs_price,

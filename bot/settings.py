@@ -154,6 +154,12 @@ class Settings:
     down_again_seconds: float = setting(
         "VERLBOT_DOWN_AGAIN_SECONDS", "After which the removal of a cluster is asked for again.", 60.0, positive
     )
+    autostop_again_seconds: float = setting(
+        "VERLBOT_AUTOSTOP_AGAIN_SECONDS",
+        "After which an autostop that is not as asked for, though it was set again, is set once more.",
+        60.0,
+        positive,
+    )
     stopping_alarm_minutes: float = setting(
         "VERLBOT_STOPPING_ALARM_MINUTES",
         "After which a cluster that does not go is told of in its channel, with what to type by hand.",

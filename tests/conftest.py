@@ -18,23 +18,33 @@ from tests.examples import USUAL
 from tests.spreading import spread
 from tests.story import Bot
 
-settings.register_profile("steady", derandomize=True, deadline=None, max_examples=USUAL)
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=USUAL * 3 // 10)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=USUAL)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs a Slack is a story. Where several workers share the tests, each begins with long ones; those of the
-    page share a demo."""
+    page share a demo and a browser, and those of SkyPilot's client its import."""
     for item in items:
         if "playground" in getattr(item, "fixturenames", ()):
             item.add_marker("story")
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    page = [item for item in items if "page" in item.path.parent.parts[-1:]]
-    others = [item for item in items if item not in page]
-    long = [item for item in others if item.get_closest_marker("slow")]
     if workers > 1:
-        items[:] = spread(page, long, [item for item in others if item not in long], workers)
+        kinds: dict[str, list[pytest.Item]] = {"page": [], "sky": [], "long": [], "short": []}
+        for item in items:
+            kinds[kind(item)].append(item)
+        groups = [kinds["page"], kinds["sky"]]
+        items[:] = spread(groups, kinds["long"][::-1], kinds["short"], workers)  # the last of them wait the longest
+
+
+def kind(item: pytest.Item) -> str:
+    if "page" in item.path.parent.parts[-1:]:
+        return "page"
+    if "sky_here" in getattr(item, "fixturenames", ()):
+        return "sky"
+    return "long" if item.get_closest_marker("slow") else "short"
 
 
 @pytest.fixture(scope="session")

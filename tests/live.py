@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
 }
 QUICK = "steps=12 seconds_per_step=0 test_every_steps=4 save_every_steps=6"
-ENDLESS = "steps=100000 seconds_per_step=0.05 budget=100"
+ENDLESS = "steps=100000 seconds_per_step=0.05 batch_size=8 group_size=2 budget=100"
 KILLED = -signal.SIGKILL
 
 

@@ -193,9 +193,8 @@ class Life:
         self.bot.tick()
         self.world.advance()
         standing = self.world.standing()
-        self.ended_standing += [
-            run.id for run in map(self._run, self.fates) if run.status is Status.ENDED and run.cluster in standing
-        ]
+        whose = [run_id for run_id in self.fates if f"verl-{run_id}" in standing]
+        self.ended_standing += [run.id for run in map(self._run, whose) if run.status is Status.ENDED]
 
     def _now(self) -> float:
         return self.moment.timestamp()
@@ -212,7 +211,7 @@ class Life:
         return found
 
     def _active(self) -> list[Run]:
-        return [run for run in map(self._run, self.fates) if run.status is not Status.ENDED]
+        return [run for run in self.store.open() if run.status is not Status.ENDED]
 
     def _stop(self, run_id: str) -> None:
         self.store.update(run_id, lambda run: replace(run, stop_requested_by="U0ANA"))

@@ -14,6 +14,7 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from tests.builders import NOTHING
 from tests.crashes import CLOUD, SLACK, STORE, Killed, Points
+from tests.examples import thorough
 from tests.slack.test_notifier import notices
 from tests.story import Bot
 
@@ -70,10 +71,10 @@ LIVES = {"succeeds": (succeeds, goes_on, "succeeded"), "is stopped": (is_stopped
 
 
 SHARES = 4
-"""In so many the points of a life are tried, so that several workers try them."""
+"""In so many the points of a life are tried, so that several workers try them; `make test` tries each fourth point."""
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("share", thorough(range(SHARES), usual=1))
 @pytest.mark.parametrize("life", LIVES)
 def test_whenever_the_bot_dies_the_next_one_ends_the_run_once(
     life: str, share: int, store: RedisStore, playground: Playground, slack: PlaygroundClient

@@ -19,6 +19,7 @@ import pytest
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
 from bot.demo import settings as demo_settings
+from tests.examples import thorough
 from tests.live import ENDLESS, QUICK
 from tests.waiting import SECONDS, eventually
 
@@ -77,6 +78,7 @@ def test_without_a_terminal_it_follows_the_run_to_its_verified_end(folder: Path)
     assert everything_of(folder) == []
 
 
+@pytest.mark.thorough
 def test_a_run_that_fails_is_told_by_the_exit_code_of_its_own_demo(folder: Path) -> None:
     line = f"/verl launch smoke fail_at_step=2 {QUICK}"
     ended = subprocess.run(program(folder, line), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -88,7 +90,7 @@ def test_a_run_that_fails_is_told_by_the_exit_code_of_its_own_demo(folder: Path)
     assert again.returncode == 0, again.stdout + again.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", thorough([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], usual=1))
 def test_an_interrupted_demo_ends_everything_that_it_started(folder: Path, number: signal.Signals) -> None:
     line = f"/verl launch smoke nodes=2 {ENDLESS}"
     with started(folder, line) as demo:
@@ -118,6 +120,7 @@ def test_a_demo_keeps_away_from_machines_that_cost_money(folder: Path, monkeypat
     assert not demo_settings(folder, "http://127.0.0.1:1/api/").uses_skypilot
 
 
+@pytest.mark.thorough
 def test_behind_a_proxy_it_works_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -126,6 +129,7 @@ def test_behind_a_proxy_it_works_all_the_same(folder: Path, monkeypatch: pytest.
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.mark.thorough
 def test_a_killed_demo_comes_back_with_its_runs(folder: Path) -> None:
     line = "/verl launch smoke nodes=2 steps=40 seconds_per_step=0.1"
     log = folder.parent / "out"
@@ -172,6 +176,7 @@ def read_until(terminal: int, text: str, pressing: bytes = b"") -> None:
             seen += os.read(terminal, 65_536).decode(errors="replace")
 
 
+@pytest.mark.thorough
 def test_two_bots_in_one_folder_are_refused_in_words(folder: Path) -> None:
     line = f"/verl launch smoke {ENDLESS}"
     with started(folder, line) as demo:

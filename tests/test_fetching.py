@@ -33,6 +33,7 @@ def test_a_model_outlives_its_machines(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.thorough
 def test_a_program_that_saves_nothing_by_itself_saves_before_its_budget_ends_it(live: Live) -> None:
     """At two dollars an hour it is told that its end is half a minute ahead."""
     live.start()
@@ -42,6 +43,7 @@ def test_a_program_that_saves_nothing_by_itself_saves_before_its_budget_ends_it(
     live.assert_nothing_left()
 
 
+@pytest.mark.thorough
 def test_a_bot_that_is_killed_while_it_fetches_goes_on_when_it_is_back(live: Live) -> None:
     live.start()
     run_id = live.launch(f"nodes=2 {QUICK}")

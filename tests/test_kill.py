@@ -11,17 +11,18 @@ from tests.live import ENDLESS, QUICK, Live
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
+THOROUGH = pytest.mark.thorough
 
 POINTS = [
     pytest.param("after RedisStore.add 1", id="after the wish, before its acknowledgement"),
-    pytest.param("before WebClient.chat_postMessage 1", id="before the card"),
-    pytest.param("after WebClient.chat_postMessage 1", id="between the card and its record"),
-    pytest.param("before LocalCloud.launch 1", id="recorded that it is asked for, and not asked"),
+    pytest.param("before WebClient.chat_postMessage 1", marks=THOROUGH, id="before the card"),
+    pytest.param("after WebClient.chat_postMessage 1", marks=THOROUGH, id="between the card and its record"),
+    pytest.param("before LocalCloud.launch 1", marks=THOROUGH, id="recorded that it is asked for, and not asked"),
     pytest.param("after LocalCloud.launch 1", id="launched, and not recorded"),
     pytest.param("after WebClient.chat_postMessage 2", id="between a notice and its record"),
-    pytest.param("after LocalCloud.tail 1", id="while running"),
-    pytest.param("after RedisStore.save_log 1", id="while its log is kept"),
-    pytest.param("before LocalCloud.down 1", id="before the teardown"),
+    pytest.param("after LocalCloud.tail 1", marks=THOROUGH, id="while running"),
+    pytest.param("after RedisStore.save_log 1", marks=THOROUGH, id="while its log is kept"),
+    pytest.param("before LocalCloud.down 1", marks=THOROUGH, id="before the teardown"),
     pytest.param("after LocalCloud.down 1", id="during the teardown"),
 ]
 
@@ -44,6 +45,7 @@ def test_a_run_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
     assert_once(live)
 
 
+@THOROUGH
 @pytest.mark.parametrize(
     "point",
     [
@@ -63,6 +65,7 @@ def test_a_stop_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
     assert_once(live)
 
 
+@THOROUGH
 def test_a_kill_between_the_last_notice_and_its_record(live: Live) -> None:
     """The post that holds the end: the third or fourth, as quick as the run was."""
     live.start()
@@ -78,6 +81,7 @@ def test_a_kill_between_the_last_notice_and_its_record(live: Live) -> None:
     assert_once(live)
 
 
+@THOROUGH
 def test_a_kill_from_outside_at_any_moment_while_it_trains(live: Live) -> None:
     live.start()
     live.launch(f"nodes=2 {ENDLESS}")
@@ -122,6 +126,7 @@ def assert_once(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@THOROUGH
 def test_a_board_survives_the_kill_of_its_bot_between_its_post_and_its_record(live: Live) -> None:
     """By the clock of this machine: the board is due within two minutes."""
     live.start(KILL_AT="after WebClient.chat_postMessage 1")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.local.processes import marked
+from tests.examples import thorough
 from tests.live import ENDLESS, QUICK, Live, keys
 from tests.waiting import eventually
 
@@ -68,7 +69,10 @@ def rewards(live: Live, run_id: str) -> list[tuple[int, float]]:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("smoke-7777", "smoke-7777 left no checkpoint"), ("smoke-7777/global_step_3", "there is no checkpoint ")],
+    thorough(
+        [("smoke-7777", "smoke-7777 left no checkpoint"), ("smoke-7777/global_step_3", "there is no checkpoint ")],
+        usual=1,
+    ),
 )
 def test_a_run_with_nothing_to_go_on_from_says_so(live: Live, name: str, why: str) -> None:
     live.launched(f"smoke volume=models resume_from={name}")
@@ -76,6 +80,7 @@ def test_a_run_with_nothing_to_go_on_from_says_so(live: Live, name: str, why: st
     assert why in live.ana.reads()
 
 
+@pytest.mark.thorough
 def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("step ")
@@ -132,6 +137,7 @@ def test_processes_that_are_killed_from_outside(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.thorough
 def test_a_whole_cluster_that_is_killed_from_outside(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("step ")
@@ -161,9 +167,9 @@ def moody(live: Live) -> Live:
     ("settings", "end"),
     [
         pytest.param(QUICK, "succeeded", id="succeeds"),
-        pytest.param("fail_at_step=3 seconds_per_step=0", "failed", id="fails at step 3"),
-        pytest.param("fail_setup=true", "failed in its setup", id="fails in its setup"),
-        pytest.param(ENDLESS, "stopped", id="is stopped"),
+        pytest.param("fail_at_step=3 seconds_per_step=0", "failed", marks=pytest.mark.thorough, id="fails at step 3"),
+        pytest.param("fail_setup=true", "failed in its setup", marks=pytest.mark.thorough, id="fails in its setup"),
+        pytest.param(ENDLESS, "stopped", marks=pytest.mark.thorough, id="is stopped"),
     ],
 )
 def test_slack_answering_429_and_503_all_the_while(moody: Live, settings: str, end: str) -> None:
@@ -180,6 +186,7 @@ def test_slack_answering_429_and_503_all_the_while(moody: Live, settings: str, e
     assert max(counted[key] for key in ("launching", "running", "stopping")) <= 1
 
 
+@pytest.mark.thorough
 def test_the_first_card_is_there_within_seconds_and_no_command_waits_for_machines(live: Live) -> None:
     live.launch(f"nodes=2 {QUICK}")
     acknowledged = [entry["seconds"] for entry in live.slack.record("delivery")]
@@ -187,6 +194,7 @@ def test_the_first_card_is_there_within_seconds_and_no_command_waits_for_machine
     assert max(acknowledged) < 3
 
 
+@pytest.mark.thorough
 def test_two_runs_at_once_stay_apart(live: Live) -> None:
     for _ in range(2):
         live.ana.says(f"/verl launch smoke nodes=2 {QUICK}")

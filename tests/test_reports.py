@@ -13,6 +13,7 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack import boards
 from bot.slack.message import Message
+from tests.examples import thorough
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
 CLUSTER = "verl-smoke-0001"
@@ -215,7 +216,7 @@ def test_a_direct_message_is_told_of_ones_own_runs(bot: Bot) -> None:
     assert "`smoke-0002`" not in read
 
 
-@pytest.mark.parametrize("trouble", ["limited", "broken", "lost", "broken_after"])
+@pytest.mark.parametrize("trouble", thorough(["lost", "broken_after", "limited", "broken"], usual=2))
 def test_a_board_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> None:
     bot.say("report daily 09:00 tz=UTC")
     bot.running("launch smoke lease=48 budget=1000 --yes")
@@ -344,7 +345,7 @@ def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, sla
     assert len(summaries(bot)) == 1
 
 
-@pytest.mark.parametrize("trouble", ["limited", "broken", "lost", "broken_after"])
+@pytest.mark.parametrize("trouble", thorough(["lost", "broken_after", "limited", "broken"], usual=2))
 def test_a_summary_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> None:
     bot.running("launch smoke nodes=2 lease=24 budget=100")
     bot.say("report smoke-0001 every 5 steps")

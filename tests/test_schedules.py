@@ -13,6 +13,7 @@ from bot.core.action import End
 from bot.core.recipe import Task
 from bot.core.seen import Ending, Job, Seen
 from bot.errors import Unavailable
+from tests.examples import thorough
 from tests.schedules import RULES, Life
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sky_here")]
@@ -23,7 +24,7 @@ FEW = 6
 """Runs in which each broken promise shows already."""
 
 
-@pytest.mark.parametrize("first", range(0, SCHEDULES, RUNS_A_LIFE))
+@pytest.mark.parametrize("first", thorough(range(0, SCHEDULES, RUNS_A_LIFE), usual=1))
 def test_a_run_is_launched_once_ends_once_and_leaves_nothing(store: RedisStore, first: int) -> None:
     assert Life(store, range(first, first + RUNS_A_LIFE)).lived().wrong() == []
 
@@ -79,6 +80,7 @@ def sets_no_autostop(patch: Patch) -> None:
     patch.setattr("bot.core.decide.autostop_to_set", lambda *_: None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("mutant", "first", "promise"),
     [

@@ -71,7 +71,13 @@ def restart(server: SkyServer) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "happens", [hang, refuse, SkyServer.stop, restart], ids=["hangs", "503", "is down", "restarts"]
+    "happens",
+    [
+        pytest.param(hang, id="hangs"),
+        pytest.param(refuse, marks=pytest.mark.thorough, id="503"),
+        pytest.param(SkyServer.stop, marks=pytest.mark.thorough, id="is down"),
+        pytest.param(restart, marks=pytest.mark.thorough, id="restarts"),
+    ],
 )
 def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
     live: Live, server: SkyServer, happens: Callable[[SkyServer], None]
@@ -307,6 +313,7 @@ def sweeping(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
         VERLBOT_SKY_LOG_SECONDS="0.5",
         VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR="",
         VERLBOT_SWEEP_MINUTES="0.02",
+        VERLBOT_AUTOSTOP_AGAIN_SECONDS="5",
         VERLBOT_OPS_CHANNEL="C0TRAIN",
     )
     found.start()
@@ -314,6 +321,7 @@ def sweeping(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
     found.stop()
 
 
+@pytest.mark.thorough
 def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancelled_it(
     sweeping: Live, server: SkyServer
 ) -> None:
@@ -324,7 +332,7 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
     sweeping.ana.sees("SkyPilot names `ben`. It is set to 5 idle min, as asked.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
-    sweeping.ana.sees("By whom is not known", 100)
+    sweeping.ana.sees("By whom is not known", 60)
     assert server.calls["/autostop"] == 2
 
 
@@ -344,6 +352,7 @@ def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_ot
     assert "sky-jobs-controller" not in sweeping.ana.reads()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_launches_after_the_end_of_its_run_leaves_nothing(sweeping: Live, server: SkyServer) -> None:
     run_id = sweeping.launch(ENDLESS)
     sweeping.sees_card("running")

@@ -145,6 +145,7 @@ def painter(tmp_path: Path) -> "Iterator[Painter]":
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_figures_are_drawn_elsewhere_in_a_process_that_ends_when_none_is_wanted(painter: Painter) -> None:
     from bot.adapters.charts import picture
 

@@ -117,6 +117,7 @@ def test_the_numbers_of_a_run_that_has_ended_go_after_a_while_and_its_record_sta
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_hundred_thousand_steps_of_eighty_metrics_are_under_two_megabytes(store: RedisStore, redis: Redis) -> None:
     """Of which every tenth tells its numbers, so that it takes seconds; the room is that of all (`make bench`)."""
     keys = [f"critic/some_metric_of_a_usual_length/{n}" for n in range(80)]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import drain
@@ -30,6 +30,7 @@ from bot.fetcher import Fetcher
 from bot.ports import Cloud, Store
 from tests.builders import NOON, a_run
 from tests.core.test_lives import AUTOSTOP, RULES, Life
+from tests.examples import examples
 
 PATIENCE = Patience(
     save=timedelta(minutes=2),
@@ -239,7 +240,7 @@ def lived(steps: Steps, choose: Choose = decide, fetcher: type[Fetcher] = Fetche
     return life
 
 
-@settings(max_examples=700, deadline=None)
+@examples(700)
 @given(STEPS)
 def test_no_model_is_lost_without_a_word_or_a_leases_end_and_no_limit_is_passed_by_more_than_the_grace(
     steps: Steps,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.examples import thorough
 from tests.page.conftest import PHONE, ROOT, WIDE, Opened
 from tests.page.test_newcomer import SHORT, launched, types
 
@@ -21,45 +22,50 @@ def channel(page: Page) -> None:
 
 
 def thread(page: Page) -> None:
-    channel(page)
+    """Of that run."""
     page.locator("main article:not(.ephemeral) .replies").last.click()
     expect(page.get_by_label("Thread in training")).to_be_visible()
 
 
 def form(page: Page) -> None:
+    page.get_by_label("Close the thread").click()
     types(page, "/verl launch")
     expect(page.get_by_role("dialog", name="Launch a run")).to_be_visible()
 
 
 def home(page: Page) -> None:
+    page.keyboard.press("Escape")  # the form that was looked at
+    expect(page.get_by_role("dialog", name="Launch a run")).to_be_hidden()
     page.goto(page.url.split("#")[0] + "#/app/home")
     expect(page.locator(".home")).to_contain_text("Your runs")
 
 
 def recorder(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#/C0TRAIN")
     page.get_by_role("button", name="Recorder").click()
     expect(page.locator("section.recorder")).to_be_visible()
 
 
 def offers(page: Page) -> None:
+    page.get_by_label("Close the recorder").click()
     page.locator("main textarea").fill("/")
     expect(page.get_by_role("listbox")).to_be_visible()
 
 
 SURFACES: list[Callable[[Page], None]] = [channel, thread, form, home, recorder, offers]
+"""One after the other, as a person goes from one to the next."""
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: `make page` brings it from npm")
-@pytest.mark.timeout(400)  # axe looks at every element of six pages, on two busy cores
-@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide and light", "a phone, dark"])
+@pytest.mark.timeout(400)  # axe looks at every element of six surfaces, on two busy cores
+@pytest.mark.parametrize(
+    ("size", "dark"), thorough([(WIDE, False), (PHONE, True)], usual=1), ids=["wide and light", "a phone, dark"]
+)
 def test_axe_finds_nothing_serious(opened: Opened, size: tuple[int, int], dark: bool) -> None:
-    axe = AXE.read_text()
+    page = opened(size=size, dark=dark)
+    page.evaluate(AXE.read_text())
     found = {}
     for surface in SURFACES:
-        page = opened(size=size, dark=dark)
         surface(page)
-        page.evaluate(axe)
         found[surface.__name__] = page.evaluate(FINDINGS)
-        page.keyboard.press("Escape")  # a form that stays open is in front of the person wherever she goes
-        expect(page.get_by_role("dialog", name="Launch a run")).to_be_hidden()
     assert found == {surface.__name__: [] for surface in SURFACES}

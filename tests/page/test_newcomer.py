@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.examples import thorough
 from tests.page.conftest import PHONE, PICTURES, Demo, Opened
 
 Picture = Callable[[Page, str], None]
@@ -133,6 +134,7 @@ def test_others_see_the_run_and_not_what_only_its_owner_was_told(opened: Opened)
     expect(card).to_contain_text("succeeded")
 
 
+@pytest.mark.thorough
 def test_two_tabs_may_be_two_people(opened: Opened) -> None:
     anas = opened()
     bens = anas.context.new_page()
@@ -190,7 +192,7 @@ def test_a_phone_shows_it_all_in_one_column(opened: Opened, picture: Picture) ->
     picture(page, "9-phone-channels")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", thorough([False, True], usual=1), ids=["light", "dark"])
 def test_the_recorder_shows_what_bot_and_slack_said_to_each_other(opened: Opened, picture: Picture, dark: bool) -> None:
     page = opened(dark=dark)
     types(page, "/verl recipes")
@@ -200,6 +202,7 @@ def test_the_recorder_shows_what_bot_and_slack_said_to_each_other(opened: Opened
     picture(page, f"10-recorder-{'dark' if dark else 'light'}")
 
 
+@pytest.mark.thorough
 def test_an_interrupted_demo_comes_back_with_its_runs(demo: Demo, opened: Opened) -> None:
     page = opened()
     run_id, card = launched(page, ENDLESS)

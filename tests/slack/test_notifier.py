@@ -208,6 +208,7 @@ def test_a_card_is_edited_at_leisure_unless_its_state_changes(bot: Bot) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> None:
     """Thirty runs at once: a minute holds 50 edits and 60 posts and no more, beside a short burst."""
     for _ in range(30):

@@ -17,7 +17,7 @@ from tests.proxy import Proxy
 from tests.story import Bot
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 BACK = 2.0
 """Seconds after which the bot must be back."""
@@ -81,23 +81,27 @@ def back_after(connected: Connected, opened: int = 2) -> float:
     return took
 
 
+@pytest.mark.alone
 def test_a_closed_connection_is_back(connected: Connected) -> None:
     connected.slack.post("link", do="drop")
     assert back_after(connected) < BACK
     assert connected.opened() == 2
 
 
+@pytest.mark.alone
 def test_an_aborted_connection_is_back(connected: Connected) -> None:
     connected.proxy.cut()
     assert back_after(connected) < BACK
 
 
+@pytest.mark.alone
 def test_slacks_request_to_come_again_is_followed(connected: Connected) -> None:
     connected.slack.post("link", do="refresh")
     assert back_after(connected) < BACK
     assert connected.opened() == 2
 
 
+@pytest.mark.alone
 def test_a_silent_connection_is_noticed(connected: Connected) -> None:
     connected.proxy.silent = True
     eventually(lambda: connected.opened() >= 2)

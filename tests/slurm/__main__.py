@@ -1,4 +1,4 @@
-"""`python -m tests.slurm install | up | down`."""
+"""The bed from a command line: `python -m tests.slurm` says how."""
 
 import sys
 

@@ -26,11 +26,14 @@ def validated(rows: Sequence[Row]) -> bool:
     return any(row.validation is not None for row in rows[-2:])
 
 
-def noted(known: Sequence[Validated], rows: Sequence[Row]) -> tuple[Validated, ...]:
-    """The validations with those that the rows tell of since; a training that went back has not been further."""
+def noted(known: Sequence[Validated], rows: Sequence[Row], new: int) -> tuple[Validated, ...]:
+    """The validations with those that the rows tell of since; a training that went back has not been further.
+
+    Args:
+        new: how many of the rows, the newest, were not looked at before.
+    """
     kept = tuple(one for one in known if one.step <= rows[-1].step)
-    scanned = rows[-2:] if kept else rows
-    for row in scanned:
+    for row in rows[-new - 1 :]:  # verl may tell a step's validation after the step
         if (value := row.validation) is not None and (not kept or row.step > kept[-1].step):
             kept = (*kept, Validated(row.step, row.at, value, reward_at(rows, row.step)))
     return kept[-KEPT:]

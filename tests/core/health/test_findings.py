@@ -16,8 +16,9 @@ from bot.core.health.rules import HealthRules
 from bot.core.health.watch import Watch, judge
 from bot.core.row import Row
 from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, lost, said, said_of, simulated, streamed
+from tests.examples import thorough
 
-SEEDS = (0, 1)
+SEEDS = thorough((0, 1), usual=1)
 
 
 @pytest.mark.slow
