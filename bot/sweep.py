@@ -73,7 +73,14 @@ class Sweep:
                 self._remove(orphan)
         missing = self.outsiders is not None and self.outsiders.settle(list(standing.values()))
         self.show()
-        return self.soon if missing or any(is_unsettled(one, self.now()) for one in orphans) else None
+        return self._next(orphans, missing)
+
+    def _next(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
+        """In how long another look is wanted: soon where something is not settled, else when a time comes."""
+        now = self.now()
+        if missing or any(is_unsettled(one, now) for one in orphans):
+            return self.soon
+        return min((at - now for one in orphans if (at := one.comes(now))), default=None)
 
     def _sighted(self, standing: Standing, known: Orphan | None) -> None:
         """One that cannot be judged, as where its run's record cannot be read, is left alone, and holds up no other."""

@@ -5,15 +5,18 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import RedisStore
+from bot.core.orphans import Orphan
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
+from bot.slack.teller import Teller
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot, changed, read
 
 OPS = RANDOM
 BOX = "dev-box"
+WARNING = "@ben :alarm_clock: *`dev-box` is removed"
 
 
 @pytest.fixture
@@ -189,10 +192,10 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     bot.sweep()
     assert "<@U0BEN> has adopted it: it stands until " in told(bot)
     assert told(bot).endswith("Remove it\nKeep 8 h longer")
-    bot.sweep(minutes=7 * 60 + 5)
+    assert bot.sweep(minutes=10) == timedelta(minutes=400), "until the warning"
+    assert bot.sweep(minutes=400) == timedelta(hours=1), "until the end"
     bot.sweep(minutes=1)
-    warning = "@ben :alarm_clock: *`dev-box` is removed"
-    assert bot.reads(channel=OPS).count(warning) == 2  # in the channel too
+    assert bot.reads(channel=OPS).count(WARNING) == 2  # in the channel too
     adopt(bot, ANA)
     bot.sweep(minutes=60)
     assert bot.cloud.downs == []
@@ -203,6 +206,46 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     for _ in range(4):
         bot.sweep(minutes=1)
     assert "is gone" in told(bot)
+
+
+def adopted_where_it_reads(bot: Bot) -> Bot:
+    """Adopted an instant ago, in a channel that the bot is a member of, so that it sees what has arrived."""
+    found = Bot(bot.store, bot.playground, bot.slack, ops_channel=TRAINING)
+    by_hand(found)
+    found.sweep()
+    adopt(found)
+    found.sweep()
+    return found
+
+
+@pytest.mark.parametrize("trouble", ["limited", "broken", "lost", "broken_after"])
+def test_a_warning_is_said_once_whatever_slack_does(bot: Bot, trouble: str) -> None:
+    bot = adopted_where_it_reads(bot)
+    bot.slack.faults({"method": "chat.postMessage", "trouble": trouble, "times": 2})
+    bot.sweep(minutes=7 * 60)
+    for _ in range(20):
+        bot.sweep(minutes=2)
+    assert bot.reads().count(WARNING) == 2  # in its thread, and in the channel
+
+
+def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = adopted_where_it_reads(bot)
+    warned = Teller._warned
+
+    def dies(teller: Teller, orphan: Orphan, ts: str | None) -> None:
+        if ts:
+            raise KeyboardInterrupt
+        warned(teller, orphan, ts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Teller, "_warned", dies)
+        with pytest.raises(KeyboardInterrupt):
+            bot.sweep(minutes=7 * 60)
+    later = Bot(bot.store, bot.playground, bot.slack, bot.cloud, bot.moment, ops_channel=TRAINING)
+    for _ in range(5):
+        later.sweep(minutes=2)
+    assert bot.reads().count(WARNING) == 2
+    assert later.store.orphans()[f"{BOX}-0"].warned.ts, "no doubt is left"  # type: ignore[union-attr]  # it is there
 
 
 def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot) -> None:

@@ -88,7 +88,8 @@ class Orphan:
         channel: where; empty for nowhere but the log.
         left_by: who wants it left alone; remove_by: who wants it removed.
         adopted_by: who answers for it; adopted_until: until when it stands then.
-        warned_until: of which of these ends that person was told shortly before.
+        warning: of an end, to that person, shortly before; its digest names the end. Without a `ts` while nobody
+            knows whether it has arrived.
         downed_at: when its removal was last asked for; trouble: why an earlier one failed.
         missing_since: since when no look has shown it; gone_at: when that was believed.
         posted: its message.
@@ -104,7 +105,7 @@ class Orphan:
     remove_by: str | None = None
     adopted_by: str | None = None
     adopted_until: datetime | None = None
-    warned_until: datetime | None = None
+    warning: Posted | None = None
     downed_at: datetime | None = None
     trouble: str | None = None
     missing_since: datetime | None = None
@@ -127,10 +128,21 @@ class Orphan:
 
     def ends_soon(self, now: datetime) -> bool:
         """Whether who has adopted it is to hear that it goes, and has not."""
-        until = self.adopted_until
-        if until is None or self.remove_by or self.gone_at or self.missing_since or self.warned_until == until:
+        until, told = self.adopted_until, self.warned is not None and self.warned.ts is not None
+        if until is None or self.remove_by or self.gone_at or self.missing_since or told:
             return False
         return until - WARNED_BEFORE <= now < until
+
+    @property
+    def warned(self) -> Posted | None:
+        """The warning of the end that it has now."""
+        return self.warning if self.warning and self.warning.digest == str(self.adopted_until) else None
+
+    def comes(self, now: datetime) -> datetime | None:
+        """When the clock alone has something happen next: its warning, or its end."""
+        if self.adopted_until is None or self.remove_by or self.gone_at:
+            return None
+        return next((at for at in (self.adopted_until - WARNED_BEFORE, self.adopted_until) if at > now), None)
 
     def dollars(self, now: datetime) -> float | None:
         """What it has cost since its launch, or else since it was seen; None where nobody knows its price."""
@@ -186,9 +198,12 @@ class Orphan:
 
     # by the teller
 
-    def warned(self) -> Self:
-        """Who has adopted it is told that it goes."""
-        return replace(self, warned_until=self.adopted_until)
+    def warns(self, ts: str | None, now: datetime) -> Self:
+        """Who has adopted it is told that it goes, or is being told where `ts` is None."""
+        return replace(self, warning=Posted(ts, str(self.adopted_until), "", now))
+
+    def unwarned(self) -> Self:
+        return replace(self, warning=None)
 
     def says(self, posted: Posted | None) -> Self:
         return replace(self, posted=posted)

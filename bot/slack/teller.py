@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 EVENT = "verlbot_orphan"
 """Type of the metadata by which a message is found again."""
 
+WARNING = "verlbot_orphan_ends"
+"""Of that of a warning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Teller:
@@ -104,7 +107,7 @@ class Teller:
         if posted and posted.ts and posted.digest != message.digest:
             return self._edit(orphan, posted, posted.ts, message)
         if posted and posted.ts and orphan.ends_soon(self.now()):
-            return self._warn(orphan, posted.ts)
+            return self._look_for_warning(orphan, posted.ts) if orphan.warned else self._warn(orphan, posted.ts)
         self._settle(orphan)
         return None
 
@@ -132,14 +135,39 @@ class Teller:
         return timedelta()
 
     def _warn(self, orphan: Orphan, ts: str) -> timedelta:
-        """In its thread and in the channel, because an edit calls nobody.
-
-        Recorded first, so that it is said once; a crash between loses it, and the message above says the same.
-        """
-        self.store.change_orphan(orphan.id, lambda one: one and one.warned())
+        """In its thread and in the channel, because an edit calls nobody. Once, as the message itself: see `_post`."""
+        self._warned(orphan, None)
         with speaking(self.language):
-            text = ends(orphan)
-        call(self.client.chat_postMessage, channel=orphan.channel, thread_ts=ts, reply_broadcast=True, text=text)
+            content = {"text": ends(orphan), "metadata": warning_metadata(orphan)}
+        try:
+            response = call(
+                self.client.chat_postMessage, channel=orphan.channel, thread_ts=ts, reply_broadcast=True, **content
+            )
+        except (Refused, Limited):
+            self.store.change_orphan(orphan.id, lambda one: one and one.unwarned())
+            raise
+        self._warned(orphan, str(response["ts"]))
+        return timedelta()
+
+    def _warned(self, orphan: Orphan, ts: str | None) -> None:
+        """Of the end that was told of: one that was put off meanwhile is warned of anew."""
+        self.store.change_orphan(
+            orphan.id, lambda one: one and (one.warns(ts, self.now()) if same_end(one, orphan) else one)
+        )
+
+    def _look_for_warning(self, orphan: Orphan, above: str) -> timedelta:
+        """Whether a warning of unknown fate has arrived; where that cannot be seen, it is said again."""
+        sent = orphan.warning
+        if sent and self.now() < sent.at + DOUBT:
+            return sent.at + DOUBT - self.now()
+        try:
+            ts = self._found_in(self.client.conversations_replies, warning_metadata(orphan), orphan, ts=above)
+        except Refused:
+            ts = None
+        if ts:
+            self._warned(orphan, ts)
+        else:
+            self.store.change_orphan(orphan.id, lambda one: one and one.unwarned())
         return timedelta()
 
     def _edit(self, orphan: Orphan, posted: Posted, ts: str, message: Message) -> timedelta | None:
@@ -171,12 +199,13 @@ class Teller:
 
     def _found(self, orphan: Orphan, posted: Posted) -> str | None:
         oldest = str((posted.at - timedelta(hours=6)).timestamp())
+        return self._found_in(self.client.conversations_history, metadata(orphan), orphan, oldest=oldest)
+
+    def _found_in(self, read: Callable[..., Any], wanted: dict[str, Any], orphan: Orphan, **where: str) -> str | None:
+        """The message with that metadata among those of the channel, or of a thread in it."""
         with sorted_failures():
-            pages = self.client.conversations_history(
-                channel=orphan.channel, oldest=oldest, limit=200, include_all_metadata=True
-            )
+            pages = read(channel=orphan.channel, limit=200, include_all_metadata=True, **where)
             messages = [message for page in pages for message in page["messages"]]
-        wanted = metadata(orphan)
         return next((str(one["ts"]) for one in messages if (one.get("metadata") or {}) == wanted), None)
 
     def _says(self, orphan: Orphan, posted: Posted | None) -> None:
@@ -196,6 +225,16 @@ def whole(now: datetime) -> datetime:
 
 def metadata(orphan: Orphan) -> dict[str, Any]:
     return {"event_type": EVENT, "event_payload": {"cluster": orphan.id}}
+
+
+def warning_metadata(orphan: Orphan) -> dict[str, Any]:
+    """Of the end that it warns of."""
+    payload = {"cluster": orphan.id, "removed_at": str(orphan.adopted_until)}
+    return {"event_type": WARNING, "event_payload": payload}
+
+
+def same_end(one: Orphan, other: Orphan) -> bool:
+    return one.adopted_until == other.adopted_until
 
 
 def content(orphan: Orphan, message: Message) -> dict[str, Any]:

@@ -116,11 +116,14 @@ def test_what_is_adopted_stands_to_its_end_whose_owner_hears_of_it_once_an_hour_
     end = NOON + ADOPTED
     assert orphan.adopted("U0ANA", None, at(60)) == orphan  # a second click on the same button
     hour = timedelta(hours=1)
-    soon = [orphan.ends_soon(end - 2 * hour), orphan.ends_soon(end - hour), orphan.warned().ends_soon(end - hour)]
+    warned = orphan.warns("1.0", end - hour)
+    soon = [one.ends_soon(at) for one, at in [(orphan, end - 2 * hour), (orphan, end - hour), (warned, end - hour)]]
     assert soon == [False, True, False]
+    assert orphan.warns(None, end - hour).ends_soon(end - hour), "nobody knows whether it has arrived"
+    assert [orphan.comes(at) for at in (NOON, end - hour, end)] == [end - hour, end, None]
     assert not wants_removal(orphan, end - timedelta(seconds=1), PATIENCE)
     assert wants_removal(orphan, end, PATIENCE)
-    longer = orphan.warned().adopted("U0ANA", end, end - hour)
+    longer = warned.adopted("U0ANA", end, end - hour)
     assert (longer.adopted_by, longer.adopted_until) == ("U0ANA", end + ADOPTED)
     assert longer.ends_soon(end + ADOPTED - hour)
     assert not wants_removal(longer, end, PATIENCE)
