@@ -7,23 +7,31 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test thorough test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
+.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
-ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
-
 environment: $(READY)
 
-test: $(READY) page-where-possible  ## every promise once, in under five minutes: before every push
-	$(BIN)/pytest -m "alone and not slurm and not thorough" $(ALONE)
-	$(BIN)/pytest -m "not alone and not slurm and not thorough" --numprocesses=4 --dist=worksteal
+ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
 
-thorough: $(READY) page-where-possible  ## more of it, and the main job on a real scheduler where this machine can have one
-	$(BIN)/pytest -m "thorough and alone and not slurm" $(ALONE)
-	$(BIN)/pytest -m "(thorough or hypothesis) and not alone and not slurm" --hypothesis-profile=thorough --numprocesses=3 --dist=worksteal
+ifdef THOROUGH
+WHOLE := --hypothesis-profile=thorough
+else
+ONCE := and not thorough
+endif
+
+test: $(READY) page-where-possible  ## every promise once, in under five minutes: before every push
+	$(BIN)/pytest -m "alone and not slurm $(ONCE)" $(ALONE)
+	$(BIN)/pytest -m "not alone and not slurm $(ONCE)" $(WHOLE) --numprocesses=4 --dist=worksteal
+
+thorough:  ## with more seeds, points and numbers, and the main job on a real scheduler too
+	@$(MAKE) --no-print-directory main-job-on-slurm
+	@$(MAKE) --no-print-directory test THOROUGH=1
+
+main-job-on-slurm: $(READY)  # where this machine can have one
 	@if $(BIN)/python -m tests.slurm can; then \
 		$(BIN)/python -m tests.slurm with --plain $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
 
