@@ -3,11 +3,8 @@
 import logging
 import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
-from typing import IO
 
 from bot import heartbeat
 from bot.adapters.painter import Painter
@@ -16,7 +13,6 @@ from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.costs import Costs
 from bot.data_dir import locked, owner
-from bot.errors import Unavailable
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.outsiders import Outsiders
@@ -39,6 +35,7 @@ from bot.purses import Purses
 from bot.quotes import Quotes
 from bot.reconcile import Reconciler
 from bot.reports import Reports
+from bot.running import BOARDS, HOMES, SPEAK, SWEEP, TELL, TICK, Bot
 from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import Settings
@@ -57,131 +54,13 @@ from bot.slack.modals import Modals
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
-from bot.slack.socket import CHECK_PERIOD, Socket
+from bot.slack.socket import Socket
 from bot.slack.teller import Teller
 from bot.sweep import Sweep
-from bot.tongues import REFRESH_PERIOD, Tongues
+from bot.tongues import Tongues
 from bot.zones import zone
 
 log = logging.getLogger(__name__)
-
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES = (
-    "tick",
-    "speak",
-    "boards",
-    "connect",
-    "homes",
-    "tongues",
-    "sweep",
-    "tell",
-    "purses",
-)
-"""Jobs of the scheduler."""
-
-SPEAK_PERIOD = timedelta(seconds=30)
-"""Slack is brought up to date when a run changes; and this often, should that be missed."""
-
-BOARDS_PERIOD = timedelta(seconds=30)
-"""Boards are told when they are due; another bot on the same store may have been asked for one."""
-
-SWEEP_RETRY = timedelta(minutes=2)
-"""After a sweep that nobody answered: it has taken one of the few places for calls for as long as a call may take."""
-
-PURSES_PERIOD = timedelta(minutes=1)
-"""What a month has cost is looked at this often; it is read from the store alone."""
-
-TELL_PERIOD = timedelta(minutes=5)
-"""What a cluster costs that no run owns is brought up to date this often."""
-
-TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500, 2000))
-"""However much is asked for at once, listeners come first: a person waits for them."""
-
-
-@dataclass(slots=True)
-class Bot:
-    """Everything that runs, to be started and stopped as one."""
-
-    service: Service
-    scheduler: Scheduler
-    cloud: Cloud
-    reconciler: Reconciler
-    notifier: SlackNotifier
-    boards: Boards
-    homes: Homes
-    tongues: Tongues
-    sweep: Sweep
-    teller: Teller
-    purses: Purses
-    connection: Socket | HttpServer
-    errands: Errands
-    painter: Painter
-    valkey: Valkey | None
-    lock: IO[str]
-    heartbeat: Path
-    gate: GateServer | None
-    quotes: Quotes
-    settings: Settings = field(repr=False)
-
-    def start(self) -> None:
-        if self.gate:
-            self.gate.start()
-        Thread(target=self._greet, name="greet", daemon=True).start()
-        period = timedelta(seconds=self.settings.tick_seconds)
-        self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
-        self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
-        self.scheduler.every(BOARDS, BOARDS_PERIOD, self.boards.speak, SPEAK_PAUSE)
-        self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
-        self.scheduler.every(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
-        self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
-        self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
-        self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
-        if isinstance(self.connection, Socket):
-            self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
-        else:
-            self.connection.start()
-        self.scheduler.start()
-
-    def stop(self) -> None:
-        """Stop listening, finish what is under way, leave the clusters as they are."""
-        self.connection.stop()
-        if self.gate:
-            self.gate.stop()
-        self.quotes.stop()
-        self.cloud.stop()
-        self.scheduler.stop()
-        self.errands.stop()
-        self.painter.stop()
-        self.reconciler.tails.stop()
-        self.reconciler.pool.shutdown()
-        if self.valkey:
-            self.valkey.stop()
-        self.lock.close()
-
-    def _greet(self) -> None:
-        """Say in the log who runs the clusters, or that nobody answers; the bot goes on looking for them."""
-        try:
-            log.info("%s", self.cloud.greet())
-        except Unavailable as error:
-            log.error("%s", error)
-
-    def _sweep(self) -> timedelta | None:
-        """What stands is to be known soon, so one that nobody answered does not wait for the next."""
-        try:
-            return self.sweep.sweep()
-        except Unavailable as error:
-            log.warning("the sweep has seen nothing: %s", error)
-            return SWEEP_RETRY
-
-    def _tick(self) -> timedelta | None:
-        try:
-            wait = self.reconciler.tick()
-        except Unavailable as error:
-            log.warning("%s (%s)", error, error.__cause__)
-            if self.valkey:
-                self.valkey.revive()
-            return None
-        self.heartbeat.touch()
-        return wait
 
 
 def build(settings: Settings, cloud: Cloud | None = None) -> Bot:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
-from bot.build import Bot, build, log_to
+from bot.build import build, log_to
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.playground.client import Person, PlaygroundClient
@@ -20,6 +20,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
+from bot.running import Bot
 from bot.runs import REMEMBERED
 from bot.settings import Settings
 from bot.slack.manifest import manifest

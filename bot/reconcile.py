@@ -20,19 +20,18 @@ from bot.core.action import (
     Rehearse,
     SaveLog,
     SetAutostop,
-    Settle,
     TearDown,
     Wonder,
 )
 from bot.core.admission import Admit, uncapped
-from bot.core.decide import Rules, decide, over_by_wish
+from bot.core.decide import Rules, decide
 from bot.core.money import Rate
+from bot.core.noting import noted, wanted_again
 from bot.core.order import Order
 from bot.core.plan import task_hash
 from bot.core.recipe import Task
 from bot.core.run import Run
 from bot.core.seen import Seen
-from bot.core.shadow import Shadow
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
 from bot.errors import NameTaken, Unavailable, UserError
@@ -262,35 +261,6 @@ class Reconciler:
         return self._update(run, lambda run: run.log_tried(self.now()))
 
 
-def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
-    """The record after an action that is nothing but a change of it."""
-    match action:
-        case Look(seen):
-            return run.looked(seen, now)
-        case Wonder(doubt):
-            return run.doubted(doubt)
-        case Drain(draining):
-            return run.drains(draining)
-        case LoseModel():
-            return run.gave_up(now) if now >= drain.gives_up_at(run, rules.patience) else run
-        case Finish(
-            Reason.LEASE_OVER | Reason.OVER_BUDGET | Reason.MONTH_SPENT
-        ):  # a person may have given it more meanwhile
-            return over(run, over_by_wish(run, now, rules.shadow), now)
-        case Finish():
-            return over(run, action, now)
-        case Rehearse(rule):
-            return run.shadowed(Shadow(rule, now, run.cost(now), ends=True))
-        case End(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # somebody has answered meanwhile
-            return run
-        case End(reason, bill):
-            return run.ended(reason, now, bill)
-
-
-def over(run: Run, finish: Finish | None, now: datetime) -> Run:
-    return run.stopping(finish.reason, finish.detail, now) if finish else run
-
-
 def may_ask(run: Run) -> bool:
     """Whether a cluster may still be asked for: another bot on the store may have ended it meanwhile."""
     return (run.waits or run.status is Status.LAUNCHING) and not run.stop_requested_by
@@ -305,12 +275,3 @@ def tags(run: Run) -> dict[str, str]:
 def prints(run: Run) -> bool:
     """Whether there may be new lines to read."""
     return run.job is not None and not run.over
-
-
-def wanted_again(action: Action, rules: Rules) -> timedelta:
-    """In how long it is worth while to look again after an action."""
-    match action:
-        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
-            return timedelta()
-        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
-            return rules.gone

@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -343,26 +343,3 @@ class Settings:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
         meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
         return {name: f"{name} is not set. {meanings[name]}" for name, value in needed.items() if not value}
-
-
-def as_markdown() -> str:
-    """The settings as docs/settings.md shows them."""
-    lines = [
-        "# Settings",
-        "",
-        "Environment variables of `verlbot run`. Made from `bot/settings.py` by `make docs`.",
-        "",
-        "| variable | unless set | meaning |",
-        "|---|---|---|",
-    ]
-    known = [one for one in fields(Settings) if one.metadata]
-    rows = [f"| `{one.metadata['variable']}` | {shown_default(one)} | {one.metadata['meaning']} |" for one in known]
-    return "\n".join([*lines, *rows, ""])
-
-
-def shown_default(one: Field[Any]) -> str:
-    if one.default is MISSING:
-        return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]
-    if one.default in ("", None):
-        return ""
-    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"

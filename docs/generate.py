@@ -1,9 +1,11 @@
 """The pages of this folder that are made from the code: `make docs` writes them, a test compares them."""
 
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import Any
 
 from bot.core.forms import FORMS
-from bot.settings import as_markdown
+from bot.settings import Settings
 from bot.slack.manifest import SCOPES
 
 HERE = Path(__file__).parent
@@ -18,7 +20,7 @@ def commands() -> str:
     rows = [(f"`/verl {form.usage}`", form.meaning, f"`/verl {form.example}`") for form in FORMS.values()]
     return f"""# Commands
 
-Type them after `/verl`, or after a mention of the bot. Made from `bot/core/command.py` by `make docs`.
+Type them after `/verl`, or after a mention of the bot. Made from `bot/core/forms.py` by `make docs`.
 
 {table(("command", "what it does", "example"), *rows)}
 """
@@ -36,7 +38,26 @@ The app-level token needs `connections:write`, to open the connection of Socket 
 """
 
 
-PAGES = {"settings.md": as_markdown, "commands.md": commands, "rights.md": rights}
+def settings() -> str:
+    known = [one for one in fields(Settings) if one.metadata]
+    rows = [(f"`{one.metadata['variable']}`", shown_default(one), str(one.metadata["meaning"])) for one in known]
+    return f"""# Settings
+
+Environment variables of `verlbot run`. Made from `bot/settings.py` by `make docs`.
+
+{table(("variable", "unless set", "meaning"), *rows)}
+"""
+
+
+def shown_default(one: Field[Any]) -> str:
+    if one.default is MISSING:
+        return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]
+    if one.default in ("", None):
+        return ""
+    return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
+
+
+PAGES = {"settings.md": settings, "commands.md": commands, "rights.md": rights}
 
 
 def main() -> None:

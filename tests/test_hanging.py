@@ -7,12 +7,13 @@ from threading import Event
 
 import pytest
 
-from bot.build import Bot, build
+from bot.build import build
 from bot.core.order import Order, Watched
 from bot.core.seen import Seen
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.running import Bot
 from bot.settings import Settings
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, TRAINING

@@ -9,6 +9,7 @@ import pytest
 
 from bot.adapters.store import RedisStore
 from bot.core.action import End
+from bot.core.noting import noted
 from bot.core.plan import task_hash
 from bot.core.policy import Caps, Policy
 from bot.core.status import Reason, Status
@@ -16,7 +17,6 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.ports import Store
 from bot.purses import Purses
-from bot.reconcile import noted
 from tests.story import ANA, BEN, LEA, Bot
 
 RUN = "smoke-0001"

@@ -1,53 +1,42 @@
 """How commands are typed: one table of forms, from which the parser, the help and the manifest are made."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.core.command import (
     AXES,
-    COSTS,
-    LISTS,
-    MOST_EXTENDED_HOURS,
     WORKSPACE,
     Approve,
     Artifacts,
     Command,
     Compare,
-    Cost,
     Describe,
-    Extend,
-    GiveMonth,
     Help,
-    Launch,
     ListRecipes,
-    ListRuns,
-    Logs,
     OpenForm,
-    Plot,
     Refuse,
     Resume,
     Retry,
-    SetBudget,
     ShowBudgets,
-    Speak,
     Status,
-    Stop,
 )
-from bot.core.line import shown
-from bot.core.nearest import listed, unknown
-from bot.core.policy import Scope
+from bot.core.makers import (
+    make_budget,
+    make_compare,
+    make_cost,
+    make_extend,
+    make_launch,
+    make_list,
+    make_logs,
+    make_plot,
+    make_speak,
+    make_stop,
+)
+from bot.core.nearest import unknown
 from bot.core.report_command import make_report
-from bot.core.typed import Typed, whole
-from bot.errors import UserError
-from bot.language import LANGUAGES, mark, say
-
-MOST_LINES = 10_000
-"""Log lines that one command may ask for."""
-
-MOST_CHARTS = 2
-"""Of a message: Slack draws no more (docs.slack.dev, data visualization block)."""
+from bot.core.typed import Typed
+from bot.language import LANGUAGES, mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,100 +83,6 @@ class Form:
         parts += [f"[{key}={value}]" for key, value in self.options.items()]
         parts += [f"[--{flag}]" for flag in self.flags]
         return " ".join(parts)
-
-
-def make_launch(typed: Typed) -> Launch:
-    return Launch(typed.names[0], typed.parameters, typed.overrides, "dry-run" in typed.flags, "yes" in typed.flags)
-
-
-def make_list(typed: Typed) -> ListRuns:
-    which = (typed.name(0) or "active").lower()
-    if which not in LISTS:
-        raise unknown("list", which, LISTS)
-    return ListRuns(which)
-
-
-def make_cost(typed: Typed) -> Cost:
-    name = typed.name(0) or COSTS[0]
-    return Cost(name.lower() if name.lower() in COSTS else name)
-
-
-def make_logs(typed: Typed) -> Logs:
-    return Logs(
-        typed.names[0],
-        lines=whole(typed, "lines", 1, MOST_LINES) if typed.option("lines") is not None else None,
-        grep=typed.option("grep") or None,
-        node=whole(typed, "node", 0, 999) if typed.option("node") is not None else None,
-        follow="follow" in typed.flags,
-    )
-
-
-def make_stop(typed: Typed) -> Stop:
-    word = typed.option("save")
-    known = {None: None, "yes": True, "no": False}
-    if word is not None:
-        word = word.lower()
-    if word not in known:
-        raise UserError(say("`{name}` cannot be {value}.", name="save", value=shown(word or "")), listed(["yes", "no"]))
-    return Stop(typed.names[0], known[word])
-
-
-def make_extend(typed: Typed) -> Extend:
-    """A span as people write it: `2h`, `90m`, `1d`; a number alone is hours."""
-    text = typed.names[1].lower()
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(m|min|h|d)?", text, re.ASCII)
-    hours = float(found[1]) * {"m": 1 / 60, "min": 1 / 60, "d": 24.0}.get(found[2], 1.0) if found else 0.0
-    if not 0 < hours <= MOST_EXTENDED_HOURS:
-        valid = say("Give hours, minutes or days, up to {most} d: `2h`, `90m`, `1d`.", most=MOST_EXTENDED_HOURS // 24)
-        raise UserError(say("A lease cannot be extended by {value}.", value=shown(text)), valid)
-    return Extend(typed.names[0], hours)
-
-
-PURSES = {"team": Scope.TEAM, "everybody": Scope.EVERYBODY}
-
-
-def make_budget(typed: Typed) -> SetBudget | GiveMonth:
-    """Of a run; or a month's, of the channel, of everybody, or of a person as Slack writes one: `<@U0ANA|ana>`."""
-    name, dollars = typed.names[0], budget_dollars(typed)
-    if name.lower() in PURSES:
-        return GiveMonth(PURSES[name.lower()], dollars)
-    if person := re.fullmatch(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", name):
-        return GiveMonth(Scope.PERSON, dollars, person[1])
-    return SetBudget(name, dollars)
-
-
-def budget_dollars(typed: Typed) -> float:
-    text = typed.names[1].removeprefix("$").replace(",", "")
-    if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
-        raise UserError(
-            say("A budget cannot be {value}.", value=shown(typed.names[1])), say("Give dollars, such as `300`.")
-        )
-    return float(text)
-
-
-def make_plot(typed: Typed) -> Plot:
-    run, metrics = typed.names[0], tuple(dict.fromkeys(typed.names[1:]))
-    if len(metrics) > MOST_CHARTS:
-        most = say("{most} charts are the most that Slack draws in a message.", most=MOST_CHARTS)
-        raise UserError(most, say("Ask for the others in a second command."))
-    return Plot(run, metrics)
-
-
-def make_compare(typed: Typed) -> Compare:
-    by = (typed.option("by") or AXES[0]).lower()
-    if by not in AXES:
-        raise UserError(say("`{name}` cannot be {value}.", name="by", value=shown(by)), listed(list(AXES)))
-    return Compare(typed.names[0], typed.names[1], by)
-
-
-def make_speak(typed: Typed) -> Speak:
-    """A language in whatever spelling: `zh-CN`, `zh_cn`."""
-    word = typed.name(0)
-    known = {name.lower(): name for name in (*LANGUAGES, WORKSPACE)}
-    found = known.get(word.lower().replace("_", "-")) if word else None
-    if word and not found:
-        raise unknown("language", word, known.values())
-    return Speak(found)
 
 
 def make_help(typed: Typed) -> Help:

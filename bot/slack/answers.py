@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.asked import Excerpt, Rehearsal
+from bot.asked import Rehearsal
 from bot.core import drain
 from bot.core.again import can_resume
 from bot.core.blind import blind
 from bot.core.command import WORKSPACE
 from bot.core.forms import FORMS, Form
-from bot.core.loglines import narrow
 from bot.core.managed import is_managed, may_rent
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
@@ -20,7 +19,7 @@ from bot.errors import Unavailable, UserError
 from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
 from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
-from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, printed, section
+from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, section
 from bot.slack.managed import controller
 from bot.slack.standing import standing
 from bot.slack.text import code, date, escape
@@ -30,9 +29,6 @@ Answer = dict[str, Any]
 
 LISTED = 25
 """Runs of one answer: more nobody reads on a phone."""
-
-INLINE_CHARACTERS = 2_800
-"""Log text that fits into a message; more goes up as a file."""
 
 
 def launched(run: Run) -> Answer:
@@ -259,64 +255,6 @@ def help_on(word: str | None) -> Answer:
 
 def usage(form: Form) -> str:
     return escape(f"/verl {form.usage}")
-
-
-def excerpt(found: Excerpt) -> Answer:
-    """Log lines in a message: long ones cut, and the last of them where they are too many."""
-    shown = list(map(narrow, found.lines))
-    body = "\n".join(shown) or nothing(found)
-    notes = []
-    if found.trouble:
-        trouble = together(escape(found.trouble), say("These are the lines that were kept."))
-        notes.append(context(f":warning: {trouble}"))
-    if cut_short(found.lines):
-        whole = code(f"/verl logs {found.run.id} lines={found.asked.count}")
-        cut = say("Long lines are cut; {command} puts them into the thread as a file.", command=whole)
-        notes.append(context(cut))
-    heads = [context(heading(found)), printed(body)]
-    return {"text": say("Log of {run}", run=found.run.id), "blocks": heads + notes}
-
-
-def heading(found: Excerpt) -> str:
-    asked = found.asked
-    lines = say_many("One line", "Last {count} lines", len(found.lines)) if found.lines else say("No line")
-    if asked.grep:
-        lines = say("{lines} with {text}", lines=lines, text=code(asked.grep))
-    if asked.node is not None:
-        lines = say("{lines} of node {node}", lines=lines, node=asked.node)
-    return f":scroll: {code(found.run.id)} · {lines}"
-
-
-def cut_short(lines: Sequence[str]) -> bool:
-    """Whether a message shows less of a line than there is."""
-    return any(narrow(line) != line for line in lines)
-
-
-def nothing(found: Excerpt) -> str:
-    filtered = found.asked.grep or found.asked.node is not None
-    return say("(no such line among the last ones)") if filtered else say("(it has printed nothing yet)")
-
-
-def title(found: Excerpt) -> str:
-    """Of the file that holds the lines."""
-    return say_many("Log of {run}, last line", "Log of {run}, last {count} lines", len(found.lines), run=found.run.id)
-
-
-def filed(found: Excerpt, link: str) -> Answer:
-    file = say("a file in its thread")
-    lines = say_many(
-        "{count} line is {file}.",
-        "{count} lines are {file}.",
-        len(found.lines),
-        file=f"<{link}|{file}>" if link else file,
-    )
-    return text(f":scroll: {code(found.run.id)} · {lines}")
-
-
-def wants_file(found: Excerpt) -> bool:
-    """Whether the lines go up as a file: it was said how many, and no message holds them as they are."""
-    whole = sum(len(one) + 1 for one in found.lines) <= INLINE_CHARACTERS and not cut_short(found.lines)
-    return found.asked.lines is not None and not whole
 
 
 def refusal(error: UserError) -> Answer:

@@ -38,7 +38,7 @@ from bot.core.report_command import AskReport, ChangeReport, EndReport, ListRepo
 from bot.core.run import Run
 from bot.language import speak, speaking
 from bot.service import Service
-from bot.slack import answers, budgets, question
+from bot.slack import answers, budgets, excerpts, question
 from bot.slack.answers import Answer
 from bot.slack.costing import Costing
 from bot.slack.errands import Errands, Reply, Said
@@ -175,10 +175,10 @@ class Commands:
 
     def log_answer(self, run: Run, asked: Logs) -> Answer:
         excerpt = self.service.read_log(run, asked)
-        if not answers.wants_file(excerpt):
-            return answers.excerpt(excerpt)
+        if not excerpts.wants_file(excerpt):
+            return excerpts.excerpt(excerpt)
         with speaking(self.tongues.workspace):  # everybody in the thread sees the file
-            title = answers.title(excerpt)
+            title = excerpts.title(excerpt)
         return upload_log(self.client, excerpt, title)
 
     def choose_language(self, language: str | None, user: str) -> Said:

@@ -7,8 +7,9 @@ from slack_sdk import WebClient
 
 from bot.asked import Excerpt
 from bot.core.run import Run
-from bot.slack.answers import Answer, excerpt, filed
+from bot.slack.answers import Answer
 from bot.slack.client import Refused, sorted_failures
+from bot.slack.excerpts import excerpt, filed
 from bot.slack.message import CARD
 from bot.slack.messages import channel_of
 

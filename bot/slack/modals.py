@@ -14,7 +14,7 @@ from bot.core.run import Run
 from bot.errors import UserError
 from bot.language import carried, say
 from bot.service import Service
-from bot.slack import answers, launch_form
+from bot.slack import answers, excerpts, launch_form
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal
 from bot.slack.client import Refused, sorted_failures
@@ -86,7 +86,7 @@ class Modals:
         """Open a view at once, since Slack lets it be opened for three seconds only, and read the log into it."""
 
         def read() -> Answer:
-            return answers.excerpt(self.service.read_log(run, Logs(run.id)))
+            return excerpts.excerpt(self.service.read_log(run, Logs(run.id)))
 
         def into(view: str) -> None:
             show = updating(self.client, view)

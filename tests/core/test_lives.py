@@ -31,11 +31,11 @@ from bot.core.action import (
     Wonder,
 )
 from bot.core.decide import Rules, decide
+from bot.core.noting import wanted_again
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.shadow import Shadow
 from bot.core.status import Reason, Status
-from bot.reconcile import wanted_again
 from tests.builders import NOON, a_run
 from tests.examples import examples
 

@@ -34,7 +34,7 @@ from bot.playground.checks import check_message, check_view
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.settings import SOURCE_RECIPES
-from bot.slack import answers, home, launch_form, views
+from bot.slack import answers, excerpts, home, launch_form, views
 from bot.slack.answers import Answer
 from bot.slack.launch_form import Filled
 from bot.slack.modals import as_view
@@ -144,10 +144,10 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "a rehearsal refused": lambda: answers.rehearsal(rehearsed("ppo", refusal="`why`")),
     "help": lambda: answers.help_on(None),
     **{f"help {word}": partial(answers.help_on, word) for word in FORMS},
-    "log": lambda: answers.excerpt(an_excerpt(["line 1", "x" * 999], Logs("r", grep="x", node=1), "`why`")),
-    "one line of a log": lambda: answers.excerpt(an_excerpt(["line 1"], Logs("r"))),
-    "no log": lambda: answers.excerpt(an_excerpt([], Logs("r"))),
-    "a file": lambda: answers.filed(an_excerpt(["line 1"] * 3, Logs("r")), "https://files.example.org/1"),
+    "log": lambda: excerpts.excerpt(an_excerpt(["line 1", "x" * 999], Logs("r", grep="x", node=1), "`why`")),
+    "one line of a log": lambda: excerpts.excerpt(an_excerpt(["line 1"], Logs("r"))),
+    "no log": lambda: excerpts.excerpt(an_excerpt([], Logs("r"))),
+    "a file": lambda: excerpts.filed(an_excerpt(["line 1"] * 3, Logs("r")), "https://files.example.org/1"),
     "a mistake of ours": lambda: answers.fault("`1`"),
     "silence": lambda: answers.unavailable(Unavailable("`why`")),
     **REPORT_ANSWERS,

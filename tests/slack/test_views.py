@@ -30,7 +30,7 @@ from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message, seeded
-from bot.slack import answers, views
+from bot.slack import answers, excerpts, views
 from tests.builders import NOON, a_run, at, launching, running
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -238,13 +238,13 @@ def test_an_answer_of_every_length_is_one_that_slack_takes() -> None:
         check_message(answer["text"], answer.get("blocks", []))
     for size in (0, 10, 3_000):
         found = Excerpt(running(), Logs("r", grep="<x>", node=1), ["y" * size])
-        check_message("x", answers.excerpt(found)["blocks"])
-        assert answers.wants_file(replace(found, asked=Logs("r", lines=5))) is (size > 2_800)
+        check_message("x", excerpts.excerpt(found)["blocks"])
+        assert excerpts.wants_file(replace(found, asked=Logs("r", lines=5))) is (size > 2_800)
 
 
 def test_a_look_at_long_lines_shows_their_beginnings_and_how_to_get_the_whole() -> None:
     found = Excerpt(running(), Logs("r"), [f"step:{number} - " + "x" * 5_000 for number in range(20)])
-    answer = answers.excerpt(found)
+    answer = excerpts.excerpt(found)
     check_message(answer["text"], answer["blocks"])
     assert all(f"step:{number} - " in str(answer) for number in range(20))
     assert "`/verl logs ppo-7f3a lines=20`" in str(answer)
@@ -253,13 +253,13 @@ def test_a_look_at_long_lines_shows_their_beginnings_and_how_to_get_the_whole() 
 @pytest.mark.parametrize("lines", [1, 4])
 def test_the_command_under_a_cut_log_does_put_it_into_a_file(lines: int) -> None:
     found = Excerpt(running(), Logs("r", lines=lines), ["x" * 400] * lines)
-    assert f"`/verl logs ppo-7f3a lines={lines}`" in str(answers.excerpt(found))
-    assert answers.wants_file(found)
+    assert f"`/verl logs ppo-7f3a lines={lines}`" in str(excerpts.excerpt(found))
+    assert excerpts.wants_file(found)
 
 
 def test_a_long_excerpt_keeps_its_last_lines() -> None:
     found = Excerpt(running(), Logs("r"), [f"line {number}" for number in range(2000)])
-    shown = str(answers.excerpt(found))
+    shown = str(excerpts.excerpt(found))
     assert "line 1999" in shown
     assert "line 10\\n" not in shown
 

@@ -14,7 +14,7 @@ from typing import Any
 from bot.adapters.sky.client import answered, impatient, is_silence
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, Server
+from bot.adapters.sky.records import ClusterRecord, JobRecord, LaunchRecord, Look, Server
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
 from bot.language import say
@@ -33,9 +33,6 @@ ASKED = "verlbot-asked"
 
 REMEMBERED_DAYS = 7
 """How far back a launch looks for an earlier one of its name; a launch is asked for within minutes or never."""
-
-EVENTS = 12
-"""Events of a cluster that are read, from the last."""
 
 ABSENT = "does not exist"
 """What the failure of a removal says that came before its cluster."""
@@ -222,14 +219,6 @@ def spent() -> set[str]:
     return {row["name"] for row in sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))}
 
 
-def history(clusters: Collection[str], days: int) -> Mapping[str, History]:
-    """What the cost report says of these clusters; those that it has never heard of are left out."""
-    with answered():
-        sdk = impatient()
-        rows = sorted(sdk.get(sdk.cost_report(days=days)), key=lambda row: row["launched_at"] or 0)
-        return {row["name"]: history_of(row) for row in rows if row["name"] in clusters}
-
-
 def requests_of(cluster: str, *, finished: bool, name: str | None = None) -> Iterator[Any]:
     """The requests of a cluster's name that SkyPilot remembers."""
     for request in impatient().api_status(cluster_name=cluster, all_status=finished, fields=FIELDS):
@@ -273,31 +262,6 @@ def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
         autostop_minutes=one["autostop"] if removes_itself else None,
         unhealthy=in_words("", one["init_status_reason"] or say("SkyPilot does not say why.")) if unhealthy else None,
     )
-
-
-def history_of(row: Mapping[str, Any]) -> History:
-    stands = row["status"] is not None
-    events = () if stands else events_of(row["cluster_hash"])
-    return History(stands, float(row["total_cost"] or 0.0), float(row["duration"] or 0.0), events)
-
-
-def events_of(cluster_hash: str) -> tuple[str, ...]:
-    """What happened to a cluster, oldest first. The SDK has no call for it; the server has. Not public.
-
-    Nothing where the server does not tell: that the cluster is gone says its cost report.
-    """
-    from sky.server import common  # noqa: PLC0415
-    from sky.server.requests.payloads import ClusterEventsBody  # noqa: PLC0415
-
-    kinds = "STATUS_CHANGE,TERMINAL"
-    body = ClusterEventsBody(cluster_hash=cluster_hash, event_type=kinds, include_timestamps=True, limit=EVENTS)
-    response = common.make_authenticated_request("POST", "/cluster_events", json=json.loads(body.model_dump_json()))
-    try:
-        return tuple(event["reason"] for event in impatient().get(common.get_request_id(response)))
-    except Exception as error:
-        if is_silence(error):
-            raise
-        return ()
 
 
 def without_chatter(text: str) -> str:

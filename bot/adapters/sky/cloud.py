@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.adapters import prices
 from bot.adapters.fetches import Errand, Fetches
-from bot.adapters.sky import autostops, calls, halts, inventory, offers, reach
+from bot.adapters.sky import autostops, calls, halts, inventory, offers, past, reach
 from bot.adapters.sky.checkpoints import SSH, Way
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.limits import local_paths, slurm_refusal
@@ -239,7 +239,7 @@ class SkyCloud:
         if bills_due:
             self._billed_at = now
         first = min((one.asked_at for one in watched if one.asked_at and one.cluster in names), default=now)
-        found = self._courier.call(calls.history, names, max((now - first).days + 2, 2))
+        found = self._courier.call(past.history, names, max((now - first).days + 2, 2))
         if bills_due:
             self._bills = {name: said for name, one in found.items() if (said := bill(one, now))}
         return found

@@ -1,0 +1,64 @@
+"""What an action makes of a run's record, and in how long it is worth while to look again."""
+
+from datetime import datetime, timedelta
+
+from bot.core import drain
+from bot.core.action import (
+    Action,
+    Alarm,
+    Ask,
+    Drain,
+    End,
+    FetchModel,
+    Finish,
+    Look,
+    LoseModel,
+    Rehearse,
+    SaveLog,
+    SetAutostop,
+    Settle,
+    TearDown,
+    Wonder,
+)
+from bot.core.decide import Rules, over_by_wish
+from bot.core.run import Run
+from bot.core.shadow import Shadow
+from bot.core.status import Reason
+
+
+def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
+    """The record after an action that is nothing but a change of it."""
+    match action:
+        case Look(seen):
+            return run.looked(seen, now)
+        case Wonder(doubt):
+            return run.doubted(doubt)
+        case Drain(draining):
+            return run.drains(draining)
+        case LoseModel():
+            return run.gave_up(now) if now >= drain.gives_up_at(run, rules.patience) else run
+        case Finish(
+            Reason.LEASE_OVER | Reason.OVER_BUDGET | Reason.MONTH_SPENT
+        ):  # a person may have given it more meanwhile
+            return over(run, over_by_wish(run, now, rules.shadow), now)
+        case Finish():
+            return over(run, action, now)
+        case Rehearse(rule):
+            return run.shadowed(Shadow(rule, now, run.cost(now), ends=True))
+        case End(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # somebody has answered meanwhile
+            return run
+        case End(reason, bill):
+            return run.ended(reason, now, bill)
+
+
+def over(run: Run, finish: Finish | None, now: datetime) -> Run:
+    return run.stopping(finish.reason, finish.detail, now) if finish else run
+
+
+def wanted_again(action: Action, rules: Rules) -> timedelta:
+    """In how long it is worth while to look again after an action."""
+    match action:
+        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
+            return timedelta()
+        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
+            return rules.gone
