@@ -17,7 +17,7 @@ from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import NameTaken, Unavailable, UserError
 from bot.playground.faults import Trouble
-from tests.adapters.beds import MANAGED, client_environment
+from tests.adapters.beds import A_LOOK_SECONDS, MANAGED, client_environment
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Pace, World
 from tests.waiting import eventually
@@ -63,7 +63,7 @@ def until(cloud: SkyCloud, holds: Callable[[Seen], Any], watched: Watched = X) -
         found[:] = [cloud.observe([watched])[watched.cluster]]
         return holds(found[0])
 
-    eventually(seen, lambda: found)
+    eventually(seen, lambda: found, pause_seconds=A_LOOK_SECONDS)
     return found[0]
 
 

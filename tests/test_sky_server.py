@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,7 +19,7 @@ from bot.errors import Unavailable, UserError
 from bot.playground.client import PlaygroundClient
 from bot.playground.faults import Trouble
 from bot.playground.server import Playground
-from tests.adapters.beds import client_environment
+from tests.adapters.beds import A_LOOK_SECONDS, client_environment
 from tests.doubles import sky_world
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Machines, Pace, World
@@ -26,6 +27,7 @@ from tests.live import ENDLESS, Live
 from tests.story import Bot
 from tests.waiting import eventually
 
+T = TypeVar("T")
 pytestmark = pytest.mark.slow
 
 PACE = Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3)
@@ -137,6 +139,11 @@ def test_its_absence_is_said_once_and_its_return_once(
 # What the double can do at will, as the port shows it.
 
 
+def shown(found: Callable[[], T]) -> T:
+    """What a look shows sooner or later."""
+    return eventually(found, pause_seconds=A_LOOK_SECONDS)
+
+
 @pytest.fixture
 def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
     courier = Courier(client_environment(tmp_path, server.url), seconds=30)
@@ -157,7 +164,7 @@ def test_a_launch_whose_reply_is_lost_is_found_and_not_sent_again(
     with pytest.raises(Unavailable):
         cloud.launch(ORDER)
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     assert server.world.launched == {"verl-x": 1}
 
 
@@ -165,7 +172,7 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     restart(server)
     seen = cloud.observe([X])["verl-x"]
     assert (seen.cluster, seen.job) == (Cluster.UP, Job.RUNNING)
@@ -176,9 +183,9 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
 def test_a_launch_whose_server_dies_leaves_a_cluster_without_a_job(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.pace = Pace(record=0.2, up=60, submitted=60, running=60)
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].cluster is Cluster.INIT)
+    shown(lambda: cloud.observe([X])["verl-x"].cluster is Cluster.INIT)
     restart(server)
-    seen = eventually(lambda: [one for one in [cloud.observe([X])["verl-x"]] if one.request is not Request.LIVE])[0]
+    seen = shown(lambda: [one for one in [cloud.observe([X])["verl-x"]] if one.request is not Request.LIVE])[0]
     assert (seen.request, seen.cluster, seen.job, seen.autostop_minutes) == (Request.NONE, Cluster.UP, None, None)
 
 
@@ -187,11 +194,11 @@ def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_its
     cloud: SkyCloud, server: SkyServer, broken: str | None
 ) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.world.clusters["verl-x"].broken = broken
     server.world.finish("verl-x", "FAILED")
     cloud._queues.hurry("verl-x")
-    over = eventually(lambda: over_by_job(cloud.observe([X])["verl-x"]))
+    over = shown(lambda: over_by_job(cloud.observe([X])["verl-x"]))
     assert over is not None
     reason = Reason.CLUSTER_LOST if broken else Reason.FAILED
     assert (over.reason, over.detail) == (reason, broken)
@@ -200,7 +207,7 @@ def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_its
 def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    shown(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
     server.calls.clear()
     assert cloud.observe([X])["verl-x"].request is Request.FAILED
     assert server.calls["/api/status"] == 1
@@ -211,7 +218,7 @@ def test_a_launch_that_waits_for_room_is_under_way_until_it_is_removed(cloud: Sk
     cloud.launch(ORDER)
     assert cloud.observe([X])["verl-x"].request is Request.LIVE
     cloud.down(X)
-    eventually(lambda: cloud.observe([X])["verl-x"].nothing)
+    shown(lambda: cloud.observe([X])["verl-x"].nothing)
 
 
 def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why(
@@ -219,14 +226,14 @@ def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why
 ) -> None:
     server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    shown(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
     seen = cloud.observe([X])["verl-x"]
     assert (seen.cluster, "No room for H100" in (seen.error or "")) == (Cluster.INIT, True)
 
 
 def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.world.clusters["verl-x"].hidden = True
     assert cloud.observe([X]) == {}
     server.world.clusters["verl-x"].hidden = False
@@ -235,24 +242,24 @@ def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServ
 
 def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.world.submit("verl-x", {"name": "job"})
     server.world.submit("verl-x", {"name": "somebody-looks-around"})
     cloud._queues.hurry("verl-x")
-    eventually(lambda: cloud.observe([X]) and server.world.clusters["verl-x"].jobs[1].status == "CANCELLED")
+    shown(lambda: cloud.observe([X]) and server.world.clusters["verl-x"].jobs[1].status == "CANCELLED")
     assert [job.status for job in server.world.clusters["verl-x"].jobs] == ["RUNNING", "CANCELLED", "PENDING"]
 
 
 def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].autostop_minutes == 5)
+    shown(lambda: cloud.observe([X])["verl-x"].autostop_minutes == 5)
     server.world.reset_autostop("verl-x")
     assert cloud.observe([X])["verl-x"].autostop_minutes is None
 
 
 def test_an_infra_that_can_have_no_autostop_refuses_it_for_good(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.world.cannot_autostop = "Autodown is not supported on Hyperbolic."
     with pytest.raises(UserError, match="Autodown is not supported on Hyperbolic"):
         cloud.autostop(X, 5)
@@ -273,7 +280,7 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
     server.world.clusters["verl-x"] = Machines(
         "verl-x", 1, time.time(), status="UP", jobs=[sky_world.Job(1, "job", "RUNNING")]
     )
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.calls.clear()
     server.records = 0
     cloud.observe([X])
@@ -282,7 +289,7 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
 
 def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.trouble("/cost_report", Trouble.BROKEN, times=None)
     seen = cloud.observe([X, Watched("verl-y")])
     assert (set(seen), seen["verl-x"].job) == ({"verl-x"}, Job.RUNNING)
@@ -290,13 +297,13 @@ def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, 
 
 def test_a_removal_that_failed_is_asked_for_again_with_why(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    eventually(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
     server.world.refuses_removal = ("CloudUserIdentityError", "The credentials have expired.")
     assert cloud.down(X) is None
     server.world.refuses_removal = None
-    why = eventually(lambda: cloud.down(X))
+    why = shown(lambda: cloud.down(X))
     assert "The credentials have expired" in str(why)
-    eventually(lambda: cloud.observe([X])["verl-x"].nothing)
+    shown(lambda: cloud.observe([X])["verl-x"].nothing)
 
 
 # what guards against forgotten machines

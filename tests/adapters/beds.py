@@ -68,6 +68,10 @@ def read(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
+A_LOOK_SECONDS = 0.15
+"""Between two looks through SkyPilot's client, each of which starts processes."""
+
+
 class WithoutMachines:
     """Carries calls to a server that has no machines, so that there is no key to them either."""
 
@@ -258,7 +262,7 @@ class DoubleBed:
     """The real SDK, in processes of its own, over HTTP to the double of SkyPilot's API server."""
 
     x, y = "verl-x", "verl-y"
-    seconds, pause_seconds = float(SECONDS), 0.05
+    seconds, pause_seconds = float(SECONDS), A_LOOK_SECONDS
 
     def __init__(self, home: Path) -> None:
         self.world = World(time.time, pace=Pace(record=0.2, up=0.4, submitted=0.5, running=0.6, removed=0.3))
