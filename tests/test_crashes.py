@@ -70,8 +70,8 @@ def stops(bot: Bot) -> None:
 LIVES = {"succeeds": (succeeds, goes_on, "succeeded"), "is stopped": (is_stopped, stops, "stopped")}
 
 
-SHARES = 4
-"""In so many the points of a life are tried, so that several workers try them; `make test` tries each fourth point."""
+SHARES = 8
+"""In so many the points of a life are tried, so that several workers try them; `make test` tries each eighth point."""
 
 
 @pytest.mark.parametrize("share", thorough(range(SHARES), usual=1))

@@ -23,7 +23,7 @@ POINTS = [
     pytest.param("after LocalCloud.tail 1", marks=THOROUGH, id="while running"),
     pytest.param("after RedisStore.save_log 1", marks=THOROUGH, id="while its log is kept"),
     pytest.param("before LocalCloud.down 1", marks=THOROUGH, id="before the teardown"),
-    pytest.param("after LocalCloud.down 1", id="during the teardown"),
+    pytest.param("after LocalCloud.down 1", marks=THOROUGH, id="during the teardown"),
 ]
 
 

@@ -343,6 +343,7 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     assert server.calls["/autostop"] == 2
 
 
+@pytest.mark.thorough
 def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_other(
     sweeping: Live, server: SkyServer
 ) -> None:

@@ -18,10 +18,11 @@ from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, LocalBed, Manage
 from tests.slurm.bed import standing
 from tests.waiting import eventually
 
+DOUBLE = (pytest.mark.slow, pytest.mark.thorough)
 BEDS = [
     "fake",
     pytest.param("local", marks=pytest.mark.slow),
-    pytest.param("double", marks=pytest.mark.slow),
+    pytest.param("double", marks=DOUBLE),
     pytest.param("slurm", marks=pytest.mark.slurm),
 ]
 
@@ -198,7 +199,7 @@ def listed(bed: Bed) -> dict[str, Standing]:
     return {one.name: one for one in bed.cloud.clusters()}
 
 
-MANAGED_BEDS = [pytest.param("double", marks=pytest.mark.slow), pytest.param("slurm", marks=pytest.mark.slurm)]
+MANAGED_BEDS = [pytest.param("double", marks=DOUBLE), pytest.param("slurm", marks=pytest.mark.slurm)]
 
 
 @pytest.fixture(params=MANAGED_BEDS)

@@ -124,6 +124,7 @@ def test_the_bots_own_page_shows_runs_and_costs(opened: Opened, picture: Picture
     expect(home.get_by_text("You have no active run")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_others_see_the_run_and_not_what_only_its_owner_was_told(opened: Opened) -> None:
     page = opened()
     run_id, card = launched(page, SHORT)
