@@ -23,11 +23,11 @@ else
 ONCE := and not thorough
 endif
 
-test: $(READY) page-where-possible  ## every promise once, in under five minutes: before every push
+test: $(READY) page-where-possible  ## what is promised, most of it once, in under five minutes: before every push
 	$(BIN)/pytest -m "alone and not slurm $(ONCE)" $(ALONE)
 	$(BIN)/pytest -m "not alone and not slurm $(ONCE)" $(WHOLE) --numprocesses=4 --dist=worksteal
 
-thorough:  ## with more seeds, points and numbers, and the main job on a real scheduler too
+thorough:  ## all of it, with more seeds, points and numbers, and the main job on a real scheduler
 	@$(MAKE) --no-print-directory main-job-on-slurm
 	@$(MAKE) --no-print-directory test THOROUGH=1
 
@@ -71,7 +71,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 explore: $(READY)  ## the property tests, on new values and many of them
-	$(BIN)/pytest --quiet --hypothesis-profile=explore --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py
+	$(BIN)/pytest --quiet --hypothesis-profile=explore --timeout=3000 --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py
 
 bench: $(READY)  ## ratios against named baselines, in one run
 	$(BIN)/python -m benchmarks

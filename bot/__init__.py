@@ -23,7 +23,7 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
 
     __main__                                the `verlbot` command
     doctor, check, demo, replay             what the command does besides running the bot
-    build, parts                            put the pieces together; the only ones that know them all
+    build, parts, running                   put the pieces together and run them; the only ones that know them all
     slack, scheduler, gate_server           what calls us: people, time, SkyPilot's command line
     service, reports, costs, reconcile,     what a person may ask; one tick; a look at whatever stands, at a month's
       sweep, purses, gate                     dollars; what may be launched beside us

@@ -228,14 +228,46 @@ def test_a_warning_is_said_once_whatever_slack_does(bot: Bot, trouble: str) -> N
     assert bot.reads().count(WARNING) == 2  # in its thread, and in the channel
 
 
+def test_where_nobody_may_look_a_warning_is_not_said_again_and_again(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    adopt(bot)
+    bot.sweep()
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "broken_after", "times": None})
+    bot.sweep(minutes=7 * 60)
+    for _ in range(20):
+        bot.sweep(minutes=2)
+    assert bot.reads(channel=OPS).count(WARNING) == 2
+
+
+def test_a_warning_does_not_wait_for_the_next_edit_of_what_the_cluster_costs(bot: Bot) -> None:
+    bot = adopted_where_it_reads(bot)
+    bot.sweep(minutes=7 * 60 - 11)
+    cost = told(bot, TRAINING)
+    assert WARNING not in bot.reads()
+    bot.sweep(minutes=1)
+    assert WARNING in bot.reads()
+    assert told(bot, TRAINING) == cost, "the edit is not due yet"
+
+
+def test_one_that_is_kept_longer_at_the_last_moment_is_not_warned_of(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = adopted_where_it_reads(bot)
+    known = bot.store.orphans()
+    adopt(bot, ANA)
+    bot.moment += timedelta(hours=7)
+    monkeypatch.setattr(RedisStore, "orphans", lambda _: known)  # as the teller has read them a moment before
+    bot.teller.tell()
+    assert WARNING not in bot.reads()
+
+
 def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot = adopted_where_it_reads(bot)
     warned = Teller._warned
 
-    def dies(teller: Teller, orphan: Orphan, ts: str | None) -> None:
+    def dies(teller: Teller, orphan: Orphan, ts: str | None) -> bool:
         if ts:
             raise KeyboardInterrupt
-        warned(teller, orphan, ts)
+        return warned(teller, orphan, ts)
 
     with monkeypatch.context() as patch:
         patch.setattr(Teller, "_warned", dies)

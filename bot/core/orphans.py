@@ -133,6 +133,10 @@ class Orphan:
             return False
         return until - WARNED_BEFORE <= now < until
 
+    def goes_as(self, other: Self) -> bool:
+        """Whether it is to go when the other is, by its end alone."""
+        return self.adopted_until == other.adopted_until and not (self.remove_by or self.gone_at)
+
     @property
     def warned(self) -> Posted | None:
         """The warning of the end that it has now."""

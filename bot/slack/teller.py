@@ -15,6 +15,7 @@ from bot.core.posted import Posted
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
+from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.message import Message
 from bot.slack.messages import call
@@ -104,10 +105,10 @@ class Teller:
             return self._post(orphan, message)
         if posted and posted.ts is None:
             return self._check(orphan, posted)
-        if posted and posted.ts and posted.digest != message.digest:
-            return self._edit(orphan, posted, posted.ts, message)
-        if posted and posted.ts and orphan.ends_soon(self.now()):
-            return self._look_for_warning(orphan, posted.ts) if orphan.warned else self._warn(orphan, posted.ts)
+        if posted and posted.ts:
+            steps = [self._warn(orphan, posted.ts), self._edit(orphan, posted, posted.ts, message)]
+            if any(wait is not None for wait in steps):
+                return min(wait for wait in steps if wait is not None)
         self._settle(orphan)
         return None
 
@@ -134,14 +135,28 @@ class Teller:
         self.store.change_orphan(orphan.id, lambda one: one and one.says(posted).told_in(stands_in))
         return timedelta()
 
-    def _warn(self, orphan: Orphan, ts: str) -> timedelta:
-        """In its thread and in the channel, because an edit calls nobody. Once, as the message itself: see `_post`."""
-        self._warned(orphan, None)
-        with speaking(self.language):
-            content = {"text": ends(orphan), "metadata": warning_metadata(orphan)}
+    def _warn(self, orphan: Orphan, above: str) -> timedelta | None:
+        """In its thread and in the channel, because an edit calls nobody; None where nothing is to be said.
+
+        Once, as the message itself: see `_post`. It comes before an edit, which may be for money alone.
+        """
+        if not orphan.ends_soon(self.now()):
+            return None
+        if orphan.warned:
+            return self._look_for_warning(orphan, orphan.warned, above)
+        turn = self.posts.reserve(self.now())
+        if turn > self.now():
+            return turn - self.now()
+        if not self._warned(orphan, None):
+            return timedelta()
         try:
             response = call(
-                self.client.chat_postMessage, channel=orphan.channel, thread_ts=ts, reply_broadcast=True, **content
+                self.client.chat_postMessage,
+                channel=orphan.channel,
+                thread_ts=above,
+                reply_broadcast=True,
+                metadata=warning_metadata(orphan),
+                **self._warning(orphan),
             )
         except (Refused, Limited):
             self.store.change_orphan(orphan.id, lambda one: one and one.unwarned())
@@ -149,21 +164,30 @@ class Teller:
         self._warned(orphan, str(response["ts"]))
         return timedelta()
 
-    def _warned(self, orphan: Orphan, ts: str | None) -> None:
-        """Of the end that was told of: one that was put off meanwhile is warned of anew."""
-        self.store.change_orphan(
-            orphan.id, lambda one: one and (one.warns(ts, self.now()) if same_end(one, orphan) else one)
-        )
+    def _warning(self, orphan: Orphan) -> dict[str, Any]:
+        with speaking(self.language):
+            text = ends(orphan)
+        return {"text": text, "blocks": [section(text)]}
 
-    def _look_for_warning(self, orphan: Orphan, above: str) -> timedelta:
-        """Whether a warning of unknown fate has arrived; where that cannot be seen, it is said again."""
-        sent = orphan.warning
-        if sent and self.now() < sent.at + DOUBT:
+    def _warned(self, orphan: Orphan, ts: str | None) -> bool:
+        """Record it, of the end that is told of. Whether that still is its end: a person may have put it off."""
+        changed = self.store.change_orphan(
+            orphan.id, lambda one: one and (one.warns(ts, self.now()) if one.goes_as(orphan) else one)
+        )
+        return changed is not None and changed.goes_as(orphan)
+
+    def _look_for_warning(self, orphan: Orphan, sent: Posted, above: str) -> timedelta:
+        """Whether a warning of unknown fate has arrived; if not, it is said again.
+
+        Where nobody may look, it is taken for said: the message above says the same, and a channel is not to be called
+        every few seconds for an hour.
+        """
+        if self.now() < sent.at + DOUBT:
             return sent.at + DOUBT - self.now()
         try:
             ts = self._found_in(self.client.conversations_replies, warning_metadata(orphan), orphan, ts=above)
         except Refused:
-            ts = None
+            ts = above
         if ts:
             self._warned(orphan, ts)
         else:
@@ -171,7 +195,9 @@ class Teller:
         return timedelta()
 
     def _edit(self, orphan: Orphan, posted: Posted, ts: str, message: Message) -> timedelta | None:
-        """At once where more than the money has changed."""
+        """At once where more than the money has changed; None where nothing has."""
+        if posted.digest == message.digest:
+            return None
         urgent = state(orphan)
         due = posted.at + self.period
         if urgent == posted.urgent and self.now() < due:
@@ -231,10 +257,6 @@ def warning_metadata(orphan: Orphan) -> dict[str, Any]:
     """Of the end that it warns of."""
     payload = {"cluster": orphan.id, "removed_at": str(orphan.adopted_until)}
     return {"event_type": WARNING, "event_payload": payload}
-
-
-def same_end(one: Orphan, other: Orphan) -> bool:
-    return one.adopted_until == other.adopted_until
 
 
 def content(orphan: Orphan, message: Message) -> dict[str, Any]:

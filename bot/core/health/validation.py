@@ -26,14 +26,17 @@ def validated(rows: Sequence[Row]) -> bool:
     return any(row.validation is not None for row in rows[-2:])
 
 
-def noted(known: Sequence[Validated], rows: Sequence[Row], new: int) -> tuple[Validated, ...]:
+def noted(known: Sequence[Validated], rows: Sequence[Row], since: float) -> tuple[Validated, ...]:
     """The validations with those that the rows tell of since; a training that went back has not been further.
 
     Args:
-        new: how many of the rows, the newest, were not looked at before.
+        since: when the last row came that was looked at before; of those that came with it some may not have been.
     """
-    kept = tuple(one for one in known if one.step <= rows[-1].step)
-    for row in rows[-new - 1 :]:  # verl may tell a step's validation after the step
+    newest = rows[-1].step
+    kept = tuple(one for one in known if one.step <= newest)
+    earlier = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
+    first = 0 if known and not kept else next(earlier, 0)  # one before, whose validation verl may tell after it
+    for row in (row for row in rows[first:] if row.step <= newest):
         if (value := row.validation) is not None and (not kept or row.step > kept[-1].step):
             kept = (*kept, Validated(row.step, row.at, value, reward_at(rows, row.step)))
     return kept[-KEPT:]

@@ -90,7 +90,7 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
     if not rows or watch.has(rows[-1]):
         return watch
     row, judged = rows[-1], max(watch.judged + 1, len(rows))
-    validations = noted(watch.validations, rows, 1 if watch.judged else len(rows))
+    validations = noted(watch.validations, rows, watch.at)
     start = beginning(rows, watch.start, judged, rules)
     if "validation" not in start and len(validations) >= SMOOTHED:
         start = {**start, "validation": median(one.value for one in validations[:SMOOTHED])}

@@ -78,6 +78,26 @@ def test_validation_that_falls_is_found_however_seldom_it_is_asked_for(every: in
     assert found <= 10 * every
 
 
+def validating(step: int, at: float) -> Row:
+    return Row(step, {"critic/rewards/mean": 0.5, "val-core/x/reward/mean@1": step / 1000}, at)
+
+
+def test_a_training_that_went_back_keeps_the_validations_before_it_and_none_after() -> None:
+    """It had validated each of its 200 steps, of which the last 48 are remembered, and goes on from step 100."""
+    rows = [validating(step, float(step)) for step in range(1, 201)]
+    rows += [validating(step, 100.0 + step) for step in range(101, 104)]
+    steps = [one.step for one in list(watched(rows))[-1].validations]
+    assert steps == list(range(56, 104))
+
+
+def test_a_validation_among_rows_that_came_with_those_judged_before_is_not_missed() -> None:
+    """One look brings a resume as well, whose steps are judged again only once they are new."""
+    rows = [Row(step, {"critic/rewards/mean": 0.5}, 1.0) for step in (119, 120)]
+    rows += [Row(101, {"critic/rewards/mean": 0.5}, 1.0), validating(102, 1.0), Row(103, {}, 1.0)]
+    rows += [Row(step, {"critic/rewards/mean": 0.5}, 2.0) for step in (104, 105)]
+    assert [one.step for one in list(watched(rows))[-1].validations] == [102]
+
+
 def test_once_there_is_a_validation_it_is_not_said_that_there_has_been_none() -> None:
     rows = [
         Row(step, {"response_length/mean": 100.0 + 4 * step, "critic/rewards/mean": 0.5}, float(step))
