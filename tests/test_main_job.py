@@ -163,13 +163,14 @@ def moody(live: Live) -> Live:
     return live
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("settings", "end"),
     [
         pytest.param(QUICK, "succeeded", id="succeeds"),
-        pytest.param("fail_at_step=3 seconds_per_step=0", "failed", marks=pytest.mark.thorough, id="fails at step 3"),
-        pytest.param("fail_setup=true", "failed in its setup", marks=pytest.mark.thorough, id="fails in its setup"),
-        pytest.param(ENDLESS, "stopped", marks=pytest.mark.thorough, id="is stopped"),
+        pytest.param("fail_at_step=3 seconds_per_step=0", "failed", id="fails at step 3"),
+        pytest.param("fail_setup=true", "failed in its setup", id="fails in its setup"),
+        pytest.param(ENDLESS, "stopped", id="is stopped"),
     ],
 )
 def test_slack_answering_429_and_503_all_the_while(moody: Live, settings: str, end: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.examples import thorough
 from tests.page.conftest import PHONE, ROOT, WIDE, Opened
 from tests.page.test_newcomer import SHORT, launched, types
 
@@ -57,10 +56,9 @@ SURFACES: list[Callable[[Page], None]] = [channel, thread, form, home, recorder,
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: `make page` brings it from npm")
+@pytest.mark.thorough
 @pytest.mark.timeout(400)  # axe looks at every element of six surfaces, on two busy cores
-@pytest.mark.parametrize(
-    ("size", "dark"), thorough([(WIDE, False), (PHONE, True)], usual=1), ids=["wide and light", "a phone, dark"]
-)
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide and light", "a phone, dark"])
 def test_axe_finds_nothing_serious(opened: Opened, size: tuple[int, int], dark: bool) -> None:
     page = opened(size=size, dark=dark)
     page.evaluate(AXE.read_text())
