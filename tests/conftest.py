@@ -36,7 +36,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             kinds[kind(item)].append(item)
         groups = [kinds["page"], kinds["sky"]]
-        items[:] = spread(groups, kinds["long"][::-1], kinds["short"], workers)  # the last of them wait the longest
+        backwards = kinds["long"][::-1]  # the last of them wait the longest
+        long = sorted(backwards, key=is_of_usual_length)
+        items[:] = spread(groups, long, kinds["short"], workers)
+
+
+def is_of_usual_length(item: pytest.Item) -> bool:
+    """Whether it has no time of its own, beyond the usual, to hang in."""
+    return item.get_closest_marker("timeout") is None
 
 
 def kind(item: pytest.Item) -> str:
