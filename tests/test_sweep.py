@@ -280,6 +280,20 @@ def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkey
     assert later.store.orphans()[f"{BOX}-0"].warned.ts, "no doubt is left"  # type: ignore[union-attr]  # it is there
 
 
+def test_however_many_a_first_sweep_finds_each_is_told_of_a_second_apart(bot: Bot) -> None:
+    for number in range(30):
+        by_hand(bot, f"box-{number}")
+    bot.sweeper.sweep()
+    told_after: list[timedelta] = []
+    began = bot.moment
+    while bot.moment < began + timedelta(minutes=1):
+        wait = bot.teller.tell()
+        messages = bot.slack.get("messages", user=ANA, channel=OPS)["messages"]
+        told_after += [bot.moment - began] * (sum(map(orphan, messages)) - len(told_after))
+        bot.moment += wait or timedelta()
+    assert told_after == [timedelta(seconds=max(number - 2, 0)) for number in range(30)], "three, then one a second"
+
+
 def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot) -> None:
     by_hand(bot)
     bot.sweep()

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from slack_sdk import WebClient
 
 from bot import zones
 from bot.core.board import Board, spent_by
+from bot.core.pace import Turns
 from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
@@ -58,7 +60,7 @@ class Boards:
         self._channels = channels
         self._precedence = precedence
         self._language = language
-        self._reserved: dict[str, datetime] = {}
+        self._turns = Turns()
         self._held: dict[str, datetime] = {}
 
     def speak(self) -> timedelta | None:
@@ -107,10 +109,8 @@ class Boards:
         if is_silent(report, len(found.active), len(found.ended)):
             self._store.update_report(report.id, lambda report: report.passed_over(occasion))
             return SOON
-        turn = self._reserved.pop(report.id, None) or self._channels.reserve(report.place, now)
-        if turn > now:
-            self._reserved[report.id] = turn
-            return turn - now
+        if wait := self._turns.wait(report.id, partial(self._channels.reserve, report.place), now):
+            return wait
         message, telling = self._made(report, found, occasion, now)
         if self._store.update_report(report.id, lambda report: report.sending(telling)) is None:
             return SOON  # taken away meanwhile

@@ -10,7 +10,7 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.core.orphans import Orphan
-from bot.core.pace import Bucket
+from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
@@ -39,7 +39,7 @@ class Teller:
         leads: whether this bot is, of those that share the store, the one that speaks.
         period: between two edits for money alone.
         wake: lets the sweep run now.
-        posts: of a whole workspace; a first sweep may find many.
+        posts: of a whole workspace; a first sweep may find many. turns: theirs.
     """
 
     store: Store
@@ -50,6 +50,7 @@ class Teller:
     language: str = ENGLISH
     period: timedelta = timedelta(minutes=5)
     posts: Bucket = field(default_factory=lambda: Bucket(per_second=1, most=3))
+    turns: Turns = field(default_factory=Turns)
 
     def listen(self, app: App) -> None:
         app.action(REMOVE)(self.on_remove)
@@ -119,9 +120,8 @@ class Teller:
 
     def _post(self, orphan: Orphan, message: Message) -> timedelta | None:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
-        turn = self.posts.reserve(self.now())
-        if turn > self.now():
-            return turn - self.now()
+        if wait := self.turns.wait(orphan.id, self.posts.reserve, self.now()):
+            return wait
         self._says(orphan, Posted(None, message.digest, state(orphan), self.now()))
         try:
             response = call(
@@ -144,9 +144,8 @@ class Teller:
             return None
         if orphan.warned:
             return self._look_for_warning(orphan, orphan.warned, above)
-        turn = self.posts.reserve(self.now())
-        if turn > self.now():
-            return turn - self.now()
+        if wait := self.turns.wait(f"{orphan.id} warning", self.posts.reserve, self.now()):
+            return wait
         if not self._warned(orphan, None):
             return timedelta()
         try:
