@@ -13,7 +13,7 @@ from bot.adapters.sky import calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore
-from bot.core.decide import Rules
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.world import a_store, many_runs
 from bot.adapters.store import RedisStore
-from bot.core.decide import Rules
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.precedence import Precedence
 from bot.reconcile import Reconciler

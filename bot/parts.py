@@ -6,18 +6,18 @@ from functools import partial
 from redis import Redis
 
 from bot.adapters import health_rules, policies, prices
+from bot.adapters.connection import client, greet
 from bot.adapters.fetches import GIGABYTE, Fetches
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
-from bot.adapters.store import client, greet
 from bot.adapters.valkey import Valkey
 from bot.core.admission import Admit, admitted
-from bot.core.decide import Rules
 from bot.core.drain import Patience
 from bot.core.health.rules import HealthRules
 from bot.core.policy import UNSET, Policy
+from bot.core.rules import Rules
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud

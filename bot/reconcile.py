@@ -24,12 +24,13 @@ from bot.core.action import (
     Wonder,
 )
 from bot.core.admission import Admit, uncapped
-from bot.core.decide import Rules, decide
+from bot.core.decide import decide
 from bot.core.money import Rate
 from bot.core.noting import noted, wanted_again
 from bot.core.order import Order
 from bot.core.plan import task_hash
 from bot.core.recipe import Task
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.core.standings import Rhythm

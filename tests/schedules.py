@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import attempted, opened
 from bot.adapters.store import RedisStore
-from bot.core.decide import Rules
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.playground.faults import Fault, Trouble

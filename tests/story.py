@@ -17,10 +17,10 @@ from slack_bolt import BoltRequest
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.core.admission import admitted
-from bot.core.decide import Rules
 from bot.core.figure import Figure
 from bot.core.holds import Ledger
 from bot.core.policy import UNSET, Policy
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.standings import Rhythm
 from bot.costs import Costs

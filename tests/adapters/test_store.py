@@ -10,9 +10,10 @@ from redis import Redis
 
 from bot.adapters import documents
 from bot.adapters import store as module
+from bot.adapters.connection import client
 from bot.adapters.documents import SCHEMA, dumps, loads
 from bot.adapters.keys import LEADER, ORPHANS, RUN
-from bot.adapters.store import RedisStore, client
+from bot.adapters.store import RedisStore
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.orphans import Claim, Patience, Standing, first_sight
 from bot.core.posted import Follow, Posted

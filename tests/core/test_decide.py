@@ -7,9 +7,10 @@ import pytest
 
 from bot.core.action import Action, Alarm, Ask, End, Finish, Look, SaveLog, SetAutostop, TearDown, Wonder
 from bot.core.autostop import Mending
-from bot.core.decide import Rules, decide
+from bot.core.decide import decide
 from bot.core.doubt import Doubt, Outage, Puzzle
 from bot.core.money import Rate
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.status import Reason, Status

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from bot.core import drain
 from bot.core.action import Action, FetchModel, Finish, LoseModel, SaveLog, TearDown
 from bot.core.autostop import Setting
-from bot.core.decide import Rules, decide
+from bot.core.decide import decide
 from bot.core.drain import Patience
 from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.money import Rate
 from bot.core.order import Watched
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Job, Seen
 from bot.core.status import Reason, Status

@@ -30,8 +30,9 @@ from bot.core.action import (
     TearDown,
     Wonder,
 )
-from bot.core.decide import Rules, decide
+from bot.core.decide import decide
 from bot.core.noting import wanted_again
+from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.shadow import Shadow

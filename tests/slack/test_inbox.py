@@ -10,8 +10,9 @@ import pytest
 from redis import Redis
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.adapters.connection import client
 from bot.adapters.keys import INBOX
-from bot.adapters.store import RedisStore, client
+from bot.adapters.store import RedisStore
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.precedence import Precedence
 from bot.slack.client import Identity, web_client

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.connection import client
 from bot.adapters.local.supervisor import failure_in_words
 from bot.adapters.prices import SOURCE
 from bot.adapters.recipes import FolderOfRecipes
@@ -16,7 +17,7 @@ from bot.adapters.recipes import parse as parse_recipe
 from bot.adapters.sky import meaning
 from bot.adapters.sky.errors import ADVICE, in_words
 from bot.adapters.sky.limits import slurm_refusal
-from bot.adapters.store import RedisStore, client
+from bot.adapters.store import RedisStore
 from bot.asked import Excerpt, Rehearsal
 from bot.core.command import LISTS, Logs
 from bot.core.forms import FORMS

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.store import RedisStore, client
+from bot.adapters.connection import client
+from bot.adapters.store import RedisStore
 from bot.core.parameter import Kind, Parameter
 from bot.playground.checks import check_view
 from bot.playground.client import PlaygroundClient

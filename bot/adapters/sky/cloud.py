@@ -2,11 +2,9 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any
 
 from bot.adapters import prices
 from bot.adapters.fetches import Errand, Fetches
@@ -16,9 +14,10 @@ from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.limits import local_paths, slurm_refusal
 from bot.adapters.sky.managed import ManagedJobs
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
+from bot.adapters.sky.orders import completed
 from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
-from bot.core.autostop import Setting, asked_minutes
+from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Bill, Rate
@@ -149,7 +148,7 @@ class SkyCloud:
         return {name: seen for name, seen in found.items() if seen}
 
     def launch(self, order: Order) -> str:
-        task = self._complete(order)
+        task = completed(order, self._secrets)
         if order.managed:
             request_id = self._managed.launch(order.cluster, task, order.again, order.may_rent)
         else:
@@ -247,40 +246,6 @@ class SkyCloud:
     def _jobs(self, cluster: str, name: str | None) -> list[JobRecord] | None:
         return self._courier.call(calls.jobs, cluster, name)
 
-    def _complete(self, order: Order) -> Task:
-        """The task with its secrets' values, with what tells whose it is, and with an autostop.
-
-        A managed job's clusters get theirs of SkyPilot, for when its controller dies: ten minutes, whatever is asked.
-        """
-        task: dict[str, Any] = deepcopy(dict(order.task))
-        known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
-        task["envs"] = dict(order.environment)
-        if known:
-            task["secrets"] = {**(task.get("secrets") or {}), **known}
-        asked = task["resources"] = dict(task.get("resources") or {})
-        if order.managed:
-            asked.pop("autostop", None)
-        else:
-            asked["autostop"] = autostop(task)
-        asked["labels"] = {**(asked.get("labels") or {}), **labels(order.tags)}
-        task["_metadata"] = {"verlbot": dict(order.tags)}
-        return task
-
-
-def autostop(task: Task) -> dict[str, Any] | bool:
-    """The task's autostop as every infra takes it: one that removes the cluster, because few can only stop it.
-
-    A forgotten SSH session keeps nothing alive, unless the task says so.
-
-    >>> autostop({"resources": {"autostop": 10}})
-    {'wait_for': 'jobs', 'idle_minutes': 10, 'down': True}
-    """
-    given, minutes = resources(task).get("autostop"), asked_minutes(task)
-    if minutes is None:
-        return False
-    own = dict(given) if isinstance(given, Mapping) else {}
-    return {"wait_for": autostops.WAIT_FOR, **own, "idle_minutes": minutes, "down": True}
-
 
 def is_up(record: ClusterRecord | None) -> bool:
     return record is not None and record.cluster is Cluster.UP
@@ -299,12 +264,3 @@ def standing(one: OwnedRecord) -> Standing:
         run=one.labels.get("verlbot-run", ""),
         gpus=ceil(one.nodes * one.gpus),
     )
-
-
-def labels(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags in the form that every cloud takes: at most 63 lower-case letters, digits, dashes.
-
-    >>> labels({"person": "U0ANA", "task": "9f" * 32})
-    {'verlbot-person': 'u0ana', 'verlbot-task': '9f9f9f9f9f9f9f9f'}
-    """
-    return {f"verlbot-{key}": value.lower()[: 16 if key == "task" else 63] for key, value in tags.items()}
