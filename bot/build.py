@@ -3,7 +3,7 @@
 import logging
 import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot import heartbeat
@@ -11,6 +11,7 @@ from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
+from bot.announcer import Announcer
 from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.gate import Gate
@@ -35,7 +36,7 @@ from bot.purses import Purses
 from bot.quotes import Quotes
 from bot.reconcile import Reconciler
 from bot.reports import Reports
-from bot.running import BOARDS, HOMES, SPEAK, SWEEP, TELL, TICK, Bot
+from bot.running import BOARDS, HOMES, NOTICES, SPEAK, SWEEP, TELL, TICK, UNREADABLE, Bot
 from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import Settings
@@ -51,6 +52,7 @@ from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
 from bot.slack.inbox import Inbox
 from bot.slack.modals import Modals
+from bot.slack.notice_sender import NoticeSender
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
@@ -58,6 +60,7 @@ from bot.slack.socket import Socket
 from bot.slack.teller import Teller
 from bot.sweep import Sweep
 from bot.tongues import Tongues
+from bot.unreadable_runs import UnreadableRuns
 from bot.zones import zone
 
 log = logging.getLogger(__name__)
@@ -102,6 +105,19 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         settings.language,
         channels,
     )
+    failing: dict[str, datetime] = {}
+    announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
+    unreadable = UnreadableRuns(
+        machines,
+        store,
+        announcer,
+        now,
+        rules(settings, allowed),
+        leads,
+        lambda: scheduler.wake(UNREADABLE),
+        failing,
+        settings.language,
+    )
     reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone)
     service = Service(
         store=store,
@@ -112,6 +128,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         new_id=new_id,
         wake=lambda: scheduler.wake(TICK),
         follow_for=timedelta(minutes=settings.follow_minutes),
+        unreadable=unreadable,
         policy=allowed,
         admit=admit,
         zone=zone(settings.timezone),
@@ -133,6 +150,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         log_lines=settings.log_lines,
         language=settings.language,
         rhythm=rhythm(settings),
+        failing=failing,
     )
     sweep = Sweep(
         cloud=machines,
@@ -176,6 +194,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         tongues=tongues,
         sweep=sweep,
         teller=teller,
+        notices=NoticeSender(store, slack, now, leads, channels),
+        unreadable=unreadable,
         purses=Purses(store, notifier, allowed, now, leads, zone(settings.timezone)),
         connection=connection,
         errands=errands,

@@ -35,3 +35,25 @@ class Unavailable(Exception):
 
     Never a change of state. Who catches it leaves the record as it is and looks again later.
     """
+
+
+class UnreadableRecord(Exception):
+    """A run's record in the store cannot be read: of another version, spoilt, or missing.
+
+    Not Unavailable: waiting does not mend it. Its cluster is looked after by its stub (bot/unreadable_runs.py).
+
+    Args:
+        run_id: of the run.
+        why: what is wrong with the record, a clause.
+        is_open: whether the run had not ended when its record was last written.
+    """
+
+    def __init__(self, run_id: str, why: str, is_open: bool = True) -> None:
+        super().__init__(f"the record of {run_id} cannot be read: {why}")
+        self.run_id = run_id
+        self.why = why
+        self.is_open = is_open
+
+
+class UnwritableRecord(Exception):
+    """A run's record would not be readable if it were written so: the old one stays. A mistake of ours."""

@@ -12,7 +12,7 @@ from bot.core.outside import WAY_OUT, Outsider, Wanted, is_own, owner_of, person
 from bot.core.outside_autostop import keep
 from bot.core.policy import Policy, WhenDown
 from bot.core.recipe import Task
-from bot.errors import Unavailable, UserError
+from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 
@@ -55,11 +55,18 @@ class Gate:
                 return self._blind(request, error)
 
     def _is_own(self, request: AdminRequest) -> bool:
-        return is_own(request.task, request.cluster, self.store.get, self.store.task)
+        try:
+            return is_own(request.task, request.cluster, self.store.get, self.store.task)
+        except UnreadableRecord:  # a run that cannot be read launches nothing
+            return False
 
     def _judge(self, request: AdminRequest) -> Task:
-        if run := owner_of(request.cluster, self.store.get):
-            raise UserError(TAKEN.format(cluster=request.cluster, run=run.id))
+        try:
+            owner = owner_of(request.cluster, self.store.get)
+        except UnreadableRecord as error:
+            raise UserError(TAKEN.format(cluster=request.cluster, run=error.run_id)) from error
+        if owner:
+            raise UserError(TAKEN.format(cluster=request.cluster, run=owner.id))
         kept = self._kept(request)
         if request.user is not None:
             self._weigh(request, request.user)

@@ -12,6 +12,7 @@ from bot.core.holds import Ledger
 from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.managed import Controller
 from bot.core.money import Rate
+from bot.core.notice import Notice
 from bot.core.order import Order, Watched
 from bot.core.orphans import Orphan, Standing
 from bot.core.outside import Outsider
@@ -20,7 +21,9 @@ from bot.core.recipe import Recipe, Task
 from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.core.seen import Seen
+from bot.core.unreadable import UnreadableRun
 
 
 class Cloud(Protocol):
@@ -123,10 +126,19 @@ class Store(Protocol):
             admit: asked with the ledger as it is in that very step; what it raises, nothing is recorded of.
         """
 
-    def get(self, run_id: str) -> Run | None: ...
+    def get(self, run_id: str) -> Run | None:
+        """The record of a run; None where there was never one.
+
+        Raises:
+            UnreadableRecord: it cannot be read. So do all other calls that read it.
+        """
 
     def task(self, run_id: str) -> Task:
-        """The exact task that was recorded with the run."""
+        """The exact task that was recorded with the run.
+
+        Raises:
+            UnreadableRecord: it cannot be read.
+        """
 
     def open(self) -> list[Run]:
         """Runs that have not ended, and ended ones of which not everything has been said."""
@@ -145,6 +157,23 @@ class Store(Protocol):
         Args:
             admit: asked where anything is changed, as by `add`.
         """
+
+    def unreadable_runs(self) -> Sequence[tuple[RunStub, str]]:
+        """Return the stubs of open runs whose records cannot be read, each with what is wrong with the record."""
+
+    def unreadable_run(self, run_id: str) -> UnreadableRun | None:
+        """Return what has been done about one of them; None for nothing yet."""
+
+    def stub(self, run_id: str) -> RunStub:
+        """Return what is kept of an open run apart from its record; of any other, the name of its cluster alone."""
+
+    def change_unreadable(
+        self, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
+    ) -> UnreadableRun | None:
+        """Apply a pure function to what has been done about one of them; None removes it."""
+
+    def settle_unreadable(self, stub: RunStub, now: datetime) -> None:
+        """Free the place of one of them, whose cluster is gone, and count what it has cost by its rate."""
 
     def ledger(self) -> Ledger:
         """What open runs hold and what the ended ones have spent."""
@@ -224,6 +253,15 @@ class Store(Protocol):
         What it holds follows in the same step, and what it has cost is noted in the ledger with its end. The function
         is given the ledger as it is in that very step; what it raises, nothing is recorded of.
         """
+
+    def add_notice(self, notice: Notice) -> bool:
+        """Record a notice. Return False where one of its key and channel is recorded already."""
+
+    def notices(self) -> Sequence[Notice]:
+        """Return all notices, the oldest first."""
+
+    def change_notice(self, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
+        """Apply a pure function to one of them, again if another process wrote meanwhile; None removes it."""
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         """Whether `owner` is, from now for that long, the one bot that acts."""

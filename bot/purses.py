@@ -1,5 +1,6 @@
 """Sees to it that people hear of a month's dollars before these are spent, and that runs end once they are."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -9,7 +10,10 @@ from bot.core.policy import Policy
 from bot.core.purse import overdrafts, shares
 from bot.core.run import Run
 from bot.core.status import Status
+from bot.errors import UnreadableRecord
 from bot.ports import Notifier, Now, Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,15 @@ class Purses:
             return
         known = (self.policy, ledger, runs, now := self.now(), self.zone)
         for run_id, share in shares(*known).items():
-            self.notifier.show([self.store.update(run_id, partial(Run.purse_told, share=share))])
+            self._change(run_id, partial(Run.purse_told, share=share))
         found = overdrafts(*known)
         for run in runs:
             if not run.over and not run.waits and run.overdrew(found[run.id], now) != run:
-                self.notifier.show([self.store.update(run.id, partial(Run.overdrew, found=found[run.id], now=now))])
+                self._change(run.id, partial(Run.overdrew, found=found[run.id], now=now))
+
+    def _change(self, run_id: str, change: Callable[[Run], Run]) -> None:
+        """Change one run's record; one that cannot be read costs no other its month."""
+        try:
+            self.notifier.show([self.store.update(run_id, change)])
+        except UnreadableRecord as error:
+            log.error("run %s: %s", run_id, error)

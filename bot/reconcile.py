@@ -35,7 +35,7 @@ from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
-from bot.errors import NameTaken, Unavailable, UserError
+from bot.errors import NameTaken, Unavailable, UnreadableRecord, UserError
 from bot.fetcher import Fetcher
 from bot.intake import Intake
 from bot.language import ENGLISH, carried, say, speaking
@@ -56,6 +56,7 @@ class Reconciler:
         admit: holds a launch against the caps once its rate is known.
         leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
+        failing: since when each tick of a run has failed by a mistake of ours, by its id.
         acting: actions that a tick has not waited for; their runs are left alone until they are done.
         patience: how long a tick waits for the actions that it began.
         wake: called when an action that was not waited for is done.
@@ -82,6 +83,7 @@ class Reconciler:
     language: str = ENGLISH
     rhythm: Rhythm = field(default_factory=Rhythm)
     patience: timedelta = timedelta(seconds=0.5)
+    failing: dict[str, datetime] = field(default_factory=dict)
     acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
     def tick(self) -> timedelta | None:
@@ -125,10 +127,12 @@ class Reconciler:
         return {}
 
     def _has_work(self, run: Run, seen: Mapping[str, Seen]) -> bool:
-        return self._decide(run, seen) is not None or self.watcher.is_quiet(run, self.now())
-
-    def _decide(self, run: Run, seen: Mapping[str, Seen]) -> Action | None:
-        return decide(run, seen.get(run.cluster), self.now(), self.rules)
+        """Return whether there is something to do; of a run that cannot be decided about, `_bring` says so."""
+        try:
+            action = decide(run, seen.get(run.cluster), self.now(), self.rules)
+            return action is not None or self.watcher.is_quiet(run, self.now())
+        except Exception:  # one run's mistake must not cost all others their tick
+            return True
 
     def _bring(self, run: Run, seen: Seen | None, text: str | None) -> timedelta | None:
         """One run, one action. A run that fails here never stops the others; the next tick tries again."""
@@ -138,14 +142,15 @@ class Reconciler:
             if self.watcher.is_quiet(run, self.now()):
                 run = self._intake.listened(run, seen)
             action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
-            if action is None:
-                return None
-            log.log(logging.DEBUG if isinstance(action, FetchModel) else logging.INFO, "run %s: %s", run.id, action)
-            self.notifier.show([self._act(run, action)])
-            return wanted_again(action, self.rules)
+            if action is not None:
+                log.log(logging.DEBUG if isinstance(action, FetchModel) else logging.INFO, "run %s: %s", run.id, action)
+                self.notifier.show([self._act(run, action)])
+            self.failing.pop(run.id, None)
+            return None if action is None else wanted_again(action, self.rules)
         except Unavailable as error:
             log.warning("run %s: %s", run.id, error)
-        except Exception:
+        except Exception:  # should it go on, its stub ends it when its lease is over: see `UnreadableRuns`
+            self.failing.setdefault(run.id, self.now())
             log.exception("run %s: the tick failed", run.id)
         return None
 
@@ -195,7 +200,10 @@ class Reconciler:
 
     def _ask(self, run: Run) -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
-        task = self.store.task(run.id)
+        try:
+            task = self.store.task(run.id)
+        except UnreadableRecord as error:
+            return self._give_up(run, error)
         if run.waits and run.approval and run.approval.task_hash != task_hash(task):
             other = say("The task that waits is not the one that was approved.")
             return self._update(run, lambda run: run.ended(Reason.REFUSED, self.now(), detail=other))
@@ -226,6 +234,14 @@ class Reconciler:
             trouble = str(error)
             return self._update(run, lambda run: run.asked_in_vain(trouble))
         return self._update(run, lambda run: run.accepted(request_id))
+
+    def _give_up(self, run: Run, error: UnreadableRecord) -> Run:
+        """Nothing can be launched by a task that cannot be read; what may have been launched by it is removed."""
+        log.error("run %s: %s", run.id, error)
+        why = say("Its task cannot be read, so it cannot be launched.")
+        if run.waits:
+            return self._update(run, lambda run: run.ended(Reason.LAUNCH_FAILED, self.now(), detail=why))
+        return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, why, self.now()))
 
     def _set_autostop(self, run: Run, minutes: int, found: int | None) -> Run:
         """Record, then set; that it holds is said by a later look."""

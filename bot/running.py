@@ -22,15 +22,17 @@ from bot.slack.boards import Boards
 from bot.slack.errands import Errands
 from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
+from bot.slack.notice_sender import NoticeSender
 from bot.slack.notifier import SlackNotifier
 from bot.slack.socket import CHECK_PERIOD, Socket
 from bot.slack.teller import Teller
 from bot.sweep import Sweep
 from bot.tongues import REFRESH_PERIOD, Tongues
+from bot.unreadable_runs import UnreadableRuns
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES = (
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE = (
     "tick",
     "speak",
     "boards",
@@ -40,6 +42,8 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES = (
     "sweep",
     "tell",
     "purses",
+    "notices",
+    "unreadable",
 )
 """Jobs of the scheduler."""
 
@@ -54,6 +58,12 @@ SWEEP_RETRY = timedelta(minutes=2)
 
 PURSES_PERIOD = timedelta(minutes=1)
 """What a month has cost is looked at this often; it is read from the store alone."""
+
+NOTICES_PERIOD = timedelta(seconds=30)
+"""Notices are sent when they come up; and this often, should that be missed."""
+
+UNREADABLE_PERIOD = timedelta(seconds=30)
+"""Records are looked through for those that cannot be read this often; nearly always there is none."""
 
 TELL_PERIOD = timedelta(minutes=5)
 """What a cluster costs that no run owns is brought up to date this often."""
@@ -77,6 +87,8 @@ class Bot:
     sweep: Sweep
     teller: Teller
     purses: Purses
+    notices: NoticeSender
+    unreadable: UnreadableRuns
     connection: Socket | HttpServer
     errands: Errands
     painter: Painter
@@ -98,6 +110,8 @@ class Bot:
         self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
         self.scheduler.every(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
         self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
+        self.scheduler.every(NOTICES, NOTICES_PERIOD, self.notices.send_due, SPEAK_PAUSE)
+        self.scheduler.every(UNREADABLE, UNREADABLE_PERIOD, self.unreadable.look, SPEAK_PAUSE)
         self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):

@@ -8,7 +8,7 @@ from bot.core.nearest import listed as in_a_list
 from bot.core.nearest import unknown
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import UserError
+from bot.errors import UnreadableRecord, UserError
 from bot.language import mark, say
 from bot.ports import Store
 
@@ -33,6 +33,7 @@ def find(store: Store, name: str) -> Run:
 
     Raises:
         UserError: none or several; the hint names those that there are.
+        UnreadableRecord: its record cannot be read.
     """
     if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
         return exact
@@ -45,6 +46,9 @@ def find(store: Store, name: str) -> Run:
     if near:
         several = SEVERAL_ACTIVE if active else SEVERAL
         raise UserError(say(several, name=shown(name)), in_a_list(sorted(run.id for run in active or near)))
+    for stub, why in store.unreadable_runs():
+        if is_short_for(name.lower(), stub.run_id):
+            raise UnreadableRecord(stub.run_id, why)
     raise unknown("run", name, runs, say("None has been launched yet: `/verl launch smoke`."))
 
 

@@ -22,10 +22,12 @@ from bot.core.posted import Follow
 from bot.core.purse import Taken, purses, spent_from, taken
 from bot.core.recipe import Recipe
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.core.standings import Rhythm
-from bot.errors import Unavailable, UserError
+from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import say
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
+from bot.unreadable_runs import UnreadableRuns
 
 GREP_LINES = 5_000
 """Lines that are searched for a word."""
@@ -48,6 +50,7 @@ class Service:
         new_id: a run's id for a recipe's name; asked again where the id has been used.
         wake: lets the tick run now.
         follow_for: how long a followed log grows.
+        unreadable: what looks after runs whose records cannot be read.
         policy: what is allowed; admit: weighs a launch against the caps; zone: whose months count.
     """
 
@@ -59,6 +62,7 @@ class Service:
     new_id: Callable[[str], str]
     wake: Callable[[], None]
     follow_for: timedelta
+    unreadable: UnreadableRuns
     policy: Policy = UNSET
     admit: Admit = uncapped
     zone: tzinfo = UTC
@@ -137,16 +141,24 @@ class Service:
             raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
-    def stop(self, name: str, by: str, save: bool | None = None) -> Run:
+    def stop(self, name: str, by: str, save: bool | None = None) -> Run | RunStub:
         """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
 
         Args:
             save: whether it is to be saved first; False, what is on its cluster alone may be lost.
 
+        Returns the run; of one whose record cannot be read, what is known of it.
+
         Raises:
             UserError: there is no such run, or the name is a shortened one of somebody else's.
         """
-        found = self._own(name, by)
+        try:
+            found = self._own(name, by)
+        except UnreadableRecord as error:
+            if not error.is_open:
+                raise
+            self.unreadable.request_stop(error.run_id, by)
+            return self.store.stub(error.run_id)
         return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now(), save)))
 
     def keep(self, run_id: str, by: str, until: datetime) -> Run:
@@ -284,6 +296,10 @@ class Service:
 
     def find(self, name: str) -> Run:
         return runs.find(self.store, name)
+
+    def unreadable_runs(self) -> Sequence[RunStub]:
+        """Return what is known of open runs whose records cannot be read."""
+        return [stub for stub, _ in self.store.unreadable_runs()]
 
     def active(self, user: str | None = None) -> list[Run]:
         return runs.active(self.store, user)

@@ -16,6 +16,7 @@ from slack_bolt import BoltRequest
 
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
+from bot.announcer import Announcer
 from bot.core.admission import admitted
 from bot.core.figure import Figure
 from bot.core.holds import Ledger
@@ -48,6 +49,7 @@ from bot.slack.errands import Errands, Reply
 from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
 from bot.slack.modals import Modals
+from bot.slack.notice_sender import NoticeSender
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
@@ -55,6 +57,7 @@ from bot.slack.teller import Teller
 from bot.sweep import Sweep
 from bot.tails import Tails
 from bot.tongues import Tongues
+from bot.unreadable_runs import UnreadableRuns
 from bot.watcher import Watcher
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
@@ -163,6 +166,12 @@ class Bot:
             rhythm=rhythm,
             patience=timedelta(seconds=20),
         )
+        self.notices = NoticeSender(store, client, self.now, leads)
+        announcer = Announcer(store, self.now, ops_channel)
+        failing = self.reconciler.failing
+        self.unreadable = UnreadableRuns(
+            machines, store, announcer, self.now, RULES, leads, failing=failing, language=language
+        )
         self.service = Service(
             store=store,
             recipes=RECIPES,
@@ -172,6 +181,7 @@ class Bot:
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
             wake=lambda: None,
             follow_for=timedelta(minutes=15),
+            unreadable=self.unreadable,
             policy=policy,
             admit=self.admit,
         )
@@ -310,6 +320,7 @@ class Bot:
         """Let time pass, then one tick, then whatever is to be said."""
         self.moment += timedelta(seconds=seconds)
         self.reconciler.tick()
+        self.unreadable.look()
         self.speak()
 
     def ticks(self, number: int, seconds: float = 1) -> None:
@@ -333,7 +344,7 @@ class Bot:
     def speak(self) -> None:
         """Turns of the notifier, as long as it wants another at once."""
         for _ in range(50):
-            waits = [self.notifier.speak(), self.boards.speak()]
+            waits = [self.notifier.speak(), self.boards.speak(), self.notices.send_due()]
             if all(wait is None or wait > timedelta() for wait in waits):
                 return
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UnreadableRecord
 from bot.language import say
 
 
@@ -34,8 +34,12 @@ def greet(redis: Redis) -> None:
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """Whatever Redis fails with means: no answer."""
+    """Whatever Redis fails with means: no answer. A key that holds another type is not mended by waiting."""
     try:
         yield
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise UnreadableRecord("a run", "a key of the store holds another type of value") from error
+        raise Unavailable(say("The store does not answer.")) from error
     except RedisError as error:
         raise Unavailable(say("The store does not answer.")) from error

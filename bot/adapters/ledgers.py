@@ -1,8 +1,11 @@
 """Claims and spending in Redis: a hash each, written in the very step in which the run is."""
 
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import cast
+from math import isfinite
+from typing import Any, TypeVar, cast
 
 import msgspec
 from redis import Redis
@@ -12,6 +15,10 @@ from bot.adapters.keys import GIVEN, HOLDS, SPENT, TOLD
 from bot.core.holds import Hold, Ledger, hold, spending
 from bot.core.purse import told_entry
 from bot.core.run import Run
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 DECODER = msgspec.json.Decoder(Hold)
 
@@ -34,11 +41,29 @@ def give(redis: Redis, purse: str, dollars: float, by: str, at: datetime) -> Non
 
 def ledger(redis: Redis | Pipeline) -> Ledger:
     """The ledger as it stands; within a transaction, before its writes begin."""
-    holds = tuple(DECODER.decode(found) for found in redis.hvals(HOLDS))
-    spent = {text(key): float(dollars) for key, dollars in redis.hgetall(SPENT).items()}
-    given = {text(key): GIFT.decode(found).dollars for key, found in redis.hgetall(GIVEN).items()}
-    told = {text(key): int(percent) for key, percent in redis.hgetall(TOLD).items()}
-    return Ledger(holds, spent, given, told)
+    holds = entries(redis.hgetall(HOLDS), DECODER.decode)
+    spent = entries(redis.hgetall(SPENT), finite)
+    given = entries(redis.hgetall(GIVEN), lambda found: GIFT.decode(found).dollars)
+    told = entries(redis.hgetall(TOLD), int)
+    return Ledger(tuple(holds.values()), spent, given, told)
+
+
+def entries(found: Mapping[Any, Any], read: Callable[[Any], T]) -> dict[str, T]:
+    """Return the entries of a hash that can be read. One that cannot costs no other: people launch by all of them."""
+    known: dict[str, T] = {}
+    for key, value in found.items():
+        try:
+            known[text(key)] = read(value)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("an entry of the ledger cannot be read, and does not count: %r: %s", key, error)
+    return known
+
+
+def finite(value: bytes) -> float:
+    dollars = float(value)
+    if not isfinite(dollars):
+        raise ValueError("not finite")
+    return dollars
 
 
 def text(key: bytes | str) -> str:

@@ -12,15 +12,16 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from bot.adapters import histories, ledgers, orphans, outsiders, reports
+from bot.adapters import histories, ledgers, notices, orphans, outsiders, reports, stubs
 from bot.adapters.connection import answered
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
-from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, TASK, WISH
+from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, STUBS, TASK, WISH
 from bot.core.admission import Admit
 from bot.core.history import History
 from bot.core.holds import Ledger
 from bot.core.nearest import unknown
+from bot.core.notice import Notice
 from bot.core.orphans import Orphan
 from bot.core.outside import Outsider
 from bot.core.reading import Reading
@@ -28,7 +29,10 @@ from bot.core.recipe import Task
 from bot.core.report import Report
 from bot.core.row import Row
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.core.status import Status
+from bot.core.unreadable import UnreadableRun
+from bot.errors import UnreadableRecord
 from bot.language import say
 
 log = logging.getLogger(__name__)
@@ -38,6 +42,9 @@ WISH_KEPT = timedelta(days=1)
 
 BATCH = 500
 """Documents fetched in one call."""
+
+MISSING = "it is missing"
+"""What is wrong with the record of an open run that is not in the store."""
 
 TAKE_LEAD = """
 local leader = redis.call('GET', KEYS[1])
@@ -75,9 +82,11 @@ class RedisStore:
                     return None
                 if admit:
                     run = admit(run, ledgers.ledger(tx))
+                document = dumps(run)
                 tx.multi()
                 ledgers.write(tx, None, run, self._zone)
-                tx.set(key, dumps(run))
+                stubs.write_stub(tx, None, run)
+                tx.set(key, document)
                 tx.set(TASK.format(run.id), msgspec.json.encode(task))
                 tx.sadd(OPEN, run.id)
                 if wish:
@@ -87,13 +96,15 @@ class RedisStore:
 
     def get(self, run_id: str) -> Run | None:
         with answered():
-            found = self._redis.get(RUN.format(run_id))
-        return loads(found) if found else None
+            return self._read(self._redis, run_id)
 
     def task(self, run_id: str) -> Task:
         with answered():
             found = self._redis.get(TASK.format(run_id))
-        return msgspec.json.decode(cast(bytes, found), type=dict[str, Any])
+        try:
+            return msgspec.json.decode(cast(bytes, found or b""), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise UnreadableRecord(run_id, f"its task: {error}") from error
 
     def open(self) -> list[Run]:
         with answered():
@@ -150,9 +161,11 @@ class RedisStore:
                     return run
                 if admit and changed != run:
                     changed = admit(changed, ledgers.ledger(tx))
+                document = dumps(changed)
                 tx.multi()
                 ledgers.write(tx, run, changed, self._zone)
-                tx.set(key, dumps(changed))
+                stubs.write_stub(tx, run, changed)
+                tx.set(key, document)
                 if changed.ended_at and changed.status is Status.ENDED:
                     tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})
                 if taken:
@@ -161,14 +174,56 @@ class RedisStore:
                     return changed
 
     def _run(self, redis: Redis | Pipeline, run_id: str) -> Run:
-        found = redis.get(RUN.format(run_id))
+        found = self._read(redis, run_id)
         if found is None:
             raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
-        return loads(found)
+        return found
+
+    def _read(self, redis: Redis | Pipeline, run_id: str) -> Run | None:
+        """Return a run's record, None where there was never one.
+
+        Raises:
+            UnreadableRecord: it cannot be read, or is missing though the run is open.
+        """
+        document = redis.get(RUN.format(run_id))
+        try:
+            if document:
+                return loads(document)
+        except UnreadableRecord as error:
+            raise UnreadableRecord(run_id, error.why, bool(redis.sismember(OPEN, run_id))) from error
+        if redis.sismember(OPEN, run_id):
+            raise UnreadableRecord(run_id, MISSING)
+        return None
+
+    def unreadable_runs(self) -> list[tuple[RunStub, str]]:
+        with answered():
+            ids = sorted(text(run_id) for run_id in self._redis.smembers(OPEN))
+            documents = self._documents(ids)
+            reasons = {run_id: why for run_id, one in zip(ids, documents, strict=True) if (why := flaw(one))}
+            return [(stubs.read_stub(self._redis, run_id), why) for run_id, why in reasons.items()]
+
+    def unreadable_run(self, run_id: str) -> UnreadableRun | None:
+        with answered():
+            return stubs.read_unreadable(self._redis, run_id)
+
+    def stub(self, run_id: str) -> RunStub:
+        with answered():
+            return stubs.read_stub(self._redis, run_id)
+
+    def change_unreadable(
+        self, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
+    ) -> UnreadableRun | None:
+        with answered():
+            return stubs.change_unreadable(self._redis, run_id, change)
+
+    def settle_unreadable(self, stub: RunStub, now: datetime) -> None:
+        with answered():
+            stubs.settle_unreadable(self._redis, stub, now, self._zone)
 
     def settle(self, run_id: str) -> None:
         with answered():
             self._redis.srem(OPEN, run_id)
+            self._redis.hdel(STUBS, run_id)
             histories.expire(self._redis, run_id, self._history_kept)
 
     def save_log(self, run_id: str, text: str) -> None:
@@ -256,16 +311,43 @@ class RedisStore:
         with answered(), self._turn:
             return outsiders.change(self._redis, cluster, change, now, self._zone)
 
+    def add_notice(self, notice: Notice) -> bool:
+        with answered():
+            return notices.add_notice(self._redis, notice)
+
+    def notices(self) -> list[Notice]:
+        with answered():
+            return notices.read_notices(self._redis)
+
+    def change_notice(self, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
+        with answered():
+            return notices.change_notice(self._redis, name, change)
+
     def lead(self, owner: str, lease: timedelta) -> bool:
         milliseconds = lease // timedelta(milliseconds=1)
         with answered():
             return bool(self._redis.eval(TAKE_LEAD, 1, LEADER, owner, milliseconds))
 
     def _fetch(self, ids: list[str]) -> list[Run]:
+        return [run for document in self._documents(ids) if document and (run := readable(document))]
+
+    def _documents(self, ids: list[str]) -> list[Any]:
+        """Return the documents of these runs, None for one that is missing."""
         found: list[Any] = []
         for start in range(0, len(ids), BATCH):
             found += self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
-        return [run for document in found if document and (run := readable(document))]
+        return found
+
+
+def flaw(document: object) -> str:
+    """Return why a run's document cannot be read; empty where it can."""
+    if not document:
+        return MISSING
+    try:
+        loads(document)
+    except UnreadableRecord as error:
+        return error.why
+    return ""
 
 
 def committed(tx: Pipeline) -> bool:

@@ -10,6 +10,7 @@ from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.seen import Cluster, Seen
 from bot.core.status import Status
+from bot.errors import UnreadableRecord
 
 PREFIX = "verl-"
 """Of the cluster of every run."""
@@ -224,7 +225,10 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
         find: the run of an id. It must be asked after the clusters were listed: a run is recorded before its
             cluster is asked for, so that a launch under way is never taken for an orphan.
     """
-    run = find(standing.run_id) if standing.run_id else None
+    try:
+        run = find(standing.run_id) if standing.run_id else None
+    except UnreadableRecord as error:  # while it is open, its stub looks after its cluster
+        return None if error.is_open else Claim.NAMED
     if run is None or run.cluster != standing.name:
         return Claim.NAMED if standing.run_id else Claim.NOBODY
     if run.status is not Status.ENDED:

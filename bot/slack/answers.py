@@ -14,8 +14,9 @@ from bot.core.managed import is_managed, may_rent
 from bot.core.parameter import Parameter
 from bot.core.recipe import Recipe
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.core.status import Status
-from bot.errors import Unavailable, UserError
+from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
 from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
@@ -59,7 +60,10 @@ def reading(run: Run) -> Answer:
     return text(f":scroll: {say('Reading the log of {run} …', run=code(run.id))}")
 
 
-def stop_asked(run: Run) -> Answer:
+def stop_asked(run: Run | RunStub) -> Answer:
+    if isinstance(run, RunStub):
+        removing = say("I am removing the cluster of {run}, whose record cannot be read.", run=code(run.run_id))
+        return text(f":octagonal_sign: {together(removing, say('Its channel hears when it is confirmed gone.'))}")
     if run.status is Status.ENDED:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
     if run.over and run.keeping.lost_by and run.model_dies:
@@ -119,14 +123,25 @@ def status(run: Run, now: datetime) -> Answer:
     return {"text": card.text, "blocks": list(card.blocks)}
 
 
-def runs(found: Sequence[Run], which: str, now: datetime) -> Answer:
-    """One line a run."""
-    if not found:
+def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[RunStub] = ()) -> Answer:
+    """One line a run; first those whose records cannot be read."""
+    if not found and not unreadable:
         return text(say(NO_RUNS[which]))
-    blocks = [section(line(run, now)) for run in found[:LISTED]]
+    blocks = [section(unreadable_line(stub)) for stub in unreadable[:LISTED]]
+    blocks += [section(line(run, now)) for run in found[:LISTED]]
     if len(found) > LISTED:
         blocks.append(context(say("… and {count} more; `/verl list mine` shows yours.", count=len(found) - LISTED)))
-    return {"text": say_many("{count} run", "{count} runs", len(found)), "blocks": blocks}
+    count = len(found) + len(unreadable)
+    return {"text": say_many("{count} run", "{count} runs", count), "blocks": blocks}
+
+
+def unreadable_line(stub: RunStub) -> str:
+    if stub.lease_end is None:
+        return say(":rotating_light: {run} · its record cannot be read", run=code(stub.run_id))
+    end = date(stub.lease_end, "{date_short_pretty} {time}")
+    return say(
+        ":rotating_light: {run} · its record cannot be read · lease until {time}", run=code(stub.run_id), time=end
+    )
 
 
 NO_RUNS = {
@@ -265,6 +280,12 @@ def refusal(error: UserError) -> Answer:
 def unavailable(error: Unavailable) -> Answer:
     again = say("Try again in a moment; `/verl list` shows what was recorded.")
     return text(f":warning: {together(escape(str(error)), again)}")
+
+
+def unreadable(error: UnreadableRecord) -> Answer:
+    broken = say("The record of {run} cannot be read: {why}.", run=code(error.run_id), why=escape(error.why))
+    stop = say("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else ""
+    return text(f":rotating_light: {together(broken, stop)}")
 
 
 def fault(reference: str) -> Answer:

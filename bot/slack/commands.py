@@ -126,7 +126,8 @@ class Commands:
             case Status(name):
                 return self.status(name, user)
             case ListRuns(which):
-                return partial(answers.runs, self.service.runs(which, user), which, self.service.now())
+                broken = self.service.unreadable_runs() if which in ("active", "all") else ()
+                return partial(answers.runs, self.service.runs(which, user), which, self.service.now(), broken)
             case Artifacts(name):
                 return partial(answers.artifacts, self.service.find(name))
             case ListRecipes():

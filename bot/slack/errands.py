@@ -13,7 +13,7 @@ from typing import Any
 from slack_bolt import Respond
 from slack_sdk import WebClient
 
-from bot.errors import Unavailable, UserError
+from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import carried, say
 from bot.precedence import Precedence
 from bot.slack import answers
@@ -160,6 +160,8 @@ def words_for(error: Exception) -> Answer:
         return answers.refusal(error)
     if isinstance(error, Unavailable):
         return answers.unavailable(error)
+    if isinstance(error, UnreadableRecord):
+        return answers.unreadable(error)
     reference = token_hex(4)
     log.error("unexpected error (reference %s)", reference, exc_info=error)
     return answers.fault(reference)

@@ -13,7 +13,7 @@ from bot.core.pace import Bucket
 from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UnreadableRecord
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 from bot.precedence import Precedence
@@ -164,6 +164,8 @@ class SlackNotifier:
         except (Doubtful, Unavailable) as error:
             log.warning("run %s: %s", run_id, error)
             self._again(run_id, RETRY)
+        except UnreadableRecord as error:  # it has nothing to show; what is done about it is announced
+            log.error("run %s: %s", run_id, error)
         except Exception:
             log.exception("run %s: speaking failed", run_id)
             self._again(run_id, RETRY * 6)

@@ -13,6 +13,7 @@ from bot.core.admission import admitted
 from bot.core.amendment import Limit
 from bot.core.holds import Ledger, hold
 from bot.core.policy import Caps, Policy
+from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.status import Reason
 from bot.errors import UserError
@@ -33,7 +34,7 @@ def test_what_a_run_holds_is_there_with_it_and_goes_with_its_end(store: RedisSto
     store.update(run.id, lambda run: run.amended(Limit.BUDGET, 250.0, "U0ANA", at(9)))
     assert [one.dollars for one in store.ledger().holds] == [250.0]
     store.update(run.id, lambda run: run.ended(Reason.STOPPED, at(3600)))
-    store.update(run.id, lambda run: run.said("ended", run.posted.get("ended")))  # type: ignore[arg-type]  # any
+    store.update(run.id, lambda run: run.said("ended", Posted("1.2", "", "", at(3601))))  # any change after its end
     assert store.ledger().holds == ()
     assert store.ledger().spent == {f"2026-01 {purse}": 4.0 for purse in ("person:U0ANA", "team:C0TRAIN", "everybody")}
 

@@ -21,7 +21,7 @@ from bot.core.progress import Progress
 from bot.core.run import Run
 from bot.core.seen import Cluster
 from bot.core.status import Reason, Status
-from bot.errors import Unavailable, UserError
+from bot.errors import Unavailable, UnreadableRecord, UnwritableRecord, UserError
 from tests.builders import NOON, a_run, at, running
 
 TASK = {"run": "echo 'é'\n", "envs": {"A": "b"}, "num_nodes": 2}
@@ -183,7 +183,7 @@ def test_the_document_carries_its_schema(store: RedisStore, redis: Redis) -> Non
 
 def test_the_document_of_a_newer_bot_is_left_alone() -> None:
     newer = json.dumps({"schema": SCHEMA + 1, "run": {"something": "else"}})
-    with pytest.raises(Unavailable, match="newer verlbot"):
+    with pytest.raises(UnreadableRecord, match="newer verlbot"):
         loads(newer.encode())
 
 
@@ -251,3 +251,22 @@ def test_a_record_of_such_a_cluster_by_another_version_is_written_anew(store: Re
     store._redis.hset(ORPHANS, "9f", b'{"standing": 1}')
     assert store.orphans() == {}
     assert store.change_orphan("9f", lambda one: one or BOX) == BOX
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"budget_dollars": float("inf")}, id="an infinite number"),
+        pytest.param({"detail": "\ud800"}, id="half a surrogate pair"),
+        pytest.param({"lease": timedelta(days=90_000)}, id="a lease that no date holds"),
+        pytest.param({"ended_at": NOON.replace(tzinfo=None)}, id="a time without a zone"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(store: RedisStore, change: dict[str, object]) -> None:
+    store.add(a_run(), TASK)
+    with pytest.raises(UnwritableRecord):
+        store.update("ppo-7f3a", lambda run: replace(run, **change))  # type: ignore[arg-type]
+    assert store.get("ppo-7f3a") == a_run()
+    with pytest.raises(UnwritableRecord):
+        store.add(replace(a_run(id="ppo-2"), **change), TASK)  # type: ignore[arg-type]
+    assert store.get("ppo-2") is None

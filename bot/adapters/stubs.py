@@ -1,0 +1,118 @@
+"""Stubs of runs in Redis, apart from their records: a hash of flat JSON objects, read field by field."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+
+from bot.adapters.keys import HOLDS, OPEN, SPENT, STUBS, UNREADABLE
+from bot.core.holds import Hold, entry, month_of
+from bot.core.policy import Scope
+from bot.core.run import Run
+from bot.core.run_stub import RunStub
+from bot.core.unreadable import UnreadableRun
+
+log = logging.getLogger(__name__)
+
+DECODER = msgspec.json.Decoder(UnreadableRun)
+
+
+def write_stub(tx: Pipeline, before: Run | None, after: Run) -> None:
+    """Queue the writing of a run's stub among the writes of a transaction, where it differs from the last one."""
+    stub = RunStub.of_run(after)
+    if before is None or RunStub.of_run(before) != stub:
+        tx.hset(STUBS, after.id, cast(str, msgspec.json.encode(stub)))
+
+
+def read_stub(redis: Redis, run_id: str) -> RunStub:
+    """Return the stub of a run; what of it cannot be read is left at its default, and the cluster's name remains."""
+    document = cast(bytes | None, redis.hget(STUBS, run_id))
+    try:
+        fields = json.loads(document or b"{}")
+    except (ValueError, RecursionError):
+        fields = {}
+    known = fields if isinstance(fields, dict) else {}
+    return RunStub(
+        run_id=run_id,
+        requester=text_in(known, "requester"),
+        channel=text_in(known, "channel"),
+        managed=known.get("managed") is True,
+        asked_at=seconds_in(known, "asked_at"),
+        lease_ends_at=seconds_in(known, "lease_ends_at"),
+        dollars_per_hour=number_in(known, "dollars_per_hour", 1e6) or 0.0,
+    )
+
+
+def text_in(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def number_in(fields: dict[str, Any], name: str, largest: float) -> float | None:
+    value = fields.get(name)
+    return float(value) if isinstance(value, int | float) and 0 <= value <= largest else None
+
+
+def seconds_in(fields: dict[str, Any], name: str) -> float | None:
+    """Return Unix seconds that a date can hold: up to the year 9999."""
+    return number_in(fields, name, 253_402_300_799)
+
+
+def read_unreadable(redis: Redis, run_id: str) -> UnreadableRun | None:
+    document = cast(bytes | None, redis.hget(UNREADABLE, run_id))
+    return decode_unreadable(run_id, document) if document else None
+
+
+def decode_unreadable(run_id: str, document: bytes) -> UnreadableRun | None:
+    """Return the record, or None where it cannot be read either: it begins again then."""
+    try:
+        return DECODER.decode(document)
+    except msgspec.DecodeError as error:
+        log.error("what was done about %s, whose record cannot be read, cannot be read either: %s", run_id, error)
+        return None
+
+
+def change_unreadable(
+    redis: Redis, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
+) -> UnreadableRun | None:
+    """Apply a pure function to one of them, again if another process wrote meanwhile; None removes it."""
+    with redis.pipeline() as tx:
+        while True:
+            tx.watch(UNREADABLE)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            document = cast(bytes | None, tx.hget(UNREADABLE, run_id))
+            before = decode_unreadable(run_id, document) if document else None
+            after = change(before)
+            if after == before:
+                return after
+            tx.multi()
+            if after:
+                tx.hset(UNREADABLE, run_id, cast(str, msgspec.json.encode(after)))
+            else:
+                tx.hdel(UNREADABLE, run_id)
+            try:
+                tx.execute()
+            except WatchError:
+                continue
+            return after
+
+
+def settle_unreadable(redis: Redis, stub: RunStub, now: datetime, zone: tzinfo) -> None:
+    """Free the place of a run whose cluster is gone, and count what it has cost by its rate. Its record is left."""
+    dollars = stub.dollars(now)
+    paid = Hold(stub.run_id, stub.requester, stub.channel, 0, 0.0, dollars)
+    with redis.pipeline() as tx:
+        tx.multi()
+        tx.srem(OPEN, stub.run_id)
+        tx.hdel(HOLDS, stub.run_id)
+        tx.hdel(STUBS, stub.run_id)
+        tx.hdel(UNREADABLE, stub.run_id)
+        if dollars:
+            for scope in Scope:
+                tx.hincrbyfloat(SPENT, entry(month_of(now, zone), paid.purse(scope)), dollars)
+        tx.execute()

@@ -1,0 +1,128 @@
+"""Sends notices, each once: recorded before it is sent, looked for after a doubt."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.core.notice import Notice
+from bot.core.pace import Turns
+from bot.core.posted import Posted
+from bot.errors import Unavailable
+from bot.ports import Now, Store
+from bot.slack.blocks import section
+from bot.slack.channels import Channels
+from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.messages import CLOCKS_APART, call
+from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
+from bot.slack.text import escape
+
+log = logging.getLogger(__name__)
+
+EVENT = "verlbot_notice"
+"""Type of the metadata by which a notice is found again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSender:
+    """Compares the recorded notices with what was sent.
+
+    Attributes:
+        leads: whether this process is, of those that share the store, the one that speaks.
+        channels: the turns that all who post share.
+    """
+
+    store: Store
+    client: WebClient
+    now: Now
+    leads: Callable[[], bool]
+    channels: Channels = field(default_factory=Channels)
+    turns: Turns = field(default_factory=Turns)
+
+    def send_due(self) -> timedelta | None:
+        """Bring every notice one step further. Return in how long the next turn is wanted."""
+        if not self.leads():
+            return RETRY
+        waits = [self._try_step(notice) for notice in self.store.notices()]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _try_step(self, notice: Notice) -> timedelta | None:
+        """Do one step of one notice; what fails is tried again, and holds up no other."""
+        try:
+            return self._step(notice)
+        except Limited as limited:
+            return limited.wait
+        except (Doubtful, Unavailable) as error:
+            log.warning("notice %s: %s", notice.key, error)
+            return RETRY
+        except Refused as error:
+            return self._move(notice, error.code)
+
+    def _step(self, notice: Notice) -> timedelta | None:
+        sent = notice.sent
+        if sent is None:
+            return self._post(notice)
+        if sent.ts is None:
+            return self._look_for(notice, sent)
+        if notice.is_forgotten(self.now()):
+            self.store.change_notice(notice.id, lambda _: None)
+        return None
+
+    def _post(self, notice: Notice) -> timedelta | None:
+        if wait := self.turns.wait(notice.id, lambda now: self.channels.reserve(notice.channel, now), self.now()):
+            return wait
+        self.store.change_notice(notice.id, lambda one: one.begin_sending(self.now()))
+        try:
+            response = call(
+                self.client.chat_postMessage,
+                channel=notice.channel,
+                unfurl_links=False,
+                text=escape(notice.text),
+                blocks=[section(escape(notice.text))],
+                metadata=metadata_of(notice),
+            )
+        except (Refused, Limited):
+            self.store.change_notice(notice.id, Notice.withdraw)
+            raise
+        self.store.change_notice(notice.id, lambda one: one.confirm(str(response["ts"]), self.now()))
+        return None
+
+    def _look_for(self, notice: Notice, sent: Posted) -> timedelta | None:
+        """Look whether a notice of unknown fate has arrived; where the bot may not look, it is taken for sent."""
+        if self.now() < sent.at + DOUBT:
+            return sent.at + DOUBT - self.now()
+        try:
+            ts = self._find(notice, sent)
+        except Refused:
+            ts = "unknown"
+        if ts:
+            self.store.change_notice(notice.id, lambda one: one.confirm(ts, self.now()))
+            return None
+        self.store.change_notice(notice.id, Notice.withdraw)
+        return timedelta()
+
+    def _find(self, notice: Notice, sent: Posted) -> str | None:
+        oldest = str((sent.at - CLOCKS_APART).timestamp())
+        with sorted_failures():
+            pages = self.client.conversations_history(
+                channel=notice.channel, oldest=oldest, limit=200, include_all_metadata=True
+            )
+            messages = [message for page in pages for message in page["messages"]]
+        wanted = metadata_of(notice)
+        return next((str(one["ts"]) for one in messages if (one.get("metadata") or {}) == wanted), None)
+
+    def _move(self, notice: Notice, code: str) -> timedelta | None:
+        """Send it to the person instead, where the bot may not post in the channel; else try again much later."""
+        log.error("Slack refuses the notice %s: %s", notice.key, code)
+        if code in NO_ENTRY and notice.fallback:
+            self.store.change_notice(notice.id, lambda one: replace(one, channel=one.fallback, fallback=""))
+            return timedelta()
+        return RETRY * 60
+
+
+def metadata_of(notice: Notice) -> dict[str, Any]:
+    """Return what identifies the message; the place may have moved, so only the key counts."""
+    return {"event_type": EVENT, "event_payload": {"key": notice.key}}
