@@ -62,7 +62,7 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
         tails=tails,
         watcher=Watcher(),
         now=clock.now,
-        rules=Rules(),
+        read_rules=Rules,
         pool=pool,
         wake=lambda: None,
         precedence=Precedence(),

@@ -52,7 +52,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         tails=tails,
         watcher=Watcher(),
         now=lambda: datetime.now(UTC),
-        rules=Rules(),
+        read_rules=Rules,
         pool=pool,
         wake=lambda: None,
         precedence=Precedence(),

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core import command
-from bot.core.access import others
-from bot.core.approval import Approval
+from bot.core.actor import Actor
 from bot.core.autostop import asked_minutes
 from bot.core.blind import blind
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
-from bot.core.plan import Plan
-from bot.core.policy import APPROVAL_RULE, Policy
+from bot.core.plan import Plan, resources
+from bot.core.policy import Policy
 from bot.core.run import Run
-from bot.core.shadow import Shadow
-from bot.core.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +20,14 @@ class Caller:
 
     Attributes:
         user, channel: Slack's ids.
+        actor: the same person with the role that counts there.
         wish: Slack's id of the delivery, the same when Slack delivers twice.
         lasting: whether the wish is one for good, as that of a button on a message that stays.
     """
 
     user: str
     channel: str
+    actor: Actor
     wish: str | None = None
     lasting: bool = False
 
@@ -68,17 +67,17 @@ class Excerpt:
 
 
 def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
-    """The record of a launch before anything was asked for; it waits where the policy wants a lead's word."""
-    asks = policy.wants_approval(made.budget_dollars)
-    waits = asks and not policy.is_shadow(APPROVAL_RULE)
-    run = Run(
+    """The record of a launch before anything was asked for; whether it waits for an approval, admission says."""
+    return Run(
         id=str(made.task["name"]),
         recipe=made.recipe.name,
         line=made.line,
         requester=caller.user,
         channel=caller.channel,
         created_at=now,
+        why=made.why,
         nodes=made.nodes,
+        image=str(resources(made.task).get("image_id") or ""),
         gpus=made.gpus,
         infra=made.infra,
         task_hash=made.hash,
@@ -94,12 +93,4 @@ def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
         lease_warnings=policy.lease_warnings,
         autostop_asked=None if is_managed(made.task) else asked_minutes(made.task),
         managed=is_managed(made.task),
-        status=Status.AWAITING_APPROVAL if waits else Status.PENDING,
-        approval=asking(policy, made, caller.user, now) if waits else None,
     )
-    return run.shadowed(Shadow(APPROVAL_RULE, now, None)) if asks and not waits else run
-
-
-def asking(policy: Policy, made: Plan, requester: str, now: datetime) -> Approval:
-    """The question to the leads."""
-    return Approval(others(policy.leads, requester), now + policy.approval_lapses, made.hash)

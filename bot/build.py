@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot import heartbeat
+from bot.access_control import AccessControl
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
@@ -23,19 +24,21 @@ from bot.parts import (
     connect,
     local_cloud,
     now,
-    policy,
     rhythm,
     rules,
     sky_cloud,
     tails,
     watcher,
 )
+from bot.policy_source import PolicySource
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.purses import Purses
 from bot.quotes import Quotes
+from bot.rate_limits import RateLimits
 from bot.reconcile import Reconciler
 from bot.reports import Reports
+from bot.run_queries import RunQueries
 from bot.running import BOARDS, HOMES, NOTICES, SPEAK, SWEEP, TELL, TICK, UNREADABLE, Bot
 from bot.scheduler import Scheduler
 from bot.service import Service
@@ -46,6 +49,7 @@ from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
 from bot.slack.commands import Commands
 from bot.slack.costing import Costing
+from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
@@ -76,7 +80,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         UserError: another bot uses the same data directory, or the store does not come up.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    allowed = policy(settings)
+    source = PolicySource.of_file(settings.policy)
+    allowed = source.current
     admit = admission(allowed, settings)
     lock = locked(settings.data_dir)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
@@ -93,6 +98,10 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     precedence, channels = Precedence(), Channels()
     painter = Painter(settings.data_dir / "fonts", {})
     gallery = Gallery(slack, painter, now)
+    recipes = FolderOfRecipes(settings.recipes_dir)
+    identity = Identity(slack)
+    directory = SlackDirectory(slack, identity)
+    access = AccessControl(directory, allowed)
     notifier = SlackNotifier(
         store,
         slack,
@@ -104,6 +113,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         gallery,
         settings.language,
         channels,
+        lambda run: recipes.write(store.task(run.id)),
     )
     failing: dict[str, datetime] = {}
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
@@ -112,24 +122,28 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         store,
         announcer,
         now,
-        rules(settings, allowed),
+        lambda: rules(settings, allowed()),
         leads,
         lambda: scheduler.wake(UNREADABLE),
         failing,
         settings.language,
     )
-    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone)
+    source.on_error = lambda why: announcer.announce(f"policy-{source.signature}", f":warning: {why}")
+    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone, access.channel_sees)
+    queries = RunQueries(store, recipes, machines, access)
     service = Service(
         store=store,
-        recipes=FolderOfRecipes(settings.recipes_dir),
+        recipes=recipes,
         cloud=machines,
         notifier=notifier,
         now=now,
         new_id=new_id,
         wake=lambda: scheduler.wake(TICK),
         follow_for=timedelta(minutes=settings.follow_minutes),
+        queries=queries,
         unreadable=unreadable,
-        policy=allowed,
+        limits=RateLimits(allowed, now),
+        read_policy=allowed,
         admit=admit,
         zone=zone(settings.timezone),
     )
@@ -140,7 +154,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         tails=tails(settings, machines),
         watcher=watcher(settings),
         now=now,
-        rules=rules(settings, allowed),
+        read_rules=lambda: rules(settings, allowed()),
         admit=admit,
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
         wake=lambda: scheduler.wake(TICK),
@@ -160,26 +174,32 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         show=lambda: scheduler.wake(TELL),
         channel=settings.ops_channel,
         language=settings.language,
-        outsiders=Outsiders(store, allowed.outside, now) if settings.admin_policy_port else None,
+        outsiders=Outsiders(store, allowed, now) if settings.admin_policy_port else None,
     )
     quotes = Quotes(machines.rate, now)
     gate = Gate(store, allowed, now, quotes.dollars_per_hour, lambda: scheduler.wake(SWEEP), zone(settings.timezone))
-    teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), settings.language)
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
-    homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
+    homes = Homes(service, slack, tongues, access, now, wake=lambda: scheduler.wake(HOMES))
     modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
-    costing = Costing(Costs(store, now, settings.timezone), errands)
+    costing = Costing(Costs(store, now, settings.timezone), errands, queries)
     commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing)
-    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues)
-    identity = Identity(slack)
+    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, access)
+    teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), listeners.may_manage, settings.language)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
         connection = Socket(
-            app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands, now)
+            app,
+            identity,
+            settings.slack_app_token,
+            settings.slack_api_url,
+            now,
+            precedence,
+            Inbox(store, errands, now),
+            prefetch=directory.prefetch,
         )
     else:
         connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
@@ -205,6 +225,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         heartbeat=settings.data_dir / heartbeat.NAME,
         gate=gate_server(gate, settings),
         quotes=quotes,
+        directory=directory,
         settings=settings,
     )
 

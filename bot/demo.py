@@ -12,7 +12,9 @@ from pathlib import Path
 
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
+from bot.asked import Caller
 from bot.build import build, log_to
+from bot.core.actor import trusted
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.playground.client import Person, PlaygroundClient
@@ -206,7 +208,7 @@ def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
     terminal.say(f"{proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
     terminal.start()
-    active = bot.service.active()
+    active = bot.service.queries.active()
     if active:
         terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
     for line in lines or ([] if active or sys.stdin.isatty() else [FIRST_LINE]):
@@ -253,15 +255,15 @@ def end(bot: Bot) -> None:
     """
     for number in WAYS_TO_END:
         signal.signal(number, signal.SIG_IGN)
-    active = bot.service.active()
+    active = bot.service.queries.active()
     if active:
         tell(f"\nEnding: {', '.join(run.id for run in active)} …")
     for run in active:
-        bot.service.stop(run.id, run.requester)
+        bot.service.stop(run.id, Caller(run.requester, run.channel, trusted(run.requester)))
     deadline = time.monotonic() + END_SECONDS
-    while bot.service.active() and time.monotonic() < deadline:
+    while bot.service.queries.active() and time.monotonic() < deadline:
         time.sleep(0.1)
-    if left := bot.service.active():
+    if left := bot.service.queries.active():
         tell(f"Still there after {END_SECONDS} s: {', '.join(run.id for run in left)}. The next demo ends them.")
     elif active:
         tell("Nothing is left behind.")

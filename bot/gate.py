@@ -28,17 +28,22 @@ class Gate:
     """Answers for one installation.
 
     Attributes:
+        read_policy: what is allowed now.
         rate: what a task's cluster costs an hour, zero where nobody knows in time.
         look: has the clusters looked at soon: one that was refused may have removed another just now.
         zone: whose months count.
     """
 
     store: Store
-    policy: Policy
+    read_policy: Callable[[], Policy]
     now: Now
     rate: Callable[[Task], float]
     look: Callable[[], None]
     zone: tzinfo
+
+    @property
+    def policy(self) -> Policy:
+        return self.read_policy()
 
     def judge(self, request: AdminRequest) -> Task:
         """The task as it may be launched.

@@ -1,13 +1,13 @@
 """Keeps the places of clusters launched beside the bot: taken when SkyPilot asks, free again when they are gone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.core.holds import Ledger
 from bot.core.orphans import LATE, Standing, claim
 from bot.core.outside import Outsider, came_to_stand, counts
-from bot.core.policy import Outside
+from bot.core.policy import Policy
 from bot.ports import Now, Store
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class Outsiders:
     """By what stands, not by what was done: whatever was missed is made good at the next look."""
 
     store: Store
-    outside: Outside
+    read_policy: Callable[[], Policy]
     now: Now
 
     def settle(self, standing: Sequence[Standing]) -> bool:
@@ -41,7 +41,7 @@ class Outsiders:
         now = self.now()
 
         def change(known: Outsider | None, _: Ledger) -> Outsider:
-            return (known or came_to_stand(standing, self.outside, now)).seen(standing, now)
+            return (known or came_to_stand(standing, self.read_policy().outside, now)).seen(standing, now)
 
         self.store.change_outsider(standing.name, change, now)
 
@@ -50,7 +50,7 @@ class Outsiders:
         now = self.now()
 
         def change(known: Outsider | None, _: Ledger) -> Outsider | None:
-            return known and known.missed(now, self.outside.grace)
+            return known and known.missed(now, self.read_policy().outside.grace)
 
         left = self.store.change_outsider(cluster, change, now)
         if left is None:

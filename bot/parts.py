@@ -1,11 +1,12 @@
 """Parts of a bot as its settings ask for them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from redis import Redis
 
-from bot.adapters import health_rules, policies, prices
+from bot.adapters import health_rules, prices
 from bot.adapters.connection import client, greet
 from bot.adapters.fetches import GIGABYTE, Fetches
 from bot.adapters.local.cloud import LocalCloud
@@ -16,7 +17,7 @@ from bot.adapters.valkey import Valkey
 from bot.core.admission import Admit, admitted
 from bot.core.drain import Patience
 from bot.core.health.rules import HealthRules
-from bot.core.policy import UNSET, Policy
+from bot.core.policy import Policy
 from bot.core.rules import Rules
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
@@ -86,14 +87,10 @@ def watcher(settings: Settings) -> Watcher:
     return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
 
 
-def policy(settings: Settings) -> Policy:
-    return policies.read(settings.policy) if settings.policy else UNSET
-
-
-def admission(allowed: Policy, settings: Settings) -> Admit:
+def admission(policy: Callable[[], Policy], settings: Settings) -> Admit:
     """Holds a run against the caps as they are now."""
     here = zone(settings.timezone)
-    return lambda run, ledger: admitted(run, ledger, allowed, now(), here)
+    return lambda run, ledger: admitted(run, ledger, policy(), now(), here)
 
 
 def rules(settings: Settings, allowed: Policy) -> Rules:

@@ -21,13 +21,14 @@ class Purses:
     """Notes what is to be told on a run that spends the money, whose thread tells it; and on each that is to end.
 
     Attributes:
+        read_policy: what is allowed now.
         leads: whether this bot is, of those that share the store, the one that acts.
         zone: whose months count.
     """
 
     store: Store
     notifier: Notifier
-    policy: Policy
+    read_policy: Callable[[], Policy]
     now: Now
     leads: Callable[[], bool]
     zone: tzinfo
@@ -40,7 +41,7 @@ class Purses:
         runs = [run for run in self.store.open() if run.status is not Status.ENDED]
         if not runs:
             return
-        known = (self.policy, ledger, runs, now := self.now(), self.zone)
+        known = (self.read_policy(), ledger, runs, now := self.now(), self.zone)
         for run_id, share in shares(*known).items():
             self._change(run_id, partial(Run.purse_told, share=share))
         found = overdrafts(*known)

@@ -17,6 +17,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    Price,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -52,6 +53,7 @@ class Reconciler:
     """Time's side of the bot.
 
     Attributes:
+        read_rules: what decisions rest on now; the policy, which a part of it is of, may change.
         began: when this bot began to look.
         admit: holds a launch against the caps once its rate is known.
         leads: whether this bot is, of those that share the store, the one that acts.
@@ -72,7 +74,7 @@ class Reconciler:
     tails: Tails
     watcher: Watcher
     now: Now
-    rules: Rules
+    read_rules: Callable[[], Rules]
     pool: ThreadPoolExecutor
     wake: Callable[[], None]
     precedence: Precedence
@@ -85,6 +87,10 @@ class Reconciler:
     patience: timedelta = timedelta(seconds=0.5)
     failing: dict[str, datetime] = field(default_factory=dict)
     acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        return self.read_rules()
 
     def tick(self) -> timedelta | None:
         """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
@@ -170,6 +176,8 @@ class Reconciler:
         match action:
             case Ask():
                 return self._ask(run)
+            case Price():
+                return self._price(run, self.store.task(run.id))
             case Look() | Wonder() | Finish() | Rehearse() | Drain() | LoseModel() | End():
                 return self._update(run, lambda run: noted(run, action, self.now(), self.rules))
             case SetAutostop(minutes, found):
@@ -207,16 +215,15 @@ class Reconciler:
         if run.waits and run.approval and run.approval.task_hash != task_hash(task):
             other = say("The task that waits is not the one that was approved.")
             return self._update(run, lambda run: run.ended(Reason.REFUSED, self.now(), detail=other))
-        rate = self._rate(run, task)
-        try:
-            run = self.store.update(
-                run.id,
-                lambda run: run.asked(self.now(), rate) if may_ask(run) else run,
-                self.admit if run.waits else None,  # one that was asked for may stand, whatever is allowed by now
-            )
-        except UserError as error:  # what an hour costs is known only now, and others may have taken the room
-            full = error.sentence
-            return self._update(run, lambda run: run.ended(Reason.OVER_CAP, self.now(), detail=full))
+        if run.waits:  # one that was asked for may be there, whatever is allowed by now
+            run = self._price(run, task)
+            rate = None
+        else:
+            rate = self._rate(run, task)
+        approval = run.approval
+        if run.status is Status.AWAITING_APPROVAL and not (approval and approval.granted):
+            return run  # by its price it needs an approver
+        run = self._update(run, lambda run: run.asked(self.now(), rate) if may_ask(run) else run)
         if run.status is not Status.LAUNCHING:
             return run
         self.notifier.show([run])
@@ -234,6 +241,17 @@ class Reconciler:
             trouble = str(error)
             return self._update(run, lambda run: run.asked_in_vain(trouble))
         return self._update(run, lambda run: run.accepted(request_id))
+
+    def _price(self, run: Run, task: Task) -> Run:
+        """Record what it would cost, and weigh it against the caps and the approvals by that, before anything bills."""
+        rate = self._rate(run, task)
+        try:
+            return self.store.update(
+                run.id, lambda run: run.record_price(rate, self.now()) if run.waits else run, self.admit
+            )
+        except UserError as error:  # what an hour costs is known only now, and others may have taken the room
+            full = error.sentence
+            return self._update(run, lambda run: run.ended(Reason.OVER_CAP, self.now(), detail=full))
 
     def _give_up(self, run: Run, error: UnreadableRecord) -> Run:
         """Nothing can be launched by a task that cannot be read; what may have been launched by it is removed."""

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from functools import partial
 
 from bot import zones
 from bot.core.board import Board, gather, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
 from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
+from bot.core.run import Run
 from bot.core.schedule import Daily, spelled
 from bot.core.spend import calendar_month
 from bot.errors import UserError
@@ -30,12 +32,14 @@ class Reports:
     Attributes:
         wake: lets the boards be told now.
         zone: of those who name none, and of whom Slack tells none.
+        channel_sees: whether all who are in a channel may read of a run.
     """
 
     store: Store
     now: Now
     wake: Callable[[], None]
     zone: str = "UTC"
+    channel_sees: Callable[[str, Run], bool] = lambda channel, run: True
 
     def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
         """Record a report; one that stands already, word for word, is not made twice.
@@ -100,7 +104,12 @@ class Reports:
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
         ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
-        return gather(report, open_runs, ended, month, now)
+        shown, gone = (map(partial(self._shown_in, report.channel), some) for some in (open_runs, ended))
+        return gather(report, shown, gone, month, now)
+
+    def _shown_in(self, channel: str, run: Run) -> Run:
+        """Return a run as everybody in a channel may see it."""
+        return run if self.channel_sees(channel, run) else run.redact()
 
     def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
         """What there is to tell this channel of the last day."""

@@ -19,6 +19,7 @@ from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import Settings
 from bot.slack.boards import Boards
+from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.homes import Homes
 from bot.slack.http import HttpServer
@@ -97,6 +98,7 @@ class Bot:
     heartbeat: Path
     gate: GateServer | None
     quotes: Quotes
+    directory: SlackDirectory
     settings: Settings = field(repr=False)
 
     def start(self) -> None:
@@ -126,6 +128,7 @@ class Bot:
         if self.gate:
             self.gate.stop()
         self.quotes.stop()
+        self.directory.stop()
         self.cloud.stop()
         self.scheduler.stop()
         self.errands.stop()

@@ -1,36 +1,37 @@
-"""What a person may ask. Nothing here waits for machines: a wish is recorded and the tick is woken."""
+"""What a person may ask for. Nothing here waits for machines: a request is recorded and the tick is woken."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 
 from bot import runs
-from bot.asked import Caller, Excerpt, Rehearsal, wished
-from bot.core import command, loglines
-from bot.core.access import refuse_to_give, refuse_to_judge
-from bot.core.admission import Admit, uncapped
+from bot.asked import Caller, Rehearsal, wished
+from bot.core import command
+from bot.core.access import refuse_act, refuse_to_judge
+from bot.core.admission import Admit, excesses, uncapped
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
-from bot.core.figure import Told
-from bot.core.holds import Hold, month_of
+from bot.core.approval_rule import refuse_unapproved_change
+from bot.core.holds import Hold, hold, month_of
+from bot.core.launch_bounds import ask_of, refuse_limits_out_of_bounds, refuse_out_of_bounds
 from bot.core.line import shown
-from bot.core.nearest import unknown
+from bot.core.people import OWN_PAGE
 from bot.core.plan import Plan, plan, shortened
 from bot.core.policy import UNSET, Measure, Policy, cap_rule
 from bot.core.posted import Follow
 from bot.core.purse import Taken, purses, spent_from, taken
 from bot.core.recipe import Recipe
+from bot.core.roles import Act, others
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import say
+from bot.language import say, together
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
+from bot.rate_limits import Kind, RateLimits
+from bot.run_queries import RunQueries, refuse_node
 from bot.unreadable_runs import UnreadableRuns
-
-GREP_LINES = 5_000
-"""Lines that are searched for a word."""
 
 ID_TRIES = 50
 
@@ -47,11 +48,12 @@ class Service:
     """The wishes of people.
 
     Attributes:
+        queries: what is asked about runs; unreadable: what looks after runs whose records cannot be read.
         new_id: a run's id for a recipe's name; asked again where the id has been used.
         wake: lets the tick run now.
         follow_for: how long a followed log grows.
-        unreadable: what looks after runs whose records cannot be read.
-        policy: what is allowed; admit: weighs a launch against the caps; zone: whose months count.
+        limits: how much one person may ask for in a minute.
+        read_policy: what is allowed now; admit: weighs a launch against the caps; zone: whose months count.
     """
 
     store: Store
@@ -59,23 +61,53 @@ class Service:
     cloud: Cloud
     notifier: Notifier
     now: Now
+    queries: RunQueries
+    unreadable: UnreadableRuns
     new_id: Callable[[str], str]
     wake: Callable[[], None]
     follow_for: timedelta
-    unreadable: UnreadableRuns
-    policy: Policy = UNSET
+    limits: RateLimits
+    read_policy: Callable[[], Policy] = lambda: UNSET
     admit: Admit = uncapped
     zone: tzinfo = UTC
 
+    @property
+    def policy(self) -> Policy:
+        return self.read_policy()
+
+    def refuse(self, act: Act, caller: Caller, run: Run | RunStub | None = None) -> None:
+        """Refuse what the person may not do.
+
+        Raises:
+            UserError: so it is; the message says who may.
+        """
+        refuse_act(self.policy, act, caller.actor, run)
+
     def launch(self, asked: command.Launch, caller: Caller) -> Run:
-        """Record the wish for a run; the same delivery makes one run, however often it comes."""
+        """Record the wish for a run; the same delivery makes one run, however often it comes.
+
+        Raises:
+            UserError: the person may not launch it, it is out of bounds, or there is no room under the caps.
+        """
+        self.refuse(Act.LAUNCH, caller)
         recipe = self.recipes.get(asked.recipe)
+        self.limits.take(caller.user, Kind.LAUNCH)
         for _ in range(ID_TRIES):
             made = self._plan(recipe, asked, self.new_id(recipe.name))
+            self.refuse_out_of_bounds(made, caller)
             run = wished(made, caller, self.now(), self.policy)
             if added := self.store.add(run, made.task, caller.wish, caller.lasting, self.admit):
                 return self._wished(added)
         raise Unavailable(say("No free name was found for the run."))
+
+    def refuse_out_of_bounds(self, made: Plan, caller: Caller) -> None:
+        """Refuse a launch that asks for more than the person's role, or the channel, allows.
+
+        Raises:
+            UserError: so it does; all of it is said, and what to type instead.
+        """
+        bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
+        refuse_out_of_bounds(bounds, ask_of(made), others(self.policy.admins, caller.user))
 
     def again(self, asked: Again, caller: Caller) -> Run:
         """Launch a run that is over once more; told of where the first was, if the caller is nowhere.
@@ -86,7 +118,7 @@ class Service:
         Raises:
             UserError: the run is not over, or cannot be gone on from.
         """
-        found, wanted = self.find(asked.run), self.relaunch(asked)
+        found, wanted = self.queries.find(asked.run, caller.actor), self.relaunch(asked, caller)
         caller = replace(caller, channel=caller.channel or found.channel)
         if caller.wish:
             return self.launch(wanted, caller)
@@ -97,13 +129,13 @@ class Service:
                 break
         return made
 
-    def relaunch(self, asked: Again) -> command.Launch:
+    def relaunch(self, asked: Again, caller: Caller) -> command.Launch:
         """The launch that it stands for.
 
         Raises:
             UserError: as for `again`.
         """
-        return again(self.find(asked.run), asked)
+        return again(self.queries.find(asked.run, caller.actor), asked)
 
     def planned(self, asked: command.Launch) -> Plan:
         """What a launch would do.
@@ -120,10 +152,10 @@ class Service:
         Raises:
             UserError: as for `planned`.
         """
-        dollars = self.planned(asked).budget_dollars
-        return self.policy.asks_first(dollars) and not self.policy.wants_approval(dollars)
+        dollars, most = self.planned(asked).budget_dollars, self.policy.approve_over_dollars
+        return self.policy.asks_first(dollars) and (most is None or dollars <= most)
 
-    def rehearse(self, made: Plan) -> Rehearsal:
+    def rehearse(self, made: Plan, caller: Caller) -> Rehearsal:
         """What the launch would cost, and whether it would be refused. Waits for the cloud: not for listeners."""
         rate, trouble, controller = None, None, None
         try:
@@ -131,8 +163,18 @@ class Service:
             controller = self.cloud.controller(made.task)
         except Unavailable as error:
             trouble = str(error)
-        yaml, refusal = self.recipes.write(shortened(made.task)), self.cloud.refusal(made.task)
+        yaml = self.recipes.write(shortened(made.task))
+        refusal = self.cloud.refusal(made.task) or self._refusal(made, caller)
         return Rehearsal(made, yaml, rate, refusal, trouble, controller)
+
+    def _refusal(self, made: Plan, caller: Caller) -> str | None:
+        """Return why the person may not launch this here; None where nothing speaks against it."""
+        try:
+            self.refuse(Act.LAUNCH, caller)
+            self.refuse_out_of_bounds(made, caller)
+        except UserError as error:
+            return error.sentence
+        return None
 
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
         made = plan(recipe, asked.parameters, asked.overrides, run_id)
@@ -141,7 +183,7 @@ class Service:
             raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
-    def stop(self, name: str, by: str, save: bool | None = None) -> Run | RunStub:
+    def stop(self, name: str, caller: Caller, save: bool | None = None) -> Run | RunStub:
         """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
 
         Args:
@@ -150,34 +192,39 @@ class Service:
         Returns the run; of one whose record cannot be read, what is known of it.
 
         Raises:
-            UserError: there is no such run, or the name is a shortened one of somebody else's.
+            UserError: there is no such run, the name is a shortened one of somebody else's, or the person may not.
         """
+        act = Act.DISCARD if save is False else Act.STOP
         try:
-            found = self._own(name, by)
+            found = self._own(name, caller.user)
         except UnreadableRecord as error:
+            stub = self.store.stub(error.run_id)
             if not error.is_open:
                 raise
-            self.unreadable.request_stop(error.run_id, by)
-            return self.store.stub(error.run_id)
-        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now(), save)))
+            self.refuse(act, caller, stub)
+            self.unreadable.request_stop(error.run_id, caller.user)
+            return stub
+        self.refuse(act, caller, found)
+        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(caller.user, self.now(), save)))
 
-    def keep(self, run_id: str, by: str, until: datetime) -> Run:
+    def keep(self, run_id: str, caller: Caller, until: datetime) -> Run:
         """Record that a cluster is kept for a model that cannot be fetched.
 
         Args:
             until: when it was to go as the person saw it; where that is true no more, nothing is changed.
         """
+        self.refuse(Act.EXTEND, caller, runs.find(self.store, run_id))
         longer = max(self.now(), until) + KEPT_FOR
 
         def change(run: Run) -> Run:
             known = run.keeping.until
-            return run.kept_until(longer, by) if known and abs(known - until) < timedelta(seconds=1) else run
+            return run.kept_until(longer, caller.user) if known and abs(known - until) < timedelta(seconds=1) else run
 
         return self._wished(self.store.update(run_id, change))
 
     def _own(self, name: str, by: str) -> Run:
         """The run of this name; somebody else's only by its whole name."""
-        found = self.find(name)
+        found = runs.find(self.store, name)
         if found.requester != by and found.id != name.lower():
             raise UserError(
                 say("{name} is short for `{run}`, which somebody else launched.", name=shown(name), run=found.id),
@@ -191,8 +238,9 @@ class Service:
         Args:
             ends_at: when its lease ended as the person saw it; where that is true no more, nothing is changed.
         """
-        run = self._amendable(asked.run, caller.user)
+        run = self._amendable(asked.run, caller)
         most = timedelta(hours=command.MOST_EXTENDED_HOURS)
+        longer = replace(run, lease=min(run.lease + timedelta(hours=asked.hours), most))
 
         def change(run: Run) -> Run:
             if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
@@ -205,6 +253,7 @@ class Service:
                 say("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=most.days),
                 say("Extend it by less."),
             )
+        self._refuse_change(run, longer, caller)
         extended = self.store.update(run.id, change)
         known = any(one.wish and one.wish == caller.wish for one in extended.amendments)
         if extended.amendments == run.amendments and not known:
@@ -218,9 +267,9 @@ class Service:
         """Record another budget.
 
         Raises:
-            UserError: the run has spent more already.
+            UserError: the run has spent more already, or more is not this person's to give.
         """
-        run = self._amendable(asked.run, caller.user)
+        run = self._amendable(asked.run, caller)
         spent = run.cost(self.now())
         if spent is not None and spent >= asked.dollars:
             raise UserError(
@@ -229,7 +278,7 @@ class Service:
             )
         more = asked.dollars > run.budget_dollars
         if more:
-            refuse_to_give(self.policy, asked.dollars, caller.user, run.requester)
+            self._refuse_change(run, replace(run, budget_dollars=asked.dollars), caller)
         amended = self.store.update(
             run.id,
             lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
@@ -248,10 +297,9 @@ class Service:
         Returns dollars that are spent of it already; 0 where that has no consequence: nothing runs, or it is rehearsed.
 
         Raises:
-            UserError: it is a lead's to give.
+            UserError: the person may not.
         """
-        if not self.policy.is_lead(caller.user):
-            raise UserError(say("What may be spent in a month is a lead's to give."), people=self.policy.leads)
+        self.refuse(Act.SET_MONTHLY_BUDGET, caller)
         purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
         self.store.give(purse, asked.dollars, caller.user, now := self.now())
         if self.policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
@@ -260,24 +308,59 @@ class Service:
         held = purses(self.store.open()).get(purse)
         return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
 
-    def judge(self, name: str, granted: bool, by: str) -> Run:
-        """Record what a lead says to a launch that waits for it; the first word stands.
+    def judge(self, name: str, granted: bool, caller: Caller) -> Run:
+        """Record what an approver says to a launch that waits for it; the first word counts.
 
         Raises:
-            UserError: the run does not wait for it, or this person has no say in it.
+            UserError: the run does not wait for it, this person may not, or the money of its month is used up.
         """
-        run = self.find(name)
-        refuse_to_judge(self.policy, run, by)
-        return self._wished(self.store.update(run.id, lambda run: run.answered(by, granted, self.now())))
+        run = self.queries.find(name, caller.actor)
+        refuse_to_judge(self.policy, run, caller.actor)
+        if granted:
+            self._refuse_used_up(run)
+        return self._wished(self.store.update(run.id, lambda run: run.answered(caller.user, granted, self.now())))
 
-    def mute(self, run_id: str, finding: str, by: str) -> Run:
-        """Record that nobody wants to hear more of a finding of a run."""
-        mute = Mute(finding, by, self.now())
+    def _refuse_used_up(self, run: Run) -> None:
+        """Refuse to approve what a monthly budget has no room for: an approval does not override it silently.
+
+        Raises:
+            UserError: a budget is used up; the message says which, and how it is raised.
+        """
+        wanted = hold(run)
+        over = excesses(self.policy, self.store.ledger(), wanted, month_of(self.now(), self.zone)) if wanted else []
+        used_up = [
+            one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not self.policy.is_shadow(one.rule)
+        ]
+        if used_up:
+            raise UserError(
+                together(*(one.sentence for one in used_up)),
+                say("Raise it first, such as `/verl budget team 5000`, and approve then."),
+            )
+
+    def mute(self, run_id: str, finding: str, caller: Caller) -> Run:
+        """Record that no more is to be said of a finding of a run."""
+        self.refuse(Act.TUNE, caller, runs.find(self.store, run_id))
+        mute = Mute(finding, caller.user, self.now())
         return self._wished(self.store.update(run_id, lambda run: run.muted(mute)))
 
-    def _amendable(self, name: str, by: str) -> Run:
-        """The run of this name, which can still be ended and so be given more."""
-        found = self._own(name, by)
+    def _refuse_change(self, before: Run, after: Run, caller: Caller) -> None:
+        """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
+
+        Raises:
+            UserError: so it is.
+        """
+        bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
+        refuse_limits_out_of_bounds(bounds, before, after, others(self.policy.admins, caller.user))
+        refuse_unapproved_change(before, after, self.store.ledger(), self.policy, caller.actor, self.now())
+
+    def _amendable(self, name: str, caller: Caller) -> Run:
+        """The run of this name, which can still be ended and so be given more, by this person.
+
+        Raises:
+            UserError: it cannot, or not by this one.
+        """
+        found = self._own(name, caller.user)
+        self.refuse(Act.EXTEND, caller, found)
         if found.over:
             over = say("`{run}` is over already.", run=found.id)
             raise UserError(over, say("Launch it again: `/verl retry {run}`.", run=found.id))
@@ -289,86 +372,25 @@ class Service:
         self.wake()
         return run
 
-    def told(self, name: str) -> Told:
-        """The run of this name with the numbers of all its steps."""
-        run = self.find(name)
-        return Told(run, self.store.history(run.id))
-
-    def find(self, name: str) -> Run:
-        return runs.find(self.store, name)
-
-    def unreadable_runs(self) -> Sequence[RunStub]:
-        """Return what is known of open runs whose records cannot be read."""
-        return [stub for stub, _ in self.store.unreadable_runs()]
-
-    def active(self, user: str | None = None) -> list[Run]:
-        return runs.active(self.store, user)
-
-    def runs(self, which: str, user: str) -> Sequence[Run]:
-        return runs.listed(self.store, which, user)
-
-    def last_two(self, user: str) -> tuple[str, str]:
-        return runs.last_two(self.store, user)
-
-    def catalogue(self) -> Mapping[str, Recipe | UserError]:
-        """Every recipe by name, or what is wrong with its file."""
-        return {name: self._recipe(name) for name in self.recipes.names()}
-
-    def refusals(self) -> Mapping[str, str]:
-        """Of the recipes that cannot run here as they stand, why."""
-        found = self.catalogue().items()
-        why = {name: self.cloud.refusal(one.task) for name, one in found if isinstance(one, Recipe)}
-        return {name: reason for name, reason in why.items() if reason}
-
-    def _recipe(self, name: str) -> Recipe | UserError:
-        try:
-            return self.recipes.get(name)
-        except UserError as error:
-            return error
-
-    def follow(self, asked: command.Logs, by: str) -> Run:
+    def follow(self, asked: command.Logs, caller: Caller) -> Run:
         """Record the wish to see the log grow in the run's thread."""
-        run = self.find(asked.run)
+        run = self.queries.find(asked.run, caller.actor)
+        self.refuse(Act.TUNE, caller, run)
         refuse_node(run, asked.node)
         if run.over:
             over = say("`{run}` is over and prints no more.", run=run.id)
             raise UserError(over, say("Its last lines: `logs {run}`.", run=run.id))
-        wish = Follow(by, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
+        wish = Follow(caller.user, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
-    def summarise(self, name: str, rhythm: Rhythm) -> Run:
+    def summarise(self, name: str, rhythm: Rhythm, caller: Caller) -> Run:
         """Record the wish how often a run's thread is told how it goes.
 
         Raises:
-            UserError: the run is over.
+            UserError: the run is over, or the person may not.
         """
-        run = self.find(name)
+        run = runs.find(self.store, name)
+        self.refuse(Act.TUNE, caller, run)
         if run.over:
             raise UserError(say("`{run}` is over; nothing more is told of it.", run=run.id))
         return self.store.update(run.id, lambda run: run.told_every(rhythm))
-
-    def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
-        """Lines of the log, fresh from the cluster while there is one. Waits for the cluster: not for listeners.
-
-        Raises:
-            UserError: the run has no such node.
-        """
-        refuse_node(run, asked.node)
-        text, trouble = self.store.log(run.id), None
-        if not run.over and run.asked_at:
-            try:
-                text = self.cloud.tail(run.watched, lines_to_read(asked))
-            except Unavailable as error:
-                trouble = str(error)
-        return Excerpt(run, asked, loglines.select(text, asked.count, asked.grep, asked.node), trouble)
-
-
-def refuse_node(run: Run, node: int | None) -> None:
-    if node is not None and node >= run.nodes:
-        ranks = [str(rank) for rank in range(run.nodes)]
-        raise unknown("node", str(node), ranks, of=run.id)
-
-
-def lines_to_read(asked: command.Logs) -> int:
-    filtered = asked.grep is not None or asked.node is not None
-    return max(asked.count, GREP_LINES) if filtered else asked.count

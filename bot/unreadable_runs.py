@@ -52,7 +52,7 @@ class UnreadableRuns:
     store: Store
     announcer: Announcer
     now: Now
-    rules: Rules
+    read_rules: Callable[[], Rules]
     leads: Callable[[], bool]
     wake: Callable[[], None] = lambda: None
     failing: Mapping[str, datetime] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class UnreadableRuns:
             seen = self._observe([stub for stub, _ in broken])
             for stub, why in broken:
                 self._try_step(stub, why, seen.get(stub.cluster))
-        return self.rules.gone
+        return self.read_rules().gone
 
     def request_stop(self, run_id: str, by: str) -> None:
         """Record that a person wants one of them stopped; the next look removes its cluster."""
@@ -103,7 +103,7 @@ class UnreadableRuns:
     def _step(self, stub: RunStub, why: str, seen: Seen | None) -> None:
         self._say_found(stub, why)
         run = self._change(stub, lambda run: run.observe(seen, self.now()))
-        match next_step(run, stub, seen, self.now(), self.rules):
+        match next_step(run, stub, seen, self.now(), self.read_rules()):
             case Step.WAIT:
                 return
             case Step.REMOVE:

@@ -7,12 +7,18 @@ from typing import Any
 from bot.core.money import Rate
 from bot.core.parameter import Kind, Parameter
 from bot.core.recipe import Checkpoints, Recipe, common_parameters
+from bot.core.roles import MEMBERS, Grants, Role
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.status import Status
 from bot.errors import UserError
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+def approvers(*people: str, admins: tuple[str, ...] = ()) -> Grants:
+    """Roles in which every member launches, and these people approve."""
+    return Grants(given={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: people, Role.ADMIN: admins})
 
 
 def at(seconds: float) -> datetime:

@@ -173,7 +173,7 @@ class Life:
                 self.cloud, lines=(50, 200), period=timedelta(seconds=60), reads_per_tick=4, patience_seconds=9
             ),
             now=lambda: self.moment,
-            rules=RULES,
+            read_rules=lambda: RULES,
             pool=self.pool,
             wake=lambda: None,
             precedence=Precedence(),

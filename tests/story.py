@@ -14,9 +14,11 @@ from typing import Any
 
 from slack_bolt import BoltRequest
 
+from bot.access_control import AccessControl
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
+from bot.asked import Caller
 from bot.core.admission import admitted
 from bot.core.figure import Figure
 from bot.core.holds import Ledger
@@ -34,8 +36,10 @@ from bot.playground.slack import BOT_TOKEN
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.purses import Purses
+from bot.rate_limits import RateLimits
 from bot.reconcile import Reconciler
 from bot.reports import Reports
+from bot.run_queries import RunQueries
 from bot.service import Service
 from bot.settings import SOURCE_RECIPES
 from bot.slack.answers import Answer
@@ -45,6 +49,7 @@ from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
 from bot.slack.commands import Commands
 from bot.slack.costing import Costing
+from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands, Reply
 from bot.slack.gallery import Gallery
 from bot.slack.homes import Homes
@@ -75,7 +80,7 @@ RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_a
 class AtOnce(Errands):
     """Errands that are done before `run` returns, so that a story need not wait."""
 
-    def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
+    def run(self, answer: Callable[[], Answer], reply: Reply, who: str = "") -> None:
         self._go(answer, reply)
 
     def say(self, answer: Answer, reply: Reply) -> None:
@@ -141,9 +146,22 @@ class Bot:
         gallery = Gallery(client, self.painter, self.now)
         channels = Channels()
         self.notifier = SlackNotifier(
-            store, client, self.now, leads, period, lambda: None, Precedence(), gallery, language, channels
+            store,
+            client,
+            self.now,
+            leads,
+            period,
+            lambda: None,
+            Precedence(),
+            gallery,
+            language,
+            channels,
+            self.task_yaml,
         )
-        reports = Reports(store, self.now, lambda: None)
+        identity = Identity(client)
+        self.directory = SlackDirectory(client, identity)
+        self.access = AccessControl(self.directory, self.allowed)
+        reports = Reports(store, self.now, lambda: None, channel_sees=self.access.channel_sees)
         self.boards = Boards(reports, store, client, self.now, leads, channels, Precedence(), language)
         self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
@@ -154,7 +172,7 @@ class Bot:
             tails=self.tails,
             watcher=Watcher(),
             now=self.now,
-            rules=replace(RULES, shadow=policy.shadow, needs_price=policy.needs_price),
+            read_rules=self.rules,
             admit=self.admit,
             pool=self.pool,
             wake=lambda: None,
@@ -170,8 +188,9 @@ class Bot:
         announcer = Announcer(store, self.now, ops_channel)
         failing = self.reconciler.failing
         self.unreadable = UnreadableRuns(
-            machines, store, announcer, self.now, RULES, leads, failing=failing, language=language
+            machines, store, announcer, self.now, self.rules, leads, failing=failing, language=language
         )
+        queries = RunQueries(store, RECIPES, machines, self.access)
         self.service = Service(
             store=store,
             recipes=RECIPES,
@@ -181,27 +200,37 @@ class Bot:
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
             wake=lambda: None,
             follow_for=timedelta(minutes=15),
+            queries=queries,
             unreadable=self.unreadable,
-            policy=policy,
+            limits=RateLimits(self.allowed, self.now),
+            read_policy=self.allowed,
             admit=self.admit,
         )
-        identity = Identity(client)
         errands = AtOnce(Precedence())
         tongues = Tongues(store, language)
         tongues.refresh()
-        self.homes = Homes(self.service, client, tongues, self.now, wake=lambda: None)
+        self.homes = Homes(self.service, client, tongues, self.access, self.now, wake=lambda: None)
         modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
-        costing = Costing(Costs(store, self.now), errands)
+        costing = Costing(Costs(store, self.now), errands, queries)
         commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing)
-        self.listeners = Listeners(self.service, client, errands, commands, modals, self.homes, tongues)
+        self.listeners = Listeners(self.service, client, errands, commands, modals, self.homes, tongues, self.access)
         self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel)
-        self.teller = Teller(store, client, self.now, leads, lambda: None, language)
+        self.teller = Teller(store, client, self.now, leads, lambda: None, self.listeners.may_manage, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
         self.teller.listen(self.app)
 
     def admit(self, run: Run, ledger: Ledger) -> Run:
         return admitted(run, ledger, self.policy, self.moment, UTC)
+
+    def allowed(self) -> Policy:
+        return self.policy
+
+    def rules(self) -> Rules:
+        return replace(RULES, shadow=self.policy.shadow, needs_price=self.policy.needs_price)
+
+    def task_yaml(self, run: Run) -> str:
+        return RECIPES.write(self.store.task(run.id))
 
     def now(self) -> datetime:
         return self.moment
@@ -259,6 +288,10 @@ class Bot:
         """What every interaction of a person's tells."""
         trigger = self.playground._deliveries.new_trigger(user)
         return {"team": {"id": "T0PLAY"}, "user": {"id": user}, "trigger_id": trigger}
+
+    def caller(self, user: str = ANA, channel: str = TRAINING, wish: str | None = None) -> Caller:
+        """A person with the role that counts in a channel, as the listeners make one."""
+        return Caller(user, channel, self.access.actor(user, "T0PLAY", channel), wish)
 
     # views
 
@@ -338,7 +371,7 @@ class Bot:
         return wanted
 
     def look_at_purses(self) -> None:
-        Purses(self.store, self.notifier, self.policy, self.now, lambda: True, UTC).look()
+        Purses(self.store, self.notifier, self.allowed, self.now, lambda: True, UTC).look()
         self.speak()
 
     def speak(self) -> None:
@@ -370,7 +403,7 @@ class Bot:
         """Launch, and let its job be seen to run; the run's id."""
         self.say(line)
         self.ticks(2)
-        run_id = self.service.active()[0].id
+        run_id = self.service.queries.active()[0].id
         assert self.run(run_id).status == "running"
         return run_id
 

@@ -25,7 +25,7 @@ POLICY = Policy(outside=Outside(autostop_idle_minutes=20, caps=Caps(gpus=8)))
 
 @pytest.fixture
 def gate(store: RedisStore) -> Iterator[GateServer]:
-    found = GateServer(Gate(store, POLICY, lambda: NOON, lambda _: 0.0, lambda: None, UTC), "127.0.0.1", 0)
+    found = GateServer(Gate(store, lambda: POLICY, lambda: NOON, lambda _: 0.0, lambda: None, UTC), "127.0.0.1", 0)
     found.start()
     yield found
     found.stop()

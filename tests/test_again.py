@@ -57,7 +57,7 @@ def test_a_double_click_launches_one_run_and_so_does_a_click_while_that_runs(bot
     bot.cloud.finish("verl-smoke-0002", Job.FAILED)
     bot.ticks(12)
     bot.click("retry", RUN)
-    assert len(bot.service.active()) == 1
+    assert len(bot.service.queries.active()) == 1
     assert bot.cloud.launches == [CLUSTER, "verl-smoke-0002"]
 
 
@@ -68,7 +68,7 @@ def test_a_run_that_failed_at_once_is_not_launched_again_by_the_same_double_clic
     bot.cloud.finish("verl-smoke-0002", Job.FAILED)
     bot.ticks(12)
     bot.click("retry", RUN)
-    assert bot.service.active() == []
+    assert bot.service.queries.active() == []
 
 
 def test_a_typed_retry_takes_other_settings_and_is_one_wish_a_line(bot: Bot) -> None:
@@ -76,7 +76,7 @@ def test_a_typed_retry_takes_other_settings_and_is_one_wish_a_line(bot: Bot) -> 
     for _ in range(2):  # Slack delivers twice
         assert "`smoke-0002`" in bot.say(f"retry {RUN} steps=9 learning-rate=0.3 batch_size=64", trigger="once")
     bot.say(f"retry {RUN}")
-    lines = {run.id: run.line for run in bot.service.active()}
+    lines = {run.id: run.line for run in bot.service.queries.active()}
     assert lines["smoke-0002"] == "launch smoke nodes=2 steps=9 learning_rate=0.3 batch_size=64"
     assert len(lines) == 2
 
@@ -95,7 +95,7 @@ def test_a_run_is_resumed_from_its_checkpoint_by_the_button(bot: Bot) -> None:
     assert "step 20, as its log says. At $2.00/h." in question(bot, "resume")
     bot.click("resume", RUN)
     bot.click("resume", RUN)
-    assert [run.line for run in bot.service.active()] == [
+    assert [run.line for run in bot.service.queries.active()] == [
         f"launch smoke steps=60 volume=models resume_from={RUN}",
     ]
     assert bot.store.task("smoke-0002")["envs"]["RESUME_FROM"] == RUN
@@ -129,7 +129,7 @@ def test_what_cannot_be_launched_again_is_refused_to_the_person_alone(
 ) -> None:
     failed(bot, line)
     assert said in bot.say(typed)
-    assert bot.service.active() == []
+    assert bot.service.queries.active() == []
 
 
 def test_a_run_that_is_not_over_is_not_launched_again(bot: Bot) -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_is_not_over_is_not_launched_again(bot: Bot) -> None:
     assert "is not over" in bot.say(f"retry {RUN}")
     bot.click("retry", RUN)
     assert f"End it first: `/verl stop {RUN}`" in bot.told()
-    assert len(bot.service.active()) == 1
+    assert len(bot.service.queries.active()) == 1
 
 
 def test_a_place_that_may_still_be_written_is_not_gone_on_from(bot: Bot) -> None:

@@ -44,10 +44,10 @@ class Served:
     def __init__(self, store: Store, policy: Policy) -> None:
         self.now = NOON
         self.looks = 0
-        gate = Gate(store, policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
+        gate = Gate(store, lambda: policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
         self.server = GateServer(gate, "127.0.0.1", 0)
         self.server.start()
-        self.outsiders = Outsiders(store, policy.outside, lambda: self.now)
+        self.outsiders = Outsiders(store, lambda: policy, lambda: self.now)
 
     def look(self) -> None:
         self.looks += 1

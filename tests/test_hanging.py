@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from bot.build import build
+from bot.core.actor import trusted
 from bot.core.order import Order, Watched
 from bot.core.seen import Seen
 from bot.playground.client import Person, PlaygroundClient
@@ -118,18 +119,18 @@ def test_a_removal_that_takes_long_holds_up_no_other_run(
 ) -> None:
     service, ana = removing.service, Person(slack)
     ana.says("/verl launch smoke")
-    first = eventually(service.active)[0]
+    first = eventually(service.queries.active)[0]
     ana.sees("*running*")
     ana.says(f"/verl stop {first.id}")
     eventually(lambda: first.cluster in slow.asked)
     ana.says("/verl launch smoke")
-    second = eventually(lambda: [run for run in service.active() if run.id != first.id])[0]
+    second = eventually(lambda: [run for run in service.queries.active() if run.id != first.id])[0]
     ana.sees(f"`{second.id}` · :large_blue_circle: *running*")
     ana.says(f"/verl stop {second.id}")
-    eventually(lambda: service.find(second.id).ended_at)
-    assert service.find(first.id).status == "stopping"
+    eventually(lambda: service.queries.find(second.id, trusted(ANA)).ended_at)
+    assert service.queries.find(first.id, trusted(ANA)).status == "stopping"
     slow.released.set()
-    eventually(lambda: service.find(first.id).ended_at)
+    eventually(lambda: service.queries.find(first.id, trusted(ANA)).ended_at)
     assert slow.asked.count(first.cluster) == 1
 
 
@@ -149,7 +150,7 @@ def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
     ana = Person(slack)
     ana.says("/verl launch smoke nodes=2")
     ana.sees("*waiting*")
-    (run,) = hanging.service.active()
+    (run,) = hanging.service.queries.active()
     ana.says(f"/verl stop {run.id}")
     ana.sees("stop asked for by @ana")
     cloud.released.set()

@@ -17,6 +17,7 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.ports import Store
 from bot.purses import Purses
+from tests.builders import approvers
 from tests.story import ANA, BEN, LEA, Bot
 
 RUN = "smoke-0001"
@@ -39,7 +40,7 @@ def test_a_run_that_is_typed_once_more_with_a_dear_budget_is_asked_about_too(und
     assert [run.id for run in bot.store.open() if not run.over] == []
 
 
-APPROVING = Policy(leads=(LEA, BEN), approve_over_dollars=5.0)
+APPROVING = Policy(grants=approvers(LEA, BEN), approve_over_dollars=5.0)
 
 
 def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made) -> None:
@@ -62,22 +63,22 @@ def test_what_is_not_dear_and_what_is_meant_is_launched_at_once(under: Made, lin
 
 def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made) -> None:
     bot = under(APPROVING)
-    assert "waits for the word of a lead: <@U0LEA>, <@U0BEN>" in bot.say("launch smoke nodes=2 budget=9")
+    assert "needs approval from <@U0LEA>, <@U0BEN>" in bot.say("launch smoke nodes=2 budget=9")
     bot.ticks(3)
     assert bot.cloud.launches == []
-    assert "waiting for a lead's word" in bot.card()
+    assert "*needs approval*" in bot.card()
     bot.click("approve", RUN, user=LEA)
     bot.ticks(3)
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "@lea has agreed to the launch of `smoke-0001`, which may spend up to $9.00." in bot.reads()
+    assert "@lea has approved the launch of `smoke-0001`, which may spend up to $9.00." in bot.reads()
 
 
 @pytest.mark.parametrize(
     ("who", "line", "refused"),
     [
-        (ANA, f"approve {RUN}", "Only a lead may say this. Ask <@U0BEN>."),
-        (LEA, f"approve {RUN}", "Nobody approves a launch of his own. Ask <@U0BEN>."),
-        (ANA, f"refuse {RUN}", "Only a lead may say this."),
+        (ANA, f"approve {RUN}", "you need the role `approver`; here you are `launcher`. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "You cannot approve or refuse your own launch. Ask <@U0BEN>."),
+        (ANA, f"refuse {RUN}", "you need the role `approver`; here you are `launcher`."),
         (BEN, "approve smoke-0009", "There is no run"),
     ],
 )
@@ -135,7 +136,7 @@ def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=4")
     bot.ticks(2)
-    refused = "A budget of more than $5.00 is another lead's to give. Ask <@U0LEA>, <@U0BEN>."
+    refused = "It may then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
     assert refused in bot.say(f"budget {RUN} 6")
     assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
     assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
@@ -144,11 +145,11 @@ def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
 def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9", user=LEA)
-    assert "is another lead's to give. Ask <@U0BEN>." in bot.say(f"budget {RUN} 900", user=LEA)
+    assert "more than $5.00 needs another approver. Ask <@U0BEN>." in bot.say(f"budget {RUN} 900", user=LEA)
     bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().budget_dollars == 9
-    assert "is another lead's to give." in bot.say(f"budget {RUN} 900", user=LEA)
+    assert "more than $5.00 needs another approver." in bot.say(f"budget {RUN} 900", user=LEA)
 
 
 def test_a_word_that_comes_as_the_time_is_over_counts(under: Made) -> None:
@@ -265,9 +266,11 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
 
 
 def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
-    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=1)))
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=1)))
     assert "are allowed" in bot.say("launch smoke budget=5")
-    assert "is a lead's to give. Ask <@U0LEA>." in bot.say("budget team 20")
+    assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
+        "budget team 20"
+    )
     assert "The runs of this channel may spend $20.00 a month now" in bot.say("budget team 20", user=LEA)
     assert "Recorded" in bot.say("launch smoke budget=5")
     assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
@@ -287,7 +290,7 @@ def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
 
 def overdrawn(under: Made, *shadow: str) -> Bot:
     """Two runs of one channel, of which a lead has made the month smaller than what they have cost."""
-    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=50), shadow=shadow))
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), shadow=shadow))
     bot.running("launch smoke nodes=2 budget=20 lease=12")  # at four dollars an hour
     bot.say("launch smoke nodes=2 budget=20 lease=12", user=BEN)
     bot.ticks(3)
@@ -350,7 +353,7 @@ def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made
 
 
 def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:
-    bot = under(Policy(leads=(LEA,), team=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), month_grace_minutes=0))
     bot.running("launch smoke nodes=2 budget=20 lease=12")
     bot.cloud.dollars_per_node_hour = None
     bot.say("launch smoke budget=20 lease=12", user=BEN)
@@ -391,13 +394,13 @@ def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None
         bot.store.update(RUN, lambda run: run.ended(Reason.STOPPED, bot.moment))
 
     store = cast(Store, Between(bot.store, ends))
-    Purses(store, bot.notifier, bot.policy, bot.now, lambda: True, UTC).look()
+    Purses(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).look()
     assert bot.run().status == "ended"
     assert bot.run().purses == bot.run("smoke-0002").purses == ()
 
 
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
-    bot = under(Policy(leads=(LEA,), everybody=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot = under(Policy(grants=approvers(LEA), everybody=Caps(dollars_per_month=50), month_grace_minutes=0))
     bot.running("launch smoke nodes=2 budget=20 lease=12")
     bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
     bot.tick(3600)
@@ -412,7 +415,9 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
 
 
 def test_what_is_taken_and_left_is_shown(under: Made) -> None:
-    bot = under(Policy(leads=(LEA,), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500)))
+    bot = under(
+        Policy(grants=approvers(LEA), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500))
+    )
     bot.running("launch smoke nodes=2 budget=8")
     bot.say("launch smoke budget=2", user=BEN)
     shown = bot.say("budget")

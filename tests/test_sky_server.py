@@ -132,7 +132,7 @@ def test_its_absence_is_said_once_and_its_return_once(
     told = bot.reads()
     assert told.count("Nothing can be seen of it since") == 1
     assert told.count("It can be seen again since") == 2  # once in each thread
-    assert [run.status for run in bot.service.active()] == [Status.RUNNING] * 2
+    assert [run.status for run in bot.service.queries.active()] == [Status.RUNNING] * 2
     machines.stop()
 
 

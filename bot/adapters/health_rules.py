@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import yaml
 
+from bot.adapters.yaml_files import FAILURES, describe_error, read_as
 from bot.core.health.detectors import DETECTORS
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import Rule
@@ -59,9 +59,9 @@ def read(path: Path) -> tuple[Rule, ...]:
         " `for_steps`, `after_step`, `severity`, `what` and `advice`."
     )
     try:
-        found = msgspec.convert(yaml.safe_load(path.read_text()), FileYaml).findings
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        why = " ".join(str(error).split())
+        found = read_as(path, FileYaml).findings
+    except FAILURES as error:
+        why = describe_error(error)
         raise UserError(say("The findings of {path} cannot be read: {why}", path=path, why=why), hint) from error
     if wrong := mistakes(found):
         raise UserError(say("The findings of {path} cannot be used: {why}", path=path, why=listing(wrong)), hint)

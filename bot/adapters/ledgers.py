@@ -11,8 +11,9 @@ import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
-from bot.adapters.keys import GIVEN, HOLDS, SPENT, TOLD
-from bot.core.holds import Hold, Ledger, hold, spending
+from bot.adapters.keys import GIVEN, HOLDS, LAUNCHED, SPENT, TOLD
+from bot.core.holds import Hold, Launched, Ledger, hold, spending
+from bot.core.launch_facts import DAY, launched
 from bot.core.purse import told_entry
 from bot.core.run import Run
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DECODER = msgspec.json.Decoder(Hold)
+LAUNCHED_DECODER = msgspec.json.Decoder(Launched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def ledger(redis: Redis | Pipeline) -> Ledger:
     spent = entries(redis.hgetall(SPENT), finite)
     given = entries(redis.hgetall(GIVEN), lambda found: GIFT.decode(found).dollars)
     told = entries(redis.hgetall(TOLD), int)
-    return Ledger(tuple(holds.values()), spent, given, told)
+    recent = entries(redis.hgetall(LAUNCHED), LAUNCHED_DECODER.decode)
+    return Ledger(tuple(holds.values()), spent, given, told, recent)
 
 
 def entries(found: Mapping[Any, Any], read: Callable[[Any], T]) -> dict[str, T]:
@@ -74,6 +77,10 @@ def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
     """Bring the ledger from one state of a run to the next, among the writes of a transaction."""
     for share in after.purses[len(before.purses) if before else 0 :]:
         tx.hset(TOLD, told_entry(share.month, share.purse, share.most), share.percent)
+    if (counts := launched(after)) is None:
+        tx.hdel(LAUNCHED, after.id)
+    elif before is None or counts != launched(before):
+        tx.hset(LAUNCHED, after.id, msgspec.json.encode(counts))
     was, now = hold(before) if before else None, hold(after)
     if now is None and was is not None:
         tx.hdel(HOLDS, after.id)
@@ -81,3 +88,10 @@ def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
             tx.hincrbyfloat(SPENT, key, dollars)
     elif now is not None and now != was:
         tx.hset(HOLDS, after.id, msgspec.json.encode(now))
+
+
+def forget_launches(tx: Pipeline, known: Ledger, now: datetime) -> None:
+    """Delete launches that count for nothing any more, among the writes of a transaction."""
+    old = (now - DAY).timestamp()
+    if past := [run for run, one in known.launched.items() if one.at < old]:
+        tx.hdel(LAUNCHED, *past)

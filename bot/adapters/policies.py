@@ -1,45 +1,114 @@
-"""The policy of an installation, from its YAML file."""
+"""The policy of an installation, from its YAML file, which is read again when it changes."""
 
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
-from bot.core.policy import UNSET, Caps, Outside, Policy, Remedy, WhenDown
+from bot.adapters.yaml_files import FAILURES, describe_error, read_as
+from bot.core.bounds import Bounds
+from bot.core.policy import SAFE, SAFE_BOUNDS, Caps, Fairness, Outside, Policy, Remedy, WhenDown
+from bot.core.roles import Grants, Role
 from bot.errors import UserError
+from bot.language import mark, say
 
-HINT = "It holds lines such as `leads: [U024BE7LH, U0G9QF9C6]` and `person: {runs: 4, gpus: 16}` (docs/policy.md)."
+HINT = mark("`verlbot policy init` prints one with comments; docs/policy.md says what each line means.")
+
+RENAMED = {
+    "leads": mark("`leads: […]` is now `roles: {approver: […]}`"),
+    "teams": mark("`teams: {C…: …}` is now `channels: {C…: {caps: …}}`"),
+}
+"""Settings of earlier versions, and what to write now."""
 
 User = Annotated[str, msgspec.Meta(pattern=r"^[UW][A-Z0-9]+$")]
-Channel = Annotated[str, msgspec.Meta(pattern=r"^[CGD][A-Z0-9]+$")]
-Dollars = Annotated[float, msgspec.Meta(ge=0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Holder = Annotated[str, msgspec.Meta(pattern=r"^[UWS][A-Z0-9]+$|^members$|^guests$")]
+Workspace = Annotated[str, msgspec.Meta(pattern=r"^[TE][A-Z0-9]+$")]
+ChannelKey = Annotated[str, msgspec.Meta(pattern=r"^[CGD][A-Z0-9]+$|^public$|^private$|^shared$|^direct$")]
+Dollars = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Hours = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+PerMinute = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+RoleWord = Literal["viewer", "launcher", "approver", "admin"]
+
+UNSET = msgspec.UNSET
+Unset = msgspec.UnsetType
 
 
 class CapsYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The words are those of `Caps`."""
+    """The words are those of `Caps`; what is left out is as in `SAFE`, `null` is no cap."""
 
-    runs: Count | None = None
-    gpus: Count | None = None
-    dollars_per_hour: Dollars | None = None
-    dollars_per_month: Dollars | None = None
+    runs: Count | Unset | None = UNSET
+    gpus: Count | Unset | None = UNSET
+    dollars_per_hour: Dollars | Unset | None = UNSET
+    dollars_per_month: Dollars | Unset | None = UNSET
 
-    def caps(self) -> Caps:
-        return Caps(**msgspec.structs.asdict(self))
+    def over(self, caps: Caps) -> Caps:
+        return replace(caps, **given(self))
+
+
+class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The words are those of `Bounds`; what is left out is as without it, `null` is no bound."""
+
+    recipes: list[Pattern] | Unset | None = UNSET
+    infra: list[Pattern] | Unset | None = UNSET
+    images: list[Pattern] | Unset | None = UNSET
+    buckets: list[Pattern] | Unset | None = UNSET
+    volumes: list[Pattern] | Unset | None = UNSET
+    accelerators: dict[Pattern, Count] | Unset | None = UNSET
+    nodes: Count | Unset | None = UNSET
+    gpu_hours: Hours | Unset | None = UNSET
+    lease_hours: Hours | Unset | None = UNSET
+    budget_dollars: Dollars | Unset | None = UNSET
+    overrides: list[Pattern] | Unset | None = UNSET
+    denied_overrides: list[Pattern] | Unset | None = UNSET
+    absolute_outputs: bool | Unset = UNSET
+
+    def over(self, bounds: Bounds) -> Bounds:
+        """Return bounds in which what was written counts."""
+        written: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given(self).items()
+        }
+        return replace(bounds, **written)
+
+
+class ChannelYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """What holds in one channel, or in one kind of channel."""
+
+    most: RoleWord | None = None
+    bounds: BoundsYaml = msgspec.field(default_factory=BoundsYaml)
+    caps: CapsYaml = msgspec.field(default_factory=CapsYaml)
+
+
+class RolesYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """Who has which role."""
+
+    viewer: list[Holder] = []
+    launcher: list[Holder] = []
+    approver: list[Holder] = []
+    admin: list[Holder] = []
+
+
+class RoleBoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """Bounds of a role, beside those of all."""
+
+    launcher: BoundsYaml | Unset = UNSET
+    approver: BoundsYaml | Unset = UNSET
+    admin: BoundsYaml | Unset = UNSET
 
 
 class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
     """The words are those of `Outside`, and its caps beside them."""
 
-    autostop_idle_minutes: Annotated[int, msgspec.Meta(ge=1)] | None = UNSET.outside.autostop_idle_minutes
-    autostop: Remedy = UNSET.outside.autostop
+    autostop_idle_minutes: Annotated[int, msgspec.Meta(ge=1)] | None = SAFE.outside.autostop_idle_minutes
+    autostop: Remedy = SAFE.outside.autostop
     runs: Count | None = None
     gpus: Count | None = None
     dollars_per_hour: Dollars | None = None
     people: dict[str, User] = {}
-    appears_minutes: Annotated[float, msgspec.Meta(gt=0)] = UNSET.outside.appears_minutes
-    when_store_is_down: WhenDown = UNSET.outside.when_store_is_down
+    appears_minutes: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = SAFE.outside.appears_minutes
+    when_store_is_down: WhenDown = SAFE.outside.when_store_is_down
 
     def outside(self) -> Outside:
         return Outside(
@@ -55,34 +124,83 @@ class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
 class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     """The words are those of `Policy`; what a file leaves out is as without one."""
 
-    leads: list[User] = []
-    confirm_over_dollars: Dollars | None = UNSET.confirm_over_dollars
-    approve_over_dollars: Dollars | None = UNSET.approve_over_dollars
-    approval_lapses_hours: Annotated[float, msgspec.Meta(gt=0)] = UNSET.approval_lapses_hours
-    lease_warnings_minutes: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = UNSET.lease_warnings_minutes
-    month_grace_minutes: Annotated[float, msgspec.Meta(ge=0)] = UNSET.month_grace_minutes
+    roles: RolesYaml | Unset = UNSET
+    workspaces: list[Workspace] = []
+    stop_others: RoleWord = "launcher"
+    channels: dict[ChannelKey, ChannelYaml] = {}
+    bounds: BoundsYaml = msgspec.field(default_factory=BoundsYaml)
+    bounds_by_role: RoleBoundsYaml = msgspec.field(default_factory=RoleBoundsYaml)
+    launches_per_minute: PerMinute | None = SAFE.fairness.launches_per_minute
+    questions_per_minute: PerMinute | None = SAFE.fairness.questions_per_minute
+    confirm_over_dollars: Dollars | None = SAFE.confirm_over_dollars
+    approve_over_dollars: Dollars | None = SAFE.approve_over_dollars
+    approve_over_gpu_hours: Hours | None = SAFE.approve_over_gpu_hours
+    approve_unpriced: bool = SAFE.approve_unpriced
+    approval_lapses_hours: Annotated[float, msgspec.Meta(gt=0, le=1e4)] = SAFE.approval_lapses_hours
+    lease_warnings_minutes: tuple[Annotated[float, msgspec.Meta(gt=0, le=1e6)], ...] = SAFE.lease_warnings_minutes
+    month_grace_minutes: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = SAFE.month_grace_minutes
     person: CapsYaml = msgspec.field(default_factory=CapsYaml)
     team: CapsYaml = msgspec.field(default_factory=CapsYaml)
-    teams: dict[Channel, CapsYaml] = {}
     everybody: CapsYaml = msgspec.field(default_factory=CapsYaml)
     outside: OutsideYaml = msgspec.field(default_factory=OutsideYaml)
     shadow: list[str] = []
 
     def policy(self) -> Policy:
+        team = self.team.over(SAFE.team)
         return Policy(
-            leads=tuple(self.leads),
+            grants=self.grants(),
+            workspaces=frozenset(self.workspaces),
+            stop_role=role(self.stop_others),
+            bounds=self.role_bounds(),
+            channel_bounds={key: one.bounds.over(Bounds()) for key, one in self.channels.items() if given(one.bounds)},
+            fairness=Fairness(
+                launches_per_minute=self.launches_per_minute, questions_per_minute=self.questions_per_minute
+            ),
             confirm_over_dollars=self.confirm_over_dollars,
             approve_over_dollars=self.approve_over_dollars,
+            approve_over_gpu_hours=self.approve_over_gpu_hours,
+            approve_unpriced=self.approve_unpriced,
             approval_lapses_hours=self.approval_lapses_hours,
             lease_warnings_minutes=self.lease_warnings_minutes,
             month_grace_minutes=self.month_grace_minutes,
-            person=self.person.caps(),
-            team=self.team.caps(),
-            teams={channel: found.caps() for channel, found in self.teams.items()},
-            everybody=self.everybody.caps(),
+            person=self.person.over(SAFE.person),
+            team=team,
+            teams={key: one.caps.over(team) for key, one in self.channels.items() if given(one.caps)},
+            everybody=self.everybody.over(SAFE.everybody),
             outside=self.outside.outside(),
             shadow=tuple(self.shadow),
         )
+
+    def grants(self) -> Grants:
+        written = {} if isinstance(self.roles, Unset) else given(self.roles)
+        holders = {role(word): tuple(people) for word, people in written.items() if people}
+        most = {key: role(one.most) for key, one in self.channels.items() if one.most}
+        return Grants(
+            given=SAFE.grants.given if isinstance(self.roles, Unset) else holders,
+            most={**SAFE.grants.most, **most},
+        )
+
+    def role_bounds(self) -> dict[Role, Bounds]:
+        """Return the bounds of each role: what is written for it, over what is written for all, over the safe ones.
+
+        Admins have none unless some are written for them.
+        """
+        common = self.bounds.over(SAFE_BOUNDS)
+        found = dict.fromkeys((Role.LAUNCHER, Role.APPROVER), common)
+        for word, bounds in given(self.bounds_by_role).items():
+            base = Bounds() if word == "admin" else common
+            found[role(word)] = bounds.over(base)
+        return found
+
+
+def given(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields of a struct that were written in the file."""
+    values = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def role(word: str) -> Role:
+    return Role[word.upper()]
 
 
 def read(path: Path) -> Policy:
@@ -92,10 +210,22 @@ def read(path: Path) -> Policy:
         UserError: it is none, or contradicts itself; the message tells where.
     """
     try:
-        policy = msgspec.convert(yaml.safe_load(path.read_text()) or {}, PolicyYaml).policy()
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        why = " ".join(str(error).split())
-        raise UserError(f"The policy {path} cannot be read: {why}.", HINT) from error
+        policy = read_as(path, PolicyYaml).policy()
+    except FAILURES as error:
+        why = renamed(error) or describe_error(error)
+        raise UserError(say("The policy file {path} cannot be read: {why}.", path=path, why=why), say(HINT)) from error
     if problems := policy.problems():
-        raise UserError(f"The policy {path} cannot hold: {' '.join(problems)}", HINT)
+        why = " ".join(problems)
+        raise UserError(say("The policy file {path} contradicts itself: {why}", path=path, why=why), say(HINT))
     return policy
+
+
+def renamed(error: Exception) -> str:
+    """Return what to write instead of a setting of an earlier version; empty where the error is another."""
+    return next((say(new) for old, new in RENAMED.items() if f"field `{old}`" in str(error)), "")
+
+
+def differences(before: Policy, after: Policy) -> list[str]:
+    """Return the names of what differs between two policies, for whoever is told that it has changed."""
+    old, new = asdict(before), asdict(after)
+    return [one.name for one in fields(Policy) if old[one.name] != new[one.name]]

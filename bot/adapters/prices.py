@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-import msgspec
-import yaml
-
+from bot.adapters.yaml_files import FAILURES, describe_error, read_as
 from bot.core.money import Rate
 from bot.core.recipe import Accelerators
 from bot.errors import UserError
@@ -31,9 +29,9 @@ def read(path: Path) -> Table:
         UserError: it is no such table; the message says where.
     """
     try:
-        return cast(Table, msgspec.convert(yaml.safe_load(path.read_text()), Table))
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        why = " ".join(str(error).split())
+        return cast(Table, read_as(path, cast(Any, Table)))
+    except FAILURES as error:
+        why = describe_error(error)
         raise UserError(
             f"The price table {path} cannot be read: {why}", "It holds lines such as `k8s: {H100: 2.5, node: 0.4}`."
         ) from error

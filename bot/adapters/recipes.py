@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from bot.adapters.yaml_files import describe_error, load_yaml
 from bot.core.health.detectors import DETECTORS
 from bot.core.nearest import unknown
 from bot.core.parameter import Kind, Parameter
@@ -87,14 +88,15 @@ def parse(name: str, text: str) -> Recipe:
         UserError: it is no YAML, or what the bot needs is missing or wrong; the message names the place.
     """
     try:
-        task = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
+        task = load_yaml(text)
         found = (task.get("_metadata") or {}).get("verlbot")
         if found is None:
             raise broken(name, say("it has no _metadata.verlbot"))
         metadata = msgspec.convert(found, MetadataYaml)
-    except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
-        why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())
-        raise broken(name, why.replace('in "<unicode string>", ', f"in {name}.yaml, ")) from error
+    except AttributeError as error:
+        raise broken(name, say("it is no mapping")) from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise broken(name, describe_error(error)) from error
     if strange := [finding for finding in metadata.findings_off if finding not in FINDINGS]:
         raise unknown("finding", strange[0], sorted(FINDINGS), of=name)
     kept = metadata.checkpoints
@@ -157,24 +159,6 @@ def broken(name: str, why: str) -> UserError:
         say("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
         say("`verlbot recipes check` looks at all of them."),
     )
-
-
-MERGE = "tag:yaml.org,2002:merge"
-"""YAML's `<<`, which may stand twice."""
-
-
-class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # either
-    """Refuses a key that stands twice in one mapping, of which YAML would keep the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-        known = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
-                continue
-            if (key.tag, key.value) in known:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
-            known.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
 
 
 class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either

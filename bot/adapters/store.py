@@ -80,11 +80,13 @@ class RedisStore:
                     return self.get(text(earlier))
                 if tx.exists(key):
                     return None
+                known = ledgers.ledger(tx)
                 if admit:
-                    run = admit(run, ledgers.ledger(tx))
+                    run = admit(run, known)
                 document = dumps(run)
                 tx.multi()
                 ledgers.write(tx, None, run, self._zone)
+                ledgers.forget_launches(tx, known, run.created_at)
                 stubs.write_stub(tx, None, run)
                 tx.set(key, document)
                 tx.set(TASK.format(run.id), msgspec.json.encode(task))

@@ -1,36 +1,88 @@
-"""Who may say what: a lead's word on a launch, and on a budget that would have needed one. Pure."""
+"""Who may do what to which run: refusals that say why, and who can. Pure."""
 
-from bot.core.policy import APPROVAL_RULE, Policy
+from collections.abc import Mapping
+
+from bot.core.actor import Actor
+from bot.core.people import PersonKind
+from bot.core.policy import Policy
+from bot.core.roles import COSTS_OR_ENDS, Act, Role, others
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.core.status import Status
 from bot.errors import UserError
-from bot.language import say
+from bot.language import mark, say
+
+STRANGERS: Mapping[PersonKind, str] = {
+    PersonKind.STRANGER: mark("I answer members of my own workspace, and you are in another one."),
+    PersonKind.GUEST: mark("I answer full members of this workspace, and you are a guest of it."),
+    PersonKind.BOT: mark("I answer people, and no other apps."),
+    PersonKind.DEACTIVATED: mark("This account is deactivated."),
+}
+"""What somebody without any role hears, by what that person is."""
+
+NO_ROLE = mark("You have no role here.")
+OPT_IN = mark("An admin can give you a role in the policy file (docs/policy.md).")
+
+REFUSED: Mapping[Act, str] = {
+    Act.READ: mark("To see runs you need the role {needed}; here you are {role}."),
+    Act.LAUNCH: mark("To launch runs you need the role {needed}; here you are {role}."),
+    Act.STOP: mark("To stop somebody else's run you need the role {needed}; here you are {role}."),
+    Act.TUNE: mark("To change what is said of this run you need the role {needed}; here you are {role}."),
+    Act.EXTEND: mark("To give this run more time or money you need the role {needed}; here you are {role}."),
+    Act.DISCARD: mark("To lose the model of somebody else's run you need the role {needed}; here you are {role}."),
+    Act.REPORT: mark("To schedule reports you need the role {needed}; here you are {role}."),
+    Act.APPROVE: mark("To approve or refuse a launch you need the role {needed}; here you are {role}."),
+    Act.SET_MONTHLY_BUDGET: mark("To set a monthly budget you need the role {needed}; here you are {role}."),
+    Act.MANAGE_CLUSTER: mark("To remove, keep or adopt a cluster you need the role {needed}; here you are {role}."),
+    Act.FORGET: mark("To delete what is kept of this run you need the role {needed}; here you are {role}."),
+    Act.AUDIT: mark("To read who did what you need the role {needed}; here you are {role}."),
+}
+NOBODY_HAS_IT = mark("No person has that role yet: it is given in the policy file (docs/policy.md).")
+ELSEWHERE = mark("This channel allows the role {most} at most; in another channel you are {own}.")
+UNKNOWN = mark("Slack does not tell me who you are just now, so I start, change and end nothing: {trouble}")
+TRY_AGAIN = mark("Try again in a minute. You can always stop your own runs.")
 
 
-def refuse_to_judge(policy: Policy, run: Run, by: str) -> None:
-    """
+def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None = None) -> None:
+    """Refuse what somebody may not do.
+
+    Args:
+        run: what it is done to, where that matters.
+
     Raises:
-        UserError: the run waits for nobody, or not for this person.
+        UserError: the role is too low here, or who it is cannot be known now.
     """
-    if run.approval is None or run.status is not Status.AWAITING_APPROVAL or run.approval.by not in (None, by):
-        raise UserError(say("{run} waits for no approval.", run=f"`{run.id}`"), say("`/verl list` shows what does."))
-    if by == run.requester:
-        raise UserError(say("Nobody approves a launch of his own."), people=others(run.approval.asked, by))
-    if not policy.is_lead(by):
-        raise UserError(say("Only a lead may say this."), people=others(run.approval.asked, run.requester))
-
-
-def refuse_to_give(policy: Policy, dollars: float, by: str, requester: str) -> None:
-    """
-    Raises:
-        UserError: so large a budget is a lead's to give, another than who launched the run.
-    """
-    if not policy.wants_approval(dollars) or policy.is_shadow(APPROVAL_RULE):
+    needed = policy.needed(act)
+    least = needed.on_own if run is not None and run.requester == actor.user else needed.role
+    if actor.role >= least:
         return
-    if by == requester or not policy.is_lead(by):
-        most, people = f"{policy.approve_over_dollars:,.2f}", others(policy.leads, requester)
-        raise UserError(say("A budget of more than ${most} is another lead's to give.", most=most), people=people)
+    if not actor.is_known and actor.trouble:
+        if act in COSTS_OR_ENDS:
+            raise UserError(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN))
+        if least <= Role.VIEWER:
+            return
+    if actor.own_role is Role.NONE:
+        kind = actor.person.kind if actor.person else PersonKind.MEMBER
+        raise UserError(say(STRANGERS.get(kind, NO_ROLE)), say(OPT_IN), people=policy.admins)
+    refused = say(REFUSED[act], needed=f"`{least.word}`", role=f"`{actor.role.word}`")
+    if actor.own_role >= least:
+        raise UserError(refused, say(ELSEWHERE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`"))
+    holders = others(policy.grants.holders(least), actor.user)
+    if act is Act.APPROVE and run is not None:
+        holders = others(holders, run.requester)
+    raise UserError(refused, "" if holders else say(NOBODY_HAS_IT), people=holders)
 
 
-def others(people: tuple[str, ...], but: str) -> tuple[str, ...]:
-    return tuple(person for person in people if person != but)
+def refuse_to_judge(policy: Policy, run: Run, actor: Actor) -> None:
+    """Refuse a word on a launch that waits for none, or not for this person's.
+
+    Raises:
+        UserError: so it is.
+    """
+    approval = run.approval
+    if approval is None or run.status is not Status.AWAITING_APPROVAL or approval.by not in (None, actor.user):
+        raise UserError(say("{run} waits for no approval.", run=f"`{run.id}`"), say("`/verl list` shows what does."))
+    if actor.user == run.requester:
+        people = others(policy.approvers, actor.user)
+        raise UserError(say("You cannot approve or refuse your own launch."), people=people)
+    refuse_act(policy, Act.APPROVE, actor, run)

@@ -16,6 +16,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Learn what it would cost, while it waits for an approval: an approver is shown that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Keep what was seen."""
 
@@ -105,4 +110,4 @@ class End:
 Settle = Finish | Rehearse | Drain | LoseModel
 """What becomes of the run, and of its model, as far as only its record is concerned."""
 
-Action = Ask | Look | Wonder | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End
+Action = Ask | Price | Look | Wonder | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End

@@ -1,9 +1,10 @@
-"""Whether a launch, or a larger budget, fits under the caps. Pure: what is held is asked of the ledger."""
+"""Whether a launch, or a larger budget, fits under the caps, and whom it waits for. What is held the ledger says."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from bot.core.approval_rule import settle_approval
 from bot.core.holds import Hold, Ledger, hold, month_of
 from bot.core.policy import Measure, Policy, Scope
 from bot.core.run import Run
@@ -87,7 +88,7 @@ def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[E
 
 
 def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
-    """The run, with what caps in shadow would have refused.
+    """The run, with what caps in shadow would have refused, and with the approval that it waits for.
 
     Raises:
         UserError: it would pass a cap; what to do instead is said.
@@ -99,7 +100,7 @@ def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzin
         raise UserError(together(*(one.sentence for one in enforced)), way_out(enforced))
     for one in over:
         run = run.shadowed(Shadow(one.rule, now, run.cost(now)))
-    return run
+    return settle_approval(run, ledger, policy, now)
 
 
 def way_out(over: list[Excess]) -> str:

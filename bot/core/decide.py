@@ -19,6 +19,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    Price,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -53,12 +54,14 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
 
 
 def decide_awaiting(run: Run, seen: Seen | None, now: datetime) -> Action | None:
-    """A lead's word is waited for; one that has come counts, however late it is carried out."""
+    """An approver's word is waited for; one that has come counts, however late it is carried out."""
     approval = run.approval
     if run.stop_requested_by:
         return End(Reason.STOPPED)
-    if approval is None or approval.by is None:
-        return End(Reason.NOT_APPROVED) if approval is None or now >= approval.until else None
+    if approval is None or (now >= approval.until and approval.by is None):
+        return End(Reason.NOT_APPROVED)
+    if approval.by is None:
+        return Price() if seen and run.priced_at is None else None
     return decide_pending(run, seen) if approval.granted else End(Reason.REFUSED)
 
 

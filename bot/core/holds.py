@@ -51,6 +51,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Launched:
+    """A launch of the last day or two.
+
+    Attributes:
+        at: Unix seconds of when it was recorded; dollars: the most that it may cost.
+    """
+
+    person: str
+    at: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """All holds, and what was spent.
 
@@ -58,12 +71,19 @@ class Ledger:
         spent: dollars of runs that have ended, by month and purse: `2026-11 person:U0ANA`.
         given: dollars a month that a lead has given to a purse, in place of the policy's.
         told: the highest percent of a month's dollars that was told of, by month, purse and cap.
+        launched: recent launches, by run.
     """
 
     holds: tuple[Hold, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
     given: Mapping[str, float] = field(default_factory=dict)
     told: Mapping[str, int] = field(default_factory=dict)
+    launched: Mapping[str, Launched] = field(default_factory=dict)
+
+    def launched_by(self, person: str, since: datetime, but: str) -> float:
+        """Return the most that a person's launches since then may cost, but for one run."""
+        recent = (one for run, one in self.launched.items() if run != but and one.person == person)
+        return sum(one.dollars for one in recent if one.at >= since.timestamp())
 
     def most(self, policy: Policy, scope: Scope, measure: Measure, wanted: Hold) -> float | None:
         """The cap that counts: what a lead has given since, or the policy's."""

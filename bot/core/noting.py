@@ -13,6 +13,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    Price,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -61,5 +62,5 @@ def wanted_again(action: Action, rules: Rules) -> timedelta:
     match action:
         case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
             return timedelta()
-        case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
+        case Look() | Wonder() | Price() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
             return rules.gone

@@ -14,7 +14,7 @@ from bot.core.choices import choices, kinds_of
 from bot.core.managed import is_managed
 from bot.core.nearest import no_override
 from bot.core.parameter import Parameter, Value
-from bot.core.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, Recipe, Task
+from bot.core.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
 from bot.errors import UserError
 from bot.language import listing, say, say_many
 
@@ -37,6 +37,7 @@ class Plan:
         overrides: Hydra overrides, a shell word each.
         budget_dollars, lease: the limits of the run.
         place: the bucket or volume that outlives the cluster, or None.
+        why: the reason that the person gives; empty for none.
     """
 
     recipe: Recipe
@@ -47,6 +48,7 @@ class Plan:
     budget_dollars: float
     lease: timedelta
     place: str | None
+    why: str = ""
 
     @property
     def nodes(self) -> int:
@@ -116,6 +118,7 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
         budget_dollars=float(values.get(BUDGET.name, recipe.budget_dollars)),
         lease=timedelta(hours=float(values.get(LEASE.name, recipe.lease_hours))),
         place=place,
+        why=given.get(WHY.name, "").strip(),
     )
 
 

@@ -1,9 +1,13 @@
-"""What a team allows: who leads, what is asked before a launch, how much may run and be spent at once. Pure."""
+"""What a team allows: who may do what, what is asked before a launch, how much may run and be spent. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+
+from bot.core.bounds import DENIED_OVERRIDES, OWN, UNBOUNDED, Bounds
+from bot.core.people import Channel, ChannelKind
+from bot.core.roles import MEMBERS, NEEDED, Act, Grants, Needed, Role
 
 
 class Scope(StrEnum):
@@ -110,24 +114,54 @@ RULES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The rules of an installation. Without a file of its own it asks before what is dear, and caps nothing.
+class Fairness:
+    """What one person may ask for in a minute, so that others are answered too.
 
     Attributes:
-        leads: Slack's ids of those who may approve, and give more than others may.
+        launches_per_minute: launches, retries and resumes; questions_per_minute: everything else that is typed or
+            pressed. None for as many as you like.
+    """
+
+    launches_per_minute: int | None = None
+    questions_per_minute: int | None = None
+
+
+MEMBERS_LAUNCH = Grants(given={Role.LAUNCHER: (MEMBERS,)})
+"""Every full member of the workspace may launch, and nobody may approve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules of an installation. Made without arguments it lets every member of the workspace do anything.
+
+    Attributes:
+        grants: who has which role, and what counts where.
+        workspaces: Slack's ids of other workspaces (`T…`) and organisations (`E…`) whose members count as members.
+        stop_role: the least role that may stop somebody else's run.
+        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by channel.
+        fairness: what one person may ask for in a minute.
         confirm_over_dollars: a typed launch with a larger budget is asked about first.
-        approve_over_dollars: a launch with a larger budget waits for a lead, another than who asks.
+        approve_over_dollars: a launch that may cost more waits for an approver, another than who asks; what one
+            person launches within a day counts together.
+        approve_over_gpu_hours: likewise; approve_unpriced: whether one without a known price waits too.
         approval_lapses_hours: how long it waits.
         lease_warnings_minutes: before the end of a lease, at which its run is told of that, where as much has passed.
-        month_grace_minutes: how long runs go on once a month's dollars are spent, for a lead to give more.
+        month_grace_minutes: how long runs go on once a month's dollars are spent, for an approver to give more.
         person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
         outside: for launches beside the bot.
         shadow: names of rules that only tell what they would have done.
     """
 
-    leads: tuple[str, ...] = ()
+    grants: Grants = MEMBERS_LAUNCH
+    workspaces: frozenset[str] = frozenset()
+    stop_role: Role = Role.LAUNCHER
+    bounds: Mapping[Role, Bounds] = field(default_factory=dict)
+    channel_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    fairness: Fairness = field(default_factory=Fairness)
     confirm_over_dollars: float | None = 100.0
     approve_over_dollars: float | None = None
+    approve_over_gpu_hours: float | None = None
+    approve_unpriced: bool = False
     approval_lapses_hours: float = 24.0
     lease_warnings_minutes: tuple[float, ...] = (60.0, 15.0)
     month_grace_minutes: float = 15.0
@@ -159,8 +193,23 @@ class Policy:
             case Scope.EVERYBODY:
                 return self.everybody.of(measure)
 
-    def is_lead(self, user: str) -> bool:
-        return user in self.leads
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Return the ids of people and user groups who may approve, for people to ask."""
+        return self.grants.holders(Role.APPROVER)
+
+    @property
+    def admins(self) -> tuple[str, ...]:
+        return self.grants.holders(Role.ADMIN)
+
+    def needed(self, act: Act) -> Needed:
+        """Return the least role for an act."""
+        needed = NEEDED[act]
+        return replace(needed, role=self.stop_role) if act is Act.STOP else needed
+
+    def bounds_of(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
+        """Return the bounds of a launch by somebody of this role there; all of them hold."""
+        return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, UNBOUNDED)
 
     def is_shadow(self, rule: str) -> bool:
         return rule in self.shadow
@@ -169,25 +218,48 @@ class Policy:
         """Whether a person is asked once more before a launch."""
         return self.confirm_over_dollars is not None and budget_dollars > self.confirm_over_dollars
 
-    def wants_approval(self, budget_dollars: float) -> bool:
-        """Whether a lead must agree to a launch. A lead's own waits for another lead."""
-        return self.approve_over_dollars is not None and budget_dollars > self.approve_over_dollars
-
     @property
     def needs_price(self) -> bool:
-        """Whether some cap can only be held once an hour's price is known."""
+        """Whether some rule can only be held once an hour's price is known."""
         caps = (self.person, self.team, *self.teams.values(), self.everybody)
-        return any(one.dollars_per_hour is not None for one in caps)
+        approves = self.approve_over_dollars is not None or self.approve_unpriced
+        return approves or any(one.dollars_per_hour is not None for one in caps)
 
     def problems(self) -> list[str]:
         """What contradicts itself, a sentence each."""
         found = [
             f"`shadow` names {rule}, which is none of {', '.join(RULES)}." for rule in self.shadow if rule not in RULES
         ]
-        if self.approve_over_dollars is not None and len(set(self.leads)) < 2 and not self.is_shadow(APPROVAL_RULE):
-            found.append("`approve_over_dollars` needs two `leads` at least: nobody approves a launch of his own.")
+        asks = self.approve_over_dollars is not None or self.approve_over_gpu_hours is not None or self.approve_unpriced
+        lone = len(set(self.approvers)) < 2 and not any(one.startswith("S") for one in self.approvers)
+        if asks and lone and not self.is_shadow(APPROVAL_RULE):
+            found.append(
+                "Approvals need two people at least with the role `approver` or `admin`, or a user group: "
+                "you cannot approve your own launch."
+            )
         return found
 
 
 UNSET = Policy()
-"""Of an installation without a file of its own."""
+"""Without any bound: what code and tests begin from. An installation without a file has `SAFE`."""
+
+SAFE_BOUNDS = Bounds(
+    infra=(OWN,),
+    images=(OWN,),
+    accelerators={"*": 8},
+    nodes=4,
+    gpu_hours=200.0,
+    lease_hours=24.0,
+    budget_dollars=100.0,
+    denied_overrides=DENIED_OVERRIDES,
+    absolute_outputs=False,
+)
+"""What anybody but an admin may ask for, where the policy file says nothing else."""
+
+SAFE = Policy(
+    grants=Grants(given={Role.LAUNCHER: (MEMBERS,)}, most={ChannelKind.SHARED: Role.VIEWER}),
+    bounds=dict.fromkeys((Role.LAUNCHER, Role.APPROVER), SAFE_BOUNDS),
+    person=Caps(runs=2),
+    fairness=Fairness(launches_per_minute=10, questions_per_minute=60),
+)
+"""Of an installation without a policy file, and of what a file leaves out."""

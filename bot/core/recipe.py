@@ -111,7 +111,7 @@ def common_parameters(
     infra = unless_set(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
     limits = (unless_set(BUDGET, f"{budget_dollars:g}"), unless_set(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *kept, *managed, *limits)
+    return (*gpus, infra, *image, *ports, *kept, *managed, *limits, WHY)
 
 
 def unless_set(parameter: Parameter, value: object) -> Parameter:
@@ -197,6 +197,13 @@ CONTROLLER = Parameter(
     meaning=mark("that a machine may be rented to look after managed jobs, where SkyPilot's server does not itself"),
     sets="_metadata.verlbot.controller",
     choices=(RENT,),
+)
+WHY = Parameter(
+    name="why",
+    kind=Kind.TEXT,
+    meaning=mark("why it is launched, for whoever approves or pays for it"),
+    pattern=r".{1,200}",
+    shape=mark("up to 200 characters, in quotes where it has spaces"),
 )
 BUDGET = Parameter(
     name="budget",

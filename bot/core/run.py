@@ -35,6 +35,8 @@ class Run:
         id: such as `ppo-7f3a`; never reused.
         line: the command that made it, as it can be typed.
         requester: Slack's id of the person; channel: of the channel.
+        why: the reason that the person gave for it; may be empty.
+        image: the container image that it runs in; empty for the machine as it is.
         nodes, gpus, infra: what was asked for; `infra` becomes what was given once that is seen.
         task_hash: of the exact task.
         place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
@@ -45,6 +47,7 @@ class Run:
         budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
         lease_warnings: times before the end of its lease at which that is told.
         rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
+        priced_at: when its price was last asked for and answered, that none is known included.
         bill: what the provider has said since.
         stop_requested_by, stop_requested_at: the wish to end it.
         approval: which leads were asked about its launch, and what one said; None where none is.
@@ -82,7 +85,9 @@ class Run:
     requester: str
     channel: str
     created_at: datetime
+    why: str = ""
     nodes: int
+    image: str = ""
     gpus: str = ""
     infra: str = ""
     task_hash: str
@@ -97,6 +102,7 @@ class Run:
     lease: timedelta
     lease_warnings: tuple[timedelta, ...] = UNSET.lease_warnings
     rate: Rate | None = None
+    priced_at: datetime | None = None
     autostop_asked: int | None = None
     managed: bool = False
 
@@ -188,6 +194,29 @@ class Run:
         """What an hour of it costs, by the best source that knows a price."""
         return next((rate for rate in (self.bill and self.bill.rate, self.rate) if rate and rate.is_price), None)
 
+    def redact(self) -> Self:
+        """Return it as it is shown outside of its private channel: that it exists, whose it is, and what it costs."""
+        return replace(
+            self,
+            line="",
+            why="",
+            place=None,
+            progress=Progress(),
+            watch=Watch(),
+            misleading={},
+            detail=None,
+            failure=None,
+            trouble=None,
+            doubt=None,
+            summary=None,
+            shadows=(),
+        )
+
+    @property
+    def is_redacted(self) -> bool:
+        """Return whether it is shown to somebody who may not read of it: every run was launched by a line."""
+        return not self.line
+
     # wishes, by listeners
 
     def stop_requested(self, by: str, now: datetime, save: bool | None = None) -> Self:
@@ -206,6 +235,14 @@ class Run:
         if self.keeping.settled or self.status is not Status.STOPPING:
             return self
         return replace(self, keeping=replace(self.keeping, keep_until=until, keep_by=by, until=until))
+
+    def await_approval(self, approval: Approval) -> Self:
+        """Return it as waiting for an approver's word, before anything is asked for."""
+        return replace(self, status=Status.AWAITING_APPROVAL, approval=approval)
+
+    def record_price(self, rate: Rate | None, now: datetime) -> Self:
+        """Return it with its price as reckoned now; None is that none is known."""
+        return replace(self, rate=rate, priced_at=now)
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
         """What a lead says to its launch, while it waits for that."""

@@ -166,6 +166,17 @@ def conversations_info(call: Call) -> Json:
     return {"channel": described(call, in_sight(call, call.needed("channel"), "read"))}
 
 
+@method("conversations.members")
+def conversations_members(call: Call) -> Json:
+    channel = in_sight(call, call.needed("channel"), "read")
+    limit, start = int(call.text("limit", str(PAGE))), int(call.text("cursor", "0"))
+    more = start + limit < len(channel.members)
+    return {
+        "members": channel.members[start : start + limit],
+        "response_metadata": {"next_cursor": str(start + limit) if more else ""},
+    }
+
+
 def described(call: Call, channel: Channel) -> Json:
     """A conversation as the API returns it."""
     bot = call.slack.workspace.bot
@@ -177,5 +188,7 @@ def described(call: Call, channel: Channel) -> Json:
         "is_im": channel.kind == "im",
         "is_private": channel.is_private or bool(channel.between),
         "is_archived": channel.is_archived,
+        "is_shared": channel.is_shared,
+        "is_ext_shared": channel.is_shared,
         "is_member": bot in channel.members,
     }

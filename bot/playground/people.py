@@ -100,7 +100,7 @@ class People:
         workspace = self.slack.workspace
         payload = {
             "token": "unused",
-            "team_id": workspace.team,
+            "team_id": workspace.users[user].team or workspace.team,
             "team_domain": "playground",
             "channel_id": room.id,
             "channel_name": room.shown_name,

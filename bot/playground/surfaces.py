@@ -43,16 +43,27 @@ def users_info(call: Call) -> Json:
     offset = datetime.fromtimestamp(call.slack.now(), ZoneInfo(user.tz)).utcoffset() or timedelta()
     found = {
         "id": user.id,
-        "team_id": call.slack.workspace.team,
+        "team_id": user.team or call.slack.workspace.team,
         "name": user.name,
         "real_name": user.real_name,
         "is_bot": user.is_bot,
-        "deleted": False,
+        "deleted": user.is_deleted,
+        "is_restricted": user.is_guest,
+        "is_ultra_restricted": False,
+        "is_stranger": bool(user.team),
         "tz": user.tz,
         "tz_offset": int(offset.total_seconds()),
         "profile": {"real_name": user.real_name, "display_name": user.name},
     }
     return {"user": found | ({"locale": user.locale} if call.flag("include_locale") else {})}
+
+
+@method("usergroups.users.list", "usergroups:read")
+def usergroups_users_list(call: Call) -> Json:
+    people = call.slack.workspace.groups.get(call.needed("usergroup"))
+    if people is None:
+        raise Refusal("no_such_subteam")
+    return {"users": people}
 
 
 @method("files.getUploadURLExternal", "files:write")

@@ -30,6 +30,8 @@ class User:
     Attributes:
         tz: where he is, by its IANA name.
         locale: the language in which he reads Slack.
+        team: the workspace that he is of; empty for this one.
+        is_guest: whether he is a guest of one or several channels; is_deleted: whether his account is deactivated.
     """
 
     id: str
@@ -38,16 +40,24 @@ class User:
     real_name: str = ""
     tz: str = "Etc/UTC"
     locale: str = "en-US"
+    team: str = ""
+    is_guest: bool = False
+    is_deleted: bool = False
 
 
 @dataclass(slots=True)
 class Channel:
-    """A channel, or a direct message where `between` names its people."""
+    """A channel, or a direct message where `between` names its people.
+
+    Attributes:
+        is_shared: whether another workspace is in it too (Slack Connect).
+    """
 
     id: str
     name: str
     is_private: bool = False
     is_archived: bool = False
+    is_shared: bool = False
     members: list[str] = field(default_factory=list)
     between: list[str] = field(default_factory=list)
 
@@ -138,7 +148,11 @@ class View:
 
 @dataclass(slots=True)
 class Workspace:
-    """Everything in it that outlives a restart. Changed by one thread alone, the server's."""
+    """Everything in it that outlives a restart. Changed by one thread alone, the server's.
+
+    Attributes:
+        groups: the people of each user group, by its id.
+    """
 
     team: str = "T0PLAY"
     app: str = "A0VERLBOT"
@@ -148,6 +162,7 @@ class Workspace:
     messages: dict[str, list[Message]] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
     homes: dict[str, View] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
     counter: int = 0
     last_ts: int = 0
 

@@ -20,13 +20,16 @@ from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
 from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
-from bot.slack.blocks import MESSAGE_BLOCKS, Block, actions, button, context, preformatted, section
+from bot.slack.blocks import MESSAGE_BLOCKS, PRINTED_TEXT, Block, actions, button, context, preformatted, section
 from bot.slack.managed import controller
 from bot.slack.standing import standing
-from bot.slack.text import code, date, escape
+from bot.slack.text import code, date, escape, mention
 
 Answer = dict[str, Any]
 """What `ack`, `respond` and `chat.postMessage` take: text and blocks."""
+
+TASK_BLOCKS = 8
+"""Of one view: 48,000 characters, three times the longest recipe that comes with the bot."""
 
 LISTED = 25
 """Runs of one answer: more nobody reads on a phone."""
@@ -36,8 +39,8 @@ def launched(run: Run) -> Answer:
     if not run.waits:  # Slack delivered the command twice
         return text(say("{run} is launched already.", run=code(run.id)))
     if run.status is Status.AWAITING_APPROVAL:
-        asked = listing(f"<@{person}>" for person in run.approval.asked) if run.approval else ""
-        waits = say("{run} is recorded, and waits for the word of a lead: {people}.", run=code(run.id), people=asked)
+        asked = listing(map(mention, run.approval.asked)) if run.approval else ""
+        waits = say("{run} is recorded, and needs approval from {people}.", run=code(run.id), people=asked)
         return text(f":raised_hand: {waits}")
     recorded = say("Recorded as {run}; its card follows.", run=code(run.id))
     how_to_stop = say("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
@@ -54,6 +57,17 @@ def not_opened() -> Answer:
     """Slack gives three seconds for it, and after an answer that was lost it refuses what it has done already."""
     late = say("Slack opens nothing for that any more. If nothing is in front of you, type or press it again.")
     return text(f":warning: {late}")
+
+
+def task(run: Run, yaml: str) -> Answer:
+    """The exact task of a run, in as many blocks as it needs; what no view holds is said to be left out."""
+    pieces = [yaml[at : at + PRINTED_TEXT] for at in range(0, len(yaml), PRINTED_TEXT)]
+    shown = [preformatted(piece) for piece in pieces[:TASK_BLOCKS]]
+    cut = [context(say("The rest is in the file in its thread."))] if len(pieces) > TASK_BLOCKS else []
+    head = say(
+        "The task of {run}, as SkyPilot gets it; SHA-256 {digest}.", run=code(run.id), digest=code(run.task_hash[:16])
+    )
+    return {"text": say("Task of {run}", run=run.id), "blocks": [section(head), *shown, *cut]}
 
 
 def reading(run: Run) -> Answer:
@@ -158,6 +172,7 @@ def line(run: Run, now: datetime) -> str:
         standing(run, now),
         words.spent(run, now),
         f"<@{run.requester}>",
+        f":lock: {say('private')}" if run.is_redacted else "",
     ]
     return " · ".join(filter(None, parts))
 
@@ -273,7 +288,7 @@ def usage(form: Form) -> str:
 
 
 def refusal(error: UserError) -> Answer:
-    asked = say("Ask {people}.", people=listing(f"<@{person}>" for person in error.people)) if error.people else ""
+    asked = say("Ask {people}.", people=listing(map(mention, error.people))) if error.people else ""
     return text(f":warning: {together(escape(error.sentence), asked)}")
 
 

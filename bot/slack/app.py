@@ -15,6 +15,7 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.access_control import AccessControl
 from bot.asked import Caller
 from bot.core.command import (
     Extend,
@@ -25,16 +26,18 @@ from bot.core.command import (
     Retry,
 )
 from bot.core.parse import parse
+from bot.core.roles import Act
 from bot.language import speak, speaking
+from bot.rate_limits import Kind
 from bot.service import Service
 from bot.slack import answers
 from bot.slack.again import FORM, NEW, RESUME, RETRY
-from bot.slack.approvals import APPROVE, REFUSE
+from bot.slack.approvals import APPROVE, REFUSE, TASK
 from bot.slack.commands import Commands, is_private
 from bot.slack.errands import Errands, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.findings import MUTE
 from bot.slack.homes import Homes
-from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, refused
+from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE, filled_in, refused
 from bot.slack.limits import EXTEND
 from bot.slack.modals import Modals
 from bot.slack.models import KEEP, LOSE, SAVE_AND_STOP
@@ -74,6 +77,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
         logger=logging.getLogger("bot.bolt"),
     )
     app.use(listeners.speak_to)
+    app.use(listeners.limit)
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -85,6 +89,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.action(SURE)(listeners.on_sure)
     app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(listeners.on_judge)
     app.action(MUTE)(listeners.on_mute)
+    app.action(TASK)(listeners.on_task)
     app.action("logs")(listeners.on_logs)
     app.action(RETRY)(listeners.on_again)
     app.action(RESUME)(listeners.on_again)
@@ -103,7 +108,7 @@ class Listeners:
     Attributes:
         client: for what is said outside of an acknowledgement; errands: for what takes longer than one.
         commands: does what was typed; modals: for what is done in views; homes: for the bot's own page.
-        tongues: who is spoken to in which language.
+        tongues: who is spoken to in which language; access: who is who, and may do what.
         handled: events that have been answered, the newest last.
     """
 
@@ -114,6 +119,7 @@ class Listeners:
     modals: Modals
     homes: Homes
     tongues: Tongues
+    access: AccessControl
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -122,11 +128,40 @@ class Listeners:
         speak(self.tongues.of(context.user_id))
         next()
 
+    def limit(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
+        """Before any listener: one person's flood is refused before it costs anything."""
+        if context.user_id:
+            self.service.limits.take(context.user_id, Kind.QUESTION)
+        next()
+
+    def caller(self, body: dict[str, Any], user: str, channel: str, wish: str | None = None) -> Caller:
+        """Return who does something, and where, with the role that counts there."""
+        return Caller(user, channel, self.access.actor(user, team_of(body), channel), wish)
+
+    def presser(self, body: dict[str, Any], wish: str | None = None) -> Caller:
+        """Return who has pressed a button; one of the bot's own page or of a view is pressed in no channel."""
+        return self.caller(body, body["user"]["id"], (body.get("channel") or {}).get("id") or "", wish)
+
+    def may_manage(self, body: dict[str, Any], owner: str) -> str:
+        """Return who has pressed a button of a cluster that no run owns.
+
+        Args:
+            owner: SkyPilot's name of whose cluster it is, who needs no role for it.
+
+        Raises:
+            UserError: the person may not.
+        """
+        caller = self.presser(body)
+        if not owner or self.service.policy.outside.people.get(owner) != caller.user:
+            self.service.refuse(Act.MANAGE_CLUSTER, caller)
+        return caller.user
+
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
-        caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
         asked = parse(as_typed(command.get("text") or ""))
+        caller = self.caller(command, command["user_id"], command["channel_id"], command["trigger_id"])
         if isinstance(asked, OpenForm):
-            self.modals.open_form(command["trigger_id"], caller.user, caller.channel)
+            self.service.refuse(Act.LAUNCH, caller)
+            self.modals.open_form(command["trigger_id"], caller)
             ack()
             return
         answer = self.commands.answer(asked, caller, by_response_url(respond))()
@@ -142,59 +177,58 @@ class Listeners:
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
-        said = self.commands.answer(asked, Caller(user, channel, body["event_id"]), openly)
+        said = self.commands.answer(asked, self.caller(body, user, channel, body["event_id"]), openly)
         with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
             if answer := said():
                 self.errands.say(answer, reply)
 
-    def on_home(self, event: dict[str, Any]) -> None:
+    def on_home(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("tab") == "home":
-            self.homes.opened(event["user"])
+            self.homes.opened(event["user"], team_of(body))
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The card itself shows that the stop is asked for."""
-        self.service.stop(action["value"], by=body["user"]["id"], save=SAVES.get(action["action_id"]))
+        self.service.stop(action["value"], self.presser(body), save=SAVES.get(action["action_id"]))
         self.homes.changed(body["user"]["id"])
         ack()
 
     def on_keep(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself says until when, and by whom; a second click on the same button adds nothing."""
         run, until = action["value"].split()
-        self.service.keep(run, body["user"]["id"], datetime.fromtimestamp(float(until), UTC))
+        self.service.keep(run, self.presser(body), datetime.fromtimestamp(float(until), UTC))
         ack()
 
     def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The thread itself says that the lease is longer; a second click on the same button adds nothing."""
         run, hours, end = action["value"].split()
-        caller = Caller(body["user"]["id"], body["channel"]["id"], body["trigger_id"])
+        caller = self.presser(body, body["trigger_id"])
         self.service.extend(Extend(run, float(hours)), caller, datetime.fromtimestamp(float(end), UTC))
         ack()
 
     def on_sure(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Launch what was asked about; a second click on the same question is the same launch."""
-        user, channel = body["user"]["id"], body["channel"]["id"]
         asked = parse(action["value"])
-        wish = f"{SURE} {user} {body['container']['message_ts']}"
+        wish = f"{SURE} {body['user']['id']} {body['container']['message_ts']}"
         if isinstance(asked, Launch):
-            run = self.service.launch(asked, Caller(user, channel, wish))
+            run = self.service.launch(asked, self.presser(body, wish))
             self.errands.say(answers.launched(run), by_response_url(respond))
         ack()
 
     def on_judge(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows what was said."""
-        self.service.judge(action["value"], granted=action["action_id"] == APPROVE, by=body["user"]["id"])
+        self.service.judge(action["value"], action["action_id"] == APPROVE, self.presser(body))
         ack()
 
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         run, finding = action["value"].split()
-        self.service.mute(run, finding, by=body["user"]["id"])
+        self.service.mute(run, finding, self.presser(body))
         ack()
 
     def on_again(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Launch a run once more; a second click while that runs finds it, and launches nothing."""
         asked = (Resume if action["action_id"] == RESUME else Retry)(action["value"])
-        user, channel = body["user"]["id"], (body.get("channel") or {}).get("id") or ""
-        run = self.service.again(asked, Caller(user, channel))
+        user = body["user"]["id"]
+        run = self.service.again(asked, self.presser(body))
         reply = directly(self.client, user) if "view" in body else by_response_url(respond)
         self.errands.say(answers.launched(run), reply)
         self.homes.changed(user)
@@ -202,30 +236,44 @@ class Listeners:
 
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Beside the card, or, from a page that has no such place, in a view."""
+        caller = self.presser(body)
+        self.service.refuse(Act.READ, caller)
         if "view" in body:
-            self.modals.show_log(self.service.find(action["value"]), body["trigger_id"], body["user"]["id"])
+            run = self.service.queries.find(action["value"], caller.actor)
+            self.modals.show_log(run, body["trigger_id"], caller.user)
         else:
-            self.commands.read_log(Logs(action["value"]), by_response_url(respond))()
+            self.commands.read_log(Logs(action["value"]), caller, by_response_url(respond))()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """A button that opens the form of a launch, empty or with an earlier run's settings."""
         run = "" if action["value"] == NEW else action["value"]
-        channel = (body.get("channel") or {}).get("id") or ""
-        self.modals.open_form(body["trigger_id"], body["user"]["id"], channel, run)
+        caller = self.presser(body)
+        self.service.refuse(Act.LAUNCH, caller)
+        self.modals.open_form(body["trigger_id"], caller, run)
+        ack()
+
+    def on_task(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Show the exact task that an approver is asked about."""
+        caller = self.presser(body)
+        self.service.refuse(Act.READ, caller)
+        self.modals.show_task(action["value"], body["trigger_id"], caller)
         ack()
 
     def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        self.service.refuse(Act.LAUNCH, self.presser(body))
         self.modals.choose(body["view"], action["selected_option"]["value"])
         ack()
 
     def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
-        self.modals.preview(body["view"])
+        caller = self.presser(body)
+        self.service.refuse(Act.LAUNCH, caller)
+        self.modals.preview(body["view"], caller)
         ack()
 
     def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
-        user = body["user"]["id"]
-        if wrong := self.modals.submit(view, user):
+        user, channel = body["user"]["id"], filled_in(view).channel
+        if wrong := self.modals.submit(view, self.caller(body, user, channel, view["id"])):
             ack(response_action="errors", errors=wrong)
             return
         self.homes.changed(user)
@@ -240,7 +288,7 @@ class Listeners:
         if "command" in body:
             return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
         event = body.get("event")
-        if event:
+        if event and "channel" in event and event.get("type") != "app_home_opened":
             self.errands.say(answer, to_person(self.client, event["channel"], event["user"], event.get("thread_ts")))
         elif "view" in body:  # neither a page nor a form has a place to answer in
             self.errands.say(answer, directly(self.client, body["user"]["id"]))
@@ -256,3 +304,15 @@ class Listeners:
             if len(self.handled) > REMEMBERED_EVENTS:
                 self.handled.popitem(last=False)
             return True
+
+
+def team_of(body: dict[str, Any]) -> str:
+    """Return the workspace of who does something, as Slack has signed it; empty where it names none.
+
+    In a channel that is shared with another company, an event names the person's beside the app's.
+    """
+    event = body.get("event") or {}
+    user = body.get("user")
+    own = user.get("team_id") if isinstance(user, dict) else None
+    team = body.get("team") or {}
+    return str(event.get("user_team") or own or body.get("team_id") or team.get("id") or "")

@@ -1,35 +1,60 @@
-"""The word of a lead on a dear launch: the question, and what became of it. Pure: a record in, messages out."""
+"""The word of an approver on a launch: what is asked, all that it is about, and what became of it. Pure."""
 
-from bot.core.approval import Approval
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.core.approval import Approval, ApprovalCause
+from bot.core.command import Launch
+from bot.core.parse import parse
 from bot.core.run import Run
+from bot.core.status import Status
+from bot.errors import UserError
 from bot.language import listing, mark, say
 from bot.slack import words
-from bot.slack.again import shown_line
-from bot.slack.blocks import Block, actions, button, confirm, section
-from bot.slack.message import Message
-from bot.slack.text import code, date
+from bot.slack.blocks import SECTION_TEXT, Block, button, confirm, context, section
+from bot.slack.message import Attachment, Message
+from bot.slack.text import code, date, escape, mention
 
-APPROVE, REFUSE = "approve", "refuse"
+APPROVE, REFUSE, TASK = "approve", "refuse", "task"
 
-WAITS = mark("*{run} waits for a lead's word*: it may spend up to {budget}. {command}")
-WHOM = mark("{people}: agree or refuse here, or type {command}. Without an answer it is given up {time}.")
-GRANTED = mark("{person} has agreed to the launch of {run}, which may spend up to {budget}.")
+NEEDS = mark("*{run} needs approval* from {people} until {time}.")
+CAUSES: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: mark("It may cost {dollars}."),
+    ApprovalCause.DAY: mark("With what {person} has launched within a day it may come to {day}."),
+    ApprovalCause.GPU_HOURS: mark("It may take {hours} GPU-hours."),
+    ApprovalCause.UNPRICED: mark("No price is known, so that no budget ends it."),
+}
+GRANTED = mark("{person} has approved the launch of {run}, which may spend up to {budget}.")
 DENIED = mark("{person} has refused the launch of {run}.")
-UNANSWERED = mark("Nobody has agreed to the launch of {run}; it was given up.")
-QUESTION = mark("{command} is launched, and may spend up to {budget}.")
+UNANSWERED = mark("No approver answered for {run} in time; it is not launched.")
+QUESTION = mark("You approve the task {digest}, with all that its card and *Show task* say.")
+
+MOST_OVERRIDES = 40
+"""Lines of settings on a card; a launch with more has them in its task alone, which is said."""
+
+
+def is_waiting(run: Run) -> bool:
+    return run.status is Status.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
 
 
 def approval_messages(run: Run) -> list[Message]:
-    """The question to the leads, which becomes what one said."""
+    """The question to the approvers, which becomes what one said; and the exact task, as a file."""
     found = run.approval
     if found is None:
         return []
     text = outcome(run, found)
+    file = Message("task", say("Task of {run}", run=run.id), (), attachment=Attachment.TASK)
     if text:
-        return [Message("approval", text, (section(text),), urgent="answered", edited=True, broadcast=True)]
-    asked = say(WAITS, run=code(run.id), budget=words.dollars(run.budget_dollars), command=line(run))
-    blocks = (section(f":raised_hand: {asked}"), section(whom(run, found)), actions(agree(run), refuse(run)))
-    return [Message("approval", asked, blocks, urgent="asked", edited=True, broadcast=True)]
+        return [Message("approval", text, (section(text),), urgent="answered", edited=True, broadcast=True), file]
+    asked = say(
+        NEEDS,
+        run=code(run.id),
+        people=listing(map(mention, found.asked)),
+        time=date(found.until, "{date_short_pretty} {time}"),
+    )
+    how = say("Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}"))
+    blocks = (section(f":raised_hand: {asked} {' '.join(reasons(run, found))}"), context(how))
+    return [Message("approval", asked, blocks, urgent="asked", edited=True, broadcast=True), file]
 
 
 def outcome(run: Run, found: Approval) -> str:
@@ -40,24 +65,79 @@ def outcome(run: Run, found: Approval) -> str:
     return f":ok: {say(GRANTED, **about)}" if found.granted else f":no_entry_sign: {say(DENIED, **about)}"
 
 
-def whom(run: Run, found: Approval) -> str:
-    return say(
-        WHOM,
-        people=listing(f"<@{person}>" for person in found.asked),
-        command=code(f"/verl approve {run.id}"),
-        time=date(found.until, "{date_short_pretty} {time}"),
-    )
+def reasons(run: Run, found: Approval) -> list[str]:
+    """Why it needs an approval, a sentence each."""
+    if found.facts is None:
+        return []
+    about = {
+        "dollars": words.dollars(found.facts.dollars),
+        "day": words.dollars(found.facts.day_dollars),
+        "hours": f"{found.facts.gpu_hours:,.0f}",
+        "person": f"<@{run.requester}>",
+    }
+    return [say(CAUSES[cause], **about) for cause in found.causes]
 
 
-def line(run: Run) -> str:
-    return code("/verl " + run.line)
+def approval_blocks(run: Run) -> list[Block]:
+    """All that an approver agrees to, for the card of a launch that waits; nothing where none does."""
+    found = run.approval
+    if found is None or not is_waiting(run):
+        return []
+    lines = [" ".join(reasons(run, found)), *(f"*{name}* {value}" for name, value in facts(run).items() if value)]
+    return [section("\n".join(filter(None, lines))), *settings(run)]
 
 
-def agree(run: Run) -> Block:
-    question = say(QUESTION, command=code(shown_line(run)), budget=words.dollars(run.budget_dollars))
-    asked = confirm(say("Agree to this launch?"), question, say("Agree"), say("Not now"), "primary")
-    return button(say("Agree"), APPROVE, run.id, asked, "primary")
+def facts(run: Run) -> dict[str, str]:
+    """What a launch is, by name."""
+    hours = run.lease / timedelta(hours=1)
+    rate = say("not known yet") if run.priced_at is None else say("unpriced")
+    return {
+        say("Why"): escape(run.why) or say("no reason given"),
+        say("Price"): words.rate(run.hourly) if run.hourly else rate,
+        say("Limits"): f"{words.budget(run.budget_dollars)} · {words.lasting(hours)}",
+        say("Image"): code(run.image) if run.image else say("the machine as it is"),
+        say("Model goes to"): code(run.place) if run.place else say("the cluster's own disk"),
+        say("Secrets"): listing(map(code, run.secrets)),
+        say("Task"): say("SHA-256 {digest}", digest=code(run.task_hash[:16])),
+    }
 
 
-def refuse(run: Run) -> Block:
-    return button(say("Refuse"), REFUSE, run.id)
+def settings(run: Run) -> list[Block]:
+    """Every parameter and override that was typed, none of them cut without a word."""
+    typed = typed_settings(run)
+    if not typed:
+        return [context(say("No setting differs from the recipe's."))]
+    blocks: list[Block] = []
+    lines: list[str] = []
+    for one in typed[:MOST_OVERRIDES]:
+        line = code(one)
+        if sum(map(len, lines)) + len(lines) + len(line) > SECTION_TEXT - 200:
+            blocks.append(section("\n".join(lines)))
+            lines = []
+        lines.append(
+            line if len(line) <= SECTION_TEXT - 200 else say("One more setting is too long for a card: see the task.")
+        )
+    blocks.append(section("\n".join(lines)))
+    more = len(typed) - MOST_OVERRIDES
+    return [*blocks, context(say("{count} more settings are in the task.", count=more))] if more > 0 else blocks
+
+
+def typed_settings(run: Run) -> list[str]:
+    try:
+        launch = parse(run.line)
+    except UserError:  # no run was ever recorded with such a line
+        return [run.line]
+    if not isinstance(launch, Launch):
+        return [run.line]
+    return [*(f"{name}={value}" for name, value in launch.parameters if name != "why"), *launch.overrides]
+
+
+def approval_buttons(run: Run) -> list[Block]:
+    """The buttons of a launch that waits."""
+    return [approve(run), button(say("Refuse"), REFUSE, run.id), button(say("Show task"), TASK, run.id)]
+
+
+def approve(run: Run) -> Block:
+    question = say(QUESTION, digest=code(run.task_hash[:16]))
+    asked = confirm(say("Approve this launch?"), question, say("Approve"), say("Not now"), "primary")
+    return button(say("Approve"), APPROVE, run.id, asked, "primary")

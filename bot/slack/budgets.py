@@ -9,6 +9,7 @@ from bot.language import listing, mark, say, say_many, together
 from bot.slack import words
 from bot.slack.answers import Answer, text
 from bot.slack.blocks import context, section
+from bot.slack.text import mention
 
 HEADS = {
     Scope.PERSON: mark("Yours"),
@@ -28,7 +29,7 @@ def overview(found: Sequence[Taken], leads: Sequence[str]) -> Answer:
     """What is taken of each cap, a line a scope."""
     blocks = [section(f"*{say(HEADS[scope])}* · {line(found, scope)}") for scope in Scope]
     if leads:
-        people = listing(f"<@{lead}>" for lead in leads)
+        people = listing(map(mention, leads))
         blocks.append(context(say("More is given by {people}.", people=people)))
     return {"text": say("What is taken and left"), "blocks": blocks}
 

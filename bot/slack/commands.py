@@ -1,6 +1,6 @@
 """What a typed command is answered with, whichever way it came. What it wishes for is recorded at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,7 +35,9 @@ from bot.core.command import (
     Stop,
 )
 from bot.core.report_command import AskReport, ChangeReport, EndReport, ListReports, Summarise, TellNow
+from bot.core.roles import Act
 from bot.core.run import Run
+from bot.core.run_stub import RunStub
 from bot.language import speak, speaking
 from bot.service import Service
 from bot.slack import answers, budgets, excerpts, question
@@ -72,30 +74,33 @@ class Commands:
         """Do what a command asks for; what it is answered with comes of the result.
 
         What is wrong with a command is said at once, to the person alone; its answer may be for others too.
+
+        Raises:
+            UserError: it makes no sense, or the person may not.
         """
+        if not isinstance(asked, Stop):  # an owner may always stop a run, whatever became of the person's role
+            self.service.refuse(Act.READ, caller)
         match asked:
             case Launch():
                 return self.launch(asked, caller, reply)
             case OpenForm():
                 return answers.form_offered
             case Stop(name, save):
-                return partial(answers.stop_asked, self.service.stop(name, caller.user, save))
+                return partial(answers.stop_asked, self.service.stop(name, caller, save))
             case Retry() | Resume():
                 return self.again(asked, caller, reply)
             case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
                 return self.allow(asked, caller)
             case ShowBudgets():
-                return partial(budgets.overview, self.service.taken(caller), self.service.policy.leads)
+                return partial(budgets.overview, self.service.taken(caller), self.service.policy.approvers)
             case Speak(language):
                 return self.choose_language(language, caller.user)
-            case Logs():
-                return self.logs(asked, caller.user, reply)
-            case Plot() | Compare() | Cost():
+            case Logs() | Plot() | Compare() | Cost():
                 return self.reckon(asked, caller, reply)
             case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
                 return self.reporting.answer(asked, caller, reply)
             case Status() | ListRuns() | Artifacts() | ListRecipes() | Describe() | Help():
-                return self.look(asked, caller.user)
+                return self.look(asked, caller)
 
     def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
         """What a run may do from now on."""
@@ -108,74 +113,84 @@ class Commands:
                 spent = self.service.give_month(asked, caller)
                 return partial(budgets.given, asked, spent)
             case Approve(name):
-                return partial(answers.judged, self.service.judge(name, granted=True, by=caller.user))
+                return partial(answers.judged, self.service.judge(name, True, caller))
             case Refuse(name):
-                return partial(answers.judged, self.service.judge(name, granted=False, by=caller.user))
+                return partial(answers.judged, self.service.judge(name, False, caller))
 
-    def reckon(self, asked: Plot | Compare | Cost, caller: Caller, reply: Reply) -> Said:
-        """What is made of many numbers, and takes its time."""
+    def reckon(self, asked: Logs | Plot | Compare | Cost, caller: Caller, reply: Reply) -> Said:
+        """What is made of many lines or numbers, and takes its time."""
         match asked:
+            case Logs():
+                return self.logs(asked, caller, reply)
             case Plot() | Compare():
-                return self.plots.answer(asked, caller.user, reply)
+                return self.plots.answer(asked, caller, reply)
             case Cost():
                 return self.costing.answer(asked, caller, reply)
 
-    def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, user: str) -> Said:
+    def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, caller: Caller) -> Said:
         """What is asked of the records and the recipes alone, and changes nothing."""
+        queries = self.service.queries
         match asked:
             case Status(name):
-                return self.status(name, user)
+                return self.status(name, caller)
             case ListRuns(which):
-                broken = self.service.unreadable_runs() if which in ("active", "all") else ()
-                return partial(answers.runs, self.service.runs(which, user), which, self.service.now(), broken)
+                broken = queries.unreadable() if which in ("active", "all") else ()
+                return self.listed(queries.listed(which, caller.user), which, caller, broken)
             case Artifacts(name):
-                return partial(answers.artifacts, self.service.find(name))
+                return partial(answers.artifacts, queries.find(name, caller.actor))
             case ListRecipes():
-                return lambda: answers.recipes(self.service.catalogue(), self.service.refusals())
+                return lambda: answers.recipes(queries.catalogue(), queries.refusals())
             case Describe(name):
                 return partial(answers.describe, self.service.recipes.get(name))
             case Help(word):
                 return partial(answers.help_on, word)
 
-    def status(self, name: str | None, user: str) -> Said:
+    def status(self, name: str | None, caller: Caller) -> Said:
         """Of one run, or of a person's only one, its card; of several, a line each."""
-        found = [self.service.find(name)] if name else self.service.active(user)
-        now = self.service.now()
+        queries = self.service.queries
+        found = [queries.find(name, caller.actor)] if name else queries.active(caller.user)
         if len(found) == 1:
-            return partial(answers.status, found[0], now)
-        return partial(answers.runs, found, "active", now)
+            return partial(answers.status, found[0], self.service.now())
+        return self.listed(found, "active", caller)
+
+    def listed(self, found: Sequence[Run], which: str, caller: Caller, broken: Sequence[RunStub] = ()) -> Said:
+        """A line a run; of those that the person may not read of, that they exist and what they cost."""
+        shown = self.service.queries.shown_to(caller.actor, found[: answers.LISTED])
+        return partial(answers.runs, [*shown, *found[answers.LISTED :]], which, self.service.now(), broken)
 
     def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
         """At once, unless it is dear and asked about first; a rehearsal in the background: prices are asked for."""
         if asked.dry_run:
-            return self.rehearse(asked, answers.rehearsal, reply)
+            return self.rehearse(asked, answers.rehearsal, caller, reply)
+        self.service.refuse(Act.LAUNCH, caller)
         if not asked.sure and self.service.asks_first(asked):
-            return self.rehearse(asked, question.sure, reply)
+            return self.rehearse(asked, question.sure, caller, reply)
         return partial(answers.launched, self.service.launch(asked, caller))
 
     def again(self, asked: Again, caller: Caller, reply: Reply) -> Said:
         """As a launch; the buttons have asked already."""
-        wanted = self.service.relaunch(asked)
+        self.service.refuse(Act.LAUNCH, caller)
+        wanted = self.service.relaunch(asked, caller)
         if self.service.asks_first(wanted):
-            return self.rehearse(wanted, question.sure, reply)
+            return self.rehearse(wanted, question.sure, caller, reply)
         return partial(answers.launched, self.service.again(asked, caller))
 
-    def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], reply: Reply) -> Said:
+    def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], caller: Caller, reply: Reply) -> Said:
         made = self.service.planned(asked)
-        return lambda: self.errands.run(lambda: show(self.service.rehearse(made)), reply)
+        return lambda: self.errands.run(lambda: show(self.service.rehearse(made, caller)), reply, caller.user)
 
-    def logs(self, asked: Logs, user: str, reply: Reply) -> Said:
+    def logs(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
         if asked.follow:
-            return partial(answers.followed, self.service.follow(asked, user))
-        return self.read_log(asked, reply)
+            return partial(answers.followed, self.service.follow(asked, caller))
+        return self.read_log(asked, caller, reply)
 
-    def read_log(self, asked: Logs, reply: Reply) -> Said:
+    def read_log(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
         """Read in the background: a live cluster takes seconds to answer."""
-        run = self.service.find(asked.run)
-        return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply)
+        run = self.service.queries.find(asked.run, caller.actor)
+        return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply, caller.user)
 
     def log_answer(self, run: Run, asked: Logs) -> Answer:
-        excerpt = self.service.read_log(run, asked)
+        excerpt = self.service.queries.read_log(run, asked)
         if not excerpts.wants_file(excerpt):
             return excerpts.excerpt(excerpt)
         with speaking(self.tongues.workspace):  # everybody in the thread sees the file

@@ -8,7 +8,8 @@ from bot.asked import Caller
 from bot.core.command import Cost
 from bot.core.run import Run
 from bot.costs import Costs
-from bot.slack import spend
+from bot.run_queries import RunQueries
+from bot.slack import answers, spend
 from bot.slack.answers import Answer
 from bot.slack.errands import Errands, Reply, Said
 
@@ -19,11 +20,12 @@ class Costing:
 
     costs: Costs
     errands: Errands
+    queries: RunQueries
 
     def answer(self, asked: Cost, caller: Caller, reply: Reply) -> Said:
         """What is wrong with the question is said at once, so a run is looked up here."""
         found = self.reckoning(asked, caller)
-        return lambda: self.errands.run(found, reply)
+        return lambda: self.errands.run(found, reply, caller.user)
 
     def reckoning(self, asked: Cost, caller: Caller) -> Callable[[], Answer]:
         costs = self.costs
@@ -37,8 +39,12 @@ class Costing:
             case "month":
                 return lambda: spend.of_all(costs.of_month(lambda _: True), costs.zone)
             case name:
-                return partial(self.account, costs.find(name))
+                return partial(self.account, costs.find(name), caller)
 
-    def account(self, run: Run) -> Answer:
+    def account(self, run: Run, caller: Caller) -> Answer:
+        """What a run has cost; to those who may not read of it, no more than that."""
+        (shown,) = self.queries.shown_to(caller.actor, [run])
+        if shown.is_redacted:
+            return answers.runs([shown], "all", self.costs.now())
         found = self.costs.of_run(run)
         return spend.of_run(found.run, found.past, self.costs.now())

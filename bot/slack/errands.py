@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from secrets import token_hex
-from threading import BoundedSemaphore
 from typing import Any
 
 from slack_bolt import Respond
@@ -19,6 +18,7 @@ from bot.precedence import Precedence
 from bot.slack import answers
 from bot.slack.answers import Answer
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.fair_pool import FairPool, Full
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +42,30 @@ class Errands:
     Args:
         precedence: of those who wait for an acknowledgement.
         threads: that wait for machines at once; most: with those that wait for a thread, before more are refused.
+        most_each: likewise, of one person; at_once_each: of one person that wait for machines at once.
     """
 
-    def __init__(self, precedence: Precedence, threads: int = 4, most: int = 50) -> None:
+    def __init__(
+        self, precedence: Precedence, threads: int = 4, most: int = 50, most_each: int = 10, at_once_each: int = 2
+    ) -> None:
         self._precedence = precedence
-        self._waiting = ThreadPoolExecutor(threads, thread_name_prefix="errand")
+        self._waiting = FairPool(threads, most, most_each, at_once_each, "errand")
         self._bringing = ThreadPoolExecutor(2, thread_name_prefix="reply")
-        self._places = BoundedSemaphore(most)
 
-    def run(self, answer: Callable[[], Answer], reply: Reply) -> None:
+    def run(self, answer: Callable[[], Answer], reply: Reply, who: str = "") -> None:
         """Find the answer in a thread, then bring it.
+
+        Args:
+            who: the person whose question it is, so that others' are answered between two of that person's.
 
         Raises:
             UserError: too many wait already.
         """
-        if not self._places.acquire(blocking=False):
-            raise UserError(say("Too many questions at once."), say("Ask again in a minute."))
-        self._waiting.submit(carried(self._go), answer, reply).add_done_callback(lambda _: self._places.release())
+        go = carried(self._go)
+        try:
+            self._waiting.submit(who, lambda: go(answer, reply))
+        except Full as full:
+            raise UserError(say("Too many questions at once."), say("Ask again in a minute.")) from full
 
     def say(self, answer: Answer, reply: Reply) -> None:
         """Bring an answer that is there already. Never refused: what is brought waits for Slack alone."""
@@ -69,8 +76,8 @@ class Errands:
         self.say(answer, by_response_url(Respond(response_url=url)))
 
     def stop(self) -> None:
-        for pool in (self._waiting, self._bringing):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._waiting.stop()
+        self._bringing.shutdown(wait=False, cancel_futures=True)
 
     def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
         self._precedence.give_way()

@@ -77,7 +77,8 @@ def missing(run: Run, wanted: Sequence[Message]) -> Post | None:
         return None
     first = lacking[0]
     alike = [one for one in lacking if (one.edited, one.broadcast) == (first.edited, first.broadcast)]
-    return Post((first,)) if first.edited else Post(tuple(alike))
+    alone = first.edited or first.attachment
+    return Post((first,)) if alone else Post(tuple(one for one in alike if not one.attachment))
 
 
 def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Edit | Wait | None:

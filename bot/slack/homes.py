@@ -7,10 +7,16 @@ from threading import Lock
 
 from slack_sdk import WebClient
 
-from bot.errors import Unavailable
+from bot.access_control import AccessControl
+from bot.core.access import refuse_act
+from bot.core.actor import Actor
+from bot.core.roles import Act
+from bot.errors import Unavailable, UserError
 from bot.language import speaking
 from bot.ports import Now
 from bot.service import Service
+from bot.slack import answers
+from bot.slack import home as home_view
 from bot.slack.blocks import Block
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.home import Runs, home, stamped
@@ -29,13 +35,21 @@ class Homes:
     """The pages of those who have opened theirs, the latest last.
 
     Args:
-        tongues: in which language each is written.
+        tongues: in which language each is written; access: who may see what.
         wake: lets `publish` run now.
     """
 
     def __init__(
-        self, service: Service, client: WebClient, tongues: Tongues, now: Now, wake: Callable[[], None]
+        self,
+        service: Service,
+        client: WebClient,
+        tongues: Tongues,
+        access: AccessControl,
+        now: Now,
+        wake: Callable[[], None],
     ) -> None:
+        self._access = access
+        self._teams: dict[str, str] = {}
         self._tongues = tongues
         self._service = service
         self._client = client
@@ -46,9 +60,14 @@ class Homes:
         self._shown: dict[str, list[Block]] = {}
         self._rest_until: datetime | None = None
 
-    def opened(self, user: str) -> None:
-        """A person looks at his page: it is brought up to date."""
+    def opened(self, user: str, team: str = "") -> None:
+        """A person looks at his page: it is brought up to date.
+
+        Args:
+            team: the person's workspace, as Slack has signed it; empty for the one that was known before.
+        """
         with self._lock:
+            self._teams[user] = team or self._teams.get(user, "")
             self._opened.pop(user, None)
             self._opened[user] = self._now()
             self._shown.pop(user, None)
@@ -86,22 +105,34 @@ class Homes:
             for user in {*late, *crowded}:
                 del self._opened[user]
                 self._shown.pop(user, None)
+                self._teams.pop(user, None)
             return list(self._opened)
 
     def _bring(self, user: str) -> None:
         now = self._now()
-        blocks = home(self._runs(user), now)
+        blocks = self._blocks(user, now)
         if self._shown.get(user) == blocks:
             return
         with sorted_failures():
             self._client.views_publish(user_id=user, view=stamped(blocks, now))
         self._shown[user] = blocks
 
-    def _runs(self, user: str) -> Runs:
-        active = self._service.active()
-        own = [run for run in active if run.requester == user]
-        team = [run for run in active if run.requester != user]
-        return Runs(own, team, self._service.runs("ended", user))
+    def _blocks(self, user: str, now: datetime) -> list[Block]:
+        """Return the page of somebody; for one who may see nothing here, why."""
+        actor = self._access.actor(user, self._teams.get(user, ""), "")
+        try:
+            refuse_act(self._service.policy, Act.READ, actor)
+        except UserError as error:
+            return list(answers.refusal(error)["blocks"])
+        return home(self._runs(actor), now)
+
+    def _runs(self, actor: Actor) -> Runs:
+        queries = self._service.queries
+        active = queries.active()
+        own = [run for run in active if run.requester == actor.user]
+        team = [run for run in active if run.requester != actor.user]
+        ended = queries.listed("ended", actor.user)[: home_view.ENDED]
+        return Runs(own, queries.shown_to(actor, team), queries.shown_to(actor, ended))
 
     def _forget(self, user: str) -> None:
         with self._lock:

@@ -8,14 +8,17 @@ from bot.slack.http import PATH
 
 SCOPES = {
     "app_mentions:read": "to be called by a mention",
+    "channels:read": "to tell whether a channel is shared with another company, and who is in it",
     "channels:history": "to find its own message again after a doubtful answer, before it says anything twice",
     "chat:write": "to post cards, threads and notices",
     "chat:write.public": "to post in public channels without being invited to each",
     "commands": "for /verl",
     "files:write": "to put long logs into a run's thread",
+    "groups:read": "as channels:read, in private channels that it was invited to: their runs are shown to their people",
     "groups:history": "as channels:history, in private channels that it was invited to",
     "im:history": "as channels:history, for runs that are told of in a direct message",
-    "users:read": "to learn in which time zone a person is who asks for a report at nine",
+    "usergroups:read": "to give a role to a user group",
+    "users:read": "to tell members from guests and strangers, and in which time zone a person is",
 }
 """Every right that the bot asks for, and what for."""
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.core.figure import Figure
 from bot.slack.blocks import Block, section
@@ -12,6 +13,12 @@ CARD = "card"
 
 EMOJI = re.compile(r":[a-z_]+: ")
 """At the beginning of a text, as Slack writes them."""
+
+
+class Attachment(StrEnum):
+    """A file that is a message of its own."""
+
+    TASK = "task"  # the exact task that waits for an approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,7 @@ class Message:
         edited: whether it follows the run, or is said once.
         broadcast: whether the channel sees it too.
         figures: what its charts show, for where they must be pictures.
+        attachment: the file that it is, in place of text; said once.
         pace: how many times as long as for a card it is between two edits.
     """
 
@@ -35,6 +43,7 @@ class Message:
     edited: bool = False
     broadcast: bool = False
     pace: int = 1
+    attachment: Attachment | None = None
     figures: tuple[Figure, ...] = ()
 
     @property

@@ -39,17 +39,17 @@ class Modals:
     client: WebClient
     errands: Errands
 
-    def open_form(self, trigger: str, user: str, channel: str, run: str = "") -> None:
-        """Open the form of a launch in front of a person.
+    def open_form(self, trigger: str, caller: Caller, run: str = "") -> None:
+        """Open the form of a launch in front of a person; where that is in no channel, it asks for one.
 
         Args:
-            channel: where the run's card shall stand; asked for where it is empty.
             run: an earlier run, whose settings stand in the fields to begin with.
         """
-        found = self.service.find(run) if run else None
+        channel = caller.channel
+        found = self.service.queries.find(run, caller.actor) if run else None
         empty = Filled(self._first(), channel, asks_channel=not channel)
         filled = Filled.again(found.line, channel) if found else empty
-        self.errands.say(self._form(filled), opening(self.client, trigger, user))
+        self.errands.say(self._form(filled), opening(self.client, trigger, caller.user))
 
     def choose(self, view: dict[str, Any], recipe: str) -> None:
         """Show the fields of another recipe; what was typed for this one belongs to this one."""
@@ -57,13 +57,14 @@ class Modals:
         fresh = Filled(recipe, filled.channel, asks_channel=filled.asks_channel)
         self.errands.say(self._form(fresh), updating(self.client, view["id"]))
 
-    def preview(self, view: dict[str, Any]) -> None:
+    def preview(self, view: dict[str, Any], caller: Caller) -> None:
         """Show the command that the form stands for, and what it would cost. Prices are asked for, which takes a while:
         a form that shows another recipe by then is left as it is."""
         filled = filled_in(view)
-        self.errands.run(lambda: self._previewed(filled), updating(self.client, view["id"], view["hash"]))
+        show = updating(self.client, view["id"], view["hash"])
+        self.errands.run(lambda: self._previewed(filled, caller), show, caller.user)
 
-    def submit(self, view: dict[str, Any], user: str) -> dict[str, str]:
+    def submit(self, view: dict[str, Any], caller: Caller) -> dict[str, str]:
         """Launch what is filled in; what is wrong with it by the field's block, or nothing where it is recorded."""
         filled = filled_in(view)
         if (wanted := chosen_recipe(view)) not in ("", filled.recipe):  # its fields have not come yet
@@ -74,34 +75,39 @@ class Modals:
             return wrong
         try:
             asked = launch_of(filled)
-            run = self.service.launch(asked, Caller(user, filled.channel, view["id"]))
+            run = self.service.launch(asked, caller)
             if run.line != self.service.planned(asked).line:  # sent again after Slack had given up on the first time
                 raise launched_before(run)
         except UserError as error:
             return launch_form.refused(view, error.sentence)
-        self.errands.say(answers.launched(run), to_person(self.client, filled.channel, user, None))
+        self.errands.say(answers.launched(run), to_person(self.client, filled.channel, caller.user, None))
         return {}
 
     def show_log(self, run: Run, trigger: str, user: str) -> None:
         """Open a view at once, since Slack lets it be opened for three seconds only, and read the log into it."""
 
         def read() -> Answer:
-            return excerpts.excerpt(self.service.read_log(run, Logs(run.id)))
+            return excerpts.excerpt(self.service.queries.read_log(run, Logs(run.id)))
 
         def into(view: str) -> None:
             show = updating(self.client, view)
             try:
-                self.errands.run(read, show)
+                self.errands.run(read, show, user)
             except UserError as error:
                 show(answers.refusal(error))
 
         self.errands.say(answers.reading(run), opening(self.client, trigger, user, then=carried(into)))
 
-    def _previewed(self, filled: Filled) -> Block:
+    def show_task(self, run_id: str, trigger: str, caller: Caller) -> None:
+        """Open a view with the exact task of a run."""
+        run, yaml = self.service.queries.task_yaml(run_id, caller.actor)
+        self.errands.say(answers.task(run, yaml), opening(self.client, trigger, caller.user))
+
+    def _previewed(self, filled: Filled, caller: Caller) -> Block:
         """The form with its notes; whatever is wrong is one of them, and what was typed stays."""
         try:
             made = self.service.planned(launch_of(filled))
-            notes = answers.preview(self.service.rehearse(made))
+            notes = answers.preview(self.service.rehearse(made, caller))
         except Exception as error:  # the person is told, and a mistake of ours stands in the log
             notes = [words_for(error)["text"]]
         return self._form(filled, notes)
@@ -114,7 +120,7 @@ class Modals:
 
     def _names(self) -> list[str]:
         """Of the recipes whose files are sound."""
-        return [name for name, found in self.service.catalogue().items() if isinstance(found, Recipe)]
+        return [name for name, found in self.service.queries.catalogue().items() if isinstance(found, Recipe)]
 
     def _first(self) -> str:
         names = self._names()

@@ -20,6 +20,7 @@ from bot.precedence import Precedence
 from bot.slack import messages
 from bot.slack.channels import Channels
 from bot.slack.client import Doubtful, Limited, Refused
+from bot.slack.files import Upload, into_thread
 from bot.slack.gallery import Gallery
 from bot.slack.gap import Check, Edit, Post, Wait, next_step
 from bot.slack.message import CARD, Message
@@ -45,6 +46,9 @@ LOOK_AGAIN = timedelta(seconds=60)
 """After a look at a run of which there was nothing to say."""
 
 RUNS_PER_TURN = 100
+
+FILED = "file"
+"""In place of Slack's id of a message: a file has none that is told."""
 
 NO_ENTRY = {
     "channel_not_found",
@@ -73,6 +77,7 @@ class SlackNotifier:
         gallery: how charts are shown.
         language: of everything that is said of a run.
         channels: whose turns all who post share.
+        render_task: the exact task of a run as YAML, for a file.
     """
 
     def __init__(
@@ -87,7 +92,9 @@ class SlackNotifier:
         gallery: Gallery,
         language: str = ENGLISH,
         channels: Channels | None = None,
+        render_task: Callable[[Run], str] = lambda run: "",
     ) -> None:
+        self._render_task = render_task
         self._language = language
         self._precedence = precedence
         self._gallery = gallery
@@ -198,6 +205,8 @@ class SlackNotifier:
                 self._check(run, key, sent_at)
             case Post(messages) if wait := self._prepared(messages):
                 self._again(run.id, wait)
+            case Post() if step.messages[0].attachment:
+                self._attach(run, step)
             case Post():
                 self._post(run, step)
             case Edit(message) if wait := self._prepared([message]):
@@ -227,6 +236,18 @@ class SlackNotifier:
         if step.is_card:
             self._store.mark(stands_in, ts, run.id)
         self._store.update(run.id, lambda run: marked(run, step, ts, self._now()).stands_in(stands_in))
+        self._again(run.id)
+
+    def _attach(self, run: Run, step: Post) -> None:
+        """Put a file into the thread, once. Whether one of unknown fate has arrived cannot be seen; it counts as there.
+
+        Where the bot may not upload, the button on the card shows the same.
+        """
+        if not self._turn_of(run, POST, partial(self._channels.reserve, channel_of(run))):
+            return
+        self._store.update(run.id, lambda run: marked(run, step, FILED, self._now()))
+        upload = Upload(f"{run.id}.yaml", step.messages[0].text, self._render_task(run))
+        into_thread(self._client, run, upload)
         self._again(run.id)
 
     def _turn_of(self, run: Run, what: str, reserve: Callable[[datetime], datetime]) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.asked import Caller
 from bot.core.command import Compare, Plot
 from bot.core.figure import Figure, Told, compare_figure, metric_figure, reward_figure
 from bot.errors import UserError
@@ -20,23 +21,23 @@ class Plots:
     errands: Errands
     gallery: Gallery
 
-    def answer(self, asked: Plot | Compare, user: str, reply: Reply) -> Said:
-        return self.plot(asked, reply) if isinstance(asked, Plot) else self.compare(asked, user, reply)
+    def answer(self, asked: Plot | Compare, caller: Caller, reply: Reply) -> Said:
+        return self.plot(asked, caller, reply) if isinstance(asked, Plot) else self.compare(asked, caller, reply)
 
-    def plot(self, asked: Plot, reply: Reply) -> Said:
-        told = self.service.told(asked.run)
+    def plot(self, asked: Plot, caller: Caller, reply: Reply) -> Said:
+        told = self.service.queries.told(asked.run, caller.actor)
         figures = wanted(told, asked.metrics)
         shown = self.gallery.showing(reply, told.run, figures)
-        return lambda: self.errands.run(lambda: plotted.plotted(told, figures), shown)
+        return lambda: self.errands.run(lambda: plotted.plotted(told, figures), shown, caller.user)
 
-    def compare(self, asked: Compare, user: str, reply: Reply) -> Said:
-        names = (asked.a, asked.b) if asked.a else self.service.last_two(user)
-        a, b = map(self.service.told, names)
+    def compare(self, asked: Compare, caller: Caller, reply: Reply) -> Said:
+        names = (asked.a, asked.b) if asked.a else self.service.queries.last_two(caller.user)
+        a, b = (self.service.queries.told(name, caller.actor) for name in names)
         if a.run.id == b.run.id:
             raise UserError(say("Both are `{run}`.", run=a.run.id), say("Name another run to compare it with."))
         figure, now = compare_figure(a, b, asked.by), self.service.now()
         shown = self.gallery.showing(reply, a.run, [figure] if figure else [])
-        return lambda: self.errands.run(lambda: plotted.compared(a, b, figure, now), shown)
+        return lambda: self.errands.run(lambda: plotted.compared(a, b, figure, now), shown, caller.user)
 
 
 def wanted(told: Told, metrics: tuple[str, ...]) -> list[Figure]:

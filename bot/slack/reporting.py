@@ -19,6 +19,7 @@ from bot.core.report_command import (
     Summarise,
     TellNow,
 )
+from bot.core.roles import Act
 from bot.errors import UserError
 from bot.reports import Reports
 from bot.service import Service
@@ -46,12 +47,14 @@ class Reporting:
 
     def answer(self, asked: ReportCommand, caller: Caller, reply: Reply) -> Said:
         user, channel = caller.user, caller.channel
+        if isinstance(asked, AskReport | ChangeReport | EndReport):
+            self.service.refuse(Act.REPORT, caller)
         match asked:
             case ListReports():
                 found = [(one, zones.zone(one.zone)) for one in self.reports.of(channel)]
                 return partial(report_answers.listed, found, self.reports.now())
             case TellNow(everywhere):
-                return lambda: self.errands.run(partial(self.board_now, user, channel, everywhere), reply)
+                return lambda: self.errands.run(partial(self.board_now, user, channel, everywhere), reply, user)
             case AskReport():
                 return self.ask(asked, caller, reply)
             case ChangeReport():
@@ -59,7 +62,7 @@ class Reporting:
             case EndReport():
                 return partial(report_answers.ended, self.reports.end(asked, user, channel))
             case Summarise(name, rhythm):
-                return partial(report_answers.summarised, self.service.summarise(name, rhythm), rhythm)
+                return partial(report_answers.summarised, self.service.summarise(name, rhythm, caller), rhythm)
 
     def board_now(self, user: str, channel: str, everywhere: bool) -> Answer:
         """Found in the background: it goes through all that has ended this month."""
@@ -75,7 +78,7 @@ class Reporting:
         def found() -> Answer:
             return self.said(self.reports.ask(asked, user, channel, self.zone_of(user)))()
 
-        return lambda: self.errands.run(found, reply)
+        return lambda: self.errands.run(found, reply, user)
 
     def said(self, report: Report) -> Callable[[], Answer]:
         return partial(report_answers.asked, report, self.reports.now(), zones.zone(report.zone))

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Thread
@@ -62,6 +63,7 @@ class Client(SocketModeClient):
         precedence: Precedence,
         inbox: Inbox | None,
         crowd: int,
+        prefetch: Callable[[str], None],
     ) -> None:
         super().__init__(
             app_token=app_token,
@@ -78,6 +80,7 @@ class Client(SocketModeClient):
         self._precedence = precedence
         self._inbox = self._left = inbox
         self._crowd = crowd
+        self._prefetch = prefetch
         self._turns = Turns()
 
     def take_up(self) -> None:
@@ -137,15 +140,26 @@ class Client(SocketModeClient):
         if message.get("type") == "disconnect":
             Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
         elif request is not None:
+            self._arrived(request)
             crowd = self._precedence.come() > self._crowd
             if crowd and self._inbox and self._inbox.takes(request):
                 self._defer(request, self._inbox)
                 self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
             else:
-                self._turns.first(lambda: self._serve(request))
+                self._wait_for(self._turns.first(lambda: self._serve(request), sender(request)))
 
     def _defer(self, request: SocketModeRequest, inbox: Inbox) -> None:
-        self._turns.later(lambda: self._serve_late(request, inbox))
+        self._wait_for(self._turns.later(lambda: self._serve_late(request, inbox), sender(request)))
+
+    def _wait_for(self, is_taken: bool) -> None:
+        """Whoever is not served does not wait either."""
+        if not is_taken:
+            self._precedence.go()
+
+    def _arrived(self, request: SocketModeRequest) -> None:
+        """Have it looked up who somebody is, while the delivery waits for its turn."""
+        if who := sender(request):
+            self._prefetch(who)
 
     def _serve(self, request: SocketModeRequest) -> None:
         """With what it is answered in its acknowledgement."""
@@ -174,6 +188,7 @@ class Socket:
     Args:
         inbox: of commands that are answered after their acknowledgement; without it, none is.
         crowd: people who wait at once before they are.
+        prefetch: is called with who has sent a delivery, before it is served.
         ping_seconds: between pings.
         silence_seconds: without any pong, after which a connection is dead though nobody closed it.
     """
@@ -189,13 +204,14 @@ class Socket:
         inbox: Inbox | None = None,
         *,
         crowd: int = CROWD,
+        prefetch: Callable[[str], None] = lambda user: None,
         ping_seconds: float = 5.0,
         silence_seconds: float = 12.0,
     ) -> None:
         self._identity = identity
         self._now = now
         self._silence_seconds = silence_seconds
-        self._client = Client(app, app_token, base_url, ping_seconds, precedence, inbox, crowd)
+        self._client = Client(app, app_token, base_url, ping_seconds, precedence, inbox, crowd, prefetch)
         self._session: WebSocketApp | None = None
         self._session_since = now()
         self._tried_at: datetime | None = None
@@ -240,6 +256,14 @@ class Socket:
 
     def stop(self) -> None:
         self._client.stop()
+
+
+def sender(request: SocketModeRequest) -> str:
+    """Return Slack's id of who has sent a delivery; empty where it names nobody."""
+    payload: Any = request.payload or {}
+    user = payload.get("user") or (payload.get("event") or {}).get("user")
+    found = payload.get("user_id") or (user.get("id") if isinstance(user, dict) else user)
+    return found if isinstance(found, str) else ""
 
 
 def cut(session: Any) -> None:

@@ -37,6 +37,8 @@ class Teller:
 
     Attributes:
         leads: whether this bot is, of those that share the store, the one that speaks.
+        may_manage: Slack's id of who has pressed a button, given what Slack has sent and SkyPilot's name of the
+            cluster's owner; raises UserError where that person may not.
         period: between two edits for money alone.
         wake: lets the sweep run now.
         posts: of a whole workspace; a first sweep may find many. turns: theirs.
@@ -47,6 +49,7 @@ class Teller:
     now: Now
     leads: Callable[[], bool]
     wake: Callable[[], None]
+    may_manage: Callable[[dict[str, Any], str], str]
     language: str = ENGLISH
     period: timedelta = timedelta(minutes=5)
     posts: Bucket = field(default_factory=lambda: Bucket(per_second=1, most=3))
@@ -59,18 +62,18 @@ class Teller:
 
     def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows that it is asked for."""
-        self._wish(action["value"], body["user"]["id"], Orphan.removal_asked)
+        self._wish(action["value"], body, Orphan.removal_asked)
         ack()
 
     def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        self._wish(action["value"], body["user"]["id"], Orphan.left)
+        self._wish(action["value"], body, Orphan.left)
         ack()
 
     def on_adopt(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself says until when, and who answers for it."""
         orphan_id, _, end = action["value"].rpartition(" ")
         shown = datetime.fromtimestamp(int(end), UTC) if int(end) else None
-        self._wish(orphan_id, body["user"]["id"], lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
+        self._wish(orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 
     def tell(self) -> timedelta | None:
@@ -80,8 +83,14 @@ class Teller:
         waits = [self._tried(orphan) for orphan in self.store.orphans().values() if orphan.told_at]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _wish(self, orphan_id: str, by: str, wish: Callable[[Orphan, str], Orphan]) -> None:
-        """What has gone meanwhile has no record any more, and nothing is done."""
+    def _wish(self, orphan_id: str, body: dict[str, Any], wish: Callable[[Orphan, str], Orphan]) -> None:
+        """What has gone meanwhile has no record any more, and nothing is done.
+
+        Raises:
+            UserError: the person may not.
+        """
+        known = self.store.orphans().get(orphan_id)
+        by = self.may_manage(body, known.standing.user if known else "")
         self.store.change_orphan(orphan_id, lambda orphan: orphan and wish(orphan, by))
         self.wake()
 

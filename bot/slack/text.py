@@ -42,6 +42,15 @@ def date(moment: datetime, form: str = "{time}") -> str:
     return f"<!date^{int(moment.timestamp())}^{form}|{moment.astimezone(UTC):%H:%M} UTC>"
 
 
+def mention(holder: str) -> str:
+    """A person or a user group, who is called by it.
+
+    >>> mention("U0ANA"), mention("S0LEADS")
+    ('<@U0ANA>', '<!subteam^S0LEADS>')
+    """
+    return f"<!subteam^{holder}>" if holder.startswith("S") else f"<@{holder}>"
+
+
 def code(text: str) -> str:
     """Text from outside in a line of code, which its own back-ticks cannot end."""
     return f"`{escape(text.replace('`', chr(39)))}`"

@@ -1,4 +1,4 @@
-"""Who is served next: deliveries one at a time, those that wait for their acknowledgement before those that have it."""
+"""Who is served next: deliveries one at a time, people in turns, and who waits for an acknowledgement first."""
 
 import logging
 from collections import deque
@@ -9,6 +9,36 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[], None]
 
+MOST_EACH = 200
+"""Deliveries of one person that wait: more are not typed by anybody, and are left to Slack to repeat."""
+
+
+class Line:
+    """What waits, by person: one of each in turns, so that a flood of one person's holds up that person's own."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Work]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def put(self, who: str, work: Work) -> bool:
+        """Add something behind what waits of the same person. Return False where too much of it waits."""
+        own = self._waiting.setdefault(who, deque())
+        if len(own) >= MOST_EACH:
+            return False
+        own.append(work)
+        return True
+
+    def take(self) -> Work:
+        """Take the next one, and put its person behind all others."""
+        who = next(iter(self._waiting))
+        own = self._waiting.pop(who)
+        work = own.popleft()
+        if own:
+            self._waiting[who] = own
+        return work
+
 
 class Turns:
     """One thread, and two queues before it.
@@ -18,20 +48,20 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._first: deque[Work] = deque()
-        self._later: deque[Work] = deque()
+        self._first = Line()
+        self._later = Line()
         self._changed = Condition()
         self._over = False
         self._thread = Thread(target=self._serve, name="deliveries", daemon=True)
         self._thread.start()
 
-    def first(self, work: Work) -> None:
-        """Before everything that was put behind."""
-        self._put(self._first, work)
+    def first(self, work: Work, who: str = "") -> bool:
+        """Before everything that was put behind. Returns False where it is not taken: see `Line.put`."""
+        return self._put(self._first, work, who)
 
-    def later(self, work: Work) -> None:
+    def later(self, work: Work, who: str = "") -> bool:
         """After everything that is to come first."""
-        self._put(self._later, work)
+        return self._put(self._later, work, who)
 
     def stop(self) -> None:
         """Take nothing more, and finish what was taken."""
@@ -40,19 +70,22 @@ class Turns:
             self._changed.notify()
         self._thread.join()
 
-    def _put(self, queue: deque[Work], work: Work) -> None:
+    def _put(self, queue: Line, work: Work, who: str) -> bool:
         with self._changed:
             if self._over:
                 log.warning("a delivery came after the end, and is left to Slack to repeat")
-                return
-            queue.append(work)
+                return False
+            if not queue.put(who, work):
+                log.warning("%s has more than %d deliveries waiting; one is left to Slack to repeat", who, MOST_EACH)
+                return False
             self._changed.notify()
+            return True
 
     def _next(self) -> Work | None:
         with self._changed:
             self._changed.wait_for(lambda: self._first or self._later or self._over)
             queue = self._first or self._later
-            return queue.popleft() if queue else None
+            return queue.take() if queue else None
 
     def _serve(self) -> None:
         while work := self._next():

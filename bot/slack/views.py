@@ -12,7 +12,7 @@ from bot.core.status import Reason, Status
 from bot.language import mark, say, together
 from bot.slack import failures, words
 from bot.slack.again import again
-from bot.slack.approvals import approval_messages
+from bot.slack.approvals import approval_blocks, approval_buttons, approval_messages, is_waiting
 from bot.slack.blocks import Block, actions, button, context, printed, section
 from bot.slack.charts import native
 from bot.slack.findings import finding_messages, sickness, unknown_numbers
@@ -73,6 +73,7 @@ def card(run: Run, now: datetime) -> Message:
     if sick := sickness(run):
         blocks.append(section(sick))
     blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
+    blocks += approval_blocks(run)
     if not run.over:
         blocks += map(context, words.red_lines(run.blind, run.model_dies, run.managed))
     if run.thread_channel and run.thread_channel != run.channel:
@@ -99,6 +100,8 @@ def limits(run: Run) -> str:
 
 def buttons(run: Run) -> list[Block]:
     logs = button(say("Logs"), "logs", run.id)
+    if is_waiting(run):
+        return [*approval_buttons(run), stop(run)]
     if drain.is_kept(run):
         return [logs, lose(run)]
     if run.over:

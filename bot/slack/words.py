@@ -16,7 +16,7 @@ from bot.slack.endings import DRAINING, ENDINGS
 from bot.slack.text import code, date, escape
 
 STATES = {
-    Status.AWAITING_APPROVAL: (":raised_hand:", mark("waiting for a lead's word")),
+    Status.AWAITING_APPROVAL: (":raised_hand:", mark("needs approval")),
     Status.PENDING: (":hourglass_flowing_sand:", mark("waiting")),
     Status.LAUNCHING: (":rocket:", mark("launching")),
     Status.RUNNING: (":large_blue_circle:", mark("running")),

@@ -14,7 +14,7 @@ from bot.core.policy import RULES, Caps, Measure, Policy, Scope
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.errors import UserError
-from tests.builders import NOON, a_run, at, launching
+from tests.builders import NOON, a_run, approvers, at, launching
 
 OURS = hold(a_run(id="ppo-0001", gpus="H100:8"))
 THEIRS = hold(a_run(id="ppo-0002", requester="U0BEN", channel="C0OTHER"))
@@ -97,8 +97,8 @@ def test_a_cap_in_the_shadow_tells_what_it_would_have_done_once() -> None:
     ("policy", "problem"),
     [
         (Policy(shadow=("runs",)), "`shadow` names runs, which is none of budget, lease, approval, person.runs"),
-        (Policy(approve_over_dollars=5, leads=("U1",)), "needs two `leads` at least"),
-        (Policy(approve_over_dollars=5, leads=("U1", "U1")), "needs two `leads` at least"),
+        (Policy(approve_over_dollars=5, grants=approvers("U1")), "Approvals need two people at least"),
+        (Policy(approve_over_dollars=5, grants=approvers("U1", "U1")), "Approvals need two people at least"),
     ],
 )
 def test_a_policy_that_cannot_hold_says_why(policy: Policy, problem: str) -> None:
@@ -106,7 +106,7 @@ def test_a_policy_that_cannot_hold_says_why(policy: Policy, problem: str) -> Non
 
 
 def test_a_policy_that_can_hold_has_no_problems() -> None:
-    policy = Policy(approve_over_dollars=5, leads=("U1", "U2"), shadow=RULES)
+    policy = Policy(approve_over_dollars=5, grants=approvers("U1", "U2"), shadow=RULES)
     assert policy.problems() == []
 
 

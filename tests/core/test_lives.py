@@ -24,6 +24,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    Price,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -162,7 +163,7 @@ class Life:
                 return self.run.drains(draining)
             case LoseModel():
                 return self.run.gave_up(self.now)
-            case Ask() | SetAutostop() | FetchModel() | None:
+            case Ask() | Price() | SetAutostop() | FetchModel() | None:
                 return self.run
 
     def happen(self, event: str) -> None:

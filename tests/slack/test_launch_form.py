@@ -167,7 +167,7 @@ def test_another_recipe_has_other_fields(bot: Bot) -> None:
     [
         ({"nodes": "99"}, "smoke.nodes", "a whole number from 1 to 8"),
         ({"lease": "long"}, "smoke.lease", "a number"),
-        ({"volume": "a", "bucket": "s3://models"}, "smoke.lease", "not both"),  # the last of the form
+        ({"volume": "a", "bucket": "s3://models"}, "smoke.why", "not both"),  # the last of the form
     ],
     ids=["out of range", "no number", "two that exclude each other"],
 )
@@ -190,7 +190,7 @@ def test_a_recipe_that_was_chosen_before_its_fields_came_is_not_launched_as_anot
     bot.say("launch")
     ahead = {"b0": {launch_form.RECIPE: {"type": "static_select", "selected_option": {"value": "ppo"}}}}
     view = bot.fills() | {"state": {"values": ahead}}
-    assert "have not come yet" in next(iter(bot.listeners.modals.submit(view, ANA).values()))
+    assert "have not come yet" in next(iter(bot.listeners.modals.submit(view, bot.caller()).values()))
     assert bot.store.open() == []
 
 
@@ -232,18 +232,18 @@ def test_a_preview_that_comes_late_leaves_another_recipe_alone(bot: Bot) -> None
     bot.say("launch")
     earlier = bot.view()
     bot.chooses("ppo")
-    bot.listeners.modals.preview(earlier)
+    bot.listeners.modals.preview(earlier, bot.caller())
     assert "ppo.model" in [one.get("block_id") for one in bot.view()["blocks"]]
 
 
 def test_a_form_that_was_launched_and_is_sent_again_with_other_settings_is_not_told_of_as_launched(bot: Bot) -> None:
     bot.say("launch")
     view = bot.fills(nodes="2")
-    assert bot.listeners.modals.submit(view, ANA) == {}
+    assert bot.listeners.modals.submit(view, bot.caller(wish=view["id"])) == {}
     said = next(iter(bot.submits(nodes="4").values()))
     assert "launched already as smoke-0001: /verl launch smoke nodes=2" in said
     assert bot.run().nodes == 2
-    assert len(bot.service.active()) == 1
+    assert len(bot.service.queries.active()) == 1
 
 
 def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
@@ -256,7 +256,7 @@ def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
 def test_the_same_form_sent_twice_makes_one_run(bot: Bot) -> None:
     bot.say("launch")
     assert bot.submits() == {} == bot.submits()
-    assert len(bot.service.active()) == 1
+    assert len(bot.service.queries.active()) == 1
 
 
 def test_a_mention_is_offered_the_form_since_slack_opens_none_for_it(bot: Bot) -> None:

@@ -17,10 +17,10 @@ NO_PICTURES = NO_CHARTS | {"block": IMAGE}
 
 def trained(bot: Bot, steps: int = 30, line: str = "launch smoke nodes=2", top: float = 0.6) -> str:
     """A run whose reward grows to `top`, validated every ten steps; its id."""
-    before = {run.id for run in bot.service.active()}
+    before = {run.id for run in bot.service.queries.active()}
     bot.say(line)
     bot.ticks(2)
-    run_id = next(run.id for run in bot.service.active() if run.id not in before)
+    run_id = next(run.id for run in bot.service.queries.active() if run.id not in before)
     trains(bot, run_id, range(1, steps + 1), top / steps)
     bot.ticks(2, seconds=31)
     return run_id

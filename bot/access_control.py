@@ -1,0 +1,91 @@
+"""Who somebody is here: Slack's description of the person and the channel, and the policy, into an actor."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.core.actor import Actor
+from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
+from bot.core.policy import Policy
+from bot.core.roles import Role
+from bot.core.run import Run
+from bot.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+
+class Directory(Protocol):
+    """What Slack says of people and channels. Every call answers within about a second, or raises Unavailable."""
+
+    def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
+        """Return what somebody is.
+
+        Args:
+            team: of the delivery, as Slack signed it; empty where it names none.
+            groups: the user groups whose members are of interest.
+            workspaces: other workspaces and organisations whose people are members here.
+        """
+
+    def channel(self, channel_id: str) -> Channel:
+        """Return what sort of conversation it is."""
+
+    def is_in(self, user: str, channel_id: str) -> bool:
+        """Return whether somebody is in a channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessControl:
+    """Makes actors, and says who sees what."""
+
+    directory: Directory
+    policy: Callable[[], Policy]
+
+    def actor(self, user: str, team: str, channel_id: str) -> Actor:
+        """Return somebody with the role that counts in a channel; what Slack does not say is left open.
+
+        Args:
+            channel_id: empty for the bot's own page.
+        """
+        policy = self.policy()
+        person: Person | None = None
+        channel: Channel | None = None
+        trouble = ""
+        try:
+            person = self.directory.person(user, team, policy.grants.groups, policy.workspaces)
+            channel = self.directory.channel(channel_id) if channel_id else OWN_PAGE
+        except Unavailable as error:
+            trouble = str(error)
+            log.warning("who %s is in %s is not known: %s", user, channel_id or "the bot's page", error)
+        if person is not None and channel is not None:
+            return Actor(user, channel, person, policy.grants.role_in(person, channel), policy.grants.role_of(person))
+        own_role = policy.grants.role_of(person) if person else Role.NONE
+        return Actor(user, channel, person, Role.NONE, own_role, trouble or "no answer")
+
+    def sees(self, actor: Actor, run: Run) -> bool:
+        """Return whether somebody may read what a run prints and what it was set to.
+
+        Its owner may, whoever is in its channel, and admins; in a public channel every member of the workspace.
+        """
+        if actor.user == run.requester or actor.role is Role.ADMIN:
+            return True
+        if actor.channel is not None and actor.channel.id and actor.channel.id in (run.channel, run.thread_channel):
+            return True
+        try:
+            home = self.directory.channel(run.channel)
+            is_member = actor.person is not None and actor.person.kind is PersonKind.MEMBER
+            if home.kind is ChannelKind.PUBLIC and is_member:
+                return True
+            return self.directory.is_in(actor.user, run.channel)
+        except Unavailable as error:
+            log.warning("whether %s may see %s is not known: %s", actor.user, run.id, error)
+            return False
+
+    def channel_sees(self, channel_id: str, run: Run) -> bool:
+        """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public."""
+        if channel_id in (run.channel, run.thread_channel):
+            return True
+        try:
+            return self.directory.channel(run.channel).kind is ChannelKind.PUBLIC
+        except Unavailable:
+            return False

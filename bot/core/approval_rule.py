@@ -1,0 +1,80 @@
+"""Whether a launch waits for an approver, by its facts; and whether more time or money needs one. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.actor import Actor
+from bot.core.approval import Approval, ApprovalCause
+from bot.core.holds import Ledger
+from bot.core.launch_facts import causes_of, facts_of
+from bot.core.policy import APPROVAL_RULE, Policy
+from bot.core.roles import Role, others
+from bot.core.run import Run
+from bot.core.shadow import Shadow
+from bot.core.status import Status
+from bot.errors import UserError
+from bot.language import mark, say, together
+
+WAITS = (Status.PENDING, Status.AWAITING_APPROVAL)
+"""States of a run for which nothing has been asked for yet."""
+
+
+def settle_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> Run:
+    """Return a run that waits, with the approval that it needs by what is known of it now.
+
+    An approval that was given covers the facts that were approved, and no larger ones: a price that is learned later,
+    or a higher one, asks anew.
+    """
+    approval = run.approval
+    if run.status not in WAITS or (approval and approval.by and not approval.granted):
+        return run
+    facts = facts_of(run, ledger, now)
+    if approval and approval.granted and approval.facts and facts.is_within(approval.facts):
+        return run
+    causes = causes_of(policy, facts)
+    if policy.is_shadow(APPROVAL_RULE):
+        return run.shadowed(Shadow(APPROVAL_RULE, now, None)) if causes else run
+    if not causes:
+        return run if approval is None else replace(run, approval=None, status=Status.PENDING)
+    if approval and approval.by is None:
+        return run.await_approval(replace(approval, causes=causes, facts=facts))
+    asked = others(policy.approvers, run.requester)
+    return run.await_approval(Approval(asked, now + policy.approval_lapses, run.task_hash, causes, facts))
+
+
+MORE: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: mark("It may then cost ${dollars}; more than ${most} needs another approver."),
+    ApprovalCause.DAY: mark(
+        "With what its owner has launched within a day it may then come to ${day}; more than ${most} needs another "
+        "approver."
+    ),
+    ApprovalCause.GPU_HOURS: mark("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
+    ApprovalCause.UNPRICED: mark("Its price is not known, so that more of it needs another approver."),
+}
+
+
+def refuse_unapproved_change(
+    before: Run, after: Run, ledger: Ledger, policy: Policy, actor: Actor, now: datetime
+) -> None:
+    """Refuse more time or money that an approver would have to agree to, unless this is one, and not the run's owner.
+
+    Raises:
+        UserError: it needs another person's word; the message says who can give it.
+    """
+    facts = facts_of(after, ledger, now)
+    approved = before.approval.facts if before.approval and before.approval.granted else None
+    if policy.is_shadow(APPROVAL_RULE) or (approved and facts.is_within(approved)):
+        return
+    causes = causes_of(policy, facts)
+    if not causes or (actor.role >= Role.APPROVER and actor.user != before.requester):
+        return
+    numbers = {
+        "dollars": f"{facts.dollars:,.2f}",
+        "day": f"{facts.day_dollars:,.2f}",
+        "most": f"{policy.approve_over_dollars or 0:,.2f}",
+        "hours": f"{facts.gpu_hours:,.0f}",
+        "most_hours": f"{policy.approve_over_gpu_hours or 0:,.0f}",
+    }
+    people = others(policy.approvers, before.requester)
+    raise UserError(together(*(say(MORE[cause], **numbers) for cause in causes)), people=people)

@@ -1,0 +1,253 @@
+"""Whether a launch is within its bounds, those of its person's role and those of its channel. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+
+from bot.core import override_keys
+from bot.core.bounds import OUTPUT_SETTINGS, OWN, Bounds
+from bot.core.choices import choices, gpus_of, kinds_of
+from bot.core.holds import gpu_count
+from bot.core.parameter import plain
+from bot.core.plan import Plan, resources
+from bot.core.recipe import BUCKET, VOLUME
+from bot.core.run import Run
+from bot.errors import UserError
+from bot.language import listing, mark, say, together
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a launch asks for, as far as bounds are about it.
+
+    Attributes:
+        infra, images: what it asks for and the recipe does not have itself; empty for the recipe's own.
+        accelerators: the most of one node by kind.
+        gpus: of all nodes together.
+    """
+
+    recipe: str
+    infra: str
+    own_infra: str
+    image: str
+    own_image: str
+    bucket: str
+    volume: str
+    accelerators: Mapping[str, int]
+    nodes: int
+    gpus: int
+    lease: timedelta
+    budget_dollars: float
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def gpu_hours(self) -> float:
+        return self.gpus * (self.lease / timedelta(hours=1))
+
+
+def ask_of(made: Plan) -> Ask:
+    """Return what a plan asks for."""
+    typed = dict(made.parameters)
+    own = resources(made.recipe.task)
+    kinds: dict[str, int] = {}
+    for one in choices(made.task):
+        for kind in kinds_of(one.get("accelerators")):
+            name = kind.partition(":")[0].strip()
+            kinds[name] = max(kinds.get(name, 0), gpus_of({"accelerators": kind}, 1))
+    return Ask(
+        recipe=made.recipe.name,
+        infra=made.infra,
+        own_infra=str(own.get("infra") or ""),
+        image=str(resources(made.task).get("image_id") or ""),
+        own_image=str(own.get("image_id") or ""),
+        bucket=typed.get(BUCKET.name, ""),
+        volume=typed.get(VOLUME.name, ""),
+        accelerators=kinds,
+        nodes=made.nodes,
+        gpus=made.nodes * max(kinds.values(), default=0),
+        lease=made.lease,
+        budget_dollars=made.budget_dollars,
+        overrides=made.overrides,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One bound that a launch passes.
+
+    Attributes:
+        bound: its name in the policy file, such as `nodes`.
+        sentence: what is too much, and what the limit is. hint: what to type instead; may be empty.
+    """
+
+    bound: str
+    sentence: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number that is bounded: its phrases have `{value}` and `{most}`."""
+
+    phrase: str
+    hint: str = ""
+
+
+LIMITS: Mapping[str, Limit] = {
+    "nodes": Limit(mark("It asks for {value} nodes; your limit is {most}."), "nodes={most}"),
+    "gpu_hours": Limit(mark("Nodes × GPUs × lease is {value} GPU-hours; your limit is {most}."), "lease=…"),
+    "lease_hours": Limit(mark("Its lease is {value} hours; your limit is {most}."), "lease={most}"),
+    "budget_dollars": Limit(mark("Its budget is ${value}; your limit is ${most}."), "budget={most}"),
+}
+
+NOT_ALLOWED = {
+    "recipes": mark("The recipe `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "infra": mark("The infra `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "images": mark("The image `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "buckets": mark("The bucket `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "volumes": mark("The volume `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "overrides": mark("The setting `{value}` is not allowed for you here. Allowed: {allowed}."),
+}
+"""By the name of the bound."""
+
+ACCELERATORS_DENIED = mark("The accelerator {value} is not allowed for you here. Allowed: {allowed}.")
+ACCELERATORS_MANY = mark("It asks for {value} × {kind} a node; your limit is {most}.")
+OVERRIDE_DENIED = mark("Only an admin may set `{value}`: the policy denies `{pattern}`.")
+OUTPUT_DENIED = mark("`{value}` names a place outside of the run's own folder, which only an admin may do.")
+OWN_WORDS = mark("the recipe's own")
+NOTHING = mark("none")
+
+
+def violations(bounds: Bounds, ask: Ask) -> list[Violation]:
+    """Return every bound that a launch passes, in the order of the policy file."""
+    found = [
+        *pattern_violation("recipes", bounds.recipes, ask.recipe, ""),
+        *pattern_violation("infra", bounds.infra, ask.infra, ask.own_infra),
+        *pattern_violation("images", bounds.images, ask.image, ask.own_image, exactly=True),
+        *pattern_violation("buckets", bounds.buckets, ask.bucket, ""),
+        *pattern_violation("volumes", bounds.volumes, ask.volume, ""),
+        *accelerator_violations(bounds.accelerators, ask.accelerators),
+        *limit_violation("nodes", bounds.nodes, ask.nodes),
+        *limit_violation("gpu_hours", bounds.gpu_hours, ask.gpu_hours),
+        *limit_violation("lease_hours", bounds.lease_hours, ask.lease / timedelta(hours=1)),
+        *limit_violation("budget_dollars", bounds.budget_dollars, ask.budget_dollars),
+    ]
+    return [*found, *(one for override in ask.overrides for one in override_violation(bounds, override))]
+
+
+def pattern_violation(
+    bound: str, patterns: tuple[str, ...] | None, value: str, own: str, exactly: bool = False
+) -> list[Violation]:
+    """Return that a value is not allowed, where it is not; what is not asked for always is."""
+    if patterns is None or not value or any(is_allowed(value, pattern, own, exactly) for pattern in patterns):
+        return []
+    return [Violation(bound, say(NOT_ALLOWED[bound], value=value, allowed=allowed_words(patterns)))]
+
+
+def is_allowed(value: str, pattern: str, own: str, exactly: bool = False) -> bool:
+    """Return whether a pattern allows a value.
+
+    `recipe` allows what the recipe has: unless `exactly` that is asked for, also a part of it (`aws/us-east-1` of
+    `aws`), and anything where the recipe leaves the choice.
+
+    >>> is_allowed("aws/us-east-1", "aws*", ""), is_allowed("aws/us-east-1", "recipe", "aws")
+    (True, True)
+    >>> is_allowed("gcp", "recipe", ""), is_allowed("gcp", "recipe", "aws"), is_allowed("x/y", "recipe", "x", True)
+    (True, False, False)
+    """
+    if pattern == OWN:
+        return value == own or (not exactly and (not own or value.startswith(f"{own}/")))
+    return fnmatchcase(value.lower(), pattern.lower())
+
+
+def allowed_words(patterns: tuple[str, ...]) -> str:
+    words = [say(OWN_WORDS) if pattern == OWN else f"`{pattern}`" for pattern in patterns]
+    return listing(words) if words else say(NOTHING)
+
+
+def accelerator_violations(most: Mapping[str, int] | None, kinds: Mapping[str, int]) -> list[Violation]:
+    if most is None:
+        return []
+    found = []
+    for kind, count in kinds.items():
+        limit = limit_of(most, kind)
+        if limit is None:
+            denied = say(ACCELERATORS_DENIED, value=kind, allowed=allowed_words(tuple(most)))
+            found.append(Violation("accelerators", denied))
+        elif count > limit:
+            many = say(ACCELERATORS_MANY, value=count, kind=kind, most=limit)
+            found.append(Violation("accelerators", many, f"gpus={kind}:{limit}" if limit else ""))
+    return found
+
+
+def limit_of(most: Mapping[str, int], kind: str) -> int | None:
+    """Return the limit of a kind: that of its own pattern, the first in the file, or that of `*`.
+
+    >>> limit_of({"H100": 8, "*": 4}, "h100"), limit_of({"H100": 8, "*": 4}, "L4"), limit_of({"A*": 1}, "L4")
+    (8, 4, None)
+    """
+    named = (limit for pattern, limit in most.items() if pattern != "*" and fnmatchcase(kind.lower(), pattern.lower()))
+    return next(named, most.get("*"))
+
+
+def limit_violation(bound: str, most: float | None, value: float) -> list[Violation]:
+    if most is None or value <= most:
+        return []
+    limit = LIMITS[bound]
+    return [
+        Violation(bound, say(limit.phrase, value=plain(value), most=plain(most)), limit.hint.format(most=f"{most:g}"))
+    ]
+
+
+def override_violation(bounds: Bounds, override: str) -> list[Violation]:
+    keys = override_keys.keys_of(override)
+    shown = override_keys.key_of(override)[:80]
+    if bounds.denied_overrides and (pattern := override_keys.matches(keys, bounds.denied_overrides)):
+        return [Violation("denied_overrides", say(OVERRIDE_DENIED, value=shown, pattern=pattern))]
+    is_output = override_keys.matches(keys, OUTPUT_SETTINGS) is not None
+    if not bounds.absolute_outputs and is_output and override_keys.is_outside(override):
+        return [Violation("absolute_outputs", say(OUTPUT_DENIED, value=shown))]
+    if bounds.overrides is not None and override_keys.matches(keys[:1], bounds.overrides) is None:
+        allowed = allowed_words(bounds.overrides)
+        return [Violation("overrides", say(NOT_ALLOWED["overrides"], value=shown, allowed=allowed))]
+    return []
+
+
+def refuse_out_of_bounds(every: tuple[Bounds, ...], ask: Ask, people: tuple[str, ...]) -> None:
+    """Refuse a launch that passes one of several bounds: those of the person's role, and those of the channel.
+
+    Raises:
+        UserError: it does; all that is too much is said, and what to type instead.
+    """
+    found = {one.sentence: one for bounds in every for one in violations(bounds, ask)}
+    if not found:
+        return
+    hints = dict.fromkeys(one.hint for one in found.values() if one.hint)
+    instead = say("Type {settings} instead.", settings=listing(f"`{hint}`" for hint in hints)) if hints else ""
+    raise UserError(together(*found), instead, people=people)
+
+
+def refuse_limits_out_of_bounds(every: tuple[Bounds, ...], before: Run, after: Run, people: tuple[str, ...]) -> None:
+    """Refuse more time or money for a run than a person may give it; what was given before is no matter.
+
+    Raises:
+        UserError: so it is.
+    """
+    gpus = gpu_count(after.nodes, after.gpus)
+    hours, hours_before = (run.lease / timedelta(hours=1) for run in (after, before))
+    found = {
+        one.sentence: one
+        for bounds in every
+        for one in (
+            *(limit_violation("lease_hours", bounds.lease_hours, hours) if hours > hours_before else ()),
+            *(limit_violation("gpu_hours", bounds.gpu_hours, gpus * hours) if hours > hours_before else ()),
+            *(
+                limit_violation("budget_dollars", bounds.budget_dollars, after.budget_dollars)
+                if after.budget_dollars > before.budget_dollars
+                else ()
+            ),
+        )
+    }
+    if found:
+        raise UserError(together(*found), people=people)

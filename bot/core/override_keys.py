@@ -1,0 +1,70 @@
+"""Which settings a Hydra override reaches, however it is written: for bounds that allow or deny them by name. Pure."""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+MARKS = re.compile(r"^[+~]{1,2}")
+"""Before a key: add, add or change, delete (Hydra's basic override syntax)."""
+
+NESTED = re.compile(r"([A-Za-z_][\w.@/-]{0,200})['\"]?\s{0,8}:")
+"""A key inside of a value: `{trust_remote_code: true}`."""
+
+INTERPOLATION = re.compile(r"\$\{[^}]{0,200}")
+"""What OmegaConf resolves in a value: another setting, or a resolver such as `oc.env`."""
+
+ABSOLUTE = re.compile(r"^['\"]?(/|~|\.\.(/|$)|[A-Za-z]:[\\/])|/\.\.(/|$)")
+"""A value that names a place outside of the run's own folder."""
+
+
+def key_of(override: str) -> str:
+    """Return the setting that an override names, without Hydra's marks.
+
+    >>> key_of("++a.b=1"), key_of("~a.b"), key_of("hydra/launcher=x"), key_of("db@src=y")
+    ('a.b', 'a.b', 'hydra/launcher', 'db@src')
+    """
+    return MARKS.sub("", override).partition("=")[0].strip()
+
+
+def value_of(override: str) -> str:
+    return override.partition("=")[2].strip()
+
+
+def keys_of(override: str) -> tuple[str, ...]:
+    """Return every setting that an override reaches: its own key, each package that it names, and keys in its value.
+
+    >>> keys_of("actor.model={path: x, trust_remote_code: true}")
+    ('actor.model', 'actor.model.path', 'actor.model.trust_remote_code')
+    >>> keys_of("model@hydra.run=big"), keys_of("a=${oc.env:TOKEN}")
+    (('model@hydra.run', 'model', 'hydra.run'), ('a', 'a.oc.env', '${oc.env:TOKEN'))
+    """
+    key, value = key_of(override), value_of(override)
+    packages = re.split(r"[@:]", key) if "@" in key else []
+    nested = [f"{key}.{name}" for name in NESTED.findall(value)] if "{" in value or "[" in value else []
+    return tuple(dict.fromkeys(filter(None, [key, *packages, *nested, *INTERPOLATION.findall(value)])))
+
+
+def matches(keys: Iterable[str], patterns: Iterable[str]) -> str | None:
+    """Return the first of these patterns that one of the keys matches, in any case; None for none.
+
+    A pattern that ends in `.*` means the setting itself too: whoever replaces a group sets all of it.
+
+    >>> matches(["hydra"], ["hydra.*"]), matches(["Hydra.run.dir"], ["hydra.*"]), matches(["data.path"], ["hydra.*"])
+    ('hydra.*', 'hydra.*', None)
+    """
+    names = [key.lower() for key in keys]
+    for pattern in patterns:
+        low = pattern.lower()
+        whole = low.removesuffix(".*")
+        if any(fnmatchcase(name, low) or name == whole for name in names):
+            return pattern
+    return None
+
+
+def is_outside(override: str) -> bool:
+    """Return whether its value names a place outside of the run's own folder.
+
+    >>> [is_outside(f"trainer.default_local_dir={place}") for place in ("/root", "'~/x'", "b/../../c", "b")]
+    [True, True, True, False]
+    """
+    return ABSOLUTE.search(value_of(override)) is not None

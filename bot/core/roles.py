@@ -1,0 +1,134 @@
+"""Roles of people, what each may do, and where. Pure.
+
+What a person may do is the lower of two roles: the person's own, and the highest that the channel allows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from bot.core.people import Channel, Person, PersonKind
+
+
+class Role(IntEnum):
+    """Roles, each of which includes those below it."""
+
+    NONE = 0
+    VIEWER = 1
+    LAUNCHER = 2
+    APPROVER = 3
+    ADMIN = 4
+
+    @property
+    def word(self) -> str:
+        """Its name in the policy file."""
+        return self.name.lower()
+
+
+MEMBERS, GUESTS = "members", "guests"
+"""In place of an id: every full member of this workspace; every guest of it."""
+
+ROLES_IN_FILE = (Role.VIEWER, Role.LAUNCHER, Role.APPROVER, Role.ADMIN)
+"""Those that can be given."""
+
+KIND_WORDS: Mapping[PersonKind, str] = {PersonKind.MEMBER: MEMBERS, PersonKind.GUEST: GUESTS}
+"""The word by which a role is given to all people of a kind. Strangers are given one by their ids alone."""
+
+
+class Act(StrEnum):
+    """What a person does, as far as roles tell acts apart."""
+
+    READ = "read"  # look at runs, recipes, costs and reports
+    LAUNCH = "launch"  # launch, retry, resume
+    STOP = "stop"  # end a run; its model is kept
+    TUNE = "tune"  # mute a finding, follow a log, set summaries
+    EXTEND = "extend"  # let a run live longer or spend more; keep its cluster for its model
+    DISCARD = "discard"  # end a run and lose its model
+    REPORT = "report"  # have a channel told on a schedule
+    APPROVE = "approve"  # say yes or no to a launch
+    SET_MONTHLY_BUDGET = "set monthly budget"
+    MANAGE_CLUSTER = "manage cluster"  # remove, keep or adopt a cluster that no run owns
+    FORGET = "forget"  # delete what is kept of a run
+    AUDIT = "audit"  # read who did what
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The least role for an act.
+
+    Attributes:
+        role: on anything; on_own: on one's own run, where less is enough.
+    """
+
+    role: Role
+    on_own: Role
+
+
+NEEDED: Mapping[Act, Needed] = {
+    Act.READ: Needed(Role.VIEWER, Role.VIEWER),
+    Act.LAUNCH: Needed(Role.LAUNCHER, Role.LAUNCHER),
+    Act.STOP: Needed(Role.LAUNCHER, Role.NONE),  # an owner may always stop what spends in that name
+    Act.TUNE: Needed(Role.LAUNCHER, Role.VIEWER),
+    Act.EXTEND: Needed(Role.APPROVER, Role.LAUNCHER),
+    Act.DISCARD: Needed(Role.APPROVER, Role.NONE),
+    Act.REPORT: Needed(Role.LAUNCHER, Role.LAUNCHER),
+    Act.APPROVE: Needed(Role.APPROVER, Role.APPROVER),
+    Act.SET_MONTHLY_BUDGET: Needed(Role.APPROVER, Role.APPROVER),
+    Act.MANAGE_CLUSTER: Needed(Role.APPROVER, Role.APPROVER),
+    Act.FORGET: Needed(Role.ADMIN, Role.LAUNCHER),
+    Act.AUDIT: Needed(Role.ADMIN, Role.ADMIN),
+}
+"""What each act needs, unless the policy says otherwise."""
+
+COSTS_OR_ENDS = frozenset(Act) - {Act.READ, Act.TUNE}
+"""Acts that are refused while Slack does not say who somebody is; looking goes on by what was known last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """Who has which role, and how much of it counts where.
+
+    Attributes:
+        given: ids of people (`U…`, `W…`) and of user groups (`S…`), and the words `members` and `guests`, by role.
+        most: the highest role that counts in a channel, by its id, or by the kind of channel that it is.
+    """
+
+    given: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    most: Mapping[str, Role] = field(default_factory=dict)
+
+    def role_of(self, person: Person) -> Role:
+        """Return the highest role that was given to a person, wherever it counts."""
+        if person.kind in (PersonKind.BOT, PersonKind.DEACTIVATED):
+            return Role.NONE
+        names = {person.user, *person.groups} | ({KIND_WORDS[person.kind]} if person.kind in KIND_WORDS else set())
+        return max((role for role, holders in self.given.items() if names & set(holders)), default=Role.NONE)
+
+    def most_in(self, channel: Channel) -> Role:
+        """Return the highest role that counts in a channel: its own, or that of its kind; any where neither is set."""
+        by_kind = self.most.get(channel.kind, Role.ADMIN)
+        return self.most.get(channel.id, by_kind)
+
+    def role_in(self, person: Person, channel: Channel) -> Role:
+        """Return what a person is in a channel."""
+        return min(self.role_of(person), self.most_in(channel))
+
+    def holders(self, least: Role) -> tuple[str, ...]:
+        """Return the ids of those who have at least this role, the lowest such role first, for people to ask."""
+        found = [
+            holder for role in ROLES_IN_FILE if role >= least for holder in self.given.get(role, ()) if is_id(holder)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Return the ids of the user groups that have a role."""
+        return frozenset(holder for holders in self.given.values() for holder in holders if holder.startswith("S"))
+
+
+def is_id(holder: str) -> bool:
+    return holder not in (MEMBERS, GUESTS)
+
+
+def others(people: Sequence[str], but: str) -> tuple[str, ...]:
+    """Return these people but one."""
+    return tuple(person for person in people if person != but)

@@ -1,0 +1,81 @@
+"""The policy as it is now: its file is read again when it changes, and a broken one leaves the last good one."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from bot.adapters import policies
+from bot.core.policy import SAFE, Policy
+from bot.errors import UserError
+
+log = logging.getLogger(__name__)
+
+Signature = tuple[int, int, int]
+"""Of a file: its inode, its size, when it was written. A ConfigMap that is replaced has another inode."""
+
+Changed = Callable[[Policy, Policy], None]
+"""Is called with the policy before and the one after."""
+
+
+@dataclass(slots=True)
+class PolicySource:
+    """Reads the policy.
+
+    Attributes:
+        path: its file; None for the safe defaults.
+        on_change: is called when another policy holds. on_error: is called with why a new file cannot be read, once
+            for each version of it.
+    """
+
+    path: Path | None
+    policy: Policy = SAFE
+    signature: Signature | None = None
+    on_change: Changed = lambda before, after: None
+    on_error: Callable[[str], None] = log.error
+    lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def of_file(cls, path: Path | None) -> "PolicySource":
+        """Return the source of a file, which has been read.
+
+        Raises:
+            UserError: it cannot be read: a bot does not start by a policy that nobody can read.
+        """
+        if path is None:
+            return cls(None)
+        signature = signature_of(path)
+        return cls(path, policies.read(path), signature)
+
+    def current(self) -> Policy:
+        """Return what is allowed now. It costs one look at the file's date."""
+        if self.path is None:
+            return self.policy
+        with self.lock:
+            signature = signature_of(self.path)
+            if signature != self.signature:
+                self.signature = signature
+                self._read_again(self.path)
+            return self.policy
+
+    def _read_again(self, path: Path) -> None:
+        try:
+            after = policies.read(path)
+        except UserError as error:
+            self.on_error(error.sentence)
+            return
+        before, self.policy = self.policy, after
+        if before != after:
+            log.info("the policy file has changed: %s", ", ".join(policies.differences(before, after)))
+            self.on_change(before, after)
+
+
+def signature_of(path: Path) -> Signature | None:
+    """Return what changes with the file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,130 @@
+"""What a person may ask about runs and recipes. It changes nothing, and shows each person what that person may see."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot import runs
+from bot.asked import Excerpt
+from bot.core import command, loglines
+from bot.core.actor import Actor
+from bot.core.figure import Told
+from bot.core.nearest import unknown
+from bot.core.recipe import Recipe
+from bot.core.run import Run
+from bot.core.run_stub import RunStub
+from bot.errors import Unavailable, UserError
+from bot.language import say
+from bot.ports import Cloud, Recipes, Store
+
+GREP_LINES = 5_000
+"""Lines that are searched for a word."""
+
+
+class Visibility(Protocol):
+    """Says who may read what a run prints and what it was set to."""
+
+    def sees(self, actor: Actor, run: Run) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunQueries:
+    """Answers from the records and the recipes; a log also from its cluster."""
+
+    store: Store
+    recipes: Recipes
+    cloud: Cloud
+    visibility: Visibility
+
+    def find(self, name: str, actor: Actor) -> Run:
+        """Return the run of this name, whose text the person may read.
+
+        Raises:
+            UserError: there is none, or it is of a private channel that the person is not in.
+            UnreadableRecord: its record cannot be read.
+        """
+        run = runs.find(self.store, name)
+        self.refuse_private(run, actor)
+        return run
+
+    def refuse_private(self, run: Run, actor: Actor) -> None:
+        """Refuse what only those may read who are in a run's channel.
+
+        Raises:
+            UserError: the person is not, does not own it, and is no admin.
+        """
+        if not self.visibility.sees(actor, run):
+            raise UserError(
+                say("`{run}` belongs to a private channel that you are not in.", run=run.id),
+                say("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
+                people=(run.requester,),
+            )
+
+    def shown_to(self, actor: Actor, found: Iterable[Run]) -> list[Run]:
+        """Return these runs as the person may see them: of some only that they exist and what they cost."""
+        return [run if self.visibility.sees(actor, run) else run.redact() for run in found]
+
+    def told(self, name: str, actor: Actor) -> Told:
+        """Return the run of this name with the numbers of all its steps."""
+        run = self.find(name, actor)
+        return Told(run, self.store.history(run.id))
+
+    def active(self, user: str | None = None) -> list[Run]:
+        return runs.active(self.store, user)
+
+    def listed(self, which: str, user: str) -> Sequence[Run]:
+        return runs.listed(self.store, which, user)
+
+    def last_two(self, user: str) -> tuple[str, str]:
+        return runs.last_two(self.store, user)
+
+    def unreadable(self) -> Sequence[RunStub]:
+        """Return what is known of open runs whose records cannot be read."""
+        return [stub for stub, _ in self.store.unreadable_runs()]
+
+    def catalogue(self) -> Mapping[str, Recipe | UserError]:
+        """Return every recipe by name, or what is wrong with its file."""
+        return {name: self._recipe(name) for name in self.recipes.names()}
+
+    def refusals(self) -> Mapping[str, str]:
+        """Return why recipes cannot run here as they are, of those that cannot."""
+        found = self.catalogue().items()
+        why = {name: self.cloud.refusal(one.task) for name, one in found if isinstance(one, Recipe)}
+        return {name: reason for name, reason in why.items() if reason}
+
+    def _recipe(self, name: str) -> Recipe | UserError:
+        try:
+            return self.recipes.get(name)
+        except UserError as error:
+            return error
+
+    def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
+        """Return lines of the log, fresh from the cluster while there is one. It waits for the cluster.
+
+        Raises:
+            UserError: the run has no such node.
+        """
+        refuse_node(run, asked.node)
+        text, trouble = self.store.log(run.id), None
+        if not run.over and run.asked_at:
+            try:
+                text = self.cloud.tail(run.watched, lines_to_read(asked))
+            except Unavailable as error:
+                trouble = str(error)
+        return Excerpt(run, asked, loglines.select(text, asked.count, asked.grep, asked.node), trouble)
+
+    def task_yaml(self, name: str, actor: Actor) -> tuple[Run, str]:
+        """Return a run with the exact task that is, or was, launched for it, as YAML. It holds no secret's value."""
+        run = self.find(name, actor)
+        return run, self.recipes.write(self.store.task(run.id))
+
+
+def refuse_node(run: Run, node: int | None) -> None:
+    if node is not None and node >= run.nodes:
+        ranks = [str(rank) for rank in range(run.nodes)]
+        raise unknown("node", str(node), ranks, of=run.id)
+
+
+def lines_to_read(asked: command.Logs) -> int:
+    filtered = asked.grep is not None or asked.node is not None
+    return max(asked.count, GREP_LINES) if filtered else asked.count
