@@ -2,12 +2,13 @@
 
 from bot.core.approval import Approval
 from bot.core.run import Run
-from bot.language import listing, mark, say
+from bot.language import mark
 from bot.slack import words
 from bot.slack.again import shown_line
 from bot.slack.blocks import Block, actions, button, confirm, section
 from bot.slack.message import Message
-from bot.slack.text import code, date
+from bot.slack.phrases import listing, say
+from bot.slack.text import Markup, code, command, date, mention, mrkdwn
 
 APPROVE, REFUSE = "approve", "refuse"
 
@@ -28,33 +29,37 @@ def approval_messages(run: Run) -> list[Message]:
     if text:
         return [Message("approval", text, (section(text),), urgent="answered", edited=True, broadcast=True)]
     asked = say(WAITS, run=code(run.id), budget=words.dollars(run.budget_dollars), command=line(run))
-    blocks = (section(f":raised_hand: {asked}"), section(whom(run, found)), actions(agree(run), refuse(run)))
+    blocks = (section(mrkdwn(":raised_hand: {}", asked)), section(whom(run, found)), actions(agree(run), refuse(run)))
     return [Message("approval", asked, blocks, urgent="asked", edited=True, broadcast=True)]
 
 
-def outcome(run: Run, found: Approval) -> str:
+def outcome(run: Run, found: Approval) -> Markup:
     """What has become of the question; empty while it is open."""
-    about = {"run": code(run.id), "person": f"<@{found.by}>", "budget": words.dollars(run.budget_dollars)}
+    about = {"run": code(run.id), "person": mention(found.by), "budget": words.dollars(run.budget_dollars)}
     if found.by is None:
-        return f":raised_hand: {say(UNANSWERED, **about)}" if run.over else ""
-    return f":ok: {say(GRANTED, **about)}" if found.granted else f":no_entry_sign: {say(DENIED, **about)}"
+        return mrkdwn(":raised_hand: {}", say(UNANSWERED, **about)) if run.over else Markup()
+    return (
+        mrkdwn(":ok: {}", say(GRANTED, **about))
+        if found.granted
+        else mrkdwn(":no_entry_sign: {}", say(DENIED, **about))
+    )
 
 
-def whom(run: Run, found: Approval) -> str:
+def whom(run: Run, found: Approval) -> Markup:
     return say(
         WHOM,
-        people=listing(f"<@{person}>" for person in found.asked),
+        people=listing(map(mention, found.asked)),
         command=code(f"/verl approve {run.id}"),
         time=date(found.until, "{date_short_pretty} {time}"),
     )
 
 
-def line(run: Run) -> str:
-    return code("/verl " + run.line)
+def line(run: Run) -> Markup:
+    return command("/verl " + run.line)
 
 
 def agree(run: Run) -> Block:
-    question = say(QUESTION, command=code(shown_line(run)), budget=words.dollars(run.budget_dollars))
+    question = say(QUESTION, command=shown_line(run), budget=words.dollars(run.budget_dollars))
     asked = confirm(say("Agree to this launch?"), question, say("Agree"), say("Not now"), "primary")
     return button(say("Agree"), APPROVE, run.id, asked, "primary")
 

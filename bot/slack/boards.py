@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 
 from bot import zones
 from bot.core.board import Board, spent_by
+from bot.core.characters import one_line
 from bot.core.pace import Turns
 from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
 from bot.errors import Unavailable
@@ -219,7 +220,7 @@ def find(client: WebClient, report: Report, telling: Telling) -> str | None:
 def metadata(report: Report, telling: Telling) -> dict[str, Any]:
     """By which a board is found again."""
     occasion = int(telling.occasion.timestamp())
-    return {"event_type": EVENT, "event_payload": {"report": report.id, "occasion": occasion}}
+    return {"event_type": EVENT, "event_payload": {"report": one_line(report.id), "occasion": occasion}}
 
 
 def is_ours(message: dict[str, Any], report: Report, telling: Telling) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from bot.core import line
@@ -14,6 +15,7 @@ from bot.errors import UserError
 from bot.language import say
 from bot.slack import words
 from bot.slack.blocks import (
+    HINT_TEXT,
     INPUT_TEXT,
     OPTION_TEXT,
     OPTIONS,
@@ -22,7 +24,6 @@ from bot.slack.blocks import (
     actions,
     button,
     context,
-    cut,
     input_field,
     modal,
     option,
@@ -30,12 +31,16 @@ from bot.slack.blocks import (
     section,
     select,
 )
+from bot.slack.text import Markup, literal, plain
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
 """What Slack calls the form by, and the two controls in it that act at once."""
 
 VALUE = "value"
 """The action of every field: its block tells which it is."""
+
+BLOCK_ID = 255
+"""Characters of the name of a block."""
 
 OVERRIDES, CHANNEL = "overrides", "channel"
 """Blocks of fields that are no parameter's."""
@@ -82,7 +87,7 @@ class Filled:
         return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides), asks_channel=not channel)
 
 
-def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[str] = ()) -> Block:
+def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[Markup] = ()) -> Block:
     """The view: Slack keeps what was typed into a field as long as the field stays.
 
     Args:
@@ -127,7 +132,7 @@ def channel_field(chosen: str) -> Block:
 def overrides_field(text: str) -> Block:
     asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
     hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
-    return input_field(OVERRIDES, say("Hydra overrides"), asked | ({"initial_value": text} if text else {}), hint)
+    return input_field(OVERRIDES, say("Hydra overrides"), asked | initial(text), hint)
 
 
 def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
@@ -148,7 +153,7 @@ def control(found: Parameter, given: str | None) -> Block:
             return select(VALUE, unless_set, choices, chosen)
         case Kind.INTEGER:
             limits = {"min_value": found.minimum, "max_value": found.maximum}
-            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None}
+            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None and isfinite(limit)}
             return typed_control("number_input", unless_set, given) | {"is_decimal_allowed": False} | whole
         case Kind.NUMBER | Kind.TEXT | Kind.CHOICE | Kind.FLAG:
             return typed_control("plain_text_input", unless_set, given)
@@ -169,14 +174,18 @@ def spelled(found: Parameter, given: str | None) -> str | None:
 
 
 def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
-    shown = plain_text(cut(placeholder, PLACEHOLDER_TEXT))
-    initial = {"initial_value": given} if given else {}
-    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial
+    shown = plain_text(placeholder, PLACEHOLDER_TEXT)
+    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial(given)
+
+
+def initial(text: str | None) -> Block:
+    """What stands in a field to begin with."""
+    return {"initial_value": literal(text)} if text else {}
 
 
 def block_of(recipe: str, parameter: str) -> str:
     """A field belongs to its recipe, so that another recipe's begins empty."""
-    return f"{recipe}.{parameter}"
+    return plain(f"{recipe}.{parameter}", BLOCK_ID)
 
 
 def filled_in(view: Mapping[str, Any]) -> Filled:
@@ -242,4 +251,4 @@ def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
 
 def unmarked(sentence: str) -> str:
     """A sentence as it stands under a field, where Slack marks nothing up."""
-    return sentence.replace("`", "")
+    return plain(sentence, HINT_TEXT).replace("`", "")

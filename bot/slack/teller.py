@@ -9,12 +9,14 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
+from bot.core.characters import one_line
 from bot.core.orphans import Orphan
 from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
+from bot.slack.answers import answer
 from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.message import Message
@@ -165,8 +167,7 @@ class Teller:
 
     def _warning(self, orphan: Orphan) -> dict[str, Any]:
         with speaking(self.language):
-            text = ends(orphan)
-        return {"text": text, "blocks": [section(text)]}
+            return answer(ends(orphan), [section(ends(orphan))])
 
     def _warned(self, orphan: Orphan, ts: str | None) -> bool:
         """Record it, of the end that is told of. Whether that still is its end: a person may have put it off."""
@@ -249,12 +250,12 @@ def whole(now: datetime) -> datetime:
 
 
 def metadata(orphan: Orphan) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"cluster": orphan.id}}
+    return {"event_type": EVENT, "event_payload": {"cluster": one_line(orphan.id)}}
 
 
 def warning_metadata(orphan: Orphan) -> dict[str, Any]:
     """Of the end that it warns of."""
-    payload = {"cluster": orphan.id, "removed_at": str(orphan.adopted_until)}
+    payload = {"cluster": one_line(orphan.id), "removed_at": str(orphan.adopted_until)}
     return {"event_type": WARNING, "event_payload": payload}
 
 

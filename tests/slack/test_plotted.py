@@ -18,6 +18,7 @@ from bot.playground.workspace import Message, seeded
 from bot.slack import plotted
 from bot.slack.answers import Answer
 from bot.slack.plots import wanted
+from bot.slack.text import escape
 from tests.builders import NOON, at, running
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,7 +71,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "two runs with the same settings": lambda: compared(A, SAME),
     "two runs, one unpriced": lambda: compared(A, UNPRICED),
     "two runs, one of which has told nothing": lambda: compared(A, EMPTY),
-    "without charts": lambda: plotted.without(drawn(A), "…"),
+    "without charts": lambda: plotted.without(drawn(A), escape("…")),
 }
 
 
