@@ -90,7 +90,7 @@ def parse(name: str, text: str) -> Recipe:
         task = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
         found = (task.get("_metadata") or {}).get("verlbot")
         if found is None:
-            raise broken(name, say("it has no _metadata.verlbot"))
+            raise broken(name, say("it has no `_metadata.verlbot`"))
         metadata = msgspec.convert(found, MetadataYaml)
     except (yaml.YAMLError, msgspec.ValidationError, AttributeError) as error:
         why = " ".join(str(error).replace("$", "_metadata.verlbot", 1).split())

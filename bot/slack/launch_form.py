@@ -31,7 +31,7 @@ from bot.slack.blocks import (
     section,
     select,
 )
-from bot.slack.text import Markup, literal, plain
+from bot.slack.text import CHANNEL_ID, Markup, cut, literal, plain
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
 """What Slack calls the form by, and the two controls in it that act at once."""
@@ -104,7 +104,7 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
     blocks = [
         section(words.recipe(recipe)) | {"accessory": select(RECIPE, say("Recipe"), choices, option(recipe.name))},
         *([channel_field(filled.channel)] if filled.asks_channel else []),
-        *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
+        *parameter_fields(recipe, dict(filled.parameters)),
         *([overrides_field(filled.more)] if recipe.takes_overrides else []),
         *(context(note) for note in notes),
         actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
@@ -125,7 +125,7 @@ def channel_field(chosen: str) -> Block:
         "action_id": VALUE,
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    } | ({"initial_conversation": chosen} if chosen else {})
+    } | ({"initial_conversation": chosen} if CHANNEL_ID.fullmatch(chosen) else {})
     return input_field(CHANNEL, say("Channel"), asked, say("Where the run's card and thread stand."), optional=False)
 
 
@@ -133,6 +133,12 @@ def overrides_field(text: str) -> Block:
     asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
     hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
     return input_field(OVERRIDES, say("Hydra overrides"), asked | initial(text), hint)
+
+
+def parameter_fields(recipe: Recipe, given: Mapping[str, str]) -> list[Block]:
+    """A field for each parameter; of those that Slack cannot tell apart, the last."""
+    fields = [parameter_field(recipe, found, given) for found in recipe.parameters]
+    return list({field["block_id"]: field for field in fields}.values())
 
 
 def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
@@ -180,7 +186,7 @@ def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
 
 def initial(text: str | None) -> Block:
     """What stands in a field to begin with."""
-    return {"initial_value": literal(text)} if text else {}
+    return {"initial_value": cut(literal(text), INPUT_TEXT)} if text else {}
 
 
 def block_of(recipe: str, parameter: str) -> str:

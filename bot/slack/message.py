@@ -15,6 +15,8 @@ CARD = "card"
 MARK_TEXT = 120
 """Characters of a key in metadata, of which Slack takes 3,000 bytes."""
 
+NO_ASCII = re.compile("[^ -~]")
+
 EMOJI = re.compile(r":[a-z_]+: ")
 """At the beginning of a text, as Slack writes them."""
 
@@ -60,12 +62,12 @@ class Message:
 
 
 def mark_of(key: str) -> str:
-    """Return how a message's metadata name its key, several of which stand there with commas between them.
+    """Return how a message's metadata name a key or an id: in ASCII, and without the commas between several.
 
     >>> mark_of("finding-a,b:1\\n")
     'finding-a;b:1'
     """
-    return plain(key, MARK_TEXT).replace(",", ";")
+    return NO_ASCII.sub("?", plain(key, MARK_TEXT)).replace(",", ";")
 
 
 def said(key: str, text: Markup) -> Message:

@@ -8,7 +8,6 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from bot.core.characters import one_line
 from bot.core.run import Run
 from bot.slack.blocks import Block
 from bot.slack.charts import is_chart
@@ -122,7 +121,7 @@ def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
 
 
 def metadata(run: Run, keys: str) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"run": one_line(run.id), "keys": keys}}
+    return {"event_type": EVENT, "event_payload": {"run": mark_of(run.id), "keys": keys}}
 
 
 def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
@@ -130,6 +129,6 @@ def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
     payload = found.get("event_payload") or {}
     return (
         found.get("event_type") == EVENT
-        and payload.get("run") == one_line(run.id)
+        and payload.get("run") == mark_of(run.id)
         and mark_of(key) in str(payload.get("keys") or "").split(",")
     )

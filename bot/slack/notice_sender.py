@@ -18,6 +18,7 @@ from bot.ports import Now, Store
 from bot.slack.blocks import section
 from bot.slack.channels import Channels
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.message import mark_of
 from bot.slack.messages import CLOCKS_APART, call
 from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
 from bot.slack.text import Markup, emoji, joined, mrkdwn
@@ -131,7 +132,7 @@ class NoticeSender:
 
 def metadata_of(notice: Notice) -> dict[str, Any]:
     """Return what identifies the message; the place may have moved, so only the key counts."""
-    return {"event_type": EVENT, "event_payload": {"key": one_line(notice.key)}}
+    return {"event_type": EVENT, "event_payload": {"key": mark_of(notice.key)}}
 
 
 def markup_of(text: str) -> Markup:

@@ -134,7 +134,7 @@ def against(run: Run, found: Worth, earlier: Past) -> Markup:
         earlier.runs,
         **fields,
     )
-    if found.per_point is None:
+    if found.per_point is None or not earlier.per_point:  # what costs nothing is no multiple of anything
         return median
     times = f"{found.per_point / earlier.per_point:.1f}"
     return say("{median}: this one pays {times} times that", median=median, times=times)

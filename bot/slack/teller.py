@@ -9,7 +9,6 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot.core.characters import one_line
 from bot.core.orphans import Orphan
 from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
@@ -19,7 +18,7 @@ from bot.ports import Now, Store
 from bot.slack.answers import answer
 from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.message import Message
+from bot.slack.message import Message, mark_of
 from bot.slack.messages import call
 from bot.slack.notifier import DOUBT, NOT_THERE, RETRY
 from bot.slack.orphans import ADOPT, LEAVE, REMOVE, ends, orphan_message
@@ -250,12 +249,12 @@ def whole(now: datetime) -> datetime:
 
 
 def metadata(orphan: Orphan) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"cluster": one_line(orphan.id)}}
+    return {"event_type": EVENT, "event_payload": {"cluster": mark_of(orphan.id)}}
 
 
 def warning_metadata(orphan: Orphan) -> dict[str, Any]:
     """Of the end that it warns of."""
-    payload = {"cluster": one_line(orphan.id), "removed_at": str(orphan.adopted_until)}
+    payload = {"cluster": mark_of(orphan.id), "removed_at": str(orphan.adopted_until)}
     return {"event_type": WARNING, "event_payload": payload}
 
 

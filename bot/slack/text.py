@@ -63,7 +63,9 @@ class Markup(str):
         """
         if units(self) <= longest:
             return self
-        found = beginning(PIECES.findall(self), longest - len(ELLIPSIS) - 2)  # two, for what closes code and bold
+        found = beginning(
+            (piece[0] for piece in PIECES.finditer(self)), longest - len(ELLIPSIS) - 2
+        )  # two, for what closes code and bold
         outside = CODE_SPAN.sub("", found + ("`" if found.count("`") % 2 else ""))
         closing = ("`" if found.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
         return Markup(found + ELLIPSIS + closing)
@@ -220,18 +222,20 @@ def cut(text: str, longest: int) -> str:
     >>> cut("abcdef", 4), cut("🎉🎉🎉", 4)
     ('abc…', '🎉…')
     """
-    return text if units(text) <= longest else beginning(list(text), longest - len(ELLIPSIS)) + ELLIPSIS
+    return text if units(text) <= longest else beginning(text, longest - len(ELLIPSIS)) + ELLIPSIS
 
 
-def beginning(pieces: list[str], room: int) -> str:
+def beginning(pieces: Iterable[str], room: int) -> str:
     """Return as many of the first pieces as there is room for, and no letter without all of its marks."""
-    at, used = 0, 0
-    while at < len(pieces) and used + units(pieces[at]) <= room:
-        used += units(pieces[at])
-        at += 1
-    while at and at < len(pieces) and is_mark(pieces[at][0]):
-        at -= 1
-    return "".join(pieces[:at])
+    kept: list[str] = []
+    for piece in pieces:
+        room -= units(piece)
+        if room < 0:
+            while kept and is_mark(piece[0]):
+                piece = kept.pop()  # noqa: PLW2901  # at last the letter that the marks belong to
+            break
+        kept.append(piece)
+    return "".join(kept)
 
 
 def units(text: str) -> int:

@@ -83,6 +83,16 @@ def test_every_answer_with_charts_is_one_that_slack_takes(name: str, language: s
     check_message(answer["text"], answer["blocks"])
 
 
+def test_a_metric_that_calls_the_channel_calls_nobody() -> None:
+    """A log line makes a metric of any name."""
+    called = "val-core/<!channel>/*reward*"
+    rows = [Row(step, {called: step / 10}, NOON.timestamp() + step) for step in range(1, 9)]
+    answer = drawn(Told(running(), History.of({}, rows)), called)
+    assert "<" not in answer["text"] + answer["blocks"][-1]["elements"][0]["text"]
+    assert "`val-core/&lt;!channel&gt;/*reward*`" in answer["blocks"][-1]["elements"][0]["text"]
+    assert answer["blocks"][0]["chart"]["series"][0]["name"] == "val-core/<!channel>…"
+
+
 @pytest.mark.parametrize("language", FILES)
 def test_answers_with_charts_read_as_they_were_read_aloud(language: str) -> None:
     assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
