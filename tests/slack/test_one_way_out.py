@@ -3,8 +3,13 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
+
+from bot.slack.messages import call
 
 VIEWS = Path(__file__).parents[2] / "bot" / "slack"
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(VIEWS.glob("*.py"))}
@@ -74,3 +79,24 @@ def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
     for module in ("boards", "messages", "notice_sender", "teller"):
         for method in ("chat_postMessage", "chat_postEphemeral", "chat_update"):
             assert not list(calls(MODULES[module], method)), "hand it to messages.call"
+
+
+def test_what_goes_through_call_says_how_slack_is_to_read_it() -> None:
+    """The text of an edit is read otherwise than that of a message, unless Slack is told."""
+    sent: list[dict[str, Any]] = []
+
+    def method(**content: Any) -> Any:
+        sent.append(content)
+        if content["blocks"]:
+            raise SlackApiError("", slack_response(200, "invalid_blocks"))  # type: ignore[no-untyped-call]  # slack_sdk's
+
+    call(method, text="text", blocks=[{"type": "divider"}])
+    assert [one["parse"] for one in sent] == ["none", "none"]
+    assert sent[1]["blocks"] == []
+
+
+def slack_response(status: int, error: str) -> Any:
+    return SlackResponse(
+        client=None, http_verb="POST", api_url="", req_args={}, data={"ok": False, "error": error}, headers={},
+        status_code=status,
+    )  # fmt: skip

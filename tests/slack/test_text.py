@@ -135,7 +135,7 @@ TOKENS = st.sampled_from(
         "<!date^1^{time}|x>",
         "&amp;",
         "&lt;",
-        "`b & c`",
+        "`b &amp; c`",
         "*d*",
         " ",
         "e\u0301",
@@ -150,7 +150,7 @@ def test_markup_is_cut_where_nothing_breaks(text: Markup, longest: int) -> None:
     kept = found.partition("…")[0] if found != text else found
     assert text.startswith(kept)
     assert not set(TOKEN.sub("", found)) & set("<>")
-    assert not re.search("&(?!amp;|lt;|gt;| )", found)
+    assert not re.search("&(?!amp;|lt;|gt;)", found)
     assert found.count("`") % 2 == 0
 
 
