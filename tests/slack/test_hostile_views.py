@@ -22,7 +22,9 @@ from bot.core.figure import Figure, Words
 from bot.core.forms import FORMS, Form
 from bot.core.history import History
 from bot.core.policy import Scope
+from bot.core.posted import Posted
 from bot.core.row import Row
+from bot.core.run import Run
 from bot.core.thin import Point
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import LANGUAGES, speaking
@@ -32,9 +34,9 @@ from bot.slack.blocks import Block, actions, button, confirm, context, option, s
 from bot.slack.files import Upload
 from bot.slack.message import Message, mark_of
 from bot.slack.text import Markup, code, escape
-from tests.builders import a_recipe
+from tests.builders import NOON, a_recipe, running
 from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
-from tests.slack.test_views import NOW, RUNS
+from tests.slack.test_views import NOW, PACED, RUNS
 
 FEW, MANY = range(3), range(3, 60)
 
@@ -113,7 +115,7 @@ SPECIAL: Special = {
     "Parameter.maximum": lambda maker: maker.choice([None, 400.0]),
     "Parameter.minimum": lambda maker: maker.choice([None, 0.0]),
     "Parameter.pattern": lambda maker: maker.choice(["", "[a-z]+"]),
-    "Run.budget_dollars": lambda maker: maker.choice([0.5, 300.0]),
+    "Run.budget_dollars": lambda maker: maker.choice([0.5, 100.0]),
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
     "channel_field(chosen)": lambda maker: maker.choice(["", "C0TRAIN"]),
@@ -133,10 +135,17 @@ SPECIAL: Special = {
     "said": lambda maker: lambda _: escape(maker.text()),
     "shown": an_answer,
     "which": lambda maker: maker.choice(LISTS),
+    "within(run)": lambda maker: maker.poisoned(within_budget()),
     "word": lambda maker: maker.choice([None, *FORMS]),
     "workspace": lambda maker: maker.choice(list(LANGUAGES)),
 }
 """What not every value will do for: our own words among the strings, numbers in order."""
+
+
+def within_budget() -> Run:
+    """One that was said to spend more than its budget of $100, and will not."""
+    return running(progress=PACED, posted={"ahead-100": Posted("1.2", "d", "", NOON)})
+
 
 Builder = Callable[..., Any]
 
