@@ -57,8 +57,10 @@ def listing(items: Iterable[object]) -> Markup:
 def filled(said: str, english: str, fields: Mapping[str, object]) -> Markup:
     """Return what is said, with its own three characters and its fields escaped."""
     safe = {name: escape(value) for name, value in fields.items()}
-    coded = {f"{name}{IN_CODE}": in_code(value) for name, value in fields.items() if CODE.search(english)}
-    return Markup(language.filled(template(said), template(english), safe | coded))
+    spoken, written = template(said), template(english)
+    if IN_CODE in spoken or IN_CODE in written:
+        safe |= {f"{name}{IN_CODE}": in_code(value) for name, value in fields.items()}
+    return Markup(language.filled(spoken, written, safe))
 
 
 @lru_cache(maxsize=4_096)

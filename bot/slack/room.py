@@ -4,7 +4,7 @@ Slack refuses a message that is too long as a whole, and what is too long is mos
 give way to the others, and the message is sent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bot.slack.blocks import MESSAGE_BLOCKS, NOTHING, Block, the_end
@@ -32,9 +32,10 @@ def fitted(blocks: Sequence[Block]) -> list[Block]:
     Blocks that are too many are left out, the last ones first.
     """
     found = list(blocks[:MESSAGE_BLOCKS])
-    lengths = sorted(units(text) for text in texts_in(found))
-    room = ALL_TEXT - ROOM_OF_A_BLOCK * len(found)
-    return found if sum(lengths) <= room else [shortened(block, level(lengths, room)) for block in found]
+    if size(found) <= ALL_TEXT:
+        return found
+    longest = level(sorted(map(units, texts_in(found))), ALL_TEXT - ROOM_OF_A_BLOCK * len(found))
+    return [shortened(block, longest) for block in found]
 
 
 def level(lengths: Sequence[int], room: int) -> int:
@@ -53,20 +54,16 @@ def level(lengths: Sequence[int], room: int) -> int:
 
 def size(blocks: Sequence[Block]) -> int:
     """Return how much of a message's room the blocks take."""
-    return sum(units(text) for text in texts_in(blocks)) + ROOM_OF_A_BLOCK * len(blocks)
+    return sum(map(units, texts_in(blocks))) + ROOM_OF_A_BLOCK * len(blocks)
 
 
-def texts_in(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> list[str]:
     """Return every text that counts."""
     if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "text" and isinstance(inner, str):
-                yield inner
-            else:
-                yield from texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts_in(inner)
+        text = value.get("text")
+        own = [text] if isinstance(text, str) else []
+        return own + [text for inner in value.values() if not isinstance(inner, str) for text in texts_in(inner)]
+    return [text for inner in value for text in texts_in(inner)] if isinstance(value, list | tuple) else []
 
 
 def shortened(value: Any, longest: int, is_printed: bool = False) -> Any:

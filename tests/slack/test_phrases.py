@@ -1,3 +1,5 @@
+from gettext import NullTranslations
+
 import pytest
 from babel.messages.catalog import Message
 
@@ -29,6 +31,15 @@ from tests.words import TRANSLATED, catalogue, translated, written
 def test_what_is_filled_in_is_escaped_unless_it_is_markup(said: Markup, shown: str) -> None:
     assert isinstance(said, Markup)
     assert said == shown
+
+
+def test_a_translation_that_breaks_is_said_in_english_and_as_safely() -> None:
+    class Broken(NullTranslations):
+        def gettext(self, message: str) -> str:
+            return "{wrong}"
+
+    with speaking("xx", Broken()):
+        assert say("`/verl stop {run}` & {run}", run="<`>") == "`/verl stop &lt;'&gt;` &amp; `&lt;'&gt;`"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
