@@ -13,7 +13,7 @@ down what changed; the notifier compares the record with what stands in Slack an
 lacking; the boards compare a channel's schedule with the clock. None of these waits for another,
 each may die at any point, and each begins again from the record alone.
 
-A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, where a lead must agree AWAITING_APPROVAL
+A run goes PENDING, LAUNCHING, RUNNING, STOPPING, ENDED, where an approver must agree AWAITING_APPROVAL
 before that, and has not ended until its cluster has been seen to be gone. What it may take is held
 in the ledger from its wish to its end, written in the steps in which its record is. Its cluster's
 name is made of its id, and is the idempotency key for everything outside. Silence of the outside is

@@ -81,13 +81,13 @@ GUIDE = (
         ("/verl launch smoke nodes=2 budget=0.06", "/verl cost"),
     ),
     Proposal(
-        "Wait for a lead",
-        "A launch that may cost more than $100 is not begun here before somebody else has agreed to exactly this task.",
+        "Wait for an approval",
+        "A launch that may cost more than $100 begins only once another person has approved exactly this task.",
         ("/verl launch smoke nodes=2 budget=150",),
     ),
     Proposal(
-        "Be the lead",
-        "Press Agree under the question in the channel, or ask what is taken of everybody's money.",
+        "Be the approver",
+        "Press Approve on the waiting card, after a look at its task; or ask what everybody's runs may still spend.",
         ("/verl budget", "/verl list"),
         user="U0BEN",
     ),

@@ -6,7 +6,7 @@ language may order them otherwise. Whoever speaks says to whom once, by `speakin
 just says. A phrase that a language lacks is said in English.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def say(phrase: str, /, **fields: object) -> str:
     >>> say("{count} h", count=2), say("as {it} is")
     ('2 h', 'as {it} is')
     """
-    return filled(_spoken.get().phrases.gettext(phrase), phrase, fields) if phrase else ""
+    return filled(translated(phrase), phrase, fields)
 
 
 def say_many(one: str, many: str, count: int, /, **fields: object) -> str:
@@ -93,7 +93,17 @@ def say_many(one: str, many: str, count: int, /, **fields: object) -> str:
     ('1 node', '2 nodes')
     """
     english = one if count == 1 else many
-    return filled(_spoken.get().phrases.ngettext(one, many, count), english, {"count": count} | fields)
+    return filled(translated_many(one, many, count), english, {"count": count} | fields)
+
+
+def translated(phrase: str) -> str:
+    """Return the phrase in the language that is spoken, its fields not yet filled in; as it is where it is none."""
+    return _spoken.get().phrases.gettext(phrase) if phrase else ""  # the empty one is the catalogue's header
+
+
+def translated_many(one: str, many: str, count: int) -> str:
+    """Return the phrase for so many, its fields not yet filled in."""
+    return _spoken.get().phrases.ngettext(one, many, count)
 
 
 def mark(phrase: str) -> str:
@@ -119,7 +129,7 @@ def listing(items: Iterable[str]) -> str:
     return say(", ").join(items)
 
 
-def filled(said: str, english: str, fields: dict[str, object]) -> str:
+def filled(said: str, english: str, fields: Mapping[str, object]) -> str:
     """The phrase with its fields; the English one where the translator's asks for others."""
     if not fields:
         return said

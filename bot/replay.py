@@ -156,7 +156,7 @@ def as_object(moment: Moment) -> dict[str, Any]:
     }
 
 
-HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after": 12, "cost": 9, "forecast": 9}
+HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after": 12, "cost": 11, "forecast": 11}
 """Of the table, each with its width."""
 
 

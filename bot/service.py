@@ -147,7 +147,7 @@ class Service:
         return plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
 
     def asks_first(self, asked: command.Launch) -> bool:
-        """Whether the person is to be asked once more, because it is dear and no lead will be.
+        """Whether the person is to be asked once more, because it is dear and no approver will be.
 
         Raises:
             UserError: as for `planned`.

@@ -23,6 +23,11 @@ def commands() -> str:
 Type them after `/verl`, or after a mention of the bot. Made from `bot/core/forms.py` by `make docs`.
 
 {table(("command", "what it does", "example"), *rows)}
+
+Values with blanks stand in quotes, straight or curly; a long dash is taken for `--`. A command may have several lines:
+between words a line may end, with a backslash or without. Within a word no line ends and no tab stands, and what cannot
+be seen is taken nowhere: control characters, those that turn the text around them, those without a width. The refusal
+names the character, such as `U+202E right-to-left override`.
 """
 
 

@@ -424,4 +424,4 @@ def test_what_is_taken_and_left_is_shown(under: Made) -> None:
     assert "*Yours* · 1 run of 4 · 0 GPUs · $4.00/h · $0.00 spent this month, and $8.00 by the budgets" in shown
     assert "*This channel's* · 2 runs · 0 GPUs · $4.00/h of $20.00 · $0.00 spent this month, and $10.00" in shown
     assert "open runs of $500.00" in shown
-    assert "More is given by <@U0LEA>." in shown
+    assert "<@U0LEA> can give more." in shown

@@ -71,7 +71,7 @@ def test_an_invalid_recipe_says_where_and_why(tmp_path: Path, capsys: pytest.Cap
         pytest.param("overrides: false", "overides: false", "overides", id="a mistyped key"),
         pytest.param('  RESUME_FROM: ""\n', "", "envs.RESUME_FROM", id="nothing to name a checkpoint by"),
         pytest.param("name: smoke\n", "name: [\n", "not valid", id="no YAML"),
-        pytest.param("  verlbot:\n", "  otherbot:\n", "it has no _metadata.verlbot", id="no metadata"),
+        pytest.param("  verlbot:\n", "  otherbot:\n", "it has no `_metadata.verlbot`", id="no metadata"),
     ],
 )
 def test_a_mistake_in_a_recipe_is_named(old: str, new: str, why: str) -> None:

@@ -91,7 +91,7 @@ def parse(name: str, text: str) -> Recipe:
         task = load_yaml(text)
         found = (task.get("_metadata") or {}).get("verlbot")
         if found is None:
-            raise broken(name, say("it has no _metadata.verlbot"))
+            raise broken(name, say("it has no `_metadata.verlbot`"))
         metadata = msgspec.convert(found, MetadataYaml)
     except AttributeError as error:
         raise broken(name, say("it is no mapping")) from error

@@ -49,7 +49,7 @@ class Approval:
     """Who was asked, and what one of them said.
 
     Attributes:
-        asked: Slack's ids of the leads who may answer.
+        asked: Slack's ids of the approvers who may answer.
         until: when the launch is given up.
         task_hash: of the exact task that is asked for; no other is launched by it.
         by, at: who answered, and when; None until somebody does.

@@ -202,8 +202,8 @@ FORMS: dict[str, Form] = {
             "budget",
             mark(
                 "Change the most that a run may spend, in dollars; alone, it shows what is taken and left. "
-                "`budget team 5000`, `budget everybody 20000` and `budget @person 800` are for a month, and a lead's "
-                "to give."
+                "`budget team 5000`, `budget everybody 20000` and `budget @person 800` are for a month; an "
+                "approver gives them."
             ),
             "budget ppo-7f3a 300",
             make_budget,
@@ -212,7 +212,7 @@ FORMS: dict[str, Form] = {
         ),
         Form(
             "approve",
-            mark("Agree to a launch that waits for a lead."),
+            mark("Approve a launch that waits for an approver."),
             "approve ppo-7f3a",
             lambda typed: Approve(typed.names[0]),
             needs=("RUN",),

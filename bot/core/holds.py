@@ -69,7 +69,7 @@ class Ledger:
 
     Attributes:
         spent: dollars of runs that have ended, by month and purse: `2026-11 person:U0ANA`.
-        given: dollars a month that a lead has given to a purse, in place of the policy's.
+        given: dollars a month that an approver has given to a purse, in place of the policy's.
         told: the highest percent of a month's dollars that was told of, by month, purse and cap.
         launched: recent launches, by run.
     """
@@ -86,7 +86,7 @@ class Ledger:
         return sum(one.dollars for one in recent if one.at >= since.timestamp())
 
     def most(self, policy: Policy, scope: Scope, measure: Measure, wanted: Hold) -> float | None:
-        """The cap that counts: what a lead has given since, or the policy's."""
+        """The cap that counts: what an approver has given since, or the policy's."""
         given = self.given.get(wanted.purse(scope)) if measure is Measure.DOLLARS_PER_MONTH else None
         return policy.most(scope, measure, wanted.team) if given is None else given
 

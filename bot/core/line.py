@@ -9,6 +9,7 @@ taken for what was typed. Nothing is expanded.
 import re
 from collections.abc import Mapping
 
+from bot.core.characters import UNSEEN, name_of, one_line
 from bot.errors import UserError
 from bot.language import say
 
@@ -36,13 +37,15 @@ def split(text: str) -> tuple[str, ...]:
 
     Raises:
         UserError: a quote is opened and not closed, the line is too long, or it holds a character
-            that cannot be passed to a program.
+            that cannot be seen, or a word that goes on in the next line.
     """
+    text = text.replace("\r\n", "\n")
     refuse_unusable(text)
     ends = bracket_ends(text)
     words, at = [], 0
     while (at := skip_space(text, at)) < len(text):
         word, at = take_word(text, at, ends)
+        refuse_broken(word)
         words.append(word)
     return tuple(words)
 
@@ -71,13 +74,24 @@ def is_plain(word: str) -> bool:
 
 
 def refuse_unusable(text: str) -> None:
-    """No program takes a NUL in an argument, and half a surrogate pair is no character."""
+    """Refuse a line that is too long, or that people would not see as it is.
+
+    What is approved must be seen whole: control characters, those that turn the text around them and those without a
+    width are no part of it. Tabs and ends of lines between words are what a pasted command has.
+    """
     if len(text) > LONGEST_LINE:
         length = say("The line has {count} characters; {most} are the most.", count=f"{len(text):,}", most=LONGEST)
         raise UserError(length, say("Type it shorter."))
-    if bad := next((char for char in text if char == "\0" or "\ud800" <= char <= "\udfff"), None):
-        held = say("The line holds the character {character}, which no command can take.", character=ascii(bad))
+    if unseen := UNSEEN.search(text):
+        held = say("The line holds the character `{character}`, which cannot be seen.", character=name_of(unseen[0]))
         raise UserError(held, say("Type it without."))
+
+
+def refuse_broken(word: str) -> None:
+    """Refuse a word of several lines, and one with a tab in it: neither is seen where the word is shown."""
+    if char := next((char for char in word if char in "\n\t"), None):
+        held = say("{word} holds the character `{character}`.", word=shown(word), character=name_of(char))
+        raise UserError(held, say("Type it on one line, with blanks in place of tabs."))
 
 
 def skip_space(text: str, at: int) -> int:
@@ -150,6 +164,8 @@ def shown(text: str, longest: int = 40) -> str:
 
     >>> shown("a `b`\\nc")
     "`a 'b' c`"
+    >>> shown("")
+    '` `'
     """
-    flat = " ".join(text.replace("`", "'").split())
+    flat = " ".join(one_line(text).replace("`", "'").split()) or " "
     return f"`{flat}`" if len(flat) <= longest else f"`{flat[: longest - 1]}…`"

@@ -89,7 +89,7 @@ def make_budget(typed: Typed) -> SetBudget | GiveMonth:
     name, dollars = typed.names[0], budget_dollars(typed)
     if name.lower() in PURSES:
         return GiveMonth(PURSES[name.lower()], dollars)
-    if person := re.fullmatch(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", name):
+    if person := re.fullmatch(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>", name):
         return GiveMonth(Scope.PERSON, dollars, person[1])
     return SetBudget(name, dollars)
 

@@ -10,6 +10,9 @@ from bot.language import listing, mark, say, together
 MOST_NAMED = 24
 """Valid names listed in one refusal; the rest are counted."""
 
+LONGEST_NAME = 120
+"""Characters of a name that is listed: verl's keys of metrics are long, and a longer one is not typed by anybody."""
+
 
 MISSING = {
     "choice": mark("There is no choice {word}."),
@@ -47,7 +50,7 @@ def unknown(noun: str, word: str, valid: Iterable[str], otherwise: str = "", of:
     names = sorted(valid)
     near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
     ordered = near + [name for name in names if name not in near]
-    guess = say("Did you mean `{name}`?", name=near[0]) if near else ""
+    guess = say("Did you mean {name}?", name=shown(near[0], LONGEST_NAME)) if near else ""
     missing = say(MISSING_OF[noun] if of else MISSING[noun], owner=of, word=shown(word))
     return UserError(missing, together(guess, listed(ordered) or otherwise))
 
@@ -56,7 +59,8 @@ def listed(names: list[str]) -> str:
     """The valid names as a sentence; empty where there are none."""
     if not names:
         return ""
-    shown_names, more = listing(f"`{name}`" for name in names[:MOST_NAMED]), len(names) - MOST_NAMED
+    shown_names = listing(shown(name, LONGEST_NAME) for name in names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
     if more > 0:
         return say("Valid: {names} and {count} more.", names=shown_names, count=more)
     return say("Valid: {names}.", names=shown_names)

@@ -1,4 +1,4 @@
-"""That a month's dollars are spent: runs that spend from them end, after a while in which a lead may give more."""
+"""That a month's dollars are spent: runs that spend from them end, after a while in which an approver may give more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ class Overdraft:
         spent, most: dollars when it was found.
         until: when the run is to end.
         rehearsed: whether its rule only tells what it would do.
-        made_good_at: when a lead had given more, or another month had begun; the run goes on.
+        made_good_at: when an approver had given more, or another month had begun; the run goes on.
     """
 
     rule: str

@@ -50,7 +50,7 @@ class Run:
         priced_at: when its price was last asked for and answered, that none is known included.
         bill: what the provider has said since.
         stop_requested_by, stop_requested_at: the wish to end it.
-        approval: which leads were asked about its launch, and what one said; None where none is.
+        approval: which approvers were asked about its launch, and what one said; None where none is.
         shadows: what rules would have done that are only rehearsed.
         overdrafts: that a month's dollars are spent from which it spends.
         purses: what was to be told in its thread of a month's dollars.
@@ -245,7 +245,7 @@ class Run:
         return replace(self, rate=rate, priced_at=now)
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
-        """What a lead says to its launch, while it waits for that."""
+        """What an approver says to its launch, while it waits for that."""
         if self.approval is None or self.status is not Status.AWAITING_APPROVAL:
             return self
         return replace(self, approval=self.approval.answered(by, granted, now))

@@ -6,7 +6,7 @@ from enum import StrEnum
 class Status(StrEnum):
     """Where a run stands. It has not ended until its cluster is gone."""
 
-    AWAITING_APPROVAL = "awaiting_approval"  # recorded; a lead must agree before anybody is asked for anything
+    AWAITING_APPROVAL = "awaiting_approval"  # recorded; an approver must agree before anybody is asked for anything
     PENDING = "pending"  # recorded; nobody has been asked for anything
     LAUNCHING = "launching"  # a cluster may have been asked for
     RUNNING = "running"  # the job has been seen on its cluster
@@ -30,8 +30,8 @@ class Reason(StrEnum):
     AUTODOWNED = "autodowned"
     DOWNED_OUTSIDE = "downed_outside"
     CLUSTER_LOST = "cluster_lost"
-    REFUSED = "refused"  # by a lead
-    NOT_APPROVED = "not_approved"  # no lead said anything in time
+    REFUSED = "refused"  # by an approver
+    NOT_APPROVED = "not_approved"  # no approver said anything in time
     OVER_CAP = "over_cap"  # there was no room for it when it was to be launched
 
     @property

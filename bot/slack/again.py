@@ -2,17 +2,18 @@
 
 from bot.core.again import can_resume
 from bot.core.run import Run
-from bot.language import mark, say
+from bot.language import mark
 from bot.slack import words
-from bot.slack.blocks import Block, button, confirm, cut
-from bot.slack.text import code, escape
+from bot.slack.blocks import Block, button, confirm
+from bot.slack.phrases import say
+from bot.slack.text import Markup, code
 
 RETRY, RESUME = "retry", "resume"
 FORM, NEW = "form", "new"
 """The button that opens the form of a launch, and its value where no earlier run fills it in."""
 
-SHOWN_LINE, SHOWN_MARKUP = 180, 40
-"""Characters of a command in a question, which Slack limits to 300; fewer where each may be escaped."""
+SHOWN_LINE = 200
+"""Characters of a command in a question, which Slack limits to 300."""
 
 STARTS = mark("{command} is launched once more.")
 STARTS_AT = mark("{command} is launched once more, at {rate}.")
@@ -27,15 +28,14 @@ def again(run: Run) -> list[Block]:
 
 def retry(run: Run) -> Block:
     """Launches the very same line, after a question."""
-    question = priced(run, STARTS, STARTS_AT, command=code(shown_line(run)))
+    question = priced(run, STARTS, STARTS_AT, command=shown_line(run))
     asked = confirm(say("Launch it again?"), question, say("Launch it"), say("Not now"), "primary")
     return button(say("Retry"), RETRY, run.id, asked)
 
 
-def shown_line(run: Run) -> str:
+def shown_line(run: Run) -> Markup:
     """The command as a question has room for it."""
-    line = cut("/verl " + run.line, SHOWN_LINE)
-    return line if len(escape(line)) <= SHOWN_LINE + SHOWN_MARKUP else cut(line, SHOWN_MARKUP)
+    return code("/verl " + run.line, SHOWN_LINE)
 
 
 def retry_with(run: Run) -> Block:
@@ -49,7 +49,7 @@ def resume(run: Run) -> Block:
     return button(say("Resume from checkpoint"), RESUME, run.id, asked)
 
 
-def priced(of: Run, phrase: str, phrase_with_rate: str, /, **fields: object) -> str:
+def priced(of: Run, phrase: str, phrase_with_rate: str, /, **fields: object) -> Markup:
     """One phrase, or the other where somebody knows what an hour costs."""
     if of.hourly is None:
         return say(phrase, **fields)

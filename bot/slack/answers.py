@@ -17,13 +17,15 @@ from bot.core.run import Run
 from bot.core.run_stub import RunStub
 from bot.core.status import Status
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import LANGUAGES, listing, mark, say, say_many, speaking, spoken, together
+from bot.language import LANGUAGES, mark, speaking, spoken
 from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
 from bot.slack.blocks import MESSAGE_BLOCKS, PRINTED_TEXT, Block, actions, button, context, preformatted, section
 from bot.slack.managed import controller
+from bot.slack.phrases import listing, say, say_many, together, translate
+from bot.slack.room import fitted, message_text
 from bot.slack.standing import standing
-from bot.slack.text import code, date, escape, mention
+from bot.slack.text import Markup, code, command, date, escape, holder, joined, mention, mrkdwn
 
 Answer = dict[str, Any]
 """What `ack`, `respond` and `chat.postMessage` take: text and blocks."""
@@ -39,12 +41,12 @@ def launched(run: Run) -> Answer:
     if not run.waits:  # Slack delivered the command twice
         return text(say("{run} is launched already.", run=code(run.id)))
     if run.status is Status.AWAITING_APPROVAL:
-        asked = listing(map(mention, run.approval.asked)) if run.approval else ""
+        asked = listing(map(holder, run.approval.asked)) if run.approval else Markup()
         waits = say("{run} is recorded, and needs approval from {people}.", run=code(run.id), people=asked)
-        return text(f":raised_hand: {waits}")
+        return text(mrkdwn(":raised_hand: {}", waits))
     recorded = say("Recorded as {run}; its card follows.", run=code(run.id))
     how_to_stop = say("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
-    return text(f":ok_hand: {together(recorded, how_to_stop)}")
+    return text(mrkdwn(":ok_hand: {}", together(recorded, how_to_stop)))
 
 
 def form_offered() -> Answer:
@@ -56,7 +58,7 @@ def form_offered() -> Answer:
 def not_opened() -> Answer:
     """Slack gives three seconds for it, and after an answer that was lost it refuses what it has done already."""
     late = say("Slack opens nothing for that any more. If nothing is in front of you, type or press it again.")
-    return text(f":warning: {late}")
+    return text(mrkdwn(":warning: {}", late))
 
 
 def task(run: Run, yaml: str) -> Answer:
@@ -67,17 +69,18 @@ def task(run: Run, yaml: str) -> Answer:
     head = say(
         "The task of {run}, as SkyPilot gets it; SHA-256 {digest}.", run=code(run.id), digest=code(run.task_hash[:16])
     )
-    return {"text": say("Task of {run}", run=run.id), "blocks": [section(head), *shown, *cut]}
+    return answer(say("Task of {run}", run=run.id), [section(head), *shown, *cut])
 
 
 def reading(run: Run) -> Answer:
-    return text(f":scroll: {say('Reading the log of {run} …', run=code(run.id))}")
+    return text(mrkdwn(":scroll: {}", say("Reading the log of {run} …", run=code(run.id))))
 
 
 def stop_asked(run: Run | RunStub) -> Answer:
     if isinstance(run, RunStub):
         removing = say("I am removing the cluster of {run}, whose record cannot be read.", run=code(run.run_id))
-        return text(f":octagonal_sign: {together(removing, say('Its channel hears when it is confirmed gone.'))}")
+        later = say("Its channel hears when it is confirmed gone.")
+        return text(mrkdwn(":octagonal_sign: {}", together(removing, later)))
     if run.status is Status.ENDED:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
     if run.over and run.keeping.lost_by and run.model_dies:
@@ -89,52 +92,49 @@ def stop_asked(run: Run | RunStub) -> Answer:
         return text(say("{run} is over already, and its cluster is being removed.", run=code(run.id)))
     if run.keeping.save_asked:
         saving = say("{run} will be stopped once it has saved, or after a while without it.", run=code(run.id))
-        return text(f":floppy_disk: {saving}")
+        return text(mrkdwn(":floppy_disk: {}", saving))
     stopping = say("{run} will be stopped. Its card says when its cluster is gone.", run=code(run.id))
-    return text(f":octagonal_sign: {stopping}")
+    return text(mrkdwn(":octagonal_sign: {}", stopping))
 
 
 def artifacts(run: Run) -> Answer:
     """What a run has left, and what can be done with it."""
     nothing = say("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
-    again = say("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else ""
+    again = say("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else Markup()
     found = models.model(run) or (say("{run} saves no model.", run=code(run.id)) if run.over else nothing)
-    head = f":package: {code(run.id)} · {together(found, again)}"
+    head = mrkdwn(":package: {} · {}", code(run.id), together(found, again))
     log = say("Its last log lines: {command}", command=code(f"/verl logs {run.id}"))
     charts = say("Its numbers: {command}", command=code(f"/verl plot {run.id}"))
-    return {
-        "text": found,
-        "blocks": [section("\n".join([head, *models.how_to(run)])), context(f"{log} · {charts}")],
-    }
+    return answer(found, [section(joined("\n", [head, *models.how_to(run)])), context(joined(" · ", [log, charts]))])
 
 
 def extended(run: Run) -> Answer:
     if run.lease_ends_at is None:
         return text(say("{run} may live longer once it is launched.", run=code(run.id)))
     end = date(run.lease_ends_at, "{date_short_pretty} {time}")
-    return text(f":alarm_clock: {say('The lease of {run} ends {time} now.', run=code(run.id), time=end)}")
+    return text(mrkdwn(":alarm_clock: {}", say("The lease of {run} ends {time} now.", run=code(run.id), time=end)))
 
 
 def budget_set(run: Run) -> Answer:
     now = say("{run} may spend {budget} now.", run=code(run.id), budget=words.dollars(run.budget_dollars))
-    return text(f":moneybag: {now}")
+    return text(mrkdwn(":moneybag: {}", now))
 
 
 def judged(run: Run) -> Answer:
-    """What a lead's word has come to; an earlier one of another lead stands."""
+    """What an approver's word has come to; an earlier one of another approver stands."""
     if run.approval and run.approval.granted:
-        return text(f":ok: {say('{run} is launched now.', run=code(run.id))}")
-    return text(f":no_entry_sign: {say('{run} is refused, and will not be launched.', run=code(run.id))}")
+        return text(mrkdwn(":ok: {}", say("{run} is launched now.", run=code(run.id))))
+    return text(mrkdwn(":no_entry_sign: {}", say("{run} is refused, and will not be launched.", run=code(run.id))))
 
 
 def followed(run: Run) -> Answer:
-    return text(f":scroll: {say('The log of {run} now grows in its thread.', run=code(run.id))}")
+    return text(mrkdwn(":scroll: {}", say("The log of {run} now grows in its thread.", run=code(run.id))))
 
 
 def status(run: Run, now: datetime) -> Answer:
     """The run's card, for one person, without its buttons' twins in the channel being touched."""
     card = views.card(run, now)
-    return {"text": card.text, "blocks": list(card.blocks)}
+    return answer(card.text, card.blocks)
 
 
 def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[RunStub] = ()) -> Answer:
@@ -146,10 +146,10 @@ def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[R
     if len(found) > LISTED:
         blocks.append(context(say("… and {count} more; `/verl list mine` shows yours.", count=len(found) - LISTED)))
     count = len(found) + len(unreadable)
-    return {"text": say_many("{count} run", "{count} runs", count), "blocks": blocks}
+    return answer(say_many("{count} run", "{count} runs", count), blocks)
 
 
-def unreadable_line(stub: RunStub) -> str:
+def unreadable_line(stub: RunStub) -> Markup:
     if stub.lease_end is None:
         return say(":rotating_light: {run} · its record cannot be read", run=code(stub.run_id))
     end = date(stub.lease_end, "{date_short_pretty} {time}")
@@ -166,15 +166,15 @@ NO_RUNS = {
 }
 
 
-def line(run: Run, now: datetime) -> str:
+def line(run: Run, now: datetime) -> Markup:
     parts = [
-        f"{code(run.id)} {words.state(run)}",
+        joined(" ", [code(run.id), words.state(run)]),
         standing(run, now),
         words.spent(run, now),
-        f"<@{run.requester}>",
-        f":lock: {say('private')}" if run.is_redacted else "",
+        mention(run.requester),
+        mrkdwn(":lock: {}", say("private")) if run.is_redacted else "",
     ]
-    return " · ".join(filter(None, parts))
+    return joined(" · ", parts)
 
 
 def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, str]) -> Answer:
@@ -183,14 +183,14 @@ def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, 
         return text(say("There are no recipes. Put SkyPilot YAMLs into the folder that VERLBOT_RECIPES_DIR names."))
     blocks = [section(catalogue_line(found, refusals.get(name))) for name, found in catalogue.items()]
     hint = say("`/verl describe RECIPE` lists its parameters; `/verl launch RECIPE --dry-run` shows what would run.")
-    return {"text": ", ".join(catalogue), "blocks": [*blocks[: MESSAGE_BLOCKS - 1], context(hint)]}
+    return answer(joined(", ", catalogue), [*blocks[: MESSAGE_BLOCKS - 1], context(hint)])
 
 
-def catalogue_line(found: Recipe | UserError, refusal: str | None) -> str:
+def catalogue_line(found: Recipe | UserError, refusal: str | None) -> Markup:
     if isinstance(found, UserError):
-        return f":warning: {escape(found.sentence)}"
-    why = refusal and say("It cannot run here. {why}", why=escape(refusal))
-    return words.recipe(found) + (f"\n:no_entry_sign: {why}" if why else "")
+        return mrkdwn(":warning: {}", found.sentence)
+    why = mrkdwn(":no_entry_sign: {}", say("It cannot run here. {why}", why=refusal)) if refusal else Markup()
+    return joined("\n", [words.recipe(found), why])
 
 
 def describe(recipe: Recipe) -> Answer:
@@ -199,16 +199,16 @@ def describe(recipe: Recipe) -> Answer:
     overrides = say("takes Hydra overrides") if recipe.takes_overrides else say("takes no Hydra overrides")
     blocks = [section(words.recipe(recipe))]
     lines = [parameter(found) for found in recipe.parameters]
-    blocks += [section("\n".join(lines[at : at + 10])) for at in range(0, len(lines), 10)]
+    blocks += [section(joined("\n", lines[at : at + 10])) for at in range(0, len(lines), 10)]
     if recipe.secrets:
-        secrets = [f"{code(name)} {escape(say(meaning))}" for name, meaning in recipe.secrets.items()]
-        blocks.append(section("\n".join([say("Secrets, from the bot's environment:"), *secrets])))
-    blocks.append(context(" · ".join([*limits, overrides, code(f"/verl launch {recipe.name}")])))
-    return {"text": f"{recipe.name}: {say(recipe.title)}", "blocks": blocks}
+        secrets = [mrkdwn("{} {}", code(name), translate(meaning)) for name, meaning in recipe.secrets.items()]
+        blocks.append(section(joined("\n", [say("Secrets, from the bot's environment:"), *secrets])))
+    blocks.append(context(joined(" · ", [*limits, overrides, code(f"/verl launch {recipe.name}")])))
+    return answer(mrkdwn("{}: {}", recipe.name, translate(recipe.title)), blocks)
 
 
-def parameter(found: Parameter) -> str:
-    about = {"name": code(found.name), "meaning": escape(say(found.meaning)), "range": escape(found.range)}
+def parameter(found: Parameter) -> Markup:
+    about = {"name": code(found.name), "meaning": translate(found.meaning), "range": found.range}
     if found.default:
         return say("{name} — {meaning}: {range}, {default} unless set", **about, default=code(found.default))
     return say("{name} — {meaning}: {range}", **about)
@@ -221,24 +221,24 @@ def rehearsal(found: Rehearsal) -> Answer:
     """What a launch would do, and the task as SkyPilot would get it."""
     made = found.plan
     blocks = [
-        section(f":test_tube: *{say(REHEARSED)}* {code('/verl ' + made.line)}"),
+        section(mrkdwn(":test_tube: *{}* {}", say(REHEARSED), command("/verl " + made.line))),
         context(facts(found)),
     ]
     if found.refusal:
-        blocks.append(section(f":no_entry_sign: {refused_here(found.refusal)}"))
+        blocks.append(section(mrkdwn(":no_entry_sign: {}", refused_here(found.refusal))))
     if rented := controller_of(found):
-        blocks.append(section(f":moneybag: {rented}"))
+        blocks.append(section(mrkdwn(":moneybag: {}", rented)))
     blocks += map(context, words.red_lines(blind(made), made.model_dies, is_managed(made.task)))
     blocks.append(preformatted(found.yaml))
-    return {"text": say(REHEARSED), "blocks": blocks}
+    return answer(say(REHEARSED), blocks)
 
 
-def preview(found: Rehearsal) -> list[str]:
+def preview(found: Rehearsal) -> list[Markup]:
     """What the form says of what is filled in: the command that it stands for, and what that would be."""
-    return [code("/verl " + found.plan.line), *notes(found)]
+    return [command("/verl " + found.plan.line), *notes(found)]
 
 
-def notes(found: Rehearsal) -> list[str]:
+def notes(found: Rehearsal) -> list[Markup]:
     """What a launch would be: its machines and limits, and what speaks against it."""
     made = found.plan
     refused = [refused_here(found.refusal)] if found.refusal else []
@@ -246,20 +246,20 @@ def notes(found: Rehearsal) -> list[str]:
     return [facts(found), *refused, *rented, *words.red_lines(blind(made), made.model_dies, is_managed(made.task))]
 
 
-def controller_of(found: Rehearsal) -> str:
+def controller_of(found: Rehearsal) -> Markup:
     """What would have to be rented first; empty for nothing."""
     if found.controller is None and found.trouble and is_managed(found.plan.task) and not found.refusal:
         return say("Whether a machine would have to be rented first is not known.")
     if found.controller is None or found.refusal:
-        return ""
-    return escape(controller(found.controller, may_rent(found.plan.task)))
+        return Markup()
+    return controller(found.controller, may_rent(found.plan.task))
 
 
-def refused_here(refusal: str) -> str:
-    return say("A launch would be refused here. {why}", why=escape(refusal))
+def refused_here(refusal: str) -> Markup:
+    return say("A launch would be refused here. {why}", why=refusal)
 
 
-def facts(found: Rehearsal) -> str:
+def facts(found: Rehearsal) -> Markup:
     """Machines, rate, budget and lease of a launch on one line."""
     made = found.plan
     hours = made.lease.total_seconds() / 3600
@@ -270,44 +270,44 @@ def facts(found: Rehearsal) -> str:
         most = min(found.rate.dollars_per_hour * hours, made.budget_dollars)
         rate = say("{rate}, {most} at most", rate=words.rate(found.rate), most=words.dollars(most))
     limits = [words.budget(made.budget_dollars), words.lasting(hours)]
-    return " · ".join([words.several(made.nodes, made.gpus), rate, *limits])
+    return joined(" · ", [words.several(made.nodes, made.gpus), rate, *limits])
 
 
 def help_on(word: str | None) -> Answer:
     if word is not None:
         form = FORMS[word]
         example = say("For example {command}", command=code(f"/verl {form.example}"))
-        return text(f"*{usage(form)}*\n{say(form.meaning)}\n{example}")
-    lines = [f"*{usage(form)}*\n{say(form.meaning)}" for form in FORMS.values()]
+        return text(joined("\n", [meaning(form), example]))
+    lines = map(meaning, FORMS.values())
     more = context(say("The same words work after a mention of me, and in a run's thread RUN can be left out."))
-    return {"text": say("What can be typed after /verl"), "blocks": [section("\n".join(lines)), more]}
+    return answer(say("What can be typed after /verl"), [section(joined("\n", lines)), more])
 
 
-def usage(form: Form) -> str:
-    return escape(f"/verl {form.usage}")
+def meaning(form: Form) -> Markup:
+    return mrkdwn("*{}*\n{}", f"/verl {form.usage}", say(form.meaning))
 
 
 def refusal(error: UserError) -> Answer:
-    asked = say("Ask {people}.", people=listing(map(mention, error.people))) if error.people else ""
-    return text(f":warning: {together(escape(error.sentence), asked)}")
+    asked = say("Ask {people}.", people=listing(map(holder, error.people))) if error.people else Markup()
+    return text(mrkdwn(":warning: {}", together(error.sentence, asked)))
 
 
 def unavailable(error: Unavailable) -> Answer:
     again = say("Try again in a moment; `/verl list` shows what was recorded.")
-    return text(f":warning: {together(escape(str(error)), again)}")
+    return text(mrkdwn(":warning: {}", together(str(error), again)))
 
 
 def unreadable(error: UnreadableRecord) -> Answer:
-    broken = say("The record of {run} cannot be read: {why}.", run=code(error.run_id), why=escape(error.why))
-    stop = say("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else ""
-    return text(f":rotating_light: {together(broken, stop)}")
+    broken = say("The record of {run} cannot be read: {why}.", run=code(error.run_id), why=error.why)
+    stop = say("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else Markup()
+    return text(mrkdwn(":rotating_light: {}", together(broken, stop)))
 
 
 def fault(reference: str) -> Answer:
     mine = say(
         "That failed on my side, and it is my mistake, not yours. Reference {reference}.", reference=code(reference)
     )
-    return text(f":boom: {mine}")
+    return text(mrkdwn(":boom: {}", mine))
 
 
 def language(workspace: str) -> Answer:
@@ -317,18 +317,27 @@ def language(workspace: str) -> Answer:
         workspace: the language of channels.
     """
     now = say("You are answered in {language}.", language=LANGUAGES[spoken()])
-    lines = [f":speech_balloon: {now}"]
+    lines = [mrkdwn(":speech_balloon: {}", now)]
     for one, name in LANGUAGES.items():
         with speaking(one):
             lines.append(say("Type {command} for {language}.", command=code(f"/verl language {one}"), language=name))
     common = code(f"/verl language {WORKSPACE}")
     lines.append(say(OF_WORKSPACE, command=common, language=LANGUAGES[workspace]))
-    return text("\n".join(lines))
+    return text(joined("\n", lines))
 
 
 OF_WORKSPACE = mark("Channels are told in the workspace's language, {language}; {command} gives you the same.")
 
 
-def text(sentence: str, *more: Block) -> Answer:
+def text(sentence: Markup, *more: Block) -> Answer:
     """An answer of one section, and what stands under it."""
-    return {"text": sentence, "blocks": [section(sentence), *more]}
+    return answer(sentence, [section(sentence), *more])
+
+
+def answer(text: Markup, blocks: Sequence[Block]) -> Answer:
+    """Return an answer with as much of it as Slack takes.
+
+    Args:
+        text: what notifications and clients without blocks show.
+    """
+    return {"text": message_text(text), "blocks": fitted(blocks)}

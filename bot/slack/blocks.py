@@ -1,33 +1,143 @@
-"""Slack's blocks, as few as the bot uses. Limits are Slack's, in characters (docs: Block Kit reference)."""
+"""Slack's blocks, as few as the bot uses. Limits are Slack's, in characters (docs: Block Kit reference).
+
+Every text object is made here, and nowhere else (a test says so). So here is where it is seen to that a text is
+markup, or escaped; that it holds nothing that cannot be seen; that it is no longer than Slack takes, and not empty.
+"""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from bot.language import say
+from bot.slack.text import Markup, cut, escape, literal, plain, units
 
 Block = dict[str, Any]
 
 SECTION_TEXT = 3_000
 PRINTED_TEXT = 6_000
 CONTEXT_TEXT = 2_000
+HEADER_TEXT, LABEL_OF_FIELD, BUTTON_TEXT = 150, 2_000, 75
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 PLACEHOLDER_TEXT = 150
-OPTIONS, OPTION_TEXT = 100, 75
+OPTIONS, OPTION_TEXT, OPTION_VALUE, VALUE = 100, 75, 150, 2_000
 INPUT_TEXT, HINT_TEXT = 3_000, 2_000
+CONFIRM_TITLE, CONFIRM_TEXT, CONFIRM_BUTTON = 100, 300, 30
+VIEW_TITLE, VIEW_DATA = 24, 3_000
 CHART, CHART_TEXT, LABEL_TEXT = "data_visualization", 50, 20
 IMAGE, ALT_TEXT = "image", 2_000
 
+NOTHING = "–"
+"""Where Slack demands a text and there is none."""
 
-def section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT)}}
+
+# texts
 
 
-def context(*texts: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, CONTEXT_TEXT)} for text in texts]}
+def mrkdwn_text(text: Markup, longest: int) -> Block:
+    """Return a text object of markup; a string that is none is escaped.
+
+    It is `verbatim`: else Slack looks for names of channels, people and addresses in it, and links what it finds.
+    """
+    found = escape(text).shortened(longest)
+    return {"type": "mrkdwn", "text": found if found.strip() else Markup(NOTHING), "verbatim": True}
+
+
+def plain_text(text: str, longest: int) -> Block:
+    """Return a text object in which nothing is markup, not even `:name:`."""
+    return {"type": "plain_text", "text": plain(text, longest) or NOTHING, "emoji": False}
+
+
+# blocks
+
+
+def section(text: Markup) -> Block:
+    return {"type": "section", "text": mrkdwn_text(text, SECTION_TEXT)}
+
+
+def context(*texts: Markup) -> Block:
+    return {"type": "context", "elements": [mrkdwn_text(text, CONTEXT_TEXT) for text in texts]}
 
 
 def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements)}
+
+
+def header(text: str) -> Block:
+    return {"type": "header", "text": plain_text(text, HEADER_TEXT)}
+
+
+def printed(lines: str) -> Block:
+    """The end of what a program printed, which is where it says why it ended; whole lines where they fit.
+
+    >>> printed("a" * 10 + chr(10) + "b" * PRINTED_TEXT)["elements"][0]["elements"][0]["text"][:2]
+    '…b'
+    """
+    return preformatted(the_end(literal(lines), PRINTED_TEXT))
+
+
+def the_end(lines: str, longest: int) -> str:
+    """Return the last lines that there is room for; the end of the last one where it is longer than that."""
+    if (length := units(lines)) <= longest:
+        return lines
+    end = lines[length - longest + len("…\n") :]
+    _, _, whole = end.partition("\n")
+    return f"…\n{whole}" if whole.strip() else f"…{end}"
+
+
+def preformatted(text: str) -> Block:
+    """Text from outside as it is: nothing in it is markup."""
+    element = {"type": "text", "text": cut(literal(text), PRINTED_TEXT) or " "}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
+
+
+def line_chart(
+    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
+) -> Block:
+    """A chart of lines, each with a value for each label; numbers that are not finite are drawn as 0."""
+    categories = distinct([plain(label, LABEL_TEXT) for label in labels])
+    names = distinct([plain(name, LABEL_TEXT) for name in series])
+    drawn = [
+        {
+            "name": name,
+            "data": [
+                {"label": label, "value": value if isfinite(value) else 0.0}
+                for label, value in zip(categories, values, strict=True)
+            ],
+        }
+        for name, values in zip(names, series.values(), strict=True)
+    ]
+    axes = {"categories": categories, "x_label": caption(x_label), "y_label": caption(y_label)}
+    return {
+        "type": CHART,
+        "title": caption(title),
+        "chart": {"type": "line", "series": drawn, "axis_config": axes},
+    }
+
+
+def caption(text: str) -> str:
+    """A title of a chart or of its axis."""
+    return plain(text, CHART_TEXT) or NOTHING
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names, those told apart by a number that are the same when they are cut: Slack takes no two alike.
+
+    >>> distinct(["a", "b", "a", ""])
+    ['a', 'b', 'a 2', '–']
+    """
+    found: list[str] = []
+    for name in (name or NOTHING for name in names):
+        free = (f"{cut(name, LABEL_TEXT - 4)} {number}" for number in range(2, len(names) + 2))
+        found.append(name if name not in found else next(one for one in free if one not in found))
+    return found
+
+
+def picture(file: str, alt_text: str) -> Block:
+    """A picture that was uploaded."""
+    return {"type": IMAGE, "slack_file": {"id": file}, "alt_text": plain(alt_text, ALT_TEXT) or NOTHING}
+
+
+# what people press and fill in
 
 
 def button(text: str, action: str, value: str, confirm: Block | None = None, style: str | None = None) -> Block:
@@ -35,26 +145,26 @@ def button(text: str, action: str, value: str, confirm: Block | None = None, sty
     found: Block = {
         "type": "button",
         "action_id": action,
-        "value": value,
-        "text": plain_text(text),
+        "value": cut(literal(value), VALUE) or NOTHING,
+        "text": plain_text(text, BUTTON_TEXT),
     }
     return found | ({"confirm": confirm} if confirm else {}) | ({"style": style} if style else {})
 
 
-def confirm(title: str, text: str, yes: str, no: str, style: str = "danger") -> Block:
+def confirm(title: str, text: Markup, yes: str, no: str, style: str = "danger") -> Block:
     """The question that a button asks before it acts."""
     return {
-        "title": plain_text(title),
-        "text": {"type": "mrkdwn", "text": text},
-        "confirm": plain_text(yes),
-        "deny": plain_text(no),
+        "title": plain_text(title, CONFIRM_TITLE),
+        "text": mrkdwn_text(text, CONFIRM_TEXT),
+        "confirm": plain_text(yes, CONFIRM_BUTTON),
+        "deny": plain_text(no, CONFIRM_BUTTON),
         "style": style,
     }
 
 
 def option(text: str) -> Block:
     """One choice of several, which is its own value."""
-    return {"text": plain_text(cut(text, OPTION_TEXT)), "value": text}
+    return {"text": plain_text(text, OPTION_TEXT), "value": plain(text, OPTION_VALUE) or NOTHING}
 
 
 def select(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
@@ -62,7 +172,7 @@ def select(action: str, placeholder: str, options: list[Block], chosen: Block | 
     found = {
         "type": "static_select",
         "action_id": action,
-        "placeholder": plain_text(cut(placeholder, PLACEHOLDER_TEXT)),
+        "placeholder": plain_text(placeholder, PLACEHOLDER_TEXT),
         "options": options[:OPTIONS],
     }
     return found | ({"initial_option": chosen} if chosen else {})
@@ -73,39 +183,11 @@ def input_field(block: str, label: str, element: Block, hint: str, optional: boo
     return {
         "type": "input",
         "block_id": block,
-        "label": plain_text(label),
+        "label": plain_text(label, LABEL_OF_FIELD),
         "element": element,
-        "hint": plain_text(cut(hint, HINT_TEXT)),
+        "hint": plain_text(hint, HINT_TEXT),
         "optional": optional,
     }
-
-
-def line_chart(
-    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
-) -> Block:
-    """A chart of lines, each with a value for each label."""
-    drawn = [
-        {
-            "name": cut(name, LABEL_TEXT),
-            "data": [{"label": label, "value": value} for label, value in zip(labels, values, strict=True)],
-        }
-        for name, values in series.items()
-    ]
-    axes = {"categories": list(labels), "x_label": cut(x_label, CHART_TEXT), "y_label": cut(y_label, CHART_TEXT)}
-    return {
-        "type": CHART,
-        "title": cut(title, CHART_TEXT),
-        "chart": {"type": "line", "series": drawn, "axis_config": axes},
-    }
-
-
-def picture(file: str, alt_text: str) -> Block:
-    """A picture that was uploaded."""
-    return {"type": IMAGE, "slack_file": {"id": file}, "alt_text": cut(alt_text, ALT_TEXT)}
-
-
-def header(text: str) -> Block:
-    return {"type": "header", "text": plain_text(text)}
 
 
 def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "", kept: str = "") -> Block:
@@ -116,37 +198,13 @@ def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "",
     """
     found = {
         "type": "modal",
-        "title": plain_text(title),
-        "close": plain_text(say("Close")),
+        "title": plain_text(title, VIEW_TITLE),
+        "close": plain_text(say("Close"), VIEW_TITLE),
         "blocks": blocks[:VIEW_BLOCKS],
     }
-    more = {"submit": submit and plain_text(submit), "callback_id": callback, "private_metadata": kept}
+    more = {
+        "submit": submit and plain_text(submit, VIEW_TITLE),
+        "callback_id": callback,
+        "private_metadata": cut(literal(kept), VIEW_DATA),
+    }
     return found | {key: value for key, value in more.items() if value}
-
-
-def plain_text(text: str) -> Block:
-    return {"type": "plain_text", "text": text}
-
-
-def printed(lines: str) -> Block:
-    """The end of what a program printed, which is where it says why it ended; whole lines where they fit.
-
-    >>> printed("a" * 10 + chr(10) + "b" * PRINTED_TEXT)["elements"][0]["elements"][0]["text"][:2]
-    '…b'
-    """
-    if len(lines) > PRINTED_TEXT:
-        end = lines[2 - PRINTED_TEXT :]
-        _, _, whole = end.partition("\n")
-        lines = f"…\n{whole}" if whole.strip() else f"…{end}"
-    return preformatted(lines)
-
-
-def preformatted(text: str) -> Block:
-    """Text from outside as it is: nothing in it is markup."""
-    element = {"type": "text", "text": cut(text, PRINTED_TEXT) or " "}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
-
-
-def cut(text: str, longest: int) -> str:
-    """The text, its end left out where it is too long."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -8,14 +8,15 @@ from bot.core.forecast import forecast
 from bot.core.report import Report, is_late
 from bot.core.run import Run
 from bot.core.shadow import Shadow
-from bot.language import listing, mark, say, say_many
+from bot.language import mark
 from bot.slack import spend, words
-from bot.slack.answers import line
+from bot.slack.answers import Answer, answer, line
 from bot.slack.blocks import context, section
 from bot.slack.findings import sickness
 from bot.slack.message import Message
+from bot.slack.phrases import listing, say, say_many
 from bot.slack.standing import written
-from bot.slack.text import code, date, escape
+from bot.slack.text import Markup, channel, code, date, joined, mention, mrkdwn, unshaped
 from bot.slack.views import TOLD_ELSEWHERE
 
 LISTED = 10
@@ -37,43 +38,44 @@ def board(report: Report, found: Board, now: datetime, occasion: datetime, was_q
     notes = [late(occasion, now, was_quiet), elsewhere(report)]
     parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now), rehearsed(found, now)]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
-    text = " · ".join([head.replace("*", ""), counted(found)])
+    text = joined(" · ", [unshaped(head), counted(found)])
     return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
 
 
-def at_once(report: Report, found: Board, now: datetime) -> dict[str, object]:
+def at_once(report: Report, found: Board, now: datetime) -> Answer:
     """The board as the answer to a person."""
     made = board(report, found, now, now)
-    return {"text": made.text, "blocks": list(made.blocks)}
+    return answer(made.text, made.blocks)
 
 
-def heading(report: Report, found: Board) -> str:
+def heading(report: Report, found: Board) -> Markup:
     since = date(found.since, WHEN)
+    title = say("*Runs of {channel}* since {time}", channel=channel(report.channel), time=since)
     if report.everywhere:
-        return ":clipboard: " + say("*All runs* since {time}", time=since)
-    if report.is_own:
-        return ":clipboard: " + say("*Your runs* since {time}", time=since)
-    return ":clipboard: " + say("*Runs of {channel}* since {time}", channel=f"<#{report.channel}>", time=since)
+        title = say("*All runs* since {time}", time=since)
+    elif report.is_own:
+        title = say("*Your runs* since {time}", time=since)
+    return mrkdwn(":clipboard: {}", title)
 
 
-def counted(found: Board) -> str:
+def counted(found: Board) -> Markup:
     return say("{active} active, {ended} ended", active=len(found.active), ended=len(found.ended))
 
 
-def late(occasion: datetime, now: datetime, was_quiet: bool) -> str:
+def late(occasion: datetime, now: datetime, was_quiet: bool) -> Markup:
     """Why a board comes after its time; empty where it does not."""
     if not is_late(occasion, now):
-        return ""
+        return Markup()
     if was_quiet:
-        return ":zzz: " + say("It was due {time}, in the quiet hours.", time=date(occasion, WHEN))
-    return ":hourglass: " + say("It was due {time}; I could not tell it then.", time=date(occasion, WHEN))
+        return mrkdwn(":zzz: {}", say("It was due {time}, in the quiet hours.", time=date(occasion, WHEN)))
+    return mrkdwn(":hourglass: {}", say("It was due {time}; I could not tell it then.", time=date(occasion, WHEN)))
 
 
-def elsewhere(report: Report) -> str:
-    return say(TOLD_ELSEWHERE, channel=f"<#{report.channel}>") if report.stands_in else ""
+def elsewhere(report: Report) -> Markup:
+    return say(TOLD_ELSEWHERE, channel=channel(report.channel)) if report.stands_in else Markup()
 
 
-def runs(found: Board, now: datetime) -> list[str]:
+def runs(found: Board, now: datetime) -> list[Markup]:
     if not found.runs:
         return [say("Nothing runs, and nothing has ended since.")]
     if not found.active:
@@ -84,16 +86,16 @@ def runs(found: Board, now: datetime) -> list[str]:
     ]
 
 
-def many(title: str, found: Sequence[Run], said: Callable[[Run], str]) -> str:
+def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> Markup:
     """A line each; empty for none."""
     if not found:
-        return ""
+        return Markup()
     more = len(found) - LISTED
     rest = [say("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
-    return "\n".join([title, *map(said, found[:LISTED]), *rest])
+    return joined("\n", [title, *map(said, found[:LISTED]), *rest])
 
 
-def end(run: Run, now: datetime) -> str:
+def end(run: Run, now: datetime) -> Markup:
     """How a run ended, on a line."""
     validation = run.progress.validation
     parts = [
@@ -101,9 +103,9 @@ def end(run: Run, now: datetime) -> str:
         say("step {step}", step=run.progress.step) if run.progress.step is not None else "",
         say("val {value}", value=written(validation)) if validation is not None else "",
         words.spent(run, now),
-        f"<@{run.requester}>",
+        mention(run.requester),
     ]
-    return " · ".join(filter(None, parts))
+    return joined(" · ", parts)
 
 
 WOULD_END = mark("{rule} would have ended {run} {time}")
@@ -111,16 +113,16 @@ WOULD_END_AGO = mark("{rule} would have ended {run} {time}, {dollars} ago")
 WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
 
 
-def rehearsed(found: Board, now: datetime) -> str:
+def rehearsed(found: Board, now: datetime) -> Markup:
     """What rules would have done that the policy only rehearses."""
     lines = [would(run, one, now) for run in found.runs for one in run.shadows]
     if not lines:
-        return ""
+        return Markup()
     more = [say("… and {count} more", count=len(lines) - LISTED)] if len(lines) > LISTED else []
-    return "\n".join([say("*Rehearsed*"), *lines[:LISTED], *more])
+    return joined("\n", [say("*Rehearsed*"), *lines[:LISTED], *more])
 
 
-def would(run: Run, one: Shadow, now: datetime) -> str:
+def would(run: Run, one: Shadow, now: datetime) -> Markup:
     about = {"rule": code(one.rule), "run": code(run.id), "time": date(one.at, WHEN)}
     if not one.ends:
         return say(WOULD_REFUSE, **about)
@@ -134,89 +136,93 @@ SPENT = mark("*Spent* {since} since then / {month_dollars} in {month}")
 NO_PRICE = mark("*Spent*: nobody has told me what these runs cost")
 
 
-def spent(found: Board) -> str:
+def spent(found: Board) -> Markup:
     """Dollars since the last board and this month, what of them was idle; by person, recipe and infra."""
     whole = found.spent.whole
     if not found.by_recipe and not whole.runs:
-        return ""
+        return Markup()
     head = say(NO_PRICE)
     if found.by_recipe:
         since, month = words.dollars(found.dollars.since), words.dollars(found.dollars.month)
         head = say(SPENT, since=since, month_dollars=month, month=found.spent.month.name)
-    unpriced = say_many("*{count} run unpriced*", "*{count} runs unpriced*", whole.unpriced) if whole.unpriced else ""
+    unpriced = say_many("*{count} run unpriced*", "*{count} runs unpriced*", whole.unpriced)
     lines = [
-        " · ".join(filter(None, [head, spend.idled(whole), unpriced])),
-        shares(found.by_person, lambda person: f"<@{person}>"),
+        joined(" · ", [head, spend.idled(whole), unpriced if whole.unpriced else ""]),
+        shares(found.by_person, mention),
         shares(found.by_recipe, code),
         shares(found.by_infra, spend.place),
     ]
-    return "\n".join(filter(None, lines))
+    return joined("\n", lines)
 
 
-def shares(found: Mapping[str, Dollars], named: Callable[[str], str]) -> str:
+def shares(found: Mapping[str, Dollars], named: Callable[[str], Markup]) -> Markup:
     """Who has how much of it; empty where one has it all."""
     if len(found) < 2:
-        return ""
+        return Markup()
     rest = sum(list(found.values())[BIGGEST:], Dollars())
     parts = [share(named(name), dollars) for name, dollars in list(found.items())[:BIGGEST]]
     if len(found) > BIGGEST:
         parts.append(share(say("… and {count} more", count=len(found) - BIGGEST), rest))
-    return " · ".join(parts)
+    return joined(" · ", parts)
 
 
-def share(name: str, dollars: Dollars) -> str:
+def share(name: Markup, dollars: Dollars) -> Markup:
     """As the line above has it: since the last board, and this month."""
-    return f"{name} {words.dollars(dollars.since)} / {words.dollars(dollars.month)}"
+    return mrkdwn("{} {} / {}", name, words.dollars(dollars.since), words.dollars(dollars.month))
 
 
-def best(found: Board) -> str:
-    return "\n".join(map(best_of, list(found.best.values())[:LISTED]))
+def best(found: Board) -> Markup:
+    return joined("\n", map(best_of, list(found.best.values())[:LISTED]))
 
 
 BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
 
 
-def best_of(one: Best) -> str:
-    recipe, run = escape(one.run.recipe), code(one.run.id)
-    return ":trophy: " + say(BEST, recipe=recipe, value=written(one.value), step=one.step, run=run)
+def best_of(one: Best) -> Markup:
+    run = code(one.run.id)
+    sentence = say(BEST, recipe=one.run.recipe, value=written(one.value), step=one.step, run=run)
+    return mrkdwn(":trophy: {}", sentence)
 
 
-def ending(found: Board) -> str:
+def ending(found: Board) -> Markup:
     """What the lease ends within a day."""
-    ends = [f"{code(run.id)} {date(run.lease_ends_at, WHEN)}" for run in found.ending[:LISTED] if run.lease_ends_at]
-    return ":alarm_clock: " + say("*Lease ends within a day*: {runs}", runs=listing(ends)) if ends else ""
+    ends = [(code(run.id), date(run.lease_ends_at, WHEN)) for run in found.ending[:LISTED] if run.lease_ends_at]
+    if not ends:
+        return Markup()
+    runs = listing(mrkdwn("{} {}", *one) for one in ends)
+    return mrkdwn(":alarm_clock: {}", say("*Lease ends within a day*: {runs}", runs=runs))
 
 
-def needing(found: Board, now: datetime) -> str:
+def needing(found: Board, now: datetime) -> Markup:
     """What somebody should look at, a line for each kind."""
-    told = [(run, what) for run in found.active for what in (*sickness(run).splitlines(), words.doubt(run)) if what]
+    told = [(run, what) for run in found.active for what in (*sickness(run), words.doubt(run)) if what]
     lines = [
-        *(f"{code(run.id)} {what}" for run, what in told[:LISTED]),
+        *(mrkdwn("{} {}", code(run.id), what) for run, what in told[:LISTED]),
         over_budget(found, now),
         unpriced(found),
         dying(found),
     ]
     needs = list(filter(None, lines))
-    return "\n".join([":warning: " + say("*Needs somebody*"), *needs]) if needs else ""
+    return joined("\n", [mrkdwn(":warning: {}", say("*Needs somebody*")), *needs]) if needs else Markup()
 
 
-def over_budget(found: Board, now: datetime) -> str:
+def over_budget(found: Board, now: datetime) -> Markup:
     over = [run for run in found.active if (end := forecast(run, now)) and end.over_at_step is not None]
     sentence = say_many(
         "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
     )
-    return sentence if over else ""
+    return sentence if over else Markup()
 
 
-def unpriced(found: Board) -> str:
+def unpriced(found: Board) -> Markup:
     runs = found.unpriced
     sentence = say_many(
         "What {runs} costs, nobody has told me.", "What {runs} cost, nobody has told me.", len(runs), runs=names(runs)
     )
-    return sentence if runs else ""
+    return sentence if runs else Markup()
 
 
-def dying(found: Board) -> str:
+def dying(found: Board) -> Markup:
     runs = [run for run in found.active if run.model_dies and not run.over]
     sentence = say_many(
         "The model of {runs} is on its machine alone.",
@@ -224,8 +230,8 @@ def dying(found: Board) -> str:
         len(runs),
         runs=names(runs),
     )
-    return sentence if runs else ""
+    return sentence if runs else Markup()
 
 
-def names(runs: Sequence[Run]) -> str:
+def names(runs: Sequence[Run]) -> Markup:
     return listing(code(run.id) for run in runs[:LISTED])

@@ -20,7 +20,7 @@ from bot.reports import Reports
 from bot.slack.board import board
 from bot.slack.channels import Channels
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.message import Message
+from bot.slack.message import Message, mark_of
 from bot.slack.messages import CLOCKS_APART, EVENT, call
 from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
 
@@ -219,7 +219,7 @@ def find(client: WebClient, report: Report, telling: Telling) -> str | None:
 def metadata(report: Report, telling: Telling) -> dict[str, Any]:
     """By which a board is found again."""
     occasion = int(telling.occasion.timestamp())
-    return {"event_type": EVENT, "event_payload": {"report": report.id, "occasion": occasion}}
+    return {"event_type": EVENT, "event_payload": {"report": mark_of(report.id), "occasion": occasion}}
 
 
 def is_ours(message: dict[str, Any], report: Report, telling: Telling) -> bool:

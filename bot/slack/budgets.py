@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from bot.core.command import GiveMonth
 from bot.core.policy import Measure, Scope
 from bot.core.purse import Taken
-from bot.language import listing, mark, say, say_many, together
+from bot.language import mark
 from bot.slack import words
-from bot.slack.answers import Answer, text
+from bot.slack.answers import Answer, answer, text
 from bot.slack.blocks import context, section
-from bot.slack.text import mention
+from bot.slack.phrases import listing, say, say_many, together
+from bot.slack.text import Markup, holder, joined, mention, mrkdwn
 
 HEADS = {
     Scope.PERSON: mark("Yours"),
@@ -25,44 +26,44 @@ SPENT_ALREADY = mark("*{spent} are spent already*: what runs is to end, unless m
 OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open runs")
 
 
-def overview(found: Sequence[Taken], leads: Sequence[str]) -> Answer:
+def overview(found: Sequence[Taken], approvers: Sequence[str]) -> Answer:
     """What is taken of each cap, a line a scope."""
-    blocks = [section(f"*{say(HEADS[scope])}* · {line(found, scope)}") for scope in Scope]
-    if leads:
-        people = listing(map(mention, leads))
-        blocks.append(context(say("More is given by {people}.", people=people)))
-    return {"text": say("What is taken and left"), "blocks": blocks}
+    blocks = [section(mrkdwn("*{}* · {}", say(HEADS[scope]), line(found, scope))) for scope in Scope]
+    if approvers:
+        people = listing(map(holder, approvers))
+        blocks.append(context(say("{people} can give more.", people=people)))
+    return answer(say("What is taken and left"), blocks)
 
 
-def line(found: Sequence[Taken], scope: Scope) -> str:
-    return " · ".join(measured(one) for one in found if one.scope is scope)
+def line(found: Sequence[Taken], scope: Scope) -> Markup:
+    return joined(" · ", (measured(one) for one in found if one.scope is scope))
 
 
-def measured(one: Taken) -> str:
+def measured(one: Taken) -> Markup:
     """One measure, with its cap where there is one."""
     match one.measure:
         case Measure.RUNS:
-            return say_many("{count} run", "{count} runs", round(one.taken)) + of(count(one.most))
+            return of(say_many("{count} run", "{count} runs", round(one.taken)), count(one.most))
         case Measure.GPUS:
-            return say_many("{count} GPU", "{count} GPUs", round(one.taken)) + of(count(one.most))
+            return of(say_many("{count} GPU", "{count} GPUs", round(one.taken)), count(one.most))
         case Measure.DOLLARS_PER_HOUR:
-            return words.hourly(one.taken) + of(words.dollars(one.most) if one.most is not None else None)
+            return of(words.hourly(one.taken), words.dollars(one.most) if one.most is not None else None)
         case Measure.DOLLARS_PER_MONTH:
             month = say(OF_MONTH, spent=words.dollars(one.spent), held=words.dollars(one.taken - one.spent))
-            return month + of(words.dollars(one.most) if one.most is not None else None)
+            return of(month, words.dollars(one.most) if one.most is not None else None)
 
 
 def count(most: float | None) -> str | None:
     return None if most is None else f"{most:g}"
 
 
-def of(most: str | None) -> str:
-    """The cap behind what is taken of it."""
-    return f" {say('of {most}', most=most)}" if most else ""
+def of(taken: Markup, most: str | None) -> Markup:
+    """What is taken, with its cap behind it."""
+    return joined(" ", [taken, say("of {most}", most=most)]) if most else taken
 
 
 def given(asked: GiveMonth, spent: float) -> Answer:
     """What may be spent now; and what follows where that is spent already."""
-    told = say(GIVEN[asked.scope], person=f"<@{asked.person}>", dollars=words.dollars(asked.dollars))
-    over = say(SPENT_ALREADY, spent=words.dollars(spent)) if spent and asked.dollars <= spent else ""
-    return text(f":moneybag: {together(told, over)}")
+    told = say(GIVEN[asked.scope], person=mention(asked.person), dollars=words.dollars(asked.dollars))
+    over = say(SPENT_ALREADY, spent=words.dollars(spent)) if spent and asked.dollars <= spent else Markup()
+    return text(mrkdwn(":moneybag: {}", together(told, over)))

@@ -14,6 +14,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 TIMEOUT_SECONDS = 10
 
+PARSE = "none"
+"""Of every message: Slack looks for no names in its text, which it does in an edit unless it is told not to."""
+
 BROKEN = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 """Error codes after which, by Slack's documentation, some of it may have been done."""
 

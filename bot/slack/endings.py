@@ -96,8 +96,8 @@ ENDINGS = {
     Reason.NOT_APPROVED: Became(
         ":no_entry_sign:",
         mark("not approved in time"),
-        mark("No lead agreed to it in time."),
-        mark("{run} *was not launched*: no lead agreed in time"),
+        mark("No approver answered in time."),
+        mark("{run} *was not launched*: no approver answered in time"),
     ),
     Reason.OVER_CAP: Became(
         ":no_entry_sign:",

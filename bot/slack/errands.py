@@ -17,7 +17,7 @@ from bot.language import carried, say
 from bot.precedence import Precedence
 from bot.slack import answers
 from bot.slack.answers import Answer
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.client import PARSE, Doubtful, Limited, Refused, sorted_failures
 from bot.slack.fair_pool import FairPool, Full
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def in_thread(client: WebClient, channel: str, thread: str) -> Reply:
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
-            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, **answer)
+            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, parse=PARSE, **answer)
 
     return reply
 
@@ -146,7 +146,7 @@ def to_person(client: WebClient, channel: str, user: str, thread: str | None) ->
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
-            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, **answer)
+            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE, **answer)
 
     return reply
 
@@ -156,7 +156,7 @@ def directly(client: WebClient, user: str) -> Reply:
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
-            client.chat_postMessage(channel=user, unfurl_links=False, **answer)
+            client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE, **answer)
 
     return reply
 

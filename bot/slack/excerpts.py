@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from bot.asked import Excerpt
 from bot.core.loglines import narrow
-from bot.language import say, say_many, together
-from bot.slack.answers import Answer, text
+from bot.slack.answers import Answer, answer, text
 from bot.slack.blocks import context, printed
-from bot.slack.text import code, escape
+from bot.slack.phrases import say, say_many, together
+from bot.slack.text import Markup, code, link, mrkdwn
 
 INLINE_CHARACTERS = 2_800
 """Log text that fits into a message; more goes up as a file."""
@@ -19,24 +19,24 @@ def excerpt(found: Excerpt) -> Answer:
     body = "\n".join(shown) or nothing(found)
     notes = []
     if found.trouble:
-        trouble = together(escape(found.trouble), say("These are the lines that were kept."))
-        notes.append(context(f":warning: {trouble}"))
+        trouble = together(found.trouble, say("These are the lines that were kept."))
+        notes.append(context(mrkdwn(":warning: {}", trouble)))
     if cut_short(found.lines):
         whole = code(f"/verl logs {found.run.id} lines={found.asked.count}")
         cut = say("Long lines are cut; {command} puts them into the thread as a file.", command=whole)
         notes.append(context(cut))
     heads = [context(heading(found)), printed(body)]
-    return {"text": say("Log of {run}", run=found.run.id), "blocks": heads + notes}
+    return answer(say("Log of {run}", run=found.run.id), heads + notes)
 
 
-def heading(found: Excerpt) -> str:
+def heading(found: Excerpt) -> Markup:
     asked = found.asked
     lines = say_many("One line", "Last {count} lines", len(found.lines)) if found.lines else say("No line")
     if asked.grep:
         lines = say("{lines} with {text}", lines=lines, text=code(asked.grep))
     if asked.node is not None:
         lines = say("{lines} of node {node}", lines=lines, node=asked.node)
-    return f":scroll: {code(found.run.id)} · {lines}"
+    return mrkdwn(":scroll: {} · {}", code(found.run.id), lines)
 
 
 def cut_short(lines: Sequence[str]) -> bool:
@@ -44,25 +44,24 @@ def cut_short(lines: Sequence[str]) -> bool:
     return any(narrow(line) != line for line in lines)
 
 
-def nothing(found: Excerpt) -> str:
+def nothing(found: Excerpt) -> Markup:
     filtered = found.asked.grep or found.asked.node is not None
     return say("(no such line among the last ones)") if filtered else say("(it has printed nothing yet)")
 
 
-def title(found: Excerpt) -> str:
+def title(found: Excerpt) -> Markup:
     """Of the file that holds the lines."""
     return say_many("Log of {run}, last line", "Log of {run}, last {count} lines", len(found.lines), run=found.run.id)
 
 
-def filed(found: Excerpt, link: str) -> Answer:
-    file = say("a file in its thread")
+def filed(found: Excerpt, address: str) -> Answer:
     lines = say_many(
         "{count} line is {file}.",
         "{count} lines are {file}.",
         len(found.lines),
-        file=f"<{link}|{file}>" if link else file,
+        file=link(address, say("a file in its thread")),
     )
-    return text(f":scroll: {code(found.run.id)} · {lines}")
+    return text(mrkdwn(":scroll: {} · {}", code(found.run.id), lines))
 
 
 def wants_file(found: Excerpt) -> bool:

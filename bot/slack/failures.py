@@ -7,10 +7,10 @@ from bot.core.digest import Digest, Kind
 from bot.core.failure import diagnose
 from bot.core.loss import loss
 from bot.core.run import Run
-from bot.language import listing, mark, say, say_many, together
+from bot.language import mark
 from bot.slack import models, words
-from bot.slack.blocks import cut
-from bot.slack.text import code, escape
+from bot.slack.phrases import listing, say, say_many, together
+from bot.slack.text import Markup, code, escape, joined
 
 SHOWN_ERROR = 200
 """Characters of an error in a headline; the excerpt has more."""
@@ -84,32 +84,33 @@ KILLED = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
 """Exit codes of signals: who is killed prints nothing, and what others print is that they miss him."""
 
 
-def why(run: Run, found: Digest | None) -> str:
+def why(run: Run, found: Digest | None) -> Markup:
     """The error itself, and where it was; the run's own sentence where its log has no error."""
     if found is None or (run.detail and not found.excerpt):
         return escape(run.detail or "")
-    killed = escape(run.detail) if run.detail and KILLED.search(run.detail) else ""
-    return " · ".join(filter(None, [killed, code(cut(found.error, SHOWN_ERROR)), place(found)]))
+    killed = run.detail if run.detail and KILLED.search(run.detail) else ""
+    return joined(" · ", [killed, code(found.error, SHOWN_ERROR), place(found)])
 
 
-def place(found: Digest) -> str:
+def place(found: Digest) -> Markup:
     """
     >>> place(Digest("KeyError", node=1, rank=12)), place(Digest("KeyError"))
     ('node 1, rank 12', '')
     """
-    node = say("node {node}", node=found.node) if found.node is not None else code(found.address or "")
-    rank = say("rank {rank}", rank=found.rank) if found.rank is not None else ""
-    return listing(part for part in (node.replace("``", ""), rank) if part)
+    address = code(found.address) if found.address else Markup()
+    node = say("node {node}", node=found.node) if found.node is not None else address
+    rank = say("rank {rank}", rank=found.rank) if found.rank is not None else Markup()
+    return listing([node, rank])
 
 
-def advice(run: Run, found: Digest | None) -> str:
+def advice(run: Run, found: Digest | None) -> Markup:
     """The likely cause and what to do; nothing is guessed of an error that nobody knows."""
     if found is None or found.kind is None:
-        return ""
+        return Markup()
     return together(say(CAUSES[found.kind]), say(REMEDIES[found.kind], run=run.id))
 
 
-def left(run: Run, now: datetime) -> str:
+def left(run: Run, now: datetime) -> Markup:
     """Where the model is, and of a run that did not end as it should, what is not left of it."""
     found = run.progress
     if run.reason is None or not run.reason.is_failure or found.step is None:
@@ -117,16 +118,17 @@ def left(run: Run, now: datetime) -> str:
     gone = loss(run, now)
     dollars = None if gone.dollars is None else words.dollars(gone.dollars)
     if gone.since is not None:
-        return together(models.model(run), since(gone.steps, dollars), "" if gone.whole else say(MAY_BE_CUT))
+        return together(models.model(run), since(gone.steps, dollars), Markup() if gone.whole else say(MAY_BE_CUT))
     amount = say("what it has cost") if dollars is None else say("its {dollars}", dollars=dollars)
     if found.checkpoint is None and run.place:
         return say(NONE_SEEN_YET, amount=amount, place=code(f"{run.place} › {run.id}"))
     if found.checkpoint is None:
-        return say(NONE_SEEN, amount=amount) if run.model_dies else ""  # a recipe may have none to lose
-    return together(models.model(run), "" if run.place or run.keeping.fetched else say(NOTHING_LEFT, amount=amount))
+        return say(NONE_SEEN, amount=amount) if run.model_dies else Markup()  # a recipe may have none to lose
+    nothing = Markup() if run.place or run.keeping.fetched else say(NOTHING_LEFT, amount=amount)
+    return together(models.model(run), nothing)
 
 
-def since(steps: int, dollars: str | None) -> str:
+def since(steps: int, dollars: Markup | None) -> Markup:
     """What was done after the checkpoint that is left."""
     if dollars is None:
         return say_many(

@@ -1,6 +1,7 @@
 """What is too much for a message, or of another kind: a file in the run's thread, or one that a message shows."""
 
 import logging
+import re
 from dataclasses import dataclass
 
 from slack_sdk import WebClient
@@ -8,21 +9,34 @@ from slack_sdk import WebClient
 from bot.asked import Excerpt
 from bot.core.run import Run
 from bot.slack.answers import Answer
+from bot.slack.blocks import NOTHING
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.excerpts import excerpt, filed
 from bot.slack.message import CARD
 from bot.slack.messages import channel_of
+from bot.slack.text import literal, plain
 
 log = logging.getLogger(__name__)
+
+FILE_NAME, FILE_TITLE = 100, 250
+"""Characters: some file systems take no longer name than 255 bytes."""
+
+UNFIT = re.compile(r'[/\\:*?"<>|]')
+"""What a name of a file may hold on no or not every machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What goes up as a file."""
+    """What goes up as a file: nothing in its name, its title or its text that cannot be seen."""
 
     name: str
     title: str
     content: str | bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", UNFIT.sub("-", plain(self.name, FILE_NAME)) or NOTHING)
+        object.__setattr__(self, "title", plain(self.title, FILE_TITLE) or NOTHING)
+        object.__setattr__(self, "content", literal(self.content) if isinstance(self.content, str) else self.content)
 
 
 def upload_log(client: WebClient, found: Excerpt, title: str) -> Answer:

@@ -7,12 +7,13 @@ from bot.core.health.finding import Finding, Severity
 from bot.core.health.watch import Healed
 from bot.core.money import cost
 from bot.core.run import Run
-from bot.language import mark, say
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, context, section
 from bot.slack.limits import stop
 from bot.slack.message import Message, said
-from bot.slack.text import code, escape
+from bot.slack.phrases import say
+from bot.slack.text import Markup, code, emoji, escape, joined, link, mention, mrkdwn, unshaped
 
 MUTE = "mute"
 
@@ -39,18 +40,18 @@ def finding_messages(run: Run, now: datetime) -> list[Message]:
 
 def finding_message(run: Run, found: Finding, now: datetime) -> Message:
     """What, with which numbers, since when, what it has cost since, and what to change."""
-    head = f"{ICONS[found.severity]} *{escape(found.what)}* {escape(found.evidence)}"
-    told = " ".join(filter(None, [since(run, found, now), reference(found)]))
+    head = mrkdwn("{} *{}* {}", emoji(ICONS[found.severity]), found.what, found.evidence)
+    told = joined(" ", [since(run, found, now), reference(found)])
     blocks = [section(head), section(escape(found.advice)), context(told), actions(*buttons(run, found))]
     return Message(
         f"finding-{found.key}",
-        head.replace("*", ""),
+        unshaped(head),
         tuple(blocks if found.advice else [blocks[0], *blocks[2:]]),
         broadcast=found.severity is not Severity.NOTE,
     )
 
 
-def since(run: Run, found: Finding, now: datetime) -> str:
+def since(run: Run, found: Finding, now: datetime) -> Markup:
     if not found.since_at:
         return say("Since step {step}.", step=found.since_step)
     passed = now - datetime.fromtimestamp(found.since_at, now.tzinfo)
@@ -60,10 +61,9 @@ def since(run: Run, found: Finding, now: datetime) -> str:
     return say(SINCE_AND_COST, step=found.since_step, time=time, dollars=words.dollars(spent))
 
 
-def reference(found: Finding) -> str:
-    return (
-        f"<{found.reference}|{say(READ_MORE)}>" if found.reference.startswith("https://") else escape(found.reference)
-    )
+def reference(found: Finding) -> Markup:
+    is_address = found.reference.startswith("https://")
+    return link(found.reference, say(READ_MORE)) if is_address else escape(found.reference)
 
 
 def buttons(run: Run, found: Finding) -> list[Block]:
@@ -81,22 +81,22 @@ def was_said(run: Run, healed: Healed) -> bool:
 def healed_message(healed: Healed) -> Message:
     found = healed.finding
     text = say(HEALED, step=healed.step, finding=code(found.name), since=found.since_step)
-    return said(f"healed-{found.name}-{healed.step}", f":white_check_mark: {text}")
+    return said(f"healed-{found.name}-{healed.step}", mrkdwn(":white_check_mark: {}", text))
 
 
 def muted_message(mute: Mute) -> Message:
-    text = say(MUTED, person=f"<@{mute.by}>", finding=code(mute.finding))
-    return said(f"muted-{mute.finding}", f":mute: {text}")
+    text = say(MUTED, person=mention(mute.by), finding=code(mute.finding))
+    return said(f"muted-{mute.finding}", mrkdwn(":mute: {}", text))
 
 
-def sickness(run: Run) -> str:
-    """What stands, for the card: the gravest first; empty where all is well."""
+def sickness(run: Run) -> list[Markup]:
+    """What stands, for the card, a line each: the gravest first; none where all is well."""
     stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
     grave = sorted((one for one in stands if one.severity is not Severity.NOTE), key=lambda one: -one.severity.rank)
-    return "\n".join(f"{ICONS[one.severity]} {escape(one.what)}" for one in grave)
+    return [mrkdwn("{} {}", emoji(ICONS[one.severity]), one.what) for one in grave]
 
 
-def unknown_numbers(run: Run) -> list[str]:
+def unknown_numbers(run: Run) -> list[Markup]:
     """Numbers of which the card would show a value that says nothing, each with the reason."""
     shown = [key for key in run.misleading if run.metrics and key.startswith(run.metrics)]
-    return [say(MISLEADING, key=code(key), why=escape(run.misleading[key])) for key in shown]
+    return [say(MISLEADING, key=code(key), why=run.misleading[key]) for key in shown]

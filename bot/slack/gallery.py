@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from bot.core.figure import Figure
 from bot.core.run import Run
 from bot.errors import Unavailable
-from bot.language import mark, say
+from bot.language import mark
 from bot.ports import Now, Painter
 from bot.slack.answers import Answer
 from bot.slack.blocks import CHART, Block, picture
@@ -23,8 +23,9 @@ from bot.slack.errands import Reply
 from bot.slack.files import Upload, into_thread, sent
 from bot.slack.message import Message
 from bot.slack.messages import MALFORMED
+from bot.slack.phrases import say
 from bot.slack.plotted import without
-from bot.slack.text import code
+from bot.slack.text import Markup, code, link
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Gallery:
 
         An answer to one person cannot show a file that is the bot's own (java-slack-sdk, issue 1349).
         """
-        hang: Callable[[], str] = cache(lambda: self._note(run, figures))  # once, however often the reply is tried
+        hang: Callable[[], Markup] = cache(lambda: self._note(run, figures))  # once, however often the reply is tried
 
         def shown(answer: Answer) -> None:
             if self.way is Way.NATIVE or not any(map(is_chart, answer["blocks"])):
@@ -149,18 +150,16 @@ class Gallery:
 
         return shown
 
-    def _note(self, run: Run, figures: Sequence[Figure]) -> str:
+    def _note(self, run: Run, figures: Sequence[Figure]) -> Markup:
         """Where the pictures are."""
         links: list[str | None] = []
         try:
             links = [into_thread(self._client, run, upload(figure, self._painter)) for figure in figures]
         except Unavailable as error:
             log.warning("run %s: %s", run.id, error)
-        if not links or None in links:
+        if not links or links[0] is None or None in links:
             return say("This workspace draws no charts, and a picture could not be sent.")
-        chart = say("a picture")
-        linked = f"<{links[0]}|{chart}>" if links[0] else chart
-        return say(IN_THREAD, picture=linked, run=code(run.id))
+        return say(IN_THREAD, picture=link(links[0], say("a picture")), run=code(run.id))
 
 
 def swapped(block: Block, files: Iterator[str], text: str) -> Block | None:

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from bot.core.posted import Posted
 from bot.core.run import Run
-from bot.slack.message import CARD, Message
+from bot.slack.blocks import MESSAGE_BLOCKS
+from bot.slack.message import CARD, Message, mark_of
+from bot.slack.room import ALL_TEXT, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Post:
 
     @property
     def keys(self) -> str:
-        return ",".join(message.key for message in self.messages)
+        """For the metadata by which the message is found again."""
+        return ",".join(mark_of(message.key) for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,30 @@ def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timede
 
 
 def missing(run: Run, wanted: Sequence[Message]) -> Post | None:
-    """The first of the missing messages, and with it those missing notices that the same people see."""
+    """The first of the missing messages, and with it those missing notices that the same people see.
+
+    As many as one message has room for; the others are still missing after it.
+    """
     lacking = [message for message in wanted if message.key not in run.posted]
     if not lacking:
         return None
     first = lacking[0]
     alike = [one for one in lacking if (one.edited, one.broadcast) == (first.edited, first.broadcast)]
-    alone = first.edited or first.attachment
-    return Post((first,)) if alone else Post(tuple(one for one in alike if not one.attachment))
+    if first.edited or first.attachment:
+        return Post((first,))
+    return Post(tuple(those_with_room([one for one in alike if not one.attachment])))
+
+
+def those_with_room(notices: Sequence[Message]) -> list[Message]:
+    """The first, and of the others those that Slack takes together with it."""
+    blocks, taken = 0, 0
+    found: list[Message] = []
+    for one in notices:
+        blocks, taken = blocks + len(one.blocks), taken + size(one.blocks)
+        if found and (blocks > MESSAGE_BLOCKS or taken > ALL_TEXT):
+            break
+        found.append(one)
+    return found
 
 
 def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Edit | Wait | None:

@@ -4,11 +4,12 @@ not go. Pure: a record in, messages of its thread out."""
 from bot.core.autostop import Mending
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.language import mark, say, together
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import section
 from bot.slack.message import Message
-from bot.slack.text import code, escape
+from bot.slack.phrases import say, together
+from bot.slack.text import Markup, code, command, escape, mention, mrkdwn
 
 CANCELLED = mark("Its autostop was cancelled outside of verlbot.")
 CHANGED = mark("Its autostop was changed outside of verlbot, to {minutes} idle min.")
@@ -37,25 +38,25 @@ def autostop(run: Run) -> Message | None:
         return None
     text = together(what(found), who(found), outcome(run, found))
     state = "over" if found.over else "tried"
-    return told(run, f"autostop-{found.since.timestamp():.0f}", f":zzz: {text}", state)
+    return told(run, f"autostop-{found.since.timestamp():.0f}", mrkdwn(":zzz: {}", text), state)
 
 
-def what(found: Mending) -> str:
+def what(found: Mending) -> Markup:
     if found.found is not None:
         return say(CHANGED, minutes=found.found)
     return say(CANCELLED) if found.was_set else say(NEVER_SET)
 
 
-def who(found: Mending) -> str:
+def who(found: Mending) -> Markup:
     """Whom the cloud names, once it was asked."""
     if found.setting is None or (found.found is None and not found.was_set):
-        return ""
+        return Markup()
     return say(BY, person=code(found.setting.by)) if found.setting.by else say(BY_NOBODY)
 
 
-def outcome(run: Run, found: Mending) -> str:
+def outcome(run: Run, found: Mending) -> Markup:
     if found.refused:
-        return say(CANNOT, why=escape(found.refused))
+        return say(CANNOT, why=found.refused)
     return say(SET if found.mended_at else SETTING, minutes=run.autostop_asked)
 
 
@@ -67,11 +68,11 @@ def alarm(run: Run) -> Message | None:
     stands = say(STANDS_STILL, time=time)
     if run.hourly:
         stands = say(BILLS_STILL, time=time, rate=words.hourly(run.hourly.dollars_per_hour))
-    typed = say(BY_HAND, command=code(run.by_hand)) if run.by_hand else ""
+    typed = say(BY_HAND, command=command(run.by_hand)) if run.by_hand else Markup()
     why = escape(run.trouble or "")
-    return told(run, "alarm", f":rotating_light: {together(stands, why, say(GOES_ON), typed)}", "")
+    return told(run, "alarm", mrkdwn(":rotating_light: {}", together(stands, why, say(GOES_ON), typed)), "")
 
 
-def told(run: Run, key: str, text: str, state: str) -> Message:
-    blocks = (section(f"{text} <@{run.requester}>"),)
+def told(run: Run, key: str, text: Markup, state: str) -> Message:
+    blocks = (section(mrkdwn("{} {}", text, mention(run.requester))),)
     return Message(key, text, blocks, urgent=state, edited=bool(state), broadcast=True)

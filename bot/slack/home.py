@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.run import Run
-from bot.language import say, say_many
 from bot.slack import words
 from bot.slack.again import FORM, NEW, retry_with
 from bot.slack.answers import line
 from bot.slack.blocks import Block, actions, button, context, header, section
-from bot.slack.text import date
+from bot.slack.phrases import say, say_many
+from bot.slack.text import Markup, date, joined, mrkdwn
 from bot.slack.views import buttons
 
 OWN, TEAM, ENDED = 10, 10, 5
@@ -46,11 +46,11 @@ def stamped(blocks: list[Block], now: datetime) -> Block:
     return {"type": "home", "blocks": [*blocks, context(note)]}
 
 
-def cost_now(runs: Sequence[Run], now: datetime) -> str:
+def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
     """Dollars an hour of everything that stands, and what it has come to; what has no price is said."""
     standing = [run for run in runs if not run.waits]
     if not standing:
-        return f":moneybag: {say('Nothing is billing.')}"
+        return mrkdwn(":moneybag: {}", say("Nothing is billing."))
     priced = [(run.hourly.dollars_per_hour, run.cost(now) or 0.0) for run in standing if run.hourly]
     rate, spent = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
     known = say_many(
@@ -62,10 +62,10 @@ def cost_now(runs: Sequence[Run], now: datetime) -> str:
     )
     unpriced = say("{count} unpriced", count=len(standing) - len(priced))
     parts = [known if priced else "", unpriced if len(priced) < len(standing) else ""]
-    return ":moneybag: " + " · ".join(filter(None, parts))
+    return mrkdwn(":moneybag: {}", joined(" · ", parts))
 
 
-def listed(runs: Sequence[Run], most: int, now: datetime, none: str) -> list[Block]:
+def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[Block]:
     """A line and the buttons of each run."""
     if not runs:
         return [context(none)]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from bot.core import line
@@ -14,6 +15,7 @@ from bot.errors import UserError
 from bot.language import say
 from bot.slack import words
 from bot.slack.blocks import (
+    HINT_TEXT,
     INPUT_TEXT,
     OPTION_TEXT,
     OPTIONS,
@@ -22,7 +24,6 @@ from bot.slack.blocks import (
     actions,
     button,
     context,
-    cut,
     input_field,
     modal,
     option,
@@ -30,12 +31,16 @@ from bot.slack.blocks import (
     section,
     select,
 )
+from bot.slack.text import CHANNEL_ID, Markup, cut, literal, plain
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
 """What Slack calls the form by, and the two controls in it that act at once."""
 
 VALUE = "value"
 """The action of every field: its block tells which it is."""
+
+BLOCK_ID = 255
+"""Characters of the name of a block."""
 
 OVERRIDES, CHANNEL = "overrides", "channel"
 """Blocks of fields that are no parameter's."""
@@ -82,7 +87,7 @@ class Filled:
         return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides), asks_channel=not channel)
 
 
-def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[str] = ()) -> Block:
+def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[Markup] = ()) -> Block:
     """The view: Slack keeps what was typed into a field as long as the field stays.
 
     Args:
@@ -99,7 +104,7 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
     blocks = [
         section(words.recipe(recipe)) | {"accessory": select(RECIPE, say("Recipe"), choices, option(recipe.name))},
         *([channel_field(filled.channel)] if filled.asks_channel else []),
-        *(parameter_field(recipe, found, dict(filled.parameters)) for found in recipe.parameters),
+        *parameter_fields(recipe, dict(filled.parameters)),
         *([overrides_field(filled.more)] if recipe.takes_overrides else []),
         *(context(note) for note in notes),
         actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
@@ -120,14 +125,20 @@ def channel_field(chosen: str) -> Block:
         "action_id": VALUE,
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    } | ({"initial_conversation": chosen} if chosen else {})
+    } | ({"initial_conversation": chosen} if CHANNEL_ID.fullmatch(chosen) else {})
     return input_field(CHANNEL, say("Channel"), asked, say("Where the run's card and thread stand."), optional=False)
 
 
 def overrides_field(text: str) -> Block:
     asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
     hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
-    return input_field(OVERRIDES, say("Hydra overrides"), asked | ({"initial_value": text} if text else {}), hint)
+    return input_field(OVERRIDES, say("Hydra overrides"), asked | initial(text), hint)
+
+
+def parameter_fields(recipe: Recipe, given: Mapping[str, str]) -> list[Block]:
+    """A field for each parameter; of those that Slack cannot tell apart, the last."""
+    fields = [parameter_field(recipe, found, given) for found in recipe.parameters]
+    return list({field["block_id"]: field for field in fields}.values())
 
 
 def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
@@ -148,7 +159,7 @@ def control(found: Parameter, given: str | None) -> Block:
             return select(VALUE, unless_set, choices, chosen)
         case Kind.INTEGER:
             limits = {"min_value": found.minimum, "max_value": found.maximum}
-            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None}
+            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None and isfinite(limit)}
             return typed_control("number_input", unless_set, given) | {"is_decimal_allowed": False} | whole
         case Kind.NUMBER | Kind.TEXT | Kind.CHOICE | Kind.FLAG:
             return typed_control("plain_text_input", unless_set, given)
@@ -169,14 +180,18 @@ def spelled(found: Parameter, given: str | None) -> str | None:
 
 
 def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
-    shown = plain_text(cut(placeholder, PLACEHOLDER_TEXT))
-    initial = {"initial_value": given} if given else {}
-    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial
+    shown = plain_text(placeholder, PLACEHOLDER_TEXT)
+    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial(given)
+
+
+def initial(text: str | None) -> Block:
+    """What stands in a field to begin with."""
+    return {"initial_value": cut(literal(text), INPUT_TEXT)} if text else {}
 
 
 def block_of(recipe: str, parameter: str) -> str:
     """A field belongs to its recipe, so that another recipe's begins empty."""
-    return f"{recipe}.{parameter}"
+    return plain(f"{recipe}.{parameter}", BLOCK_ID)
 
 
 def filled_in(view: Mapping[str, Any]) -> Filled:
@@ -242,4 +257,4 @@ def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
 
 def unmarked(sentence: str) -> str:
     """A sentence as it stands under a field, where Slack marks nothing up."""
-    return sentence.replace("`", "")
+    return plain(sentence, HINT_TEXT).replace("`", "")

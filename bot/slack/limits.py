@@ -8,12 +8,13 @@ from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Measure, Sco
 from bot.core.run import Run
 from bot.core.shadow import Shadow
 from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
-from bot.language import mark, say, together
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, section
 from bot.slack.message import Message, said
 from bot.slack.models import save_and_stop
-from bot.slack.text import code, date
+from bot.slack.phrases import say, together
+from bot.slack.text import Markup, code, date, mention, mrkdwn
 
 EXTEND = "extend"
 EXTENSIONS_HOURS = (2, 8)
@@ -41,7 +42,7 @@ ENDED = {
     ),
 }
 HELD_UP = {
-    APPROVAL_RULE: mark("In earnest it would wait for a lead's word. The rule {rule} is only rehearsed."),
+    APPROVAL_RULE: mark("Its launch would wait for an approver, but the rule {rule} is only rehearsed."),
 }
 REFUSED = mark("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
 SPENT_THEN = mark("It has cost {spent} so far.")
@@ -57,37 +58,38 @@ def limit_messages(run: Run, now: datetime) -> list[Message]:
 def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | LeaseEnds) -> Message:
     match found:
         case BudgetSpent(percent):
-            return budget_message(run, f"budget-{percent}", f":moneybag: {budget_spent(run, now, percent)}")
+            return budget_message(run, f"budget-{percent}", mrkdwn(":moneybag: {}", budget_spent(run, now, percent)))
         case BudgetAhead():
-            return budget_message(run, "ahead", f":crystal_ball: {budget_ahead(run, now)}")
+            return budget_message(run, "ahead", mrkdwn(":crystal_ball: {}", budget_ahead(run, now)))
         case LeaseEnds(left):
             return lease_message(run, now, left)
 
 
-def budget_message(run: Run, kind: str, text: str) -> Message:
+def budget_message(run: Run, kind: str, text: Markup) -> Message:
     """Said once for each budget that the run is given."""
     how_to_raise = say(RAISE, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
     return Message(
         f"{kind}-{run.budget_dollars:g}",
         together(text, how_to_raise),
-        (section(together(f"{text}{addressed(run)}", how_to_raise)),),
+        (section(together(addressed(run, text), how_to_raise)),),
         broadcast=True,
     )
 
 
-def addressed(run: Run) -> str:
-    return f" <@{run.requester}>"
+def addressed(run: Run, text: Markup) -> Markup:
+    """The text, with whom it concerns behind it."""
+    return mrkdwn("{} {}", text, mention(run.requester))
 
 
-def budget_spent(run: Run, now: datetime, percent: int) -> str:
+def budget_spent(run: Run, now: datetime, percent: int) -> Markup:
     spent, budget = words.dollars(run.cost(now) or 0.0), words.dollars(run.budget_dollars)
     return say(SPENT, percent=percent, spent=spent, budget=budget)
 
 
-def budget_ahead(run: Run, now: datetime) -> str:
+def budget_ahead(run: Run, now: datetime) -> Markup:
     ahead = forecast(run, now)
     if ahead is None or ahead.dollars is None or run.hourly is None:
-        return ""
+        return Markup()
     left = max(run.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.hourly.dollars_per_hour
     return say(
         AHEAD,
@@ -108,7 +110,7 @@ def within(run: Run, now: datetime) -> list[Message]:
         return []
     dollars, budget = words.dollars(ahead.dollars), words.dollars(run.budget_dollars)
     text = say(WITHIN, dollars=dollars, budget=budget)
-    return [said(f"within-{run.budget_dollars:g}", f":white_check_mark: {text}")]
+    return [said(f"within-{run.budget_dollars:g}", mrkdwn(":white_check_mark: {}", text))]
 
 
 def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
@@ -118,11 +120,12 @@ def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
     needed = ends_at(run.progress, now)
     if needed and needed > end:
         text = together(text, say(NEEDS, time=date(needed, DAY_AND_TIME)))
+    text = mrkdwn(":alarm_clock: {}", text)
     buttons = [extension(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
         f"lease-{left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
-        f":alarm_clock: {text}",
-        (section(f":alarm_clock: {text}{addressed(run)}"), actions(*buttons, *saving(run), stop(run))),
+        text,
+        (section(addressed(run, text)), actions(*buttons, *saving(run), stop(run))),
         broadcast=True,
     )
 
@@ -146,14 +149,14 @@ def stop(run: Run) -> Block:
 
 def shadowed(run: Run, found: Shadow) -> Message:
     """What a rule would have done that the policy only rehearses."""
-    spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else ""
+    spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else Markup()
     rehearsed = ENDED[found.rule] if found.ends else HELD_UP.get(found.rule, REFUSED)
     text = together(say(rehearsed, rule=code(found.rule)), spent)
-    return said(f"shadow-{found.rule}{'-end' if found.ends else ''}", f":busts_in_silhouette: {text}")
+    return said(f"shadow-{found.rule}{'-end' if found.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text))
 
 
 def amended(run: Run, number: int, found: Amendment) -> Message:
-    person = f"<@{found.by}>"
+    person = mention(found.by)
     match found.limit:
         case Limit.BUDGET:
             before, after = words.dollars(found.before), words.dollars(found.after)
@@ -161,4 +164,4 @@ def amended(run: Run, number: int, found: Amendment) -> Message:
         case Limit.LEASE:
             end = (run.first_asked_at or run.created_at) + timedelta(hours=found.after)
             text = say(LEASE, time=date(end, DAY_AND_TIME), person=person)
-    return said(f"amended-{number}", f":memo: {text}")
+    return said(f"amended-{number}", mrkdwn(":memo: {}", text))

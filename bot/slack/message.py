@@ -8,8 +8,15 @@ from enum import StrEnum
 
 from bot.core.figure import Figure
 from bot.slack.blocks import Block, section
+from bot.slack.room import fitted, message_text
+from bot.slack.text import Markup, literal, plain
 
 CARD = "card"
+
+MARK_TEXT = 120
+"""Characters of a key in metadata, of which Slack takes 3,000 bytes."""
+
+NO_ASCII = re.compile("[^ -~]")
 
 EMOJI = re.compile(r":[a-z_]+: ")
 """At the beginning of a text, as Slack writes them."""
@@ -37,7 +44,7 @@ class Message:
     """
 
     key: str
-    text: str
+    text: Markup
     blocks: tuple[Block, ...]
     urgent: str = ""
     edited: bool = False
@@ -46,10 +53,16 @@ class Message:
     attachment: Attachment | None = None
     figures: tuple[Figure, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Cut what Slack would refuse as too long. What is kept in the run's record is a plain string."""
+        object.__setattr__(self, "urgent", str(self.urgent))
+        object.__setattr__(self, "text", message_text(self.text))
+        object.__setattr__(self, "blocks", tuple(fitted(self.blocks)))
+
     @property
     def alt_text(self) -> str:
         """What a picture of it tells those who do not see it."""
-        return EMOJI.sub("", self.text)
+        return EMOJI.sub("", literal(self.text))
 
     @property
     def digest(self) -> str:
@@ -57,6 +70,15 @@ class Message:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def said(key: str, text: str) -> Message:
+def mark_of(key: str) -> str:
+    """Return how a message's metadata name a key or an id: in ASCII, and without the commas between several.
+
+    >>> mark_of("finding-a,b:1\\n")
+    'finding-a;b:1'
+    """
+    return NO_ASCII.sub("?", plain(key, MARK_TEXT)).replace(",", ";")
+
+
+def said(key: str, text: Markup) -> Message:
     """A notice: said once, in the thread."""
     return Message(key, text, (section(text),))

@@ -11,9 +11,11 @@ from slack_sdk.web import SlackResponse
 from bot.core.run import Run
 from bot.slack.blocks import Block
 from bot.slack.charts import is_chart
-from bot.slack.client import Refused, sorted_failures
+from bot.slack.client import PARSE, Refused, sorted_failures
 from bot.slack.gap import Edit, Post
-from bot.slack.message import CARD, Message
+from bot.slack.message import CARD, Message, mark_of
+from bot.slack.room import fitted, message_text
+from bot.slack.text import joined
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,8 @@ def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]
         channel=channel_of(run),
         thread_ts=None if step.is_card else run.posted[CARD].ts,
         reply_broadcast=any(message.broadcast for message in step.messages) or None,
-        text="\n".join(message.text for message in step.messages),
-        blocks=[block for message in step.messages for block in show(message)],
+        text=message_text(joined("\n", [message.text for message in step.messages])),
+        blocks=fitted([block for message in step.messages for block in show(message)]),
         metadata=metadata(run, step.keys),
         unfurl_links=False,
     )
@@ -79,7 +81,7 @@ def edit(client: WebClient, run: Run, step: Edit, show: Show) -> None:
         ts=step.ts,
         text=step.message.text,
         blocks=show(step.message),
-        metadata=metadata(run, step.message.key),
+        metadata=metadata(run, mark_of(step.message.key)),
     )
 
 
@@ -109,17 +111,17 @@ def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
     """
     try:
         with sorted_failures():
-            return method(**content)
+            return method(parse=PARSE, **content)
     except Refused as error:
         if error.code not in MALFORMED or any(map(is_chart, content["blocks"])):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
     with sorted_failures():
-        return method(**content | {"blocks": []})
+        return method(parse=PARSE, **content | {"blocks": []})
 
 
 def metadata(run: Run, keys: str) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"run": run.id, "keys": keys}}
+    return {"event_type": EVENT, "event_payload": {"run": mark_of(run.id), "keys": keys}}
 
 
 def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
@@ -127,6 +129,6 @@ def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
     payload = found.get("event_payload") or {}
     return (
         found.get("event_type") == EVENT
-        and payload.get("run") == run.id
-        and key in str(payload.get("keys") or "").split(",")
+        and payload.get("run") == mark_of(run.id)
+        and mark_of(key) in str(payload.get("keys") or "").split(",")
     )

@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 
 from bot.asked import Caller
 from bot.core.command import Logs
+from bot.core.line import shown
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.errors import UserError
@@ -20,12 +21,15 @@ from bot.slack.blocks import Block, modal
 from bot.slack.client import Refused, sorted_failures
 from bot.slack.errands import Errands, Reply, directly, to_person, words_for
 from bot.slack.launch_form import Filled, chosen_recipe, filled_in, launch_of
-from bot.slack.text import code
+from bot.slack.text import Markup
 
 log = logging.getLogger(__name__)
 
 MOVED_ON = {"hash_conflict", "not_found"}
 """Codes that say: the view shows something else by now, or was closed."""
+
+LINE = 200
+"""Characters of a command in a refusal."""
 
 FIRST = "smoke"
 """The recipe that an empty form shows, where there is one: it runs anywhere, and costs next to nothing."""
@@ -112,7 +116,7 @@ class Modals:
             notes = [words_for(error)["text"]]
         return self._form(filled, notes)
 
-    def _form(self, filled: Filled, notes: list[str] | None = None) -> Block:
+    def _form(self, filled: Filled, notes: list[Markup] | None = None) -> Block:
         return launch_form.form(self._recipe(filled.recipe), self._names(), filled, notes or [])
 
     def _recipe(self, name: str) -> Recipe:
@@ -136,7 +140,9 @@ def as_view(answer: Answer) -> Block:
 
 def launched_before(run: Run) -> UserError:
     """The form has become a run, and what stands in it now is something else."""
-    before = say("This form was launched already as {run}: {line}.", run=code(run.id), line=code(f"/verl {run.line}"))
+    before = say(
+        "This form was launched already as {run}: {line}.", run=shown(run.id), line=shown(f"/verl {run.line}", LINE)
+    )
     return UserError(before, say("Close it, and open another for another run."))
 
 

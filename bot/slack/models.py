@@ -6,12 +6,13 @@ from bot.core import drain
 from bot.core.keeping import Fetch
 from bot.core.run import Run
 from bot.core.status import Reason, Status
-from bot.language import mark, say, together
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, section
 from bot.slack.message import Message, said
+from bot.slack.phrases import say, together
 from bot.slack.standing import written
-from bot.slack.text import code, date, escape
+from bot.slack.text import Markup, code, command, date, mention, mrkdwn
 
 SAVE_AND_STOP, KEEP, LOSE = "save_and_stop", "keep_model", "lose_model"
 """The buttons."""
@@ -84,7 +85,7 @@ def draining(run: Run) -> Message | None:
         return None
     costs = say(COSTS, rate=words.hourly(run.hourly.dollars_per_hour)) if run.hourly else ""
     text = together(say(DRAINS[found.reason], time=date(found.until)), costs)
-    return said(f"draining-{found.until.timestamp():.0f}", f":floppy_disk: {text}")
+    return said(f"draining-{found.until.timestamp():.0f}", mrkdwn(":floppy_disk: {}", text))
 
 
 def fetching(run: Run) -> Message | None:
@@ -92,31 +93,31 @@ def fetching(run: Run) -> Message | None:
     unsaid = run.progress.checkpoint is None and run.log_saved_at is not None  # as good as sure that there is none
     if run.keeping.began_at is None or unsaid:
         return None
-    text = f":package: {outcome(run) or under_way(run)}"
+    text = mrkdwn(":package: {}", outcome(run) or under_way(run))
     state = "settled" if run.keeping.settled else "trouble" if run.keeping.trouble else ""
     return Message("model", text, (section(text),), urgent=state, edited=True)
 
 
-def outcome(run: Run) -> str:
+def outcome(run: Run) -> Markup:
     """What became of it; empty where that is not known yet."""
     found, step = run.keeping, step_of(run)
     if found.fetch and found.fetched:
         return say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
     if found.lost_by:
-        return say(LET_GO, person=f"<@{found.lost_by}>", step=step)
+        return say(LET_GO, person=mention(found.lost_by), step=step)
     if found.none_at:
         return say(NONE)
     if found.given_up_at:
         return say(GIVEN_UP, step=step, time=date(found.given_up_at, DAY_AND_TIME))
-    return gone(run) if run.status is Status.ENDED else ""
+    return gone(run) if run.status is Status.ENDED else Markup()
 
 
-def under_way(run: Run) -> str:
+def under_way(run: Run) -> Markup:
     found, step = run.keeping, step_of(run)
     if run.progress.checkpoint is None:
-        return say(SEARCHES_AGAIN, why=escape(found.trouble)) if found.trouble else say(SEARCHING)
+        return say(SEARCHES_AGAIN, why=found.trouble) if found.trouble else say(SEARCHING)
     if found.trouble:
-        return say(AGAIN, step=step, why=escape(found.trouble))
+        return say(AGAIN, step=step, why=found.trouble)
     fetch = found.fetch or Fetch("")
     if not fetch.of:
         return say(FETCHING, step=step, amount=size(fetch.size))
@@ -130,10 +131,10 @@ def question(run: Run, now: datetime) -> Message | None:
     if found.asked_at is None and not (drain.keeps(run) and is_late(run, now)):
         return None
     if ended := outcome(run):
-        text = f":package: {ended}"
+        text = mrkdwn(":package: {}", ended)
         return Message("model-lost", text, (section(text),), urgent="over", edited=True, broadcast=True)
-    text = f":rotating_light: {together(problem(run), stands(run), kept(run), say(GOES_ON))}"
-    blocks = (section(f"{text} <@{run.requester}>"), actions(keep(run), lose(run)))
+    text = mrkdwn(":rotating_light: {}", together(problem(run), stands(run), kept(run), say(GOES_ON)))
+    blocks = (section(mrkdwn("{} {}", text, mention(run.requester))), actions(keep(run), lose(run)))
     state = f"{found.until.timestamp():.0f}" if found.until else "asks"
     return Message("model-lost", text, blocks, urgent=state, edited=True, broadcast=True)
 
@@ -146,20 +147,20 @@ def is_late(run: Run, now: datetime) -> bool:
     return now >= min(until - min(ASK_BEFORE, (until - began) / 4), began + ASK_AFTER)
 
 
-def problem(run: Run) -> str:
+def problem(run: Run) -> Markup:
     step = step_of(run)
-    return say(CANNOT, step=step, why=escape(run.keeping.trouble)) if run.keeping.trouble else say(IS_SLOW, step=step)
+    return say(CANNOT, step=step, why=run.keeping.trouble) if run.keeping.trouble else say(IS_SLOW, step=step)
 
 
-def stands(run: Run) -> str:
+def stands(run: Run) -> Markup:
     until = date(run.keeping.until, DAY_AND_TIME) if run.keeping.until else ""
     if run.hourly is None:
         return say(STANDS, time=until)
     return say(STANDS_AT, time=until, rate=words.hourly(run.hourly.dollars_per_hour))
 
 
-def kept(run: Run) -> str:
-    return say(KEPT, person=f"<@{run.keeping.keep_by}>") if run.keeping.keep_by else ""
+def kept(run: Run) -> Markup:
+    return say(KEPT, person=mention(run.keeping.keep_by)) if run.keeping.keep_by else Markup()
 
 
 def keep(run: Run) -> Block:
@@ -183,7 +184,7 @@ def save_and_stop(run: Run) -> Block:
     return button(say("Save and stop"), SAVE_AND_STOP, run.id)
 
 
-def model(run: Run) -> str:
+def model(run: Run) -> Markup:
     """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
     found = run.progress
     if found.checkpoint is None:
@@ -199,22 +200,22 @@ def model(run: Run) -> str:
     return say("Model: step {step}, in {place}.", step=found.checkpoint_step, place=there)
 
 
-def how_to(run: Run) -> list[str]:
+def how_to(run: Run) -> list[Markup]:
     """What can be done with a model that was fetched, a line each."""
     fetch = run.keeping.fetch
     return list(filter(None, [how_to_load(fetch), how_to_go_on(run)])) if fetch and fetch.done else []
 
 
-def unsaved(run: Run) -> str:
+def unsaved(run: Run) -> Markup:
     """That no checkpoint was seen; empty where none is to be expected."""
     if run.progress.step is None:
-        return ""
+        return Markup()
     if run.place:
         there = code(f"{run.place} › {run.id}")
         return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
     if run.keeping.none_at:
         return say(NONE)
-    return say("No checkpoint was seen in its log.") if run.model_dies else ""
+    return say("No checkpoint was seen in its log.") if run.model_dies else Markup()
 
 
 def step_of(run: Run) -> int | str:
@@ -223,7 +224,7 @@ def step_of(run: Run) -> int | str:
     return UNKNOWN if step is None else step
 
 
-def here(run: Run, fetch: Fetch) -> str:
+def here(run: Run, fetch: Fetch) -> Markup:
     about = {"step": run.keeping.step, "size": size(fetch.size), "folder": code(fetch.where)}
     found = run.progress
     validated = found.validations.points
@@ -237,33 +238,33 @@ def here(run: Run, fetch: Fetch) -> str:
     return say(SAVED_HERE_VALIDATED_AT, **about, value=written(found.validation), at=found.validated_step)
 
 
-def how_to_load(fetch: Fetch) -> str:
+def how_to_load(fetch: Fetch) -> Markup:
     """verl's own program for it (verl 0.9.1, `verl.model_merger`)."""
     if not fetch.sharded:
-        return ""
+        return Markup()
     merge = "python3 -m verl.model_merger merge --backend fsdp"
-    return say(MERGE, command=code(f"{merge} --local_dir {fetch.where}/actor --target_dir MODEL"))
+    return say(MERGE, command=command(f"{merge} --local_dir {fetch.where}/actor --target_dir MODEL"))
 
 
-def how_to_go_on(run: Run) -> str:
+def how_to_go_on(run: Run) -> Markup:
     if not run.resumes or run.keeping.fetch is None:
-        return ""
+        return Markup()
     folder = run.keeping.fetch.where.rpartition("/")[0]
     line = f"/verl launch {run.recipe} volume=NAME resume_from={run.id}"
-    return say(COPY, folder=code(folder), command=code(line))
+    return say(COPY, folder=code(folder), command=command(line))
 
 
-def on_cluster(run: Run) -> str:
+def on_cluster(run: Run) -> Markup:
     return say(ON_MACHINES if run.managed else ON_CLUSTER, step=run.progress.checkpoint_step)
 
 
-def gone(run: Run) -> str:
+def gone(run: Run) -> Markup:
     """Why a model that was on its machine alone is no more."""
     found, step = run.keeping, step_of(run)
     if found.lost_by:
-        return say(LOST_BY, step=step, person=f"<@{found.lost_by}>")
+        return say(LOST_BY, step=step, person=mention(found.lost_by))
     if found.given_up_at and found.trouble:
-        return say(NOT_FETCHED_WHY, step=step, why=escape(found.trouble))
+        return say(NOT_FETCHED_WHY, step=step, why=found.trouble)
     return say(NOT_FETCHED if found.given_up_at else DIED, step=step)
 
 

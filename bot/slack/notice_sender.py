@@ -1,6 +1,7 @@
 """Sends notices, each once: recorded before it is sent, looked for after a doubt."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.core.characters import one_line
 from bot.core.notice import Notice
 from bot.core.pace import Turns
 from bot.core.posted import Posted
@@ -16,11 +18,15 @@ from bot.ports import Now, Store
 from bot.slack.blocks import section
 from bot.slack.channels import Channels
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.message import mark_of
 from bot.slack.messages import CLOCKS_APART, call
 from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
-from bot.slack.text import escape
+from bot.slack.text import Markup, emoji, joined, mrkdwn
 
 log = logging.getLogger(__name__)
+
+HEAD = re.compile(r"^(:[a-z_]+:)? ?(?:\*([^*]+)\*(?= ))?(.*)$")
+"""Of a notice: its emoji, its bold head, the rest."""
 
 EVENT = "verlbot_notice"
 """Type of the metadata by which a notice is found again."""
@@ -75,13 +81,14 @@ class NoticeSender:
         if wait := self.turns.wait(notice.id, lambda now: self.channels.reserve(notice.channel, now), self.now()):
             return wait
         self.store.change_notice(notice.id, lambda one: one.begin_sending(self.now()))
+        text = markup_of(notice.text)
         try:
             response = call(
                 self.client.chat_postMessage,
                 channel=notice.channel,
                 unfurl_links=False,
-                text=escape(notice.text),
-                blocks=[section(escape(notice.text))],
+                text=text,
+                blocks=[section(text)],
                 metadata=metadata_of(notice),
             )
         except (Refused, Limited):
@@ -125,4 +132,14 @@ class NoticeSender:
 
 def metadata_of(notice: Notice) -> dict[str, Any]:
     """Return what identifies the message; the place may have moved, so only the key counts."""
-    return {"event_type": EVENT, "event_payload": {"key": notice.key}}
+    return {"event_type": EVENT, "event_payload": {"key": mark_of(notice.key)}}
+
+
+def markup_of(text: str) -> Markup:
+    """Return the text of a notice, in which an emoji and a bold head at its beginning are the only markup.
+
+    >>> markup_of(":rotating_light: *The record of `a` cannot be read* (<!channel> *b*).")
+    ':rotating_light: *The record of `a` cannot be read* (&lt;!channel&gt; `*b*).`'
+    """
+    icon, head, rest = (part or "" for part in HEAD.findall(one_line(text))[0])
+    return joined(" ", [emoji(icon) if icon else "", mrkdwn("*{}*", head) if head else "", rest])

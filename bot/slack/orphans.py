@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from bot.core.orphans import ADOPTED, Claim, Orphan
 from bot.core.seen import Cluster
-from bot.language import mark, say, say_many, together
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, confirm, context, section
 from bot.slack.message import Message
-from bot.slack.text import code, date, escape
+from bot.slack.phrases import say, say_many, together, translate
+from bot.slack.text import Markup, code, date, emoji, joined, mention, mrkdwn
 
 REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 """The buttons."""
@@ -38,54 +39,54 @@ QUESTION_OF_NOBODY = mark("{cluster} is removed with all that is on it, whoever 
 
 def orphan_message(orphan: Orphan, now: datetime) -> Message:
     """As it should stand now."""
-    text = f"{icon(orphan)} {together(headline(orphan), what_next(orphan, now))}"
-    blocks = [section(text), context(" · ".join(filter(None, [*facts(orphan), money(orphan, now)])))]
+    text = mrkdwn("{} {}", icon(orphan), together(headline(orphan), what_next(orphan, now)))
+    blocks = [section(text), context(joined(" · ", [*facts(orphan), money(orphan, now)]))]
     if orphan.gone_at is None and (shown := buttons(orphan, now)):
         blocks.append(actions(*shown))
     return Message("orphan", text, tuple(blocks), edited=True)
 
 
-def icon(orphan: Orphan) -> str:
-    return ":white_check_mark:" if orphan.gone_at else ":ghost:"
+def icon(orphan: Orphan) -> Markup:
+    return emoji(":white_check_mark:" if orphan.gone_at else ":ghost:")
 
 
-def headline(orphan: Orphan) -> str:
+def headline(orphan: Orphan) -> Markup:
     return say(GONE if orphan.gone_at else STANDS[orphan.claim], cluster=code(orphan.standing.name))
 
 
-def what_next(orphan: Orphan, now: datetime) -> str:
+def what_next(orphan: Orphan, now: datetime) -> Markup:
     if orphan.left_by and not orphan.gone_at:
-        return say(LEFT, person=f"<@{orphan.left_by}>")
-    asked = say(REMOVAL_ASKED, person=f"<@{orphan.remove_by}>") if orphan.remove_by else adoption(orphan, now)
+        return say(LEFT, person=mention(orphan.left_by))
+    asked = say(REMOVAL_ASKED, person=mention(orphan.remove_by)) if orphan.remove_by else adoption(orphan, now)
     if orphan.gone_at or not orphan.going(now):
         return asked
-    failed = say(FAILED, why=escape(orphan.trouble)) if orphan.trouble else ""
+    failed = say(FAILED, why=orphan.trouble) if orphan.trouble else Markup()
     return together(asked if orphan.remove_by else together(asked, say(REMOVING)), failed)
 
 
-def adoption(orphan: Orphan, now: datetime) -> str:
+def adoption(orphan: Orphan, now: datetime) -> Markup:
     """Who answers for it; empty where nobody does."""
     if orphan.adopted_by is None or orphan.adopted_until is None or orphan.gone_at:
-        return ""
-    about = {"person": f"<@{orphan.adopted_by}>", "time": date(orphan.adopted_until, DAY_AND_TIME)}
+        return Markup()
+    about = {"person": mention(orphan.adopted_by), "time": date(orphan.adopted_until, DAY_AND_TIME)}
     return say(OVER if orphan.lapsed(now) else ADOPTED_UNTIL, **about)
 
 
-def ends(orphan: Orphan) -> str:
+def ends(orphan: Orphan) -> Markup:
     """That it goes within the hour, to who has adopted it."""
     time = date(orphan.adopted_until, DAY_AND_TIME) if orphan.adopted_until else ""
-    return say(ENDS, person=f"<@{orphan.adopted_by}>", cluster=code(orphan.standing.name), time=time)
+    return say(ENDS, person=mention(orphan.adopted_by), cluster=code(orphan.standing.name), time=time)
 
 
-def facts(orphan: Orphan) -> list[str]:
+def facts(orphan: Orphan) -> list[Markup]:
     found = orphan.standing
     nodes = say_many("{count} node", "{count} nodes", found.nodes)
-    machines = say("{machines} on {infra}", machines=nodes, infra=escape(say(found.infra))) if found.infra else nodes
-    by = say("by SkyPilot user {person}", person=code(found.user)) if found.user else ""
+    machines = say("{machines} on {infra}", machines=nodes, infra=translate(found.infra)) if found.infra else nodes
+    by = say("by SkyPilot user {person}", person=code(found.user)) if found.user else Markup()
     return [by, machines, say("since {time}", time=date(found.since or orphan.seen_at, DAY_AND_TIME))]
 
 
-def money(orphan: Orphan, now: datetime) -> str:
+def money(orphan: Orphan, now: datetime) -> Markup:
     if orphan.standing.status is Cluster.STOPPED:
         return say("stopped: its disks go on billing")
     spent, rate = orphan.dollars(now), orphan.standing.dollars_per_hour

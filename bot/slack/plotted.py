@@ -7,22 +7,23 @@ from bot.core.contrast import Difference, differences
 from bot.core.figure import Figure, Line, Told
 from bot.core.metric import reward_of, validations
 from bot.core.thin import sparkline
-from bot.language import mark, say, say_many
+from bot.language import mark
 from bot.slack import words
-from bot.slack.answers import Answer
+from bot.slack.answers import Answer, answer
 from bot.slack.blocks import Block, context, section
 from bot.slack.charts import is_chart, label, native
+from bot.slack.phrases import say, say_many, translate
 from bot.slack.standing import seconds, written
-from bot.slack.text import code
+from bot.slack.text import Markup, code, joined, mrkdwn
 
 MOST_DIFFERENCES = 12
 """Settings of a comparison: more nobody reads on a phone."""
 
 
-def without(answer: Answer, note: str) -> Answer:
+def without(shown: Answer, note: Markup) -> Answer:
     """The answer in words alone, and why."""
-    blocks = [block for block in answer["blocks"] if not is_chart(block)]
-    return answer | {"blocks": [*blocks, context(note)]}
+    blocks = [block for block in shown["blocks"] if not is_chart(block)]
+    return answer(shown["text"], [*blocks, context(note)])
 
 
 # one run
@@ -34,17 +35,17 @@ def plotted(told: Told, figures: Sequence[Figure]) -> Answer:
     for figure in figures:
         drawn = native(figure)
         blocks += [drawn] if drawn else []
-        blocks.append(context("\n".join(in_words(line) for line in figure.lines)))
+        blocks.append(context(joined("\n", map(in_words, figure.lines))))
     if saved := saves(figures[0].marks):
-        blocks.append(context(f":floppy_disk: {saved}"))
-    return {"text": " · ".join(str(figure.title) for figure in figures), "blocks": blocks}
+        blocks.append(context(mrkdwn(":floppy_disk: {}", saved)))
+    return answer(joined(" · ", [figure.title for figure in figures]), blocks)
 
 
 LINE = mark("{metric} {curve} {last} at step {step}, between {low} and {high}")
 NO_LINE = mark("{metric}: no number yet")
 
 
-def in_words(line: Line) -> str:
+def in_words(line: Line) -> Markup:
     """A line for those who see no chart, and for the numbers that a chart does not tell."""
     if not line.points:
         return say(NO_LINE, metric=line.name)
@@ -61,9 +62,9 @@ def in_words(line: Line) -> str:
     )
 
 
-def saves(steps: Sequence[float]) -> str:
+def saves(steps: Sequence[float]) -> Markup:
     if not steps:
-        return ""
+        return Markup()
     last = label(steps[-1])
     return say_many(
         "{count} checkpoint, of step {step}", "{count} checkpoints, the last of step {step}", len(steps), step=last
@@ -77,21 +78,21 @@ def compared(a: Told, b: Told, figure: Figure | None, now: datetime) -> Answer:
     """Two runs in one chart, what each has reached, and what they were set to."""
     drawn = native(figure) if figure else None
     lines = [standing(one, now) for one in (a, b)]
-    blocks = [*([drawn] if drawn else []), section("\n".join(lines))]
+    blocks = [*([drawn] if drawn else []), section(joined("\n", lines))]
     if drawn is None:
         blocks.append(context(say("There is nothing that one chart could show of both.")))
     blocks.append(section(contrast(a, b)))
-    return {"text": say("{a} and {b} compared", a=a.run.id, b=b.run.id), "blocks": blocks}
+    return answer(say("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
 
 
-def standing(told: Told, now: datetime) -> str:
+def standing(told: Told, now: datetime) -> Markup:
     """What a run has reached, in how many steps, how fast, and for how much."""
     run, found = told.run, reward_of(told.history)
-    parts = [f"{code(run.id)} {words.state(run)}"]
+    parts = [mrkdwn("{} {}", code(run.id), words.state(run))]
     if found:
         step, best = max(found.series, key=lambda point: (point[1], -point[0]))
         last = written(found.series[-1][1])
-        parts.append(f"{say(found.name)} {sparkline(found.series)} {last}")
+        parts.append(mrkdwn("{} {} {}", translate(found.name), sparkline(found.series), last))
         parts.append(say("best {value} (step {step})", value=written(best), step=step))
     if validation := validations(told.history):
         parts.append(say("val {value} (step {step})", value=written(validation[-1][1]), step=label(validation[-1][0])))
@@ -101,20 +102,20 @@ def standing(told: Told, now: datetime) -> str:
         parts.append(say("{seconds} s/step", seconds=seconds(run.progress.seconds_per_step)))
     cost = run.cost(now)
     parts.append(say("unpriced") if cost is None else words.dollars(cost))
-    return " · ".join(parts)
+    return joined(" · ", parts)
 
 
-def contrast(a: Told, b: Told) -> str:
+def contrast(a: Told, b: Told) -> Markup:
     """The settings that differ."""
     found = differences(a.run, b.run)
     if not found:
         return say("Both were launched with the same settings.")
-    lines = [f"• {difference(one)}" for one in found[:MOST_DIFFERENCES]]
+    lines = [mrkdwn("• {}", difference(one)) for one in found[:MOST_DIFFERENCES]]
     if len(found) > MOST_DIFFERENCES:
         lines.append(say("… and {count} more", count=len(found) - MOST_DIFFERENCES))
-    return "\n".join([say("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
+    return joined("\n", [say("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
 
 
-def difference(one: Difference) -> str:
-    values = [say("not set") if value is None else code(value or " ") for value in (one.a, one.b)]
+def difference(one: Difference) -> Markup:
+    values = [say("not set") if value is None else code(value) for value in (one.a, one.b)]
     return say("{setting}: {a}, {b}", setting=code(one.name), a=values[0], b=values[1])

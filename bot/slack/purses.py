@@ -4,11 +4,12 @@ from bot.core.overdraft import Overdraft
 from bot.core.policy import Scope
 from bot.core.purse_share import PurseShare
 from bot.core.run import Run
-from bot.language import mark, say, together
+from bot.language import mark
 from bot.slack import words
 from bot.slack.blocks import section
 from bot.slack.message import Message
-from bot.slack.text import code, date
+from bot.slack.phrases import say, together
+from bot.slack.text import code, date, mention, mrkdwn
 
 SPENT = {
     Scope.PERSON: mark("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
@@ -21,7 +22,9 @@ OVERDRAWN = {
     Scope.TEAM: mark("*What this channel may spend this month is spent*: {spent} of {most}."),
     Scope.EVERYBODY: mark("*What everybody may spend this month is spent*: {spent} of {most}."),
 }
-ENDS = mark("This run is to end at {time}, and saves first where it can, unless a lead gives more before: {command}.")
+ENDS = mark(
+    "This run is to end at {time}, and saves first where it can, unless an approver gives more before: {command}."
+)
 GOES_ON = mark("There is more to spend again since {time}, and it goes on.")
 SHOWS = mark("{command} shows what is left.")
 
@@ -36,15 +39,15 @@ def overdraft_message(run: Run, found: Overdraft) -> Message:
     """One message, which tells in the end that more was given."""
     scope, whose = scope_of(found.purse)
     dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
-    told = say(OVERDRAWN[scope], person=f"<@{whose}>", **dollars)
+    told = say(OVERDRAWN[scope], person=mention(whose), **dollars)
     asked = "@person" if scope is Scope.PERSON else str(scope)
     then = say(ENDS, time=date(found.until), command=code(f"/verl budget {asked} DOLLARS"))
     if found.made_good_at:
         then = say(GOES_ON, time=date(found.made_good_at))
-    text = f":moneybag: {together(told, then)}"
+    text = mrkdwn(":moneybag: {}", together(told, then))
     state = "good" if found.made_good_at else ""
     key = f"overdraft-{found.rule}-{found.until.timestamp():.0f}"
-    return Message(key, text, (section(f"{text} <@{run.requester}>"),), urgent=state, edited=True)
+    return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, edited=True)
 
 
 def scope_of(purse: str) -> tuple[Scope, str]:
@@ -60,8 +63,8 @@ def scope_of(purse: str) -> tuple[Scope, str]:
 def share_message(found: PurseShare) -> Message:
     scope, whose = scope_of(found.purse)
     dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
-    told = say(SPENT[scope], percent=found.percent, person=f"<@{whose}>", **dollars)
+    told = say(SPENT[scope], percent=found.percent, person=mention(whose), **dollars)
     then = say(ALL_SPENT) if found.percent >= 100 else say(SHOWS, command=code("/verl budget"))
-    sentence = f":moneybag: {together(told, then)}"
+    sentence = mrkdwn(":moneybag: {}", together(told, then))
     key = f"purse-{found.purse.replace(':', '-')}-{found.month}-{found.most:g}-{found.percent}"
     return Message(key, sentence, (section(sentence),), broadcast=True)

@@ -1,11 +1,12 @@
 """What a person is asked before a dear launch. Pure: a rehearsal in, an answer out."""
 
 from bot.asked import Rehearsal
-from bot.language import mark, say
+from bot.language import mark
 from bot.slack import answers, words
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, actions, button, context, section
-from bot.slack.text import code
+from bot.slack.phrases import say
+from bot.slack.text import command
 
 SURE = "launch-sure"
 
@@ -19,10 +20,10 @@ ADD_YES = mark("Add `--yes` to launch it without being asked.")
 def sure(found: Rehearsal) -> Answer:
     """The question before a dear launch, with what it would be. The button holds the line that was typed."""
     made = found.plan
-    asked = say(ASKED_FIRST, command=code("/verl " + made.line), budget=words.dollars(made.budget_dollars))
+    asked = say(ASKED_FIRST, command=command("/verl " + made.line), budget=words.dollars(made.budget_dollars))
     blocks: list[Block] = [section(asked), *map(context, answers.notes(found))]
     if len(made.line) > VALUE_CHARACTERS:
         blocks.append(context(say(ADD_YES)))
     elif not found.refusal:
         blocks.append(actions(button(say("Launch it"), SURE, made.line, style="primary")))
-    return {"text": asked, "blocks": blocks}
+    return answers.answer(asked, blocks)

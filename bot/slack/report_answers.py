@@ -7,10 +7,11 @@ from bot.core.report import Report
 from bot.core.run import Run
 from bot.core.schedule import Daily, Every, Quiet, Schedule, Weekdays
 from bot.core.standings import Rhythm
-from bot.language import mark, say
+from bot.language import mark
 from bot.slack.answers import Answer, text
 from bot.slack.blocks import context
-from bot.slack.text import code, date
+from bot.slack.phrases import say
+from bot.slack.text import Markup, code, date, joined, mention, mrkdwn
 
 NONE = mark("This channel is told nothing on a schedule. `/verl report weekdays 09:00` asks for it.")
 HOW = mark(
@@ -23,34 +24,35 @@ def listed(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Answer:
     """The reports of a channel, a line each."""
     if not reports:
         return text(say(NONE))
-    return text("\n".join(f"{code(one.id)} · {line(one, now, tz)}" for one, tz in reports), context(say(HOW)))
+    lines = [mrkdwn("{} · {}", code(one.id), line(one, now, tz)) for one, tz in reports]
+    return text(joined("\n", lines), context(say(HOW)))
 
 
 def asked(report: Report, now: datetime, tz: tzinfo) -> Answer:
     """It stands; which one it is, and when it comes first."""
     off = say("{command} takes it away.", command=code(f"/verl report off {report.id}"))
-    return text(f":ok_hand: {code(report.id)} · {line(report, now, tz)}", context(off))
+    return text(mrkdwn(":ok_hand: {} · {}", code(report.id), line(report, now, tz)), context(off))
 
 
 def ended(report: Report) -> Answer:
-    return text(":no_bell: " + say("{report} is told no more.", report=code(report.id)))
+    return text(mrkdwn(":no_bell: {}", say("{report} is told no more.", report=code(report.id))))
 
 
-def line(report: Report, now: datetime, tz: tzinfo) -> str:
+def line(report: Report, now: datetime, tz: tzinfo) -> Markup:
     """When it comes, by whose clock, of what, and who asked for it."""
     due = date(report.next_due(now, tz), "{date_short_pretty} {time}")
     parts = [
-        f"*{often(report.schedule)}*",
+        mrkdwn("*{}*", often(report.schedule)),
         code(report.zone),
         quiet(report.quiet) if report.quiet else "",
         say("of all runs") if report.everywhere else "",
         say("next {time}", time=due),
-        say("asked for by {person}", person=f"<@{report.by}>"),
+        say("asked for by {person}", person=mention(report.by)),
     ]
-    return " · ".join(filter(None, parts))
+    return joined(" · ", parts)
 
 
-def often(schedule: Schedule) -> str:
+def often(schedule: Schedule) -> Markup:
     match schedule:
         case Daily(at):
             return say("every day at {time}", time=f"{at:%H:%M}")
@@ -60,7 +62,7 @@ def often(schedule: Schedule) -> str:
             return say("every {span}", span=span(period))
 
 
-def span(period: timedelta) -> str:
+def span(period: timedelta) -> Markup:
     """
     >>> span(timedelta(hours=2)), span(timedelta(minutes=90))
     ('2 h', '90 min')
@@ -69,7 +71,7 @@ def span(period: timedelta) -> str:
     return say("{count} min", count=minutes) if minutes % 60 else say("{count} h", count=minutes // 60)
 
 
-def quiet(hours: Quiet) -> str:
+def quiet(hours: Quiet) -> Markup:
     return say("quiet {begin}–{end}", begin=f"{hours.begin:%H:%M}", end=f"{hours.end:%H:%M}")
 
 
@@ -77,10 +79,10 @@ def summarised(run: Run, rhythm: Rhythm) -> Answer:
     """How often its thread is told from now on."""
     found = code(run.id)
     if rhythm.steps is not None:
-        return text(":bar_chart: " + say(STEPS, run=found, count=rhythm.steps))
+        return text(mrkdwn(":bar_chart: {}", say(STEPS, run=found, count=rhythm.steps)))
     if rhythm.period is not None:
-        return text(":bar_chart: " + say(TIME, run=found, span=span(rhythm.period)))
-    return text(":no_bell: " + say("The thread of {run} gets no summaries any more.", run=found))
+        return text(mrkdwn(":bar_chart: {}", say(TIME, run=found, span=span(rhythm.period))))
+    return text(mrkdwn(":no_bell: {}", say("The thread of {run} gets no summaries any more.", run=found)))
 
 
 STEPS = mark("The thread of {run} gets a summary every {count} steps.")

@@ -9,12 +9,13 @@ from bot.core.run import Run
 from bot.core.spend import Charge, Spent, Tally
 from bot.core.status import Status
 from bot.core.worth import Gain, Past, Worth, worth
-from bot.language import listing, mark, say, say_many, together
-from bot.slack import words
+from bot.language import mark
+from bot.slack import answers, words
 from bot.slack.answers import Answer
 from bot.slack.blocks import context, section
+from bot.slack.phrases import listing, say, say_many, together, translate
 from bot.slack.standing import written
-from bot.slack.text import code, date, escape
+from bot.slack.text import Markup, channel, code, date, joined, mention, mrkdwn, unshaped
 
 LISTED, ROWS = 10, 5
 """Runs of one answer; people, recipes and infras: more nobody reads on a phone."""
@@ -30,14 +31,14 @@ HOW_TO_PRICE = mark("A price table tells me: `VERLBOT_PRICES`, or the prices tha
 
 def of_run(run: Run, earlier: Past | None, now: datetime) -> Answer:
     """What a run has cost, where each number comes from, and what was had for it."""
-    head = ":moneybag: " + headline(run, now)
+    head = mrkdwn(":moneybag: {}", headline(run, now))
     lines = [words.forecast(run, now), idleness(run, now), *bought(run, worth(run, now), earlier)]
-    body = "\n".join(filter(None, lines))
+    body = joined("\n", lines)
     blocks = [section(head), context(source(run, now)), *([section(body)] if body else [])]
-    return {"text": head.replace("*", ""), "blocks": blocks}
+    return answers.answer(unshaped(head), blocks)
 
 
-def headline(run: Run, now: datetime) -> str:
+def headline(run: Run, now: datetime) -> Markup:
     spent, name = run.cost(now), code(run.id)
     if run.first_asked_at is None:
         return say("{run} has cost nothing: no machine was asked for.", run=name)
@@ -56,7 +57,7 @@ BY_BILL = mark("{dollars} by {source}, {time}; since then by my own clock, at {r
 BY_LAST_BILL = mark("{dollars} by {source}, {time}, when its machines were gone: {rate}.")
 
 
-def source(run: Run, now: datetime) -> str:
+def source(run: Run, now: datetime) -> Markup:
     """Where the dollars come from: what a provider has said, and when, or else time and a rate, and whose that is."""
     if run.first_asked_at is None:
         return words.budget(run.budget_dollars)
@@ -68,24 +69,24 @@ def source(run: Run, now: datetime) -> str:
     return say(BY_CLOCK, time=words.lasted(run.billed(now)), asked=asked, rate=rate)
 
 
-def billed(bill: Bill) -> str:
+def billed(bill: Bill) -> Markup:
     dollars, name, rate = words.dollars(bill.dollars), bill.rate.source, words.hourly(bill.rate.dollars_per_hour)
     said = BY_LAST_BILL if bill.closed else BY_BILL
-    return say(said, dollars=dollars, source=escape(say(name)), time=date(bill.at, WHEN), rate=rate)
+    return say(said, dollars=dollars, source=translate(name), time=date(bill.at, WHEN), rate=rate)
 
 
-def idleness(run: Run, now: datetime) -> str:
+def idleness(run: Run, now: datetime) -> Markup:
     """What was billed while no step was made, in its parts."""
     found, dollars, spent = idle(run, now), idle_dollars(run, now), run.cost(now)
     if run.first_asked_at is None or not found.known:
-        return ""
+        return Markup()
     parts = [
         part(mark("{time} until its job ran"), found.before),
         part(mark("{time} without a step while it ran"), found.within or timedelta()),
         part(mark("{time} until its machines were gone"), found.after),
-        say("how long its steps took, its log does not tell") if found.within is None else "",
+        say("how long its steps took, its log does not tell") if found.within is None else Markup(),
     ]
-    told = listing(filter(None, parts))
+    told = listing(parts)
     if dollars is None or not spent:
         return say("*Idle* {time}: {parts}", time=words.lasted(found.known), parts=told)
     return say(
@@ -96,11 +97,11 @@ def idleness(run: Run, now: datetime) -> str:
     )
 
 
-def part(phrase: str, span: timedelta) -> str:
-    return say(phrase, time=words.lasted(span)) if span >= timedelta(seconds=1) else ""
+def part(phrase: str, span: timedelta) -> Markup:
+    return say(phrase, time=words.lasted(span)) if span >= timedelta(seconds=1) else Markup()
 
 
-def bought(run: Run, found: Worth, earlier: Past | None) -> list[str]:
+def bought(run: Run, found: Worth, earlier: Past | None) -> list[Markup]:
     """What a step and a point of validation have cost."""
     lines = []
     if found.per_step is not None:
@@ -113,7 +114,7 @@ def bought(run: Run, found: Worth, earlier: Past | None) -> list[str]:
     return lines
 
 
-def point(found: Worth, gain: Gain) -> str:
+def point(found: Worth, gain: Gain) -> Markup:
     """A point is a hundredth of what verl says."""
     fields = {"first": written(gain.first), "best": written(gain.best)}
     if found.per_point is not None:
@@ -124,16 +125,16 @@ def point(found: Worth, gain: Gain) -> str:
     return say("*Validation* has gained nothing yet on its first, {first}", **fields)
 
 
-def against(run: Run, found: Worth, earlier: Past) -> str:
+def against(run: Run, found: Worth, earlier: Past) -> Markup:
     """The same of the recipe's own earlier runs."""
-    fields = {"recipe": escape(run.recipe), "dollars": words.fine(earlier.per_point)}
+    fields = {"recipe": run.recipe, "dollars": words.fine(earlier.per_point)}
     median = say_many(
         "The one earlier run of {recipe} that succeeded has paid {dollars} a point",
         "The median of {count} earlier runs of {recipe} that succeeded is {dollars} a point",
         earlier.runs,
         **fields,
     )
-    if found.per_point is None:
+    if found.per_point is None or not earlier.per_point:  # what costs nothing is no multiple of anything
         return median
     times = f"{found.per_point / earlier.per_point:.1f}"
     return say("{median}: this one pays {times} times that", median=median, times=times)
@@ -148,11 +149,12 @@ def of_person(found: Spent, zone: str) -> Answer:
     return answer(found, zone, head, [many(found.charges, line)] if found.charges else [])
 
 
-def of_channel(found: Spent, zone: str, channel: str) -> Answer:
+def of_channel(found: Spent, zone: str, channel_id: str) -> Answer:
+    named = channel(channel_id)
     return answer(
         found,
         zone,
-        say("*Runs of {channel}* in {month}", channel=f"<#{channel}>", month=found.month.name),
+        say("*Runs of {channel}* in {month}", channel=named, month=found.month.name),
         parts(found),
     )
 
@@ -161,89 +163,86 @@ def of_all(found: Spent, zone: str) -> Answer:
     return answer(found, zone, say("*All runs* in {month}", month=found.month.name), parts(found))
 
 
-def answer(found: Spent, zone: str, title: str, more: Sequence[str]) -> Answer:
+def answer(found: Spent, zone: str, title: Markup, more: Sequence[Markup]) -> Answer:
     whole = found.whole
-    head = ":moneybag: " + say("{what}: {total}", what=title, total=total(whole))
+    head = mrkdwn(":moneybag: {}", say("{what}: {total}", what=title, total=total(whole)))
     notes = [context(unpriced(whole))] if whole.unpriced else []
     how = together(say(COUNTED), say("The month is that of {zone}.", zone=code(zone)), say(ONE_RUN))
-    return {"text": head.replace("*", ""), "blocks": [section(head), *notes, *map(section, more), context(how)]}
+    return answers.answer(unshaped(head), [section(head), *notes, *map(section, more), context(how)])
 
 
 COUNTED = mark("A run counts whole in the month in which it ended; one that still bills counts in this one.")
 ONE_RUN = mark("`/verl cost RUN` shows where a run's numbers come from.")
 
 
-def total(whole: Tally) -> str:
+def total(whole: Tally) -> Markup:
     """Dollars, what goes on, what was idle, how many."""
     if not whole.runs:
         return say("none has billed yet.")
     runs = say_many("{count} run", "{count} runs", whole.runs)
-    return " · ".join(filter(None, [amount(whole), going(whole), idled(whole), runs]))
+    return joined(" · ", [amount(whole), going(whole), idled(whole), runs])
 
 
-def amount(found: Tally) -> str:
+def amount(found: Tally) -> Markup:
     """Never a zero where nobody knows."""
-    return f"*{words.dollars(found.dollars)}*" if found.runs > found.unpriced else f"*{say('unpriced')}*"
+    return mrkdwn("*{}*", words.dollars(found.dollars) if found.runs > found.unpriced else say("unpriced"))
 
 
-def going(found: Tally) -> str:
-    return say("{rate} now", rate=words.hourly(found.hourly)) if found.hourly else ""
+def going(found: Tally) -> Markup:
+    return say("{rate} now", rate=words.hourly(found.hourly)) if found.hourly else Markup()
 
 
-def idled(found: Tally) -> str:
-    return say("{dollars} idle", dollars=words.dollars(found.idle)) if found.idle >= 0.005 else ""
+def idled(found: Tally) -> Markup:
+    return say("{dollars} idle", dollars=words.dollars(found.idle)) if found.idle >= 0.005 else Markup()
 
 
 UNPRICED = mark("{runs}, in no sum here: nobody has told me what that costs, which is not to say that it is free.")
 
 
-def unpriced(found: Tally) -> str:
+def unpriced(found: Tally) -> Markup:
     """Said apart: these dollars are in no sum."""
     runs = say_many("*{count} run unpriced*", "*{count} runs unpriced*", found.unpriced)
-    return ":grey_question: " + say(UNPRICED, runs=runs)
+    return mrkdwn(":grey_question: {}", say(UNPRICED, runs=runs))
 
 
-def parts(found: Spent) -> list[str]:
+def parts(found: Spent) -> list[Markup]:
     """By person, recipe and infra."""
-    kinds: list[tuple[str, Mapping[str, Tally], Callable[[str], str]]] = [
-        (say("*By person*"), found.by_person, lambda person: f"<@{person}>"),
+    kinds: list[tuple[Markup, Mapping[str, Tally], Callable[[str], Markup]]] = [
+        (say("*By person*"), found.by_person, mention),
         (say("*By recipe*"), found.by_recipe, code),
         (say("*By infra*"), found.by_infra, place),
     ]
     return [table(title, tallies, named) for title, tallies, named in kinds if tallies]
 
 
-def place(infra: str) -> str:
-    return escape(say(infra)) if infra else say("infra not known")
+def place(infra: str) -> Markup:
+    return translate(infra) if infra else say("infra not known")
 
 
-def table(title: str, tallies: Mapping[str, Tally], named: Callable[[str], str]) -> str:
+def table(title: Markup, tallies: Mapping[str, Tally], named: Callable[[str], Markup]) -> Markup:
     shown = list(tallies.items())
-    rows = [f"{named(name)} {share(one)}" for name, one in shown[:ROWS]]
+    rows = [mrkdwn("{} {}", named(name), share(one)) for name, one in shown[:ROWS]]
     rest = sum((one for _, one in shown[ROWS:]), Tally())
     more = [say("… and {count} more: {share}", count=len(shown) - ROWS, share=share(rest))] if rest.runs else []
-    return "\n".join([title, *rows, *more])
+    return joined("\n", [title, *rows, *more])
 
 
-def share(found: Tally) -> str:
+def share(found: Tally) -> Markup:
     runs = say_many("{count} run", "{count} runs", found.runs)
     some = found.unpriced and found.unpriced < found.runs
-    missing = say("{count} unpriced", count=found.unpriced) if some else ""
-    return " · ".join(filter(None, [amount(found), runs, going(found), missing]))
+    missing = say("{count} unpriced", count=found.unpriced) if some else Markup()
+    return joined(" · ", [amount(found), runs, going(found), missing])
 
 
-def many(charges: Sequence[Charge], said: Callable[[Charge], str]) -> str:
+def many(charges: Sequence[Charge], said: Callable[[Charge], Markup]) -> Markup:
     rest = charges[LISTED:]
     left = sum(map(Tally.of, rest), Tally())
     more = [say("… and {count} more: {share}", count=len(rest), share=amount(left))] if rest else []
-    return "\n".join([*map(said, charges[:LISTED]), *more])
+    return joined("\n", [*map(said, charges[:LISTED]), *more])
 
 
-def line(one: Charge) -> str:
+def line(one: Charge) -> Markup:
     """One run: what it has cost, what it goes on costing, how it stands."""
     tally = Tally.of(one)
-    return " · ".join(
-        filter(
-            None, [f"{code(one.run)} {amount(tally)}", going(tally), idled(tally), words.became(one.status, one.reason)]
-        )
-    )
+    head = mrkdwn("{} {}", code(one.run), amount(tally))
+    return joined(" · ", [head, going(tally), idled(tally), words.became(one.status, one.reason)])

@@ -7,8 +7,8 @@ from bot.core.forecast import forecast
 from bot.core.progress import Progress
 from bot.core.row import REWARD, SCORE, VALIDATION
 from bot.core.run import Run
-from bot.language import say
-from bot.slack.text import code, date
+from bot.slack.phrases import say
+from bot.slack.text import Markup, code, date, joined, mrkdwn
 
 IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 """Metrics that have a word of their own."""
@@ -16,17 +16,18 @@ IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 FEWEST_LAPS = 2
 """Steps before an end is forecast: the first one compiles and warms up."""
 
-ARROWS = {1: " ▲", 0: "", -1: " ▼"}
+ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 
-def standing(run: Run, now: datetime) -> str:
+def standing(run: Run, now: datetime) -> Markup:
     """Where the run stands and when it ends; empty before the first step."""
-    return " · ".join(filter(None, [progress(run.progress), *ahead(run, now)]))
+    return joined(" · ", [progress(run.progress), *ahead(run, now)])
 
 
-def ahead(run: Run, now: datetime) -> list[str]:
+def ahead(run: Run, now: datetime) -> list[Markup]:
     """Its pace and its end, where they are known; nothing before the first step, and once it is over."""
-    found, parts = run.progress, []
+    found = run.progress
+    parts: list[Markup] = []
     if run.over or found.step is None:
         return []
     if found.seconds_per_step is not None:
@@ -37,24 +38,24 @@ def ahead(run: Run, now: datetime) -> list[str]:
     return parts
 
 
-def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> str:
+def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> Markup:
     """Step, reward and validation on one line, then the further metrics asked for; empty before the first step.
 
     Args:
         misleading: keys whose value says nothing.
     """
     if found.step is None:
-        return ""
+        return Markup()
     at = f"{found.step}/{found.last_step}" if found.last_step else found.step
     parts = [say("step {step}", step=at)]
     if (reward := found.reward) is not None:
-        parts.append(say("reward {value}", value=written(reward)) + ARROWS[found.rewards.trend])
+        parts.append(joined(" ", [say("reward {value}", value=written(reward)), ARROWS[found.rewards.trend]]))
     if (validation := found.validation) is not None:
         parts.append(say("val {value} (step {step})", value=written(validation), step=found.validated_step))
     further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
     known = {key: say("unknown") if key in misleading else written(found.metrics[key]) for key in sorted(further)}
-    parts += [f"{code(key)} {value}" for key, value in known.items()]
-    return " · ".join(parts)
+    parts += [mrkdwn("{} {}", code(key), value) for key, value in known.items()]
+    return joined(" · ", parts)
 
 
 def written(value: float) -> str:

@@ -4,31 +4,33 @@ from datetime import datetime
 
 from bot.core.run import Run
 from bot.core.standings import Standing
-from bot.language import mark, say
+from bot.language import mark
 from bot.slack import words
+from bot.slack.phrases import say
 from bot.slack.standing import ahead, written
+from bot.slack.text import Markup, joined, mrkdwn
 
 
-def changes(run: Run, now: datetime) -> str:
+def changes(run: Run, now: datetime) -> Markup:
     """What is to be told in its thread, or was: steps, reward, validation, pace, end, dollars; empty for nothing."""
     told = run.summary
     if told is None or not told.number or run.over:
-        return ""
+        return Markup()
     parts = [steps(run, told.before, told.now), *numbers(told.before, told.now), *ahead(run, now)]
-    return ":bar_chart: " + " · ".join(filter(None, [*parts, dollars(run, told.before, told.now)]))
+    return mrkdwn(":bar_chart: {}", joined(" · ", [*parts, dollars(run, told.before, told.now)]))
 
 
 OF = mark("steps {before} → {now} of {last}")
 
 
-def steps(run: Run, before: Standing, now: Standing) -> str:
+def steps(run: Run, before: Standing, now: Standing) -> Markup:
     last = run.progress.last_step
     if last:
         return say(OF, before=before.step, now=now.step, last=last)
     return say("steps {before} → {now}", before=before.step, now=now.step)
 
 
-def numbers(before: Standing, now: Standing) -> list[str]:
+def numbers(before: Standing, now: Standing) -> list[Markup]:
     found = [
         (mark("reward {value}"), before.reward, now.reward),
         (mark("val {value}"), before.validation, now.validation),
@@ -46,7 +48,7 @@ def moved(before: float | None, now: float) -> str:
     return f"{written(before)} → {written(now)} {'▲' if now > before else '▼'}"
 
 
-def dollars(run: Run, before: Standing, now: Standing) -> str:
+def dollars(run: Run, before: Standing, now: Standing) -> Markup:
     if now.dollars is None:
         return say("unpriced")
     spent = {"spent": words.dollars(now.dollars), "budget": words.dollars(run.budget_dollars)}

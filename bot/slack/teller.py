@@ -15,9 +15,10 @@ from bot.core.posted import Posted
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
+from bot.slack.answers import answer
 from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.message import Message
+from bot.slack.message import Message, mark_of
 from bot.slack.messages import call
 from bot.slack.notifier import DOUBT, NOT_THERE, RETRY
 from bot.slack.orphans import ADOPT, LEAVE, REMOVE, ends, orphan_message
@@ -174,8 +175,7 @@ class Teller:
 
     def _warning(self, orphan: Orphan) -> dict[str, Any]:
         with speaking(self.language):
-            text = ends(orphan)
-        return {"text": text, "blocks": [section(text)]}
+            return answer(ends(orphan), [section(ends(orphan))])
 
     def _warned(self, orphan: Orphan, ts: str | None) -> bool:
         """Record it, of the end that is told of. Whether that still is its end: a person may have put it off."""
@@ -258,12 +258,12 @@ def whole(now: datetime) -> datetime:
 
 
 def metadata(orphan: Orphan) -> dict[str, Any]:
-    return {"event_type": EVENT, "event_payload": {"cluster": orphan.id}}
+    return {"event_type": EVENT, "event_payload": {"cluster": mark_of(orphan.id)}}
 
 
 def warning_metadata(orphan: Orphan) -> dict[str, Any]:
     """Of the end that it warns of."""
-    payload = {"cluster": orphan.id, "removed_at": str(orphan.adopted_until)}
+    payload = {"cluster": mark_of(orphan.id), "removed_at": str(orphan.adopted_until)}
     return {"event_type": WARNING, "event_payload": payload}
 
 

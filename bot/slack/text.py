@@ -1,20 +1,258 @@
-"""Text between people, Slack and the outside world: what must be escaped, and what Slack has changed."""
+"""Text between people, Slack and the outside world: what must be escaped, and what Slack has changed.
+
+Slack reads `mrkdwn`, in which `<!channel>` calls everybody. Whatever may hold such markup is a `Markup`, and only the
+functions here make one: text from outside becomes one by `escape` or `code`, ids and addresses by `mention`,
+`channel`, `link` and `date`, which refuse what is none. The blocks take nothing else (`bot.slack.blocks`), and escape
+a string that comes to them all the same. So what is forgotten shows too little, and never too much.
+"""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+
+from bot.core.characters import clean, is_mark, one_line
 
 LINK = re.compile(r"<((?:https?|mailto):[^|>]*)(?:\|([^>]*))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+ENTITY = re.compile("|".join(ENTITIES))
 MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
 
+USER_ID, CHANNEL_ID = re.compile("[UW][A-Z0-9]{1,40}"), re.compile("[CGD][A-Z0-9]{1,40}")
+"""Slack's ids of people, and of channels with their private and direct kinds."""
 
-def escape(text: str) -> str:
-    """Text from outside as Slack's mrkdwn may hold it: it cannot ping anybody nor forge a link.
+GROUP_ID = re.compile("S[A-Z0-9]{1,40}")
+"""Slack's id of a user group."""
 
-    >>> escape("<!channel> & co")
-    '&lt;!channel&gt; &amp; co'
+ADDRESS = re.compile(r"https?://[!#-&(-;=?-_a-{}~]{1,2000}")
+"""In ASCII, without what ends a link or an address: letters of other scripts can look like these."""
+
+PROSE_TEXT, NAME_TEXT, COMMAND_TEXT = 2_000, 500, 2_500
+"""Characters that are shown of a text from outside: of a sentence, of a name or path, of a line that may be typed."""
+
+EMOJI = re.compile(r":[a-z0-9_+-]{1,100}:")
+
+TOKEN = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+"""What Slack makes something of: a mention, a link, a date; with what those see who get text alone."""
+
+PIECES = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
+"""What can be cut off only as a whole."""
+
+CODE_SPAN = re.compile(r"(?<![\w`])`[^`]+`(?![\w`])")
+"""Code as Slack shows it: its back-ticks touch no letter from outside."""
+
+WORD = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
+"""What stands between blanks; the blanks of code are within it."""
+
+SHAPING = re.compile(r"[*~`]|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|^&gt;")
+"""What Slack makes bold, italic, struck out, code, an emoji or a quote of; an underscore within a word it leaves."""
+
+ELLIPSIS = "…"
+
+
+class Markup(str):
+    """Text as Slack's mrkdwn: whatever it calls, links or shapes, the bot has meant.
+
+    An f-string of it, a sum and a `str.join` are plain strings again, which are escaped once more: put markup together
+    with `mrkdwn` and `joined`.
     """
+
+    __slots__ = ()
+
+    def shortened(self, longest: int) -> "Markup":
+        """Return it with its end left out where it is longer; no mention, link or entity is cut, code and bold end.
+
+        >>> Markup("*see* `a&amp;b` <@U0ANA>").shortened(16)
+        '*see* `a&amp;…`'
+        """
+        if units(self) <= longest:
+            return self
+        found = beginning(
+            (piece[0] for piece in PIECES.finditer(self)), longest - len(ELLIPSIS) - 2
+        )  # two, for what closes code and bold
+        outside = CODE_SPAN.sub("", found + ("`" if found.count("`") % 2 else ""))
+        closing = ("`" if found.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
+        return Markup(found + ELLIPSIS + closing)
+
+
+def escape(value: object, longest: int = PROSE_TEXT) -> Markup:
+    """Return text from outside as mrkdwn shows it: on one line, without what cannot be seen, and nothing in it live.
+
+    Slack has no way to write a star, a tilde or `:name:` that shapes nothing. A word with such a thing in it is shown
+    in code, where it is as it was written and can be copied; well-formed code stays. Markup stays what it is.
+
+    >>> escape("<!channel> & co"), escape("see `a b` of x_y"), escape("*all*\\nis ~/well")
+    ('&lt;!channel&gt; &amp; co', 'see `a b` of x_y', '`*all*` is `~/well`')
+    """
+    if isinstance(value, Markup):
+        return value
+    text = entities(cut(one_line(str(value)), longest))
+    return Markup(WORD.sub(unshaping, text) if SHAPING.search(text) else text).shortened(longest)
+
+
+def unshaping(word: re.Match[str]) -> str:
+    """Return a word, in code where Slack would make something else of it."""
+    rest = CODE_SPAN.sub(" ", word[0])
+    is_within = rest.startswith("&gt;") and word.start() > 0  # a quote begins a line, and there alone
+    shapes = SHAPING.search(rest[1:] if is_within else rest)
+    return f"`{word[0].replace('`', chr(39))}`" if shapes else word[0]
+
+
+def entities(text: str) -> str:
+    """Return text with Slack's three characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escaped(text: str, longest: int) -> Markup:
+    """Return clean text with its three characters escaped, cut after that."""
+    return Markup(entities(text)).shortened(longest)
+
+
+def code(text: str, longest: int = NAME_TEXT) -> Markup:
+    """Return text from outside as a line of code, which its own back-ticks cannot end.
+
+    >>> code("a `b` <c>"), code("")
+    ("`a 'b' &lt;c&gt;`", '` `')
+    """
+    return Markup(f"`{in_code(text, longest)}`")
+
+
+def in_code(value: object, longest: int = NAME_TEXT) -> Markup:
+    """Return text from outside as it may stand between two back-ticks: nothing there is markup, and none ends them."""
+    text = plain(value).strip("`") if isinstance(value, Markup) else one_line(str(value))
+    return escaped(text.replace("`", "'") or " ", longest)
+
+
+def command(text: str) -> Markup:
+    """Return what a person may type or copy as a line of code: as long as a message has room for."""
+    return code(text, COMMAND_TEXT)
+
+
+def mention(user: str | None) -> Markup:
+    """Return what calls a person by Slack's id; anything that is no such id is shown and calls no one.
+
+    >>> mention("U0ANA"), mention("!channel"), mention(None)
+    ('<@U0ANA>', '`!channel`', '')
+    """
+    if not user:
+        return Markup()
+    return Markup(f"<@{user}>") if USER_ID.fullmatch(user) else code(user)
+
+
+def holder(holder_id: str) -> Markup:
+    """Return what calls a person, or a user group, by Slack's id: for those whom the policy names.
+
+    >>> holder("U0ANA"), holder("S0LEADS"), holder("S|<!here>")
+    ('<@U0ANA>', '<!subteam^S0LEADS>', '`S|&lt;!here&gt;`')
+    """
+    return Markup(f"<!subteam^{holder_id}>") if GROUP_ID.fullmatch(holder_id) else mention(holder_id)
+
+
+def channel(channel_id: str) -> Markup:
+    """Return what names a channel by Slack's id.
+
+    >>> channel("C0TRAIN"), channel("C0|<!here>")
+    ('<#C0TRAIN>', '`C0|&lt;!here&gt;`')
+    """
+    return Markup(f"<#{channel_id}>") if CHANNEL_ID.fullmatch(channel_id) else code(channel_id)
+
+
+def link(address: str, label: object) -> Markup:
+    """Return a link; its label alone where the address is none of the web.
+
+    >>> link("https://a.b/c?d&e", "here"), link("javascript:x", "here")
+    ('<https://a.b/c?d&amp;e|here>', 'here')
+    """
+    shown = escape(label)
+    if not ADDRESS.fullmatch(address) or TOKEN.search(shown):
+        return shown
+    return Markup(f"<{escaped(address, len(address) * 5)}|{shown.replace('|', '/')}>")
+
+
+def date(moment: datetime, form: str = "{time}") -> Markup:
+    """Return a moment that every reader sees in a time zone of his own; in UTC where a client cannot."""
+    return Markup(f"<!date^{int(moment.timestamp())}^{form}|{moment.astimezone(UTC):%H:%M} UTC>")
+
+
+def emoji(name: str) -> Markup:
+    """Return one of Slack's emoji, by its name in colons.
+
+    >>> emoji(":rocket:"), emoji(":a b:")
+    (':rocket:', '`:a b:`')
+    """
+    return Markup(name) if EMOJI.fullmatch(name) else code(name)
+
+
+def mrkdwn(pattern: str, *values: object) -> Markup:
+    """Return a pattern of ours with its `{}` filled in, each value escaped unless it is markup.
+
+    >>> mrkdwn(":rocket: *{}* {}", "a & b", code("c"))
+    ':rocket: *a &amp; b* `c`'
+    """
+    return Markup(pattern.format(*map(escape, values)))
+
+
+def joined(separator: str, parts: Iterable[object]) -> Markup:
+    """Return the parts that are not empty, escaped unless they are markup, with a separator of ours between them.
+
+    >>> joined(" · ", [code("a"), "", None, "<b>"])
+    '`a` · &lt;b&gt;'
+    """
+    return Markup(separator.join(filter(None, (escape(part) for part in parts if part is not None))))
+
+
+def unshaped(text: Markup) -> Markup:
+    """Return markup without bold, for where only plain text is shown.
+
+    >>> unshaped(Markup("*failed* in `a*b`"))
+    'failed in `a*b`'
+    """
+    parts = re.split("(`[^`]*`)", text)
+    return Markup("".join(part if part.startswith("`") else part.replace("*", "") for part in parts))
+
+
+def literal(text: str) -> str:
+    """Return text as Slack shows it where nothing is markup, line by line and without what cannot be seen.
+
+    >>> literal(mrkdwn("{} of {}", "a & b", mention("U0ANA")))
+    'a & b of @U0ANA'
+    """
+    if isinstance(text, Markup):
+        labelled = TOKEN.sub(lambda token: token[2] or token[1].removeprefix("!"), text)
+        text = ENTITY.sub(lambda entity: ENTITIES[entity[0]], labelled)
+    return clean(text)
+
+
+def plain(text: str, longest: int = 0) -> str:
+    """Return text as Slack shows it where nothing is markup, on one line; without limit where `longest` is 0."""
+    found = one_line(literal(text))
+    return cut(found, longest) if longest else found
+
+
+def cut(text: str, longest: int) -> str:
+    """Return the text, its end left out where it is too long; no letter is cut from its marks.
+
+    >>> cut("abcdef", 4), cut("🎉🎉🎉", 4)
+    ('abc…', '🎉…')
+    """
+    return text if units(text) <= longest else beginning(text, longest - len(ELLIPSIS)) + ELLIPSIS
+
+
+def beginning(pieces: Iterable[str], room: int) -> str:
+    """Return as many of the first pieces as there is room for, and no letter without all of its marks."""
+    kept: list[str] = []
+    for piece in pieces:
+        room -= units(piece)
+        if room < 0:
+            while kept and is_mark(piece[0]):
+                piece = kept.pop()  # noqa: PLW2901  # at last the letter that the marks belong to
+            break
+        kept.append(piece)
+    return "".join(kept)
+
+
+def units(text: str) -> int:
+    """Return the length of a text as JavaScript counts it, in which an emoji is two: Slack may count either way."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def as_typed(text: str) -> str:
@@ -24,7 +262,7 @@ def as_typed(text: str) -> str:
     'launch ppo bucket=a.b/c x=a&b'
     """
     unlinked = LINK.sub(lambda link: link[2] or link[1].removeprefix("mailto:"), text)
-    return re.sub("|".join(ENTITIES), lambda entity: ENTITIES[entity[0]], unlinked)
+    return ENTITY.sub(lambda entity: ENTITIES[entity[0]], unlinked)
 
 
 def without_mention(text: str) -> str:
@@ -35,22 +273,3 @@ def without_mention(text: str) -> str:
     """
     rest = MENTION.sub("", text).strip()
     return rest.strip("`") if rest.startswith("`") and rest.endswith("`") else rest
-
-
-def date(moment: datetime, form: str = "{time}") -> str:
-    """A moment that every reader sees in a time zone of his own; UTC where a client cannot."""
-    return f"<!date^{int(moment.timestamp())}^{form}|{moment.astimezone(UTC):%H:%M} UTC>"
-
-
-def mention(holder: str) -> str:
-    """A person or a user group, who is called by it.
-
-    >>> mention("U0ANA"), mention("S0LEADS")
-    ('<@U0ANA>', '<!subteam^S0LEADS>')
-    """
-    return f"<!subteam^{holder}>" if holder.startswith("S") else f"<@{holder}>"
-
-
-def code(text: str) -> str:
-    """Text from outside in a line of code, which its own back-ticks cannot end."""
-    return f"`{escape(text.replace('`', chr(39)))}`"

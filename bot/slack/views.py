@@ -9,7 +9,7 @@ from bot.core.figure import progress_figure
 from bot.core.posted import Follow
 from bot.core.run import Run
 from bot.core.status import Reason, Status
-from bot.language import mark, say, together
+from bot.language import mark
 from bot.slack import failures, words
 from bot.slack.again import again
 from bot.slack.approvals import approval_blocks, approval_buttons, approval_messages, is_waiting
@@ -21,10 +21,11 @@ from bot.slack.limits import limit_messages, stop
 from bot.slack.managed import about, recovery_messages
 from bot.slack.message import CARD, Message, said
 from bot.slack.models import how_to, lose, model_messages
+from bot.slack.phrases import say, together
 from bot.slack.purses import purse_messages
 from bot.slack.standing import progress, standing, written
 from bot.slack.summary import changes
-from bot.slack.text import code, date, escape
+from bot.slack.text import Markup, channel, code, command, date, joined, mention, mrkdwn, unshaped
 
 FOLLOW = "follow"
 
@@ -65,37 +66,36 @@ TOLD_ELSEWHERE = mark("I may not write in {channel}, so I tell you here. `/invit
 def card(run: Run, now: datetime) -> Message:
     """The one message that shows a run, edited in place."""
     state = words.state(run)
-    where = [say("by {person}", person=f"<@{run.requester}>"), words.machines(run), time(run, now)]
-    where += [known] if (known := about(run)) else []
-    blocks = [section(f"*{escape(run.recipe)}* {code(run.id)} · {state}"), context(" · ".join(where))]
+    where = [say("by {person}", person=mention(run.requester)), words.machines(run), time(run, now), about(run)]
+    blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(joined(" · ", where))]
     if found := standing(run, now):
         blocks.append(section(found))
     if sick := sickness(run):
-        blocks.append(section(sick))
-    blocks.append(context(" · ".join(filter(None, [words.money(run, now), limits(run)]))))
+        blocks.append(section(joined("\n", sick)))
+    blocks.append(context(joined(" · ", [words.money(run, now), limits(run)])))
     blocks += approval_blocks(run)
     if not run.over:
         blocks += map(context, words.red_lines(run.blind, run.model_dies, run.managed))
     if run.thread_channel and run.thread_channel != run.channel:
-        blocks.append(context(say(TOLD_ELSEWHERE, channel=f"<#{run.channel}>")))
+        blocks.append(context(say(TOLD_ELSEWHERE, channel=channel(run.channel))))
     if doubt := words.doubt(run):
-        blocks.append(context(f":grey_question: {doubt}"))
+        blocks.append(context(mrkdwn(":grey_question: {}", doubt)))
     blocks.append(actions(*buttons(run)))
-    text = " · ".join(filter(None, [f"{run.recipe} {run.id}", state.replace("*", ""), found]))
+    text = joined(" · ", [mrkdwn("{} {}", run.recipe, run.id), unshaped(state), found])
     return Message(CARD, text, tuple(blocks), urgent=state, edited=True)
 
 
-def time(run: Run, now: datetime) -> str:
+def time(run: Run, now: datetime) -> Markup:
     if run.ended_at:
         return say("took {time}", time=words.lasted(run.billed(now)))
     return say("since {time}", time=date(run.created_at))
 
 
-def limits(run: Run) -> str:
+def limits(run: Run) -> Markup:
     """What ends it by itself, while it can still be ended."""
     if run.over or run.waits:
-        return ""
-    return " · ".join(filter(None, [words.lease(run), words.autostop(run) if run.job else ""]))
+        return Markup()
+    return joined(" · ", [words.lease(run), words.autostop(run) if run.job else ""])
 
 
 def buttons(run: Run) -> list[Block]:
@@ -114,8 +114,8 @@ def buttons(run: Run) -> list[Block]:
 def launching(run: Run) -> Message | None:
     if run.first_asked_at is None:
         return None
-    asked = say("Asked for {machines}: {command}", machines=words.machines(run), command=code("/verl " + run.line))
-    return said("launching", f":rocket: {asked}")
+    asked = say("Asked for {machines}: {command}", machines=words.machines(run), command=command("/verl " + run.line))
+    return said("launching", mrkdwn(":rocket: {}", asked))
 
 
 RUNNING = mark("Running on {machines} since {time}; {autostop}.")
@@ -127,7 +127,7 @@ def running(run: Run) -> Message | None:
         return None
     since = date(run.running_at)
     text = say(RUNNING, machines=words.machines(run), time=since, autostop=words.autostop(run))
-    return said("running", f":large_blue_circle: {text}")
+    return said("running", mrkdwn(":large_blue_circle: {}", text))
 
 
 POINT = mark("{value} (step {step})")
@@ -146,7 +146,7 @@ def chart(run: Run) -> Message | None:
         told.append(say("val {value} (step {step})", value=written(value), step=step))
     if (saved := run.progress.checkpoint_step) is not None:
         told.append(say("checkpoint of step {step}", step=saved))
-    text = f":chart_with_upwards_trend: {' · '.join(told)}"
+    text = mrkdwn(":chart_with_upwards_trend: {}", joined(" · ", told))
     return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE, figures=(figure,))
 
 
@@ -159,11 +159,12 @@ def unseen(run: Run, now: datetime) -> Message | None:
     if outage.until is None and run.waits:
         since = say("Nobody has answered for the machines since {time}.", time=date(outage.since))
         waits = together(since, say("It is launched once somebody does."))
-        return said(f"unseen-{began}", f":grey_question: {waits}")
+        return said(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
     if outage.until is None:
         looks = say("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
-        return said(f"unseen-{began}", f":grey_question: {looks}")
-    return said(f"seen-{began}", f":eye: {say('It can be seen again since {time}.', time=date(outage.until))}")
+        return said(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
+    again = say("It can be seen again since {time}.", time=date(outage.until))
+    return said(f"seen-{began}", mrkdwn(":eye: {}", again))
 
 
 def summary(run: Run, now: datetime) -> Message | None:
@@ -192,18 +193,19 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
     """The end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
     if run.ended_at is None or run.reason is None:
         return None
-    head, found = f"{words.ending(run, run.reason, now)}{addressed(run)}", failures.digest_of(run, log)
+    head = joined(" · ", [words.ending(run, run.reason, now), addressed(run)])
+    found = failures.digest_of(run, log)
     why = failures.why(run, found)
-    blocks = [section("\n".join(filter(None, [head, why, failures.advice(run, found)])))]
+    blocks = [section(joined("\n", [head, why, failures.advice(run, found)]))]
     last = progress(run.progress, run.metrics, run.misleading)
     lines = [last, *unknown_numbers(run), failures.left(run, now), *how_to(run)]
     if any(lines):
-        blocks.append(section("\n".join(filter(None, lines))))
-    blocks.append(context(f"{words.money(run, now)} · {gone(run)}"))
+        blocks.append(section(joined("\n", lines)))
+    blocks.append(context(joined(" · ", [words.money(run, now), gone(run)])))
     if excerpt := shown_lines(run.reason, found, log):
         blocks.append(printed("\n".join(map(loglines.narrow, excerpt))))
     blocks.append(actions(*again(run)))
-    text = " · ".join(filter(None, [head.replace("*", ""), why if found else "", progress(run.progress)]))
+    text = joined(" · ", [unshaped(head), why if found else "", progress(run.progress)])
     return Message("ended", text, tuple(blocks), broadcast=True)
 
 
@@ -214,12 +216,12 @@ def shown_lines(reason: Reason, found: Digest | None, log: str) -> Sequence[str]
     return loglines.select(log, LAST_LINES) if reason.is_failure else ()
 
 
-def addressed(run: Run) -> str:
+def addressed(run: Run) -> Markup:
     """The person who launched it is called, unless it was that person who stopped it."""
-    return "" if run.stop_requested_by == run.requester else f" · <@{run.requester}>"
+    return Markup() if run.stop_requested_by == run.requester else mention(run.requester)
 
 
-def gone(run: Run) -> str:
+def gone(run: Run) -> Markup:
     """What was seen of its cluster, and how surely."""
     if run.first_asked_at is None:
         return say("no cluster was asked for")
@@ -229,7 +231,7 @@ def gone(run: Run) -> str:
 def follow(run: Run, wish: Follow, log: str) -> Message:
     """The log as it grows, in one message of the thread."""
     lines = loglines.select(log, wish.lines, wish.grep, wish.node)
-    run_id, person = code(run.id), f"<@{wish.by}>"
+    run_id, person = code(run.id), mention(wish.by)
     head = say("Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(wish.until))
     if run.over:
         head = say("Log of {run}, followed for {person} to its end", run=run_id, person=person)
@@ -237,6 +239,6 @@ def follow(run: Run, wish: Follow, log: str) -> Message:
     return Message(
         f"{FOLLOW}-{int(wish.until.timestamp())}",
         say("Log of {run}", run=run.id),
-        (context(f":scroll: {head}"), printed(shown)),
+        (context(mrkdwn(":scroll: {}", head)), printed(shown)),
         edited=True,
     )

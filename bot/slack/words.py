@@ -11,9 +11,10 @@ from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.core.seen import Job
 from bot.core.status import Reason, Status
-from bot.language import mark, say, say_many
+from bot.language import mark
 from bot.slack.endings import DRAINING, ENDINGS
-from bot.slack.text import code, date, escape
+from bot.slack.phrases import say, say_many, translate
+from bot.slack.text import Markup, code, date, emoji, escape, joined, mention, mrkdwn
 
 STATES = {
     Status.AWAITING_APPROVAL: (":raised_hand:", mark("needs approval")),
@@ -48,84 +49,85 @@ BLIND = {
 }
 
 
-def red_lines(lacking: Sequence[Blind], model_dies: bool, managed: bool) -> list[str]:
+def red_lines(lacking: Sequence[Blind], model_dies: bool, managed: bool) -> list[Markup]:
     """What a launch goes without, a sentence each."""
     dies = [say(MODEL_GOES if managed else MODEL_DIES)] if model_dies and Blind.CHECKPOINTS not in lacking else []
     return [*dies, *(say(BLIND[one]) for one in lacking)]
 
 
-def state(run: Run) -> str:
+def state(run: Run) -> Markup:
     """The state as the card's headline shows it.
 
     A run that is over keeps its reason in sight while its cluster goes.
     """
     icon, word = STATES[run.status][0], say(STATES[run.status][1])
+    words = [word]
     if run.reason is not None:
         icon, ending = ENDINGS[run.reason].icon, say(ENDINGS[run.reason].state)
-        word = ending if run.status is Status.ENDED else f"{ending} · {word}"
+        words = [ending] if run.status is Status.ENDED else [ending, word]
     elif run.stop_requested_by:
-        word = f"{word} · " + say("stop asked for by {person}", person=f"<@{run.stop_requested_by}>")
-        word += " · " + say("saving first") if run.keeping.draining else ""
+        words = [word, say("stop asked for by {person}", person=mention(run.stop_requested_by))]
+        words += [say("saving first")] if run.keeping.draining else []
     elif run.keeping.draining:
-        word = f"{word} · " + say(DRAINING[run.keeping.draining.reason])
+        words = [word, say(DRAINING[run.keeping.draining.reason])]
     elif run.status is Status.LAUNCHING and run.job is Job.SETTING_UP:
-        word = f"{word} · " + say("setting up")
+        words = [word, say("setting up")]
     elif run.recoveries.open:
-        word = f"{word} · " + say("its machines went away, waiting for others")
-    return f"{icon} *{word}*"
+        words = [word, say("its machines went away, waiting for others")]
+    return mrkdwn("{} *{}*", emoji(icon), joined(" · ", words))
 
 
-def machines(run: Run) -> str:
+def machines(run: Run) -> Markup:
     """
     >>> from tests.builders import a_run
     >>> machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
     '2 nodes × H100:8 on k8s'
     """
     found = several(run.nodes, run.gpus)
-    return say("{machines} on {infra}", machines=found, infra=escape(say(run.infra))) if run.infra else found
+    return say("{machines} on {infra}", machines=found, infra=translate(run.infra)) if run.infra else found
 
 
-def several(nodes: int, gpus: str) -> str:
+def several(nodes: int, gpus: str) -> Markup:
     """So many machines, and what each has."""
     found = say_many("{count} node", "{count} nodes", nodes)
-    return f"{found} × {escape(gpus)}" if gpus else found
+    return mrkdwn("{} × {}", found, gpus) if gpus else found
 
 
-def dollars(value: float) -> str:
+def dollars(value: float) -> Markup:
     """
     >>> dollars(0.004), dollars(12.5), dollars(12000)
-    ('<$0.01', '$12.50', '$12,000')
+    ('under $0.01', '$12.50', '$12,000')
     """
     if 0 < value < 0.01:
-        return "<$0.01"
-    return f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}"
+        return say("under $0.01")
+    return escape(f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}")
 
 
-def fine(value: float) -> str:
+def fine(value: float) -> Markup:
     """Dollars of small things, to two digits at the least.
 
     >>> fine(0.00123), fine(0.045), fine(12.5)
     ('$0.0012', '$0.045', '$12.50')
     """
-    return f"${value:.2g}" if 0.0001 <= value < 0.1 else dollars(value)
+    return escape(f"${value:.2g}") if 0.0001 <= value < 0.1 else dollars(value)
 
 
-def spent(run: Run, now: datetime) -> str:
+def spent(run: Run, now: datetime) -> Markup:
     """Dollars so far, or that nobody knows; empty where no machine was asked for."""
     if run.first_asked_at is None:
-        return ""
+        return Markup()
     found = run.cost(now)
     return dollars(found) if found is not None else say("unpriced")
 
 
-def became(status: Status, reason: Reason | None) -> str:
+def became(status: Status, reason: Reason | None) -> Markup:
     """Where a run stands, or what became of it: less than its card says."""
     if reason is not None and status is Status.ENDED:
-        return f"{ENDINGS[reason].icon} {say(ENDINGS[reason].state)}"
-    return f"{STATES[status][0]} {say(STATES[status][1])}"
+        return mrkdwn("{} {}", emoji(ENDINGS[reason].icon), say(ENDINGS[reason].state))
+    return mrkdwn("{} {}", emoji(STATES[status][0]), say(STATES[status][1]))
 
 
-def money(run: Run, now: datetime) -> str:
+def money(run: Run, now: datetime) -> Markup:
     """Cost, budget and rate, with the rate's source."""
     spent, known = run.cost(now), run.hourly
     if run.waits or run.first_asked_at is None:
@@ -133,60 +135,60 @@ def money(run: Run, now: datetime) -> str:
     if known is None or spent is None:
         return say(UNPRICED)
     cost = say("{spent} of {budget}", spent=dollars(spent), budget=dollars(run.budget_dollars))
-    return " · ".join(filter(None, [cost, forecast(run, now), rate(known)]))
+    return joined(" · ", [cost, forecast(run, now), rate(known)])
 
 
 OVER = mark("forecast {dollars}: *{over} over*, from step {step}")
 
 
-def forecast(run: Run, now: datetime) -> str:
+def forecast(run: Run, now: datetime) -> Markup:
     """What it will have cost at its end; empty where nobody can know."""
     ahead = core_forecast(run, now)
     if ahead is None or ahead.dollars is None:
-        return ""
+        return Markup()
     if ahead.over_at_step is None:
         return say("forecast {dollars}", dollars=dollars(ahead.dollars))
     over = dollars(ahead.dollars - run.budget_dollars)
     return say(OVER, dollars=dollars(ahead.dollars), over=over, step=ahead.over_at_step)
 
 
-def budget(most: float) -> str:
+def budget(most: float) -> Markup:
     return say("budget {dollars}", dollars=dollars(most))
 
 
-def lasting(hours: float) -> str:
+def lasting(hours: float) -> Markup:
     """How long a run may live."""
     return say("lease {hours} h", hours=f"{hours:g}")
 
 
-def hourly(value: float) -> str:
+def hourly(value: float) -> Markup:
     return say("{dollars}/h", dollars=dollars(value))
 
 
-def rate(found: Rate) -> str:
+def rate(found: Rate) -> Markup:
     """What an hour costs, and who says so."""
-    return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=escape(say(found.source)))
+    return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=translate(found.source))
 
 
-def doubt(run: Run) -> str:
+def doubt(run: Run) -> Markup:
     """What is not known of it just now, and since when; empty where all is."""
     if run.status is Status.ENDED:
-        return ""
+        return Markup()
     if run.outage and run.outage.until is None and run.waits:
         return say("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:
         return say("Nothing could be seen of it since {time}.", time=date(run.outage.since))
     if run.doubt and run.doubt.puzzle is Puzzle.UNHEALTHY:
-        since, why = date(run.doubt.since), escape(run.doubt.detail or "")
+        since, why = date(run.doubt.since), run.doubt.detail or ""
         return say("Its cluster is unhealthy since {time}: {why}", time=since, why=why)
     if run.trouble and run.over:
-        return say("Its removal has failed and is asked for again: {why}", why=escape(run.trouble))
+        return say("Its removal has failed and is asked for again: {why}", why=run.trouble)
     if run.trouble:
-        return say("Whether its launch was accepted is not known yet: {why}", why=escape(run.trouble))
-    return ""
+        return say("Whether its launch was accepted is not known yet: {why}", why=run.trouble)
+    return Markup()
 
 
-def lasted(span: timedelta) -> str:
+def lasted(span: timedelta) -> Markup:
     """
     >>> lasted(timedelta(seconds=80)), lasted(timedelta(hours=3, minutes=5)), lasted(timedelta(days=2))
     ('1 min 20 s', '3 h 5 min', '48 h')
@@ -203,7 +205,7 @@ def lasted(span: timedelta) -> str:
     return say("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
-def autostop(run: Run) -> str:
+def autostop(run: Run) -> Markup:
     """What removes the cluster if the bot does not, as the cloud says."""
     if run.managed:
         return say("SkyPilot removes its cluster at its end")
@@ -212,25 +214,26 @@ def autostop(run: Run) -> str:
     return say("autostop after {minutes} idle min", minutes=run.autostop_minutes)
 
 
-def stopping(run: Run, reason: Reason) -> str:
+def stopping(run: Run, reason: Reason) -> Markup:
     """What became of the run, a sentence with its icon."""
     became = ENDINGS[reason]
-    return f"{became.icon} {say(became.stopping, person=f'<@{run.stop_requested_by}>')}"
+    sentence = say(became.stopping, person=mention(run.stop_requested_by))
+    return mrkdwn("{} {}", emoji(became.icon), sentence)
 
 
-def ending(run: Run, reason: Reason, now: datetime) -> str:
+def ending(run: Run, reason: Reason, now: datetime) -> Markup:
     """The headline of its end: what became of it, after how long."""
     became, lasting = ENDINGS[reason], lasted(run.billed(now))
-    headline = say(became.ended, run=code(run.id), time=lasting, person=f"<@{run.stop_requested_by}>")
-    return f"{became.icon} {headline}"
+    headline = say(became.ended, run=code(run.id), time=lasting, person=mention(run.stop_requested_by))
+    return mrkdwn("{} {}", emoji(became.icon), headline)
 
 
-def lease(run: Run) -> str:
+def lease(run: Run) -> Markup:
     if run.lease_ends_at is None:
-        return ""
+        return Markup()
     return say("lease until {time}", time=date(run.lease_ends_at, "{date_short_pretty} {time}"))
 
 
-def recipe(found: Recipe) -> str:
+def recipe(found: Recipe) -> Markup:
     """A recipe's name, title and description. Those that came with the bot are in its catalogue too."""
-    return f"*{escape(found.name)}* · {escape(say(found.title))}\n{escape(say(found.description))}"
+    return mrkdwn("*{}* · {}\n{}", found.name, translate(found.title), translate(found.description))

@@ -7,6 +7,7 @@ from bot.core.command import (
     Compare,
     Cost,
     Describe,
+    GiveMonth,
     Help,
     Launch,
     ListRecipes,
@@ -14,12 +15,14 @@ from bot.core.command import (
     Logs,
     OpenForm,
     Plot,
+    SetBudget,
     Status,
     Stop,
 )
 from bot.core.forms import FORMS
 from bot.core.line import split
 from bot.core.parse import parse
+from bot.core.policy import Scope
 from bot.errors import UserError
 from tests.builders import refusal_of
 
@@ -59,6 +62,10 @@ from tests.builders import refusal_of
         pytest.param("compare a b", Compare("a", "b", "step"), id="two runs"),
         pytest.param("compare a b by=Dollars", Compare("a", "b", "dollars"), id="two runs by what they cost"),
         pytest.param("stop r", Stop("r"), id="stop"),
+        pytest.param(
+            "budget <@U0ANA|ana> 800", GiveMonth(Scope.PERSON, 800, "U0ANA"), id="a month's dollars of a person"
+        ),
+        pytest.param("budget <@B0BOT> 800", SetBudget("<@B0BOT>", 800), id="what is no person's id is a run's name"),
         pytest.param("recipes", ListRecipes(), id="recipes"),
         pytest.param("describe ppo", Describe("ppo"), id="describe"),
     ],

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from bot.slack.blocks import actions
-
 Json = dict[str, Any]
 
 
@@ -13,6 +11,22 @@ def plain(text: str = "x") -> Json:
 
 def mrkdwn(text: str = "x") -> Json:
     return {"type": "mrkdwn", "text": text}
+
+
+def section(text: str = "x") -> Json:
+    return {"type": "section", "text": mrkdwn(text)}
+
+
+def context(*texts: str) -> Json:
+    return {"type": "context", "elements": [mrkdwn(text) for text in texts]}
+
+
+def actions(*elements: Json) -> Json:
+    return {"type": "actions", "elements": list(elements)}
+
+
+def confirm(title: str = "t", text: str = "q", yes: str = "y", no: str = "n") -> Json:
+    return {"title": plain(title), "text": mrkdwn(text), "confirm": plain(yes), "deny": plain(no)}
 
 
 def x(count: int) -> str:

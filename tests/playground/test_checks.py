@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from bot.playground.checks import Refusal, check_blocks
-from bot.slack.blocks import actions, preformatted, section
+from bot.slack.blocks import preformatted
 from tests.playground.payloads import (
     Json,
+    actions,
     button,
     chart,
     element,
@@ -19,6 +20,7 @@ from tests.playground.payloads import (
     pie,
     plain,
     rich,
+    section,
     select,
     series,
     table,

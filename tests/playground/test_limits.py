@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from bot.playground.checks import Refusal, check_blocks, check_content, check_view
-from bot.slack.blocks import actions, confirm, context, section
 from tests.playground.payloads import (
     Json,
+    actions,
     bullets,
     button,
     chart,
+    confirm,
+    context,
     element,
     field,
     home,
@@ -23,6 +25,7 @@ from tests.playground.payloads import (
     options,
     pie,
     plain,
+    section,
     select,
     series,
     table,

@@ -5,8 +5,18 @@ from typing import Any
 import pytest
 
 from bot.playground.checks import Refusal, check_content, check_metadata, check_view, shortened
-from bot.slack.blocks import section
-from tests.playground.payloads import Json, chart, field, home, modal, mrkdwn, plain, table, x
+from tests.playground.payloads import (
+    Json,
+    chart,
+    field,
+    home,
+    modal,
+    mrkdwn,
+    plain,
+    section,
+    table,
+    x,
+)
 
 BAD_VIEWS: list[Any] = [
     pytest.param({"type": "modal", "blocks": []}, "missing required field: title", "/view", id="no title"),

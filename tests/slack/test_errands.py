@@ -6,11 +6,17 @@ import pytest
 
 from bot.errors import Unavailable, UserError
 from bot.precedence import Precedence
+from bot.slack import answers
 from bot.slack import errands as module
-from bot.slack.answers import Answer, text
+from bot.slack.answers import Answer
 from bot.slack.client import Doubtful, Limited, Refused
 from bot.slack.errands import Errands, bring, check
+from bot.slack.text import escape
 from tests.waiting import SECONDS, eventually
+
+
+def text(words: str) -> Answer:
+    return answers.text(escape(words))
 
 
 def raising(error: Exception) -> Callable[[], Answer]:

@@ -6,15 +6,16 @@ from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.slack.gap import Check, Due, Edit, Post, Wait, next_step
 from bot.slack.message import Message
+from bot.slack.text import escape
 from tests.builders import NOON, a_run, at
 
 PERIOD = timedelta(seconds=30)
-CARD = Message("card", "state 1", (), urgent="state", edited=True)
-NEWER = Message("card", "state 2", (), urgent="state", edited=True)
-OTHER = Message("card", "other", (), urgent="other", edited=True)
-LAUNCHING = Message("launching", "launching", ())
-RUNNING = Message("running", "running", ())
-ENDED = Message("ended", "ended", (), broadcast=True)
+CARD = Message("card", escape("state 1"), (), urgent="state", edited=True)
+NEWER = Message("card", escape("state 2"), (), urgent="state", edited=True)
+OTHER = Message("card", escape("other"), (), urgent="other", edited=True)
+LAUNCHING = Message("launching", escape("launching"), ())
+RUNNING = Message("running", escape("running"), ())
+ENDED = Message("ended", escape("ended"), (), broadcast=True)
 
 
 def stands(*messages: Message, ts: str | None = "1.0") -> Run:

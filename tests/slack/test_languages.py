@@ -64,7 +64,7 @@ DATA = re.compile(
     r"⟦[^⟧]*⟧"  # from the catalogue
     r"|`[^`]*`|<[^>]*>|\*?/verl [^*\n⟦]*|:[a-z_]+:|&[a-z]+;"  # code, Slack's own, commands, icons, entities
     r"|ppo-7f3a|\b(?:grpo|multiturn-tools|ppo|smoke)\b|\bRUN\b"  # names, and what stands for one in a usage
-    r"|\b\d+e-\d+|'\\x00'|H100:\d|k8s|line \d|verlbot"
+    r"|\b\d+e-\d+|H100:\d|k8s|line \d|verlbot"
 )
 
 
@@ -160,7 +160,7 @@ LINES = [
     "stop x=1", "stop a.b=1", "list wat", "help wat", "language klingon", "logs r lines=0", "logs r node=x",
     "report monthly", "report daily x", "report every x", "report every 1min", "report every 2 steps",
     "report r every x", "report daily 9 quiet=1-1", "report daily 9 runs=x",
-    "launch 'x", "launch \0", "x" * (LONGEST_LINE + 1),
+    "launch 'x", "launch \0", "launch 'a\nb'", "x" * (LONGEST_LINE + 1),
 ]  # fmt: skip
 SETTINGS = [
     "ppo node=2", "ppo nodes=x", "ppo learning_rate=x", "ppo infra=-", "ppo gpus=8", "ppo image=-", "ppo budget=x",

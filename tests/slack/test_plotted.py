@@ -18,6 +18,7 @@ from bot.playground.workspace import Message, seeded
 from bot.slack import plotted
 from bot.slack.answers import Answer
 from bot.slack.plots import wanted
+from bot.slack.text import escape
 from tests.builders import NOON, at, running
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,7 +71,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "two runs with the same settings": lambda: compared(A, SAME),
     "two runs, one unpriced": lambda: compared(A, UNPRICED),
     "two runs, one of which has told nothing": lambda: compared(A, EMPTY),
-    "without charts": lambda: plotted.without(drawn(A), "…"),
+    "without charts": lambda: plotted.without(drawn(A), escape("…")),
 }
 
 
@@ -80,6 +81,16 @@ def test_every_answer_with_charts_is_one_that_slack_takes(name: str, language: s
     with speaking(language):
         answer = ANSWERS[name]()
     check_message(answer["text"], answer["blocks"])
+
+
+def test_a_metric_that_calls_the_channel_calls_nobody() -> None:
+    """A log line makes a metric of any name."""
+    called = "val-core/<!channel>/*reward*"
+    rows = [Row(step, {called: step / 10}, NOON.timestamp() + step) for step in range(1, 9)]
+    answer = drawn(Told(running(), History.of({}, rows)), called)
+    assert "<" not in answer["text"] + answer["blocks"][-1]["elements"][0]["text"]
+    assert "`val-core/&lt;!channel&gt;/*reward*`" in answer["blocks"][-1]["elements"][0]["text"]
+    assert answer["blocks"][0]["chart"]["series"][0]["name"] == "val-core/<!channel>…"
 
 
 @pytest.mark.parametrize("language", FILES)

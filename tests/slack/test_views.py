@@ -8,7 +8,7 @@ import pytest
 
 from bot.asked import Excerpt
 from bot.core.amendment import Limit, Mute
-from bot.core.approval import Approval
+from bot.core.approval import Approval, ApprovalCause, LaunchFacts
 from bot.core.blind import Blind
 from bot.core.command import Logs
 from bot.core.curve import Curve
@@ -66,9 +66,23 @@ def ended(reason: Reason, **changes: object) -> Run:
     return replace(over(reason, **changes), status=Status.ENDED, ended_at=at(4060))
 
 
-def waiting_for_a_lead() -> Run:
-    asked = Approval(("U0LEA", "U0BEN"), at(86_400), "0" * 64)
-    return a_run(gpus="H100:8", infra="k8s", status=Status.AWAITING_APPROVAL, approval=asked)
+def waiting_for_approval() -> Run:
+    facts = LaunchFacts(768.0, 192.0, unpriced=False, day_dollars=768.0)
+    causes = (ApprovalCause.DOLLARS, ApprovalCause.GPU_HOURS)
+    asked = Approval(("U0LEA", "S0LEADS"), at(86_400), "0" * 64, causes, facts)
+    return a_run(
+        line='launch ppo nodes=2 why="try a larger batch" data.train_batch_size=512',
+        why="try a larger batch",
+        gpus="H100:8",
+        infra="k8s",
+        image="docker:verlai/verl:app",
+        place="bucket s3://models",
+        secrets=("WANDB_API_KEY",),
+        rate=Rate(64.0, "SkyPilot's catalog"),
+        priced_at=at(1),
+        status=Status.AWAITING_APPROVAL,
+        approval=asked,
+    )
 
 
 PASSED = Shadow("person.runs", at(0), None)
@@ -86,8 +100,8 @@ KEPT: dict[str, object] = {"place": "volume m", "resumes": True, "checkpoint_at"
 RUNS = {
     "waiting": a_run(gpus="H100:8", infra="k8s"),
     "waiting, and nobody answers": a_run(outage=Outage(at(100))),
-    "waiting for a lead": waiting_for_a_lead(),
-    "waiting for a lead, who has agreed": waiting_for_a_lead().answered("U0LEA", granted=True, now=at(60)),
+    "waiting for an approver": waiting_for_approval(),
+    "waiting for an approver, who has approved": waiting_for_approval().answered("U0LEA", granted=True, now=at(60)),
     "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
     "launching": launching(gpus="H100:8", infra="k8s"),
     "launching, nobody says whether": launching(trouble="SkyPilot has not answered within 60 s."),
@@ -140,8 +154,8 @@ RUNS = {
     "running, a month spent": running(overdrafts=(OVERDRAWN,)),
     "running, a month spent and made good": running(overdrafts=(replace(OVERDRAWN, made_good_at=at(5000)),)),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
-    "ended, refused": waiting_for_a_lead().answered("U0LEA", granted=False, now=at(60)).ended(Reason.REFUSED, at(60)),
-    "ended, not_approved": waiting_for_a_lead().ended(Reason.NOT_APPROVED, at(86_400)),
+    "ended, refused": waiting_for_approval().answered("U0LEA", granted=False, now=at(60)).ended(Reason.REFUSED, at(60)),
+    "ended, not_approved": waiting_for_approval().ended(Reason.NOT_APPROVED, at(86_400)),
     "ended, over_cap": a_run().ended(
         Reason.OVER_CAP, at(5), detail="Your runs would cost $24.00 an hour; $20.00 are allowed."
     ),
