@@ -228,7 +228,7 @@ class Reconciler:
             return run
         self.notifier.show([run])
         try:
-            order = Order(run.cluster, task, run.secrets, tags(run), run.asks > 1, drain.deadline(run, rate))
+            order = Order(run.cluster, task, run.secrets, tags(run), run.asks > 1, drain.deadline(run))
             request_id = self.cloud.launch(order)
         except NameTaken as error:  # nothing of it stands, and a removal would be of what is somebody else's
             taken = error.sentence

@@ -22,7 +22,7 @@ from bot.asked import Caller
 from bot.core.admission import admitted
 from bot.core.figure import Figure
 from bot.core.holds import Ledger
-from bot.core.policy import UNSET, Policy
+from bot.core.policy import Policy
 from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.standings import Rhythm
@@ -64,7 +64,7 @@ from bot.tails import Tails
 from bot.tongues import Tongues
 from bot.unreadable_runs import UnreadableRuns
 from bot.watcher import Watcher
-from tests.builders import NOON
+from tests.builders import NOON, approvers
 from tests.doubles.cloud import FakeCloud
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
@@ -72,6 +72,9 @@ TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
 
 RECIPES = FolderOfRecipes(SOURCE_RECIPES)
 """One for all stories: it keeps what it has read, and a story changes no recipe."""
+
+OPEN = Policy(grants=approvers(BEN, LEA))
+"""Without bounds; Ben and Lea are approvers."""
 
 HOURLY = Rhythm(period=timedelta(hours=1))
 RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
@@ -125,7 +128,7 @@ class Bot:
         language: str = ENGLISH,
         rhythm: Rhythm = HOURLY,
         ops_channel: str = "",
-        policy: Policy = UNSET,
+        policy: Policy = OPEN,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()

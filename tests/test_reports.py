@@ -180,6 +180,7 @@ def test_what_cannot_be_is_refused_with_what_can(bot: Bot, typed: str, said: str
 
 
 def test_where_slack_tells_no_time_zone_the_workspaces_counts(bot: Bot) -> None:
+    bot.say("help", user=LEA)  # so that who she is is known
     bot.slack.faults({"method": "users.info", "trouble": "broken", "times": 1})
     bot.say("report daily 09:00", user=LEA)
     assert "*every day at 09:00* · `UTC`" in bot.told(user=LEA)

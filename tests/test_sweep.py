@@ -12,7 +12,7 @@ from bot.playground.server import Playground
 from bot.slack.teller import Teller
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
-from tests.story import ANA, BEN, RANDOM, TRAINING, Bot, changed, read
+from tests.story import ANA, BEN, LEA, RANDOM, TRAINING, Bot, changed, read
 
 OPS = RANDOM
 BOX = "dev-box"
@@ -196,10 +196,10 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     assert bot.sweep(minutes=400) == timedelta(hours=1), "until the end"
     bot.sweep(minutes=1)
     assert bot.reads(channel=OPS).count(WARNING) == 2  # in the channel too
-    adopt(bot, ANA)
+    adopt(bot, LEA)
     bot.sweep(minutes=60)
     assert bot.cloud.downs == []
-    assert "<@U0ANA> has adopted it" in told(bot)
+    assert "<@U0LEA> has adopted it" in told(bot)
     bot.sweep(minutes=8 * 60)
     assert bot.cloud.downs == [BOX]
     assert "had adopted it until" in told(bot)
@@ -253,7 +253,7 @@ def test_a_warning_does_not_wait_for_the_next_edit_of_what_the_cluster_costs(bot
 def test_one_that_is_kept_longer_at_the_last_moment_is_not_warned_of(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot = adopted_where_it_reads(bot)
     known = bot.store.orphans()
-    adopt(bot, ANA)
+    adopt(bot, LEA)
     bot.moment += timedelta(hours=7)
     monkeypatch.setattr(RedisStore, "orphans", lambda _: known)  # as the teller has read them a moment before
     bot.teller.tell()

@@ -16,8 +16,8 @@ from bot.language import mark, say
 HINT = mark("`verlbot policy init` prints one with comments; docs/policy.md says what each line means.")
 
 RENAMED = {
-    "leads": mark("`leads: […]` is now `roles: {approver: […]}`"),
-    "teams": mark("`teams: {C…: …}` is now `channels: {C…: {caps: …}}`"),
+    "leads": mark("`leads` is now `roles.approver`"),
+    "teams": mark("`teams` is now `channels`, with `caps` under each channel"),
 }
 """Settings of earlier versions, and what to write now."""
 

@@ -36,6 +36,9 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     resume: str = ""
 
 
+METADATA = "_metadata.verlbot"
+"""Where a recipe says what SkyPilot does not ask for."""
+
 FINDINGS = {one.name for one in DETECTORS}
 
 
@@ -91,12 +94,12 @@ def parse(name: str, text: str) -> Recipe:
         task = load_yaml(text)
         found = (task.get("_metadata") or {}).get("verlbot")
         if found is None:
-            raise broken(name, say("it has no `_metadata.verlbot`"))
+            raise broken(name, say("it has no `{place}`", place=METADATA))
         metadata = msgspec.convert(found, MetadataYaml)
     except AttributeError as error:
         raise broken(name, say("it is no mapping")) from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise broken(name, describe_error(error)) from error
+        raise broken(name, describe_error(error, METADATA)) from error
     if strange := [finding for finding in metadata.findings_off if finding not in FINDINGS]:
         raise unknown("finding", strange[0], sorted(FINDINGS), of=name)
     kept = metadata.checkpoints

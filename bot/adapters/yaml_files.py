@@ -109,7 +109,7 @@ PLACE = re.compile(r" - at `(?:key in )?\$([^`]{0,300})`")
 
 TYPES: Mapping[str, str] = {
     "array": mark("a list, such as `[a, b]`"),
-    "object": mark("a mapping, such as `{name: value}`"),
+    "object": mark("a mapping, such as `name: value`"),
     "str": mark("text"),
     "int": mark("a whole number"),
     "float": mark("a number"),
@@ -119,6 +119,7 @@ TYPES: Mapping[str, str] = {
 """msgspec's names of JSON's types, in words."""
 
 SHAPES: Mapping[str, str] = {
+    "[a-z0-9]+(-": mark("words of small letters and digits with hyphens between them"),
     "[UW]": mark("a person's Slack id, such as `U024BE7LH`"),
     "[CGD]": mark("a channel's Slack id, such as `C012AB3CD`"),
     "[TE]": mark("a workspace's Slack id, such as `T012AB3CD`"),
@@ -134,8 +135,11 @@ SIGNS: Mapping[str, str] = {
 }
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: Exception, under: str = "") -> str:
     """Return what is wrong with a file and where, a sentence without its full stop.
+
+    Args:
+        under: the place in the file of what was read as a type, where that is a part of it.
 
     >>> describe_error(msgspec.ValidationError("Expected `array`, got `str` - at `$.roles.approver`"))
     '`roles.approver` must be a list, such as `[a, b]`, not text'
@@ -148,7 +152,7 @@ def describe_error(error: Exception) -> str:
         return " ".join(str(error).replace('in "<unicode string>", ', "").split())
     text = " ".join(str(error).split())
     found = PLACE.search(text)
-    place = found[1].lstrip(".") if found else ""
+    place = f"{under}{found[1]}".lstrip(".") if found else under
     where = f"`{place}`" if place else say("the file")
     return described(text, where)
 

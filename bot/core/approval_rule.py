@@ -50,7 +50,7 @@ MORE: Mapping[ApprovalCause, str] = {
         "approver."
     ),
     ApprovalCause.GPU_HOURS: mark("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
-    ApprovalCause.UNPRICED: mark("Its price is not known, so that more of it needs another approver."),
+    ApprovalCause.UNPRICED: mark("Its price is not known, so giving it more needs another approver."),
 }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core.keeping import Draining
-from bot.core.money import Rate
 from bot.core.run import Run
 from bot.core.seen import Cluster, Job, Seen
 from bot.core.status import Reason, Status
@@ -32,9 +31,9 @@ class Patience:
     fetch_again: timedelta = timedelta(seconds=60)
 
 
-def deadline(run: Run, rate: Rate | None) -> datetime | None:
+def deadline(run: Run) -> datetime | None:
     """When a run that is asked for will be ended by itself: at its lease's end, or when its budget is spent."""
-    end, began = run.lease_ends_at, run.first_asked_at
+    end, began, rate = run.lease_ends_at, run.first_asked_at, run.rate
     if end is None or began is None or rate is None or not rate.dollars_per_hour:
         return end
     spent = min(run.budget_dollars / rate.dollars_per_hour, run.lease.total_seconds() / 3600)

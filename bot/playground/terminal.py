@@ -37,6 +37,7 @@ EMOJI = {
     "hourglass": "…",
     "hourglass_flowing_sand": "…",
     "large_blue_circle": "●",
+    "lock": "⚿",
     "mag": "⌕",
     "memo": "✎",
     "moneybag": "¤",

@@ -57,7 +57,11 @@ def test_a_file_becomes_rules(tmp_path: Path) -> None:
             "findings: [{name: plateau, metric: m, above: 1}]", "`plateau` is a finding of verlbot's own", id="ours"
         ),
         pytest.param("findings: [{name: stall, metric: m, above: 1}]", "verlbot's own", id="ours by time"),
-        pytest.param("findings: [{name: A b, metric: m, above: 1}]", "$.findings[0].name", id="no slug"),
+        pytest.param(
+            "findings: [{name: A b, metric: m, above: 1}]",
+            "`findings[0].name` must be words of small letters",
+            id="no slug",
+        ),
         pytest.param("findings: [{name: a, metric: m, over: 1}]", "`over`", id="an unknown word"),
         pytest.param("findings: [{name: a, metric: m, above: 1, severity: fatal}]", "severity", id="no such severity"),
         pytest.param("findings: [{name: a, metric: m, above: 1, for_steps: 0}]", "for_steps", id="no steps"),

@@ -11,7 +11,7 @@ from redis import Redis
 from bot.adapters.store import RedisStore
 from bot.core.admission import admitted
 from bot.core.amendment import Limit
-from bot.core.holds import Ledger, hold
+from bot.core.holds import Launched, Ledger, hold
 from bot.core.policy import Caps, Policy
 from bot.core.posted import Posted
 from bot.core.run import Run
@@ -30,12 +30,14 @@ def admit(policy: Policy) -> Callable[[Run, Ledger], Run]:
 def test_what_a_run_holds_is_there_with_it_and_goes_with_its_end(store: RedisStore) -> None:
     run = launching()
     store.add(run, TASK)
-    assert store.ledger() == Ledger((hold(run),))  # type: ignore[arg-type]  # it is open
+    recent = {run.id: Launched(run.requester, run.created_at.timestamp(), 100.0)}
+    assert store.ledger() == Ledger((hold(run),), launched=recent)  # type: ignore[arg-type]  # it is open
     store.update(run.id, lambda run: run.amended(Limit.BUDGET, 250.0, "U0ANA", at(9)))
     assert [one.dollars for one in store.ledger().holds] == [250.0]
     store.update(run.id, lambda run: run.ended(Reason.STOPPED, at(3600)))
     store.update(run.id, lambda run: run.said("ended", Posted("1.2", "", "", at(3601))))  # any change after its end
     assert store.ledger().holds == ()
+    assert store.ledger().launched[run.id].dollars == 4.0
     assert store.ledger().spent == {f"2026-01 {purse}": 4.0 for purse in ("person:U0ANA", "team:C0TRAIN", "everybody")}
 
 

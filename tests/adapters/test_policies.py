@@ -92,12 +92,12 @@ def test_what_a_file_leaves_out_is_as_without_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("roles: U0LEA", "`roles` must be a mapping, such as `{name: value}`, not text"),
+        ("roles: U0LEA", "`roles` must be a mapping, such as `name: value`, not text"),
         ("roles: {approver: U0LEA}", "`roles.approver` must be a list, such as `[a, b]`, not text"),
         ("roles: {approver: ['@lea']}", "must be a Slack id of a person (`U…`) or user group (`S…`)"),
         ("roles: {boss: [U0LEA]}", "boss"),
-        ("leads: [U0LEA]", "`leads: […]` is now `roles: {approver: […]}`"),
-        ("teams: {C0TRAIN: {runs: 1}}", "is now `channels: {C…: {caps: …}}`"),
+        ("leads: [U0LEA]", "`leads` is now `roles.approver`"),
+        ("teams: {C0TRAIN: {runs: 1}}", "is now `channels`, with `caps`"),
         ("person: {run: 4}", "`person`: there is no setting `run`"),
         ("team: {runs: -1}", "`team.runs` must be at least 0"),
         ("team: {dollars_per_month: .nan}", "`team.dollars_per_month`"),

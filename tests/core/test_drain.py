@@ -40,7 +40,7 @@ def training(step: int | None = 25, saved: int | None = 20, **changes: Any) -> R
 def test_a_program_is_told_the_earlier_of_its_two_ends(
     lease: float, budget: float, rate: Rate | None, ends: float
 ) -> None:
-    assert drain.deadline(launching(lease=timedelta(hours=lease), budget_dollars=budget), rate) == at(ends)
+    assert drain.deadline(launching(lease=timedelta(hours=lease), budget_dollars=budget, rate=rate)) == at(ends)
 
 
 @pytest.mark.parametrize(

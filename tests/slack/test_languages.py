@@ -200,7 +200,7 @@ def unsaid(value: Any, stored: Sequence[str] = ()) -> list[str]:
 
 def stored_in(run: Run) -> list[str]:
     """Sentences that the record holds."""
-    found = [run.detail, run.trouble, run.doubt and run.doubt.detail, *run.misleading.values()]
+    found = [run.detail, run.why, run.trouble, run.doubt and run.doubt.detail, *run.misleading.values()]
     found += [text for one in run.watch.open for text in (one.what, one.evidence, one.advice)]
     return [text for text in found if text]
 
