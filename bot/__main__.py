@@ -24,6 +24,11 @@ Then copy the signing secret under Basic Information, start `verlbot run`, and l
 """What to do with a manifest, by mode."""
 
 
+PERSON_KINDS = ("member", "guest", "stranger", "bot", "deactivated")
+CHANNEL_KINDS = ("public", "private", "shared", "direct")
+"""Of `bot.core.people`, which is imported only where it is needed: `verlbot health` runs twice a minute."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
     asked = parser().parse_args(arguments)
@@ -60,6 +65,22 @@ def parser() -> argparse.ArgumentParser:
     check = recipes.add_parser("check", help="validate recipes offline, with SkyPilot's own schema")
     check.add_argument("folder", type=Path, nargs="?", help="the folder of recipes (default: the bot's)")
     check.set_defaults(action=do_recipes_check)
+
+    policy = commands.add_parser("policy", help="look after the policy file: who may do what, and how much")
+    of_policy = policy.add_subparsers(required=True, metavar="COMMAND")
+    of_policy.add_parser("init", help="print a starter file with comments").set_defaults(action=do_policy_init)
+    read = of_policy.add_parser("check", help="say whether a file can be used, and what it allows")
+    read.add_argument("file", type=Path)
+    read.set_defaults(action=do_policy_check)
+    explain = of_policy.add_parser("explain", help="say what would be decided about a line, and by which line")
+    explain.add_argument("user", help="Slack's id of who types it, such as U024BE7LH")
+    explain.add_argument("line", help="what is typed, such as 'launch ppo nodes=2'")
+    explain.add_argument("--file", type=Path, help="the policy file (default: VERLBOT_POLICY, or the safe defaults)")
+    explain.add_argument("--as", dest="kind", choices=PERSON_KINDS, default="member", help="what the person is")
+    explain.add_argument("--groups", default="", help="ids of the person's user groups, with commas between them")
+    explain.add_argument("--channel", default="", help="Slack's id of the channel")
+    explain.add_argument("--channel-kind", choices=CHANNEL_KINDS, default="public", help="what sort of channel it is")
+    explain.set_defaults(action=do_policy_explain)
 
     replay = commands.add_parser("replay", help="play a finished log of verl's through reader, forecasts and findings")
     replay.add_argument("file", type=Path, help="a console log, or the JSON lines of verl's file logger")
@@ -119,6 +140,29 @@ def do_recipes_check(asked: argparse.Namespace) -> int:
     from bot.settings import default_recipes_dir
 
     return check(asked.folder or default_recipes_dir())
+
+
+def do_policy_init(_: argparse.Namespace) -> int:
+    from bot.policy_tools import init
+
+    return init()
+
+
+def do_policy_check(asked: argparse.Namespace) -> int:
+    from bot.policy_tools import check
+
+    return check(asked.file)
+
+
+def do_policy_explain(asked: argparse.Namespace) -> int:
+    from bot.core.people import Channel, ChannelKind, Person, PersonKind
+    from bot.policy_tools import explain
+    from bot.settings import default_recipes_dir
+
+    path = asked.file or (Path(os.environ["VERLBOT_POLICY"]) if os.environ.get("VERLBOT_POLICY") else None)
+    recipes = Path(os.environ.get("VERLBOT_RECIPES_DIR") or default_recipes_dir())
+    person = Person(asked.user, PersonKind(asked.kind), frozenset(filter(None, asked.groups.split(","))))
+    return explain(path, recipes, person, Channel(asked.channel, ChannelKind(asked.channel_kind)), asked.line)
 
 
 def do_doctor(asked: argparse.Namespace) -> int:

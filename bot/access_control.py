@@ -10,7 +10,9 @@ from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
 from bot.core.roles import Role
 from bot.core.run import Run
-from bot.errors import Unavailable
+from bot.core.status import Status
+from bot.errors import Unavailable, UserError
+from bot.language import say
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +67,12 @@ class AccessControl:
     def sees(self, actor: Actor, run: Run) -> bool:
         """Return whether somebody may read what a run prints and what it was set to.
 
-        Its owner may, whoever is in its channel, and admins; in a public channel every member of the workspace.
+        Its owner may, whoever is in its channel, and admins; in a public channel every member of the workspace; and
+        approvers while it waits for one, since they approve what they have seen.
         """
         if actor.user == run.requester or actor.role is Role.ADMIN:
+            return True
+        if run.status is Status.AWAITING_APPROVAL and actor.role >= Role.APPROVER:
             return True
         if actor.channel is not None and actor.channel.id and actor.channel.id in (run.channel, run.thread_channel):
             return True
@@ -80,6 +85,21 @@ class AccessControl:
         except Unavailable as error:
             log.warning("whether %s may see %s is not known: %s", actor.user, run.id, error)
             return False
+
+    def refuse_absent(self, user: str, channel_id: str) -> None:
+        """Refuse to post where somebody is not: in a private channel, or one of other people.
+
+        Raises:
+            UserError: the person is not there, or Slack does not say.
+        """
+        try:
+            if self.directory.channel(channel_id).kind is ChannelKind.PUBLIC:
+                return
+            if self.directory.is_in(user, channel_id):
+                return
+        except Unavailable as error:
+            raise UserError(say("Whether you are in that channel is not known: {trouble}", trouble=error)) from error
+        raise UserError(say("You are not in that channel, or I am not."), say("Choose another, or invite me there."))
 
     def channel_sees(self, channel_id: str, run: Run) -> bool:
         """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public."""

@@ -31,6 +31,7 @@ from bot.parts import (
     watcher,
 )
 from bot.policy_source import PolicySource
+from bot.policy_summary import summary
 from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.purses import Purses
@@ -82,6 +83,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     source = PolicySource.of_file(settings.policy)
     allowed = source.current
+    log.info("policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summary(source.policy)))
     admit = admission(allowed, settings)
     lock = locked(settings.data_dir)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)

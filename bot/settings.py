@@ -102,7 +102,8 @@ class Settings:
     )
     policy: Path | None = setting(
         "VERLBOT_POLICY",
-        "YAML file of what is allowed: leads, approvals, caps (docs/policy.md).",
+        "YAML file of who may do what, and how much (docs/policy.md); read again when it changes. Without it, safe "
+        "defaults hold: members launch, two runs each, at most $100 and 24 hours a run.",
         None,
         existing_file,
     )

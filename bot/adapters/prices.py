@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+import msgspec
 
 from bot.adapters.yaml_files import FAILURES, describe_error, read_as
 from bot.core.money import Rate
@@ -18,7 +20,9 @@ NODE = "node"
 
 SOURCE = mark("the price table")
 
-Table = Mapping[str, Mapping[str, float]]
+Dollars = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+
+Table = Mapping[str, Mapping[str, Dollars]]
 """Dollars an hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""
 
 

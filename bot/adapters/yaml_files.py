@@ -180,3 +180,22 @@ def described(text: str, where: str) -> str:
 def type_word(name: str) -> str:
     """Return a type that was found, without its example."""
     return say(TYPES[name]).partition(",")[0] if name in TYPES else name
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """Return the line, counted from 1, of each setting of a YAML text that `load_yaml` takes, by its place.
+
+    >>> lines_of("a:\n  b: [x]\n")
+    {'a': 1, 'a.b': 2}
+    """
+    found: dict[str, int] = {}
+    left: list[tuple[str, yaml.Node | None]] = [("", yaml.compose(text, Loader=StrictLoader))]
+    while left:
+        place, node = left.pop()
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        for key, value in node.value:
+            name = f"{place}.{key.value}".lstrip(".")
+            found[name] = key.start_mark.line + 1
+            left.append((name, value))
+    return found

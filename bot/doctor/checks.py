@@ -5,17 +5,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from bot import heartbeat
-from bot.adapters import vitals
+from bot.adapters import health_rules, policies, prices, vitals
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
 from bot.adapters.sky.courier import Carries, Courier
 from bot.check import problems_of
+from bot.core.policy import SAFE, Policy
 from bot.core.recipe import Recipe
-from bot.doctor import machine, page, recipes, sky, slack, store
+from bot.doctor import files, machine, page, recipes, sky, slack, store
 from bot.doctor.finding import Finding, Status, failure, ok, warning
 from bot.doctor.visit import Check, visit
 from bot.errors import Unavailable, UserError
@@ -76,9 +79,19 @@ class Surgery:
         yield Check(
             (recipes.RECIPES, recipes.SECRETS), self.look_at_recipes, hindered=self.wrong("VERLBOT_RECIPES_DIR")
         )
+        yield Check((files.POLICY,), self.look_at_policy, hindered=self.wrong("VERLBOT_POLICY"))
+        yield from self.named_files()
         yield Check((machine.FOLDER, machine.BOT), self.look_at_machine)
         if self.settings.admin_policy_port:
             yield Check((machine.GATE,), self.look_at_gate)
+
+    def named_files(self) -> Iterator[Check]:
+        if (findings := self.settings.findings) is not None:
+            own = partial(self.look_at_file, files.FINDINGS_FILE, findings, health_rules.read)
+            yield Check((files.FINDINGS_FILE,), own)
+        table = None if self.settings.uses_skypilot else self.settings.prices  # the check of prices reads it too
+        if table is not None:
+            yield Check((files.PRICES_FILE,), partial(self.look_at_file, files.PRICES_FILE, table, prices.read))
 
     def socket_mode(self) -> Iterator[Check]:
         yield Check(
@@ -202,6 +215,22 @@ class Surgery:
             with suppress(UserError):  # told of by the check of recipes
                 found.append(folder.get(name))
         return found
+
+    def look_at_policy(self) -> Iterable[Finding]:
+        path = self.settings.policy
+        try:
+            found: Policy | UserError = policies.read(path) if path else SAFE
+        except UserError as error:
+            found = error
+        yield files.judge_policy(path, found)
+
+    def look_at_file(self, name: str, path: Path, read: Callable[[Path], object]) -> Iterable[Finding]:
+        problem = None
+        try:
+            read(path)
+        except UserError as error:
+            problem = error
+        yield files.judge_file(name, path, problem)
 
     def look_at_machine(self) -> Iterable[Finding]:
         path = self.settings.data_dir

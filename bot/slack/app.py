@@ -272,7 +272,10 @@ class Listeners:
         ack()
 
     def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
-        user, channel = body["user"]["id"], filled_in(view).channel
+        user, filled = body["user"]["id"], filled_in(view)
+        channel = filled.channel
+        if filled.asks_channel:
+            self.access.refuse_absent(user, channel)
         if wrong := self.modals.submit(view, self.caller(body, user, channel, view["id"])):
             ack(response_action="errors", errors=wrong)
             return

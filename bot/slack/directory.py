@@ -213,8 +213,13 @@ class SlackDirectory:
         return frozenset(found)
 
     def _ask_group(self, group: str) -> frozenset[str]:
-        with sorted_failures():
-            answer: Any = self._client.usergroups_users_list(usergroup=group)
+        """Return who is in a user group; of one that Slack does not show, nobody: its people have no role by it."""
+        try:
+            with sorted_failures():
+                answer: Any = self._client.usergroups_users_list(usergroup=group)
+        except Refused as error:
+            log.error("Slack does not show the user group %s, which the policy names: %s", group, error.code)
+            return frozenset()
         return frozenset(list(answer.get("users") or ())[:MOST_MEMBERS])
 
 
@@ -236,8 +241,6 @@ def kind_of(described: Json | None, own_team: str, workspaces: frozenset[str]) -
     enterprise = described.get("enterprise_user") or {}
     teams = {described.get("team_id"), *(enterprise.get("teams") or ())}
     if own_team not in teams and not workspaces & {*teams, enterprise.get("enterprise_id")}:
-        return PersonKind.STRANGER
-    if described.get("is_stranger") and own_team not in teams and described.get("team_id") not in workspaces:
         return PersonKind.STRANGER
     if described.get("is_restricted") or described.get("is_ultra_restricted"):
         return PersonKind.GUEST

@@ -44,7 +44,10 @@ REMEDIES = {
         "Look for what the others printed: `/verl logs {run} grep=error`. Where a step just takes that long, "
         "raise `actor_rollout_ref.nccl_timeout`, in seconds."
     ),
-    Kind.NCCL_ERROR: mark("With `+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO` NCCL prints why."),
+    Kind.NCCL_ERROR: mark(
+        "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also launch it with "
+        "`+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
+    ),
     Kind.WORKER_DIED: mark(
         "Look for what it printed before: `/verl logs {run} lines=500`. Or take machines with more memory "
         "(`memory` in the recipe)."

@@ -1,0 +1,34 @@
+"""Which act each command is, for the roles. Pure."""
+
+from collections.abc import Mapping
+
+from bot.core import command as commands
+from bot.core import report_command as reports
+from bot.core.roles import Act
+
+ACTS: Mapping[type, Act] = {
+    commands.Launch: Act.LAUNCH,
+    commands.OpenForm: Act.LAUNCH,
+    commands.Retry: Act.LAUNCH,
+    commands.Resume: Act.LAUNCH,
+    commands.Stop: Act.STOP,
+    commands.Extend: Act.EXTEND,
+    commands.SetBudget: Act.EXTEND,
+    commands.GiveMonth: Act.SET_MONTHLY_BUDGET,
+    commands.Approve: Act.APPROVE,
+    commands.Refuse: Act.APPROVE,
+    reports.AskReport: Act.REPORT,
+    reports.ChangeReport: Act.REPORT,
+    reports.EndReport: Act.REPORT,
+    reports.Summarise: Act.TUNE,
+}
+"""Of commands that do more than read."""
+
+
+def act_of(command: commands.Command) -> Act:
+    """Return what a command does, as far as roles tell acts apart. Some options make it another act."""
+    if isinstance(command, commands.Stop) and command.save is False:
+        return Act.DISCARD
+    if isinstance(command, commands.Logs) and command.follow:
+        return Act.TUNE
+    return ACTS.get(type(command), Act.READ)

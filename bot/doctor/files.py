@@ -1,0 +1,25 @@
+"""Files that an installation names, judged: whether they can be used, and what the policy then allows."""
+
+from pathlib import Path
+
+from bot.core.policy import Policy
+from bot.doctor.finding import Finding, failure, ok
+from bot.errors import UserError
+from bot.policy_summary import summary
+
+POLICY, FINDINGS_FILE, PRICES_FILE = "policy", "findings file", "prices file"
+
+
+def judge_policy(path: Path | None, found: Policy | UserError) -> Finding:
+    """Judge the policy that holds: that of a file, or the safe defaults."""
+    if isinstance(found, UserError):
+        return failure(POLICY, found.sentence, f"Mend it until `verlbot policy check {path}` finds nothing.")
+    held = "; ".join(summary(found))
+    if path is None:
+        return ok(POLICY, f"no VERLBOT_POLICY, so the safe defaults hold: {held}. `verlbot policy init` prints a file")
+    return ok(POLICY, f"{path}: {held}")
+
+
+def judge_file(name: str, path: Path, problem: UserError | None) -> Finding:
+    """Judge a file that is either read or not."""
+    return failure(name, problem.sentence, problem.hint) if problem else ok(name, f"{path} can be used")

@@ -1,0 +1,37 @@
+"""What a policy allows, in a few lines for whoever installs the bot: `verlbot policy check`, the doctor, the start."""
+
+from collections.abc import Iterator
+
+from bot.core.policy import Policy
+from bot.core.roles import ROLES_IN_FILE, Role
+
+
+def summary(policy: Policy) -> Iterator[str]:
+    """Yield what a policy allows, for its installer: who has a role, what a launcher may ask for, what is approved."""
+    for role in reversed(ROLES_IN_FILE):
+        if holders := policy.grants.given.get(role):
+            yield f"{role.word}: {', '.join(holders)}"
+    bounds = policy.bounds.get(Role.LAUNCHER)
+    if bounds is not None:
+        limits = {
+            "$": bounds.budget_dollars,
+            "h lease": bounds.lease_hours,
+            "nodes": bounds.nodes,
+            "GPU-hours": bounds.gpu_hours,
+        }
+        words = [
+            f"${most:g}" if unit == "$" else f"{most:g} {unit}" for unit, most in limits.items() if most is not None
+        ]
+        yield f"a launcher's run: at most {', '.join(words)}" if words else "a launcher's run: no limit"
+    runs = policy.person.runs
+    yield f"runs of one person at once: {'no limit' if runs is None else runs}"
+    yield f"launches that wait for an approver: {', '.join(approvals(policy)) or 'none'}"
+
+
+def approvals(policy: Policy) -> Iterator[str]:
+    if policy.approve_over_dollars is not None:
+        yield f"over ${policy.approve_over_dollars:g}"
+    if policy.approve_over_gpu_hours is not None:
+        yield f"over {policy.approve_over_gpu_hours:g} GPU-hours"
+    if policy.approve_unpriced:
+        yield "without a known price"
