@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from functools import partial
 
 from bot import zones
-from bot.core.board import Board, gather, spent_by
+from bot.core.board import Board, gather, reckon, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
 from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
 from bot.core.schedule import Daily, spelled
 from bot.core.spend import calendar_month
 from bot.errors import UserError
+from bot.isolation import sound_ones
 from bot.language import mark, say
 from bot.ports import Now, Store
 
@@ -50,7 +52,8 @@ class Reports:
         if len(there) >= MOST:
             many = say("This channel has {count} reports already.", count=len(there))
             raise UserError(many, say("`/verl report off report-1` takes one away."))
-        spent = spent_by((run for run in self.store.open() if made.covers(run)), made.told_at)
+        open_runs = filter(made.covers, self.store.open())
+        spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
         return self._woken(self.store.add_report(lambda name: replace(made, id=name, spent=spent)))
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
@@ -100,7 +103,10 @@ class Reports:
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
         ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
-        return gather(report, open_runs, ended, month, now)
+        failed: list[str] = []
+        sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
+        found = gather(report, sound(filter(report.covers, open_runs)), sound(filter(report.covers, ended)), month, now)
+        return replace(found, failed=tuple(dict.fromkeys(failed)))
 
     def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
         """What there is to tell this channel of the last day."""

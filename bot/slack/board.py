@@ -8,9 +8,10 @@ from bot.core.forecast import forecast
 from bot.core.report import Report, is_late
 from bot.core.run import Run
 from bot.core.shadow import Shadow
+from bot.isolation import render_each, render_one
 from bot.language import listing, mark, say, say_many
 from bot.slack import spend, words
-from bot.slack.answers import line
+from bot.slack.answers import shown_line
 from bot.slack.blocks import context, section
 from bot.slack.findings import sickness
 from bot.slack.message import Message
@@ -35,7 +36,15 @@ def board(report: Report, found: Board, now: datetime, occasion: datetime, was_q
     """
     head = heading(report, found)
     notes = [late(occasion, now, was_quiet), elsewhere(report)]
-    parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now), rehearsed(found, now)]
+    parts = [
+        *runs(found, now),
+        unshown(found),
+        spent(found),
+        best(found),
+        ending(found),
+        needing(found, now),
+        rehearsed(found, now),
+    ]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
     text = " · ".join([head.replace("*", ""), counted(found)])
     return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
@@ -79,9 +88,14 @@ def runs(found: Board, now: datetime) -> list[str]:
     if not found.active:
         return [say("Nothing runs any more."), many(say("*Ended*"), found.ended, lambda run: end(run, now))]
     return [
-        many(say("*Active*"), found.active, lambda run: line(run, now)),
+        many(say("*Active*"), found.active, lambda run: shown_line(run, now)),
         many(say("*Ended*"), found.ended, lambda run: end(run, now)),
     ]
+
+
+def unshown(found: Board) -> str:
+    """Return a line for each run that cannot be reckoned with."""
+    return "\n".join(map(words.unshown, found.failed[:LISTED]))
 
 
 def many(title: str, found: Sequence[Run], said: Callable[[Run], str]) -> str:
@@ -90,7 +104,8 @@ def many(title: str, found: Sequence[Run], said: Callable[[Run], str]) -> str:
         return ""
     more = len(found) - LISTED
     rest = [say("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
-    return "\n".join([title, *map(said, found[:LISTED]), *rest])
+    lines = render_each(found[:LISTED], said, lambda run: words.unshown(run.id))
+    return "\n".join([title, *lines, *rest])
 
 
 def end(run: Run, now: datetime) -> str:
@@ -113,7 +128,8 @@ WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
 
 def rehearsed(found: Board, now: datetime) -> str:
     """What rules would have done that the policy only rehearses."""
-    lines = [would(run, one, now) for run in found.runs for one in run.shadows]
+    each = render_each(found.runs, lambda run: [would(run, one, now) for one in run.shadows], lambda _: [])
+    lines = [line for lines in each for line in lines]
     if not lines:
         return ""
     more = [say("… and {count} more", count=len(lines) - LISTED)] if len(lines) > LISTED else []
@@ -170,10 +186,15 @@ def share(name: str, dollars: Dollars) -> str:
 
 
 def best(found: Board) -> str:
-    return "\n".join(map(best_of, list(found.best.values())[:LISTED]))
+    ones = list(found.best.values())[:LISTED]
+    return "\n".join(filter(None, map(shown_best, ones)))
 
 
 BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
+
+
+def shown_best(one: Best) -> str:
+    return render_one(one.run, lambda _: best_of(one), lambda _: "")
 
 
 def best_of(one: Best) -> str:
@@ -183,13 +204,22 @@ def best_of(one: Best) -> str:
 
 def ending(found: Board) -> str:
     """What the lease ends within a day."""
-    ends = [f"{code(run.id)} {date(run.lease_ends_at, WHEN)}" for run in found.ending[:LISTED] if run.lease_ends_at]
+    ends = list(filter(None, render_each(found.ending[:LISTED], ends_at, lambda _: "")))
     return ":alarm_clock: " + say("*Lease ends within a day*: {runs}", runs=listing(ends)) if ends else ""
+
+
+def ends_at(run: Run) -> str:
+    return f"{code(run.id)} {date(run.lease_ends_at, WHEN)}" if run.lease_ends_at else ""
+
+
+def doubts(run: Run) -> list[tuple[Run, str]]:
+    """Return what looks sick of a run, or is not known."""
+    return [(run, what) for what in (*sickness(run).splitlines(), words.doubt(run)) if what]
 
 
 def needing(found: Board, now: datetime) -> str:
     """What somebody should look at, a line for each kind."""
-    told = [(run, what) for run in found.active for what in (*sickness(run).splitlines(), words.doubt(run)) if what]
+    told = [one for ones in render_each(found.active, doubts, lambda _: []) for one in ones]
     lines = [
         *(f"{code(run.id)} {what}" for run, what in told[:LISTED]),
         over_budget(found, now),
@@ -201,11 +231,17 @@ def needing(found: Board, now: datetime) -> str:
 
 
 def over_budget(found: Board, now: datetime) -> str:
-    over = [run for run in found.active if (end := forecast(run, now)) and end.over_at_step is not None]
+    over = [run for run in found.active if render_one(run, lambda run: goes_over(run, now), lambda _: False)]
     sentence = say_many(
         "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
     )
     return sentence if over else ""
+
+
+def goes_over(run: Run, now: datetime) -> bool:
+    """Return whether a run will have spent its budget before its last step."""
+    end = forecast(run, now)
+    return end is not None and end.over_at_step is not None
 
 
 def unpriced(found: Board) -> str:

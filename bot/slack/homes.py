@@ -8,6 +8,7 @@ from threading import Lock
 from slack_sdk import WebClient
 
 from bot.errors import Unavailable
+from bot.isolation import report_once
 from bot.language import speaking
 from bot.ports import Now
 from bot.service import Service
@@ -76,6 +77,8 @@ class Homes:
             except Refused as error:
                 log.error("Slack takes no page for %s: %s", user, error.code)
                 self._forget(user)
+            except Exception as error:  # a page that cannot be made costs no other
+                report_once(f"the page of {user}", error)
         return None
 
     def _looking(self) -> list[str]:

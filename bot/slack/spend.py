@@ -165,6 +165,7 @@ def answer(found: Spent, zone: str, title: str, more: Sequence[str]) -> Answer:
     whole = found.whole
     head = ":moneybag: " + say("{what}: {total}", what=title, total=total(whole))
     notes = [context(unpriced(whole))] if whole.unpriced else []
+    notes += [context("\n".join(map(words.unshown, found.failed[:LISTED])))] if found.failed else []
     how = together(say(COUNTED), say("The month is that of {zone}.", zone=code(zone)), say(ONE_RUN))
     return {"text": head.replace("*", ""), "blocks": [section(head), *notes, *map(section, more), context(how)]}
 

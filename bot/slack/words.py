@@ -110,6 +110,11 @@ def fine(value: float) -> str:
     return f"${value:.2g}" if 0.0001 <= value < 0.1 else dollars(value)
 
 
+def unshown(run_id: str) -> str:
+    """Return the line of a run that cannot be shown among others."""
+    return ":grey_question: " + say("I cannot show {run}: my own log says why.", run=code(run_id))
+
+
 def spent(run: Run, now: datetime) -> str:
     """Dollars so far, or that nobody knows; empty where no machine was asked for."""
     if run.first_asked_at is None:
