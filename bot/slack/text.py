@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-LINK = re.compile(r"<((?:https?|mailto):[^|>]*)(?:\|([^>]*))?>")
+LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
 
