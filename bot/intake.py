@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 MOST_TRIES = 2
 """To read the same lines. What has ended the bot as often is skipped: it would end it again at each start."""
 
+LAST_LOOK = 6
+"""Usual looks, as whose time the last one may take: what it has not come to is lost with the cluster."""
+
 QUOTED = 60
 """Characters of a line that the bot's own log quotes."""
 
@@ -51,9 +54,13 @@ class LookLimits:
     clock: Callable[[], float] = time.monotonic
     returned: set[str] = field(default_factory=set)
 
-    def begin(self) -> Callable[[], bool]:
-        """Return a function that tells whether there is still time; it lets others go first."""
-        end = self.clock() + self.seconds
+    def begin(self, looks: int = 1) -> Callable[[], bool]:
+        """Return a function that tells whether there is still time; it lets others go first.
+
+        Args:
+            looks: usual looks, as whose time this one may take.
+        """
+        end = self.clock() + looks * self.seconds
 
         def in_time() -> bool:
             self.give_way()
@@ -113,7 +120,7 @@ class Intake:
                 digest = self._guarded(run, lambda: self._diagnose(run, text))
                 detail = self._guarded(run, lambda: failure(text))
                 self._guarded(run, lambda: self._grow_log(run, text))
-                run = self._guarded(run, lambda: self._take_all(run, reading, news)) or run
+                run = self._guarded(run, lambda: self._take_all(run, reading, news, LAST_LOOK)) or run
             elif news.lines:
                 run = self._skip(run, reading, news)
         return self.store.update(run.id, lambda run: run.log_saved(detail, self.now(), digest))
@@ -163,9 +170,9 @@ class Intake:
         after = reading.skip(news, self.now().timestamp()).end_look()
         return self.store.take_in(run.id, skipped, after, ())
 
-    def _take_all(self, run: Run, reading: Reading, news: News) -> Run:
-        """Take new lines in, some at a time, until time is over: the rest is left for the next look."""
-        in_time = self.limits.begin()
+    def _take_all(self, run: Run, reading: Reading, news: News, looks: int = 1) -> Run:
+        """Take new lines in, some at a time, until time is over: the rest is left for a next look, if any."""
+        in_time = self.limits.begin(looks)
         while news.lines:
             count = news.chunk
             part, news = news.first(count), news.after(count)

@@ -201,6 +201,14 @@ def test_a_log_that_is_slow_to_read_is_read_a_part_at_a_time(
     assert sum("slow" in record.message for record in caplog.records) == 1
 
 
+def test_the_last_look_has_more_time_because_none_comes_after_it(store: RedisStore) -> None:
+    times = iter(range(10_000))
+    intake = an_intake(store, limits=LookLimits(3.0, clock=lambda: float(next(times))))
+    ended = store.update(RUN, lambda run: run.stopping(Reason.STOPPED, None, at(61)))
+    saved = intake.saved(ended, ("waiting\n" * 8 * CHUNK_LINES) + a_log(1))
+    assert (steps(store), saved.progress.step) == ([1], 1)
+
+
 @pytest.mark.parametrize(
     "noise",
     ["\x00" * 99, "\ud800", "\x1b[31m\x07", "\u202e", "x" * 2_000_000, "a\r" * 99_999, "(pid=" + "1" * 60_000],
