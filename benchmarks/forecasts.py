@@ -1,7 +1,7 @@
 """How far off the forecast end and cost are at 10, 50 and 90 % of a run, against the pace of the whole run so far."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 
 from benchmarks.logs import logs
@@ -25,7 +25,7 @@ def report(name: str, found: Sequence[Moment], share: float) -> None:
     total = last.run.progress.last_step or 0
     moment = next(one for one in found if one.row.step >= share * total)
     ahead = forecast(moment.run, moment.at)
-    if ahead is None or ahead.dollars is None:
+    if ahead is None or ahead.dollars is None or not isinstance(ahead.ends_at, datetime):
         raise RuntimeError(f"{name} has no forecast at {share:.0%}")
     truth, dollars = last.at - BEGIN, last.run.cost(last.at) or 0.0
     said = ahead.ends_at - BEGIN

@@ -33,6 +33,7 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     asked, runs, tails, watcher, …          what these share: who asks, which runs there are, reading, judging
     adapters, playground                    what we call; and a Slack of one's own
     ports                                   what we need of what we call
+    isolation                               several runs, each by itself
     core                                    values and decisions
     settings, valid                         the environment, and what is valid there
     errors

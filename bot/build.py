@@ -17,6 +17,7 @@ from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.gate import Gate
 from bot.gate_server import GateServer
+from bot.intake import LookLimits
 from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
@@ -166,6 +167,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         log_lines=settings.log_lines,
         language=settings.language,
         rhythm=rhythm(settings),
+        limits=LookLimits(settings.log_look_seconds, precedence.give_way),
         failing=failing,
     )
     sweep = Sweep(

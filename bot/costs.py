@@ -1,14 +1,15 @@
 """What a person may ask of dollars: records in, what they have come to out. It may take a second or two."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
 from bot import runs, zones
 from bot.core.run import Run
-from bot.core.spend import Spent, calendar_month, spent
-from bot.core.worth import Past, past
+from bot.core.spend import Spent, calendar_month, charge, spent
+from bot.core.worth import Past, past, worth
+from bot.isolation import sound_ones
 from bot.ports import Now, Store
 
 COMPARED = 500
@@ -36,13 +37,17 @@ class Costs:
     zone: str = "UTC"
 
     def of_run(self, run: Run) -> Account:
-        return Account(run, past(self.store.recent(COMPARED), run, self.now()))
+        now = self.now()
+        others = sound_ones(self.store.recent(COMPARED), lambda other: worth(other, now), [])
+        return Account(run, past(others, run, now))
 
     def of_month(self, covers: Callable[[Run], bool]) -> Spent:
         """What this month's runs have cost, of those that are covered."""
         now = self.now()
         month = calendar_month(now, zones.zone(self.zone))
-        return spent(filter(covers, paid_in(self.store, month.begin)), month, now)
+        failed: list[str] = []
+        paid = sound_ones(filter(covers, paid_in(self.store, month.begin)), lambda run: charge(run, now), failed)
+        return replace(spent(paid, month, now), failed=tuple(dict.fromkeys(failed)))
 
     def find(self, name: str) -> Run:
         return runs.find(self.store, name)

@@ -1,29 +1,77 @@
 """What a run's log brings: its record, its numbers and what is kept of its lines, after every look."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from bot.core.digest import Digest
 from bot.core.fact import Fact, rows
 from bot.core.failure import diagnose
 from bot.core.health.stall import Quiet
-from bot.core.loglines import bounded, failure, joined, whole
+from bot.core.loglines import bounded, failure, joined, whole, whole_characters
+from bot.core.reading import News, Reading
+from bot.core.row import Row
 from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.core.standings import Rhythm
 from bot.core.summary import summarised
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UnreadableRecord
+from bot.isolation import REPORTED, report_once
 from bot.ports import Notifier, Now, Store
 from bot.watcher import WINDOW_ROWS, Verdict, Watcher
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
+
+MOST_TRIES = 2
+"""To read the same lines. What has ended the bot as often is skipped: it would end it again at each start."""
+
+LAST_LOOK = 6
+"""Usual looks, as whose time the last one may take: what it has not come to is lost with the cluster."""
+
+QUOTED = 60
+"""Characters of a line that the bot's own log quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookLimits:
+    """What a look at a log may take of everybody's time.
+
+    Attributes:
+        seconds: of one look; what it has not come to is left for the next one.
+        give_way: called every few lines, so that people who wait for an answer are not held up.
+        clock: seconds on a monotonic clock.
+        returned: runs whose last look has come back, though the store could not be told.
+    """
+
+    seconds: float = 5.0
+    give_way: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    returned: set[str] = field(default_factory=set)
+
+    def begin(self, looks: int = 1) -> Callable[[], bool]:
+        """Return a function that tells whether there is still time; it lets others go first.
+
+        Args:
+            looks: usual looks, as whose time this one may take.
+        """
+        end = self.clock() + looks * self.seconds
+
+        def in_time() -> bool:
+            self.give_way()
+            return self.clock() < end
+
+        return in_time
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes in what was read of logs.
+    """Takes in what was read of logs. Whatever a line holds, it costs no other line, and no other run.
 
     Attributes:
         rhythm: how often a run's thread is told how it goes, unless somebody has set it.
@@ -34,56 +82,160 @@ class Intake:
     watcher: Watcher
     now: Now
     rhythm: Rhythm
+    limits: LookLimits = field(default_factory=LookLimits)
 
     def taken_in(self, run: Run, text: str) -> Run:
         """The run after new lines. Whatever is wrong with a log, its run is ended when it is to be."""
+        text = whole_characters(text)
         try:
-            run = self._read(run, text)
-            if run.log_saved_at is None:  # a slow read must not write over the last lines
-                self._grow_log(run, text[: text.rfind("\n") + 1])
-        except Unavailable:
+            reading = self._reading(run)
+            news = reading.news(text)
+            if news.lines:
+                run = self._look(run, reading, news, text)
+        except (Unavailable, UnreadableRecord):
             raise
-        except Exception:
-            log.exception("run %s: its log cannot be taken in", run.id)
+        except Exception as error:
+            report_once(f"run {run.id}: its log cannot be taken in", error)
         return run
 
     def listened(self, run: Run, seen: Seen | None) -> Run:
         """The run after a look for a stall, which holds up nothing either."""
         try:
             return self._listen(run, seen)
-        except Unavailable:
+        except (Unavailable, UnreadableRecord):
             raise
-        except Exception:
-            log.exception("run %s: it cannot be judged", run.id)
+        except Exception as error:
+            report_once(f"run {run.id}: it cannot be judged", error)
         return run
 
     def saved(self, run: Run, text: str) -> Run:
         """The run after its last lines, from a cluster that takes the others with it."""
-        digest = self._diagnose(run, text)
-        self._grow_log(run, text)
-        run = self._read(run, text, over=True)
-        return self.store.update(run.id, lambda run: run.log_saved(failure(text), self.now(), digest))
+        text = whole_characters(text)
+        detail: str | None = None
+        digest: Digest | None = None
+        with self._tried(run) as is_allowed:
+            reading = self._reading(run)
+            news = reading.news(text, over=True)
+            if is_allowed:
+                digest = self._guarded(run, lambda: self._diagnose(run, text))
+                detail = self._guarded(run, lambda: failure(text))
+                self._guarded(run, lambda: self._grow_log(run, text))
+                run = self._guarded(run, lambda: self._take_all(run, reading, news, LAST_LOOK)) or run
+            elif news.lines:
+                run = self._skip(run, reading, news)
+        return self.store.update(run.id, lambda run: run.log_saved(detail, self.now(), digest))
+
+    def _look(self, run: Run, reading: Reading, news: News, text: str) -> Run:
+        with self._tried(run) as is_allowed:
+            if not is_allowed:
+                return self._skip(run, reading, news)
+            if run.log_saved_at is None:  # a slow read must not write over the last lines
+                self._guarded(run, lambda: self._grow_log(run, text[: text.rfind("\n") + 1]))
+            return self._take_all(run, reading, news)
+
+    def _guarded(self, run: Run, part: Callable[[], T]) -> T | None:
+        """The result of one part of a look; None where it fails by a mistake of ours, which costs no other part."""
+        try:
+            return part()
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: a part of its log cannot be taken in", error)
+        return None
+
+    @contextmanager
+    def _tried(self, run: Run) -> Iterator[bool]:
+        """Record a try before it is made, and that it came back. Tell whether it may be made at all."""
+        tries = self.store.begin_reading(run.id, run.id in self.limits.returned)
+        self.limits.returned.discard(run.id)
+        try:
+            yield tries <= MOST_TRIES
+        except Exception:
+            self.limits.returned.add(run.id)
+            raise
+        self.limits.returned.add(run.id)
+        self.store.end_reading(run.id)
+        self.limits.returned.discard(run.id)
+
+    def _reading(self, run: Run) -> Reading:
+        """How far its log was read; where that is lost, the steps that its record knows are not taken again."""
+        found = self.store.reading(run.id)
+        if found.last and found.reader.step is None and run.progress.step is not None:
+            return replace(found, reader=replace(found.reader, step=run.progress.step))
+        return found
+
+    def _skip(self, run: Run, reading: Reading, news: News) -> Run:
+        """The run after lines that nobody shall read again."""
+        log.error("run %s: %d lines of its log are skipped: reading them has ended the bot", run.id, len(news.lines))
+        after = reading.skip(news, self.now().timestamp()).end_look()
+        return self.store.take_in(run.id, skipped, after, ())
+
+    def _take_all(self, run: Run, reading: Reading, news: News, looks: int = 1) -> Run:
+        """Take new lines in, some at a time, until time is over: the rest is left for a next look, if any."""
+        in_time = self.limits.begin(looks)
+        while news.lines:
+            count = news.chunk
+            part, news = news.first(count), news.after(count)
+            run, reading = self._take(run, reading, part, in_time, is_last=not news.lines)
+            if news.lines and not in_time():
+                if REPORTED.is_new(run.id, "slow log"):
+                    log.warning("run %s: its log is slow to read; it is read a part at a time", run.id)
+                break
+        return run
+
+    def _take(
+        self, run: Run, reading: Reading, part: News, in_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, Reading]:
+        """Take some lines in at once; where that fails, each half by itself, down to the line that cannot be."""
+        try:
+            return self._commit(run, reading, part, in_time, is_last)
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            stored = self._reading(run)
+            if stored != reading:  # it is written, and what failed came after that
+                report_once(f"run {run.id}: after its log was taken in", error)
+                return self.store.get(run.id) or run, stored
+            if len(part.lines) == 1:
+                begin = ascii(part.lines[0][:QUOTED])
+                report_once(f"run {run.id}: a line of its log cannot be taken in, and is skipped", error, begin)
+                after = reading.skip(part, self.now().timestamp())
+                return self.store.take_in(run.id, lambda run: run, after, ()), after
+        half = len(part.lines) // 2
+        run, reading = self._take(run, reading, part.first(half), in_time, is_last=False)
+        return self._take(run, reading, part.after(half), in_time, is_last)
+
+    def _commit(
+        self, run: Run, reading: Reading, part: News, in_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, Reading]:
+        after, facts = reading.take(part, self.now().timestamp())
+        if is_last:
+            after = after.end_look()
+        new = list(rows(facts))
+        verdict = self._judge(run, new, in_time) if new else None
+
+        def change(run: Run) -> Run:
+            return told(run, facts, verdict, self.now(), self.rhythm) if facts else run
+
+        return self.store.take_in(run.id, change, after, new), after
+
+    def _judge(self, run: Run, new: Sequence[Row], in_time: Callable[[], bool]) -> Verdict | None:
+        """What the new rows say of its health; a mistake in judging costs none of them."""
+        try:
+            known = self.store.rows(run.id, WINDOW_ROWS)
+            return self.watcher.judged(run.watch, known, new, self.store.task(run.id), in_time)
+        except Unavailable:
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: its new steps cannot be judged", error)
+        return None
 
     def _diagnose(self, run: Run, text: str) -> Digest | None:
         """Why it failed, from all that is known of its log: what is kept may end before the first error is in it."""
         if run.reason is None or not run.reason.is_told_by_log:
             return None
-        return diagnose("\n".join([whole(self.store.log(run.id), text), run.detail or ""]), run.nodes)
-
-    def _read(self, run: Run, text: str, over: bool = False) -> Run:
-        """What is new in the last lines of its log: the run after it."""
-        before = self.store.reading(run.id)
-        reading, facts = before.look(text, self.now().timestamp(), over)
-        if reading == before:
-            return run
-        new = list(rows(facts))
-        known = self.store.rows(run.id, WINDOW_ROWS) if new else ()
-        verdict = self.watcher.judged(run.watch, known, new, self.store.task(run.id)) if new else None
-
-        def change(run: Run) -> Run:
-            return told(run, facts, verdict, self.now(), self.rhythm) if facts else run
-
-        return self.store.take_in(run.id, change, reading, new)
+        known = "\n".join([whole(self.store.log(run.id), text), run.detail or ""])
+        return diagnose(known, run.nodes, self.limits.begin())
 
     def _listen(self, run: Run, seen: Seen | None) -> Run:
         """Whether a run that has made no step for a while is stalled."""
@@ -115,3 +267,8 @@ def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime
     """The run after what its log told."""
     run = summarised(run.progressed(run.progress.told(facts, run.metrics), now), now, rhythm)
     return run.judged(verdict.watch, verdict.misleading) if verdict else run
+
+
+def skipped(run: Run) -> Run:
+    """The run after lines that were not read."""
+    return replace(run, progress=replace(run.progress, skips=run.progress.skips + 1))

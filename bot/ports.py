@@ -59,8 +59,8 @@ class Cloud(Protocol):
     def tail(self, watched: Watched, lines: int) -> str:
         """The last lines of the job's log, oldest first, with SkyPilot's prefixes; empty before the first.
 
-        Fewer where they are so long that they would be more than a quarter of a megabyte. They end with a
-        newline, unless the last line is not whole yet.
+        Fewer where they are so long that they would be more than two megabytes; a line of one megabyte is whole.
+        They end with a newline, unless the last line is not whole yet.
         """
 
     def halt(self, watched: Watched) -> None:
@@ -191,6 +191,16 @@ class Store(Protocol):
 
     def reading(self, run_id: str) -> Reading:
         """How far the run's log has been read."""
+
+    def begin_reading(self, run_id: str, anew: bool = False) -> int:
+        """Record that the run's log is about to be read. Return how many times that has been since it came back.
+
+        Args:
+            anew: whether the time before is known to have come back.
+        """
+
+    def end_reading(self, run_id: str) -> None:
+        """Record that it came back."""
 
     def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
         """`update`, and with it, in one step: add what the log told, and note how far it has been read.

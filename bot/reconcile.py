@@ -38,7 +38,7 @@ from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
 from bot.errors import NameTaken, Unavailable, UnreadableRecord, UserError
 from bot.fetcher import Fetcher
-from bot.intake import Intake
+from bot.intake import Intake, LookLimits
 from bot.language import ENGLISH, carried, say, speaking
 from bot.ports import Cloud, Notifier, Now, Store
 from bot.precedence import Precedence
@@ -58,6 +58,7 @@ class Reconciler:
         admit: holds a launch against the caps once its rate is known.
         leads: whether this bot is, of those that share the store, the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
+        limits: what one look at one log may take.
         failing: since when each tick of a run has failed by a mistake of ours, by its id.
         acting: actions that a tick has not waited for; their runs are left alone until they are done.
         patience: how long a tick waits for the actions that it began.
@@ -85,6 +86,7 @@ class Reconciler:
     language: str = ENGLISH
     rhythm: Rhythm = field(default_factory=Rhythm)
     patience: timedelta = timedelta(seconds=0.5)
+    limits: LookLimits = field(default_factory=LookLimits)
     failing: dict[str, datetime] = field(default_factory=dict)
     acting: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
@@ -201,7 +203,7 @@ class Reconciler:
 
     @property
     def _intake(self) -> Intake:
-        return Intake(self.store, self.notifier, self.watcher, self.now, self.rhythm)
+        return Intake(self.store, self.notifier, self.watcher, self.now, self.rhythm, self.limits)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)

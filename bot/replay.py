@@ -30,6 +30,9 @@ CHUNK_BYTES = 1 << 20
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 """When a replayed run began: only what passes since matters."""
 
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""What a log says of its times may be anything, and dates end with the year 9999."""
+
 STEP_TIME = timedelta(minutes=1)
 """Of a step that does not tell."""
 
@@ -119,7 +122,7 @@ def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
             run = run.progressed(run.progress.told([fact]), now)
             continue
         if fact.trains and fact.step != run.progress.step:
-            now += STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)
+            now = min(now + (STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)), LATEST)
         row = replace(fact, at=now.timestamp())
         verdict = watcher.judged(run.watch, window, [row], {})
         window = in_order([*window[-WINDOW_ROWS:], row])
@@ -134,6 +137,12 @@ def said(run: Run, now: datetime) -> dict[str, str]:
     return {message.key: message.text for message in views.conversation(run, now, "")}
 
 
+def ends_after(moment: Moment) -> timedelta | None:
+    """Return how long the run will have taken; None where nobody can know, and where it is more than a year."""
+    ahead = forecast(moment.run, moment.at)
+    return ahead.ends_at - BEGIN if ahead and isinstance(ahead.ends_at, datetime) else None
+
+
 def printed_json(found: Iterable[Moment]) -> int:
     """One JSON object a row. Returns how many."""
     return sum(print(json.dumps(as_object(moment), ensure_ascii=False)) is None for moment in found)
@@ -141,14 +150,14 @@ def printed_json(found: Iterable[Moment]) -> int:
 
 def as_object(moment: Moment) -> dict[str, Any]:
     """Everything of a moment; numbers that are none are null."""
-    run, ahead = moment.run, forecast(moment.run, moment.at)
+    run, ahead, end = moment.run, forecast(moment.run, moment.at), ends_after(moment)
     return {
         "step": moment.row.step,
         "last_step": run.progress.last_step,
         "seconds": round(moment.passed.total_seconds(), 3),
         "read": {key: value if isfinite(value) else None for key, value in moment.row.values.items()},
         "seconds_per_step": run.progress.seconds_per_step,
-        "ends_after_seconds": ahead and round((ahead.ends_at - BEGIN).total_seconds(), 3),
+        "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
         "dollars": run.cost(moment.at),
         "forecast_dollars": ahead and ahead.dollars,
         "card": views.card(run, moment.at).text,
@@ -181,11 +190,12 @@ def line(cells: Iterable[str]) -> str:
 
 def cells(moment: Moment) -> Iterator[str]:
     found, ahead, cost = moment.run.progress, forecast(moment.run, moment.at), moment.run.cost(moment.at)
+    end = ends_after(moment)
     yield f"{found.step}/{found.last_step}" if found.last_step else str(found.step)
     yield words.lasted(moment.passed)
     yield "" if found.reward is None else written(found.reward)
     yield "" if found.validation is None else written(found.validation)
     yield "" if found.seconds_per_step is None else seconds(found.seconds_per_step)
-    yield words.lasted(ahead.ends_at - BEGIN) if ahead else ""
+    yield words.lasted(end) if end else ""
     yield "" if cost is None else words.dollars(cost)
     yield words.dollars(ahead.dollars) if ahead and ahead.dollars is not None else ""

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from bot import zones
-from bot.core.board import Board, gather, spent_by
+from bot.core.board import Board, gather, reckon, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
 from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
@@ -14,6 +14,7 @@ from bot.core.run import Run
 from bot.core.schedule import Daily, spelled
 from bot.core.spend import calendar_month
 from bot.errors import UserError
+from bot.isolation import sound_ones
 from bot.language import mark, say
 from bot.ports import Now, Store
 
@@ -54,7 +55,8 @@ class Reports:
         if len(there) >= MOST:
             many = say("This channel has {count} reports already.", count=len(there))
             raise UserError(many, say("`/verl report off report-1` takes one away."))
-        spent = spent_by((run for run in self.store.open() if made.covers(run)), made.told_at)
+        open_runs = filter(made.covers, self.store.open())
+        spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
         return self._woken(self.store.add_report(lambda name: replace(made, id=name, spent=spent)))
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
@@ -104,8 +106,14 @@ class Reports:
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
         ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
-        shown, gone = (map(partial(self._shown_in, report.channel), some) for some in (open_runs, ended))
-        return gather(report, shown, gone, month, now)
+        failed: list[str] = []
+        sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
+        active, gone = (
+            [self._shown_in(report.channel, run) for run in sound(filter(report.covers, some))]
+            for some in (open_runs, ended)
+        )
+        found = gather(report, active, gone, month, now)
+        return replace(found, failed=tuple(dict.fromkeys(failed)))
 
     def _shown_in(self, channel: str, run: Run) -> Run:
         """Return a run as everybody in a channel may see it."""

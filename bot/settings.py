@@ -202,6 +202,12 @@ class Settings:
         "VERLBOT_LEADER_SECONDS", "How long a bot that died keeps others on the same store from acting.", 60.0, positive
     )
     log_lines: int = setting("VERLBOT_LOG_LINES", "Log lines read at a time, at the most.", 1000, whole)
+    log_look_seconds: float = setting(
+        "VERLBOT_LOG_LOOK_SECONDS",
+        "For reading the new lines of one log; what is not read by then is left for the next look.",
+        5.0,
+        positive,
+    )
     log_reads_per_tick: int = setting("VERLBOT_LOG_READS_PER_TICK", "Logs that one tick starts to read.", 32, whole)
     follow_minutes: float = setting("VERLBOT_FOLLOW_MINUTES", "How long a followed log grows.", 15.0, positive)
     compute: str = setting(

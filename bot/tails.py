@@ -1,17 +1,15 @@
 """Slow reading: log tails in a few threads, taken up by whichever tick comes once they are there."""
 
-import logging
 from collections.abc import Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.loglines import fresh
+from bot.core.loglines import fresh, shortened
 from bot.core.run import Run
 from bot.errors import Unavailable
+from bot.isolation import report_once
 from bot.ports import Cloud
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -21,7 +19,7 @@ class Tail:
     Attributes:
         lines: of the next read.
         due_at: when that is to be.
-        last: the last line that was read.
+        last: the last line that was read, or its beginning.
     """
 
     lines: int
@@ -92,11 +90,11 @@ class Tails:
             text = self._under_way.pop(run_id).result()
         except Unavailable:
             return ""
-        except Exception:
-            log.exception("run %s: its log cannot be read", run_id)
+        except Exception as error:
+            report_once(f"run {run_id}: its log cannot be read", error)
             return ""
         if text and (tail := self._known.get(run_id)):
-            self._learn(tail, text.rstrip("\n").split("\n"))
+            self._learn(tail, list(map(shortened, text.rstrip("\n").split("\n"))))
         return text
 
     def _learn(self, tail: Tail, lines: Sequence[str]) -> None:

@@ -21,6 +21,9 @@ STALL = "stall"
 WINDOW_ROWS = 256
 """Rows that a judgement looks at."""
 
+CHUNK_ROWS = 16
+"""Rows that are judged between two looks at the clock: each takes some milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -45,14 +48,24 @@ class Watcher:
     rules: HealthRules = field(default_factory=HealthRules)
     others: Callable[[Sequence[Row]], Iterable[Finding]] = lambda rows: ()
 
-    def judged(self, watch: Watch, known: Sequence[Row], new: Sequence[Row], task: Task) -> Verdict:
+    def judged(
+        self,
+        watch: Watch,
+        known: Sequence[Row],
+        new: Sequence[Row],
+        task: Task,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Verdict:
         """The verdict after new rows.
 
         Args:
             known: the run's last rows before these, oldest first.
+            in_time: asked every few rows; where there is no time left, the rest is not judged.
         """
         rules, window = rules_for(task, self.rules), tuple(known)
-        for row in new:
+        for count, row in enumerate(new, 1):
+            if count % CHUNK_ROWS == 0 and not in_time():
+                break
             window = in_order([*window[-WINDOW_ROWS:], row])
             watch = judge(window, watch, rules, self.others(window))
             if row.trains and (stall := watch.found(STALL)):

@@ -10,6 +10,7 @@ from redis import Redis
 
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
+from bot.isolation import REPORTED
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack.manifest import SCOPES
@@ -52,6 +53,12 @@ def kind(item: pytest.Item) -> str:
     if "sky_here" in getattr(item, "fixturenames", ()):
         return "sky"
     return "long" if item.get_closest_marker("slow") else "short"
+
+
+@pytest.fixture(autouse=True)
+def unreported() -> None:
+    """What was reported in one test is reported again in the next."""
+    REPORTED.forget()
 
 
 @pytest.fixture(scope="session")

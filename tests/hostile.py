@@ -71,7 +71,7 @@ class Maker:
             str: self.text,
             Markup: lambda: escape(self.text()),
             bool: lambda: self._random.random() < 0.5,
-            int: lambda: self._random.choice([0, 1, 2, 7, 400, 10_000]),
+            int: lambda: self._random.choice([0, 1, 2, 7, 400, 10_000, 10**6]),
             float: lambda: self._random.choice([0.0, 0.004, 0.5, 1.5, 99.0, 12_345.678, 2e6]),
             datetime: lambda: NOON + timedelta(minutes=self._random.randint(-3_000, 3_000)),
             timedelta: lambda: timedelta(seconds=self._random.choice([0, 30, 4_000, 90_000])),

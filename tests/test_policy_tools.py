@@ -28,6 +28,15 @@ approve_over_dollars: 50
 person: {runs: 3}
 """
 
+STOP_REFUSED = (
+    "→ Refused, but on an own run: To stop somebody else's run you need the role `approver`; here you are `viewer`. "
+    "This channel allows the role `viewer` at most; in another channel you are `approver`."
+)
+STRANGER_REFUSED = (
+    "→ Refused: I answer members of my own workspace, and you are in another one. "
+    "An admin can give you a role in the policy file (docs/policy.md)."
+)
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -106,8 +115,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
                 "U0ANA is an approver, by `S0LEADS`.  (policy.yaml:3)",
                 "Here a viewer counts at most.  (policy.yaml:7)",
                 "Whoever wants to stop must be an approver (none on one's own run).  (policy.yaml:5)",
-                "→ Refused, but on an own run: To stop somebody else's run you need the role `approver`; "
-                "here you are `viewer`. This channel allows the role `viewer` at most; in another channel you are `approver`.",
+                STOP_REFUSED,
             ],
             id="a user group, in a shared channel",
         ),
@@ -116,8 +124,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             [
                 "U0EVE has no role: no line gives one to a stranger.  (policy.yaml:1)",
                 "Whoever wants to launch must be a launcher.",
-                "→ Refused: I answer members of my own workspace, and you are in another one. "
-                "An admin can give you a role in the policy file (docs/policy.md).",
+                STRANGER_REFUSED,
             ],
             id="a stranger",
         ),

@@ -90,3 +90,29 @@ def test_a_file_that_is_no_log_is_told_of_with_what_would_be_one(
         path.write_text(text)
     assert main(["replay", str(path)]) == 1
     assert said in capsys.readouterr().err
+
+
+ABSURD = "\n".join(
+    [
+        "Total training steps: 999999999",
+        *(
+            f"step:{step} - critic/rewards/mean:1e308 - timing_s/step:1e300 - actor/grad_norm:1e308"
+            for step in range(1, 60)
+        ),
+        *(f"step:{step} - critic/rewards/mean:0.5 - timing/a:1e308 - timing/b:1e308" for step in range(60, 70)),
+        *(f"step:{step} - critic/rewards/mean:0.5 - timing_s/step:-5" for step in range(70, 80)),
+        "Training Progress: 1%|x| " + "9" * 400 + "/9 [0:01<0:02, 1.2.3s/it]",
+        "(pid=" + "1" * 60_000,
+        "\x00\x1b[2K",
+    ]
+)
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_log_of_absurd_numbers_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: list[str]
+) -> None:
+    path = tmp_path / "ppo.log"
+    path.write_text(ABSURD)
+    assert main(["replay", str(path), "--rate", "40", *as_json]) == 0
+    assert "79" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import Rule
 from bot.core.row import Row
 from bot.errors import UserError
+from bot.isolation import report_once
 from bot.language import listing, say
 
 log = logging.getLogger(__name__)
@@ -107,8 +108,8 @@ def found_by(plugins: dict[str, Plugin], rows: Sequence[Row]) -> tuple[Finding, 
     for name, plugin in plugins.items():
         try:
             theirs = list(plugin(rows))
-        except Exception:
-            log.exception("The findings of %s failed at step %s", name, rows[-1].step if rows else None)
+        except Exception as error:
+            report_once(f"The findings of {name} failed", error, f"step {rows[-1].step if rows else None}")
             continue
         found += [one for one in theirs if is_whole(one) and one.name not in TAKEN]
     return tuple(found)

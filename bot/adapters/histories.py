@@ -4,6 +4,7 @@ A row has the numbers of its metrics in a list's order, so that their names are 
 costs as much as the step is long, however long the run is.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,13 +15,15 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from bot.adapters.keys import COLUMNS, FOLDED, READING, ROWS
-from bot.core.history import RECENT_ROWS, Bucket, History
+from bot.adapters.keys import COLUMNS, FOLDED, READING, READING_TRIES, ROWS
+from bot.core.history import RECENT_ROWS, Bucket, History, columns_to_add
 from bot.core.reading import Reading
-from bot.core.row import Row
+from bot.core.row import Row, bound
 
-MOST_METRICS = 256
-"""Of a run; verl has about eighty. What comes after so many names is not kept."""
+log = logging.getLogger(__name__)
+
+LOST = Reading(last=("lost",))
+"""How far a log was read of which that is not known any more: nothing in it is known again, so that there is a gap."""
 
 READING_DECODER = msgspec.json.Decoder(Reading)
 ROW_DECODER = msgspec.msgpack.Decoder(tuple[int, float, list[int], list[float]])
@@ -29,7 +32,28 @@ BUCKETS_DECODER = msgspec.msgpack.Decoder(tuple[tuple[int, int, float, int, floa
 
 def reading(redis: Redis, run_id: str) -> Reading:
     found = redis.get(READING.format(run_id))
-    return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
+    try:
+        return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
+    except msgspec.DecodeError as error:
+        log.error("run %s: how far its log was read cannot be read: %s", run_id, error)
+        return LOST
+
+
+def begin_reading(redis: Redis, run_id: str, anew: bool) -> int:
+    """Count a try to read a run's log, before it is made. Return how many have been begun since one came back.
+
+    Args:
+        anew: whether the one before is known to have come back.
+    """
+    key = READING_TRIES.format(run_id)
+    if anew:
+        redis.delete(key)
+    return redis.incr(key)
+
+
+def end_reading(redis: Redis, run_id: str) -> None:
+    """Note that a try came back."""
+    redis.delete(READING_TRIES.format(run_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +71,7 @@ def keys(run_id: str) -> tuple[str, str]:
 
 def write(tx: Pipeline, run_id: str, taken: Taken, columns: Sequence[str]) -> None:
     """Queue the commands that add rows, and note how far the log has been read."""
-    met = dict.fromkeys(key for row in taken.rows for key in row.values)
-    new = [key for key in met if key not in columns][: MOST_METRICS - len(columns)]
+    new = columns_to_add(columns, (key for row in taken.rows for key in row.values))
     tx.set(READING.format(run_id), msgspec.json.encode(taken.reading))
     if new:
         tx.rpush(COLUMNS.format(run_id), *new)
@@ -92,7 +115,7 @@ def history(redis: Redis, run_id: str) -> History:
 
 def expire(redis: Redis, run_id: str, after: timedelta) -> None:
     """Let the numbers go after so long."""
-    for key in (READING, ROWS, COLUMNS, FOLDED):
+    for key in (READING, READING_TRIES, ROWS, COLUMNS, FOLDED):
         redis.expire(key.format(run_id), after)
 
 
@@ -129,4 +152,8 @@ def packed_buckets(buckets: Sequence[Bucket]) -> bytes:
 
 
 def unpacked_buckets(found: bytes) -> tuple[Bucket, ...]:
-    return tuple(Bucket(*one) for one in BUCKETS_DECODER.decode(found))
+    """Buckets; an older verlbot kept numbers in them whose sums overflow."""
+    return tuple(
+        Bucket(first, last, bound(low), low_step, bound(high), high_step, bound(value))
+        for first, last, low, low_step, high, high_step, value in BUCKETS_DECODER.decode(found)
+    )

@@ -240,6 +240,14 @@ class RedisStore:
         with answered():
             return histories.reading(self._redis, run_id)
 
+    def begin_reading(self, run_id: str, anew: bool = False) -> int:
+        with answered():
+            return histories.begin_reading(self._redis, run_id, anew)
+
+    def end_reading(self, run_id: str) -> None:
+        with answered():
+            histories.end_reading(self._redis, run_id)
+
     def rows(self, run_id: str, last: int) -> tuple[Row, ...]:
         with answered():
             return histories.rows(self._redis, run_id, last)

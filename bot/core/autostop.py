@@ -102,5 +102,5 @@ def minutes(text: str) -> int:
     >>> minutes("90"), minutes("2h"), minutes("soon")
     (90, 120, 15)
     """
-    found = re.fullmatch(r"(\d+)([mhdw]?)", text.strip().lower())
+    found = re.fullmatch(r"(\d{1,9})([mhdw]?)", text.strip().lower())
     return int(found[1]) * UNITS[found[2]] if found else DEFAULT_MINUTES

@@ -46,6 +46,7 @@ class Board:
         spent: this month, of all runs that the report covers.
         best: of each recipe, the run with the best validation that its record holds.
         ending: active runs whose lease ends within a day, the next one first.
+        failed: ids of runs that cannot be reckoned with.
     """
 
     since: datetime
@@ -57,6 +58,7 @@ class Board:
     spent: Spent
     best: Mapping[str, Best]
     ending: Sequence[Run]
+    failed: Sequence[str] = ()
 
     @property
     def dollars(self) -> Dollars:
@@ -98,6 +100,11 @@ def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], 
         best=best_of(runs),
         ending=sorted((run for run in active if ends_soon(run, now)), key=lambda run: run.lease_ends_at or now),
     )
+
+
+def reckon(run: Run, now: datetime) -> object:
+    """Return all that a board reckons with of one run, so that it can be asked of each by itself."""
+    return charge(run, now), ends_soon(run, now), best_of([run]), cost_before(run, now, now)
 
 
 def is_told(report: Report, run: Run) -> bool:

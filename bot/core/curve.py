@@ -50,11 +50,11 @@ class Curve:
         >>> rising.trend, Curve(rising.points[:3]).trend
         (1, 0)
         """
-        values = [value for _, value in self.points]
-        size = len(values) // 4
-        if not size or not (span := max(values) - min(values)):
+        heights = scale([value for _, value in self.points])
+        size = len(heights) // 4
+        if not size:
             return 0
-        change = (fmean(values[-size:]) - fmean(values[-2 * size : -size])) / span
+        change = mean(heights[-size:]) - mean(heights[-2 * size : -size])
         return 0 if abs(change) < STEADY else 1 if change > 0 else -1
 
     @property
@@ -69,5 +69,27 @@ class Curve:
 
 def bars(values: Sequence[float]) -> str:
     """Numbers as a line of text, the lowest and the highest as far apart as it can."""
-    low, span = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
-    return "".join(BARS[round((value - low) / span * (len(BARS) - 1)) if span else 0] for value in values)
+    return "".join(BARS[round(height * (len(BARS) - 1))] for height in scale(values))
+
+
+def scale(values: Sequence[float]) -> list[float]:
+    """Return where each of these finite numbers lies between the lowest, 0, and the highest, 1; 0 where all are alike.
+
+    >>> scale([1.0, 2.0, 3.0]), scale([-1.7e308, 0.0, 1.7e308]), scale([2.0, 2.0])
+    ([0.0, 0.5, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0])
+    """
+    halves = [value / 2 for value in values]  # the distance of two doubles may be more than one holds
+    low, span = min(halves, default=0.0), max(halves, default=0.0) - min(halves, default=0.0)
+    return [(half - low) / span if span else 0.0 for half in halves]
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of finite numbers, one at least, whose sum may be more than a double holds.
+
+    >>> mean([1.0, 2.0]), mean([1.7e308, 1.7e308])
+    (1.5, 1.7e+308)
+    """
+    try:
+        return fmean(values)
+    except OverflowError:
+        return sum(value / len(values) for value in values)

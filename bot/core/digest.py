@@ -1,6 +1,7 @@
 """A failure in a few words, and the patterns that failures are known by."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,23 +24,52 @@ class Kind(StrEnum):
     CRASHED = "crashed"
 
 
-MARKS = {
-    kind: re.compile(pattern, re.IGNORECASE)
-    for kind, pattern in {
-        Kind.NODE_MEMORY: r"ray\.exceptions\.OutOfMemoryError|node running low on memory|killed due to memory pressure",
-        Kind.GPU_MEMORY: r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError|CUDA error: out of memory",
-        Kind.NCCL_TIMEOUT: r"watchdog caught collective operation timeout",
-        Kind.NCCL_ERROR: r"NCCL error\b|ncclSystemError|ncclUnhandledCudaError|ncclInternalError",
-        Kind.DISK_FULL: r"no space left on device",
-        Kind.HUGGING_FACE: r"401 Client Error|GatedRepoError|access to model .* is restricted",
-        Kind.WANDB: r"wandb: ERROR|wandb\.\S*Error\b",
-        Kind.DATA_MISSING: r"(FileNotFoundError|no such file or directory)\b.*\.parquet",
-        Kind.OVERRIDE: r"ConfigCompositionException|could not override '|OverrideParseException",
-        Kind.BATCH_SIZE: r"AssertionError.*(batch_size|batch size|equal chunk|DataProto|divisible)",
-        Kind.WORKER_DIED: r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",
-    }.items()
+MARKS: Mapping[Kind, Sequence[tuple[str, ...]]] = {
+    Kind.NODE_MEMORY: [
+        (r"ray\.exceptions\.OutOfMemoryError|node running low on memory|killed due to memory pressure",)
+    ],
+    Kind.GPU_MEMORY: [(r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError|CUDA error: out of memory",)],
+    Kind.NCCL_TIMEOUT: [(r"watchdog caught collective operation timeout",)],
+    Kind.NCCL_ERROR: [(r"NCCL error\b|ncclSystemError|ncclUnhandledCudaError|ncclInternalError",)],
+    Kind.DISK_FULL: [(r"no space left on device",)],
+    Kind.HUGGING_FACE: [(r"401 Client Error|GatedRepoError",), (r"access to model ", r" is restricted")],
+    Kind.WANDB: [(r"wandb: ERROR|wandb\.\S{0,60}?Error\b",)],
+    Kind.DATA_MISSING: [(r"(FileNotFoundError|no such file or directory)\b", r"\.parquet")],
+    Kind.OVERRIDE: [(r"ConfigCompositionException|could not override '|OverrideParseException",)],
+    Kind.BATCH_SIZE: [(r"AssertionError", r"batch_size|batch size|equal chunk|DataProto|divisible")],
+    Kind.WORKER_DIED: [(r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",)],
 }
-"""The first that is found counts, so what says more stands before what says less."""
+"""For each pattern what its line has in it: all of one of these, one behind the other. The first that is found counts,
+so what says more stands before what says less. What lies between two is not part of an expression, because it would
+be looked at again from each place where the first of them may begin."""
+
+COMPILED = [
+    (kind, [[re.compile(one, re.IGNORECASE) for one in sequence] for sequence in sequences])
+    for kind, sequences in MARKS.items()
+]
+
+
+def kind_of(text: str) -> Kind | None:
+    """Return the pattern of failure that a line is of; None where it is of none.
+
+    >>> kind_of("AssertionError: only support equal chunk."), kind_of("only support equal chunk: AssertionError")
+    (<Kind.BATCH_SIZE: 'batch_size'>, None)
+    """
+    for kind, sequences in COMPILED:
+        if any(follow_each_other(sequence, text) for sequence in sequences):
+            return kind
+    return None
+
+
+def follow_each_other(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
+    """Return whether the text has the patterns one behind the other."""
+    end = 0
+    for pattern in patterns:
+        found = pattern.search(text, end)
+        if found is None:
+            return False
+        end = found.end()
+    return True
 
 
 @dataclass(frozen=True, slots=True)

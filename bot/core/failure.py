@@ -5,11 +5,11 @@ Ray at the driver, wrapped. So the first error counts, of those after the last s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.core.digest import MARKS, Digest, Kind
-from bot.core.grammar import STEP, pairs
+from bot.core.digest import Digest, Kind, kind_of
+from bot.core.grammar import find_step, pairs
 from bot.core.loglines import cleaned, narrow, prefixed
 
 BEFORE, AFTER = 8, 2
@@ -18,38 +18,42 @@ BEFORE, AFTER = 8, 2
 
 EXITS = {Kind.KILLED: ("137", "-9"), Kind.CRASHED: ("139", "-11")}
 EXIT_MARKS = {
-    Kind.KILLED: re.compile(r"137 \(SIGKILL\)|line \d+: +\d+ Killed\b"),
-    Kind.CRASHED: re.compile(r"139 \(SIGSEGV\)|line \d+: +\d+ Segmentation fault"),
+    Kind.KILLED: re.compile(r"137 \(SIGKILL\)|line \d{1,9}: {1,20}\d{1,9} Killed\b"),
+    Kind.CRASHED: re.compile(r"139 \(SIGSEGV\)|line \d{1,9}: {1,20}\d{1,9} Segmentation fault"),
 }
-RETURN_CODES = re.compile(r"ERROR: Job \d+(?:'s setup)? failed with return code list: *\[([-\d, ]*)\]")
+RETURN_CODES = re.compile(r"ERROR: Job \d{1,9}(?:'s setup)? failed with return code list: *+\[([-\d, ]*+)\]")
 """What SkyPilot says of a job that failed: an exit code for each node."""
 
-RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*[a-z]\w*(?:\(\w+\))?(?:: .*|:)?")
+MODULES = r"(?:[A-Za-z_]\w*+\.)*+"
+RAISED = re.compile(rf"{MODULES}[A-Z](?=\w*[a-z])\w*+(?:\(\w++\))?+(?:: .*|:)?")
 """The line that ends a traceback: a class with its message."""
 
-ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)(?:: .+)")
+ERROR = re.compile(rf"{MODULES}[A-Z]\w*(?:Error|Exception): .+")
 """The same where no traceback is to be seen."""
 
 SAID = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot) .+")
 """What our recipes and pip say before they give up."""
 
-WRAPPED = re.compile(r"\bray::\S+?\(\) \(pid=\d+(?:, ip=([\w.:]+))?")
+WRAPPED = re.compile(r"\bray::\S{1,80}?\(\) \(pid=\d{1,9}(?:, ip=([\w.:]{1,64}))?")
 """Ray at the driver names the task that failed, and then prints what that task had printed."""
 
 TRACEBACK = "Traceback (most recent call last):"
 SURVIVED = "Exception ignored in"
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 
-TORCH_RANK = re.compile(r"\[rank(\d+)\]: ?")
-LOGGED = re.compile(r"(?:ERROR|CRITICAL) [\d-]+ [\d:.]+ \[[^\]]*\] ?")
+TORCH_RANK = re.compile(r"\[rank(\d{1,9})\]: ?")
+LOGGED = re.compile(r"(?:ERROR|CRITICAL) [\d-]{1,20} [\d:.]{1,20} \[[^\]]*+\] ?")
 """vLLM's logger before each line of a traceback."""
 
-REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*")
+REPEATED = re.compile(r"(?<!\s)\s*+\[repeated \d{1,9}x across cluster\].*")
+CHUNK_LINES = 256
+"""Lines that are read between two looks at the clock."""
+
 FEWEST_METRICS = 4
 """Of a step's line that is believed between two answers of the model: verl's have dozens."""
 
-ADDRESS = re.compile(r"\bip=([\w.:]+)")
-NODE = re.compile(r"\([^()]*\brank=(\d+)\b[^()]*\)")
+ADDRESS = re.compile(r"\bip=([\w.:]{1,64})")
+NODE = re.compile(r"\((?=[^()]*+\))[^()]*?\brank=(\d{1,9})\b[^()]*+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class Process:
     def _judge(self, at: int, text: str) -> Found | None:
         """A line that is no part of a traceback's inside."""
         ends_trace = self.traces and RAISED.fullmatch(text) is not None
-        kind = next((kind for kind, mark in MARKS.items() if mark.search(text)), None)
+        kind = kind_of(text)
         if not (ends_trace or kind or ERROR.fullmatch(text) or SAID.fullmatch(text)):
             return None
         survived = self.survived
@@ -193,22 +197,30 @@ class Search:
         return self.error or self.wrapper or self.remark or self.exit
 
 
-def diagnose(text: str, nodes: int = 1) -> Digest | None:
+def has_time() -> bool:
+    return True
+
+
+def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) -> Digest | None:
     """The digest of a log's last lines; None where no error is among them.
 
     Args:
         text: with whatever prefixes and colours it has.
         nodes: of the run.
+        in_time: asked every few lines; where there is no time left, what was found so far is told.
 
     >>> diagnose("(worker1, rank=1, pid=7) Traceback (most recent call last):\\n"
     ...          "(worker1, rank=1, pid=7) RuntimeError: CUDA out of memory.", nodes=2)
     ... # doctest: +ELLIPSIS
     Digest(error='RuntimeError: CUDA out of memory.', kind=<Kind.GPU_MEMORY: 'gpu_memory'>, node=1, ...)
     """
-    lines = [line_of(one) for one in cleaned(text)]
+    lines: list[Line] = []
     search = Search()
-    for at, line in enumerate(lines):
-        search.read(at, line)
+    for at, one in enumerate(cleaned(text)):
+        if at % CHUNK_LINES == 0 and not in_time():
+            break
+        lines.append(line_of(one))
+        search.read(at, lines[-1])
     found = search.first
     if found is None:
         return None
@@ -236,7 +248,7 @@ def line_of(text: str) -> Line:
 
 def step_metrics(text: str) -> int:
     """How many numbers a line tells of a step; none where it is another line."""
-    found = STEP.search(text)
+    found = find_step(text)
     return len(pairs(found[2])) if found else 0
 
 

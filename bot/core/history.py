@@ -5,13 +5,19 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
-from bot.core.row import Row
+from bot.core.row import KNOWN_KEYS, VALIDATING, Row, weight
 
 RECENT_ROWS = 256
 """Steps that are kept as they were, at the least; twice as many before the older half is folded."""
 
 MOST_BUCKETS = 128
 """Of a metric. With 80 metrics, all of it stays under two megabytes however long the run is."""
+
+MOST_METRICS = 256
+"""Of a run; verl has about eighty. What the bot itself makes something of always has a place."""
+
+MOST_VALIDATIONS = 128
+"""Of these at most: a run with 14 validation sources and 32 answers each tells 2,200 of them before its first step."""
 
 AT = "at"
 """The name under which the time of a step is folded: Unix seconds."""
@@ -160,3 +166,28 @@ def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
         else:
             found.append(row)
     return tuple(found)
+
+
+def columns_to_add(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
+    """Return which of a run's new metrics get a column, beside those that it has; those that tell most come first.
+
+    >>> columns_to_add(["a"], ["a", "val-core/x", "b", "actor/grad_norm"])
+    ['actor/grad_norm', 'b', 'val-core/x']
+    """
+    known, validations = set(columns), sum(map(is_validation, columns))
+    added: list[str] = []
+    for key in sorted((key for key in dict.fromkeys(keys) if key not in known), key=order):
+        is_full = len(known) + len(added) >= MOST_METRICS or (is_validation(key) and validations >= MOST_VALIDATIONS)
+        if key in KNOWN_KEYS or not is_full:
+            validations += is_validation(key)
+            added.append(key)
+    return added
+
+
+def is_validation(key: str) -> bool:
+    return key.startswith(VALIDATING)
+
+
+def order(key: str) -> tuple[int, str]:
+    """What tells most comes first; validations by name, as the first of them is the one that is shown."""
+    return weight(key), key if is_validation(key) else ""

@@ -136,7 +136,6 @@ def gpu_count(nodes: int, gpus: str) -> int:
     >>> gpu_count(2, "H100:8"), gpu_count(1, "L4"), gpu_count(3, ""), gpu_count(1, "A100:4, H100:8")
     (16, 1, 0, 8)
     """
-    counts = [
-        int(found[1]) if (found := re.search(r":(\d+)$", one.strip())) else 1 for one in gpus.split(",") if one.strip()
-    ]
+    kinds = [one.strip() for one in gpus.split(",") if one.strip()]
+    counts = [int(found[1]) if (found := re.search(r":(\d{1,9})$", kind)) else 1 for kind in kinds]
     return nodes * max(counts, default=0)

@@ -46,8 +46,9 @@ def within(run: Run, ran: datetime, over: datetime) -> timedelta | None:
     steps, seconds = run.progress.trained.steps, run.progress.trained.seconds
     if (steps and not seconds) or (not steps and (run.progress.step is not None or run.reason is Reason.SUCCEEDED)):
         return None
-    trained = timedelta(seconds=seconds) + under_way(run, over)
-    return max(over - ran - trained, timedelta())
+    whole = over - ran
+    trained = timedelta(seconds=min(seconds, whole.total_seconds()))  # its log may say anything
+    return max(whole - trained - under_way(run, over), timedelta())
 
 
 def under_way(run: Run, over: datetime) -> timedelta:
@@ -55,8 +56,8 @@ def under_way(run: Run, over: datetime) -> timedelta:
     pace, at = run.progress.seconds_per_step, run.progress.stepped_at
     if pace is None or not at:
         return timedelta()
-    since = over - datetime.fromtimestamp(at, UTC)
-    return min(max(since, timedelta()), timedelta(seconds=LONGEST_STEP * pace))
+    since = max(over - datetime.fromtimestamp(at, UTC), timedelta())
+    return min(since, timedelta(seconds=max(min(LONGEST_STEP * pace, since.total_seconds()), 0.0)))
 
 
 def idle_dollars(run: Run, now: datetime) -> float | None:

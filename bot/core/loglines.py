@@ -3,18 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from bot.core.grammar import ANSI, PREFIX
-from bot.core.reading import place_after
+from bot.core.grammar import ANSI, CONTROL, LONGEST_SHOWN, PREFIX
+from bot.core.reading import MOST_REDRAWN, place_after
 
-FAILURE = re.compile(r"ERROR: (Job \d+(?:'s setup)? failed with return code.*)")
+FAILURE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
 
-RANK = re.compile(r"\brank=(\d+)\b")
+RANK = re.compile(r"\brank=(\d{1,9})\b")
 
 WIDEST = 280
 """Characters of a line that is shown in a message: verl's lines of metrics have thousands."""
-
-LONGEST = 16_384
-"""Characters of a line that is kept."""
 
 GAP = "[… lines in between were not read …]"
 
@@ -24,6 +21,9 @@ FIRST_LINES = 5
 SAVED_BYTES = 65_536
 """Of a log, kept in the store."""
 
+LOOK_BYTES = 2_097_152
+"""Of one look at a log: a line of a megabyte is in it whole, with its prefixes and others beside it."""
+
 
 def select(text: str, lines: int, grep: str | None = None, node: int | None = None) -> list[str]:
     """The last `lines` lines that hold `grep`, in any case, and come from `node`, tidied.
@@ -31,10 +31,11 @@ def select(text: str, lines: int, grep: str | None = None, node: int | None = No
     >>> select("(head, rank=0, pid=1) a\\n(worker1, rank=1, pid=2) b\\n(head, rank=0, pid=1) c", 2)
     ['[1] b', '[0] c']
     """
-    wanted = [line for line in cleaned(text) if node is None or rank(line) == node]
+    ranked = [(line, rank(line)) for line in cleaned(text)]
+    wanted = [line for line, of in ranked if node is None or of == node]
     wanted = [line for line in wanted if grep is None or grep.lower() in line.lower()]
     shown = wanted[-lines:]
-    several = len({rank(line) for line in cleaned(text)} - {None}) > 1
+    several = len({of for _, of in ranked} - {None}) > 1
     return [tidy(line, several) for line in shown]
 
 
@@ -46,7 +47,7 @@ def joined(before: str, text: str) -> str:
     >>> joined("a\\nb", "x\\ny").split("\\n")
     ['a', 'b', '[… lines in between were not read …]', 'x', 'y']
     """
-    old = before.rstrip("\n").split("\n")
+    old = [shortened(line) for line in before.rstrip("\n").split("\n")]
     new = [shortened(line) for line in text.rstrip("\n").split("\n")]
     if not before or not text:
         return "\n".join(new) if text else before
@@ -87,15 +88,32 @@ def failure(text: str) -> str | None:
 
 
 def cleaned(text: str) -> list[str]:
-    """Lines without colours; of a line that was overwritten by carriage returns, what was left in the end."""
-    lines = (overwritten(ANSI.sub("", line)) for line in text.split("\n"))
+    """Lines without colours; of a line that was overwritten by carriage returns, what was left in the end.
+
+    Each is cut before any pattern sees it.
+
+    >>> cleaned("\\x1b[36m(head, pid=1)\\x1b[0m 10%\\r 20%\\n" + "x" * 9_000)[0], cleaned("x" * 9_000)[0][-2:]
+    ('(head, pid=1) 20%', 'x…')
+    """
+    lines = map(clean, text.split("\n"))
     return [line for line in lines if line]
 
 
-def overwritten(line: str) -> str:
-    prefix, body = prefixed(line)
-    _, overwrote, left = body.rstrip("\r").rpartition("\r")
-    return (prefix + (left.lstrip() if overwrote else left)).rstrip()
+def clean(line: str) -> str:
+    """Return one line as it is shown; empty where nothing of it is."""
+    first, overwrote, rest = line.rstrip("\r").partition("\r")
+    if not overwrote:
+        return plain(first).rstrip()
+    prefix, body = prefixed(plain(first))
+    pieces = map(plain, reversed(rest.rsplit("\r", MOST_REDRAWN)))
+    left = next((piece for piece in pieces if piece.strip()), body)
+    return (prefix + left.lstrip()).rstrip()
+
+
+def plain(line: str) -> str:
+    """Return a line without colours and control characters; of one that is too long, its beginning."""
+    found = ANSI.sub("", shortened(line))
+    return found if found.isprintable() else CONTROL.sub("", found)
 
 
 def prefixed(line: str) -> tuple[str, str]:
@@ -131,8 +149,21 @@ def tidy(line: str, several: bool) -> str:
 
 
 def shortened(line: str) -> str:
-    """A line as it is kept: of one that is too long, its beginning."""
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    """A line as it is kept and shown: of one that is too long, its beginning."""
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+
+
+def whole_characters(text: str) -> str:
+    """Return a text that can be encoded: half a surrogate pair, which is no character, becomes a question mark.
+
+    >>> whole_characters("é" + chr(0xD800))
+    'é?'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
 
 
 def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:

@@ -157,7 +157,7 @@ def without_unit(text: str, unit: str) -> str:
 
 def number(text: str) -> float | None:
     """A finite decimal number, with an exponent if wanted; None where the text is none."""
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
         return None
     value = float(text)
     return value if math.isfinite(value) else None

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from statistics import fmean
 from typing import Self
 
-from bot.core.curve import Curve
+from bot.core.curve import Curve, mean
 from bot.core.fact import Bar, Fact, Resumed, Saved, Total
-from bot.core.row import REWARD, SCORE, VALIDATION, Row
+from bot.core.row import REWARD, SCORE, VALIDATION, Row, weight
 from bot.core.trained import Trained
 
 PACED_STEPS = 64
 """Steps whose mean is the pace: long enough to hold validations and checkpoints, short enough to follow a change."""
+
+MOST_METRICS = 32
+"""That are kept of training, and as many of validation: the record is written at every look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Progress:
     Attributes:
         step: the last finished step, or None before the first.
         total_steps: how many there will be, where the run said so.
-        metrics: the newest finite value of each key kept; a key that a step does not mention stays.
+        metrics: the newest finite value of each key kept, of few; a key that a step does not mention stays.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
         from_zero: whether its first step is called 0, as old versions of verl do.
@@ -38,6 +40,7 @@ class Progress:
         laps: of the last steps; bar_seconds: what the progress bar says that a step takes.
         rewards, validations: over the steps.
         trained: what it has done with its time.
+        skips: how often lines of its log were skipped, because reading them had ended the bot.
     """
 
     step: int | None = None
@@ -53,6 +56,7 @@ class Progress:
     rewards: Curve = field(default_factory=Curve)
     validations: Curve = field(default_factory=Curve)
     trained: Trained = field(default_factory=Trained)
+    skips: int = 0
 
     @property
     def reward(self) -> float | None:
@@ -83,7 +87,7 @@ class Progress:
         """
         ends = [at for at, lap in enumerate(self.laps, 1) if lap.validated]
         laps = self.laps[ends[0] : ends[-1]] if len(ends) > 1 else self.laps
-        return fmean(lap.seconds for lap in laps) if laps else self.bar_seconds
+        return mean([lap.seconds for lap in laps]) if laps else self.bar_seconds
 
     def told(self, facts: Iterable[Fact], kept: tuple[str, ...] = ()) -> Self:
         """The progress after these facts.
@@ -120,7 +124,7 @@ class Progress:
         found = replace(
             self,
             step=row.step,
-            metrics={**self.metrics, **known},
+            metrics=few({**self.metrics, **known}),
             rewards=self.rewards if reward is None else self.rewards.added(row.step, reward),
         )
         if validation is not None:
@@ -137,3 +141,17 @@ class Progress:
         from_zero, at = self.from_zero or row.step == 0, row.at or self.stepped_at
         trained = found.trained.stepped(row.step, row.seconds or 0.0)
         return replace(found, laps=laps, from_zero=from_zero, stepped_at=at, trained=trained)
+
+
+def few(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the metrics, or the few that tell most: of validations the first ones in alphabetical order.
+
+    >>> list(few({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
+    ['val-core/000', 'val-core/031']
+    """
+    if len(metrics) <= MOST_METRICS:
+        return metrics
+    validations = sorted(key for key in metrics if key.startswith(VALIDATION))
+    others = sorted((key for key in metrics if not key.startswith(VALIDATION)), key=weight)
+    kept = {*validations[:MOST_METRICS], *others[:MOST_METRICS]}
+    return {key: value for key, value in metrics.items() if key in kept}

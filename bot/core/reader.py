@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from bot.core.fact import Fact, Resumed
-from bot.core.grammar import DICT_PAIR, FEWEST_KEYS, METRICS, STEP, bare, json_row, named, other_fact, pairs, verls
+from bot.core.grammar import FEWEST_KEYS, METRICS, bare, dict_row, find_step, json_row, other_fact, pairs, verls
 from bot.core.row import VALIDATING, Row
 
 MARKS = (
@@ -29,8 +29,12 @@ MARKS = (
 )
 """Every line that matters has one of these; all others, most of a log, are passed over."""
 
-LONGEST_LINE = 65_536
-"""Characters; verl's lines have some thousands, and one that is longer than this is no line of verl's."""
+LONGEST_LINE = 1_048_576 + 4_096
+"""Characters: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14 validation sources with 32
+answers each print 136 KB."""
+
+REMEMBERED_KEYS = 256
+"""Of a row, by which the run's later rows are known; verl has about eighty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,45 +74,57 @@ class Reader:
         text = self.rest + text
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
         # Of a line that is too long to be verl's, just so much is kept that it is still too long.
-        reader = replace(self, rest=text[end:][: LONGEST_LINE + 1])
+        reader = replace(self, rest=text[end : end + LONGEST_LINE + 1], block="")
         facts: list[Fact] = []
         lines = Lines(text, end)
-        while line := lines.next_line() if reader.block else lines.next_marked():
+        block = Block(self.block)
+        while line := lines.next_line() if block else lines.next_marked():
             if len(line) <= LONGEST_LINE:
-                reader = reader.take(bare(line), at, facts)
-        return reader, facts
+                reader = reader.take(bare(line), at, facts, block)
+        return replace(reader, block=block.text), facts
 
     def finish(self, at: float = 0.0) -> tuple[Self, list[Fact]]:
         """The facts of the last line, which nothing will complete any more."""
         return self.read("\n", at) if self.rest else (self, [])
 
-    def take(self, line: str, at: float, facts: list[Fact]) -> Self:
+    def take(self, line: str, at: float, facts: list[Fact], block: "Block") -> Self:
         """The reader after one whole line without prefixes; what the line told is added to the facts."""
-        if self.block:
-            return self.go_on(line, at, facts)
+        if block and not self._ends_block(line, at, facts, block):
+            return self
         if line.startswith(("[prompt]", "[response]")):
             return replace(self, sampling=True)
         if line.startswith(("[score]", "[ground_truth]")):
             return replace(self, sampling=False)
         if row := self._row(line, at):
             if not self._is_ours(row):
-                return replace(self, strange=tuple(row.values))
+                return replace(self, strange=tuple(row.values)[:REMEMBERED_KEYS])
             facts.append(row)
             return self._after(row)
         if self.sampling:
             return self
         if found := METRICS.search(line):
-            return replace(self, block=" ").go_on(found[1], at, facts)
+            block.begin()
+            self._ends_block(found[1], at, facts, block)
+            return self
         other = other_fact(line)
         if other is None:
             return self
         facts.append(other)
         return replace(self, step=other.step, keys=()) if isinstance(other, Resumed) else self
 
+    def _ends_block(self, line: str, at: float, facts: list[Fact], block: "Block") -> bool:
+        """Add a line to validation metrics in braces. Return whether it is none of them, and is still to be read."""
+        if find_step(line):  # another line has come between
+            block.end()
+            return True
+        if (text := block.add(line)) and (row := dict_row(text, self.step or 0, at)):
+            facts.append(row)
+        return False
+
     def _row(self, line: str, at: float) -> Row | None:
         if line.startswith('{"step"'):
             row = json_row(line, at)
-        elif found := STEP.search(line):
+        elif found := find_step(line):
             row = Row(int(found[1]), pairs(found[2]), at)
         else:
             return None
@@ -129,22 +145,8 @@ class Reader:
     def _after(self, row: Row) -> Self:
         keys = self.keys
         if row.trains and tuple(row.values) != keys:
-            keys = tuple(key for key in row.values if not key.startswith(VALIDATING))
+            keys = tuple(key for key in row.values if not key.startswith(VALIDATING))[:REMEMBERED_KEYS]
         return replace(self, step=row.step, keys=keys, strange=(), sampling=False)
-
-    def go_on(self, line: str, at: float, facts: list[Fact]) -> Self:
-        """Validation metrics as pprint breaks them into lines, up to the brace that ends them."""
-        block = f"{self.block} {line.strip().strip('()').strip(chr(34))}"
-        if STEP.search(line):  # another line has come between
-            return replace(self, block="").take(line, at, facts)
-        if block.strip() and "{" not in block:  # there are none
-            return replace(self, block="")
-        if "}" not in line:
-            return replace(self, block="" if len(block) > LONGEST_LINE else block)
-        found = {named(key): float(value) for key, value in DICT_PAIR.findall(block)}
-        if found:
-            facts.append(Row(self.step or 0, found, at))
-        return replace(self, block="")
 
 
 def alike(row: Row, keys: Sequence[str]) -> bool:
@@ -152,15 +154,57 @@ def alike(row: Row, keys: Sequence[str]) -> bool:
     return 2 * len(row.values.keys() & set(keys)) >= len(keys)
 
 
+class Block:
+    """Validation metrics as pprint breaks them into lines, up to the brace that ends them.
+
+    Args:
+        text: what has come of it; empty before it begins.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._parts = [text] if text else []
+        self._size = len(text)
+        self._is_open = "{" in text
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self._parts)
+
+    def begin(self) -> None:
+        self._parts, self._size, self._is_open = [""], 0, False
+
+    def end(self) -> None:
+        self._parts, self._size, self._is_open = [], 0, False
+
+    def add(self, line: str) -> str | None:
+        """Add a line. Return the whole text where the line ends it, and None where it goes on or is none.
+
+        Its lines are joined once, however many there are.
+        """
+        part = line.strip().strip("()").strip('"')
+        self._parts.append(part)
+        self._size += len(part) + 1
+        self._is_open = self._is_open or "{" in part
+        whole = self.text if "}" in line and self._is_open else None
+        is_none = not self._is_open and bool(part)
+        if whole is not None or is_none or self._size > LONGEST_LINE:
+            self.end()
+        return whole
+
+
 class Lines:
     """The whole lines of a text, one after the other, or only those that may matter.
 
-    Each mark is looked for once in the whole text, by `str.find`, which passes over the rest at the speed of memory.
+    Each mark, and each kind of line end, is looked for once in the whole text, by `str.find`, which passes over the
+    rest at the speed of memory.
     """
 
     def __init__(self, text: str, end: int) -> None:
         self._text, self._end, self._at = text, end, 0
-        self._next = dict.fromkeys(MARKS, -1)
+        self._next = dict.fromkeys((*MARKS, "\n", "\r"), -1)
 
     def next_line(self) -> str | None:
         """The line from here; empty ones are passed over."""
@@ -186,7 +230,7 @@ class Lines:
         return self._next[mark]
 
     def _line_from(self, start: int) -> str:
-        ends = (self._text.find(end, start, self._end) for end in "\n\r")
-        end = min((end for end in ends if end >= 0), default=self._end)
+        self._at = start
+        end = min(self._find("\n"), self._find("\r"))
         self._at = end + 1
         return self._text[start:end]

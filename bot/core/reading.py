@@ -1,13 +1,13 @@
 """Reading a log by looks at its end, which overlap or do not: every line is taken once, in its order."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
 
 from bot.core.fact import Fact, Resumed
-from bot.core.grammar import bare
+from bot.core.grammar import LONGEST_SHOWN, bare
 from bot.core.health.stall import Doing
 from bot.core.reader import Reader
 from bot.core.row import Row
@@ -18,6 +18,45 @@ VALIDATING = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation
 
 REMEMBERED = 64
 """Lines by which the place is found again where the last look ended."""
+
+CHUNK_LINES, CHUNK_CHARACTERS = 256, 262_144
+"""Lines that are taken at once, and how long they may be together: between two chunks whoever waits has his turn."""
+
+MOST_REDRAWN = 200
+"""Pieces of one line that are read where carriage returns draw it over and over, the last ones: of a terminal's line
+only the last is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The lines of a look that were not taken before.
+
+    Attributes:
+        lines: whole, oldest first.
+        digests: of each.
+        is_gap: whether lines before these were out of sight.
+    """
+
+    lines: Sequence[str]
+    digests: Sequence[str]
+    is_gap: bool = False
+
+    def first(self, count: int) -> Self:
+        return replace(self, lines=self.lines[:count], digests=self.digests[:count])
+
+    def after(self, count: int) -> Self:
+        """Return what is left once so many lines are taken; the gap lies before the first of them."""
+        return replace(self, lines=self.lines[count:], digests=self.digests[count:], is_gap=self.is_gap and not count)
+
+    @property
+    def chunk(self) -> int:
+        """Return how many of the lines are taken at once: at least one."""
+        size = 0
+        for count, line in enumerate(self.lines[:CHUNK_LINES]):
+            size += len(line)
+            if size > CHUNK_CHARACTERS:
+                return max(count, 1)
+        return min(len(self.lines), CHUNK_LINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +69,8 @@ class Reading:
         gaps: how often lines in between were out of sight.
         at: Unix seconds when a new line was last read; None before the first.
         doing: what that line spoke of.
+        floor: since a gap, the step up to which rows may have been taken before, and are not taken again; None once
+            the look that found the gap has been taken in, or the training went on from a checkpoint.
     """
 
     reader: Reader = field(default_factory=Reader)
@@ -37,16 +78,48 @@ class Reading:
     gaps: int = 0
     at: float | None = None
     doing: Doing = Doing.TRAINING
+    floor: int | None = None
 
-    def look(self, text: str, at: float, over: bool = False) -> tuple[Self, list[Fact]]:
-        """What is new in the last lines of a log.
+    def news(self, text: str, over: bool = False) -> News:
+        """Return the lines at the end of a log that were not taken before.
 
         A last line without its newline is left for a later look, because its other half may be missing.
 
         Args:
             text: the log's end, as long as it happens to be.
-            at: Unix seconds of now.
             over: whether nothing will be printed any more, so that the last line is whole as it stands.
+        """
+        lines = text.split("\n")
+        unfinished = lines.pop()
+        if over and unfinished:
+            lines.append(unfinished)
+        digests = [digest(line) for line in lines]
+        start = place_after(self.last, digests)
+        is_gap = start is None and bool(self.last)
+        return News(lines[start or 0 :], digests[start or 0 :], is_gap)
+
+    def take(self, news: News, at: float) -> tuple[Self, list[Fact]]:
+        """Return the reading after these lines, and their facts.
+
+        Args:
+            at: Unix seconds of now.
+        """
+        start = self.open_gap(news)
+        lines = [drop_redrawn(line) for line in news.lines]
+        reader, facts = start.reader.read("".join(line + "\n" for line in lines), at)
+        facts, floor = unknown(facts, start.floor)
+        return replace(start.remember(news, at), reader=reader, doing=doing(lines), floor=floor), facts
+
+    def skip(self, news: News, at: float) -> Self:
+        """Return the reading after lines that were not read, whatever they hold."""
+        return self.open_gap(news).interrupt().remember(news, at)
+
+    def end_look(self) -> Self:
+        """Return the reading once all that a look has brought is taken."""
+        return replace(self, floor=None)
+
+    def look(self, text: str, at: float, over: bool = False) -> tuple[Self, list[Fact]]:
+        """Return the reading after all that is new in the last lines of a log, and its facts.
 
         >>> reading, facts = Reading().look("step:1 - a:1\\nstep:2 - a:2\\nste", 0.0)
         >>> [fact.step for fact in facts]
@@ -54,32 +127,48 @@ class Reading:
         >>> [fact.step for fact in reading.look("step:2 - a:2\\nstep:3 - a:3\\n", 0.0)[1]]
         [3]
         """
-        lines = text.split("\n")
-        unfinished = lines.pop()
-        if over and unfinished:
-            lines.append(unfinished)
-        if not lines:
+        news = self.news(text, over)
+        if not news.lines:
             return self, []
-        digests = [digest(line) for line in lines]
-        start = place_after(self.last, digests)
-        reader, gaps = self.reader, self.gaps
-        if start is None:
-            reader, gaps, start = replace(reader, rest="", block="", sampling=False), gaps + bool(self.last), 0
-        new = lines[start:]
-        if not new:
-            return self, []
-        reader, facts = reader.read("".join(line + "\n" for line in new), at)
-        if gaps > self.gaps:  # what was out of sight may end within what is in sight
-            facts = unknown(facts, self.reader.step)
-        last = (*self.last, *digests[start:])[-REMEMBERED:]
-        return type(self)(reader, last, gaps, at, doing(new)), facts
+        reading, facts = self.take(news, at)
+        return reading.end_look(), facts
+
+    def open_gap(self, news: News) -> Self:
+        """Return the reading before these lines; where others were out of sight, nothing goes on in these."""
+        return replace(self.interrupt(), gaps=self.gaps + 1, floor=self.reader.step) if news.is_gap else self
+
+    def interrupt(self) -> Self:
+        """Return the reading in which nothing that has begun goes on."""
+        return replace(self, reader=replace(self.reader, rest="", block="", sampling=False))
+
+    def remember(self, news: News, at: float) -> Self:
+        """Return the reading that knows these lines again."""
+        return replace(self, last=(*self.last, *news.digests)[-REMEMBERED:], at=at)
 
 
-def unknown(facts: Sequence[Fact], step: int | None) -> list[Fact]:
-    """The facts without rows of steps that are known, unless the training went on from an earlier one."""
-    if step is None or any(isinstance(fact, Resumed) for fact in facts):
-        return list(facts)
-    return [fact for fact in facts if not (isinstance(fact, Row) and fact.step <= step)]
+def unknown(facts: Sequence[Fact], floor: int | None) -> tuple[list[Fact], int | None]:
+    """Return the facts without rows of steps that are known, and what is known after them.
+
+    Once the training goes on from an earlier step, what comes is not known.
+    """
+    found: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, Resumed):
+            floor = None
+        if floor is None or not isinstance(fact, Row) or fact.step > floor:
+            found.append(fact)
+    return found, floor
+
+
+def drop_redrawn(line: str) -> str:
+    """Return a line without what is drawn over and over in it.
+
+    >>> drop_redrawn("1%\\r2%"), drop_redrawn("x\\r" * 999).count("x")
+    ('1%\\r2%', 199)
+    """
+    if line.count("\r") < MOST_REDRAWN:
+        return line
+    return "\r".join(line.rsplit("\r", MOST_REDRAWN)[1:])
 
 
 def doing(lines: Sequence[str]) -> Doing:
@@ -88,14 +177,14 @@ def doing(lines: Sequence[str]) -> Doing:
     >>> doing(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]), doing(["step:9 - a:1", ""])
     (<Doing.VALIDATING: 'validating'>, <Doing.TRAINING: 'training'>)
     """
-    last = next((text for line in reversed(lines) if (text := bare(line).strip())), "")
+    last = next((text for line in reversed(lines) if (text := bare(line[:LONGEST_SHOWN]).strip())), "")
     if SAVING.search(last):
         return Doing.SAVING
     return Doing.VALIDATING if VALIDATING.search(last) else Doing.TRAINING
 
 
 def digest(line: str) -> str:
-    return blake2b(line.encode(), digest_size=6).hexdigest()
+    return blake2b(line.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
 def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
@@ -103,12 +192,59 @@ def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
 
     The lines before that place are the last ones that were taken: all that are remembered, or all that the look
     has before it. Of several such places the latest counts: between them everything is the same over and over.
+    The time that it takes is in proportion to the lines (Knuth, Morris, Pratt), though all may be the same.
 
     >>> place_after("abc", "abcde"), place_after("abc", "cde"), place_after("abc", "xyz"), place_after("", "ab")
     (3, 1, None, None)
     """
-    for start in range(len(seen), 0, -1):
-        compared = min(start, len(last))
-        if compared and seen[start - 1] == last[-1] and list(seen[start - compared : start]) == list(last[-compared:]):
-            return start
-    return None
+    if not last or not seen:
+        return None
+    if whole := last_end(last, seen):
+        return whole
+    return overlap(seen, last) or None
+
+
+def last_end(pattern: Sequence[str], text: Sequence[str]) -> int:
+    """Return where a pattern ends in a text for the last time; 0 where it is not there.
+
+    >>> last_end("aa", "aaab"), last_end("aa", "ab")
+    (3, 0)
+    """
+    return max((at for at, matched in enumerate(matches(pattern, text), 1) if matched == len(pattern)), default=0)
+
+
+def overlap(pattern: Sequence[str], text: Sequence[str]) -> int:
+    """Return how much of a pattern's beginning a text ends with.
+
+    >>> overlap("cde", "abc"), overlap("xyz", "abc")
+    (1, 0)
+    """
+    matched = 0
+    for matched in matches(pattern, text[-len(pattern) :]):  # noqa: B007  # the last one is what is asked for
+        pass
+    return matched
+
+
+def matches(pattern: Sequence[str], text: Sequence[str]) -> Iterator[int]:
+    """Yield for each place of a text how much of the pattern's beginning ends there."""
+    borders, matched = borders_of(pattern), 0
+    for item in text:
+        while matched and (matched == len(pattern) or pattern[matched] != item):
+            matched = borders[matched - 1]
+        matched += pattern[matched] == item
+        yield matched
+
+
+def borders_of(pattern: Sequence[str]) -> list[int]:
+    """Return for each beginning of a pattern how much of it, short of all, it also ends with.
+
+    >>> borders_of("abab")
+    [0, 0, 1, 2]
+    """
+    borders, matched = [0], 0
+    for item in pattern[1:]:
+        while matched and pattern[matched] != item:
+            matched = borders[matched - 1]
+        matched += pattern[matched] == item
+        borders.append(matched)
+    return borders

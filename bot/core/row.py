@@ -1,8 +1,8 @@
 """One step of a training as numbers: what readings, curves, findings and charts are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import copysign, inf, isfinite
 
 REWARD = ("critic/rewards/mean",)
 SCORE = ("critic/score/mean",)
@@ -25,6 +25,24 @@ VALIDATION = ("val-core/", "val/test_score/")
 VALIDATING = ("val-", "val/")
 """Beginnings of every key that a validation is told by; verl's SFT trainer has `val/loss`."""
 
+KNOWN_KEYS = frozenset(
+    (*REWARD, *SCORE, *KL, *ENTROPY, *GRADIENT, *LENGTH, *CUT, *ABORTED, *TURNS, *TOOLS, *SECONDS, *THROUGHPUT)
+)
+"""Keys that the bot itself makes something of."""
+
+LARGEST, SMALLEST = 3.4028235e38, 1.4e-45
+"""Of a number that a training computes: float32's largest, and its smallest above zero. Of numbers between these no
+sum, square or ratio overflows a double, so that what is reckoned from them is finite."""
+
+MOST_KEYS = 4_096
+"""Of one row. 14 validation sources with 32 answers each make 2,200."""
+
+LONGEST_KEY = 200
+"""Characters; verl's longest, of a validation, have some eighty."""
+
+LONGEST_STEP_SECONDS = 366 * 86_400.0
+"""However long a step says that it took, it counts as a year: what is forecast from it stays within what dates hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -33,13 +51,19 @@ class Row:
     Attributes:
         step: verl's number of it; old versions count from 0, newer ones from 1.
         values: by verl's keys; may be not-a-number or infinite, because that is news. A key that the step
-            did not mention is absent, which is not zero.
+            did not mention is absent, which is not zero. However a row is made, its numbers are such as float32
+            holds, its keys can be printed and are not long, and there are at most `MOST_KEYS` of them.
         at: Unix seconds when it was read; 0.0 where nobody knows.
     """
 
     step: int
     values: Mapping[str, float]
     at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Bound what comes from outside. Nearly every row is within bounds, and costs no copy."""
+        if len(self.values) > MOST_KEYS or not have_keys(self.values) or not are_bounded(self.values.values()):
+            object.__setattr__(self, "values", bound_values(self.values))
 
     def first(self, keys: Sequence[str]) -> float | None:
         """The finite value of the first of these keys that the step has; None where it has none.
@@ -60,9 +84,19 @@ class Row:
 
     @property
     def seconds(self) -> float | None:
-        """How long the step took; old versions only tell the time of its parts (`timing/gen` …)."""
-        parts = [value for key, value in self.values.items() if key.startswith(PARTS) and isfinite(value)]
-        return self.first(SECONDS) or (sum(parts) if parts else None)
+        """How long the step took; old versions only tell the time of its parts (`timing/gen` …).
+
+        None where it does not tell a time above zero; never more than `LONGEST_STEP_SECONDS`.
+
+        >>> Row(1, {"timing_s/step": 60.0}).seconds, Row(1, {"timing/gen": 20.0, "timing/ref": 5.0}).seconds
+        (60.0, 25.0)
+        >>> Row(1, {"timing_s/step": -1.0}).seconds, Row(1, {"timing_s/step": 1e300}).seconds
+        (None, 31622400.0)
+        """
+        told = next((value for key in SECONDS if (value := self.values.get(key, 0.0)) > 0), None)
+        if told is None:
+            told = sum(value for key, value in self.values.items() if key.startswith(PARTS) and value > 0)
+        return min(told, LONGEST_STEP_SECONDS) if told > 0 else None
 
     @property
     def validation(self) -> float | None:
@@ -72,3 +106,58 @@ class Row:
             if keys:
                 return self.values[keys[0]]
         return None
+
+
+def have_keys(values: Mapping[str, float]) -> bool:
+    """Return whether every key can be kept, at a tenth of what it costs to ask each by itself."""
+    return max(map(len, values), default=1) <= LONGEST_KEY and "" not in values and "".join(values).isprintable()
+
+
+def are_bounded(values: Iterable[float]) -> bool:
+    """Return whether all numbers are such as float32 holds."""
+    for value in values:
+        if not (SMALLEST <= value <= LARGEST or -LARGEST <= value <= -SMALLEST or value == 0) and isfinite(value):
+            return False
+    return True
+
+
+def is_key(key: str) -> bool:
+    """Return whether a key can be kept and shown: not long, and without control characters or half characters.
+
+    >>> is_key("actor/lr"), is_key("a" * 201), is_key(chr(0xD800)), is_key("a" + chr(7)), is_key("")
+    (True, False, False, False, False)
+    """
+    return 0 < len(key) <= LONGEST_KEY and key.isprintable()
+
+
+def bound_values(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values with bounded numbers under keys that can be kept; of too many, those that tell most."""
+    kept = {key: bound(value) for key, value in values.items() if is_key(key)}
+    if len(kept) > MOST_KEYS:
+        kept = {key: kept[key] for key in sorted(kept, key=weight)[:MOST_KEYS]}
+    return kept
+
+
+def bound(value: float) -> float:
+    """Return the number as float32 would have it at the edges of its range: infinite beyond it, zero below it.
+
+    >>> bound(1e39), bound(-1e308), bound(1e-46), bound(0.1)
+    (inf, -inf, 0.0, 0.1)
+    """
+    size = abs(value)
+    if size > LARGEST:
+        return copysign(inf, value)
+    return 0.0 if size < SMALLEST else value
+
+
+def weight(key: str) -> int:
+    """Return what a key comes after where there is no room for all: what the bot knows, training, validation, the rest.
+
+    >>> [weight(key) for key in ("actor/grad_norm", "actor/lr", "val-core/a", "val-aux/a")]
+    [0, 1, 2, 3]
+    """
+    if key in KNOWN_KEYS:
+        return 0
+    if not key.startswith(VALIDATING):
+        return 1
+    return 2 if key.startswith(VALIDATION) else 3

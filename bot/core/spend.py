@@ -107,10 +107,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a month has cost: those first that still bill, the dearest an hour before; then those that cost most."""
+    """What a month has cost: those first that still bill, the dearest an hour before; then those that cost most.
+
+    Attributes:
+        failed: ids of runs that cannot be reckoned with, and are in no sum.
+    """
 
     month: Month
     charges: Sequence[Charge] = ()
+    failed: Sequence[str] = ()
 
     @classmethod
     def of(cls, month: Month, charges: Iterable[Charge]) -> Self:

@@ -3,9 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, pairwise
-from statistics import fmean
 
-from bot.core.curve import MOST_POINTS, bars
+from bot.core.curve import MOST_POINTS, bars, mean
 
 Point = tuple[float, float]
 """x and y, both finite."""
@@ -45,7 +44,7 @@ def triangles(points: Sequence[Point], most: int) -> set[int]:
     stretches = [*stretched(points, most - 2), range(last, last + 1)]
     chosen = [0]
     for stretch, ahead in pairwise(stretches):
-        middle = (fmean(points[i][0] for i in ahead), fmean(points[i][1] for i in ahead))
+        middle = (mean([points[i][0] for i in ahead]), mean([points[i][1] for i in ahead]))
         before = points[chosen[-1]]
         chosen.append(max(stretch, key=lambda i: area(before, points[i], middle)))
     return {*chosen, last}

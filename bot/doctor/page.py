@@ -79,7 +79,8 @@ def without_password(url: str) -> str:
     >>> without_password("rediss://bot:hunter2@redis.example.org:6379/0?ssl_cert_reqs=none")
     'rediss://redis.example.org:6379/0'
     """
-    return re.sub(r"://.*@", "://", url).partition("?")[0]
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}".partition("?")[0] if rest else url.partition("?")[0]
 
 
 def passwords(url: str) -> set[str]:

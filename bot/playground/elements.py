@@ -37,7 +37,7 @@ CHOSEN = {kind: key for kind, (key, _) in HOLDS.items()} | {"overflow": "selecte
 TEXTS = {"email_text_input", "number_input", "plain_text_input", "url_text_input"}
 FORMS = {
     "datepicker": (re.compile(r"\d{4}-\d\d-\d\d"), "a date as 2026-01-31"),
-    "email_text_input": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "an e-mail address"),
+    "email_text_input": (re.compile(r"[^@\s]++@(?=[^@\s]+?\.[^@\s])[^@\s]++"), "an e-mail address"),
     "number_input": (re.compile(r"-?\d+(\.\d+)?"), "a number"),
     "timepicker": (re.compile(r"([01]\d|2[0-3]):[0-5]\d"), "a time as 23:59"),
     "url_text_input": (re.compile(r"https?://\S+"), "a web address"),

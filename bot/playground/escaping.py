@@ -4,7 +4,7 @@ import re
 
 from bot.playground.workspace import Workspace
 
-REFERENCES = re.compile(r"<(?:@U\w+|#C\w+\|[^>]*)>")
+REFERENCES = re.compile(r"<(?:@U\w+|#C\w+\|[^<>]*)>")
 URL = re.compile(r"\b(?:https?://[^\s'\"]+)")
 
 

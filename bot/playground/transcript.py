@@ -5,10 +5,10 @@ from typing import Any
 
 from bot.playground.workspace import Json, Message, Workspace
 
-DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
+DATE = re.compile(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>")
 USER = re.compile(r"<@(\w+)>")
-CHANNEL = re.compile(r"<#(\w+)(?:\|[^>]*)?>")
-LINK = re.compile(r"<(https?:[^|>]+)\|([^>]+)>")
+CHANNEL = re.compile(r"<#(\w+)(?:\|[^<>]*)?>")
+LINK = re.compile(r"<(https?:[^|<>]+)\|([^<>]+)>")
 
 
 def transcript(workspace: Workspace, user: str, channel: str) -> str:

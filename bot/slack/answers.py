@@ -17,6 +17,7 @@ from bot.core.run import Run
 from bot.core.run_stub import RunStub
 from bot.core.status import Status
 from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.isolation import render_one
 from bot.language import LANGUAGES, mark, speaking, spoken
 from bot.slack import models, views, words
 from bot.slack.again import FORM, NEW
@@ -142,7 +143,7 @@ def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[R
     if not found and not unreadable:
         return text(say(NO_RUNS[which]))
     blocks = [section(unreadable_line(stub)) for stub in unreadable[:LISTED]]
-    blocks += [section(line(run, now)) for run in found[:LISTED]]
+    blocks += [section(shown_line(run, now)) for run in found[:LISTED]]
     if len(found) > LISTED:
         blocks.append(context(say("… and {count} more; `/verl list mine` shows yours.", count=len(found) - LISTED)))
     count = len(found) + len(unreadable)
@@ -164,6 +165,11 @@ NO_RUNS = {
     "ended": mark("No run has ended yet."),
     "all": mark("There are no runs yet. `/verl launch smoke` starts a small one."),
 }
+
+
+def shown_line(run: Run, now: datetime) -> Markup:
+    """Return a run's line among those of others, which it cannot cost theirs."""
+    return render_one(run, lambda run: line(run, now), lambda run: words.unshown(run.id))
 
 
 def line(run: Run, now: datetime) -> Markup:

@@ -8,9 +8,10 @@ from bot.core.forecast import forecast
 from bot.core.report import Report, is_late
 from bot.core.run import Run
 from bot.core.shadow import Shadow
+from bot.isolation import render_each, render_one
 from bot.language import mark
 from bot.slack import spend, words
-from bot.slack.answers import Answer, answer, line
+from bot.slack.answers import Answer, answer, shown_line
 from bot.slack.blocks import context, section
 from bot.slack.findings import sickness
 from bot.slack.message import Message
@@ -36,7 +37,15 @@ def board(report: Report, found: Board, now: datetime, occasion: datetime, was_q
     """
     head = heading(report, found)
     notes = [late(occasion, now, was_quiet), elsewhere(report)]
-    parts = [*runs(found, now), spent(found), best(found), ending(found), needing(found, now), rehearsed(found, now)]
+    parts = [
+        *runs(found, now),
+        unshown(found),
+        spent(found),
+        best(found),
+        ending(found),
+        needing(found, now),
+        rehearsed(found, now),
+    ]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
     text = joined(" · ", [unshaped(head), counted(found)])
     return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
@@ -81,9 +90,14 @@ def runs(found: Board, now: datetime) -> list[Markup]:
     if not found.active:
         return [say("Nothing runs any more."), many(say("*Ended*"), found.ended, lambda run: end(run, now))]
     return [
-        many(say("*Active*"), found.active, lambda run: line(run, now)),
+        many(say("*Active*"), found.active, lambda run: shown_line(run, now)),
         many(say("*Ended*"), found.ended, lambda run: end(run, now)),
     ]
+
+
+def unshown(found: Board) -> Markup:
+    """Return a line for each run that cannot be reckoned with."""
+    return joined("\n", map(words.unshown, found.failed[:LISTED]))
 
 
 def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> Markup:
@@ -92,7 +106,8 @@ def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> 
         return Markup()
     more = len(found) - LISTED
     rest = [say("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
-    return joined("\n", [title, *map(said, found[:LISTED]), *rest])
+    lines = render_each(found[:LISTED], said, lambda run: words.unshown(run.id))
+    return joined("\n", [title, *lines, *rest])
 
 
 def end(run: Run, now: datetime) -> Markup:
@@ -115,7 +130,8 @@ WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
 
 def rehearsed(found: Board, now: datetime) -> Markup:
     """What rules would have done that the policy only rehearses."""
-    lines = [would(run, one, now) for run in found.runs for one in run.shadows]
+    each = render_each(found.runs, lambda run: [would(run, one, now) for one in run.shadows], lambda _: [])
+    lines = [line for lines in each for line in lines]
     if not lines:
         return Markup()
     more = [say("… and {count} more", count=len(lines) - LISTED)] if len(lines) > LISTED else []
@@ -172,10 +188,14 @@ def share(name: Markup, dollars: Dollars) -> Markup:
 
 
 def best(found: Board) -> Markup:
-    return joined("\n", map(best_of, list(found.best.values())[:LISTED]))
+    return joined("\n", map(shown_best, list(found.best.values())[:LISTED]))
 
 
 BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
+
+
+def shown_best(one: Best) -> Markup:
+    return render_one(one.run, lambda _: best_of(one), lambda _: Markup())
 
 
 def best_of(one: Best) -> Markup:
@@ -186,16 +206,24 @@ def best_of(one: Best) -> Markup:
 
 def ending(found: Board) -> Markup:
     """What the lease ends within a day."""
-    ends = [(code(run.id), date(run.lease_ends_at, WHEN)) for run in found.ending[:LISTED] if run.lease_ends_at]
+    ends = list(filter(None, render_each(found.ending[:LISTED], ends_at, lambda _: Markup())))
     if not ends:
         return Markup()
-    runs = listing(mrkdwn("{} {}", *one) for one in ends)
-    return mrkdwn(":alarm_clock: {}", say("*Lease ends within a day*: {runs}", runs=runs))
+    return mrkdwn(":alarm_clock: {}", say("*Lease ends within a day*: {runs}", runs=listing(ends)))
+
+
+def ends_at(run: Run) -> Markup:
+    return mrkdwn("{} {}", code(run.id), date(run.lease_ends_at, WHEN)) if run.lease_ends_at else Markup()
+
+
+def doubts(run: Run) -> list[tuple[Run, Markup]]:
+    """Return what looks sick of a run, or is not known."""
+    return [(run, what) for what in (*sickness(run), words.doubt(run)) if what]
 
 
 def needing(found: Board, now: datetime) -> Markup:
     """What somebody should look at, a line for each kind."""
-    told = [(run, what) for run in found.active for what in (*sickness(run), words.doubt(run)) if what]
+    told = [one for ones in render_each(found.active, doubts, lambda _: []) for one in ones]
     lines = [
         *(mrkdwn("{} {}", code(run.id), what) for run, what in told[:LISTED]),
         over_budget(found, now),
@@ -207,11 +235,17 @@ def needing(found: Board, now: datetime) -> Markup:
 
 
 def over_budget(found: Board, now: datetime) -> Markup:
-    over = [run for run in found.active if (end := forecast(run, now)) and end.over_at_step is not None]
+    over = [run for run in found.active if render_one(run, lambda run: goes_over(run, now), lambda _: False)]
     sentence = say_many(
         "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
     )
     return sentence if over else Markup()
+
+
+def goes_over(run: Run, now: datetime) -> bool:
+    """Return whether a run will have spent its budget before its last step."""
+    end = forecast(run, now)
+    return end is not None and end.over_at_step is not None
 
 
 def unpriced(found: Board) -> Markup:

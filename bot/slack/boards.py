@@ -13,6 +13,7 @@ from bot.core.board import Board, spent_by
 from bot.core.pace import Turns
 from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
 from bot.errors import Unavailable
+from bot.isolation import report_once
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 from bot.precedence import Precedence
@@ -86,8 +87,8 @@ class Boards:
             return self._hold(report, limited.wait)
         except (Doubtful, Unavailable) as error:
             log.warning("%s: %s", report.id, error)
-        except Exception:
-            log.exception("%s: its board cannot be told", report.id)
+        except Exception as error:
+            report_once(f"{report.id}: its board cannot be told", error)
         return self._hold(report, RETRY)
 
     def _hold(self, report: Report, wait: timedelta) -> timedelta:

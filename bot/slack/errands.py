@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Reply = Callable[[Answer], None]
 """Brings an answer to the person who asked."""
 
-CODE = re.compile(r"""(?:"error": ?"|^)([a-z]+(?:_[a-z]+)+)(?:"|$)""")
+CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
 """Slack's word for a refusal, by itself or in JSON: response URLs answer either way."""
 
 Said = Callable[[], Answer | None]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.run import Run
+from bot.isolation import render_each
 from bot.slack import words
 from bot.slack.again import FORM, NEW, retry_with
-from bot.slack.answers import line
+from bot.slack.answers import line, shown_line
 from bot.slack.blocks import Block, actions, button, context, header, section
 from bot.slack.phrases import say, say_many
 from bot.slack.text import Markup, date, joined, mrkdwn
@@ -51,7 +52,8 @@ def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
     standing = [run for run in runs if not run.waits]
     if not standing:
         return mrkdwn(":moneybag: {}", say("Nothing is billing."))
-    priced = [(run.hourly.dollars_per_hour, run.cost(now) or 0.0) for run in standing if run.hourly]
+    costs = render_each(standing, lambda run: priced_at(run, now), lambda _: None)
+    priced = [cost for cost in costs if cost]
     rate, spent = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
     known = say_many(
         "*{rate}* now for {count} run, {spent} so far",
@@ -65,11 +67,17 @@ def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
     return mrkdwn(":moneybag: {}", joined(" · ", parts))
 
 
+def priced_at(run: Run, now: datetime) -> tuple[float, float] | None:
+    """Return a run's dollars an hour and its dollars so far; None where nobody knows."""
+    return (run.hourly.dollars_per_hour, run.cost(now) or 0.0) if run.hourly else None
+
+
 def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[Block]:
     """A line and the buttons of each run."""
     if not runs:
         return [context(none)]
-    shown = [block for run in runs[:most] for block in (section(line(run, now)), actions(*buttons(run)))]
+    rows = render_each(runs[:most], lambda run: row(run, now), lambda run: [section(words.unshown(run.id))])
+    shown = [block for blocks in rows for block in blocks]
     more = (
         [context(say("… and {count} more; `/verl list` shows them.", count=len(runs) - most))]
         if len(runs) > most
@@ -78,5 +86,9 @@ def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[
     return shown + more
 
 
+def row(run: Run, now: datetime) -> list[Block]:
+    return [section(line(run, now)), actions(*buttons(run))]
+
+
 def ended(run: Run, now: datetime) -> Block:
-    return section(line(run, now)) | {"accessory": retry_with(run)}
+    return section(shown_line(run, now)) | {"accessory": retry_with(run)}

@@ -12,6 +12,7 @@ from bot.core.access import refuse_act
 from bot.core.actor import Actor
 from bot.core.roles import Act
 from bot.errors import Unavailable, UserError
+from bot.isolation import report_once
 from bot.language import speaking
 from bot.ports import Now
 from bot.service import Service
@@ -95,6 +96,8 @@ class Homes:
             except Refused as error:
                 log.error("Slack takes no page for %s: %s", user, error.code)
                 self._forget(user)
+            except Exception as error:  # a page that cannot be made costs no other
+                report_once(f"the page of {user}", error)
         return None
 
     def _looking(self) -> list[str]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.core.amendment import Amendment, Limit
-from bot.core.forecast import ends_at, forecast
+from bot.core.forecast import Horizon, ends_at, forecast
 from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Measure, Scope, cap_rule
 from bot.core.run import Run
 from bot.core.shadow import Shadow
@@ -117,10 +117,7 @@ def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
     """With buttons that extend it; each is good for the lease that it was shown with."""
     end = run.lease_ends_at or now
     text = say(ENDS, time=date(end, DAY_AND_TIME), left=words.lasted(left))
-    needed = ends_at(run.progress, now)
-    if needed and needed > end:
-        text = together(text, say(NEEDS, time=date(needed, DAY_AND_TIME)))
-    text = mrkdwn(":alarm_clock: {}", text)
+    text = mrkdwn(":alarm_clock: {}", together(text, needing(ends_at(run.progress, now), end)))
     buttons = [extension(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
         f"lease-{left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
@@ -128,6 +125,17 @@ def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
         (section(addressed(run, text)), actions(*buttons, *saving(run), stop(run))),
         broadcast=True,
     )
+
+
+def needing(needed: datetime | Horizon | None, end: datetime) -> Markup:
+    """Return until when a run needs its machines, where that is after the end of its lease."""
+    match needed:
+        case Horizon.BEYOND_A_YEAR:
+            return say("At its pace it needs more than a year.")
+        case datetime() if needed > end:
+            return say(NEEDS, time=date(needed, DAY_AND_TIME))
+        case _:
+            return Markup()
 
 
 def extension(run: Run, end: datetime, hours: int) -> Block:

@@ -14,6 +14,7 @@ from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.status import Status
 from bot.errors import Unavailable, UnreadableRecord
+from bot.isolation import report_once
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
 from bot.precedence import Precedence
@@ -173,8 +174,8 @@ class SlackNotifier:
             self._again(run_id, RETRY)
         except UnreadableRecord as error:  # it has nothing to show; what is done about it is announced
             log.error("run %s: %s", run_id, error)
-        except Exception:
-            log.exception("run %s: speaking failed", run_id)
+        except Exception as error:
+            report_once(f"run {run_id}: speaking failed", error)
             self._again(run_id, RETRY * 6)
 
     @contextmanager

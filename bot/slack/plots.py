@@ -6,6 +6,7 @@ from bot.asked import Caller
 from bot.core.command import Compare, Plot
 from bot.core.figure import Figure, Told, compare_figure, metric_figure, reward_figure
 from bot.errors import UserError
+from bot.isolation import report_once
 from bot.language import say
 from bot.service import Service
 from bot.slack import plotted
@@ -35,9 +36,24 @@ class Plots:
         a, b = (self.service.queries.told(name, caller.actor) for name in names)
         if a.run.id == b.run.id:
             raise UserError(say("Both are `{run}`.", run=a.run.id), say("Name another run to compare it with."))
-        figure, now = compare_figure(a, b, asked.by), self.service.now()
+        figure, now = figure_of_both(a, b, asked.by), self.service.now()
         shown = self.gallery.showing(reply, a.run, [figure] if figure else [])
         return lambda: self.errands.run(lambda: plotted.compared(a, b, figure, now), shown, caller.user)
+
+
+def figure_of_both(a: Told, b: Told, by: str) -> Figure | None:
+    """Return the chart of two runs; None where there is none, or their numbers cannot be drawn.
+
+    Raises:
+        UserError: by dollars, and one of them is unpriced.
+    """
+    try:
+        return compare_figure(a, b, by)
+    except UserError:
+        raise
+    except Exception as error:  # what they have reached is told all the same
+        report_once(f"runs {a.run.id} and {b.run.id}: no chart", error)
+        return None
 
 
 def wanted(told: Told, metrics: tuple[str, ...]) -> list[Figure]:

@@ -7,6 +7,7 @@ from bot.core.contrast import Difference, differences
 from bot.core.figure import Figure, Line, Told
 from bot.core.metric import reward_of, validations
 from bot.core.thin import sparkline
+from bot.isolation import render_one
 from bot.language import mark
 from bot.slack import words
 from bot.slack.answers import Answer, answer
@@ -76,13 +77,18 @@ def saves(steps: Sequence[float]) -> Markup:
 
 def compared(a: Told, b: Told, figure: Figure | None, now: datetime) -> Answer:
     """Two runs in one chart, what each has reached, and what they were set to."""
-    drawn = native(figure) if figure else None
-    lines = [standing(one, now) for one in (a, b)]
+    drawn = render_one(a.run, lambda _: native(figure), lambda _: None) if figure else None
+    lines = [shown_standing(one, now) for one in (a, b)]
     blocks = [*([drawn] if drawn else []), section(joined("\n", lines))]
     if drawn is None:
         blocks.append(context(say("There is nothing that one chart could show of both.")))
     blocks.append(section(contrast(a, b)))
     return answer(say("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
+
+
+def shown_standing(told: Told, now: datetime) -> Markup:
+    """Return one of the two, which cannot cost the other."""
+    return render_one(told.run, lambda _: standing(told, now), lambda run: words.unshown(run.id))
 
 
 def standing(told: Told, now: datetime) -> Markup:

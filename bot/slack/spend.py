@@ -167,6 +167,7 @@ def answer(found: Spent, zone: str, title: Markup, more: Sequence[Markup]) -> An
     whole = found.whole
     head = mrkdwn(":moneybag: {}", say("{what}: {total}", what=title, total=total(whole)))
     notes = [context(unpriced(whole))] if whole.unpriced else []
+    notes += [context(joined("\n", map(words.unshown, found.failed[:LISTED])))] if found.failed else []
     how = together(say(COUNTED), say("The month is that of {zone}.", zone=code(zone)), say(ONE_RUN))
     return answers.answer(unshaped(head), [section(head), *notes, *map(section, more), context(how)])
 

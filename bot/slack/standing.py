@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.core.forecast import forecast
+from bot.core.forecast import Horizon, forecast
 from bot.core.progress import Progress
 from bot.core.row import REWARD, SCORE, VALIDATION
 from bot.core.run import Run
@@ -34,8 +34,17 @@ def ahead(run: Run, now: datetime) -> list[Markup]:
         parts.append(say("{seconds} s/step", seconds=seconds(found.seconds_per_step)))
     end = forecast(run, now) if len(found.laps) >= FEWEST_LAPS else None
     if end and found.steps_left:
-        parts.append(say("ETA {time}", time=date(end.ends_at, "{date_short_pretty} {time}")))
+        parts.append(eta(end.ends_at))
     return parts
+
+
+def eta(end: datetime | Horizon) -> Markup:
+    """Return when a run will end, or that nobody can tell a date."""
+    match end:
+        case datetime():
+            return say("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
+        case Horizon.BEYOND_A_YEAR:
+            return say("ETA unknown: more than a year")
 
 
 def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> Markup:
@@ -70,7 +79,9 @@ def written(value: float) -> str:
 
 def seconds(value: float) -> str:
     """
-    >>> seconds(58.3), seconds(1.23)
-    ('58', '1.2')
+    >>> seconds(58.3), seconds(1.23), seconds(1e300)
+    ('58', '1.2', '1e+300')
     """
+    if value >= 1e9:  # an older verlbot kept what a log said
+        return f"{value:.2g}"
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}"

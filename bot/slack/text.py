@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from bot.core.characters import clean, is_mark, one_line
 
-LINK = re.compile(r"<((?:https?|mailto):[^|>]*)(?:\|([^>]*))?>")
+LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 ENTITY = re.compile("|".join(ENTITIES))
 MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")

@@ -46,6 +46,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         log: the last lines that were kept of it.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
+    notices.append(unread(run))
     notices += [
         *approval_messages(run),
         ended(run, now, log),
@@ -171,6 +172,17 @@ def summary(run: Run, now: datetime) -> Message | None:
     """Not said late: what is over has an end to tell."""
     found = changes(run, now)
     return said(run.summary.key, found) if run.summary and found else None
+
+
+UNREAD = mark(
+    "I skipped a part of its log, because I crashed twice while I read it. My numbers lack the steps and checkpoints "
+    "of that part."
+)
+
+
+def unread(run: Run) -> Message | None:
+    """Return the notice that lines of its log were skipped; once a run."""
+    return said("unread", mrkdwn(":warning: {}", say(UNREAD))) if run.progress.skips else None
 
 
 STANDS_FOR_MODEL = mark("Its cluster stands until its model is fetched.")

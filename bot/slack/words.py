@@ -112,6 +112,11 @@ def fine(value: float) -> Markup:
     return escape(f"${value:.2g}") if 0.0001 <= value < 0.1 else dollars(value)
 
 
+def unshown(run_id: str) -> Markup:
+    """Return the line of a run that cannot be shown among others."""
+    return mrkdwn(":grey_question: {}", say("I cannot show {run}: my own log says why.", run=code(run_id)))
+
+
 def spent(run: Run, now: datetime) -> Markup:
     """Dollars so far, or that nobody knows; empty where no machine was asked for."""
     if run.first_asked_at is None:

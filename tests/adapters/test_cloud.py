@@ -77,6 +77,22 @@ def test_of_a_name_that_nobody_asked_for_there_is_nothing(bed: Bed) -> None:
     assert look(bed, bed.x).nothing
 
 
+def test_a_line_of_a_megabyte_comes_whole_and_a_line_of_the_clouds_own_kind_hides_no_other(bed: Bed) -> None:
+    bed.launch(bed.x)
+    until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    metrics = "step:1 - " + " - ".join(f"a/{number:06}:0.5" for number in range(65_000))
+    assert 900_000 < len(metrics) < 1_000_000
+    forged = ["<sky-payload>" * 20_000, '<sky-payload>"<retry></retry>"</sky-payload>', "<sky-payload>{</sky-payload>"]
+    bed.print(bed.x, "early", *forged, metrics, "late")
+    eventually(lambda: bed.cloud.tail(Watched(bed.x), 6).rstrip().endswith("late"), seconds=bed.seconds)
+    lines = bed.cloud.tail(Watched(bed.x), 6).splitlines()
+    assert [line.rsplit(maxsplit=1)[-1] for line in (lines[0], lines[-1])] == ["early", "late"]
+    assert lines[-2].endswith(metrics)
+    bed.finish(bed.x, Job.SUCCEEDED)
+    bed.cloud.down(Watched(bed.x))
+    until(bed, bed.x, lambda seen: seen.nothing)
+
+
 def test_a_life_from_the_order_to_the_proof_that_it_is_gone(bed: Bed) -> None:
     bed.launch(bed.x)
     bed.launch(bed.x)  # an order that is given twice is one order

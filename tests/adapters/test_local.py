@@ -432,3 +432,13 @@ def test_an_autostop_that_is_set_later_counts_and_not_the_tasks(tmp_path: Path) 
     assert eventually(lambda: machine.look().ending, machine.look) is Ending.AUTODOWNED
     with pytest.raises(Unavailable):
         machine.cloud.autostop(X, 1)
+
+
+@pytest.mark.parametrize("size", [TAIL_BYTES // 2, TAIL_BYTES - 20, TAIL_BYTES * 2])
+def test_of_the_last_lines_none_is_cut(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "log"
+    path.write_text("early\n" + "x" * size + "\nlate\n")
+    lines = last_lines(path, 10).splitlines()
+    assert lines[-1] == "late"
+    assert set(map(len, lines[:-1])) <= {5, size}
+    assert (size in map(len, lines)) is (size < TAIL_BYTES)

@@ -1,12 +1,13 @@
 """The curve of a number: bounded, true at its ends, and the same however often a log is read."""
 
+import math
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.curve import MOST_POINTS, Curve
+from bot.core.curve import MOST_POINTS, Curve, mean
 
 STEPS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500)
 
@@ -51,3 +52,11 @@ def test_points_stand_evenly(values: list[float]) -> None:
 def test_what_is_added_twice_is_drawn_once() -> None:
     once = curve_of([0.1, 0.2, 0.3])
     assert once.added(1, 0.1).added(2, 0.2).added(3, 0.3) == once
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=25))
+def test_any_finite_numbers_have_a_trend_and_bars(values: list[float]) -> None:
+    curve = Curve(tuple(enumerate(values)))
+    assert curve.trend in (-1, 0, 1)
+    assert len(curve.bars) == len(values)
+    assert not values or math.isfinite(mean(values))

@@ -238,3 +238,30 @@ def test_the_first_error_stays_first_whatever_prefixes_it_has_and_who_else_fails
     found = diagnose(coloured(log) if colours else log)
     assert found is not None
     assert replace(found, rank=None, excerpt=()) == replace(alone, excerpt=())
+
+
+def test_where_time_is_over_the_error_that_was_found_by_then_is_told() -> None:
+    log = f"{ONE}{OOM}\n" + f"{ONE}waiting\n" * 2000 + f"{ONE}{STEP}\n"
+    assert diagnose(log) is None  # it was survived
+    left = iter([True, True, False])
+    found = diagnose(log, in_time=lambda: next(left))
+    assert found is not None
+    assert found.error == OOM
+    assert diagnose(log, in_time=lambda: False) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[rank" + "9" * 5000 + "]: RuntimeError: x",
+        "(worker1, rank=" + "9" * 5000 + ", pid=1) RuntimeError: x",
+        "ERROR: Job " + "9" * 5000 + " failed with return code list: [137]",
+        "ray::" * 9000 + "f() (pid=1, ip=" + "1" * 9000 + ")",
+        "Traceback (most recent call last):\n" + "Aaaa" * 7500 + "!",
+    ],
+    ids=["rank", "node", "job", "task", "class"],
+)
+def test_numbers_and_names_without_end_are_no_reason_to_fail(line: str) -> None:
+    found = diagnose(f"{ONE}{line}\n{ONE}{OOM}", nodes=2)
+    assert found is not None
+    assert len(found.error) <= WIDEST

@@ -1,13 +1,13 @@
 """When a run ends and what it will have cost: by hand, and as properties."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.forecast import ends_at, forecast
+from bot.core.forecast import Horizon, ends_at, forecast
 from bot.core.money import Rate
 from bot.core.progress import Lap, Progress
 from bot.core.status import Reason
@@ -68,8 +68,50 @@ def test_the_end_is_never_before_now_and_costs_at_least_what_is_spent(
     run = running(progress=progress, budget_dollars=budget)
     found = forecast(run, now)
     assert found is not None
+    assert isinstance(found.ends_at, datetime)
     assert found.ends_at >= now
     assert found.dollars is not None
     assert found.dollars >= (run.cost(now) or 0.0)
     if found.over_at_step is not None:
         assert step <= found.over_at_step <= 100 + later / pace
+
+
+@pytest.mark.parametrize(
+    ("total", "seconds"),
+    [
+        (999_999_999, 260.0),
+        (999_999_999, 1e300),
+        (100, 366 * 86_400.0),
+        (10**9, 1.7e308),
+        (2**62, 5e-324),
+        (70, 366 * 86_400.0),
+    ],
+)
+def test_what_takes_more_than_a_year_has_no_date(total: int, seconds: float) -> None:
+    progress = replace(ON_ITS_WAY, total_steps=total, laps=(Lap(seconds),) * 3)
+    found = ends_at(progress, at(2430))
+    assert found is Horizon.BEYOND_A_YEAR or (isinstance(found, datetime) and seconds < 1e-300)
+    run = running(progress=progress, rate=Rate(6.0, "x"), budget_dollars=7.0)
+    ahead = forecast(run, at(2400))
+    assert ahead is not None
+    assert ahead.dollars is None or seconds < 1e-300
+    assert ahead.over_at_step is None or 40 <= ahead.over_at_step <= total
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, -1e300])
+def test_a_pace_that_is_none_tells_no_end(seconds: float) -> None:
+    assert ends_at(replace(ON_ITS_WAY, laps=(), bar_seconds=seconds), at(2430)) is None
+
+
+@pytest.mark.parametrize("rate", [1e-300, 5e-324, 1e300])
+def test_a_rate_that_is_no_price_makes_no_step_without_end(rate: float) -> None:
+    found = forecast(running(progress=ON_ITS_WAY, rate=Rate(rate, "x"), budget_dollars=7.0), at(2400))
+    assert found is not None
+    assert found.over_at_step is None or found.over_at_step <= 100
+
+
+def test_a_year_less_a_second_has_a_date_and_a_year_and_a_second_has_none() -> None:
+    year = 365 * 86_400.0
+    slow = replace(ON_ITS_WAY, total_steps=41)
+    assert isinstance(ends_at(replace(slow, laps=(Lap(year - 1),)), at(2430)), datetime)
+    assert ends_at(replace(slow, laps=(Lap(year + 1),)), at(2430)) is Horizon.BEYOND_A_YEAR

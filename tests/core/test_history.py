@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bot.core.history import MOST_BUCKETS, RECENT_ROWS, History
 from bot.core.row import Row
 
-VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3000)
+VALUES = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=3000)
 
 
 def grown(values: list[float], batch: int = 100) -> History:

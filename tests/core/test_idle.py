@@ -136,3 +136,10 @@ def test_a_long_curve_loses_its_first_point_and_what_was_trained_does_not() -> N
     found = Progress().told(rows)
     assert found.validations.points[0][1] > 0.01
     assert (found.trained.first, found.trained.best) == (0.001, 0.499)
+
+
+@pytest.mark.parametrize("seconds", [1e17, 1e300, 1.7e308])
+def test_steps_that_took_longer_than_the_run_leave_no_idle_time(seconds: float) -> None:
+    progress = replace(AT_WORK.progress, laps=(Lap(seconds),), trained=Trained(3, seconds))
+    assert idle(replace(AT_WORK, progress=progress), at(7200)).within == NONE
+    assert idle_dollars(replace(AT_WORK, progress=progress), at(7200)) is not None

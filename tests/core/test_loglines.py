@@ -1,6 +1,7 @@
 import pytest
 
-from bot.core.loglines import bounded, select
+from bot.core.grammar import LONGEST_SHOWN
+from bot.core.loglines import GAP, bounded, cleaned, joined, select
 
 LOG = """\
 \x1b[36m(setup pid=3)\x1b[0m ready
@@ -35,3 +36,30 @@ def test_a_log_is_kept_to_its_last_whole_lines() -> None:
     assert text.endswith(kept)
     assert kept.startswith("line ")
     assert bounded("short", 100) == "short"
+
+
+@pytest.mark.parametrize("line", ["x" * 9_000, "(head, rank=0, pid=1) " + "y" * 9_000, "\x1b[31m" * 9_000 + "z"])
+def test_what_is_shown_of_a_line_is_cut(line: str) -> None:
+    assert all(len(shown) <= LONGEST_SHOWN for shown in select(f"{line}\n{line}\r{line}\n", 9))
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("(head, pid=1) 10%\r 20%\r", "(head, pid=1) 20%"),
+        ("(head, pid=1) 10%\r\x1b[0m", "(head, pid=1) 10%"),
+        ("  indented\r", "  indented"),
+        ("a\x00b\x07\tc", "ab\tc"),
+        ("INFO [model_runner.py:1110] \x1b[1mgo\x1b[m", "INFO [model_runner.py:1110] go"),
+        ("x" * 9_000 + "\rlate", "late"),
+        ("1%\r" * 9_000, "1%"),
+        ("\r\r\r", ""),
+    ],
+)
+def test_a_line_is_shown_as_a_terminal_leaves_it(line: str, shown: str) -> None:
+    assert cleaned(line) == ([shown] if shown else [])
+
+
+def test_what_was_kept_with_longer_lines_goes_on_without_a_gap() -> None:
+    kept = "a\n" + "x" * 16_000 + "\nb"
+    assert GAP not in joined(kept, "a\n" + "x" * 16_000 + "\nb\nc\n")

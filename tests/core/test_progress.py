@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.fact import Bar, Fact, Resumed, Saved, Total
-from bot.core.progress import PACED_STEPS, Progress
+from bot.core.progress import MOST_METRICS, PACED_STEPS, Progress
 from bot.core.row import Row
 
 
@@ -99,3 +99,11 @@ def test_reading_the_same_steps_again_after_a_crash_changes_nothing() -> None:
     once = Progress().told(facts)
     again = once.told(facts)
     assert (again.step, again.metrics, again.rewards) == (once.step, once.metrics, once.rewards)
+
+
+def test_of_many_metrics_few_are_kept_and_those_that_are_shown_among_them() -> None:
+    values = {f"val-core/{n:04}": 0.5 for n in range(2000)} | {f"actor/{n:04}": 0.1 for n in range(2000)}
+    found = Progress().told([Row(1, values | {"critic/rewards/mean": 0.25})], ("actor",))
+    assert (found.reward, found.validation) == (0.25, 0.5)
+    assert len(found.metrics) == 2 * MOST_METRICS
+    assert "val-core/0000" in found.metrics

@@ -1,15 +1,18 @@
 """verl's log into facts: every version's lines, behind every prefix, in pieces of any size; and nothing else."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pprint import pformat
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core.fact import Bar, Fact, Resumed, Saved, Total
-from bot.core.reader import LONGEST_LINE, Reader
+from bot.core.reader import LONGEST_LINE, MARKS, Lines, Reader
 from bot.core.row import Row
 from tests.examples import examples
 
@@ -203,10 +206,118 @@ def test_a_training_that_goes_back_is_followed() -> None:
     assert [fact.step for fact in found if isinstance(fact, Row)] == [5, 6, 7, 6, 7]
 
 
+def a_validation(sources: int, answers: int) -> dict[str, float]:
+    """What verl tells of a validation with so many sources and answers to a prompt, and of its step."""
+    counts = [2**power for power in range(1, answers.bit_length())]
+    names = [
+        f"{kind}@{count}/{part}" for count in counts for kind in ("best", "worst", "maj") for part in ("mean", "std")
+    ]
+    keys = [f"val-aux/{source}/reward_of_a_usual_length/{name}" for source in range(sources) for name in names]
+    keys += [f"val-core/source_{source}/reward/mean@{answers}" for source in range(sources)]
+    return {**dict.fromkeys(keys, 0.123456789), "critic/rewards/mean": 0.25, "actor/lr": 1e-06}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda values: "step:3 - " + " - ".join(f"{k}:{v}" for k, v in values.items()), id="plain"),
+        pytest.param(
+            lambda values: "step:3 - " + " - ".join(f"{k}:np.float64({v})" for k, v in values.items()), id="numpy"
+        ),
+        pytest.param(lambda values: json.dumps({"step": 3, "data": values}), id="the file logger's"),
+        pytest.param(lambda values: f"{STEP}\nFinal validation metrics: {values}", id="in braces"),
+        pytest.param(lambda values: f"{STEP}\nFinal validation metrics: {pformat(values)}", id="in braces, pprinted"),
+    ],
+)
+@pytest.mark.parametrize("sources", [14, 150])
+def test_a_line_of_metrics_may_be_a_megabyte_long(write: Callable[[dict[str, float]], str], sources: int) -> None:
+    values = a_validation(sources, answers=32)
+    text = f"(head, rank=0, pid=7) {RAY}{write(values)}\n"
+    assert sources == 14 or len(text) > 200_000
+    *_, row = read(text)
+    assert isinstance(row, Row)
+    assert (row.step, row.values["critic/rewards/mean"], row.validation) == (3, 0.25, 0.123456789)
+    assert values.keys() >= row.values.keys()
+    assert sources == 150 or values == row.values
+
+
+def test_the_longest_line_is_read_and_a_longer_one_is_not() -> None:
+    prefix = f"(head, rank=0, pid=7) {RAY}"
+    filler = " - ".join(f"a/{n:06}:0.5" for n in range(2**20 // 15 - 4))
+    line = f"{prefix}step:1 - {filler} - critic/rewards/mean:0.25\n"
+    assert 1_000_000 < len(line) < LONGEST_LINE
+    (row,) = read(line)
+    assert isinstance(row, Row)
+    assert row.first(["critic/rewards/mean"]) == 0.25
+    assert read(line.replace("step:1", "x" * 9_000 + ") step:1")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Training Progress: 1%|x| " + "1" * 400 + "/9 [0:01<0:02, 1.00s/it]\n", id="a bar of many digits"),
+        pytest.param("Training Progress: 1%|x| 1/9 [0:01<0:02, 1.2.3s/it]\n", id="a pace of three numbers"),
+        pytest.param("Training Progress: 1%|x| 1/9 [0:01<0:02, " + "9" * 5000 + "s/it]\n", id="a pace of many digits"),
+        pytest.param("Training Progress: 1%|x| 1/9 [0:01<0:02, -1.0s/it]\n", id="a negative pace"),
+        pytest.param("Total training steps: " + "9" * 5000 + "\n", id="a total of many digits"),
+        pytest.param("Resuming from /c/global_step_" + "9" * 5000 + "\n", id="a step of many digits"),
+        pytest.param("Saving checkpoint to " + "/c" * 5000 + "/global_step_3\n", id="a folder of many characters"),
+        pytest.param("step:" + "9" * 5000 + " - a/b:1 - c/d:1\n", id="a step line of many digits"),
+        pytest.param('{"step": ' + "9" * 5000 + ', "data": {"a/b": 1}}\n', id="JSON of many digits"),
+        pytest.param('{"step": 1, "data": {"a/b": "0.5"}}\n', id="JSON with a number as text"),
+        pytest.param('{"step": 1, "data": {"\\ud800": 1}}\n', id="JSON with half a character"),
+        pytest.param("(pid=" + "1" * 60_000 + "\n", id="a prefix without an end"),
+        pytest.param("\x00\x07\x1b[2K\x9b\n", id="control characters"),
+    ],
+)
+def test_what_nobody_can_reckon_with_is_passed_over_and_the_next_line_is_read(text: str) -> None:
+    assert read(text + STEP + "\n") == [ROW]
+
+
+@pytest.mark.parametrize("noise", ["\x00", "\x00" * 4096, "\x1b[2K", "\x1b[1A\x1b[K", "\x07", "\x1b[?25l", "\x9b"])
+def test_control_characters_on_a_line_do_not_hide_its_step(noise: str) -> None:
+    assert read(noise + STEP + noise + "\n") == [ROW]
+
+
+def test_braces_in_many_lines_are_joined_once() -> None:
+    lines = "\n".join(f" 'val-core/{n}': 0.5," for n in range(40_000))
+    text = "Initial validation metrics: {'a': 1,\n" + lines + "\n 'b': 2}\n"
+    (row,) = read(text)
+    assert isinstance(row, Row)
+    assert row.values["a"] == 1.0
+
+
+class Counting(str):
+    """A text that counts how many characters are looked at."""
+
+    looked_at = 0
+
+    def find(self, *args: Any) -> int:
+        found = super().find(*args)
+        Counting.looked_at += (found if found >= 0 else args[2]) - args[1]
+        return found
+
+    def rfind(self, *args: Any) -> int:
+        found = super().rfind(*args)
+        Counting.looked_at += args[2] - max(found, args[1])
+        return found
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_each_mark_and_each_line_end_is_looked_for_once(end: str) -> None:
+    text = Counting((STEP + end + "nothing" + end) * 500)
+    lines, found = Lines(text, len(text)), 0
+    while lines.next_marked():
+        found += 1
+    assert found == 500
+    assert Counting.looked_at < (len(MARKS) + 4) * len(text)
+    Counting.looked_at = 0
+
+
 def test_a_line_that_is_too_long_is_passed_over_and_its_memory_is_bounded() -> None:
     reader = Reader()
     for _ in range(20):
-        reader, facts = reader.read("step:1 - " + "x" * 10_000)
+        reader, facts = reader.read("step:1 - " + "x" * 100_000)
         assert facts == []
     assert len(reader.rest) <= LONGEST_LINE + 1
     assert read("\n" + STEP + "\n", reader) == [ROW]

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.fact import Fact
-from bot.core.reading import REMEMBERED, Reading
+from bot.core.reading import MOST_REDRAWN, REMEMBERED, Reading, place_after
 from bot.core.row import Row
+from tests.examples import examples
 
 WORDS = st.sampled_from(["", "waiting", "waiting", "[prompt]", "loading weights", "Total training steps: 9"])
 
@@ -85,3 +86,58 @@ def test_a_longer_look_than_before_finds_its_place_too() -> None:
 def test_what_was_read_is_noted_at(text: str) -> None:
     _, facts = Reading().look(text + "\nstep:5 - a/b:1 - c/d:2\n", 7.5)
     assert [fact.at for fact in facts if isinstance(fact, Row) and fact.step == 5][-1:] == [7.5]
+
+
+WORDS_OF_TWO = st.lists(st.sampled_from("ab"), max_size=9)
+
+
+def place_by_looking(last: list[str], seen: list[str]) -> int | None:
+    """Where the lines begin that come after the last ones, by comparing all of them at every place."""
+    for start in range(len(seen), 0, -1):
+        compared = min(start, len(last))
+        if compared and seen[start - compared : start] == last[-compared:]:
+            return start
+    return None
+
+
+@given(WORDS_OF_TWO, WORDS_OF_TWO)
+@examples(300)
+def test_the_place_is_found_without_comparing_all_lines_at_every_place(last: list[str], seen: list[str]) -> None:
+    assert place_after(last, seen) == place_by_looking(last, seen)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=40), st.lists(st.integers(1, 9), max_size=20))
+def test_new_lines_that_are_taken_a_few_at_a_time_tell_the_same(words: list[str], counts: list[int]) -> None:
+    text = "".join(line + "\n" for line in a_log(words))
+    whole, facts = Reading().look(text, 0.0)
+    reading, found, news = Reading(), list[Fact](), Reading().news(text)
+    for count in [*counts, len(words)]:
+        if news.lines:
+            part, news = news.first(count), news.after(count)
+            reading, more = reading.take(part, 0.0)
+            found += more
+    assert (reading.end_look(), found) == (whole, facts)
+
+
+def test_a_look_that_was_broken_off_behind_a_gap_takes_nothing_twice_in_the_next() -> None:
+    lines = [f"step:{n} - a/b:1 - c:1\n" for n in range(12)]
+    reading, _ = Reading().look("".join(lines[:6]), 0.0)
+    news = reading.news("".join(["another head\n", *lines[2:]]))
+    reading, facts = reading.take(news.first(2), 1.0)
+    assert steps(facts) == []
+    reading, facts = reading.look("".join(lines[2:]), 1.0)
+    assert steps(facts) == [6, 7, 8, 9, 10, 11]
+    assert reading.floor is None
+
+
+def test_lines_that_are_skipped_are_not_taken_later_and_the_next_ones_are() -> None:
+    lines = [f"step:{n} - a/b:1 - c:1\n" for n in range(9)]
+    reading, _ = Reading().look("".join(lines[:3]), 0.0)
+    reading = reading.skip(reading.news("".join(lines[:6])), 1.0)
+    assert (steps(reading.look("".join(lines), 2.0)[1]), reading.at, reading.gaps) == ([6, 7, 8], 1.0, 0)
+
+
+def test_of_a_line_that_is_drawn_over_and_over_the_last_pieces_are_read() -> None:
+    drawn = "\r".join(f"step:{n} - a/b:1 - c:1" for n in range(1, 5001))
+    _, facts = Reading().look(drawn + "\n", 0.0)
+    assert steps(facts) == list(range(5001 - MOST_REDRAWN, 5001))

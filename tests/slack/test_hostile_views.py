@@ -36,7 +36,7 @@ from bot.slack.message import Message, mark_of
 from bot.slack.text import Markup, code, escape
 from tests.builders import NOON, a_recipe, running
 from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
-from tests.slack.test_views import NOW, PACED, RUNS
+from tests.slack.test_views import NOW, PACED, RUNS, waiting_for_approval
 
 FEW, MANY = range(3), range(3, 60)
 
@@ -118,6 +118,7 @@ SPECIAL: Special = {
     "Run.budget_dollars": lambda maker: maker.choice([0.5, 100.0]),
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
+    "approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
     "channel_field(chosen)": lambda maker: maker.choice(["", "C0TRAIN"]),
     "confirm": lambda maker: None,
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
@@ -192,7 +193,7 @@ def built(builder: Builder, given: list[Any]) -> Any:
 def refuse_unsafe_result(made: Any) -> None:
     """Fail on what a builder must not make."""
     match made:
-        case None:
+        case None | Run():
             return
         case Message():
             assert isinstance(made.urgent, str)
@@ -201,7 +202,7 @@ def refuse_unsafe_result(made: Any) -> None:
         case Upload():
             refuse_unseen([made.name, made.title, "" if isinstance(made.content, bytes) else made.content])
             assert made.name.splitlines() == [made.name]
-        case list():
+        case list() | tuple():
             for one in made:
                 refuse_unsafe_result(one)
         case _:

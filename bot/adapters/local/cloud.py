@@ -24,6 +24,7 @@ from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
 from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
+from bot.core.loglines import LOOK_BYTES
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
@@ -52,7 +53,7 @@ BLOCK_BYTES = 65_536
 MOST_BYTES = 10**12
 """Of a checkpoint, unless it is set."""
 
-TAIL_BYTES = 262_144
+TAIL_BYTES = LOOK_BYTES
 """Of one read of a log."""
 
 
@@ -273,13 +274,21 @@ def standing(place: Place) -> Standing | None:
 
 
 def last_lines(path: Path, lines: int) -> str:
-    """The last lines of a file, read from its end; the last of them may not be whole yet, and has no newline then."""
+    """The last lines of a file, read from its end; the last of them may not be whole yet, and has no newline then.
+
+    One that would be cut, because these are so many bytes, is left out.
+    """
+    blocks: list[bytes] = []
     with path.open("rb") as file:
         at = file.seek(0, os.SEEK_END)
-        found = b""
-        while at > 0 and found.count(b"\n") <= lines + 1 and len(found) < TAIL_BYTES:
+        count = size = 0
+        while at > 0 and count <= lines + 1 and size < TAIL_BYTES:
             step = min(BLOCK_BYTES, at)
             at = file.seek(at - step)
-            found = file.read(step) + found
+            blocks.append(file.read(step))
+            count, size = count + blocks[-1].count(b"\n"), size + step
+    found = b"".join(reversed(blocks))
+    if at > 0:
+        found = found.partition(b"\n")[2]
     text = found.decode(errors="replace")
     return "\n".join(text.split("\n")[-lines - text.endswith("\n") :])

@@ -19,8 +19,8 @@ from bot.adapters.local.processes import MARKER, identified
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All that a cluster inherits of the bot's environment beside PATH: the rest may hold secrets."""
 
-LINE_BYTES = 65_536
-"""Of one line; a longer one goes on as another."""
+LINE_BYTES = 1_048_576
+"""Of one line; a longer one goes on as another. A line of metrics may be as long."""
 
 CYAN, RESET = "\x1b[36m", "\x1b[0m"
 

@@ -6,7 +6,6 @@ marked; all of it was measured with 0.14.1.
 """
 
 import json
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from bot.adapters.sky.client import answered, impatient, is_silence
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
 from bot.adapters.sky.records import ClusterRecord, JobRecord, LaunchRecord, Look, Server
+from bot.adapters.sky.streams import read_end
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Job, Request
 from bot.language import say
@@ -46,8 +46,12 @@ NOT_SET_UP = "ClusterNotUpError"
 FINISHED = "✓ Job finished"
 """What a log ends with once its job is over; a job may print it too, so it is a hint only."""
 
-CHATTER = ("Job ID not provided.", "INFO: Waiting", "INFO: Tip:", "├── ", "└── ", "📋 ", FINISHED)
-"""Beginnings of lines of a log that SkyPilot writes for somebody at its command line."""
+CHATTER = ("Job ID not provided.", "INFO: Waiting", "INFO: Tip:", "├── ", "└── ", "📋 ", "<sky-payload", FINISHED)
+"""Beginnings of lines of a log that SkyPilot writes for its command line, or for somebody at it."""
+
+
+LONGEST_BEGINNING = 256
+"""Characters of a line by which it is known."""
 
 
 def greet(start: bool) -> Server:
@@ -199,18 +203,11 @@ def broken(cluster: str) -> str | None:
 
 def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
     """The last lines of a job's log, with what SkyPilot adds; the last of them where they are too many bytes."""
-    kept: deque[str] = deque()
-    size = 0
     with answered():
-        chunks = impatient().tail_logs(cluster, job_id, follow=False, tail=lines, preload_content=False)
-        for chunk in chunks:
-            if chunk is None:
-                break
-            kept.append(chunk)
-            size += len(chunk.encode())
-            while size > most_bytes:
-                size -= len(kept.popleft().encode())
-    return "".join(kept)
+        sdk = impatient()
+        return read_end(
+            lambda: sdk.tail_logs(cluster, job_id, follow=False, tail=lines, preload_content=False), most_bytes
+        )
 
 
 def spent() -> set[str]:
@@ -277,7 +274,7 @@ def without_chatter(text: str) -> str:
 
 
 def is_of_the_job(line: str) -> bool:
-    return line != "" and not ANSI.sub("", line).startswith(CHATTER)
+    return line != "" and not ANSI.sub("", line[:LONGEST_BEGINNING]).startswith(CHATTER)
 
 
 SHARES: Mapping[Callable[..., Any], float] = {tail: 0.5, jobs: 0.25}

@@ -106,7 +106,7 @@ class Way:
 
     def _files(self, node: str) -> dict[str, int]:
         lines = self._ask(node, LIST.format(path=shlex.quote(self.path)))
-        found = (re.fullmatch(r"verlbot-file (\d+) (.+)", line) for line in lines)
+        found = (re.fullmatch(r"verlbot-file (\d{1,18}) (.+)", line) for line in lines)
         return {one[2]: int(one[1]) for one in found if one}
 
     def _ask(self, node: str, command: str) -> list[str]:

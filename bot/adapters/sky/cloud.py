@@ -19,6 +19,7 @@ from bot.adapters.sky.queues import Queues
 from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
+from bot.core.loglines import LOOK_BYTES
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Bill, Rate
 from bot.core.order import Order, Watched
@@ -30,9 +31,6 @@ from bot.errors import NameTaken, Unavailable, UserError
 from bot.language import listing, mark, say
 
 log = logging.getLogger(__name__)
-
-TAIL_BYTES = 262_144
-"""Of one read of a log."""
 
 CATALOGUE = mark("SkyPilot's prices")
 
@@ -163,7 +161,7 @@ class SkyCloud:
     def tail(self, watched: Watched, lines: int) -> str:
         if watched.managed:
             return self._managed.tail(watched, lines)
-        text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, TAIL_BYTES)
+        text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, LOOK_BYTES)
         if calls.FINISHED in text:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)

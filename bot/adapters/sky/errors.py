@@ -8,6 +8,9 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LONGEST = 400
 """Characters of SkyPilot's own words that are shown."""
 
+LONGEST_READ = 65_536
+"""Of what is read of them."""
+
 ASIDES = ("Hint:", "To fix:", "View logs", "You can check", "sky ")
 """Beginnings of lines that speak to somebody at SkyPilot's command line."""
 
@@ -64,7 +67,7 @@ def in_words(kind: str, message: str) -> str:
     >>> in_words("ResourcesUnavailableError", "\\x1b[33mNo such GPU.\\nHint: sky gpus list\\x1b[0m")
     'No such GPU. Ask for other GPUs, another infra or fewer nodes, or try again later.'
     """
-    lines = [line.strip() for line in ANSI.sub("", message).splitlines()]
+    lines = [line.strip() for line in ANSI.sub("", message[:LONGEST_READ]).splitlines()]
     said = " ".join(line for line in lines if line and not line.startswith(ASIDES)) or kind
     shown = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
     stop = "" if shown.endswith((".", "!", "…")) else "."

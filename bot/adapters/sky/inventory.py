@@ -61,4 +61,4 @@ def gpus(written: str | None) -> float:
     >>> gpus("{'H100': 8}"), gpus("{'L4': 0.5}"), gpus(None)
     (8.0, 0.5, 0)
     """
-    return sum(float(count) for count in re.findall(r": *([\d.]+)", written or ""))
+    return sum(float(count) for count in re.findall(r": *(\d{1,6}(?:\.\d{1,6})?)", written or ""))

@@ -10,6 +10,7 @@ from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, is_left, seen_managed
 from bot.adapters.sky.records import Costs, ManagedRecord
+from bot.core.loglines import LOOK_BYTES
 from bot.core.managed import Controller
 from bot.core.order import Watched
 from bot.core.orphans import Standing
@@ -18,9 +19,6 @@ from bot.core.seen import Seen
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
-
-TAIL_BYTES = 262_144
-"""Of one read of a log."""
 
 PRICED = "controller"
 """Where the team's price table has what a controller costs: `controller: {node: 0.25}`."""
@@ -62,7 +60,7 @@ class ManagedJobs:
         job = self._jobs.get(watched.cluster)
         if job is None or job.status not in (*RUNNING, *OVER):
             return ""
-        text = self._courier.call(managed_calls.tail, job.id, lines, TAIL_BYTES)
+        text = self._courier.call(managed_calls.tail, job.id, lines, LOOK_BYTES)
         return managed_calls.without_epitaph(calls.without_chatter(text))
 
     def down(self, watched: Watched) -> str | None:

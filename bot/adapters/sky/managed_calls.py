@@ -5,7 +5,6 @@ It knows a job by a number; its name is ours, and is the key by which nothing is
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.managed_meaning import CANCELLING, FAILED_CONTROLLER, OVER, is_done
 from bot.adapters.sky.meaning import REQUESTS
 from bot.adapters.sky.records import Costs, LaunchRecord, ManagedLook, ManagedRecord
+from bot.adapters.sky.streams import read_end
 from bot.core.managed import Controller, agreement, needs, own
 from bot.core.money import Rate
 from bot.core.orphans import PREFIX
@@ -30,7 +30,7 @@ JOBS_LAUNCH = "sky.jobs.launch"
 NO_CONTROLLER = "ClusterNotUpError"
 """SkyPilot's exception for a question to a controller that is not there, or has stopped itself."""
 
-EPITAPH = re.compile(r"Job \d+ (is already in terminal state|not found)|Task .* log has been cleaned")
+EPITAPH = re.compile(r"Job \d{1,9} (is already in terminal state|not found)|Task .{0,200}? log has been cleaned")
 """What a read of a log says where there is none, or none any more."""
 
 COLUMNS = [
@@ -175,18 +175,11 @@ def cancel(name: str, request_id: str | None) -> str | None:
 
 def tail(job_id: int, lines: int, most_bytes: int) -> str:
     """The last lines of a job's log. Asked of one that waits for machines, SkyPilot would not answer until it runs."""
-    kept: deque[str] = deque()
-    size = 0
     with answered():
         impatient()
-        for chunk in jobs().tail_logs(job_id=job_id, follow=False, tail=lines, preload_content=False):
-            if chunk is None:
-                break
-            kept.append(chunk)
-            size += len(chunk.encode())
-            while size > most_bytes:
-                size -= len(kept.popleft().encode())
-    return "".join(kept)
+        return read_end(
+            lambda: jobs().tail_logs(job_id=job_id, follow=False, tail=lines, preload_content=False), most_bytes
+        )
 
 
 def without_epitaph(text: str) -> str:

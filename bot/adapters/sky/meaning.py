@@ -27,7 +27,7 @@ CLUSTERS = {
 }
 """SkyPilot's states of a cluster (sky/utils/status_lib.py, ClusterStatus)."""
 
-TERMINATED = re.compile(r"Cluster was terminated by user (?P<user>.+?) \(request ID: ")
+TERMINATED = re.compile(r"Cluster was terminated by user (?P<user>.{1,200}?) \(request ID: ")
 AUTODOWN = re.compile(r"autodown(ing|ed)", re.IGNORECASE)
 """What SkyPilot writes into a cluster's events (sky/core.py, down; sky/backends/backend_utils.py)."""
 

@@ -1,6 +1,7 @@
 """Numbers that are not what they seem: shown as unknown, with the reason."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import isnan
 
 from bot.core.health.policy import FROM_REFERENCE, OF_UPDATE
@@ -10,6 +11,9 @@ from bot.language import say
 LONGEST = "response_length/max"
 LOOKED_AT = 20
 """Rows that are looked at: enough to tell a bound from chance."""
+
+MOST = 64
+"""Keys that are told of: the run's record holds them."""
 
 
 def misleading(rows: Sequence[Row]) -> Mapping[str, str]:
@@ -21,7 +25,8 @@ def misleading(rows: Sequence[Row]) -> Mapping[str, str]:
     recent = rows[-LOOKED_AT:]
     if not recent:
         return {}
-    return {**cut(recent), **idle_machine(recent[-1]), **no_distance(recent), **padding(recent[-1])}
+    found = {**cut(recent), **no_distance(recent), **idle_machine(recent[-1]), **padding(recent[-1])}
+    return dict(islice(found.items(), MOST))
 
 
 def cut(rows: Sequence[Row]) -> Mapping[str, str]:

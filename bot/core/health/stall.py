@@ -18,6 +18,9 @@ SAVED_IN = ("timing_s/save_checkpoint", "timing/save_checkpoint")
 PACED = 20
 """Steps whose median is the pace: a checkpoint or validation among them does not move it."""
 
+LONGEST_PACE_SECONDS = 7 * 86_400.0
+"""Of a step, a validation or a checkpoint. What says that it took longer is not believed: no stall would be told."""
+
 REFERENCE = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html"
 
 SILENT = mark(
@@ -94,7 +97,7 @@ def pace(rows: Sequence[Row]) -> float | None:
     60.0
     """
     recent = [row for row in rows if row.trains][-PACED:]
-    told = [seconds for row in recent if (seconds := row.seconds) is not None]
+    told = [seconds for row in recent if (seconds := row.seconds) is not None and seconds <= LONGEST_PACE_SECONDS]
     between = [later.at - earlier.at for earlier, later in pairwise(recent) if later.at > earlier.at > 0]
     known = told if len(told) * 2 > len(recent) else between
     return median(known) if len(known) > 1 else None
@@ -116,7 +119,7 @@ def patience(rows: Sequence[Row], usual: float | None, doing: Doing, rules: Heal
 
 def longest(rows: Sequence[Row], keys: Sequence[str], otherwise: float, rules: HealthRules) -> float:
     """As many times the longest of these that was timed as a step may take; else what is usual."""
-    timed = [seconds for row in rows if (seconds := row.first(keys)) is not None]
+    timed = [seconds for row in rows if 0 < (seconds := row.first(keys) or 0.0) <= LONGEST_PACE_SECONDS]
     return rules.stall_multiple * max(timed) if timed else otherwise
 
 

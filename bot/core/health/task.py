@@ -6,13 +6,16 @@ from dataclasses import replace
 from bot.core.health.rules import HealthRules
 from bot.core.recipe import Task
 
-GROUP = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*(\w+)")
+GROUP = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*+(\w{1,64})")
 ESTIMATOR = re.compile(r"\balgorithm\.adv_estimator=[\"']?(\w+)")
 TOOLS = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?([^\s\"']*)")
 GROUPED = ("grpo", "rloo", "reinforce_plus_plus_baseline")
 """Estimators that compare answers to the same prompt."""
 
 NONE = ("", "null", "None")
+
+LONGEST_SIZE = 9
+"""Digits of a group's size."""
 
 
 def rules_for(task: Task, rules: HealthRules) -> HealthRules:
@@ -26,7 +29,7 @@ def rules_for(task: Task, rules: HealthRules) -> HealthRules:
     script = str(task.get("run") or "")
     sizes = GROUP.findall(script)
     size = str((task.get("envs") or {}).get(sizes[-1], sizes[-1])) if sizes else ""
-    grouped = last(ESTIMATOR, script) in GROUPED and size.isdecimal() and int(size) > 1
+    grouped = last(ESTIMATOR, script) in GROUPED and len(size) <= LONGEST_SIZE and size.isdecimal() and int(size) > 1
     off = ((task.get("_metadata") or {}).get("verlbot") or {}).get("findings_off") or ()
     return replace(
         rules,

@@ -122,10 +122,10 @@ def scatter(values: Sequence[float]) -> float:
 
 def number(value: float) -> str:
     """
-    >>> number(0.12345), number(1234.5), number(12.0)
-    ('0.123', '1234', '12')
+    >>> number(0.12345), number(1234.5), number(12.0), number(3.4e38)
+    ('0.123', '1234', '12', '3.4e+38')
     """
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

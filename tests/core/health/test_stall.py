@@ -1,5 +1,6 @@
 """A training that stands still is told from one that compiles, validates or saves; and who went quiet."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -104,3 +105,11 @@ def test_the_finding_is_the_same_as_long_as_it_stands() -> None:
 )
 def test_the_pace_is_the_middle_of_the_last_steps(rows: list[Row], seconds: float | None) -> None:
     assert pace(rows) == seconds
+
+
+@pytest.mark.parametrize("seconds", [1e30, 1e7, math.inf, -5.0])
+def test_times_that_nobody_believes_do_not_hide_a_stall(seconds: float) -> None:
+    keys = ("timing_s/step", "timing_s/testing", "timing_s/save_checkpoint")
+    rows = [Row(step, dict.fromkeys(keys, seconds), NOW - 4 * 3600 + 60 * step) for step in range(1, 30)]
+    for doing in Doing:
+        assert stalled(rows, NOW, quiet(240, 240, doing), HealthRules()) is not None

@@ -51,3 +51,8 @@ def test_a_finding_that_means_nothing_for_a_recipe_is_not_looked_for(task: dict[
     for end in range(1, 10):
         watch = judge(rows[:end], watch, rules_for(task, HealthRules()))
     assert len(watch.open) == found
+
+
+def test_a_size_of_many_digits_is_no_group() -> None:
+    run = f"algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n={'9' * 6000}"
+    assert rules_for({"run": run}, HealthRules()).group_size is None

@@ -1,0 +1,157 @@
+"""Any text as a log: nothing raises, nothing that comes of it is beyond its bounds, and none takes long.
+
+`pytest --hypothesis-profile=explore tests/core/test_log_fuzz.py` tries thousands of new texts.
+"""
+
+import time
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.adapters.sky.calls import without_chatter
+from bot.adapters.sky.errors import in_words
+from bot.core.fact import Bar, Fact, Resumed, Saved, Total
+from bot.core.failure import diagnose
+from bot.core.grammar import LONGEST_SHOWN
+from bot.core.loglines import SAVED_BYTES, bounded, failure, joined, select, whole, whole_characters
+from bot.core.reading import REMEMBERED, Reading
+from bot.core.row import LARGEST, LONGEST_KEY, MOST_KEYS, SMALLEST, Row
+from tests.examples import examples
+from tests.linear import hard_texts, uses
+
+SECONDS_A_CHARACTER, FLOOR_SECONDS = 20e-6, 0.2
+"""That reading, keeping, showing and diagnosing a text may take together: twenty times what they take."""
+
+PIECES = st.sampled_from(
+    [
+        "step:",
+        "step:1 - ",
+        "a/b:0.5",
+        " - ",
+        "critic/rewards/mean:",
+        "np.float64(",
+        "tensor(0.5, device='cuda:0')",
+        "nan",
+        "inf",
+        "1e308",
+        "1e-320",
+        "(pid=7) ",
+        "(head, rank=0, pid=1) ",
+        "(worker1, rank=1, pid=2, ip=10.0.0.2)",
+        "\x1b[36m",
+        "\x1b[",
+        "[rank3]: ",
+        "ERROR 01-01 10:00:00 [x.py:1] ",
+        '{"step": 1, "data": {',
+        '"a/b": 1',
+        "}}",
+        "{",
+        "}",
+        "'",
+        '"',
+        "Initial validation metrics: ",
+        "Final validation metrics: {'val-core/a': 0.5,",
+        "Training Progress:",
+        " 1%|x| 1/9 ",
+        "[0:01<0:02, 1.00s/it]",
+        "Total training steps: ",
+        "global_step_",
+        "Saving checkpoint to /c/global_step_3",
+        "Resuming from /c/global_step_3",
+        "Setting global step to ",
+        "[prompt]",
+        "[response]",
+        "[score]",
+        "[ground_truth]",
+        "Traceback (most recent call last):",
+        "Exception ignored in",
+        "ray::f() (pid=7, ip=1.2.3.4)",
+        "RuntimeError: CUDA out",
+        "During handling of the above exception",
+        "AssertionError",
+        "wandb.errors.Error",
+        "FileNotFoundError .parquet",
+        "ERROR: Job 1 failed with return code list: [137]",
+        "[repeated 3x across cluster]",
+        "<sky-payload>",
+        "✓ Job finished",
+        "9",
+        "A",
+        "a",
+        "é",
+        "\U0001f600",
+        "\x00",
+        "\u202e",
+        "\t",
+        " ",
+        ".",
+        "_",
+        ":",
+        "/",
+        "|",
+        "\r",
+        "\n",
+        "\r\n",
+    ]
+)
+TEXTS = st.lists(
+    st.builds(
+        lambda piece, count: piece * count, PIECES | st.text(max_size=9), st.sampled_from([1, 1, 1, 1, 2, 40, 3000])
+    ),
+    max_size=30,
+).map("".join)
+
+HARD = [make for use in uses() for make in hard_texts(use.pattern)]
+
+
+def check(text: str) -> None:
+    """Read, keep, show and diagnose a log in two looks."""
+    start = time.thread_time()
+    text = whole_characters(text)
+    half = text[: len(text) // 2]
+    reading, facts = Reading().look(half, 1.0)
+    reading, more = reading.look(text, 2.0, over=True)
+    for fact in (*facts, *more):
+        assert is_bounded(fact), fact
+    assert msgspec.json.decode(msgspec.json.encode(reading), type=Reading) == reading
+    assert len(reading.last) <= REMEMBERED
+    kept = bounded(joined(bounded(half), text))
+    assert len(kept.encode()) <= SAVED_BYTES
+    assert all(len(line) <= LONGEST_SHOWN for line in (*kept.split("\n"), *select(text, 50)))
+    diagnose(whole(kept, text), 2)
+    failure(text)
+    without_chatter(text)
+    in_words("ValueError", text)
+    assert time.thread_time() - start < FLOOR_SECONDS + SECONDS_A_CHARACTER * len(text)
+
+
+def is_bounded(fact: Fact) -> bool:
+    match fact:
+        case Row(step, values):
+            sizes = [abs(value) for value in values.values()]
+            keys = all(0 < len(key) <= LONGEST_KEY and key.isprintable() for key in values)
+            numbers = all(not size or SMALLEST <= size <= LARGEST or not size < float("inf") for size in sizes)
+            return 0 <= step < 10**9 and len(values) <= MOST_KEYS and keys and numbers
+        case Total(steps) | Resumed(steps):
+            return 0 <= steps < 10**9
+        case Bar(done, total, seconds):
+            return 0 <= done < 10**9 and 0 <= total < 10**9 and 0 <= seconds <= 1e9
+        case Saved(folder, step):
+            return 0 <= step < 10**9 and len(folder) < 2_000
+
+
+@given(TEXTS)
+@examples(200)
+def test_any_text_may_be_a_log(text: str) -> None:
+    check(text)
+
+
+@given(
+    st.sampled_from(HARD), st.sampled_from(HARD), st.integers(1, 20_000), st.sampled_from(["", "\n", "\r", "(pid=7) "])
+)
+@examples(100)
+def test_what_is_hard_for_one_expression_may_be_a_log(first: object, second: object, size: int, between: str) -> None:
+    assert callable(first)
+    assert callable(second)
+    check(first(size) + between + second(size))
