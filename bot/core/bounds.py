@@ -8,13 +8,14 @@ OWN = "recipe"
 
 DENIED_OVERRIDES = (
     "hydra.*", "hydra/*", "*ray_kwargs*", "*runtime_env*", "*trust_remote_code*", "*_target_*", "*external_lib*",
-    "${oc.env*", "${oc.decode*", "${eval*",
+    "${*",
 )  # fmt: skip
 """Settings by which a run executes what the recipe does not have, or prints its environment.
 
 They are denied to all but admins.
 
-`${oc.env:…}` puts a secret of the environment into a value that verl prints and sends to its loggers.
+The last is any resolver of OmegaConf's: `${oc.env:…}` puts a secret of the environment into a value that verl prints and
+sends to its loggers.
 """
 
 OUTPUT_SETTINGS = (

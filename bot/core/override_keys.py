@@ -7,11 +7,14 @@ from fnmatch import fnmatchcase
 MARKS = re.compile(r"^[+~]{1,2}")
 """Before a key: add, add or change, delete (Hydra's basic override syntax)."""
 
-NESTED = re.compile(r"([A-Za-z_][\w.@/-]{0,200})['\"]?\s{0,8}:")
+NESTED = re.compile(r"(?<![\w.@/-])([\w.@/-]++)['\"]?+\s*+:")
 """A key inside of a value: `{trust_remote_code: true}`."""
 
-INTERPOLATION = re.compile(r"\$\{[^}]{0,200}")
-"""What OmegaConf resolves in a value: another setting, or a resolver such as `oc.env`."""
+REFERENCE = re.compile(r"\$\{\s*+[\w.\[\]]++\s*+\}")
+"""OmegaConf's reference to another setting, which reaches nothing else."""
+
+RESOLVER = re.compile(r"\$\{[^}$]*+")
+"""What is left then: OmegaConf calls a resolver such as `oc.env`, whose name may be made of references itself."""
 
 ABSOLUTE = re.compile(r"^['\"]?(/|~|\.\.(/|$)|[A-Za-z]:[\\/])|/\.\.(/|$)")
 """A value that names a place outside of the run's own folder."""
@@ -35,13 +38,13 @@ def keys_of(override: str) -> tuple[str, ...]:
 
     >>> keys_of("actor.model={path: x, trust_remote_code: true}")
     ('actor.model', 'actor.model.path', 'actor.model.trust_remote_code')
-    >>> keys_of("model@hydra.run=big"), keys_of("a=${oc.env:TOKEN}")
-    (('model@hydra.run', 'model', 'hydra.run'), ('a', 'a.oc.env', '${oc.env:TOKEN'))
+    >>> keys_of("model@hydra.run=big"), keys_of("a=${oc.${b}:TOKEN}"), keys_of("a=${trainer.n_gpus_per_node}")
+    (('model@hydra.run', 'model', 'hydra.run'), ('a', 'a.oc.', '${oc.:TOKEN'), ('a',))
     """
-    key, value = key_of(override), value_of(override)
+    key, value = key_of(override), REFERENCE.sub("", value_of(override))
     packages = re.split(r"[@:]", key) if "@" in key else []
     nested = [f"{key}.{name}" for name in NESTED.findall(value)] if "{" in value or "[" in value else []
-    return tuple(dict.fromkeys(filter(None, [key, *packages, *nested, *INTERPOLATION.findall(value)])))
+    return tuple(dict.fromkeys(filter(None, [key, *packages, *nested, *RESOLVER.findall(value)])))
 
 
 def matches(keys: Iterable[str], patterns: Iterable[str]) -> str | None:
