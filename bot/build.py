@@ -16,6 +16,7 @@ from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.gate import Gate
 from bot.gate_server import GateServer
+from bot.memory_watch import MemoryWatch
 from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
@@ -161,6 +162,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         channel=settings.ops_channel,
         language=settings.language,
         outsiders=Outsiders(store, allowed.outside, now) if settings.admin_policy_port else None,
+        announcer=announcer,
     )
     quotes = Quotes(machines.rate, now)
     gate = Gate(store, allowed, now, quotes.dollars_per_hour, lambda: scheduler.wake(SWEEP), zone(settings.timezone))
@@ -196,6 +198,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         teller=teller,
         notices=NoticeSender(store, slack, now, leads, channels),
         unreadable=unreadable,
+        memory_watch=MemoryWatch(store, announcer, now, leads, settings.language),
         purses=Purses(store, notifier, allowed, now, leads, zone(settings.timezone)),
         connection=connection,
         errands=errands,

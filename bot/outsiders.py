@@ -1,7 +1,7 @@
 """Keeps the places of clusters launched beside the bot: taken when SkyPilot asks, free again when they are gone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.core.holds import Ledger
@@ -21,14 +21,24 @@ class Outsiders:
     outside: Outside
     now: Now
 
-    def settle(self, standing: Sequence[Standing]) -> bool:
-        """One look at all of them. Whether another is wanted soon, because one may be gone."""
+    def missing(self, standing: Sequence[Standing]) -> set[str]:
+        """Return the ids of those that were listed before and are not now."""
+        names = {one.name for one in standing}
+        return {one.cluster_id for name, one in self.store.outsiders().items() if name not in names} - {""}
+
+    def settle(self, standing: Sequence[Standing], gone: Collection[str]) -> bool:
+        """One look at all of them. Whether another is wanted soon, because one may be gone.
+
+        Args:
+            gone: ids of clusters that are known to have gone; one that was listed before keeps its place until it is.
+        """
         for one in standing:
             if counts(claim(one, self.store.get)):
                 self._seen(one)
         names = {one.name for one in standing}
-        missing = [self._missed(name) for name in self.store.outsiders() if name not in names]
-        return any(missing)
+        missing = {name: one for name, one in self.store.outsiders().items() if name not in names}
+        waiting = [self._missed(name) for name, one in missing.items() if one.cluster_id in ("", *gone)]
+        return any(waiting)
 
     def has_admitted(self, standing: Standing) -> bool:
         """Whether its launch has asked and was let pass, so that somebody answers for it, and it has its place."""

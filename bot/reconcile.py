@@ -17,6 +17,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    NoteMemoryLoss,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -168,9 +169,9 @@ class Reconciler:
     def _act(self, run: Run, action: Action) -> Run:
         """Do the action outside, and record the change that it makes."""
         match action:
-            case Ask():
-                return self._ask(run)
-            case Look() | Wonder() | Finish() | Rehearse() | Drain() | LoseModel() | End():
+            case Ask(server):
+                return self._ask(run, server)
+            case Look() | Wonder() | NoteMemoryLoss() | Finish() | Rehearse() | Drain() | LoseModel() | End():
                 return self._update(run, lambda run: noted(run, action, self.now(), self.rules))
             case SetAutostop(minutes, found):
                 return self._set_autostop(run, minutes, found)
@@ -198,7 +199,7 @@ class Reconciler:
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
 
-    def _ask(self, run: Run) -> Run:
+    def _ask(self, run: Run, server: str = "") -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
         try:
             task = self.store.task(run.id)
@@ -211,7 +212,7 @@ class Reconciler:
         try:
             run = self.store.update(
                 run.id,
-                lambda run: run.asked(self.now(), rate) if may_ask(run) else run,
+                lambda run: run.asked(self.now(), rate, server) if may_ask(run) else run,
                 self.admit if run.waits else None,  # one that was asked for may stand, whatever is allowed by now
             )
         except UserError as error:  # what an hour costs is known only now, and others may have taken the room
@@ -291,4 +292,4 @@ def tags(run: Run) -> dict[str, str]:
 
 def prints(run: Run) -> bool:
     """Whether there may be new lines to read."""
-    return run.job is not None and not run.over
+    return run.job is not None and not run.over and not run.memory.is_lost

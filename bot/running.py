@@ -11,6 +11,7 @@ from bot.adapters.painter import Painter
 from bot.adapters.valkey import Valkey
 from bot.errors import Unavailable
 from bot.gate_server import GateServer
+from bot.memory_watch import MemoryWatch
 from bot.ports import Cloud
 from bot.purses import Purses
 from bot.quotes import Quotes
@@ -32,7 +33,7 @@ from bot.unreadable_runs import UnreadableRuns
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE = (
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE, MEMORY = (
     "tick",
     "speak",
     "boards",
@@ -44,6 +45,7 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNRE
     "purses",
     "notices",
     "unreadable",
+    "memory",
 )
 """Jobs of the scheduler."""
 
@@ -64,6 +66,9 @@ NOTICES_PERIOD = timedelta(seconds=30)
 
 UNREADABLE_PERIOD = timedelta(seconds=30)
 """Records are looked through for those that cannot be read this often; nearly always there is none."""
+
+MEMORY_PERIOD = timedelta(seconds=30)
+"""What SkyPilot does not remember is looked for this often; nearly always there is none."""
 
 TELL_PERIOD = timedelta(minutes=5)
 """What a cluster costs that no run owns is brought up to date this often."""
@@ -89,6 +94,7 @@ class Bot:
     purses: Purses
     notices: NoticeSender
     unreadable: UnreadableRuns
+    memory_watch: MemoryWatch
     connection: Socket | HttpServer
     errands: Errands
     painter: Painter
@@ -112,6 +118,7 @@ class Bot:
         self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
         self.scheduler.every(NOTICES, NOTICES_PERIOD, self.notices.send_due, SPEAK_PAUSE)
         self.scheduler.every(UNREADABLE, UNREADABLE_PERIOD, self.unreadable.look, SPEAK_PAUSE)
+        self.scheduler.every(MEMORY, MEMORY_PERIOD, self.memory_watch.look, SPEAK_PAUSE)
         self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):

@@ -141,25 +141,35 @@ class Service:
             raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
-    def stop(self, name: str, by: str, save: bool | None = None) -> Run | RunStub:
+    def stop(self, name: str, by: str, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
 
         Args:
             save: whether it is to be saved first; False, what is on its cluster alone may be lost.
+            gone: whether this person says that its machines are gone.
 
         Returns the run; of one whose record cannot be read, what is known of it.
 
         Raises:
-            UserError: there is no such run, or the name is a shortened one of somebody else's.
+            UserError: there is no such run, or the name is a shortened one of somebody else's, or a run that
+                SkyPilot shows is called gone.
         """
         try:
             found = self._own(name, by)
         except UnreadableRecord as error:
             if not error.is_open:
                 raise
-            self.unreadable.request_stop(error.run_id, by)
+            self.unreadable.request_stop(error.run_id, by, gone)
             return self.store.stub(error.run_id)
-        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(by, self.now(), save)))
+        if gone and not found.memory.is_lost:
+            seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")
+            raise UserError(seen, say("Type `/verl stop {run}` to end it.", run=found.id))
+
+        def change(run: Run) -> Run:
+            return run.stop_requested(by, self.now(), False).confirm_gone(by)
+
+        wish = change if gone else lambda run: run.stop_requested(by, self.now(), save)
+        return self._wished(self.store.update(found.id, wish))
 
     def keep(self, run_id: str, by: str, until: datetime) -> Run:
         """Record that a cluster is kept for a model that cannot be fetched.

@@ -44,6 +44,7 @@ class Served:
     def __init__(self, store: Store, policy: Policy) -> None:
         self.now = NOON
         self.looks = 0
+        self.forgotten: set[str] = set()
         gate = Gate(store, policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
         self.server = GateServer(gate, "127.0.0.1", 0)
         self.server.start()
@@ -57,7 +58,8 @@ class Served:
 
     def stands(self, *names: str, minutes: float = 1) -> None:
         self.now += timedelta(minutes=minutes)
-        self.outsiders.settle([Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names])
+        listed = [Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names]
+        self.outsiders.settle(listed, self.outsiders.missing(listed) - self.forgotten)
 
 
 def asked(

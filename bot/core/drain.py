@@ -97,6 +97,12 @@ def keeps(run: Run) -> bool:
     return there and stands and not run.keeping.settled
 
 
+def keeps_while_forgotten(run: Run, now: datetime, patience: Patience) -> bool:
+    """Return whether the removal of a cluster that the cloud does not remember waits for a model, which is known to be
+    there alone: the cloud may remember just when it is asked."""
+    return keeps(run) and run.progress.checkpoint is not None and now < gives_up_at(run, patience)
+
+
 def is_kept(run: Run) -> bool:
     """Whether people are to hear of that: its model is known, or is looked for because its log could not be read."""
     searched = run.keeping.began_at is not None and run.log_saved_at is None
@@ -155,7 +161,10 @@ def gives_up_at(run: Run, patience: Patience) -> datetime:
     """
     least = over_at(run) + patience.fetch
     known = run.progress.step is not None or run.progress.checkpoint is not None
-    return run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
+    until = run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
+    loss = run.memory.loss
+    # While the cloud did not remember its cluster, nothing could be fetched.
+    return max(until, loss.until + patience.fetch) if loss and loss.until else until
 
 
 def is_due(run: Run, now: datetime, patience: Patience) -> bool:

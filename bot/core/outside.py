@@ -49,6 +49,7 @@ class Outsider:
         wanted: what it holds.
         began_at: since when; asked_at: when its launch was last admitted, None where it stood before it was heard of.
         seen_at: when a list last showed it since then; missing_since: since when none does.
+        cluster_id: the cloud's own id, as last listed; empty before.
     """
 
     wanted: Wanted
@@ -56,6 +57,7 @@ class Outsider:
     asked_at: datetime | None
     seen_at: datetime | None = None
     missing_since: datetime | None = None
+    cluster_id: str = ""
 
     @property
     def cluster(self) -> str:
@@ -81,13 +83,13 @@ class Outsider:
             gpus=max(wanted.gpus, self.wanted.gpus),
             dollars_per_hour=max(wanted.dollars_per_hour, self.wanted.dollars_per_hour),
         )
-        return replace(self, wanted=larger, asked_at=now, missing_since=None)
+        return replace(self, wanted=larger, asked_at=now, missing_since=None, cluster_id="")
 
     def seen(self, standing: Standing, now: datetime) -> Self:
         """It stands. What SkyPilot reckons for it counts, once it does."""
         rate = standing.dollars_per_hour or self.wanted.dollars_per_hour
         wanted = replace(self.wanted, dollars_per_hour=rate, gpus=standing.gpus or self.wanted.gpus)
-        return replace(self, wanted=wanted, seen_at=now, missing_since=None)
+        return replace(self, wanted=wanted, seen_at=now, missing_since=None, cluster_id=standing.id)
 
     def missed(self, now: datetime, grace: timedelta) -> Self | None:
         """A list leaves it out. None once it is gone, or has not come in time: its place is free."""
@@ -132,7 +134,7 @@ def came_to_stand(standing: Standing, outside: Outside, now: datetime) -> Outsid
 def counts(claim: Claim | None) -> bool:
     """Whether a cluster holds a place of its own: a run's has the run's, and what a run has left is being removed."""
     match claim:
-        case Claim.NAMED | Claim.NOBODY:
+        case Claim.NAMED | Claim.NOBODY | Claim.RETURNED:
             return True
         case Claim.ENDED | None:
             return False

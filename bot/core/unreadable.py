@@ -33,6 +33,7 @@ class UnreadableRun:
         trouble: why the last removal failed, a sentence.
         absent_since: since when every look has shown no cluster.
         alarmed: whether people were told that its cluster does not go.
+        gone_by: Slack's id of who says that its machines are gone; it counts while the cloud does not remember them.
     """
 
     run_id: str
@@ -43,10 +44,16 @@ class UnreadableRun:
     trouble: str | None = None
     absent_since: datetime | None = None
     alarmed: bool = False
+    gone_by: str | None = None
 
-    def request_stop(self, by: str) -> Self:
-        """Record a person's stop; the first one counts."""
-        return self if self.stop_requested_by else replace(self, stop_requested_by=by)
+    def request_stop(self, by: str, gone: bool = False) -> Self:
+        """Record a person's stop; the first one counts.
+
+        Args:
+            gone: whether that person says that its machines are gone.
+        """
+        confirmed = replace(self, gone_by=self.gone_by or by) if gone else self
+        return confirmed if self.stop_requested_by else replace(confirmed, stop_requested_by=by)
 
     def observe(self, seen: Seen | None, now: datetime) -> Self:
         """Record what a look showed; None is no look, and changes nothing."""
@@ -69,6 +76,10 @@ class UnreadableRun:
 
 def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetime, rules: Rules) -> Step:
     """Return what to do next. `seen` is None where no look succeeded, which holds up no removal."""
+    if seen is not None and stub.is_forgotten_by(seen):
+        if run.gone_by:
+            return Step.SETTLE
+        seen = None
     if seen is not None and seen.nothing:
         return next_step_absent(run, stub, seen, now, rules)
     if not run.is_to_end(stub, now):

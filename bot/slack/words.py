@@ -72,6 +72,8 @@ def state(run: Run) -> str:
         word = f"{word} · " + say("setting up")
     elif run.recoveries.open:
         word = f"{word} · " + say("its machines went away, waiting for others")
+    if run.memory.is_lost and run.status is not Status.ENDED:
+        word = f"{word} · " + say("SkyPilot does not remember it")
     return f"{icon} *{word}*"
 
 
@@ -168,10 +170,18 @@ def rate(found: Rate) -> str:
     return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=escape(say(found.source)))
 
 
+FORGOTTEN = mark(
+    "SkyPilot's server does not remember it since {time}. Whether it runs and bills is not known; its numbers are from "
+    "before."
+)
+
+
 def doubt(run: Run) -> str:
     """What is not known of it just now, and since when; empty where all is."""
     if run.status is Status.ENDED:
         return ""
+    if run.memory.loss and run.memory.is_lost:
+        return say(FORGOTTEN, time=date(run.memory.loss.since))
     if run.outage and run.outage.until is None and run.waits:
         return say("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:

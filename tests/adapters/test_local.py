@@ -6,8 +6,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
+from shutil import rmtree
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,7 +24,7 @@ from bot.adapters.local.places import Place, Process, State
 from bot.adapters.local.processes import alive, identified, keepers, marked, myself
 from bot.adapters.local.supervisor import LOOK_SECONDS, STOP, Supervisor
 from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Ending, Job, Seen
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
 from bot.language import speaking
 from tests.waiting import eventually
@@ -191,7 +194,7 @@ def test_removal_takes_everything_that_the_job_started(machine: Machine) -> None
     machine.until(Job.RUNNING)
     eventually(lambda: len(marked(machine.place.marker)) >= 6)
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
 
 
 def test_a_job_may_save_what_it_holds_when_it_is_asked_to_end(machine: Machine) -> None:
@@ -250,7 +253,7 @@ def test_of_many_launches_at_the_same_moment_one_runs(machine: Machine) -> None:
 def test_a_name_that_was_removed_before_it_came_never_comes(machine: Machine) -> None:
     machine.cloud.down(X)
     machine.launch("sleep 600")
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
     assert marked(machine.place.marker) == []
 
 
@@ -309,7 +312,7 @@ def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machi
     eventually(lambda: marked(machine.place.marker))
     (machine.place.folder / "state.json").write_bytes(b"")
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
     eventually(lambda: not keepers(machine.place.marker))
 
 
@@ -432,3 +435,34 @@ def test_an_autostop_that_is_set_later_counts_and_not_the_tasks(tmp_path: Path) 
     assert eventually(lambda: machine.look().ending, machine.look) is Ending.AUTODOWNED
     with pytest.raises(Unavailable):
         machine.cloud.autostop(X, 1)
+
+
+def test_a_cluster_whose_files_are_lost_stands_while_its_processes_run(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    machine.until(Job.RUNNING)
+    shown = replace(X, was_shown=True)
+    rmtree(machine.place.folder)
+    seen = machine.cloud.observe([shown])[NAME]
+    assert (seen.cluster, seen.request, seen.ending) == (Cluster.UP, Request.LIVE, None)
+    assert [one.name for one in machine.cloud.clusters()] == [NAME]
+    assert machine.cloud.gone([NAME, "verl-y"]) == {"verl-y"}
+    machine.down()
+    seen = machine.cloud.observe([shown])[NAME]
+    assert (seen.nothing, seen.ending) == (True, Ending.DOWNED)
+    assert machine.cloud.gone([NAME]) == {NAME}
+
+
+@pytest.mark.parametrize(
+    ("watched", "ending"),
+    [
+        pytest.param(X, None, id="never asked for"),
+        pytest.param(replace(X, asked_at=datetime.now(UTC)), None, id="asked for, and never seen"),
+        pytest.param(replace(X, was_shown=True), Ending.LOST, id="seen before"),
+    ],
+)
+def test_what_has_neither_files_nor_processes_is_lost_where_it_was_seen_before(
+    machine: Machine, watched: Watched, ending: Ending | None
+) -> None:
+    seen = machine.cloud.observe([watched])[NAME]
+    assert (seen.nothing, seen.ending) == (True, ending)
+    assert ("Its files on this machine are gone" in (seen.error or "")) is (ending is not None)
