@@ -26,6 +26,7 @@ from bot.core.action import (
     TearDown,
     Wonder,
 )
+from bot.core.clock import has_passed
 from bot.core.doubt import Doubt, Puzzle
 from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.rules import Rules
@@ -119,7 +120,7 @@ LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
 def limits_passed(run: Run, now: datetime) -> list[str]:
     """Names of the rules by which a run is to end."""
     leased = run.lease_ends_at is not None and now >= run.lease_ends_at
-    spent = (run.cost(now) or 0.0) > run.budget_dollars
+    spent = (run.spent(now) or 0.0) > run.budget_dollars
     months = [one.rule for one in run.overdrafts if one.stands and now >= one.until]
     return [*(rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed), *months]
 
@@ -158,7 +159,7 @@ def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAut
         return None
     if seen.cluster is not Cluster.UP or seen.request is Request.LIVE:
         return None
-    if mending and (mending.refused or now < mending.tried_at + rules.autostop_again):
+    if mending and (mending.refused or not has_passed(rules.autostop_again, mending.tried_at, now)):
         return None
     return SetAutostop(asked, seen.autostop_minutes)
 
@@ -240,7 +241,7 @@ def after(
 ) -> Action:
     """The action, once every look for that long has shown the puzzle, this one included."""
     doubt = run.doubt
-    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady:
+    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady or now < doubt.since:
         return Wonder(Doubt(puzzle, now, now, detail))
     return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now, detail))
 
@@ -270,7 +271,7 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
 
 def is_removal_due(run: Run, now: datetime, rules: Rules) -> bool:
     """Return whether its removal is to be asked for now: it never was, or not lately."""
-    return run.downed_at is None or now >= run.downed_at + rules.down_again
+    return run.downed_at is None or has_passed(rules.down_again, run.downed_at, now)
 
 
 def stands_since(run: Run, now: datetime) -> timedelta:
@@ -302,6 +303,6 @@ def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
 
 def log_to_save(run: Run, seen: Seen, now: datetime, rules: Rules) -> SaveLog | Look | None:
     """The last lines, some time after they could not be read: what was in the way may be over by then."""
-    if run.log_tried_at is None or now >= run.log_tried_at + rules.log_again:
+    if run.log_tried_at is None or has_passed(rules.log_again, run.log_tried_at, now):
         return SaveLog()
     return Look(seen) if run.looked(seen, now) != run else None

@@ -7,6 +7,7 @@ spent beyond a limit for longer than a time that is set, but where it is said th
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.core.clock import has_passed
 from bot.core.keeping import Draining
 from bot.core.money import Rate
 from bot.core.run import Run
@@ -134,7 +135,7 @@ def halts(run: Run, now: datetime, patience: Patience) -> bool:
     It would go on training, save, and remove its older checkpoints, the one that is just being fetched among them.
     """
     tried = run.keeping.halt_tried_at
-    due = tried is None or now >= tried + patience.fetch_again
+    due = tried is None or has_passed(patience.fetch_again, tried, now)
     return trains_on(run) and run.keeping.halted_at is None and due
 
 
@@ -170,4 +171,4 @@ def gives_up_at(run: Run, patience: Patience) -> datetime:
 def is_due(run: Run, now: datetime, patience: Patience) -> bool:
     """Whether it is time to fetch: to begin, to see how far it is, or to try again."""
     found = run.keeping
-    return not found.trouble or found.tried_at is None or now >= found.tried_at + patience.fetch_again
+    return not found.trouble or found.tried_at is None or has_passed(patience.fetch_again, found.tried_at, now)

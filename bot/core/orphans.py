@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from bot.core.clock import has_passed
 from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.seen import Cluster, Seen
@@ -267,7 +268,7 @@ def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:
     """Whether its removal is to be asked for now: it stood at the last look, and nothing asked for it lately."""
     if not orphan.going(now) or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
         return False
-    return orphan.downed_at is None or now >= orphan.downed_at + patience.down_again
+    return orphan.downed_at is None or has_passed(patience.down_again, orphan.downed_at, now)
 
 
 def is_unsettled(orphan: Orphan, now: datetime) -> bool:

@@ -186,13 +186,23 @@ class Run:
         """How long a cluster may have been billing: from the first ask until it was seen to be gone."""
         if self.first_asked_at is None:
             return timedelta()
-        return (self.ended_at or now) - self.first_asked_at
+        return max((self.ended_at or now) - self.first_asked_at, timedelta())
 
     def cost(self, now: datetime) -> float | None:
         """Dollars so far, by the provider's bill or else by the rate; None where nobody knows."""
         if self.bill and self.bill.rate.is_price:
             return self.bill.total(self.ended_at or now)
         return cost(self.rate, self.billed(now))
+
+    def spent(self, now: datetime) -> float | None:
+        """Return what its budget is held against: its cost, within the time that its cluster can have billed.
+
+        At the least it has since its job ran; a managed job's machines may have been away meanwhile.
+        """
+        if self.bill is None or not self.bill.rate.is_price:
+            return self.cost(now)
+        least = now - self.running_at if self.running_at and not self.managed else timedelta()
+        return self.bill.bounded(now, least, self.billed(now))
 
     @property
     def hourly(self) -> Rate | None:

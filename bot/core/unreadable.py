@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.core.clock import has_passed
 from bot.core.rules import Rules
 from bot.core.run_stub import RunStub
 from bot.core.seen import Request, Seen
@@ -59,7 +60,7 @@ class UnreadableRun:
         """Record what a look showed; None is no look, and changes nothing."""
         if seen is None:
             return self
-        return replace(self, absent_since=(self.absent_since or now) if seen.nothing else None)
+        return replace(self, absent_since=min(self.absent_since or now, now) if seen.nothing else None)
 
     def record_removal(self, now: datetime, trouble: str | None) -> Self:
         first = self.first_removal_at or now
@@ -86,7 +87,7 @@ def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetim
         return Step.WAIT
     if run.first_removal_at and not run.alarmed and now >= run.first_removal_at + rules.stopping_alarm:
         return Step.ALARM
-    is_due = run.removal_at is None or now >= run.removal_at + rules.down_again
+    is_due = run.removal_at is None or has_passed(rules.down_again, run.removal_at, now)
     return Step.REMOVE if is_due else Step.WAIT
 
 

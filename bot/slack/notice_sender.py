@@ -8,6 +8,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.core.clock import has_passed
 from bot.core.notice import Notice
 from bot.core.pace import Turns
 from bot.core.posted import Posted
@@ -92,7 +93,7 @@ class NoticeSender:
 
     def _look_for(self, notice: Notice, sent: Posted) -> timedelta | None:
         """Look whether a notice of unknown fate has arrived; where the bot may not look, it is taken for sent."""
-        if self.now() < sent.at + DOUBT:
+        if not has_passed(DOUBT, sent.at, self.now()):
             return sent.at + DOUBT - self.now()
         try:
             ts = self._find(notice, sent)

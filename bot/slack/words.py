@@ -201,7 +201,7 @@ def lasted(span: timedelta) -> str:
     >>> lasted(timedelta(seconds=80)), lasted(timedelta(hours=3, minutes=5)), lasted(timedelta(days=2))
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
-    seconds = round(span.total_seconds())
+    seconds = max(round(span.total_seconds()), 0)
     if seconds < 60:
         return say("{count} s", count=seconds)
     if seconds < 600:
