@@ -23,21 +23,30 @@ class Outsiders:
 
     def missing(self, standing: Sequence[Standing]) -> set[str]:
         """Return the ids of those that were listed before and are not now."""
+        return {one.cluster_id for one in self._missing(standing)} - {""}
+
+    def unlisted(self, standing: Sequence[Standing], gone: Collection[str]) -> list[Outsider]:
+        """Return those that no list has shown for a while, and of whose end nothing is known. See `settle`."""
+        now = self.now()
+        return [one for one in self._missing(standing) if one.is_unlisted(now) and one.cluster_id not in gone]
+
+    def _missing(self, standing: Sequence[Standing]) -> list[Outsider]:
         names = {one.name for one in standing}
-        return {one.cluster_id for name, one in self.store.outsiders().items() if name not in names} - {""}
+        return [one for name, one in self.store.outsiders().items() if name not in names]
 
     def settle(self, standing: Sequence[Standing], gone: Collection[str]) -> bool:
         """One look at all of them. Whether another is wanted soon, because one may be gone.
 
         Args:
-            gone: ids of clusters that are known to have gone; one that was listed before keeps its place until it is.
+            gone: ids of clusters that are known to have gone. One that was listed before keeps its place until then, or
+                for a week: else a SkyPilot whose database is lost for good would hold places for ever.
         """
         for one in standing:
             if counts(claim(one, self.store.get)):
                 self._seen(one)
-        names = {one.name for one in standing}
-        missing = {name: one for name, one in self.store.outsiders().items() if name not in names}
-        waiting = [self._missed(name) for name, one in missing.items() if one.cluster_id in ("", *gone)]
+        now = self.now()
+        missing = [one for one in self._missing(standing) if one.cluster_id in ("", *gone) or one.has_lapsed(now)]
+        waiting = [self._missed(one.cluster) for one in missing]
         return any(waiting)
 
     def has_admitted(self, standing: Standing) -> bool:

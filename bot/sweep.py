@@ -1,7 +1,7 @@
 """The sweep: every cluster that stands, beside the runs that own one. What is nobody's is told of, and removed."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from bot.core.orphans import (
     is_unsettled,
     wants_removal,
 )
+from bot.core.outside import UNLISTED_FOR
 from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
@@ -25,9 +26,6 @@ from bot.outsiders import Outsiders
 from bot.ports import Cloud, Now, Store
 
 log = logging.getLogger(__name__)
-
-UNLISTED_FOR = timedelta(minutes=5)
-"""After so long it is said that a cluster is not listed any more, and nothing tells that it is gone."""
 
 UNLISTED = mark(
     ":rotating_light: *SkyPilot does not list `{cluster}` any more*, and has no record that it is gone. "
@@ -80,22 +78,26 @@ class Sweep:
         missing = [orphan for orphan in known.values() if orphan.id not in standing]
         outside = self.outsiders.missing(list(standing.values())) if self.outsiders else set()
         gone = self._find_gone({orphan.id for orphan in missing} | outside)
-        self._miss(missing, gone)
+        self._miss(missing, gone or ())
         orphans = list(self.store.orphans().values())
         for orphan in orphans:
             if orphan.id in standing and wants_removal(orphan, self.now(), self.patience):
                 self._remove(orphan)
-        unsettled = self.outsiders is not None and self.outsiders.settle(list(standing.values()), gone)
+        unsettled = False
+        if self.outsiders:
+            unsettled = self.outsiders.settle(list(standing.values()), gone or ())
+        if gone is not None:
+            self._announce_unlisted(missing, list(standing.values()), gone)
         self.show()
         return self._next(orphans, unsettled)
 
-    def _find_gone(self, ids: Collection[str]) -> Collection[str]:
-        """Return which of these the cloud knows to be gone; none where it does not answer."""
+    def _find_gone(self, ids: Collection[str]) -> Collection[str] | None:
+        """Return which of these the cloud knows to be gone; None where it does not answer."""
         try:
             return self.cloud.gone(ids) if ids else ()
         except Unavailable as error:
             log.warning("what has become of %d clusters is not known: %s", len(ids), error)
-            return ()
+            return None
 
     def _next(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
         """In how long another look is wanted: soon where something is not settled, else when a time comes."""
@@ -148,9 +150,18 @@ class Sweep:
         """
         for orphan in orphans:
             self._missed(orphan, Seen() if orphan.id in gone else None)
-            if orphan.id not in gone and self.announcer and self.now() - orphan.last_at >= UNLISTED_FOR:
-                text = say(UNLISTED, cluster=orphan.standing.name)
-                self.announcer.announce(f"unlisted-{orphan.id}", text, orphan.channel)
+
+    def _announce_unlisted(
+        self, missing: Sequence[Orphan], standing: Sequence[Standing], gone: Collection[str]
+    ) -> None:
+        """Say once of each cluster that no list has shown for a while, and of whose end the cloud has no record."""
+        if self.announcer is None:
+            return
+        found = [one for one in missing if one.id not in gone and self.now() - one.last_at >= UNLISTED_FOR]
+        outside = self.outsiders.unlisted(standing, gone) if self.outsiders else []
+        named = [(one.id, one.standing.name, one.channel) for one in found]
+        for cluster_id, name, channel in [*named, *((one.cluster_id, one.cluster, "") for one in outside)]:
+            self.announcer.announce(f"unlisted-{cluster_id}", say(UNLISTED, cluster=name), channel)
 
     def _missed(self, orphan: Orphan, look: Seen | None) -> None:
         now = self.now()

@@ -132,7 +132,8 @@ def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: Sky
     priced = Rate(0.25, "the price table")
     assert cloud.controller(order().task) == Controller(rate=priced)
     assert cloud.controller({"run": "true"}) is None
-    assert cloud.observe([Watched("verl-x", managed=True)]) == {"verl-x": Seen()}  # so that it can be asked for
+    seen = cloud.observe([Watched("verl-x", managed=True)])["verl-x"]
+    assert seen == Seen(server="1 skypilot-system")  # so that it can be asked for
     with pytest.raises(UserError, match=r"first rent a machine.*\$0\.25/h") as refusal:
         cloud.launch(order())
     assert "`controller=rent`" in (refusal.value.hint or "")

@@ -24,6 +24,12 @@ LEAST = timedelta(hours=1)
 SIGHT = timedelta(seconds=30)
 """Between the two lists that must both leave a cluster out."""
 
+UNLISTED_FOR = timedelta(minutes=5)
+"""After so long it is said that a cluster is not listed any more, and nothing tells that it is gone."""
+
+KEPT_UNLISTED = timedelta(days=7)
+"""The place of such a cluster is kept so long, unless a list shows it again, or SkyPilot's history its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -58,6 +64,17 @@ class Outsider:
     seen_at: datetime | None = None
     missing_since: datetime | None = None
     cluster_id: str = ""
+
+    def is_unlisted(self, now: datetime) -> bool:
+        """Return whether no list has shown it for a while, though one did."""
+        return self._is_missing_for(UNLISTED_FOR, now)
+
+    def has_lapsed(self, now: datetime) -> bool:
+        """Return whether its place is free though nothing shows its end: people have known of it for long enough."""
+        return self._is_missing_for(KEPT_UNLISTED, now)
+
+    def _is_missing_for(self, wait: timedelta, now: datetime) -> bool:
+        return self.cluster_id != "" and self.seen_at is not None and now >= self.seen_at + wait
 
     @property
     def cluster(self) -> str:

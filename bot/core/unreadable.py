@@ -60,7 +60,9 @@ class UnreadableRun:
         """Record what a look showed; None is no look, and changes nothing."""
         if seen is None:
             return self
-        return replace(self, absent_since=min(self.absent_since or now, now) if seen.nothing else None)
+        if not seen.nothing:  # what is shown is not gone by a person's word
+            return replace(self, absent_since=None, gone_by=None)
+        return replace(self, absent_since=min(self.absent_since or now, now))
 
     def record_removal(self, now: datetime, trouble: str | None) -> Self:
         first = self.first_removal_at or now

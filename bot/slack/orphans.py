@@ -54,7 +54,7 @@ def icon(orphan: Orphan) -> str:
 
 
 def headline(orphan: Orphan) -> str:
-    if orphan.claim is Claim.RETURNED and not orphan.gone_at:
+    if orphan.claim is Claim.RETURNED and orphan.owner and not orphan.gone_at:
         return together(say(STANDS[orphan.claim], cluster=code(orphan.standing.name)), f"<@{orphan.owner}>")
     return say(GONE if orphan.gone_at else STANDS[orphan.claim], cluster=code(orphan.standing.name))
 

@@ -13,6 +13,7 @@ from queue import Empty
 from shutil import rmtree
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -445,24 +446,28 @@ def test_a_cluster_whose_files_are_lost_stands_while_its_processes_run(machine: 
     seen = machine.cloud.observe([shown])[NAME]
     assert (seen.cluster, seen.request, seen.ending) == (Cluster.UP, Request.LIVE, None)
     assert [one.name for one in machine.cloud.clusters()] == [NAME]
-    assert machine.cloud.gone([NAME, "verl-y"]) == {"verl-y"}
+    assert machine.cloud.gone([NAME, UNIQUE]) == {UNIQUE}
     machine.down()
     seen = machine.cloud.observe([shown])[NAME]
     assert (seen.nothing, seen.ending) == (True, Ending.DOWNED)
     assert machine.cloud.gone([NAME]) == {NAME}
 
 
+UNIQUE = f"verl-{uuid4().hex}"
+"""A name that no other test's cluster has, whose processes would be found."""
+
+
 @pytest.mark.parametrize(
     ("watched", "ending"),
     [
-        pytest.param(X, None, id="never asked for"),
-        pytest.param(replace(X, asked_at=datetime.now(UTC)), None, id="asked for, and never seen"),
-        pytest.param(replace(X, was_shown=True), Ending.LOST, id="seen before"),
+        pytest.param(Watched(UNIQUE), None, id="never asked for"),
+        pytest.param(Watched(UNIQUE, asked_at=datetime.now(UTC)), None, id="asked for, and never seen"),
+        pytest.param(Watched(UNIQUE, was_shown=True), Ending.LOST, id="seen before"),
     ],
 )
 def test_what_has_neither_files_nor_processes_is_lost_where_it_was_seen_before(
     machine: Machine, watched: Watched, ending: Ending | None
 ) -> None:
-    seen = machine.cloud.observe([watched])[NAME]
+    seen = machine.cloud.observe([watched])[UNIQUE]
     assert (seen.nothing, seen.ending) == (True, ending)
     assert ("Its files on this machine are gone" in (seen.error or "")) is (ending is not None)

@@ -219,9 +219,11 @@ class LocalCloud:
         return found + [Standing(id=name, name=name, status=Cluster.UP, infra=INFRA) for name in lost]
 
     def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
-        """What has neither files nor processes has gone: this machine has no other memory."""
+        """What has a tombstone has gone, and what has neither files nor processes: this machine has no other memory."""
         running = running_clusters()
-        return {one for one in cluster_ids if one not in running and not Place(self._root, one).folder.exists()}
+        places = {one: Place(self._root, one) for one in cluster_ids}
+        lost = {one for one, place in places.items() if one not in running and not place.folder.exists()}
+        return lost | {one for one, place in places.items() if place.tombstone.exists() and not place.folder.exists()}
 
     def by_hand(self, watched: Watched) -> str:
         return ""

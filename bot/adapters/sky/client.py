@@ -73,5 +73,8 @@ def server_identity() -> str:
         raise Unavailable(say("SkyPilot's API server fails: {code}.", code=response.status_code))
     if response.status_code != 200:
         return ""
-    users = [one for one in response.json() if one.get("created_at") is not None]
-    return min((f"{int(one['created_at'])} {one['id']}" for one in users), default="")
+    try:
+        users = [(int(one["created_at"]), str(one["id"])) for one in response.json() if one["created_at"] is not None]
+    except (ValueError, TypeError, KeyError):  # a proxy's page, or a server that lists its users otherwise
+        return ""
+    return "{} {}".format(*min(users)) if users else ""
