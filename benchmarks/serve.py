@@ -15,9 +15,9 @@ from slack_bolt import Ack, App
 from benchmarks.world import many_runs
 from bot.adapters.store import RedisStore
 from bot.build import build
+from bot.clock import Clock
 from bot.core.order import Watched
 from bot.core.seen import Seen
-from bot.parts import now
 from bot.precedence import Precedence
 from bot.settings import Settings
 from bot.slack.client import Identity, web_client
@@ -51,7 +51,7 @@ def serve_bare(settings: Settings) -> None:
         ack("ok")
 
     app.command("/verl")(only_acknowledge)
-    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, now, Precedence()).check()
+    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, Clock().now, Precedence()).check()
 
 
 def serve(settings: Settings, cloud: FakeCloud | None) -> None:

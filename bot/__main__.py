@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import re
 import signal
@@ -188,7 +189,8 @@ def do_health(_: argparse.Namespace) -> int:
     if age is None:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")
     if age > heartbeat.longest_seconds(settings):
-        raise UserError(f"The last tick was {age:.0f} s ago.", "Read the bot's log, and restart it.")
+        when = "before this machine was started" if math.isinf(age) else f"{age:.0f} s ago"
+        raise UserError(f"The last tick was {when}.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")
     return 0
 

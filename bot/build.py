@@ -4,27 +4,29 @@ import logging
 import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from bot import heartbeat
 from bot.access_control import AccessControl
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
+from bot.clock import Clock
 from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.intake import LookLimits
+from bot.memory_watch import MemoryWatch
 from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
     admission,
+    clock,
     connect,
     local_cloud,
-    now,
     rhythm,
     rules,
     sky_cloud,
@@ -49,6 +51,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
+from bot.slack.clock_watch import ClockWatch
 from bot.slack.commands import Commands
 from bot.slack.costing import Costing
 from bot.slack.directory import SlackDirectory
@@ -62,6 +65,7 @@ from bot.slack.notice_sender import NoticeSender
 from bot.slack.notifier import SlackNotifier
 from bot.slack.plots import Plots
 from bot.slack.reporting import Reporting
+from bot.slack.slack_time import ask_time
 from bot.slack.socket import Socket
 from bot.slack.teller import Teller
 from bot.sweep import Sweep
@@ -72,11 +76,12 @@ from bot.zones import zone
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
+def build(settings: Settings, cloud: Cloud | None = None, timepiece: Clock | None = None) -> Bot:
     """Put a bot together, not yet started.
 
     Args:
         cloud: the machines; those of the settings unless given.
+        timepiece: the bot's own time; that of this machine unless given.
 
     Raises:
         UserError: another bot uses the same data directory, or the store does not come up.
@@ -85,12 +90,14 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     source = PolicySource.of_file(settings.policy)
     allowed = source.current
     log.info("policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summary(source.policy)))
-    admit = admission(allowed, settings)
     lock = locked(settings.data_dir)
+    timepiece = timepiece or clock(settings)
+    now = timepiece.now
+    admit = admission(allowed, settings, now)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
     store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
-    scheduler = Scheduler()
-    machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
+    scheduler = Scheduler(now)
+    machines = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings))
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
     name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
@@ -179,6 +186,7 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         channel=settings.ops_channel,
         language=settings.language,
         outsiders=Outsiders(store, allowed, now) if settings.admin_policy_port else None,
+        announcer=announcer,
     )
     quotes = Quotes(machines.rate, now)
     gate = Gate(store, allowed, now, quotes.dollars_per_hour, lambda: scheduler.wake(SWEEP), zone(settings.timezone))
@@ -220,13 +228,15 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         teller=teller,
         notices=NoticeSender(store, slack, now, leads, channels),
         unreadable=unreadable,
+        memory_watch=MemoryWatch(store, announcer, now, leads, settings.language),
         purses=Purses(store, notifier, allowed, now, leads, zone(settings.timezone)),
         connection=connection,
         errands=errands,
         painter=painter,
         valkey=valkey,
         lock=lock,
-        heartbeat=settings.data_dir / heartbeat.NAME,
+        timepiece=timepiece,
+        clock_watch=ClockWatch(timepiece, partial(ask_time, settings.slack_api_url), announcer, settings.language),
         gate=gate_server(gate, settings),
         quotes=quotes,
         directory=directory,

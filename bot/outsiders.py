@@ -1,7 +1,7 @@
 """Keeps the places of clusters launched beside the bot: taken when SkyPilot asks, free again when they are gone."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bot.core.holds import Ledger
@@ -21,14 +21,33 @@ class Outsiders:
     read_policy: Callable[[], Policy]
     now: Now
 
-    def settle(self, standing: Sequence[Standing]) -> bool:
-        """One look at all of them. Whether another is wanted soon, because one may be gone."""
+    def missing(self, standing: Sequence[Standing]) -> set[str]:
+        """Return the ids of those that were listed before and are not now."""
+        return {one.cluster_id for one in self._missing(standing)} - {""}
+
+    def unlisted(self, standing: Sequence[Standing], gone: Collection[str]) -> list[Outsider]:
+        """Return those that no list has shown for a while, and of whose end nothing is known. See `settle`."""
+        now = self.now()
+        return [one for one in self._missing(standing) if one.is_unlisted(now) and one.cluster_id not in gone]
+
+    def _missing(self, standing: Sequence[Standing]) -> list[Outsider]:
+        names = {one.name for one in standing}
+        return [one for name, one in self.store.outsiders().items() if name not in names]
+
+    def settle(self, standing: Sequence[Standing], gone: Collection[str]) -> bool:
+        """One look at all of them. Whether another is wanted soon, because one may be gone.
+
+        Args:
+            gone: ids of clusters that are known to have gone. One that was listed before keeps its place until then, or
+                for a week: else a SkyPilot whose database is lost for good would hold places for ever.
+        """
         for one in standing:
             if counts(claim(one, self.store.get)):
                 self._seen(one)
-        names = {one.name for one in standing}
-        missing = [self._missed(name) for name in self.store.outsiders() if name not in names]
-        return any(missing)
+        now = self.now()
+        missing = [one for one in self._missing(standing) if one.cluster_id in ("", *gone) or one.has_lapsed(now)]
+        waiting = [self._missed(one.cluster) for one in missing]
+        return any(waiting)
 
     def has_admitted(self, standing: Standing) -> bool:
         """Whether its launch has asked and was let pass, so that somebody answers for it, and it has its place."""

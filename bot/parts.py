@@ -1,11 +1,12 @@
 """Parts of a bot as its settings ask for them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from redis import Redis
 
+from bot import heartbeat
 from bot.adapters import health_rules, prices
 from bot.adapters.connection import client, greet
 from bot.adapters.fetches import GIGABYTE, Fetches
@@ -14,15 +15,18 @@ from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.adapters.valkey import Valkey
+from bot.clock import Clock, read_clocks
 from bot.core.admission import Admit, admitted
+from bot.core.clock import is_same_boot
 from bot.core.drain import Patience
 from bot.core.health.rules import HealthRules
 from bot.core.policy import Policy
 from bot.core.rules import Rules
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UserError
-from bot.ports import Cloud
+from bot.ports import Cloud, Now
 from bot.settings import Settings
+from bot.slack.slack_time import ask_time
 from bot.tails import Tails
 from bot.watcher import Watcher
 from bot.zones import zone
@@ -52,7 +56,7 @@ def fetches(settings: Settings) -> Fetches:
     return Fetches(settings.artifacts.resolve(), int(settings.artifacts_gigabytes * GIGABYTE))
 
 
-def sky_cloud(settings: Settings) -> SkyCloud:
+def sky_cloud(settings: Settings, now: Now) -> SkyCloud:
     return SkyCloud(
         Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, SHARES),
         now,
@@ -87,7 +91,7 @@ def watcher(settings: Settings) -> Watcher:
     return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
 
 
-def admission(policy: Callable[[], Policy], settings: Settings) -> Admit:
+def admission(policy: Callable[[], Policy], settings: Settings, now: Now) -> Admit:
     """Holds a run against the caps as they are now."""
     here = zone(settings.timezone)
     return lambda run, ledger: admitted(run, ledger, policy(), now(), here)
@@ -130,5 +134,9 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     return found
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def clock(settings: Settings) -> Clock:
+    """Go on with the time of the bot before this one; where the machine has started since, ask Slack for it first."""
+    kept = heartbeat.read(settings.data_dir)
+    goes_on = kept is not None and is_same_boot(kept, read_clocks())
+    other = None if goes_on else ask_time(settings.slack_api_url)
+    return Clock(read_clocks, kept, other, settings.clock_jump_seconds)

@@ -1,6 +1,6 @@
 """What the bot needs of the outside: one small protocol for each thing that is called."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -45,7 +45,11 @@ class Cloud(Protocol):
         """What would have to be rented before the task could run as a managed job; None for nothing. Takes seconds."""
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
-        """Look at many clusters in few calls, by name. One that is left out was not seen this time."""
+        """Look at many clusters in few calls, by name. One that is left out was not seen this time.
+
+        A cluster that was shown once is shown again, or is absent with its ending. Where it is absent without one, the
+        cloud has lost its memory of it: see `bot.core.memory`.
+        """
 
     def launch(self, order: Order) -> str:
         """Ask for a cluster and its job; the request's id. A name that is known already is not asked for again.
@@ -102,6 +106,12 @@ class Cloud(Protocol):
 
     def clusters(self) -> Sequence[Standing]:
         """Every cluster that can be seen, whoever launched it. May take seconds; it may leave out what stands."""
+
+    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
+        """Return which of these clusters, by the ids that `clusters` gives them, have gone. May take seconds.
+
+        Only those of which there is a record that says so: what a cloud has forgotten, or never knew, is left out.
+        """
 
     def by_hand(self, watched: Watched) -> str:
         """What a person types to remove a cluster without the bot; empty where there is nothing to type."""

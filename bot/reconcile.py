@@ -17,6 +17,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    NoteMemoryLoss,
     Price,
     Rehearse,
     SaveLog,
@@ -176,11 +177,11 @@ class Reconciler:
     def _act(self, run: Run, action: Action) -> Run:
         """Do the action outside, and record the change that it makes."""
         match action:
-            case Ask():
-                return self._ask(run)
+            case Ask(server):
+                return self._ask(run, server)
             case Price():
                 return self._price(run, self.store.task(run.id))
-            case Look() | Wonder() | Finish() | Rehearse() | Drain() | LoseModel() | End():
+            case Look() | Wonder() | NoteMemoryLoss() | Finish() | Rehearse() | Drain() | LoseModel() | End():
                 return self._update(run, lambda run: noted(run, action, self.now(), self.rules))
             case SetAutostop(minutes, found):
                 return self._set_autostop(run, minutes, found)
@@ -208,7 +209,7 @@ class Reconciler:
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
 
-    def _ask(self, run: Run) -> Run:
+    def _ask(self, run: Run, server: str = "") -> Run:
         """Record, then ask: from the record on, a cluster may stand, whatever becomes of this process."""
         try:
             task = self.store.task(run.id)
@@ -225,7 +226,7 @@ class Reconciler:
         approval = run.approval
         if run.status is Status.AWAITING_APPROVAL and not (approval and approval.granted):
             return run  # by its price it needs an approver
-        run = self._update(run, lambda run: run.asked(self.now(), rate) if may_ask(run) else run)
+        run = self._update(run, lambda run: run.asked(self.now(), rate, server) if may_ask(run) else run)
         if run.status is not Status.LAUNCHING:
             return run
         self.notifier.show([run])
@@ -311,4 +312,4 @@ def tags(run: Run) -> dict[str, str]:
 
 def prints(run: Run) -> bool:
     """Whether there may be new lines to read."""
-    return run.job is not None and not run.over
+    return run.job is not None and not run.over and not run.memory.is_lost

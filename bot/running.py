@@ -3,14 +3,16 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from bot import heartbeat
 from bot.adapters.painter import Painter
 from bot.adapters.valkey import Valkey
+from bot.clock import Clock
 from bot.errors import Unavailable
 from bot.gate_server import GateServer
+from bot.memory_watch import MemoryWatch
 from bot.ports import Cloud
 from bot.purses import Purses
 from bot.quotes import Quotes
@@ -19,6 +21,7 @@ from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import Settings
 from bot.slack.boards import Boards
+from bot.slack.clock_watch import ClockWatch
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.homes import Homes
@@ -33,7 +36,7 @@ from bot.unreadable_runs import UnreadableRuns
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE = (
+TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE, MEMORY, CLOCK = (
     "tick",
     "speak",
     "boards",
@@ -45,6 +48,8 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNRE
     "purses",
     "notices",
     "unreadable",
+    "memory",
+    "clock",
 )
 """Jobs of the scheduler."""
 
@@ -65,6 +70,12 @@ NOTICES_PERIOD = timedelta(seconds=30)
 
 UNREADABLE_PERIOD = timedelta(seconds=30)
 """Records are looked through for those that cannot be read this often; nearly always there is none."""
+
+MEMORY_PERIOD = timedelta(seconds=30)
+"""What SkyPilot does not remember is looked for this often; nearly always there is none."""
+
+CLOCK_PERIOD = timedelta(seconds=5)
+"""This machine's clock is compared with the bot's own time this often."""
 
 TELL_PERIOD = timedelta(minutes=5)
 """What a cluster costs that no run owns is brought up to date this often."""
@@ -90,12 +101,14 @@ class Bot:
     purses: Purses
     notices: NoticeSender
     unreadable: UnreadableRuns
+    memory_watch: MemoryWatch
     connection: Socket | HttpServer
     errands: Errands
     painter: Painter
     valkey: Valkey | None
     lock: IO[str]
-    heartbeat: Path
+    timepiece: Clock
+    clock_watch: ClockWatch
     gate: GateServer | None
     quotes: Quotes
     directory: SlackDirectory
@@ -114,6 +127,8 @@ class Bot:
         self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
         self.scheduler.every(NOTICES, NOTICES_PERIOD, self.notices.send_due, SPEAK_PAUSE)
         self.scheduler.every(UNREADABLE, UNREADABLE_PERIOD, self.unreadable.look, SPEAK_PAUSE)
+        self.scheduler.every(MEMORY, MEMORY_PERIOD, self.memory_watch.look, SPEAK_PAUSE)
+        self.scheduler.every(CLOCK, CLOCK_PERIOD, self.clock_watch.look, SPEAK_PAUSE)
         self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
         self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
         if isinstance(self.connection, Socket):
@@ -162,5 +177,5 @@ class Bot:
             if self.valkey:
                 self.valkey.revive()
             return None
-        self.heartbeat.touch()
+        heartbeat.write(self.settings.data_dir, self.timepiece.line())
         return wait

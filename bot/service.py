@@ -183,16 +183,18 @@ class Service:
             raise UserError(refused, say("`/verl recipes` shows what there is."))
         return made
 
-    def stop(self, name: str, caller: Caller, save: bool | None = None) -> Run | RunStub:
+    def stop(self, name: str, caller: Caller, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
 
         Args:
             save: whether it is to be saved first; False, what is on its cluster alone may be lost.
+            gone: whether this person says that its machines are gone.
 
         Returns the run; of one whose record cannot be read, what is known of it.
 
         Raises:
-            UserError: there is no such run, the name is a shortened one of somebody else's, or the person may not.
+            UserError: there is no such run, the name is a shortened one of somebody else's, what SkyPilot
+                shows is called gone, or the person may not.
         """
         act = Act.DISCARD if save is False else Act.STOP
         try:
@@ -202,10 +204,18 @@ class Service:
             if not error.is_open:
                 raise
             self.refuse(act, caller, stub)
-            self.unreadable.request_stop(error.run_id, caller.user)
+            self.unreadable.request_stop(error.run_id, caller.user, gone)
             return stub
         self.refuse(act, caller, found)
-        return self._wished(self.store.update(found.id, lambda run: run.stop_requested(caller.user, self.now(), save)))
+        if gone and not found.memory.is_lost:
+            seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")
+            raise UserError(seen, say("Type `/verl stop {run}` to end it.", run=found.id))
+
+        def change(run: Run) -> Run:
+            return run.stop_requested(caller.user, self.now(), False).confirm_gone(caller.user)
+
+        wish = change if gone else lambda run: run.stop_requested(caller.user, self.now(), save)
+        return self._wished(self.store.update(found.id, wish))
 
     def keep(self, run_id: str, caller: Caller, until: datetime) -> Run:
         """Record that a cluster is kept for a model that cannot be fetched.

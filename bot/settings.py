@@ -136,6 +136,13 @@ class Settings:
     summary_steps: int | None = setting(
         "VERLBOT_SUMMARY_STEPS", "After so many steps a run's thread gets a summary, whatever the time.", None, whole
     )
+    clock_jump_seconds: float = setting(
+        "VERLBOT_CLOCK_JUMP_SECONDS",
+        "What this machine's clock may differ by from the time that has really passed, before that is a jump, which is "
+        "told of and not followed.",
+        30.0,
+        positive,
+    )
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, positive)
     card_seconds: float = setting(
         "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, positive

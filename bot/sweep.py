@@ -1,10 +1,11 @@
 """The sweep: every cluster that stands, beside the runs that own one. What is nobody's is told of, and removed."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.announcer import Announcer
 from bot.core.order import Watched
 from bot.core.orphans import (
     Claim,
@@ -16,14 +17,20 @@ from bot.core.orphans import (
     is_unsettled,
     wants_removal,
 )
+from bot.core.outside import UNLISTED_FOR
 from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.errors import Unavailable, UserError
-from bot.language import ENGLISH, speaking
+from bot.language import ENGLISH, mark, say, speaking
 from bot.outsiders import Outsiders
 from bot.ports import Cloud, Now, Store
 
 log = logging.getLogger(__name__)
+
+UNLISTED = mark(
+    ":rotating_light: *SkyPilot does not list `{cluster}` any more*, and has no record that it is gone. "
+    "It may be running and billing: look for its machines by hand."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Sweep:
         soon: between two sweeps while something is not settled.
         language: of what is kept in a record.
         outsiders: keeps the places of what was launched beside the bot; None where nobody asks it.
+        announcer: tells those who keep the machines of what is not listed any more; None where they are not told.
     """
 
     cloud: Cloud
@@ -49,6 +57,7 @@ class Sweep:
     soon: timedelta = timedelta(seconds=30)
     language: str = ENGLISH
     outsiders: Outsiders | None = None
+    announcer: Announcer | None = None
 
     def sweep(self) -> timedelta | None:
         """One look at everything. Returns in how long the next is wanted, None for at leisure.
@@ -66,14 +75,29 @@ class Sweep:
         known = self.store.orphans()
         for one in standing.values():
             self._sighted(one, known.get(one.id))
-        self._miss([orphan for orphan in known.values() if orphan.id not in standing])
+        missing = [orphan for orphan in known.values() if orphan.id not in standing]
+        outside = self.outsiders.missing(list(standing.values())) if self.outsiders else set()
+        gone = self._find_gone({orphan.id for orphan in missing} | outside)
+        self._miss(missing, gone or ())
         orphans = list(self.store.orphans().values())
         for orphan in orphans:
             if orphan.id in standing and wants_removal(orphan, self.now(), self.patience):
                 self._remove(orphan)
-        missing = self.outsiders is not None and self.outsiders.settle(list(standing.values()))
+        unsettled = False
+        if self.outsiders:
+            unsettled = self.outsiders.settle(list(standing.values()), gone or ())
+        if gone is not None:
+            self._announce_unlisted(missing, list(standing.values()), gone)
         self.show()
-        return self._next(orphans, missing)
+        return self._next(orphans, unsettled)
+
+    def _find_gone(self, ids: Collection[str]) -> Collection[str] | None:
+        """Return which of these the cloud knows to be gone; None where it does not answer."""
+        try:
+            return self.cloud.gone(ids) if ids else ()
+        except Unavailable as error:
+            log.warning("what has become of %d clusters is not known: %s", len(ids), error)
+            return None
 
     def _next(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
         """In how long another look is wanted: soon where something is not settled, else when a time comes."""
@@ -111,17 +135,33 @@ class Sweep:
         """Where it is spoken of: with those who keep the machines, or else where its run was."""
         if orphan.posted:
             return orphan
-        run = self._find(orphan.standing.run_id) if orphan.claim is Claim.ENDED else None
-        return orphan.told_in(self.channel or (run.thread_channel or run.channel if run else ""))
+        run = self._find(orphan.standing.run_id) if orphan.claim in (Claim.ENDED, Claim.RETURNED) else None
+        owned = orphan.owned_by(run.requester) if run else orphan
+        return owned.told_in(self.channel or (run.thread_channel or run.channel if run else ""))
 
     def _find(self, run_id: str) -> Run | None:
         return self.store.get(run_id) if run_id else None
 
-    def _miss(self, orphans: list[Orphan]) -> None:
-        """Those that the list does not show any more. By the list alone: a look at a name may meet another cluster,
-        and goes through the queues of jobs, which belong to the tick."""
+    def _miss(self, orphans: list[Orphan], gone: Collection[str]) -> None:
+        """Those that the list does not show any more. By their ids: a look at a name may meet another cluster,
+        and goes through the queues of jobs, which belong to the tick.
+
+        What the cloud has no record of may stand: its database may be lost, or another server answer.
+        """
         for orphan in orphans:
-            self._missed(orphan, Seen())
+            self._missed(orphan, Seen() if orphan.id in gone else None)
+
+    def _announce_unlisted(
+        self, missing: Sequence[Orphan], standing: Sequence[Standing], gone: Collection[str]
+    ) -> None:
+        """Say once of each cluster that no list has shown for a while, and of whose end the cloud has no record."""
+        if self.announcer is None:
+            return
+        found = [one for one in missing if one.id not in gone and self.now() - one.last_at >= UNLISTED_FOR]
+        outside = self.outsiders.unlisted(standing, gone) if self.outsiders else []
+        named = [(one.id, one.standing.name, one.channel) for one in found]
+        for cluster_id, name, channel in [*named, *((one.cluster_id, one.cluster, "") for one in outside)]:
+            self.announcer.announce(f"unlisted-{cluster_id}", say(UNLISTED, cluster=name), channel)
 
     def _missed(self, orphan: Orphan, look: Seen | None) -> None:
         now = self.now()

@@ -33,6 +33,13 @@ NO_LEASE = mark(
     "When its lease ends is not known, so its cluster `{cluster}` runs on until `/verl stop {run}` removes it."
 )
 NO_CLUSTER = mark("No cluster was asked for. Launch it again: `/verl launch {recipe}`.")
+FORGOTTEN = mark(
+    ":rotating_light: *SkyPilot's server does not remember the cluster of `{run}`*: its database was lost, or another "
+    "server answers. Look for machines named `{cluster}` by hand. If they are gone, type `/verl stop {run} gone=yes`."
+)
+GONE_BY_HAND = mark(
+    ":white_check_mark: The cluster of `{run}` counts as gone, because a person says so. Its record stays unreadable."
+)
 BY_HAND = mark("Copy what you need from it by hand: I cannot fetch its checkpoints.")
 DOES_NOT_GO = mark(":rotating_light: *The cluster of `{run}` is not going away.* Remove it by hand: `{command}`")
 GONE = mark(":white_check_mark: The cluster of `{run}` is confirmed gone. Its record stays unreadable.")
@@ -73,9 +80,13 @@ class UnreadableRuns:
                 self._try_step(stub, why, seen.get(stub.cluster))
         return self.read_rules().gone
 
-    def request_stop(self, run_id: str, by: str) -> None:
-        """Record that a person wants one of them stopped; the next look removes its cluster."""
-        self.store.change_unreadable(run_id, lambda run: (run or self._found(run_id)).request_stop(by))
+    def request_stop(self, run_id: str, by: str, gone: bool = False) -> None:
+        """Record that a person wants one of them stopped; the next look removes its cluster.
+
+        Args:
+            gone: whether that person says that its machines are gone, which counts where the cloud cannot tell.
+        """
+        self.store.change_unreadable(run_id, lambda run: (run or self._found(run_id)).request_stop(by, gone))
         self.wake()
 
     def _found(self, run_id: str) -> UnreadableRun:
@@ -102,7 +113,10 @@ class UnreadableRuns:
 
     def _step(self, stub: RunStub, why: str, seen: Seen | None) -> None:
         self._say_found(stub, why)
-        run = self._change(stub, lambda run: run.observe(seen, self.now()))
+        if is_lost := seen is not None and stub.is_forgotten_by(seen):
+            self._say(stub, "forgotten", say(FORGOTTEN, run=stub.run_id, cluster=stub.cluster))
+        look = None if is_lost else seen
+        run = self._change(stub, lambda run: run.observe(look, self.now()))
         match next_step(run, stub, seen, self.now(), self.read_rules()):
             case Step.WAIT:
                 return
@@ -113,7 +127,7 @@ class UnreadableRuns:
                 self._say(stub, "not-gone", say(DOES_NOT_GO, run=stub.run_id, command=command))
                 self._change(stub, UnreadableRun.record_alarm)
             case Step.SETTLE:
-                self._say(stub, "gone", say(GONE, run=stub.run_id))
+                self._say(stub, "gone", say(GONE_BY_HAND if is_lost else GONE, run=stub.run_id))
                 self._settle(stub)
 
     def _settle(self, stub: RunStub) -> None:

@@ -74,7 +74,7 @@ class Watcher:
 
     def is_quiet(self, run: Run, now: datetime) -> bool:
         """Whether it is worth while to look for a stall: no step for a while, and nothing said of it that lasts."""
-        if run.status is not Status.RUNNING or run.running_at is None or run.recoveries.open:
+        if run.status is not Status.RUNNING or run.running_at is None or run.recoveries.open or run.memory.is_lost:
             return False
         found = run.watch.found(STALL)
         since = run.progress.stepped_at or run.running_at.timestamp()

@@ -82,6 +82,7 @@ class Fate:
         fails: whether its launch is bound to fail; stopped: whether a person stops it; lost: whether its
             cluster goes by itself.
         strangers: launches of its name by somebody else; job: how its job ends, before everybody's does.
+        cut_off: whether its cluster may be known to a server alone that does not answer any more.
     """
 
     told: list[str] = field(default_factory=list)
@@ -90,11 +91,12 @@ class Fate:
     lost: bool = False
     strangers: int = 0
     job: str | None = None
+    cut_off: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether nothing hinders it from running to its end, sooner or later."""
-        return not (self.fails or self.stopped or self.lost)
+        return not (self.fails or self.stopped or self.lost or self.cut_off)
 
 
 class Life:
@@ -102,9 +104,10 @@ class Life:
 
     Args:
         seeds: one a run.
+        forgets: whether another, empty server answers for a while.
     """
 
-    def __init__(self, store: RedisStore, seeds: range) -> None:
+    def __init__(self, store: RedisStore, seeds: range, forgets: bool = False) -> None:
         self.store = store
         self.rng = Random(seeds.start)
         self.moment = NOON
@@ -122,6 +125,10 @@ class Life:
                 a_run(id=f"smoke-{seed:04x}", created_at=NOON, lease=timedelta(hours=9), autostop_asked=5), Random(seed)
             )
         self._trouble_everybody()
+        if forgets:
+            begins = self.rng.uniform(0, CHAOS - 60)
+            self._at(begins, self.world.forget)
+            self._at(self.rng.uniform(begins + 20, CHAOS), self._remember)
 
     def lived(self) -> "Life":
         """All of it, until no run is left or there is no more patience."""
@@ -217,8 +224,14 @@ class Life:
         self.store.update(run_id, lambda run: replace(run, stop_requested_by="U0ANA"))
 
     def _stop_all(self) -> None:
+        """A person stops what is left; of what no server remembers he has looked for the machines."""
         for run in self._active():
             self._stop(run.id)
+            if run.memory.is_lost:
+                self.world.remove_by_hand(run.cluster)
+                self.store.update(
+                    run.id, lambda run: run.stop_requested("U0ANA", self.moment, False).confirm_gone("U0ANA")
+                )
 
     def _calm(self) -> None:
         self.server.calm()
@@ -256,6 +269,14 @@ class Life:
             self._at(begins + rng.uniform(2, 40), partial(self._over, outage))
         for _ in range(rng.randint(0, 3)):
             self._at(rng.uniform(0, CHAOS), self._reborn)
+
+    def _remember(self) -> None:
+        """The first server answers again."""
+        self.world.forget()
+        known = {*self.world.clusters, *(one.name for one in self.world.graves)}
+        for run in map(self._run, self.fates):
+            if run.asks and run.cluster not in known:
+                self.fates[run.id].cut_off = True
 
     def _over(self, fault: Fault) -> None:
         if fault in self.server.faults.asked:

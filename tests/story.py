@@ -29,6 +29,7 @@ from bot.core.standings import Rhythm
 from bot.costs import Costs
 from bot.errors import Unavailable
 from bot.language import ENGLISH
+from bot.memory_watch import MemoryWatch
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
@@ -194,6 +195,7 @@ class Bot:
             machines, store, announcer, self.now, self.rules, leads, failing=failing, language=language
         )
         queries = RunQueries(store, RECIPES, machines, self.access)
+        self.memory_watch = MemoryWatch(store, announcer, self.now, leads, language)
         self.service = Service(
             store=store,
             recipes=RECIPES,
@@ -218,7 +220,7 @@ class Bot:
         costing = Costing(Costs(store, self.now), errands, queries)
         commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing)
         self.listeners = Listeners(self.service, client, errands, commands, modals, self.homes, tongues, self.access)
-        self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel)
+        self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer)
         self.teller = Teller(store, client, self.now, leads, lambda: None, self.listeners.may_manage, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
         self.teller.listen(self.app)
@@ -357,6 +359,7 @@ class Bot:
         self.moment += timedelta(seconds=seconds)
         self.reconciler.tick()
         self.unreadable.look()
+        self.memory_watch.look()
         self.speak()
 
     def ticks(self, number: int, seconds: float = 1) -> None:

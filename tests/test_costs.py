@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.seen import Cluster, Job, Request, Seen
+from bot.core.seen import Ending, Job
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot, read
 
 CLUSTER = "verl-smoke-0001"
@@ -117,7 +117,7 @@ def test_a_launch_bills_from_the_ask_on_and_until_its_machines_are_seen_to_be_go
     bot.tick(1800)
     bot.say("cost smoke")
     assert "has cost *$4.00* so far" in bot.told()
-    bot.cloud.seen[CLUSTER] = Seen(request=Request.NONE, cluster=Cluster.ABSENT)
+    bot.cloud.vanish(CLUSTER, Ending.DOWNED)
     bot.ticks(9, 10)
     bot.moment += timedelta(hours=5)
     bot.say("cost smoke")

@@ -16,6 +16,7 @@ from redis import Redis
 
 from bot.adapters.connection import client
 from bot.adapters.store import RedisStore
+from bot.announcer import Announcer
 from bot.core.orphans import Standing
 from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
 from bot.core.seen import Cluster, Request, Seen
@@ -44,6 +45,7 @@ class Served:
     def __init__(self, store: Store, policy: Policy) -> None:
         self.now = NOON
         self.looks = 0
+        self.forgotten: set[str] = set()
         gate = Gate(store, lambda: policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
         self.server = GateServer(gate, "127.0.0.1", 0)
         self.server.start()
@@ -57,7 +59,8 @@ class Served:
 
     def stands(self, *names: str, minutes: float = 1) -> None:
         self.now += timedelta(minutes=minutes)
-        self.outsiders.settle([Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names])
+        listed = [Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names]
+        self.outsiders.settle(listed, self.outsiders.missing(listed) - self.forgotten)
 
 
 def asked(
@@ -166,6 +169,53 @@ def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_wi
     passed(served.ask(cluster_name="another"))
     assert places(store) == ["sky/another"]
     assert store.ledger().spent == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
+
+
+def test_a_place_is_kept_while_skypilot_does_not_remember_its_cluster(serve: Any, store: RedisStore) -> None:
+    served = serve()
+    served.ask()
+    served.stands("dev-box")
+    served.forgotten = {"dev-box"}
+    for _ in range(3):
+        served.stands()
+    assert len(store.ledger().holds) == 1
+    served.forgotten = set()
+    for _ in range(3):
+        served.stands()
+    assert store.ledger().holds == ()
+
+
+@pytest.mark.parametrize(("days", "held"), [pytest.param(6, 1, id="six days"), pytest.param(8, 0, id="eight")])
+def test_a_place_is_not_kept_for_ever_where_skypilots_memory_never_comes_back(
+    serve: Any, store: RedisStore, days: int, held: int
+) -> None:
+    served = serve()
+    served.ask()
+    served.stands("dev-box")
+    served.forgotten = {"dev-box"}
+    served.stands(minutes=days * 24 * 60)
+    served.stands()
+    assert len(store.ledger().holds) == held
+
+
+def test_of_a_cluster_that_has_a_place_and_is_not_listed_any_more_people_hear_once(
+    serve: Any, store: RedisStore
+) -> None:
+    served, cloud = serve(), FakeCloud()
+    passed(served.ask())
+    cloud.seen["dev-box"] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP)
+    told = Announcer(store, lambda: served.now, "C0OPS")
+    sweep = Sweep(
+        cloud, store, lambda: served.now, lambda: True, lambda: None, outsiders=served.outsiders, announcer=told
+    )
+    sweep.sweep()
+    cloud.forget()
+    for _ in range(4):
+        served.now += timedelta(minutes=3)
+        sweep.sweep()
+    texts = [one.text for one in store.notices()]
+    assert [text.count("SkyPilot does not list `dev-box` any more") for text in texts] == [1]
+    assert len(store.ledger().holds) == 1
 
 
 def test_a_cluster_that_was_let_pass_is_not_told_of_as_nobodys_and_one_that_never_asked_is(

@@ -209,8 +209,8 @@ def test_a_launch_that_is_asked_for_again_is_not_weighed_again_for_its_cluster_m
     bot = under(Policy())
     bot.cloud.comes_up_at_once = False
     bot.say("launch smoke nodes=2")
-    bot.ticks(2)
-    bot.cloud.seen.clear()  # it has left no trace
+    bot.tick()
+    bot.cloud.seen.clear()  # it has left no trace, and no look has shown one
     later = Bot(store, playground, slack, bot.cloud, bot.moment, policy=NOTHING)
     later.ticks(12, seconds=5)
     assert later.run().status == "launching"

@@ -4,6 +4,7 @@ from threading import Event
 
 import pytest
 
+from bot.clock import Clock
 from bot.scheduler import Scheduler
 from tests.waiting import SECONDS
 
@@ -34,7 +35,7 @@ class Job:
 
 @pytest.fixture
 def scheduler() -> Iterator[Scheduler]:
-    found = Scheduler()
+    found = Scheduler(Clock().now)
     found.start()
     yield found
     if found._scheduler.running:

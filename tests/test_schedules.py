@@ -29,6 +29,11 @@ def test_a_run_is_launched_once_ends_once_and_leaves_nothing(store: RedisStore, 
     assert Life(store, range(first, first + RUNS_A_LIFE)).lived().wrong() == []
 
 
+@pytest.mark.parametrize("first", thorough(range(0, SCHEDULES // 3, FEW), usual=1))
+def test_a_server_that_has_forgotten_for_a_while_changes_nothing_of_that(store: RedisStore, first: int) -> None:
+    assert Life(store, range(first, first + FEW), forgets=True).lived().wrong() == []
+
+
 # Each promise is alive: what would break it is planted, and these lives notice.
 
 Patch = pytest.MonkeyPatch
@@ -67,6 +72,10 @@ def believes_the_table(patch: Patch) -> None:
     patch.setattr("bot.adapters.sky.cloud.seen_absent", lambda *_: Seen(ending=Ending.LOST))
 
 
+def believes_an_empty_memory(patch: Patch) -> None:
+    patch.setattr("bot.core.run.is_forgotten", lambda *_: False)
+
+
 def cancels_no_second_job(patch: Patch) -> None:
     def first(cluster: str, name: str | None) -> list[JobRecord]:
         with answered():
@@ -90,6 +99,7 @@ def sets_no_autostop(patch: Patch) -> None:
         pytest.param(asks_once, 0, "never launched: ", id="a launch that was not heard is asked for again"),
         pytest.param(sends_again_what_was_not_answered, 0, "launched 2 times: ", id="it is launched once"),
         pytest.param(believes_the_table, 110, "ended while it stood: ", id="an end is confirmed"),
+        pytest.param(believes_an_empty_memory, 0, "ended while it stood: ", id="a server that forgot ends nothing"),
         pytest.param(sets_no_autostop, 0, "without autostop for long: ", id="a cluster has its autostop"),
         pytest.param(cancels_no_second_job, 60, "two jobs for long: ", id="a cluster has one job"),
     ],
@@ -98,5 +108,5 @@ def test_a_promise_that_is_broken_is_noticed(
     store: RedisStore, monkeypatch: Patch, mutant: Callable[[Patch], None], first: int, promise: str
 ) -> None:
     mutant(monkeypatch)
-    wrong = Life(store, range(first, first + FEW)).lived().wrong()
+    wrong = Life(store, range(first, first + FEW), forgets=mutant is believes_an_empty_memory).lived().wrong()
     assert [one for one in wrong if one.startswith(promise)]

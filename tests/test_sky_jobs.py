@@ -12,6 +12,7 @@ import pytest
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
 from bot.core.managed import Controller
+from bot.core.memory import is_forgotten
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
@@ -131,7 +132,8 @@ def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: Sky
     priced = Rate(0.25, "the price table")
     assert cloud.controller(order().task) == Controller(rate=priced)
     assert cloud.controller({"run": "true"}) is None
-    assert cloud.observe([Watched("verl-x", managed=True)]) == {"verl-x": Seen()}  # so that it can be asked for
+    seen = cloud.observe([Watched("verl-x", managed=True)])["verl-x"]
+    assert seen == Seen(server="1 skypilot-system")  # so that it can be asked for
     with pytest.raises(UserError, match=r"first rent a machine.*\$0\.25/h") as refusal:
         cloud.launch(order())
     assert "`controller=rent`" in (refusal.value.hint or "")
@@ -224,3 +226,23 @@ def test_a_name_that_another_bot_has_used_is_neither_taken_over_nor_launched(
     with pytest.raises(NameTaken, match="another bot has launched"):
         cloud.launch(by("8"))
     assert server.world.jobs.launched == {"verl-x": 1}
+
+
+def test_a_job_that_its_controller_does_not_know_any_more_is_forgotten_and_not_gone(
+    cloud: SkyCloud, server: SkyServer
+) -> None:
+    cloud.launch(order())
+    seen = until(cloud, lambda seen: seen.job is Job.RUNNING)
+    server.world.forget()
+    lost = until(cloud, lambda seen: seen.nothing, replace(X, job_id=seen.job_id, was_shown=True))
+    assert (lost.ending, is_forgotten(True, "", lost), is_forgotten(False, "1 skypilot-system", lost)) == (
+        None,
+        True,
+        True,
+    )
+    assert list(cloud.gone([seen.cluster_id])) == []
+    server.world.forget()
+    assert until(cloud, lambda seen: seen.job is Job.RUNNING).cluster_id == seen.cluster_id
+    cloud.down(X)
+    until(cloud, lambda seen: seen.ending)
+    assert list(cloud.gone([seen.cluster_id])) == [seen.cluster_id]

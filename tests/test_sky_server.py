@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ from bot.adapters.sky.courier import Courier
 from bot.adapters.store import RedisStore
 from bot.core.decide import over_by_job
 from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Job, Request
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.core.status import Reason, Status
 from bot.errors import Unavailable, UserError
 from bot.playground.client import PlaygroundClient
@@ -238,6 +239,27 @@ def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServ
     assert cloud.observe([X]) == {}
     server.world.clusters["verl-x"].hidden = False
     assert cloud.observe([X])["verl-x"].job is Job.RUNNING
+
+
+def test_a_cluster_that_went_long_ago_is_gone_and_not_forgotten(cloud: SkyCloud, server: SkyServer) -> None:
+    day = 86_400
+    asked_at = datetime.now(UTC) - timedelta(days=20)
+    went = Machines("verl-x", 1, time.time() - 20 * day, gone_at=time.time() - 19 * day)
+    server.world.graves.append(went)
+    seen = cloud.observe([replace(X, asked_at=asked_at)])["verl-x"]
+    assert (seen.nothing, seen.ending, seen.cluster_id) == (True, Ending.LOST, went.hash)
+    assert list(cloud.gone([went.hash])) == [went.hash]
+
+
+@pytest.mark.parametrize("status", [500, 403])
+def test_a_server_that_does_not_say_who_it_is_is_not_taken_for_another(
+    cloud: SkyCloud, server: SkyServer, status: int
+) -> None:
+    server.users_status = status
+    if status == 500:
+        assert cloud.observe([X]) == {}  # it may be another: nothing is seen
+    else:
+        assert cloud.observe([X])["verl-x"] == Seen()
 
 
 def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:

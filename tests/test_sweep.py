@@ -366,11 +366,28 @@ def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing
 def test_what_two_lists_leave_out_is_gone(bot: Bot) -> None:
     by_hand(bot)
     bot.sweep()
-    bot.cloud.unlisted.add(BOX)
+    bot.cloud.vanish(BOX, Ending.LOST)
     bot.sweep()
     assert "is gone" not in told(bot)
     bot.sweep()
     assert "is gone" in told(bot)
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["a record that is dropped", "a server that has forgotten"])
+def test_what_lists_leave_out_without_a_record_of_its_end_is_told_of_once_and_not_called_gone(
+    bot: Bot, forgets: bool
+) -> None:
+    by_hand(bot)
+    bot.sweep()
+    if forgets:
+        bot.cloud.forget()
+    else:
+        bot.cloud.unlisted.add(BOX)
+    for _ in range(4):
+        bot.sweep()
+    bot.notices.send_due()
+    assert "`dev-box` is gone" not in bot.reads(channel=OPS)
+    assert bot.reads(channel=OPS).count("SkyPilot does not list `dev-box` any more") == 1
 
 
 def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:

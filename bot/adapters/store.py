@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
+from time import monotonic
 from typing import Any, cast
 
 import msgspec
@@ -16,7 +17,7 @@ from bot.adapters import histories, ledgers, notices, orphans, outsiders, report
 from bot.adapters.connection import answered
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
-from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, STUBS, TASK, WISH
+from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, STUBS, TASK, TERM, WISH
 from bot.core.admission import Admit
 from bot.core.history import History
 from bot.core.holds import Ledger
@@ -47,12 +48,14 @@ MISSING = "it is missing"
 """What is wrong with the record of an open run that is not in the store."""
 
 TAKE_LEAD = """
-local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+local held = redis.call('GET', KEYS[1])
+local owner = held and (string.match(held, '^(.*) %d+$') or held)
+if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
+return ''
 """
-"""One step in the server and one question to it, because each part of a tick asks."""
+"""One step in the server and one question to it, because each part of a tick asks. Each time that a leader says so the
+number behind it rises; one whose number has not risen for a lease is no more, whatever the server's clock says."""
 
 
 class RedisStore:
@@ -61,10 +64,19 @@ class RedisStore:
     Args:
         history_kept: how long the numbers of a run that has ended are kept; its record is kept for good.
         zone: whose months the ledger is kept by.
+        elapsed: seconds by a clock that cannot be set.
     """
 
-    def __init__(self, redis: Redis, history_kept: timedelta = timedelta(days=180), zone: tzinfo = UTC) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        history_kept: timedelta = timedelta(days=180),
+        zone: tzinfo = UTC,
+        elapsed: Callable[[], float] = monotonic,
+    ) -> None:
         self._redis = redis
+        self._elapsed = elapsed
+        self._leader_seen: tuple[bytes, float] = (b"", 0.0)
         self._history_kept = history_kept
         self._zone = zone
         self._turn = Lock()
@@ -335,8 +347,13 @@ class RedisStore:
 
     def lead(self, owner: str, lease: timedelta) -> bool:
         milliseconds = lease // timedelta(milliseconds=1)
+        seen, since = self._leader_seen
+        silent = seen if self._elapsed() >= since + lease.total_seconds() else b""
         with answered():
-            return bool(self._redis.eval(TAKE_LEAD, 1, LEADER, owner, milliseconds))
+            leader = cast(bytes, self._redis.eval(TAKE_LEAD, 2, LEADER, TERM, owner, milliseconds, silent))
+        if leader != seen:
+            self._leader_seen = leader, self._elapsed()
+        return not leader
 
     def _fetch(self, ids: list[str]) -> list[Run]:
         return [run for document in self._documents(ids) if document and (run := readable(document))]

@@ -46,6 +46,8 @@ def read_stub(redis: Redis, run_id: str) -> RunStub:
         asked_at=seconds_in(known, "asked_at"),
         lease_ends_at=seconds_in(known, "lease_ends_at"),
         dollars_per_hour=number_in(known, "dollars_per_hour", 1e6) or 0.0,
+        was_shown=known.get("was_shown") is True,
+        server=text_in(known, "server"),
     )
 
 

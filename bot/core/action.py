@@ -12,7 +12,13 @@ from bot.core.status import Reason
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Record that a cluster is asked for, then ask."""
+    """Record that a cluster is asked for, then ask.
+
+    Attributes:
+        server: identity of the memory that is asked, as the look showed it.
+    """
+
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,11 @@ class Wonder:
     """Keep that a puzzle was seen, and look again soon."""
 
     doubt: Doubt
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMemoryLoss:
+    """Keep that the cloud does not remember the cluster, so that its absence proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +121,6 @@ class End:
 Settle = Finish | Rehearse | Drain | LoseModel
 """What becomes of the run, and of its model, as far as only its record is concerned."""
 
-Action = Ask | Price | Look | Wonder | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End
+Action = (
+    Ask | Price | Look | Wonder | NoteMemoryLoss | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End
+)

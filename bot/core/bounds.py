@@ -12,10 +12,8 @@ DENIED_OVERRIDES = (
 )  # fmt: skip
 """Settings by which a run executes what the recipe does not have, or prints its environment.
 
-They are denied to all but admins.
-
-The last is any resolver of OmegaConf's: `${oc.env:…}` puts a secret of the environment into a value that verl prints and
-sends to its loggers.
+They are denied to all but admins. The last is any resolver of OmegaConf's: `${oc.env:…}` puts a secret of the
+environment into a value that verl prints and sends to its loggers.
 """
 
 OUTPUT_SETTINGS = (

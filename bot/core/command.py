@@ -108,10 +108,12 @@ class Stop:
 
     Attributes:
         save: with a checkpoint before it, or with those that there are (None), or with none that is on its cluster.
+        gone: whether the person says that its machines are gone, of a run that SkyPilot does not remember.
     """
 
     run: str
     save: bool | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    NoteMemoryLoss,
     Price,
     Rehearse,
     SaveLog,
@@ -26,6 +27,7 @@ from bot.core.action import (
     TearDown,
     Wonder,
 )
+from bot.core.clock import has_passed
 from bot.core.doubt import Doubt, Puzzle
 from bot.core.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.rules import Rules
@@ -44,6 +46,10 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
             return decide_awaiting(run, seen, now)
         case Status.PENDING:
             return decide_pending(run, seen)
+        case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.is_forgotten_by(seen):
+            return decide_forgotten(run, now, rules)
+        case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.memory.is_lost:
+            return Look(seen)  # before anything else, so that it is told that the cloud remembers
         case Status.LAUNCHING | Status.RUNNING:
             if seen and run.recoveries.looked(seen.recovering, seen.recoveries, now) != run.recoveries:
                 return Look(seen)  # before its end, so that what it went through is told
@@ -69,7 +75,26 @@ def decide_pending(run: Run, seen: Seen | None) -> Action | None:
     """Nothing was asked for yet, so a stop needs no teardown; and without a look nothing is launched."""
     if run.stop_requested_by:
         return End(Reason.STOPPED)
-    return Ask() if seen else None
+    return Ask(seen.server) if seen else None
+
+
+def decide_forgotten(run: Run, now: datetime, rules: Rules) -> Action | None:
+    """Return what to do while the cloud does not remember the cluster.
+
+    Nothing is concluded from its absence. What a person, a lease or a budget wants is carried out as far as it can be:
+    the removal is asked for by name, again and again, until the cloud remembers or a person says what is gone.
+    """
+    over: Action | None
+    if run.status is not Status.STOPPING:
+        over = decide_wished(run, None, now, rules) or rehearse(run, now, rules)
+    elif run.memory.gone_by:
+        return End(run.reason or Reason.STOPPED)
+    else:
+        waits = drain.keeps_while_forgotten(run, now, rules.patience)
+        over = TearDown() if not waits and is_removal_due(run, now, rules) else None
+    if over or run.memory.is_lost:
+        return over
+    return after(run, Puzzle.FORGOTTEN, rules.gone, now, rules, NoteMemoryLoss())
 
 
 def decide_wished(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Finish | Drain | None:
@@ -98,7 +123,7 @@ LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
 def limits_passed(run: Run, now: datetime) -> list[str]:
     """Names of the rules by which a run is to end."""
     leased = run.lease_ends_at is not None and now >= run.lease_ends_at
-    spent = (run.cost(now) or 0.0) > run.budget_dollars
+    spent = (run.spent(now) or 0.0) > run.budget_dollars
     months = [one.rule for one in run.overdrafts if one.stands and now >= one.until]
     return [*(rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed), *months]
 
@@ -137,7 +162,7 @@ def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAut
         return None
     if seen.cluster is not Cluster.UP or seen.request is Request.LIVE:
         return None
-    if mending and (mending.refused or now < mending.tried_at + rules.autostop_again):
+    if mending and (mending.refused or not has_passed(rules.autostop_again, mending.tried_at, now)):
         return None
     return SetAutostop(asked, seen.autostop_minutes)
 
@@ -190,11 +215,9 @@ def over_by_cluster(seen: Seen) -> Finish | None:
 
 
 def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
-    """No cluster and no launch under way: it is gone, or the launch never arrived."""
+    """No cluster and no launch under way: it is gone, or the launch never arrived. See also `decide_forgotten`."""
     if seen.ending is not None:
         return after(run, Puzzle.ABSENT, rules.gone, now, rules, Finish(reason_of(seen.ending), seen.error))
-    if run.job is not None:
-        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.CLUSTER_LOST, seen.error))
     if run.asks >= rules.most_asks:
         asked = say_many(
             "It was asked for {count} time, and no cluster of its name has appeared.",
@@ -203,7 +226,7 @@ def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action
         )
         detail = together(asked, run.trouble or "")
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
-    return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask())
+    return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask(seen.server))
 
 
 def reason_of(ending: Ending) -> Reason:
@@ -221,7 +244,7 @@ def after(
 ) -> Action:
     """The action, once every look for that long has shown the puzzle, this one included."""
     doubt = run.doubt
-    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady:
+    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady or now < doubt.since:
         return Wonder(Doubt(puzzle, now, now, detail))
     return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now, detail))
 
@@ -244,14 +267,22 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
         return log_to_save(run, seen, now, rules)
     if keeps:
         return decide_keeping(run, seen, now, rules)
-    if run.downed_at is None or now >= run.downed_at + rules.down_again:
+    if is_removal_due(run, now, rules):
         return TearDown()
     return Look(seen) if seen and run.looked(seen, now) != run else None
+
+
+def is_removal_due(run: Run, now: datetime, rules: Rules) -> bool:
+    """Return whether its removal is to be asked for now: it never was, or not lately."""
+    return run.downed_at is None or has_passed(rules.down_again, run.downed_at, now)
 
 
 def stands_since(run: Run, now: datetime) -> timedelta:
     """How long its cluster has stood since it was to go."""
     since = run.keeping.settled_at or run.over_at
+    loss = run.memory.loss
+    if since and loss and loss.until:  # until then its removal could not be done, nor be seen
+        since = max(since, loss.until)
     return now - since if since else timedelta()
 
 
@@ -275,6 +306,6 @@ def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
 
 def log_to_save(run: Run, seen: Seen, now: datetime, rules: Rules) -> SaveLog | Look | None:
     """The last lines, some time after they could not be read: what was in the way may be over by then."""
-    if run.log_tried_at is None or now >= run.log_tried_at + rules.log_again:
+    if run.log_tried_at is None or has_passed(rules.log_again, run.log_tried_at, now):
         return SaveLog()
     return Look(seen) if run.looked(seen, now) != run else None

@@ -10,6 +10,7 @@ class Puzzle(StrEnum):
 
     ABSENT = "absent"  # no cluster and no launch under way: gone, or not there yet, or a record dropped
     JOBLESS = "jobless"  # a cluster stands, its launch is over or forgotten, and it has no job
+    FORGOTTEN = "forgotten"  # no trace of what was shown before: the cloud has lost its memory, or another answers
     UNHEALTHY = "unhealthy"  # a node is gone, or cannot be reached just now
 
 

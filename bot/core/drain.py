@@ -7,6 +7,7 @@ spent beyond a limit for longer than a time that is set, but where it is said th
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.core.clock import has_passed
 from bot.core.keeping import Draining
 from bot.core.run import Run
 from bot.core.seen import Cluster, Job, Seen
@@ -96,6 +97,12 @@ def keeps(run: Run) -> bool:
     return there and stands and not run.keeping.settled
 
 
+def keeps_while_forgotten(run: Run, now: datetime, patience: Patience) -> bool:
+    """Return whether the removal of a cluster that the cloud does not remember waits for a model, which is known to be
+    there alone: the cloud may remember just when it is asked."""
+    return keeps(run) and run.progress.checkpoint is not None and now < gives_up_at(run, patience)
+
+
 def is_kept(run: Run) -> bool:
     """Whether people are to hear of that: its model is known, or is looked for because its log could not be read."""
     searched = run.keeping.began_at is not None and run.log_saved_at is None
@@ -127,7 +134,7 @@ def halts(run: Run, now: datetime, patience: Patience) -> bool:
     It would go on training, save, and remove its older checkpoints, the one that is just being fetched among them.
     """
     tried = run.keeping.halt_tried_at
-    due = tried is None or now >= tried + patience.fetch_again
+    due = tried is None or has_passed(patience.fetch_again, tried, now)
     return trains_on(run) and run.keeping.halted_at is None and due
 
 
@@ -154,10 +161,13 @@ def gives_up_at(run: Run, patience: Patience) -> datetime:
     """
     least = over_at(run) + patience.fetch
     known = run.progress.step is not None or run.progress.checkpoint is not None
-    return run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
+    until = run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
+    loss = run.memory.loss
+    # While the cloud did not remember its cluster, nothing could be fetched.
+    return max(until, loss.until + patience.fetch) if loss and loss.until else until
 
 
 def is_due(run: Run, now: datetime, patience: Patience) -> bool:
     """Whether it is time to fetch: to begin, to see how far it is, or to try again."""
     found = run.keeping
-    return not found.trouble or found.tried_at is None or now >= found.tried_at + patience.fetch_again
+    return not found.trouble or found.tried_at is None or has_passed(patience.fetch_again, found.tried_at, now)

@@ -161,12 +161,13 @@ FORMS: dict[str, Form] = {
             "stop",
             mark(
                 "End a run and remove its cluster; a checkpoint that is there alone is fetched before. "
-                "`save=yes` waits for one more, `save=no` loses it."
+                "`save=yes` waits for one more, `save=no` loses it. "
+                "`gone=yes` says that its machines are gone, where SkyPilot does not remember them."
             ),
             "stop ppo-7f3a",
             make_stop,
             needs=("RUN",),
-            options={"save": "yes|no"},
+            options={"save": "yes|no", "gone": "yes|no"},
         ),
         Form(
             "artifacts",

@@ -61,13 +61,18 @@ def make_logs(typed: Typed) -> Logs:
 
 
 def make_stop(typed: Typed) -> Stop:
-    word = typed.option("save")
+    return Stop(typed.names[0], yes_or_no(typed, "save"), yes_or_no(typed, "gone") or False)
+
+
+def yes_or_no(typed: Typed, key: str) -> bool | None:
+    """Return what an option was given; None where it was not typed."""
+    word = typed.option(key)
     known = {None: None, "yes": True, "no": False}
     if word is not None:
         word = word.lower()
     if word not in known:
-        raise UserError(say("`{name}` cannot be {value}.", name="save", value=shown(word or "")), listed(["yes", "no"]))
-    return Stop(typed.names[0], known[word])
+        raise UserError(say("`{name}` cannot be {value}.", name=key, value=shown(word or "")), listed(["yes", "no"]))
+    return known[word]
 
 
 def make_extend(typed: Typed) -> Extend:

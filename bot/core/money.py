@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+APART = timedelta(minutes=1)
+"""By how much a provider's seconds may differ from the bot's, since each looks at another moment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -47,6 +50,21 @@ class Bill:
         12.0
         """
         return self.dollars if self.closed else self.dollars + (cost(self.rate, until - self.at) or 0.0)
+
+    def bounded(self, until: datetime, least: timedelta, most: timedelta) -> float:
+        """Return dollars until then, for no less and no more time than the cluster has billed by the bot's own clock.
+
+        The provider counts time by a clock that may be set: an hour ahead would spend a budget that is not spent, and
+        an hour back would hide that one is.
+
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+        >>> bill, hour = Bill(10.0, Rate(4.0, "SkyPilot"), noon), timedelta(hours=1)
+        >>> [round(bill.bounded(noon, least * hour, most * hour), 1) for least, most in ((1, 2), (1, 3), (3, 3))]
+        [8.1, 10.0, 11.9]
+        """
+        low, high = (cost(self.rate, span) or 0.0 for span in (least - APART, most + APART))
+        return max(low, min(self.total(until), high))
 
 
 def cost(rate: Rate | None, billed: timedelta) -> float | None:

@@ -13,6 +13,7 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    NoteMemoryLoss,
     Price,
     Rehearse,
     SaveLog,
@@ -28,13 +29,15 @@ from bot.core.shadow import Shadow
 from bot.core.status import Reason
 
 
-def noted(run: Run, action: Look | Wonder | Settle | End, now: datetime, rules: Rules) -> Run:
+def noted(run: Run, action: Look | Wonder | NoteMemoryLoss | Settle | End, now: datetime, rules: Rules) -> Run:
     """The record after an action that is nothing but a change of it."""
     match action:
         case Look(seen):
             return run.looked(seen, now)
         case Wonder(doubt):
             return run.doubted(doubt)
+        case NoteMemoryLoss():
+            return run.record_memory_loss(now)
         case Drain(draining):
             return run.drains(draining)
         case LoseModel():
@@ -62,5 +65,7 @@ def wanted_again(action: Action, rules: Rules) -> timedelta:
     match action:
         case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
             return timedelta()
-        case Look() | Wonder() | Price() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
+        case Look() | Wonder() | NoteMemoryLoss() | Price() | SetAutostop() | TearDown() | Rehearse():
+            return rules.gone
+        case Drain() | FetchModel():
             return rules.gone

@@ -59,6 +59,7 @@ class Watched:
         asked_at: when the cluster was first asked for.
         autostop_request: what SkyPilot called the last setting of its autostop by the bot, after the launch.
         managed: whether it is a managed job: then the name is the job's, and SkyPilot names its clusters.
+        was_shown: whether an earlier look has shown it.
     """
 
     cluster: str
@@ -68,3 +69,4 @@ class Watched:
     asked_at: datetime | None = None
     autostop_request: str | None = None
     managed: bool = False
+    was_shown: bool = False

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from bot.core.clock import has_passed
 from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.seen import Cluster, Seen
-from bot.core.status import Status
+from bot.core.status import Reason, Status
 from bot.errors import UnreadableRecord
 
 PREFIX = "verl-"
@@ -29,6 +30,7 @@ class Claim(StrEnum):
     """What speaks for a cluster that no run owns."""
 
     ENDED = "ended"  # its run has ended
+    RETURNED = "returned"  # its run ended because nothing could be seen of it, by mistake as it shows
     NAMED = "named"  # it has our name or our label, and nobody recorded it
     NOBODY = "nobody"  # nothing
 
@@ -88,6 +90,7 @@ class Orphan:
         told_at: since when it is spoken of.
         channel: where; empty for nowhere but the log.
         left_by: who wants it left alone; remove_by: who wants it removed.
+        owner: Slack's id of who launched it; empty where that is not known.
         adopted_by: who answers for it; adopted_until: until when it stands then.
         warning: of an end, to that person, shortly before; its digest names the end. Without a `ts` while nobody
             knows whether it has arrived.
@@ -104,6 +107,7 @@ class Orphan:
     channel: str = ""
     left_by: str | None = None
     remove_by: str | None = None
+    owner: str = ""
     adopted_by: str | None = None
     adopted_until: datetime | None = None
     warning: Posted | None = None
@@ -198,6 +202,9 @@ class Orphan:
     def told_in(self, channel: str) -> Self:
         return replace(self, channel=channel)
 
+    def owned_by(self, person: str) -> Self:
+        return replace(self, owner=person)
+
     def downed(self, trouble: str | None, now: datetime) -> Self:
         return replace(self, downed_at=now, trouble=trouble)
 
@@ -233,7 +240,18 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
         return Claim.NAMED if standing.run_id else Claim.NOBODY
     if run.status is not Status.ENDED:
         return None
-    return Claim.ENDED if is_left_of(run, standing) else Claim.NAMED
+    if not is_left_of(run, standing):
+        return Claim.NAMED
+    return Claim.RETURNED if has_ended_unseen(run) else Claim.ENDED
+
+
+def has_ended_unseen(run: Run) -> bool:
+    """Return whether a run ended because nothing could be seen of its cluster, which proves nothing.
+
+    So have runs of older versions, which knew no cluster's id, and those of which a person has said so.
+    """
+    is_loss = run.reason in (Reason.CLUSTER_LOST, Reason.AUTODOWNED)
+    return run.memory.gone_by is not None or (is_loss and run.memory.cluster_id == "")
 
 
 def is_left_of(run: Run, standing: Standing) -> bool:
@@ -250,7 +268,7 @@ def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:
     """Whether its removal is to be asked for now: it stood at the last look, and nothing asked for it lately."""
     if not orphan.going(now) or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
         return False
-    return orphan.downed_at is None or now >= orphan.downed_at + patience.down_again
+    return orphan.downed_at is None or has_passed(patience.down_again, orphan.downed_at, now)
 
 
 def is_unsettled(orphan: Orphan, now: datetime) -> bool:

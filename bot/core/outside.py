@@ -24,6 +24,12 @@ LEAST = timedelta(hours=1)
 SIGHT = timedelta(seconds=30)
 """Between the two lists that must both leave a cluster out."""
 
+UNLISTED_FOR = timedelta(minutes=5)
+"""After so long it is said that a cluster is not listed any more, and nothing tells that it is gone."""
+
+KEPT_UNLISTED = timedelta(days=7)
+"""The place of such a cluster is kept so long, unless a list shows it again, or SkyPilot's history its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -49,6 +55,7 @@ class Outsider:
         wanted: what it holds.
         began_at: since when; asked_at: when its launch was last admitted, None where it stood before it was heard of.
         seen_at: when a list last showed it since then; missing_since: since when none does.
+        cluster_id: the cloud's own id, as last listed; empty before.
     """
 
     wanted: Wanted
@@ -56,6 +63,18 @@ class Outsider:
     asked_at: datetime | None
     seen_at: datetime | None = None
     missing_since: datetime | None = None
+    cluster_id: str = ""
+
+    def is_unlisted(self, now: datetime) -> bool:
+        """Return whether no list has shown it for a while, though one did."""
+        return self._is_missing_for(UNLISTED_FOR, now)
+
+    def has_lapsed(self, now: datetime) -> bool:
+        """Return whether its place is free though nothing shows its end: people have known of it for long enough."""
+        return self._is_missing_for(KEPT_UNLISTED, now)
+
+    def _is_missing_for(self, wait: timedelta, now: datetime) -> bool:
+        return self.cluster_id != "" and self.seen_at is not None and now >= self.seen_at + wait
 
     @property
     def cluster(self) -> str:
@@ -81,13 +100,13 @@ class Outsider:
             gpus=max(wanted.gpus, self.wanted.gpus),
             dollars_per_hour=max(wanted.dollars_per_hour, self.wanted.dollars_per_hour),
         )
-        return replace(self, wanted=larger, asked_at=now, missing_since=None)
+        return replace(self, wanted=larger, asked_at=now, missing_since=None, cluster_id="")
 
     def seen(self, standing: Standing, now: datetime) -> Self:
         """It stands. What SkyPilot reckons for it counts, once it does."""
         rate = standing.dollars_per_hour or self.wanted.dollars_per_hour
         wanted = replace(self.wanted, dollars_per_hour=rate, gpus=standing.gpus or self.wanted.gpus)
-        return replace(self, wanted=wanted, seen_at=now, missing_since=None)
+        return replace(self, wanted=wanted, seen_at=now, missing_since=None, cluster_id=standing.id)
 
     def missed(self, now: datetime, grace: timedelta) -> Self | None:
         """A list leaves it out. None once it is gone, or has not come in time: its place is free."""
@@ -132,7 +151,7 @@ def came_to_stand(standing: Standing, outside: Outside, now: datetime) -> Outsid
 def counts(claim: Claim | None) -> bool:
     """Whether a cluster holds a place of its own: a run's has the run's, and what a run has left is being removed."""
     match claim:
-        case Claim.NAMED | Claim.NOBODY:
+        case Claim.NAMED | Claim.NOBODY | Claim.RETURNED:
             return True
         case Claim.ENDED | None:
             return False

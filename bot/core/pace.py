@@ -22,7 +22,7 @@ class Bucket:
 
     def reserve(self, now: datetime) -> datetime:
         """When one may go: now, or later. The turn is taken either way, so that nobody else gets it."""
-        gained = (now - self.at).total_seconds() * self.per_second if self.at else 0.0
+        gained = max((now - self.at).total_seconds(), 0.0) * self.per_second if self.at else 0.0
         left = self.most if self.left is None else min(self.most, self.left + gained)
         self.at, self.left = now, left - 1
         return now if self.left >= 0 else now + timedelta(seconds=-self.left / self.per_second)

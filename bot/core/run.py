@@ -14,6 +14,7 @@ from bot.core.doubt import Doubt, Outage
 from bot.core.health.watch import Watch
 from bot.core.keeping import Draining, Fetch, Keeping
 from bot.core.managed import Recoveries
+from bot.core.memory import Memory, is_forgotten
 from bot.core.money import Bill, Rate, cost
 from bot.core.order import Watched
 from bot.core.overdraft import Overdraft, after
@@ -69,6 +70,7 @@ class Run:
         mending: what became of its autostop where it was not as asked for.
         managed: whether SkyPilot's managed jobs look after it; recoveries: how often they had to.
         alarmed_at: when it was found that its cluster will not go; by_hand: what a person may type then.
+        memory: what the cloud has shown of its cluster, and whether it still knows that.
         follow: a wish to see the log grow; rhythm: a wish how often its thread is told how it goes.
         summary: what was told there last, or is to be told now.
         watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
@@ -138,6 +140,7 @@ class Run:
     recoveries: Recoveries = field(default_factory=Recoveries)
     alarmed_at: datetime | None = None
     by_hand: str = ""
+    memory: Memory = field(default_factory=Memory)
     progress: Progress = field(default_factory=Progress)
     checkpoint_at: datetime | None = None
     follow: Follow | None = None
@@ -161,7 +164,15 @@ class Run:
         """What a cloud needs to look at its cluster."""
         setting = self.mending.request_id if self.mending else None
         known = (self.request_id, self.job_id, self.id, self.first_asked_at, setting)
-        return Watched(self.cluster, *known, self.managed)
+        return Watched(self.cluster, *known, self.managed, self.was_shown)
+
+    @property
+    def was_shown(self) -> bool:
+        """Return whether a look has shown its cluster. Records of older versions hold no id, but a job or a bill."""
+        return self.memory.cluster_id != "" or self.job is not None or self.bill is not None
+
+    def is_forgotten_by(self, seen: Seen) -> bool:
+        return is_forgotten(self.was_shown, self.memory.server, seen)
 
     @property
     def over(self) -> bool:
@@ -181,13 +192,23 @@ class Run:
         """How long a cluster may have been billing: from the first ask until it was seen to be gone."""
         if self.first_asked_at is None:
             return timedelta()
-        return (self.ended_at or now) - self.first_asked_at
+        return max((self.ended_at or now) - self.first_asked_at, timedelta())
 
     def cost(self, now: datetime) -> float | None:
         """Dollars so far, by the provider's bill or else by the rate; None where nobody knows."""
         if self.bill and self.bill.rate.is_price:
             return self.bill.total(self.ended_at or now)
         return cost(self.rate, self.billed(now))
+
+    def spent(self, now: datetime) -> float | None:
+        """Return what its budget is held against: its cost, within the time that its cluster can have billed.
+
+        At the least it has since its job ran; a managed job's machines may have been away meanwhile.
+        """
+        if self.bill is None or not self.bill.rate.is_price:
+            return self.cost(now)
+        least = now - self.running_at if self.running_at and not self.managed else timedelta()
+        return self.bill.bounded(now, least, self.billed(now))
 
     @property
     def hourly(self) -> Rate | None:
@@ -229,6 +250,10 @@ class Run:
             return self
         run = replace(self, keeping=self.keeping.stopped(by, save, now))
         return run if self.over or self.stop_requested_by else replace(run, stop_requested_by=by, stop_requested_at=now)
+
+    def confirm_gone(self, by: str) -> Self:
+        """Return it with a person's word that its machines are gone, which counts while the cloud cannot tell."""
+        return self if self.status is Status.ENDED else replace(self, memory=self.memory.confirm_gone(by))
 
     def kept_until(self, until: datetime, by: str) -> Self:
         """Its cluster is kept so long for a model that cannot be fetched."""
@@ -281,7 +306,7 @@ class Run:
 
     # status, by the tick
 
-    def asked(self, now: datetime, rate: Rate | None = None) -> Self:
+    def asked(self, now: datetime, rate: Rate | None = None, server: str = "") -> Self:
         """A cluster is about to be asked for, at that rate if anybody knows it: from here on one may stand."""
         return replace(
             self,
@@ -290,6 +315,7 @@ class Run:
             first_asked_at=self.first_asked_at or now,
             asks=self.asks + 1,
             rate=rate or self.rate,
+            memory=self.memory.record_ask(server),
             doubt=None,
         )
 
@@ -312,12 +338,18 @@ class Run:
             bill=seen.bill or self.bill,
             recoveries=self.recoveries.looked(seen.recovering, seen.recoveries, now),
             trouble=self.trouble if self.over else None,
+            memory=self.memory.record_look(seen, now),
+            downed_at=None if self.memory.is_lost else self.downed_at,  # its model may be fetched after all
             doubt=None,
             outage=replace(self.outage, until=self.outage.until or now) if self.outage else None,
         )
         if seen.job is Job.RUNNING and self.status is Status.LAUNCHING:
             return replace(run, status=Status.RUNNING, running_at=now)
         return run
+
+    def record_memory_loss(self, now: datetime) -> Self:
+        """Return it as one whose cluster the cloud does not remember."""
+        return replace(self, memory=self.memory.record_loss(now), doubt=None)
 
     def doubted(self, doubt: Doubt) -> Self:
         return replace(self, doubt=doubt)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+from bot.core.memory import is_forgotten
 from bot.core.order import Watched
 from bot.core.orphans import PREFIX
 from bot.core.run import Run
+from bot.core.seen import Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class RunStub:
         asked_at: Unix seconds of when a cluster was first asked for; None where none was, or where it is not known.
         lease_ends_at: Unix seconds; None likewise.
         dollars_per_hour: of all its nodes; 0.0 where no price is known.
+        was_shown: whether a look has shown its cluster.
+        server: identity of the memory that was asked for it; see `bot.core.seen.Seen`.
     """
 
     run_id: str
@@ -28,6 +32,8 @@ class RunStub:
     asked_at: float | None = None
     lease_ends_at: float | None = None
     dollars_per_hour: float = 0.0
+    was_shown: bool = False
+    server: str = ""
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
@@ -39,6 +45,8 @@ class RunStub:
             asked_at=run.first_asked_at.timestamp() if run.first_asked_at else None,
             lease_ends_at=run.lease_ends_at.timestamp() if run.lease_ends_at else None,
             dollars_per_hour=run.hourly.dollars_per_hour if run.hourly else 0.0,
+            was_shown=run.was_shown,
+            server=run.memory.server,
         )
 
     @property
@@ -49,7 +57,12 @@ class RunStub:
     @property
     def watched(self) -> Watched:
         asked_at = datetime.fromtimestamp(self.asked_at, UTC) if self.asked_at is not None else None
-        return Watched(self.cluster, job_name=self.run_id, asked_at=asked_at, managed=self.managed)
+        return Watched(
+            self.cluster, job_name=self.run_id, asked_at=asked_at, managed=self.managed, was_shown=self.was_shown
+        )
+
+    def is_forgotten_by(self, seen: Seen) -> bool:
+        return is_forgotten(self.was_shown, self.server, seen)
 
     @property
     def lease_end(self) -> datetime | None:

@@ -74,6 +74,9 @@ class Seen:
         bill: what the provider says that the cluster has cost; None where it does not know.
         recovering: whether the cloud is launching it anew because its machines went away; recoveries: how often it has.
         keeps_log: whether its log can be read though its cluster is gone.
+        cluster_id: the cloud's own id of the cluster, as in its list of clusters; empty where it shows none.
+        server: identity of the memory that the look came from: it stays through a restart of a server, and differs
+            where its database is a new one, or where another server answers. Empty where that is not known.
     """
 
     request: Request = Request.NONE
@@ -89,6 +92,8 @@ class Seen:
     recovering: bool = False
     recoveries: int = 0
     keeps_log: bool = False
+    cluster_id: str = ""
+    server: str = ""
 
     @property
     def nothing(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.core.clock import has_passed
 from bot.core.rules import Rules
 from bot.core.run_stub import RunStub
 from bot.core.seen import Request, Seen
@@ -33,6 +34,7 @@ class UnreadableRun:
         trouble: why the last removal failed, a sentence.
         absent_since: since when every look has shown no cluster.
         alarmed: whether people were told that its cluster does not go.
+        gone_by: Slack's id of who says that its machines are gone; it counts while the cloud does not remember them.
     """
 
     run_id: str
@@ -43,16 +45,24 @@ class UnreadableRun:
     trouble: str | None = None
     absent_since: datetime | None = None
     alarmed: bool = False
+    gone_by: str | None = None
 
-    def request_stop(self, by: str) -> Self:
-        """Record a person's stop; the first one counts."""
-        return self if self.stop_requested_by else replace(self, stop_requested_by=by)
+    def request_stop(self, by: str, gone: bool = False) -> Self:
+        """Record a person's stop; the first one counts.
+
+        Args:
+            gone: whether that person says that its machines are gone.
+        """
+        confirmed = replace(self, gone_by=self.gone_by or by) if gone else self
+        return confirmed if self.stop_requested_by else replace(confirmed, stop_requested_by=by)
 
     def observe(self, seen: Seen | None, now: datetime) -> Self:
         """Record what a look showed; None is no look, and changes nothing."""
         if seen is None:
             return self
-        return replace(self, absent_since=(self.absent_since or now) if seen.nothing else None)
+        if not seen.nothing:  # what is shown is not gone by a person's word
+            return replace(self, absent_since=None, gone_by=None)
+        return replace(self, absent_since=min(self.absent_since or now, now))
 
     def record_removal(self, now: datetime, trouble: str | None) -> Self:
         first = self.first_removal_at or now
@@ -69,13 +79,17 @@ class UnreadableRun:
 
 def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetime, rules: Rules) -> Step:
     """Return what to do next. `seen` is None where no look succeeded, which holds up no removal."""
+    if seen is not None and stub.is_forgotten_by(seen):
+        if run.gone_by:
+            return Step.SETTLE
+        seen = None
     if seen is not None and seen.nothing:
         return next_step_absent(run, stub, seen, now, rules)
     if not run.is_to_end(stub, now):
         return Step.WAIT
     if run.first_removal_at and not run.alarmed and now >= run.first_removal_at + rules.stopping_alarm:
         return Step.ALARM
-    is_due = run.removal_at is None or now >= run.removal_at + rules.down_again
+    is_due = run.removal_at is None or has_passed(rules.down_again, run.removal_at, now)
     return Step.REMOVE if is_due else Step.WAIT
 
 

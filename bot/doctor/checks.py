@@ -16,6 +16,7 @@ from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
 from bot.adapters.sky.courier import Carries, Courier
 from bot.check import problems_of
+from bot.clock import Clock
 from bot.core.policy import SAFE, Policy
 from bot.core.recipe import Recipe
 from bot.doctor import files, machine, page, recipes, sky, slack, store
@@ -188,7 +189,7 @@ class Surgery:
         patience = min(self.settings.sky_call_seconds, self.settings.doctor_seconds)
         table = str(self.settings.prices or "")
         try:
-            cloud = sky_cloud(replace(self.settings, sky_call_seconds=patience))
+            cloud = sky_cloud(replace(self.settings, sky_call_seconds=patience), Clock().now)
         except UserError as error:
             yield failure(sky.PRICES, str(error), error.hint)
             return

@@ -1,5 +1,7 @@
 """This machine judged: the folder of data, and the bot that may run on it."""
 
+import math
+
 from bot.adapters.vitals import Folder
 from bot.doctor.finding import Finding, failure, ok, skipped, warning
 from bot.errors import Unavailable
@@ -32,7 +34,8 @@ def judge_bot(path: str, taken: bool, age_seconds: float | None, longest_seconds
     if age_seconds is None:
         return warning(BOT, "runs, and has not ticked yet", "Ask again in a minute; its log says what it waits for.")
     if age_seconds > longest_seconds:
-        return failure(BOT, f"runs, and last ticked {age_seconds:.0f} s ago", "Read its log, and restart it.")
+        when = "before this machine was started" if math.isinf(age_seconds) else f"{age_seconds:.0f} s ago"
+        return failure(BOT, f"runs, and last ticked {when}", "Read its log, and restart it.")
     return ok(BOT, f"runs; it last ticked {age_seconds:.0f} s ago")
 
 

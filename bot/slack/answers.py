@@ -77,6 +77,12 @@ def reading(run: Run) -> Answer:
     return text(mrkdwn(":scroll: {}", say("Reading the log of {run} …", run=code(run.id))))
 
 
+FORGOTTEN_STOP = mark(
+    "I ask SkyPilot to remove the cluster of {run}. SkyPilot does not remember it, so nothing confirms that it goes: "
+    "look for its machines by hand, and type {command} once they are gone."
+)
+
+
 def stop_asked(run: Run | RunStub) -> Answer:
     if isinstance(run, RunStub):
         removing = say("I am removing the cluster of {run}, whose record cannot be read.", run=code(run.run_id))
@@ -84,6 +90,12 @@ def stop_asked(run: Run | RunStub) -> Answer:
         return text(mrkdwn(":octagonal_sign: {}", together(removing, later)))
     if run.status is Status.ENDED:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
+    if run.memory.gone_by:
+        closed = say("I close {run} on your word that its machines are gone.", run=code(run.id))
+        return text(mrkdwn(":octagonal_sign: {}", closed))
+    if run.memory.is_lost:
+        asking = say(FORGOTTEN_STOP, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes"))
+        return text(mrkdwn(":octagonal_sign: {}", asking))
     if run.over and run.keeping.lost_by and run.model_dies:
         return text(say("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id)))
     if drain.is_kept(run):

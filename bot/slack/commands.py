@@ -85,8 +85,8 @@ class Commands:
                 return self.launch(asked, caller, reply)
             case OpenForm():
                 return answers.form_offered
-            case Stop(name, save):
-                return partial(answers.stop_asked, self.service.stop(name, caller, save))
+            case Stop(name, save, gone):
+                return partial(answers.stop_asked, self.service.stop(name, caller, save, gone))
             case Retry() | Resume():
                 return self.again(asked, caller, reply)
             case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():

@@ -105,9 +105,11 @@ def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta)
     older = [(one, run.posted[one.key]) for one in wanted if one.edited and run.posted[one.key].digest != one.digest]
     if not older:
         return None
-    at, message, posted = min(((due_at(*pair, period), *pair) for pair in older), key=lambda due: due[0])
+    at, message, posted = min(((due_at(*pair, period, now), *pair) for pair in older), key=lambda due: due[0])
     return Edit(message, posted.ts or "", message.urgent != posted.urgent) if at <= now else Wait(at)
 
 
-def due_at(message: Message, posted: Posted, period: timedelta) -> datetime:
-    return posted.at if posted.urgent != message.urgent else posted.at + period * message.pace
+def due_at(message: Message, posted: Posted, period: timedelta, now: datetime) -> datetime:
+    """Return when an edit is due: at once where the last one was made by a clock that was ahead."""
+    is_urgent = posted.urgent != message.urgent
+    return min(posted.at, now) if is_urgent or posted.at > now else posted.at + period * message.pace

@@ -10,6 +10,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot.core.characters import one_line
+from bot.core.clock import has_passed
 from bot.core.notice import Notice
 from bot.core.pace import Turns
 from bot.core.posted import Posted
@@ -25,8 +26,8 @@ from bot.slack.text import Markup, emoji, joined, mrkdwn
 
 log = logging.getLogger(__name__)
 
-HEAD = re.compile(r"^(:[a-z_]+:)? ?(?:\*([^*]+)\*(?= ))?(.*)$")
-"""Of a notice: its emoji, its bold head, the rest."""
+HEAD = re.compile(r"^(:[a-z_]+:)? ?(?:\*([^*]+)\*(?=[ ,.:，。：（])([,.:，。：]?)( ?))?(.*)$")  # Chinese too
+"""Of a notice: its emoji, its bold head, what ends that, a blank, the rest."""
 
 EVENT = "verlbot_notice"
 """Type of the metadata by which a notice is found again."""
@@ -99,7 +100,7 @@ class NoticeSender:
 
     def _look_for(self, notice: Notice, sent: Posted) -> timedelta | None:
         """Look whether a notice of unknown fate has arrived; where the bot may not look, it is taken for sent."""
-        if self.now() < sent.at + DOUBT:
+        if not has_passed(DOUBT, sent.at, self.now()):
             return sent.at + DOUBT - self.now()
         try:
             ts = self._find(notice, sent)
@@ -141,5 +142,6 @@ def markup_of(text: str) -> Markup:
     >>> markup_of(":rotating_light: *The record of `a` cannot be read* (<!channel> *b*).")
     ':rotating_light: *The record of `a` cannot be read* (&lt;!channel&gt; `*b*).`'
     """
-    icon, head, rest = (part or "" for part in HEAD.findall(one_line(text))[0])
-    return joined(" ", [emoji(icon) if icon else "", mrkdwn("*{}*", head) if head else "", rest])
+    icon, head, end, blank, rest = (part or "" for part in HEAD.findall(one_line(text))[0])
+    bold = mrkdwn("*{}*{}", head, end) if head else ""
+    return joined(" ", [emoji(icon) if icon else "", joined(blank, [bold, rest])])

@@ -9,6 +9,7 @@ from threading import Lock
 
 from slack_sdk import WebClient
 
+from bot.core.clock import has_passed
 from bot.core.pace import Bucket
 from bot.core.posted import Posted
 from bot.core.run import Run
@@ -277,7 +278,7 @@ class SlackNotifier:
 
     def _check(self, run: Run, key: str, sent_at: datetime) -> None:
         """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
-        if self._now() < sent_at + DOUBT:
+        if not has_passed(DOUBT, sent_at, self._now()):
             self._again(run.id, sent_at + DOUBT - self._now())
             return
         try:

@@ -18,6 +18,10 @@ DAY_AND_TIME = "{date_short_pretty} {time}"
 
 STANDS = {
     Claim.ENDED: mark("*{cluster} stands, and its run has ended.*"),
+    Claim.RETURNED: mark(
+        "*{cluster} is running, and its run ended because I could see nothing of it.* I do not remove it by myself: "
+        "copy its checkpoints first."
+    ),
     Claim.NAMED: mark("*{cluster} stands, and no run of mine owns it.* It has a name or a label as mine have."),
     Claim.NOBODY: mark("*{cluster} stands, and no run owns it.* It was launched without me."),
 }
@@ -51,6 +55,8 @@ def icon(orphan: Orphan) -> Markup:
 
 
 def headline(orphan: Orphan) -> Markup:
+    if orphan.claim is Claim.RETURNED and orphan.owner and not orphan.gone_at:
+        return together(say(STANDS[orphan.claim], cluster=code(orphan.standing.name)), mention(orphan.owner))
     return say(GONE if orphan.gone_at else STANDS[orphan.claim], cluster=code(orphan.standing.name))
 
 

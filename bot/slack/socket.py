@@ -213,7 +213,8 @@ class Socket:
         self._silence_seconds = silence_seconds
         self._client = Client(app, app_token, base_url, ping_seconds, precedence, inbox, crowd, prefetch)
         self._session: WebSocketApp | None = None
-        self._session_since = now()
+        self._session_since = self._heard_at = now()
+        self._pong = 0.0
         self._tried_at: datetime | None = None
         self._was_up = False
         self._complaint = ""
@@ -251,8 +252,10 @@ class Socket:
             self._tried_at = self._now() if session else None
         if session is None or session.sock is None or not session.sock.connected:
             return False
-        heard = max(session.last_pong_tm, self._session_since.timestamp())
-        return bool(self._now().timestamp() - heard < self._silence_seconds)
+        if session.last_pong_tm != self._pong:  # websocket-client notes pongs by a clock that may be set
+            self._pong, self._heard_at = session.last_pong_tm, self._now()
+        heard = max(self._heard_at, self._session_since)
+        return self._now() - heard < timedelta(seconds=self._silence_seconds)
 
     def stop(self) -> None:
         self._client.stop()

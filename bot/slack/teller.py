@@ -9,6 +9,7 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
+from bot.core.clock import has_passed
 from bot.core.orphans import Orphan
 from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
@@ -190,7 +191,7 @@ class Teller:
         Where nobody may look, it is taken for said: the message above says the same, and a channel is not to be called
         every few seconds for an hour.
         """
-        if self.now() < sent.at + DOUBT:
+        if not has_passed(DOUBT, sent.at, self.now()):
             return sent.at + DOUBT - self.now()
         try:
             ts = self._found_in(self.client.conversations_replies, warning_metadata(orphan), orphan, ts=above)
@@ -208,7 +209,7 @@ class Teller:
             return None
         urgent = state(orphan)
         due = posted.at + self.period
-        if urgent == posted.urgent and self.now() < due:
+        if urgent == posted.urgent and not has_passed(self.period, posted.at, self.now()):
             return due - self.now()
         try:
             call(self.client.chat_update, channel=orphan.channel, ts=ts, **content(orphan, message))
@@ -222,7 +223,7 @@ class Teller:
 
     def _check(self, orphan: Orphan, posted: Posted) -> timedelta | None:
         """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
-        if self.now() < posted.at + DOUBT:
+        if not has_passed(DOUBT, posted.at, self.now()):
             return posted.at + DOUBT - self.now()
         try:
             ts = self._found(orphan, posted)

@@ -19,6 +19,7 @@ from bot.slack.findings import finding_messages, sickness, unknown_numbers
 from bot.slack.guards import guard_messages
 from bot.slack.limits import limit_messages, stop
 from bot.slack.managed import about, recovery_messages
+from bot.slack.memory import memory_messages, removal
 from bot.slack.message import CARD, Message, said
 from bot.slack.models import how_to, lose, model_messages
 from bot.slack.phrases import say, together
@@ -56,6 +57,7 @@ def conversation(run: Run, now: datetime, log: str) -> list[Message]:
         *guard_messages(run),
         *recovery_messages(run),
         *model_messages(run, now),
+        *memory_messages(run),
     ]
     followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
     return [card(run, now), *(notice for notice in notices if notice), *followed]
@@ -198,6 +200,8 @@ def stopping(run: Run) -> Message | None:
     stands = say(STANDS_FOR_MODEL if stays else "Its cluster is being removed; until that is seen it stands.")
     if run.hourly:
         stands = say(STANDS_FOR_MODEL_AT if stays else STANDS, rate=words.hourly(run.hourly.dollars_per_hour))
+    if run.memory.is_lost:
+        stands = removal(run)
     return said("stopping", together(words.stopping(run, run.reason), stands))
 
 
@@ -237,6 +241,8 @@ def gone(run: Run) -> Markup:
     """What was seen of its cluster, and how surely."""
     if run.first_asked_at is None:
         return say("no cluster was asked for")
+    if run.memory.gone_by:
+        return say("machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.gone_by))
     return say("nothing of it stands any more: seen twice")
 
 

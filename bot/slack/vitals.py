@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -15,13 +14,10 @@ from websocket import WebSocket, WebSocketException
 from bot.errors import Unavailable
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
 from bot.slack.http import PATH
+from bot.slack.slack_time import seconds_of
 
 REACH_SECONDS = 10
 """For the bot's public address to answer."""
-
-
-HALF_A_SECOND = 0.5
-"""What Slack's clock shows more than its header on average, which leaves out the parts of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -
         team=str(body.get("team") or ""),
         bot=str(body.get("user") or ""),
         scopes=None if scopes is None else frozenset(filter(None, map(str.strip, scopes.split(",")))),
-        ahead_seconds=parsedate_to_datetime(date).timestamp() + HALF_A_SECOND - asked_at if date else None,
+        ahead_seconds=seconds_of(date) - asked_at if date else None,
         address=str(body.get("url") or ""),
     )
 

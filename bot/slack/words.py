@@ -74,6 +74,8 @@ def state(run: Run) -> Markup:
         words = [word, say("setting up")]
     elif run.recoveries.open:
         words = [word, say("its machines went away, waiting for others")]
+    if run.memory.is_lost and run.status is not Status.ENDED:
+        words.append(say("SkyPilot does not remember it"))
     return mrkdwn("{} *{}*", emoji(icon), joined(" · ", words))
 
 
@@ -175,10 +177,18 @@ def rate(found: Rate) -> Markup:
     return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=translate(found.source))
 
 
+FORGOTTEN = mark(
+    "SkyPilot's server does not remember it since {time}. Whether it runs and bills is not known; its numbers are from "
+    "before."
+)
+
+
 def doubt(run: Run) -> Markup:
     """What is not known of it just now, and since when; empty where all is."""
     if run.status is Status.ENDED:
         return Markup()
+    if run.memory.loss and run.memory.is_lost:
+        return say(FORGOTTEN, time=date(run.memory.loss.since))
     if run.outage and run.outage.until is None and run.waits:
         return say("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:
@@ -198,7 +208,7 @@ def lasted(span: timedelta) -> Markup:
     >>> lasted(timedelta(seconds=80)), lasted(timedelta(hours=3, minutes=5)), lasted(timedelta(days=2))
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
-    seconds = round(span.total_seconds())
+    seconds = max(round(span.total_seconds()), 0)
     if seconds < 60:
         return say("{count} s", count=seconds)
     if seconds < 600:

@@ -143,6 +143,19 @@ class ManagedBed(Bed, Protocol):
         """What bills whose name begins so."""
 
 
+class ForgetfulBed(Bed, Protocol):
+    """One whose cloud may lose its memory."""
+
+    def restart(self) -> None:
+        """Its server is killed and started again."""
+
+    def forget(self) -> None:
+        """Another memory answers, which knows of nothing; what was launched stands all the same."""
+
+    def remember(self) -> None:
+        """The first one answers again."""
+
+
 class FakeBed:
     x, y = "verl-x", "verl-y"
     seconds, pause_seconds = float(SECONDS), 0.01
@@ -183,6 +196,15 @@ class FakeBed:
         self.cloud.seen[name] = replace(changed, autostop_minutes=None)
         self.cloud.autostop_by = "ana"
         return "ana"
+
+    def restart(self) -> None:
+        """It keeps all that it knows."""
+
+    def forget(self) -> None:
+        self.cloud.forget()
+
+    def remember(self) -> None:
+        self.cloud.remember()
 
     def jobs_started(self, name: str) -> int:
         return self.cloud.launches.count(name)
@@ -320,6 +342,17 @@ class DoubleBed:
 
     def left(self, name: str) -> list[str]:
         return [one for one in self.standing() if one.startswith(name)]
+
+    def restart(self) -> None:
+        self.world.restart()
+        self.server.stop()
+        self.server.start()
+
+    def forget(self) -> None:
+        self.world.forget()
+
+    def remember(self) -> None:
+        self.world.forget()
 
     def parcel(self, name: str) -> Parcel:
         for host in (name, f"{name}-worker1"):

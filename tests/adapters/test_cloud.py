@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bot.core.keeping import Fetch, Parcel, Shelf
+from bot.core.memory import is_forgotten
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import NameTaken, Unavailable, UserError
-from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, LocalBed, ManagedBed, SlurmBed
+from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, ForgetfulBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
 from tests.waiting import eventually
 
@@ -71,7 +72,7 @@ def test_a_setup_that_fails_is_told_from_a_run_that_fails_and_its_idle_cluster_r
 
 
 def test_of_a_name_that_nobody_asked_for_there_is_nothing(bed: Bed) -> None:
-    assert look(bed, bed.x) == Seen()
+    assert replace(look(bed, bed.x), server="") == Seen()
     assert bed.cloud.tail(Watched(bed.x), 10) == ""
     bed.cloud.down(Watched(bed.x))  # removing what never was is no error
     assert look(bed, bed.x).nothing
@@ -215,6 +216,47 @@ def listed(bed: Bed) -> dict[str, Standing]:
     return {one.name: one for one in bed.cloud.clusters()}
 
 
+@pytest.fixture(params=["fake", pytest.param("double", marks=DOUBLE)])
+def forgetful(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ForgetfulBed]:
+    found: ForgetfulBed = FakeBed() if request.param == "fake" else DoubleBed(tmp_path)
+    yield found
+    found.stop()
+
+
+def test_what_was_shown_is_absent_without_an_ending_only_where_the_memory_of_it_is_lost(
+    forgetful: ForgetfulBed,
+) -> None:
+    bed = forgetful
+    first = look(bed, "verl-never").server
+    assert first
+    bed.launch(bed.x)
+    seen = until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    cluster_id = listed(bed)[bed.x].id
+    assert seen.cluster_id == cluster_id
+    assert list(bed.cloud.gone([cluster_id])) == []
+
+    bed.restart()
+    assert until(bed, bed.x, lambda seen: seen.job is Job.RUNNING).cluster_id == cluster_id
+    assert look(bed, "verl-never").server == first
+
+    bed.forget()
+    lost = until(bed, bed.x, lambda seen: seen)
+    assert (lost.nothing, lost.ending, lost.cluster_id) == (True, None, "")
+    assert lost.server not in ("", first)
+    assert is_forgotten(True, first, lost)
+    assert list(bed.cloud.clusters()) == []
+    assert list(bed.cloud.gone([cluster_id])) == []
+    bed.cloud.down(Watched(bed.x))  # which is no error, and removes nothing
+
+    bed.remember()
+    assert until(bed, bed.x, lambda seen: seen.job is Job.RUNNING).cluster_id == cluster_id
+    assert look(bed, "verl-never").server == first
+    bed.cloud.down(Watched(bed.x))
+    seen = until(bed, bed.x, lambda seen: seen.ending)
+    assert (seen.ending, seen.cluster_id) == (Ending.DOWNED, cluster_id)
+    assert list(bed.cloud.gone([cluster_id, "never"])) == [cluster_id]
+
+
 MANAGED_BEDS = [pytest.param("double", marks=DOUBLE), pytest.param("slurm", marks=pytest.mark.slurm)]
 
 
@@ -283,7 +325,7 @@ def test_a_managed_job_outlives_the_loss_of_its_machines_and_is_gone_when_its_co
 
 def test_a_removal_cancels_a_managed_job_that_is_being_launched(managed: ManagedBed) -> None:
     bed = managed
-    assert until_managed(bed, bed.x, lambda seen: True) == Seen()
+    assert replace(until_managed(bed, bed.x, lambda seen: True), server="") == Seen()
     bed.launch_managed(bed.x)
     until_managed(bed, bed.x, lambda seen: seen.job_id)
     bed.cloud.down(Watched(bed.x, managed=True))

@@ -6,10 +6,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty
+from shutil import rmtree
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -21,7 +25,7 @@ from bot.adapters.local.places import Place, Process, State
 from bot.adapters.local.processes import alive, identified, keepers, marked, myself
 from bot.adapters.local.supervisor import LOOK_SECONDS, STOP, Supervisor
 from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Ending, Job, Seen
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import Unavailable, UserError
 from bot.language import speaking
 from tests.waiting import eventually
@@ -191,7 +195,7 @@ def test_removal_takes_everything_that_the_job_started(machine: Machine) -> None
     machine.until(Job.RUNNING)
     eventually(lambda: len(marked(machine.place.marker)) >= 6)
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
 
 
 def test_a_job_may_save_what_it_holds_when_it_is_asked_to_end(machine: Machine) -> None:
@@ -250,7 +254,7 @@ def test_of_many_launches_at_the_same_moment_one_runs(machine: Machine) -> None:
 def test_a_name_that_was_removed_before_it_came_never_comes(machine: Machine) -> None:
     machine.cloud.down(X)
     machine.launch("sleep 600")
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
     assert marked(machine.place.marker) == []
 
 
@@ -309,7 +313,7 @@ def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machi
     eventually(lambda: marked(machine.place.marker))
     (machine.place.folder / "state.json").write_bytes(b"")
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED)
+    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
     eventually(lambda: not keepers(machine.place.marker))
 
 
@@ -442,3 +446,38 @@ def test_of_the_last_lines_none_is_cut(tmp_path: Path, size: int) -> None:
     assert lines[-1] == "late"
     assert set(map(len, lines[:-1])) <= {5, size}
     assert (size in map(len, lines)) is (size < TAIL_BYTES)
+
+
+def test_a_cluster_whose_files_are_lost_stands_while_its_processes_run(machine: Machine) -> None:
+    machine.launch("sleep 600")
+    machine.until(Job.RUNNING)
+    shown = replace(X, was_shown=True)
+    rmtree(machine.place.folder)
+    seen = machine.cloud.observe([shown])[NAME]
+    assert (seen.cluster, seen.request, seen.ending) == (Cluster.UP, Request.LIVE, None)
+    assert [one.name for one in machine.cloud.clusters()] == [NAME]
+    assert machine.cloud.gone([NAME, UNIQUE]) == {UNIQUE}
+    machine.down()
+    seen = machine.cloud.observe([shown])[NAME]
+    assert (seen.nothing, seen.ending) == (True, Ending.DOWNED)
+    assert machine.cloud.gone([NAME]) == {NAME}
+
+
+UNIQUE = f"verl-{uuid4().hex}"
+"""A name that no other test's cluster has, whose processes would be found."""
+
+
+@pytest.mark.parametrize(
+    ("watched", "ending"),
+    [
+        pytest.param(Watched(UNIQUE), None, id="never asked for"),
+        pytest.param(Watched(UNIQUE, asked_at=datetime.now(UTC)), None, id="asked for, and never seen"),
+        pytest.param(Watched(UNIQUE, was_shown=True), Ending.LOST, id="seen before"),
+    ],
+)
+def test_what_has_neither_files_nor_processes_is_lost_where_it_was_seen_before(
+    machine: Machine, watched: Watched, ending: Ending | None
+) -> None:
+    seen = machine.cloud.observe([watched])[UNIQUE]
+    assert (seen.nothing, seen.ending) == (True, ending)
+    assert ("Its files on this machine are gone" in (seen.error or "")) is (ending is not None)

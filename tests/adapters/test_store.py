@@ -171,6 +171,23 @@ def test_one_bot_leads_until_its_lease_is_over(store: RedisStore, redis: Redis) 
     assert 0 < redis.pttl(LEADER) <= 60_000
 
 
+@pytest.mark.parametrize("silent_for", [59.0, 61.0])
+def test_a_leader_that_is_silent_for_a_lease_is_no_more_whatever_the_stores_clock_says(
+    redis: Redis, silent_for: float
+) -> None:
+    """The store's clock was set back, so that its key does not run out."""
+    minute, elapsed = timedelta(minutes=1), [0.0]
+    a, b = RedisStore(redis), RedisStore(redis, elapsed=lambda: elapsed[0])
+    assert a.lead("a", timedelta(days=1))
+    assert not b.lead("b", minute)
+    elapsed[0] = 40.0
+    assert a.lead("a", timedelta(days=1))
+    assert not b.lead("b", minute)  # it has just been heard of
+    elapsed[0] = 40.0 + silent_for
+    assert b.lead("b", minute) is (silent_for > 60)
+    assert a.lead("a", minute) is (silent_for < 60)
+
+
 def test_a_store_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="The store does not answer"):
         RedisStore(client("redis://127.0.0.1:1", 1)).open()

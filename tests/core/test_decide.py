@@ -24,6 +24,7 @@ RULES = Rules(
     log_tries=3,
 )
 ABSENT = Doubt(Puzzle.ABSENT, NOON, NOON)
+LOST = Seen(ending=Ending.LOST)
 JOBLESS = Doubt(Puzzle.JOBLESS, NOON, NOON)
 
 
@@ -35,6 +36,11 @@ def stopping(**changes: Any) -> Run:
     """Over at noon, its last lines kept."""
     over = {"status": Status.STOPPING, "reason": Reason.SUCCEEDED, "over_at": NOON, "log_saved_at": NOON}
     return running(**over | changes)
+
+
+def never_shown(**changes: Any) -> Run:
+    """Asked for and stopped at noon; no look has shown its cluster."""
+    return launching(**{"status": Status.STOPPING, "reason": Reason.STOPPED, "over_at": NOON} | changes)
 
 
 def guarded(**changes: Any) -> Run:
@@ -138,10 +144,9 @@ CASES = [
         id="what happened comes before a wish",
     ),
     pytest.param(running(stop_requested_by="U"), up(), 1, Finish(Reason.STOPPED), id="stopped"),
-    pytest.param(running(), NOTHING, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look"),
-    pytest.param(running(doubt=ABSENT), NOTHING, 29, wonder(Puzzle.ABSENT, 0, 29), id="gone, unconfirmed"),
-    pytest.param(running(doubt=ABSENT), NOTHING, 30, Finish(Reason.CLUSTER_LOST), id="gone, for long enough"),
-    pytest.param(running(doubt=ABSENT), NOTHING, 46, wonder(Puzzle.ABSENT, 46, 46), id="nobody looked in between"),
+    pytest.param(running(), LOST, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look"),
+    pytest.param(running(doubt=ABSENT), LOST, 5, Finish(Reason.CLUSTER_LOST), id="gone, twice and confirmed"),
+    pytest.param(running(doubt=ABSENT), LOST, 46, wonder(Puzzle.ABSENT, 46, 46), id="nobody looked in between"),
     pytest.param(running(doubt=ABSENT), up(), 40, Look(up()), id="a dropped record that is back"),
     pytest.param(running(doubt=ABSENT), GONE, 4, wonder(Puzzle.ABSENT, 0, 4), id="two looks too close together"),
     pytest.param(running(doubt=ABSENT), GONE, 5, Finish(Reason.DOWNED_OUTSIDE), id="removed behind our back"),
@@ -195,6 +200,14 @@ CASES = [
     pytest.param(stopping(), up(), 1, TearDown(), id="removed"),
     pytest.param(stopping(downed_at=NOON), up(), 59, None, id="being removed"),
     pytest.param(stopping(downed_at=NOON), up(), 60, TearDown(), id="removed again"),
+    pytest.param(stopping(downed_at=at(3600)), up(), 5, TearDown(), id="removed by a clock that was ahead"),
+    pytest.param(
+        running(doubt=Doubt(Puzzle.ABSENT, at(3600), at(3600))),
+        LOST,
+        5,
+        wonder(Puzzle.ABSENT, 5, 5),
+        id="doubted by a clock that was ahead",
+    ),
     pytest.param(stopping(downed_at=at(590)), up(), 599, None, id="still being removed"),
     pytest.param(stopping(downed_at=at(590)), up(), 600, Alarm(), id="it does not go"),
     pytest.param(stopping(downed_at=at(590)), None, 600, Alarm(), id="it does not go, and nobody answers"),
@@ -205,17 +218,23 @@ CASES = [
     pytest.param(stopping(downed_at=NOON, doubt=ABSENT), up(), 9, Look(up()), id="stands after all"),
     pytest.param(stopping(downed_at=NOON), GONE, 1, wonder(Puzzle.ABSENT, 1, 1), id="gone at one look is not gone"),
     pytest.param(stopping(doubt=ABSENT), GONE, 5, End(Reason.SUCCEEDED), id="gone, twice and confirmed"),
-    pytest.param(stopping(doubt=ABSENT), NOTHING, 99, TearDown(), id="a launch that left no trace may still arrive"),
+    pytest.param(never_shown(doubt=ABSENT), NOTHING, 99, TearDown(), id="a launch that left no trace may still arrive"),
     pytest.param(
-        stopping(downed_at=NOON, doubt=ABSENT),
+        never_shown(downed_at=NOON, doubt=ABSENT),
         NOTHING,
         29,
         wonder(Puzzle.ABSENT, 0, 29),
-        id="gone, twice, and nothing confirms it",
+        id="no trace, twice, and nothing confirms it",
     ),
-    pytest.param(stopping(downed_at=NOON, doubt=ABSENT), NOTHING, 30, End(Reason.SUCCEEDED), id="gone for long enough"),
     pytest.param(
-        stopping(downed_at=NOON, doubt=ABSENT), Seen(request=Request.FAILED), 5, End(Reason.SUCCEEDED), id="never stood"
+        never_shown(downed_at=NOON, doubt=ABSENT), NOTHING, 30, End(Reason.STOPPED), id="no trace for long enough"
+    ),
+    pytest.param(
+        never_shown(downed_at=NOON, doubt=ABSENT),
+        Seen(request=Request.FAILED),
+        5,
+        End(Reason.STOPPED),
+        id="never stood",
     ),
     pytest.param(stopping(), PROVISIONING, 1, TearDown(), id="a launch under way is called off"),
     # ended

@@ -6,7 +6,7 @@ delays add up to less than Rules.ask_again, as the rule demands.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,25 +18,20 @@ from bot.core.action import (
     Action,
     Alarm,
     Ask,
-    Drain,
     End,
     FetchModel,
-    Finish,
-    Look,
     LoseModel,
     Price,
-    Rehearse,
     SaveLog,
     SetAutostop,
     TearDown,
     Wonder,
 )
 from bot.core.decide import decide
-from bot.core.noting import wanted_again
+from bot.core.noting import noted, wanted_again
 from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.shadow import Shadow
 from bot.core.status import Reason, Status
 from tests.builders import NOON, a_run
 from tests.examples import examples
@@ -54,7 +49,8 @@ class Machines:
         clusters: how many stand under the run's name.
         arrivals: when launches under way will arrive.
         accepted: launches that have arrived, ever.
-        blind_until: until when looks get no answer; dropped_until: until when they show nothing.
+        blind_until: until when looks get no answer; dropped_until: until when another memory answers, which knows of
+            nothing and removes nothing.
         gone_at: when a removal that is under way will be done.
         autostop: idle minutes after which they go by themselves, or None.
     """
@@ -82,14 +78,22 @@ class Machines:
         if now < self.blind_until:
             return None
         if now < self.dropped_until:
-            return Seen()
+            return Seen(server="another")
         if self.clusters:
             return Seen(
-                request=Request.SUCCEEDED, cluster=Cluster.UP, job=self.job, job_id=1, autostop_minutes=self.autostop
+                request=Request.SUCCEEDED,
+                cluster=Cluster.UP,
+                job=self.job,
+                job_id=1,
+                autostop_minutes=self.autostop,
+                cluster_id="verl-ppo-7f3a",
+                server="first",
             )
-        return Seen(ending=self.ending)
+        return Seen(ending=self.ending, server="first")
 
     def down(self, now: datetime) -> None:
+        if now < self.dropped_until:
+            return
         self.arrivals.clear()  # a removal kills the launches of its name
         self.gone_at = now + timedelta(seconds=8)
 
@@ -123,7 +127,7 @@ class Life:
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
         if isinstance(action, Ask):
-            self.run = self.run.asked(self.now)  # recorded first
+            self.run = self.run.asked(self.now, server=action.server)  # recorded first
             if crash != "before":
                 self.machines.arrivals.append(self.now + timedelta(seconds=delay))
             return
@@ -143,28 +147,19 @@ class Life:
 
     def recorded(self, action: Action | None) -> Run:
         match action:
-            case Look(seen):
-                return self.run.looked(seen, self.now)
-            case Wonder(doubt):
-                return self.run.doubted(doubt)
-            case Finish(reason, detail):
-                return self.run.stopping(reason, detail, self.now)
             case SaveLog():
                 return self.run.log_saved(None, self.now)
             case TearDown():
                 return self.run.downed(self.now)
-            case End(reason, bill):
-                return self.run.ended(reason, self.now, bill)
             case Alarm():
                 return self.run.alarmed("", self.now)
-            case Rehearse(rule):
-                return self.run.shadowed(Shadow(rule, self.now, None, ends=True))
-            case Drain(draining):
-                return self.run.drains(draining)
-            case LoseModel():
-                return self.run.gave_up(self.now)
             case Ask() | Price() | SetAutostop() | FetchModel() | None:
                 return self.run
+            case End():
+                assert self.now >= self.machines.dropped_until, "ended on the word of a cloud that has forgotten"
+            case LoseModel():  # in peace, whatever the time
+                return self.run.gave_up(self.now)
+        return noted(self.run, action, self.now, self.rules)
 
     def happen(self, event: str) -> None:
         match event:
@@ -176,17 +171,14 @@ class Life:
                 self.machines.autostop = None
             case "autodown":
                 self.machines.vanish(Ending.AUTODOWNED)
-            case "vanish":  # a provider's history tells of it, though not always; of one never seen it must
-                self.machines.vanish(Ending.LOST if self.run.job is None else None)
+            case "vanish":
+                self.machines.vanish(Ending.LOST)
             case "outage":
                 self.machines.blind_until = self.now + timedelta(seconds=120)
-            case "drop" if self.now > self.machines.dropped_until + RULES.ask_again and not self.is_on_its_way:
+            case "drop" if self.run.asks:
                 self.machines.dropped_until = self.now + timedelta(seconds=20)
-
-    @property
-    def is_on_its_way(self) -> bool:
-        """Whether a launch was asked for that no look has shown so far: a drop would add to its delay."""
-        return self.run.status is Status.LAUNCHING and self.run.job is None
+            case "forget" if self.run.asks:
+                self.machines.dropped_until = self.now + timedelta(minutes=10)
 
     def check(self) -> None:
         assert self.machines.accepted <= 1, "launched twice"
@@ -197,7 +189,7 @@ class Life:
 
 
 EVENTS = st.sampled_from(
-    ["", "", "", "stop", "succeed", "fail", "autodown", "vanish", "outage", "drop", "cancel autostop"]
+    ["", "", "", "stop", "succeed", "fail", "autodown", "vanish", "outage", "drop", "forget", "cancel autostop"]
 )
 STEPS = st.lists(
     st.tuples(
@@ -268,12 +260,25 @@ def believes_silence(run: Run, seen: Seen | None, now: datetime, rules: Rules) -
     return decide(run, seen or Seen(ending=Ending.LOST), now, rules)
 
 
+def believes_a_new_memory(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that takes what a cloud has forgotten for what is gone."""
+    forgotten = seen is not None and run.is_forgotten_by(seen)
+    return decide(run, Seen(ending=Ending.LOST) if forgotten else seen, now, rules)
+
+
+def asks_a_new_memory(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that asks another memory for what the first was asked for."""
+    return decide(run, replace(seen, server="") if seen else None, now, rules)
+
+
 def forgets_the_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
     """A mutant that ends a run without removing its cluster."""
     action = decide(run, seen, now, rules)
     return End(Reason.STOPPED) if isinstance(action, TearDown) else action
 
 
+FORGOTTEN = [*[("", None, 1.0, 0.0)] * 4, ("forget", None, 1.0, 0.0), *[("", None, 15.0, 0.0)] * 4]
+ASKED = [("", None, 1.0, 40.0), ("forget", None, 1.0, 0.0), *[("", None, 15.0, 0.0)] * 4]
 LAUNCHED_SLOWLY = [("", None, 1.0, 8.0), ("", None, 1.0, 8.0), ("", None, 1.0, 8.0)]
 DROPPED = [*[("", None, 1.0, 0.0)] * 2, ("stop", None, 1.0, 0.0), *[("", None, 1.0, 0.0)] * 2, ("drop", None, 1.0, 0.0)]
 OUT = [
@@ -291,6 +296,8 @@ OUT = [
         pytest.param(asks_at_once, LAUNCHED_SLOWLY, id="asks again at once"),
         pytest.param(ends_at_once, DROPPED, id="ends at one look"),
         pytest.param(believes_silence, OUT, id="believes silence"),
+        pytest.param(believes_a_new_memory, FORGOTTEN, id="believes a new memory"),
+        pytest.param(asks_a_new_memory, ASKED, id="asks a new memory"),
         pytest.param(forgets_the_removal, [], id="forgets the removal"),
     ],
 )

@@ -64,6 +64,22 @@ def test_a_look_that_shows_it_again_begins_the_absence_anew() -> None:
     assert record.observe(up(), at(10)).absent_since is None
 
 
+@pytest.mark.parametrize(
+    ("looks", "step"),
+    [
+        pytest.param([Seen()], Step.SETTLE, id="the cloud has forgotten it"),
+        pytest.param([None, Seen()], Step.SETTLE, id="no look succeeded before"),
+        pytest.param([up(), Seen()], Step.REMOVE, id="it was shown after the person said so"),
+    ],
+)
+def test_a_persons_word_that_it_is_gone_counts_until_a_look_shows_it(looks: list[Seen | None], step: Step) -> None:
+    shown = RunStub(run_id="ppo-7f3a", asked_at=NOON.timestamp(), was_shown=True)
+    record = a_record().request_stop("U0ANA", gone=True)
+    for number, seen in enumerate(looks):
+        record = record.observe(seen, at(number))
+    assert next_step(record, shown, looks[-1], at(10), RULES) is step
+
+
 def test_a_stub_has_what_ends_a_run() -> None:
     run = running(managed=True, thread_channel="D0ANA")
     stub = RunStub.of_run(run)

@@ -1,6 +1,6 @@
 """A cloud in memory, whose clusters come and go when a test says so. Held to the same contract as the real ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -44,6 +44,7 @@ class FakeCloud:
         saved: the step that each names as its newest checkpoint.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
+        server: identity of the memory that answers; forgotten: what another one shows, which this one does not know.
     """
 
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -77,6 +78,8 @@ class FakeCloud:
     breaks_halt: str | None = None
     saved: dict[str, int] = field(default_factory=dict)
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
+    server: str = "first"
+    forgotten: dict[str, Seen] | None = None
     lock: Lock = field(default_factory=Lock)
 
     def greet(self) -> str:
@@ -105,7 +108,17 @@ class FakeCloud:
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
         self._answer()
-        return {one.cluster: self.seen.get(one.cluster, Seen()) for one in watched}
+        return {one.cluster: self._shown(one.cluster) for one in watched}
+
+    def _shown(self, name: str) -> Seen:
+        seen = self.seen.get(name, Seen())
+        if not isinstance(seen, Seen):  # what no cloud shows, to try out a mistake
+            return seen
+        known = seen.cluster is not Cluster.ABSENT or seen.ending is not None
+        return replace(seen, cluster_id=self._id(name) if known else "", server=self.server)
+
+    def _id(self, name: str) -> str:
+        return f"{name}-{self.launches.count(name)}"
 
     def launch(self, order: Order) -> str:
         self._answer()
@@ -167,6 +180,8 @@ class FakeCloud:
     def down(self, watched: Watched) -> None:
         self._answer()
         self.downs.append(watched.cluster)
+        if self.forgotten is not None and watched.cluster not in self.seen:
+            return
         known = watched.managed == (watched.cluster in self.managed)
         if self.removes and known and self.seen.get(watched.cluster, Seen()).ending is None:
             self.seen[watched.cluster] = Seen(ending=Ending.DOWNED)
@@ -186,7 +201,7 @@ class FakeCloud:
         self._answer()
         return [
             Standing(
-                id=f"{name}-{self.launches.count(name)}",
+                id=self._id(name),
                 name=name,
                 status=seen.cluster,
                 user=self.users.get(name, ""),
@@ -199,6 +214,12 @@ class FakeCloud:
             for name, seen in self.seen.items()
             if seen.cluster is not Cluster.ABSENT and name not in self.unlisted
         ]
+
+    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
+        self._answer()
+        known = {*self.launches, *self.seen} - set(self.forgotten or ())
+        standing = {name for name, seen in self.seen.items() if seen.cluster is not Cluster.ABSENT}
+        return {one for one in cluster_ids if (name := one.rpartition("-")[0]) not in standing and name in known}
 
     def by_hand(self, watched: Watched) -> str:
         return f"rm {watched.cluster}"
@@ -228,6 +249,14 @@ class FakeCloud:
         before = self.logs.get(cluster, "")
         self.logs[cluster] = "\n".join(filter(None, [before, *lines]))
 
-    def vanish(self, cluster: str, ending: Ending | None) -> None:
-        """The cluster goes, and its last event says how, or nothing does."""
+    def vanish(self, cluster: str, ending: Ending) -> None:
+        """The cluster goes, and its last event says how."""
         self.seen[cluster] = Seen(ending=ending)
+
+    def forget(self) -> None:
+        """Another memory answers from now on: the server's database is lost, or it is another server."""
+        self.server, self.forgotten, self.seen = "second", self.seen, {}
+
+    def remember(self) -> None:
+        """The first memory answers again, and does not know what the other was asked for."""
+        self.server, self.seen, self.forgotten = "first", self.forgotten or {}, None

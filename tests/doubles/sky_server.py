@@ -33,6 +33,7 @@ class SkyServer:
         faults: troubles by the path of a call and the cluster that it names, such as `/launch verl-x`.
         calls: how often each path was called; records: how many clusters `status` has told of.
         version: SkyPilot's that it pretends to be; health: what it says of itself; user: who it says that we are.
+        users_status: with which it answers who its users are.
     """
 
     def __init__(self, world: World, port: int = 0) -> None:
@@ -43,6 +44,7 @@ class SkyServer:
         self.version = VERSION
         self.health = "healthy"
         self.user: Json | None = None
+        self.users_status = 200
         self._port = port
         self._results: dict[str, tuple[str, Any, Any]] = {}
         self._hang = asyncio.Event()
@@ -116,6 +118,7 @@ class SkyServer:
                 Route("/jobs/launch", self._changing("jobs/launch", self._launch_managed), methods=["POST"]),
                 Route("/jobs/logs", self._troubled("jobs/logs", self._managed_logs), methods=["POST"]),
                 Route("/logs", self._troubled("logs", self._logs), methods=["POST"]),
+                Route("/users", self._troubled("users", self._users)),
                 Route("/api/health", self._troubled("api/health", self._health)),
                 Route("/api/get", self._troubled("api/get", self._get)),
                 Route("/api/status", self._troubled("api/status", self._api_status)),
@@ -175,6 +178,11 @@ class SkyServer:
     async def _health(self, _: Request) -> Response:
         own = {"api_version": API_VERSION, "version": self.version, "commit": "double"}
         return JSONResponse({"status": self.health, "user": self.user, **own})
+
+    async def _users(self, _: Request) -> Response:
+        system = {"id": "skypilot-system", "name": "skypilot-system", "created_at": self.world.born}
+        users = [{"id": "bot", "name": "bot", "created_at": self.world.born + 60}, system]
+        return JSONResponse(users, status_code=self.users_status)
 
     async def _get(self, request: Request) -> Response:
         request_id = request.query_params["request_id"]
@@ -266,8 +274,10 @@ class SkyServer:
     def _cancel(self, body: Json) -> None:
         self.world.cancel_jobs(body["cluster_name"], body["job_ids"])
 
-    def _cost_report(self, _: Json) -> list[Json]:
-        now = self.world.now()
+    def _cost_report(self, body: Json) -> list[Json]:
+        """Those that stand, and those that went in the days that were asked for."""
+        now, hashes = self.world.now(), body.get("cluster_hashes")
+        first = now - (30 if body.get("days") is None else body["days"]) * 86400
         return [
             {
                 "name": one.name, "launched_at": int(one.since), "duration": (one.gone_at or now) - one.since,
@@ -276,6 +286,7 @@ class SkyServer:
                 "total_cost": self.world.dollars_per_node_hour * one.nodes * ((one.gone_at or now) - one.since) / 3600,
             }
             for one in [*self.world.graves, *self.world.clusters.values(), *self._managed_clusters()]
+            if (one.gone_at is None or one.gone_at >= first) and (hashes is None or one.hash in hashes)
         ]  # fmt: skip
 
     def _managed_clusters(self) -> list[Machines]:

@@ -93,6 +93,23 @@ class Pace:
     removed: float = 3.0
 
 
+@dataclass(slots=True)
+class Database:
+    """What a server remembers.
+
+    Attributes:
+        born: when it was made, in Unix seconds; its oldest users are as old.
+        rows, jobs, job_graves: of managed jobs.
+    """
+
+    born: int
+    clusters: dict[str, Machines] = field(default_factory=dict)
+    graves: list[Machines] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
+    jobs: dict[str, Machines] = field(default_factory=dict)
+    job_graves: list[Machines] = field(default_factory=list)
+
+
 @dataclass
 class World:
     """What SkyPilot knows, and what really stands.
@@ -108,6 +125,8 @@ class World:
         launched: jobs that were ever submitted, by cluster: more than one is a double launch.
         jobs: the managed ones.
         interrupted: clusters whose launch a restart has cut off; nobody goes on with it.
+        born: when the database that answers was made.
+        away: one that does not answer, whose clusters stand all the same.
     """
 
     now: Callable[[], float]
@@ -124,6 +143,8 @@ class World:
     graves: list[Machines] = field(default_factory=list)
     launched: dict[str, int] = field(default_factory=dict)
     interrupted: set[str] = field(default_factory=set)
+    born: int = 1
+    away: Database | None = None
     jobs: "ManagedJobs" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -195,6 +216,23 @@ class World:
             if not self.clusters[name].jobs:  # its machines are up, and so is it for the next refresh
                 self.clusters[name].status, self.clusters[name].set_up = "UP", False
 
+    def forget(self) -> None:
+        """The server is started with another database, as after its own was deleted, or another server answers.
+
+        The second time the first one answers again, and does not know what the other was asked for.
+        """
+        self.restart()
+        away = self.away or Database(self.born + 1)
+        jobs = self.jobs
+        self.away = Database(self.born, self.clusters, self.graves, jobs.rows, jobs.clusters, jobs.graves)
+        self.born, self.clusters, self.graves = away.born, away.clusters, away.graves
+        jobs.rows, jobs.clusters, jobs.graves = away.rows, away.jobs, away.job_graves
+
+    def remove_by_hand(self, cluster: str) -> None:
+        """A person removes what no server remembers that answers."""
+        if self.away:
+            self.away.clusters.pop(cluster, None)
+
     def submit(self, cluster: str, task: dict[str, Any]) -> None:
         """One more job on a cluster, as of a second launch of its name."""
         jobs = self.clusters[cluster].jobs
@@ -226,8 +264,9 @@ class World:
         self.clusters[cluster].autostop, self.clusters[cluster].to_down = -1, False
 
     def standing(self) -> list[str]:
-        """What bills."""
-        return sorted([*self.clusters, *self.jobs.clusters])
+        """What bills, whoever remembers it."""
+        away = [*self.away.clusters, *self.away.jobs] if self.away else []
+        return sorted([*self.clusters, *self.jobs.clusters, *away])
 
     def _ask(self, name: str, cluster: str) -> Ask:
         ask = Ask(name, cluster, self.now())

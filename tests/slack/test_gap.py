@@ -48,3 +48,9 @@ def test_a_newer_card_waits_no_longer_than_its_period() -> None:
 def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:
     run = stands(CARD).said("launching", Posted(None, "", "", at(3)))
     assert next_step(run, [OTHER, LAUNCHING, ENDED], at(10), PERIOD) == Check("launching", at(3))
+
+
+@pytest.mark.parametrize("newer", [NEWER, OTHER])
+def test_an_edit_that_was_made_by_a_clock_that_was_ahead_holds_up_no_other(newer: Message) -> None:
+    step = next_step(stands(CARD), [newer], at(-3600), PERIOD)
+    assert step == Edit(newer, "1.0", urgent=newer is OTHER)

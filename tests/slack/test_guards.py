@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from bot.core.autostop import Mending, Setting
+from bot.core.doubt import Outage
+from bot.core.memory import Memory
 from bot.core.orphans import Claim, Orphan, Standing
 from bot.core.run import Run
 from bot.core.seen import Cluster
@@ -17,6 +19,7 @@ from bot.playground.transcript import written
 from bot.playground.workspace import Message as Posted
 from bot.playground.workspace import seeded
 from bot.slack.guards import guard_messages
+from bot.slack.memory import memory_messages
 from bot.slack.message import Message
 from bot.slack.orphans import orphan_message
 from tests.builders import NOON, at, running
@@ -45,6 +48,13 @@ RUNS = {
     .stopping(Reason.SUCCEEDED, None, at(0))
     .downed(at(560), "The credentials have expired.")
     .alarmed("", at(600)),
+}
+
+LOST = Memory(cluster_id="9f", loss=Outage(at(60)))
+RUNS |= {
+    "forgotten": running(memory=LOST, infra="slurm/gpu"),
+    "forgotten, unpriced, in a cloud": running(memory=LOST, rate=None, infra="aws/us-east-1"),
+    "remembered": running(memory=replace(LOST, loss=Outage(at(60), at(900)))),
 }
 
 BOX = Standing(
@@ -76,13 +86,14 @@ ORPHANS = {
     "gone by a person's wish": replace(FOUND.removal_asked("U0BEN"), gone_at=at(1800)),
     "of our name": replace(FOUND, standing=OURS, claim=Claim.NAMED),
     "of an ended run": replace(FOUND, standing=OURS, claim=Claim.ENDED),
+    "of a run that ended unseen": replace(FOUND, standing=OURS, claim=Claim.RETURNED).owned_by("U0ANA"),
     "of an ended run, left": replace(FOUND, standing=OURS, claim=Claim.ENDED).left("U0ANA"),
 }
 NOW = at(3600)
 
 
 def said() -> dict[str, list[Message]]:
-    runs = {name: guard_messages(run) for name, run in RUNS.items()}
+    runs = {name: [*guard_messages(run), *memory_messages(run)] for name, run in RUNS.items()}
     return runs | {name: [orphan_message(orphan, NOW)] for name, orphan in ORPHANS.items()}
 
 

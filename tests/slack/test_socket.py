@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ BACK = 2.0
 class Connected:
     """A bot on a real socket, through a way that can be cut."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, ahead: timedelta = timedelta()) -> None:
+        """`ahead`: by how much the bot's own time is ahead of this machine's clock."""
         self.slack = bot.slack
         self.proxy = Proxy(int(bot.playground.address.rsplit(":", 1)[1]))
         bot.playground._slack.address = f"http://127.0.0.1:{self.proxy.port}"
@@ -37,7 +39,7 @@ class Connected:
             identity,
             APP_TOKEN,
             url,
-            lambda: datetime.now(UTC),
+            lambda: datetime.now(UTC) + ahead,
             Precedence(),
             ping_seconds=0.3,
             silence_seconds=1.0,
@@ -120,3 +122,21 @@ def test_connecting_asks_slack_for_one_connection_only(connected: Connected) -> 
     """apps.connections.open allows about one call a minute."""
     assert connected.opened() == 1
     assert connected.slack.get("state")["connections"] == 1
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(minutes=-2)], ids=["set back", "set ahead"])
+def test_a_machines_clock_that_was_set_cuts_no_connection_and_hides_no_silence(bot: Bot, ahead: timedelta) -> None:
+    connected = Connected(bot, ahead)
+    try:
+        eventually(connected.answers)
+        session: Any = connected.socket._client.current_session
+        first = time.time()
+        eventually(lambda: session.last_pong_tm > first + 1.5)  # longer than what counts as silence
+        assert connected.opened() == 1
+        assert connected.socket.is_up()
+        connected.proxy.silent = True
+        eventually(lambda: connected.opened() >= 2)
+        assert back_after(connected) < BACK
+    finally:
+        connected.stop()
+        gc.collect()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from bot.adapters.local import checkpoints
 from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
-from bot.adapters.local.processes import KEEPER, alive, dismantle, send_signal
+from bot.adapters.local.processes import KEEPER, alive, dismantle, marked, running_clusters, send_signal
 from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
@@ -41,6 +41,8 @@ INFRA = mark("this machine")
 PRETENDED = mark("a pretended price")
 INTERPRETERS = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What the supervisor's Python needs of the bot's environment; the bot's secrets stay with the bot."""
+
+FILES_LOST = mark("Its files on this machine are gone, and none of its processes runs any more.")
 
 LAUNCH_SECONDS = 20
 """A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
@@ -132,7 +134,7 @@ class LocalCloud:
         return None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
-        looks = {entry.cluster: look(Place(self._root, entry.cluster)) for entry in watched}
+        looks = {entry.cluster: look(Place(self._root, entry.cluster), entry) for entry in watched}
         return {cluster: seen for cluster, seen in looks.items() if seen}
 
     def launch(self, order: Order) -> str:
@@ -211,9 +213,18 @@ class LocalCloud:
         return Setting(f"local-{watched.cluster}-{minutes}")
 
     def clusters(self) -> Sequence[Standing]:
-        folders = (self._root / "clusters").glob("*")
-        found = [standing(Place(self._root, folder.name)) for folder in sorted(folders)]
-        return [one for one in found if one]
+        """Those with files, and those of this folder of which processes run though their files are lost."""
+        names = {folder.name for folder in (self._root / "clusters").glob("*")}
+        found = [one for name in sorted(names) if (one := standing(Place(self._root, name)))]
+        lost = [name for name in sorted(running_clusters() - names) if marked(Place(self._root, name).marker)]
+        return found + [Standing(id=name, name=name, status=Cluster.UP, infra=INFRA) for name in lost]
+
+    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
+        """What has a tombstone has gone, and what has neither files nor processes: this machine has no other memory."""
+        running = running_clusters()
+        places = {one: Place(self._root, one) for one in cluster_ids}
+        lost = {one for one, place in places.items() if one not in running and not place.folder.exists()}
+        return lost | {one for one, place in places.items() if place.tombstone.exists() and not place.folder.exists()}
 
     def by_hand(self, watched: Watched) -> str:
         return ""
@@ -240,15 +251,17 @@ def supervisors(place: Place) -> dict[str, str]:
     return inherited() | interpreters | {KEEPER: place.marker}
 
 
-def look(place: Place) -> Seen | None:
+def look(place: Place, watched: Watched) -> Seen | None:
     """One cluster as its files show it; None where they cannot be read."""
     try:
         state, epitaph = place.read(), place.epitaph()
     except (OSError, msgspec.DecodeError):
         log.exception("the files of %s cannot be read", place.cluster)
         return None
+    if epitaph and state is None:
+        return Seen(ending=epitaph.ending, error=epitaph.error, cluster_id=place.cluster)
     if state is None:
-        return Seen(ending=epitaph.ending, error=epitaph.error) if epitaph else Seen()
+        return look_without_files(watched)
     seen = Seen(
         request=Request.SUCCEEDED if state.status is Cluster.UP else Request.LIVE,
         cluster=state.status,
@@ -257,11 +270,24 @@ def look(place: Place) -> Seen | None:
         error=state.error,
         infra=INFRA,
         autostop_minutes=place.autostop_minutes(state),
+        cluster_id=place.cluster,
     )
     if state.job.over or alive(state.supervisor):
         return seen
     died = say("The process that keeps the cluster was killed.")
     return replace(seen, job=Job.FAILED_DRIVER, error=died)
+
+
+def look_without_files(watched: Watched) -> Seen:
+    """Return what a cluster without files shows: it stands while a process of it runs. Nothing else can tell.
+
+    With its files its job's state is lost too, so none is shown, and its launch counts as under way.
+    """
+    if watched.asked_at is None and not watched.was_shown:
+        return Seen()
+    if watched.cluster in running_clusters():
+        return Seen(request=Request.LIVE, cluster=Cluster.UP, infra=INFRA, cluster_id=watched.cluster)
+    return Seen(ending=Ending.LOST, error=say(FILES_LOST)) if watched.was_shown else Seen()
 
 
 def standing(place: Place) -> Standing | None:

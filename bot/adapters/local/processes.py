@@ -79,6 +79,16 @@ def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process
     return ours(lambda process: os.getsid(process.pid) in standing or process.environ().get(MARKER) == marker)
 
 
+def running_clusters() -> set[str]:
+    """Return the names of the clusters of which a process of this user's runs, wherever their files are or were."""
+    names = set()
+    for process in ours(lambda process: MARKER in process.environ() or KEEPER in process.environ()):
+        with suppress(psutil.Error, ProcessLookupError):
+            marker = process.environ().get(MARKER) or process.environ().get(KEEPER) or ""
+            names.add(Path(marker).name)
+    return names
+
+
 def keepers(marker: str) -> list[psutil.Process]:
     """Every process but this one that keeps the cluster: its supervisor, whether or not its files still name it."""
     return ours(lambda process: process.pid != os.getpid() and process.environ().get(KEEPER) == marker)

@@ -258,6 +258,7 @@ def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
         infra="/".join(filter(None, [str(one["cloud"] or "").lower(), one["region"]])),
         autostop_minutes=one["autostop"] if removes_itself else None,
         unhealthy=in_words("", one["init_status_reason"] or say("SkyPilot does not say why.")) if unhealthy else None,
+        hash=str(one["cluster_hash"] or ""),
     )
 
 

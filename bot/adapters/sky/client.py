@@ -55,3 +55,26 @@ def server_url() -> str:
     from sky.server import common  # noqa: PLC0415
 
     return str(common.redact_url_password(common.get_server_url()))
+
+
+def server_identity() -> str:
+    """Return what tells this server's database from any other: its oldest user, and since when it has him.
+
+    Every database gets its own system users at its first start, and keeps them for good (0.14.1). Empty where the
+    server does not tell, as to a viewer. Not public; `impatient` must have been called before.
+
+    Raises:
+        Unavailable: the server fails just now.
+    """
+    from sky.server import common  # noqa: PLC0415
+
+    response = common.make_authenticated_request("GET", "/users")
+    if response.status_code >= 500:
+        raise Unavailable(say("SkyPilot's API server fails: {code}.", code=response.status_code))
+    if response.status_code != 200:
+        return ""
+    try:
+        users = [(int(one["created_at"]), str(one["id"])) for one in response.json() if one["created_at"] is not None]
+    except (ValueError, TypeError, KeyError):  # a proxy's page, or a server that lists its users otherwise
+        return ""
+    return "{} {}".format(*min(users)) if users else ""

@@ -13,10 +13,11 @@ from bot.adapters.sky.checkpoints import SSH, Way
 from bot.adapters.sky.courier import Carries
 from bot.adapters.sky.limits import local_paths, slurm_refusal
 from bot.adapters.sky.managed import ManagedJobs
+from bot.adapters.sky.managed_meaning import number_of
 from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
 from bot.adapters.sky.orders import completed
 from bot.adapters.sky.queues import Queues
-from bot.adapters.sky.records import ClusterRecord, History, JobRecord, LaunchRecord, Look, OwnedRecord
+from bot.adapters.sky.records import ClusterRecord, JobRecord, LaunchRecord, Look, OwnedRecord, Past
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.loglines import LOOK_BYTES
@@ -138,11 +139,11 @@ class SkyCloud:
         self._queues.collect(standing, {name for name, found in look.launches.items() if found.request is Request.LIVE})
         gone = {name for name in names if name not in look.clusters}
         try:
-            histories = self._histories(gone, watched)
+            memory = self._past(gone, watched)
         except Unavailable as error:  # those that stand are seen all the same
             log.warning("SkyPilot's cost report does not answer: %s", error)
-            histories, watched = {}, [one for one in watched if one.cluster not in gone]
-        found = {one.cluster: self._seen(one, look, histories.get(one.cluster)) for one in watched}
+            memory, watched = Past({}), [one for one in watched if one.cluster not in gone]
+        found = {one.cluster: self._seen(one, look, memory) for one in watched}
         return {name: seen for name, seen in found.items() if seen}
 
     def launch(self, order: Order) -> str:
@@ -195,6 +196,12 @@ class SkyCloud:
     def clusters(self) -> Sequence[Standing]:
         return [*map(standing, self._courier.call(inventory.everything)), *self._managed.standing()]
 
+    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
+        managed = {one for one in cluster_ids if number_of(one) is not None}
+        others = set(cluster_ids) - managed
+        found = self._courier.call(past.gone, others) if others else set()
+        return found | (self._managed.gone(managed) if managed else set())
+
     def by_hand(self, watched: Watched) -> str:
         return f"sky jobs cancel -n {watched.cluster}" if watched.managed else f"sky down {watched.cluster}"
 
@@ -214,11 +221,11 @@ class SkyCloud:
         self._ended = known | {name: found for name, found in look.launches.items() if name not in under_way}
         return replace(look, launches={**known, **look.launches})
 
-    def _seen(self, one: Watched, look: Look, history: History | None) -> Seen | None:
+    def _seen(self, one: Watched, look: Look, memory: Past) -> Seen | None:
         """One cluster, or None where not enough is known of it to say."""
         launch, record = look.launches.get(one.cluster), look.clusters.get(one.cluster)
         if record is None:
-            return seen_absent(launch, history, self._now())
+            return seen_absent(launch, memory.histories.get(one.cluster), self._now(), memory.server)
         known = self._bills.get(one.cluster)
         if not is_up(record):
             return seen_standing(launch, record, None, True, known)
@@ -226,19 +233,19 @@ class SkyCloud:
             return None
         return seen_standing(launch, record, self._queues.job(one.cluster), self._queues.asked(one.cluster), known)
 
-    def _histories(self, gone: Collection[str], watched: Sequence[Watched]) -> Mapping[str, History]:
+    def _past(self, gone: Collection[str], watched: Sequence[Watched]) -> Past:
         """What the cost report says of clusters that are not in the table; and, when it is time, of all bills."""
         now = self._now()
         bills_due = self._billed_at is None or now >= self._billed_at + self._bill_period
         names = [one.cluster for one in watched] if bills_due else sorted(gone)
         if not names:
-            return {}
+            return Past({})
         if bills_due:
             self._billed_at = now
         first = min((one.asked_at for one in watched if one.asked_at and one.cluster in names), default=now)
         found = self._courier.call(past.history, names, max((now - first).days + 2, 2))
         if bills_due:
-            self._bills = {name: said for name, one in found.items() if (said := bill(one, now))}
+            self._bills = {name: said for name, one in found.histories.items() if (said := bill(one, now))}
         return found
 
     def _jobs(self, cluster: str, name: str | None) -> list[JobRecord] | None:

@@ -1,14 +1,14 @@
 """The port to SkyPilot's managed jobs: one look at all of them, and what they cost now and then."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.adapters import prices
 from bot.adapters.sky import calls, managed_calls
 from bot.adapters.sky.courier import Carries
-from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, is_left, seen_managed
+from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, is_left, managed_id, number_of, seen_managed
 from bot.adapters.sky.records import Costs, ManagedRecord
 from bot.core.loglines import LOOK_BYTES
 from bot.core.managed import Controller
@@ -81,6 +81,11 @@ class ManagedJobs:
             log.warning("managed jobs cannot be listed: %s", error)
         return self._standing
 
+    def gone(self, ids: Collection[str]) -> set[str]:
+        """Return which of these have gone, by their controller; one that it does not know is left out."""
+        numbers = [number for one in ids if (number := number_of(one)) is not None]
+        return {managed_id(number) for number in self._courier.call(managed_calls.gone, numbers)}
+
     def _priced(self, found: Controller) -> Controller:
         return replace(found, rate=prices.look_up(self._table, PRICED, None, 1))
 
@@ -105,7 +110,7 @@ class ManagedJobs:
 
 def standing(one: ManagedRecord) -> Standing:
     return Standing(
-        id=f"managed-job-{one.id}",
+        id=managed_id(one.id),
         name=one.name,
         status=cluster(one, None),
         user=one.user,

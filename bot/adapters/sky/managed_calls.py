@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.adapters.sky.calls import DOWN, FIELDS, FOREIGN, accepted, requests_of, why_failed
-from bot.adapters.sky.client import answered, impatient
+from bot.adapters.sky.client import answered, impatient, server_identity
 from bot.adapters.sky.errors import ANSI, in_words
 from bot.adapters.sky.managed_meaning import CANCELLING, FAILED_CONTROLLER, OVER, is_done
 from bot.adapters.sky.meaning import REQUESTS
@@ -61,6 +61,7 @@ def look(watched: Mapping[str, tuple[int | None, str | None]], asked: Collection
             stopped=isinstance(found, Controller) and found.stopped,
             known=frozenset(numbers),
             unclaimed=bool(live - {request for _, request in watched.values()}) and bool(missing),
+            server=server_identity() if len(jobs) < len(watched) else "",
         )
 
 
@@ -232,6 +233,13 @@ def ours() -> Sequence[ManagedRecord]:
     with answered():
         found = read(skip_finished=True, name_match=PREFIX)
     return [] if isinstance(found, Controller) else [one for one in found if one.name.startswith(PREFIX)]
+
+
+def gone(numbers: Sequence[int]) -> set[int]:
+    """Return which of these jobs have ended, and their clusters been removed."""
+    with answered():
+        found = read(job_ids=list(numbers))
+    return set() if isinstance(found, Controller) else {one.id for one in found if one.done}
 
 
 def jobs() -> Any:

@@ -28,6 +28,9 @@ OVER = {
 }
 """What became of the job; None where it has found no machines, so that there was nothing to fail."""
 
+MANAGED_ID = "managed-job-"
+"""Before a managed job's number, where the ids of clusters stand beside it."""
+
 NEVER_BEGUN = ("INACTIVE", "WAITING")
 """Schedule states of a job that no controller has taken up; one that is cancelled then stays so for ever."""
 
@@ -73,16 +76,18 @@ def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs:
         recovering=one.status == RECOVERING,
         recoveries=one.recoveries,
         keeps_log=one.status in OVER,
+        cluster_id=managed_id(one.id),
+        server=look.server,
     )
 
 
 def seen_missing(name: str, look: ManagedLook) -> Seen:
     """A name without a job. Of a launch whose id was lost, one that is under way may be the one."""
     if launch := look.launches.get(name):
-        return Seen(request=launch.request, error=launch.error)
+        return Seen(request=launch.request, error=launch.error, server=look.server)
     if look.stopped and name in look.known:
-        return Seen(ending=Ending.LOST, error=say(STOPPED))
-    return Seen(request=Request.LIVE if look.unclaimed else Request.NONE)
+        return Seen(ending=Ending.LOST, error=say(STOPPED), server=look.server)
+    return Seen(request=Request.LIVE if look.unclaimed else Request.NONE, server=look.server)
 
 
 def request(one: ManagedRecord) -> Request:
@@ -131,3 +136,17 @@ def bill(costs: Costs | None, at: datetime) -> Bill | None:
         return None
     rate = Rate(costs.dollars * 3600 / costs.seconds, SOURCE)
     return Bill(costs.dollars, rate, at, closed=not costs.stands)
+
+
+def managed_id(number: int) -> str:
+    return f"{MANAGED_ID}{number}"
+
+
+def number_of(cluster_id: str) -> int | None:
+    """Return the number of a managed job; None for the id of a cluster.
+
+    >>> number_of(managed_id(7)), number_of("5ad1a7c1-7d2e")
+    (7, None)
+    """
+    number = cluster_id.removeprefix(MANAGED_ID)
+    return int(number) if number != cluster_id and number.isascii() and number.isdigit() else None

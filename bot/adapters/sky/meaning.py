@@ -66,18 +66,29 @@ def bill(history: History, now: datetime) -> Bill | None:
     return Bill(history.dollars, rate, now, closed=not history.stands)
 
 
-def seen_absent(launch: LaunchRecord | None, history: History | None, now: datetime) -> Seen | None:
+def seen_absent(launch: LaunchRecord | None, history: History | None, now: datetime, server: str = "") -> Seen | None:
     """A name without a cluster in SkyPilot's table.
 
-    None, nothing seen, where the cost report says that it stands: `status` drops records that it cannot read.
+    None, nothing seen, where the cost report says that it stands: `status` drops records that it cannot read, and
+    those of workspaces that the bot may not see.
+
+    Args:
+        server: identity of the database that the cost report came from.
     """
     request, error = (launch.request, launch.error) if launch else (Request.NONE, None)
     if request is Request.LIVE or history is None:
-        return Seen(request=request, error=error)
+        return Seen(request=request, error=error, server=server)
     if history.stands:
         return None
     how, told = ending(history.events)
-    return Seen(request=request, ending=how, error=error or told, bill=bill(history, now))
+    return Seen(
+        request=request,
+        ending=how,
+        error=error or told,
+        bill=bill(history, now),
+        cluster_id=history.hash,
+        server=server,
+    )
 
 
 def seen_standing(
@@ -97,4 +108,5 @@ def seen_standing(
         autostop_minutes=record.autostop_minutes,
         unhealthy=(job and job.broken) or record.unhealthy,
         bill=known,
+        cluster_id=record.hash,
     )

@@ -28,12 +28,14 @@ class ClusterRecord:
         infra: where it runs, such as `slurm/testbed`.
         autostop_minutes: idle minutes after which it removes itself, or None.
         unhealthy: why SkyPilot takes it for broken, or None.
+        hash: SkyPilot's own id of it, which another cluster of the same name does not have.
     """
 
     cluster: Cluster
     infra: str
     autostop_minutes: int | None
     unhealthy: str | None
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,27 @@ class History:
         dollars: what it has cost by SkyPilot's prices; 0 where SkyPilot has none for it.
         seconds: how long it was used.
         events: what happened to it, oldest first; told only of one that is gone.
+        hash: SkyPilot's own id of it.
     """
 
     stands: bool
     dollars: float
     seconds: float
     events: tuple[str, ...] = ()
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What SkyPilot remembers of clusters.
+
+    Attributes:
+        histories: by the cluster's name; one that it has never heard of has no entry.
+        server: identity of its database; empty where it does not tell.
+    """
+
+    histories: Mapping[str, History]
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,7 @@ class ManagedLook:
     Attributes:
         stopped: whether the controller has stopped itself, because no job was left; known: names that had one.
         unclaimed: whether launches are under way of which nobody knows whose they are.
+        server: identity of the server's database; empty where it does not tell, or where no name is missing.
     """
 
     jobs: Mapping[str, ManagedRecord]
@@ -143,6 +161,7 @@ class ManagedLook:
     stopped: bool = False
     known: frozenset[str] = frozenset()
     unclaimed: bool = False
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""Tells those who keep the machines that SkyPilot's server has forgotten clusters, and that it knows them again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.announcer import Announcer
+from bot.core.doubt import Outage
+from bot.core.run import Run
+from bot.core.status import Status
+from bot.language import ENGLISH, listing, mark, say, speaking
+from bot.ports import Now, Store
+
+GATHERED = timedelta(seconds=30)
+"""After the first run is found forgotten: by then the others are, and one notice names them all."""
+
+NEWS = timedelta(hours=1)
+"""How long it is news that a server remembers again."""
+
+MOST_NAMED = 20
+"""Runs that a notice names."""
+
+FORGOT = mark(
+    ":rotating_light: *SkyPilot's server does not remember the clusters of {runs}.* Its database was lost, or "
+    "SKYPILOT_API_SERVER_ENDPOINT names another server. Their machines may be running and billing. Until the right "
+    "server answers I conclude nothing: these runs stay open and keep their places, and what their leases or people "
+    "end I ask it to remove, without proof. Bring the server or its database back; the runs go on then."
+)
+REMEMBERS = mark(":white_check_mark: SkyPilot's server remembers the clusters of {runs} again.")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryWatch:
+    """Compares what the records say of SkyPilot's memory with what was announced.
+
+    Attributes:
+        leads: whether this process is, of those that share the store, the one that acts.
+    """
+
+    store: Store
+    announcer: Announcer
+    now: Now
+    leads: Callable[[], bool]
+    language: str = ENGLISH
+
+    def look(self) -> timedelta | None:
+        """Announce what is new. Return in how long the next look is wanted, None for at leisure."""
+        if not self.leads():
+            return None
+        known = [(run, run.memory.loss) for run in self.store.open() if run.status is not Status.ENDED]
+        losses = [(run, loss) for run, loss in known if loss is not None]
+        lost = [(run, loss) for run, loss in losses if loss.until is None]
+        back = [(run, loss) for run, loss in losses if loss.until is not None and self.now() < loss.until + NEWS]
+        with speaking(self.language):
+            if lost:
+                return self._announce("forgot", FORGOT, lost)
+            return self._announce("remembers", REMEMBERS, back) if back else None
+
+    def _announce(self, what: str, text: str, found: Sequence[tuple[Run, Outage]]) -> timedelta | None:
+        """Announce an incident, which is known by when it began."""
+        began = min(loss.since for _, loss in found)
+        if (wait := began + GATHERED - self.now()) > timedelta():
+            return wait
+        names = [f"`{run.id}`" for run, _ in found[:MOST_NAMED]]
+        more = [f"+{len(found) - MOST_NAMED}"] if len(found) > MOST_NAMED else []
+        self.announcer.announce(f"memory-{what}-{began.timestamp():.0f}", say(text, runs=listing([*names, *more])))
+        return None

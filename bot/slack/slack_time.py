@@ -1,0 +1,40 @@
+"""The time by Slack's clock: an opinion beside this machine's own."""
+
+import logging
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+log = logging.getLogger(__name__)
+
+SECONDS = 3.0
+"""For an answer: the bot's start waits for it."""
+
+HALF_A_SECOND = 0.5
+"""What Slack's clock shows more than its header on average, which leaves out the parts of a second."""
+
+
+def ask_time(api_url: str) -> float | None:
+    """Return Unix seconds by Slack's clock, known to a second; None where Slack does not say.
+
+    Only a server that is reached by TLS is asked: another one may be on this very machine, and show the same clock.
+    """
+    if not api_url.startswith("https://"):
+        return None
+    try:
+        return seconds_of(httpx.get(f"{api_url}api.test", timeout=SECONDS).headers.get("date", ""))
+    except (httpx.HTTPError, ValueError) as error:
+        log.warning("Slack does not tell the time: %s", error)
+        return None
+
+
+def seconds_of(date: str) -> float:
+    """Return the Unix seconds of a header.
+
+    >>> seconds_of("Fri, 02 Jan 2026 12:00:00 GMT")
+    1767355200.5
+
+    Raises:
+        ValueError: it is no date.
+    """
+    return parsedate_to_datetime(date).timestamp() + HALF_A_SECOND

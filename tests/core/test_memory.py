@@ -1,0 +1,153 @@
+"""What an absence proves, and what is done about a run that the cloud does not remember."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.core.action import Action, Ask, Drain, End, Finish, Look, NoteMemoryLoss, TearDown, Wonder
+from bot.core.decide import decide
+from bot.core.doubt import Doubt, Outage, Puzzle
+from bot.core.keeping import Draining, Keeping
+from bot.core.memory import Memory, is_forgotten
+from bot.core.money import Bill, Rate
+from bot.core.progress import Progress
+from bot.core.run import Run
+from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.status import Reason, Status
+from tests.builders import NOON, a_run, at, launching, running, up
+from tests.core.test_decide import RULES
+
+FIRST, SECOND = "1 system", "2 system"
+BILL = Bill(1.0, Rate(4.0, "SkyPilot"), NOON)
+
+
+@pytest.mark.parametrize(
+    ("was_shown", "asked", "seen", "forgotten"),
+    [
+        pytest.param(True, "", Seen(), True, id="shown before, and now no trace of it"),
+        pytest.param(True, FIRST, Seen(server=FIRST), True, id="the same, of a database that is older than it"),
+        pytest.param(True, FIRST, Seen(request=Request.FAILED, server=FIRST), True, id="though its request is known"),
+        pytest.param(True, FIRST, Seen(ending=Ending.LOST, server=FIRST), False, id="its ending is known"),
+        pytest.param(True, FIRST, Seen(cluster=Cluster.UP, server=SECOND), False, id="it is there"),
+        pytest.param(True, FIRST, Seen(request=Request.LIVE, server=SECOND), False, id="its launch is under way"),
+        pytest.param(False, "", Seen(), False, id="never shown, and nobody knows who was asked"),
+        pytest.param(False, FIRST, Seen(server=FIRST), False, id="never shown, by who was asked"),
+        pytest.param(False, FIRST, Seen(), False, id="never shown, by nobody knows whom"),
+        pytest.param(False, FIRST, Seen(server=SECOND), True, id="never shown, by another than was asked"),
+        pytest.param(False, FIRST, Seen(request=Request.FAILED, server=SECOND), False, id="which knows the request"),
+        pytest.param(False, FIRST, Seen(request=Request.SUCCEEDED, server=SECOND), True, id="which knows of success"),
+    ],
+)
+def test_absence_proves_something_only_where_there_is_a_memory(
+    was_shown: bool, asked: str, seen: Seen, forgotten: bool
+) -> None:
+    assert is_forgotten(was_shown, asked, seen) is forgotten
+
+
+@pytest.mark.parametrize(
+    ("run", "shown"),
+    [
+        pytest.param(a_run(), False, id="new"),
+        pytest.param(launching(), False, id="asked for"),
+        pytest.param(launching(memory=Memory(cluster_id="9f")), True, id="by its id"),
+        pytest.param(running(), True, id="by its job, as records of older versions have it"),
+        pytest.param(launching(bill=BILL), True, id="by its bill"),
+        pytest.param(launching().looked(Seen(cluster=Cluster.INIT, cluster_id="9f"), NOON), True, id="by one look"),
+    ],
+)
+def test_a_run_knows_whether_its_cluster_was_shown(run: Run, shown: bool) -> None:
+    assert run.was_shown is shown
+    assert run.watched.was_shown is shown
+
+
+LOST = Memory(cluster_id="9f", server=FIRST, loss=Outage(NOON))
+NOTHING = Seen(server=SECOND)
+DOUBT = Doubt(Puzzle.FORGOTTEN, NOON, NOON)
+MODEL = {"model_dies": True, "checkpoints": "~/m", "progress": Progress(step=9, checkpoint="~/m/c", checkpoint_step=9)}
+
+
+def over(**changes: Any) -> Run:
+    """Stopped at noon."""
+    stopped = {"status": Status.STOPPING, "reason": Reason.STOPPED, "over_at": NOON, "log_saved_at": NOON}
+    return running(**stopped | {"memory": LOST} | changes)
+
+
+@pytest.mark.parametrize(
+    ("run", "seen", "seconds", "action"),
+    [
+        pytest.param(a_run(), NOTHING, 1, Ask(SECOND), id="a new run is asked of who answers"),
+        pytest.param(running(), NOTHING, 1, Wonder(Doubt(Puzzle.FORGOTTEN, at(1), at(1))), id="at one look"),
+        pytest.param(running(doubt=DOUBT), NOTHING, 5, NoteMemoryLoss(), id="at two looks"),
+        pytest.param(running(memory=LOST), NOTHING, 9_999, None, id="nothing is concluded"),
+        pytest.param(
+            launching(memory=Memory(server=FIRST), doubt=DOUBT), NOTHING, 5, NoteMemoryLoss(), id="not asked again"
+        ),
+        pytest.param(running(memory=LOST, stop_requested_by="U"), NOTHING, 9, Finish(Reason.STOPPED), id="stopped"),
+        pytest.param(
+            running(memory=LOST, lease=timedelta(hours=1)), NOTHING, 3600, Finish(Reason.LEASE_OVER), id="its lease"
+        ),
+        pytest.param(
+            running(memory=LOST, rate=Rate(4, "x"), budget_dollars=1.0),
+            NOTHING,
+            901,
+            Finish(Reason.OVER_BUDGET),
+            id="its budget",
+        ),
+        pytest.param(
+            running(memory=LOST, lease=timedelta(hours=1), model_dies=True, progress=Progress(step=10)),
+            NOTHING,
+            3600,
+            Drain(Draining(Reason.LEASE_OVER, at(4200))),
+            id="it may save first",
+        ),
+        pytest.param(over(), NOTHING, 1, TearDown(), id="its removal is asked for"),
+        pytest.param(over(downed_at=NOON), NOTHING, 59, None, id="not at once again"),
+        pytest.param(over(downed_at=NOON), NOTHING, 60, TearDown(), id="again and again"),
+        pytest.param(over(downed_at=at(9_000)), NOTHING, 9_001, None, id="that it does not go is not known"),
+        pytest.param(
+            over(downed_at=NOON, memory=Memory()),
+            NOTHING,
+            1,
+            Wonder(Doubt(Puzzle.FORGOTTEN, at(1), at(1))),
+            id="forgotten while it was being removed",
+        ),
+        pytest.param(over(**MODEL), NOTHING, 1, None, id="a model is there alone"),
+        pytest.param(over(lease=timedelta(), **MODEL), NOTHING, 3_600, TearDown(), id="its time is over"),
+        pytest.param(
+            over(**MODEL, keeping=Keeping(lost_by="U", lost_at=NOON)), NOTHING, 1, TearDown(), id="it may be lost"
+        ),
+        pytest.param(
+            over(memory=Memory(loss=Outage(NOON), gone_by="U")), NOTHING, 1, End(Reason.STOPPED), id="a person's word"
+        ),
+        pytest.param(running(memory=LOST), up(), 9, Look(up()), id="remembered"),
+        pytest.param(over(downed_at=NOON), up(), 9, Look(up()), id="remembered while it is being removed"),
+        pytest.param(
+            running(memory=LOST),
+            Seen(ending=Ending.AUTODOWNED),
+            9,
+            Look(Seen(ending=Ending.AUTODOWNED)),
+            id="remembered as gone",
+        ),
+    ],
+)
+def test_decide(run: Run, seen: Seen, seconds: float, action: Action | None) -> None:
+    assert decide(run, seen, at(seconds), RULES) == action
+
+
+def test_what_is_remembered_again_is_as_before_but_for_a_removal_that_nobody_heard() -> None:
+    run = over(downed_at=at(1)).looked(up(Job.RUNNING, cluster_id="9f"), at(60))
+    assert run.memory == Memory(cluster_id="9f", server=FIRST, loss=Outage(NOON, at(60)))
+    assert run.downed_at is None
+
+
+@pytest.mark.parametrize(
+    ("run", "by"),
+    [
+        pytest.param(running(memory=LOST), "U0ANA", id="while the cloud cannot tell"),
+        pytest.param(running(), None, id="while it can"),
+        pytest.param(over(status=Status.ENDED), None, id="of one that has ended"),
+    ],
+)
+def test_a_persons_word_counts_where_the_cloud_cannot_tell(run: Run, by: str | None) -> None:
+    assert run.confirm_gone("U0ANA").memory.gone_by == by
