@@ -13,6 +13,8 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    PutOffAutostop,
+    RecallModel,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -59,7 +61,7 @@ def over(run: Run, finish: Finish | None, now: datetime) -> Run:
 def wanted_again(action: Action, rules: Rules) -> timedelta:
     """In how long it is worth while to look again after an action."""
     match action:
-        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
+        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel() | PutOffAutostop() | RecallModel():
             return timedelta()
         case Look() | Wonder() | SetAutostop() | TearDown() | Rehearse() | Drain() | FetchModel():
             return rules.gone

@@ -342,10 +342,27 @@ class Run:
         return replace(self, keeping=replace(self.keeping, halt_tried_at=now))
 
     def has_saved(self, folder: str, step: int) -> Self:
-        """What its cluster calls its newest checkpoint, whatever its log has told; another one is fetched anew."""
-        fetch = self.keeping.fetch if step == self.progress.checkpoint_step else None
-        keeping = replace(self.keeping, fetch=fetch)
-        return replace(self, keeping=keeping, progress=replace(self.progress, checkpoint=folder, checkpoint_step=step))
+        """What its cluster has as its newest checkpoint, whatever its log has told; another one is fetched anew."""
+        if step == self.progress.checkpoint_step:
+            return replace(self, progress=replace(self.progress, checkpoint=folder))
+        keeping = replace(self.keeping, fetch=None)
+        progress = replace(self.progress, checkpoint=folder, checkpoint_step=step)
+        return replace(
+            self, keeping=keeping, progress=progress, checkpoint_at=None
+        )  # nobody has read when it was saved
+
+    def has_torn(self, step: int, why: str, looks: int = 1) -> Self:
+        """A checkpoint on its cluster is not whole, as one look more has found, or as many as that."""
+        return replace(self, keeping=self.keeping.found_torn(step, why, looks))
+
+    def has_whole(self, any_whole: bool, now: datetime) -> Self:
+        """Whether any of its checkpoints may be whole; since when none is."""
+        since = None if any_whole else self.keeping.none_whole_at or now
+        return replace(self, keeping=replace(self.keeping, none_whole_at=since))
+
+    def recalled(self, step: int | None, fetch: Fetch | None, now: datetime) -> Self:
+        """The bot's own disk was asked for its model: it has that whole checkpoint of its, or none."""
+        return replace(self, keeping=self.keeping.recalled(step, fetch, now), doubt=None)
 
     def has_saved_nothing(self, now: datetime) -> Self:
         """Its cluster has no checkpoint."""
@@ -362,6 +379,10 @@ class Run:
     def autostop_held(self, until: datetime) -> Self:
         """Its cluster removes itself later, so that there is time to fetch."""
         return replace(self, keeping=replace(self.keeping, held_until=until))
+
+    def autostop_not_held(self, now: datetime) -> Self:
+        """Its cluster may remove itself before its time."""
+        return replace(self, keeping=replace(self.keeping, hold_tried_at=now))
 
     def gave_up(self, now: datetime) -> Self:
         """Its model goes with its cluster: nobody has said anything else in time."""

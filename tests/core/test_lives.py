@@ -24,6 +24,8 @@ from bot.core.action import (
     Finish,
     Look,
     LoseModel,
+    PutOffAutostop,
+    RecallModel,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -162,8 +164,14 @@ class Life:
                 return self.run.drains(draining)
             case LoseModel():
                 return self.run.gave_up(self.now)
-            case Ask() | SetAutostop() | FetchModel() | None:
-                return self.run
+            case Ask() | SetAutostop() | FetchModel() | PutOffAutostop() | RecallModel() | None:
+                return self.prepared(action)
+
+    def prepared(self, action: Action | None) -> Run:
+        """The bot's own disk has nothing of a run that saves nothing."""
+        if isinstance(action, PutOffAutostop):
+            return self.run.autostop_held(action.until)
+        return self.run.recalled(None, None, self.now) if isinstance(action, RecallModel) else self.run
 
     def happen(self, event: str) -> None:
         match event:
