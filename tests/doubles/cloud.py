@@ -44,7 +44,7 @@ class FakeCloud:
         saved: the step that each names as its newest checkpoint; unnamed: steps that are there beside it, or alone.
         torn: why the checkpoint of a step is not whole.
         kept: whole checkpoints on the bot's machine by folder and step, such as those that have come unseen.
-        stopped: whether the bot has let go of it; cut_off: whether looks are cut off by that.
+        stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
     """
@@ -84,6 +84,7 @@ class FakeCloud:
     kept: dict[str, dict[int, Fetch]] = field(default_factory=dict)
     stopped: bool = False
     cut_off: bool = False
+    cuts_off_removals: bool = False
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
@@ -190,6 +191,8 @@ class FakeCloud:
             raise Unavailable(self.breaks_fetch or "The cluster does not answer.")
 
     def down(self, watched: Watched) -> None:
+        if self.cuts_off_removals:
+            raise BeingStopped("The bot is being stopped.")
         self._answer()
         self.downs.append(watched.cluster)
         known = watched.managed == (watched.cluster in self.managed)
