@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from bot.core.checkpoint import MISSING, PART, Listing, shown
+from bot.core.checkpoint import MISSING, PART, Listing, display_path
 from bot.language import mark, say
 
 EXAMINED_BYTES = 512 * 1024 * 1024
@@ -46,17 +46,25 @@ NO_PLAIN_FILE = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
 CUT = mark("`{name}` cannot be opened: it is cut off, or is no {kind} file.")
 SHORTER = mark("`{name}` has {size} bytes, and should have {of}.")
 
-
-UNREADABLE = (struct.error, ValueError, RecursionError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError)
+READER_ERRORS = (
+    struct.error,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    EOFError,
+    NotImplementedError,  # of zipfile: a version that no zip has yet
+    zipfile.BadZipFile,
+    msgspec.MsgspecError,
+)
 """What readers raise of a file that is not what its name says."""
 
 
-class Broken(Exception):
+class UnreadableFile(Exception):
     """A file is not what its name says."""
 
 
 @dataclass(slots=True)
-class Examined:
+class ReadingBudget:
     """How much may still be read."""
 
     left: int = EXAMINED_BYTES
@@ -79,41 +87,41 @@ def find_damage(folder: Path, listing: Listing) -> str | None:
     Raises:
         OSError: the folder cannot be read.
     """
-    examined = Examined()
+    budget = ReadingBudget()
     for name, size in sorted(listing.items()):
         try:
             with open_plain(folder / name) as file:
                 there = os.fstat(file.fileno()).st_size
                 if there != size:
-                    return say(SHORTER, name=shown(name), size=there, of=size)
-                examine(file, name, size, listing, examined)
+                    return say(SHORTER, name=display_path(name), size=there, of=size)
+                examine(file, name, size, listing, budget)
         except FileNotFoundError:
-            return say(MISSING, name=shown(name))
-        except Broken as error:
+            return say(MISSING, name=display_path(name))
+        except UnreadableFile as error:
             return str(error)
     return None
 
 
-def examine(file: BinaryIO, name: str, size: int, listing: Listing, examined: Examined) -> None:
-    """Raise Broken where a file is not what its name says."""
+def examine(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
+    """Raise UnreadableFile where a file is not what its name says."""
     for end, (kind, check) in KINDS.items():
         if name.endswith(end):
             try:
-                check(file, name, size, listing, examined)
-            except UNREADABLE as error:
-                raise Broken(say(CUT, name=shown(name), kind=kind)) from error
+                check(file, name, size, listing, budget)
+            except READER_ERRORS as error:
+                raise UnreadableFile(say(CUT, name=display_path(name), kind=kind)) from error
             return
 
 
-def check_safetensors(file: BinaryIO, name: str, size: int, listing: Listing, examined: Examined) -> None:
+def check_safetensors(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
     """The header's length, the header as JSON, and where the last tensor ends (the format's own description)."""
-    start = examined.read(file, 0, 8)
+    start = budget.read(file, 0, 8)
     if start is None:
         return
     (length,) = struct.unpack("<Q", start)
     if 8 + length > size:
         raise ValueError(length)
-    header = examined.read(file, 8, length) if length <= HEADER_BYTES else None
+    header = budget.read(file, 8, length) if length <= HEADER_BYTES else None
     if header is None:
         return
     tensors = msgspec.json.decode(header, type=dict[str, Tensor])
@@ -128,9 +136,9 @@ class Tensor(msgspec.Struct):
     data_offsets: tuple[int, int] | None = None
 
 
-def check_json(file: BinaryIO, name: str, size: int, listing: Listing, examined: Examined) -> None:
+def check_json(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
     """It can be read to its end; and what an index names is there."""
-    text = examined.read(file, 0, size) if size <= HEADER_BYTES else None
+    text = budget.read(file, 0, size) if size <= HEADER_BYTES else None
     if text is None:
         return
     if name.endswith(".safetensors.index.json"):
@@ -156,33 +164,33 @@ def check_index(name: str, index: Index, listing: Listing) -> None:
     folder = name.rpartition("/")[0]
     for file in sorted(set(index.weight_map.values())):
         if (path := f"{folder}/{file}" if folder else file) not in listing:
-            raise Broken(say(MISSING, name=shown(path)))
+            raise UnreadableFile(say(MISSING, name=display_path(path)))
 
 
-def check_torch(file: BinaryIO, name: str, size: int, listing: Listing, examined: Examined) -> None:
+def check_torch(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
     """A zip with its directory, as verl's own parts are. What torch wrote before it wrote zips cannot be checked."""
-    start = examined.read(file, 0, len(ZIP)) or b""
+    start = budget.read(file, 0, len(ZIP)) or b""
     if start != ZIP:
         if PART.fullmatch(name.rpartition("/")[2]) or not start.strip(b"\0"):
             raise ValueError(start)
         return
-    at, length = find_directory(file, size, examined)
-    if length <= min(DIRECTORY_BYTES, examined.left):
-        examined.left -= length
+    at, length = find_directory(file, size, budget)
+    if length <= min(DIRECTORY_BYTES, budget.left):
+        budget.left -= length
         with zipfile.ZipFile(file) as directory:
             ends = (one.header_offset + one.compress_size for one in directory.infolist())
             if max(ends, default=0) > at:
                 raise ValueError(at)
 
 
-def find_directory(file: BinaryIO, size: int, examined: Examined) -> tuple[int, int]:
+def find_directory(file: BinaryIO, size: int, budget: ReadingBudget) -> tuple[int, int]:
     """Return where a zip's directory begins, and its bytes.
 
     Raises:
         ValueError: it has none, or its end record tells of another one.
     """
     begin = max(size - ZIP_END_BYTES - COMMENT_BYTES, 0)
-    tail = examined.read(file, begin, size - begin) or b""
+    tail = budget.read(file, begin, size - begin) or b""
     found = tail.rfind(ZIP_END)
     if found < 0:
         raise ValueError(found)
@@ -191,7 +199,7 @@ def find_directory(file: BinaryIO, size: int, examined: Examined) -> tuple[int, 
     locator = found - ZIP64_LOCATOR_BYTES
     if locator >= 0 and tail.startswith(ZIP64_LOCATOR, locator):
         (end,) = struct.unpack_from("<Q", tail, locator + 8)
-        record = examined.read(file, end, ZIP64_END_BYTES) if end <= size else None
+        record = budget.read(file, end, ZIP64_END_BYTES) if end <= size else None
         if record is None or not record.startswith(ZIP64_END):
             raise ValueError(end)
         length, at = struct.unpack_from("<2Q", record, 40)
@@ -200,7 +208,7 @@ def find_directory(file: BinaryIO, size: int, examined: Examined) -> tuple[int, 
     return at, length
 
 
-Check = Callable[[BinaryIO, str, int, Listing, Examined], None]
+Check = Callable[[BinaryIO, str, int, Listing, ReadingBudget], None]
 
 KINDS: Mapping[str, tuple[str, Check]] = {
     ".safetensors": ("safetensors", check_safetensors),

@@ -21,6 +21,10 @@ RESERVE_BYTES = 5 * GIGABYTE
 RESERVE_SHARE = 0.1
 """Of a disk that no model takes, unless it is set: so many bytes, or that share of a disk that is small."""
 
+RESERVE_FILES = 10_000
+"""Files that the disk of a folder still takes beside models, or RESERVE_SHARE of all where it takes few: a store that
+cannot make a file does not write either."""
+
 MEASURE_SHARE = 0.1
 """Of the time, at the most, for measuring what has come; with very many files one measure takes a second."""
 
@@ -32,7 +36,10 @@ DISK_FULL = mark(
 )
 
 
-class Outgrown(UserError):
+NO_FILES_LEFT = mark("My disk takes hardly any more files, whatever their size, and those are not for models.")
+
+
+class CheckpointTooLarge(UserError):
     """A checkpoint is more than may be fetched of any, however much room there is."""
 
 
@@ -44,7 +51,7 @@ class Allowance:
         folder: where it writes; most_bytes, most_files: of what is in there.
         reserve_bytes: that stay free on its disk.
         over: whether the bot ends, so that it stops where it is.
-        free: bytes that are free on the disk of a folder.
+        free: bytes that are free on the disk of a folder; free_files: files that it takes beside its reserve.
     """
 
     folder: Path
@@ -53,6 +60,7 @@ class Allowance:
     reserve_bytes: int
     over: Event
     free: Callable[[Path], int]
+    free_files: Callable[[Path], float]
     _bytes: int = field(default=0, init=False)
     _files: int = field(default=0, init=False)
     _measured_at: float = field(default=0.0, init=False)
@@ -83,17 +91,19 @@ class Allowance:
         """
         self._bytes += size
         self._files += files
-        self.check(size)
+        self.check(size, files)
 
-    def check(self, more: int = 0) -> None:
-        """Raise UserError where there is more than may be, or would be with so many bytes more on the disk."""
+    def check(self, more: int = 0, files: int = 0) -> None:
+        """Raise UserError where there is more than may be, or would be with so many bytes and files more."""
         if self._bytes > self.most_bytes:
-            raise Outgrown(say(GREW, most=gigabytes(self.most_bytes)))
+            raise CheckpointTooLarge(say(GREW, most=gigabytes(self.most_bytes)))
         if self._files > self.most_files:
-            raise Outgrown(say(TOO_MANY, most=self.most_files))
+            raise CheckpointTooLarge(say(TOO_MANY, most=self.most_files))
         free = self.free(self.folder)
         if free - more < self.reserve_bytes:
             raise UserError(say(DISK_FULL, free=gigabytes(free), reserve=gigabytes(self.reserve_bytes)))
+        if self.free_files(self.folder) < files:
+            raise UserError(say(NO_FILES_LEFT))
 
     @property
     def most_of_one_file(self) -> int:
@@ -113,22 +123,26 @@ def default_reserve(folder: Path) -> int:
 
 
 def free_files(folder: Path) -> float:
-    """Return how many files more the disk of a folder takes; infinite where it has no such limit."""
-    found = os.statvfs(folder)
-    return found.f_favail if found.f_files else float("inf")
+    """Return how many files more the disk of a folder takes beside its reserve; infinite where it has no such limit."""
+    disk = os.statvfs(folder)
+    return disk.f_favail - min(RESERVE_FILES, disk.f_files * RESERVE_SHARE) if disk.f_files else float("inf")
 
 
 def measure_folder(folder: Path) -> tuple[int, int]:
-    """Return the bytes and the number of all files below it; those that come and go meanwhile count or not."""
-    size, files = 0, 0
-    for at, _, names in os.walk(folder):
+    """Return the bytes and the number of all files below it; those that come and go meanwhile count or not.
+
+    The number is that of the folders where those are more: each takes as much of the disk as an empty file.
+    """
+    size, files, folders = 0, 0, 0
+    for at, below, names in os.walk(folder):
+        folders += len(below)
         for name in names:
             try:
                 size += os.lstat(os.path.join(at, name)).st_size
             except FileNotFoundError:
                 continue
             files += 1
-    return size, files
+    return size, max(files, folders)
 
 
 def gigabytes(size: int) -> str:

@@ -12,15 +12,16 @@ from threading import Event, Lock
 
 from bot.adapters.damage import find_damage
 from bot.adapters.disk_room import (
+    NO_FILES_LEFT,
     Allowance,
-    Outgrown,
+    CheckpointTooLarge,
     default_reserve,
     free_bytes,
     free_files,
     gigabytes,
     measure_folder,
 )
-from bot.core.checkpoint import PARTIAL, TOO_MANY, Listing, find_flaw
+from bot.core.checkpoint import PARTIAL, Listing, find_flaw
 from bot.core.keeping import NEWEST, Fetch, Parcel, step_in
 from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
 from bot.language import carried, mark, say
@@ -59,7 +60,7 @@ class Fetches:
     Attributes:
         root: the folder; most_bytes, most_files: of one checkpoint.
         reserve_bytes: that stay free on its disk; None for a share of it, as `default_reserve` says.
-        free: bytes that are free on the disk of a folder.
+        free: bytes that are free on the disk of a folder; free_files: files that it takes beside its reserve.
         under_way: by its name; sizes: bytes that each has, once that is known; over: whether the bot ends.
     """
 
@@ -68,6 +69,7 @@ class Fetches:
     most_files: int = MOST_FILES
     reserve_bytes: int | None = None
     free: Callable[[Path], int] = free_bytes
+    free_files: Callable[[Path], float] = free_files
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch"))
     under_way: dict[str, Future[None]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
@@ -169,11 +171,11 @@ class Fetches:
     def _bring_within(self, errand: Errand, target: Path, listing: Listing, lock: int) -> None:
         """Bring it, within what it may take. One that outgrows every limit does not stay on the disk."""
         reserve = self._reserve(target)
-        allowance = Allowance(target, self.most_bytes, self.most_files, reserve, self.over, self.free)
+        allowance = Allowance(target, self.most_bytes, self.most_files, reserve, self.over, self.free, self.free_files)
         allowance.measure()
         try:
             errand.bring(target, listing, lock, allowance)
-        except Outgrown:
+        except CheckpointTooLarge:
             shutil.rmtree(target, ignore_errors=True)
             raise
 
@@ -186,8 +188,8 @@ class Fetches:
         room = self.free(target) + here - self._reserve(target) - self._awaited(name)
         if size > room:
             raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(room)))
-        if len(listing) > self.most_files or len(listing) - files > free_files(target):
-            raise UserError(say(TOO_MANY, most=self.most_files))
+        if len(listing) - files > self.free_files(target):
+            raise UserError(say(NO_FILES_LEFT))
 
     def _awaited(self, name: str) -> int:
         """Return the bytes that other checkpoints under way still want."""
@@ -204,12 +206,12 @@ class Fetches:
             raise Unavailable(say(GROWS))
         if damage := find_damage(target, listing):
             raise NotWhole(damage)
-        for file in listing:  # its cluster goes next: from here on a power cut must not take it either
-            flush(target / file)
 
     def _conclude(self, name: str, listing: Listing) -> None:
         """Say beside it that it is whole; and where verl looks for it, which is the newest whole one of its run."""
         target = self.root / name
+        for file in listing:  # its cluster goes next: from here on a power cut must not take it either
+            flush(target / file)
         remove_others(target, listing, partial=True)
         names = [target.name, *(note.stem for note in target.parent.glob("*.json"))]
         steps = [step for one in names if (step := step_in(one)) is not None]

@@ -30,7 +30,9 @@ SHOWN_CHARACTERS = 80
 """Of a path, from its end, as people read it."""
 
 TOO_MANY = mark("It has more than {most} files, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
+TOO_MANY_FOLDERS = mark("It has more than {most} folders, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
 TOO_LONG = mark("It has a path that is longer or deeper than I fetch: `{name}`.")
+OUTSIDE = mark("Its cluster lists a path that leads out of its folder: `{name}`.")
 NO_FILES = mark("There is no such folder on its cluster, or it is empty.")
 NO_WEIGHTS = mark("It has no weights: verl has removed them, or has not written them.")
 MISSING = mark("`{name}` is missing.")
@@ -40,19 +42,30 @@ EMPTY = mark("`{name}` is empty.")
 def collect_listing(files: Iterable[tuple[str, int]], most_files: int) -> dict[str, int]:
     """Return the files by their paths, the first of each path; read no further than to the file that is too much.
 
+    Its cluster makes the list, so that a path of it may be made to lead to the bot's own files.
+
     Raises:
-        UserError: there are too many of them, or a path is too long.
+        UserError: there are too many files or folders, or a path is too long or leads out of the checkpoint's folder.
     """
     found: dict[str, int] = {}
+    folders = {""}
     for path, size in files:
         parts = path.split("/")
         if PARTIAL in parts:
             continue
         if len(path.encode(errors="surrogateescape")) > MOST_PATH_BYTES or len(parts) > MOST_DEPTH:
-            raise UserError(say(TOO_LONG, name=shown(path)))
+            raise UserError(say(TOO_LONG, name=display_path(path)))
+        if not {"", ".", ".."}.isdisjoint(parts) or "\0" in path:
+            raise UserError(say(OUTSIDE, name=display_path(path)))
+        folder = path.rpartition("/")[0]
+        while folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
         found.setdefault(path, size)
         if len(found) > most_files:
             raise UserError(say(TOO_MANY, most=most_files))
+        if len(folders) > most_files:
+            raise UserError(say(TOO_MANY_FOLDERS, most=most_files))
     return found
 
 
@@ -69,9 +82,9 @@ def find_flaw(listing: Listing) -> str | None:
     if all(path == "data.pt" or path.startswith("critic/") for path in listing):
         return say(NO_WEIGHTS)
     if missing := find_missing_part(listing):
-        return say(MISSING, name=shown(missing))
+        return say(MISSING, name=display_path(missing))
     empty = (path for path, size in sorted(listing.items()) if not size and path.endswith(NEVER_EMPTY))
-    return next((say(EMPTY, name=shown(path)) for path in empty), None)
+    return next((say(EMPTY, name=display_path(path)) for path in empty), None)
 
 
 def find_missing_part(listing: Listing) -> str | None:
@@ -116,10 +129,10 @@ def has_plain_weights(listing: Listing, inside: str) -> bool:
     return any(path.startswith(f"{inside}huggingface/") and path.endswith(WEIGHTS) for path in listing)
 
 
-def shown(path: str) -> str:
+def display_path(path: str) -> str:
     """Return a path as people may read it, its end where it is long: a program has chosen it.
 
-    >>> shown("actor/`<!channel>`.pt")
+    >>> display_path("actor/`<!channel>`.pt")
     'actor/???channel??.pt'
     """
     return re.sub(r"[^A-Za-z0-9_./=+@-]", "?", path)[-SHOWN_CHARACTERS:]

@@ -132,7 +132,7 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Torn:
+class TornCheckpoint:
     """A checkpoint on the cluster that is not whole.
 
     Attributes:
@@ -194,7 +194,7 @@ class Keeping:
     until: datetime | None = None
     held_until: datetime | None = None
     hold_tried_at: datetime | None = None
-    torn: tuple[Torn, ...] = ()
+    torn: tuple[TornCheckpoint, ...] = ()
     none_whole_at: datetime | None = None
     recalled_at: datetime | None = None
 
@@ -236,7 +236,7 @@ class Keeping:
         """A look has found a checkpoint that is not whole; the newest of them are remembered."""
         known = next((one.looks for one in self.torn if one.step == step), 0)
         others = [one for one in self.torn if one.step != step]
-        torn = sorted([*others, Torn(step, why, known + looks)], key=lambda one: -one.step)[:MOST_CANDIDATES]
+        torn = sorted([*others, TornCheckpoint(step, why, known + looks)], key=lambda one: -one.step)[:MOST_CANDIDATES]
         return replace(self, torn=tuple(torn), fetch=None, trouble=None)
 
     def is_torn(self, step: int) -> bool:

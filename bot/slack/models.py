@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.core import drain
-from bot.core.keeping import Fetch, Torn
+from bot.core.keeping import Fetch, TornCheckpoint
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.language import mark, say, together
@@ -163,7 +163,9 @@ def found_none_whole(run: Run) -> bool:
 def none_whole(run: Run, phrase: str) -> str:
     """That no checkpoint is whole, or was, with what is wrong with the newest."""
     torn = (
-        run.keeping.torn[0] if run.keeping.torn else Torn(run.progress.checkpoint_step or 0, run.keeping.trouble or "")
+        run.keeping.torn[0]
+        if run.keeping.torn
+        else TornCheckpoint(run.progress.checkpoint_step or 0, run.keeping.trouble or "")
     )
     return say(phrase, step=torn.step, why=escape(torn.why))
 

@@ -79,7 +79,10 @@ def test_of_the_file_that_names_the_newest_hardly_anything_is_read(way: Way, tmp
     assert way.shelf(over=True).steps == (20,)
 
 
-def test_a_pipe_in_the_place_of_that_file_holds_nothing_up(way: Way, tmp_path: Path) -> None:
+def test_a_pipe_in_the_place_of_that_file_holds_nothing_up(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "ANSWER_SECONDS", 5)
     save(tmp_path, HEAD, 20)
     os.mkfifo(tmp_path / HEAD / "models" / "x" / NEWEST)
     assert way.shelf(over=True) == Shelf((20,))
@@ -139,7 +142,7 @@ def test_of_very_many_files_no_more_are_listed(found: Way, tmp_path: Path) -> No
 
 def allowance(folder: Path, most_bytes: int = 1000, reserve: int = 0) -> Allowance:
     folder.mkdir()
-    return Allowance(folder, most_bytes, 10, reserve, Event(), lambda _: 10**9)
+    return Allowance(folder, most_bytes, 10, reserve, Event(), lambda _: 10**9, lambda _: 10**6)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import struct
 import zipfile
 from collections.abc import Callable
@@ -98,6 +99,14 @@ def test_what_a_full_disk_has_cut_off_does_not(
     assert f"`{name}` cannot be opened" in (damage_of(tmp_path) or "")
 
 
+def of_a_later_version(path: Path) -> None:
+    """A zip that asks for a version which Python's own reader refuses."""
+    torch(path)
+    content = bytearray(path.read_bytes())
+    content[content.find(b"PK\x01\x02") + 6] = 255
+    path.write_bytes(content)
+
+
 def padded(make: Callable[[Path], None]) -> Callable[[Path], None]:
     """Longer than its own description says: something else was written over it."""
 
@@ -115,6 +124,7 @@ def padded(make: Callable[[Path], None]) -> Callable[[Path], None]:
         pytest.param(PART, written(b"\x80\x02}."), id="a part of verl's that is no zip"),
         pytest.param(PART, padded(torch), id="a zip with more behind its end"),
         pytest.param(PART, written(b"PK\x03\x04" + b"\0" * 100 + b"PK\x05\x06" + b"\xff" * 18), id="a zip's end alone"),
+        pytest.param(PART, of_a_later_version, id="a zip of a version to come"),
         pytest.param("x.safetensors", padded(safetensors), id="tensors with more behind them"),
         pytest.param("x.safetensors", written(struct.pack("<Q", 2**63) + b"{}"), id="a header of exabytes"),
         pytest.param("x.safetensors", written(struct.pack("<Q", 4) + b"}{}{"), id="a header that is no JSON"),
@@ -129,6 +139,34 @@ def test_what_is_not_what_its_name_says_is_found(tmp_path: Path, name: str, make
     (tmp_path / name).parent.mkdir(exist_ok=True)
     make(tmp_path / name)
     assert f"`{name}` cannot be opened" in (damage_of(tmp_path) or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        (PART, torch),
+        (PART, torch_zip64),
+        (PART, of_a_later_version),
+        ("x.safetensors", safetensors),
+        ("x.safetensors.index.json", index),
+    ],
+)
+def test_whatever_byte_is_spoilt_it_opens_or_is_said_not_to(
+    tmp_path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    """So that no file makes of itself a mistake of the bot's, which holds its machine to the lease's end."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    make(path)
+    whole = path.read_bytes()
+    chance = random.Random(7)  # the same bytes each time
+    spoilt = [*range(min(len(whole), 200)), *range(max(len(whole) - 400, 0), len(whole))]
+    for at in spoilt:
+        content = bytearray(whole)
+        content[at] = chance.choice((0, 0x7F, 0xFF, chance.randrange(256)))
+        path.write_bytes(content)
+        found = damage_of(tmp_path) or "cannot be opened"
+        assert "cannot be opened" in found or "is missing" in found
 
 
 def test_what_an_index_names_must_be_there(tmp_path: Path) -> None:

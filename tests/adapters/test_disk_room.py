@@ -7,7 +7,14 @@ from threading import Event
 import psutil
 import pytest
 
-from bot.adapters.disk_room import RESERVE_BYTES, Allowance, Outgrown, default_reserve, free_bytes, measure_folder
+from bot.adapters.disk_room import (
+    RESERVE_BYTES,
+    Allowance,
+    CheckpointTooLarge,
+    default_reserve,
+    free_bytes,
+    measure_folder,
+)
 from bot.adapters.sky.remote import Program
 from bot.errors import BeingStopped, Unavailable, UserError
 from tests.builders import refusal_of
@@ -16,8 +23,18 @@ DISK = 1000
 """Bytes of a disk that holds nothing but the folder."""
 
 
-def allowance(folder: Path, most_bytes: int = 400, most_files: int = 3, reserve: int = 700) -> Allowance:
-    found = Allowance(folder, most_bytes, most_files, reserve, Event(), lambda at: DISK - measure_folder(at)[0])
+def allowance(
+    folder: Path, most_bytes: int = 400, most_files: int = 3, reserve: int = 700, files_left: int = 10**6
+) -> Allowance:
+    found = Allowance(
+        folder,
+        most_bytes,
+        most_files,
+        reserve,
+        Event(),
+        lambda at: DISK - measure_folder(at)[0],
+        lambda at: files_left - measure_folder(at)[1],
+    )
     found.measure()
     return found
 
@@ -41,7 +58,15 @@ def test_what_is_about_to_be_written_is_refused_before_it_is(
     assert (told or "") in str(refused)
 
 
-WRITES = "n=0; while :; do n=$((n+1)); head -c 100000 /dev/zero > {folder}/file$n; sleep 0.01; done"
+def test_the_disk_keeps_files_for_the_store_too(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    found = allowance(tmp_path, most_files=10, files_left=2)
+    found.take(0, files=1)
+    refused = refusal_of(lambda: found.take(0, files=2))
+    assert "hardly any more files" in str(refused)
+
+
+WRITES = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); head -c 100000 /dev/zero > {folder}/file$n; sleep 0.01; done"
 
 
 def program(script: str, found: Allowance, **more: object) -> Program:
@@ -53,9 +78,18 @@ def program(script: str, found: Allowance, **more: object) -> Program:
 def test_a_process_that_writes_file_after_file_is_ended_when_it_is_too_much(tmp_path: Path) -> None:
     """As a cluster's rsync may, whatever was listed before."""
     found = allowance(tmp_path, most_bytes=3_000_000, most_files=10_000, reserve=-(10**12))
-    with pytest.raises(Outgrown, match="grown to more than"):
+    with pytest.raises(CheckpointTooLarge, match="grown to more than"):
         program(WRITES.format(folder=tmp_path), found).run()
     assert not [one for one in psutil.Process().children(recursive=True) if str(tmp_path) in " ".join(one.cmdline())]
+
+
+MAKES_FOLDERS = "cd {folder}; n=0; while [ $n -lt 400 ]; do n=$((n+1)); mkdir -p $n; sleep 0.01; done"
+
+
+def test_a_process_that_makes_folder_after_folder_is_ended_too(tmp_path: Path) -> None:
+    found = allowance(tmp_path, most_bytes=10**12, most_files=30, reserve=-(10**12))
+    with pytest.raises(CheckpointTooLarge, match="more than 30 files"):
+        program(MAKES_FOLDERS.format(folder=tmp_path), found).run()
 
 
 def test_what_stays_free_of_the_disk_is_watched_too(tmp_path: Path) -> None:
@@ -77,8 +111,10 @@ def test_one_file_cannot_outrun_the_watch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "more", "error", "told"),
     [
-        pytest.param("yes", {}, Unavailable, "says too much", id="an answer without end"),
-        pytest.param("yes >&2", {"seconds": 0.2}, Unavailable, "no answer in time", id="complaints without end"),
+        pytest.param("yes | head -c 50000000", {}, Unavailable, "says too much", id="an answer without end"),
+        pytest.param(
+            "timeout 60 yes >&2", {"seconds": 0.2}, Unavailable, "no answer in time", id="complaints without end"
+        ),
         pytest.param("sleep 60", {"seconds": 0.1}, Unavailable, "no answer in time", id="no answer"),
         pytest.param("exec >&- 2>&-; sleep 60", {"seconds": 0.1}, Unavailable, "in time", id="it hangs up and stays"),
     ],

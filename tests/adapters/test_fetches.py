@@ -241,6 +241,12 @@ def test_what_grows_while_it_is_fetched_is_stopped_and_that_is_said(
     assert Fetches(tmp_path, 10_000).recall(Parcel("~/models", "r-1")) == {}
 
 
+def test_a_model_of_more_files_than_the_disk_takes_is_refused(tmp_path: Path) -> None:
+    listing = {f"{number}": 1 for number in range(6)}
+    disk = Fetches(tmp_path, 10_000, reserve_bytes=0, free_files=lambda _: 5)
+    assert "hardly any more files" in str(outcome(disk, Files(listing)))
+
+
 def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
     fetches = small_disk(tmp_path, 1000, 0)
     first = Source([{"half": 5, "rest": 600}])

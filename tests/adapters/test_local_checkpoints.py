@@ -103,7 +103,7 @@ def test_a_link_that_takes_a_files_place_between_a_look_and_a_copy_is_not_follow
 
 
 def allowance(folder: Path, most_bytes: int = 10**9) -> Allowance:
-    return Allowance(folder, most_bytes, 1000, 0, Event(), lambda _: 10**12)
+    return Allowance(folder, most_bytes, 1000, 0, Event(), lambda _: 10**12, lambda _: 10**6)
 
 
 def a_pipe(path: Path) -> None:

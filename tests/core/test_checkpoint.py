@@ -136,5 +136,28 @@ def test_of_millions_of_files_no_more_is_read_than_to_the_one_that_is_too_much()
     assert len(read) == 1001
 
 
+def test_of_millions_of_folders_no_more_is_read_either() -> None:
+    deep = (f"{number}/" * MOST_DEPTH for number in count())
+    refused = refusal_of(lambda: collect_listing(((f"{path[:-1]}", 1) for path in deep), 100))
+    assert "more than 100 folders" in str(refused)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("../../verlbot/valkey.log", id="upwards"),
+        pytest.param("actor/../../x", id="upwards from below"),
+        pytest.param("/etc/passwd", id="from the root"),
+        pytest.param("actor//x", id="with nothing between"),
+        pytest.param("./x", id="where it is"),
+        pytest.param("actor/", id="a folder"),
+        pytest.param("a\0b", id="with a zero byte"),
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
+    """Its cluster says what is in the list, and may be made to say anything."""
+    assert "leads out of its folder" in str(refusal_of(lambda: collect_listing([(path, 1)], 10)))
+
+
 def test_of_the_same_path_the_first_counts() -> None:
     assert collect_listing([("data.pt", 1), ("data.pt", 2)], 10) == {"data.pt": 1}

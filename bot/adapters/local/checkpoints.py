@@ -15,7 +15,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from bot.adapters.disk_room import Allowance
-from bot.core.checkpoint import MOST_DEPTH, PARTIAL, TOO_LONG, TOO_MANY, Listing, collect_listing, shown
+from bot.core.checkpoint import MOST_DEPTH, PARTIAL, TOO_LONG, TOO_MANY, Listing, collect_listing, display_path
 from bot.core.keeping import NEWEST, Parcel, Shelf
 from bot.errors import Unavailable, UserError
 from bot.language import mark, say
@@ -49,7 +49,7 @@ class Source:
     below: tuple[str, ...]
 
     @contextmanager
-    def opened(self, path: str = "", flags: int = FOLDER) -> Iterator[int | None]:
+    def open_part(self, path: str = "", flags: int = FOLDER) -> Iterator[int | None]:
         """Yield the folder, or a file of it, open; None where there is none, or a link stands for a part of the way."""
         try:
             folder = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
@@ -102,7 +102,7 @@ def read_shelf(found: Sequence[Source], over: bool = False) -> Shelf:
 
 def read_node(source: Source, over: bool) -> Shelf | None:
     """Return the checkpoints of one node; None where it has no such folder."""
-    with source.opened() as folder:
+    with source.open_part() as folder:
         if folder is None:
             return None
         names = set()
@@ -111,7 +111,7 @@ def read_node(source: Source, over: bool) -> Shelf | None:
                 if number >= MOST_NAMES:
                     raise UserError(say(TOO_MANY, most=MOST_NAMES))
                 names |= {entry.name} if entry.is_dir(follow_symlinks=False) else set()
-    with source.opened(NEWEST, FILE) as file:
+    with source.open_part(NEWEST, FILE) as file:
         if file is None or not S_ISREG(os.fstat(file).st_mode):
             return Shelf.of_node(names, "", over)
         newest = os.read(file, NEWEST_BYTES).decode(errors="replace")
@@ -130,7 +130,7 @@ def list_files(found: Sequence[Source], most_files: int) -> Listing:
 
 def walk(source: Source, most_entries: int) -> Iterator[tuple[str, int]]:
     """Yield the plain files of one node, with their bytes."""
-    with source.opened() as folder:
+    with source.open_part() as folder:
         if folder is not None:
             yield from Walk(os.fstat(folder).st_uid, most_entries).files(folder)
 
@@ -149,7 +149,7 @@ class Walk:
 
     def files(self, folder: int, prefix: str = "") -> Iterator[tuple[str, int]]:
         if prefix.count("/") > MOST_DEPTH:
-            raise UserError(say(TOO_LONG, name=shown(prefix)))
+            raise UserError(say(TOO_LONG, name=display_path(prefix)))
         with os.scandir(folder) as entries:
             for entry in entries:
                 self.entries += 1
@@ -187,7 +187,7 @@ def bring(found: Sequence[Source], target: Path, listing: Listing, lock: int, al
 def bring_file(found: Sequence[Source], target: Path, path: str, size: int, allowance: Allowance) -> None:
     """Copy a file from the first node that has it."""
     for source in found:
-        with source.opened(path, FILE) as file:
+        with source.open_part(path, FILE) as file:
             if file is None:
                 continue
             known = os.fstat(file)

@@ -145,17 +145,17 @@ class Way:
     def _ask(self, node: str, command: str, most_bytes: int) -> str:
         """What a command prints there that says when it has said all; a login may say more around it."""
         words = [*self._through(), node, command]
-        said = Program(words, self.environment, self.over, ANSWER_SECONDS, most_bytes + MORE_BYTES).run()
-        text = said.output.decode(errors="surrogateescape")
-        if said.code or END not in text:
-            raise Unavailable(say(FAILED, why=said.reason or f"ssh: {said.code}"))
+        ended = Program(words, self.environment, self.over, ANSWER_SECONDS, most_bytes + MORE_BYTES).run()
+        text = ended.standard.decode(errors="surrogateescape")
+        if ended.code or END not in text:
+            raise Unavailable(say(FAILED, why=ended.reason or f"ssh: {ended.code}"))
         return text
 
     def _copy(self, node: str, target: Path, lock: int, allowance: Allowance) -> None:
         """One node's part; the lock stays with the process, should the bot be killed beside it."""
         more = [f"--max-size={allowance.most_bytes}", *([] if node == self.cluster else [WORKERS])]
         words = [*RSYNC, *more, "-e", shlex.join(self._through()), f"{node}:{self.path}/", f"{target}/"]
-        said = Program(
+        ended = Program(
             words,
             self.environment,
             self.over,
@@ -166,5 +166,5 @@ class Way:
         ).run()
         allowance.measure()
         allowance.check()
-        if said.code:
-            raise Unavailable(say(FAILED, why=said.reason or f"rsync: {said.code}"))
+        if ended.code:
+            raise Unavailable(say(FAILED, why=ended.reason or f"rsync: {ended.code}"))

@@ -1,4 +1,4 @@
-"""A program that reaches a cluster, such as SSH or rsync: what it says is bounded, and it ends in time."""
+"""A program that reaches a cluster, such as SSH or rsync: what it writes is bounded, and it ends in time."""
 
 import os
 import resource
@@ -30,15 +30,16 @@ STOPPED = mark("The bot is being stopped.")
 
 
 @dataclass(slots=True)
-class Said:
-    """What a program has said and how it has ended.
+class ProgramOutput:
+    """What a program has written, and how it has ended.
 
     Attributes:
-        output: from its beginning, whether or not all of it; complaint: from its end, of its standard error.
+        standard: its standard output from its beginning, whether or not all of it.
+        complaint: its standard error from its end.
     """
 
     code: int = 0
-    output: bytearray = field(default_factory=bytearray)
+    standard: bytearray = field(default_factory=bytearray)
     complaint: bytearray = field(default_factory=bytearray)
 
     @property
@@ -68,7 +69,7 @@ class Program:
     held: Sequence[int] = ()
     watch: Callable[[], None] | None = None
 
-    def run(self) -> Said:
+    def run(self) -> ProgramOutput:
         """Run it to its end.
 
         Raises:
@@ -89,7 +90,7 @@ class Program:
             self._bound(process)
             return self._follow(process)
         finally:
-            end(process)
+            end_program(process)
 
     def _bound(self, process: subprocess.Popen[bytes]) -> None:
         """Set a limit that the kernel keeps; where the system has none, the watch alone does."""
@@ -99,23 +100,23 @@ class Program:
                 most = self.most_of_one_file if hard < 0 else min(self.most_of_one_file, hard)
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, hard))
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> Said:
+    def _follow(self, process: subprocess.Popen[bytes]) -> ProgramOutput:
         deadline = None if self.seconds is None else time.monotonic() + self.seconds
-        said = Said()
+        output = ProgramOutput()
         with selectors.DefaultSelector() as pipes:
-            for pipe, into in ((process.stdout, said.output), (process.stderr, said.complaint)):
+            for pipe, into in ((process.stdout, output.standard), (process.stderr, output.complaint)):
                 if pipe:
                     pipes.register(pipe, selectors.EVENT_READ, into)
             while pipes.get_map():
                 for key, _ in pipes.select(LOOK_SECONDS):
-                    if not self._take(key.fd, key.data, key.data is said.output):
+                    if not self._take(key.fd, key.data, key.data is output.standard):
                         pipes.unregister(key.fileobj)
                 self._look(process, deadline)
         while True:
             self._look(process, deadline)
             with suppress(subprocess.TimeoutExpired):
-                said.code = process.wait(LOOK_SECONDS)
-                return said
+                output.code = process.wait(LOOK_SECONDS)
+                return output
 
     def _take(self, descriptor: int, into: bytearray, is_output: bool) -> bool:
         """Take in what is there; False at its end."""
@@ -136,7 +137,7 @@ class Program:
             self.watch()
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end_program(process: subprocess.Popen[bytes]) -> None:
     """End what has not ended: rsync keeps what it has of a file, so that a later one goes on from there."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -149,10 +150,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_line(text: str) -> str:
-    """What SSH said last, or else rsync, whose own words tell less.
+    """Return the last line that SSH has written, or else rsync, whose own words tell less.
 
     >>> last_line("ssh: no route to host\\nrsync error: unexplained error (code 255)\\n")
     'ssh: no route to host'
     """
-    told = [line.strip() for line in reversed(text.splitlines()) if line.strip()]
-    return next((line for line in told if not line.startswith("rsync")), next(iter(told), ""))
+    lines = [line.strip() for line in reversed(text.splitlines()) if line.strip()]
+    return next((line for line in lines if not line.startswith("rsync")), next(iter(lines), ""))
