@@ -30,6 +30,10 @@ class NameTaken(UserError):
     """A cluster of that name is somebody else's: nothing of ours stands under it, and it is not ours to remove."""
 
 
+class NotWhole(UserError):
+    """A checkpoint is not whole: parts of it are missing, or cannot be opened. The message says which."""
+
+
 class Unavailable(Exception):
     """Something outside gave no answer that can be trusted: it may have acted, or not.
 
@@ -57,3 +61,10 @@ class UnreadableRecord(Exception):
 
 class UnwritableRecord(Exception):
     """A run's record would not be readable if it were written so: the old one stays. A mistake of ours."""
+
+
+class BeingStopped(Unavailable):
+    """The bot ends: nothing was asked, or the answer is not waited for.
+
+    It tells nothing of what was asked, so that it is recorded as no failure: the next start goes on from there.
+    """

@@ -9,7 +9,8 @@ from redis import Redis
 from bot import heartbeat
 from bot.adapters import health_rules, prices
 from bot.adapters.connection import client, greet
-from bot.adapters.fetches import GIGABYTE, Fetches
+from bot.adapters.disk_room import GIGABYTE
+from bot.adapters.fetches import Fetches
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
@@ -53,7 +54,13 @@ def local_cloud(settings: Settings) -> LocalCloud:
 
 
 def fetches(settings: Settings) -> Fetches:
-    return Fetches(settings.artifacts.resolve(), int(settings.artifacts_gigabytes * GIGABYTE))
+    reserve = settings.disk_reserve_gigabytes
+    return Fetches(
+        settings.artifacts.resolve(),
+        int(settings.artifacts_gigabytes * GIGABYTE),
+        settings.artifacts_files,
+        None if reserve is None else int(reserve * GIGABYTE),
+    )
 
 
 def sky_cloud(settings: Settings, now: Now) -> SkyCloud:

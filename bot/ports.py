@@ -29,7 +29,8 @@ from bot.core.unreadable import UnreadableRun
 class Cloud(Protocol):
     """Machines: SkyPilot, or this machine's processes.
 
-    Every call has a deadline of its own. Each may raise Unavailable: no answer, nothing known.
+    Every call has a deadline of its own. Each may raise Unavailable: no answer, nothing known; and BeingStopped, after
+    `stop`, which says nothing of what was asked.
     """
 
     def greet(self) -> str:
@@ -73,8 +74,11 @@ class Cloud(Protocol):
         It may take seconds, and what the job has begun may go on for half a minute more.
         """
 
-    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
         """The checkpoints in a folder of a cluster, of all of its nodes; none where there is no such folder.
+
+        Args:
+            over: whether its job is over, so that a file that names no newest one will never name one.
 
         Raises:
             Unavailable: it cannot be read, or not on every node. It may take seconds.
@@ -86,8 +90,15 @@ class Cloud(Protocol):
         To be called again until it is done. What an earlier call has brought counts, that of a killed bot too.
 
         Raises:
-            UserError: it will not be fetched as things are: it is not there, or too big.
+            NotWhole: parts of it are missing on the cluster, or cannot be opened now that they are here.
+            UserError: it will not be fetched as things are: it is too big, or there is no room for it.
             Unavailable: it has failed this time; the next call goes on from there.
+        """
+
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        """Return the whole checkpoints of a folder that are on the bot's machine, by step. Asks no cluster.
+
+        One that is there to its last byte counts, though nobody has been told so yet: the cluster may be gone.
         """
 
     def down(self, watched: Watched) -> str | None:

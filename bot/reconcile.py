@@ -19,6 +19,8 @@ from bot.core.action import (
     LoseModel,
     NoteMemoryLoss,
     Price,
+    PutOffAutostop,
+    RecallModel,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -37,7 +39,7 @@ from bot.core.run import Run
 from bot.core.seen import Seen
 from bot.core.standings import Rhythm
 from bot.core.status import Reason, Status
-from bot.errors import NameTaken, Unavailable, UnreadableRecord, UserError
+from bot.errors import BeingStopped, NameTaken, Unavailable, UnreadableRecord, UserError
 from bot.fetcher import Fetcher
 from bot.intake import Intake, LookLimits
 from bot.language import ENGLISH, carried, say, speaking
@@ -47,6 +49,11 @@ from bot.tails import Tails
 from bot.watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+PREPARATIONS = (PutOffAutostop, RecallModel)
+"""What comes before another action, and changes nothing of what a look has shown: that action is taken at once."""
+
+MOST_PREPARATIONS = len(PREPARATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,11 @@ class Reconciler:
         """Bring every run one action further. Returns in how long the next tick is wanted, None for at leisure."""
         if not self.leads():
             return None
-        with speaking(self.language):
-            return self._tick()
+        try:
+            with speaking(self.language):
+                return self._tick()
+        except BeingStopped:  # what could not be seen is no silence of the outside
+            return None
 
     def _tick(self) -> timedelta | None:
         late = self._done()
@@ -129,6 +139,8 @@ class Reconciler:
             return {}
         try:
             return self.cloud.observe([run.watched for run in runs])
+        except BeingStopped:
+            raise
         except Unavailable as error:
             log.warning("nothing can be seen: %s", error)
         except Exception:  # a wish to stop is still carried out
@@ -144,16 +156,13 @@ class Reconciler:
             return True
 
     def _bring(self, run: Run, seen: Seen | None, text: str | None) -> timedelta | None:
-        """One run, one action. A run that fails here never stops the others; the next tick tries again."""
+        """One run, one action, and what prepares it. What fails here stops no other run; the next tick tries again."""
         self.precedence.give_way()
         try:
             run = self._keep(run, seen, text)
             if self.watcher.is_quiet(run, self.now()):
                 run = self._intake.listened(run, seen)
-            action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
-            if action is not None:
-                log.log(logging.DEBUG if isinstance(action, FetchModel) else logging.INFO, "run %s: %s", run.id, action)
-                self.notifier.show([self._act(run, action)])
+            action = self._advance(run, seen)
             self.failing.pop(run.id, None)
             return None if action is None else wanted_again(action, self.rules)
         except Unavailable as error:
@@ -162,6 +171,24 @@ class Reconciler:
             self.failing.setdefault(run.id, self.now())
             log.exception("run %s: the tick failed", run.id)
         return None
+
+    def _advance(self, run: Run, seen: Seen | None) -> Action | None:
+        """Do what is to be done next, after what prepares it; the action, or None to wait."""
+        action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
+        for _ in range(MOST_PREPARATIONS):
+            if not isinstance(action, PREPARATIONS):
+                break
+            run = self._perform(run, action)
+            action = decide(run.watched_since(self.began), seen, self.now(), self.rules)
+        if action is not None:
+            self._perform(run, action)
+        return action
+
+    def _perform(self, run: Run, action: Action) -> Run:
+        log.log(logging.DEBUG if isinstance(action, FetchModel) else logging.INFO, "run %s: %s", run.id, action)
+        run = self._act(run, action)
+        self.notifier.show([run])
+        return run
 
     def _keep(self, run: Run, seen: Seen | None, text: str | None) -> Run:
         """What the look brought beside a decision: new lines, or that nothing could be seen."""
@@ -188,7 +215,11 @@ class Reconciler:
             case SaveLog():
                 return self._save_log(run)
             case FetchModel(until):
-                return Fetcher(self.cloud, self.store, self.now, self.rules.patience).fetch(run, until)
+                return self._fetcher.fetch(run, until)
+            case PutOffAutostop(until):
+                return self._fetcher.put_off_autostop(run, until)
+            case RecallModel():
+                return self._fetcher.recall(run)
             case TearDown():
                 return self._tear_down(run)
             case Alarm():
@@ -201,6 +232,10 @@ class Reconciler:
         if trouble:
             log.warning("run %s: an earlier removal failed: %s", run.id, trouble)
         return self._update(run, lambda run: run.downed(self.now(), trouble))
+
+    @property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self.cloud, self.store, self.now, self.rules.patience)
 
     @property
     def _intake(self) -> Intake:
@@ -239,6 +274,8 @@ class Reconciler:
         except UserError as error:
             refused = error.sentence
             return self._update(run, lambda run: run.stopping(Reason.LAUNCH_FAILED, refused, self.now()))
+        except BeingStopped:
+            raise
         except Unavailable as error:
             log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
             trouble = str(error)
@@ -292,6 +329,8 @@ class Reconciler:
         """The last lines, before the cluster takes them with it."""
         try:
             return self._intake.saved(run, self.cloud.tail(run.watched, self.log_lines))
+        except BeingStopped:
+            raise
         except Unavailable as error:
             log.info("run %s: its last lines cannot be read: %s", run.id, error)
         except Exception:  # whatever is wrong with a log, its cluster bills

@@ -138,7 +138,12 @@ class Bot:
         self.scheduler.start()
 
     def stop(self) -> None:
-        """Stop listening, finish what is under way, leave the clusters as they are."""
+        """Stop listening, finish what is under way, leave the clusters as they are.
+
+        The scheduler begins nothing any more before the cloud lets go of what is under way: a tick that began after
+        that would take for failures of a run what the bot itself has cut off.
+        """
+        self.scheduler.close()
         self.connection.stop()
         if self.gate:
             self.gate.stop()

@@ -97,18 +97,24 @@ class Scheduler:
             else:
                 self._within(name, timedelta())
 
+    def close(self) -> None:
+        """Let nothing start any more; what is running runs on. Does not wait."""
+        with self._lock:
+            self._over = True
+
     def stop(self) -> None:
         """Wait for what is running; nothing starts any more.
 
         APScheduler waits with its own lock held, so from here on no job may ask it for anything.
         """
-        with self._lock:
-            self._over = True
+        self.close()
         if self._scheduler.running:
             self._scheduler.shutdown()
 
     def _run(self, name: str, job: Job) -> None:
         with self._lock:
+            if self._over:
+                return
             self._running.add(name)
         wait = None
         try:

@@ -196,6 +196,14 @@ class Settings:
     artifacts_gigabytes: float = setting(
         "VERLBOT_ARTIFACTS_GIGABYTES", "Of one model that is fetched there, at the most.", 200.0, positive
     )
+    artifacts_files: int = setting("VERLBOT_ARTIFACTS_FILES", "Files of one model, at the most.", 100_000, whole)
+    disk_reserve_gigabytes: float | None = setting(
+        "VERLBOT_DISK_RESERVE_GIGABYTES",
+        "That no model takes of the disk it is fetched to: the bot's store lies there too. Without it, 5, or a tenth "
+        "of a disk that has less than 50.",
+        None,
+        positive,
+    )
     sweep_minutes: float = setting(
         "VERLBOT_SWEEP_MINUTES", "Between two looks for clusters that no run owns.", 10.0, positive
     )

@@ -20,7 +20,7 @@ from bot.core.orphans import (
 from bot.core.outside import UNLISTED_FOR
 from bot.core.run import Run
 from bot.core.seen import Seen
-from bot.errors import Unavailable, UserError
+from bot.errors import BeingStopped, Unavailable, UserError
 from bot.language import ENGLISH, mark, say, speaking
 from bot.outsiders import Outsiders
 from bot.ports import Cloud, Now, Store
@@ -175,6 +175,8 @@ class Sweep:
         log.warning("cluster %s is removed: %s", name, orphan.remove_by or orphan.adopted_until or "its run has ended")
         try:
             trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))
+        except BeingStopped:  # nothing was refused: the next start asks
+            raise
         except (Unavailable, UserError) as error:
             trouble = str(error)
         self.store.change_orphan(orphan.id, lambda one: one and one.downed(trouble, self.now()))

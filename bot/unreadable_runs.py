@@ -11,7 +11,7 @@ from bot.core.run_stub import RunStub
 from bot.core.seen import Seen
 from bot.core.status import Reason
 from bot.core.unreadable import Step, UnreadableRun, next_step
-from bot.errors import Unavailable, UnreadableRecord, UnwritableRecord, UserError
+from bot.errors import BeingStopped, Unavailable, UnreadableRecord, UnwritableRecord, UserError
 from bot.language import ENGLISH, mark, say, speaking, together
 from bot.ports import Cloud, Now, Store
 
@@ -147,6 +147,8 @@ class UnreadableRuns:
         log.warning("run %s, whose record cannot be read: its cluster %s is removed", stub.run_id, stub.cluster)
         try:
             trouble = self.cloud.down(stub.watched)
+        except BeingStopped:  # nothing was refused: the next start asks
+            raise
         except (Unavailable, UserError) as error:
             trouble = str(error)
         self._change(stub, lambda run: run.record_removal(self.now(), trouble))

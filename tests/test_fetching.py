@@ -53,3 +53,18 @@ def test_a_bot_that_is_killed_while_it_fetches_goes_on_when_it_is_back(live: Liv
     live.sees_end("succeeded")
     assert step_in(live, run_id) == 12
     live.assert_nothing_left()
+
+
+@pytest.mark.thorough
+def test_a_bot_that_is_stopped_while_it_fetches_calls_that_no_failure_and_goes_on_when_it_is_back(live: Live) -> None:
+    live.start()
+    run_id = live.launch(f"nodes=2 {QUICK}")
+    live.ana.sees("It succeeded.")
+    assert live.bot is not None
+    live.bot.terminate()
+    assert live.bot.wait(20) == 0, live.log()
+    live.start()
+    live.sees_end("succeeded")
+    assert step_in(live, run_id) == 12
+    assert "failed on my side" not in live.ana.reads()
+    live.assert_nothing_left()

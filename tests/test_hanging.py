@@ -1,7 +1,8 @@
 """Machines that never answer: nobody who types waits for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -14,7 +15,7 @@ from bot.core.seen import Seen
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.running import Bot
+from bot.running import TICK, Bot
 from bot.settings import Settings
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, TRAINING
@@ -71,6 +72,39 @@ class SlowToRemove(FakeCloud):
         super().down(watched)
 
 
+class TicksAsItStops(FakeCloud):
+    """As it is stopped, it waits for a look that must not come any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = Event()
+        self.looks = Event()
+        self.wake: Callable[[], None] = lambda: None
+
+    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        self.looks.set()
+        return super().observe(watched)
+
+    def stop(self) -> None:
+        super().stop()
+        self.looks.clear()
+        self.wake()
+        self.looks.wait(1.5)  # three ticks
+
+
+def test_nothing_begins_any_more_once_the_cloud_lets_go(
+    tmp_path: Path, playground: Playground, slack: PlaygroundClient
+) -> None:
+    """A tick that began then would take for failures what the bot itself has cut off."""
+    cloud = TicksAsItStops()
+    with started(tmp_path, playground, slack, cloud) as bot:
+        cloud.wake = partial(bot.scheduler.wake, TICK)
+        Person(slack).says("/verl launch smoke")
+        eventually(cloud.looks.is_set)
+    assert cloud.stopped
+    assert not cloud.looks.is_set()
+
+
 @pytest.fixture
 def cloud() -> HangingCloud:
     return HangingCloud()
@@ -84,7 +118,7 @@ def hanging(tmp_path: Path, playground: Playground, slack: PlaygroundClient, clo
 
 @contextmanager
 def started(
-    folder: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud | SlowToRemove
+    folder: Path, playground: Playground, slack: PlaygroundClient, cloud: HangingCloud | SlowToRemove | TicksAsItStops
 ) -> Iterator[Bot]:
     """A bot on these machines, which are released at its end."""
     environment = {

@@ -1,16 +1,22 @@
 """A model that is on its cluster alone, as people meet it: saved before the end, fetched, and never lost unasked."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from bot.adapters.fetches import Errand, Fetches
 from bot.core.drain import Patience
-from bot.core.keeping import Fetch
+from bot.core.keeping import Fetch, Parcel
+from bot.core.order import Watched
 from bot.core.seen import Ending, Job
 from bot.fetcher import HOLD_MINUTES, Fetcher
 from tests.builders import at
+from tests.doubles.cloud import FakeCloud
 from tests.story import BEN, LEA, Bot
+from tests.waiting import eventually
 
 RUN = "smoke-0001"
 CLUSTER = "verl-smoke-0001"
@@ -452,3 +458,331 @@ def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
     until = bot.moment + timedelta(hours=9)
     Fetcher(bot.cloud, bot.store, bot.now, Patience()).fetch(run, until)
     assert bot.cloud.autostops == [9 * 60 + HOLD_MINUTES]
+
+
+# issue 19, fault 6: (a) first seen after its end
+
+
+def ended_unseen(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3", job: Job = Job.SUCCEEDED) -> None:
+    """A run whose whole training lies between two looks."""
+    bot.cloud.comes_up_at_once = False
+    bot.say(line)
+    bot.tick()
+    bot.cloud.come_up(CLUSTER, job)
+
+
+@pytest.mark.parametrize("job", [Job.SUCCEEDED, Job.FAILED, Job.FAILED_DRIVER, Job.CANCELLED])
+def test_a_run_that_is_first_seen_after_its_end_has_its_model_fetched_though_its_log_cannot_be_read(
+    bot: Bot, job: Job
+) -> None:
+    bot.cloud.breaks_logs = True
+    bot.cloud.saved[CLUSTER] = 6
+    ended_unseen(bot, job=job)
+    bot.ticks(40)
+    assert bot.cloud.fetches == [f"~/checkpoints/{RUN}/global_step_6"]
+    assert bot.run().status == "ended"
+    assert "Model: step 6, 2.0 MB" in bot.say(f"artifacts {RUN}")
+
+
+def test_six_launches_that_are_over_at_once_and_looks_that_fail_lose_no_model(bot: Bot) -> None:
+    clusters = [f"verl-smoke-000{number}" for number in range(1, 7)]
+    bot.cloud.comes_up_at_once = False
+    for _ in clusters:
+        bot.say("launch smoke budget=100 lease=3")
+    bot.tick()
+    bot.cloud.breaks_logs = True
+    for cluster in clusters:
+        bot.cloud.saved[cluster] = 6
+        bot.cloud.come_up(cluster, Job.SUCCEEDED)
+    for _ in range(20):  # every other look fails
+        bot.tick()
+        bot.cloud.answers = False
+        bot.tick()
+        bot.cloud.answers = True
+    bot.ticks(30, seconds=5)
+    assert {bot.run(f"smoke-000{number}").keeping.step for number in range(1, 7)} == {6}
+    assert sorted(set(bot.cloud.downs)) == clusters
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["its log is read", "its log cannot be read"])
+def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot, reads: bool) -> None:
+    bot.cloud.breaks_logs = not reads
+    ended_unseen(bot)
+    bot.ticks(3)
+    assert "saves no model" not in bot.say(f"artifacts {RUN}")
+    bot.ticks(40)
+    assert bot.run().keeping.none_at
+    assert bot.run().status == "ended"
+    assert "Its cluster had no checkpoint." in bot.say(f"artifacts {RUN}")
+
+
+def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more(bot: Bot) -> None:
+    bot.cloud.breaks_logs = True
+    ended_unseen(bot)
+    bot.tick()
+    bot.cloud.vanish(CLUSTER, Ending.AUTODOWNED)
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+    answer = bot.say(f"artifacts {RUN}")
+    assert "Whether it saved a model is not known" in answer
+    assert "saves no model" not in answer
+
+
+def test_a_run_that_never_trained_keeps_no_cluster_and_says_so(bot: Bot) -> None:
+    ended_unseen(bot, job=Job.FAILED_SETUP)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert bot.cloud.autostops == []
+    assert "was over before its training began, so it saved no model" in bot.say(f"artifacts {RUN}")
+
+
+def test_a_lease_that_has_ended_while_the_bot_was_away_costs_no_model(bot: Bot) -> None:
+    """No look has shown that it trained."""
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke nodes=2 budget=100 lease=1")
+    bot.tick()
+    bot.cloud.come_up(CLUSTER)
+    bot.cloud.saved[CLUSTER] = 40
+    bot.tick(7200)
+    bot.ticks(40)
+    assert bot.run().reason == "lease_over"
+    assert bot.run().keeping.step == 40
+
+
+def test_a_stop_while_it_is_launched_keeps_nothing_standing(bot: Bot) -> None:
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke nodes=2")
+    bot.tick()
+    bot.cloud.answers = False
+    bot.tick()
+    bot.say(f"stop {RUN}")
+    bot.ticks(2)
+    bot.cloud.answers = True
+    bot.ticks(3)
+    assert not stands(bot)
+
+
+# (b) autostop takes the cluster while the last lines are awaited
+
+
+def test_an_autostop_is_put_off_before_the_last_lines_are_waited_for(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.breaks_logs = True
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(2)
+    assert bot.run().log_saved_at is None
+    assert len(bot.cloud.autostops) == 1
+    assert bot.cloud.autostops[0] > 150  # the lease's rest
+
+
+def test_an_autostop_that_cannot_be_put_off_is_tried_again_and_keeps_no_lines_from_being_read(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.silent_on_autostop = True
+    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(2)
+    assert bot.run().log_saved_at
+    bot.cloud.silent_on_autostop = False
+    bot.ticks(2, seconds=61)
+    assert bot.cloud.autostops
+
+
+# (c) what is on our own disk is asked before anything is called lost
+
+
+WHOLE = Fetch(HERE, 2_000_000, 2_000_000, done=True)
+
+
+def arrived_unseen(bot: Bot) -> None:
+    """Its fetch, which goes on beside the looks, has come to its last byte since the last of them."""
+    trained(bot)
+    bot.cloud.fetched = Fetch("", 1_000_000, 2_000_000)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(4)
+    assert bot.run().keeping.fetch
+    assert not bot.run().keeping.fetched
+    bot.cloud.kept[RUN] = {20: WHOLE}
+
+
+def test_a_model_that_has_come_is_not_lost_with_its_cluster_that_went_before_the_next_look(bot: Bot) -> None:
+    arrived_unseen(bot)
+    bot.cloud.vanish(CLUSTER, Ending.AUTODOWNED)
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+    assert "died with the machine" not in bot.reads()
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
+
+
+def test_a_model_that_has_come_is_not_lost_by_a_word_that_it_may_be(bot: Bot) -> None:
+    arrived_unseen(bot)
+    bot.say(f"stop {RUN} save=no")
+    bot.ticks(20)
+    assert bot.run().status == "ended"
+    assert "was lost with its machine" not in bot.reads()
+    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+
+
+def test_a_model_that_comes_after_that_word_and_before_its_cluster_is_gone_is_not_lost_either(bot: Bot) -> None:
+    arrived_unseen(bot)
+    bot.cloud.kept.clear()
+    bot.cloud.removes = False
+    bot.say(f"stop {RUN} save=no")
+    bot.ticks(5)
+    assert not stands(bot)
+    bot.cloud.kept[RUN] = {20: WHOLE}
+    bot.cloud.vanish(CLUSTER, Ending.DOWNED)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+
+
+def test_a_model_that_has_come_when_it_is_to_be_given_up_is_not_given_up(bot: Bot) -> None:
+    arrived_unseen(bot)
+    bot.cloud.answers = False
+    bot.tick(3 * 3600)
+    bot.cloud.answers = True
+    bot.ticks(12)
+    assert bot.run().keeping.given_up_at is None
+    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+
+
+def test_where_only_an_older_one_has_come_that_is_said_beside_what_is_lost(bot: Bot) -> None:
+    arrived_unseen(bot)
+    bot.cloud.kept[RUN] = {10: WHOLE}
+    bot.cloud.vanish(CLUSTER, Ending.LOST)
+    bot.ticks(20)
+    answer = bot.say(f"artifacts {RUN}")
+    assert "Model: step 10" in answer
+    assert "Its newer checkpoint of step 20 was lost with its machine." in answer
+
+
+# (d) a torn checkpoint is no model
+
+
+MISSING = "`actor/model_world_size_2_rank_1.pt` is missing."
+
+
+def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_said(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 40, (20,)
+    bot.cloud.torn[40] = MISSING
+    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.ticks(12)
+    assert f"The model of step 40 is not fetched yet, and I try again: {MISSING}" in bot.reads()
+    assert stands(bot)  # what writes it may not have ended yet
+    bot.ticks(12, seconds=30)
+    assert bot.run().status == "ended"
+    assert bot.run().keeping.step == 20
+    assert f"Its checkpoint of step 40 is not whole: {MISSING}" in bot.say(f"artifacts {RUN}")
+    assert bot.reads().count("Model: step 20") == 2  # in its end's notice and on its card
+
+
+def test_one_that_is_whole_at_the_second_look_is_fetched(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 40, (20,)
+    bot.cloud.torn[40] = MISSING
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(5)
+    bot.cloud.torn.clear()
+    bot.ticks(12, seconds=30)
+    assert bot.run().keeping.step == 40
+    assert "is not whole" not in bot.reads()
+
+
+def test_one_that_verl_has_not_named_was_not_finished(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 20, (40,)
+    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.ticks(12)
+    assert bot.cloud.fetches == [ON_CLUSTER]
+    told = "Its checkpoint of step 40 is not whole: verl names an older one as its newest: this one was not finished."
+    assert told in bot.say(f"artifacts {RUN}")
+
+
+@pytest.mark.parametrize(
+    "why", [MISSING, "There is no such folder on its cluster, or it is empty."], ids=["torn", "an empty folder"]
+)
+def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_to_its_leases_end(
+    bot: Bot, why: str
+) -> None:
+    trained(bot, "launch smoke nodes=2 budget=100 lease=12")
+    bot.cloud.unnamed[CLUSTER] = (20,)
+    bot.cloud.torn[20] = why
+    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.ticks(10, seconds=30)
+    assert f"*None of its checkpoints is whole.* Step 20: {why}" in bot.reads()
+    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+    assert stands(bot)
+    bot.ticks(2, seconds=1800)
+    bot.ticks(12)
+    assert bot.run().status == "ended"
+    answer = bot.say(f"artifacts {RUN}")
+    assert f"None of its checkpoints was whole, so there is no model. Step 20: {why}" in answer
+    assert "Model:" not in bot.reads()
+
+
+def test_one_that_is_found_torn_only_after_hours_of_fetching_is_asked_about_before_it_is_lost(bot: Bot) -> None:
+    trained(bot, "launch smoke nodes=2 budget=100 lease=12")
+    bot.cloud.unnamed[CLUSTER] = (20,)
+    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(5, seconds=3600)
+    bot.cloud.torn[20] = MISSING
+    bot.ticks(10, seconds=30)
+    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+    assert stands(bot)
+
+
+# (e) a bot that is stopped while a fetch begins
+
+
+class WithRealFetches(FakeCloud):
+    """What is fetched goes through the real fetching, as with the real clouds."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.real = Fetches(folder, 10**9)
+
+    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        return self.real.fetch(Errand(parcel, lambda _: {"model.bin": 7}, write_model))
+
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        return self.real.recall(parcel)
+
+    def stop(self) -> None:
+        self.real.stop()
+
+
+def write_model(target: Path, *_: object) -> None:
+    (target / "model.bin").write_text("weights")
+
+
+def test_a_bot_that_is_stopped_while_a_fetch_begins_records_no_failure_and_the_next_one_goes_on(
+    bot: Bot, tmp_path: Path
+) -> None:
+    bot.cloud = cloud = WithRealFetches(tmp_path)
+    bot = bot.later()
+    trained(bot)
+    cloud.stop()
+    cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.ticks(6)
+    assert bot.run().keeping.began_at
+    assert (bot.run().keeping.trouble, bot.run().keeping.tries) == (None, 0)
+    cloud.real = Fetches(tmp_path, 10**9)
+    later = bot.later()
+
+    def fetches() -> bool:
+        later.tick()
+        return later.run().keeping.fetched
+
+    eventually(fetches)
+    cloud.stop()
+
+
+def test_a_look_that_the_end_of_the_bot_cuts_off_is_no_silence(bot: Bot) -> None:
+    trained(bot)
+    bot.cloud.cut_off = True
+    bot.say(f"stop {RUN}")
+    bot.ticks(3)
+    assert bot.run().outage is None
+    assert bot.run().status == "running"

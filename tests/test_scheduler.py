@@ -106,3 +106,18 @@ def test_stopping_waits_for_a_job_that_wants_more(scheduler: Scheduler) -> None:
     for _ in range(50):
         job.next_run()
     scheduler.stop()
+
+
+def test_once_it_is_closed_nothing_begins_and_what_runs_runs_on(scheduler: Scheduler) -> None:
+    running, other = Job(), Job()
+    running.held.clear()
+    scheduler.every("tick", HOUR, running)
+    scheduler.every("other", HOUR, other)
+    running.next_run()
+    other.next_run()
+    scheduler.close()
+    scheduler.wake("other")
+    scheduler.wake("tick")
+    running.held.set()
+    scheduler.stop()
+    assert (running.runs, other.runs) == (1, 1)

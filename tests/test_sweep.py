@@ -7,6 +7,7 @@ import pytest
 from bot.adapters.store import RedisStore
 from bot.core.orphans import Orphan
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.errors import BeingStopped
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack.teller import Teller
@@ -309,6 +310,20 @@ def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot
         bot.sweep(minutes=1)
     assert "is gone" in told(bot)
     assert "<@U0BEN> has me remove it." in told(bot)
+
+
+def test_a_removal_that_the_end_of_the_bot_cuts_off_is_no_failure(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    press(bot, "remove_orphan")
+    bot.cloud.cuts_off_removals = True
+    with pytest.raises(BeingStopped):
+        bot.sweep(minutes=0)
+    (orphan,) = bot.store.orphans().values()
+    assert (orphan.downed_at, orphan.trouble) == (None, None)
+    bot.cloud.cuts_off_removals = False
+    bot.sweep(minutes=0)
+    assert bot.cloud.downs == [BOX]
 
 
 def test_a_button_of_a_cluster_that_is_gone_removes_no_later_one_of_its_name(bot: Bot) -> None:

@@ -177,6 +177,20 @@ def with_null_of_a_run_that_waits(redis: Redis) -> None:
     redis.set(KEY, json.dumps(document))
 
 
+def test_a_removal_that_the_end_of_the_bot_cuts_off_is_asked_for_by_the_next_one(bot: Bot, redis: Redis) -> None:
+    bot.running()
+    with_null(redis)
+    bot.cloud.cuts_off_removals = True
+    bot.say(f"stop {RUN_ID}")
+    bot.ticks(3)
+    found = bot.store.unreadable_run(RUN_ID)
+    assert found
+    assert (found.removal_at, found.trouble) == (None, None)
+    bot.cloud.cuts_off_removals = False
+    bot.tick(1)
+    assert bot.cloud.downs == [CLUSTER]
+
+
 def test_a_cluster_that_does_not_go_is_said_with_what_to_type(bot: Bot, redis: Redis) -> None:
     bot.running()
     with_null(redis)

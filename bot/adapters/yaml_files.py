@@ -183,7 +183,7 @@ def type_word(name: str) -> str:
 
 
 def lines_of(text: str) -> dict[str, int]:
-    """Return the line, counted from 1, of each setting of a YAML text that `load_yaml` takes, by its place.
+    r"""Return the line, counted from 1, of each setting of a YAML text that `load_yaml` takes, by its place.
 
     >>> lines_of("a:\n  b: [x]\n")
     {'a': 1, 'a.b': 2}

@@ -91,6 +91,22 @@ class FetchModel:
 
 
 @dataclass(frozen=True, slots=True)
+class RecallModel:
+    """Ask the bot's own disk what has come of a model, before that is called lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOffAutostop:
+    """Put off the autostop of a cluster whose job is over, so that it is there while its model is looked for.
+
+    Attributes:
+        until: when that is given up; the cluster must not remove itself before.
+    """
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LoseModel:
     """Give up a checkpoint that could not be fetched in time."""
 
@@ -121,6 +137,7 @@ class End:
 Settle = Finish | Rehearse | Drain | LoseModel
 """What becomes of the run, and of its model, as far as only its record is concerned."""
 
-Action = (
-    Ask | Price | Look | Wonder | NoteMemoryLoss | SetAutostop | Settle | SaveLog | FetchModel | TearDown | Alarm | End
-)
+Keep = PutOffAutostop | SaveLog | FetchModel | RecallModel
+"""What is done so that nothing of a run is lost with its cluster."""
+
+Action = Ask | Price | Look | Wonder | NoteMemoryLoss | SetAutostop | Settle | Keep | TearDown | Alarm | End

@@ -21,6 +21,8 @@ from bot.core.action import (
     LoseModel,
     NoteMemoryLoss,
     Price,
+    PutOffAutostop,
+    RecallModel,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -250,9 +252,16 @@ def after(
 
 
 def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """Over and perhaps billing: last lines, removal, proof. Without a look the removal is asked for all the same.
+    """Over and perhaps billing. What is on the bot's own disk is never called lost, so that is asked before."""
+    action = decide_removal(run, seen, now, rules)
+    last_chance = isinstance(action, TearDown | LoseModel | End)
+    return RecallModel() if last_chance and drain.wants_recall(run) else action
 
-    It is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
+
+def decide_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """Last lines, model, removal, proof.
+
+    The removal is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
     """
     if seen and seen.keeps_log and wants_log(run, seen, rules):
         return log_to_save(run, seen, now, rules)
@@ -260,10 +269,14 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
         return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
-    keeps = drain.keeps(run)
+    if seen and tells_more(run, seen):
+        return Look(seen)
+    keeps = drain.keeps(run) and not (seen and drain.shows_untrained(run, seen))
     if run.alarmed_at is None and not keeps and stands_since(run, now) >= rules.stopping_alarm:
         return Alarm()
-    if seen and wants_log(run, seen, rules):
+    if keeps and seen and drain.puts_off_autostop(run, seen, now, rules.patience):
+        return PutOffAutostop(drain.gives_up_at(run, rules.patience))
+    if wants_log(run, seen, rules):
         return log_to_save(run, seen, now, rules)
     if keeps:
         return decide_keeping(run, seen, now, rules)
@@ -275,6 +288,15 @@ def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
 def is_removal_due(run: Run, now: datetime, rules: Rules) -> bool:
     """Return whether its removal is to be asked for now: it never was, or not lately."""
     return run.downed_at is None or has_passed(rules.down_again, run.downed_at, now)
+
+
+def tells_more(run: Run, seen: Seen) -> bool:
+    """Whether a look is to be kept before anything else: a silence has ended, or its job has begun unseen.
+
+    The bot may have been away for the whole of a training; what is done next depends on whether there was one.
+    """
+    silence_ends = run.outage is not None and run.outage.until is None
+    return silence_ends or (seen.job in drain.TRAINED and not drain.may_have_trained(run))
 
 
 def stands_since(run: Run, now: datetime) -> timedelta:
@@ -298,14 +320,22 @@ def decide_keeping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> 
     return Look(seen) if seen and run.looked(seen, now) != run else None
 
 
-def wants_log(run: Run, seen: Seen, rules: Rules) -> bool:
-    """Whether there are last lines to read, and still patience to wait for them."""
-    readable = (seen.cluster is Cluster.UP or seen.keeps_log) and (seen.job or run.job) is not None
-    return readable and run.log_saved_at is None and run.log_tries < rules.log_tries
+def wants_log(run: Run, seen: Seen | None, rules: Rules) -> bool:
+    """Whether there are last lines to read, and still patience to wait for them.
+
+    A look that has failed says nothing of that: they are asked for all the same, before a removal takes them.
+    """
+    if run.log_saved_at is not None or run.log_tries >= rules.log_tries:
+        return False
+    if seen is None:
+        has_job = run.job is not None or run.reason in (*drain.PROGRAM_ENDED, Reason.SETUP_FAILED)
+        return has_job and run.downed_at is None
+    return (seen.cluster is Cluster.UP or seen.keeps_log) and (seen.job or run.job) is not None
 
 
-def log_to_save(run: Run, seen: Seen, now: datetime, rules: Rules) -> SaveLog | Look | None:
+def log_to_save(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> SaveLog | Look | None:
     """The last lines, some time after they could not be read: what was in the way may be over by then."""
-    if run.log_tried_at is None or has_passed(rules.log_again, run.log_tried_at, now):
+    tried = run.log_tried_at
+    if tried is None or has_passed(rules.log_again, tried, now) or drain.is_heard_again(run, tried):
         return SaveLog()
-    return Look(seen) if run.looked(seen, now) != run else None
+    return Look(seen) if seen and run.looked(seen, now) != run else None

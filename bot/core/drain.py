@@ -109,23 +109,83 @@ def is_kept(run: Run) -> bool:
     return keeps(run) and (run.progress.checkpoint is not None or searched)
 
 
-LOST = (Reason.CLUSTER_LOST, Reason.AUTODOWNED, Reason.DOWNED_OUTSIDE)
-"""Ends that took the cluster with them: of these the log was read until then."""
+REMOVED = (Reason.AUTODOWNED, Reason.DOWNED_OUTSIDE)
+"""Ends that took the cluster with them."""
 
 ASKED_FOR = (Reason.STOPPED, Reason.LEASE_OVER, Reason.OVER_BUDGET, Reason.MONTH_SPENT)
 """Ends at which its job goes on until it is told."""
 
+UNTRAINED = (
+    Reason.LAUNCH_FAILED,
+    Reason.SETUP_FAILED,
+    Reason.REFUSED,
+    Reason.NOT_APPROVED,
+    Reason.OVER_CAP,
+)
+"""Ends before the training began."""
+
+TRAINED = (Job.RUNNING, Job.SUCCEEDED, Job.FAILED, Job.FAILED_DRIVER)
+"""States that no job reaches without having begun."""
+
+PROGRAM_ENDED = (Reason.SUCCEEDED, Reason.FAILED, Reason.DRIVER_DIED)
+"""Ends of a job that had begun."""
+
+
+def may_have_trained(run: Run) -> bool:
+    """Whether its job may have run, though no look may have shown that: it may have begun and ended between two looks.
+
+    A run that is ended by a wish or a limit is known not to have begun, unless nothing can be seen of it.
+    """
+    if run.running_at is not None or run.job in TRAINED:
+        return True
+    if run.reason is None or run.reason in UNTRAINED:
+        return False
+    return not trains_on(run) or (run.outage is not None and run.outage.until is None)
+
+
+def shows_untrained(run: Run, seen: Seen) -> bool:
+    """Whether a look shows that its job has not begun, of a run that no look has shown to train."""
+    if run.running_at is not None or run.reason in PROGRAM_ENDED or seen.nothing:
+        return False
+    return seen.job in (None, Job.INIT, Job.PENDING, Job.SETTING_UP, Job.FAILED_SETUP)
+
 
 def may_have_saved(run: Run) -> bool:
-    """Whether its cluster is to be asked for a checkpoint that nobody has read of.
+    """Whether its cluster is to be asked for a checkpoint that no log has told of.
 
-    Its log may have had gaps, or not have been read to its end. Where it was read, it is not waited for long.
+    Its log may have had gaps, or not have been read to its end. Where it was read, and where the cluster may never
+    answer again, it is not waited for long; and not at all where it was followed from the first to the last line, and
+    told of no step.
     """
-    if run.running_at is None or not run.checkpoints or run.reason in LOST:
+    if not run.checkpoints or not may_have_trained(run) or run.reason in REMOVED:
         return False
-    if run.log_saved_at is None:
+    if run.log_saved_at is None and run.reason is not Reason.CLUSTER_LOST:
         return True
-    return run.progress.step is not None and run.keeping.tries < FETCH_TRIES
+    followed = run.running_at is not None and run.log_saved_at is not None
+    return run.keeping.tries < FETCH_TRIES and not (followed and run.progress.step is None)
+
+
+def puts_off_autostop(run: Run, seen: Seen, now: datetime, patience: Patience) -> bool:
+    """Whether its cluster's autostop is to be put off now, before anything else is waited for.
+
+    Once its job is over the cluster is idle, and may remove itself while its last lines are still awaited.
+    """
+    known = (run.autostop_asked, run.autostop_minutes, seen.autostop_minutes)
+    if seen.job is None or not seen.job.over or not any(known) or run.keeping.held_until is not None:
+        return False
+    tried = run.keeping.hold_tried_at
+    return tried is None or now >= tried + patience.fetch_again
+
+
+def wants_recall(run: Run) -> bool:
+    """Whether the bot's own disk is to be asked, before its cluster goes and once it is gone, for a model to be lost.
+
+    A fetch goes on beside the looks: it may have ended since the last one, and its cluster be gone before the next.
+    """
+    found = run.keeping
+    if not run.model_dies or found.fetched or found.began_at is None or run.progress.checkpoint is None:
+        return False
+    return found.recalled_at is None or (run.downed_at is not None and found.recalled_at <= run.downed_at)
 
 
 def halts(run: Run, now: datetime, patience: Patience) -> bool:
@@ -157,11 +217,18 @@ def over_at(run: Run) -> datetime:
 def gives_up_at(run: Run, patience: Patience) -> datetime:
     """Until when its cluster is kept for that: as a person has said, or else to the end of the lease.
 
-    One that has made no step, as far as anybody knows, has hardly saved anything, and is not paid for so long.
+    One that has made no step, as far as anybody knows, has hardly saved anything, and is not paid for so long; nor is
+    one whose checkpoints are all torn.
     """
+    found = run.keeping
     least = over_at(run) + patience.fetch
-    known = run.progress.step is not None or run.progress.checkpoint is not None
-    until = run.keeping.keep_until or (max(run.lease_ends_at or least, least) if known else least)
+    longest = max(run.lease_ends_at or least, least)
+    if found.keep_until:
+        until = found.keep_until
+    elif found.none_whole_at:
+        until = min(longest, max(least, found.none_whole_at + patience.fetch))
+    else:
+        until = longest if run.progress.step is not None or run.progress.checkpoint is not None else least
     loss = run.memory.loss
     # While the cloud did not remember its cluster, nothing could be fetched.
     return max(until, loss.until + patience.fetch) if loss and loss.until else until
@@ -170,4 +237,11 @@ def gives_up_at(run: Run, patience: Patience) -> datetime:
 def is_due(run: Run, now: datetime, patience: Patience) -> bool:
     """Whether it is time to fetch: to begin, to see how far it is, or to try again."""
     found = run.keeping
-    return not found.trouble or found.tried_at is None or has_passed(patience.fetch_again, found.tried_at, now)
+    if not found.trouble or found.tried_at is None:
+        return True
+    return is_heard_again(run, found.tried_at) or has_passed(patience.fetch_again, found.tried_at, now)
+
+
+def is_heard_again(run: Run, tried_at: datetime) -> bool:
+    """Whether a silence of the outside has ended since something was tried: it may have been what was in the way."""
+    return run.outage is not None and run.outage.until is not None and run.outage.until > tried_at

@@ -18,6 +18,12 @@ NEWEST = "latest_checkpointed_iteration.txt"
 
 FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
 
+MOST_CANDIDATES = 8
+"""Checkpoints of one run that are looked into for one that is whole, from the newest."""
+
+SURE_LOOKS = 2
+"""Looks that must find a checkpoint torn before an older one is taken: what writes it may live some seconds more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -68,26 +74,52 @@ class Shelf:
     named: int | None = None
 
     @property
+    def candidates(self) -> tuple[int, ...]:
+        """Return the steps that may be whole, the newest first: none above the one that verl names, as far as it can.
+
+        verl writes the name of a checkpoint last. Not every program names one; then each may be whole.
+
+        >>> Shelf((20, 40), 20).candidates, Shelf((20, 40)).candidates, Shelf((20, 40), 30).candidates
+        ((20,), (40, 20), (20,))
+        >>> Shelf((40,), 20).candidates, Shelf().candidates
+        ((40,), ())
+        """
+        below = [step for step in self.steps if self.named is None or step <= self.named]
+        return tuple(sorted(below or self.steps, reverse=True)[:MOST_CANDIDATES])
+
+    @property
     def newest(self) -> int | None:
         """The one to fetch: as named, or else the highest, for not every program names one.
 
         >>> Shelf((20, 40), 20).newest, Shelf((20, 40)).newest, Shelf((40,), 20).newest, Shelf().newest
         (20, 40, 40, None)
         """
-        return self.named if self.named in self.steps else max(self.steps, default=None)
+        return next(iter(self.candidates), None)
+
+    @property
+    def unfinished(self) -> tuple[int, ...]:
+        """Return the steps that are there and above the one that verl names: they were begun, and not finished.
+
+        >>> Shelf((20, 40), 20).unfinished, Shelf((20, 40)).unfinished, Shelf((40,), 20).unfinished
+        ((40,), (), ())
+        """
+        if self.named is None or not any(step <= self.named for step in self.steps):
+            return ()
+        return tuple(sorted((step for step in self.steps if step > self.named), reverse=True)[:MOST_CANDIDATES])
 
     @classmethod
-    def of_node(cls, names: Collection[str], newest: str) -> Self:
+    def of_node(cls, names: Collection[str], newest: str, over: bool = False) -> Self:
         """What one node has.
 
         Args:
             names: of all that is in the folder; newest: what the file says that names the newest.
+            over: whether its job is over, so that a file that names none will never name one: a full disk has cut it.
 
         Raises:
             Unavailable: there is such a file, and it names none: it cannot be read, or is just being written.
         """
         named = step_of(newest)
-        if named is None and NEWEST in names:
+        if named is None and NEWEST in names and not over:
             raise Unavailable(say("Which of its checkpoints is the newest cannot be read."))
         return cls(tuple(sorted(step for name in names if (step := step_in(name)) is not None)), named)
 
@@ -97,6 +129,19 @@ class Shelf:
         found = list(nodes)
         steps = {step for one in found for step in one.steps}
         return cls(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
+
+
+@dataclass(frozen=True, slots=True)
+class TornCheckpoint:
+    """A checkpoint on the cluster that is not whole.
+
+    Attributes:
+        why: a sentence; looks: how many have found it so.
+    """
+
+    step: int
+    why: str
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +169,9 @@ class Keeping:
         given_up_at: when it was given up, because nobody had said anything in time; lost_at: when it was said that
             it may be lost.
         asked_at: when people were to be told, because it cannot be fetched; until: when it is given up, as things are.
-        held_until: for which of these the cluster's autostop has been put off.
+        held_until: for which of these the cluster's autostop has been put off; hold_tried_at: when that failed last.
+        torn: the checkpoints on its cluster that are not whole; none_whole_at: when it was found that none is.
+        recalled_at: when the bot's own disk was last asked for what has come of it.
     """
 
     save_asked: bool = False
@@ -146,6 +193,10 @@ class Keeping:
     asked_at: datetime | None = None
     until: datetime | None = None
     held_until: datetime | None = None
+    hold_tried_at: datetime | None = None
+    torn: tuple[TornCheckpoint, ...] = ()
+    none_whole_at: datetime | None = None
+    recalled_at: datetime | None = None
 
     @property
     def fetched(self) -> bool:
@@ -178,7 +229,30 @@ class Keeping:
 
     def moved(self, fetch: Fetch, step: int | None, now: datetime) -> Self:
         """It is being fetched, or is there."""
-        return replace(self, fetch=fetch, step=step, tried_at=now, trouble=None)
+        torn = tuple(one for one in self.torn if one.step != step or not fetch.done)
+        return replace(self, fetch=fetch, step=step, tried_at=now, trouble=None, torn=torn)
+
+    def found_torn(self, step: int, why: str, looks: int = 1) -> Self:
+        """A look has found a checkpoint that is not whole; the newest of them are remembered."""
+        known = next((one.looks for one in self.torn if one.step == step), 0)
+        others = [one for one in self.torn if one.step != step]
+        torn = sorted([*others, TornCheckpoint(step, why, known + looks)], key=lambda one: -one.step)[:MOST_CANDIDATES]
+        return replace(self, torn=tuple(torn), fetch=None, trouble=None)
+
+    def is_torn(self, step: int) -> bool:
+        """Whether enough looks have found that checkpoint torn."""
+        return any(one.step == step and one.looks >= SURE_LOOKS for one in self.torn)
+
+    def choose(self, shelf: Shelf) -> tuple[int | None, bool]:
+        """Return the checkpoint to fetch, and whether it may be whole: the newest that may be, or else the newest."""
+        whole = [step for step in shelf.candidates if not self.is_torn(step)]
+        return next(iter(whole or shelf.candidates), None), bool(whole)
+
+    def recalled(self, step: int | None, fetch: Fetch | None, now: datetime) -> Self:
+        """The bot's own disk was asked, and has that whole checkpoint, or none."""
+        if fetch is None:
+            return replace(self, recalled_at=now)
+        return replace(self, recalled_at=now, fetch=fetch, step=step, tried_at=now, trouble=None)
 
     def failed(self, why: str, asks: bool, now: datetime) -> Self:
         """It was not fetched this time."""

@@ -11,10 +11,11 @@ from bot.core.run import Run
 class Loss:
     """
     Attributes:
-        dollars: None where nobody knows the price.
+        dollars: None where the price is not known, or when that checkpoint was saved.
         since: the step of the checkpoint that is left, or None where all is lost.
         steps: that were done after it.
-        whole: whether the run went on after that checkpoint, so that it has been written to its end.
+        whole: whether the run went on after that checkpoint, so that it has been written to its end, or it was opened
+            after it was fetched.
     """
 
     dollars: float | None
@@ -28,15 +29,17 @@ def loss(run: Run, now: datetime) -> Loss:
 
     verl names a checkpoint before it writes it, and prints the step after that.
     """
-    found = run.progress
-    left = checkpoint_outlives(run) or run.keeping.fetched
-    if not left or found.checkpoint_step is None or run.checkpoint_at is None:
-        return Loss(run.cost(now))
+    found, kept = run.progress, run.keeping
+    fetched = (kept.step if kept.step is not None else found.checkpoint_step) if kept.fetched else None
+    left = found.checkpoint_step if checkpoint_outlives(run) else fetched
     spent = run.cost(now)
-    since = cost(run.hourly, (run.ended_at or now) - run.checkpoint_at)
+    if left is None:
+        return Loss(spent)
+    saved_at = run.checkpoint_at if left == found.checkpoint_step else None
+    since = cost(run.hourly, (run.ended_at or now) - saved_at) if saved_at else None
     dollars = None if spent is None or since is None else min(spent, since)
     step = found.step or 0
-    return Loss(dollars, found.checkpoint_step, max(step - found.checkpoint_step, 0), step >= found.checkpoint_step)
+    return Loss(dollars, left, max(step - left, 0), step >= left or left == fetched)
 
 
 def checkpoint_outlives(run: Run) -> bool:

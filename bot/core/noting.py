@@ -15,6 +15,8 @@ from bot.core.action import (
     LoseModel,
     NoteMemoryLoss,
     Price,
+    PutOffAutostop,
+    RecallModel,
     Rehearse,
     SaveLog,
     SetAutostop,
@@ -63,7 +65,7 @@ def over(run: Run, finish: Finish | None, now: datetime) -> Run:
 def wanted_again(action: Action, rules: Rules) -> timedelta:
     """In how long it is worth while to look again after an action."""
     match action:
-        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel():
+        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel() | PutOffAutostop() | RecallModel():
             return timedelta()
         case Look() | Wonder() | NoteMemoryLoss() | Price() | SetAutostop() | TearDown() | Rehearse():
             return rules.gone

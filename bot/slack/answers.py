@@ -112,13 +112,21 @@ def stop_asked(run: Run | RunStub) -> Answer:
 
 def artifacts(run: Run) -> Answer:
     """What a run has left, and what can be done with it."""
-    nothing = say("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
     again = say("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else Markup()
-    found = models.model(run) or (say("{run} saves no model.", run=code(run.id)) if run.over else nothing)
+    found = models.model(run) or no_model(run)
     head = mrkdwn(":package: {} · {}", code(run.id), together(found, again))
     log = say("Its last log lines: {command}", command=code(f"/verl logs {run.id}"))
     charts = say("Its numbers: {command}", command=code(f"/verl plot {run.id}"))
     return answer(found, [section(joined("\n", [head, *models.how_to(run)])), context(joined(" · ", [log, charts]))])
+
+
+def no_model(run: Run) -> Markup:
+    """Why there is nothing to be said of a model: there is none yet, or there never was to be one."""
+    if not run.over:
+        return say("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
+    if run.model_dies or run.place:
+        return say("{run} was over before its training began, so it saved no model.", run=code(run.id))
+    return say("{run} saves no model.", run=code(run.id))
 
 
 def extended(run: Run) -> Answer:

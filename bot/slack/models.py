@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.core import drain
-from bot.core.keeping import Fetch
+from bot.core.keeping import Fetch, TornCheckpoint
 from bot.core.run import Run
 from bot.core.status import Reason, Status
 from bot.language import mark
@@ -44,6 +44,17 @@ FETCHED = mark("The model of step {step} is fetched: {size}, in {folder} on my m
 SEARCHING = mark("I look on its cluster for a model, because the last lines of its log could not be read.")
 SEARCHES_AGAIN = mark("Whether its cluster has a model is not known yet, and I try again: {why}")
 NONE = mark("Its cluster had no checkpoint.")
+TORN = mark("Its checkpoint of step {step} is not whole: {why}")
+NEWER_LOST = mark("Its newer checkpoint of step {step} was lost with its machine.")
+NONE_WHOLE = mark("*None of its checkpoints is whole.* Step {step}: {why}")
+NONE_WAS_WHOLE = mark("None of its checkpoints was whole, so there is no model. Step {step}: {why}")
+NONE_SEEN = mark("No checkpoint was seen in its log.")
+NONE_SEEN_NOR_ASKED = mark("No checkpoint was seen in its log, and its cluster could not be asked: {why}")
+NOT_KNOWN_YET = mark("Whether it has saved a model is not known yet.")
+NEVER_KNOWN = mark(
+    "Whether it saved a model is not known: "
+    "its log was not read to its end, and its cluster was gone before I could look."
+)
 LET_GO = mark("{person} has the model of step {step} lost with its cluster.")
 GIVEN_UP = mark("The model of step {step} is given up: it could not be fetched by {time}, and nobody said to wait.")
 
@@ -102,14 +113,19 @@ def outcome(run: Run) -> Markup:
     """What became of it; empty where that is not known yet."""
     found, step = run.keeping, step_of(run)
     if found.fetch and found.fetched:
-        return say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
+        fetched = say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
+        return together(fetched, newer(run))
     if found.lost_by:
         return say(LET_GO, person=mention(found.lost_by), step=step)
     if found.none_at:
         return say(NONE)
+    if found.given_up_at and found.none_whole_at:
+        return none_whole(run, NONE_WAS_WHOLE)
     if found.given_up_at:
         return say(GIVEN_UP, step=step, time=date(found.given_up_at, DAY_AND_TIME))
-    return gone(run) if run.status is Status.ENDED else Markup()
+    if run.status is not Status.ENDED:
+        return Markup()
+    return gone(run) if run.progress.checkpoint is not None else unsaved(run)
 
 
 def under_way(run: Run) -> Markup:
@@ -118,11 +134,41 @@ def under_way(run: Run) -> Markup:
         return say(SEARCHES_AGAIN, why=found.trouble) if found.trouble else say(SEARCHING)
     if found.trouble:
         return say(AGAIN, step=step, why=found.trouble)
-    fetch = found.fetch or Fetch("")
+    return together(on_its_way(found.fetch or Fetch(""), step), newer(run))
+
+
+def on_its_way(fetch: Fetch, step: int | str) -> Markup:
     if not fetch.of:
         return say(FETCHING, step=step, amount=size(fetch.size))
     percent = min(100 * fetch.size // fetch.of, 99)
     return say(FETCHING_OF, step=step, amount=size(fetch.size), size=size(fetch.of), percent=percent)
+
+
+def newer(run: Run) -> Markup:
+    """What became of the newest checkpoint, where an older one is fetched; empty where there is none newer."""
+    found = run.keeping
+    known = run.progress.checkpoint_step if found.step is None else found.step
+    above = next((one for one in found.torn if known is not None and one.step > known), None)
+    if above:
+        return say(TORN, step=above.step, why=above.why)
+    newest = run.progress.checkpoint_step
+    is_older = found.fetched and newest is not None and known is not None and newest > known
+    return say(NEWER_LOST, step=newest) if is_older else Markup()
+
+
+def found_none_whole(run: Run) -> bool:
+    """Whether its cluster stands though none of its checkpoints is whole."""
+    return run.keeping.none_whole_at is not None and not run.keeping.settled and run.status is not Status.ENDED
+
+
+def none_whole(run: Run, phrase: str) -> Markup:
+    """That no checkpoint is whole, or was, with what is wrong with the newest."""
+    torn = (
+        run.keeping.torn[0]
+        if run.keeping.torn
+        else TornCheckpoint(run.progress.checkpoint_step or 0, run.keeping.trouble or "")
+    )
+    return say(phrase, step=torn.step, why=torn.why)
 
 
 def question(run: Run, now: datetime) -> Message | None:
@@ -149,6 +195,8 @@ def is_late(run: Run, now: datetime) -> bool:
 
 def problem(run: Run) -> Markup:
     step = step_of(run)
+    if run.keeping.none_whole_at:
+        return none_whole(run, NONE_WHOLE)
     return say(CANNOT, step=step, why=run.keeping.trouble) if run.keeping.trouble else say(IS_SLOW, step=step)
 
 
@@ -192,6 +240,8 @@ def model(run: Run) -> Markup:
         return gone(run) if left else unsaved(run)
     if run.keeping.fetch and run.keeping.fetched:
         return here(run, run.keeping.fetch)
+    if run.place is None and found_none_whole(run):
+        return none_whole(run, NONE_WHOLE)
     if run.place is None:
         return gone(run) if run.keeping.settled or run.status is Status.ENDED else on_cluster(run)
     if run.id not in found.checkpoint:
@@ -207,15 +257,24 @@ def how_to(run: Run) -> list[Markup]:
 
 
 def unsaved(run: Run) -> Markup:
-    """That no checkpoint was seen; empty where none is to be expected."""
-    if run.progress.step is None:
+    """What is known of a model of which no log has told; empty where none is to be expected.
+
+    That there is none is said once a look at its cluster has shown it.
+    """
+    began = run.progress.step is not None or drain.may_have_trained(run)
+    if not began or not (run.place or run.model_dies):
         return Markup()
     if run.place:
         there = code(f"{run.place} › {run.id}")
         return say("No checkpoint was seen in its log; if there is one, it is in {place}.", place=there)
     if run.keeping.none_at:
         return say(NONE)
-    return say("No checkpoint was seen in its log.") if run.model_dies else Markup()
+    if not run.over:
+        return say(NONE_SEEN) if run.progress.step is not None else Markup()
+    if run.log_saved_at is None and not run.managed:
+        return say(NEVER_KNOWN if run.status is Status.ENDED else NOT_KNOWN_YET)
+    trouble = run.keeping.trouble
+    return say(NONE_SEEN_NOR_ASKED, why=trouble) if trouble else say(NONE_SEEN)
 
 
 def step_of(run: Run) -> int | str:
@@ -225,6 +284,10 @@ def step_of(run: Run) -> int | str:
 
 
 def here(run: Run, fetch: Fetch) -> Markup:
+    return together(fetched_model(run, fetch), newer(run))
+
+
+def fetched_model(run: Run, fetch: Fetch) -> Markup:
     about = {"step": run.keeping.step, "size": size(fetch.size), "folder": code(fetch.where)}
     found = run.progress
     validated = found.validations.points
@@ -263,6 +326,8 @@ def gone(run: Run) -> Markup:
     found, step = run.keeping, step_of(run)
     if found.lost_by:
         return say(LOST_BY, step=step, person=mention(found.lost_by))
+    if found.none_whole_at:
+        return none_whole(run, NONE_WAS_WHOLE)
     if found.given_up_at and found.trouble:
         return say(NOT_FETCHED_WHY, step=step, why=found.trouble)
     return say(NOT_FETCHED if found.given_up_at else DIED, step=step)

@@ -144,4 +144,5 @@ def markup_of(text: str) -> Markup:
     """
     icon, head, end, blank, rest = (part or "" for part in HEAD.findall(one_line(text))[0])
     bold = mrkdwn("*{}*{}", head, end) if head else ""
-    return joined(" ", [emoji(icon) if icon else "", joined(blank, [bold, rest])])
+    told = joined(" ", [bold, rest]) if blank else joined("", [bold, rest])
+    return joined(" ", [emoji(icon) if icon else "", told])

@@ -64,6 +64,11 @@ def save(homes: Mapping[int, Path], name: str) -> None:
             (folder.parent / NEWEST).write_text("4")
 
 
+def tear(home: Path, name: str) -> None:
+    """A rank's part came to nothing."""
+    (home / "models" / name / "global_step_4" / "actor" / "model_world_size_2_rank_0.pt").write_text("half of ")
+
+
 def read(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -117,6 +122,9 @@ class Bed(Protocol):
 
     def save(self, name: str) -> None:
         """Let it be there, with a part of it on each node."""
+
+    def tear(self, name: str) -> None:
+        """Let a disk have been full before all of it was written."""
 
     def fetched(self, where: str) -> dict[str, str]:
         """What was fetched: the text of each file."""
@@ -186,6 +194,9 @@ class FakeBed:
     def save(self, name: str) -> None:
         self.cloud.refuses_fetch = None
         self.cloud.saved[name] = 4
+
+    def tear(self, name: str) -> None:
+        self.cloud.torn[4] = "A part of it is missing."
 
     def fetched(self, where: str) -> dict[str, str]:
         """It keeps no files."""
@@ -272,6 +283,9 @@ class LocalBed(RealBed):
     def save(self, name: str) -> None:
         place = Place(self.folder / "local", name)
         save({rank: place.node(rank) / "home" for rank in range(2)}, name)
+
+    def tear(self, name: str) -> None:
+        tear(Place(self.folder / "local", name).node(0) / "home", name)
 
     def stop(self) -> None:
         for state in (self.folder / "local" / "clusters").glob("*"):
@@ -362,6 +376,9 @@ class DoubleBed:
     def save(self, name: str) -> None:
         save({0: self.hosts / name, 1: self.hosts / f"{name}-worker1"}, name)
 
+    def tear(self, name: str) -> None:
+        tear(self.hosts / name, name)
+
     def fetched(self, where: str) -> dict[str, str]:
         return read(Path(where))
 
@@ -386,21 +403,30 @@ class SlurmBed(RealBed):
         self.bed = bed
         folder = bed.at.home / "orders"
         folder.mkdir(exist_ok=True)
-        cloud = SkyCloud(
-            Courier(client_environment(bed.at.sky_home, bed.endpoint), seconds=60),
-            lambda: datetime.now(UTC),
-            secrets={},
-            job_period=timedelta(seconds=15),
-            fetches=Fetches(artifacts, 10**9),
-            environment=client_environment(bed.at.sky_home, bed.endpoint),
-        )
-        super().__init__(folder, cloud, {"infra": "slurm", "cpus": 1, "memory": 1})
+        self.artifacts = artifacts
+        super().__init__(folder, self.another_cloud(), {"infra": "slurm", "cpus": 1, "memory": 1})
         self.x, self.y = (f"verl-{token_hex(3)}" for _ in range(2))
 
     def save(self, name: str) -> None:
         """Of Slurm's nodes the home is one."""
+        save({0: self.home_of(name), 1: self.home_of(name)}, name)
+
+    def tear(self, name: str) -> None:
+        tear(self.home_of(name), name)
+
+    def another_cloud(self) -> SkyCloud:
+        return SkyCloud(
+            Courier(client_environment(self.bed.at.sky_home, self.bed.endpoint), seconds=60),
+            lambda: datetime.now(UTC),
+            secrets={},
+            job_period=timedelta(seconds=15),
+            fetches=Fetches(self.artifacts, 10**9),
+            environment=client_environment(self.bed.at.sky_home, self.bed.endpoint),
+        )
+
+    def home_of(self, name: str) -> Path:
         (home,) = (self.bed.at.home / ".sky_clusters").glob(f"{name}-*")
-        save({0: home, 1: home}, name)
+        return home
 
     def cancel_autostop(self, name: str) -> str | None:
         self.bed.sky("autostop", "--cancel", "-y", name)
@@ -426,12 +452,14 @@ class SlurmBed(RealBed):
         return self.jobs_started(name)
 
     def stop(self) -> None:
-        """Leave nothing of this test in Slurm."""
-        for name in (self.x, self.y):
-            self.cloud.down(Watched(name, managed=True))
-            self.cloud.down(Watched(name))
-        eventually(lambda: not self.left(self.x) + self.left(self.y), self.bed.queue, seconds=120)
+        """Leave nothing of this test in Slurm; a test may have stopped its cloud."""
         self.cloud.stop()
+        cloud = self.another_cloud()
+        for name in (self.x, self.y):
+            cloud.down(Watched(name, managed=True))
+            cloud.down(Watched(name))
+        eventually(lambda: not self.left(self.x) + self.left(self.y), self.bed.queue, seconds=120)
+        cloud.stop()
 
     def left(self, name: str) -> list[str]:
         return [job for job in self.bed.queue() if job.startswith(name)]

@@ -14,7 +14,7 @@ from bot.core.memory import is_forgotten
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import NameTaken, Unavailable, UserError
+from bot.errors import BeingStopped, NameTaken, NotWhole, Unavailable, UserError
 from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, ForgetfulBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
 from tests.waiting import eventually
@@ -181,6 +181,29 @@ def test_a_checkpoint_is_fetched_from_every_node_once_it_is_there_and_what_it_li
     assert found.where.endswith(parcel.name)
     assert bed.fetched(found.where) == SAVED
     assert fetched(bed, parcel) == found  # it is there, whatever becomes of its cluster
+    assert bed.cloud.recall(replace(parcel, name=bed.x)) == {4: found}
+    assert bed.cloud.recall(replace(parcel, name=bed.y)) == {}
+
+
+def test_a_checkpoint_that_is_torn_is_not_fetched_and_is_nowhere_taken_for_a_model(bed: Bed) -> None:
+    bed.launch(bed.x, nodes=2)
+    until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    parcel = bed.parcel(bed.x)
+    bed.save(bed.x)
+    bed.tear(bed.x)
+    with pytest.raises(NotWhole):
+        fetched(bed, parcel)
+    assert bed.cloud.recall(replace(parcel, name=bed.x)) == {}
+
+
+def test_after_its_stop_a_cloud_begins_no_fetch_and_says_that_that_is_no_failure(bed: Bed) -> None:
+    bed.launch(bed.x, nodes=2)
+    until(bed, bed.x, lambda seen: seen.job is Job.RUNNING)
+    parcel = bed.parcel(bed.x)
+    bed.save(bed.x)
+    bed.cloud.stop()
+    with pytest.raises(BeingStopped):
+        bed.cloud.fetch(Watched(bed.x), parcel)
 
 
 def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) -> None:

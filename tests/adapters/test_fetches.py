@@ -1,6 +1,7 @@
 """Fetching as a bot does it that may be killed: it begins once, goes on where it was, and says when it is whole."""
 
 import fcntl
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,36 +9,46 @@ from threading import Event
 
 import pytest
 
+from bot.adapters.disk_room import Allowance
 from bot.adapters.fetches import Errand, Fetches
+from bot.core.checkpoint import Listing
 from bot.core.keeping import NEWEST, Fetch, Parcel
-from bot.errors import Unavailable, UserError
+from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
 from tests.waiting import eventually
 
 PARCEL = Parcel("~/models", "r-1/global_step_4")
+TEN = {"half": 5, "rest": 5}
 
 
 @dataclass
 class Source:
-    """A checkpoint of ten bytes that is brought when it is let go."""
+    """A checkpoint of ten bytes that is brought when it is let go.
 
-    size: int = 10
+    Attributes:
+        listings: what each look at it shows; the last one again and again.
+    """
+
+    listings: list[Listing] = field(default_factory=lambda: [TEN])
     go: Event = field(default_factory=Event)
     error: Exception | None = None
     brought: int = 0
 
-    def bring(self, target: Path, lock: int, over: Event) -> None:
+    def bring(self, target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
         (target / "half").write_text("half!")
-        while not over.is_set() and not self.go.wait(0.01):
+        while not allowance.over.is_set() and not self.go.wait(0.01):
             pass
         if self.error:
             raise self.error
-        if not over.is_set():
+        if not allowance.over.is_set():
             (target / "rest").write_text("rest!")
             self.brought += 1
 
     @property
     def errand(self) -> Errand:
-        return Errand(PARCEL, lambda: self.size, self.bring)
+        return Errand(PARCEL, self.list_files, self.bring)
+
+    def list_files(self, most_files: int) -> Listing:
+        return self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
 
 
 @pytest.fixture
@@ -106,8 +117,8 @@ def test_what_a_killed_bot_began_goes_on_alone_and_is_finished_after_it(fetches:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        pytest.param(Source(size=0), "There is no such folder", id="not there"),
-        pytest.param(Source(size=101), "GB at the most", id="too big"),
+        pytest.param(Source([{}]), "There is no such folder", id="not there"),
+        pytest.param(Source([{"half": 101}]), "GB at the most", id="too big"),
         pytest.param(Source(error=Unavailable("No route to host.")), "No route to host.", id="no way in"),
         pytest.param(Source(error=OSError(28, "No space left on device", "/x")), "No space left", id="a full disk"),
     ],
@@ -121,16 +132,13 @@ def test_what_fails_is_told_and_the_next_try_may_succeed(fetches: Fetches, sourc
 
 
 def test_what_is_still_being_written_is_not_taken_for_the_model(fetches: Fetches, tmp_path: Path) -> None:
-    source = Source()
+    source = Source([TEN, TEN | {"rest": 50}])
     source.go.set()
-    sizes = iter([10, 20])  # it has grown meanwhile
-    growing = Errand(PARCEL, lambda: next(sizes, 20), source.bring)
-    with pytest.raises(Unavailable, match="still being written"):
-        eventually(lambda: fetches.fetch(growing).done)
+    assert "still being written" in str(fails(fetches, source))
     assert Fetches(tmp_path, 100)._whole(PARCEL.name) is None
-    short = Errand(PARCEL, lambda: 30, source.bring)  # less has come than there is
-    with pytest.raises(Unavailable, match="still being written"):
-        eventually(lambda: fetches.fetch(short).done)
+    short = Source([TEN | {"rest": 6}])
+    short.go.set()
+    assert "`rest` has 5 bytes, and should have 6." in str(fails(fetches, short))
 
 
 def test_a_bot_that_ends_waits_for_nothing_and_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
@@ -143,3 +151,176 @@ def test_a_bot_that_ends_waits_for_nothing_and_leaves_nothing_that_looks_whole(t
     assert not later.fetch(whole.errand).done
     until(later, whole, lambda found: found.done)
     later.stop()
+
+
+@dataclass
+class Files:
+    """A checkpoint whose files are written for real, within what they may take.
+
+    Attributes:
+        listing: what its cluster lists; written: what comes, unless that is the same.
+        fails: what happens once all of it has come, such as the loss of its cluster.
+        looks: how often it was listed.
+    """
+
+    listing: dict[str, int]
+    written: dict[str, int] | None = None
+    fails: Exception | None = None
+    parcel: Parcel = PARCEL
+    looks: int = 0
+
+    def list_files(self, most_files: int) -> Listing:
+        self.looks += 1
+        if self.fails and self.looks > 1:
+            raise self.fails
+        return self.listing
+
+    def bring(self, target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
+        for name, size in (self.written or self.listing).items():
+            allowance.take(size, files=1)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes(b"x" * size)
+
+    @property
+    def errand(self) -> Errand:
+        return Errand(self.parcel, self.list_files, self.bring)
+
+
+def small_disk(root: Path, size: int, reserve: int, most_bytes: int = 10_000, most_files: int = 10) -> Fetches:
+    """On a disk of so many bytes, which has nothing else on it."""
+    return Fetches(root, most_bytes, most_files, reserve, lambda _: size - contents(root))
+
+
+def contents(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("global_step_*/**/*") if path.is_file())
+
+
+def outcome(fetches: Fetches, files: Files) -> Fetch | Exception:
+    """What came of it."""
+
+    def is_over() -> Fetch | Exception | None:
+        try:
+            found = fetches.fetch(files.errand)
+        except (UserError, Unavailable) as error:
+            return error
+        return found if found.done else None
+
+    found = eventually(is_over)
+    fetches.stop()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reserve", "told"),
+    [
+        pytest.param(400, None, id="what is left is enough"),
+        pytest.param(401, "there is room for", id="a byte of the reserve"),
+    ],
+)
+def test_the_disk_keeps_its_reserve(tmp_path: Path, reserve: int, told: str | None) -> None:
+    found = outcome(small_disk(tmp_path, 1000, reserve), Files({"model.bin": 600}))
+    assert isinstance(found, Fetch) is (told is None)
+    assert (told or "") in str(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "most_bytes", "told"),
+    [
+        pytest.param({"a": 950}, 10_000, "are not for models", id="into the reserve"),
+        pytest.param({"a": 500, "b": 200}, 600, "grown to more than", id="beyond what a model may have"),
+        pytest.param({f"{number}": 1 for number in range(11)}, 10_000, "more than 10 files", id="in ever more files"),
+    ],
+)
+def test_what_grows_while_it_is_fetched_is_stopped_and_that_is_said(
+    tmp_path: Path, written: dict[str, int], most_bytes: int, told: str
+) -> None:
+    found = outcome(small_disk(tmp_path, 1000, 100, most_bytes), Files({"a": 500}, written))
+    assert told in str(found)
+    assert contents(tmp_path) == 0
+    assert Fetches(tmp_path, 10_000).recall(Parcel("~/models", "r-1")) == {}
+
+
+def test_a_model_of_more_files_than_the_disk_takes_is_refused(tmp_path: Path) -> None:
+    listing = {f"{number}": 1 for number in range(6)}
+    disk = Fetches(tmp_path, 10_000, reserve_bytes=0, free_files=lambda _: 5)
+    assert "hardly any more files" in str(outcome(disk, Files(listing)))
+
+
+def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
+    fetches = small_disk(tmp_path, 1000, 0)
+    first = Source([{"half": 5, "rest": 600}])
+    until(fetches, first, lambda found: found.of == 605)
+    second = Files({"model.bin": 600}, parcel=Parcel("~/models", "r-2/global_step_4"))
+    assert "there is room for" in str(outcome(fetches, second))
+
+
+@pytest.mark.parametrize(
+    ("listing", "told"),
+    [
+        pytest.param({"data.pt": 9}, "It has no weights", id="by its list"),
+        pytest.param({"config.json": 3}, "`config.json` cannot be opened", id="once it is opened"),
+    ],
+)
+def test_a_torn_checkpoint_is_no_model_and_is_not_named_newest(
+    tmp_path: Path, listing: dict[str, int], told: str
+) -> None:
+    found = outcome(Fetches(tmp_path, 100), Files(listing))
+    assert isinstance(found, NotWhole)
+    assert told in str(found)
+    assert not (tmp_path / "r-1" / NEWEST).exists()
+    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+
+
+def test_of_two_whole_ones_the_newer_is_named_newest_whichever_came_last(tmp_path: Path) -> None:
+    for step in (40, 4):
+        outcome(Fetches(tmp_path, 100), Files({"a": 5}, parcel=Parcel("~/models", f"r-1/global_step_{step}")))
+    assert (tmp_path / "r-1" / NEWEST).read_text() == "40"
+    assert sorted(Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1"))) == [4, 40]
+
+
+def test_what_has_come_to_its_last_byte_is_whole_though_its_cluster_went_before_that_was_said(tmp_path: Path) -> None:
+    gone = Files({"a": 5, "sub/b": 7}, fails=Unavailable("no route to host"))
+    assert "no route to host" in str(outcome(Fetches(tmp_path, 100), gone))
+    later = Fetches(tmp_path, 100)
+    whole = Fetch(str(tmp_path / PARCEL.name), 12, 12, done=True)
+    assert later.recall(Parcel("~/models", "r-1")) == {4: whole}
+    assert later.fetch(gone.errand) == whole  # it is asked for no more
+    assert (tmp_path / "r-1" / NEWEST).read_text() == "4"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda folder: (folder / "a").write_bytes(b"1234"), id="a byte is lacking"),
+        pytest.param(lambda folder: (folder / "a").unlink(), id="a file is"),
+        pytest.param(lambda folder: (folder.parent / ".global_step_4.listing").write_text("[]"), id="an odd list"),
+        pytest.param(lambda folder: (folder.parent / ".global_step_4.listing").unlink(), id="no list at all"),
+    ],
+)
+def test_what_has_not_come_to_its_last_byte_is_not(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    outcome(Fetches(tmp_path, 100), Files({"a": 5}, fails=Unavailable("no route to host")))
+    spoil(tmp_path / PARCEL.name)
+    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+
+
+def test_a_model_that_somebody_has_removed_from_the_disk_is_not_there(tmp_path: Path) -> None:
+    outcome(Fetches(tmp_path, 100), Files({"a": 5}))
+    shutil.rmtree(tmp_path / PARCEL.name)
+    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+
+
+def test_what_an_earlier_try_has_left_and_what_came_unasked_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / PARCEL.name
+    (folder / "old").mkdir(parents=True)
+    (folder / "old" / "a").write_text("of another try")
+    (folder / "a").write_text("of another size")
+    (folder / "link").symlink_to("/etc")
+    assert isinstance(outcome(Fetches(tmp_path, 100), Files({"a": 5}, {"a": 5, "unasked": 5})), Fetch)
+    assert [path.name for path in folder.rglob("*") if not path.is_dir()] == ["a"]
+
+
+def test_a_fetch_that_begins_while_the_bot_is_stopped_is_no_failure(fetches: Fetches) -> None:
+    fetches.stop()
+    with pytest.raises(BeingStopped):
+        fetches.fetch(Source().errand)

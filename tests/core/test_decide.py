@@ -5,11 +5,28 @@ from typing import Any
 
 import pytest
 
-from bot.core.action import Action, Alarm, Ask, End, Finish, Look, SaveLog, SetAutostop, TearDown, Wonder
+from bot.core.action import (
+    Action,
+    Alarm,
+    Ask,
+    End,
+    FetchModel,
+    Finish,
+    Look,
+    LoseModel,
+    PutOffAutostop,
+    RecallModel,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    Wonder,
+)
 from bot.core.autostop import Mending
 from bot.core.decide import decide
 from bot.core.doubt import Doubt, Outage, Puzzle
+from bot.core.keeping import Keeping
 from bot.core.money import Rate
+from bot.core.progress import Progress
 from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
@@ -51,6 +68,25 @@ def guarded(**changes: Any) -> Run:
 def mending(**changes: Any) -> Mending:
     """Of an autostop that was found cancelled at noon, and set again at once."""
     return Mending(**{"since": NOON, "found": None, "was_set": True, "tried_at": NOON} | changes)
+
+
+MODEL = Progress(step=21, checkpoint="~/checkpoints/ppo-7f3a/global_step_20", checkpoint_step=20)
+TIMES = ("log_saved_at", "downed_at", "doubt")
+
+
+def unread(**changes: Any) -> Run:
+    """Over at noon, its last lines not read; its recipe saves to its own disk alone."""
+    known = {"log_saved_at": None, "model_dies": True, "checkpoints": "~/checkpoints", "autostop_asked": 15}
+    trained = {} if "running_at" in changes else {"progress": MODEL}
+    return stopping(**known | trained | changes)
+
+
+def kept(**changes: Any) -> Run:
+    """The same, with what has been done for its model; where that has begun, its last lines are read."""
+    own = {name: value for name, value in changes.items() if name in TIMES}
+    read = {"log_saved_at": NOON} if "began_at" in changes else {}
+    keeping = Keeping(**{name: value for name, value in changes.items() if name not in TIMES})
+    return unread(keeping=keeping, **read | own)
 
 
 CASES = [
@@ -196,7 +232,26 @@ CASES = [
     pytest.param(stopping(log_saved_at=None), up(Job.SUCCEEDED), 1, SaveLog(), id="last lines first"),
     pytest.param(stopping(log_saved_at=None, log_tries=3), up(Job.FAILED), 1, TearDown(), id="no last lines to be had"),
     pytest.param(stopping(log_saved_at=None), PROVISIONING, 1, TearDown(), id="no job, no lines"),
-    pytest.param(stopping(log_saved_at=None), None, 1, TearDown(), id="removed though nobody answers"),
+    pytest.param(stopping(log_saved_at=None), None, 1, SaveLog(), id="one failed look takes no last lines away"),
+    pytest.param(stopping(log_saved_at=None, log_tries=1, log_tried_at=NOON), None, 9, None, id="nor does the next"),
+    pytest.param(
+        stopping(log_saved_at=None, log_tries=3), None, 60, TearDown(), id="but for ever they are not waited for"
+    ),
+    pytest.param(stopping(), None, 1, TearDown(), id="removed though nobody answers"),
+    pytest.param(
+        launching(status=Status.STOPPING, reason=Reason.STOPPED, over_at=NOON),
+        None,
+        1,
+        TearDown(),
+        id="no job was seen",
+    ),
+    pytest.param(
+        stopping(log_saved_at=None, log_tries=1, log_tried_at=NOON, outage=Outage(NOON, at(3))),
+        up(Job.SUCCEEDED),
+        4,
+        SaveLog(),
+        id="asked again once the silence is over",
+    ),
     pytest.param(stopping(), up(), 1, TearDown(), id="removed"),
     pytest.param(stopping(downed_at=NOON), up(), 59, None, id="being removed"),
     pytest.param(stopping(downed_at=NOON), up(), 60, TearDown(), id="removed again"),
@@ -237,6 +292,82 @@ CASES = [
         id="never stood",
     ),
     pytest.param(stopping(), PROVISIONING, 1, TearDown(), id="a launch under way is called off"),
+    # over, and its model is on its cluster alone
+    pytest.param(
+        unread(), up(Job.SUCCEEDED), 1, PutOffAutostop(at(43200)), id="its autostop is put off before its log is read"
+    ),
+    pytest.param(unread(reason=Reason.STOPPED), up(), 1, SaveLog(), id="a job that runs keeps its cluster from going"),
+    pytest.param(kept(held_until=at(43200)), up(Job.SUCCEEDED), 1, SaveLog(), id="which was done"),
+    pytest.param(kept(hold_tried_at=NOON), up(Job.SUCCEEDED), 59, SaveLog(), id="which has failed a moment ago"),
+    pytest.param(
+        kept(hold_tried_at=NOON), up(Job.SUCCEEDED), 60, PutOffAutostop(at(43200)), id="which is tried once more"
+    ),
+    pytest.param(
+        unread(autostop_asked=None), up(Job.SUCCEEDED), 1, SaveLog(), id="without an autostop there is none to put off"
+    ),
+    pytest.param(
+        unread(running_at=None, job=None, log_tries=3, autostop_asked=None),
+        up(Job.SUCCEEDED),
+        70,
+        FetchModel(at(3600)),
+        id="first seen after its end, its log unreadable: its cluster is asked",
+    ),
+    pytest.param(
+        unread(running_at=None, job=None, log_tries=3),
+        None,
+        1,
+        FetchModel(at(3600)),
+        id="nor does a failed look end that",
+    ),
+    pytest.param(
+        unread(running_at=None, job=None, reason=Reason.STOPPED),
+        up(Job.SETTING_UP),
+        1,
+        SaveLog(),
+        id="stopped before it trained: its log",
+    ),
+    pytest.param(
+        unread(running_at=None, job=Job.SETTING_UP, reason=Reason.STOPPED, log_saved_at=NOON),
+        up(Job.SETTING_UP),
+        1,
+        TearDown(),
+        id="and its cluster goes unasked",
+    ),
+    pytest.param(
+        unread(running_at=None, job=None, reason=Reason.LEASE_OVER),
+        up(),
+        1,
+        Look(up()),
+        id="trained while the bot was away",
+    ),
+    pytest.param(
+        unread(outage=Outage(at(-60))), up(Job.SUCCEEDED), 1, Look(up(Job.SUCCEEDED)), id="a silence that is over"
+    ),
+    pytest.param(kept(began_at=NOON, given_up_at=NOON), up(), 1, RecallModel(), id="our disk is asked before it goes"),
+    pytest.param(kept(began_at=NOON, lost_by="U"), up(), 1, RecallModel(), id="whoever has said that it may be lost"),
+    pytest.param(
+        kept(began_at=NOON, lost_by="U", recalled_at=at(1)),
+        up(),
+        2,
+        TearDown(),
+        id="and then it goes, for nothing is there",
+    ),
+    pytest.param(
+        kept(began_at=NOON, lost_by="U", recalled_at=at(1), downed_at=at(2), doubt=ABSENT),
+        GONE,
+        9,
+        RecallModel(),
+        id="asked once more when it is gone",
+    ),
+    pytest.param(
+        kept(began_at=NOON, lost_by="U", recalled_at=at(9), downed_at=at(2), doubt=ABSENT),
+        GONE,
+        9,
+        End(Reason.SUCCEEDED),
+        id="and then it is told",
+    ),
+    pytest.param(kept(began_at=NOON), up(), 43200, RecallModel(), id="before it is given up too"),
+    pytest.param(kept(began_at=NOON, recalled_at=at(9)), up(), 43200, LoseModel(), id="and then it is"),
     # ended
     pytest.param(stopping(status=Status.ENDED), up(), 1, None, id="an ended run is left alone"),
 ]

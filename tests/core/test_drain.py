@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from bot.core import drain
+from bot.core.doubt import Outage
 from bot.core.drain import Patience
-from bot.core.keeping import Draining, parcel
+from bot.core.keeping import Draining, Shelf, parcel
 from bot.core.money import Rate
 from bot.core.order import DEADLINE_VARIABLE, Order
 from bot.core.overdraft import Overdraft
@@ -156,9 +157,40 @@ def test_a_cluster_is_kept_for_what_is_on_it_alone(run: Run, keeps: bool) -> Non
     assert drain.keeps(run) is keeps
 
 
+SILENT = {"running_at": None, "job": None, "outage": Outage(NOON)}
+FIRST_SEEN = {"running_at": None, "job": None}
+
+
+@pytest.mark.parametrize(
+    ("reason", "known", "may"),
+    [
+        pytest.param(Reason.SUCCEEDED, FIRST_SEEN, True, id="succeeded"),
+        pytest.param(Reason.FAILED, FIRST_SEEN, True, id="failed"),
+        pytest.param(Reason.DRIVER_DIED, FIRST_SEEN, True, id="its driver died"),
+        pytest.param(Reason.CANCELLED_OUTSIDE, FIRST_SEEN, True, id="cancelled by others"),
+        pytest.param(Reason.SETUP_FAILED, FIRST_SEEN, False, id="failed in its setup"),
+        pytest.param(Reason.LAUNCH_FAILED, FIRST_SEEN, False, id="not launched"),
+        pytest.param(Reason.STOPPED, FIRST_SEEN, False, id="stopped before it was seen to run"),
+        pytest.param(Reason.STOPPED, SILENT, True, id="stopped while nothing could be seen"),
+        pytest.param(Reason.LEASE_OVER, SILENT, True, id="its lease has ended meanwhile"),
+        pytest.param(Reason.STOPPED, FIRST_SEEN | {"job": Job.RUNNING}, True, id="seen to run once it was over"),
+        pytest.param(Reason.STOPPED, {"running_at": NOON}, True, id="seen to run"),
+    ],
+)
+def test_a_run_may_have_trained_though_no_look_has_shown_it(reason: Reason, known: dict[str, Any], may: bool) -> None:
+    assert drain.may_have_trained(running(**known).stopping(reason, None, at(60))) is may
+
+
+NOT_WHOLE = OVER.has_torn(20, "It is torn.", 2).has_whole(False, at(5400))
+
+
 @pytest.mark.parametrize(
     ("run", "until"),
     [
+        pytest.param(NOT_WHOLE, 5400 + 3600, id="none is whole: for the grace, from when that was found"),
+        pytest.param(NOT_WHOLE.kept_until(at(20000), "U0ANA"), 20000, id="unless a person says"),
+        pytest.param(NOT_WHOLE.has_whole(True, at(5500)), 43200, id="or there is one"),
+        pytest.param(replace(NOT_WHOLE, lease=timedelta(hours=1)), 7200, id="and no longer than another would be"),
         pytest.param(OVER, 43200, id="to the lease's end"),
         pytest.param(replace(OVER, lease=timedelta(hours=1)), 7200, id="where that is over, for the grace"),
         pytest.param(OVER.kept_until(at(9000), "U0ANA"), 9000, id="as long as a person has said"),
@@ -199,3 +231,22 @@ def test_of_what_a_log_says_only_a_plain_path_in_the_runs_own_folder_is_touched(
     assert (refused is None) is (fetched is not None)
     if fetched:
         assert parcel(folder, told, "r-1", 2).path == fetched
+
+
+@pytest.mark.parametrize(
+    ("shelf", "torn", "chosen", "whole"),
+    [
+        pytest.param(Shelf((20, 40), 40), (), 40, True, id="the newest"),
+        pytest.param(Shelf((20, 40), 40), ((40, 1),), 40, True, id="found torn once: it may still be written"),
+        pytest.param(Shelf((20, 40), 40), ((40, 2),), 20, True, id="found torn twice: the next"),
+        pytest.param(Shelf((20, 40), 40), ((40, 2), (20, 2)), 40, False, id="all torn"),
+        pytest.param(Shelf((20, 40)), ((40, 2),), 20, True, id="without a name for the newest"),
+    ],
+)
+def test_the_newest_that_may_be_whole_is_fetched(
+    shelf: Shelf, torn: tuple[tuple[int, int], ...], chosen: int, whole: bool
+) -> None:
+    run = training()
+    for step, looks in torn:
+        run = run.has_torn(step, "It is torn.", looks)
+    assert run.keeping.choose(shelf) == (chosen, whole)

@@ -4,7 +4,7 @@ The machines are those of `test_lives`; beside what happens there, checkpoints c
 cannot be read and fetches fail for a while, and people say what they want of the model. What fetches is the real thing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import drain
-from bot.core.action import Action, FetchModel, Finish, LoseModel, SaveLog, TearDown
+from bot.core.action import (
+    Action,
+    End,
+    FetchModel,
+    Finish,
+    LoseModel,
+    PutOffAutostop,
+    RecallModel,
+    SaveLog,
+    TearDown,
+)
 from bot.core.autostop import Setting
 from bot.core.decide import decide
 from bot.core.drain import Patience
@@ -26,7 +36,7 @@ from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.seen import Job, Seen
 from bot.core.status import Reason, Status
-from bot.errors import Unavailable
+from bot.errors import NotWhole, Unavailable
 from bot.fetcher import Fetcher
 from bot.ports import Cloud, Store
 from tests.builders import NOON, a_run
@@ -42,6 +52,9 @@ PATIENT = replace(RULES, patience=PATIENCE)
 
 KEPT = 2
 """Checkpoints that its program keeps."""
+
+SLACK = timedelta(minutes=3)
+"""Beyond a time, for looks that fail and a bot that dies."""
 
 LEASE = timedelta(minutes=10)
 BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
@@ -59,8 +72,9 @@ class Training(Life):
     """A run that saves, its machines, and people who want its model.
 
     Attributes:
-        saved: the steps of the checkpoints on the machines; told: those of them that the log will tell of; fetched: of
-            the newest one that was fetched.
+        saved: the steps of the checkpoints on the machines; torn: those of them that are not whole; told: those that
+            the log will tell of; fetched: of the newest one that was fetched.
+        on_disk: the steps that are whole on the bot's own disk, whether or not any look has told so.
         under_way: the step that is being fetched, which takes two looks.
         broken_until: until when nothing on the machines is reached; deaf_until: until when no log can be read, of which
             that part will be missing; stubborn_until: until when no job can be ended.
@@ -71,6 +85,8 @@ class Training(Life):
     rules: Rules = PATIENT
     saved: list[int] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
+    torn: set[int] = field(default_factory=set)
+    on_disk: set[int] = field(default_factory=set)
     fetched: int = 0
     under_way: int | None = None
     broken_until: datetime = NOON
@@ -79,8 +95,8 @@ class Training(Life):
     fetcher: type[Fetcher] = Fetcher
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
-        if isinstance(action, FetchModel):
-            self.fetch(action.until, crash)
+        if isinstance(action, FetchModel | RecallModel | PutOffAutostop):
+            self.fetch(action, crash)
             return
         if isinstance(action, TearDown) and crash != "before" and self.machines.clusters:
             assert self.may_go(), "a model was lost that nobody had given up"
@@ -92,14 +108,22 @@ class Training(Life):
         unheard = self.run.progress.checkpoint is None
         in_vain = unheard and self.run.log_saved_at and self.run.keeping.tries >= drain.FETCH_TRIES
         hardly = unheard and self.run.progress.step is None and self.run.keeping.given_up_at
-        return bool(self.fetched >= max(self.saved, default=0) or said or lease_over or in_vain or hardly)
+        given_up = self.run.keeping.none_whole_at and self.run.keeping.given_up_at
+        whole = max((step for step in self.saved if step not in self.torn), default=0)
+        return bool(self.fetched >= whole or said or lease_over or in_vain or hardly or given_up)
 
-    def fetch(self, until: datetime, crash: str | None) -> None:
+    def fetch(self, action: FetchModel | RecallModel | PutOffAutostop, crash: str | None) -> None:
         """With a crash, after the first record or, having done more, after the second."""
         records = Records(self, {"before": 1, "after": 2}.get(crash or "", 9))
         fetcher = self.fetcher(cast(Cloud, Reach(self)), cast(Store, records), lambda: self.now, PATIENCE)
         with suppress(Crash):
-            fetcher.fetch(self.run, until)
+            match action:
+                case FetchModel(until):
+                    fetcher.fetch(self.run, until)
+                case PutOffAutostop(until):
+                    fetcher.put_off_autostop(self.run, until)
+                case RecallModel():
+                    fetcher.recall(self.run)
 
     def recorded(self, action: Action | None) -> Run:
         if not isinstance(action, SaveLog):
@@ -120,8 +144,11 @@ class Training(Life):
 
     def happen(self, event: str) -> None:
         match event:
-            case "step" | "save" if self.run.running_at and self.machines.job is Job.RUNNING:
-                self.train(saves=event == "save")
+            case "step" | "save" | "tear" if self.run.running_at and self.machines.job is Job.RUNNING:
+                self.train(saves=event != "step", tears=event == "tear")
+            case "arrive" if self.machines.clusters and self.under_way in {*self.saved} - self.torn:
+                self.on_disk.add(self.under_way)  # its thread goes on beside the looks; and then its machines go
+                super().happen("autodown")
             case "deafen":
                 self.deaf_until = self.now + timedelta(minutes=3)
             case "stub":
@@ -137,16 +164,29 @@ class Training(Life):
             case _:
                 super().happen(event)
 
-    def train(self, saves: bool) -> None:
-        if self.run.log_saved_at and not drain.keeps(self.run) and self.run.keeping.began_at is None:
+    def train(self, saves: bool, tears: bool) -> None:
+        known = self.run.keeping
+        unasked = known.began_at is None or known.none_at is not None
+        if self.run.log_saved_at and not drain.keeps(self.run) and (unasked or self.now < self.stubborn_until):
             return  # within the seconds before its removal: whoever stops it has said so
         step = max((self.run.progress.step or 0, *self.saved)) + 1
         if saves:
             self.saved = [*self.saved, step][-KEPT:]
+            self.torn |= {step} if tears else set()
             self.told += [step] if self.now >= self.deaf_until else []
         if self.now >= self.deaf_until and not self.run.over:
             self.run = replace(self.run, progress=replace(self.run.progress, step=step))
             self.run = self.heard()
+
+    def check(self) -> None:
+        super().check()
+        if self.run.status is Status.ENDED and self.on_disk:
+            told = self.run.keeping.fetched and self.run.keeping.step == max(self.on_disk)
+            assert told, "a model was called lost that is on the bot's disk"
+        held = self.run.keeping.none_whole_at
+        if self.machines.clusters and held and not (self.run.keeping.keep_by or self.run.downed_at):
+            longest = max(held, drain.over_at(self.run)) + PATIENCE.fetch + SLACK
+            assert self.now < longest, "machines are held for nothing"
 
     def check_limits(self) -> None:
         """After a tick that nothing has disturbed: what is beyond a limit by more than the grace is over."""
@@ -198,23 +238,35 @@ class Reach:
         if self.life.machines.job is Job.RUNNING:
             self.life.machines.job = Job.CANCELLED
 
-    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
         self.answer()
         return Shelf(tuple(self.life.saved), max(self.life.saved, default=None))
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
-        self.answer()
         step = int(parcel.name.rpartition("_")[2])
+        if step not in self.life.on_disk:
+            self.answer()
+            self.bring(step)
+        done = step in self.life.on_disk
+        self.life.fetched = step if done else self.life.fetched
+        return Fetch("/artifacts", int(done), 1, done=done)
+
+    def bring(self, step: int) -> None:
+        """It takes two looks."""
         if step not in self.life.saved:
             raise Unavailable("It is not there any more.")
-        begun, self.life.under_way = self.life.under_way == step, step
-        self.life.fetched = step if begun else self.life.fetched
-        return Fetch("/artifacts", int(begun), 1, done=begun)
+        if step in self.life.torn:
+            raise NotWhole("A part of it is missing.")
+        self.life.on_disk |= {step} if self.life.under_way == step else set()
+        self.life.under_way = step
+
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        return {step: Fetch("/artifacts", 1, 1, done=True) for step in self.life.on_disk}
 
 
 PEOPLE = ("stop", "save and stop", "lose", "keep")
 OUTSIDE = ("break", "deafen", "stub", "succeed", "fail", "drop", "outage", "vanish", "autodown")
-EVENTS = st.sampled_from(["", "step", "step", "save", "save", *PEOPLE, *OUTSIDE])
+EVENTS = st.sampled_from(["", "step", "step", "save", "save", "tear", "arrive", *PEOPLE, *OUTSIDE])
 STEPS = st.lists(
     st.tuples(
         EVENTS,
@@ -275,6 +327,20 @@ def believes_a_drop(run: Run, seen: Seen | None, now: datetime, rules: Rules) ->
     return TearDown() if seen and seen.nothing and drain.keeps(run) else decide(run, seen, now, rules)
 
 
+def forgets_its_disk(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that calls lost what has come unseen."""
+    action = decide(run, seen, now, rules)
+    return End(Reason.STOPPED) if isinstance(action, RecallModel) else action
+
+
+def waits_for_a_whole_one(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+    """A mutant that holds the machines for a checkpoint that is torn."""
+    patient = (
+        run if run.keeping.none_whole_at is None else replace(run, keeping=replace(run.keeping, none_whole_at=None))
+    )
+    return decide(patient, seen, now, rules)
+
+
 TRAINED: Steps = [*[("", None, 1.0, 0.0)] * 3, ("save", None, 6.0, 0.0), ("step", None, 6.0, 0.0)]
 
 
@@ -296,6 +362,21 @@ TRAINED: Steps = [*[("", None, 1.0, 0.0)] * 3, ("save", None, 6.0, 0.0), ("step"
                 ("drop", None, 1.0, 0.0),
             ],
             id="believes a drop",
+        ),
+        pytest.param(
+            forgets_its_disk,
+            [
+                *TRAINED,
+                ("succeed", None, 1.0, 0.0),
+                *[("", None, 1.0, 0.0)] * 3,
+                ("arrive", None, 1.0, 0.0),
+            ],
+            id="forgets its disk",
+        ),
+        pytest.param(
+            waits_for_a_whole_one,
+            [*TRAINED[:3], ("tear", None, 6.0, 0.0), ("succeed", None, 6.0, 0.0)],
+            id="waits for a whole one",
         ),
     ],
 )

@@ -22,6 +22,8 @@ from bot.core.action import (
     FetchModel,
     LoseModel,
     Price,
+    PutOffAutostop,
+    RecallModel,
     SaveLog,
     SetAutostop,
     TearDown,
@@ -155,6 +157,10 @@ class Life:
                 return self.run.alarmed("", self.now)
             case Ask() | Price() | SetAutostop() | FetchModel() | None:
                 return self.run
+            case PutOffAutostop(until):
+                return self.run.autostop_held(until)
+            case RecallModel():  # the bot's own disk has nothing of a run that saves nothing
+                return self.run.recalled(None, None, self.now)
             case End():
                 assert self.now >= self.machines.dropped_until, "ended on the word of a cloud that has forgotten"
             case LoseModel():  # in peace, whatever the time

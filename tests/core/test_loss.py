@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.keeping import Fetch
 from bot.core.loss import Loss, loss
 from bot.core.money import Bill, Rate
 from bot.core.progress import Progress
@@ -30,6 +31,33 @@ KEPT = running(place="volume m").progressed(SAVED, at(3600))
     ],
 )
 def test_what_is_lost_at_the_end_of_two_hours(run: Run, lost: Loss) -> None:
+    assert loss(replace(run, ended_at=at(7200)), at(9000)) == lost
+
+
+HERE = Fetch("/artifacts/ppo-7f3a/global_step_40", 9, 9, done=True)
+DIES = replace(KEPT, place=None, model_dies=True)
+
+
+@pytest.mark.parametrize(
+    ("run", "lost"),
+    [
+        pytest.param(DIES.fetching(HERE, at(7000)), Loss(4.0, 40, 13), id="the newest"),
+        pytest.param(
+            DIES.progressed(replace(SAVED, step=39), at(9)).fetching(HERE, at(7000)),
+            Loss(4.0, 40, 0, True),
+            id="which was opened, though no step was read of after it",
+        ),
+        pytest.param(
+            DIES.recalled(20, HERE, at(7000)), Loss(None, 20, 33), id="an older one: when it was saved is not known"
+        ),
+        pytest.param(
+            DIES.has_saved("/checkpoints/ppo-7f3a/global_step_50", 50).fetching(HERE, at(7000)),
+            Loss(None, 50, 3),
+            id="a newer one than the log has told of",
+        ),
+    ],
+)
+def test_what_is_lost_where_a_checkpoint_was_fetched(run: Run, lost: Loss) -> None:
     assert loss(replace(run, ended_at=at(7200)), at(9000)) == lost
 
 

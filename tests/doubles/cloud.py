@@ -6,14 +6,14 @@ from datetime import datetime
 from threading import Lock
 
 from bot.core.autostop import Setting, asked_minutes
-from bot.core.keeping import Fetch, Parcel, Shelf
+from bot.core.keeping import Fetch, Parcel, Shelf, step_in
 from bot.core.managed import Controller, is_managed
 from bot.core.money import Rate
 from bot.core.order import Order, Watched
 from bot.core.orphans import Standing
 from bot.core.recipe import Task
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import NameTaken, Unavailable, UserError
+from bot.errors import BeingStopped, NameTaken, NotWhole, Unavailable, UserError
 from tests.builders import NOON
 
 
@@ -41,7 +41,10 @@ class FakeCloud:
         fetches: the paths that were asked for, in order; fetched: how far a fetch is.
         breaks_fetch: why every fetch fails, if it does; refuses_fetch: why it is refused.
         halts: the names whose jobs were to end, in order; breaks_halt: why none ends.
-        saved: the step that each names as its newest checkpoint.
+        saved: the step that each names as its newest checkpoint; unnamed: steps that are there beside it, or alone.
+        torn: why the checkpoint of a step is not whole.
+        kept: whole checkpoints on the bot's machine by folder and step, such as those that have come unseen.
+        stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
         server: identity of the memory that answers; forgotten: what another one shows, which this one does not know.
@@ -77,6 +80,12 @@ class FakeCloud:
     halts: list[str] = field(default_factory=list)
     breaks_halt: str | None = None
     saved: dict[str, int] = field(default_factory=dict)
+    unnamed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    torn: dict[int, str] = field(default_factory=dict)
+    kept: dict[str, dict[int, Fetch]] = field(default_factory=dict)
+    stopped: bool = False
+    cut_off: bool = False
+    cuts_off_removals: bool = False
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
     server: str = "first"
     forgotten: dict[str, Seen] | None = None
@@ -87,7 +96,7 @@ class FakeCloud:
         return "a cloud in memory"
 
     def stop(self) -> None:
-        """There is nothing to let go of."""
+        self.stopped = True
 
     def refusal(self, task: Task) -> str | None:
         if self.breaks_refusals:
@@ -107,6 +116,8 @@ class FakeCloud:
         return self.needs_controller if is_managed(task) else None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        if self.cut_off:
+            raise BeingStopped("The bot is being stopped.")
         self._answer()
         return {one.cluster: self._shown(one.cluster) for one in watched}
 
@@ -159,18 +170,33 @@ class FakeCloud:
         if seen.job is not None and not seen.job.over:
             self.seen[watched.cluster] = replace(seen, job=Job.CANCELLED)
 
-    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
         self._reach(watched)
-        step = self.saved.get(watched.cluster)
-        return Shelf() if step is None else Shelf((step,), step)
+        named = self.saved.get(watched.cluster)
+        steps = (*self.unnamed.get(watched.cluster, ()), *([] if named is None else [named]))
+        return Shelf(tuple(sorted(set(steps))), named)
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+        folder, _, name = parcel.name.rpartition("/")
+        step = step_in(name) or 0
+        if here := self.recall(replace(parcel, name=folder)).get(step):
+            return here
+        if self.stopped:
+            raise BeingStopped("The bot is being stopped.")
         self._answer()
         self.fetches.append(parcel.path)
+        if step in self.torn:
+            raise NotWhole(self.torn[step])
         if self.refuses_fetch:
             raise UserError(self.refuses_fetch)
         self._reach(watched)
-        return replace(self.fetched, where=f"/artifacts/{parcel.name}")
+        found = replace(self.fetched, where=f"/artifacts/{parcel.name}")
+        if found.done:
+            self.kept.setdefault(folder, {})[step] = found
+        return found
+
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        return self.kept.get(parcel.name, {})
 
     def _reach(self, watched: Watched) -> None:
         self._answer()
@@ -178,6 +204,8 @@ class FakeCloud:
             raise Unavailable(self.breaks_fetch or "The cluster does not answer.")
 
     def down(self, watched: Watched) -> None:
+        if self.cuts_off_removals:
+            raise BeingStopped("The bot is being stopped.")
         self._answer()
         self.downs.append(watched.cluster)
         if self.forgotten is not None and watched.cluster not in self.seen:

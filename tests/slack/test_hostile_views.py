@@ -123,6 +123,7 @@ SPECIAL: Special = {
     "confirm": lambda maker: None,
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
     "markup_of(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",
+    "none_whole(phrase)": lambda maker: maker.choice([models.NONE_WHOLE, models.NONE_WAS_WHOLE]),
     "typed_control(kind)": lambda maker: "plain_text_input",
     "keys": lambda maker: mark_of(maker.text()),
     "line_chart(labels)": lambda maker: ["1", "2"],

@@ -8,6 +8,7 @@ import pytest
 from bot.core.keeping import Draining, Fetch
 from bot.core.progress import Progress
 from bot.core.run import Run
+from bot.core.seen import Job
 from bot.core.status import Reason, Status
 from bot.language import ENGLISH, LANGUAGES, speaking
 from bot.playground.checks import check_message
@@ -49,6 +50,12 @@ FAILED = over().fetch_failed(WHY, at(3320), asks=False)
 ASKS = FAILED.fetch_failed(WHY, at(3380), asks=True)
 FETCHED = over().fetching(WHOLE, at(3400))
 
+MISSING = "`actor/model_world_size_2_rank_1.pt` is missing."
+OLDER = replace(WHOLE, where="/data/artifacts/ppo-7f3a/global_step_380")
+TORN = over().has_torn(400, MISSING, 2).has_saved("/home/sky/checkpoints/ppo-7f3a/global_step_380", 380)
+NONE_WHOLE = over().has_torn(400, MISSING, 2).has_whole(False, at(3390)).fetch_failed(MISSING, at(3400), asks=True)
+UNSEEN = replace(over(), progress=Progress(), running_at=None)
+
 RUNS = {
     "saves before its lease ends": draining(Reason.LEASE_OVER),
     "saves before its budget ends it": draining(Reason.OVER_BUDGET),
@@ -70,6 +77,20 @@ RUNS = {
     "ended, lost by a person's word": ended(ASKS.stop_requested("U0LEA", at(3500), save=False)),
     "ended, given up": ended(ASKS.gave_up(at(3500))),
     "ended, its cluster lost": ended(over(Reason.CLUSTER_LOST)),
+    "the newest is torn, and an older one is fetched": TORN.fetching(replace(PARTIAL, where=OLDER.where), at(3410)),
+    "ended, an older one fetched": ended(TORN.fetching(OLDER, at(3410))),
+    "none is whole": NONE_WHOLE,
+    "ended, none was whole": ended(NONE_WHOLE.gave_up(at(3500))),
+    "ended, only an older one had come": ended(over().recalled(380, OLDER, at(3410))),
+    "first seen after its end": UNSEEN,
+    "ended, first seen after its end, and never asked": ended(UNSEEN),
+    "ended, first seen after its end, and asked in vain": ended(
+        UNSEEN.fetch_failed(WHY, at(3320), asks=False).log_saved(None, at(3330))
+    ),
+    "ended, first seen after its end, without a checkpoint": ended(UNSEEN.has_saved_nothing(at(3320))),
+    "ended before it trained": ended(
+        running(job=Job.FAILED_SETUP, running_at=None, model_dies=True).stopping(Reason.SETUP_FAILED, None, at(3300))
+    ),
 }
 
 

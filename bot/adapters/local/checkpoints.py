@@ -1,81 +1,233 @@
-"""Checkpoints of local clusters: real files in the homes of their nodes, copied so that a second copy goes on."""
+"""Checkpoints of local clusters: real files in the homes of their nodes, copied so that a second copy goes on.
+
+The program whose files they are may still run. Each folder and file is opened by way of the open folder above it, and
+nothing that a link stands for: between a look and a copy nothing can be put there that leads elsewhere.
+"""
 
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO
 from pathlib import Path
-from stat import S_ISREG
-from threading import Event
+from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO
 
+from bot.adapters.disk_room import Allowance
+from bot.core.checkpoint import MOST_DEPTH, PARTIAL, TOO_LONG, TOO_MANY, Listing, collect_listing, display_path
 from bot.core.keeping import NEWEST, Parcel, Shelf
+from bot.errors import Unavailable, UserError
+from bot.language import mark, say
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
+MOST_NAMES = 20_000
+"""In a run's own folder, where its checkpoints are."""
 
-def sources(homes: Iterable[Path], parcel: Parcel) -> list[Path]:
-    """Where the checkpoint is on each node, those of them that have a part of it, the head first."""
-    bases = [home / parcel.folder.removeprefix("~").lstrip("/") for home in homes]
+NEWEST_BYTES = 64
+"""Of the file that names the newest checkpoint."""
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+
+NOT_THERE = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
+"""What the system says where a path leads to no such file, or to a link."""
+
+CHANGED = mark("Its files change while I fetch them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A node's part of a checkpoint, or of the folder of all its checkpoints.
+
+    Attributes:
+        base: a folder that no program of the run has made; below: the folders from there.
+    """
+
+    base: Path
+    below: tuple[str, ...]
+
+    @contextmanager
+    def open_part(self, path: str = "", flags: int = FOLDER) -> Iterator[int | None]:
+        """Yield the folder, or a file of it, open; None where there is none, or a link stands for a part of the way."""
+        try:
+            folder = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            yield None
+            return
+        found = open_below(folder, (*self.below, *filter(None, path.split("/"))), flags)
+        try:
+            yield found
+        finally:
+            if found is not None:
+                os.close(found)
+
+
+def open_below(folder: int, parts: Sequence[str], flags: int) -> int | None:
+    """Open a path below an open folder, which is closed; None where there is no such path without a link."""
+    found = folder
+    for number, part in enumerate(parts, 1):
+        try:
+            above, found = found, os.open(part, flags if number == len(parts) else FOLDER, dir_fd=found)
+        except OSError as error:
+            os.close(found)
+            if error.errno in NOT_THERE:
+                return None
+            raise
+        os.close(above)
+    return found
+
+
+def sources(homes: Iterable[Path], parcel: Parcel) -> list[Source]:
+    """Return where a checkpoint is to be looked for on each node, the head first."""
+    name = tuple(parcel.name.split("/"))
     if not parcel.folder.startswith("~"):
-        bases = [Path(parcel.folder)]
-    found = [(base, base / parcel.name) for base in bases]
-    return [there for base, there in found if there.resolve().is_relative_to(base.resolve()) and there.is_dir()]
+        return [Source(Path(parcel.folder), name)]
+    folder = filter(None, parcel.folder.removeprefix("~").split("/"))
+    below = (*folder, *name)
+    return [Source(home.parent, (home.name, *below)) for home in homes]
 
 
-def shelf(folders: Sequence[Path]) -> Shelf:
-    """The checkpoints of all nodes, and the step that the head names as the newest, or else another node.
+def read_shelf(found: Sequence[Source], over: bool = False) -> Shelf:
+    """Return the checkpoints of all nodes, and the step that the head names as the newest, or else another node.
 
     Raises:
         OSError: a folder cannot be read.
-        Unavailable: what is the newest cannot.
+        UserError: there is too much in it.
+        Unavailable: which one is the newest cannot be read.
     """
-    return Shelf.of_all(of_node(folder) for folder in folders)
+    return Shelf.of_all(shelf for source in found if (shelf := read_node(source, over)))
 
 
-def of_node(folder: Path) -> Shelf:
-    names = {path.name for path in folder.iterdir()}
-    return Shelf.of_node(names, (folder / NEWEST).read_text(errors="replace") if NEWEST in names else "")
+def read_node(source: Source, over: bool) -> Shelf | None:
+    """Return the checkpoints of one node; None where it has no such folder."""
+    with source.open_part() as folder:
+        if folder is None:
+            return None
+        names = set()
+        with os.scandir(folder) as entries:
+            for number, entry in enumerate(entries):
+                if number >= MOST_NAMES:
+                    raise UserError(say(TOO_MANY, most=MOST_NAMES))
+                names |= {entry.name} if entry.is_dir(follow_symlinks=False) else set()
+    with source.open_part(NEWEST, FILE) as file:
+        if file is None or not S_ISREG(os.fstat(file).st_mode):
+            return Shelf.of_node(names, "", over)
+        newest = os.read(file, NEWEST_BYTES).decode(errors="replace")
+        return Shelf.of_node({*names, NEWEST}, newest, over)
 
 
-def measure(folders: Sequence[Path]) -> int:
-    """Bytes on all nodes together, files of the same name counted once."""
-    return sum(path.lstat().st_size for path in together(folders).values())
+def list_files(found: Sequence[Source], most_files: int) -> Listing:
+    """Return the plain files of all nodes together; of those with the same path, the head's.
+
+    Raises:
+        UserError: there are too many entries of whatever kind, or they lie too deep.
+        OSError: a folder cannot be read.
+    """
+    return collect_listing((file for source in found for file in walk(source, most_files)), most_files)
 
 
-def bring(folders: Sequence[Path], target: Path, lock: int, over: Event) -> None:
-    """Copy what is not there yet, file by file; one that was cut off is copied anew."""
-    for name, path in together(folders).items():
-        if not same(path, target / name):
-            copy(path, target / name, over)
-        if over.is_set():
+def walk(source: Source, most_entries: int) -> Iterator[tuple[str, int]]:
+    """Yield the plain files of one node, with their bytes."""
+    with source.open_part() as folder:
+        if folder is not None:
+            yield from Walk(os.fstat(folder).st_uid, most_entries).files(folder)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Looks at what is below a folder, and at no more than so many entries.
+
+    Attributes:
+        owner: whose files count. A hard link may lead to any file of the disk, but its program owns only its own.
+    """
+
+    owner: int
+    most_entries: int
+    entries: int = 0
+
+    def files(self, folder: int, prefix: str = "") -> Iterator[tuple[str, int]]:
+        if prefix.count("/") > MOST_DEPTH:
+            raise UserError(say(TOO_LONG, name=display_path(prefix)))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                self.entries += 1
+                if self.entries > self.most_entries:
+                    raise UserError(say(TOO_MANY, most=self.most_entries))
+                found = entry.stat(follow_symlinks=False)
+                if S_ISREG(found.st_mode) and found.st_uid == self.owner:
+                    yield f"{prefix}{entry.name}", found.st_size
+                elif S_ISDIR(found.st_mode):
+                    yield from self._below(folder, entry.name, f"{prefix}{entry.name}/")
+
+    def _below(self, folder: int, name: str, prefix: str) -> Iterator[tuple[str, int]]:
+        below = os.open(name, FOLDER, dir_fd=folder)
+        try:
+            yield from self.files(below, prefix)
+        finally:
+            os.close(below)
+
+
+def bring(found: Sequence[Source], target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
+    """Copy what is not there yet, file by file; one that was cut off is copied from its beginning.
+
+    Raises:
+        UserError: it would take more than it may.
+        Unavailable: a file is not there any more.
+    """
+    shutil.rmtree(target / PARTIAL, ignore_errors=True)
+    allowance.measure()
+    for path, size in listing.items():
+        if allowance.over.is_set():
             return
+        bring_file(found, target, path, size, allowance)
 
 
-def together(folders: Sequence[Path]) -> dict[str, Path]:
-    """The files of all nodes; of those with the same name, the head's."""
-    return {name: path for folder in reversed(folders) for name, path in files(folder)}
+def bring_file(found: Sequence[Source], target: Path, path: str, size: int, allowance: Allowance) -> None:
+    """Copy a file from the first node that has it."""
+    for source in found:
+        with source.open_part(path, FILE) as file:
+            if file is None:
+                continue
+            known = os.fstat(file)
+            if not S_ISREG(known.st_mode) or known.st_size < size:
+                raise Unavailable(say(CHANGED))
+            if not is_same(target / path, size, known.st_mtime):
+                with open(file, "rb", closefd=False) as read:
+                    copy(read, target, path, size, allowance)
+                if not allowance.over.is_set():
+                    os.utime(target / path, ns=(known.st_mtime_ns, known.st_mtime_ns), follow_symlinks=False)
+            return
+    raise Unavailable(say(CHANGED))
 
 
-def files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The plain files below a folder. A link may point anywhere, so that none is followed."""
-    for at, _, names in os.walk(folder):
-        for path in (Path(at) / name for name in sorted(names)):
-            if S_ISREG(path.lstat().st_mode):
-                yield str(path.relative_to(folder)), path
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether they have the same size and time, as rsync takes files for the same."""
-    if not other.is_file():
+def is_same(path: Path, size: int, modified: float) -> bool:
+    """Whether a file is there with that size and time, as rsync takes files for the same."""
+    try:
+        known = path.lstat()
+    except FileNotFoundError:
         return False
-    return (one.stat().st_size, int(one.stat().st_mtime)) == (other.stat().st_size, int(other.stat().st_mtime))
+    return S_ISREG(known.st_mode) and (known.st_size, int(known.st_mtime)) == (size, int(modified))
 
 
-def copy(source: Path, target: Path, over: Event) -> None:
-    draft = target.with_name(f".{target.name}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as read, draft.open("wb") as write:
-        while (block := read.read(BLOCK_BYTES)) and not over.is_set():
+def copy(read: BinaryIO, target: Path, path: str, size: int, allowance: Allowance) -> None:
+    """Copy so many bytes, though the file may have grown since; nothing of it is in its place before all of it is."""
+    draft, final = target / PARTIAL / "part", target / path
+    for file in (draft, final):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    if final.exists():
+        allowance.take(-final.stat().st_size, files=-1)
+        final.unlink()
+    allowance.take(0, files=1)
+    left = size
+    with draft.open("wb") as write:
+        while left and not allowance.over.is_set():
+            block = read.read(min(BLOCK_BYTES, left))
+            if not block:
+                raise Unavailable(say(CHANGED))
+            allowance.take(len(block))
             write.write(block)
-    if not over.is_set():
-        shutil.copystat(source, draft)
-        draft.replace(target)
+            left -= len(block)
+    if not left:
+        draft.replace(final)

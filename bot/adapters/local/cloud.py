@@ -177,18 +177,21 @@ class LocalCloud:
             time.sleep(PAUSE_SECONDS)
         raise Unavailable(say("Its job does not end."))
 
-    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
+    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
         try:
-            return checkpoints.shelf(self._sources(watched, parcel))
+            return checkpoints.read_shelf(self._sources(watched, parcel), over)
         except OSError as error:
             raise Unavailable(f"{error.strerror}: {error.filename}") from error
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         sources = self._sources(watched, parcel)
-        errand = Errand(parcel, lambda: checkpoints.measure(sources), partial(checkpoints.bring, sources))
-        return self._fetches.fetch(errand)
+        list_files, bring = partial(checkpoints.list_files, sources), partial(checkpoints.bring, sources)
+        return self._fetches.fetch(Errand(parcel, list_files, bring))
 
-    def _sources(self, watched: Watched, parcel: Parcel) -> list[Path]:
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        return self._fetches.recall(parcel)
+
+    def _sources(self, watched: Watched, parcel: Parcel) -> list[checkpoints.Source]:
         place = Place(self._root, watched.cluster)
         return checkpoints.sources([place.node(rank) / "home" for rank in range(parcel.nodes)], parcel)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from threading import Event
 
 from bot.adapters import prices
 from bot.adapters.fetches import Errand, Fetches
@@ -67,6 +68,7 @@ class SkyCloud:
         ssh: Sequence[str] = SSH,
     ) -> None:
         self._ssh = ssh
+        self._over = Event()
         self._fetches = fetches
         self._environment = environment or {}
         self._courier = courier
@@ -171,18 +173,26 @@ class SkyCloud:
         if watched.job_id is not None:
             self._courier.call(halts.halt, watched.cluster, watched.job_id)
 
-    def shelf(self, watched: Watched, parcel: Parcel) -> Shelf:
-        return self._way(watched, parcel).shelf()
+    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
+        return self._way(watched, parcel).shelf(over)
 
     def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
         if self._fetches is None:
             raise UserError(say("Nobody has said where models are to be fetched to."))
         way = self._way(watched, parcel)
-        return self._fetches.fetch(Errand(parcel, way.measure, way.bring))
+        return self._fetches.fetch(Errand(parcel, way.list_files, way.bring))
+
+    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+        return self._fetches.recall(parcel) if self._fetches else {}
 
     def _way(self, watched: Watched, parcel: Parcel) -> Way:
         return Way(
-            watched.cluster, parcel, lambda name: self._courier.call(reach.reach, name), self._environment, self._ssh
+            watched.cluster,
+            parcel,
+            lambda name: self._courier.call(reach.reach, name),
+            self._environment,
+            self._ssh,
+            self._over,
         )
 
     def down(self, watched: Watched) -> str | None:
@@ -207,6 +217,7 @@ class SkyCloud:
 
     def stop(self) -> None:
         """Let go of what is under way; clusters are left as they are."""
+        self._over.set()
         if self._fetches:
             self._fetches.stop()
         self._queues.stop()

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from threading import BoundedSemaphore, Lock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from bot.errors import Unavailable, UserError
+from bot.errors import BeingStopped, Unavailable, UserError
 from bot.language import mark, say, speak, spoken
 
 P = ParamSpec("P")
@@ -19,6 +19,8 @@ PRELOADED = ["sky", "bot.adapters.sky.calls", "bot.adapters.sky.managed_calls"]
 """Imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
 
 SILENT = mark("SkyPilot has not answered within {seconds} s.")
+
+STOPPED = mark("The bot is being stopped.")
 
 GRACE_SECONDS = 2.0
 """After its own alarm has ended a process, for the end to be noticed."""
@@ -99,6 +101,8 @@ class Courier:
             try:
                 kind, value = receiver.recv()
             except EOFError as error:
+                if self._over:
+                    raise BeingStopped(say(STOPPED)) from error
                 raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}")) from error
         return cast(T, opened(kind, value))
 
@@ -106,7 +110,7 @@ class Courier:
     def _running(self, process: Any) -> Iterator[None]:
         """The process under way; killed, if it has not ended, when its answer is there or given up."""
         if self._over:
-            raise Unavailable(say("The bot is being stopped."))
+            raise BeingStopped(say(STOPPED))
         process.start()  # outside of the lock: it waits for the process that this one is forked from
         with self._lock:
             self._under_way.add(process)

@@ -1,0 +1,154 @@
+"""The room on the bot's disk: how much of it models may take, held while they take it.
+
+The bot's store lies on the same disk, and a full one would stop the bot while machines bill.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from bot.core.checkpoint import TOO_MANY
+from bot.errors import UserError
+from bot.language import mark, say
+
+GIGABYTE = 10**9
+
+RESERVE_BYTES = 5 * GIGABYTE
+RESERVE_SHARE = 0.1
+"""Of a disk that no model takes, unless it is set: so many bytes, or that share of a disk that is small."""
+
+RESERVE_FILES = 10_000
+"""Files that the disk of a folder still takes beside models, or RESERVE_SHARE of all where it takes few: a store that
+cannot make a file does not write either."""
+
+MEASURE_SHARE = 0.1
+"""Of the time, at the most, for measuring what has come; with very many files one measure takes a second."""
+
+GREW = mark(
+    "It has grown to more than {most} GB while I fetched it, and I fetch no more (VERLBOT_ARTIFACTS_GIGABYTES)."
+)
+DISK_FULL = mark(
+    "My disk has {free} GB left, and {reserve} GB of it are not for models (VERLBOT_DISK_RESERVE_GIGABYTES)."
+)
+
+
+NO_FILES_LEFT = mark("My disk takes hardly any more files, whatever their size, and those are not for models.")
+
+
+class CheckpointTooLarge(UserError):
+    """A checkpoint is more than may be fetched of any, however much room there is."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one fetch may take of the disk, asked again and again while it takes it.
+
+    Attributes:
+        folder: where it writes; most_bytes, most_files: of what is in there.
+        reserve_bytes: that stay free on its disk.
+        over: whether the bot ends, so that it stops where it is.
+        free: bytes that are free on the disk of a folder; free_files: files that it takes beside its reserve.
+    """
+
+    folder: Path
+    most_bytes: int
+    most_files: int
+    reserve_bytes: int
+    over: Event
+    free: Callable[[Path], int]
+    free_files: Callable[[Path], float]
+    _bytes: int = field(default=0, init=False)
+    _files: int = field(default=0, init=False)
+    _measured_at: float = field(default=0.0, init=False)
+    _measuring_seconds: float = field(default=0.0, init=False)
+
+    def measure(self) -> None:
+        """Count what is in the folder."""
+        began = time.monotonic()
+        self._bytes, self._files = measure_folder(self.folder)
+        self._measured_at = time.monotonic()
+        self._measuring_seconds = self._measured_at - began
+
+    def watch(self) -> None:
+        """Look at what another process has written meanwhile.
+
+        Raises:
+            UserError: it is more than may be.
+        """
+        if time.monotonic() >= self._measured_at + self._measuring_seconds / MEASURE_SHARE:
+            self.measure()
+        self.check()
+
+    def take(self, size: int, files: int = 0) -> None:
+        """Count what is about to be written.
+
+        Raises:
+            UserError: it would be more than may be; then it is not to be written.
+        """
+        self._bytes += size
+        self._files += files
+        self.check(size, files)
+
+    def check(self, more: int = 0, files: int = 0) -> None:
+        """Raise UserError where there is more than may be, or would be with so many bytes and files more."""
+        if self._bytes > self.most_bytes:
+            raise CheckpointTooLarge(say(GREW, most=gigabytes(self.most_bytes)))
+        if self._files > self.most_files:
+            raise CheckpointTooLarge(say(TOO_MANY, most=self.most_files))
+        free = self.free(self.folder)
+        if free - more < self.reserve_bytes:
+            raise UserError(say(DISK_FULL, free=gigabytes(free), reserve=gigabytes(self.reserve_bytes)))
+        if self.free_files(self.folder) < files:
+            raise UserError(say(NO_FILES_LEFT))
+
+    @property
+    def most_of_one_file(self) -> int:
+        """Return how large one file may become before there is certainly too much."""
+        free = self.free(self.folder)
+        return max(min(self.most_bytes, self._bytes + free - self.reserve_bytes), 0) + 1
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the bytes that are free on a folder's disk."""
+    return shutil.disk_usage(folder).free
+
+
+def default_reserve(folder: Path) -> int:
+    """Return the bytes that stay free on a folder's disk unless that is set."""
+    return min(RESERVE_BYTES, int(shutil.disk_usage(folder).total * RESERVE_SHARE))
+
+
+def free_files(folder: Path) -> float:
+    """Return how many files more the disk of a folder takes beside its reserve; infinite where it has no such limit."""
+    disk = os.statvfs(folder)
+    return disk.f_favail - min(RESERVE_FILES, disk.f_files * RESERVE_SHARE) if disk.f_files else float("inf")
+
+
+def measure_folder(folder: Path) -> tuple[int, int]:
+    """Return the bytes and the number of all files below it; those that come and go meanwhile count or not.
+
+    The number is that of the folders where those are more: each takes as much of the disk as an empty file.
+    """
+    size, files, folders = 0, 0, 0
+    for at, below, names in os.walk(folder):
+        folders += len(below)
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(at, name)).st_size
+            except FileNotFoundError:
+                continue
+            files += 1
+    return size, max(files, folders)
+
+
+def gigabytes(size: int) -> str:
+    """
+    >>> gigabytes(1_500_000_000), gigabytes(250_000_000_000), gigabytes(-3_000_000_000)
+    ('1.5', '250', '0')
+    """
+    size = max(size, 0)
+    return f"{size / GIGABYTE:,.2g}" if size < 10 * GIGABYTE else f"{size / GIGABYTE:,.0f}"
