@@ -22,6 +22,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.builders import running
 from tests.doubles.cloud import FakeCloud
+from tests.live import OPEN_POLICY
 from tests.waiting import eventually
 
 ANA, TRAINING = "U0ANA", "C0TRAIN"
@@ -74,6 +75,7 @@ def a_bot(slack: Slack, kind: str, **more: str) -> Iterator[int]:
             "SLACK_APP_TOKEN": APP_TOKEN,
             "SLACK_API_URL": slack.playground.api_url,
             "VERLBOT_DATA_DIR": folder,
+            "VERLBOT_POLICY": str(OPEN_POLICY),
         }
         program = [sys.executable, "-m", "benchmarks.serve", kind]
         environment = {**os.environ, **settings, **more}

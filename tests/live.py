@@ -19,10 +19,13 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
 from tests.waiting import SECONDS, eventually
 
+OPEN_POLICY = Path(__file__).parent / "open_policy.yaml"
+
 ENVIRONMENT = {
     "SLACK_BOT_TOKEN": BOT_TOKEN,
     "SLACK_APP_TOKEN": APP_TOKEN,
     "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+    "VERLBOT_POLICY": str(OPEN_POLICY),
     "VERLBOT_TICK_SECONDS": "0.3",
     "VERLBOT_CARD_SECONDS": "0.5",
     "VERLBOT_GONE_SECONDS": "0.2",

@@ -18,6 +18,7 @@ from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.running import TICK, Bot
 from bot.settings import Settings
 from tests.doubles.cloud import FakeCloud
+from tests.live import OPEN_POLICY
 from tests.story import ANA, TRAINING
 from tests.waiting import eventually
 
@@ -126,6 +127,7 @@ def started(
         "SLACK_APP_TOKEN": APP_TOKEN,
         "SLACK_API_URL": playground.api_url,
         "VERLBOT_DATA_DIR": str(folder),
+        "VERLBOT_POLICY": str(OPEN_POLICY),
         "VERLBOT_TICK_SECONDS": "0.5",
         "VERLBOT_GONE_SECONDS": "0.2",
     }

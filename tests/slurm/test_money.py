@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.live import OPEN_POLICY
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ENDLESS, ON, SECONDS, OnSlurm
 from tests.slurm.test_main_job import cost_in, reported
@@ -27,7 +28,7 @@ def lease_warning(live: OnSlurm, run_id: str) -> dict[str, Any]:
 def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
     folder = tmp_path_factory.mktemp("money")
     policy = folder / "policy.yaml"
-    policy.write_text("lease_warnings_minutes: [2]")
+    policy.write_text(f"{OPEN_POLICY.read_text()}lease_warnings_minutes: [2]\n")
     own = {"VERLBOT_SAVE_GRACE_MINUTES": "0.5", "VERLBOT_POLICY": str(policy)}
     found = OnSlurm(folder, bed, settings=own)
     found.start()
