@@ -1,14 +1,13 @@
 """The composition root: settings in, a bot out. The only module that knows every class."""
 
-import logging
 import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from bot import heartbeat
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
@@ -16,6 +15,7 @@ from bot.costs import Costs
 from bot.data_dir import locked, owner
 from bot.gate import Gate
 from bot.gate_server import GateServer
+from bot.masked_cloud import MaskingCloud
 from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
@@ -26,6 +26,7 @@ from bot.parts import (
     policy,
     rhythm,
     rules,
+    secret_filter,
     sky_cloud,
     tails,
     watcher,
@@ -63,14 +64,12 @@ from bot.tongues import Tongues
 from bot.unreadable_runs import UnreadableRuns
 from bot.zones import zone
 
-log = logging.getLogger(__name__)
 
-
-def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
+def build(settings: Settings, cloud: Cloud | None = None, filter_secrets: SecretFilter | None = None) -> Bot:
     """Put a bot together, not yet started.
 
     Args:
-        cloud: the machines; those of the settings unless given.
+        cloud: the machines; those of the settings unless given. filter_secrets: the masking filter, likewise.
 
     Raises:
         UserError: another bot uses the same data directory, or the store does not come up.
@@ -82,7 +81,9 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
     store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
     scheduler = Scheduler()
-    machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
+    secrets = filter_secrets or secret_filter(settings)
+    given = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
+    machines = MaskingCloud(given, secrets)
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
     name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
@@ -168,18 +169,24 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, now, wake=lambda: scheduler.wake(HOMES))
-    modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
+    modals, plots = Modals(service, slack, errands, secrets), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
     costing = Costing(Costs(store, now, settings.timezone), errands)
     commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing)
-    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues)
+    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, secrets)
     identity = Identity(slack)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)
     connection: Socket | HttpServer
     if settings.slack_mode == "socket":
         connection = Socket(
-            app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands, now)
+            app,
+            identity,
+            settings.slack_app_token,
+            settings.slack_api_url,
+            now,
+            precedence,
+            Inbox(store, errands, now, secrets),
         )
     else:
         connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
@@ -217,11 +224,3 @@ def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
 
 def new_id(recipe: str) -> str:
     return f"{recipe}-{randomness.token_hex(2)}"
-
-
-def log_to(path: Path | None, level: str) -> None:
-    """Where the bot's own log goes: a file, or standard error. Libraries that tell of every step are quieter."""
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(filename=path, level=level, format=form)
-    for name, least in (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR")):
-        logging.getLogger(name).setLevel(least)

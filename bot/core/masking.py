@@ -90,13 +90,16 @@ class Masker:
             at = end
         return b"".join([*pieces, raw[at:]]).decode("utf-8", "surrogatepass")
 
-    def find_secret(self, text: str) -> str | None:
+    def find_secret(self, text: str, by_name: bool = True) -> str | None:
         """What the first secret in a text is called, in words that hold nothing of it; None where there is none.
+
+        Args:
+            by_name: whether a name before it may give it away; else its own form alone does.
 
         >>> Masker().find_secret("trainer.api_key=aB3dE6gH9jK2"), Masker().find_secret("data.prompt_key=prompt")
         ('api_key=…', None)
         """
-        found = self._found(text.encode("utf-8", "surrogatepass"))
+        found = self._found(text.encode("utf-8", "surrogatepass"), by_name)
         return min(found, key=lambda one: one.start).label if found else None
 
     def _spans(self, raw: bytes, cut: bool) -> list[tuple[int, int]]:
@@ -112,7 +115,7 @@ class Masker:
                 merged.append((start, end))
         return merged
 
-    def _found(self, raw: bytes) -> list[Found]:
+    def _found(self, raw: bytes, by_name: bool = True) -> list[Found]:
         """Every secret in the text."""
         if len(raw) < LEAST:
             return []
@@ -123,7 +126,7 @@ class Masker:
             at = hit.start()
             if (mark := block_mark(raw, at)) is not None:
                 marks.append(mark)
-            found += list(shaped_secrets(raw, at)) or named_secrets(raw, at)
+            found += list(shaped_secrets(raw, at)) or (named_secrets(raw, at) if by_name else ())
         found += (Found(start, end, "-----BEGIN…") for start, end in block_spans(raw, marks))
         return found
 
@@ -135,3 +138,7 @@ class Masker:
                 if raw.endswith(value[:length]):
                     yield Found(len(raw) - length, len(raw), "the value of a secret")
                     break
+
+
+SHAPES = Masker()
+"""Knows secrets by their form and their name alone."""

@@ -173,6 +173,8 @@ def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
     if found is None or (kind.lone and not stands_alone(raw, start)) or (kind.mixed and not is_mixed(found[1])):
         return
     end = found.end(1)
+    if found[1].startswith(b"$"):  # a variable of a shell's
+        return
     if kind.label == "an account key" and raw.endswith(b"sha512-", 0, start):  # a checksum of npm's
         return
     if kind.label == "a private key":

@@ -15,6 +15,7 @@ from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.adapters.secret_filter import UNKNOWING, SecretFilter
 from bot.asked import Caller
 from bot.core.command import (
     Extend,
@@ -103,7 +104,7 @@ class Listeners:
     Attributes:
         client: for what is said outside of an acknowledgement; errands: for what takes longer than one.
         commands: does what was typed; modals: for what is done in views; homes: for the bot's own page.
-        tongues: who is spoken to in which language.
+        tongues: who is spoken to in which language; secrets: what may not be typed.
         handled: events that have been answered, the newest last.
     """
 
@@ -114,6 +115,7 @@ class Listeners:
     modals: Modals
     homes: Homes
     tongues: Tongues
+    secrets: SecretFilter = UNKNOWING
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -124,7 +126,7 @@ class Listeners:
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
         caller = Caller(command["user_id"], command["channel_id"], command["trigger_id"])
-        asked = parse(as_typed(command.get("text") or ""))
+        asked = parse(as_typed(command.get("text") or ""), masker=self.secrets.masker)
         if isinstance(asked, OpenForm):
             self.modals.open_form(command["trigger_id"], caller.user, caller.channel)
             ack()
@@ -138,7 +140,7 @@ class Listeners:
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         here = self.service.store.find(channel, thread) if thread else None
-        asked = parse(as_typed(without_mention(event["text"])), here)
+        asked = parse(as_typed(without_mention(event["text"])), here, self.secrets.masker)
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
