@@ -25,7 +25,7 @@ LEAST_ESCAPED = 8
 MOST_BEHIND = 200
 """Lines of other programs that may come between two of one key."""
 
-LONGEST_BACK = 65_536
+LONGEST_BACK = 8_192
 """Bytes before the end of a key on one line that are looked at."""
 
 Span = tuple[int, int]
@@ -73,9 +73,12 @@ def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
     Args:
         marks: where an edge of a block or a full line of base64 was found, in order.
     """
-    walked = 0
+    walked = escaped = 0
     for mark in marks:
-        yield from within_line(raw, mark)
+        if mark >= escaped:
+            begin, escaped = within_line(raw, mark, escaped)
+            if begin < escaped:
+                yield begin, escaped
         if mark >= walked:
             walked, spans = walk(raw, raw.rfind(b"\n", 0, mark) + 1)
             yield from spans
@@ -122,25 +125,27 @@ def before(raw: bytes, at: int, source: bytes) -> Iterator[Span]:
         yield line.start, line.body
 
 
-def within_line(raw: bytes, mark: int) -> Iterator[Span]:
-    """The part of a key that is on one line with the mark."""
+def within_line(raw: bytes, mark: int, least: int) -> Span:
+    """The part of a key that is on one line with the mark; empty where there is none, and ends where none begins.
+
+    Args:
+        least: what comes before it has been looked through.
+    """
     edge = BLOCK_EDGE.match(raw, mark)
-    if edge and edge[1] == b"BEGIN":
-        begin = edge.end()
-        end = ESCAPED.match(raw, begin).end()  # type: ignore[union-attr]  # it matches the empty string
-    elif edge:
-        begin, end = mark - behind_mark(raw, mark), mark
-    elif raw.startswith(b"\\", mark):
-        begin, end = mark - behind_mark(raw, mark), ESCAPED.match(raw, mark).end()  # type: ignore[union-attr]
-        if not any(map(is_mixed, FULL.findall(raw, begin, end))):
-            return
+    if edge is None and not raw.startswith(b"\\", mark):  # a full line, which has nothing escaped
+        return mark, mark
+    if edge and edge[1] == b"END":
+        begin, end = begin_of_escaped(raw, mark, least), mark
     else:
-        return
-    if end - begin >= LEAST_ESCAPED:
-        yield begin, end
+        start = edge.end() if edge else mark
+        end = ESCAPED.match(raw, start).end()  # type: ignore[union-attr]  # it matches the empty string
+        begin = start if edge else begin_of_escaped(raw, mark, least)
+        if edge is None and not any(map(is_mixed, FULL.findall(raw, begin, end))):
+            return end, end
+    return (begin, end) if end - begin >= LEAST_ESCAPED else (mark, mark)
 
 
-def behind_mark(raw: bytes, mark: int) -> int:
-    """How many bytes of a key stand right before the mark, on its line."""
-    turned = raw[max(mark - LONGEST_BACK, 0) : mark][::-1]
-    return DEPACSE.match(turned).end()  # type: ignore[union-attr]  # it matches the empty string
+def begin_of_escaped(raw: bytes, mark: int, least: int) -> int:
+    """Where the bytes of a key begin that come right before the mark, on its line."""
+    turned = raw[max(mark - LONGEST_BACK, least) : mark][::-1]
+    return mark - DEPACSE.match(turned).end()  # type: ignore[union-attr]  # it matches the empty string

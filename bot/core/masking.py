@@ -15,7 +15,7 @@ from typing import Protocol
 from bot.core.key_blocks import block_spans
 from bot.core.secret_forms import Found, block_mark, cut_token, shaped_secrets
 from bot.core.secret_shapes import MASKED, SHAPE_ANCHORS
-from bot.core.secret_values import NAME_ANCHORS, named_secrets
+from bot.core.secret_values import NAME_ANCHORS, NAME_STARTS, named_secrets
 
 ANCHORS = b"|".join((*SHAPE_ANCHORS, *NAME_ANCHORS))
 """Everything that may be a secret begins with a match of this."""
@@ -24,6 +24,10 @@ REPLACEMENT = MASKED.encode()
 
 LEAST = 6
 """Bytes of a text in which a secret can be."""
+
+MOST_CANDIDATES, BYTES_A_CANDIDATE = 64, 32
+"""Candidates on a line that are judged: so many, and one more for each so many bytes. Measured lines have one in 1,000
+bytes, and dumps of configurations one in 100."""
 
 LEAST_CUT = 4
 """Characters of a known value at the end of a text that was cut, by which it is known."""
@@ -51,6 +55,27 @@ def hits(search: Search, raw: bytes) -> Iterator[Hit]:
     while hit := search(raw, at):
         yield hit
         at = hit.start() + 1
+
+
+class Crowd:
+    """Counts the candidates of one line after the other.
+
+    A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. Of such a line
+    the rest is masked unread.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._line_start = self.line_end = self._count = 0
+
+    def is_too_dense(self, at: int) -> bool:
+        if at >= self.line_end:
+            self._line_start = max(self._raw.rfind(b"\n", self._line_start, at) + 1, self._line_start)
+            end = self._raw.find(b"\n", at)
+            self.line_end = len(self._raw) if end < 0 else end
+            self._count = 0
+        self._count += 1
+        return self._count > MOST_CANDIDATES + (at - self._line_start) // BYTES_A_CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +147,20 @@ class Masker:
         found = [Found(hit.start(), hit.end(), "the value of a secret") for hit in hits(self.search_known, raw)]
         found += (Found(hit.start(), hit.end(), "a secret of your team's") for hit in hits(self.search_own, raw))
         marks: list[int] = []
-        for hit in hits(self.search, raw):
-            at = hit.start()
-            if (mark := block_mark(raw, at)) is not None:
+        at, crowd = 0, Crowd(raw)
+        while hit := self.search(raw, at):
+            start = hit.start()
+            if crowd.is_too_dense(start):
+                found.append(Found(start, crowd.line_end, "a line of names"))
+                at = crowd.line_end
+                continue
+            if (mark := block_mark(raw, start)) is not None:
                 marks.append(mark)
-            found += list(shaped_secrets(raw, at)) or (named_secrets(raw, at) if by_name else ())
+            new = list(shaped_secrets(raw, start))
+            if not new and by_name and raw[start] in NAME_STARTS:
+                new = list(named_secrets(raw, start))
+            found += new
+            at = max(start + 1, new[0].end if new else 0)  # one candidate may begin within another, but not in a secret
         found += (Found(start, end, "-----BEGIN…") for start, end in block_spans(raw, marks))
         return found
 

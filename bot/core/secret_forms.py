@@ -25,7 +25,7 @@ from bot.core.secret_shapes import (
     Shape,
 )
 
-DIGITS = frozenset(b"0123456789")
+DIGITS, LOWER, UPPER = b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 IDENTIFIER = re.compile(rb"[a-z_.\-]*+|[A-Z_.\-]*+|[0-9_.\-]*+")
 RANDOM_RUN = re.compile(rb"[A-Za-z0-9]{12,}+")
 LONE_TOKEN = re.compile(rb"[A-Za-z0-9_\-.~%]{20,}")
@@ -48,8 +48,14 @@ LEAD = re.compile(rb"(?:" + ANSI + rb"|\([^()\n]{0,200}pid=[0-9]{1,10}[^()\n]{0,
 
 COLOUR = re.compile(ANSI)
 BACKSLASH = 92
+LONGEST_USER = 520
+"""Bytes of an address before its host."""
+
 KEY_AFTER_ID = 200
 """Bytes after the id of an AWS key in which the key itself may come."""
+
+JUDGED = 256
+"""Bytes of a candidate by which it is judged: where it is none, no more of it is read in vain."""
 
 LONGEST_BEFORE = 96
 """Bytes that belong to a secret before its anchor."""
@@ -121,11 +127,16 @@ def block_mark(raw: bytes, at: int) -> int | None:
 
 
 def with_prefix(raw: bytes, at: int, kind: Prefix) -> Iterator[Found]:
-    found = TOKEN_REST.match(raw, at + len(kind.start))
-    if found is None or not stands_alone(raw, at) or raw.startswith(PUBLIC_BLOCKS, at):
+    if not stands_alone(raw, at) or raw.startswith(PUBLIC_BLOCKS, at):
         return
-    if belongs(found[0], kind, SHORTENED.match(raw, found.end()) is not None):
-        yield Found(*found.span(), f"{kind.text}…")
+    start = at + len(kind.start)
+    rest = raw[start : end_of_token(raw, start, start + JUDGED)]
+    if belongs(rest, kind, SHORTENED.match(raw, start + len(rest)) is not None):
+        yield Found(start, end_of_token(raw, start, len(raw)), f"{kind.text}…")
+
+
+def end_of_token(raw: bytes, start: int, most: int) -> int:
+    return TOKEN_REST.match(raw, start, most).end()  # type: ignore[union-attr]  # it matches the empty string
 
 
 def belongs(rest: bytes, kind: Prefix, shortened: bool) -> bool:
@@ -154,14 +165,12 @@ def is_mixed(text: bytes) -> bool:
 
 def counts(text: bytes) -> tuple[int, int, int]:
     """Its digits, lower-case and upper-case letters."""
-    digits = sum(char in DIGITS for char in text)
-    lower = sum(97 <= char <= 122 for char in text)
-    return digits, lower, sum(65 <= char <= 90 for char in text)
+    return tuple(len(text) - len(text.translate(None, kind)) for kind in (DIGITS, LOWER, UPPER))  # type: ignore[return-value]
 
 
 def encoded_object(raw: bytes, at: int) -> Iterator[Found]:
-    found = ENCODED_OBJECT.match(raw, at)
-    if found is None or not stands_alone(raw, at):
+    found = ENCODED_OBJECT.match(raw, at) if stands_alone(raw, at) else None
+    if found is None:
         return
     if b"." in found[1] or len(found[1]) > 60 or TOKEN_HEADS.match(found[1]):
         yield Found(*found.span(1), "eyJ…")
@@ -178,7 +187,7 @@ def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
     if kind.label == "an account key" and raw.endswith(b"sha512-", 0, start):  # a checksum of npm's
         return
     if kind.label == "a private key":
-        end = TOKEN_REST.match(raw, end).end()  # type: ignore[union-attr]  # it matches the empty string
+        end = end_of_token(raw, end, len(raw))
     yield Found(found.start(1), end, kind.label)
     if kind.label == "AKIA…":
         yield from key_after(raw, end)
@@ -205,6 +214,8 @@ def key_after(raw: bytes, end: int) -> Iterator[Found]:
 
 def in_address(raw: bytes, at: int) -> Iterator[Found]:
     """The password of an address, or a token that is its user."""
+    if raw.find(b"@", at, at + LONGEST_USER) < 0:
+        return
     found = ADDRESS.match(raw, at) or ODD_ADDRESS.match(raw, at)
     if found is None:
         return
@@ -222,8 +233,8 @@ def stands_alone(raw: bytes, at: int) -> bool:
 
 
 def line_before(raw: bytes, at: int) -> bytes:
-    start = max(raw.rfind(b"\n", 0, at) + 1, at - CONTEXT_BYTES)
-    return raw[start:at]
+    before = raw[max(at - CONTEXT_BYTES, 0) : at]
+    return before[before.rfind(b"\n") + 1 :]
 
 
 def cut_token(raw: bytes) -> Iterator[Found]:

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from bot.core.secret_forms import LEAD, Found, counts, line_before, shaped_secrets
+from bot.core.secret_forms import JUDGED, LEAD, Found, counts, line_before, shaped_secrets
 from bot.core.secret_names import Suspicion, judge_name
-from bot.core.secret_shapes import ANSI
+from bot.core.secret_shapes import ANSI, CONTEXT_BYTES
 
 WORDS = rb"passw|passphrase|passcode|pwd|[_\-]pass|pgpass|secret|token|key|credential|creds|auth|cookie|jwt|[_\-]sas"
 """One of these is in every such name."""
@@ -28,6 +28,9 @@ NAME = re.compile(
     rb"-?(?P<tail>[A-Za-z0-9_\-]{1,64}+)"
     rb"(?:(?P<comma>" + COMMA + rb")|" + CLOSE + rb"(?P<by>" + SEPARATOR + rb")|(?P<blank>[ \t]{1,4}))"
 )
+NAME_STARTS = frozenset(b"pPsStTkKcCaAjJ_-")
+"""What an anchor of a name begins with."""
+
 NAME_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 LONGEST_NAME = 64
 FIRST_WORD = re.compile(rb"(?i:api|access|secret|private|auth|account|encryption|signing|bearer|session) \Z")
@@ -67,7 +70,12 @@ READS = re.compile(rb"(?i)env|get|read|input|prompt|load|open|len|hash|type|fiel
 """In the names of calls that hold no secret but say where it comes from."""
 
 NUMERIC = re.compile(rb"[+\-]?[0-9][0-9_,.:eE%+\-/ ]*[sKkMmGgBbT%]?")
+LOGIN = re.compile(rb"\b(?:login|machine|user|username|account)[ \t]")
+LONE_ENTRY = re.compile(rb"[A-Za-z]{1,16}[ \t]{1,4}[^\s]{1,200}[ \t]*\r?(?:\n|\Z)")
 HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}")
+NO_SECRET = b" \t()[]{}<>|"
+"""Characters that what is likely a secret does not hold."""
+
 LEAST_LIKELY = 8
 LEAST_KEY = 20
 """Characters of what is assigned to a plain `key`."""
@@ -78,6 +86,22 @@ Span = tuple[int, int]
 
 def named_secrets(raw: bytes, at: int) -> Iterator[Found]:
     """The value that is assigned to the name around an anchor, where that is a secret."""
+    begin = max(at - CONTEXT_BYTES - LONGEST_NAME, 0)
+    piece = raw[begin : at + LONGEST_NAME + JUDGED]  # else each of many candidates on one line would read it to its end
+    for one in in_piece(piece, at - begin):
+        end = begin + one.end
+        yield Found(begin + one.start, end if one.end < len(piece) else rest_of(raw, begin + one.start, end), one.label)
+
+
+def rest_of(raw: bytes, start: int, at: int) -> int:
+    """Where a value ends that goes on after this place."""
+    quote = raw[start - 1 : start]
+    if quote in QUOTED and raw[start - 2 : start - 1] != b"\\":
+        return quoted(raw, at, quote)[1]
+    return WORD.match(raw, at).end()  # type: ignore[union-attr]  # it matches the empty string
+
+
+def in_piece(raw: bytes, at: int) -> Iterator[Found]:
     found = NAME.match(raw, at)
     if found is None:
         return
@@ -116,9 +140,8 @@ def label(name: bytes) -> str:
 def is_netrc(raw: bytes, start: int) -> bool:
     """Whether a name is followed by its value without a separator: in `.netrc`, in one line or alone on one."""
     before = line_before(raw, start)
-    return re.search(rb"\b(?:login|machine|user|username|account)[ \t]", before) is not None or (
-        LEAD.fullmatch(before) is not None
-        and re.compile(rb"[A-Za-z]+[ \t]+[^\s]+[ \t]*\r?(?:\n|\Z)").match(raw, start) is not None
+    return LOGIN.search(before) is not None or (
+        LEAD.fullmatch(before) is not None and LONE_ENTRY.match(raw, start) is not None
     )
 
 
@@ -175,7 +198,7 @@ def is_nothing(value: bytes, name: bytes) -> bool:
 
 def is_likely(value: bytes, name: str) -> bool:
     """Whether a value looks like a secret by itself: no word, no number, no path."""
-    if len(value) < LEAST_LIKELY or NUMERIC.fullmatch(value) or any(char in b" \t()[]{}<>|" for char in value):
+    if len(value) < LEAST_LIKELY or NUMERIC.fullmatch(value) or len(value.translate(None, NO_SECRET)) < len(value):
         return False
     if value[:1] in b"/~." or b"://" in value:
         return False
