@@ -18,6 +18,7 @@ def compiled(pattern: bytes) -> Search:
     options = re2.Options()
     options.max_mem = MOST_MEMORY
     options.log_errors = False
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes are matched as bytes
     search: Search = re2.compile(pattern, options).search
     return search
 

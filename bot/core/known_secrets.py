@@ -49,6 +49,8 @@ def secret_values(environment: Mapping[str, str], named: Iterable[str] = ()) -> 
 
 def is_worth_hiding(value: str) -> bool:
     """Return whether the value of a variable that is named like a secret may be one: no switch, no number, no path."""
+    if value.lstrip().startswith('{"'):  # a document, not a placeholder in braces
+        return True
     raw = value.encode(errors="surrogatepass")
     return not (NOTHING_SECRET.fullmatch(raw) or PATH.fullmatch(value) or (NUMERIC.fullmatch(raw) and len(raw) < 6))
 

@@ -60,8 +60,8 @@ def hits(search: Search, raw: bytes) -> Iterator[Hit]:
 class Crowd:
     """Counts the candidates of one line after the other.
 
-    A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. Of such a line
-    the rest is masked unread.
+    A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. Of such a
+    line the rest is masked unread.
     """
 
     def __init__(self, raw: bytes) -> None:

@@ -59,8 +59,8 @@ NOTHING_SECRET = re.compile(
     rb"|changeme|change_me|todo|example|dummy|fake|x{3,}|\*+|\.{3,}|-+|\?+|0|1)"
     rb"|(?:Optional|Union|List|list|dict|Dict)\[.*|<[^<>]*>?|\[[A-Z]+\]|\[(?i:redacted|masked|hidden|filtered)\]|\[\]"
     rb"|.{0,8}\*{3,}.{0,8}|\{+[^{}]*\}*"
-    rb"|(?:os\.|self\.|args\.|config\.|cfg\.|settings\.|env\.|process\.env).*|%[sdr(].*|%[A-Z_]+%"
-    rb"|\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+|\{[^{}]*\}.*|\(.*|[0-9@*#])"
+    rb"|(?:os\.|self\.|args\.|config\.|cfg\.|settings\.|env\.|process\.env).*|%[sdr]|%\([A-Za-z_]*\)[sdr]?|%[A-Z_]+%"
+    rb"|\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+|\{[^{}]*(?:\}.*)?|\(.*|[0-9@*#])"
     rb"|(?i:your|enter|insert)[_\- ][A-Za-z_\- ]*"
     rb"|[^\n]{0,64}\xe2\x80\xa6\(masked\)?[^A-Za-z0-9\n]{0,8}"
 )
