@@ -12,6 +12,9 @@ TRAIL = re.compile(rb"(?:" + ANSI + rb"|[\"',\r \t])*+")
 FULL_LENGTHS = (64, 70)
 """Characters of a line of a key: OpenSSL writes 64, OpenSSH 70. Such a line is masked wherever it is printed."""
 
+FULL_WORD = re.compile(rb"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?(?![A-Za-z0-9+/=_\-])")
+"""The same among other words, as behind the message that a logger puts before the first line."""
+
 HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 
 ESCAPED = re.compile(rb"(?:\\{1,3}[nr]|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/]{16}))*+")
@@ -51,7 +54,11 @@ class Line:
         if self.body is None or self.body - self.start not in FULL_LENGTHS:
             return False
         text = raw[self.start : self.body]
-        return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
+        return is_key_text(text)
+
+
+def is_key_text(text: bytes) -> bool:
+    return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
 
 
 def read_line(raw: bytes, start: int) -> Line:
@@ -79,6 +86,8 @@ def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
             begin, escaped = within_line(raw, mark, escaped)
             if begin < escaped:
                 yield begin, escaped
+        if (word := FULL_WORD.match(raw, mark)) and is_key_text(word[0]):
+            yield word.span()
         if mark >= walked:
             walked, spans = walk(raw, raw.rfind(b"\n", 0, mark) + 1)
             yield from spans

@@ -46,7 +46,7 @@ ESCAPE = re.compile(rb"(?:" + ANSI + rb"|\\[nrtbf\"'/]|%[0-9A-Fa-f]{2}|\\[ux][0-
 LEAD = re.compile(rb"(?:" + ANSI + rb"|\([^()\n]{0,200}pid=[0-9]{1,10}[^()\n]{0,100}\)|[ \t\"'|>])*+")
 """What comes before what a program prints on a line: colours, the prefixes of SkyPilot and Ray, quotes."""
 
-COLOUR = re.compile(ANSI)
+COLOUR_BEGINS, COLOUR = re.compile(rb"(?:\x1b|\\(?:x1b|u001b|033|e))\[\Z"), re.compile(rb"[0-9;]{0,16}m")
 BACKSLASH = 92
 LONGEST_USER = 520
 """Bytes of an address before its host."""
@@ -200,7 +200,7 @@ def begin_of(raw: bytes, at: int, chars: frozenset[int]) -> int:
         start -= 1
     if start and raw[start - 1] == BACKSLASH and start < at:
         return start + 1
-    colour = COLOUR.match(raw, start - 2) if raw.startswith(b"\x1b[", max(start - 2, 0)) else None
+    colour = COLOUR.match(raw, start) if COLOUR_BEGINS.search(raw, max(start - 8, 0), start) else None
     return colour.end() if colour else start
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 MASKED = "…(masked)"
 """In place of the secret part; what tells its kind stays before it."""
 
-ANSI = rb"\x1b\[[0-9;]{0,16}m"
+ANSI = rb"(?:\x1b|\\{1,2}(?:x1b|u001b|033|e))\[[0-9;]{0,16}m"
+"""A colour, also as it is escaped in a string of a program."""
+
 CUT = rb"(?:\xe2\x80\xa6|\.\.\.)"
 """What a text ends with that was shortened: an ellipsis, or three dots."""
 
@@ -198,7 +200,9 @@ SHAPES = (
     shape("a private key", rb"MI[IGH][A-Za-z0-9+/]{1,3}IBAAK", rb"(MI[IGH][A-Za-z0-9+/]{1,3}IBAAK[A-Za-z0-9+/]{8})"),
     shape("a private key", rb"ADANBgkqhkiG9w0BAQ|AgEAMB[MA]GByqGSM49", rb"(MI[IGH][A-Za-z0-9+/]{14,40})", BASE64),
     shape(
-        "-u user:…", rb"(?:-u|--user|--proxy-user)[ =]", rb"[\-a-z]{2,12}[ =][\"']?[^\s:\"']{1,64}:([^\s\"']{1,200})"
+        "-u user:…",
+        rb"(?:-u|--user|--proxy-user)[ =]",
+        rb"[\-a-z]{2,12}[ =][\"']?[^\s:\"']{1,64}:\\{0,3}[\"']?([^\s\"'\\]{1,200})",
     ),
     shape("requirepass", rb"(?:requirepass|masterauth)[ \t]", rb"[a-z]{10,11}[ \t]{1,8}[\"']?([^\s\"']{1,200})"),
 )

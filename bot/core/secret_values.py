@@ -48,6 +48,9 @@ QUOTED = {
 LIST = re.compile(rb"\[[^\]\n]*+\]?")
 WORD = re.compile(rb"[^\s\"'<>\x1b]*+")
 PARAMETER = re.compile(rb"[^\s\"'<>\x1b&;,]*+")
+WORDS_ON = re.compile(rb"[^\n\r\x1b\"'<>,;|)}\]]*+")
+"""A password of several words, as people print it; it ends where something else seems to begin."""
+
 LINE_REST = re.compile(rb"[^\n\r\x1b]*+")
 TRAILING = b",;)]}.:| \t"
 SCHEME = re.compile(rb"(?i:bearer|basic|token|apikey|negotiate|digest|key)[ \t]{1,4}[\"']?")
@@ -110,15 +113,18 @@ def in_piece(raw: bytes, at: int) -> Iterator[Found]:
     words = name.decode() if not FIRST_WORD.search(raw, max(start - 11, 0), start) else f"api_{name.decode()}"
     suspicion = judge_name(words)
     is_flag = name.startswith(b"-") and not (start and raw[start - 1] in NAME_CHARS)
-    if suspicion is Suspicion.NONE or (found["blank"] and not is_flag and not is_netrc(raw, start)):
+    alone = found["blank"] and not is_flag and not is_netrc(raw, start)
+    if suspicion is Suspicion.NONE or (alone and suspicion is Suspicion.SLIGHT):
         return
     if found["by"] == b">" and raw[start - 1 : start] != b"<":  # neither XML nor an arrow
         return
     span = value_span(raw, found, start, suspicion)
     value = raw[slice(*span)]
     header = found["by"] == b":" and name.lower() in (b"cookie", b"set-cookie")
-    told = is_flag or header or SCHEME_BEFORE.search(raw, max(span[0] - 12, 0), span[0])
-    doubtful = not told and (suspicion is Suspicion.SLIGHT or found["by"] == b" is " or found["comma"])
+    told = is_flag or header
+    if b"auth" in name.lower():
+        told = told or SCHEME_BEFORE.search(raw, max(span[0] - 12, 0), span[0]) is not None
+    doubtful = not told and (suspicion is Suspicion.SLIGHT or found["by"] == b" is " or found["comma"] or alone)
     if is_nothing(value, name) or (doubtful and not is_likely(value, words)):
         return
     shaped = [one for one in shaped_secrets(raw, span[0]) if one.end >= span[1]]
@@ -161,6 +167,10 @@ def value_span(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspic
         end = LIST.match(raw, begin).end()  # type: ignore[union-attr]
     elif b"cookie" in lowered or is_entry(raw, found, start, suspicion):
         end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
+    elif (
+        found["by"] in (b":", b"=") and raw[begin - 1 : begin] == b" " and (b"passw" in lowered or b"secret" in lowered)
+    ):
+        end = WORDS_ON.match(raw, begin).end()  # type: ignore[union-attr]
     else:
         scheme = SCHEME.match(raw, begin) if b"auth" in lowered else None
         begin = scheme.end() if scheme else begin
