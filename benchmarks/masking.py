@@ -1,4 +1,4 @@
-"""What masking costs a read of a log, and how good it is: secrets that are left, and lines that are masked wrongly.
+"""What masking costs a read of a log and a command, and how good it is: secrets left, and lines masked wrongly.
 
 Logs are those of the folder that VERLBOT_LOGS names, else one that is made. `DETECT_SECRETS=1` measures the library of
 that name on the same secrets and lines, where it is installed.
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.logs import logs
 from bot.adapters.secret_filter import SecretFilter
-from bot.core.masking import SHAPES
+from bot.core.masking import SHAPES, Masker, search_nothing
+from bot.core.parse import parse
 from bot.core.reader import Reader
 from tests.secret_corpus import Planted, corpus
 
@@ -22,6 +23,12 @@ LOOK = 250_000
 TRIES = 3
 SHOWN_LINES = 10
 KNOWN = {f"SERVICE_{at}_TOKEN": f"a-known-value-{at}-of-some-length-{at * 7919}" for at in range(20)}
+
+COMMAND = (
+    "launch ppo nodes=2 trainer.total_epochs=3 actor_rollout_ref.model.path=Qwen/Qwen2.5-7B-Instruct trainer.note=x"
+)
+COMMANDS = 1_000
+"""In one try."""
 
 Mask = Callable[[str], str]
 
@@ -41,6 +48,11 @@ def measure() -> None:
     few = looks[:1]
     took = seconds(lambda: [SHAPES.mask(text) for text in few]) * size / sum(map(len, few))
     print(f"{'masking with the engine of Python':38}{size / took / 1e6:8.1f}{took / plain:12.2f}")
+    unmasked = Masker(search_nothing)
+    free = seconds(lambda: [parse(COMMAND, masker=unmasked) for _ in range(COMMANDS)])
+    checked = seconds(lambda: [parse(COMMAND, masker=secrets.masker) for _ in range(COMMANDS)])
+    print(f"a command is read in {free / COMMANDS * 1e6:.0f} µs, looked through for secrets in", end=" ")
+    print(f"{checked / COMMANDS * 1e6:.0f} µs ({checked / free:.2f})")
     planted, lines = list(corpus(seed=7, each=3)), all_lines()
     print(f"\n{'':24}{'secrets left':>16}{'lines masked wrongly':>26}")
     judge("verlbot", secrets.mask, planted, lines)

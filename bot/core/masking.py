@@ -122,7 +122,7 @@ class Masker:
             by_name: whether a name before it may give it away; else its own form alone does.
 
         >>> Masker().find_secret("trainer.api_key=aB3dE6gH9jK2"), Masker().find_secret("data.prompt_key=prompt")
-        ('api_key=…', None)
+        ('key=…', None)
         """
         found = self._found(text.encode("utf-8", "surrogatepass"), by_name)
         return min(found, key=lambda one: one.start).label if found else None

@@ -1,6 +1,8 @@
 """Candidates into secrets, by their own form: what stands where an anchor was found, and whether it looks random."""
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,10 +11,12 @@ from bot.core.secret_shapes import (
     ANSI,
     BLOCK_EDGE,
     BY_START,
+    COMMIT_BEFORE,
     CONTEXT_BYTES,
     CUT,
     ENCODED_OBJECT,
     LETTERS,
+    MASKED,
     ODD_ADDRESS,
     PUBLIC_BLOCKS,
     SECRET_KEY,
@@ -31,7 +35,7 @@ RANDOM_RUN = re.compile(rb"[A-Za-z0-9]{12,}+")
 LONE_TOKEN = re.compile(rb"[A-Za-z0-9_\-.~%]{20,}")
 ANY_SHAPE = re.compile(b"|".join(one.anchor.pattern for one in SHAPES))
 REST = re.compile(
-    rb"(?i:bearer|basic)[ \t]{1,4}[\"']?(?P<credentials>[A-Za-z0-9._~+/=\-]{6,}+)"
+    rb"(?i:bearer|(?P<basic>basic))[ \t]{1,4}[\"']?(?P<credentials>[A-Za-z0-9._~+/=\-]{6,}+)"
     rb"|[?&;, ]" + SIGNATURE_NAMES + rb"=(?P<signature>[A-Za-z0-9%+/_=\-]{16,}+)"
     rb"|(?P<hexadecimal>[0-9a-f]{40})(?![0-9A-Za-z_])"
 )
@@ -53,6 +57,9 @@ LONGEST_USER = 520
 
 KEY_AFTER_ID = 200
 """Bytes after the id of an AWS key in which the key itself may come."""
+
+NO_VALUES = (b"$", b"<", b"{", b"***", MASKED.encode())
+"""Beginnings of variables, placeholders, and what is masked already."""
 
 JUDGED = 256
 """Bytes of a candidate by which it is judged: where it is none, no more of it is read in vain."""
@@ -102,11 +109,30 @@ def with_context(raw: bytes, at: int, found: re.Match[bytes]) -> Iterator[Found]
     for group, name in CONTEXTS.items():
         if found[group] is None:
             continue
-        if group == "hexadecimal" and not WANDB_CONTEXT.search(line_before(raw, at)):
+        if group == "hexadecimal" and not is_wandb_key(line_before(raw, at)):
             continue
-        if group == "credentials" and not is_random(found[group]):
+        if group == "credentials" and not (is_login if found["basic"] else is_random)(found[group]):
             continue
         yield Found(*found.span(group), name)
+
+
+def is_wandb_key(before: bytes) -> bool:
+    return WANDB_CONTEXT.search(before) is not None and COMMIT_BEFORE.search(before) is None
+
+
+def is_login(encoded: bytes) -> bool:
+    """Return whether this is `user:password` in base64, as far as it can be decoded.
+
+    >>> is_login(b"YW5hOmh1bnRlcjI="), is_login(b"YW5hOmh1bnRlcjI"), is_login(b"ResNet50V2")
+    (True, True, False)
+    """
+    whole = encoded.rstrip(b"=")
+    try:
+        return b":" in b64decode(
+            whole[: len(whole) // 4 * 4], altchars=b"-_" if b"-" in whole or b"_" in whole else None
+        )
+    except binascii.Error:
+        return False
 
 
 def prefix_at(raw: bytes, at: int) -> Prefix | None:
@@ -182,7 +208,7 @@ def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
     if found is None or (kind.lone and not stands_alone(raw, start)) or (kind.mixed and not is_mixed(found[1])):
         return
     end = found.end(1)
-    if found[1].startswith(b"$"):  # a variable of a shell's
+    if found[1].startswith(NO_VALUES):
         return
     if kind.label == "an account key" and raw.endswith(b"sha512-", 0, start):  # a checksum of npm's
         return

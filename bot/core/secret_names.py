@@ -80,7 +80,7 @@ def judge_name(name: str) -> Suspicion:
     """
     own = name.rpartition(".")[2]
     parts = [part.lower() for part in PARTS.findall(own)]
-    while parts and parts[-1].isdigit():
+    while parts and (parts[-1].isdigit() or parts[-2:] == ["key", "data"]):  # as a kubeconfig has it
         parts.pop()
     if not parts or parts[-1] in TELL_NOTHING:
         return Suspicion.NONE

@@ -113,6 +113,19 @@ LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 PLAIN, BASE64, URLSAFE = frozenset(LETTERS), frozenset(LETTERS + b"+/"), frozenset(LETTERS + b"_-")
 AZURE = frozenset(LETTERS + b"_~.-")
 ENDS = rb"(?:[^0-9A-Za-z_\-]|$)"
+GIVEN = rb"[\"']?([^\s\"'\-][^\s\"']{0,200})"
+"""What is given to a flag of a command."""
+
+OPTIONS = rb"[ \t](?:[^\n|;&]{0,120}?[ \t])?"
+"""Flags of a command before the one that is sought."""
+
+FOREIGN_PASSWORD = (
+    b"(?:%s|(?i:passwort|kennwort|mot de passe)|(?i:contrase)\xc3\xb1(?i:a))" % "密码|口令|密钥|秘钥|访问令牌".encode()
+)
+"""Password, passphrase and key in Chinese, and password in German, French and Spanish. `令牌` alone is also a language
+model's token."""
+
+FOREIGN_SEPARATOR = rb"(?:[ \t\"'`]{0,3}(?:[:=]|%s))" % "：|是|为".encode()
 
 
 def shape(
@@ -204,6 +217,28 @@ SHAPES = (
         rb"(?:-u|--user|--proxy-user)[ =]",
         rb"[\-a-z]{2,12}[ =][\"']?[^\s:\"']{1,64}:\\{0,3}[\"']?([^\s\"'\\]{1,200})",
     ),
+    shape("sshpass -p …", rb"sshpass[ \t]", rb"sshpass[ \t]{1,4}-p[ \t]{0,4}" + GIVEN),
+    shape("-p…", rb"(?:mysql|mariadb)[a-z\-]{0,8}[ \t]", rb"(?:mysql|mariadb)[a-z\-]{0,8}" + OPTIONS + rb"-p" + GIVEN),
+    shape("-a …", rb"redis-cli[ \t]", rb"redis-cli" + OPTIONS + rb"(?:-a|--pass)[ \t]{1,4}" + GIVEN),
+    shape(
+        "login -p …",
+        rb"(?:docker|podman|nerdctl|oras|registry|auth|skopeo|buildah|az)[ \t]login[ \t]",
+        rb"[a-z]{2,8}[ \t]login" + OPTIONS + rb"-p[ \t=]{1,4}" + GIVEN,
+    ),
+    shape(
+        "TOKEN …",
+        rb"(?:setenv|ENV|set)[ \t](?:-[A-Za-z]{1,3}[ \t])?[A-Z]",
+        rb"[A-Za-z]{3,6}[ \t](?:-[A-Za-z]{1,3}[ \t])?[A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|SECRET|TOKEN|KEY)"
+        rb"[ \t]{1,4}[\"']?(?=\S{0,200}[0-9])(?=\S{0,200}[A-Za-z])([^\s\"'=][^\s\"']{5,200})",
+    ),
+    shape(
+        "a password",
+        FOREIGN_PASSWORD + FOREIGN_SEPARATOR,
+        FOREIGN_PASSWORD
+        + FOREIGN_SEPARATOR
+        + rb"{1,2}[ \t\"'`]{0,4}([^\s\"'<>,;:=\x80-\xff][^\s\"'<>,;\x80-\xff]{3,200})",
+    ),
+    shape("ms-…", rb"ms-[0-9a-f]{8}-[0-9a-f]{4}-", rb"ms-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
     shape("requirepass", rb"(?:requirepass|masterauth)[ \t]", rb"[a-z]{10,11}[ \t]{1,8}[\"']?([^\s\"']{1,200})"),
 )
 
@@ -227,6 +262,8 @@ WANDB_CONTEXT = re.compile(
     rb"(?i)(?:wandb|w&b|weights (?:&|and) biases).{0,200}(?:key|login|auth)|api[:_\- ]{0,2}key|\bapi:"
 )
 """Forty hexadecimal digits are a key of Weights & Biases, or a commit of git: what comes before them tells."""
+
+COMMIT_BEFORE = re.compile(rb"(?i)(?:commit|revision|sha1?|head|checkout)[^0-9A-Za-z]{1,4}\Z")
 
 CONTEXT_BYTES = 240
 """Of a line, before what needs a context."""

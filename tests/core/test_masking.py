@@ -47,6 +47,11 @@ READABLE = {
     "an answer": "[response] The secret is that the token is invalid, so the key is to authorize first.",
     "a URL of a model": "https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct/resolve/main/model-00001-of-00002.safetensors",
     "a session of Ray": "/tmp/ray/session_2026-01-02_10-11-12_345678/logs/worker-" + "0123456789abcdef" * 2 + ".err",
+    "a commit beside W&B": "wandb: login is fine, at commit 3f786850e387550fdab836ed7e6dc881de23001b",
+    "basic and bearer as words": "Basic ResNet50V2 model, basic auth12 test, bearer of tokens",
+    "flags of commands": "mysql -u ana -p runs; docker login --password-stdin; redis-cli -p 6379 ping; sshpass -e x",
+    "settings without secrets": "set EOS_TOKEN 151643; ENV HF_TOKEN $HF_TOKEN; set TOKEN to something",
+    "words in Chinese": "令牌: 512, 密码错误, 请输入密码：，密钥是 ${KEY}",
     "a managed secret's name": "secret_name=hf-token secretName: wandb KEY_FILE=/etc/ssl/key.pem",
 }
 
@@ -173,6 +178,10 @@ HOSTILE = [
         "JQQJ99A",
         "1//0aaaaaaaa",
         "sk-a…",
+        "mysql -u -",
+        "docker login -u ",
+        "ENV KEY ",
+        "密码：",
     ),
     *(
         "0Q~aaaaaaaa",
