@@ -26,7 +26,7 @@ from bot.slack.errands import Errands
 from bot.slack.inbox import Inbox
 from tests.secret_corpus import Planted, corpus
 from tests.slack.test_inbox import a_request, now
-from tests.story import Bot
+from tests.story import ANA, Bot
 
 CORPUS = list(corpus(seed=5, each=3))
 random.Random(5).shuffle(CORPUS)
@@ -208,7 +208,7 @@ def test_a_form_with_a_secret_in_it_is_shown_again_without(bot: Bot) -> None:
     bot.chooses("ppo")
     shown = bot.previews(overrides=f"trainer.note={TOKEN}")
     assert "what looks like a secret" in shown
-    assert TOKEN not in json.dumps(bot.slack.record("call"))
+    assert TOKEN not in json.dumps(bot.view(ANA))
 
 
 def test_a_known_value_is_refused_and_masked_too(

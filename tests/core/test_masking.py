@@ -210,6 +210,14 @@ def test_time_grows_with_the_text_alone(piece: str) -> None:
     assert seconds[1] < max(10 * seconds[0], 0.1)
 
 
+@pytest.mark.parametrize("piece", ["token=", "token=x, ", "hf_aaaaaaaa", "auth: token ", "://"])
+def test_the_rest_of_a_line_of_candidates_is_masked_unread(piece: str) -> None:
+    before, dense, after = FAST.mask(f"step:1 - a:1\n{piece * 10_000}\nstep:2 - a:1").split("\n")
+    assert (before, after) == ("step:1 - a:1", "step:2 - a:1")
+    assert dense.endswith(MASKED)
+    assert len(dense) < 10_000
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_text_can_be_masked_and_keeps_its_lines(seed: int) -> None:
     dice = random.Random(seed)
