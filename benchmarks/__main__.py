@@ -9,6 +9,7 @@ from benchmarks import (
     findings,
     flight,
     forecasts,
+    masking,
     memory,
     reading,
     reconnect,
@@ -28,6 +29,7 @@ MEASUREMENTS = {
     "reading": reading.measure,
     "forecasts": forecasts.measure,
     "findings": findings.measure,
+    "masking": masking.measure,
     "charts": charts.measure,
     "spend": spend.measure,
 }

@@ -23,14 +23,15 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
 
     __main__                                the `verlbot` command
     doctor, check, demo, replay             what the command does besides running the bot
-    build, parts, running                   put the pieces together and run them; the only ones that know them all
+    build, parts, running, masked_log       put the pieces together and run them; the only ones that know them all
     slack, scheduler, gate_server           what calls us: people, time, SkyPilot's command line
     service, reports, costs, reconcile,     what a person may ask; one tick; a look at whatever stands, at a month's
       sweep, purses, gate                     dollars; what may be launched beside us
     fetcher, intake, unreadable_runs,       parts of a tick: a model on its way out, what a log brings; runs whose
       memory_watch                            records cannot be read, or whose clusters SkyPilot does not remember
     announcer                               what those who keep the machines hear
-    asked, runs, tails, watcher, …          what these share: who asks, which runs there are, reading, judging
+    asked, runs, tails, masked_cloud,       what these share: who asks, which runs there are, reading, masking,
+      watcher, …                              judging
     adapters, playground, clock             what we call; a Slack of one's own; the bot's own time
     ports                                   what we need of what we call
     isolation                               several runs, each by itself

@@ -36,8 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(asked.action(asked))
     except UserError as error:
-        print(f"verlbot: {error.sentence}", file=sys.stderr)
+        print(masked(f"verlbot: {error.sentence}"), file=sys.stderr)
         return 1
+
+
+def masked(text: str) -> str:
+    """Return what is said at the command line, without what may not be read."""
+    from bot.adapters.secret_filter import SecretFilter
+
+    return SecretFilter(os.environ).mask(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,15 +109,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def do_run(_: argparse.Namespace) -> int:
-    from bot.build import build, log_to
+    from bot.build import build
+    from bot.masked_log import log_to, mask_uncaught
+    from bot.parts import secret_filter
     from bot.settings import Settings
 
     settings = Settings.read(os.environ)
-    log_to(None, settings.log_level)
+    secrets = secret_filter(settings)
+    log_to(None, settings.log_level, secrets.mask)
+    mask_uncaught()
     over = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    bot = build(settings)
+    bot = build(settings, filter_secrets=secrets)
     try:
         bot.start()
         over.wait()

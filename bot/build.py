@@ -5,11 +5,11 @@ import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from bot.access_control import AccessControl
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
@@ -19,6 +19,7 @@ from bot.data_dir import locked, owner
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.intake import LookLimits
+from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
 from bot.outsiders import Outsiders
 from bot.parts import (
@@ -29,6 +30,7 @@ from bot.parts import (
     local_cloud,
     rhythm,
     rules,
+    secret_filter,
     sky_cloud,
     tails,
     watcher,
@@ -76,12 +78,18 @@ from bot.zones import zone
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, cloud: Cloud | None = None, timepiece: Clock | None = None) -> Bot:
+def build(
+    settings: Settings,
+    cloud: Cloud | None = None,
+    timepiece: Clock | None = None,
+    filter_secrets: SecretFilter | None = None,
+) -> Bot:
     """Put a bot together, not yet started.
 
     Args:
         cloud: the machines; those of the settings unless given.
         timepiece: the bot's own time; that of this machine unless given.
+        filter_secrets: the masking filter; one that knows the secrets of the settings unless given.
 
     Raises:
         UserError: another bot uses the same data directory, or the store does not come up.
@@ -97,7 +105,9 @@ def build(settings: Settings, cloud: Cloud | None = None, timepiece: Clock | Non
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
     store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
     scheduler = Scheduler(now)
-    machines = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings))
+    secrets = filter_secrets or secret_filter(settings)
+    given = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings))
+    machines = MaskingCloud(given, secrets)
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
     name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
@@ -193,11 +203,11 @@ def build(settings: Settings, cloud: Cloud | None = None, timepiece: Clock | Non
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, access, now, wake=lambda: scheduler.wake(HOMES))
-    modals, plots = Modals(service, slack, errands), Plots(service, errands, gallery)
+    modals, plots = Modals(service, slack, errands, secrets), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
     costing = Costing(Costs(store, now, settings.timezone), errands, queries)
     commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing)
-    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, access)
+    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, access, secrets)
     teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), listeners.may_manage, settings.language)
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)
@@ -210,7 +220,7 @@ def build(settings: Settings, cloud: Cloud | None = None, timepiece: Clock | Non
             settings.slack_api_url,
             now,
             precedence,
-            Inbox(store, errands, now),
+            Inbox(store, errands, now, secrets),
             prefetch=directory.prefetch,
         )
     else:
@@ -252,11 +262,3 @@ def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
 
 def new_id(recipe: str) -> str:
     return f"{recipe}-{randomness.token_hex(2)}"
-
-
-def log_to(path: Path | None, level: str) -> None:
-    """Where the bot's own log goes: a file, or standard error. Libraries that tell of every step are quieter."""
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(filename=path, level=level, format=form)
-    for name, least in (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR")):
-        logging.getLogger(name).setLevel(least)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import marked
+from bot.adapters.secret_filter import SecretFilter
 from bot.asked import Caller
-from bot.build import build, log_to
+from bot.build import build
 from bot.core.actor import trusted
 from bot.core.run import Run
 from bot.core.status import Reason, Status
+from bot.masked_log import log_to
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
@@ -149,7 +151,7 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
     data_dir.mkdir(parents=True, exist_ok=True)
     for name in PROXIES:  # all of it is on this machine, where no proxy leads
         os.environ.pop(name, None)
-    log_to(data_dir / "bot.log", "INFO")
+    log_to(data_dir / "bot.log", "INFO", SecretFilter(os.environ).mask)
     for number in WAYS_TO_END:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)

@@ -12,6 +12,9 @@ from bot.adapters.connection import client, greet
 from bot.adapters.disk_room import GIGABYTE
 from bot.adapters.fetches import Fetches
 from bot.adapters.local.cloud import LocalCloud
+from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.secret_filter import SecretFilter
+from bot.adapters.secret_patterns import read_patterns
 from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import Courier
@@ -21,6 +24,7 @@ from bot.core.admission import Admit, admitted
 from bot.core.clock import is_same_boot
 from bot.core.drain import Patience
 from bot.core.health.rules import HealthRules
+from bot.core.known_secrets import passwords
 from bot.core.policy import Policy
 from bot.core.rules import Rules
 from bot.core.standings import Rhythm
@@ -39,6 +43,20 @@ SHARES = {**calls.SHARES, **managed_calls.SHARES, **autostops.SHARES, **halts.SH
 
 STORE_SECONDS = 1.2
 """For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
+
+
+def secret_filter(settings: Settings) -> SecretFilter:
+    """Return the filter that knows the bot's own secrets, and those that its environment holds for recipes.
+
+    Raises:
+        UserError: the team's own patterns are not valid.
+    """
+    patterns = read_patterns(settings.secret_patterns) if settings.secret_patterns else None
+    own = {word for value in settings.own_secrets for word in (passwords(value) if "://" in value else {value})}
+    found = SecretFilter(settings.secrets, own, patterns)
+    for recipe in FolderOfRecipes(settings.recipes_dir).valid_ones():
+        found.learn([*recipe.secrets, *(recipe.task.get("secrets") or {})])
+    return found
 
 
 def local_cloud(settings: Settings) -> LocalCloud:

@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bot.adapters.secret_filter import UNKNOWING
 from bot.core.fact import Fact
 from bot.core.forecast import forecast
 from bot.core.history import in_order
@@ -132,6 +133,11 @@ def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
         yield Moment(row, run, now, tuple(new.values()))
 
 
+def tell(text: str) -> None:
+    """Print a line, without what may not be read."""
+    print(UNKNOWING.mask(text))
+
+
 def said(run: Run, now: datetime) -> dict[str, str]:
     """The run's notices as they should stand, by their keys."""
     return {message.key: message.text for message in views.conversation(run, now, "")}
@@ -145,7 +151,11 @@ def ends_after(moment: Moment) -> timedelta | None:
 
 def printed_json(found: Iterable[Moment]) -> int:
     """One JSON object a row. Returns how many."""
-    return sum(print(json.dumps(as_object(moment), ensure_ascii=False)) is None for moment in found)
+    count = 0
+    for moment in found:
+        tell(json.dumps(as_object(moment), ensure_ascii=False))
+        count += 1
+    return count
 
 
 def as_object(moment: Moment) -> dict[str, Any]:
@@ -173,14 +183,14 @@ def printed_table(found: Iterable[Moment]) -> int:
     """Some rows evenly, and each at which something is said. Returns how many there were."""
     kept = list(found)
     every = max(len(kept) // TABLE_ROWS, 1)
-    print(line(HEADS))
+    tell(line(HEADS))
     for at, moment in enumerate(kept):
         if at % every == 0 or moment.said or moment is kept[-1]:
-            print(line(cells(moment)))
+            tell(line(cells(moment)))
         for text in moment.said:
-            print(f"  {text}")
+            tell(f"  {text}")
     if kept:
-        print(f"\n{len(kept)} rows. {progress(kept[-1].run.progress)}")
+        tell(f"\n{len(kept)} rows. {progress(kept[-1].run.progress)}")
     return len(kept)
 
 

@@ -118,6 +118,12 @@ class Settings:
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file of the team's own findings (docs/findings.md).", None, existing_file
     )
+    secret_patterns: Path | None = setting(
+        "VERLBOT_SECRET_PATTERNS",
+        "YAML file of the team's own patterns of secrets, which the bot masks everywhere (docs/secrets.md).",
+        None,
+        existing_file,
+    )
     history_days: float = setting(
         "VERLBOT_HISTORY_DAYS", "How long the numbers of a run that has ended are kept, for plots.", 180.0, positive
     )
@@ -312,6 +318,12 @@ class Settings:
     @property
     def artifacts(self) -> Path:
         return self.artifacts_dir or self.data_dir / "artifacts"
+
+    @property
+    def own_secrets(self) -> list[str]:
+        """Every value of a setting that is, or may hold, a secret."""
+        marked = (one.name for one in fields(self) if one.metadata.get("secret"))
+        return [value for name in marked if (value := getattr(self, name))]
 
     @property
     def uses_skypilot(self) -> bool:

@@ -16,6 +16,7 @@ from slack_bolt import BoltRequest
 
 from bot.access_control import AccessControl
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
 from bot.asked import Caller
@@ -29,6 +30,7 @@ from bot.core.standings import Rhythm
 from bot.costs import Costs
 from bot.errors import Unavailable
 from bot.language import ENGLISH
+from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
@@ -114,7 +116,7 @@ class Bot:
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
         language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines;
-            policy: what is allowed.
+            policy: what is allowed; secrets: the masking filter.
     """
 
     def __init__(
@@ -130,10 +132,12 @@ class Bot:
         rhythm: Rhythm = HOURLY,
         ops_channel: str = "",
         policy: Policy = OPEN,
+        secrets: SecretFilter | None = None,
     ) -> None:
         self.store = store
         self.cloud = cloud or FakeCloud()
-        machines = machines or self.cloud
+        self.secrets = secrets or SecretFilter({})
+        machines = MaskingCloud(machines or self.cloud, self.secrets)
         self.slack = slack
         self.playground = playground
         self.moment = moment
@@ -215,11 +219,13 @@ class Bot:
         tongues = Tongues(store, language)
         tongues.refresh()
         self.homes = Homes(self.service, client, tongues, self.access, self.now, wake=lambda: None)
-        modals, plots = Modals(self.service, client, errands), Plots(self.service, errands, gallery)
+        modals, plots = Modals(self.service, client, errands, self.secrets), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
         costing = Costing(Costs(store, self.now), errands, queries)
         commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing)
-        self.listeners = Listeners(self.service, client, errands, commands, modals, self.homes, tongues, self.access)
+        self.listeners = Listeners(
+            self.service, client, errands, commands, modals, self.homes, tongues, self.access, self.secrets
+        )
         self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer)
         self.teller = Teller(store, client, self.now, leads, lambda: None, self.listeners.may_manage, language)
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")

@@ -1,12 +1,15 @@
 """The folder of recipes: YAML files into recipes, and tasks into YAML for people to read."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from bot.adapters.secret_filter import FAST
 from bot.adapters.yaml_files import describe_error, load_yaml
 from bot.core.health.detectors import DETECTORS
 from bot.core.nearest import unknown
@@ -80,6 +83,14 @@ class FolderOfRecipes:
             self._read[name] = known
         return known[1]
 
+    def valid_ones(self) -> list[Recipe]:
+        """Return the recipes whose files are sound."""
+        found = []
+        for name in self.names():
+            with suppress(UserError, OSError):
+                found.append(self.get(name))
+        return found
+
     def write(self, task: Task) -> str:
         return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
 
@@ -102,6 +113,7 @@ def parse(name: str, text: str) -> Recipe:
         raise broken(name, describe_error(error, METADATA)) from error
     if strange := [finding for finding in metadata.findings_off if finding not in FINDINGS]:
         raise unknown("finding", strange[0], sorted(FINDINGS), of=name)
+    refuse_secrets(name, task)
     kept = metadata.checkpoints
     checkpoints = Checkpoints(kept.variable, kept.mount, kept.resume) if kept else None
     if kept and kept.resume:
@@ -120,6 +132,28 @@ def parse(name: str, text: str) -> Recipe:
         findings_off=tuple(metadata.findings_off),
         checkpoints=checkpoints,
         task=task,
+    )
+
+
+def refuse_secrets(name: str, task: dict[str, Any]) -> None:
+    """Refuse a recipe that holds the value of a secret: its task is recorded, and shown to whoever launches it."""
+    for key, value in (task.get("secrets") or {}).items():
+        if value not in (None, ""):
+            raise literal(name, f"secrets.{key}")
+    for key, value in (task.get("envs") or {}).items():
+        if isinstance(value, str) and FAST.find_secret(f"{key}={value}"):
+            raise literal(name, f"envs.{key}")
+    for key, value in task.items():
+        text = "" if key in ("secrets", "envs") else json.dumps(value, default=str)
+        if found := FAST.find_secret(text, by_name=False):
+            raise literal(name, f"{key} ({found})")
+
+
+def literal(name: str, place: str) -> UserError:
+    why = say("it holds the value of a secret in `{place}`", place=place)
+    return UserError(
+        say("The recipe `{name}` is not valid: {why}.", name=name, why=why),
+        say("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
     )
 
 

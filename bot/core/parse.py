@@ -6,27 +6,39 @@ from bot.core import line
 from bot.core.command import Command, Help
 from bot.core.forms import FORMS, RUN_FORMS, Form
 from bot.core.line import shown
+from bot.core.masking import SHAPES, Masker
 from bot.core.metric import is_metric
 from bot.core.nearest import no_override, unknown
 from bot.core.typed import Typed
 from bot.errors import UserError
-from bot.language import say, together
+from bot.language import mark, say, together
+
+HOW_TO_PASS = mark(
+    "Slack has it now: revoke it. A run gets a secret from the bot's environment: name it under `secrets:` of the "
+    "recipe, and set the variable where the bot runs. `/verl describe RECIPE` shows which secrets a recipe takes."
+)
+"""What is said to somebody who typed a secret."""
 
 
-def parse(text: str, here: str | None = None) -> Command:
+def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Command:
     """Read what a person typed after `/verl`.
 
     Args:
         text: the line, without `/verl`.
         here: the run whose thread the person typed in, taken where a RUN is left out.
+        masker: knows what is a secret.
 
     >>> parse("launch ppo nodes=2 trainer.total_epochs=3")
     Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False, sure=False)
 
     Raises:
-        UserError: nothing of this kind can be done; the hint names what can.
+        UserError: nothing of this kind can be done; the hint names what can. Where a secret is in the line, nothing
+            of it is in the error.
     """
+    refuse_secret(text, masker)  # first of all: what refuses a line for another reason shows a part of it
     words = line.split(text)
+    for typed_as in (*words, " ".join(words)):  # without the quotes and long dashes that may hide one
+        refuse_secret(typed_as, masker)
     if not words:
         return Help()
     form = FORMS.get(words[0].lower())
@@ -36,6 +48,14 @@ def parse(text: str, here: str | None = None) -> Command:
         return form.alone
     typed = sort(words[1:], form)
     return form.make(check(typed, form, here))
+
+
+def refuse_secret(text: str, masker: Masker = SHAPES) -> None:
+    """Refuse a line with a secret in it, before anything of it is recorded or shown."""
+    if found := masker.find_secret(text):
+        kind = f"`{found}`"
+        held = say("Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind)
+        raise UserError(held, say(HOW_TO_PASS))
 
 
 def sort(words: tuple[str, ...], form: Form) -> Typed:

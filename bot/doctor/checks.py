@@ -1,7 +1,6 @@
 """Which checks there are: what is asked of whom, and who judges the answer."""
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -12,6 +11,8 @@ from typing import TypeVar
 from bot import heartbeat
 from bot.adapters import health_rules, policies, prices, vitals
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.secret_filter import SecretFilter
+from bot.adapters.secret_patterns import read_patterns
 from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
 from bot.adapters.sky.courier import Carries, Courier
@@ -30,9 +31,6 @@ from bot.slack.client import web_client
 from bot.slack.manifest import SCOPES
 
 T = TypeVar("T")
-
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW", re.IGNORECASE)
-"""What is in the names of variables whose values nobody may see."""
 
 SETTINGS = "settings"
 
@@ -130,6 +128,11 @@ class Surgery:
                 yield warning(
                     SETTINGS, f"{name} is no setting", f"Write {near[0]}, or unset it." if near else "Unset it."
                 )
+        if self.settings.secret_patterns:
+            try:
+                read_patterns(self.settings.secret_patterns)
+            except UserError as error:
+                yield failure(SETTINGS, str(error), error.hint)
         if not self.problems:
             count = sum(bool(self.environment.get(name)) for name in known)
             yield ok(SETTINGS, f"{count} in the environment, all readable; the others as in docs/settings.md")
@@ -254,11 +257,11 @@ def doctor(environment: Mapping[str, str], as_json: bool) -> int:
     """Look at everything and tell of it; 0 where nothing has failed."""
     settings, problems = Settings.examine(environment)
     courier = Courier(settings.sky_environment, settings.doctor_seconds)
-    kept = secrets(environment)
+    secrets = SecretFilter(environment)
     found: list[Finding] = []
     try:
         for some in visit(list(Surgery(environment, settings, problems, courier).checks()), settings.doctor_seconds):
-            told = [page.hidden(one, kept) for one in some]
+            told = [page.masked(one, secrets.mask) for one in some]
             found += told
             if not as_json:
                 print(*map(page.lines, told), sep="\n", flush=True)
@@ -266,10 +269,3 @@ def doctor(environment: Mapping[str, str], as_json: bool) -> int:
         courier.stop()
     print(page.as_json(found) if as_json else f"\n{page.conclusion(found)}")
     return 1 if any(one.status is Status.FAILURE for one in found) else 0
-
-
-def secrets(environment: Mapping[str, str]) -> set[str]:
-    """What may not be shown: the bot's tokens, passwords in addresses, and what looks like a secret of a recipe's."""
-    marked = {str(one.metadata["variable"]) for one in fields(Settings) if one.metadata.get("secret")}
-    found = {text for name, text in environment.items() if name in marked or SECRET_NAME.search(name)}
-    return {word for text in found for word in (page.passwords(text) if "://" in text else [text])}

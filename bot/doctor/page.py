@@ -1,20 +1,16 @@
 """The doctor's findings as a person reads them, and as a program does. No secret gets here unseen."""
 
 import json
-import re
 import shutil
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
-from urllib.parse import unquote
 
 from bot.doctor.finding import Finding, Status
 
 MARKS = {Status.OK: "✓", Status.WARNING: "!", Status.FAILURE: "✗", Status.SKIPPED: "–"}
 SUBJECT_COLUMNS = 22
 LEAST_COLUMNS, MOST_COLUMNS = 70, 110
-LEAST_SECRET = 6
-"""Characters. A shorter one would hide ordinary words, and hides nothing itself."""
 
 
 def lines(finding: Finding, columns: int | None = None) -> str:
@@ -61,17 +57,9 @@ def as_json(findings: Collection[Finding]) -> str:
     return json.dumps({"status": worst, "findings": [asdict(one) for one in findings]}, indent=2, ensure_ascii=False)
 
 
-def hidden(finding: Finding, secrets: Iterable[str]) -> Finding:
-    """The finding without any of these, whoever wrote them into it.
-
-    >>> hidden(Finding(Status.FAILURE, "store", "no user at redis://:hunter2@x", ""), ["hunter2"]).found
-    'no user at redis://:…@x'
-    """
-    found, advice = finding.found, finding.advice
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= LEAST_SECRET:
-            found, advice = found.replace(secret, "…"), advice.replace(secret, "…")
-    return replace(finding, found=found, advice=advice)
+def masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
+    """Return the finding without what may not be read, whoever wrote it."""
+    return replace(finding, found=mask(finding.found), advice=mask(finding.advice))
 
 
 def without_password(url: str) -> str:
@@ -81,16 +69,3 @@ def without_password(url: str) -> str:
     """
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}".partition("?")[0] if rest else url.partition("?")[0]
-
-
-def passwords(url: str) -> set[str]:
-    """The password in an address, as it stands there and as it is meant, whatever characters it holds.
-
-    >>> passwords("redis://:ab/c[d@redis.example.org:6379/0")
-    {'ab/c[d'}
-    >>> sorted(passwords("redis://:hunt%21er@redis.example.org")), passwords("https://sky.example.org")
-    (['hunt!er', 'hunt%21er'], set())
-    """
-    who = re.match(r"[^:/]+://(.*)@", url)
-    found = who[1].partition(":")[2] if who else ""
-    return {found, unquote(found)} if found else set()

@@ -16,6 +16,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.access_control import AccessControl
+from bot.adapters.secret_filter import UNKNOWING, SecretFilter
 from bot.asked import Caller
 from bot.core.command import (
     Extend,
@@ -109,6 +110,7 @@ class Listeners:
         client: for what is said outside of an acknowledgement; errands: for what takes longer than one.
         commands: does what was typed; modals: for what is done in views; homes: for the bot's own page.
         tongues: who is spoken to in which language; access: who is who, and may do what.
+        secrets: what may not be typed.
         handled: events that have been answered, the newest last.
     """
 
@@ -120,6 +122,7 @@ class Listeners:
     homes: Homes
     tongues: Tongues
     access: AccessControl
+    secrets: SecretFilter = UNKNOWING
     handled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
@@ -157,7 +160,7 @@ class Listeners:
         return caller.user
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
-        asked = parse(as_typed(command.get("text") or ""))
+        asked = parse(as_typed(command.get("text") or ""), masker=self.secrets.masker)
         caller = self.caller(command, command["user_id"], command["channel_id"], command["trigger_id"])
         if isinstance(asked, OpenForm):
             self.service.refuse(Act.LAUNCH, caller)
@@ -173,7 +176,7 @@ class Listeners:
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         here = self.service.store.find(channel, thread) if thread else None
-        asked = parse(as_typed(without_mention(event["text"])), here)
+        asked = parse(as_typed(without_mention(event["text"])), here, self.secrets.masker)
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly

@@ -9,6 +9,7 @@ from typing import Any
 
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.adapters.secret_filter import UNKNOWING, SecretFilter
 from bot.core.command import OpenForm, changes_nothing
 from bot.core.parse import parse
 from bot.errors import Unavailable, UserError
@@ -34,14 +35,15 @@ class Inbox:
     store: Store
     errands: Errands
     now: Now
+    secrets: SecretFilter = UNKNOWING
 
     def takes(self, request: SocketModeRequest) -> bool:
         """Whether a delivery may be acknowledged now and served later. It is kept where it has to be."""
         if request.type != "slash_commands":
             return False
         try:
-            asked = parse(as_typed(request.payload.get("text") or ""))
-        except UserError:  # it is refused, and nothing else
+            asked = parse(as_typed(request.payload.get("text") or ""), masker=self.secrets.masker)
+        except UserError:  # it is refused, and nothing else; a line with a secret in it is never kept
             return True
         if isinstance(asked, OpenForm):  # Slack opens a form within three seconds, or not at all
             return False
@@ -71,7 +73,8 @@ class Inbox:
 
     def _keep(self, request: SocketModeRequest) -> bool:
         try:
-            kept = {"kept_at": self.now().timestamp(), "request": request.to_dict()}
+            payload = {key: value for key, value in request.payload.items() if key != "token"}  # Slack's, deprecated
+            kept = {"kept_at": self.now().timestamp(), "request": request.to_dict() | {"payload": payload}}
             self.store.keep_delivery(request.envelope_id, json.dumps(kept))
         except Unavailable as error:
             log.warning("%s: a delivery is acknowledged once it has been served", error)

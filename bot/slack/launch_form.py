@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, Self
 
 from bot.core import line
 from bot.core.command import Launch
+from bot.core.masking import SHAPES, Masker
 from bot.core.parameter import Kind, Parameter
-from bot.core.parse import parse
+from bot.core.parse import parse, refuse_secret
 from bot.core.recipe import Recipe
 from bot.errors import UserError
 from bot.language import say
@@ -71,6 +72,11 @@ class Filled:
         """
         typed = line.join(("launch", self.recipe, *(f"{name}={text}" for name, text in self.parameters)))
         return f"{typed} {self.more}".strip()
+
+    def without_secrets(self, masker: Masker) -> Self:
+        """The same without what may not be shown again."""
+        kept = tuple((name, text) for name, text in self.parameters if not masker.find_secret(f"{name}={text}"))
+        return replace(self, parameters=kept, more="" if masker.find_secret(self.more) else self.more)
 
     @classmethod
     def again(cls, command: str, channel: str) -> "Filled":
@@ -225,24 +231,29 @@ def chosen(element: Mapping[str, Any]) -> str:
     return str(picked or element.get("selected_conversation") or element.get("value") or "").strip()
 
 
-def problems(recipe: Recipe, filled: Filled) -> dict[str, str]:
+def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[str, str]:
     """What is wrong with single fields, by block."""
     found = {}
     for name, text in filled.parameters:
         try:
+            refuse_secret(f"{name}={text}", masker)
             recipe.parameter(name).read(text)
         except UserError as error:
             found[block_of(recipe.name, name)] = unmarked(error.sentence)
+    try:
+        refuse_secret(filled.more, masker)
+    except UserError as error:
+        found[OVERRIDES] = unmarked(error.sentence)
     return found
 
 
-def launch_of(filled: Filled) -> Launch:
+def launch_of(filled: Filled, masker: Masker = SHAPES) -> Launch:
     """The command that the form stands for: the very one that would be typed.
 
     Raises:
         UserError: no run comes of it.
     """
-    match parse(filled.line):
+    match parse(filled.line, masker=masker):
         case Launch(dry_run=False) as asked:
             return asked
         case _:

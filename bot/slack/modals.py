@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.adapters.secret_filter import UNKNOWING, SecretFilter
 from bot.asked import Caller
 from bot.core.command import Logs
 from bot.core.line import shown
@@ -42,6 +43,7 @@ class Modals:
     service: Service
     client: WebClient
     errands: Errands
+    secrets: SecretFilter = UNKNOWING
 
     def open_form(self, trigger: str, caller: Caller, run: str = "") -> None:
         """Open the form of a launch in front of a person; where that is in no channel, it asks for one.
@@ -75,10 +77,10 @@ class Modals:
             return launch_form.refused(
                 view, say("The fields of {recipe} have not come yet. Send it again.", recipe=wanted)
             )
-        if wrong := launch_form.problems(self._recipe(filled.recipe), filled):
+        if wrong := launch_form.problems(self._recipe(filled.recipe), filled, self.secrets.masker):
             return wrong
         try:
-            asked = launch_of(filled)
+            asked = launch_of(filled, self.secrets.masker)
             run = self.service.launch(asked, caller)
             if run.line != self.service.planned(asked).line:  # sent again after Slack had given up on the first time
                 raise launched_before(run)
@@ -110,11 +112,11 @@ class Modals:
     def _previewed(self, filled: Filled, caller: Caller) -> Block:
         """The form with its notes; whatever is wrong is one of them, and what was typed stays."""
         try:
-            made = self.service.planned(launch_of(filled))
+            made = self.service.planned(launch_of(filled, self.secrets.masker))
             notes = answers.preview(self.service.rehearse(made, caller))
         except Exception as error:  # the person is told, and a mistake of ours stands in the log
             notes = [words_for(error)["text"]]
-        return self._form(filled, notes)
+        return self._form(filled.without_secrets(self.secrets.masker), notes)
 
     def _form(self, filled: Filled, notes: list[Markup] | None = None) -> Block:
         return launch_form.form(self._recipe(filled.recipe), self._names(), filled, notes or [])

@@ -95,7 +95,9 @@ class Node:
 
     def _copy(self, stream: IO[bytes]) -> None:
         prefix = f"{CYAN}({self._prefix.format(pid=self._process.pid)}){RESET} ".encode()
-        while line := stream.readline(LINE_BYTES):
+        rest = b""
+        while line := rest + stream.readline(LINE_BYTES - len(rest)):
+            line, rest = whole_words(line) if len(line) >= LINE_BYTES else (line, b"")
             self._output.write(prefix + line)
 
     def _signal(self, number: int) -> None:
@@ -104,6 +106,16 @@ class Node:
             return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def whole_words(line: bytes) -> tuple[bytes, bytes]:
+    """Return the beginning of a line that is too long, and the word that would be cut: half a secret is not masked.
+
+    >>> whole_words(b"one two thr"), whole_words(b"one two\\n"), whole_words(b"onetwothr")
+    ((b'one two ', b'thr'), (b'one two\\n', b''), (b'onetwothr', b''))
+    """
+    begun, blank, rest = line.rpartition(b" ")
+    return (begun + blank, rest) if begun and not line.endswith(b"\n") else (line, b"")
 
 
 def inherited() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 
+from bot.core.masking import SHAPES
 from bot.language import mark, say, together
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -69,6 +70,17 @@ def in_words(kind: str, message: str) -> str:
     """
     lines = [line.strip() for line in ANSI.sub("", message[:LONGEST_READ]).splitlines()]
     said = " ".join(line for line in lines if line and not line.startswith(ASIDES)) or kind
-    shown = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+    said = SHAPES.mask(said[: 4 * LONGEST])  # before it is cut: the half of a secret is known to nobody
+    shown = said if len(said) <= LONGEST else cut_short(said)
     stop = "" if shown.endswith((".", "!", "…")) else "."
     return together(f"{shown}{stop}", say(ADVICE.get(kind, "")))
+
+
+def cut_short(said: str) -> str:
+    """Return the beginning of a text, whole words where there are any.
+
+    >>> len(cut_short("word " * 200)), cut_short("word " * 200)[-7:]
+    (395, 'd word…')
+    """
+    begun = said[: LONGEST - 1]
+    return (begun.rpartition(" ")[0].rstrip() or begun) + "…"

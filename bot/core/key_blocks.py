@@ -1,0 +1,160 @@
+"""Private keys that are printed over several lines, behind the prefixes of whoever prints, and cut at either end."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.core.secret_forms import LEAD, is_mixed
+from bot.core.secret_shapes import ANSI, BLOCK_EDGE
+
+LINE = re.compile(rb"[A-Za-z0-9+/=]{1,128}|(?:Proc-Type|DEK-Info|Comment|Version|Hash):[^\n]{0,200}")
+TRAIL = re.compile(rb"(?:" + ANSI + rb"|[\"',\r \t])*+")
+FULL_LENGTHS = (64, 70)
+"""Characters of a line of a key: OpenSSL writes 64, OpenSSH 70. Such a line is masked wherever it is printed."""
+
+FULL_WORD = re.compile(rb"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?(?![A-Za-z0-9+/=_\-])")
+"""The same among other words, as behind the message that a logger puts before the first line."""
+
+HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
+
+ESCAPED = re.compile(rb"(?:\\{1,3}[nr]|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/]{16}))*+")
+"""A key inside of a JSON string, where line ends are two characters, or on one line with blanks."""
+
+DEPACSE = re.compile(rb"(?:[nr]\\{1,3}|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/=]{16}))*+")
+"""The same, read backwards."""
+
+FULL = re.compile(rb"[A-Za-z0-9+/]{64}")
+LEAST_ESCAPED = 8
+MOST_BEHIND = 200
+"""Lines of other programs that may come between two of one key."""
+
+LONGEST_BACK = 8_192
+"""Bytes before the end of a key on one line that are looked at."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log.
+
+    Attributes:
+        start, end: of what comes after its lead; after: where the next line begins.
+        source: the prefixes in the lead, which are a process's own.
+        body: where a line of a key ends, or None where it is none.
+    """
+
+    start: int
+    end: int
+    after: int
+    source: bytes
+    body: int | None
+
+    def spans_full_line(self, raw: bytes) -> bool:
+        if self.body is None or self.body - self.start not in FULL_LENGTHS:
+            return False
+        text = raw[self.start : self.body]
+        return is_key_text(text)
+
+
+def is_key_text(text: bytes) -> bool:
+    return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
+
+
+def read_line(raw: bytes, start: int) -> Line:
+    """The line that begins here."""
+    newline = raw.find(b"\n", start)
+    end = len(raw) if newline < 0 else newline
+    lead = LEAD.match(raw, start, end)
+    begin = lead.end() if lead else start
+    found = LINE.match(raw, begin, end)
+    trail = TRAIL.match(raw, found.end(), end) if found else None
+    body = found.end() if found and trail and trail.end() == end else None
+    source = b"".join(re.findall(rb"\([^()]*\)", raw[start:begin]))
+    return Line(begin, end, min(end + 1, len(raw)), source, body)
+
+
+def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
+    """The lines of private keys.
+
+    Args:
+        marks: where an edge of a block or a full line of base64 was found, in order.
+    """
+    walked = escaped = 0
+    for mark in marks:
+        if mark >= escaped:
+            begin, escaped = within_line(raw, mark, escaped)
+            if begin < escaped:
+                yield begin, escaped
+        if (word := FULL_WORD.match(raw, mark)) and is_key_text(word[0]):
+            yield word.span()
+        if mark >= walked:
+            walked, spans = walk(raw, raw.rfind(b"\n", 0, mark) + 1)
+            yield from spans
+
+
+def walk(raw: bytes, at: int) -> tuple[int, list[Span]]:
+    """The lines of keys from here on; where it has come to once no key goes on."""
+    spans: list[Span] = []
+    opened: set[bytes] = set()
+    behind = 0
+    while True:
+        line = read_line(raw, at)
+        edge = BLOCK_EDGE.search(raw, line.start, line.end)
+        behind += 1
+        if edge and edge[1] == b"END":
+            if line.source not in opened:
+                spans += before(raw, at, line.source)
+            opened.discard(line.source)
+        elif edge:
+            opened.add(line.source)
+            behind = 0
+        elif line.spans_full_line(raw) or (line.source in opened and line.body is not None):
+            spans.append((line.start, line.body or line.end))
+            opened.add(line.source)
+            behind = 0
+        elif line.start < line.end:
+            opened.discard(line.source)
+        at = line.after
+        if not opened or behind > MOST_BEHIND or at >= len(raw):
+            return at, spans
+
+
+def before(raw: bytes, at: int, source: bytes) -> Iterator[Span]:
+    """The lines before the end of a key whose beginning was cut off."""
+    for _ in range(MOST_BEHIND):
+        if at <= 0:
+            return
+        at = raw.rfind(b"\n", 0, at - 1) + 1
+        line = read_line(raw, at)
+        if line.source != source:
+            continue
+        if line.body is None:
+            return
+        yield line.start, line.body
+
+
+def within_line(raw: bytes, mark: int, least: int) -> Span:
+    """The part of a key that is on one line with the mark; empty where there is none, and ends where none begins.
+
+    Args:
+        least: what comes before it has been looked through.
+    """
+    edge = BLOCK_EDGE.match(raw, mark)
+    if edge is None and not raw.startswith(b"\\", mark):  # a full line, which has nothing escaped
+        return mark, mark
+    if edge and edge[1] == b"END":
+        begin, end = begin_of_escaped(raw, mark, least), mark
+    else:
+        start = edge.end() if edge else mark
+        end = ESCAPED.match(raw, start).end()  # type: ignore[union-attr]  # it matches the empty string
+        begin = start if edge else begin_of_escaped(raw, mark, least)
+        if edge is None and not any(map(is_mixed, FULL.findall(raw, begin, end))):
+            return end, end
+    return (begin, end) if end - begin >= LEAST_ESCAPED else (mark, mark)
+
+
+def begin_of_escaped(raw: bytes, mark: int, least: int) -> int:
+    """Where the bytes of a key begin that come right before the mark, on its line."""
+    turned = raw[max(mark - LONGEST_BACK, least) : mark][::-1]
+    return mark - DEPACSE.match(turned).end()  # type: ignore[union-attr]  # it matches the empty string

@@ -1,0 +1,119 @@
+"""Names whose values are secrets, as programs write them: `DB_PASSWORD`, `apiKey`, `a.b.api_key`, `--token`."""
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a list that is written as text."""
+    return frozenset(text.split())
+
+
+class Suspicion(IntEnum):
+    """How much a name says of its value.
+
+    NONE: nothing. SLIGHT: it is a secret where it looks like one. STRONG: it is one, whatever it looks like.
+    """
+
+    NONE = 0
+    SLIGHT = 1
+    STRONG = 2
+
+
+PARTS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]|[0-9]++")
+
+TELL_NOTHING = words(
+    "id ids name names path paths file files dir folder url uri link len length count counts type types size "
+    "limit max min index idx mask masks ratio prob probs logprob logprobs level budget usage mean sum std "
+    "rate expiry expires ttl field fields env var variable arn ref refs version store manager class policy "
+    "hint prompt attempts enabled required provider source format algorithm alg server endpoint bits "
+    "threshold penalty loss scheme mode header prefix suffix column columns func function fn error errors "
+    "status valid invalid age date at step steps per num number"
+)
+"""Last parts of names that speak of a secret without being one: `token_count`, `secret_name`, `KEY_FILE`."""
+
+KEYS = words(
+    "api access secret private auth account encryption signing master license licence subscription storage "
+    "service shared deploy client consumer app application admin ssh gpg ssl tls rsa pem host write ingest "
+    "ingestion integration security session wandb hf huggingface openai anthropic cohere mistral groq gemini "
+    "google azure aws gcp openrouter together replicate perplexity deepseek dashscope moonshot zhipu qwen "
+    "minimax swanlab comet neptune clearml mlflow langsmith langchain serpapi serper tavily pinecone weaviate "
+    "elastic datadog sendgrid stripe twilio mailgun github gitlab slack telegram discord runpod lambda vast "
+    "modal kaggle modelscope sas rest"
+)
+"""What comes before `key` in a secret's name; other keys are columns, fields and metrics."""
+
+TOKENS = words(
+    "access auth api refresh session security bearer bot user app id csrf xsrf hf github gitlab gh gl slack "
+    "wandb npm pypi docker vault service account deploy push job login jwt oauth private personal hub "
+    "huggingface telegram discord sky skypilot registration runner bootstrap join cluster identity registry "
+    "azure aws gcp databricks replicate kaggle modelscope jupyter notebook admin agent webhook client server "
+    "ci pat web ray k8s kubernetes kube"
+)
+"""What comes before `token` in a secret's name."""
+
+VOCABULARY = words(
+    "eos bos pad unk sep cls mask image video audio vision stop special think thinking begin end start last "
+    "first next prev previous new max min num total avg mean per each one single prompt response input output "
+    "completion generated gen target source draft accepted bonus text tool reasoning reward valid padded sub "
+    "word byte char added extra placeholder newline space question answer system assistant role turn chat "
+    "sample sampled log prob loss top ignore dummy empty blank action observation state"
+)
+"""What comes before `token` where it is one of a language model's."""
+
+UNMISTAKABLE = ("password", "passwd", "passphrase", "passcode")
+ALONE = words("pwd secret secrets")
+SLIGHT = words("auth authorization credential credentials creds cookie jwt authtoken")
+
+
+@lru_cache(maxsize=4096)
+def judge_name(name: str) -> Suspicion:
+    """What a name says of the value that is assigned to it.
+
+    >>> [judge_name(name).name for name in ("DB_PASSWORD", "clientSecret", "trainer.hf_token", "X-Api-Key", "PGPASS")]
+    ['STRONG', 'STRONG', 'STRONG', 'STRONG', 'STRONG']
+    >>> [judge_name(name).name for name in ("eos_token", "prompt_key", "max_token_len", "secret_name", "tokenizer")]
+    ['NONE', 'NONE', 'NONE', 'NONE', 'NONE']
+    >>> judge_name("token").name, judge_name("TOKEN").name
+    ('SLIGHT', 'STRONG')
+    """
+    own = name.rpartition(".")[2]
+    parts = [part.lower() for part in PARTS.findall(own)]
+    while parts and (parts[-1].isdigit() or parts[-2:] == ["key", "data"]):  # as a kubeconfig has it
+        parts.pop()
+    if not parts or parts[-1] in TELL_NOTHING:
+        return Suspicion.NONE
+    last, before, whole = parts[-1], parts[-2] if len(parts) > 1 else "", "".join(parts)
+    if any(word in whole for word in UNMISTAKABLE) or last in ALONE or whole.endswith("secret"):
+        return Suspicion.STRONG
+    if last in ("pass", "pw", "sas") or (whole.endswith("pass") and own.isupper()):
+        return Suspicion.STRONG if before or own.isupper() else Suspicion.NONE
+    singular = whole.removesuffix("s")
+    if singular.endswith("key"):
+        return judge_key(singular.removesuffix("key"), before, own.isupper())
+    if singular.endswith("token"):
+        return judge_token(singular.removesuffix("token"), before, own.isupper(), plural=whole != singular)
+    return Suspicion.SLIGHT if last in SLIGHT else Suspicion.NONE
+
+
+def judge_key(before: str, word: str, shouted: bool) -> Suspicion:
+    """What a name says that ends with `key`.
+
+    Args:
+        before: all that comes before that; word: the last part of it; shouted: whether the name is in capitals.
+    """
+    if not before:
+        return Suspicion.SLIGHT
+    if word in KEYS or before in KEYS or before.endswith(("api", "access", "secret", "private", "account")):
+        return Suspicion.STRONG
+    return Suspicion.SLIGHT if shouted else Suspicion.NONE
+
+
+def judge_token(before: str, word: str, shouted: bool, plural: bool) -> Suspicion:
+    """The same of one that ends with `token`."""
+    if word in TOKENS or before in TOKENS or before.endswith(("access", "auth", "api", "refresh", "session")):
+        return Suspicion.STRONG
+    if plural or word in VOCABULARY:
+        return Suspicion.NONE
+    return Suspicion.STRONG if shouted and not before else Suspicion.SLIGHT

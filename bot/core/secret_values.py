@@ -1,0 +1,218 @@
+"""What is assigned to the name of a secret, in the notations of shells, programs, files and addresses."""
+
+import re
+from collections.abc import Iterator
+
+from bot.core.secret_forms import JUDGED, LEAD, Found, counts, line_before, shaped_secrets
+from bot.core.secret_names import Suspicion, judge_name
+from bot.core.secret_shapes import ANSI, CONTEXT_BYTES
+
+WORDS = rb"passw|passphrase|passcode|pwd|[_\-]pass|pgpass|secret|token|key|credential|creds|auth|cookie|jwt|[_\-]sas"
+"""One of these is in every such name."""
+
+TAIL = rb"[A-Za-z0-9_\-]{0,24}"
+QUOTE = rb"(?:\\{0,3}[\"'`]|%2[27]|&quot;)"
+CLOSE = QUOTE + rb"?\]?(?:" + ANSI + rb"){0,3}[ \t]{0,8}"
+SEPARATOR = rb"(?:===?|=>|:=|!=|=|:|%3[AaDd]|>| is )"
+COMMA = rb"[\"'],[ ]{0,2}b?[\"']"
+"""As in a list of arguments, or of headers."""
+
+NAME_ANCHORS = (
+    rb"(?i:" + WORDS + rb")" + TAIL + CLOSE + SEPARATOR,
+    rb"(?i:" + WORDS + rb")" + TAIL + COMMA,
+    rb"-(?i:passw|pass|secret|token|key|credential)[A-Za-z\-]{0,16}[ \t]{1,4}[^\s\-]",  # a flag
+    rb"(?i:password|passwd)[ \t]{1,4}[^\s:=]",  # as `.netrc` has it
+)
+
+NAME = re.compile(
+    rb"-?(?P<tail>[A-Za-z0-9_\-]{1,64}+)"
+    rb"(?:(?P<comma>" + COMMA + rb")|" + CLOSE + rb"(?P<by>" + SEPARATOR + rb")|(?P<blank>[ \t]{1,4}))"
+)
+NAME_STARTS = frozenset(b"pPsStTkKcCaAjJ_-")
+"""What an anchor of a name begins with."""
+
+NAME_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+LONGEST_NAME = 64
+FIRST_WORD = re.compile(rb"(?i:api|access|secret|private|auth|account|encryption|signing|bearer|session) \Z")
+"""What makes a name of two words, as people write it: `API key: …`."""
+
+BEFORE_VALUE = re.compile(
+    rb"(?:" + ANSI + rb"|[ \t]){0,12}(?:[A-Za-z_][A-Za-z_\[\]. |]{0,40}=[ \t]{0,2}(?=[bBrRfFuU]{0,2}[\"']))?"
+    rb"(?:[bBrRfFuU]{1,2}(?=[\"']))?(?P<call>[A-Za-z_.]{1,40}\()?(?P<quote>" + QUOTE + rb")?"
+)
+QUOTED = {
+    b'"': re.compile(rb'(?:[^"\\\n]|\\[^\n])*+'),
+    b"'": re.compile(rb"(?:[^'\\\n]|\\[^\n])*+"),
+    b"`": re.compile(rb"[^`\n]*+"),
+}
+LIST = re.compile(rb"\[[^\]\n]*+\]?")
+WORD = re.compile(rb"[^\s\"'<>\x1b]*+")
+PARAMETER = re.compile(rb"[^\s\"'<>\x1b&;,]*+")
+WORDS_ON = re.compile(rb"[^\n\r\x1b\"'<>,;|)}\]]*+")
+"""A password of several words, as people print it; it ends where something else seems to begin."""
+
+LINE_REST = re.compile(rb"[^\n\r\x1b]*+")
+TRAILING = b",;)]}.:| \t"
+SCHEME = re.compile(rb"(?i:bearer|basic|token|apikey|negotiate|digest|key)[ \t]{1,4}[\"']?")
+SCHEME_BEFORE = re.compile(SCHEME.pattern + rb"\Z")
+
+NOTHING_SECRET = re.compile(
+    rb"(?i:none|null|nil|undefined|nan|true|false|yes|no|on|off|unset|missing|required|optional|empty|redacted|hidden"
+    rb"|masked|placeholder|invalid|expired|incorrect|wrong|not|str|string|int|bool|bytes|any|float|object|secretstr"
+    rb"|changeme|change_me|todo|example|dummy|fake|x{3,}|\*+|\.{3,}|-+|\?+|0|1)"
+    rb"|(?:Optional|Union|List|list|dict|Dict)\[.*|<[^<>]*>?|\[[A-Z]+\]|\[(?i:redacted|masked|hidden|filtered)\]|\[\]"
+    rb"|.{0,8}\*{3,}.{0,8}|\{+[^{}]*\}*"
+    rb"|(?:os\.|self\.|args\.|config\.|cfg\.|settings\.|env\.|process\.env).*|%[sdr]|%\([A-Za-z_]*\)[sdr]?|%[A-Z_]+%"
+    rb"|\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+|\{[^{}]*(?:\}.*)?|\(.*|[0-9@*#])"
+    rb"|(?i:your|enter|insert)[_\- ][A-Za-z_\- ]*"
+    rb"|[^\n]{0,64}\xe2\x80\xa6\(masked\)?[^A-Za-z0-9\n]{0,8}"
+)
+"""Values that are none: placeholders, types, references, and what is masked already."""
+
+READS = re.compile(rb"(?i)env|get|read|input|prompt|load|open|len|hash|type|field|isinstance|default")
+"""In the names of calls that hold no secret but say where it comes from."""
+
+NUMERIC = re.compile(rb"[+\-]?[0-9][0-9_,.:eE%+\-/ ]*[sKkMmGgBbT%]?")
+LOGIN = re.compile(rb"\b(?:login|machine|user|username|account)[ \t]")
+LONE_ENTRY = re.compile(rb"[A-Za-z]{1,16}[ \t]{1,4}[^\s]{1,200}[ \t]*\r?(?:\n|\Z)")
+HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}")
+NO_SECRET = b" \t()[]{}<>|"
+"""Characters that what is likely a secret does not hold."""
+
+LEAST_LIKELY = 8
+LEAST_KEY = 20
+"""Characters of what is assigned to a plain `key`."""
+
+LABELS = {b"pass": "password=…", b"pwd": "password=…", b"secret": "secret=…", b"token": "token=…", b"key": "key=…"}
+Span = tuple[int, int]
+
+
+def named_secrets(raw: bytes, at: int) -> Iterator[Found]:
+    """The value that is assigned to the name around an anchor, where that is a secret."""
+    begin = max(at - CONTEXT_BYTES - LONGEST_NAME, 0)
+    piece = raw[begin : at + LONGEST_NAME + JUDGED]  # else each of many candidates on one line would read it to its end
+    for one in in_piece(piece, at - begin):
+        end = begin + one.end
+        yield Found(begin + one.start, end if one.end < len(piece) else rest_of(raw, begin + one.start, end), one.label)
+
+
+def rest_of(raw: bytes, start: int, at: int) -> int:
+    """Where a value ends that goes on after this place."""
+    quote = raw[start - 1 : start]
+    if quote in QUOTED and raw[start - 2 : start - 1] != b"\\":
+        return quoted(raw, at, quote)[1]
+    return WORD.match(raw, at).end()  # type: ignore[union-attr]  # it matches the empty string
+
+
+def in_piece(raw: bytes, at: int) -> Iterator[Found]:
+    found = NAME.match(raw, at)
+    if found is None:
+        return
+    start = name_start(raw, at)
+    name = raw[start : found.end("tail")]
+    words = name.decode() if not FIRST_WORD.search(raw, max(start - 11, 0), start) else f"api_{name.decode()}"
+    suspicion = judge_name(words)
+    is_flag = name.startswith(b"-") and not (start and raw[start - 1] in NAME_CHARS)
+    alone = found["blank"] and not is_flag and not is_netrc(raw, start)
+    if suspicion is Suspicion.NONE or (alone and suspicion is Suspicion.SLIGHT):
+        return
+    if found["by"] == b">" and raw[start - 1 : start] != b"<":  # neither XML nor an arrow
+        return
+    span = value_span(raw, found, start, suspicion)
+    value = raw[slice(*span)]
+    header = found["by"] == b":" and name.lower() in (b"cookie", b"set-cookie")
+    told = is_flag or header
+    if b"auth" in name.lower():
+        told = told or SCHEME_BEFORE.search(raw, max(span[0] - 12, 0), span[0]) is not None
+    doubtful = not told and (suspicion is Suspicion.SLIGHT or found["by"] == b" is " or found["comma"] or alone)
+    if is_nothing(value, name) or (doubtful and not is_likely(value, words)):
+        return
+    shaped = [one for one in shaped_secrets(raw, span[0]) if one.end >= span[1]]
+    yield from shaped or [Found(*span, label(name))]
+
+
+def name_start(raw: bytes, at: int) -> int:
+    least = max(at - LONGEST_NAME, 0)
+    while at > least and raw[at - 1] in NAME_CHARS:
+        at -= 1
+    return at
+
+
+def label(name: bytes) -> str:
+    lowered = name.lower()
+    return next((text for word, text in LABELS.items() if word in lowered), "Authorization: …")
+
+
+def is_netrc(raw: bytes, start: int) -> bool:
+    """Whether a name is followed by its value without a separator: in `.netrc`, in one line or alone on one."""
+    before = line_before(raw, start)
+    return LOGIN.search(before) is not None or (
+        LEAD.fullmatch(before) is not None and LONE_ENTRY.match(raw, start) is not None
+    )
+
+
+def value_span(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> Span:
+    """Where the value of a name is."""
+    if found["comma"]:
+        return quoted(raw, found.end(), found["comma"][-1:])
+    before = BEFORE_VALUE.match(raw, found.end())
+    begin = before.end()  # type: ignore[union-attr]  # it matches the empty string
+    call, quote = before["call"], before["quote"]  # type: ignore[index]
+    if call and READS.search(call):
+        return begin, begin
+    lowered = raw[start : found.end("tail")].lower()
+    if quote:
+        begin, end = quoted(raw, begin, quote)
+    elif raw.startswith(b"[", begin):
+        end = LIST.match(raw, begin).end()  # type: ignore[union-attr]
+    elif b"cookie" in lowered or is_entry(raw, found, start, suspicion):
+        end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
+    elif (
+        found["by"] in (b":", b"=") and raw[begin - 1 : begin] == b" " and (b"passw" in lowered or b"secret" in lowered)
+    ):
+        end = WORDS_ON.match(raw, begin).end()  # type: ignore[union-attr]
+    else:
+        scheme = SCHEME.match(raw, begin) if b"auth" in lowered else None
+        begin = scheme.end() if scheme else begin
+        narrow = raw[start - 1 : start] in (b"?", b"&") or not (b"pass" in lowered or b"pwd" in lowered)
+        end = (PARAMETER if narrow else WORD).match(raw, begin).end()  # type: ignore[union-attr]
+    scheme = SCHEME.match(raw, begin, end) if b"auth" in lowered else None
+    begin = scheme.end() if scheme else begin
+    return begin, begin + len(raw[begin:end].rstrip(TRAILING)) if not quote else end
+
+
+def is_entry(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> bool:
+    """Whether a line is one entry of a file such as YAML's, whose value goes on to its end."""
+    if found["by"] not in (b":", b"=") or suspicion is Suspicion.SLIGHT or raw[found.end() : found.end() + 1] != b" ":
+        return False
+    return LEAD.fullmatch(line_before(raw, start)) is not None
+
+
+def quoted(raw: bytes, begin: int, quote: bytes) -> Span:
+    """What stands in quotes; where they are not closed on this line, all of it."""
+    if quote in QUOTED:
+        return begin, QUOTED[quote].match(raw, begin).end()  # type: ignore[union-attr]  # it matches the empty string
+    line_end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
+    end = raw.find(quote, begin, line_end)
+    return begin, line_end if end < 0 else end
+
+
+def is_nothing(value: bytes, name: bytes) -> bool:
+    """Whether what is assigned to a name is no secret, whatever the name says."""
+    if not value or NOTHING_SECRET.fullmatch(value):
+        return True
+    lowered = name.lower()
+    counted = b"pass" not in lowered and b"pwd" not in lowered and b"secret" not in lowered
+    return counted and NUMERIC.fullmatch(value) is not None
+
+
+def is_likely(value: bytes, name: str) -> bool:
+    """Whether a value looks like a secret by itself: no word, no number, no path."""
+    if len(value) < LEAST_LIKELY or NUMERIC.fullmatch(value) or len(value.translate(None, NO_SECRET)) < len(value):
+        return False
+    if value[:1] in b"/~." or b"://" in value:
+        return False
+    digits, lower, upper = counts(value)
+    if name.lower().strip("-_") in ("key", "keys"):
+        return HEXADECIMAL.fullmatch(value) is not None or (len(value) >= LEAST_KEY and min(digits, lower, upper) > 1)
+    return lower + upper > 0 and (digits > 1 or (len(value) >= LEAST_KEY and min(lower, upper) > 2))
