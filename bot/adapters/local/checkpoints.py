@@ -1,15 +1,18 @@
 """Checkpoints of local clusters: real files in the homes of their nodes, copied so that a second copy goes on."""
 
+import errno
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
+from typing import IO
 
 from bot.core.keeping import NEWEST, Parcel, Shelf
 
 BLOCK_BYTES = 4 * 1024 * 1024
+MOST_NEWEST = 100
+"""Bytes of the file that names the newest checkpoint: a number."""
 
 
 def sources(homes: Iterable[Path], parcel: Parcel) -> list[Path]:
@@ -33,7 +36,10 @@ def shelf(folders: Sequence[Path]) -> Shelf:
 
 def of_node(folder: Path) -> Shelf:
     names = {path.name for path in folder.iterdir()}
-    return Shelf.of_node(names, (folder / NEWEST).read_text(errors="replace") if NEWEST in names else "")
+    if NEWEST not in names:
+        return Shelf.of_node(names, "")
+    with opened(folder / NEWEST) as file:
+        return Shelf.of_node(names, file.read(MOST_NEWEST).decode(errors="replace"))
 
 
 def measure(folders: Sequence[Path]) -> int:
@@ -73,9 +79,23 @@ def same(one: Path, other: Path) -> bool:
 def copy(source: Path, target: Path, over: Event) -> None:
     draft = target.with_name(f".{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as read, draft.open("wb") as write:
+    with opened(source) as read, draft.open("wb") as write:
         while (block := read.read(BLOCK_BYTES)) and not over.is_set():
             write.write(block)
+        times = os.fstat(read.fileno())
     if not over.is_set():
-        shutil.copystat(source, draft)
+        os.utime(draft, ns=(times.st_atime_ns, times.st_mtime_ns))
         draft.replace(target)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a plain file of a run's for reading. What a run has put in its place meanwhile is no file of the model.
+
+    Raises:
+        OSError: it is a link, which might lead to what the run may not read itself, or no plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no plain file", str(path))
+    return open(descriptor, "rb")
