@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot import heartbeat
+from bot.adapters.local.accounts import let_pass
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
 from bot.costs import Costs
-from bot.data_dir import locked, owner
+from bot.data_dir import kept_secret, locked, owner, prepare
+from bot.errors import UserError
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.outsiders import Outsiders
@@ -21,6 +23,8 @@ from bot.parts import (
     STORE_SECONDS,
     admission,
     connect,
+    http_limits,
+    local_account,
     local_cloud,
     now,
     policy,
@@ -39,7 +43,7 @@ from bot.reports import Reports
 from bot.running import BOARDS, HOMES, NOTICES, SPEAK, SWEEP, TELL, TICK, UNREADABLE, Bot
 from bot.scheduler import Scheduler
 from bot.service import Service
-from bot.settings import Settings
+from bot.settings import LOCAL_HINT, PORT_HINT, PORT_IS_OPEN, Settings
 from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
@@ -73,16 +77,23 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
         cloud: the machines; those of the settings unless given.
 
     Raises:
-        UserError: another bot uses the same data directory, or the store does not come up.
+        UserError: another bot uses the same data directory, or the store does not come up, or something is set that is
+            not safe.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if cloud is None and (why := settings.local_compute_refusal):
+        raise UserError(why, LOCAL_HINT)
+    account, warning = (None, "") if cloud or settings.uses_skypilot else local_account(settings)
+    if warning:
+        log.warning("%s", warning)
+    prepare(settings.data_dir, account.gid if account else None)
+    let_pass(settings.data_dir, account)
     allowed = policy(settings)
     admit = admission(allowed, settings)
     lock = locked(settings.data_dir)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
     store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
     scheduler = Scheduler()
-    machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings))
+    machines = cloud or (sky_cloud(settings) if settings.uses_skypilot else local_cloud(settings, account))
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
     name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
@@ -182,7 +193,8 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
             app, identity, settings.slack_app_token, settings.slack_api_url, now, precedence, Inbox(store, errands, now)
         )
     else:
-        connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
+        secret, limits = settings.slack_signing_secret, http_limits(settings)
+        connection = HttpServer(app, settings.http_host, settings.http_port, precedence, secret, limits)
     return Bot(
         service=service,
         scheduler=scheduler,
@@ -210,9 +222,19 @@ def build(settings: Settings, cloud: Cloud | None = None) -> Bot:
 
 
 def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
-    """What SkyPilot asks before each launch, where it is told to."""
+    """What SkyPilot asks before each launch, where it is told to.
+
+    Raises:
+        UserError: others than this machine reach it, and no secret is set for it.
+    """
     port = settings.admin_policy_port
-    return GateServer(gate, settings.admin_policy_host, port) if port else None
+    if port is None:
+        return None
+    if settings.admin_policy_needs_secret:
+        raise UserError(PORT_IS_OPEN, PORT_HINT)
+    secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
+    log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
+    return GateServer(gate, settings.admin_policy_host, port, secret, http_limits(settings))
 
 
 def new_id(recipe: str) -> str:

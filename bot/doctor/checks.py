@@ -1,7 +1,6 @@
 """Which checks there are: what is asked of whom, and who judges the answer."""
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from bot import heartbeat
 from bot.adapters import vitals
+from bot.adapters.local.accounts import name_of
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
@@ -19,16 +19,13 @@ from bot.doctor import machine, page, recipes, sky, slack, store
 from bot.doctor.finding import Finding, Status, failure, ok, warning
 from bot.doctor.visit import Check, visit
 from bot.errors import Unavailable, UserError
-from bot.parts import STORE_SECONDS, sky_cloud
-from bot.settings import Settings
+from bot.parts import STORE_SECONDS, local_account, sky_cloud
+from bot.settings import LOCAL_HINT, Settings
 from bot.slack import vitals as slack_vitals
 from bot.slack.client import web_client
 from bot.slack.manifest import SCOPES
 
 T = TypeVar("T")
-
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW", re.IGNORECASE)
-"""What is in the names of variables whose values nobody may see."""
 
 SETTINGS = "settings"
 
@@ -158,7 +155,13 @@ class Surgery:
         return store.judge_store(found, f"{folder} (embedded; " + ("it runs)" if runs else "it starts with the bot)"))
 
     def look_at_no_skypilot(self) -> Iterable[Finding]:
-        yield ok(sky.SERVER, "not used: runs are processes of this machine (VERLBOT_COMPUTE)")
+        try:
+            account, problem = local_account(self.settings)
+        except UserError as error:
+            yield failure(machine.COMPUTE, str(error), error.hint)
+            return
+        user = name_of(account) if account else ""
+        yield machine.judge_local_compute(self.settings.local_compute_refusal, LOCAL_HINT, user, problem)
 
     def look_at_server(self) -> Iterable[Finding]:
         found = outcome(lambda: self.courier.call(sky_vitals.health))
@@ -216,8 +219,8 @@ class Surgery:
         host, port = self.settings.admin_policy_host, self.settings.admin_policy_port
         place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         found = outcome(lambda: vitals.greets(f"{place}/health"))
-        taken = vitals.taken(self.settings.data_dir)
-        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot)
+        taken, needs = vitals.taken(self.settings.data_dir), self.settings.admin_policy_needs_secret
+        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot, needs)
 
 
 def doctor(environment: Mapping[str, str], as_json: bool) -> int:
@@ -240,6 +243,5 @@ def doctor(environment: Mapping[str, str], as_json: bool) -> int:
 
 def secrets(environment: Mapping[str, str]) -> set[str]:
     """What may not be shown: the bot's tokens, passwords in addresses, and what looks like a secret of a recipe's."""
-    marked = {str(one.metadata["variable"]) for one in fields(Settings) if one.metadata.get("secret")}
-    found = {text for name, text in environment.items() if name in marked or SECRET_NAME.search(name)}
+    found = {environment[name] for name in Settings.secret_variables(environment)}
     return {word for text in found for word in (page.passwords(text) if "://" in text else [text])}
