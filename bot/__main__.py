@@ -13,6 +13,7 @@ from threading import Event
 
 from bot import __version__
 from bot.errors import UserError
+from bot.process_guard import forbid_dumps, forget, guard_process
 
 NEXT = {
     "socket": """\
@@ -32,6 +33,7 @@ CHANNEL_KINDS = ("public", "private", "shared", "direct")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
+    forbid_dumps()  # each command is given the bot's tokens: a container's health check twice a minute
     asked = parser().parse_args(arguments)
     try:
         return int(asked.action(asked))
@@ -103,6 +105,11 @@ def parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.set_defaults(action=do_doctor)
 
+    policy = commands.add_parser(
+        "admin-policy", help="print the line for SkyPilot's config that makes its server ask the bot, secret included"
+    )
+    policy.set_defaults(action=do_admin_policy)
+
     health = commands.add_parser("health", help="say whether the bot of this data directory is alive")
     health.set_defaults(action=do_health)
     return found
@@ -114,7 +121,9 @@ def do_run(_: argparse.Namespace) -> int:
     from bot.parts import secret_filter
     from bot.settings import Settings
 
+    guard_process()
     settings = Settings.read(os.environ)
+    forget(os.environ, Settings.secret_variables(os.environ))
     secrets = secret_filter(settings)
     log_to(None, settings.log_level, secrets.mask)
     mask_uncaught()
@@ -133,6 +142,7 @@ def do_run(_: argparse.Namespace) -> int:
 def do_demo(asked: argparse.Namespace) -> int:
     from bot.demo import demo
 
+    guard_process()
     return demo(asked.data_dir, asked.port, asked.lines, not asked.no_browser, asked.stay)
 
 
@@ -187,6 +197,31 @@ def do_replay(asked: argparse.Namespace) -> int:
     from bot.replay import replay
 
     return replay(asked.file, asked.rate, asked.nodes, asked.json)
+
+
+def do_admin_policy(_: argparse.Namespace) -> int:
+    """The one place that shows the secret: who types this may read its file too."""
+    from bot.data_dir import kept_secret, prepare
+    from bot.settings import PORT_HINT, PORT_IS_OPEN, Settings
+    from bot.web_server import bracketed
+
+    settings, problems = Settings.examine(os.environ)
+    wrong = [problem for name, problem in problems.items() if name.startswith("VERLBOT_")]
+    if wrong:
+        raise UserError("\n".join(wrong))
+    if settings.admin_policy_port is None:
+        raise UserError("The bot has no port for SkyPilot's admin policy.", "Set VERLBOT_ADMIN_POLICY_PORT first.")
+    if settings.admin_policy_needs_secret:
+        raise UserError(PORT_IS_OPEN, PORT_HINT)
+    if not settings.admin_policy_secret and not settings.data_dir.exists():
+        prepare(settings.data_dir)
+    secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
+    is_any = settings.admin_policy_host in ("0.0.0.0", "::")  # noqa: S104  # compared, not listened on
+    host = "HOST" if is_any else bracketed(settings.admin_policy_host)
+    print(f"admin_policy: http://{host}:{settings.admin_policy_port}/admin-policy/{secret}")
+    if is_any:
+        print("HOST is the bot's machine, as SkyPilot's server knows it.", file=sys.stderr)
+    return 0
 
 
 def do_health(_: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.access_control import AccessControl
+from bot.adapters.local.accounts import let_pass
 from bot.adapters.painter import Painter
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.secret_filter import SecretFilter
@@ -15,7 +16,8 @@ from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
 from bot.clock import Clock
 from bot.costs import Costs
-from bot.data_dir import locked, owner
+from bot.data_dir import kept_secret, locked, owner, prepare
+from bot.errors import UserError
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.intake import LookLimits
@@ -27,6 +29,8 @@ from bot.parts import (
     admission,
     clock,
     connect,
+    http_limits,
+    local_account,
     local_cloud,
     rhythm,
     rules,
@@ -48,7 +52,7 @@ from bot.run_queries import RunQueries
 from bot.running import BOARDS, HOMES, NOTICES, SPEAK, SWEEP, TELL, TICK, UNREADABLE, Bot
 from bot.scheduler import Scheduler
 from bot.service import Service
-from bot.settings import Settings
+from bot.settings import LOCAL_HINT, PORT_HINT, PORT_IS_OPEN, Settings
 from bot.slack.app import Listeners, build_app
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
@@ -92,9 +96,16 @@ def build(
         filter_secrets: the masking filter; one that knows the secrets of the settings unless given.
 
     Raises:
-        UserError: another bot uses the same data directory, or the store does not come up.
+        UserError: another bot uses the same data directory, or the store does not come up, or something is set that is
+            not safe.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if cloud is None and (why := settings.local_compute_refusal):
+        raise UserError(why, LOCAL_HINT)
+    account, warning = (None, "") if cloud or settings.uses_skypilot else local_account(settings)
+    if warning:
+        log.warning("%s", warning)
+    prepare(settings.data_dir, account.gid if account else None)
+    let_pass(settings.data_dir, account)
     source = PolicySource.of_file(settings.policy)
     allowed = source.current
     log.info("policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summary(source.policy)))
@@ -106,7 +117,7 @@ def build(
     store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
     scheduler = Scheduler(now)
     secrets = filter_secrets or secret_filter(settings)
-    given = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings))
+    given = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings, account))
     machines = MaskingCloud(given, secrets)
     slack = web_client(settings.slack_bot_token, settings.slack_api_url)
     period = timedelta(seconds=settings.card_seconds)
@@ -224,7 +235,8 @@ def build(
             prefetch=directory.prefetch,
         )
     else:
-        connection = HttpServer(app, settings.http_host, settings.http_port, precedence)
+        secret, limits = settings.slack_signing_secret, http_limits(settings)
+        connection = HttpServer(app, settings.http_host, settings.http_port, precedence, secret, limits)
     return Bot(
         service=service,
         scheduler=scheduler,
@@ -255,9 +267,19 @@ def build(
 
 
 def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
-    """What SkyPilot asks before each launch, where it is told to."""
+    """What SkyPilot asks before each launch, where it is told to.
+
+    Raises:
+        UserError: others than this machine reach it, and no secret is set for it.
+    """
     port = settings.admin_policy_port
-    return GateServer(gate, settings.admin_policy_host, port) if port else None
+    if port is None:
+        return None
+    if settings.admin_policy_needs_secret:
+        raise UserError(PORT_IS_OPEN, PORT_HINT)
+    secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
+    log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
+    return GateServer(gate, settings.admin_policy_host, port, secret, http_limits(settings))
 
 
 def new_id(recipe: str) -> str:

@@ -1,11 +1,86 @@
-"""The data directory: one bot's alone, and what it is called among those that share its store."""
+"""The data directory: one bot's alone and closed to other users; and its name among those that share its store."""
 
 import fcntl
+import logging
+import os
+import secrets as randomness
+import stat
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 from bot.errors import UserError
+
+log = logging.getLogger(__name__)
+
+FOR_OWNER = 0o700
+THROUGH = 0o711
+FOLDER_OF_GROUP, FILE_OF_GROUP = 0o710, 0o740
+"""What the group of local runs may do beside: go through folders, and read the scripts that it runs."""
+
+OF_RUNS = ("home", "volumes")
+"""Folders of local compute whose contents belong to the runs."""
+
+SECRET = "admin-policy-secret"  # noqa: S105  # a file's name
+SECRET_BYTES = 24
+
+
+def prepare(data_dir: Path, group: int | None = None) -> None:
+    """Make the data directory, or close one that is open to other users, and say so in the log.
+
+    Args:
+        group: of local runs that have a user of their own.
+
+    Raises:
+        UserError: it belongs to another user.
+    """
+    missing = [above for above in data_dir.parents if not above.exists()]
+    data_dir.mkdir(mode=FOR_OWNER, parents=True, exist_ok=True)
+    for above in missing if group is not None else ():  # local runs have to go through
+        above.chmod(THROUGH)
+    found = data_dir.stat()
+    if found.st_uid != os.geteuid() and not is_volume(found):
+        raise UserError(
+            f"The data directory {data_dir} belongs to another user.",
+            "Set VERLBOT_DATA_DIR to a folder of the bot's own user, or give it to him: `chown -R`.",
+        )
+    if count := tighten(data_dir, group):
+        log.warning("%s was open to other users: closed, %d files and folders", data_dir, count)
+
+
+def is_volume(found: os.stat_result) -> bool:
+    """Return whether it is a volume as Kubernetes mounts it: root's, and open to the bot's group alone for writing."""
+    is_writable = found.st_gid in (os.getegid(), *os.getgroups()) and found.st_mode & stat.S_IWGRP
+    return found.st_uid == 0 and bool(is_writable) and not found.st_mode & stat.S_IWOTH
+
+
+def tighten(folder: Path, group: int | None) -> int:
+    """Take from others what they may do with the bot's own files; return how many were open.
+
+    Links are not followed, what belongs to others is left, and so is what lies in the folders of local runs.
+    """
+    count = int(is_tightened(folder, group))
+    for at, folders, files in os.walk(folder):
+        count += sum([is_tightened(Path(at) / name, group) for name in (*folders, *files)])
+        if "local" in Path(at).relative_to(folder).parts:
+            folders[:] = [name for name in folders if name not in OF_RUNS]
+    return count
+
+
+def is_tightened(path: Path, group: int | None) -> bool:
+    """Return whether others could do more with it than they should, and cannot any more."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:  # a cluster has just gone
+        return False
+    allowed = FOR_OWNER
+    if found.st_gid == group:
+        allowed = FOLDER_OF_GROUP if stat.S_ISDIR(found.st_mode) else FILE_OF_GROUP
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or not mode & 0o077 & ~allowed:
+        return False
+    path.chmod(mode & allowed)
+    return True
 
 
 def locked(data_dir: Path) -> IO[str]:
@@ -28,3 +103,19 @@ def owner(data_dir: Path) -> str:
     if not path.exists() or not path.read_text():  # a kill may have left it empty
         path.write_text(uuid4().hex)
     return path.read_text()
+
+
+def kept_secret(data_dir: Path) -> str:
+    """Return the secret of the admin policy's address, made when it is first asked for; the same after a restart."""
+    path = data_dir / SECRET
+    try:
+        if found := path.read_text().strip():
+            return found
+    except FileNotFoundError:
+        pass
+    made = randomness.token_urlsafe(SECRET_BYTES)
+    draft = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(made)
+    draft.replace(path)
+    return made

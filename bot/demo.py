@@ -24,6 +24,7 @@ from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
+from bot.process_guard import forget
 from bot.running import Bot
 from bot.runs import REMEMBERED
 from bot.settings import Settings
@@ -160,6 +161,7 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
     playground.start()
     try:
         bot = build(settings(data_dir, playground.api_url))
+        forget(os.environ, Settings.secret_variables(os.environ))
         try:
             bot.start()
             client = PlaygroundClient(playground.address)

@@ -12,6 +12,7 @@ from bot.core.outside import WAY_OUT, Outsider, Wanted, is_own, owner_of, person
 from bot.core.outside_autostop import keep
 from bot.core.policy import Policy, WhenDown
 from bot.core.recipe import Task
+from bot.core.task_bounds import check_bounds
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import ENGLISH, speaking
 from bot.ports import Now, Store
@@ -53,6 +54,7 @@ class Gate:
         """
         if request.kind is Kind.OTHER or (request.kind is Kind.LOOK and not request.of_cluster):
             return request.task
+        check_bounds(request.task)
         with speaking(ENGLISH):
             try:
                 return request.task if self._is_own(request) else self._judge(request)

@@ -1,8 +1,11 @@
 """Parts of a bot as its settings ask for them."""
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from redis import Redis
 
@@ -11,6 +14,7 @@ from bot.adapters import health_rules, prices
 from bot.adapters.connection import client, greet
 from bot.adapters.disk_room import GIGABYTE
 from bot.adapters.fetches import Fetches
+from bot.adapters.local.accounts import NOBODY, SAME, Account, account_named, closed_folder, name_of
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.secret_filter import SecretFilter
@@ -34,12 +38,15 @@ from bot.settings import Settings
 from bot.slack.slack_time import ask_time
 from bot.tails import Tails
 from bot.watcher import Watcher
+from bot.web_server import Limits
 from bot.zones import zone
 
 LEAST_LOG_LINES = 50
 """Of one read of a log: a quiet run's."""
 
 SHARES = {**calls.SHARES, **managed_calls.SHARES, **autostops.SHARES, **halts.SHARES}
+
+MEGABYTE = 10**6
 
 STORE_SECONDS = 1.2
 """For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
@@ -59,7 +66,41 @@ def secret_filter(settings: Settings) -> SecretFilter:
     return found
 
 
-def local_cloud(settings: Settings) -> LocalCloud:
+def local_account(settings: Settings) -> tuple[Account | None, str]:
+    """Return whose processes local runs are, None for the bot's own user; and why not another's, where it is root.
+
+    Raises:
+        UserError: the user that is set is none, or cannot reach where runs have their files.
+    """
+    word = settings.local_user
+    if word == SAME or (os.geteuid() != 0 and not word):
+        return None, ""
+    if os.geteuid() != 0:
+        raise UserError("Only root may give local runs another user.", "Unset VERLBOT_LOCAL_USER.")
+    account = account_named(word or NOBODY)
+    needed = (settings.data_dir, Path(sys.executable))
+    closed = next(filter(None, (closed_folder(account, one.parent / one.name) for one in needed)), None)
+    if closed is None:
+        return account, ""
+    why = f"The user {name_of(account)} of local runs cannot pass {closed}."
+    if word or not settings.slack_is_here:
+        raise UserError(
+            why,
+            "Set VERLBOT_DATA_DIR to a folder such as /var/lib/verlbot, and install the bot where every user can read "
+            "it; or run the bot as a user of its own.",
+        )
+    return None, f"{why} They run as the bot's own user, root, without its powers."
+
+
+def http_limits(settings: Settings) -> Limits:
+    return Limits(
+        body_bytes=int(settings.http_body_megabytes * MEGABYTE),
+        seconds=settings.http_seconds,
+        connections=settings.http_connections,
+    )
+
+
+def local_cloud(settings: Settings, account: Account | None = None) -> LocalCloud:
     return LocalCloud(
         settings.data_dir / "local",
         secrets=settings.secrets,
@@ -68,6 +109,7 @@ def local_cloud(settings: Settings) -> LocalCloud:
         minute_seconds=settings.local_minute_seconds,
         grace_seconds=settings.local_grace_seconds,
         fetches=fetches(settings),
+        account=account,
     )
 
 

@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from bot.valid import (
     existing_file,
     flag,
     folder,
+    host_of,
+    is_loopback,
     not_negative,
     one_of,
     positive,
@@ -19,9 +22,24 @@ from bot.valid import (
     starting,
     store_url,
     time_zone,
+    url_word,
     web_address,
     whole,
 )
+
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|WEBHOOK|DSN", re.IGNORECASE)
+"""What is in the names of variables whose values nobody may see."""
+
+LOCAL_HINT = (
+    "Name SkyPilot's API server in SKYPILOT_API_SERVER_ENDPOINT, set VERLBOT_COMPUTE=skypilot, or, to try the bot out, "
+    "set VERLBOT_LOCAL_WITH_SLACK=true."
+)
+
+PORT_IS_OPEN = "Others than this machine reach the admin policy's port, and no secret is set for it."
+PORT_HINT = "Set VERLBOT_ADMIN_POLICY_SECRET to a long word, such as `openssl rand -hex 24` prints."
+
+OF_THE_STORE = ("REDIS_PASSWORD", "REDISCLI_AUTH")
+"""Variables that compose and Kubernetes make REDIS_URL of: no recipe may name them."""
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
@@ -86,6 +104,24 @@ class Settings:
     )
     http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
     http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
+    http_body_megabytes: float = setting(
+        "VERLBOT_HTTP_BODY_MEGABYTES",
+        "Of one request to the bot's own ports (HTTP mode, and the admin policy's), at the most.",
+        1.0,
+        positive,
+    )
+    http_seconds: float = setting(
+        "VERLBOT_HTTP_SECONDS",
+        "That the headers of such a request may take to arrive, and again its body.",
+        10.0,
+        positive,
+    )
+    http_connections: int = setting(
+        "VERLBOT_HTTP_CONNECTIONS",
+        "Connections open at once on each of those ports; beyond them the slowest sender gives way.",
+        100,
+        whole,
+    )
     redis_url: str = setting(
         "REDIS_URL",
         "The store. Without it, an embedded one in the data directory is started.",
@@ -115,6 +151,14 @@ class Settings:
         whole,
     )
     admin_policy_host: str = setting("VERLBOT_ADMIN_POLICY_HOST", "Address that it asks at.", "127.0.0.1")
+    admin_policy_secret: str = setting(
+        "VERLBOT_ADMIN_POLICY_SECRET",
+        "Secret in the address that it asks at. Needed where that address is not on loopback; without it, one is made "
+        "in the data directory. `verlbot admin-policy` prints the whole line for SkyPilot.",
+        "",
+        url_word,
+        secret=True,
+    )
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file of the team's own findings (docs/findings.md).", None, existing_file
     )
@@ -291,6 +335,19 @@ class Settings:
         180.0,
         positive,
     )
+    local_with_slack: bool = setting(
+        "VERLBOT_LOCAL_WITH_SLACK",
+        "Whether runs may be processes of this machine although people of a real Slack workspace launch them: they "
+        "run beside the bot's own store (docs/operations.md).",
+        False,
+        flag,
+    )
+    local_user: str = setting(
+        "VERLBOT_LOCAL_USER",
+        "User that local runs have where the bot is root, a name or a number; `same` for the bot's own. Unless set: "
+        "`nobody`, or the bot's own where that user cannot reach the data directory and Slack is on loopback.",
+        "",
+    )
     local_most_nodes: int = setting(
         "VERLBOT_LOCAL_MOST_NODES", "Nodes of a run on this machine, at the most.", 8, whole
     )
@@ -330,6 +387,27 @@ class Settings:
         return self.compute == "skypilot" or (not self.compute and bool(self.sky_endpoint))
 
     @property
+    def slack_is_here(self) -> bool:
+        """Whether Slack is a playground of this machine, as in the demo and in tests."""
+        return is_loopback(host_of(self.slack_api_url))
+
+    @property
+    def local_compute_refusal(self) -> str:
+        """Why runs may not be processes of this machine, a sentence; empty where they may, or are not to be."""
+        if self.uses_skypilot or self.slack_is_here or self.local_with_slack:
+            return ""
+        return (
+            "Runs would be processes of this machine, launched by anybody in a real Slack workspace, "
+            "beside the bot's own store and tokens."
+        )
+
+    @property
+    def admin_policy_needs_secret(self) -> bool:
+        """Whether others than this machine reach the admin policy's port, and no secret is set for it."""
+        is_open = self.admin_policy_port is not None and not is_loopback(self.admin_policy_host)
+        return is_open and not self.admin_policy_secret
+
+    @property
     def sky_environment(self) -> Mapping[str, str]:
         """What SkyPilot's client sees of the environment: none of the bot's own tokens."""
         own = {
@@ -339,6 +417,12 @@ class Settings:
             "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
         }
         return {**self.secrets, **{name: value for name, value in own.items() if value}}
+
+    @classmethod
+    def secret_variables(cls, environment: Mapping[str, str]) -> set[str]:
+        """Return the names of variables that hold secrets: the bot's own, and those whose names say so."""
+        marked = {str(one.metadata["variable"]) for one in fields(cls) if one.metadata.get("secret")}
+        return {name for name in environment if name in marked or SECRET_NAME.search(name)}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -365,7 +449,8 @@ class Settings:
                 except ValueError as error:
                     shown = "what it holds" if one.metadata["secret"] else f"`{text}`"
                     problems[variable] = f"{variable} takes {error}, not {shown}."
-        found = cls(**values, secrets={name: text for name, text in environment.items() if name not in known})
+        others = {name: text for name, text in environment.items() if name not in (*known, *OF_THE_STORE)}
+        found = cls(**values, secrets=others)
         return found, {**found.lacking(), **problems}
 
     def lacking(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -87,6 +88,36 @@ def web_address(text: str) -> str:
     if not re.fullmatch(r"https?://\S+", text):
         raise ValueError("an address such as https://sky.example.org")
     return text.rstrip("/")
+
+
+def url_word(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", text):
+        raise ValueError("16 letters, digits, dashes and underscores or more, such as `openssl rand -hex 24` prints")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a host.
+
+    >>> [is_loopback(one) for one in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "slack.com", "127.0.0.1.nip.io", "")]
+    [True, True, True, False, False, False, False]
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address, empty where it has none.
+
+    >>> host_of("https://slack.com/api/"), host_of("http://[::1]:80/"), host_of("http://[")
+    ('slack.com', '::1', '')
+    """
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def existing_file(text: str) -> Path:

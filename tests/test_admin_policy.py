@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.adapters.admin_wire import mapping
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.sky.orders import completed
 from bot.adapters.store import RedisStore
 from bot.core.order import Order
-from bot.core.outside import gist
 from bot.core.plan import plan
 from bot.core.policy import Caps, Outside, Policy
+from bot.core.recipe import Task
+from bot.core.task_identity import gist, secret_names
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.settings import default_recipes_dir
@@ -88,6 +91,33 @@ def test_a_refusal_is_raised_with_its_reason(gate: GateServer, name: str) -> Non
         apply(gate.address, task, name)
 
 
+def test_the_secret_may_be_kept_out_of_the_address_which_skypilot_prints(
+    gate: GateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sky import exceptions
+
+    start, _, secret = gate.address.rpartition("/")
+    with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="403 Client Error"):
+        apply(start, {"run": "a"})
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login verlbot password {secret}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert apply(start, {"run": "a"}).run.endswith("a")
+    with pytest.raises(exceptions.UserRequestRejectedByPolicy) as refused:
+        apply(start, {"run": "a", "resources": {"accelerators": "H100:8"}, "num_nodes": 2})
+    assert start in str(refused.value), "to whoever is refused"
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("accelerators", ["H100:nan", "H100:1e308"])
+def test_what_skypilot_itself_takes_for_a_number_of_gpus_is_refused(gate: GateServer, accelerators: str) -> None:
+    from sky import exceptions
+
+    with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="`accelerators` must be"):
+        apply(gate.address, {"run": "a", "resources": {"accelerators": accelerators}})
+
+
 def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> None:
     from sky import exceptions
 
@@ -97,15 +127,80 @@ def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> 
         apply(address, {"run": "a"})
 
 
-@pytest.mark.parametrize("recipe", FolderOfRecipes(default_recipes_dir()).names())
-def test_what_the_bot_launches_is_known_again_in_skypilots_writing(recipe: str) -> None:
+RECIPES = FolderOfRecipes(default_recipes_dir())
+TYPED = {
+    "as it is": (),
+    "another infra": (("infra", "aws/us-east-1"),),
+    "a context": (("infra", "k8s/east"),),
+    "more nodes and a budget": (("nodes", "4"), ("budget", "9")),
+    "other accelerators": (("gpus", "a100:8"),),
+    "another image": (("image", "docker:verlai/verl:other"),),
+    "no image": (("image", "none"),),
+    "a bucket": (("bucket", "s3://models/team-a"),),
+    "a volume": (("volume", "models"), ("resume_from", "ppo-7f3a")),
+    "a managed job on spot": (("managed", "true"), ("spot", "true")),
+}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+@pytest.mark.parametrize("recipe", RECIPES.names())
+def test_what_the_bot_launches_is_known_again_in_skypilots_writing(
+    recipe: str, typed: tuple[tuple[str, str], ...]
+) -> None:
+    found = RECIPES.get(recipe)
+    known = {parameter.name for parameter in found.parameters}
+    made = plan(found, tuple(one for one in typed if one[0] in known), (), f"{recipe}-7f3a")
+    assert gist(rewritten(made.task)) == gist(made.task)
+    assert secret_names(rewritten(made.task)) == secret_names(made.task)
+
+
+def rewritten(task: Task) -> Task:
+    """A task as the bot hands it to SkyPilot, and SkyPilot to its admin policy."""
     import sky
     from sky.utils import yaml_utils
 
-    from bot.adapters.admin_wire import mapping
-
-    made = plan(FolderOfRecipes(default_recipes_dir()).get(recipe), (), (), f"{recipe}-7f3a")
-    secrets = dict.fromkeys(made.task.get("secrets") or {}, "x")
-    order = Order(f"verl-{recipe}-7f3a", made.task, list(secrets), {"run": f"{recipe}-7f3a"}, deadline=NOON)
+    secrets = dict.fromkeys(task.get("secrets") or {}, "x")
+    order = Order(f"verl-{task['name']}", task, list(secrets), {"run": str(task["name"])}, deadline=NOON)
     written = sky.Task.from_yaml_config(dict(completed(order, secrets))).to_yaml_config()
-    assert gist(mapping(yaml_utils.dump_yaml_str(written))) == gist(made.task)
+    return mapping(yaml_utils.dump_yaml_str(written))
+
+
+def on(**resources: Any) -> dict[str, Any]:
+    return {"resources": {"infra": "k8s", "accelerators": "H100:8"} | resources}
+
+
+WRITTEN_OTHERWISE = {
+    "amounts": on(cpus=16, memory=64.5, disk_size="1TB", disk_tier="best", network_tier="best"),
+    "amounts at the least": on(cpus="16+", memory="128+"),
+    "an image for a region": on(infra="aws/us-east-1", image_id="ami-1"),
+    "images by region": on(infra="aws", image_id={"us-east-1": "ami-1", "us-west-2": "ami-2"}),
+    "one port": on(ports=8080),
+    "ports": on(ports=["9000-9010", 8080, 8081]),
+    "a cloud's region": {"resources": {"cloud": "aws", "region": "us-east-1", "zone": "us-east-1a"}},
+    "any of several": {"resources": {"any_of": [{"accelerators": "H100:8"}, {"infra": "aws", "use_spot": True}]}},
+    "one of several in order": {"resources": {"ordered": [{"accelerators": "H100:8"}, {"accelerators": "A100:8"}]}},
+    "kinds by name": on(accelerators={"H100": 8, "A100": 8}),
+    "kinds in order": on(accelerators=["H100:8", "A100:8"]),
+    "half a GPU": on(accelerators="L4:0.5"),
+    "a TPU": on(infra="gcp", accelerators="tpu-v5litepod-8", accelerator_args={"runtime_version": "x"}),
+    "an autostop": on(autostop="2h", labels={"team": "a"}, use_spot=False, job_recovery="FAILOVER"),
+    "a disk and a price": on(local_disk="nvme:1000+", max_hourly_cost=3, priority=3),
+    "nothing": {"resources": {"accelerators": None, "cpus": None}},
+    "buckets": {"file_mounts": {"/a": "s3://models/x", "/b": {"name": "box", "store": "s3", "persistent": False}}},
+    "a bucket by a variable": {"envs": {"SIZE": 7}, "file_mounts": {"/m/${SIZE}b": "s3://models/$SIZE"}},
+    "files": {"file_mounts": {"/tools": "/tmp"}, "workdir": "/tmp"},
+    "a repository": {"workdir": {"url": "https://git.example.org/a", "ref": "main"}},
+    "volumes": {"volumes": {"/a": "models", "/b": {"name": "data", "size": "10Gi"}, "/c": {"size": "5Gi"}}},
+    "configuration": {"config": {"kubernetes": {"pod_config": {"spec": {"runtimeClassName": "x"}}}}},
+    "a hook": {"config": {"hooks": [{"run": "echo bye"}]}},
+    "variables": {"envs": {"A": 1, "B": True, "C": 1.5, "D": "1e3", "E": ""}},
+    "what is read and written": {"inputs": {"s3://a": 1}, "outputs": {"s3://b": 2}},
+    "a script for events": {"event_callback": "echo"},
+    "no way to the server": {"api_server_access": False},
+}
+
+
+@pytest.mark.parametrize("task", WRITTEN_OTHERWISE.values(), ids=WRITTEN_OTHERWISE)
+def test_a_task_of_the_teams_own_is_known_again_too(task: dict[str, Any]) -> None:
+    own = {"name": "ppo-7f3a", "run": "train", **task}
+    assert gist(rewritten(own)) == gist(own)

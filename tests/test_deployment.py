@@ -6,19 +6,26 @@ import pty
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib.metadata import distribution
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import psutil
 import pytest
 import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from bot.__main__ import parser
+from bot.adapters.valkey import binary
 from bot.playground.pages import PAGE
 from bot.settings import Settings
 from bot.slack.manifest import SCOPES, manifest
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,8 +53,164 @@ def test_every_service_says_whether_it_is_well_and_comes_back(compose: dict[str,
 
 def test_redis_writes_to_a_volume_before_it_answers(compose: dict[str, Any]) -> None:
     redis = compose["services"]["redis"]
-    assert redis["command"][1:5] == ["--appendonly", "yes", "--appendfsync", "always"]
+    assert "redis-server - --appendonly yes --appendfsync always" in redis["command"][2]
     assert redis["volumes"] == ["redis:/data"]
+
+
+def test_redis_has_a_network_of_its_own_which_skypilot_is_not_on(compose: dict[str, Any]) -> None:
+    networks = {name: set(service["networks"]) for name, service in compose["services"].items()}
+    assert networks == {"bot": {"store", "skypilot"}, "redis": {"store"}, "skypilot": {"skypilot"}}
+    assert compose["networks"]["store"] == {"internal": True}
+
+
+def test_no_service_gains_privileges_or_takes_the_whole_machine(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["mem_limit"]
+        assert service["pids_limit"]
+        assert "privileged" not in service
+        assert not [one for one in service["volumes"] if "docker.sock" in one or one.startswith("/")]
+        assert service.get("read_only", False) is (name != "skypilot"), "SkyPilot's keeps its home, and is root there"
+    assert set(compose["services"]["skypilot"]["cap_add"]).isdisjoint({"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN"})
+
+
+def test_no_password_of_redis_is_optional_or_written_down(compose: dict[str, Any]) -> None:
+    bot, redis = compose["services"]["bot"], compose["services"]["redis"]
+    asked = [bot["environment"]["REDIS_URL"], *redis["environment"].values()]
+    assert all(re.search(r"\$\{REDIS_PASSWORD:\?[^}]+\}", one) for one in asked), "compose refuses an empty one"
+    assert "REDIS_PASSWORD=\n" in (ROOT / ".env.example").read_text()
+    for kind in ("Deployment", "StatefulSet"):
+        (container,) = pod(kind)["containers"]
+        keys = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one]
+        assert keys
+        assert all(one == {"name": "verlbot", "key": "REDIS_PASSWORD", "optional": False} for one in keys)
+
+
+def shell_of(where: str) -> str:
+    """What starts Redis, as its shell reads it."""
+    if where == "compose":
+        found = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
+        return str(found[2]).replace("$$", "$")
+    (container,) = pod("StatefulSet")["containers"]
+    assert container["command"][:2] == ["sh", "-c"]
+    return str(container["command"][2])
+
+
+@pytest.mark.parametrize("where", ["compose", "Kubernetes"])
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        pytest.param("", "16 letters or more", id="none"),
+        pytest.param("short", "16 letters or more", id="a short one"),
+        pytest.param("x" * 20 + "\nappendonly no", "letters, digits", id="one that sets something else"),
+        pytest.param("x" * 20 + "$(id)", "letters, digits", id="one that the shell might read"),
+    ],
+)
+def test_redis_does_not_start_with_a_password_that_guards_nothing(where: str, password: str, why: str) -> None:
+    script = shell_of(where).replace("redis-server", "echo started")
+    ran = subprocess.run(
+        ["sh", "-c", script], env={"REDIS_PASSWORD": password}, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, why in ran.stderr) == (1, "", True)
+
+
+@pytest.mark.parametrize("where", ["compose", "Kubernetes"])
+def test_redis_asks_for_its_password_and_shows_it_in_no_command_line(where: str, tmp_path: Path) -> None:
+    """The embedded server stands in for Redis: it reads the same options."""
+    password, address = "x" * 24, tmp_path / "s"
+    server = f"{binary()} - --port 0 --unixsocket {address} --dir {tmp_path}"
+    script = shell_of(where).replace("redis-server -", server)
+    with subprocess.Popen(
+        ["sh", "-c", script], env={"REDIS_PASSWORD": password, "PATH": os.defpath}, stdout=subprocess.DEVNULL
+    ) as ran:
+        try:
+            eventually(address.exists)
+            with pytest.raises(AuthenticationError):
+                Redis(unix_socket_path=str(address)).ping()
+            client = Redis(unix_socket_path=str(address), password=password)
+            assert client.config_get("appendfsync") == {"appendfsync": "always"}
+            assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            client.close()
+            assert password not in " ".join(psutil.Process(ran.pid).cmdline())
+        finally:
+            ran.kill()
+
+
+LOCKS = {name: (ROOT / f"requirements{name}.lock").read_text() for name in ("", "-bot", "-uv", "-node")}
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """The packages of a lock file with their versions, and markers where there are several."""
+    found = re.findall(r"^([a-z0-9-]+)==(\S+?)( ; [^\\]*)? \\$", lock, re.MULTILINE)
+    return {f"{name}{marker.strip()}": version for name, version, marker in found}
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=[f"requirements{name}.lock" for name in LOCKS])
+def test_every_package_is_pinned_with_the_hashes_of_its_files(lock: str) -> None:
+    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)[1:]
+    assert entries
+    for entry in entries:
+        first, *hashes = [line.strip(" \\") for line in entry.splitlines()]
+        assert re.match(r"[a-z0-9-]+==\d", first), first
+        assert hashes, first
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), first
+
+
+def test_the_bots_own_lock_is_a_part_of_the_one_that_is_tested_and_holds_all_that_it_needs() -> None:
+    tested, own = pinned(LOCKS[""]), pinned(LOCKS["-bot"])
+    assert own.items() <= tested.items()
+    assert "pytest" in tested
+    assert "pytest" not in own
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["dependency-groups"]["build"]]
+    names = {re.split(r"[^a-z0-9-]", one)[0] for one in needed}
+    assert names <= {re.split(r"[^a-z0-9-]", name)[0] for name in own}
+
+
+def test_nothing_is_installed_that_has_no_hash() -> None:
+    installs = [
+        line.strip()
+        for path in ("Dockerfile", "Makefile", "web/node")
+        for line in (ROOT / path).read_text().replace("\\\n", "").splitlines()
+        if "pip install" in line
+    ]
+    assert len(installs) >= 6
+    for line in installs:
+        for command in re.findall(r"pip install[^&|;]*", line):
+            assert ("--require-hashes" in command) or ("--no-deps --no-build-isolation" in command), command
+
+
+def test_npm_runs_no_script_of_a_package() -> None:
+    assert "ignore-scripts=true" in (ROOT / "web" / ".npmrc").read_text().splitlines()
+    assert "ci --ignore-scripts" in (ROOT / "Makefile").read_text()
+    lock = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
+    assert all("integrity" in one for path, one in lock.items() if path)
+
+
+def test_no_pod_can_reach_what_gives_machines_their_credentials() -> None:
+    metadata = [
+        "169.254.169.254",
+        "169.254.170.23",
+        "100.100.100.200",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    ]
+    for name in ("verlbot", "redis", "default-deny"):
+        policy = manifest_of("NetworkPolicy", name)["spec"]
+        assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+        for rule in policy.get("egress", []):
+            assert rule["to"], "a rule without it leads anywhere"
+            for block in (peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer):
+                for address in map(ip_address, metadata):
+                    inside = address.version == ip_network(block["cidr"]).version and address in ip_network(
+                        block["cidr"]
+                    )
+                    kept = [ip_network(one) for one in block.get("except", [])]
+                    assert not inside or any(address in one for one in kept if one.version == address.version), address
+    assert manifest_of("NetworkPolicy", "default-deny")["spec"]["podSelector"] == {}
+    assert manifest_of("NetworkPolicy", "redis")["spec"]["egress"] == []
 
 
 def test_nothing_listens_on_all_interfaces(compose: dict[str, Any]) -> None:
@@ -60,7 +223,8 @@ def test_every_variable_that_is_named_somewhere_is_a_setting(compose: dict[str, 
     composed = [name for service in compose["services"].values() for name in service.get("environment", {})]
     deployed = [*environment("Deployment"), *manifest_of("ConfigMap")["data"], *manifest_of("Secret")["stringData"]]
     known = {one.metadata["variable"] for one in Settings.__dataclass_fields__.values() if one.metadata}
-    others = {"HTTPS_PROXY", "NO_PROXY", "REDIS_PASSWORD"}  # of the libraries; and what REDIS_URL is made of
+    # of the libraries; and what REDIS_URL is made of
+    others = {"HTTPS_PROXY", "NO_PROXY", "REDIS_PASSWORD", "REDISCLI_AUTH"}
     assert {"SLACK_BOT_TOKEN", "SKYPILOT_API_SERVER_ENDPOINT", "REDIS_URL", "VERLBOT_DATA_DIR"} <= {*example, *composed}
     assert {*example, *composed, *deployed} - others <= known
 
@@ -138,6 +302,7 @@ def test_the_pod_is_what_the_image_is() -> None:
     (container,) = pod("Deployment")["containers"]
     user = pod("Deployment")["securityContext"]["runAsUser"]
     assert f"useradd --uid {user} --create-home verlbot" in dockerfile
+    assert f"USER {user}:{user}" in dockerfile, "by number, so that Kubernetes sees that it is not root"
     assert 'ENTRYPOINT ["verlbot"]' in dockerfile
     assert container["args"] == ["run"]
     mounted = {one["mountPath"] for one in container["volumeMounts"]}
@@ -163,9 +328,9 @@ def test_the_redis_of_kubernetes_keeps_and_guards_what_it_is_told() -> None:
     (container,) = pod("StatefulSet")["containers"]
     options = " ".join(container["command"])
     assert container["image"] == yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["image"]
-    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction", "--requirepass $("):
+    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction", "requirepass $"):
         assert option in options
-    assert container["volumeMounts"] == [{"name": "data", "mountPath": "/data"}]
+    assert {one["mountPath"] for one in container["volumeMounts"]} == {"/data", "/tmp"}
     (port,) = manifest_of("Service")["spec"]["ports"]
     address = environment("Deployment")["REDIS_URL"]
     assert address == f"redis://:$(REDIS_PASSWORD)@{manifest_of('Service')['metadata']['name']}:{port['port']}/0"

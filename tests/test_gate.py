@@ -1,9 +1,13 @@
 """SkyPilot's admin policy: what passes, what is mended and what is refused, over a real socket and on the wire."""
 
+import base64
 import json
 import logging
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +25,7 @@ from bot.core.orphans import Standing
 from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
 from bot.core.seen import Cluster, Request, Seen
 from bot.gate import Gate
-from bot.gate_server import GateServer
+from bot.gate_server import GateServer, answer
 from bot.outsiders import Outsiders
 from bot.ports import Store
 from bot.sweep import Sweep
@@ -67,6 +71,10 @@ def asked(
     address: str, task: dict[str, Any] = TASK, kind: str = "launch", user: str = "ben", **options: Any
 ) -> httpx.Response:
     """As SkyPilot asks, on the wire."""
+    return post(address, wire(task, kind, user, **options))
+
+
+def wire(task: dict[str, Any], kind: str = "launch", user: str = "ben", **options: Any) -> str:
     chosen = {"cluster_name": "dev-box", "idle_minutes_to_autostop": None, "down": False, "dryrun": False, **options}
     body = {
         "task": yaml.safe_dump(task),
@@ -77,7 +85,7 @@ def asked(
         "user": f"id: 12ab\nname: {user}\n" if user else "",
         "client_api_version": 70,
     }
-    return post(address, json.dumps(json.dumps(body)))
+    return json.dumps(json.dumps(body))
 
 
 def post(address: str, content: str) -> httpx.Response:
@@ -254,7 +262,7 @@ def test_a_runs_cluster_takes_no_second_place(serve: Any, store: RedisStore) -> 
 def test_the_bots_own_launch_passes_and_a_stranger_under_its_name_does_not(serve: Any, store: RedisStore) -> None:
     served = serve(Policy(everybody=Caps(runs=0)))
     own = {"name": "ppo-7f3a", "run": "train", "resources": {"accelerators": "H100:8"}}
-    store.add(launching(), own)
+    store.add(launching(secrets=("API_KEY",)), own)
     written = own | {"resources": {"accelerators": {"H100": 8}}, "secrets": {"API_KEY": HUSH}, "num_nodes": 1}
     assert passed(served.ask(written, cluster_name="verl-ppo-7f3a")) == written
     refused = served.ask(written | {"run": "mine"}, cluster_name="verl-ppo-7f3a")
@@ -288,12 +296,12 @@ BROKEN_YAML = json.dumps(json.dumps({"task": f"a: [{HUSH}", "skypilot_config": "
 @pytest.mark.parametrize(
     ("content", "status"),
     [
-        pytest.param(BROKEN_YAML, 422, id="YAML that cannot be read"),
+        pytest.param(BROKEN_YAML, 400, id="YAML that cannot be read"),
         pytest.param(
-            json.dumps(json.dumps({"task": f"- {HUSH}", "skypilot_config": "", "request_name": "l"})), 422, id="a list"
+            json.dumps(json.dumps({"task": f"- {HUSH}", "skypilot_config": "", "request_name": "l"})), 400, id="a list"
         ),
-        pytest.param(json.dumps({"task": HUSH}), 422, id="JSON once"),
-        pytest.param(HUSH, 422, id="no JSON"),
+        pytest.param(json.dumps({"task": HUSH}), 400, id="JSON once"),
+        pytest.param(HUSH, 400, id="no JSON"),
         pytest.param(json.dumps(HUSH * 300_000), 413, id="too much"),
     ],
 )
@@ -306,6 +314,141 @@ def test_what_cannot_be_read_is_not_quoted(
     assert HUSH not in answer.text + caplog.text
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        pytest.param("/admin-policy/{secret}", {}, 200, id="the secret in the address"),
+        pytest.param("/admin-policy", {"Authorization": "Basic {basic}"}, 200, id="the secret as a password"),
+        pytest.param("/admin-policy", {}, 403, id="none"),
+        pytest.param("/admin-policy/", {}, 403, id="an empty one"),
+        pytest.param("/admin-policy/{secret}x", {}, 403, id="one letter too many"),
+        pytest.param("/admin-policy/%C3%BC", {}, 403, id="letters that none has"),
+        pytest.param("/admin-policy/x", {"Authorization": "Basic {basic}"}, 200, id="one of the two"),
+        pytest.param("/admin-policy", {"Authorization": "Basic ünï"}, 403, id="no password at all"),
+        pytest.param("/admin-policy", {"Authorization": "Bearer {secret}"}, 403, id="another scheme"),
+        pytest.param("/{secret}", {}, 404, id="the secret at another path"),
+    ],
+)
+def test_only_who_knows_the_secret_is_heard(
+    serve: Any, path: str, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve().server
+    secret = server.address.rpartition("/")[2]
+    known = {"secret": secret, "basic": base64.b64encode(f"verlbot:{secret}".encode()).decode()}
+    start = server.address.removesuffix(f"/admin-policy/{secret}")
+    sent = [(name.encode(), text.format(**known).encode("latin-1")) for name, text in headers.items()]
+    answer = httpx.post(start + path.format(**known), content=wire(TASK), headers=sent, trust_env=False)
+    assert answer.status_code == status, answer.text
+    assert secret not in answer.text + caplog.text
+    assert len(secret) >= 32
+
+
+def test_a_stranger_is_refused_before_he_has_sent_anything(serve: Any) -> None:
+    """The answer comes though the body, of which a length was promised, never does."""
+    host, port = serve().server.address.removeprefix("http://").split("/")[0].split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as link:
+        link.sendall(b"POST /admin-policy/guess HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\n")
+        assert b" 403 " in link.recv(4096)
+
+
+def with_machines(**resources: Any) -> dict[str, Any]:
+    return {"run": "a", "resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        pytest.param(with_machines(accelerators="H100:-8"), "`accelerators`", id="fewer than no GPUs"),
+        pytest.param(with_machines(accelerators={"H100": -8}), "`accelerators`", id="fewer than none, by name"),
+        pytest.param(with_machines(accelerators="H100:1e308"), "`accelerators`", id="more GPUs than atoms"),
+        pytest.param(with_machines(accelerators={"H100": float("inf")}), "`accelerators`", id="without end"),
+        pytest.param(with_machines(accelerators={"H100": float("nan")}), "`accelerators`", id="no number"),
+        pytest.param(with_machines(accelerators={"H100": 0}), "`accelerators`", id="none of a kind"),
+        pytest.param(with_machines(accelerators={"H100": 10**300}), "`accelerators`", id="300 digits"),
+        pytest.param(with_machines(accelerators={"H100": True}), "`accelerators`", id="a yes"),
+        pytest.param(with_machines(accelerators={"H100": {"a": 1}}), "`accelerators`", id="a mapping for a count"),
+        pytest.param(with_machines(accelerators=8), "`accelerators`", id="a count without a name"),
+        pytest.param(with_machines(accelerators="H100:1_0"), "`accelerators`", id="as only Python writes it"),
+        pytest.param(
+            with_machines(any_of=[{"accelerators": "L4"}, {"accelerators": "H100:-8"}]), "`acc", id="a choice"
+        ),
+        pytest.param(with_machines(ordered=[{"accelerators": f"K{n}"} for n in range(257)]), "`any_of`", id="choices"),
+        pytest.param(
+            with_machines(any_of=[{"accelerators": [f"K{n}" for n in range(40)]} for _ in range(40)]),
+            "`any_of`",
+            id="choices of choices",
+        ),
+        pytest.param(with_machines(any_of={"accelerators": "L4"}), "`any_of`", id="a choice that is no list"),
+        pytest.param(
+            with_machines(any_of=[{"any_of": [{"accelerators": "L4"}]}]), "`any_of`", id="a choice of choices"
+        ),
+        pytest.param(with_machines(any_of=["L4"]), "`any_of`", id="a choice that is no mapping"),
+        pytest.param(with_machines(max_hourly_cost=float("nan")), "`max_hourly_cost`", id="a price that is none"),
+        pytest.param(with_machines(memory="-1"), "`memory`", id="less than no memory"),
+        pytest.param(with_machines(cpus="1e308"), "`cpus`", id="CPUs without end"),
+        pytest.param(with_machines(disk_size=-5), "`disk_size`", id="less than no disk"),
+        pytest.param(with_machines(autostop="9" * 30 + "w"), "`autostop`", id="an autostop after the sun"),
+        pytest.param(with_machines(autostop={"idle_minutes": 10**12}), "`idle_minutes`", id="minutes without end"),
+        pytest.param({"run": "a", "num_nodes": -2}, "`num_nodes`", id="fewer than no nodes"),
+        pytest.param({"run": "a", "num_nodes": 10**30}, "`num_nodes`", id="nodes without end"),
+        pytest.param({"run": "a", "num_nodes": 1.5}, "`num_nodes`", id="half a node"),
+        pytest.param({"run": "a", "num_nodes": [2]}, "`num_nodes`", id="a list of nodes"),
+        pytest.param({"run": "a", "resources": [1]}, "`resources`", id="resources that are a list"),
+        pytest.param({"run": "a", "envs": "A=1"}, "`envs`", id="variables that are a text"),
+        pytest.param({"run": "a", "secrets": "A"}, "`secrets`", id="secrets that are a text"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words_and_counts_nothing(
+    store: RedisStore, task: dict[str, Any], words: str
+) -> None:
+    gate = Gate(store, lambda: Policy(everybody=Caps(gpus=8)), lambda: NOON, lambda _: 4.0, lambda: None, UTC)
+    told = answer(gate, wire(task).encode())
+    assert (told.status_code, words in str(told.body)) == (400, True), told.body
+    assert places(store) == []
+
+
+LAUGHS = "a: &b0 [x, x]\n" + "".join(f"b{n}: &b{n + 1} [{', '.join([f'*b{n}'] * 9)}]\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param("[" * 200_000, id="lists without a bottom"),
+        pytest.param("{" * 200_000, id="mappings without a bottom"),
+        pytest.param("- " * 200_000, id="dashes"),
+        pytest.param("\n".join(" " * depth + "a:" for depth in range(900)), id="levels"),
+        pytest.param(LAUGHS, id="aliases of aliases"),
+        pytest.param("a: &a [*a]", id="an alias of itself"),
+        pytest.param("".join(f"b{n}: &b{n} [{f'*b{n - 1}' if n else 'x'}]\n" for n in range(300)), id="a chain"),
+        pytest.param("a: &a {x: 1}\nb: {<<: [*a, *a]}", id="merges"),
+        pytest.param("num_nodes: " + "1" * 200_000, id="digits"),
+        pytest.param("num_nodes: " + ":".join(["1"] * 100_000), id="digits of an hour"),
+        pytest.param("num_nodes: 0x" + "f" * 200_000, id="digits to sixteen"),
+        pytest.param("num_nodes: -0b" + "1" * 200_000, id="digits to two"),
+        pytest.param("num_nodes: 2001-99-99", id="a day that never was"),
+        pytest.param("run: !!python/object/apply:os.system [id]", id="a program"),
+        pytest.param("a: [" + ", ".join(["x"] * 100_000) + "]", id="a hundred thousand"),
+        pytest.param("a: \ud800", id="half a letter"),
+    ],
+)
+def test_a_text_that_is_made_to_hold_it_up_does_not(
+    store: RedisStore, task: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = Gate(store, lambda: UNSET, lambda: NOON, lambda _: 4.0, lambda: None, UTC)
+    body = {"task": task, "skypilot_config": "a: 1\n", "request_name": "launch", "user": "name: ben"}
+    began = time.monotonic()
+    told = answer(gate, json.dumps(json.dumps(body)).encode())
+    assert (told.status_code, told.body) == (400, b"This is no request of SkyPilot's for an admin policy.")
+    assert time.monotonic() - began < 5
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "a\nb", "\u202eben"])
+def test_no_user_or_cluster_has_a_name_that_would_spoil_a_list(serve: Any, name: str) -> None:
+    assert serve().ask(user=json.dumps(name)).status_code == 400
+    assert serve().ask(cluster_name=name).status_code == 400
+
+
 def test_no_secret_is_logged_or_kept_whatever_becomes_of_its_launch(
     serve: Any, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,12 +456,18 @@ def test_no_secret_is_logged_or_kept_whatever_becomes_of_its_launch(
     # SkyPilot silences the loggers of others, where another test has imported it; no bot does.
     monkeypatch.setattr(logging.getLogger("bot.gate_server"), "disabled", False)
     told = [serve(Policy(everybody=Caps(gpus=most))).ask(cluster_name=f"c{most}").text for most in (0, 16)]
-    broken = TASK | {"num_nodes": HUSH}
-    told.append(serve().ask(broken).text)
+    failing = serve()
+    monkeypatch.setattr(failing.server, "_gate", replace(failing.server._gate, rate=priced_wrongly))
+    told.append(failing.ask().text)
+    told.append(serve().ask(TASK | {"num_nodes": HUSH}).text)
     assert "its log says where" in told[2]
     kept = [redis.hgetall(key) for key in redis.keys("*")]
-    assert HUSH not in told[0] + told[2] + caplog.text + str(kept)
-    assert "a launch cannot be judged: ValueError in nodes_of" in caplog.text
+    assert HUSH not in told[0] + told[2] + told[3] + caplog.text + str(kept)
+    assert "a launch cannot be judged: ValueError in priced_wrongly" in caplog.text
+
+
+def priced_wrongly(task: Any) -> float:
+    raise ValueError(task)
 
 
 def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore) -> None:
@@ -333,7 +482,8 @@ def test_a_bot_that_is_given_a_port_answers_there_and_counts_what_it_launched_it
     live = Live(tmp_path, VERLBOT_POLICY=str(policy), VERLBOT_ADMIN_POLICY_PORT=str(port))
     live.start()
     try:
-        ask = partial(asked, f"http://127.0.0.1:{port}/admin-policy")
+        secret = (live.data_dir / "admin-policy-secret").read_text()
+        ask = partial(asked, f"http://127.0.0.1:{port}/admin-policy/{secret}")
         mended = passed(ask({"run": "train"}, kind="validate"))
         assert mended["resources"] == {"autostop": {"down": True, "idle_minutes": 30}}
         live.launch(ENDLESS)

@@ -74,3 +74,59 @@ def test_recipes_get_no_secret_that_sets_up_the_bot() -> None:
     found = Settings.read({**TOKENS, "REDIS_URL": "redis://:password@x", "WANDB_API_KEY": "key"})
     assert dict(found.secrets) == {"WANDB_API_KEY": "key"}
     assert "key" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("environment", "refused"),
+    [
+        pytest.param({}, True, id="a real Slack"),
+        pytest.param({"VERLBOT_COMPUTE": "local"}, True, id="asked for"),
+        pytest.param({"SLACK_API_URL": "http://10.0.0.9/api/"}, True, id="another machine's"),
+        pytest.param({"SLACK_API_URL": "http://127.0.0.1.example.org/api/"}, True, id="only named like this machine"),
+        pytest.param({"SLACK_API_URL": "http://127.0.0.1@slack.com/api/"}, True, id="this machine as a user's name"),
+        pytest.param({"SLACK_API_URL": "slack"}, True, id="no address"),
+        pytest.param({"SLACK_API_URL": "http://127.0.0.1:8765/api/"}, False, id="the demo's"),
+        pytest.param({"SLACK_API_URL": "http://[::1]:8765/api/"}, False, id="the demo's, by IPv6"),
+        pytest.param({"SLACK_API_URL": "http://localhost:8765/api/"}, False, id="the demo's, by name"),
+        pytest.param({"VERLBOT_LOCAL_WITH_SLACK": "true"}, False, id="allowed"),
+        pytest.param({"SKYPILOT_API_SERVER_ENDPOINT": "https://sky.example.org"}, False, id="SkyPilot's machines"),
+    ],
+)
+def test_local_runs_beside_a_real_slack_are_refused_unless_a_setting_allows_them(
+    environment: dict[str, str], refused: bool
+) -> None:
+    assert bool(Settings.read(TOKENS | environment).local_compute_refusal) is refused
+
+
+@pytest.mark.parametrize(
+    ("environment", "needed"),
+    [
+        pytest.param({}, False, id="no port"),
+        pytest.param({"VERLBOT_ADMIN_POLICY_PORT": "8085"}, False, id="on loopback"),
+        pytest.param({"VERLBOT_ADMIN_POLICY_PORT": "8085", "VERLBOT_ADMIN_POLICY_HOST": "0.0.0.0"}, True, id="open"),
+        pytest.param(
+            {
+                "VERLBOT_ADMIN_POLICY_PORT": "8085",
+                "VERLBOT_ADMIN_POLICY_HOST": "0.0.0.0",
+                "VERLBOT_ADMIN_POLICY_SECRET": "s" * 16,
+            },
+            False,
+            id="with a secret",
+        ),
+    ],
+)
+def test_an_open_port_of_the_admin_policy_needs_a_secret(environment: dict[str, str], needed: bool) -> None:
+    assert Settings.read(TOKENS | environment).admin_policy_needs_secret is needed
+
+
+@pytest.mark.parametrize("secret", ["short", "with/a/slash/in/it", "ünïversal-ünïversal"])
+def test_a_secret_that_no_address_can_hold_is_refused_and_not_shown(secret: str) -> None:
+    with pytest.raises(UserError, match="VERLBOT_ADMIN_POLICY_SECRET takes 16 letters") as refusal:
+        Settings.read(TOKENS | {"VERLBOT_ADMIN_POLICY_SECRET": secret})
+    assert secret not in str(refusal.value)
+
+
+def test_what_may_be_a_secret_is_taken_from_the_environment_and_no_more() -> None:
+    private = {"SLACK_BOT_TOKEN", "REDIS_URL", "HF_TOKEN", "AWS_ACCESS_KEY_ID", "db_password", "GIT_CREDENTIALS"}
+    others = {"PATH", "HOME", "HTTPS_PROXY", "SSL_CERT_FILE", "VERLBOT_DATA_DIR", "SLACK_API_URL"}
+    assert Settings.secret_variables(dict.fromkeys(private | others, "x")) == private

@@ -299,7 +299,8 @@ def test_a_notice_of_another_version_is_left_out(store: RedisStore, redis: Redis
 
 def test_a_run_that_the_tick_fails_on_is_ended_by_its_lease_all_the_same(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 lease=1")
-    bot.cloud.seen[CLUSTER] = cast(Seen, SimpleNamespace(ending=None))  # a mistake in the reading of SkyPilot's answers
+    mistake = SimpleNamespace(ending=None, error=None, infra="", unhealthy=None)  # in the reading of SkyPilot's answers
+    bot.cloud.seen[CLUSTER] = cast(Seen, mistake)
     bot.ticks(7, seconds=60)
     assert counted(bot, "cannot be read* (a mistake of mine, which my own log describes)", OPS) == 1
     bot.tick(3600)

@@ -8,6 +8,7 @@ by the next one. It listens on a Unix socket alone, which only this user may ope
 import fcntl
 import hashlib
 import os
+import stat
 import subprocess
 import time
 from contextlib import suppress
@@ -99,6 +100,7 @@ class Valkey:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=[lock],
+                env={"PATH": os.defpath},  # others of this user can read it, so none of the bot's secrets is in it
             )
 
     def _has_failed(self) -> bool:
@@ -129,6 +131,7 @@ def socket_of(folder: Path) -> Path:
     digest = hashlib.sha256(str(own).encode()).hexdigest()[:16]
     parent = Path("/tmp") / f"verlbot-{os.getuid()}"  # noqa: S108  # for this user alone, which is checked
     parent.mkdir(mode=0o700, exist_ok=True)
-    if parent.stat().st_uid != os.getuid():
+    found = parent.lstat()  # anybody may have put a link there
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise UserError(f"{parent} belongs to somebody else.", "Set VERLBOT_DATA_DIR to a shorter path.")
     return parent / f"{digest}.sock"

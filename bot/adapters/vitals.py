@@ -146,6 +146,8 @@ def ask_folder(folder: Path) -> Folder:
         error = ""
     except OSError as problem:
         error = str(problem.strerror or problem)
+    if folder.is_dir() and folder.stat().st_uid not in (0, os.geteuid()):
+        error = "it belongs to another user"
     return Folder(folder.is_dir(), error, shutil.disk_usage(there).free, taken(folder))
 
 

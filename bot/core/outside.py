@@ -6,14 +6,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
 from bot.core.admission import excesses
-from bot.core.choices import choices, cloud_of, gpus_of, nodes_of
 from bot.core.holds import Hold, Ledger, entry, month_of
-from bot.core.order import DEADLINE_VARIABLE
 from bot.core.orphans import PREFIX, Claim, Standing
 from bot.core.policy import Measure, Outside, Policy, Scope
 from bot.core.recipe import Task
 from bot.core.run import Run
 from bot.core.status import Status
+from bot.core.task_identity import gist, secret_names
 
 MARK = "sky/"
 """Before a cluster's name where the ledger has a run's id, which never holds a slash; and before a user's name."""
@@ -221,22 +220,15 @@ def is_own(task: Task, cluster: str | None, find: Callable[[str], Run | None], r
     """Whether it is what the bot itself launches just now.
 
     By nothing that its labels claim: a run of its name is recorded and being launched, and the task that arrived is
-    that run's. Whoever sends the very same under the very same name gets no more than what was admitted already.
+    that run's: scripts, image, mounts, volumes, machines and all else. It may hold no secret that the run does not
+    name, because each becomes a variable of the scripts. Who sends the very same under the very same name gets no more
+    than what was admitted already.
     """
     run = find(str(task.get("name") or ""))
     if run is None or run.status is not Status.LAUNCHING or cluster not in (None, run.cluster):
         return False
-    return gist(recorded(run.id)) == gist(task)
-
-
-def gist(task: Task) -> tuple[object, ...]:
-    """What makes a task what it is, in words that SkyPilot's own writing of it does not change.
-
-    Without the deadline, which is no part of the task: the bot tells it with each launch anew.
-    """
-    envs = {name: str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
-    machines = [(gpus_of(one, 1), cloud_of(one), bool(one.get("use_spot"))) for one in choices(task)]
-    return task.get("name"), task.get("setup"), task.get("run"), envs, nodes_of(task), sorted(map(repr, machines))
+    own = recorded(run.id)
+    return secret_names(task) <= secret_names(own) | set(run.secrets) and gist(own) == gist(task)
 
 
 def owner_of(cluster: str | None, find: Callable[[str], Run | None]) -> Run | None:

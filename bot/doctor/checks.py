@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bot import heartbeat
 from bot.adapters import health_rules, policies, prices, vitals
+from bot.adapters.local.accounts import name_of
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.secret_patterns import read_patterns
@@ -24,8 +25,8 @@ from bot.doctor import files, machine, page, recipes, sky, slack, store
 from bot.doctor.finding import Finding, Status, failure, ok, warning
 from bot.doctor.visit import Check, visit
 from bot.errors import Unavailable, UserError
-from bot.parts import STORE_SECONDS, sky_cloud
-from bot.settings import Settings
+from bot.parts import STORE_SECONDS, local_account, sky_cloud
+from bot.settings import LOCAL_HINT, Settings
 from bot.slack import vitals as slack_vitals
 from bot.slack.client import web_client
 from bot.slack.manifest import SCOPES
@@ -175,7 +176,13 @@ class Surgery:
         return store.judge_store(found, f"{folder} (embedded; " + ("it runs)" if runs else "it starts with the bot)"))
 
     def look_at_no_skypilot(self) -> Iterable[Finding]:
-        yield ok(sky.SERVER, "not used: runs are processes of this machine (VERLBOT_COMPUTE)")
+        try:
+            account, problem = local_account(self.settings)
+        except UserError as error:
+            yield failure(machine.COMPUTE, str(error), error.hint)
+            return
+        user = name_of(account) if account else ""
+        yield machine.judge_local_compute(self.settings.local_compute_refusal, LOCAL_HINT, user, problem)
 
     def look_at_server(self) -> Iterable[Finding]:
         found = outcome(lambda: self.courier.call(sky_vitals.health))
@@ -249,8 +256,8 @@ class Surgery:
         host, port = self.settings.admin_policy_host, self.settings.admin_policy_port
         place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         found = outcome(lambda: vitals.greets(f"{place}/health"))
-        taken = vitals.taken(self.settings.data_dir)
-        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot)
+        taken, needs = vitals.taken(self.settings.data_dir), self.settings.admin_policy_needs_secret
+        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot, needs)
 
 
 def doctor(environment: Mapping[str, str], as_json: bool) -> int:

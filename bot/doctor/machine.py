@@ -5,8 +5,9 @@ import math
 from bot.adapters.vitals import Folder
 from bot.doctor.finding import Finding, failure, ok, skipped, warning
 from bot.errors import Unavailable
+from bot.settings import PORT_HINT, PORT_IS_OPEN
 
-FOLDER, BOT, GATE = "data directory", "bot", "admin policy"
+FOLDER, BOT, GATE, COMPUTE = "data directory", "bot", "admin policy", "SkyPilot"
 
 FREE_WARNING_MEGABYTES, FREE_FAILURE_MEGABYTES = 1000, 100
 """Of its disk. The embedded store and the logs of local runs grow there."""
@@ -39,8 +40,30 @@ def judge_bot(path: str, taken: bool, age_seconds: float | None, longest_seconds
     return ok(BOT, f"runs; it last ticked {age_seconds:.0f} s ago")
 
 
-def judge_gate(address: str, taken: bool, found: bool | Unavailable, uses_skypilot: bool) -> Finding:
-    """Whether SkyPilot would be answered; that it asks is known to its own server alone."""
+def judge_local_compute(refusal: str, hint: str, user: str, problem: str) -> Finding:
+    """Whether runs may be processes of this machine.
+
+    Args:
+        refusal: why they may not; user: whose they are, empty for the bot's own.
+        problem: why they are the bot's own though it is root.
+    """
+    if refusal:
+        return failure(COMPUTE, refusal, hint)
+    whose = f"of the user {user}" if user else "of the bot's own user, which can read its store"
+    shown = f"not used: runs are processes of this machine (VERLBOT_COMPUTE), {whose}"
+    return ok(COMPUTE, f"{shown}. {problem}" if problem else shown)
+
+
+def judge_gate(
+    address: str, taken: bool, found: bool | Unavailable, uses_skypilot: bool, is_open: bool = False
+) -> Finding:
+    """Whether SkyPilot would be answered; that it asks is known to its own server alone.
+
+    Args:
+        is_open: whether others than this machine reach it, and no secret is set.
+    """
+    if is_open:
+        return failure(GATE, PORT_IS_OPEN, PORT_HINT)
     if not uses_skypilot:
         return warning(GATE, "no SkyPilot runs the machines, so nobody asks", "Unset VERLBOT_ADMIN_POLICY_PORT.")
     if not taken:
@@ -48,4 +71,6 @@ def judge_gate(address: str, taken: bool, found: bool | Unavailable, uses_skypil
     if isinstance(found, Unavailable) or not found:
         why = str(found) if isinstance(found, Unavailable) else "somebody else answers"
         return failure(GATE, f"{address}: {why}", "Restart the bot, or set VERLBOT_ADMIN_POLICY_PORT to a free port.")
-    return ok(GATE, f"answers at {address}; SkyPilot asks it once that is `admin_policy` in its server's config")
+    return ok(
+        GATE, f"answers at {address}/…; `verlbot admin-policy` prints the `admin_policy` line for SkyPilot's server"
+    )

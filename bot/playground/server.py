@@ -28,7 +28,7 @@ from bot.playground.manifest import App
 from bot.playground.pages import PAGE, Pages
 from bot.playground.people import People
 from bot.playground.slack import Slack
-from bot.playground.web_api import call
+from bot.playground.web_api import READS, call
 from bot.playground.workspace import Json
 
 START_SECONDS = 20
@@ -49,18 +49,31 @@ class Server(uvicorn.Server):
 
 
 class OwnOrigin:
-    """Refuses what a page of another origin sends: the tokens that an app needs here are no secret."""
+    """Refuses what a page of another origin sends: the tokens that an app needs here are no secret.
+
+    A browser says where a request comes from by `Origin` where it writes, and by `Sec-Fetch-Site` wherever it asks; to
+    follow a link to the page is allowed. That a name of another host leads here (DNS rebinding), `Host` tells.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope) if scope["type"] == "http" else {}
-        origin = headers.get("origin")
-        if origin is None or origin == f"http://{headers.get('host')}":
+        if scope["type"] == "lifespan" or is_own(Headers(scope=scope)):
             await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).close(code=1008)
         else:
             await PlainTextResponse("another origin", status_code=403)(scope, receive, send)
+
+
+def is_own(headers: Headers) -> bool:
+    """Return whether a request comes from no page at all, or from a page of this very address."""
+    origin = headers.get("origin")
+    if origin is not None and origin != f"http://{headers.get('host')}":
+        return False
+    is_asked_by_another = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    return not is_asked_by_another or headers.get("sec-fetch-mode") == "navigate"
 
 
 class Playground:
@@ -164,6 +177,9 @@ class Playground:
     async def _call(self, request: Request) -> Response:
         """One call of the Web API, with the trouble that was asked for."""
         name = request.path_params["method"]
+        if request.method != "POST" and name not in READS:
+            refused = {"ok": False, "error": "method_not_allowed"}
+            return JSONResponse(refused, status_code=405, headers={"Allow": "POST"})
         arguments = await merged(request)
         entry = self._slack.record.begin("call", name, channel=arguments.get("channel"), ts=arguments.get("ts"))
         fault = self._slack.faults.take(name, arguments)

@@ -9,6 +9,19 @@ from bot.playground.workspace import Json
 
 METHODS: Table = conversations.METHODS | surfaces.METHODS
 
+READS = {
+    "api.test",
+    "auth.test",
+    "blocks.validate",
+    "chat.getPermalink",
+    "conversations.history",
+    "conversations.info",
+    "conversations.replies",
+    "files.getUploadURLExternal",  # Slack's own SDK asks for it so; nothing is seen of it before it is completed
+    "users.info",
+}
+"""Methods that may be called by GET. Slack takes all of them so; here a link or a picture in any page could do it."""
+
 
 def call(slack: Slack, deliveries: Deliveries, name: str, token: str, arguments: Json) -> Json:
     """Answer a call as Slack does: `ok: true` with a result, or `ok: false` with a code."""

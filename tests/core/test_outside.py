@@ -153,7 +153,7 @@ TASK: dict[str, Any] = {
     "run": "python3 train.py\n",
     "resources": {"accelerators": "H100:8", "infra": "k8s"},
 }
-WRITTEN = {  # as SkyPilot has it on the wire
+WRITTEN: dict[str, Any] = {  # as SkyPilot has it on the wire
     "name": "ppo-7f3a",
     "num_nodes": 2,
     "envs": {"EPOCHS": "2"},
@@ -169,13 +169,16 @@ WRITTEN = {  # as SkyPilot has it on the wire
 }
 
 
+OWN = launching(secrets=("WANDB_API_KEY", "HF_TOKEN"))
+
+
 @pytest.mark.parametrize(
     ("run", "task", "cluster", "own"),
     [
-        pytest.param(launching(), WRITTEN, "verl-ppo-7f3a", True, id="the bot's"),
-        pytest.param(launching(), WRITTEN, None, True, id="the bot's, before it has a cluster"),
+        pytest.param(OWN, WRITTEN, "verl-ppo-7f3a", True, id="the bot's"),
+        pytest.param(OWN, WRITTEN, None, True, id="the bot's, before it has a cluster"),
         pytest.param(
-            launching(),
+            OWN,
             WRITTEN | {"envs": {"EPOCHS": "2", DEADLINE_VARIABLE: "1767355200"}},
             "verl-ppo-7f3a",
             True,
@@ -184,17 +187,63 @@ WRITTEN = {  # as SkyPilot has it on the wire
         pytest.param(None, WRITTEN, "verl-ppo-7f3a", False, id="labels without a run"),
         pytest.param(a_run(), WRITTEN, "verl-ppo-7f3a", False, id="a run that waits"),
         pytest.param(running(), WRITTEN, "verl-ppo-7f3a", False, id="a run that is launched already"),
-        pytest.param(launching(), WRITTEN, "dev-box", False, id="its task under another name"),
-        pytest.param(launching(), WRITTEN | {"run": "sleep inf"}, "verl-ppo-7f3a", False, id="another script"),
-        pytest.param(launching(), WRITTEN | {"num_nodes": 3}, "verl-ppo-7f3a", False, id="more nodes"),
+        pytest.param(OWN, WRITTEN, "dev-box", False, id="its task under another name"),
+        pytest.param(OWN, WRITTEN | {"run": "sleep inf"}, "verl-ppo-7f3a", False, id="another script"),
+        pytest.param(OWN, WRITTEN | {"num_nodes": 3}, "verl-ppo-7f3a", False, id="more nodes"),
         pytest.param(
-            launching(), WRITTEN | {"resources": {"accelerators": {"H100": 9}}}, "verl-ppo-7f3a", False, id="more GPUs"
+            OWN, WRITTEN | {"resources": {"accelerators": {"H100": 9}}}, "verl-ppo-7f3a", False, id="more GPUs"
         ),
-        pytest.param(launching(), WRITTEN | {"envs": {"EPOCHS": "3"}}, "verl-ppo-7f3a", False, id="other settings"),
+        pytest.param(OWN, WRITTEN | {"envs": {"EPOCHS": "3"}}, "verl-ppo-7f3a", False, id="other settings"),
     ],
 )
 def test_what_is_the_bots_own(run: Run | None, task: dict[str, Any], cluster: str | None, own: bool) -> None:
     assert is_own(task, cluster, lambda run_id: run if run_id == "ppo-7f3a" else None, lambda _: TASK) is own
+
+
+MACHINE: dict[str, Any] = WRITTEN["resources"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"resources": MACHINE | {"image_id": {None: "docker:mine"}}}, id="an image"),
+        pytest.param({"resources": MACHINE | {"accelerators": {"A100": 8}}}, id="another accelerator"),
+        pytest.param({"resources": MACHINE | {"infra": "kubernetes/mine"}}, id="another context"),
+        pytest.param({"resources": MACHINE | {"ports": ["22"]}}, id="an open port"),
+        pytest.param({"resources": MACHINE | {"cpus": "900+"}}, id="more CPUs"),
+        pytest.param({"resources": MACHINE | {"memory": "9000"}}, id="more memory"),
+        pytest.param({"resources": MACHINE | {"disk_size": 60000}}, id="a larger disk"),
+        pytest.param({"resources": MACHINE | {"instance_type": "p5.48xlarge"}}, id="a kind of machine"),
+        pytest.param({"resources": MACHINE | {"use_spot": True}}, id="spot"),
+        pytest.param({"resources": MACHINE | {"labels": {"team": "mine"}}}, id="a label"),
+        pytest.param({"resources": MACHINE | {"volumes": [{"path": "/v", "name": "mine"}]}}, id="a machine's volume"),
+        pytest.param({"resources": MACHINE | {"_docker_login_config": {"server": "mine"}}}, id="another registry"),
+        pytest.param(
+            {"resources": MACHINE | {"_cluster_config_overrides": {"kubernetes": {"pod_config": {}}}}}, id="a pod"
+        ),
+        pytest.param({"resources": {"any_of": [MACHINE, MACHINE | {"infra": "aws"}]}}, id="a second choice"),
+        pytest.param({"file_mounts": {"/root/.ssh": "s3://mine"}}, id="a mount"),
+        pytest.param({"file_mounts": {"/data": {"source": "s3://mine", "mode": "MOUNT"}}}, id="a bucket"),
+        pytest.param({"volumes": {"/checkpoints": "theirs"}}, id="a volume"),
+        pytest.param({"volume_mounts": [{"path": "/v"}]}, id="a volume that is mounted already"),
+        pytest.param({"workdir": "/tmp/mine"}, id="a folder of scripts"),
+        pytest.param({"workdir": {"url": "https://git.example.org/mine"}}, id="a repository of scripts"),
+        pytest.param({"setup": "curl mine | sh"}, id="another setup"),
+        pytest.param({"event_callback": "curl mine | sh"}, id="a script for events"),
+        pytest.param({"config": {"hooks": [{"run": "curl mine | sh", "events": ["down"]}]}}, id="a hook"),
+        pytest.param({"service": {"readiness_probe": "/", "replicas": 9}}, id="a service"),
+        pytest.param(
+            {"secrets": {"WANDB_API_KEY": "x", "LD_PRELOAD": "/v/mine.so"}}, id="a secret that it does not name"
+        ),
+        pytest.param({"secrets": ["secrets:theirs"]}, id="a secret of SkyPilot's"),
+        pytest.param({"managed_secrets": [{"theirs": {"mount_path": "/s"}}]}, id="a secret that is mounted"),
+        pytest.param({"of_a_later_skypilot": "x"}, id="a key that nobody knows yet"),
+    ],
+)
+def test_whoever_changes_anything_of_it_launches_another_task(changed: dict[str, Any]) -> None:
+    recorded = dict.fromkeys(["ppo-7f3a"], TASK)
+    assert is_own(WRITTEN, OWN.cluster, lambda _: OWN, recorded.__getitem__)
+    assert not is_own(WRITTEN | changed, OWN.cluster, lambda _: OWN, recorded.__getitem__)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from websocket import WebSocket, WebSocketBadStatusException
 
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from bot.playground.web_api import METHODS, READS
 from tests.story import ANA, BEN, RANDOM, SECRET, TRAINING
 
 
@@ -55,7 +58,7 @@ def test_arguments_come_in_every_way_that_slack_takes(playground: Playground, st
     answer = {
         "json": lambda: httpx.post(url, json=asked, headers=headers, trust_env=False),
         "form": lambda: httpx.post(url, data=asked, headers=headers, trust_env=False),
-        "query": lambda: httpx.get(url, params={**asked, "token": BOT_TOKEN}, trust_env=False),
+        "query": lambda: httpx.post(url, params={**asked, "token": BOT_TOKEN}, trust_env=False),
     }[style]()
     assert answer.json()["ok"]
 
@@ -258,6 +261,72 @@ def test_another_origin_can_do_nothing(playground: Playground) -> None:
     assert plain.status_code == 415
     elsewhere = {"Content-Type": "application/json", "Host": "evil.example"}
     assert httpx.post(url, content=asked, headers=elsewhere, trust_env=False).status_code == 400
+
+
+def test_nothing_is_changed_by_a_link(playground: Playground, slack: PlaygroundClient) -> None:
+    """What a person follows, and a picture in any page, is a GET with whatever its address holds."""
+    before = slack.get("state")
+    asked = {
+        "token": BOT_TOKEN,
+        "channel": TRAINING,
+        "text": "said by a link",
+        "users": ANA,
+        "name": "eyes",
+        "ts": "1.0",
+    }
+    for method in METHODS.keys() - READS:
+        for verb in ("GET", "HEAD"):
+            answer = httpx.request(verb, f"{playground.api_url}{method}", params=asked, trust_env=False)
+            assert answer.status_code == 405, method
+    for what in ("type", "act", "submit", "close", "home", "react", "faults", "link", "channel", "repeat"):
+        answer = httpx.get(f"{playground.address}/control/{what}", params={"user": ANA, **asked}, trust_env=False)
+        assert answer.status_code == 405, what
+    assert slack.get("state") == before
+    assert slack.record("call") == []
+
+
+def test_a_read_may_be_a_get_as_slacks_own_sdk_asks(playground: Playground, web: WebClient) -> None:
+    assert METHODS.keys() > READS
+    asked = {"token": BOT_TOKEN, "channel": TRAINING}
+    assert httpx.get(f"{playground.api_url}conversations.info", params=asked, trust_env=False).json()["ok"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403, id="a picture elsewhere"),
+        pytest.param({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 403, id="a page at another port"),
+        pytest.param({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200, id="a link that is followed"),
+        pytest.param({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200, id="its own page"),
+        pytest.param({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 200, id="typed"),
+        pytest.param({"Host": "playground.evil.example"}, 400, id="a name that was made to lead here"),
+        pytest.param({"Host": "127.0.0.1.evil.example"}, 400, id="a name that begins like this machine"),
+        pytest.param({"Host": ""}, 400, id="no name"),
+    ],
+)
+def test_who_asks_is_told_by_his_browser_and_by_the_name_he_asks_at(
+    playground: Playground, headers: dict[str, str], status: int
+) -> None:
+    assert httpx.get(f"{playground.address}/control/state", headers=headers, trust_env=False).status_code == status
+
+
+@pytest.mark.parametrize("changed", [{"origin": "https://evil.example"}, {"host": "evil.example"}])
+def test_no_page_elsewhere_takes_the_bots_connection(
+    playground: Playground, slack: PlaygroundClient, changed: dict[str, str]
+) -> None:
+    opened = httpx.post(f"{playground.api_url}apps.connections.open", data={"token": APP_TOKEN}, trust_env=False)
+    link = WebSocket()
+    with pytest.raises(WebSocketBadStatusException, match=r"40[03]"):
+        link.connect(opened.json()["url"], timeout=5, **changed)  # type: ignore[no-untyped-call]  # websocket-client's
+    assert slack.get("state")["connections"] == 0
+
+
+def test_it_listens_on_loopback_alone(playground: Playground) -> None:
+    port = int(playground.address.rsplit(":", 1)[1])
+    listening = [
+        one.laddr.ip for one in psutil.Process().net_connections() if one.status == "LISTEN" and one.laddr.port == port
+    ]
+    assert listening == ["127.0.0.1"]
 
 
 PICTURE = b"\x89PNG\r\n\x1a\n of something"

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS), pytest.mark.x
 
 POLICY = "outside: {runs: 1, autostop_idle_minutes: 7}\n"
 HUSH = "hunter2-do-not-tell"
+SECRET = "of-the-admin-policy"
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def live(bed_alone: Bed, tmp_path: Path) -> Iterator[OnSlurm]:
     own = {
         "VERLBOT_POLICY": str(policy),
         "VERLBOT_ADMIN_POLICY_PORT": str(port),
+        "VERLBOT_ADMIN_POLICY_SECRET": SECRET,
         "VERLBOT_SWEEP_MINUTES": "0.2",
         "VERLBOT_LOG_LEVEL": "DEBUG",
     }
@@ -31,7 +33,7 @@ def live(bed_alone: Bed, tmp_path: Path) -> Iterator[OnSlurm]:
     found = OnSlurm(tmp_path, bed_alone, settings={**ALONE, **own})
     found.start()
     try:
-        configuration.write_text(f"{before}admin_policy: http://127.0.0.1:{port}/admin-policy\n")
+        configuration.write_text(f"{before}admin_policy: http://127.0.0.1:{port}/admin-policy/{SECRET}\n")
         restart(bed_alone)
         yield found
     finally:

@@ -17,10 +17,11 @@ import msgspec
 
 from bot.adapters.fetches import Errand, Fetches
 from bot.adapters.local import checkpoints
+from bot.adapters.local.accounts import Account
 from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
-from bot.adapters.local.processes import KEEPER, alive, dismantle, marked, running_clusters, send_signal
+from bot.adapters.local.processes import SUPERVISOR, alive, dismantle, marked, running_clusters, send_signal
 from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
@@ -70,6 +71,7 @@ class LocalCloud:
         minute_seconds: how long autostop's minute lasts.
         grace_seconds: between SIGTERM and SIGKILL.
         fetches: where checkpoints are fetched to; in the folder unless given.
+        account: whose processes the nodes are, where the bot is root; None for the bot's own user.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class LocalCloud:
         minute_seconds: float = 60.0,
         grace_seconds: float = 5.0,
         fetches: Fetches | None = None,
+        account: Account | None = None,
     ) -> None:
         self._root = root.resolve()
         self._fetches = fetches or Fetches(self._root / "artifacts", MOST_BYTES)
@@ -90,6 +93,7 @@ class LocalCloud:
         self._dollars_per_node_hour = dollars_per_node_hour
         self._minute_seconds = minute_seconds
         self._grace_seconds = grace_seconds
+        self._account = account
 
     def greet(self) -> str:
         return "recipes run as processes of this machine"
@@ -142,12 +146,12 @@ class LocalCloud:
             raise UserError(why, say("Nothing was started."))
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "supervisors.log").open("ab") as log:
-            started = subprocess.Popen(
-                [sys.executable, "-m", "bot.adapters.local.supervisor"],
+            started = subprocess.Popen(  # noqa: S603  # our own words; the name is made of a run's id
+                [sys.executable, "-m", SUPERVISOR, Place(self._root, order.cluster).marker],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=supervisors(Place(self._root, order.cluster)),
+                env=inherited() | {name: os.environ[name] for name in INTERPRETERS if name in os.environ},
                 start_new_session=True,
             )
         try:
@@ -193,7 +197,7 @@ class LocalCloud:
 
     def _sources(self, watched: Watched, parcel: Parcel) -> list[checkpoints.Source]:
         place = Place(self._root, watched.cluster)
-        return checkpoints.sources([place.node(rank) / "home" for rank in range(parcel.nodes)], parcel)
+        return checkpoints.sources([place.home(rank) for rank in range(parcel.nodes)], parcel)
 
     def down(self, watched: Watched) -> None:
         place = Place(self._root, watched.cluster)
@@ -245,13 +249,8 @@ class LocalCloud:
             minute_seconds=self._minute_seconds,
             grace_seconds=self._grace_seconds,
             language=spoken(),
+            account=self._account,
         )
-
-
-def supervisors(place: Place) -> dict[str, str]:
-    """The environment of a cluster's supervisor."""
-    interpreters = {name: os.environ[name] for name in INTERPRETERS if name in os.environ}
-    return inherited() | interpreters | {KEEPER: place.marker}
 
 
 def look(place: Place, watched: Watched) -> Seen | None:

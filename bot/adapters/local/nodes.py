@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread, Timer
 from typing import IO, Any
 
+from bot.adapters.local.accounts import Account
 from bot.adapters.local.places import Place
 from bot.adapters.local.processes import MARKER, identified
 
@@ -56,6 +57,7 @@ class Node:
         variables: Mapping[str, str],
         output: Output,
         ended: SimpleQueue[int],
+        account: Account | None = None,
     ) -> None:
         self.code: int | None = None
         self.ended_at = math.inf
@@ -71,6 +73,9 @@ class Node:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
         )
         self.session = identified(self._process.pid)
         Thread(target=self._wait, daemon=True).start()
@@ -137,18 +142,19 @@ def prefix(script: str, rank: int, count: int, name: str) -> str:
     return "head, rank=0, pid={pid}" if rank == 0 else f"worker{rank}, rank={rank}, pid={{pid}}, ip={address(rank)}"
 
 
-def variables(task: Mapping[str, Any], place: Place, rank: int, count: int, task_id: str) -> dict[str, str]:
+def variables(
+    task: Mapping[str, Any], place: Place, rank: int, count: int, task_id: str, account: Account | None = None
+) -> dict[str, str]:
     """The environment of a node: SkyPilot's variables, the task's own, and nothing of the bot's.
 
     A volume is a folder of this machine, which cannot be mounted where the task says; variables of
     the task that point there are pointed at the folder.
     """
-    home = place.node(rank) / "home"
     own = {**(task.get("envs") or {}), **(task.get("secrets") or {})}
     return {
         **inherited(),
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-        "HOME": str(home),
+        "HOME": str(place.home(rank)),
         "USER": "sky",
         MARKER: place.marker,
         "SKYPILOT_NODE_IPS": "\n".join(map(address, range(count))),
@@ -156,13 +162,13 @@ def variables(task: Mapping[str, Any], place: Place, rank: int, count: int, task
         "SKYPILOT_NUM_NODES": str(count),
         "SKYPILOT_NUM_GPUS_PER_NODE": "0",
         "SKYPILOT_TASK_ID": task_id,
-        **{name: mounted(str(value), task, place) for name, value in own.items()},
+        **{name: mounted(str(value), task, place, account) for name, value in own.items()},
     }
 
 
-def mounted(value: str, task: Mapping[str, Any], place: Place) -> str:
+def mounted(value: str, task: Mapping[str, Any], place: Place, account: Account | None = None) -> str:
     """The value with the mount point of a volume replaced by its folder."""
     for mount, volume in (task.get("volumes") or {}).items():
         if value == mount or value.startswith(f"{mount}/"):
-            return str(place.volume(volume)) + value[len(mount) :]
+            return str(place.volume(volume, account)) + value[len(mount) :]
     return value

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bot.adapters.local.accounts import Account, hand_over, let_pass, let_read
 from bot.core.seen import Cluster, Ending, Job
 from bot.language import ENGLISH
 
@@ -51,6 +52,7 @@ class Order:
         minute_seconds: how long autostop's minute lasts; a test's is shorter.
         grace_seconds: between SIGTERM and SIGKILL.
         language: in which it says why a job failed.
+        account: whose processes its nodes are; None for the supervisor's own user.
     """
 
     root: str
@@ -59,6 +61,7 @@ class Order:
     minute_seconds: float = 60.0
     grace_seconds: float = 5.0
     language: str = ENGLISH
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,32 @@ class Place:
         """The value of VERLBOT_LOCAL_CLUSTER in every process of the cluster."""
         return str(self.folder)
 
-    def volume(self, name: str) -> Path:
-        """The folder of a volume, which outlives every cluster; made if it is not there."""
+    def volume(self, name: str, account: Account | None = None) -> Path:
+        """The folder of a volume, which outlives every cluster; made if it is not there, and the account's."""
         folder = self.root / "volumes" / name
         folder.mkdir(parents=True, exist_ok=True)
+        let_pass(folder.parent, account)
+        hand_over(folder, account)
         return folder
 
     def node(self, rank: int) -> Path:
         return self.folder / "nodes" / str(rank)
+
+    def home(self, rank: int) -> Path:
+        return self.node(rank) / "home"
+
+    def furnish(self, rank: int, script: str, text: str, account: Account | None) -> Path:
+        """Write a script for a node, with a home for it that is the account's; return the script's path."""
+        folder, home = self.node(rank), self.home(rank)
+        if not home.exists():
+            (home / "sky_workdir").mkdir(parents=True)
+            for above in (self.root, self.folder.parent, self.folder, folder.parent, folder):
+                let_pass(above, account)
+            hand_over(home, account)
+        path = folder / f"{script}.sh"
+        path.write_text(text)
+        let_read(path, account)
+        return path
 
     def claim(self, state: State) -> bool:
         """Make the folder with its state in one step; False where the name is taken or has been."""

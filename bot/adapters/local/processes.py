@@ -28,8 +28,12 @@ PR_SET_CHILD_SUBREAPER = 36
 STUBBORN_SECONDS = 10.0
 """After which a process that got SIGKILL is told of."""
 
+SUPERVISOR = "bot.adapters.local.supervisor"
+"""Module of the process that keeps a cluster. The marker follows it in its command line, which others may read: its
+environment they may not."""
+
 KEEPER = "VERLBOT_LOCAL_SUPERVISOR"
-"""Environment variable of the process that keeps a cluster."""
+"""Environment variable that named the cluster in earlier versions, whose supervisors may still run."""
 
 
 def myself() -> Process:
@@ -70,7 +74,7 @@ def send_signal(process: Process | None, number: int) -> None:
 
 
 def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process]:
-    """Every process, of this user's, that carries the marker in its environment, or is of one of the sessions.
+    """Every process that the bot may end that carries the marker in its environment, or is of one of the sessions.
 
     Either alone can be shaken off: an environment by `env -i`, a session by `setsid`. A session's number is
     not given to another while one of its members lives; where its leader is another process, it is over.
@@ -82,24 +86,32 @@ def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process
 def running_clusters() -> set[str]:
     """Return the names of the clusters of which a process of this user's runs, wherever their files are or were."""
     names = set()
-    for process in ours(lambda process: MARKER in process.environ() or KEEPER in process.environ()):
+    for process in ours(lambda process: bool(kept_marker(process) or process.environ().get(MARKER))):
         with suppress(psutil.Error, ProcessLookupError):
-            marker = process.environ().get(MARKER) or process.environ().get(KEEPER) or ""
+            marker = kept_marker(process) or process.environ().get(MARKER) or ""
             names.add(Path(marker).name)
-    return names
+    return names - {""}
 
 
 def keepers(marker: str) -> list[psutil.Process]:
     """Every process but this one that keeps the cluster: its supervisor, whether or not its files still name it."""
-    return ours(lambda process: process.pid != os.getpid() and process.environ().get(KEEPER) == marker)
+    return ours(lambda process: process.pid != os.getpid() and kept_marker(process) == marker)
+
+
+def kept_marker(process: psutil.Process) -> str:
+    """Return the marker of the cluster that a process keeps; empty where it keeps none."""
+    line = process.cmdline()
+    if line[-2:-1] == [SUPERVISOR]:
+        return line[-1]
+    return process.environ().get(KEEPER, "")
 
 
 def ours(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Every process of this user's that is wanted; one that has ended meanwhile is not."""
+    """Every process that is wanted, of this user's, or where he is root of anybody's; one that has ended is not."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
-            mine = process.uids().effective == os.geteuid() and process.status() != psutil.STATUS_ZOMBIE
+            mine = os.geteuid() in (0, process.uids().effective) and process.status() != psutil.STATUS_ZOMBIE
             if mine and wanted(process):
                 found.append(process)
     return found

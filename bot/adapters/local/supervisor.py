@@ -1,6 +1,6 @@
 """The process that is a local cluster: claims its name, sets up, runs, waits, and removes itself.
 
-Run as `python -m bot.adapters.local.supervisor` with an Order as JSON on standard input. It leaves
+Run as `python -m bot.adapters.local.supervisor MARKER` with an Order as JSON on standard input. It leaves
 its parent, which ends once the name is claimed: with 0, or with KNOWN where the name is taken.
 """
 
@@ -23,6 +23,7 @@ from bot.core.autostop import asked_minutes
 from bot.core.seen import Cluster, Ending, Job
 from bot.errors import Unavailable
 from bot.language import listing, say, say_many, speak
+from bot.process_guard import drop_capabilities, forbid_new_privileges, guard_process
 
 KNOWN = 3
 """Exit code: a cluster of this name stands or has stood."""
@@ -92,18 +93,16 @@ class Supervisor:
         return nodes
 
     def _node(self, rank: int, script: str, text: str) -> Node:
-        folder = self._place.node(rank)
-        (folder / "home" / "sky_workdir").mkdir(parents=True, exist_ok=True)
-        path = folder / f"{script}.sh"
-        path.write_text(text)
+        account = self._order.account
         return Node(
             rank=rank,
-            script=path,
+            script=self._place.furnish(rank, script, text, account),
             prefix=prefix(script, rank, self._count, str(self._task.get("name") or "task")),
-            home=folder / "home",
-            variables=variables(self._task, self._place, rank, self._count, self._task_id),
+            home=self._place.home(rank),
+            variables=variables(self._task, self._place, rank, self._count, self._task_id, account),
             output=self._output,
             ended=self._ended,
+            account=account,
         )
 
     def _wait(self, nodes: list[Node], together: bool) -> list[int] | None:
@@ -197,6 +196,7 @@ def failure_in_words(script: str, first: int, code: str, others: list[int]) -> s
 
 
 def main() -> int:
+    guard_process()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     speak(order.language)
     reader, writer = os.pipe()
@@ -206,6 +206,9 @@ def main() -> int:
     os.close(reader)
     os.setsid()
     adopt_orphans()
+    forbid_new_privileges()
+    if os.geteuid() == 0 and order.account is None:
+        drop_capabilities()
     place = Place(Path(order.root), order.cluster)
     state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=asked_minutes(order.task))
     if place.claim(state):

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from bot.errors import BeingStopped, Unavailable, UserError
 from bot.language import mark, say, speak, spoken
+from bot.process_guard import forbid_dumps
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -150,6 +151,7 @@ def carry_out(
     kwargs: dict[str, Any],
 ) -> None:
     """The process's side: one call, and no longer than it may take."""
+    forbid_dumps()  # the environment that it was sent holds secrets
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)

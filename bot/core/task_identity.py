@@ -1,0 +1,233 @@
+"""What a task asks for, in one form: whether two tasks are the same, though SkyPilot has rewritten one of them. Pure.
+
+What is not named here is compared as it stands, so that a key of a later SkyPilot makes two tasks differ, not agree.
+How SkyPilot 0.14.1 writes each key was measured with `sky.Task.from_yaml_config(...).to_yaml_config()`;
+tests/test_admin_policy.py holds this module to it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.core.choices import choices, kinds_of, nodes_of
+from bot.core.order import DEADLINE_VARIABLE
+from bot.core.recipe import Task
+
+OWN_LABELS = "verlbot-"
+"""Before the labels that the bot adds to each launch."""
+
+UPLOADED = "(uploaded)"
+"""In place of a local path: SkyPilot's client uploads it, and its server knows it by another path."""
+
+VARIABLE = re.compile(r"\$\{?\b([a-zA-Z_][a-zA-Z0-9_]*)\b\}?", re.ASCII)
+"""As SkyPilot fills in a task's variables (sky/task.py, `_fill_in_env_vars`)."""
+
+FILLED_IN = ("file_mounts", "volumes", "service", "workdir")
+"""Sections that SkyPilot fills in variables in."""
+
+NOT_COMPARED = {"_metadata", "_user_specified_yaml", "file_mounts_mapping", "secrets"}
+"""What tells, and does nothing; where uploads went; and secrets, whose names `secret_names` returns."""
+
+NOT_COMPARED_OF_RESOURCES = {
+    "any_of",
+    "ordered",
+    "autostop",  # the bot sets it with each launch, and sets it again where it is found otherwise
+    "job_recovery",  # SkyPilot fills in its default
+    "cloud",
+    "region",
+    "zone",
+    "_requires_fuse",
+    "_no_missing_accel_warnings",
+    "_is_image_managed",
+    "_docker_username_for_runpod",
+}
+
+DOCKER_LOGIN = ("SKYPILOT_DOCKER_USERNAME", "SKYPILOT_DOCKER_PASSWORD", "SKYPILOT_DOCKER_SERVER")
+"""Variables and secrets that SkyPilot makes `_docker_login_config` of."""
+
+HOOK_EVENTS, HOOK_SECONDS = ["stop", "preemption", "down"], 3600
+"""Of a hook that names none (sky/resources.py)."""
+
+UNIT_GIGABYTES = {"": 1, "gb": 1, "g": 1, "gi": 1, "tb": 1024, "t": 1024, "ti": 1024}
+
+
+def gist(task: Task) -> dict[str, object]:
+    """Return what makes a task what it is, in words that SkyPilot's own writing of it does not change.
+
+    Without the deadline, which is no part of the task: the bot tells it with each launch.
+    """
+    envs = {str(name): str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
+    section = {key: filled(task[key], envs) if key in FILLED_IN else task[key] for key in task}
+    config, hooks = config_and_hooks(section.pop("config", None))
+    has_login = any(name in envs or name in secret_names(task) for name in DOCKER_LOGIN)
+    found = {key: plain(value) for key, value in section.items() if key not in NOT_COMPARED}
+    found |= {
+        "envs": envs,
+        "hooks": hooks,
+        "num_nodes": nodes_of(task),
+        "file_mounts": {str(at): mount(source) for at, source in (section.get("file_mounts") or {}).items()},
+        "workdir": workdir(section.get("workdir")),
+        "resources": sorted(repr(machine(one, config, has_login)) for one in choices(task)),
+    }
+    return {key: value for key, value in found.items() if value not in ("", None, {}, [])}
+
+
+def secret_names(task: Task) -> frozenset[str]:
+    """Return the names of a task's secrets, references to SkyPilot's own included."""
+    secrets = task.get("secrets") or ()
+    return frozenset(map(str, secrets))
+
+
+def machine(choice: Mapping[str, Any], config: Mapping[str, Any], has_login: bool) -> dict[str, object]:
+    """Return one choice of machines, with what its task's `config` overrides there."""
+    found = {key: plain(value) for key, value in choice.items() if key not in NOT_COMPARED_OF_RESOURCES}
+    if has_login:  # made of variables or secrets whose names are compared
+        found.pop("_docker_login_config", None)
+    overrides = {**config, **(choice.get("_cluster_config_overrides") or {})}
+    labels = {str(key): str(value) for key, value in (choice.get("labels") or {}).items()}
+    found |= {
+        "infra": infra(choice),
+        "accelerators": [accelerator(kind) for kind in kinds_of(choice.get("accelerators"))],
+        "image_id": images(choice.get("image_id")),
+        "ports": ports(choice.get("ports")),
+        "labels": {key: value for key, value in labels.items() if not key.startswith(OWN_LABELS)},
+        "use_spot": bool(choice.get("use_spot")),
+        "_cluster_config_overrides": plain(overrides),
+    }
+    found |= {key: amount(choice.get(key)) for key in ("cpus", "memory", "disk_size")}
+    kept = {key: value for key, value in found.items() if value not in ("", None, {}, [], False)}
+    return dict(sorted(kept.items()))
+
+
+def infra(choice: Mapping[str, Any]) -> str:
+    """
+    >>> infra({"infra": "k8s/east"}), infra({"cloud": "AWS", "region": "us-east-1"}), infra({"infra": "*/*"})
+    ('kubernetes/east', 'aws/us-east-1', '')
+    """
+    parts = str(choice.get("infra") or "").split("/")
+    if not choice.get("infra"):
+        parts = [str(choice.get(key) or "*") for key in ("cloud", "region", "zone")]
+    cloud = parts[0].lower()
+    parts[0] = {"k8s": "kubernetes"}.get(cloud, cloud)
+    while parts and parts[-1] in ("", "*"):
+        parts.pop()
+    return "/".join(parts)
+
+
+def accelerator(kind: str) -> str:
+    """
+    >>> accelerator("h100:8.0"), accelerator("L4")
+    ('H100:8', 'L4:1')
+    """
+    name, _, count = kind.partition(":")
+    return f"{name.strip().upper()}:{float(count or 1):g}"
+
+
+def images(asked: object) -> list[str]:
+    """Return the images; SkyPilot names the region that each is for.
+
+    >>> images("docker:x"), images({None: "docker:x"}), images(None)
+    (['docker:x'], ['docker:x'], [])
+    """
+    return sorted(map(str, asked.values())) if isinstance(asked, Mapping) else [str(asked)] if asked else []
+
+
+def ports(asked: object) -> list[tuple[int, int] | str]:
+    """Return the ranges of ports, those that touch as one.
+
+    >>> ports(8080), ports(["9000-9010", 8080, "8081"]), ports("any")
+    ([(8080, 8080)], [(8080, 8081), (9000, 9010)], ['any'])
+    """
+    listed = asked if isinstance(asked, list | tuple) else [] if asked is None else [asked]
+    spans = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", str(one)) for one in listed]
+    odd = sorted(str(one) for one, span in zip(listed, spans, strict=True) if span is None)
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted((int(span[1]), int(span[2] or span[1])) for span in spans if span):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return [*merged, *odd]
+
+
+def amount(asked: object) -> str:
+    """Return CPUs, or gigabytes of memory or disk, in one spelling.
+
+    >>> amount(16), amount("16+"), amount(64.50), amount("1TB"), amount("512 Gi"), amount(None)
+    ('16', '16+', '64.5', '1024', '512', '')
+    """
+    text = "" if asked is None else str(asked).strip()
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{0,2})(\+?)", text)
+    if not found or found[2].lower() not in UNIT_GIGABYTES:
+        return text
+    return f"{float(found[1]) * UNIT_GIGABYTES[found[2].lower()]:.12g}{found[3]}"
+
+
+def mount(source: object) -> object:
+    """Return where a mount comes from: a bucket's address, a storage with SkyPilot's defaults, or an upload."""
+    if not isinstance(source, Mapping):
+        return located(source)
+    storage = {"mode": "MOUNT", "persistent": True, **source}
+    storage |= {key: str(storage[key]).upper() for key in ("mode", "store") if storage.get(key)}
+    return plain({**storage, "source": located(storage.get("source"))})
+
+
+def located(source: object) -> object:
+    if source is None or (isinstance(source, str) and "://" in source):
+        return source
+    return UPLOADED
+
+
+def workdir(asked: object) -> object:
+    """Return a repository as it is named, and of a folder that there is one."""
+    return plain(asked) if isinstance(asked, Mapping) else UPLOADED if asked else None
+
+
+def config_and_hooks(config: object) -> tuple[Mapping[str, Any], object]:
+    """Return what a task overrides of SkyPilot's configuration, and the scripts that it hooks into a cluster's life."""
+    if not isinstance(config, Mapping):
+        return {}, plain(config)
+    hooks = config.get("hooks") or []
+    if isinstance(hooks, list):
+        hooks = [
+            {**one, "events": one.get("events") or HOOK_EVENTS, "timeout": one.get("timeout") or HOOK_SECONDS}
+            if isinstance(one, Mapping)
+            else one
+            for one in hooks
+        ]
+    return {key: value for key, value in config.items() if key != "hooks"}, plain(hooks)
+
+
+def filled(value: Any, envs: Mapping[str, str]) -> Any:
+    """Return a section with the task's variables in it filled in.
+
+    >>> filled({"/data/${SIZE}b": ["s3://models/$SIZE", 1]}, {"SIZE": "7"})
+    {'/data/7b': ['s3://models/7', 1]}
+    """
+    match value:
+        case str():
+            return VARIABLE.sub(lambda found: envs.get(found[1], found[0]), value)
+        case Mapping():
+            return {filled(key, envs): filled(inner, envs) for key, inner in value.items()}
+        case list() | tuple():
+            return [filled(inner, envs) for inner in value]
+        case _:
+            return value
+
+
+def plain(value: Any) -> Any:
+    """Return a value whose `repr` is the same for equal ones: keys in order, nothing that is null.
+
+    >>> plain({"b": 2.0, "a": {"c": None}}) == {"a": {}, "b": 2}
+    True
+    """
+    match value:
+        case Mapping():
+            named = ((str(key), plain(inner)) for key, inner in value.items() if inner is not None)
+            return dict(sorted(named, key=lambda pair: pair[0]))
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value

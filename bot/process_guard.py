@@ -1,0 +1,55 @@
+"""What a process of the bot forbids others, and itself: so that a run on the same machine reads no token of it.
+
+Linux alone has these. A process that is not dumpable keeps its memory and environment (`environ`, `mem` and `fd` in
+`/proc/PID`) from every other process without CAP_SYS_PTRACE, those of the same user included. It stays so until it
+executes another program: each program of the bot asks for it itself, first of all.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterable, MutableMapping
+
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+"""prctl(2)."""
+
+MOST_CAPABILITIES = 64
+
+PRIVATE = 0o077
+"""The mask of files that are for the bot's own user alone."""
+
+
+def guard_process() -> None:
+    """Keep this process's memory and environment, and every file that it makes, from others."""
+    os.umask(PRIVATE)
+    forbid_dumps()
+
+
+def forbid_dumps() -> None:
+    """Keep the memory and environment of this process from others of its user."""
+    control(PR_SET_DUMPABLE, 0)
+
+
+def forbid_new_privileges() -> None:
+    """Keep what this process starts from becoming another user by a program such as sudo."""
+    control(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Keep what this process starts from root's powers, where it is root: it could read every process otherwise."""
+    for number in range(MOST_CAPABILITIES):
+        if not control(PR_CAPBSET_DROP, number):
+            return
+
+
+def control(option: int, value: int) -> bool:
+    """Return whether Linux has done it."""
+    if not sys.platform.startswith("linux"):
+        return False
+    return int(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)) == 0
+
+
+def forget(environment: MutableMapping[str, str], names: Iterable[str]) -> None:
+    """Take secrets out of the environment, so that no program that this one starts is given them."""
+    for name in names:
+        environment.pop(name, None)

@@ -1,0 +1,320 @@
+"""A web server on one address that is hard to hold up: what HTTP mode and the admin policy's port both are.
+
+Nothing of a request is parsed before its sender has been checked. Headers, body and connections are bounded in size,
+time and number, because whoever reaches the port may be anybody; a proxy before it may be stricter, never laxer.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import h11
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bot.errors import UserError
+
+START_SECONDS = 20
+HEADER_BYTES = 16_384
+"""Of a request's headers, which come in pieces or at once; Slack's have about 1,000."""
+
+KEEP_ALIVE_SECONDS = 5
+HEALTH = "/health"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one port takes.
+
+    Attributes:
+        body_bytes: of one request, chunked ones too.
+        seconds: for the headers of a request to arrive, and again for its body.
+        connections: open at once, idle ones included.
+        linger_seconds: that the sender of a refused body may take to hear so; a socket closed at once drops the answer.
+    """
+
+    body_bytes: int = 1_000_000
+    seconds: float = 10.0
+    connections: int = 100
+    linger_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is posted to one path, or to paths below it.
+
+    Attributes:
+        refuse: what a sender is told before his body is read, by what follows the path and the headers; None to go on.
+        answer: what he is told then.
+        deeper: whether something may follow the path.
+    """
+
+    refuse: Callable[[str, Headers], Response | None]
+    answer: Callable[[Headers, bytes], Awaitable[Response]]
+    deeper: bool = False
+
+
+class BodyTooLarge(Exception):
+    """More bytes than the limit."""
+
+
+class Disconnected(Exception):
+    """The sender went away before his request was whole."""
+
+
+class Application:
+    """The ASGI application: paths, limits, and endpoints."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], limits: Limits) -> None:
+        self._endpoints = endpoints
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._respond(scope, receive)
+        except Disconnected:
+            return
+        await response(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+            return text("too many headers", 431)
+        path, method = str(scope["path"]), str(scope["method"])
+        if path == HEALTH:
+            return text("ok", 200) if method in ("GET", "HEAD") else not_allowed("GET")
+        endpoint, rest = self._found(path)
+        if endpoint is None:
+            return text("not found", 404)
+        if method != "POST":
+            return not_allowed("POST")
+        headers = Headers(scope=scope)
+        if refusal := endpoint.refuse(rest, headers):
+            return refusal
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                body = await read_body(headers, receive, self._limits.body_bytes)
+        except BodyTooLarge:
+            return text("too large", 413)
+        except TimeoutError:
+            return text("too slow", 408)
+        return await endpoint.answer(headers, body)
+
+    def _found(self, path: str) -> tuple[Endpoint | None, str]:
+        for start, endpoint in self._endpoints.items():
+            if path == start:
+                return endpoint, ""
+            if endpoint.deeper and path.startswith(f"{start}/"):
+                return endpoint, path[len(start) + 1 :]
+        return None, ""
+
+
+async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
+    """Return the body. A declared length that is too large is refused unread; what arrives counts all the same.
+
+    Raises:
+        BodyTooLarge, Disconnected.
+    """
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or len(declared) > len(str(most)) or int(declared) > most:
+        raise BodyTooLarge
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise BodyTooLarge
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def text(words: str, status: int) -> Response:
+    return PlainTextResponse(words, status_code=status)
+
+
+def not_allowed(method: str) -> Response:
+    return PlainTextResponse("method not allowed", status_code=405, headers={"Allow": method})
+
+
+class GuardedProtocol(H11Protocol):
+    """Uvicorn's HTTP, with a deadline for each request's headers and a bound on connections.
+
+    Where all places are taken, the connection that has kept its request back the longest gives way to the new one:
+    one that sends at once is served while others dawdle.
+    """
+
+    most_connections = 100
+    header_seconds = 10.0
+    linger_seconds = 1.0
+
+    _deadline: asyncio.TimerHandle | None = None
+    _reading_deadline: asyncio.TimerHandle | None = None
+    began: float = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= self.most_connections and not self._has_made_room():
+            transport.abort()
+            return
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # so that every answer that is left lying is known
+        self.began = time.monotonic()
+        self._set_deadline(self.header_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport is None:  # refused when it came
+            return
+        if self._deadline is None and self.awaited and not self._body_is_awaited:
+            self._set_deadline(self.header_seconds)
+        super().data_received(data)
+        if self._body_is_awaited or not self.awaited:
+            self._lift_deadline()
+
+    def on_response_complete(self) -> None:
+        is_refused = self.conn.their_state is h11.SEND_BODY
+        super().on_response_complete()
+        self.began = time.monotonic()
+        if is_refused:
+            self._set_deadline(self.linger_seconds)
+
+    def pause_writing(self) -> None:
+        """Wait for who does not read his answers, but not for ever: without this he would keep his place."""
+        super().pause_writing()
+        self._reading_deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._lift_reading_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lift_deadline()
+        self._lift_reading_deadline()
+        if self.transport is not None:
+            super().connection_lost(exc)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the next thing to happen is the sender's: to send, or to read what he is answered."""
+        if self.cycle is None or self.flow.write_paused:
+            return True
+        return self.cycle.response_complete or self.cycle.more_body
+
+    @property
+    def _body_is_awaited(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
+
+    def _has_made_room(self) -> bool:
+        slow = [one for one in self.connections if isinstance(one, GuardedProtocol) and one.awaited]
+        if not slow:
+            return False
+        slowest = min(slow, key=lambda one: one.began)
+        self.connections.discard(slowest)
+        slowest.transport.abort()
+        return True
+
+    def _set_deadline(self, seconds: float) -> None:
+        self._lift_deadline()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _lift_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _lift_reading_deadline(self) -> None:
+        if self._reading_deadline is not None:
+            self._reading_deadline.cancel()
+            self._reading_deadline = None
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's, which says when it serves; told to end before that, it would leave its socket open."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serves = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serves.set()
+
+
+class WebServer:
+    """Endpoints on one address, served in a thread.
+
+    Args:
+        name: of the thread.
+        settings: the variables that set its address, for who must change them.
+    """
+
+    def __init__(
+        self, name: str, host: str, port: int, endpoints: Mapping[str, Endpoint], limits: Limits, settings: str
+    ) -> None:
+        self._host, self._port = host, port
+        self._settings = settings
+        bounds = {
+            "most_connections": limits.connections,
+            "header_seconds": limits.seconds,
+            "linger_seconds": limits.linger_seconds,
+        }
+        configuration = uvicorn.Config(
+            Application(endpoints, limits),
+            http=type("BoundedProtocol", (GuardedProtocol,), bounds),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",  # a stranger's every request would be a line otherwise
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=3,
+        )
+        self._server = Server(configuration)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._thread = Thread(target=self._server.run, args=[[self._socket]], name=name, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Such as `http://127.0.0.1:3000`."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{bracketed(host)}:{port}"
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            UserError: the address is taken, or not this machine's.
+        """
+        try:
+            self._socket.bind((self._host, self._port))
+            self._socket.listen(128)
+        except OSError as error:
+            raise UserError(
+                f"Nothing can listen on {self._host}:{self._port}: {error.strerror}.",
+                f"Set {self._settings} to an address of this machine that is free.",
+            ) from error
+        self._thread.start()
+        self._server.serves.wait(START_SECONDS)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._socket.close()
+
+
+def bracketed(host: str) -> str:
+    """
+    >>> bracketed("::1"), bracketed("127.0.0.1")
+    ('[::1]', '127.0.0.1')
+    """
+    return f"[{host}]" if ":" in host else host
