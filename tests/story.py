@@ -167,7 +167,7 @@ class Bot:
             self.task_yaml,
         )
         identity = Identity(client)
-        self.directory = SlackDirectory(client, identity)
+        self.directory = SlackDirectory(client, identity, answer_seconds=30.0)  # a busy machine refuses nobody
         self.access = AccessControl(self.directory, self.allowed)
         reports = Reports(store, self.now, lambda: None, channel_sees=self.access.channel_sees)
         self.boards = Boards(reports, store, client, self.now, leads, channels, Precedence(), language)

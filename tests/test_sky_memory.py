@@ -22,7 +22,7 @@ from bot.core.seen import Cluster, Seen
 from tests.adapters.beds import client_environment
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.thorough]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(480)]  # a server starts four times
 
 START_SECONDS = 120
 """It takes 7 s where nothing else runs."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from statistics import mean as exact_mean
 from typing import Self
 
 MOST_POINTS = 20
@@ -92,4 +93,4 @@ def mean(values: Sequence[float]) -> float:
     try:
         return fmean(values)
     except OverflowError:
-        return sum(value / len(values) for value in values)
+        return exact_mean(values)

@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot.slack
+from bot.core.board import Board
 from bot.core.command import LISTS
 from bot.core.figure import Figure, Words
 from bot.core.forms import FORMS, Form
@@ -119,15 +121,18 @@ SPECIAL: Special = {
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
     "approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
+    "budget_ahead(run)": lambda maker: maker.poisoned(over_budget()),
     "channel_field(chosen)": lambda maker: maker.choice(["", "C0TRAIN"]),
     "confirm": lambda maker: None,
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
     "markup_of(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",
+    "forecast(run)": lambda maker: maker.poisoned(over_budget()),
     "none_whole(phrase)": lambda maker: maker.choice([models.NONE_WHOLE, models.NONE_WAS_WHOLE]),
     "typed_control(kind)": lambda maker: "plain_text_input",
     "keys": lambda maker: mark_of(maker.text()),
     "line_chart(labels)": lambda maker: ["1", "2"],
     "line_chart(series)": lambda maker: {maker.text(): [0.5, 1.5], maker.text(): [2.0, 0.004]},
+    "over_budget(found)": lambda maker: replace(maker.make(Board), active=(maker.poisoned(over_budget()),)),
     "options": lambda maker: [option(maker.text()), option(maker.text())],
     "select(chosen)": lambda maker: None,
     "style": lambda maker: maker.choice(["primary", "danger"]),
@@ -142,6 +147,11 @@ SPECIAL: Special = {
     "workspace": lambda maker: maker.choice(list(LANGUAGES)),
 }
 """What not every value will do for: our own words among the strings, numbers in order."""
+
+
+def over_budget() -> Run:
+    """One that will have spent its budget before its last step."""
+    return running(progress=PACED, budget_dollars=0.5)
 
 
 def within_budget() -> Run:
