@@ -8,10 +8,10 @@ from typing import Protocol
 from bot.core.actor import Actor
 from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
-from bot.core.roles import Role
+from bot.core.roles import Act, Role
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import Unavailable, UserError
+from bot.errors import Denied, Unavailable, UserError
 from bot.language import say
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,8 @@ class AccessControl:
                 return
         except Unavailable as error:
             raise UserError(say("Whether you are in that channel is not known: {trouble}", trouble=error)) from error
-        raise UserError(say("You are not in that channel, or I am not."), say("Choose another, or invite me there."))
+        absent = say("You are not in that channel, or I am not.")
+        raise Denied(absent, say("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
 
     def channel_sees(self, channel_id: str, run: Run) -> bool:
         """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public."""

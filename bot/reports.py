@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from bot import zones
+from bot.core.audit import wish_event
 from bot.core.board import Board, gather, reckon, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
@@ -16,7 +17,8 @@ from bot.core.spend import calendar_month
 from bot.errors import UserError
 from bot.isolation import sound_ones
 from bot.language import mark, say
-from bot.ports import Now, Store
+from bot.origin import current_origin
+from bot.ports import Now, Record, Store, unrecorded
 
 MOST = 10
 """Reports of one channel."""
@@ -33,7 +35,7 @@ class Reports:
     Attributes:
         wake: lets the boards be told now.
         zone: of those who name none, and of whom Slack tells none.
-        channel_sees: whether all who are in a channel may read of a run.
+        channel_sees: whether all who are in a channel may read of a run. record: writes to the audit.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Reports:
     wake: Callable[[], None]
     zone: str = "UTC"
     channel_sees: Callable[[str, Run], bool] = lambda channel, run: True
+    record: Record = unrecorded
 
     def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
         """Record a report; one that stands already, word for word, is not made twice.
@@ -57,7 +60,9 @@ class Reports:
             raise UserError(many, say("`/verl report off report-1` takes one away."))
         open_runs = filter(made.covers, self.store.open())
         spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
-        return self._woken(self.store.add_report(lambda name: replace(made, id=name, spent=spent)))
+        added = self.store.add_report(lambda name: replace(made, id=name, spent=spent))
+        self._record("schedule report", added)
+        return self._woken(added)
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
         """Another schedule, or other options; what was not typed stays."""
@@ -69,6 +74,7 @@ class Reports:
         changed = self.store.update_report(
             found.id, lambda report: report.changed(self.now(), when, zone, quiet, everywhere)
         )
+        self._record("change report", changed or found)
         return self._woken(changed or found)
 
     def end(self, asked: EndReport, user: str, channel: str) -> Report:
@@ -83,6 +89,7 @@ class Reports:
                 raise UserError(say("This channel has several reports."), listed([one.id for one in there]))
             found = there[0]
         self.store.remove_report(found.id)
+        self._record("end report", found)
         return found
 
     def find(self, name: str, user: str, channel: str) -> Report:
@@ -124,6 +131,10 @@ class Reports:
         asked = AskReport(Daily(time()), Options(everywhere=everywhere))
         report = wished(asked, user, channel, self.zone, self.now() - DAY)
         return report, self.board(report, self.now())
+
+    def _record(self, what: str, report: Report) -> None:
+        after = {"schedule": report.when}
+        self.record(wish_event(what, report.id, self.now(), current_origin(), after=after))
 
     def _woken(self, report: Report) -> Report:
         self.wake()

@@ -11,9 +11,10 @@ from bot.core.actor import Actor
 from bot.core.figure import Told
 from bot.core.nearest import unknown
 from bot.core.recipe import Recipe
+from bot.core.roles import Act
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
-from bot.errors import Unavailable, UserError
+from bot.errors import Denied, Unavailable, UserError
 from bot.language import say
 from bot.ports import Cloud, Recipes, Store
 
@@ -54,10 +55,12 @@ class RunQueries:
             UserError: the person is not, does not own it, and is no admin.
         """
         if not self.visibility.sees(actor, run):
-            raise UserError(
+            raise Denied(
                 say("`{run}` belongs to a private channel that you are not in.", run=run.id),
                 say("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
-                people=(run.requester,),
+                (run.requester,),
+                Act.READ,
+                run.id,
             )
 
     def shown_to(self, actor: Actor, found: Iterable[Run]) -> list[Run]:

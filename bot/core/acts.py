@@ -17,6 +17,8 @@ ACTS: Mapping[type, Act] = {
     commands.GiveMonth: Act.SET_MONTHLY_BUDGET,
     commands.Approve: Act.APPROVE,
     commands.Refuse: Act.APPROVE,
+    commands.AskAudit: Act.AUDIT,
+    commands.Forget: Act.FORGET,
     reports.AskReport: Act.REPORT,
     reports.ChangeReport: Act.REPORT,
     reports.EndReport: Act.REPORT,

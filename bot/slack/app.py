@@ -29,6 +29,7 @@ from bot.core.command import (
 from bot.core.parse import parse
 from bot.core.roles import Act
 from bot.language import speak, speaking
+from bot.origin import Origin, set_origin
 from bot.rate_limits import Kind
 from bot.service import Service
 from bot.slack import answers
@@ -78,6 +79,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
         logger=logging.getLogger("bot.bolt"),
     )
     app.use(listeners.speak_to)
+    app.use(listeners.note_origin)
     app.use(listeners.limit)
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
@@ -129,6 +131,11 @@ class Listeners:
     def speak_to(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
         """Before any listener: whatever is said to a person alone is in the language of that person."""
         speak(self.tongues.of(context.user_id))
+        next()
+
+    def note_origin(self, context: BoltContext, body: dict[str, Any], next: Callable[[], None]) -> None:  # noqa: A002
+        """Before any listener: what is wished for is written down with where it came from."""
+        set_origin(Origin(context.user_id or "", door_of(body), channel_of_delivery(body)))
         next()
 
     def limit(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
@@ -287,6 +294,7 @@ class Listeners:
 
     def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
         """Whatever went wrong, the person who asked is told, in the way in which he can be."""
+        self.service.auditing.record_refusal(error)
         answer = words_for(error)
         if body.get("type") == "view_submission":  # what was filled in stays in front of the person
             errors = {"response_action": "errors", "errors": refused(body["view"], answer["text"])}
@@ -310,6 +318,24 @@ class Listeners:
             if len(self.handled) > REMEMBERED_EVENTS:
                 self.handled.popitem(last=False)
             return True
+
+
+def door_of(body: dict[str, Any]) -> str:
+    """Return by what a person has asked for something, for the audit."""
+    if body.get("type") == "view_submission":
+        return "form"
+    if "command" in body:
+        return "command"
+    if (body.get("event") or {}).get("type") == "app_mention":
+        return "mention"
+    return "button" if (body.get("channel") or {}) else "page"
+
+
+def channel_of_delivery(body: dict[str, Any]) -> str:
+    """Return the channel of a delivery; empty for the bot's own page and its forms."""
+    channel = body.get("channel")
+    own = channel.get("id") if isinstance(channel, dict) else None
+    return str(own or body.get("channel_id") or (body.get("event") or {}).get("channel") or "")
 
 
 def team_of(body: dict[str, Any]) -> str:
