@@ -40,11 +40,15 @@ class MaskingFormatter(logging.Formatter):
 
 
 def log_to(path: Path | None, level: str, mask: Mask = UNKNOWING.mask) -> None:
-    """Send the bot's own log to a file, or to standard error, without what may not be read."""
+    """Send the bot's own log to a file, or to standard error, without what may not be read.
+
+    Where that is standard error, each event of the audit is a line on standard output; in a file it is one of the log.
+    """
     handler = logging.FileHandler(path) if path else logging.StreamHandler()
     handler.setFormatter(MaskingFormatter(mask))
     logging.basicConfig(level=level, handlers=[handler])
-    print_audit(mask)
+    if path is None:
+        print_audit(mask)
     for name, least in QUIETER:
         logging.getLogger(name).setLevel(least)
 
