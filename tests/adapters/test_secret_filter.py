@@ -64,6 +64,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], set[str]]] = {
     "the password of an address": ({"DATABASE_URL": "postgres://ana:p%40ss-1@db/x"}, {"p%40ss-1", "p@ss-1"}),
     "a switch is none": ({"TOKENIZERS_PARALLELISM": "false", "USE_TOKEN": "true", "MAX_TOKEN": "16384"}, set()),
     "a path is none": ({"SSH_KEY": "/home/ana/.ssh/id.pem", "KEY_FILE": "secret-place"}, set()),
+    "the folder of a shell is none": ({"PWD": "/srv/verlbot", "OLDPWD": "/srv", "DB_PWD": "hunter2"}, {"hunter2"}),
     "what is too short to mask": ({"API_TOKEN": "abc"}, set()),
     "nothing else": ({"HOME": "/root", "LANG": "C.UTF-8", "MY_THING": "blue-sky-99"}, set()),
 }
