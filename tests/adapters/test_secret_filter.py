@@ -220,3 +220,9 @@ def test_what_a_task_names_as_secret_is_known_before_its_run_prints() -> None:
     masked.refusal({"secrets": {"MY_THING": None}})
     masked.launch(Order("verl-a", {}, ("OTHER",)))
     assert masked.tail(Watched("verl-a"), 5) == "under a …(masked) and a …(masked)\n"
+
+
+def test_a_folder_of_this_machine_is_no_secret_whatever_names_it(tmp_path: Path) -> None:
+    found = SecretFilter({"CREDENTIALS_DIRECTORY": str(tmp_path), "API_KEY": "/not/there/0123456789"})
+    assert found.mask(f"{tmp_path}/bot.log") == f"{tmp_path}/bot.log"
+    assert "0123456789" not in found.mask("it is /not/there/0123456789 indeed")
