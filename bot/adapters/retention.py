@@ -30,8 +30,8 @@ class Retention:
             for key in keys_of(run_id, run):
                 tx.expire(key, self.record)
             tx.execute()
-        seconds, _ = redis.time()
-        redis.zremrangebyscore(ENDED, "-inf", f"({seconds - self.record.total_seconds()}")
+        if run and run.ended_at:
+            redis.zremrangebyscore(ENDED, "-inf", f"({(run.ended_at - self.record).timestamp()}")
 
 
 def forget(redis: Redis, run_id: str, run: Run | None) -> None:
