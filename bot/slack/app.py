@@ -79,6 +79,13 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     )
     app.use(listeners.speak_to)
     app.use(listeners.limit)
+    listen(app, listeners)
+    app.error(listeners.on_error)
+    return app
+
+
+def listen(app: App, listeners: "Listeners") -> None:
+    """Register a listener for all that people do, but for clusters that no run owns (see `Teller`)."""
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -98,8 +105,6 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.action(RECIPE)(listeners.on_recipe)
     app.action(PREVIEW)(listeners.on_preview)
     app.view(LAUNCH_FORM)(listeners.on_submit)
-    app.error(listeners.on_error)
-    return app
 
 
 @dataclass(frozen=True, slots=True)
