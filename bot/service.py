@@ -206,6 +206,9 @@ class Service:
             self.refuse(act, caller, stub)
             self.unreadable.request_stop(error.run_id, caller.user, gone)
             return stub
+        except UserError:
+            self.refuse(Act.READ, caller)  # who may see no run hears of none by a wrong name
+            raise
         self.refuse(act, caller, found)
         if gone and not found.memory.is_lost:
             seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")

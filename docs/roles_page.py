@@ -257,8 +257,9 @@ Typed after `/verl`, or in a message that mentions the bot. Every command but `s
 
 A role counts *{HERE}*: in the channel of the message with the button, and for buttons of the bot's own page as in a
 `direct` message; *{OWN_PAGE}*: as in a direct message, because the form and the page are in no channel. A run that is
-launched again from the bot's own page needs the role in the channel of that run too. The owner of a cluster that was
-launched outside, where `outside.people` in the policy names that person, needs no role for its buttons.
+launched again from the bot's own page needs the role in the channel of that run too, and you must be in it. The owner
+of a cluster that was launched outside, where `outside.people` in the policy names that person, needs no role for its
+buttons.
 
 {table(*pressed())}
 

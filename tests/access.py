@@ -226,10 +226,12 @@ class Outcome:
     Attributes:
         text: all that anybody was told, and what stands in views.
         changed: whether the store has.
+        raw: the same with all that Slack got, such as questions of buttons, values and names of files.
     """
 
     text: str
     changed: bool
+    raw: str = ""
 
     @property
     def refused(self) -> bool:
@@ -249,6 +251,7 @@ REFUSALS = (
     "You have no role here",
     "belongs to a private channel that you are not in",
     "You cannot approve or refuse your own launch",
+    "You are not in that channel, or I am not",
 )
 
 Dump = Mapping[bytes, bytes]
@@ -306,13 +309,14 @@ class World:
                 self.bot.store.update(name, lambda run: replace(run, requester=owner))
         return self.dump()
 
-    def outcome(self, before: Dump, act: Callable[[], str]) -> Outcome:
-        """Do something, and say what came of it; what has changed is put back."""
+    def outcome(self, before: Dump, attempt: "Try", kind: Kind, channel: str = "") -> Outcome:
+        """Do something as a person in a channel, and say what came of it; what has changed is put back."""
         slack = self.bot.playground._slack
         slack.workspace.messages.clear()
         slack.modals.clear()
         slack.workspace.homes.clear()
-        answered = act()
+        slack.workspace.files.clear()
+        answered = attempt(self, kind, channel)
         messages = [
             one for some in slack.workspace.messages.values() for one in some if one.user == slack.workspace.bot
         ]
@@ -322,7 +326,10 @@ class World:
         after = self.dump()
         if after != before:
             self.put_back(before)
-        return Outcome("\n".join([answered, *told, *shown]), after != before)
+        files = [f"{file.name} {file.title} {file.content!r}" for file in slack.workspace.files.values()]
+        raw = [answered, *files, *(json.dumps(view.body) for view in views)]
+        raw += [json.dumps([one.text, one.blocks, one.attachments]) for one in messages]
+        return Outcome("\n".join([answered, *told, *shown]), after != before, "\n".join(raw))
 
     # ways in
 
@@ -380,3 +387,7 @@ class World:
         view = View(body["id"], kind.user, body, body["hash"], root=body["id"])
         self.bot.playground._slack.modals[kind.user] = [view]
         return body
+
+
+Try = Callable[[World, Kind, str], str]
+"""Does something as a person in a channel; what was acknowledged."""

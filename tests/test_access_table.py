@@ -1,24 +1,17 @@
 """Everybody tries everything everywhere; what comes of it is held against the page that people read, docs/roles.md."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from redis import Redis
 
-from bot.adapters.store import RedisStore
 from bot.core import command as commands
 from bot.core.acts import act_of
 from bot.core.forms import FORMS
 from bot.core.parse import parse
 from bot.core.roles import Act
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
-from bot.slack.manifest import SCOPES
 from tests.access import (
-    BOX,
     BY_DEFAULT,
     BY_IDS,
     CHANNELS,
@@ -29,109 +22,20 @@ from tests.access import (
     OUTSIDE,
     OVER,
     OWNER,
-    SECOND,
     WAITS,
-    Kind,
     Outcome,
-    Promised,
     Row,
     World,
 )
-from tests.story import Bot
+from tests.access_doors import PROMISED, TRIES, button, fixed, rows, typed_as
 
 ROOT = Path(__file__).parent.parent
-PROMISED = Promised.of_page()
 
 OPENS_A_VIEW = {"launch", "action form", "action form_recipe", "action form_preview"}
 """What needs the role of a launch, and records none."""
 
 RECORDS = {"language zh-CN"}
 """What needs only a look, and records something: of the person alone."""
-
-Try = Callable[[World, Kind, str], str]
-"""Does something as a person in a channel; what was acknowledged."""
-
-
-@pytest.fixture(scope="module")
-def world(valkey: Redis) -> Iterator[World]:
-    playground = Playground()
-    playground.start()
-    playground._slack.scopes = set(SCOPES)
-    client = PlaygroundClient(playground.address)
-    yield World.made(Bot(RedisStore(valkey), playground, client), valkey)
-    client.close()
-    playground.stop()
-
-
-# How each row is tried
-
-
-def typed_as(usage: str) -> str:
-    """Return a command of the page with the run that it is about.
-
-    >>> typed_as("retry RUN"), typed_as("approve RUN")
-    ('retry smoke-0002', 'approve smoke-0003')
-    """
-    word = usage.split(maxsplit=1)[0]
-    run = {"retry": OVER, "resume": OVER, "approve": WAITS, "refuse": WAITS}.get(word, LIVE)
-    names = {"RUN": run, "OTHER": SECOND, "RECIPE": "smoke", "@person": f"<@{OWNER}>"}
-    return " ".join(names.get(one, one) for one in usage.split())
-
-
-def button(action: str, value: Callable[[World], str], page: bool = False) -> Try:
-    def press(world: World, kind: Kind, channel: str) -> str:
-        where = {"view": {"type": "home"}} if page else world.in_channel(kind, channel)
-        return world.presses(kind, {"type": "button", "action_id": action, "value": value(world)}, where)
-
-    return press
-
-
-def fixed(value: str) -> Callable[[World], str]:
-    return lambda _: value
-
-
-def extension(world: World) -> str:
-    end = world.bot.run(LIVE).lease_ends_at
-    assert end
-    return f"{LIVE} 1 {end.timestamp():.0f}"
-
-
-def keeping(world: World) -> str:
-    until = world.bot.run(KEPT).keeping.until
-    assert until
-    return f"{KEPT} {until.timestamp():.0f}"
-
-
-def in_form(action: Mapping[str, object]) -> Try:
-    return lambda world, kind, channel: world.presses(kind, dict(action), {"view": world.form_in(kind, channel)})
-
-
-CHOOSES = {"type": "static_select", "action_id": "form_recipe", "selected_option": {"value": "smoke"}}
-
-TRIES: dict[str, tuple[Try, ...]] = {
-    "action stop": (button("stop", fixed(LIVE)),),
-    "action save_and_stop": (button("save_and_stop", fixed(LIVE)),),
-    "action lose_model": (button("lose_model", fixed(KEPT)),),
-    "action keep_model": (button("keep_model", keeping),),
-    r"action extend-\d+": (button("extend-1", extension),),
-    "action launch-sure": (button("launch-sure", fixed("launch smoke")),),
-    "action approve|refuse": (button("approve", fixed(WAITS)), button("refuse", fixed(WAITS))),
-    "action mute": (button("mute", fixed(f"{LIVE} not-a-number")),),
-    "action task": (button("task", fixed(LIVE)),),
-    "action logs": (button("logs", fixed(LIVE)),),
-    "action retry": (button("retry", fixed(OVER)),),
-    "action resume": (button("resume", fixed(OVER)),),
-    "action form": (button("form", fixed(OVER)),),
-    "action form_recipe": (in_form(CHOOSES),),
-    "action form_preview": (in_form({"type": "button", "action_id": "form_preview", "value": "smoke"}),),
-    "view launch_form": (lambda world, kind, channel: world.submits(kind, world.form_in(kind, channel)),),
-    "action remove_orphan": (button("remove_orphan", fixed(BOX)),),
-    "action leave_orphan": (button("leave_orphan", fixed(BOX)),),
-    "action adopt_orphan": (button("adopt_orphan", fixed(f"{BOX} 0")),),
-    "event app_home_opened": (lambda world, kind, channel: world.opens_page(kind),),
-}
-"""Each registration of the page, but for those by which commands come."""
-
 
 # What is judged
 
@@ -176,27 +80,10 @@ def disagreements(world: World, who: str, kind_of_channel: str, mention: bool = 
             ignored = mention and kind.is_a == "bot"  # the page says so
             allowed = PROMISED.allows(row, role, counts, own, sees=own or not absent)
             for attempt in tries:
-                found = world.outcome(before, lambda attempt=attempt: attempt(world, kind, channel))  # type: ignore[misc]  # mypy takes the default for a second type
+                found = world.outcome(before, attempt, kind, channel)
                 if how := wrong(row, allowed, ignored, found):
                     said.append(complaint(who, kind_of_channel, row, own, how, found))
     return said
-
-
-def rows(mention: bool) -> Iterator[tuple[Row, tuple[Try, ...]]]:
-    """Yield each row with how it is tried; commands alone where they are mentioned and not typed."""
-    for usage, row in PROMISED.commands.items():
-        yield row, (by_mention(typed_as(usage)) if mention else by_command(typed_as(usage)),)
-    if not mention:
-        for name, row in PROMISED.doors.items():
-            yield row, TRIES[name]
-
-
-def by_command(line: str) -> Try:
-    return lambda world, kind, channel: world.types(kind, line, channel)
-
-
-def by_mention(line: str) -> Try:
-    return lambda world, kind, channel: world.mentions(kind, line, channel)
 
 
 SLICE = ("launcher", "viewer", "single-channel guest", "not in the private channel")
@@ -219,6 +106,35 @@ def test_what_the_page_says_is_what_the_bot_does(who: str, where: str, world: Wo
 def test_a_command_that_is_mentioned_needs_what_a_typed_one_needs(who: str, where: str, world: World) -> None:
     found = disagreements(world, who, where, mention=True)
     assert not found, "\n".join(found)
+
+
+ON_THE_PAGE = ("stop", "save_and_stop", "lose_model", "task", "logs", "retry", "resume", "form", "approve|refuse")
+"""Buttons of a run that its row on the bot's own page has."""
+
+AGAIN = ("retry", "resume")
+
+
+@pytest.mark.parametrize("where", CHANNELS)
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_a_button_of_the_own_page_needs_the_role_of_a_direct_message(who: str, where: str, world: World) -> None:
+    """And, where it launches, the role in the channel of the run, and to be in it."""
+    kind, said = KINDS[who], []
+    absent = kind is OUTSIDE and where == "private"
+    role = kind.role_by(PROMISED)
+    for own in (False, True):
+        before = world.furnished(where, kind.user if own else OWNER)
+        world.bot.policy = BY_IDS if kind.role else BY_DEFAULT
+        for action in ON_THE_PAGE:
+            row = PROMISED.doors[f"action {action}"]
+            allowed = PROMISED.allows(row, role, "direct", own, sees=own or not absent)
+            if action in AGAIN:
+                allowed = allowed and not absent and PROMISED.allows(row, role, where, own)
+            run = {"lose_model": KEPT, "approve|refuse": WAITS}.get(action, OVER if row.act == "launch" else LIVE)
+            press = button(action.partition("|")[0], fixed(run), page=True)
+            found = world.outcome(before, press, kind, "")
+            if how := wrong(row, allowed, False, found):
+                said.append(complaint(who, where, row, own, how, found))
+    assert not said, "\n".join(said)
 
 
 # Whether the table is whole
