@@ -108,17 +108,19 @@ class Reports:
     def of(self, channel: str) -> Sequence[Report]:
         return [one for one in self.store.reports() if one.channel == channel]
 
-    def board(self, report: Report, now: datetime) -> Board:
-        """What a report has to tell now."""
+    def board(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> Board:
+        """What a report has to tell now.
+
+        Args:
+            show: a run as its readers may see it; unless given, as everybody in the report's channel may.
+        """
+        show = show or partial(self._shown_in, report.channel)
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
         ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
         failed: list[str] = []
         sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
-        active, gone = (
-            [self._shown_in(report.channel, run) for run in sound(filter(report.covers, some))]
-            for some in (open_runs, ended)
-        )
+        active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
         found = gather(report, active, gone, month, now)
         return replace(found, failed=tuple(dict.fromkeys(failed)))
 
@@ -126,11 +128,15 @@ class Reports:
         """Return a run as everybody in a channel may see it."""
         return run if self.channel_sees(channel, run) else run.redact()
 
-    def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
-        """What there is to tell this channel of the last day."""
+    def board_now(self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]) -> tuple[Report, Board]:
+        """What there is to tell this channel of the last day.
+
+        Args:
+            show: a run as who asks may see it.
+        """
         asked = AskReport(Daily(time()), Options(everywhere=everywhere))
         report = wished(asked, user, channel, self.zone, self.now() - DAY)
-        return report, self.board(report, self.now())
+        return report, self.board(report, self.now(), show)
 
     def _record(self, what: str, report: Report) -> None:
         after = {"schedule": report.when}

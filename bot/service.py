@@ -209,6 +209,9 @@ class Service:
             self.unreadable.request_stop(error.run_id, caller.user, gone)
             self.auditing.record_stop(error.run_id)
             return stub
+        except UserError:
+            self.refuse(Act.READ, caller)  # who may see no run hears of none by a wrong name
+            raise
         self.refuse(act, caller, found)
         if gone and not found.memory.is_lost:
             seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")

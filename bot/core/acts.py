@@ -33,4 +33,6 @@ def act_of(command: commands.Command) -> Act:
         return Act.DISCARD
     if isinstance(command, commands.Logs) and command.follow:
         return Act.TUNE
+    if isinstance(command, commands.Launch) and command.dry_run:
+        return Act.READ
     return ACTS.get(type(command), Act.READ)

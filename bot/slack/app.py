@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -81,6 +81,13 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.use(listeners.speak_to)
     app.use(listeners.note_origin)
     app.use(listeners.limit)
+    listen(app, listeners)
+    app.error(listeners.on_error)
+    return app
+
+
+def listen(app: App, listeners: "Listeners") -> None:
+    """Register a listener for all that people do, but for clusters that no run owns (see `Teller`)."""
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -100,8 +107,6 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.action(RECIPE)(listeners.on_recipe)
     app.action(PREVIEW)(listeners.on_preview)
     app.view(LAUNCH_FORM)(listeners.on_submit)
-    app.error(listeners.on_error)
-    return app
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,16 @@ class Listeners:
         """Return who has pressed a button; one of the bot's own page or of a view is pressed in no channel."""
         return self.caller(body, body["user"]["id"], (body.get("channel") or {}).get("id") or "", wish)
 
+    def in_channel_of(self, run_id: str, caller: Caller, body: dict[str, Any]) -> Caller:
+        """Return who launches a run again from the bot's own page, with the role that counts where its card will be.
+
+        Raises:
+            UserError: the person may not read of the run, or is not in its channel.
+        """
+        run = self.service.queries.find(run_id, caller.actor)
+        self.access.refuse_absent(caller.user, run.channel)
+        return self.caller(body, caller.user, run.channel)
+
     def may_manage(self, body: dict[str, Any], owner: str) -> str:
         """Return who has pressed a button of a cluster that no run owns.
 
@@ -187,7 +202,10 @@ class Listeners:
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
-        said = self.commands.answer(asked, self.caller(body, user, channel, body["event_id"]), openly)
+        caller = self.caller(body, user, channel, body["event_id"])
+        if not alone:
+            caller = replace(caller, actor=replace(caller.actor, is_heard=True))
+        said = self.commands.answer(asked, caller, openly)
         with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
             if answer := said():
                 self.errands.say(answer, reply)
@@ -238,7 +256,8 @@ class Listeners:
         """Launch a run once more; a second click while that runs finds it, and launches nothing."""
         asked = (Resume if action["action_id"] == RESUME else Retry)(action["value"])
         user = body["user"]["id"]
-        run = self.service.again(asked, self.presser(body))
+        caller = self.presser(body)
+        run = self.service.again(asked, caller if caller.channel else self.in_channel_of(asked.run, caller, body))
         reply = directly(self.client, user) if "view" in body else by_response_url(respond)
         self.errands.say(answers.launched(run), reply)
         self.homes.changed(user)

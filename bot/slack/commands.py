@@ -89,6 +89,7 @@ class Commands:
             case Launch():
                 return self.launch(asked, caller, reply)
             case OpenForm():
+                self.service.refuse(Act.LAUNCH, caller)
                 return answers.form_offered
             case Stop(name, save, gone):
                 return partial(answers.stop_asked, self.service.stop(name, caller, save, gone))
