@@ -68,6 +68,9 @@ TYPED: dict[str, bool | None] = {
     "budget @person 5000": None,
     "approve RUN": True,
     "refuse RUN": True,
+    "history RUN": True,
+    "audit": None,
+    "forget RUN": False,
     "cost": None,
     "cost RUN": False,
     "cost team": None,
@@ -281,5 +284,5 @@ A run's text is what it prints and what it was set to: the rows above with *yes*
 the run, to people in its channel, and to admins; while the run waits for an approval also to approvers, who have to
 see what they approve. Everybody else sees in lists, in boards and on the bot's own page that the run exists, whose it
 is and what it costs. The text of a run of a public channel is shown to every member of the workspace. A board shows
-the text of runs of its own channel and of public channels.
+the text of runs of its own channel and of public channels; so does the answer to a mention, which all read.
 """

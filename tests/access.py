@@ -11,7 +11,7 @@ from typing import Any, cast
 from redis import Redis
 from slack_bolt import BoltRequest
 
-from bot.adapters.keys import LEADER, TERM
+from bot.adapters.keys import AUDIT, LEADER, TERM
 from bot.core.approval import Approval
 from bot.core.orphans import Claim, Orphan, Standing
 from bot.core.policy import SAFE, UNSET, Policy
@@ -189,6 +189,7 @@ def furnish(bot: Bot, channel: str) -> None:
     assert bot.run(LIVE).progress.step == 20
     for name, change in CHANGES.items():
         bot.store.update(name, lambda run, change=change: change(bot, run))  # type: ignore[misc]  # mypy takes the default for a second type
+    bot.store.settle(OVER)
     bot.say("report weekdays 08:00 tz=UTC", OWNER, channel)
     standing = Standing(id=BOX, name="box", status=Cluster.UP, since=bot.moment)
     orphan = Orphan(standing=standing, claim=Claim.NOBODY, seen_at=bot.moment, last_at=bot.moment, channel=channel)
@@ -252,6 +253,7 @@ REFUSALS = (
     "belongs to a private channel that you are not in",
     "You cannot approve or refuse your own launch",
     "You are not in that channel, or I am not",
+    "because others would read it who are not in its channel",
 )
 
 Dump = Mapping[bytes, bytes]
@@ -280,7 +282,7 @@ class World:
         return cls(bot, redis, bot.view(OWNER) | {"state": {"values": {}}})
 
     def dump(self) -> Dump:
-        keys = sorted(key for key in cast(list[bytes], self.redis.keys()) if key.decode() not in (LEADER, TERM))
+        keys = sorted(key for key in cast(list[bytes], self.redis.keys()) if key.decode() not in (AUDIT, LEADER, TERM))
         with self.redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.dump(key)

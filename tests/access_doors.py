@@ -14,7 +14,7 @@ def typed_as(usage: str) -> str:
     ('retry smoke-0002', 'approve smoke-0003')
     """
     word = usage.split(maxsplit=1)[0]
-    run = {"retry": OVER, "resume": OVER, "approve": WAITS, "refuse": WAITS}.get(word, LIVE)
+    run = {"retry": OVER, "resume": OVER, "approve": WAITS, "refuse": WAITS, "forget": OVER}.get(word, LIVE)
     names = {"RUN": run, "OTHER": SECOND, "RECIPE": "smoke", "@person": f"<@{OWNER}>"}
     return " ".join(names.get(one, one) for one in usage.split())
 

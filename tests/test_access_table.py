@@ -37,6 +37,9 @@ OPENS_A_VIEW = {"launch", "action form", "action form_recipe", "action form_prev
 RECORDS = {"language zh-CN"}
 """What needs only a look, and records something: of the person alone."""
 
+ALONE = ("launch", "retry", "resume", "language", "audit", "forget")
+"""Commands that the person alone is answered though they were mentioned: others read every other answer."""
+
 # What is judged
 
 
@@ -45,7 +48,7 @@ def is_of_a_run(row: Row) -> bool:
 
 
 def records(row: Row) -> bool:
-    return row.name in RECORDS or (row.act != "read" and row.name not in OPENS_A_VIEW)
+    return row.name in RECORDS or (row.act not in ("read", "audit") and row.name not in OPENS_A_VIEW)
 
 
 def wrong(row: Row, allowed: bool, ignored: bool, found: Outcome) -> str:
@@ -78,7 +81,8 @@ def disagreements(world: World, who: str, kind_of_channel: str, mention: bool = 
                 continue
             counts = place if row.where in ("there", "the chosen channel") else row.where
             ignored = mention and kind.is_a == "bot"  # the page says so
-            allowed = PROMISED.allows(row, role, counts, own, sees=own or not absent)
+            sees = not absent or (own and (not mention or row.name.split()[0] in ALONE))
+            allowed = PROMISED.allows(row, role, counts, own, sees)
             for attempt in tries:
                 found = world.outcome(before, attempt, kind, channel)
                 if how := wrong(row, allowed, ignored, found):
