@@ -116,8 +116,9 @@ class Service:
         its button offers, until that is over.
 
         Raises:
-            UserError: the run is not over, or cannot be gone on from.
+            UserError: the run is not over, or cannot be gone on from, or the person may not launch.
         """
+        self.refuse(Act.LAUNCH, caller)
         found, wanted = self.queries.find(asked.run, caller.actor), self.relaunch(asked, caller)
         caller = replace(caller, channel=caller.channel or found.channel)
         if caller.wish:
@@ -336,8 +337,8 @@ class Service:
         Raises:
             UserError: a budget is used up; the message says which, and how it is raised.
         """
-        wanted = hold(run)
-        over = excesses(self.policy, self.store.ledger(), wanted, month_of(self.now(), self.zone)) if wanted else []
+        wanted, ledger = hold(run), self.store.ledger().without(run.id)  # what it holds already never counts as more
+        over = excesses(self.policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
         used_up = [
             one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not self.policy.is_shadow(one.rule)
         ]

@@ -4,6 +4,8 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+import threats_page
+
 from bot.core.forms import FORMS
 from bot.settings import Settings
 from bot.slack.manifest import SCOPES
@@ -62,7 +64,11 @@ def shown_default(one: Field[Any]) -> str:
     return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "rights.md": rights}
+def threats() -> str:
+    return threats_page.page(table)
+
+
+PAGES = {"settings.md": settings, "commands.md": commands, "rights.md": rights, "threats.md": threats}
 
 
 def main() -> None:
