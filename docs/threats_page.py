@@ -19,7 +19,7 @@ Who might attack the bot, through which door, and what stops it: {count} threats
 known to notice when its guard is missing: `make threats` copies the project to a temporary folder, takes one guard away
 at a time, runs the test of its row, and reports every guard whose test passes all the same.
 
-    make threats                       # all of them: about an hour
+    make threats                       # all of them: half an hour
     make threats FILE=logs,doors       # the rows of tests/threats/logs.toml and tests/threats/doors.toml
     make threats ONLY=live-mention     # one row, by the id behind its test
 

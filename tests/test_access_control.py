@@ -144,6 +144,7 @@ def by(action: str, value: str) -> Callable[[Bot], str]:
 
 DELIVERIES: dict[str, Callable[[Bot], str]] = {
     "command": by_command,
+    "question": lambda bot: bot.say("list", user=BEN),
     "form": by_the_form_of_a_command,
     "mention": by_mention,
     "page": by_page,

@@ -1,11 +1,14 @@
 """The rows of the threats fit the code; `make threats` runs their mutants."""
 
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.threats.mutants import Copy, Outcome, chosen, copied
+from bot.process_guard import control
+from tests.threats.mutants import PR_SET_CHILD_SUBREAPER, Copy, Outcome, children, chosen, copied
 from tests.threats.rows import Theme, Threat, find_faults, read_themes
 
 ROW = Threat(
@@ -81,10 +84,38 @@ def test_an_id_is_used_once(tree: Path) -> None:
 def test_a_mutant_is_judged_and_taken_back(tree: Path, row: Threat, outcome: Outcome) -> None:
     before = (tree / "door.py").read_bytes()
     with copied(tree) as copy:
-        assert Copy(copy.root, {row.test: True}, limit=10.0).judge(row) is outcome
+        assert (
+            Copy(copy.root, {row.test: True}, limit=5.0 if outcome is Outcome.CAUGHT_BY_LIMIT else 60.0).judge(row)
+            is outcome
+        )
         assert (copy.root / "door.py").read_bytes() == before
     assert (tree / "door.py").read_bytes() == before
     assert not copy.root.exists()
+
+
+@pytest.fixture
+def adopts_orphans() -> Iterator[None]:
+    control(PR_SET_CHILD_SUBREAPER, 1)
+    yield
+    control(PR_SET_CHILD_SUBREAPER, 0)
+
+
+@pytest.fixture
+def other() -> Iterator[None]:
+    """A process of this one's that is no mutant's."""
+    with subprocess.Popen(["sleep", "99"]) as found:
+        yield
+        found.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("adopts_orphans", "other")
+def test_what_a_test_leaves_behind_is_ended_and_nothing_else(tree: Path) -> None:
+    leaving = "import subprocess; subprocess.Popen(['sleep', '99'], start_new_session=True)"
+    before = children()
+    with copied(tree) as copy:
+        assert Copy(copy.root, {ROW.test: True}).judge(replace(ROW, new=f"{leaving}; LOCKED = 0")) is Outcome.CAUGHT
+    assert children() == before
 
 
 @pytest.mark.slow

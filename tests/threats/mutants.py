@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -84,20 +85,24 @@ class Copy:
 
     def _run(self, *tests: str, limit: float | None = None) -> int | None:
         """Run tests until one fails. Return pytest's exit code, or None where the time limit ended it."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=0", *tests]
-        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
-        output = self.root.parent / "output"
-        with output.open("wb") as out:
-            started = subprocess.Popen(
-                command, cwd=self.root, env=environment, stdout=out, stderr=out, start_new_session=True
-            )
+        before = children()
+        with (self.root.parent / "output").open("wb") as output:
+            started = self._start(tests, output)
             try:
                 return started.wait(limit or self.limit)
             except subprocess.TimeoutExpired:
                 return None
             finally:
                 end_group(started)
-                end_children()
+                end_left(children() - before)
+
+    def _start(self, tests: Sequence[str], output: BinaryIO) -> subprocess.Popen[bytes]:
+        """Start pytest in a process group of its own, with the copy's modules before all others."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=0", *tests]
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": ""}
+        return subprocess.Popen(
+            command, cwd=self.root, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
 
 
 def outcome_of(code: int | None) -> Outcome:
@@ -119,9 +124,12 @@ def end_group(started: subprocess.Popen[bytes]) -> None:
     started.wait()
 
 
-def end_children() -> None:
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def end_left(left: Collection[psutil.Process]) -> None:
     """End what a test has left in groups of its own, such as the programs of local compute."""
-    left = psutil.Process().children(recursive=True)
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -177,6 +185,7 @@ def main(arguments: Sequence[str]) -> int:
         threats = chosen(themes, split(asked.only), split(asked.file))
     except ValueError as error:
         parser.error(str(error))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended too
     control(PR_SET_CHILD_SUBREAPER, 1)
     with copied(ROOT) as copy:
         return summarize(run_all(threats, copy))
