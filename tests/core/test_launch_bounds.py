@@ -99,6 +99,7 @@ DENIED = Bounds(denied_overrides=DENIED_OVERRIDES, absolute_outputs=False)
         pytest.param("++hydra.run.dir=x", id="added by force"),
         pytest.param("~hydra.run", id="deleted"),
         pytest.param("hydra={run: {dir: x}}", id="the group as a whole"),
+        pytest.param("hydra=null", id="the group emptied"),
         pytest.param("trainer@hydra.run=big", id="by a package"),
         pytest.param("ray_init.ray_kwargs.num_cpus=1", id="Ray's arguments"),
         pytest.param("+ray.runtime_env.env_vars.X=1", id="Ray's environment"),

@@ -60,6 +60,9 @@ class Client:
     def users_info(self, **_: Any) -> Any:
         raise self._error
 
+    def usergroups_users_list(self, **_: Any) -> Any:
+        raise Refused("no_such_subteam")
+
 
 @pytest.fixture
 def silent() -> Iterator[SlackDirectory]:
@@ -74,6 +77,12 @@ def test_where_slack_does_not_answer_nobody_is_taken_for_a_member(silent: SlackD
         with pytest.raises(Unavailable):
             silent.person("U0ANA", team, NONE, NONE)
     assert silent.person("U0EVE", "T0ELSE", NONE, NONE).kind is PersonKind.STRANGER
+
+
+def test_nobody_is_in_a_user_group_that_slack_does_not_show(silent: SlackDirectory) -> None:
+    silent._people.entries["U0ANA"] = (float("inf"), {"team_id": OWN})
+    found = silent.person("U0ANA", OWN, frozenset({"S0GONE"}), NONE)
+    assert (found.kind, found.groups) == (PersonKind.MEMBER, frozenset())
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), Refused("internal_error"), Doubtful("503")])
