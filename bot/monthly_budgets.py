@@ -66,7 +66,8 @@ class MonthlyBudgets:
             UserError: a budget is used up; the message says which, and how it is raised.
         """
         policy, wanted = self.read_policy(), hold(run)
-        over = excesses(policy, self.store.ledger(), wanted, month_of(self.now(), self.zone)) if wanted else []
+        ledger = self.store.ledger().without(run.id)  # what it holds already never counts as more
+        over = excesses(policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
         used_up = [one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not policy.is_shadow(one.rule)]
         if used_up:
             raise Denied(

@@ -118,8 +118,9 @@ class Service:
         its button offers, until that is over.
 
         Raises:
-            UserError: the run is not over, or cannot be gone on from.
+            UserError: the run is not over, or cannot be gone on from, or the person may not launch.
         """
+        self.refuse(Act.LAUNCH, caller)
         found, wanted = self.queries.find(asked.run, caller.actor), self.relaunch(asked, caller)
         caller = replace(caller, channel=caller.channel or found.channel)
         if caller.wish:

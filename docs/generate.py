@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import roles_page
+import threats_page
 
 from bot.core.forms import FORMS
 from bot.settings import Settings
@@ -68,7 +69,17 @@ def roles() -> str:
     return roles_page.page(table)
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "rights.md": rights, "roles.md": roles}
+def threats() -> str:
+    return threats_page.page(table)
+
+
+PAGES = {
+    "settings.md": settings,
+    "commands.md": commands,
+    "rights.md": rights,
+    "roles.md": roles,
+    "threats.md": threats,
+}
 
 
 def main() -> None:

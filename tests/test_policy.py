@@ -11,7 +11,7 @@ from bot.adapters.store import RedisStore
 from bot.core.action import End
 from bot.core.noting import noted
 from bot.core.plan import task_hash
-from bot.core.policy import Caps, Policy
+from bot.core.policy import Caps, Fairness, Policy
 from bot.core.status import Reason, Status
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
@@ -277,6 +277,30 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "Your runs of this month may then cost $5.00" in bot.say("launch smoke budget=5", user=BEN)
     assert "everybody may spend $4.00 a month" in bot.say("budget everybody 4", user=LEA)
     assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
+
+
+def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> None:
+    bot = under(replace(APPROVING, team=Caps(dollars_per_month=20)))
+    bot.say("launch smoke budget=9")
+    bot.say("budget team 6", user=LEA)
+    refused = bot.say(f"approve {RUN}", user=LEA)
+    assert "The runs of this channel may then cost $9.00 together this month; $6.00 are allowed." in refused
+    assert "Raise it first, such as `/verl budget team 5000`, and approve then." in refused
+    assert bot.run().status == "awaiting_approval"
+    bot.say("budget team 60", user=LEA)
+    assert "is launched now" in bot.say(f"approve {RUN}", user=LEA)
+
+
+def test_one_person_asks_for_so_much_a_minute_and_no_more(under: Made) -> None:
+    bot = under(Policy(fairness=Fairness(launches_per_minute=2, questions_per_minute=5)))
+    for _ in range(2):
+        assert "Recorded" in bot.say("launch smoke")
+    assert "You have asked for more than 2 launches within a minute" in bot.say("launch smoke")
+    assert len(bot.store.open()) == 2
+    for _ in range(2):
+        assert "smoke-0002" in bot.say("list")
+    assert "You have asked for more than 5 things within a minute." in bot.say("list")
+    assert "Recorded" in bot.say("launch smoke", user=BEN)
 
 
 def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:

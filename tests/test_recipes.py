@@ -118,6 +118,12 @@ def test_the_verl_recipes_save_validate_and_log_to_a_file(name: str) -> None:
     assert run.rstrip().endswith('"$@"')
 
 
+@pytest.mark.parametrize("name", VERL)
+def test_the_verl_recipes_pin_a_hydra_that_executes_no_target(name: str) -> None:
+    """1.3.2, which verl itself asks for, calls whatever a `_target_` of an override names; 1.3.8 does not."""
+    assert "'hydra-core>=1.3.8,<1.4'" in str(RECIPES.get(name).task["setup"])
+
+
 @pytest.mark.parametrize(
     ("name", "nodes", "gpus", "model"),
     [

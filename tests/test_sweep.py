@@ -1,11 +1,13 @@
 """What nobody owns is told of, and what guards is mended: stories through Bolt, a store and a cloud in memory."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.adapters.store import RedisStore
 from bot.core.orphans import Orphan
+from bot.core.policy import Outside
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
 from bot.errors import BeingStopped
 from bot.playground.client import PlaygroundClient
@@ -184,6 +186,28 @@ def adopt(bot: Bot, user: str = BEN) -> None:
     (orphan,) = bot.store.orphans().values()
     end = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
     bot.click("adopt_orphan", f"{orphan.id} {end:.0f}", user, OPS)
+
+
+@pytest.mark.parametrize("action", ["remove_orphan", "leave_orphan", "adopt_orphan"])
+def test_who_is_no_approver_decides_about_no_cluster(bot: Bot, action: str) -> None:
+    by_hand(bot)
+    bot.sweep()
+    (orphan,) = before = list(bot.store.orphans().values())
+    bot.click(action, f"{orphan.id} 0" if action == "adopt_orphan" else orphan.id, ANA, OPS)
+    assert "To remove, keep or adopt a cluster you need the role `approver`" in bot.told(ANA, OPS)
+    assert list(bot.store.orphans().values()) == before
+    bot.sweep()
+    assert bot.cloud.downs == []
+
+
+@pytest.mark.parametrize(("owner", "may"), [("ana", True), ("max", False), ("", False)])
+def test_whose_cluster_it_is_by_skypilots_word_decides_about_it(bot: Bot, owner: str, may: bool) -> None:
+    bot.policy = replace(bot.policy, outside=Outside(people={"ana": ANA}))
+    by_hand(bot, user=owner)
+    bot.sweep()
+    press(bot, "remove_orphan", ANA)
+    bot.sweep()
+    assert bot.cloud.downs == ([BOX] if may else [])
 
 
 def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off(bot: Bot) -> None:

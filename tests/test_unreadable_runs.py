@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -12,7 +13,9 @@ from redis import Redis
 from bot.adapters.documents import SCHEMA, dumps
 from bot.adapters.keys import HOLDS, NOTICES, OPEN, RUN, STUBS, TASK
 from bot.adapters.store import RedisStore
+from bot.core.order import Watched
 from bot.core.policy import Caps, Policy
+from bot.core.roles import Role
 from bot.core.seen import Ending, Seen
 from bot.errors import UnreadableRecord
 from bot.playground.client import PlaygroundClient
@@ -112,6 +115,15 @@ def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> Non
     assert bot.cloud.downs == [CLUSTER]
     assert "is confirmed gone" in bot.reads()
     assert bot.store.unreadable_runs() == []
+
+
+def test_who_may_not_stop_a_run_does_not_stop_it_by_its_stub(bot: Bot, redis: Redis) -> None:
+    bot.running()
+    with_null(redis)
+    bot.policy = replace(bot.policy, stop_role=Role.ADMIN)
+    assert "To stop somebody else's run you need the role `admin`" in bot.say(f"stop {RUN_ID}", user=BEN)
+    bot.ticks(2)
+    assert bot.cloud.downs == []
 
 
 def test_a_button_that_is_still_there_stops_it_too(bot: Bot, redis: Redis) -> None:
@@ -239,6 +251,27 @@ def test_one_that_cannot_be_read_holds_up_no_other(bot: Bot, redis: Redis) -> No
     bot.tick(3700)
     bot.ticks(12, seconds=10)
     assert bot.run("smoke-0002").status == "ended"
+
+
+def test_one_whose_look_fails_holds_up_no_other(bot: Bot, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a mistake of ours, such as in what removes a cluster."""
+    bot.running()
+    with_null(redis)
+    bot.say("launch smoke lease=1", user=BEN)
+    bot.ticks(3)
+    spoilt = RUN.format("smoke-0002")
+    redis.set(spoilt, b"{")
+    bot.say(f"stop {RUN_ID}")
+    remove = bot.cloud.down
+
+    def fail_on_the_first(watched: Watched) -> str | None:
+        if watched.cluster == CLUSTER:
+            raise ZeroDivisionError
+        return remove(watched)
+
+    monkeypatch.setattr(bot.cloud, "down", fail_on_the_first)
+    bot.tick(3700)
+    assert bot.cloud.downs == ["verl-smoke-0002"]
 
 
 def test_a_task_that_cannot_be_read_ends_its_run(bot: Bot, redis: Redis) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
 from bot.core.policy import Measure, Policy, Scope
@@ -79,6 +79,10 @@ class Ledger:
     given: Mapping[str, float] = field(default_factory=dict)
     told: Mapping[str, int] = field(default_factory=dict)
     launched: Mapping[str, Launched] = field(default_factory=dict)
+
+    def without(self, run: str) -> "Ledger":
+        """Return it as if this run held nothing."""
+        return replace(self, holds=tuple(one for one in self.holds if one.run != run))
 
     def launched_by(self, person: str, since: datetime, but: str) -> float:
         """Return the most that a person's launches since then may cost, but for one run."""

@@ -1,0 +1,85 @@
+"""Nobody's flood holds up another person."""
+
+from collections.abc import Callable, Iterator
+from threading import Event
+
+import pytest
+
+from bot.slack.fair_pool import FairPool, Full
+from bot.slack.turns import MOST_EACH, Line
+from tests.waiting import SECONDS, eventually
+
+
+def waiting_for(event: Event) -> Callable[[], None]:
+    """Work that takes until the event comes."""
+
+    def wait() -> None:
+        event.wait(SECONDS)
+
+    return wait
+
+
+@pytest.fixture
+def pool() -> Iterator[FairPool]:
+    found = FairPool(threads=2, most=8, most_each=5, at_once_each=1, name="test")
+    yield found
+    found.stop()
+
+
+def test_one_persons_slow_questions_hold_up_no_other(pool: FairPool) -> None:
+    let_go = Event()
+    try:
+        for _ in range(4):
+            pool.submit("ana", waiting_for(let_go))
+        for who in ("zoe", "ben"):  # the second one finds a thread free, and Ana first in line
+            done = Event()
+            pool.submit(who, done.set)
+            assert done.wait(SECONDS)
+    finally:
+        let_go.set()
+
+
+def test_too_many_of_one_person_are_refused_and_anothers_are_not(pool: FairPool) -> None:
+    let_go = Event()
+    try:
+        for _ in range(5):
+            pool.submit("ana", waiting_for(let_go))
+        with pytest.raises(Full):
+            pool.submit("ana", lambda: None)
+        pool.submit("ben", lambda: None)
+    finally:
+        let_go.set()
+
+
+def test_people_take_turns() -> None:
+    pool = FairPool(threads=1, most=9, most_each=9, at_once_each=1, name="test")
+    begun, let_go, order = Event(), Event(), list[str]()
+
+    def hold() -> None:
+        begun.set()
+        let_go.wait(SECONDS)
+
+    pool.submit("zoe", hold)
+    assert begun.wait(SECONDS)
+    for who in ("ana", "ana", "ana", "ben"):
+        pool.submit(who, lambda who=who: order.append(who))  # type: ignore[misc]
+    let_go.set()
+    eventually(lambda: len(order) == 4)
+    pool.stop()
+    assert order == ["ana", "ben", "ana", "ana"]
+
+
+def test_deliveries_are_taken_in_turns_too() -> None:
+    line, order = Line(), list[str]()
+    for who in ("ana", "ana", "ana", "ben"):
+        line.put(who, lambda who=who: order.append(who))  # type: ignore[misc]
+    while line:
+        line.take()()
+    assert order == ["ana", "ben", "ana", "ana"]
+
+
+def test_so_many_deliveries_of_one_person_wait_and_no_more() -> None:
+    line = Line()
+    assert all(line.put("ana", lambda: None) for _ in range(MOST_EACH))
+    assert not line.put("ana", lambda: None)
+    assert line.put("ben", lambda: None)
