@@ -1,48 +1,85 @@
-"""How much one person may ask for in a minute."""
+"""How much one person may ask for in a minute: that person alone is refused, and told when to try again."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot import rate_limits
-from bot.core.policy import Fairness, Policy
+from bot.core.policy import UNSET, Fairness, Policy
 from bot.errors import UserError
 from bot.rate_limits import Kind, RateLimits
-from tests.builders import NOON, refusal_of
-
-POLICY = Policy(fairness=Fairness(launches_per_minute=2, questions_per_minute=3))
+from tests.builders import NOON
 
 
-def test_one_too_many_is_refused_with_when_to_try_again_and_only_to_that_person() -> None:
-    moment = NOON
-    limits = RateLimits(lambda: POLICY, lambda: moment)
-    for kind, most in ((Kind.LAUNCH, 2), (Kind.QUESTION, 3)):
-        for _ in range(most):
-            limits.take("U0ANA", kind)
-        with pytest.raises(UserError, match="within a minute"):
-            limits.take("U0ANA", kind)
-        limits.take("U0BEN", kind)
-    refused = refusal_of(lambda: limits.take("U0ANA", Kind.LAUNCH))
-    assert refused is not None
-    assert refused.hint == "Try again in 31 s."
-    moment += timedelta(seconds=31)
-    limits.take("U0ANA", Kind.LAUNCH)
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
-def test_a_refusal_costs_no_turn() -> None:
-    moment = NOON
-    limits = RateLimits(lambda: POLICY, lambda: moment)
-    for _ in range(2):
-        limits.take("U0ANA", Kind.LAUNCH)
-    for _ in range(50):
-        assert refusal_of(lambda: limits.take("U0ANA", Kind.LAUNCH))
-    moment += timedelta(seconds=30)
-    limits.take("U0ANA", Kind.LAUNCH)
+def limits(clock: Clock, policy: Callable[[], Policy]) -> RateLimits:
+    return RateLimits(policy, clock)
 
 
-def test_of_many_people_who_asked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def three_launches() -> Policy:
+    return Policy(fairness=Fairness(launches_per_minute=3, questions_per_minute=60))
+
+
+def taken(found: RateLimits, user: str, kind: Kind, times: int) -> int:
+    """Return how many of so many requests are granted."""
+    granted = 0
+    for _ in range(times):
+        try:
+            found.take(user, kind)
+        except UserError:
+            continue
+        granted += 1
+    return granted
+
+
+def test_without_a_limit_nothing_is_refused() -> None:
+    assert taken(limits(Clock(), lambda: UNSET), "U0ANA", Kind.LAUNCH, 1_000) == 1_000
+
+
+def test_one_too_many_is_refused_with_when_to_try_again() -> None:
+    found = limits(Clock(), three_launches)
+    assert taken(found, "U0ANA", Kind.LAUNCH, 3) == 3
+    with pytest.raises(UserError, match="more than 3 launches within a minute") as refused:
+        found.take("U0ANA", Kind.LAUNCH)
+    assert refused.value.hint == "Try again in 21 s."
+
+
+def test_a_flood_costs_neither_others_nor_other_things_that_the_person_asks_for() -> None:
+    found = limits(Clock(), three_launches)
+    taken(found, "U0ANA", Kind.LAUNCH, 100)
+    assert taken(found, "U0BEN", Kind.LAUNCH, 3) == 3
+    assert taken(found, "U0ANA", Kind.QUESTION, 60) == 60
+
+
+def test_who_is_refused_waits_no_longer_for_having_tried() -> None:
+    clock = Clock()
+    found = limits(clock, three_launches)
+    assert taken(found, "U0ANA", Kind.LAUNCH, 500) == 3
+    clock.now += timedelta(seconds=21)
+    assert taken(found, "U0ANA", Kind.LAUNCH, 500) == 1
+    clock.now += timedelta(hours=1)
+    assert taken(found, "U0ANA", Kind.LAUNCH, 500) == 3
+
+
+def test_another_limit_in_the_policy_counts_at_once() -> None:
+    most = [1]
+    found = limits(Clock(), lambda: Policy(fairness=Fairness(launches_per_minute=most[0])))
+    assert taken(found, "U0ANA", Kind.LAUNCH, 9) == 1
+    most[0] = 5
+    assert taken(found, "U0ANA", Kind.LAUNCH, 9) == 5
+
+
+def test_of_ever_so_many_people_only_the_latest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MOST_PEOPLE", 10)
-    limits = RateLimits(lambda: POLICY, lambda: NOON)
-    for number in range(50):
-        limits.take(f"U{number}", Kind.QUESTION)
-    assert len(limits.buckets) == 10
+    found = limits(Clock(), three_launches)
+    for number in range(100):
+        found.take(f"U{number}", Kind.QUESTION)
+    assert [user for user, _ in found.buckets] == [f"U{number}" for number in range(90, 100)]

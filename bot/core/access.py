@@ -56,11 +56,11 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
     least = needed.on_own if run is not None and run.requester == actor.user else needed.role
     if actor.role >= least:
         return
-    if not actor.is_known and actor.trouble:
-        if act in COSTS_OR_ENDS:
-            raise Denied(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN), act=act, on=on)
-        if least <= Role.VIEWER:
+    is_open = actor.person is None or actor.own_role >= least  # a role that is too low anywhere is known to be
+    if not actor.is_known and actor.trouble and is_open:
+        if act not in COSTS_OR_ENDS and least <= Role.VIEWER:
             return
+        raise Denied(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN), act=act, on=on)
     if actor.own_role is Role.NONE:
         kind = actor.person.kind if actor.person else PersonKind.MEMBER
         raise Denied(say(STRANGERS.get(kind, NO_ROLE)), say(OPT_IN), policy.admins, act, on)
