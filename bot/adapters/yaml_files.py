@@ -119,9 +119,9 @@ def is_writable(value: object) -> bool:
     """Whether a single value is one of JSON's, and no larger than others read."""
     if isinstance(value, str):
         return not SURROGATE.search(value)
-    if isinstance(value, bool) or value is None:
-        return True
-    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < MOST_NUMBER
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < MOST_NUMBER)
 
 
 def children(value: Any) -> Iterable[Any]:
