@@ -16,6 +16,7 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.record import Record
 from bot.playground.server import Playground
 from bot.playground.workspace import seeded
+from bot.slack.client import Doubtful, Refused
 from bot.slack.messages import MALFORMED
 from tests.hostile import refuse_unsafe
 from tests.story import Bot
@@ -29,7 +30,7 @@ class Tracebacks(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
+        if record.exc_info and not isinstance(record.exc_info[1], Refused | Doubtful):  # Slack's, which are told of
             self.found.append(logging.Formatter().format(record))
 
 
