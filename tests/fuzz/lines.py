@@ -115,5 +115,5 @@ TARGET = Target(
     promise="an answer that Slack takes, nothing live, no secret kept",
     examples=st.lists(SAID, min_size=1, max_size=5),
     opened=opened,
-    slice=8,
+    slice=4,
 )

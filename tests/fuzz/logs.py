@@ -121,5 +121,5 @@ TARGET = Target(
     promise="read within bounds, no secret out, nothing live",
     examples=logs(),
     opened=opened,
-    slice=40,
+    slice=12,
 )

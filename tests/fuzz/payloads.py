@@ -128,5 +128,5 @@ TARGET = Target(
     promise="answered or refused, no traceback, nothing changed by what is malformed",
     examples=st.lists(damaged(st.sampled_from(WHOLE)), min_size=1, max_size=4),
     opened=opened,
-    slice=10,
+    slice=5,
 )

@@ -41,5 +41,5 @@ TARGET = Target(
     promise="a policy, or a refusal in words",
     examples=yaml_texts(TEXTS),
     opened=opened,
-    slice=60,
+    slice=30,
 )

@@ -85,5 +85,5 @@ TARGET = Target(
     promise="a recipe that can be planned and shown, or a refusal in words",
     examples=yaml_texts(TEXTS),
     opened=opened,
-    slice=40,
+    slice=20,
 )

@@ -27,6 +27,7 @@ MALFORMED = {
     "a press by nobody": without(press("stop", "a", ON_CARD), ("user",)),
     "a press of nothing": having(press("stop", "a", ON_CARD), ("actions",), []),
     "a form without fields": having(SUBMISSION, ("view", "blocks"), []),
+    "an event of no kind": having(without(MENTION, ("type",)), ("event",), None),
     "a form without an id": without(SUBMISSION, ("view", "id")),
 }
 
@@ -43,7 +44,7 @@ def test_what_slack_sends_is_taken() -> None:
         checked(body)
 
 
-def test_what_no_listener_takes_is_left_to_bolt() -> None:
+def test_slacks_own_tests_are_left_to_bolt() -> None:
     checked({"type": "url_verification", "challenge": 7})
 
 
