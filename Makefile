@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore threats bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -75,6 +75,10 @@ explore: $(READY)  ## the property tests, on new values and many of them
 
 threats: $(READY)  ## the guard against each threat taken away, one at a time: ONLY=id,id or FILE=logs,doors for some
 	$(BIN)/python -m tests.threats --only "$(ONLY)" --file "$(FILE)"
+
+fuzz: MINUTES ?= 10
+fuzz: $(READY)  ## hostile text and broken messages for MINUTES a target, two at a time; TARGET names one
+	$(BIN)/python -W ignore -m tests.fuzz $(TARGET) --minutes=$(MINUTES)
 
 bench: $(READY)  ## ratios against named baselines, in one run
 	$(BIN)/python -m benchmarks

@@ -5,6 +5,7 @@ import sys
 from benchmarks import (
     answer,
     charts,
+    checking,
     complete,
     findings,
     flight,
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "forecasts": forecasts.measure,
     "findings": findings.measure,
     "masking": masking.measure,
+    "checking": checking.measure,
     "charts": charts.measure,
     "spend": spend.measure,
 }

@@ -1,5 +1,6 @@
 """YAML files that people write: read strictly, in bounded time, and refused in words that name the place."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,8 +29,18 @@ MOST_MARKS = 20_000
 """Brackets and colons in one file, by which the parser's depth and work are bounded before it begins."""
 
 
+MOST_NUMBER = 2**63
+
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half of a character, which no file can hold."""
+
+
 class TooLarge(yaml.YAMLError):
     """A file that would take too long to read, or too much memory."""
+
+
+class Unfit(yaml.YAMLError):
+    """A value that is none of what its tag says, such as `!!int x`: PyYAML fails on it in ways of its own."""
 
 
 class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # either
@@ -60,6 +71,8 @@ def load_yaml(text: str) -> Any:
         found = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
     except (RecursionError, ValueError, OverflowError) as error:  # as of a date in month 13, or of 10,000 brackets
         raise TooLarge(" ".join(str(error).split())[:200]) from error
+    except (AttributeError, LookupError, TypeError) as error:
+        raise Unfit(say("a value in it is not what its tag says, such as `{example}`", example="!!int x")) from error
     refuse_overgrown(found)
     return found
 
@@ -78,6 +91,37 @@ def refuse_overgrown(document: Any) -> None:
         if level > DEEPEST or count > MOST_VALUES:
             raise TooLarge(say("it is nested too deeply, or its aliases stand for too much"))
         left = [inner for value in left for inner in children(value)]
+
+
+def refuse_unwritable(document: Any) -> None:
+    """Refuse a document of `load_yaml` that holds what JSON has no word for, such as a date, or a key that is a number.
+
+    Raises:
+        yaml.YAMLError: it does.
+    """
+    left = [("", document)]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, Mapping):
+            left += [(f"{place}.{key}".lstrip("."), inner) for key, inner in value.items()]
+            strange = next((key for key in value if not isinstance(key, str)), None)
+            if strange is not None or None in value:
+                raise Unfit(
+                    say("the key `{key}` must be text: write it in quotes", key=f"{place}.{strange}".lstrip("."))
+                )
+        elif isinstance(value, list):
+            left += [(f"{place}.{at}".lstrip("."), inner) for at, inner in enumerate(value)]
+        elif not is_writable(value):
+            raise Unfit(say("`{place}` is neither text nor a number: write it in quotes", place=place))
+
+
+def is_writable(value: object) -> bool:
+    """Whether a single value is one of JSON's, and no larger than others read."""
+    if isinstance(value, str):
+        return not SURROGATE.search(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < MOST_NUMBER)
 
 
 def children(value: Any) -> Iterable[Any]:

@@ -25,6 +25,7 @@ MISSING = {
     "time zone": mark("There is no time zone {word}."),
 }
 MISSING_OF = {
+    "finding": mark("`{owner}` names a finding that there is not: {word}."),
     "flag": mark("`{owner}` has no flag {word}."),
     "metric": mark("`{owner}` has no metric {word}."),
     "node": mark("`{owner}` has no node {word}."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from bot.core.managed import RENT
@@ -90,11 +91,11 @@ def accelerators(task: Task) -> Accelerators | None:
     asked = (task.get("resources") or {}).get("accelerators")
     if isinstance(asked, Mapping) and len(asked) == 1:
         name, count = next(iter(asked.items()))
-        return Accelerators(str(name), int(count or 1))
+        return Accelerators(str(name), ceil(float(count or 1)))
     if not isinstance(asked, str) or "," in asked:
         return None
     name, _, count = asked.partition(":")
-    return Accelerators(name.strip(), int(count or 1))
+    return Accelerators(name.strip(), ceil(float(count or 1)))
 
 
 def common_parameters(

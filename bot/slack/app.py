@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -36,6 +35,7 @@ from bot.slack import answers
 from bot.slack.again import FORM, NEW, RESUME, RETRY
 from bot.slack.approvals import APPROVE, REFUSE, TASK
 from bot.slack.commands import Commands, is_private
+from bot.slack.deliveries import Malformed, checked, moment, needed, number, value_of, words
 from bot.slack.errands import Errands, by_response_url, directly, in_thread, to_person, words_for
 from bot.slack.findings import MUTE
 from bot.slack.homes import Homes
@@ -62,6 +62,10 @@ class AttentiveApp(App):
     """Bolt, in a context of its own for each delivery: the language that a listener speaks ends with it."""
 
     def dispatch(self, req: BoltRequest) -> BoltResponse:
+        try:
+            checked(req.body)
+        except Malformed as error:
+            return refuse_malformed(error)
         return copy_context().run(super().dispatch, req)
 
 
@@ -216,27 +220,27 @@ class Listeners:
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The card itself shows that the stop is asked for."""
-        self.service.stop(action["value"], self.presser(body), save=SAVES.get(action["action_id"]))
+        self.service.stop(value_of(action), self.presser(body), save=SAVES.get(action["action_id"]))
         self.homes.changed(body["user"]["id"])
         ack()
 
     def on_keep(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself says until when, and by whom; a second click on the same button adds nothing."""
-        run, until = action["value"].split()
-        self.service.keep(run, self.presser(body), datetime.fromtimestamp(float(until), UTC))
+        run, until = words(action, 2)
+        self.service.keep(run, self.presser(body), moment(until))
         ack()
 
     def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The thread itself says that the lease is longer; a second click on the same button adds nothing."""
-        run, hours, end = action["value"].split()
-        caller = self.presser(body, body["trigger_id"])
-        self.service.extend(Extend(run, float(hours)), caller, datetime.fromtimestamp(float(end), UTC))
+        run, hours, end = words(action, 3)
+        caller = self.presser(body, needed(body, "trigger_id"))
+        self.service.extend(Extend(run, number(hours)), caller, moment(end))
         ack()
 
     def on_sure(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Launch what was asked about; a second click on the same question is the same launch."""
-        asked = parse(action["value"])
-        wish = f"{SURE} {body['user']['id']} {body['container']['message_ts']}"
+        asked = parse(value_of(action))
+        wish = f"{SURE} {body['user']['id']} {needed(body, 'container', 'message_ts')}"
         if isinstance(asked, Launch):
             run = self.service.launch(asked, self.presser(body, wish))
             self.errands.say(answers.launched(run), by_response_url(respond))
@@ -244,17 +248,17 @@ class Listeners:
 
     def on_judge(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows what was said."""
-        self.service.judge(action["value"], action["action_id"] == APPROVE, self.presser(body))
+        self.service.judge(value_of(action), action["action_id"] == APPROVE, self.presser(body))
         ack()
 
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        run, finding = action["value"].split()
+        run, finding = words(action, 2)
         self.service.mute(run, finding, self.presser(body))
         ack()
 
     def on_again(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
         """Launch a run once more; a second click while that runs finds it, and launches nothing."""
-        asked = (Resume if action["action_id"] == RESUME else Retry)(action["value"])
+        asked = (Resume if action["action_id"] == RESUME else Retry)(value_of(action))
         user = body["user"]["id"]
         caller = self.presser(body)
         run = self.service.again(asked, caller if caller.channel else self.in_channel_of(asked.run, caller, body))
@@ -268,36 +272,36 @@ class Listeners:
         caller = self.presser(body)
         self.service.refuse(Act.READ, caller)
         if "view" in body:
-            run = self.service.queries.find(action["value"], caller.actor)
-            self.modals.show_log(run, body["trigger_id"], caller.user)
+            run = self.service.queries.find(value_of(action), caller.actor)
+            self.modals.show_log(run, needed(body, "trigger_id"), caller.user)
         else:
-            self.commands.read_log(Logs(action["value"]), caller, by_response_url(respond))()
+            self.commands.read_log(Logs(value_of(action)), caller, by_response_url(respond))()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """A button that opens the form of a launch, empty or with an earlier run's settings."""
-        run = "" if action["value"] == NEW else action["value"]
+        run = "" if value_of(action) == NEW else value_of(action)
         caller = self.presser(body)
         self.service.refuse(Act.LAUNCH, caller)
-        self.modals.open_form(body["trigger_id"], caller, run)
+        self.modals.open_form(needed(body, "trigger_id"), caller, run)
         ack()
 
     def on_task(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """Show the exact task that an approver is asked about."""
         caller = self.presser(body)
         self.service.refuse(Act.READ, caller)
-        self.modals.show_task(action["value"], body["trigger_id"], caller)
+        self.modals.show_task(value_of(action), needed(body, "trigger_id"), caller)
         ack()
 
     def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         self.service.refuse(Act.LAUNCH, self.presser(body))
-        self.modals.choose(body["view"], action["selected_option"]["value"])
+        self.modals.choose(body.get("view") or {}, needed(action, "selected_option", "value"))
         ack()
 
     def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
         caller = self.presser(body)
         self.service.refuse(Act.LAUNCH, caller)
-        self.modals.preview(body["view"], caller)
+        self.modals.preview(body.get("view") or {}, caller)
         ack()
 
     def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
@@ -313,6 +317,8 @@ class Listeners:
 
     def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
         """Whatever went wrong, the person who asked is told, in the way in which he can be."""
+        if isinstance(error, Malformed):
+            return refuse_malformed(error)
         self.service.auditing.record_refusal(error)
         answer = words_for(error)
         if body.get("type") == "view_submission":  # what was filled in stays in front of the person
@@ -355,6 +361,12 @@ def channel_of_delivery(body: dict[str, Any]) -> str:
     channel = body.get("channel")
     own = channel.get("id") if isinstance(channel, dict) else None
     return str(own or body.get("channel_id") or (body.get("event") or {}).get("channel") or "")
+
+
+def refuse_malformed(error: Malformed) -> BoltResponse:
+    """Nobody waits for an answer to what Slack does not send; the log says what was wrong, not what was in it."""
+    log.warning("a delivery is not what Slack sends: %s", error)
+    return BoltResponse(status=400)
 
 
 def team_of(body: dict[str, Any]) -> str:

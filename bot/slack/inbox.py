@@ -15,6 +15,7 @@ from bot.core.parse import parse
 from bot.errors import Unavailable, UserError
 from bot.ports import Now, Store
 from bot.slack.answers import Answer
+from bot.slack.deliveries import Malformed, checked
 from bot.slack.errands import Errands
 from bot.slack.text import as_typed
 
@@ -39,7 +40,7 @@ class Inbox:
 
     def takes(self, request: SocketModeRequest) -> bool:
         """Whether a delivery may be acknowledged now and served later. It is kept where it has to be."""
-        if request.type != "slash_commands":
+        if request.type != "slash_commands" or is_malformed(request.payload):
             return False
         try:
             asked = parse(as_typed(request.payload.get("text") or ""), masker=self.secrets.masker)
@@ -80,6 +81,15 @@ class Inbox:
             log.warning("%s: a delivery is acknowledged once it has been served", error)
             return False
         return True
+
+
+def is_malformed(payload: Any) -> bool:
+    """Whether a command is none of Slack's: it is refused, and not kept."""
+    try:
+        checked({"command": None} | payload)
+    except (Malformed, TypeError):
+        return True
+    return False
 
 
 def read(message: Mapping[str, Any]) -> SocketModeRequest | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Self
 
+import msgspec
+
 from bot.core import line
 from bot.core.command import Launch
 from bot.core.masking import SHAPES, Masker
@@ -32,6 +34,7 @@ from bot.slack.blocks import (
     section,
     select,
 )
+from bot.slack.deliveries import Malformed, needed
 from bot.slack.text import CHANNEL_ID, Markup, cut, literal, plain
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
@@ -202,7 +205,7 @@ def block_of(recipe: str, parameter: str) -> str:
 
 def filled_in(view: Mapping[str, Any]) -> Filled:
     """What stands in the fields of a view that Slack has sent."""
-    kept = json.loads(view["private_metadata"])
+    kept = kept_in(view)
     state = (view.get("state") or {}).get("values") or {}
     texts = {block: text for block, one in state.items() if (text := chosen(one.get(VALUE) or {}))}
     prefix = block_of(kept["recipe"], "")
@@ -213,6 +216,21 @@ def filled_in(view: Mapping[str, Any]) -> Filled:
         parameters=tuple((at.removeprefix(prefix), text) for at, text in texts.items() if at.startswith(prefix)),
         more=texts.get(OVERRIDES, ""),
     )
+
+
+def kept_in(view: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the bot has put beside a form.
+
+    Raises:
+        Malformed: that is not there, or not the bot's.
+    """
+    try:
+        kept = msgspec.json.decode(needed(view, "private_metadata"), type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise Malformed("the view is no form of a launch") from error
+    if not {"recipe", "channel"} <= kept.keys():
+        raise Malformed("the view is no form of a launch")
+    return kept
 
 
 def chosen_recipe(view: Mapping[str, Any]) -> str:
@@ -227,7 +245,8 @@ def chosen(element: Mapping[str, Any]) -> str:
     >>> chosen({"type": "static_select", "selected_option": {"value": "fast"}}), chosen({"value": None})
     ('fast', '')
     """
-    picked = (element.get("selected_option") or {}).get("value")
+    option_chosen = element.get("selected_option")
+    picked = option_chosen.get("value") if isinstance(option_chosen, Mapping) else None
     return str(picked or element.get("selected_conversation") or element.get("value") or "").strip()
 
 

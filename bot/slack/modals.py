@@ -20,6 +20,7 @@ from bot.slack import answers, excerpts, launch_form
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal
 from bot.slack.client import Refused, sorted_failures
+from bot.slack.deliveries import needed
 from bot.slack.errands import Errands, Reply, directly, to_person, words_for
 from bot.slack.launch_form import Filled, chosen_recipe, filled_in, launch_of
 from bot.slack.text import Markup
@@ -61,13 +62,13 @@ class Modals:
         """Show the fields of another recipe; what was typed for this one belongs to this one."""
         filled = filled_in(view)
         fresh = Filled(recipe, filled.channel, asks_channel=filled.asks_channel)
-        self.errands.say(self._form(fresh), updating(self.client, view["id"]))
+        self.errands.say(self._form(fresh), updating(self.client, needed(view, "id")))
 
     def preview(self, view: dict[str, Any], caller: Caller) -> None:
         """Show the command that the form stands for, and what it would cost. Prices are asked for, which takes a while:
         a form that shows another recipe by then is left as it is."""
         filled = filled_in(view)
-        show = updating(self.client, view["id"], view["hash"])
+        show = updating(self.client, needed(view, "id"), needed(view, "hash"))
         self.errands.run(lambda: self._previewed(filled, caller), show, caller.user)
 
     def submit(self, view: dict[str, Any], caller: Caller) -> dict[str, str]:

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
+from slack_bolt.adapter.socket_mode.internals import send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
@@ -20,6 +20,7 @@ from websocket import WebSocketApp
 from bot.ports import Now
 from bot.precedence import Precedence
 from bot.slack.client import Identity, Refused, web_client
+from bot.slack.deliveries import dispatched
 from bot.slack.inbox import Inbox
 from bot.slack.turns import Turns
 
@@ -135,7 +136,7 @@ class Client(SocketModeClient):
 
         In a crowd a command is acknowledged here and now, and answered when its turn comes, after what cannot wait.
         """
-        message = json.loads(text)
+        message = received(text)
         request = SocketModeRequest.from_dict(message)
         if message.get("type") == "disconnect":
             Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
@@ -164,14 +165,14 @@ class Client(SocketModeClient):
     def _serve(self, request: SocketModeRequest) -> None:
         """With what it is answered in its acknowledgement."""
         try:
-            send_response(self, request, run_bolt_app(self._app, request), time.time())
+            send_response(self, request, dispatched(self._app, request), time.time())
         finally:
             self._precedence.go()
 
     def _serve_late(self, request: SocketModeRequest, inbox: Inbox) -> None:
         """What has been acknowledged already."""
         try:
-            response = run_bolt_app(self._app, request)
+            response = dispatched(self._app, request)
             said = response.status == 200 and response.body
             inbox.done(request, json.loads(response.body) if said else None)
         finally:
@@ -261,12 +262,31 @@ class Socket:
         self._client.stop()
 
 
+def received(text: str) -> dict[str, Any]:
+    """Return a message of the socket; an empty one, which is passed over, where it is none of Slack's."""
+    try:
+        found = mapping(json.loads(text))
+    except (ValueError, RecursionError):
+        found = {}
+    is_envelope = all(isinstance(found.get(key), str | None) for key in ("type", "envelope_id"))
+    if not is_envelope or not isinstance(found.get("payload"), dict | None):
+        found = {}
+    if not found:
+        log.warning("a message of the socket is not what Slack sends")
+    return found
+
+
 def sender(request: SocketModeRequest) -> str:
     """Return Slack's id of who has sent a delivery; empty where it names nobody."""
-    payload: Any = request.payload or {}
-    user = payload.get("user") or (payload.get("event") or {}).get("user")
+    payload = mapping(request.payload)
+    user = payload.get("user") or mapping(payload.get("event")).get("user")
     found = payload.get("user_id") or (user.get("id") if isinstance(user, dict) else user)
     return found if isinstance(found, str) else ""
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a mapping as it is, and an empty one for what is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def cut(session: Any) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -21,6 +21,7 @@ from bot.ports import Now, Record, Store, unrecorded
 from bot.slack.answers import answer
 from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
+from bot.slack.deliveries import moment, number, value_of
 from bot.slack.message import Message, mark_of
 from bot.slack.messages import call
 from bot.slack.notifier import DOUBT, NOT_THERE, RETRY
@@ -67,17 +68,17 @@ class Teller:
 
     def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows that it is asked for."""
-        self._wish("remove cluster", action["value"], body, Orphan.removal_asked)
+        self._wish("remove cluster", value_of(action), body, Orphan.removal_asked)
         ack()
 
     def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        self._wish("leave cluster", action["value"], body, Orphan.left)
+        self._wish("leave cluster", value_of(action), body, Orphan.left)
         ack()
 
     def on_adopt(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself says until when, and who answers for it."""
-        orphan_id, _, end = action["value"].rpartition(" ")
-        shown = datetime.fromtimestamp(int(end), UTC) if int(end) else None
+        orphan_id, _, end = value_of(action).rpartition(" ")
+        shown = moment(end) if number(end) else None
         self._wish("adopt cluster", orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 

@@ -1,0 +1,1 @@
+"""Fuzzing: hostile text and broken messages, made from real ones, against every place where they enter."""

@@ -1,0 +1,62 @@
+"""Log text of fuzzed pieces, repeated: twice as much takes about twice the time. Not in the unit tests: it measures."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from hypothesis import strategies as st
+
+from bot.adapters.secret_filter import SecretFilter
+from bot.core.failure import diagnose
+from bot.core.loglines import bounded, failure, joined
+from bot.core.reading import Reading
+from tests.fuzz.logs import LINES, SOURCES
+from tests.fuzz.target import Check, Target
+from tests.fuzz.texts import ANY, changed
+from tests.linear import seconds
+
+LARGE, LEAST_SECONDS, MOST_RATIO, TRIES = 20_000, 0.004, 2.6, 5
+"""Characters of the smaller text; below these seconds it is quick enough; of the times of the two; before it fails."""
+
+PIECES = st.builds(
+    lambda source, line, end: source + line[:400] + end,
+    SOURCES,
+    changed(LINES) | ANY,
+    st.sampled_from(["\n", "", "\r", " "]),
+).filter(bool)
+
+OPERATIONS: dict[str, Callable[[str], object]] = {
+    "mask": SecretFilter({}).mask,
+    "read": lambda text: Reading().look(text, 1.0, over=True),
+    "diagnose": lambda text: diagnose(text, 2),
+    "failure": failure,
+    "keep": lambda text: bounded(joined(bounded(text[: len(text) // 2]), text)),
+}
+
+
+@contextmanager
+def opened() -> Iterator[Check]:
+    yield lambda pieces: check("".join(pieces))
+
+
+def check(piece: str) -> None:
+    text = piece * (LARGE // len(piece) + 1)
+    for name, operation in OPERATIONS.items():
+        assert is_linear(operation, text), f"{name} takes more than {MOST_RATIO} times as long for twice {piece!r}"
+
+
+def is_linear(operation: Callable[[str], object], text: str) -> bool:
+    """Whether twice the text takes about twice the time; a ratio that is too high each time is none of chance."""
+    for _ in range(TRIES):
+        once = seconds(operation, text, 2)
+        if once < LEAST_SECONDS or seconds(operation, text + text, 2) <= MOST_RATIO * once:
+            return True
+    return False
+
+
+TARGET = Target(
+    name="growth",
+    promise="twice the log takes about twice the time",
+    examples=st.lists(PIECES, min_size=1, max_size=3),
+    opened=opened,
+    slice=0,
+)
