@@ -78,7 +78,8 @@ def disagreements(world: World, who: str, kind_of_channel: str, mention: bool = 
                 continue
             counts = place if row.where in ("there", "the chosen channel") else row.where
             ignored = mention and kind.is_a == "bot"  # the page says so
-            allowed = PROMISED.allows(row, role, counts, own, sees=own or not absent)
+            aloud = mention and row.act != "launch"  # the whole channel reads the answer, as the page says
+            allowed = PROMISED.allows(row, role, counts, own, sees=not absent or (own and not aloud))
             for attempt in tries:
                 found = world.outcome(before, attempt, kind, channel)
                 if how := wrong(row, allowed, ignored, found):
