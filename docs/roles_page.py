@@ -283,6 +283,8 @@ Whoever has no role is refused, and told who can give one. Another app that ment
 A run's text is what it prints and what it was set to: the rows above with *yes* need it. It is shown to the owner of
 the run, to people in its channel, and to admins; while the run waits for an approval also to approvers, who have to
 see what they approve. Everybody else sees in lists, in boards and on the bot's own page that the run exists, whose it
-is and what it costs. The text of a run of a public channel is shown to every member of the workspace. A board shows
-the text of runs of its own channel and of public channels; so does the answer to a mention, which all read.
+is and what it costs. The text of a run of a public channel is shown to every member of the workspace. The whole
+channel reads the answer to a mention, unless it launches or forgets a run or asks for the audit, so it shows what the
+whole channel may read. A board shows the text of runs of its own channel and of public channels; in a channel that is
+shared with another company, of its own alone.
 """

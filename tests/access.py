@@ -251,6 +251,7 @@ REFUSALS = (
     "This account is deactivated",
     "You have no role here",
     "belongs to a private channel that you are not in",
+    "is not shown here, because others would read it",
     "You cannot approve or refuse your own launch",
     "You are not in that channel, or I am not",
     "because others would read it who are not in its channel",

@@ -81,8 +81,8 @@ def disagreements(world: World, who: str, kind_of_channel: str, mention: bool = 
                 continue
             counts = place if row.where in ("there", "the chosen channel") else row.where
             ignored = mention and kind.is_a == "bot"  # the page says so
-            sees = not absent or (own and (not mention or row.name.split()[0] in ALONE))
-            allowed = PROMISED.allows(row, role, counts, own, sees)
+            aloud = mention and row.name.split()[0] not in ALONE
+            allowed = PROMISED.allows(row, role, counts, own, sees=not absent or (own and not aloud))
             for attempt in tries:
                 found = world.outcome(before, attempt, kind, channel)
                 if how := wrong(row, allowed, ignored, found):
