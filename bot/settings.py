@@ -1,25 +1,24 @@
 """Settings: the only reader of the environment. Every problem is reported, not just the first."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from bot.errors import UserError
 from bot.language import ENGLISH, LANGUAGES
+from bot.slack_settings import SlackSettings, setting
 from bot.valid import (
     channel_id,
     existing_file,
     flag,
     folder,
-    host_of,
     is_loopback,
     not_negative,
     one_of,
     positive,
     sky_token,
-    starting,
     store_url,
     time_zone,
     url_word,
@@ -45,22 +44,6 @@ PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def setting(
-    variable: str, meaning: str, default: Any, read: Callable[[str], Any] = str, *, secret: bool = False
-) -> Any:
-    """A field that is read from an environment variable.
-
-    Args:
-        default: a value, or a function of no arguments where it depends on the machine.
-        read: text to value; raises ValueError with what is valid.
-        secret: whether it is, or may hold, what nobody may read: it is never shown.
-    """
-    metadata = {"variable": variable, "meaning": meaning, "read": read, "secret": secret}
-    if callable(default):
-        return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
 def default_data_dir() -> Path:
     return Path.home() / ".verlbot"
 
@@ -71,57 +54,9 @@ def default_recipes_dir() -> Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(SlackSettings):
     """How a bot is set up. Each field is an environment variable; docs/settings.md is made from this class."""
 
-    slack_bot_token: str = setting(
-        "SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", starting("xoxb-"), secret=True
-    )
-    slack_app_token: str = setting(
-        "SLACK_APP_TOKEN",
-        "App-level token with `connections:write`, `xapp-…`; for Socket Mode.",
-        "",
-        starting("xapp-"),
-        secret=True,
-    )
-    slack_signing_secret: str = setting(
-        "SLACK_SIGNING_SECRET", "Signing secret of the Slack app; for HTTP mode.", "", secret=True
-    )
-    slack_api_url: str = setting(
-        "SLACK_API_URL", "Where Slack's Web API is; any Slack-compatible server will do.", "https://slack.com/api/"
-    )
-    slack_mode: str = setting(
-        "VERLBOT_SLACK_MODE",
-        "`socket` for Socket Mode, `http` for signed requests.",
-        "socket",
-        one_of("socket", "http"),
-    )
-    public_url: str = setting(
-        "VERLBOT_PUBLIC_URL",
-        "Where Slack reaches the bot in HTTP mode; `verlbot doctor` looks whether it does.",
-        "",
-        web_address,
-    )
-    http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
-    http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
-    http_body_megabytes: float = setting(
-        "VERLBOT_HTTP_BODY_MEGABYTES",
-        "Of one request to the bot's own ports (HTTP mode, and the admin policy's), at the most.",
-        1.0,
-        positive,
-    )
-    http_seconds: float = setting(
-        "VERLBOT_HTTP_SECONDS",
-        "That the headers of such a request may take to arrive, and again its body.",
-        10.0,
-        positive,
-    )
-    http_connections: int = setting(
-        "VERLBOT_HTTP_CONNECTIONS",
-        "Connections open at once on each of those ports; beyond them the slowest sender gives way.",
-        100,
-        whole,
-    )
     redis_url: str = setting(
         "REDIS_URL",
         "The store. Without it, an embedded one in the data directory is started.",
@@ -399,11 +334,6 @@ class Settings:
         return self.compute == "skypilot" or (not self.compute and bool(self.sky_endpoint))
 
     @property
-    def slack_is_here(self) -> bool:
-        """Whether Slack is a playground of this machine, as in the demo and in tests."""
-        return is_loopback(host_of(self.slack_api_url))
-
-    @property
     def local_compute_refusal(self) -> str:
         """Why runs may not be processes of this machine, a sentence; empty where they may, or are not to be."""
         if self.uses_skypilot or self.slack_is_here or self.local_with_slack:
@@ -464,13 +394,3 @@ class Settings:
         others = {name: text for name, text in environment.items() if name not in (*known, *OF_THE_STORE)}
         found = cls(**values, secrets=others)
         return found, {**found.lacking(), **problems}
-
-    def lacking(self) -> dict[str, str]:
-        """What must be set and is not, in words, by variable."""
-        needed = {"SLACK_BOT_TOKEN": self.slack_bot_token}
-        if self.slack_mode == "socket":
-            needed["SLACK_APP_TOKEN"] = self.slack_app_token
-        else:
-            needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
-        meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
-        return {name: f"{name} is not set. {meanings[name]}" for name, value in needed.items() if not value}

@@ -51,7 +51,7 @@ def settings() -> str:
     rows = [(f"`{one.metadata['variable']}`", shown_default(one), str(one.metadata["meaning"])) for one in known]
     return f"""# Settings
 
-Environment variables of `verlbot run`. Made from `bot/settings.py` by `make docs`.
+Environment variables of `verlbot run`. Made from `bot/settings.py` and `bot/slack_settings.py` by `make docs`.
 
 {table(("variable", "unless set", "meaning"), *rows)}
 """
