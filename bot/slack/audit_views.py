@@ -33,12 +33,12 @@ ACTS: Mapping[str, str] = {
     "set summaries": mark("set how often its thread is told"),
     "ask for approval": mark("asked for an approval"),
     "need no approval": mark("found that it needs no approval"),
-    "ask for launch": mark("asked SkyPilot to launch it"),
-    "ask for launch again": mark("asked SkyPilot again to launch it"),
+    "ask for launch": mark("asked for its machines"),
+    "ask for launch again": mark("asked for its machines again"),
     "see it run": mark("saw it run"),
     "end": mark("ended it"),
     "settle": mark("saw its cluster gone, and closed it"),
-    "ask for removal": mark("asked SkyPilot to remove its cluster"),
+    "ask for removal": mark("asked for the removal of its cluster"),
     "set autostop": mark("set its autostop"),
     "put off autostop": mark("put off its autostop"),
     "fetch model": mark("began to fetch its model"),
@@ -62,7 +62,6 @@ FIELDS: Mapping[str, str] = {
     "line": mark("command"),
     "budget_dollars": mark("budget in dollars"),
     "lease_hours": mark("lease in hours"),
-    "reason": mark("reason"),
     "approval_causes": mark("needs approval because of"),
     "muted": mark("muted"),
     "kept_until": mark("until"),
@@ -83,7 +82,7 @@ def history(run: Run, events: Sequence[AuditEvent]) -> Answer:
         return text(say("Nothing is recorded of {run}.", run=code(run.id)))
     left_out = len(events) - SHOWN_EVENTS
     notes = [context(say_many("{count} earlier event is left out.", "{count} earlier events are left out.", left_out))]
-    lines = section(joined("\n", map(line, events[-SHOWN_EVENTS:])))
+    lines = section(joined("\n", (line(event, named=False) for event in events[-SHOWN_EVENTS:])))
     return answer(head, [section(head), lines, *(notes if left_out > 0 else [])])
 
 
@@ -100,11 +99,15 @@ def filed(count: int) -> Markup:
     return say_many("{count} event, as a file.", "{count} events, as a file.", count)
 
 
-def line(event: AuditEvent) -> Markup:
-    """One event: when, who, what, to what, and what it changed."""
+def line(event: AuditEvent, named: bool = True) -> Markup:
+    """One event: when, who, what, to what, and what it changed.
+
+    Args:
+        named: whether to say to what; a run's own history says so once.
+    """
     who = code(BOT) if event.who == BOT else mention(event.who)
     parts = [mrkdwn("{} · {} {}", date(event.at, DAY_AND_TIME), who, act(event))]
-    parts += [code(event.on)] if event.on else []
+    parts += [code(event.on)] if event.on and named else []
     parts += [say("by the rule {rule}", rule=code(event.rule))] if event.rule else []
     parts += [say("in {channel}", channel=channel(event.channel))] if event.channel else []
     parts += [changed(name, event.before.get(name), value) for name, value in event.after.items() if name in FIELDS]

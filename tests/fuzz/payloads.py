@@ -1,4 +1,4 @@
-"""Deliveries of Slack's with fields that are missing, of another type, or hostile: answered or refused, in both modes.
+"""Deliveries of Slack's with fields that are missing, of another type, or hostile: answered or refused.
 
 What is not whole changes nothing in the store, and nothing leaves a traceback in the log.
 """
