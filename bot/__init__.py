@@ -25,8 +25,10 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     doctor, check, demo, replay             what the command does besides running the bot
     build, parts, running, masked_log       put the pieces together and run them; the only ones that know them all
     slack, scheduler, gate_server           what calls us: people, time, SkyPilot's command line
-    service, reports, costs, reconcile,     what a person may ask; one tick; a look at whatever stands, at a month's
-      sweep, purses, gate                     dollars; what may be launched beside us
+    service                                 what a person may ask for
+    audit_service, monthly_budgets,         who did what; what a month may cost; what is told on a schedule; one tick;
+      reports, costs, reconcile, sweep,       a look at whatever stands, at a month's dollars; what may be launched
+      purses, gate                            beside us
     fetcher, intake, unreadable_runs,       parts of a tick: a model on its way out, what a log brings; runs whose
       memory_watch                            records cannot be read, or whose clusters SkyPilot does not remember
     announcer                               what those who keep the machines hear
@@ -36,7 +38,8 @@ A module imports only from the lines below its own (contracts in `pyproject.toml
     ports                                   what we need of what we call
     isolation                               several runs, each by itself
     core                                    values and decisions
-    settings, valid                         the environment, and what is valid there
+    settings, valid, process_guard,         the environment, and what is valid there; what a process keeps from others;
+      origin                                  where a wish came from
     errors
     language                                every phrase, in the language of whoever is spoken to
 """

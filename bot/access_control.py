@@ -8,10 +8,10 @@ from typing import Protocol
 from bot.core.actor import Actor
 from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
-from bot.core.roles import Role
+from bot.core.roles import Act, Role
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import Unavailable, UserError
+from bot.errors import Denied, Unavailable, UserError
 from bot.language import say
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,11 @@ class AccessControl:
         """Return whether somebody may read what a run prints and what it was set to.
 
         Its owner may, whoever is in its channel, and admins; in a public channel every member of the workspace; and
-        approvers while it waits for one, since they approve what they have seen.
+        approvers while it waits for one, since they approve what they have seen. Where the whole channel reads the
+        answer, the whole channel must be allowed to as well.
         """
+        if actor.is_heard and actor.channel and not self.channel_sees(actor.channel.id, run):
+            return False
         if actor.user == run.requester or actor.role is Role.ADMIN:
             return True
         if run.status is Status.AWAITING_APPROVAL and actor.role >= Role.APPROVER:
@@ -99,13 +102,18 @@ class AccessControl:
                 return
         except Unavailable as error:
             raise UserError(say("Whether you are in that channel is not known: {trouble}", trouble=error)) from error
-        raise UserError(say("You are not in that channel, or I am not."), say("Choose another, or invite me there."))
+        absent = say("You are not in that channel, or I am not.")
+        raise Denied(absent, say("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
 
     def channel_sees(self, channel_id: str, run: Run) -> bool:
-        """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public."""
+        """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public.
+
+        People of another workspace are in a shared channel, and see no public one.
+        """
         if channel_id in (run.channel, run.thread_channel):
             return True
         try:
-            return self.directory.channel(run.channel).kind is ChannelKind.PUBLIC
+            is_public = self.directory.channel(run.channel).kind is ChannelKind.PUBLIC
+            return is_public and self.directory.channel(channel_id).kind is not ChannelKind.SHARED
         except Unavailable:
             return False

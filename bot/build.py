@@ -2,19 +2,26 @@
 
 import logging
 import secrets as randomness
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 
 from bot.access_control import AccessControl
+from bot.adapters.audits import RedisAudit
 from bot.adapters.local.accounts import let_pass
 from bot.adapters.painter import Painter
+from bot.adapters.policies import differences
 from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.retention import Retention
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
+from bot.audit_service import AuditService
 from bot.clock import Clock
+from bot.core.audit import BOT, AuditEvent
+from bot.core.policy import Policy
 from bot.costs import Costs
 from bot.data_dir import kept_secret, locked, owner, prepare
 from bot.errors import UserError
@@ -23,6 +30,7 @@ from bot.gate_server import GateServer
 from bot.intake import LookLimits
 from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
+from bot.monthly_budgets import MonthlyBudgets
 from bot.outsiders import Outsiders
 from bot.parts import (
     STORE_SECONDS,
@@ -41,7 +49,7 @@ from bot.parts import (
 )
 from bot.policy_source import PolicySource
 from bot.policy_summary import summary
-from bot.ports import Cloud
+from bot.ports import Cloud, Now
 from bot.precedence import Precedence
 from bot.purses import Purses
 from bot.quotes import Quotes
@@ -54,6 +62,7 @@ from bot.scheduler import Scheduler
 from bot.service import Service
 from bot.settings import LOCAL_HINT, PORT_HINT, PORT_IS_OPEN, Settings
 from bot.slack.app import Listeners, build_app
+from bot.slack.auditing import Auditing
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
@@ -114,7 +123,9 @@ def build(
     now = timepiece.now
     admit = admission(allowed, settings, now)
     valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
-    store = RedisStore(connect(settings, valkey), timedelta(days=settings.history_days), zone(settings.timezone))
+    redis = connect(settings, valkey)
+    audit = RedisAudit(redis, now, timedelta(days=settings.keep_audit_days))
+    store = RedisStore(redis, retention(settings), zone(settings.timezone), audit=audit)
     scheduler = Scheduler(now)
     secrets = filter_secrets or secret_filter(settings)
     given = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings, account))
@@ -158,10 +169,13 @@ def build(
         lambda: scheduler.wake(UNREADABLE),
         failing,
         settings.language,
+        audit.record,
     )
+    source.on_change = policy_recorder(audit, settings, now)
     source.on_error = lambda why: announcer.announce(f"policy-{source.signature}", f":warning: {why}")
-    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone, access.channel_sees)
+    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone, access.channel_sees, audit.record)
     queries = RunQueries(store, recipes, machines, access)
+    auditing = AuditService(store, audit, queries, now, allowed)
     service = Service(
         store=store,
         recipes=recipes,
@@ -176,7 +190,8 @@ def build(
         limits=RateLimits(allowed, now),
         read_policy=allowed,
         admit=admit,
-        zone=zone(settings.timezone),
+        monthly=MonthlyBudgets(store, audit, now, allowed, zone(settings.timezone)),
+        auditing=auditing,
     )
     reconciler = Reconciler(
         cloud=machines,
@@ -210,16 +225,34 @@ def build(
         announcer=announcer,
     )
     quotes = Quotes(machines.rate, now)
-    gate = Gate(store, allowed, now, quotes.dollars_per_hour, lambda: scheduler.wake(SWEEP), zone(settings.timezone))
+    gate = Gate(
+        store,
+        allowed,
+        now,
+        quotes.dollars_per_hour,
+        lambda: scheduler.wake(SWEEP),
+        zone(settings.timezone),
+        audit.record,
+    )
     errands = Errands(precedence)
     tongues = Tongues(store, settings.language)
     homes = Homes(service, slack, tongues, access, now, wake=lambda: scheduler.wake(HOMES))
     modals, plots = Modals(service, slack, errands, secrets), Plots(service, errands, gallery)
     reporting = Reporting(service, reports, slack, errands)
     costing = Costing(Costs(store, now, settings.timezone), errands, queries)
-    commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing)
+    answering = Auditing(auditing, slack, errands)
+    commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing, answering)
     listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, access, secrets)
-    teller = Teller(store, slack, now, leads, lambda: scheduler.wake(SWEEP), listeners.may_manage, settings.language)
+    teller = Teller(
+        store,
+        slack,
+        now,
+        leads,
+        lambda: scheduler.wake(SWEEP),
+        listeners.may_manage,
+        settings.language,
+        record=audit.record,
+    )
     app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
     teller.listen(app)
     connection: Socket | HttpServer
@@ -280,6 +313,21 @@ def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
     secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
     log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
     return GateServer(gate, settings.admin_policy_host, port, secret, http_limits(settings))
+
+
+def retention(settings: Settings) -> Retention:
+    days = settings.history_days, settings.keep_log_days, settings.keep_run_days
+    return Retention(*(timedelta(days=one) for one in days))
+
+
+def policy_recorder(audit: RedisAudit, settings: Settings, now: Now) -> Callable[[Policy, Policy], None]:
+    """Return what writes down that the policy file says something else now; who has written it, it does not know."""
+
+    def record(before: Policy, after: Policy) -> None:
+        changed = {"changed": ", ".join(differences(before, after))}
+        audit.record(AuditEvent(at=now(), who=BOT, what="change policy", on=str(settings.policy), after=changed))
+
+    return record
 
 
 def new_id(recipe: str) -> str:

@@ -26,6 +26,19 @@ class UserError(Exception):
         return together(str(self), self.hint)
 
 
+class Denied(UserError):
+    """The person may not, or it is more than is allowed: for the audit too.
+
+    Args:
+        act: what was not done, such as `stop`. on: a run's id, or what else it would have been done to.
+    """
+
+    def __init__(self, message: str, hint: str = "", people: Sequence[str] = (), act: str = "", on: str = "") -> None:
+        super().__init__(message, hint, people)
+        self.act = act
+        self.on = on
+
+
 class NameTaken(UserError):
     """A cluster of that name is somebody else's: nothing of ours stands under it, and it is not ours to remove."""
 

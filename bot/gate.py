@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.admin_request import AdminRequest, Kind
+from bot.core.audit import wish_event
 from bot.core.choices import dearest, gpus_of, nodes_of
 from bot.core.holds import Ledger, month_of
 from bot.core.outside import WAY_OUT, Outsider, Wanted, is_own, owner_of, person_of, weigh
@@ -15,7 +16,8 @@ from bot.core.recipe import Task
 from bot.core.task_bounds import check_bounds
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import ENGLISH, speaking
-from bot.ports import Now, Store
+from bot.origin import Origin
+from bot.ports import Now, Record, Store, unrecorded
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class Gate:
         read_policy: what is allowed now.
         rate: what a task's cluster costs an hour, zero where nobody knows in time.
         look: has the clusters looked at soon: one that was refused may have removed another just now.
-        zone: whose months count.
+        zone: whose months count. record: writes to the audit.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Gate:
     rate: Callable[[Task], float]
     look: Callable[[], None]
     zone: tzinfo
+    record: Record = unrecorded
 
     @property
     def policy(self) -> Policy:
@@ -102,6 +105,7 @@ class Gate:
             if request.kind is Kind.LAUNCH and request.cluster and not request.dry:
                 self.store.change_outsider(wanted.cluster, take, now)
                 log.info("cluster %s of %s is launched outside Slack: %d GPUs", wanted.cluster, user, wanted.gpus)
+                self._record("allow outside launch", wanted)
             else:
                 self._refuse(wanted, self.store.ledger(), now)
         except UserError:
@@ -114,7 +118,13 @@ class Gate:
             log.warning("in earnest %s would have refused cluster %s of %s", rule, wanted.cluster, wanted.user)
         if weighed.refusals:
             log.info("cluster %s of %s is refused: %s", wanted.cluster, wanted.user, " ".join(weighed.refusals))
+            self._record("refuse outside launch", wanted, " ".join(weighed.refusals))
             raise UserError(" ".join(weighed.refusals), WAY_OUT)
+
+    def _record(self, what: str, wanted: Wanted, why: str = "") -> None:
+        """Write down a verdict: of a person of Slack's where the policy says who it is, else by SkyPilot's name."""
+        origin = Origin(wanted.person or wanted.user, "sky")
+        self.record(wish_event(what, wanted.cluster, self.now(), origin, why, {"gpus": float(wanted.gpus)}))
 
     def _wanted(self, request: AdminRequest, user: str) -> Wanted:
         task = dearest(request.task)

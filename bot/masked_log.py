@@ -16,6 +16,9 @@ FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 QUIETER = (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR"))
 """Libraries that tell of every step, each with what it still tells of."""
 
+AUDIT = "bot.audit"
+"""The logger of events (bot/adapters/audits.py)."""
+
 log = logging.getLogger(__name__)
 
 
@@ -37,12 +40,26 @@ class MaskingFormatter(logging.Formatter):
 
 
 def log_to(path: Path | None, level: str, mask: Mask = UNKNOWING.mask) -> None:
-    """Send the bot's own log to a file, or to standard error, without what may not be read."""
+    """Send the bot's own log to a file, or to standard error, without what may not be read.
+
+    Where that is standard error, each event of the audit is a line on standard output; in a file it is one of the log.
+    """
     handler = logging.FileHandler(path) if path else logging.StreamHandler()
     handler.setFormatter(MaskingFormatter(mask))
     logging.basicConfig(level=level, handlers=[handler])
+    if path is None:
+        print_audit(mask)
     for name, least in QUIETER:
         logging.getLogger(name).setLevel(least)
+
+
+def print_audit(mask: Mask) -> None:
+    """Write each event of the audit to standard output, a line of JSON by itself."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(MaskingFormatter(mask, "%(message)s"))
+    audit = logging.getLogger(AUDIT)
+    audit.handlers, audit.propagate = [handler], False
+    audit.setLevel(logging.INFO)
 
 
 def mask_uncaught() -> None:

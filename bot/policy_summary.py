@@ -11,6 +11,8 @@ def summary(policy: Policy) -> Iterator[str]:
     for role in reversed(ROLES_IN_FILE):
         if holders := policy.grants.given.get(role):
             yield f"{role.word}: {', '.join(holders)}"
+    if not policy.grants.given.get(Role.LAUNCHER):
+        yield "launcher: nobody but those above"
     bounds = policy.bounds.get(Role.LAUNCHER)
     if bounds is not None:
         limits = {

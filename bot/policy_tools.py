@@ -38,8 +38,9 @@ def init() -> int:
 
 def check(path: Path) -> int:
     """Print what a policy file holds; raises UserError with what is wrong, and where."""
+    policy = policies.read(path)
     print(f"✓ {path} can be used")
-    for line in summary(policies.read(path)):
+    for line in summary(policy):
         print(f"  {line}")
     return 0
 
@@ -71,7 +72,7 @@ class Explanation:
         act = act_of(asked)
         needed = self.policy.needed(act)
         rule = self.place("stop_others") if act is Act.STOP else ""
-        own = "" if needed.on_own == needed.role else f" ({needed.on_own.word} on one's own run)"
+        own = "" if needed.on_own == needed.role else f" ({role_word(needed.on_own)} on one's own run)"
         yield f"Whoever wants to {act.value} must be {role_word(needed.role)}{own}.{rule}"
         try:
             refuse_act(self.policy, act, actor)
@@ -108,7 +109,7 @@ class Explanation:
         by_role, by_channel = self.policy.bounds_of(actor.role, channel)
         found = [
             *((one, self.bound_place(actor.role, one)) for one in violations(by_role, ask)),
-            *((one, self.place(f"channels.{channel.id}.bounds.{one.bound}")) for one in violations(by_channel, ask)),
+            *((one, self.channel_bound_place(channel, one)) for one in violations(by_channel, ask)),
         ]
         for one, place in found:
             yield f"✗ {one.sentence}{place}"
@@ -141,6 +142,9 @@ class Explanation:
 
     def bound_place(self, role: Role, violation: Violation) -> str:
         return self.place(f"bounds_by_role.{role.word}.{violation.bound}", f"bounds.{violation.bound}")
+
+    def channel_bound_place(self, channel: Channel, violation: Violation) -> str:
+        return self.place(*(f"channels.{key}.bounds.{violation.bound}" for key in (channel.id, channel.kind.value)))
 
     def place(self, *settings: str) -> str:
         """Return where the first of these settings is that the file has."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.admission import Admit
+from bot.core.audit import AuditEvent
 from bot.core.autostop import Setting
 from bot.core.figure import Figure
 from bot.core.history import History
@@ -205,6 +206,9 @@ class Store(Protocol):
     def settle(self, run_id: str) -> None:
         """The run has ended and everything has been said: leave it out of `open`."""
 
+    def forget(self, run_id: str) -> None:
+        """Delete all that is kept of a run but what it has cost, and its id, which no other run may have."""
+
     def save_log(self, run_id: str, text: str) -> None:
         """Keep the last lines of a run, in place of those before."""
 
@@ -298,6 +302,19 @@ class Store(Protocol):
         """Whether `owner` is, from now for that long, the one bot that acts."""
 
 
+class Audit(Protocol):
+    """Who did what. What changes a run's record is an event of its own accord: the store writes it with the change."""
+
+    def record(self, event: AuditEvent) -> None:
+        """Write an event that changes no run's record."""
+
+    def of_run(self, run_id: str) -> Sequence[AuditEvent]:
+        """Return the events of a run, the oldest first."""
+
+    def since(self, span: timedelta) -> Iterator[AuditEvent]:
+        """Yield all events of the last time, the newest first."""
+
+
 class Painter(Protocol):
     """Draws pictures."""
 
@@ -332,6 +349,14 @@ class Notifier(Protocol):
     """What the tick tells of a run; whoever listens brings Slack up to date in his own time."""
 
     def show(self, runs: Iterable[Run]) -> None: ...
+
+
+Record = Callable[[AuditEvent], None]
+"""Writes an event of the audit that changes no run's record."""
+
+
+def unrecorded(event: AuditEvent) -> None:
+    """Write nothing: for parts that are looked at without an audit."""
 
 
 Now = Callable[[], datetime]

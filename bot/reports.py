@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from bot import zones
+from bot.core.audit import wish_event
 from bot.core.board import Board, gather, reckon, spent_by
 from bot.core.nearest import listed, unknown
 from bot.core.report import Report
@@ -16,7 +17,8 @@ from bot.core.spend import calendar_month
 from bot.errors import UserError
 from bot.isolation import sound_ones
 from bot.language import mark, say
-from bot.ports import Now, Store
+from bot.origin import current_origin
+from bot.ports import Now, Record, Store, unrecorded
 
 MOST = 10
 """Reports of one channel."""
@@ -33,7 +35,7 @@ class Reports:
     Attributes:
         wake: lets the boards be told now.
         zone: of those who name none, and of whom Slack tells none.
-        channel_sees: whether all who are in a channel may read of a run.
+        channel_sees: whether all who are in a channel may read of a run. record: writes to the audit.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Reports:
     wake: Callable[[], None]
     zone: str = "UTC"
     channel_sees: Callable[[str, Run], bool] = lambda channel, run: True
+    record: Record = unrecorded
 
     def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
         """Record a report; one that stands already, word for word, is not made twice.
@@ -57,7 +60,9 @@ class Reports:
             raise UserError(many, say("`/verl report off report-1` takes one away."))
         open_runs = filter(made.covers, self.store.open())
         spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
-        return self._woken(self.store.add_report(lambda name: replace(made, id=name, spent=spent)))
+        added = self.store.add_report(lambda name: replace(made, id=name, spent=spent))
+        self._record("schedule report", added)
+        return self._woken(added)
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
         """Another schedule, or other options; what was not typed stays."""
@@ -69,6 +74,7 @@ class Reports:
         changed = self.store.update_report(
             found.id, lambda report: report.changed(self.now(), when, zone, quiet, everywhere)
         )
+        self._record("change report", changed or found)
         return self._woken(changed or found)
 
     def end(self, asked: EndReport, user: str, channel: str) -> Report:
@@ -83,6 +89,7 @@ class Reports:
                 raise UserError(say("This channel has several reports."), listed([one.id for one in there]))
             found = there[0]
         self.store.remove_report(found.id)
+        self._record("end report", found)
         return found
 
     def find(self, name: str, user: str, channel: str) -> Report:
@@ -101,17 +108,19 @@ class Reports:
     def of(self, channel: str) -> Sequence[Report]:
         return [one for one in self.store.reports() if one.channel == channel]
 
-    def board(self, report: Report, now: datetime) -> Board:
-        """What a report has to tell now."""
+    def board(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> Board:
+        """What a report has to tell now.
+
+        Args:
+            show: a run as its readers may see it; unless given, as everybody in the report's channel may.
+        """
+        show = show or partial(self._shown_in, report.channel)
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
         ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
         failed: list[str] = []
         sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
-        active, gone = (
-            [self._shown_in(report.channel, run) for run in sound(filter(report.covers, some))]
-            for some in (open_runs, ended)
-        )
+        active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
         found = gather(report, active, gone, month, now)
         return replace(found, failed=tuple(dict.fromkeys(failed)))
 
@@ -119,11 +128,19 @@ class Reports:
         """Return a run as everybody in a channel may see it."""
         return run if self.channel_sees(channel, run) else run.redact()
 
-    def board_now(self, user: str, channel: str, everywhere: bool) -> tuple[Report, Board]:
-        """What there is to tell this channel of the last day."""
+    def board_now(self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]) -> tuple[Report, Board]:
+        """What there is to tell this channel of the last day.
+
+        Args:
+            show: a run as who asks may see it.
+        """
         asked = AskReport(Daily(time()), Options(everywhere=everywhere))
         report = wished(asked, user, channel, self.zone, self.now() - DAY)
-        return report, self.board(report, self.now())
+        return report, self.board(report, self.now(), show)
+
+    def _record(self, what: str, report: Report) -> None:
+        after = {"schedule": report.when}
+        self.record(wish_event(what, report.id, self.now(), current_origin(), after=after))
 
     def _woken(self, report: Report) -> Report:
         self.wake()

@@ -1,7 +1,7 @@
 """What a person may ask about runs and recipes. It changes nothing, and shows each person what that person may see."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot import runs
@@ -11,9 +11,10 @@ from bot.core.actor import Actor
 from bot.core.figure import Told
 from bot.core.nearest import unknown
 from bot.core.recipe import Recipe
+from bot.core.roles import Act
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
-from bot.errors import Unavailable, UserError
+from bot.errors import Denied, Unavailable, UserError
 from bot.language import say
 from bot.ports import Cloud, Recipes, Store
 
@@ -53,12 +54,20 @@ class RunQueries:
         Raises:
             UserError: the person is not, does not own it, and is no admin.
         """
-        if not self.visibility.sees(actor, run):
+        if self.visibility.sees(actor, run):
+            return
+        if actor.is_heard and self.visibility.sees(replace(actor, is_heard=False), run):
             raise UserError(
-                say("`{run}` belongs to a private channel that you are not in.", run=run.id),
-                say("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
-                people=(run.requester,),
+                say("`{run}` is not shown here, because others would read it who are not in its channel.", run=run.id),
+                say("Type the same after `/verl`: then you alone are answered."),
             )
+        raise Denied(
+            say("`{run}` belongs to a private channel that you are not in.", run=run.id),
+            say("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
+            (run.requester,),
+            Act.READ,
+            run.id,
+        )
 
     def shown_to(self, actor: Actor, found: Iterable[Run]) -> list[Run]:
         """Return these runs as the person may see them: of some only that they exist and what they cost."""

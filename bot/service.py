@@ -2,32 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from itertools import count
 
 from bot import runs
 from bot.asked import Caller, Rehearsal, wished
+from bot.audit_service import AuditService
 from bot.core import command
 from bot.core.access import refuse_act, refuse_to_judge
-from bot.core.admission import Admit, excesses, uncapped
+from bot.core.admission import Admit, uncapped
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
 from bot.core.approval_rule import refuse_unapproved_change
-from bot.core.holds import Hold, hold, month_of
 from bot.core.launch_bounds import ask_of, refuse_limits_out_of_bounds, refuse_out_of_bounds
 from bot.core.line import shown
 from bot.core.people import OWN_PAGE
 from bot.core.plan import Plan, plan, shortened
-from bot.core.policy import UNSET, Measure, Policy, cap_rule
+from bot.core.policy import UNSET, Policy
 from bot.core.posted import Follow
-from bot.core.purse import Taken, purses, spent_from, taken
 from bot.core.recipe import Recipe
 from bot.core.roles import Act, others
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
 from bot.core.standings import Rhythm
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import say, together
+from bot.language import say
+from bot.monthly_budgets import MonthlyBudgets
 from bot.ports import Cloud, Notifier, Now, Recipes, Store
 from bot.rate_limits import Kind, RateLimits
 from bot.run_queries import RunQueries, refuse_node
@@ -53,7 +53,8 @@ class Service:
         wake: lets the tick run now.
         follow_for: how long a followed log grows.
         limits: how much one person may ask for in a minute.
-        read_policy: what is allowed now; admit: weighs a launch against the caps; zone: whose months count.
+        monthly: monthly budgets; auditing: who did what.
+        read_policy: what is allowed now; admit: weighs a launch against the caps.
     """
 
     store: Store
@@ -67,9 +68,10 @@ class Service:
     wake: Callable[[], None]
     follow_for: timedelta
     limits: RateLimits
+    monthly: MonthlyBudgets
+    auditing: AuditService
     read_policy: Callable[[], Policy] = lambda: UNSET
     admit: Admit = uncapped
-    zone: tzinfo = UTC
 
     @property
     def policy(self) -> Policy:
@@ -206,7 +208,11 @@ class Service:
                 raise
             self.refuse(act, caller, stub)
             self.unreadable.request_stop(error.run_id, caller.user, gone)
+            self.auditing.record_stop(error.run_id)
             return stub
+        except UserError:
+            self.refuse(Act.READ, caller)  # who may see no run hears of none by a wrong name
+            raise
         self.refuse(act, caller, found)
         if gone and not found.memory.is_lost:
             seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")
@@ -297,28 +303,6 @@ class Service:
         )
         return self._wished(amended)
 
-    def taken(self, caller: Caller) -> list[Taken]:
-        """What is taken of every cap that this person's next launch here would fall under."""
-        month = month_of(self.now(), self.zone)
-        return taken(self.policy, self.store.ledger(), caller.user, caller.channel, month)
-
-    def give_month(self, asked: command.GiveMonth, caller: Caller) -> float:
-        """Record what a channel, a person or everybody may spend a month.
-
-        Returns dollars that are spent of it already; 0 where that has no consequence: nothing runs, or it is rehearsed.
-
-        Raises:
-            UserError: the person may not.
-        """
-        self.refuse(Act.SET_MONTHLY_BUDGET, caller)
-        purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
-        self.store.give(purse, asked.dollars, caller.user, now := self.now())
-        if self.policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
-            return 0.0
-        ledger = self.store.ledger()
-        held = purses(self.store.open()).get(purse)
-        return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
-
     def judge(self, name: str, granted: bool, caller: Caller) -> Run:
         """Record what an approver says to a launch that waits for it; the first word counts.
 
@@ -328,25 +312,8 @@ class Service:
         run = self.queries.find(name, caller.actor)
         refuse_to_judge(self.policy, run, caller.actor)
         if granted:
-            self._refuse_used_up(run)
+            self.monthly.refuse_used_up(run)
         return self._wished(self.store.update(run.id, lambda run: run.answered(caller.user, granted, self.now())))
-
-    def _refuse_used_up(self, run: Run) -> None:
-        """Refuse to approve what a monthly budget has no room for: an approval does not override it silently.
-
-        Raises:
-            UserError: a budget is used up; the message says which, and how it is raised.
-        """
-        wanted, ledger = hold(run), self.store.ledger().without(run.id)  # what it holds already never counts as more
-        over = excesses(self.policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
-        used_up = [
-            one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not self.policy.is_shadow(one.rule)
-        ]
-        if used_up:
-            raise UserError(
-                together(*(one.sentence for one in used_up)),
-                say("Raise it first, such as `/verl budget team 5000`, and approve then."),
-            )
 
     def mute(self, run_id: str, finding: str, caller: Caller) -> Run:
         """Record that no more is to be said of a finding of a run."""

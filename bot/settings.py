@@ -168,6 +168,18 @@ class Settings:
         None,
         existing_file,
     )
+    keep_log_days: float = setting(
+        "VERLBOT_KEEP_LOG_DAYS", "How long the last lines of a run that has ended are kept.", 30.0, positive
+    )
+    keep_run_days: float = setting(
+        "VERLBOT_KEEP_RUN_DAYS",
+        "How long the record of a run that has ended is kept, and its task; what it has cost is kept for good.",
+        365.0,
+        positive,
+    )
+    keep_audit_days: float = setting(
+        "VERLBOT_KEEP_AUDIT_DAYS", "How long it is kept who did what (`/verl audit`).", 365.0, positive
+    )
     history_days: float = setting(
         "VERLBOT_HISTORY_DAYS", "How long the numbers of a run that has ended are kept, for plots.", 180.0, positive
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.announcer import Announcer
+from bot.core.audit import BOT, AuditEvent
 from bot.core.rules import Rules
 from bot.core.run_stub import RunStub
 from bot.core.seen import Seen
@@ -13,12 +14,15 @@ from bot.core.status import Reason
 from bot.core.unreadable import Step, UnreadableRun, next_step
 from bot.errors import BeingStopped, Unavailable, UnreadableRecord, UnwritableRecord, UserError
 from bot.language import ENGLISH, mark, say, speaking, together
-from bot.ports import Cloud, Now, Store
+from bot.ports import Cloud, Now, Record, Store, unrecorded
 
 log = logging.getLogger(__name__)
 
 FAILING_FOR = timedelta(minutes=5)
 """After so long of ticks that fail by a mistake of ours, a run is looked after as one whose record cannot be read."""
+
+UNREADABLE_RULE = "unreadable_record"
+"""By which the audit says that it is ended."""
 
 MISTAKE = mark("a mistake of mine, which my own log describes")
 
@@ -52,7 +56,7 @@ class UnreadableRuns:
     Attributes:
         leads: whether this process is, of those that share the store, the one that acts.
         wake: lets `look` run now.
-        failing: since when each tick of a run has failed by a mistake of ours, by its id.
+        failing: since when each tick of a run has failed by a mistake of ours, by its id. record: writes to the audit.
     """
 
     cloud: Cloud
@@ -64,6 +68,7 @@ class UnreadableRuns:
     wake: Callable[[], None] = lambda: None
     failing: Mapping[str, datetime] = field(default_factory=dict)
     language: str = ENGLISH
+    record: Record = unrecorded
 
     def look(self) -> timedelta | None:
         """Bring each one step further. Return in how long the next look is wanted, None for at leisure."""
@@ -136,6 +141,7 @@ class UnreadableRuns:
             self.store.update(stub.run_id, lambda run: run.ended(Reason.CLUSTER_LOST, self.now()))
         except (UnreadableRecord, UnwritableRecord):
             self.store.settle_unreadable(stub, self.now())
+            self._record("settle", stub)
         else:
             self.store.change_unreadable(stub.run_id, lambda _: None)
 
@@ -143,7 +149,12 @@ class UnreadableRuns:
         changed = self.store.change_unreadable(stub.run_id, lambda run: change(run or self._found(stub.run_id)))
         return changed or self._found(stub.run_id)
 
+    def _record(self, what: str, stub: RunStub) -> None:
+        """Write down what its record cannot show."""
+        self.record(AuditEvent(at=self.now(), who=BOT, what=what, on=stub.run_id, rule=UNREADABLE_RULE))
+
     def _remove(self, stub: RunStub) -> None:
+        self._record("ask for removal", stub)
         log.warning("run %s, whose record cannot be read: its cluster %s is removed", stub.run_id, stub.cluster)
         try:
             trouble = self.cloud.down(stub.watched)

@@ -4,6 +4,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+import roles_page
 import threats_page
 
 from bot.core.forms import FORMS
@@ -64,11 +65,21 @@ def shown_default(one: Field[Any]) -> str:
     return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
 
 
+def roles() -> str:
+    return roles_page.page(table)
+
+
 def threats() -> str:
     return threats_page.page(table)
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "rights.md": rights, "threats.md": threats}
+PAGES = {
+    "settings.md": settings,
+    "commands.md": commands,
+    "rights.md": rights,
+    "roles.md": roles,
+    "threats.md": threats,
+}
 
 
 def main() -> None:

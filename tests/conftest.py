@@ -15,6 +15,7 @@ from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack.manifest import SCOPES
 from bot.slack.messages import MALFORMED
+from tests.access import World
 from tests.examples import USUAL
 from tests.spreading import spread
 from tests.story import Bot
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What needs a Slack is a story. Where several workers share the tests, each begins with long ones; those of the
     page share a demo and a browser, and those of SkyPilot's client its import."""
     for item in items:
-        if "playground" in getattr(item, "fixturenames", ()):
+        if {"playground", "world"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("story")
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
@@ -129,3 +130,15 @@ def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> I
         if entry["outcome"] in MALFORMED | {"invalid_arguments", "missing_scope"}
     ]
     assert malformed == []
+
+
+@pytest.fixture(scope="module")
+def world(valkey: Redis) -> Iterator[World]:
+    """A bot of which everything can be put back: one for a module, because thousands of things are tried with it."""
+    playground = Playground()
+    playground.start()
+    playground._slack.scopes = set(SCOPES)
+    client = PlaygroundClient(playground.address)
+    yield World.made(Bot(RedisStore(valkey), playground, client), valkey)
+    client.close()
+    playground.stop()

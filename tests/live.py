@@ -141,7 +141,7 @@ class Live:
     def card_message(self) -> dict[str, Any]:
         return self.ana.sees_message(lambda message: "card" in keys(message))
 
-    def sees_card(self, text: str, seconds: float = 30) -> None:
+    def sees_card(self, text: str, seconds: float = 60) -> None:
         self.ana.sees_message(lambda message: "card" in keys(message) and text in message["text"], seconds)
 
     def sees_end(self, word: str, seconds: float = 60) -> None:

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from bot.adapters.sky.cloud import SkyCloud
 from bot.adapters.sky.courier import attempted, opened
 from bot.adapters.store import RedisStore
+from bot.core.audit import audited, replay
 from bot.core.rules import Rules
 from bot.core.run import Run
 from bot.core.status import Reason, Status
@@ -152,6 +153,8 @@ class Life:
         for run_id, fate in self.fates.items():
             run, name = self._run(run_id), f"verl-{run_id}"
             said = f"{run_id} {fate.told}"
+            if replay(self.store.audit.of_run(run_id)) != audited(run):
+                found.append(f"not as its events say: {said}")
             if run.status is not Status.ENDED or run.reason is None:
                 found.append(f"lost: {said}")
             times = self.world.launched.get(name, 0) - fate.strangers

@@ -20,6 +20,7 @@ from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
 from bot.asked import Caller
+from bot.audit_service import AuditService
 from bot.core.admission import admitted
 from bot.core.figure import Figure
 from bot.core.holds import Ledger
@@ -32,6 +33,7 @@ from bot.errors import Unavailable
 from bot.language import ENGLISH
 from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
+from bot.monthly_budgets import MonthlyBudgets
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
@@ -47,6 +49,7 @@ from bot.service import Service
 from bot.settings import SOURCE_RECIPES
 from bot.slack.answers import Answer
 from bot.slack.app import Listeners, build_app
+from bot.slack.auditing import Auditing
 from bot.slack.boards import Boards
 from bot.slack.channels import Channels
 from bot.slack.client import Identity, web_client
@@ -169,7 +172,11 @@ class Bot:
         identity = Identity(client)
         self.directory = SlackDirectory(client, identity, answer_seconds=30.0)  # a busy machine refuses nobody
         self.access = AccessControl(self.directory, self.allowed)
-        reports = Reports(store, self.now, lambda: None, channel_sees=self.access.channel_sees)
+        self.audit = store.audit
+        self.audit.now = self.now
+        reports = Reports(
+            store, self.now, lambda: None, channel_sees=self.access.channel_sees, record=self.audit.record
+        )
         self.boards = Boards(reports, store, client, self.now, leads, channels, Precedence(), language)
         self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
@@ -196,7 +203,15 @@ class Bot:
         announcer = Announcer(store, self.now, ops_channel)
         failing = self.reconciler.failing
         self.unreadable = UnreadableRuns(
-            machines, store, announcer, self.now, self.rules, leads, failing=failing, language=language
+            machines,
+            store,
+            announcer,
+            self.now,
+            self.rules,
+            leads,
+            failing=failing,
+            language=language,
+            record=self.audit.record,
         )
         queries = RunQueries(store, RECIPES, machines, self.access)
         self.memory_watch = MemoryWatch(store, announcer, self.now, leads, language)
@@ -214,6 +229,8 @@ class Bot:
             limits=RateLimits(self.allowed, self.now),
             read_policy=self.allowed,
             admit=self.admit,
+            monthly=MonthlyBudgets(store, self.audit, self.now, self.allowed),
+            auditing=AuditService(store, self.audit, queries, self.now, self.allowed),
         )
         errands = AtOnce(Precedence())
         tongues = Tongues(store, language)
@@ -222,12 +239,15 @@ class Bot:
         modals, plots = Modals(self.service, client, errands, self.secrets), Plots(self.service, errands, gallery)
         reporting = Reporting(self.service, reports, client, errands)
         costing = Costing(Costs(store, self.now), errands, queries)
-        commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing)
+        answering = Auditing(self.service.auditing, client, errands)
+        commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing, answering)
         self.listeners = Listeners(
             self.service, client, errands, commands, modals, self.homes, tongues, self.access, self.secrets
         )
         self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer)
-        self.teller = Teller(store, client, self.now, leads, lambda: None, self.listeners.may_manage, language)
+        self.teller = Teller(
+            store, client, self.now, leads, lambda: None, self.listeners.may_manage, language, record=self.audit.record
+        )
         self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
         self.teller.listen(self.app)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from bot.access_control import AccessControl
 from bot.adapters.store import RedisStore
 from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
+from bot.core.report_command import AskReport, Options
 from bot.core.roles import Grants, Role
 from bot.core.run import Run
+from bot.core.schedule import Daily
 from bot.core.status import Status
 from bot.errors import Unavailable
 from bot.reports import Reports
@@ -206,6 +209,7 @@ def test_a_board_elsewhere_shows_no_more_of_a_private_run(store: RedisStore) -> 
     access = AccessControl(FakeDirectory(), lambda: POLICY)
     reports = Reports(store, lambda: NOON, lambda: None, channel_sees=access.channel_sees)
     store.add(PRIVATE, {"run": "true"})
-    shown = {here: reports.board_now(ANA, here, everywhere=True)[1].active for here in (RANDOM, SECRET)}
+    asked = AskReport(Daily(time()), Options(everywhere=True))
+    shown = {here: reports.board(reports.ask(asked, ANA, here, "UTC"), NOON).active for here in (RANDOM, SECRET)}
     assert [run.is_redacted for run in shown[RANDOM]] == [True]
     assert [run.is_redacted for run in shown[SECRET]] == [False]

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -344,11 +345,11 @@ def test_the_redis_of_kubernetes_keeps_and_guards_what_it_is_told() -> None:
 
 def test_the_commands_that_pages_tell_people_to_run_are_commands() -> None:
     page = (ROOT / "docs" / "install.md").read_text()
-    typed = re.findall(r"(?:^ {4,}|bot |-- )verlbot ([a-z][a-z-]*)|compose run --rm bot ([a-z]+)", page, re.MULTILINE)
-    words = {one for pair in typed for one in pair if one}
+    typed = re.findall(r"(?:^ {4,}|bot |-- )verlbot ([a-z][^>\n]*)|compose run --rm bot ([a-z]+)", page, re.MULTILINE)
+    words = {one.strip() for pair in typed for one in pair if one}
     assert {"manifest", "doctor", "run", "health"} <= words
     for word in words:
-        parser().parse_args([word])
+        parser().parse_args(shlex.split(word))
     for path in re.findall(r"deploy/[a-z./]*[a-z]", page):
         assert (ROOT / path).exists(), path
 

@@ -31,7 +31,7 @@ def test_pages_that_are_made_from_the_code_are_up_to_date() -> None:
         check=True,
     )
     pages = json.loads(made.stdout)
-    assert set(pages) == {"settings.md", "commands.md", "rights.md", "threats.md"}
+    assert set(pages) == {"settings.md", "commands.md", "rights.md", "roles.md", "threats.md"}
     assert pages == {name: (ROOT / "docs" / name).read_text() for name in pages}, "run `make docs`"
 
 

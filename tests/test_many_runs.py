@@ -37,7 +37,7 @@ NOW = at(3600)
 
 def a_board(runs: Sequence[Run], store: RedisStore) -> Any:
     reports = Reports(kept(runs, store), lambda: NOW, lambda: None)
-    return at_once(*reports.board_now("U0ANA", "C0TRAIN", everywhere=True), NOW)
+    return at_once(*reports.board_now("U0ANA", "C0TRAIN", everywhere=True, show=lambda run: run), NOW)
 
 
 def a_month(runs: Sequence[Run], store: RedisStore) -> Any:

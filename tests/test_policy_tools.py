@@ -18,6 +18,7 @@ roles:
 stop_others: approver
 channels:
   shared: {most: viewer}
+  private: {bounds: {nodes: 1}}
   C0TRAIN:
     bounds: {recipes: [smoke]}
 bounds: {gpu_hours: 100, denied_overrides: ["hydra.*"]}
@@ -68,7 +69,9 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
     file = tmp_path / "policy.yaml"
     file.write_text("person: {runs: many}")
     assert main(["policy", "check", str(file)]) == 1
-    assert "`person.runs` must be a whole number" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "`person.runs` must be a whole number" in said.err
+    assert said.out == ""
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
                 "Whoever wants to launch must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $20 and 12 h.",
-                "✗ Nodes × GPUs × lease is 192 GPU-hours; your limit is 100.  (policy.yaml:10)",
+                "✗ Nodes × GPUs × lease is 192 GPU-hours; your limit is 100.  (policy.yaml:11)",
                 "→ Refused. Type lease=… instead.",
             ],
             id="out of bounds",
@@ -92,8 +95,8 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
                 "Whoever wants to launch must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $60 and 12 h.",
                 "✓ It is within the bounds.",
-                "What runs already counts too: person runs 3.  (policy.yaml:15)",
-                "→ It waits for an approver.  (policy.yaml:14)",
+                "What runs already counts too: person runs 3.  (policy.yaml:16)",
+                "→ It waits for an approver.  (policy.yaml:15)",
             ],
             id="an approver has wider bounds, and approves nothing of her own",
         ),
@@ -103,18 +106,29 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
                 "Whoever wants to launch must be a launcher.",
                 "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
-                "✗ Only an admin may set `hydra.run.dir`: the policy denies `hydra.*`.  (policy.yaml:10)",
-                "✗ The recipe `ppo` is not allowed for you here. Allowed: `smoke`.  (policy.yaml:9)",
+                "✗ Only an admin may set `hydra.run.dir`: the policy denies `hydra.*`.  (policy.yaml:11)",
+                "✗ The recipe `ppo` is not allowed for you here. Allowed: `smoke`.  (policy.yaml:10)",
                 "→ Refused.",
             ],
             id="an override, and a channel's own bounds",
+        ),
+        pytest.param(
+            ["U0ANA", "launch ppo nodes=2", "--channel", "C0SECRET", "--channel-kind", "private"],
+            [
+                "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
+                "Whoever wants to launch must be a launcher.",
+                "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
+                "✗ It asks for 2 nodes; your limit is 1.  (policy.yaml:8)",
+                "→ Refused. Type nodes=1 instead.",
+            ],
+            id="the bounds of a kind of channel",
         ),
         pytest.param(
             ["U0ANA", "stop smoke-0001", "--groups", "S0LEADS", "--channel-kind", "shared"],
             [
                 "U0ANA is an approver, by `S0LEADS`.  (policy.yaml:3)",
                 "Here a viewer counts at most.  (policy.yaml:7)",
-                "Whoever wants to stop must be an approver (none on one's own run).  (policy.yaml:5)",
+                "Whoever wants to stop must be an approver (no role on one's own run).  (policy.yaml:5)",
                 STOP_REFUSED,
             ],
             id="a user group, in a shared channel",
@@ -135,7 +149,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
                 "Whoever wants to launch must be a launcher.",
                 "It asks for 1 node, $1 and 1 h.",
                 "✓ It is within the bounds.",
-                "What runs already counts too: person runs 3.  (policy.yaml:15)",
+                "What runs already counts too: person runs 3.  (policy.yaml:16)",
                 "→ Launched, unless its price passes a limit: then it waits for an approver, or is refused.",
             ],
             id="within all",

@@ -31,7 +31,7 @@ def test_each_guard_is_where_its_row_says_and_has_a_test() -> None:
 
 def test_every_kind_of_threat_has_rows() -> None:
     themes = {theme.name: theme for theme in read_themes()}
-    assert set(themes) == {"access", "clocks", "doors", "logs", "models", "secrets", "store", "views"}
+    assert set(themes) == {"access", "audit", "clocks", "doors", "logs", "models", "secrets", "store", "views"}
     assert all(len(theme.threats) >= 10 for theme in themes.values())
 
 

@@ -115,8 +115,13 @@ def history(redis: Redis, run_id: str) -> History:
 
 def expire(redis: Redis, run_id: str, after: timedelta) -> None:
     """Let the numbers go after so long."""
-    for key in (READING, READING_TRIES, ROWS, COLUMNS, FOLDED):
-        redis.expire(key.format(run_id), after)
+    for key in all_keys(run_id):
+        redis.expire(key, after)
+
+
+def all_keys(run_id: str) -> list[str]:
+    """Return the keys of everything that is kept of the reading of a run's log."""
+    return [key.format(run_id) for key in (READING, READING_TRIES, ROWS, COLUMNS, FOLDED)]
 
 
 def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> History:

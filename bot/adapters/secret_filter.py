@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 
 import re2
 
 from bot.core.known_secrets import needles, secret_values
 from bot.core.masking import ANCHORS, Masker, Search
+
+LONGEST_PATH = 4_096
+"""Bytes that Linux takes for a path."""
 
 MOST_MEMORY = 64 << 20
 """Bytes for the automaton of one expression. With RE2's 8 MB it is thrown away and built again and again, ten times as
@@ -58,12 +62,18 @@ class SecretFilter:
                 self.masker = self._knowing(self._names)
 
     def _knowing(self, names: Iterable[str]) -> Masker:
-        values = {*self._values, *secret_values(self._environment, names)}
+        found = secret_values(self._environment, names)
+        values = {*self._values, *(value for value in found if not is_place(value))}
         expression = needles(values)
         if not expression:
             return self._shapes
         raw = tuple(sorted(value.encode(errors="surrogatepass") for value in values))
         return replace(self._shapes, search_known=compiled(expression), values=raw)
+
+
+def is_place(value: str) -> bool:
+    """Return whether a value is where a file or a folder of this machine is: it may hold a secret, and is none."""
+    return value.startswith("/") and len(value) < LONGEST_PATH and "\0" not in value and Path(value).exists()
 
 
 UNKNOWING = SecretFilter({})

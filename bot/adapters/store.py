@@ -13,11 +13,14 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from bot.adapters import histories, ledgers, notices, orphans, outsiders, reports, stubs
+from bot.adapters import histories, ledgers, notices, orphans, outsiders, reports, retention, stubs
+from bot.adapters.audits import RedisAudit, print_event
 from bot.adapters.connection import answered
 from bot.adapters.documents import dumps, loads, readable
 from bot.adapters.histories import Taken
-from bot.adapters.keys import CARD, ENDED, HOLDS, INBOX, LANGUAGES, LEADER, LOG, OPEN, RUN, STUBS, TASK, TERM, WISH
+from bot.adapters.keys import CARD, ENDED, HOLDS, IDS, INBOX, LANGUAGES, LOG, OPEN, RUN, STUBS, TASK, WISH
+from bot.adapters.leadership import Leadership
+from bot.adapters.retention import Retention
 from bot.core.admission import Admit
 from bot.core.history import History
 from bot.core.holds import Ledger
@@ -47,37 +50,32 @@ BATCH = 500
 MISSING = "it is missing"
 """What is wrong with the record of an open run that is not in the store."""
 
-TAKE_LEAD = """
-local held = redis.call('GET', KEYS[1])
-local owner = held and (string.match(held, '^(.*) %d+$') or held)
-if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
-return ''
-"""
-"""One step in the server and one question to it, because each part of a tick asks. Each time that a leader says so the
-number behind it rises; one whose number has not risen for a lease is no more, whatever the server's clock says."""
+
+DEFAULT_RETENTION = Retention()
 
 
 class RedisStore:
     """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer.
 
     Args:
-        history_kept: how long the numbers of a run that has ended are kept; its record is kept for good.
+        kept: how long what there is of a run that has ended is kept.
         zone: whose months the ledger is kept by.
         elapsed: seconds by a clock that cannot be set.
+        audit: where each change of a run's record is an event.
     """
 
     def __init__(
         self,
         redis: Redis,
-        history_kept: timedelta = timedelta(days=180),
+        kept: Retention = DEFAULT_RETENTION,
         zone: tzinfo = UTC,
         elapsed: Callable[[], float] = monotonic,
+        audit: RedisAudit | None = None,
     ) -> None:
         self._redis = redis
-        self._elapsed = elapsed
-        self._leader_seen: tuple[bytes, float] = (b"", 0.0)
-        self._history_kept = history_kept
+        self._leadership = Leadership(elapsed)
+        self._kept = kept
+        self.audit = audit or RedisAudit(redis)
         self._zone = zone
         self._turn = Lock()
 
@@ -88,9 +86,9 @@ class RedisStore:
         with answered(), self._in_turn(admit), self._redis.pipeline() as tx:
             while True:
                 tx.watch(key, wish_key, *([HOLDS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py types all but this
-                if wish and (earlier := tx.get(wish_key)):
-                    return self.get(text(earlier))
-                if tx.exists(key):
+                if wish and (earlier := tx.get(wish_key)) and (known_run := self.get(text(earlier))):
+                    return known_run
+                if tx.exists(key) or tx.sismember(IDS, run.id):
                     return None
                 known = ledgers.ledger(tx)
                 if admit:
@@ -103,9 +101,12 @@ class RedisStore:
                 tx.set(key, document)
                 tx.set(TASK.format(run.id), msgspec.json.encode(task))
                 tx.sadd(OPEN, run.id)
+                tx.sadd(IDS, run.id)
                 if wish:
                     tx.set(wish_key, run.id, ex=None if lasting else WISH_KEPT)
+                event = self.audit.write_change(tx, None, run)
                 if committed(tx):
+                    print_event(event)
                     return run
 
     def get(self, run_id: str) -> Run | None:
@@ -179,12 +180,14 @@ class RedisStore:
                 tx.multi()
                 ledgers.write(tx, run, changed, self._zone)
                 stubs.write_stub(tx, run, changed)
-                tx.set(key, document)
+                tx.set(key, document, keepttl=True)
+                event = self.audit.write_change(tx, run, changed)
                 if changed.ended_at and changed.status is Status.ENDED:
                     tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})
                 if taken:
                     histories.write(tx, run_id, taken, columns)
                 if committed(tx):
+                    print_event(event)
                     return changed
 
     def _run(self, redis: Redis | Pipeline, run_id: str) -> Run:
@@ -238,7 +241,11 @@ class RedisStore:
         with answered():
             self._redis.srem(OPEN, run_id)
             self._redis.hdel(STUBS, run_id)
-            histories.expire(self._redis, run_id, self._history_kept)
+            self._kept.begin(self._redis, run_id, readable(self._redis.get(RUN.format(run_id)) or b""))
+
+    def forget(self, run_id: str) -> None:
+        with answered():
+            retention.forget(self._redis, run_id, readable(self._redis.get(RUN.format(run_id)) or b""))
 
     def save_log(self, run_id: str, text: str) -> None:
         with answered():
@@ -346,14 +353,8 @@ class RedisStore:
             return notices.change_notice(self._redis, name, change)
 
     def lead(self, owner: str, lease: timedelta) -> bool:
-        milliseconds = lease // timedelta(milliseconds=1)
-        seen, since = self._leader_seen
-        silent = seen if self._elapsed() >= since + lease.total_seconds() else b""
         with answered():
-            leader = cast(bytes, self._redis.eval(TAKE_LEAD, 2, LEADER, TERM, owner, milliseconds, silent))
-        if leader != seen:
-            self._leader_seen = leader, self._elapsed()
-        return not leader
+            return self._leadership.take(self._redis, owner, lease)
 
     def _fetch(self, ids: list[str]) -> list[Run]:
         return [run for document in self._documents(ids) if document and (run := readable(document))]

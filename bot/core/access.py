@@ -9,7 +9,7 @@ from bot.core.roles import COSTS_OR_ENDS, Act, Role, others
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
 from bot.core.status import Status
-from bot.errors import UserError
+from bot.errors import Denied, UserError
 from bot.language import mark, say
 
 STRANGERS: Mapping[PersonKind, str] = {
@@ -52,25 +52,33 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
     Raises:
         UserError: the role is too low here, or who it is cannot be known now.
     """
-    needed = policy.needed(act)
+    needed, on = policy.needed(act), subject(run)
     least = needed.on_own if run is not None and run.requester == actor.user else needed.role
     if actor.role >= least:
         return
     if not actor.is_known and actor.trouble:
         if act in COSTS_OR_ENDS:
-            raise UserError(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN))
+            raise Denied(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN), act=act, on=on)
         if least <= Role.VIEWER:
             return
     if actor.own_role is Role.NONE:
         kind = actor.person.kind if actor.person else PersonKind.MEMBER
-        raise UserError(say(STRANGERS.get(kind, NO_ROLE)), say(OPT_IN), people=policy.admins)
+        raise Denied(say(STRANGERS.get(kind, NO_ROLE)), say(OPT_IN), policy.admins, act, on)
     refused = say(REFUSED[act], needed=f"`{least.word}`", role=f"`{actor.role.word}`")
     if actor.own_role >= least:
-        raise UserError(refused, say(ELSEWHERE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`"))
+        elsewhere = say(ELSEWHERE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")
+        raise Denied(refused, elsewhere, act=act, on=on)
     holders = others(policy.grants.holders(least), actor.user)
     if act is Act.APPROVE and run is not None:
         holders = others(holders, run.requester)
-    raise UserError(refused, "" if holders else say(NOBODY_HAS_IT), people=holders)
+    raise Denied(refused, "" if holders else say(NOBODY_HAS_IT), holders, act, on)
+
+
+def subject(run: Run | RunStub | None) -> str:
+    """Return the id of the run that an act is done to; empty for none."""
+    if run is None:
+        return ""
+    return run.run_id if isinstance(run, RunStub) else run.id
 
 
 def refuse_to_judge(policy: Policy, run: Run, actor: Actor) -> None:
@@ -84,5 +92,5 @@ def refuse_to_judge(policy: Policy, run: Run, actor: Actor) -> None:
         raise UserError(say("{run} waits for no approval.", run=f"`{run.id}`"), say("`/verl list` shows what does."))
     if actor.user == run.requester:
         people = others(policy.approvers, actor.user)
-        raise UserError(say("You cannot approve or refuse your own launch."), people=people)
+        raise Denied(say("You cannot approve or refuse your own launch."), "", people, Act.APPROVE, run.id)
     refuse_act(policy, Act.APPROVE, actor, run)

@@ -14,6 +14,7 @@ class Actor:
         user: Slack's id.
         person, channel: as Slack describes them; None where it does not, and `trouble` says why.
         role: what counts here; own_role: what it would be in a channel without a limit.
+        is_heard: whether all who are in the channel read what the person is answered.
     """
 
     user: str
@@ -22,6 +23,7 @@ class Actor:
     role: Role
     own_role: Role
     trouble: str = ""
+    is_heard: bool = False
 
     @property
     def is_known(self) -> bool:

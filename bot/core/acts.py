@@ -17,6 +17,8 @@ ACTS: Mapping[type, Act] = {
     commands.GiveMonth: Act.SET_MONTHLY_BUDGET,
     commands.Approve: Act.APPROVE,
     commands.Refuse: Act.APPROVE,
+    commands.AskAudit: Act.AUDIT,
+    commands.Forget: Act.FORGET,
     reports.AskReport: Act.REPORT,
     reports.ChangeReport: Act.REPORT,
     reports.EndReport: Act.REPORT,
@@ -31,4 +33,6 @@ def act_of(command: commands.Command) -> Act:
         return Act.DISCARD
     if isinstance(command, commands.Logs) and command.follow:
         return Act.TUNE
+    if isinstance(command, commands.Launch) and command.dry_run:
+        return Act.READ
     return ACTS.get(type(command), Act.READ)

@@ -9,11 +9,11 @@ from bot.core.approval import Approval, ApprovalCause
 from bot.core.holds import Ledger
 from bot.core.launch_facts import causes_of, facts_of
 from bot.core.policy import APPROVAL_RULE, Policy
-from bot.core.roles import Role, others
+from bot.core.roles import Act, Role, others
 from bot.core.run import Run
 from bot.core.shadow import Shadow
 from bot.core.status import Status
-from bot.errors import UserError
+from bot.errors import Denied
 from bot.language import mark, say, together
 
 WAITS = (Status.PENDING, Status.AWAITING_APPROVAL)
@@ -77,4 +77,4 @@ def refuse_unapproved_change(
         "most_hours": f"{policy.approve_over_gpu_hours or 0:,.0f}",
     }
     people = others(policy.approvers, before.requester)
-    raise UserError(together(*(say(MORE[cause], **numbers) for cause in causes)), people=people)
+    raise Denied(together(*(say(MORE[cause], **numbers) for cause in causes)), "", people, Act.EXTEND, before.id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.core.audit import AuditFilter
 from bot.core.policy import Scope
 from bot.core.report_command import (
     AskReport,
@@ -190,6 +191,27 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """Who did what to a run."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAudit:
+    """Who did what, to anything."""
+
+    wanted: AuditFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Delete what is kept of a run that has ended."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListRecipes:
     """What can be launched."""
 
@@ -234,6 +256,9 @@ Command = (
     | GiveMonth
     | Approve
     | Refuse
+    | History
+    | AskAudit
+    | Forget
     | ReportCommand
     | ListRecipes
     | Describe
@@ -255,7 +280,20 @@ def changes_nothing(asked: Command) -> bool:
             return True
         case ListReports() | TellNow() | ListRecipes() | Describe() | Help():
             return True
-        case OpenForm() | Stop() | Retry() | Resume() | Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
+        case History() | AskAudit():
+            return True
+        case (
+            OpenForm()
+            | Forget()
+            | Stop()
+            | Retry()
+            | Resume()
+            | Extend()
+            | SetBudget()
+            | GiveMonth()
+            | Approve()
+            | Refuse()
+        ):
             return False
         case AskReport() | ChangeReport() | EndReport() | Summarise():
             return False

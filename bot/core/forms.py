@@ -12,7 +12,9 @@ from bot.core.command import (
     Command,
     Compare,
     Describe,
+    Forget,
     Help,
+    History,
     ListRecipes,
     OpenForm,
     Refuse,
@@ -22,6 +24,7 @@ from bot.core.command import (
     Status,
 )
 from bot.core.makers import (
+    make_audit,
     make_budget,
     make_compare,
     make_cost,
@@ -94,7 +97,7 @@ def make_help(typed: Typed) -> Help:
 
 RUN_FORMS = (
     *("status", "logs", "plot", "compare", "stop", "artifacts", "retry", "resume"),
-    *("extend", "budget", "approve", "refuse", "cost"),
+    *("extend", "budget", "approve", "refuse", "cost", "history"),
 )
 FORMS: dict[str, Form] = {
     form.word: form
@@ -246,6 +249,31 @@ FORMS: dict[str, Form] = {
             make_report,
             many="daily|weekdays HH:MM|every 2h",
             options={"tz": "ZONE", "quiet": "HH:MM-HH:MM", "runs": "all"},
+        ),
+        Form(
+            "history",
+            mark("Who did what to a run, and what the bot did by itself, by which rule."),
+            "history ppo-7f3a",
+            lambda typed: History(typed.names[0]),
+            needs=("RUN",),
+        ),
+        Form(
+            "audit",
+            mark("Who did what, to anything, in the last day or as far back as you say; for admins."),
+            "audit 7d what=approve",
+            make_audit,
+            may="TIME",
+            options={"who": "@PERSON", "what": "WORD"},
+        ),
+        Form(
+            "forget",
+            mark(
+                "Delete what is kept of a run that has ended: its record, task, log and numbers. Its cost and who did "
+                "what to it stay on record, its messages stay in Slack, and its model stays where it is."
+            ),
+            "forget ppo-7f3a",
+            lambda typed: Forget(typed.names[0]),
+            needs=("RUN",),
         ),
         Form("recipes", mark("What can be launched."), "recipes", lambda typed: ListRecipes()),
         Form(

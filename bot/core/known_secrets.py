@@ -24,6 +24,9 @@ LEAST_LINE = 12
 PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 """Bytes that no address escapes."""
 
+OF_THE_SHELL = ("PWD", "OLDPWD")
+"""Variables that hold the folder a shell is, or was, in: `pwd` is a password everywhere else."""
+
 USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(.*)@")
 PATH = re.compile(r"(?:~|/|\./)[\w.\-/]*/[\w.\-]+\.\w{1,8}")
 HEX_PAIR = re.compile("%([0-9A-Fa-f]{2})")
@@ -42,9 +45,14 @@ def secret_values(environment: Mapping[str, str], named: Iterable[str] = ()) -> 
     found: set[str] = set()
     for name, value in environment.items():
         found |= passwords(value)
-        if name in wanted or (judge_name(name) is not Suspicion.NONE and is_worth_hiding(value)):
+        if name in wanted or (may_hold_secret(name) and is_worth_hiding(value)):
             found |= {value} if "://" not in value or not passwords(value) else set()
     return {value for value in found if len(value) >= LEAST}
+
+
+def may_hold_secret(name: str) -> bool:
+    """Return whether a variable of this name may hold a secret."""
+    return name not in OF_THE_SHELL and judge_name(name) is not Suspicion.NONE
 
 
 def is_worth_hiding(value: str) -> bool:

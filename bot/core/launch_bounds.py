@@ -12,8 +12,9 @@ from bot.core.holds import gpu_count
 from bot.core.parameter import plain
 from bot.core.plan import Plan, resources
 from bot.core.recipe import BUCKET, VOLUME
+from bot.core.roles import Act
 from bot.core.run import Run
-from bot.errors import UserError
+from bot.errors import Denied
 from bot.language import listing, mark, say, together
 
 
@@ -225,7 +226,7 @@ def refuse_out_of_bounds(every: tuple[Bounds, ...], ask: Ask, people: tuple[str,
         return
     hints = dict.fromkeys(one.hint for one in found.values() if one.hint)
     instead = say("Type {settings} instead.", settings=listing(f"`{hint}`" for hint in hints)) if hints else ""
-    raise UserError(together(*found), instead, people=people)
+    raise Denied(together(*found), instead, people, Act.LAUNCH)
 
 
 def refuse_limits_out_of_bounds(every: tuple[Bounds, ...], before: Run, after: Run, people: tuple[str, ...]) -> None:
@@ -250,4 +251,4 @@ def refuse_limits_out_of_bounds(every: tuple[Bounds, ...], before: Run, after: R
         )
     }
     if found:
-        raise UserError(together(*found), people=people)
+        raise Denied(together(*found), "", people, Act.EXTEND, before.id)

@@ -1,13 +1,16 @@
 """From sorted words to commands: what the words of each form mean, and what is refused."""
 
 import re
+from datetime import timedelta
 
+from bot.core.audit import BOT, AuditFilter
 from bot.core.command import (
     AXES,
     COSTS,
     LISTS,
     MOST_EXTENDED_HOURS,
     WORKSPACE,
+    AskAudit,
     Compare,
     Cost,
     Extend,
@@ -29,6 +32,9 @@ from bot.language import LANGUAGES, say
 
 MOST_LINES = 10_000
 """Log lines that one command may ask for."""
+
+AUDIT_DAYS = 1
+"""That an audit looks back where nobody says how far."""
 
 MOST_CHARTS = 2
 """Of a message: Slack draws no more (docs.slack.dev, data visualization block)."""
@@ -86,6 +92,23 @@ def make_extend(typed: Typed) -> Extend:
     return Extend(typed.names[0], hours)
 
 
+def make_audit(typed: Typed) -> AskAudit:
+    """How far back, as people write it: `12h`, `7d`; a number alone is days. A person as Slack writes one."""
+    word, who = (typed.name(0) or f"{AUDIT_DAYS}d").lower(), typed.option("who") or ""
+    found = re.fullmatch(r"(\d{1,4})(h|d)?", word, re.ASCII)
+    if found is None or not int(found[1]):
+        raise UserError(say("No time is {value}.", value=shown(word)), say("Give hours or days: `12h`, `7d`."))
+    since = timedelta(hours=int(found[1])) if found[2] == "h" else timedelta(days=int(found[1]))
+    person = PERSON.fullmatch(who)
+    if who and person is None and who != BOT:
+        nobody = say("{value} is nobody.", value=shown(who))
+        raise UserError(nobody, say("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`."))
+    return AskAudit(AuditFilter(since, person[1] if person else who, typed.option("what") or ""))
+
+
+PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
+"""As Slack writes one: `<@U0ANA|ana>`."""
+
 PURSES = {"team": Scope.TEAM, "everybody": Scope.EVERYBODY}
 
 
@@ -94,7 +117,7 @@ def make_budget(typed: Typed) -> SetBudget | GiveMonth:
     name, dollars = typed.names[0], budget_dollars(typed)
     if name.lower() in PURSES:
         return GiveMonth(PURSES[name.lower()], dollars)
-    if person := re.fullmatch(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>", name):
+    if person := PERSON.fullmatch(name):
         return GiveMonth(Scope.PERSON, dollars, person[1])
     return SetBudget(name, dollars)
 

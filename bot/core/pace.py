@@ -28,6 +28,70 @@ class Bucket:
         return now if self.left >= 0 else now + timedelta(seconds=-self.left / self.per_second)
 
 
+STALE = timedelta(seconds=10)
+"""After its turn, who has not come for it wants it no more."""
+
+
+@dataclass(slots=True)
+class FairBucket:
+    """A bucket whose turns go round by group: however many wait in one, the first of another is next but one.
+
+    A turn is not given away beforehand: who waits asks again when told, and may then be told to wait once more.
+
+    >>> from datetime import UTC
+    >>> bucket, noon = FairBucket(per_second=1, most=1), datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> [bucket.wait(who, "busy", noon).seconds for who in ("a", "b", "c", "d")]
+    [0, 1, 2, 3]
+    >>> bucket.wait("x", "quiet", noon).seconds
+    2
+    >>> later = noon + timedelta(seconds=2)
+    >>> [bucket.wait(who, group, later).seconds for who, group in (("b", "busy"), ("x", "quiet"), ("c", "busy"))]
+    [0, 1, 2]
+    """
+
+    per_second: float
+    most: float
+    left: float | None = None
+    at: datetime | None = None
+    waiting: dict[str, dict[str, datetime]] = field(default_factory=dict)
+
+    def wait(self, who: str, group: str, now: datetime) -> timedelta:
+        """In how long to ask again; nothing where the turn is now, which uses it up."""
+        left = self._refill(now)
+        self._forget_stale(now)
+        own = self.waiting.setdefault(group, {})
+        own.setdefault(who, now)
+        ahead = self._ahead(who, group)
+        if ahead + 1 <= left:
+            self.left = left - 1
+            del own[who]
+            self.waiting[group] = self.waiting.pop(group)
+            return timedelta()
+        wait = timedelta(seconds=(ahead + 1 - left) / self.per_second)
+        own[who] = now + wait
+        return wait
+
+    def _refill(self, now: datetime) -> float:
+        gained = max((now - self.at).total_seconds(), 0.0) * self.per_second if self.at else 0.0
+        self.left = self.most if self.left is None else min(self.most, self.left + gained)
+        self.at = now
+        return self.left
+
+    def _forget_stale(self, now: datetime) -> None:
+        for group, own in list(self.waiting.items()):
+            kept = {who: turn for who, turn in own.items() if turn + STALE > now}
+            if kept:
+                self.waiting[group] = kept
+            else:
+                del self.waiting[group]
+
+    def _ahead(self, who: str, group: str) -> int:
+        """Return how many have their turns before: each group has one a round, the one that waits longest first."""
+        groups = list(self.waiting)
+        place, rank = list(self.waiting[group]).index(who), groups.index(group)
+        return sum(min(len(self.waiting[other]), place + (number < rank)) for number, other in enumerate(groups))
+
+
 @dataclass(slots=True)
 class Turns:
     """Turns that were given and have not come: whoever was told to wait has his, and takes no second one.

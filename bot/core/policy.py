@@ -138,7 +138,8 @@ class Policy:
         grants: who has which role, and what counts where.
         workspaces: Slack's ids of other workspaces (`T…`) and organisations (`E…`) whose members count as members.
         stop_role: the least role that may stop somebody else's run.
-        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by channel.
+        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by a
+            channel's id or kind.
         fairness: what one person may ask for in a minute.
         confirm_over_dollars: a typed launch with a larger budget is asked about first.
         approve_over_dollars: a launch that may cost more waits for an approver, another than who asks; what one
@@ -208,8 +209,12 @@ class Policy:
         return replace(needed, role=self.stop_role) if act is Act.STOP else needed
 
     def bounds_of(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
-        """Return the bounds of a launch by somebody of this role there; all of them hold."""
-        return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, UNBOUNDED)
+        """Return the bounds of a launch by somebody of this role there; all of them hold.
+
+        A channel's own bounds count in place of those of its kind.
+        """
+        by_kind = self.channel_bounds.get(channel.kind, UNBOUNDED)
+        return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, by_kind)
 
     def is_shadow(self, rule: str) -> bool:
         return rule in self.shadow
@@ -229,6 +234,11 @@ class Policy:
         """What contradicts itself, a sentence each."""
         found = [
             f"`shadow` names {rule}, which is none of {', '.join(RULES)}." for rule in self.shadow if rule not in RULES
+        ]
+        found += [
+            f"`channels.{key}` has `caps`, which count the runs of one channel: write them under its id."
+            for key in self.teams
+            if key in set(ChannelKind)
         ]
         asks = self.approve_over_dollars is not None or self.approve_over_gpu_hours is not None or self.approve_unpriced
         lone = len(set(self.approvers)) < 2 and not any(one.startswith("S") for one in self.approvers)

@@ -49,7 +49,7 @@ def users_info(call: Call) -> Json:
         "is_bot": user.is_bot,
         "deleted": user.is_deleted,
         "is_restricted": user.is_guest,
-        "is_ultra_restricted": False,
+        "is_ultra_restricted": user.is_in_one_channel,
         "is_stranger": bool(user.team),
         "tz": user.tz,
         "tz_offset": int(offset.total_seconds()),

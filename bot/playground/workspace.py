@@ -31,7 +31,8 @@ class User:
         tz: where he is, by its IANA name.
         locale: the language in which he reads Slack.
         team: the workspace that he is of; empty for this one.
-        is_guest: whether he is a guest of one or several channels; is_deleted: whether his account is deactivated.
+        is_guest: whether he is a guest of one or several channels; is_in_one_channel: of one alone.
+        is_deleted: whether his account is deactivated.
     """
 
     id: str
@@ -42,6 +43,7 @@ class User:
     locale: str = "en-US"
     team: str = ""
     is_guest: bool = False
+    is_in_one_channel: bool = False
     is_deleted: bool = False
 
 

@@ -34,6 +34,9 @@ Answer = dict[str, Any]
 TASK_BLOCKS = 8
 """Of one view: 48,000 characters, three times the longest recipe that comes with the bot."""
 
+HELP_LINES = 8
+"""Commands of one section of the help, which holds 3,000 characters."""
+
 LISTED = 25
 """Runs of one answer: more nobody reads on a phone."""
 
@@ -304,9 +307,10 @@ def help_on(word: str | None) -> Answer:
         form = FORMS[word]
         example = say("For example {command}", command=code(f"/verl {form.example}"))
         return text(joined("\n", [meaning(form), example]))
-    lines = map(meaning, FORMS.values())
+    lines = list(map(meaning, FORMS.values()))
+    parts = [section(joined("\n", lines[at : at + HELP_LINES])) for at in range(0, len(lines), HELP_LINES)]
     more = context(say("The same words work after a mention of me, and in a run's thread RUN can be left out."))
-    return answer(say("What can be typed after /verl"), [section(joined("\n", lines)), more])
+    return answer(say("What can be typed after /verl"), [*parts, more])
 
 
 def meaning(form: Form) -> Markup:

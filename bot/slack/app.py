@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -29,6 +29,7 @@ from bot.core.command import (
 from bot.core.parse import parse
 from bot.core.roles import Act
 from bot.language import speak, speaking
+from bot.origin import Origin, set_origin
 from bot.rate_limits import Kind
 from bot.service import Service
 from bot.slack import answers
@@ -78,7 +79,15 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
         logger=logging.getLogger("bot.bolt"),
     )
     app.use(listeners.speak_to)
+    app.use(listeners.note_origin)
     app.use(listeners.limit)
+    listen(app, listeners)
+    app.error(listeners.on_error)
+    return app
+
+
+def listen(app: App, listeners: "Listeners") -> None:
+    """Register a listener for all that people do, but for clusters that no run owns (see `Teller`)."""
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -98,8 +107,6 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     app.action(RECIPE)(listeners.on_recipe)
     app.action(PREVIEW)(listeners.on_preview)
     app.view(LAUNCH_FORM)(listeners.on_submit)
-    app.error(listeners.on_error)
-    return app
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,11 @@ class Listeners:
         speak(self.tongues.of(context.user_id))
         next()
 
+    def note_origin(self, context: BoltContext, body: dict[str, Any], next: Callable[[], None]) -> None:  # noqa: A002
+        """Before any listener: what is wished for is written down with where it came from."""
+        set_origin(Origin(context.user_id or "", door_of(body), channel_of_delivery(body)))
+        next()
+
     def limit(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
         """Before any listener: one person's flood is refused before it costs anything."""
         if context.user_id:
@@ -144,6 +156,16 @@ class Listeners:
     def presser(self, body: dict[str, Any], wish: str | None = None) -> Caller:
         """Return who has pressed a button; one of the bot's own page or of a view is pressed in no channel."""
         return self.caller(body, body["user"]["id"], (body.get("channel") or {}).get("id") or "", wish)
+
+    def in_channel_of(self, run_id: str, caller: Caller, body: dict[str, Any]) -> Caller:
+        """Return who launches a run again from the bot's own page, with the role that counts where its card will be.
+
+        Raises:
+            UserError: the person may not read of the run, or is not in its channel.
+        """
+        run = self.service.queries.find(run_id, caller.actor)
+        self.access.refuse_absent(caller.user, run.channel)
+        return self.caller(body, caller.user, run.channel)
 
     def may_manage(self, body: dict[str, Any], owner: str) -> str:
         """Return who has pressed a button of a cluster that no run owns.
@@ -180,7 +202,10 @@ class Listeners:
         openly = in_thread(self.client, channel, thread or event["ts"])
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
-        said = self.commands.answer(asked, self.caller(body, user, channel, body["event_id"]), openly)
+        caller = self.caller(body, user, channel, body["event_id"])
+        if not alone:
+            caller = replace(caller, actor=replace(caller.actor, is_heard=True))
+        said = self.commands.answer(asked, caller, openly)
         with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
             if answer := said():
                 self.errands.say(answer, reply)
@@ -231,7 +256,8 @@ class Listeners:
         """Launch a run once more; a second click while that runs finds it, and launches nothing."""
         asked = (Resume if action["action_id"] == RESUME else Retry)(action["value"])
         user = body["user"]["id"]
-        run = self.service.again(asked, self.presser(body))
+        caller = self.presser(body)
+        run = self.service.again(asked, caller if caller.channel else self.in_channel_of(asked.run, caller, body))
         reply = directly(self.client, user) if "view" in body else by_response_url(respond)
         self.errands.say(answers.launched(run), reply)
         self.homes.changed(user)
@@ -287,6 +313,7 @@ class Listeners:
 
     def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
         """Whatever went wrong, the person who asked is told, in the way in which he can be."""
+        self.service.auditing.record_refusal(error)
         answer = words_for(error)
         if body.get("type") == "view_submission":  # what was filled in stays in front of the person
             errors = {"response_action": "errors", "errors": refused(body["view"], answer["text"])}
@@ -310,6 +337,24 @@ class Listeners:
             if len(self.handled) > REMEMBERED_EVENTS:
                 self.handled.popitem(last=False)
             return True
+
+
+def door_of(body: dict[str, Any]) -> str:
+    """Return by what a person has asked for something, for the audit."""
+    if body.get("type") == "view_submission":
+        return "form"
+    if "command" in body:
+        return "command"
+    if (body.get("event") or {}).get("type") == "app_mention":
+        return "mention"
+    return "button" if (body.get("channel") or {}) else "page"
+
+
+def channel_of_delivery(body: dict[str, Any]) -> str:
+    """Return the channel of a delivery; empty for the bot's own page and its forms."""
+    channel = body.get("channel")
+    own = channel.get("id") if isinstance(channel, dict) else None
+    return str(own or body.get("channel_id") or (body.get("event") or {}).get("channel") or "")
 
 
 def team_of(body: dict[str, Any]) -> str:

@@ -12,13 +12,16 @@ from bot.core.command import (
     WORKSPACE,
     Approve,
     Artifacts,
+    AskAudit,
     Command,
     Compare,
     Cost,
     Describe,
     Extend,
+    Forget,
     GiveMonth,
     Help,
+    History,
     Launch,
     ListRecipes,
     ListRuns,
@@ -42,6 +45,7 @@ from bot.language import speak, speaking
 from bot.service import Service
 from bot.slack import answers, budgets, excerpts, question
 from bot.slack.answers import Answer
+from bot.slack.auditing import Auditing
 from bot.slack.costing import Costing
 from bot.slack.errands import Errands, Reply, Said
 from bot.slack.files import upload_log
@@ -58,7 +62,7 @@ class Commands:
     Attributes:
         client: for files; errands: for what takes longer than an acknowledgement; homes: for the bot's own page;
             tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports;
-            costing: of dollars.
+            costing: of dollars; auditing: of who did what.
     """
 
     service: Service
@@ -69,6 +73,7 @@ class Commands:
     plots: Plots
     reporting: Reporting
     costing: Costing
+    auditing: Auditing
 
     def answer(self, asked: Command, caller: Caller, reply: Reply) -> Said:
         """Do what a command asks for; what it is answered with comes of the result.
@@ -84,6 +89,7 @@ class Commands:
             case Launch():
                 return self.launch(asked, caller, reply)
             case OpenForm():
+                self.service.refuse(Act.LAUNCH, caller)
                 return answers.form_offered
             case Stop(name, save, gone):
                 return partial(answers.stop_asked, self.service.stop(name, caller, save, gone))
@@ -92,10 +98,10 @@ class Commands:
             case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
                 return self.allow(asked, caller)
             case ShowBudgets():
-                return partial(budgets.overview, self.service.taken(caller), self.service.policy.approvers)
+                return partial(budgets.overview, self.service.monthly.taken(caller), self.service.policy.approvers)
             case Speak(language):
                 return self.choose_language(language, caller.user)
-            case Logs() | Plot() | Compare() | Cost():
+            case Logs() | Plot() | Compare() | Cost() | History() | AskAudit() | Forget():
                 return self.reckon(asked, caller, reply)
             case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
                 return self.reporting.answer(asked, caller, reply)
@@ -110,14 +116,16 @@ class Commands:
             case SetBudget():
                 return partial(answers.budget_set, self.service.set_budget(asked, caller))
             case GiveMonth():
-                spent = self.service.give_month(asked, caller)
+                spent = self.service.monthly.give(asked, caller)
                 return partial(budgets.given, asked, spent)
             case Approve(name):
                 return partial(answers.judged, self.service.judge(name, True, caller))
             case Refuse(name):
                 return partial(answers.judged, self.service.judge(name, False, caller))
 
-    def reckon(self, asked: Logs | Plot | Compare | Cost, caller: Caller, reply: Reply) -> Said:
+    def reckon(
+        self, asked: Logs | Plot | Compare | Cost | History | AskAudit | Forget, caller: Caller, reply: Reply
+    ) -> Said:
         """What is made of many lines or numbers, and takes its time."""
         match asked:
             case Logs():
@@ -126,6 +134,8 @@ class Commands:
                 return self.plots.answer(asked, caller, reply)
             case Cost():
                 return self.costing.answer(asked, caller, reply)
+            case History() | AskAudit() | Forget():
+                return self.auditing.answer(asked, caller, reply)
 
     def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, caller: Caller) -> Said:
         """What is asked of the records and the recipes alone, and changes nothing."""
@@ -208,4 +218,6 @@ class Commands:
 
 def is_private(asked: Command) -> bool:
     """Whether its answer concerns nobody but the person."""
-    return isinstance(asked, Speak | Retry | Resume) or (isinstance(asked, Launch) and not asked.dry_run)
+    if isinstance(asked, Launch):
+        return not asked.dry_run
+    return isinstance(asked, Speak | Retry | Resume | AskAudit | Forget)

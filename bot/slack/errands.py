@@ -155,10 +155,20 @@ def directly(client: WebClient, user: str) -> Reply:
     """As a direct message: only the person sees it, wherever he is."""
 
     def reply(answer: Answer) -> None:
-        with sorted_failures():
-            client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE, **answer)
+        post_directly(client, user, answer)
 
     return reply
+
+
+def post_directly(client: WebClient, user: str, answer: Answer) -> tuple[str, str]:
+    """Send a direct message; return its channel and its id.
+
+    Raises:
+        Refused, Limited, Doubtful: it may not be there.
+    """
+    with sorted_failures():
+        posted = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE, **answer)
+    return str(posted["channel"]), str(posted["ts"])
 
 
 def words_for(error: Exception) -> Answer:

@@ -85,6 +85,7 @@ class Modals:
             if run.line != self.service.planned(asked).line:  # sent again after Slack had given up on the first time
                 raise launched_before(run)
         except UserError as error:
+            self.service.auditing.record_refusal(error)
             return launch_form.refused(view, error.sentence)
         self.errands.say(answers.launched(run), to_person(self.client, filled.channel, caller.user, None))
         return {}

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Lock
 
 from slack_sdk import WebClient
 
 from bot.core.clock import has_passed
-from bot.core.pace import Bucket
+from bot.core.pace import FairBucket
 from bot.core.posted import Posted
 from bot.core.run import Run
 from bot.core.status import Status
@@ -109,8 +108,8 @@ class SlackNotifier:
         self._lock = Lock()
         self._due: dict[str, datetime] = {}
         self._channels = channels or Channels()
-        self._edits = Bucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
-        self._urgent_edits = Bucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._edits = FairBucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._urgent_edits = FairBucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._reserved: dict[tuple[str, str], datetime] = {}
         self._held: dict[str, datetime] = {}
         self._mute_until: datetime | None = None
@@ -223,7 +222,7 @@ class SlackNotifier:
 
     def _post(self, run: Run, step: Post) -> None:
         """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
-        if not self._turn_of(run, POST, partial(self._channels.reserve, channel_of(run))):
+        if not self._may_post(run):
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
         try:
@@ -245,26 +244,36 @@ class SlackNotifier:
 
         Where the bot may not upload, the button on the card shows the same.
         """
-        if not self._turn_of(run, POST, partial(self._channels.reserve, channel_of(run))):
+        if not self._may_post(run):
             return
         self._store.update(run.id, lambda run: marked(run, step, FILED, self._now()))
         upload = Upload(f"{run.id}.yaml", step.messages[0].text, self._render_task(run))
         into_thread(self._client, run, upload)
         self._again(run.id)
 
-    def _turn_of(self, run: Run, what: str, reserve: Callable[[datetime], datetime]) -> bool:
-        """Whether the run may say this now; else it is taken up again when its turn comes."""
-        at = self._reserved.pop((run.id, what), None) or reserve(self._now())
-        at = max(at, self._held.get(what, at))
-        if at <= self._now():
+    def _may_post(self, run: Run) -> bool:
+        """Whether the run may post now; else it is taken up again when its turn in its channel comes."""
+        now = self._now()
+        at = self._reserved.pop((run.id, POST), None) or self._channels.reserve(channel_of(run), now)
+        at = max(at, self._held.get(POST, at))
+        if at <= now:
             return True
-        self._reserved[run.id, what] = at
-        self._again(run.id, at - self._now())
+        self._reserved[run.id, POST] = at
+        self._again(run.id, at - now)
         return False
+
+    def _may_edit(self, run: Run, what: str, bucket: FairBucket) -> bool:
+        """Whether the run may edit now; else it is taken up again. The limit is of all channels, in turns."""
+        now = self._now()
+        held = self._held.get(what, now)
+        wait = held - now if held > now else bucket.wait(run.id, channel_of(run), now)
+        if wait:
+            self._again(run.id, wait)
+        return not wait
 
     def _edit(self, run: Run, step: Edit) -> None:
         what, bucket = (URGENT_EDIT, self._urgent_edits) if step.urgent else (EDIT, self._edits)
-        if not self._turn_of(run, what, bucket.reserve):
+        if not self._may_edit(run, what, bucket):
             return
         message = step.message
         try:

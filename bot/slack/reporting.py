@@ -20,6 +20,7 @@ from bot.core.report_command import (
     TellNow,
 )
 from bot.core.roles import Act
+from bot.core.run import Run
 from bot.errors import UserError
 from bot.reports import Reports
 from bot.service import Service
@@ -54,7 +55,7 @@ class Reporting:
                 found = [(one, zones.zone(one.zone)) for one in self.reports.of(channel)]
                 return partial(report_answers.listed, found, self.reports.now())
             case TellNow(everywhere):
-                return lambda: self.errands.run(partial(self.board_now, user, channel, everywhere), reply, user)
+                return lambda: self.errands.run(partial(self.board_now, caller, everywhere), reply, user)
             case AskReport():
                 return self.ask(asked, caller, reply)
             case ChangeReport():
@@ -64,9 +65,13 @@ class Reporting:
             case Summarise(name, rhythm):
                 return partial(report_answers.summarised, self.service.summarise(name, rhythm, caller), rhythm)
 
-    def board_now(self, user: str, channel: str, everywhere: bool) -> Answer:
+    def board_now(self, caller: Caller, everywhere: bool) -> Answer:
         """Found in the background: it goes through all that has ended this month."""
-        report, found = self.reports.board_now(user, channel, everywhere)
+
+        def show(run: Run) -> Run:
+            return self.service.queries.shown_to(caller.actor, [run])[0]
+
+        report, found = self.reports.board_now(caller.user, caller.channel, everywhere, show)
         return at_once(report, found, self.reports.now())
 
     def ask(self, asked: AskReport, caller: Caller, reply: Reply) -> Said:

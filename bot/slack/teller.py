@@ -9,13 +9,15 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
+from bot.core.audit import wish_event
 from bot.core.clock import has_passed
 from bot.core.orphans import Orphan
 from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
 from bot.errors import Unavailable
 from bot.language import ENGLISH, speaking
-from bot.ports import Now, Store
+from bot.origin import current_origin
+from bot.ports import Now, Record, Store, unrecorded
 from bot.slack.answers import answer
 from bot.slack.blocks import section
 from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
@@ -43,7 +45,7 @@ class Teller:
             cluster's owner; raises UserError where that person may not.
         period: between two edits for money alone.
         wake: lets the sweep run now.
-        posts: of a whole workspace; a first sweep may find many. turns: theirs.
+        posts: of a whole workspace; a first sweep may find many. turns: theirs. record: writes to the audit.
     """
 
     store: Store
@@ -56,6 +58,7 @@ class Teller:
     period: timedelta = timedelta(minutes=5)
     posts: Bucket = field(default_factory=lambda: Bucket(per_second=1, most=3))
     turns: Turns = field(default_factory=Turns)
+    record: Record = unrecorded
 
     def listen(self, app: App) -> None:
         app.action(REMOVE)(self.on_remove)
@@ -64,18 +67,18 @@ class Teller:
 
     def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows that it is asked for."""
-        self._wish(action["value"], body, Orphan.removal_asked)
+        self._wish("remove cluster", action["value"], body, Orphan.removal_asked)
         ack()
 
     def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        self._wish(action["value"], body, Orphan.left)
+        self._wish("leave cluster", action["value"], body, Orphan.left)
         ack()
 
     def on_adopt(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself says until when, and who answers for it."""
         orphan_id, _, end = action["value"].rpartition(" ")
         shown = datetime.fromtimestamp(int(end), UTC) if int(end) else None
-        self._wish(orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
+        self._wish("adopt cluster", orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 
     def tell(self) -> timedelta | None:
@@ -85,7 +88,7 @@ class Teller:
         waits = [self._tried(orphan) for orphan in self.store.orphans().values() if orphan.told_at]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _wish(self, orphan_id: str, body: dict[str, Any], wish: Callable[[Orphan, str], Orphan]) -> None:
+    def _wish(self, what: str, orphan_id: str, body: dict[str, Any], wish: Callable[[Orphan, str], Orphan]) -> None:
         """What has gone meanwhile has no record any more, and nothing is done.
 
         Raises:
@@ -94,6 +97,7 @@ class Teller:
         known = self.store.orphans().get(orphan_id)
         by = self.may_manage(body, known.standing.user if known else "")
         self.store.change_orphan(orphan_id, lambda orphan: orphan and wish(orphan, by))
+        self.record(wish_event(what, known.standing.name if known else orphan_id, self.now(), current_origin()))
         self.wake()
 
     def _tried(self, orphan: Orphan) -> timedelta | None:

@@ -103,6 +103,10 @@ def test_what_a_file_leaves_out_is_as_without_one(tmp_path: Path) -> None:
         ("team: {dollars_per_month: .nan}", "`team.dollars_per_month`"),
         ("team: {dollars_per_month: .inf}", "`team.dollars_per_month`"),
         ("channels: {general: {most: viewer}}", "a channel's Slack id, such as `C012AB3CD`"),
+        (
+            "channels: {private: {caps: {runs: 1}}}",
+            "`channels.private` has `caps`, which count the runs of one channel",
+        ),
         ("outside: {autostop: ask}", "`outside.autostop` cannot be `ask`"),
         ("outside: {people: {ben: ben}}", "must be a person's Slack id, such as `U024BE7LH`"),
         ("outside: {autostop_idle_minutes: 0}", "`outside.autostop_idle_minutes` must be at least 1"),

@@ -64,6 +64,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], set[str]]] = {
     "the password of an address": ({"DATABASE_URL": "postgres://ana:p%40ss-1@db/x"}, {"p%40ss-1", "p@ss-1"}),
     "a switch is none": ({"TOKENIZERS_PARALLELISM": "false", "USE_TOKEN": "true", "MAX_TOKEN": "16384"}, set()),
     "a path is none": ({"SSH_KEY": "/home/ana/.ssh/id.pem", "KEY_FILE": "secret-place"}, set()),
+    "the folder of a shell is none": ({"PWD": "/srv/verlbot", "OLDPWD": "/srv", "DB_PWD": "hunter2"}, {"hunter2"}),
     "what is too short to mask": ({"API_TOKEN": "abc"}, set()),
     "nothing else": ({"HOME": "/root", "LANG": "C.UTF-8", "MY_THING": "blue-sky-99"}, set()),
 }
@@ -219,3 +220,9 @@ def test_what_a_task_names_as_secret_is_known_before_its_run_prints() -> None:
     masked.refusal({"secrets": {"MY_THING": None}})
     masked.launch(Order("verl-a", {}, ("OTHER",)))
     assert masked.tail(Watched("verl-a"), 5) == "under a …(masked) and a …(masked)\n"
+
+
+def test_a_folder_of_this_machine_is_no_secret_whatever_names_it(tmp_path: Path) -> None:
+    found = SecretFilter({"CREDENTIALS_DIRECTORY": str(tmp_path), "API_KEY": "/not/there/0123456789"})
+    assert found.mask(f"{tmp_path}/bot.log") == f"{tmp_path}/bot.log"
+    assert "0123456789" not in found.mask("it is /not/there/0123456789 indeed")

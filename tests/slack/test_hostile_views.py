@@ -32,6 +32,7 @@ from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.language import LANGUAGES, speaking
 from bot.ports import Painter
 from bot.slack import answers, home, limits, models, views
+from bot.slack.audit_views import FIELDS
 from bot.slack.blocks import Block, actions, button, confirm, context, option, section
 from bot.slack.files import Upload
 from bot.slack.message import Message, mark_of
@@ -123,6 +124,7 @@ SPECIAL: Special = {
     "approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
     "budget_ahead(run)": lambda maker: maker.poisoned(over_budget()),
     "channel_field(chosen)": lambda maker: maker.choice(["", "C0TRAIN"]),
+    "changed(name)": lambda maker: maker.choice(list(FIELDS)),
     "confirm": lambda maker: None,
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
     "markup_of(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",

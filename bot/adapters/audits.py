@@ -1,0 +1,105 @@
+"""The audit in Redis: a stream of all events, and a list of each run's, written in the step that they tell of."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+
+from bot.adapters.connection import answered
+from bot.adapters.keys import AUDIT, EVENTS
+from bot.core.audit import AuditEvent, run_event
+from bot.core.run import Run
+from bot.origin import current_origin
+
+log = logging.getLogger(__name__)
+
+printed = logging.getLogger("bot.audit")
+"""Where each event is a line of JSON: on standard output, for whoever collects it (bot/masked_log.py)."""
+
+FIELD = "event"
+
+DECODER = msgspec.json.Decoder(AuditEvent)
+
+BATCH = 500
+"""Events fetched in one call."""
+
+MOST_RUN_EVENTS = 2_000
+"""Of one run that are kept beside the stream: a run of ninety days that is amended every hour."""
+
+
+KEPT = timedelta(days=365)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RedisAudit:
+    """Writes events, and finds them again. Every call raises Unavailable where the store does not answer.
+
+    Args:
+        now: the bot's own time. kept: how long an event is kept.
+    """
+
+    def __init__(self, redis: Redis, now: Callable[[], datetime] = utc_now, kept: timedelta = KEPT) -> None:
+        self._redis = redis
+        self.now = now
+        self._kept = kept
+
+    def write_change(self, tx: Pipeline, before: Run | None, after: Run) -> AuditEvent | None:
+        """Add the event of a change of a run's record to the transaction that makes it; None where it is none."""
+        event = run_event(before, after, self.now(), current_origin())
+        if event:
+            document = msgspec.json.encode(event)
+            tx.xadd(AUDIT, {FIELD: document})
+            tx.rpush(EVENTS.format(after.id), document)
+            tx.ltrim(EVENTS.format(after.id), -MOST_RUN_EVENTS, -1)
+        return event
+
+    def record(self, event: AuditEvent) -> None:
+        """Write an event by itself, and forget those that are older than they are kept."""
+        with answered(), self._redis.pipeline() as tx:
+            tx.xadd(AUDIT, {FIELD: msgspec.json.encode(event)})
+            tx.xtrim(AUDIT, minid=self._oldest(self._kept), approximate=False)
+            tx.execute()
+        print_event(event)
+
+    def of_run(self, run_id: str) -> list[AuditEvent]:
+        """Return the events of a run, the oldest first."""
+        with answered():
+            found = self._redis.lrange(EVENTS.format(run_id), 0, -1)
+        return [event for document in found if (event := readable(document))]
+
+    def since(self, span: timedelta) -> Iterator[AuditEvent]:
+        """Yield all events of the last time, the newest first; a few at a time, for they may be many."""
+        with answered():
+            oldest, newest = self._oldest(min(span, self._kept)), "+"
+        while True:
+            with answered():
+                found = cast(list[tuple[bytes, dict[bytes, Any]]], self._redis.xrevrange(AUDIT, newest, oldest, BATCH))
+            yield from (event for _, one in found if (event := readable(one.get(FIELD.encode(), b""))))
+            if len(found) < BATCH:
+                return
+            newest = f"({found[-1][0].decode()}"
+
+    def _oldest(self, span: timedelta) -> str:
+        """Return the id of the oldest entry of a span: they are numbered by the server's own clock."""
+        seconds, microseconds = self._redis.time()
+        return str(max(seconds * 1000 + microseconds // 1000 - span // timedelta(milliseconds=1), 0))
+
+
+def print_event(event: AuditEvent | None) -> None:
+    if event:
+        printed.info("%s", msgspec.json.encode(event).decode())
+
+
+def readable(document: bytes | str) -> AuditEvent | None:
+    try:
+        return DECODER.decode(document)
+    except msgspec.DecodeError as error:
+        log.warning("an event of the audit cannot be read: %s", error)
+        return None

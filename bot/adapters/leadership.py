@@ -1,0 +1,41 @@
+"""Which one of several bots on a store acts: a key that it must take again and again."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+from redis import Redis
+
+from bot.adapters.keys import LEADER, TERM
+
+TAKE_LEAD = """
+local held = redis.call('GET', KEYS[1])
+local owner = held and (string.match(held, '^(.*) %d+$') or held)
+if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
+return ''
+"""
+"""One step in the server and one question to it, because each part of a tick asks. Each time that a leader says so the
+number behind it rises; one whose number has not risen for a lease is no more, whatever the server's clock says."""
+
+
+class Leadership:
+    """Asks for the lead.
+
+    Args:
+        elapsed: seconds by a clock that cannot be set.
+    """
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        self._elapsed = elapsed
+        self._seen: tuple[bytes, float] = (b"", 0.0)
+
+    def take(self, redis: Redis, owner: str, lease: timedelta) -> bool:
+        """Return whether `owner` leads, from now for the length of a lease."""
+        milliseconds = lease // timedelta(milliseconds=1)
+        seen, since = self._seen
+        silent = seen if self._elapsed() >= since + lease.total_seconds() else b""
+        leader = cast(bytes, redis.eval(TAKE_LEAD, 2, LEADER, TERM, owner, milliseconds, silent))
+        if leader != seen:
+            self._seen = leader, self._elapsed()
+        return not leader

@@ -1,0 +1,78 @@
+"""What a channel, a person or everybody may spend a month: what is taken of it, and who gives more."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+
+from bot.asked import Caller
+from bot.core.access import refuse_act
+from bot.core.admission import excesses
+from bot.core.audit import wish_event
+from bot.core.command import GiveMonth
+from bot.core.holds import Hold, hold, month_of
+from bot.core.policy import Measure, Policy, cap_rule
+from bot.core.purse import Taken, purses, spent_from, taken
+from bot.core.roles import Act
+from bot.core.run import Run
+from bot.errors import Denied
+from bot.language import say, together
+from bot.origin import current_origin
+from bot.ports import Audit, Now, Store
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyBudgets:
+    """Asks for, sets and holds to them.
+
+    Attributes:
+        zone: whose months count.
+    """
+
+    store: Store
+    audit: Audit
+    now: Now
+    read_policy: Callable[[], Policy]
+    zone: tzinfo = UTC
+
+    def taken(self, caller: Caller) -> list[Taken]:
+        """Return what is taken of every cap that this person's next launch here would fall under."""
+        month = month_of(self.now(), self.zone)
+        return taken(self.read_policy(), self.store.ledger(), caller.user, caller.channel, month)
+
+    def give(self, asked: GiveMonth, caller: Caller) -> float:
+        """Record what a channel, a person or everybody may spend a month.
+
+        Returns dollars that are spent of it already; 0 where that has no consequence: nothing runs, or it is rehearsed.
+
+        Raises:
+            UserError: the person may not.
+        """
+        policy = self.read_policy()
+        refuse_act(policy, Act.SET_MONTHLY_BUDGET, caller.actor)
+        purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
+        self.store.give(purse, asked.dollars, caller.user, now := self.now())
+        given = {"dollars_per_month": asked.dollars}
+        self.audit.record(wish_event(Act.SET_MONTHLY_BUDGET, purse, now, current_origin(), after=given))
+        if policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
+            return 0.0
+        ledger = self.store.ledger()
+        held = purses(self.store.open()).get(purse)
+        return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
+
+    def refuse_used_up(self, run: Run) -> None:
+        """Refuse to approve what a monthly budget has no room for: an approval does not override it silently.
+
+        Raises:
+            UserError: a budget is used up; the message says which, and how it is raised.
+        """
+        policy, wanted = self.read_policy(), hold(run)
+        ledger = self.store.ledger().without(run.id)  # what it holds already would never count as more
+        over = excesses(policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
+        used_up = [one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not policy.is_shadow(one.rule)]
+        if used_up:
+            raise Denied(
+                together(*(one.sentence for one in used_up)),
+                say("Raise it first, such as `/verl budget team 5000`, and approve then."),
+                act=Act.APPROVE,
+                on=run.id,
+            )

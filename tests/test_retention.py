@@ -1,0 +1,71 @@
+"""How long what is kept of a run that has ended is kept."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from bot.adapters.keys import CARD, ENDED, EVENTS, IDS, LOG, RUN, TASK
+from bot.adapters.retention import Retention
+from bot.adapters.store import RedisStore
+from bot.core.posted import Posted
+from bot.core.status import Reason
+from tests.builders import NOON, a_run
+
+ID = "ppo-7f3a"
+DAY = 86_400
+
+
+@pytest.fixture
+def kept(redis: Redis) -> RedisStore:
+    return RedisStore(redis, Retention(timedelta(days=3), timedelta(days=2), timedelta(days=9)))
+
+
+def end(store: RedisStore) -> None:
+    store.add(a_run(id=ID, channel="C1", posted={"card": Posted("1.5", "d", "", NOON)}), {"run": "true"})
+    store.mark("C1", "1.5", ID)
+    store.save_log(ID, "one\ntwo")
+    store.update(ID, lambda run: run.ended(Reason.SUCCEEDED, NOON))
+
+
+def days(redis: Redis, key: str) -> float:
+    return round((redis.ttl(key) or 0) / DAY, 2)
+
+
+def test_parts_of_a_run_go_after_their_times(kept: RedisStore, redis: Redis) -> None:
+    end(kept)
+    assert redis.ttl(RUN.format(ID)) == -1
+    kept.settle(ID)
+    assert days(redis, LOG.format(ID)) == 2
+    records = [RUN.format(ID), TASK.format(ID), EVENTS.format(ID), CARD.format("C1", "1.5")]
+    assert {key: days(redis, key) for key in records} == dict.fromkeys(records, 9)
+
+
+def test_a_log_is_kept_no_longer_than_its_run(redis: Redis) -> None:
+    store = RedisStore(redis, Retention(timedelta(days=30), timedelta(days=30), timedelta(days=1)))
+    end(store)
+    store.settle(ID)
+    assert days(redis, LOG.format(ID)) == 1
+
+
+def test_a_write_after_the_end_takes_no_time_away(kept: RedisStore, redis: Redis) -> None:
+    end(kept)
+    kept.settle(ID)
+    kept.update(ID, lambda run: replace(run, budget_dollars=7.0))
+    assert days(redis, RUN.format(ID)) == 9
+
+
+def test_those_that_are_gone_are_in_no_list(kept: RedisStore, redis: Redis) -> None:
+    end(kept)
+    redis.zadd(ENDED, {"old-0001": NOON.timestamp() - 10 * DAY, "new-0001": NOON.timestamp() - 8 * DAY})
+    kept.settle(ID)
+    assert redis.zrange(ENDED, 0, -1) == [b"new-0001", ID.encode()]
+
+
+def test_an_id_is_remembered_for_good(kept: RedisStore, redis: Redis) -> None:
+    end(kept)
+    kept.settle(ID)
+    redis.delete(RUN.format(ID))
+    assert redis.ttl(IDS) == -1
+    assert kept.add(a_run(id=ID), {"run": "true"}) is None
