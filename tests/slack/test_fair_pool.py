@@ -11,10 +11,10 @@ from tests.waiting import SECONDS, eventually
 
 
 def waiting_for(event: Event) -> Callable[[], None]:
-    """Work that takes until the event comes."""
+    """Work that takes until the event comes, and longer than anything else is waited for."""
 
     def wait() -> None:
-        event.wait(SECONDS)
+        event.wait(2 * SECONDS)
 
     return wait
 
