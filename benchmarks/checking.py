@@ -1,6 +1,6 @@
 """What checking costs a command: secrets in what was typed, limits a minute, roles, bounds.
 
-The baseline is "the commit before": the same line, read and planned, with a pass-through in place of each check.
+The baseline is the same line, read and planned, with a pass-through in place of each check.
 """
 
 import time
@@ -28,7 +28,7 @@ from bot.settings import SOURCE_RECIPES
 from bot.slack.client import Identity, web_client
 from bot.slack.directory import SlackDirectory
 
-BEFORE = "the commit before: read and planned"
+BEFORE = "without checks: read and planned"
 
 ROUNDS, COMMANDS = 20, 50
 """Of each kind, and in one round."""

@@ -1,5 +1,6 @@
 """Who did what, for those who may ask; and what is forgotten of a run."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,11 +14,13 @@ from bot.core.policy import Policy
 from bot.core.roles import Act
 from bot.core.run import Run
 from bot.core.status import Status
-from bot.errors import Denied, UnreadableRecord, UserError
+from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
 from bot.language import say
 from bot.origin import current_origin
 from bot.ports import Audit, Now, Store
 from bot.run_queries import RunQueries
+
+log = logging.getLogger(__name__)
 
 MOST_EVENTS = 20_000
 """Of one answer: a file of some megabytes."""
@@ -99,6 +102,10 @@ class AuditService:
 
     def record_refusal(self, error: Exception) -> None:
         """Write down what somebody was refused for want of a right; other errors are none of the audit's."""
-        if isinstance(error, Denied):
-            what = f"{REFUSED}: {error.act}"
-            self.audit.record(wish_event(what, error.on, self.now(), current_origin(), error.sentence))
+        if not isinstance(error, Denied):
+            return
+        event = wish_event(f"{REFUSED}: {error.act}", error.on, self.now(), current_origin(), error.sentence)
+        try:
+            self.audit.record(event)
+        except Unavailable as trouble:  # the person hears the refusal all the same
+            log.error("a refusal is not written down: %s", trouble)

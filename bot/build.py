@@ -24,7 +24,7 @@ from bot.core.audit import BOT, AuditEvent
 from bot.core.policy import Policy
 from bot.costs import Costs
 from bot.data_dir import kept_secret, locked, owner, prepare
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.intake import LookLimits
@@ -223,6 +223,7 @@ def build(
         language=settings.language,
         outsiders=Outsiders(store, allowed, now) if settings.admin_policy_port else None,
         announcer=announcer,
+        record=audit.record,
     )
     quotes = Quotes(machines.rate, now)
     gate = Gate(
@@ -325,7 +326,11 @@ def policy_recorder(audit: RedisAudit, settings: Settings, now: Now) -> Callable
 
     def record(before: Policy, after: Policy) -> None:
         changed = {"changed": ", ".join(differences(before, after))}
-        audit.record(AuditEvent(at=now(), who=BOT, what="change policy", on=str(settings.policy), after=changed))
+        event = AuditEvent(at=now(), who=BOT, what="change policy", on=str(settings.policy), after=changed)
+        try:
+            audit.record(event)
+        except Unavailable as trouble:  # the file holds all the same
+            log.error("a change of the policy file is not written down: %s", trouble)
 
     return record
 

@@ -57,17 +57,29 @@ class Gate:
         """
         if request.kind is Kind.OTHER or (request.kind is Kind.LOOK and not request.of_cluster):
             return request.task
-        check_bounds(request.task)
-        with speaking(ENGLISH):
-            try:
-                return request.task if self._is_own(request) else self._judge(request)
-            except Unavailable as error:
-                return self._blind(request, error)
+        try:
+            check_bounds(request.task)
+            with speaking(ENGLISH):
+                if self._is_own(request):
+                    return request.task
+                found = self._judged(request)
+        except UserError as error:
+            self._record("refuse outside launch", request, str(error))
+            raise
+        self._record("allow outside launch", request)
+        return found
+
+    def _judged(self, request: AdminRequest) -> Task:
+        try:
+            return self._judge(request)
+        except Unavailable as error:
+            return self._blind(request, error)
 
     def _is_own(self, request: AdminRequest) -> bool:
+        """Whether it is the bot's own launch; not where the store does not say."""
         try:
             return is_own(request.task, request.cluster, self.store.get, self.store.task)
-        except UnreadableRecord:  # a run that cannot be read launches nothing
+        except (UnreadableRecord, Unavailable):  # a run that cannot be read launches nothing
             return False
 
     def _judge(self, request: AdminRequest) -> Task:
@@ -105,7 +117,6 @@ class Gate:
             if request.kind is Kind.LAUNCH and request.cluster and not request.dry:
                 self.store.change_outsider(wanted.cluster, take, now)
                 log.info("cluster %s of %s is launched outside Slack: %d GPUs", wanted.cluster, user, wanted.gpus)
-                self._record("allow outside launch", wanted)
             else:
                 self._refuse(wanted, self.store.ledger(), now)
         except UserError:
@@ -118,13 +129,18 @@ class Gate:
             log.warning("in earnest %s would have refused cluster %s of %s", rule, wanted.cluster, wanted.user)
         if weighed.refusals:
             log.info("cluster %s of %s is refused: %s", wanted.cluster, wanted.user, " ".join(weighed.refusals))
-            self._record("refuse outside launch", wanted, " ".join(weighed.refusals))
             raise UserError(" ".join(weighed.refusals), WAY_OUT)
 
-    def _record(self, what: str, wanted: Wanted, why: str = "") -> None:
-        """Write down a verdict: of a person of Slack's where the policy says who it is, else by SkyPilot's name."""
-        origin = Origin(wanted.person or wanted.user, "sky")
-        self.record(wish_event(what, wanted.cluster, self.now(), origin, why, {"gpus": float(wanted.gpus)}))
+    def _record(self, what: str, request: AdminRequest, why: str = "") -> None:
+        """Write down a verdict on a launch: of a person of Slack's where the policy says who it is."""
+        if request.dry or request.kind not in (Kind.LAUNCH, Kind.SUBMIT):
+            return
+        user = request.user or ""
+        origin = Origin(self.policy.outside.people.get(user) or user or "unknown", "sky")
+        try:
+            self.record(wish_event(what, request.cluster or NAMELESS, self.now(), origin, why))
+        except Unavailable as error:  # the verdict holds all the same
+            log.error("a verdict on a launch outside Slack is not written down: %s", error)
 
     def _wanted(self, request: AdminRequest, user: str) -> Wanted:
         task = dearest(request.task)

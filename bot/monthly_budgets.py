@@ -50,9 +50,10 @@ class MonthlyBudgets:
         policy = self.read_policy()
         refuse_act(policy, Act.SET_MONTHLY_BUDGET, caller.actor)
         purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
+        before = {"dollars_per_month": self.store.ledger().given.get(purse)}
         self.store.give(purse, asked.dollars, caller.user, now := self.now())
         given = {"dollars_per_month": asked.dollars}
-        self.audit.record(wish_event(Act.SET_MONTHLY_BUDGET, purse, now, current_origin(), after=given))
+        self.audit.record(wish_event(Act.SET_MONTHLY_BUDGET, purse, now, current_origin(), after=given, before=before))
         if policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
             return 0.0
         ledger = self.store.ledger()

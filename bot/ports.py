@@ -144,7 +144,7 @@ class Store(Protocol):
         twice); None where the run's id has been used, so that another must be found.
 
         Args:
-            lasting: whether the wish is remembered for good, and not for a day.
+            lasting: whether the wish is remembered for as long as a run's record, and not for a day.
             admit: asked with the ledger as it is in that very step; what it raises, nothing is recorded of.
         """
 

@@ -61,7 +61,7 @@ class Reports:
         open_runs = filter(made.covers, self.store.open())
         spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
         added = self.store.add_report(lambda name: replace(made, id=name, spent=spent))
-        self._record("schedule report", added)
+        self._record("schedule report", added, None)
         return self._woken(added)
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
@@ -74,7 +74,7 @@ class Reports:
         changed = self.store.update_report(
             found.id, lambda report: report.changed(self.now(), when, zone, quiet, everywhere)
         )
-        self._record("change report", changed or found)
+        self._record("change report", changed or found, found)
         return self._woken(changed or found)
 
     def end(self, asked: EndReport, user: str, channel: str) -> Report:
@@ -89,7 +89,7 @@ class Reports:
                 raise UserError(say("This channel has several reports."), listed([one.id for one in there]))
             found = there[0]
         self.store.remove_report(found.id)
-        self._record("end report", found)
+        self._record("end report", found, found)
         return found
 
     def find(self, name: str, user: str, channel: str) -> Report:
@@ -138,13 +138,22 @@ class Reports:
         report = wished(asked, user, channel, self.zone, self.now() - DAY)
         return report, self.board(report, self.now(), show)
 
-    def _record(self, what: str, report: Report) -> None:
-        after = {"schedule": report.when}
-        self.record(wish_event(what, report.id, self.now(), current_origin(), after=after))
+    def _record(self, what: str, report: Report, before: Report | None) -> None:
+        self.record(
+            wish_event(what, report.id, self.now(), current_origin(), after=options(report), before=options(before))
+        )
 
     def _woken(self, report: Report) -> Report:
         self.wake()
         return report
+
+
+def options(report: Report | None) -> dict[str, str]:
+    """Return what the audit holds of a report."""
+    if report is None:
+        return {}
+    quiet = report.quiet
+    return {"schedule": report.when, "zone": report.zone, "quiet": str(quiet or ""), "channel": report.channel}
 
 
 def wished(asked: AskReport, user: str, channel: str, zone: str, now: datetime) -> Report:

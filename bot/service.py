@@ -9,7 +9,7 @@ from bot import runs
 from bot.asked import Caller, Rehearsal, wished
 from bot.audit_service import AuditService
 from bot.core import command
-from bot.core.access import refuse_act, refuse_to_judge
+from bot.core.access import refuse_act, refuse_to_judge, refuse_unseen
 from bot.core.admission import Admit, uncapped
 from bot.core.again import Again, again
 from bot.core.amendment import Limit, Mute
@@ -303,15 +303,20 @@ class Service:
         )
         return self._wished(amended)
 
-    def judge(self, name: str, granted: bool, caller: Caller) -> Run:
+    def judge(self, name: str, granted: bool, caller: Caller, seen: str = "") -> Run:
         """Record what an approver says to a launch that waits for it; the first word counts.
 
+        Args:
+            seen: digest of what the person was shown; empty for one who has typed a command.
+
         Raises:
-            UserError: the run does not wait for it, this person may not, or the money of its month is used up.
+            UserError: the run does not wait for it, this person may not, the money of its month is used up, or what it
+                may come to is no more what the person has seen.
         """
         run = self.queries.find(name, caller.actor)
         refuse_to_judge(self.policy, run, caller.actor)
         if granted:
+            refuse_unseen(run, seen)
             self.monthly.refuse_used_up(run)
         return self._wished(self.store.update(run.id, lambda run: run.answered(caller.user, granted, self.now())))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.announcer import Announcer
+from bot.core.audit import BOT, AuditEvent
 from bot.core.order import Watched
 from bot.core.orphans import (
     Claim,
@@ -23,7 +24,7 @@ from bot.core.seen import Seen
 from bot.errors import BeingStopped, Unavailable, UserError
 from bot.language import ENGLISH, mark, say, speaking
 from bot.outsiders import Outsiders
-from bot.ports import Cloud, Now, Store
+from bot.ports import Cloud, Now, Record, Store, unrecorded
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Sweep:
         language: of what is kept in a record.
         outsiders: keeps the places of what was launched beside the bot; None where nobody asks it.
         announcer: tells those who keep the machines of what is not listed any more; None where they are not told.
+        record: writes to the audit.
     """
 
     cloud: Cloud
@@ -58,6 +60,7 @@ class Sweep:
     language: str = ENGLISH
     outsiders: Outsiders | None = None
     announcer: Announcer | None = None
+    record: Record = unrecorded
 
     def sweep(self) -> timedelta | None:
         """One look at everything. Returns in how long the next is wanted, None for at leisure.
@@ -172,6 +175,8 @@ class Sweep:
     def _remove(self, orphan: Orphan) -> None:
         """Ask for its removal; what fails is told of, and tried again."""
         name = orphan.standing.name
+        rule = "remove_asked" if orphan.remove_by else "adoption_over" if orphan.adopted_until else "run_ended"
+        self.record(AuditEvent(at=self.now(), who=BOT, what="ask for removal", on=name, rule=rule))
         log.warning("cluster %s is removed: %s", name, orphan.remove_by or orphan.adopted_until or "its run has ended")
         try:
             trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))

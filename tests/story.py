@@ -244,7 +244,9 @@ class Bot:
         self.listeners = Listeners(
             self.service, client, errands, commands, modals, self.homes, tongues, self.access, self.secrets
         )
-        self.sweeper = Sweep(machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer)
+        self.sweeper = Sweep(
+            machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer, record=self.audit.record
+        )
         self.teller = Teller(
             store, client, self.now, leads, lambda: None, self.listeners.may_manage, language, record=self.audit.record
         )

@@ -12,11 +12,13 @@ from redis import Redis
 from bot.adapters.audits import MOST_RUN_EVENTS, RedisAudit
 from bot.adapters.keys import AUDIT, EVENTS
 from bot.adapters.store import RedisStore
-from bot.core.audit import BOT, AuditEvent, audited, replay, wish_event
-from bot.core.policy import Policy
+from bot.core.approval import Approval, ApprovalCause, LaunchFacts
+from bot.core.audit import BOT, AuditEvent, audited, replay, run_event, wish_event
+from bot.core.policy import Caps, Policy
 from bot.core.roles import MEMBERS, Grants, Role
 from bot.core.run import Run
 from bot.core.seen import Job
+from bot.errors import Unavailable
 from bot.origin import Origin, current_origin
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
@@ -327,3 +329,83 @@ def test_a_launch_that_is_sent_again_after_its_run_was_forgotten_is_a_new_one(st
     again = store.add(a_run(id="smoke-0002"), {"run": "true"}, wish="click", lasting=True)
     assert again is not None
     assert again.id == "smoke-0002"
+
+
+# what must not be
+
+
+def heard_by_all(bot: Bot, user: str = BEN) -> str:
+    return bot.reads(user)
+
+
+def test_the_audit_is_told_to_the_person_alone_though_the_bot_was_mentioned(under: Made) -> None:
+    bot = under(ADMIN_ANA)
+    bot.say("launch smoke nodes=2 steps=77")
+    bot.mention("audit")
+    assert "steps=77" in bot.told()
+    assert "asked for the launch" not in heard_by_all(bot)
+
+
+def test_a_dear_retry_is_asked_about_alone_though_the_bot_was_mentioned(under: Made) -> None:
+    bot = under(replace(ADMIN_ANA, confirm_over_dollars=5.0))
+    bot.say("launch smoke nodes=2 budget=9 --yes")
+    bot.say(f"stop {RUN}")
+    bot.ticks(8, seconds=30)
+    bot.mention(f"retry {RUN}")
+    assert "Launch it?" in bot.told()
+    assert "Launch it?" not in heard_by_all(bot)
+
+
+def test_an_approval_that_covers_too_little_is_nobodys_refusal() -> None:
+    facts = LaunchFacts(10.0, 0.0, False, 10.0)
+    asked = Approval((LEA,), NOON, "hash", (ApprovalCause.DOLLARS,), facts)
+    before = a_run(id=RUN, approval=asked.answered(LEA, True, NOON))
+    after = replace(before, approval=replace(asked, facts=replace(facts, dollars=99.0)))
+    event = run_event(before, after, NOON, None)
+    assert event is not None
+    assert (event.who, event.what, event.rule) == (BOT, "ask for approval", "approval: dollars")
+
+
+def test_changes_alone_keep_the_stream_within_its_days(redis: Redis) -> None:
+    store = RedisStore(redis, audit=RedisAudit(redis, lambda: NOON, timedelta(days=30)))
+    redis.xadd(AUDIT, {"event": b"{}"}, id=f"{int(redis.time()[0] - 31 * 86_400) * 1000}-0")
+    store.add(a_run(id=RUN), {"run": "true"})
+    store.settle(RUN)
+    assert [event.what for event in store.audit.since(timedelta(days=365))] == ["launch"]
+    assert redis.xlen(AUDIT) == 1
+
+
+def test_a_click_that_launched_again_is_forgotten_with_its_run(store: RedisStore, redis: Redis) -> None:
+    store.add(a_run(id=RUN), {"run": "true"})
+    store.add(a_run(id="smoke-0002"), {"run": "true"}, wish=f"Retry {RUN} 0", lasting=True)
+    assert 0 < (redis.ttl(f"verl:wish:Retry {RUN} 0") or 0) <= 365 * 86_400
+    store.forget(RUN)
+    assert redis.keys("verl:wish:*") == []
+
+
+def test_a_refusal_of_a_cap_and_of_the_own_page_are_written_down(under: Made) -> None:
+    bot = under(replace(ADMIN_ANA, person=Caps(runs=1)))
+    bot.say("launch smoke")
+    bot.say("launch smoke")
+    assert next(event.what for event in everything(bot)) == "refused: person.runs"
+    bot.policy = Policy(grants=Grants(given={Role.ADMIN: (ANA,)}))
+    bot.opens_page(BEN)
+    assert next((event.who, event.what) for event in everything(bot)) == (BEN, "refused: read")
+
+
+def test_the_refusal_of_something_done_to_a_run_is_in_its_history(under: Made) -> None:
+    bot = under(Policy(grants=Grants(given={Role.LAUNCHER: (MEMBERS,), Role.ADMIN: (ANA,)})))
+    bot.say("launch smoke nodes=2")
+    bot.say(f"budget {RUN} 9", user=BEN)
+    assert "<@U0BEN> was refused: `extend`" in bot.say(f"history {RUN}")
+    assert replay(bot.audit.of_run(RUN)) == audited(bot.run())
+
+
+def test_a_store_that_is_away_hides_no_refusal(under: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = under(ADMIN_ANA)
+
+    def away(event: AuditEvent) -> None:
+        raise Unavailable("the store does not answer")
+
+    monkeypatch.setattr(bot.audit, "record", away)
+    assert "you need the role `admin`" in bot.say("audit", user=BEN)

@@ -438,6 +438,18 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     assert bot.run().reason == "month_spent"
 
 
+def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
+    bot = under(replace(APPROVING, approve_over_dollars=5.0))
+    bot.say("launch smoke budget=9")
+    approval = bot.run().approval
+    assert approval is not None
+    bot.click("approve", f"{RUN} {approval.digest}0", BEN)
+    assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
+    assert bot.run().status is Status.AWAITING_APPROVAL
+    bot.click("approve", f"{RUN} {approval.digest}", BEN)
+    assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there
+
+
 def test_what_is_taken_and_left_is_shown(under: Made) -> None:
     bot = under(
         Policy(grants=approvers(LEA), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500))

@@ -69,3 +69,12 @@ def test_an_id_is_remembered_for_good(kept: RedisStore, redis: Redis) -> None:
     redis.delete(RUN.format(ID))
     assert redis.ttl(IDS) == -1
     assert kept.add(a_run(id=ID), {"run": "true"}) is None
+
+
+def test_a_run_whose_record_cannot_be_read_goes_too(kept: RedisStore, redis: Redis) -> None:
+    kept.add(a_run(id=ID), {"run": "true"})
+    kept.save_log(ID, "one")
+    stub = kept.stub(ID)
+    redis.set(RUN.format(ID), b"{")
+    kept.settle_unreadable(stub, NOON)
+    assert (days(redis, RUN.format(ID)), days(redis, LOG.format(ID))) == (9, 2)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import RedisStore
+from bot.core.audit import BOT
 from bot.core.orphans import Orphan
 from bot.core.policy import Outside
 from bot.core.seen import Cluster, Ending, Job, Request, Seen
@@ -436,3 +437,32 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
         by_hand(bot)
         bot.sweep()
         assert "`dev-box` stands" in told(bot)
+
+
+@pytest.mark.parametrize(
+    ("most", "says"),
+    [
+        pytest.param(1000.0, "has adopted it", id="cheap"),
+        pytest.param(50.0, "Adopting it may cost $96.00; more than $50.00 needs an approver.", id="dear"),
+    ],
+)
+def test_its_owner_adopts_it_where_a_launch_of_that_price_would_wait_for_nobody(
+    bot: Bot, most: float, says: str
+) -> None:
+    bot.policy = replace(bot.policy, outside=Outside(people={"ana": ANA}), approve_over_dollars=most)
+    bot.cloud.dollars_per_node_hour = 12.0
+    by_hand(bot, user="ana")
+    bot.sweep()
+    adopt(bot, ANA)
+    bot.sweep()
+    assert says in told(bot) + bot.reads(ANA, OPS)
+
+
+def test_what_the_sweep_removes_by_itself_is_written_down_with_its_rule(bot: Bot) -> None:
+    by_hand(bot)
+    bot.sweep()
+    press(bot, "remove_orphan")
+    bot.sweep()
+    found = [(event.who, event.what, event.on, event.rule) for event in bot.audit.since(timedelta(days=1))]
+    assert (BOT, "ask for removal", BOX, "remove_asked") in found
+    assert any(who == BEN and what == "remove cluster" for who, what, _, _ in found)

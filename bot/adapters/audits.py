@@ -10,7 +10,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from bot.adapters.connection import answered
-from bot.adapters.keys import AUDIT, EVENTS
+from bot.adapters.keys import AUDIT, EVENTS, RUN
 from bot.core.audit import AuditEvent, run_event
 from bot.core.run import Run
 from bot.origin import current_origin
@@ -62,11 +62,17 @@ class RedisAudit:
 
     def record(self, event: AuditEvent) -> None:
         """Write an event by itself, and forget those that are older than they are kept."""
-        with answered(), self._redis.pipeline() as tx:
-            tx.xadd(AUDIT, {FIELD: msgspec.json.encode(event)})
-            tx.xtrim(AUDIT, minid=self._oldest(self._kept), approximate=False)
-            tx.execute()
+        with answered():
+            document = msgspec.json.encode(event)
+            self._redis.xadd(AUDIT, {FIELD: document})
+            if self._redis.exists(RUN.format(event.on)):  # as a refusal: it changes no record, and is its history too
+                self._redis.rpush(EVENTS.format(event.on), document)
+            self.trim()
         print_event(event)
+
+    def trim(self) -> None:
+        """Forget events that are older than they are kept."""
+        self._redis.xtrim(AUDIT, minid=self._oldest(self._kept), approximate=False)
 
     def of_run(self, run_id: str) -> list[AuditEvent]:
         """Return the events of a run, the oldest first."""

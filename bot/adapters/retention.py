@@ -6,7 +6,7 @@ from datetime import timedelta
 from redis import Redis
 
 from bot.adapters import histories
-from bot.adapters.keys import CARD, ENDED, EVENTS, IDS, LOG, OPEN, RUN, STUBS, TASK, UNREADABLE
+from bot.adapters.keys import CARD, ENDED, EVENTS, IDS, LOG, OPEN, RUN, STUBS, TASK, UNREADABLE, WISH
 from bot.core.run import Run
 
 
@@ -36,7 +36,10 @@ class Retention:
 
 def forget(redis: Redis, run_id: str, run: Run | None) -> None:
     """Delete all that is kept of a run but what it has cost, and its id, which no other run may have."""
+    clicks = list(redis.scan_iter(match=WISH.format(f"* {run_id} *")))
     with redis.pipeline() as tx:
+        if clicks:
+            tx.delete(*clicks)
         tx.sadd(IDS, run_id)
         tx.delete(LOG.format(run_id), *histories.all_keys(run_id), *keys_of(run_id, run))
         tx.zrem(ENDED, run_id)

@@ -103,7 +103,7 @@ class RedisStore:
                 tx.sadd(OPEN, run.id)
                 tx.sadd(IDS, run.id)
                 if wish:
-                    tx.set(wish_key, run.id, ex=None if lasting else WISH_KEPT)
+                    tx.set(wish_key, run.id, ex=self._kept.record if lasting else WISH_KEPT)
                 event = self.audit.write_change(tx, None, run)
                 if committed(tx):
                     print_event(event)
@@ -236,12 +236,14 @@ class RedisStore:
     def settle_unreadable(self, stub: RunStub, now: datetime) -> None:
         with answered():
             stubs.settle_unreadable(self._redis, stub, now, self._zone)
+            self._kept.begin(self._redis, stub.run_id, None)
 
     def settle(self, run_id: str) -> None:
         with answered():
             self._redis.srem(OPEN, run_id)
             self._redis.hdel(STUBS, run_id)
             self._kept.begin(self._redis, run_id, readable(self._redis.get(RUN.format(run_id)) or b""))
+            self.audit.trim()
 
     def forget(self, run_id: str) -> None:
         with answered():

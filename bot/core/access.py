@@ -74,6 +74,20 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
     raise Denied(refused, "" if holders else say(NOBODY_HAS_IT), holders, act, on)
 
 
+def refuse_unseen(run: Run, seen: str) -> None:
+    """Refuse an approval of what has changed since it was shown: a price was learned, or the lease is another.
+
+    Args:
+        seen: digest of the approval that was shown; empty where it is not known.
+
+    Raises:
+        UserError: so it has.
+    """
+    if seen and run.approval and run.approval.digest != seen:
+        changed = say("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
+        raise UserError(changed, say("Look at its card once more, and approve it then."))
+
+
 def subject(run: Run | RunStub | None) -> str:
     """Return the id of the run that an act is done to; empty for none."""
     if run is None:

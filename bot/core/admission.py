@@ -9,7 +9,7 @@ from bot.core.holds import Hold, Ledger, hold, month_of
 from bot.core.policy import Measure, Policy, Scope
 from bot.core.run import Run
 from bot.core.shadow import Shadow
-from bot.errors import UserError
+from bot.errors import Denied
 from bot.language import mark, say, together
 
 Admit = Callable[[Run, Ledger], Run]
@@ -97,7 +97,8 @@ def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzin
     over = excesses(policy, ledger, wanted, month_of(now, zone)) if wanted else []
     enforced = [one for one in over if not policy.is_shadow(one.rule)]
     if enforced:
-        raise UserError(together(*(one.sentence for one in enforced)), way_out(enforced))
+        sentences = together(*(one.sentence for one in enforced))
+        raise Denied(sentences, way_out(enforced), act=enforced[0].rule, on=run.id)
     for one in over:
         run = run.shadowed(Shadow(one.rule, now, run.cost(now)))
     return settle_approval(run, ledger, policy, now)

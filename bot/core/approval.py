@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 
@@ -65,6 +66,13 @@ class Approval:
     by: str | None = None
     at: datetime | None = None
     granted: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this from an approval of another task, or of one that may come to something else."""
+        facts = self.facts
+        shown = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
+        return sha256(f"{self.task_hash} {shown}".encode()).hexdigest()[:12]
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
         """The first word counts."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.actor import Actor
 from bot.core.approval import Approval, ApprovalCause
 from bot.core.holds import Ledger
 from bot.core.launch_facts import causes_of, facts_of
+from bot.core.orphans import ADOPTED, Standing
 from bot.core.policy import APPROVAL_RULE, Policy
 from bot.core.roles import Act, Role, others
 from bot.core.run import Run
@@ -78,3 +79,24 @@ def refuse_unapproved_change(
     }
     people = others(policy.approvers, before.requester)
     raise Denied(together(*(say(MORE[cause], **numbers) for cause in causes)), "", people, Act.EXTEND, before.id)
+
+
+ADOPTION_DEAR = mark("Adopting it may cost ${dollars}; more than ${most} needs an approver.")
+ADOPTION_UNPRICED = mark("Its price is not known, so adopting it needs an approver.")
+
+
+def refuse_dear_adoption(policy: Policy, standing: Standing) -> None:
+    """Refuse its owner to let a cluster stand on where a launch of that price would wait for an approver.
+
+    Raises:
+        UserError: so it would; the message says who may.
+    """
+    rate, most = standing.dollars_per_hour, policy.approve_over_dollars
+    dollars = (rate or 0.0) * (ADOPTED / timedelta(hours=1))
+    why = ""
+    if most is not None and dollars > most:
+        why = say(ADOPTION_DEAR, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
+    elif rate is None and policy.approve_unpriced:
+        why = say(ADOPTION_UNPRICED)
+    if why and not policy.is_shadow(APPROVAL_RULE):
+        raise Denied(why, "", policy.approvers, Act.MANAGE_CLUSTER, standing.name)

@@ -149,9 +149,9 @@ def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | Non
     changed = [name for name in dict.fromkeys((*new, *old)) if old.get(name) != new.get(name)]
     if not changed:
         return None
-    wish = next((one for name, one in WISHES.items() if name in changed), None)
+    wish = next((one for name, one in WISHES.items() if name in changed and name in new), None)
     what = wish.what if wish else own_act(changed, after)
-    if wish and wish.what == "approve" and not new.get("approved"):
+    if wish and wish.what == "approve" and not new["approved"]:
         what = "refuse"
     named = str(new.get(wish.who) or "") if wish else ""
     return AuditEvent(
@@ -169,6 +169,9 @@ def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | Non
 
 
 def own_act(changed: Iterable[str], run: Run) -> str:
+    """Return what the bot did; what is no more so, such as an approval that covers too little, is nobody's wish."""
+    if "approved" in changed:
+        return OWN_ACTS["approval_causes"]
     if "status" in changed:
         return STATES[run.status]
     return next((what for name, what in OWN_ACTS.items() if name in changed), "change")
@@ -176,18 +179,24 @@ def own_act(changed: Iterable[str], run: Run) -> str:
 
 def rule_of(changed: Iterable[str], new: Mapping[str, Value]) -> str:
     """Return by which rule the bot acted: why a run is over, or why it needs an approval."""
-    if "approval_causes" in changed and "approval_causes" in new:
+    if {"approval_causes", "approved"} & set(changed) and "approval_causes" in new:
         return f"approval: {new['approval_causes']}"
     return str(new.get("reason") or "")
 
 
 def wish_event(
-    what: str, on: str, at: datetime, origin: Origin | None, why: str = "", after: Mapping[str, Value] | None = None
+    what: str,
+    on: str,
+    at: datetime,
+    origin: Origin | None,
+    why: str = "",
+    after: Mapping[str, Value] | None = None,
+    before: Mapping[str, Value] | None = None,
 ) -> AuditEvent:
     """Return the event of a wish that changes no run's record, or that was refused.
 
     Args:
-        why: what a refusal said. after: what holds now.
+        why: what a refusal said. before, after: what held, and what holds now.
     """
     found = origin or Origin(BOT, "")
     return AuditEvent(
@@ -198,6 +207,7 @@ def wish_event(
         door=found.door,
         channel=found.channel,
         why=why,
+        before=before or {},
         after=after or {},
     )
 

@@ -70,10 +70,6 @@ class Line:
     rank: int | None = None
 
     @property
-    def is_indented(self) -> bool:
-        return self.text[:1].isspace()
-
-    @property
     def node(self) -> int | None:
         """As SkyPilot numbers it."""
         found = NODE.search(self.source)

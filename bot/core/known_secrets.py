@@ -29,7 +29,6 @@ OF_THE_SHELL = ("PWD", "OLDPWD")
 
 USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(.*)@")
 PATH = re.compile(r"(?:~|/|\./)[\w.\-/]*/[\w.\-]+\.\w{1,8}")
-HEX_PAIR = re.compile("%([0-9A-Fa-f]{2})")
 
 
 def secret_values(environment: Mapping[str, str], named: Iterable[str] = ()) -> set[str]:

@@ -17,6 +17,7 @@ from slack_sdk import WebClient
 from bot.access_control import AccessControl
 from bot.adapters.secret_filter import UNKNOWING, SecretFilter
 from bot.asked import Caller
+from bot.core.approval_rule import refuse_dear_adoption
 from bot.core.command import (
     Extend,
     Launch,
@@ -25,8 +26,11 @@ from bot.core.command import (
     Resume,
     Retry,
 )
+from bot.core.orphans import Standing
 from bot.core.parse import parse
-from bot.core.roles import Act
+from bot.core.people import PersonKind
+from bot.core.roles import Act, Role
+from bot.errors import UserError
 from bot.language import speak, speaking
 from bot.origin import Origin, set_origin
 from bot.rate_limits import Kind
@@ -171,18 +175,23 @@ class Listeners:
         self.access.refuse_absent(caller.user, run.channel)
         return self.caller(body, caller.user, run.channel)
 
-    def may_manage(self, body: dict[str, Any], owner: str) -> str:
+    def may_manage(self, body: dict[str, Any], standing: Standing | None, adopts: bool) -> str:
         """Return who has pressed a button of a cluster that no run owns.
 
         Args:
-            owner: SkyPilot's name of whose cluster it is, who needs no role for it.
+            standing: the cluster, whose owner by SkyPilot's name needs no role for it; None where it has gone.
+            adopts: whether it is to stand on under the person's name, which costs.
 
         Raises:
             UserError: the person may not.
         """
-        caller = self.presser(body)
-        if not owner or self.service.policy.outside.people.get(owner) != caller.user:
+        caller, policy = self.presser(body), self.service.policy
+        owner = policy.outside.people.get(standing.user) if standing and standing.user else None
+        person = caller.actor.person
+        if standing is None or owner != caller.user or person is None or person.kind is not PersonKind.MEMBER:
             self.service.refuse(Act.MANAGE_CLUSTER, caller)
+        elif adopts and caller.actor.role < Role.APPROVER:
+            refuse_dear_adoption(policy, standing)
         return caller.user
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
@@ -209,13 +218,17 @@ class Listeners:
         caller = self.caller(body, user, channel, body["event_id"])
         if not alone:
             caller = replace(caller, actor=replace(caller.actor, is_heard=True))
-        said = self.commands.answer(asked, caller, openly)
+        said = self.commands.answer(asked, caller, reply)
         with speaking(self.tongues.of(user) if alone else self.tongues.workspace):
             if answer := said():
                 self.errands.say(answer, reply)
 
     def on_home(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("tab") == "home":
+            try:
+                self.service.refuse(Act.READ, self.caller(body, event["user"], ""))
+            except UserError as error:  # the page says it, each time that it is brought up to date
+                self.service.auditing.record_refusal(error)
             self.homes.opened(event["user"], team_of(body))
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -248,7 +261,8 @@ class Listeners:
 
     def on_judge(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """The message itself shows what was said."""
-        self.service.judge(value_of(action), action["action_id"] == APPROVE, self.presser(body))
+        name, _, seen = value_of(action).partition(" ")
+        self.service.judge(name, action["action_id"] == APPROVE, self.presser(body), seen)
         ack()
 
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:

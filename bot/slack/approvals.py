@@ -151,4 +151,5 @@ def approval_buttons(run: Run) -> list[Block]:
 def approve(run: Run) -> Block:
     question = say(QUESTION, digest=code(run.task_hash[:16]))
     asked = confirm(say("Approve this launch?"), question, say("Approve"), say("Not now"), "primary")
-    return button(say("Approve"), APPROVE, run.id, asked, "primary")
+    seen = f"{run.id} {run.approval.digest}" if run.approval else run.id
+    return button(say("Approve"), APPROVE, seen, asked, "primary")

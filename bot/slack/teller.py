@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from bot.core.audit import wish_event
 from bot.core.clock import has_passed
-from bot.core.orphans import Orphan
+from bot.core.orphans import Orphan, Standing
 from bot.core.pace import Bucket, Turns
 from bot.core.posted import Posted
 from bot.errors import Unavailable
@@ -36,14 +36,18 @@ WARNING = "verlbot_orphan_ends"
 """Of that of a warning."""
 
 
+ADOPT_CLUSTER = "adopt cluster"
+"""The act, in the audit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Teller:
     """Level, not edge: each record is compared with what stands in Slack.
 
     Attributes:
         leads: whether this bot is, of those that share the store, the one that speaks.
-        may_manage: Slack's id of who has pressed a button, given what Slack has sent and SkyPilot's name of the
-            cluster's owner; raises UserError where that person may not.
+        may_manage: Slack's id of who has pressed a button, given what Slack has sent, the cluster, and whether it is
+            to be adopted; raises UserError where that person may not.
         period: between two edits for money alone.
         wake: lets the sweep run now.
         posts: of a whole workspace; a first sweep may find many. turns: theirs. record: writes to the audit.
@@ -54,7 +58,7 @@ class Teller:
     now: Now
     leads: Callable[[], bool]
     wake: Callable[[], None]
-    may_manage: Callable[[dict[str, Any], str], str]
+    may_manage: Callable[[dict[str, Any], Standing | None, bool], str]
     language: str = ENGLISH
     period: timedelta = timedelta(minutes=5)
     posts: Bucket = field(default_factory=lambda: Bucket(per_second=1, most=3))
@@ -79,7 +83,7 @@ class Teller:
         """The message itself says until when, and who answers for it."""
         orphan_id, _, end = value_of(action).rpartition(" ")
         shown = moment(end) if number(end) else None
-        self._wish("adopt cluster", orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
+        self._wish(ADOPT_CLUSTER, orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 
     def tell(self) -> timedelta | None:
@@ -96,9 +100,12 @@ class Teller:
             UserError: the person may not.
         """
         known = self.store.orphans().get(orphan_id)
-        by = self.may_manage(body, known.standing.user if known else "")
-        self.store.change_orphan(orphan_id, lambda orphan: orphan and wish(orphan, by))
-        self.record(wish_event(what, known.standing.name if known else orphan_id, self.now(), current_origin()))
+        by = self.may_manage(body, known.standing if known else None, what == ADOPT_CLUSTER)
+        changed = self.store.change_orphan(orphan_id, lambda orphan: orphan and wish(orphan, by))
+        if changed and changed != known:
+            until = changed.adopted_until.isoformat() if changed.adopted_until else None
+            after = {"kept_until": until} if what == ADOPT_CLUSTER else {}
+            self.record(wish_event(what, changed.standing.name, self.now(), current_origin(), after=after))
         self.wake()
 
     def _tried(self, orphan: Orphan) -> timedelta | None:
