@@ -260,6 +260,10 @@ REFUSALS = (
 Dump = Mapping[bytes, bytes]
 
 
+def is_apart(key: str) -> bool:
+    return key in (AUDIT, LEADER, TERM) or key.endswith(":events")
+
+
 @dataclass
 class World:
     """A bot of which everything can be put back.
@@ -283,7 +287,8 @@ class World:
         return cls(bot, redis, bot.view(OWNER) | {"state": {"values": {}}})
 
     def dump(self) -> Dump:
-        keys = sorted(key for key in cast(list[bytes], self.redis.keys()) if key.decode() not in (AUDIT, LEADER, TERM))
+        """Return what the store holds, but who leads and who did what: a refusal is an event, and no change."""
+        keys = sorted(key for key in cast(list[bytes], self.redis.keys()) if not is_apart(key.decode()))
         with self.redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.dump(key)
@@ -329,6 +334,8 @@ class World:
         after = self.dump()
         if after != before:
             self.put_back(before)
+        for key in self.redis.keys("*:events"):  # a refusal that a later look at a history would show
+            self.redis.delete(key)
         files = [f"{file.name} {file.title} {file.content!r}" for file in slack.workspace.files.values()]
         raw = [answered, *files, *(json.dumps(view.body) for view in views)]
         raw += [json.dumps([one.text, one.blocks, one.attachments]) for one in messages]

@@ -99,7 +99,7 @@ class Live:
         """End everything, whatever state it is in, and leave nothing behind."""
         if self.bot and self.bot.poll() is None:
             self.bot.terminate()
-            self.bot.wait(20)
+            self.bot.wait(60)
         store = Valkey(self.data_dir / "store", answer_seconds=5)
         store.start()
         store.stop()

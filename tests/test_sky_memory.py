@@ -22,7 +22,7 @@ from bot.core.seen import Cluster, Seen
 from tests.adapters.beds import client_environment
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(480)]  # a server starts four times
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.timeout(1200)]  # a server starts four times
 
 START_SECONDS = 120
 """It takes 7 s where nothing else runs."""
@@ -109,7 +109,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_only_a_restart_without_its_database_makes_it_forget(server: Server, tmp_path: Path) -> None:
     (tmp_path / "client").mkdir()
-    courier = Courier(client_environment(tmp_path / "client", f"http://127.0.0.1:{server.port}"), seconds=60)
+    courier = Courier(
+        client_environment(tmp_path / "client", f"http://127.0.0.1:{server.port}"), seconds=300
+    )  # a database is made anew, on a machine that does much else
     cloud = SkyCloud(courier, lambda: datetime.now(UTC), secrets={})
     x, never = Watched("verl-x"), Watched("verl-never")
 

@@ -142,7 +142,7 @@ def test_its_absence_is_said_once_and_its_return_once(
 
 def shown(found: Callable[[], T]) -> T:
     """What a look shows sooner or later."""
-    return eventually(found, pause_seconds=A_LOOK_SECONDS)
+    return eventually(found, seconds=90, pause_seconds=A_LOOK_SECONDS)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class Approval:
         """Return what tells this from an approval of another task, or of one that may come to something else."""
         facts = self.facts
         shown = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
-        return sha256(f"{self.task_hash} {shown}".encode()).hexdigest()[:12]
+        return sha256(f"{self.task_hash} {shown}".encode(errors="replace")).hexdigest()[:12]
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
         """The first word counts."""

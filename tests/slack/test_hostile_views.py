@@ -53,6 +53,8 @@ EXCLUDED = {
     "again.priced": "takes phrases of ours; resume and retry call it",
     "files.upload_log": "calls Slack; what goes up is an Upload",
     "manifest.manifest": "is for a person to paste; nothing in it is from outside",
+    "socket.mapping": "reads what Slack sends, and makes nothing of it",
+    "socket.received": "likewise",
     "spend.part": "takes a phrase of ours; idleness calls it",
 }
 
