@@ -91,9 +91,9 @@ def disagreements(world: World, who: str, kind_of_channel: str, mention: bool = 
 
 
 SLICE = ("launcher", "viewer", "single-channel guest", "not in the private channel")
-"""Whose rows are tried before every push; the others' in the same way, with those of `slow`."""
+"""Whose rows are tried before every push; the others' in the same way, with those of `thorough`."""
 
-EVERYBODY = [pytest.param(who, marks=[] if who in SLICE else pytest.mark.slow) for who in KINDS]
+EVERYBODY = [pytest.param(who, marks=[] if who in SLICE else [pytest.mark.slow, pytest.mark.thorough]) for who in KINDS]
 
 
 @pytest.mark.parametrize("where", CHANNELS)

@@ -11,8 +11,11 @@ NEED_SLACK = ("lines", "payloads")
 UNIT = [one for one in TARGETS.values() if one.slice]
 
 
+SLOWER = [pytest.mark.story, pytest.mark.slow, pytest.mark.thorough]
+
+
 def params() -> list[object]:
-    return [pytest.param(one, id=one.name, marks=[pytest.mark.story] if one.name in NEED_SLACK else []) for one in UNIT]
+    return [pytest.param(one, id=one.name, marks=SLOWER if one.name in NEED_SLACK else []) for one in UNIT]
 
 
 @pytest.mark.parametrize("target", params())
