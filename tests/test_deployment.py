@@ -28,6 +28,8 @@ from bot.settings import Settings
 from bot.slack.manifest import SCOPES, manifest
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

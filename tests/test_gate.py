@@ -34,6 +34,8 @@ from tests.doubles.cloud import FakeCloud
 from tests.live import ENDLESS, Live
 from tests.waiting import free_port
 
+pytestmark = pytest.mark.slow
+
 HUSH = "hunter2-do-not-tell"
 TASK: dict[str, Any] = {
     "run": "python3 train.py",

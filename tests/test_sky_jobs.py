@@ -162,7 +162,6 @@ def test_nothing_is_billed_while_its_machines_are_away(cloud: SkyCloud, server: 
     bill = until(cloud, lambda seen: seen.job is Job.RUNNING).bill
     assert bill
     assert (bill.closed, round(bill.rate.dollars_per_hour)) == (False, 2)
-    server.world.pace.up = server.world.pace.running = 3600
     server.world.jobs.preempt("verl-x")
     seen = until(cloud, lambda seen: seen.recovering)
     assert seen.bill

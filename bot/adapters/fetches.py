@@ -90,6 +90,7 @@ class Fetches:
                 raise BeingStopped(say(STOPPED))
             known = self.under_way.get(name)
             if known is None:
+                self.sizes.pop(name, None)  # of an earlier try
                 self.under_way[name] = self.pool.submit(carried(self._bring), errand)
             elif known.done():
                 del self.under_way[name]
@@ -181,20 +182,21 @@ class Fetches:
 
     def _refuse(self, name: str, listing: Listing, target: Path) -> None:
         """Refuse what is too big, and what there is no room for beside what the others still bring."""
-        size = self.sizes[name] = sum(listing.values())
+        size = sum(listing.values())
         if size > self.most_bytes:
             raise UserError(say(TOO_BIG, size=gigabytes(size), most=gigabytes(self.most_bytes)))
         here, files = measure_folder(target)
-        room = self.free(target) + here - self._reserve(target) - self._awaited(name)
-        if size > room:
-            raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(room)))
+        with self.lock:  # two that begin at once would take the same room, or refuse each other
+            room = self.free(target) + here - self._reserve(target) - self._awaited(name)
+            if size > room:
+                raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(room)))
+            self.sizes[name] = size
         if len(listing) - files > self.free_files(target):
             raise UserError(say(NO_FILES_LEFT))
 
     def _awaited(self, name: str) -> int:
-        """Return the bytes that other checkpoints under way still want."""
-        with self.lock:
-            others = [one for one, future in self.under_way.items() if one != name and not future.done()]
+        """Return the bytes that other checkpoints under way still want. The lock is held."""
+        others = [one for one, future in self.under_way.items() if one != name and not future.done()]
         return sum(max(self.sizes.get(one, 0) - measure_folder(self.root / one)[0], 0) for one in others)
 
     def _reserve(self, folder: Path) -> int:

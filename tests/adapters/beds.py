@@ -142,6 +142,9 @@ class ManagedBed(Bed, Protocol):
     def lose(self, name: str) -> None:
         """The machines of a managed job go away."""
 
+    def recover(self, name: str) -> None:
+        """From now on its controller may find others; a real one does not wait for that."""
+
     def print_managed(self, name: str, line: str) -> None: ...
     def finish_managed(self, name: str, job: Job) -> None: ...
     def managed_started(self, name: str) -> int:
@@ -345,6 +348,9 @@ class DoubleBed:
     def lose(self, name: str) -> None:
         self.world.jobs.preempt(name)
 
+    def recover(self, name: str) -> None:
+        self.world.jobs.recover(name)
+
     def print_managed(self, name: str, line: str) -> None:
         self.world.jobs.job(name).log.append(f"(job, pid=1) {line}")
 
@@ -441,6 +447,9 @@ class SlurmBed(RealBed):
 
     def lose(self, name: str) -> None:
         self.bed.cancel(name)
+
+    def recover(self, name: str) -> None:
+        """Its controller does so by itself."""
 
     def print_managed(self, name: str, line: str) -> None:
         self.print(name, line)

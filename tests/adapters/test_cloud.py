@@ -327,6 +327,7 @@ def test_a_managed_job_outlives_the_loss_of_its_machines_and_is_gone_when_its_co
     eventually(lambda: bed.managed_started(bed.x) == 1, seconds=bed.seconds, pause_seconds=bed.pause_seconds)
     bed.lose(bed.x)
     assert until_managed(bed, bed.x, lambda seen: seen.recovering).request is Request.LIVE
+    bed.recover(bed.x)
     seen = until_managed(bed, bed.x, lambda seen: seen.recoveries)
     assert (seen.job, seen.recovering) == (Job.RUNNING, False)
     eventually(lambda: bed.managed_started(bed.x) == 2, seconds=bed.seconds, pause_seconds=bed.pause_seconds)

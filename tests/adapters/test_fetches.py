@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Source:
     go: Event = field(default_factory=Event)
     error: Exception | None = None
     brought: int = 0
+    parcel: Parcel = PARCEL
 
     def bring(self, target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
         (target / "half").write_text("half!")
@@ -45,7 +47,7 @@ class Source:
 
     @property
     def errand(self) -> Errand:
-        return Errand(PARCEL, self.list_files, self.bring)
+        return Errand(self.parcel, self.list_files, self.bring)
 
     def list_files(self, most_files: int) -> Listing:
         return self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
@@ -253,6 +255,39 @@ def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
     until(fetches, first, lambda found: found.of == 605)
     second = Files({"model.bin": 600}, parcel=Parcel("~/models", "r-2/global_step_4"))
     assert "there is room for" in str(outcome(fetches, second))
+
+
+def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path) -> None:
+    first, second = (
+        Source([{"half": 5, "rest": 600}], parcel=Parcel("~/models", f"{run}/global_step_4")) for run in ("r-1", "r-2")
+    )
+    looked = Event()
+
+    def is_decided() -> bool:
+        return (tmp_path / first.parcel.name / "half").exists() or disk.under_way[first.parcel.name].done()
+
+    def free(folder: Path) -> int:
+        """The second one is looked at while the first one measures, unless something keeps it off."""
+        looked.set()
+        mine = second.parcel.name in str(folder)
+        deadline = time.monotonic() + 0.2
+        while not (is_decided() if mine else second.parcel.name in disk.sizes) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return 1000 - contents(tmp_path)
+
+    def list_files(most_files: int) -> Listing:
+        looked.wait(5)
+        return second.list_files(most_files)
+
+    disk = Fetches(tmp_path, 10_000, reserve_bytes=0, free=free)
+    try:
+        disk.fetch(first.errand)
+        disk.fetch(Errand(second.parcel, list_files, second.bring))
+        eventually((tmp_path / first.parcel.name / "half").exists, lambda: "the first one was refused")
+        refused = eventually(lambda: [name for name, one in disk.under_way.items() if one.done()])
+    finally:
+        disk.stop()
+    assert refused == [second.parcel.name]
 
 
 @pytest.mark.parametrize(

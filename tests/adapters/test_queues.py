@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.adapters.sky.records import JobRecord
 from bot.core.seen import Job
 from bot.errors import Unavailable
 from tests.builders import NOON
+from tests.waiting import eventually
 
 NAME = "verl-x"
 Answer = list[JobRecord] | None | Exception
@@ -119,3 +121,35 @@ def test_a_cluster_that_answers_no_more_keeps_its_job_until_patience_ends(asked:
     asked.answer = [job(Job.RUNNING)]
     asked.look(10)
     assert not asked.queues.silent(NAME)
+
+
+def test_what_a_question_found_that_came_back_after_its_cluster_was_seen_broken_counts_on() -> None:
+    """A question takes seconds, and makes SkyPilot notice that the cluster is broken before it answers."""
+    answers, failed = Event(), JobRecord(1, Job.FAILED, broken="One or more nodes terminated.")
+
+    def ask(cluster: str, name: str | None) -> list[JobRecord]:
+        assert answers.wait(5)
+        return [failed]
+
+    ten = timedelta(seconds=10)
+    queues = Queues(ask, lambda: NOON, period=ten, patience=ten, wait_seconds=0.01)
+
+    def look_at_broken() -> JobRecord | None:
+        queues.collect({}, broken={NAME})
+        return queues.job(NAME)
+
+    queues.collect({NAME: "job"})
+    assert look_at_broken() is None
+    answers.set()
+    assert eventually(look_at_broken) == failed
+    assert look_at_broken() == failed
+    queues.collect({})
+    assert queues.job(NAME) is None
+    queues.stop()
+
+
+def test_what_was_known_of_a_job_that_runs_does_not_count_once_its_cluster_is_broken(asked: Asked) -> None:
+    asked.answer = [job(Job.RUNNING)]
+    asked.look()
+    asked.queues.collect({}, broken={NAME})
+    assert asked.queues.job(NAME) is None

@@ -119,10 +119,14 @@ class ManagedJobs:
         self._later(self.world.pace.removed, lambda: self._end(one, status))
 
     def preempt(self, name: str) -> None:
-        """Its machines go, and its controller looks for others."""
+        """Its machines go, and its controller looks for others until `recover`."""
         one = self.job(name)
         self.remove(one.cluster)
         one.status = "RECOVERING"
+
+    def recover(self, name: str) -> None:
+        """Its controller has found other machines."""
+        one = self.job(name)
         self._later(self.world.pace.up, lambda: self._stand(one))
         self._later(self.world.pace.running, lambda: self._recovered(one))
 

@@ -138,7 +138,8 @@ class SkyCloud:
         names = [one.cluster for one in watched]
         look = self._look(names, {one.cluster for one in watched if one.job_id is None})
         standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
-        self._queues.collect(standing, {name for name, found in look.launches.items() if found.request is Request.LIVE})
+        launching = {name for name, found in look.launches.items() if found.request is Request.LIVE}
+        self._queues.collect(standing, launching, {name for name in names if is_broken(look.clusters.get(name))})
         gone = {name for name in names if name not in look.clusters}
         try:
             memory = self._past(gone, watched)
@@ -239,7 +240,8 @@ class SkyCloud:
             return seen_absent(launch, memory.histories.get(one.cluster), self._now(), memory.server)
         known = self._bills.get(one.cluster)
         if not is_up(record):
-            return seen_standing(launch, record, None, True, known)
+            job = self._queues.job(one.cluster) if is_broken(record) else None
+            return seen_standing(launch, record, job, True, known)
         if self._queues.silent(one.cluster):
             return None
         return seen_standing(launch, record, self._queues.job(one.cluster), self._queues.asked(one.cluster), known)
@@ -265,6 +267,10 @@ class SkyCloud:
 
 def is_up(record: ClusterRecord | None) -> bool:
     return record is not None and record.cluster is Cluster.UP
+
+
+def is_broken(record: ClusterRecord | None) -> bool:
+    return record is not None and record.unhealthy is not None
 
 
 def standing(one: OwnedRecord) -> Standing:

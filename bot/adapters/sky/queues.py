@@ -72,19 +72,30 @@ class Queues:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="queue")
         self._queues: dict[str, Queue] = {}
 
-    def collect(self, clusters: Mapping[str, str | None], launching: Container[str] = ()) -> None:
+    def collect(
+        self, clusters: Mapping[str, str | None], launching: Container[str] = (), broken: Container[str] = ()
+    ) -> None:
         """Ask those of these clusters that are due, those that have waited longest first; forget all others.
 
         Args:
             clusters: by name, each with the name of the run's job.
             launching: those whose launch is under way.
+            broken: those that are not asked anew. The question that found them broken may be under way still, and
+                what it says of a job that is over counts on.
         """
         now = self._now()
-        self._queues = {name: self._queues.get(name) or Queue(now) for name in clusters}
+        kept = {
+            name: queue
+            for name, queue in self._queues.items()
+            if name in broken and (queue.asking or (queue.job and queue.job.job.over))
+        }
+        self._queues = {name: self._queues.get(name) or Queue(now) for name in clusters} | kept
         for name, queue in self._queues.items():
             if queue.launching and name not in launching and not queue.asking:
                 queue.launching, queue.due_at = False, now
-        due = sorted((queue.due_at, name) for name, queue in self._queues.items() if not queue.asking)
+        due = sorted(
+            (queue.due_at, name) for name, queue in self._queues.items() if not queue.asking and name in clusters
+        )
         free = 2 * self._threads - sum(queue.asking is not None for queue in self._queues.values())
         for at, name in due[: max(free, 0)]:
             if at <= now:
