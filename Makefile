@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -19,13 +19,18 @@ ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
 
 ifdef THOROUGH
 WHOLE := --hypothesis-profile=thorough
+else ifdef LONG
+LEFT_OUT := and not thorough
 else
-ONCE := and not thorough
+LEFT_OUT := and not long and not thorough
 endif
 
 test: $(READY) page-where-possible  ## what is promised, most of it once, in under five minutes: before every push
-	$(BIN)/pytest -m "alone and not slurm $(ONCE)" $(ALONE)
-	$(BIN)/pytest -m "not alone and not slurm $(ONCE)" $(WHOLE) --numprocesses=4 --dist=worksteal
+	$(BIN)/pytest -m "alone and not slurm $(LEFT_OUT)" $(ALONE)
+	$(BIN)/pytest -m "not alone and not slurm $(LEFT_OUT)" $(WHOLE) --numprocesses=4 --dist=worksteal
+
+long:  ## make test, and what takes longer: in continuous integration
+	@$(MAKE) --no-print-directory test LONG=1
 
 thorough:  ## all of it, with more seeds, points and numbers, and the main job on a real scheduler
 	@$(MAKE) --no-print-directory main-job-on-slurm

@@ -287,6 +287,7 @@ def shifted() -> Iterator[tuple[Shifted, Scheduler]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_bot_as_it_runs_loses_no_tick_to_a_clock_that_is_set_back(
     tmp_path: Path, playground: Playground, slack: PlaygroundClient
 ) -> None:

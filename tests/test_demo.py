@@ -93,6 +93,7 @@ def test_a_run_that_fails_is_told_by_the_exit_code_of_its_own_demo(folder: Path)
 
 
 @pytest.mark.parametrize("number", thorough([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], usual=1))
+@pytest.mark.long
 def test_an_interrupted_demo_ends_everything_that_it_started(folder: Path, number: signal.Signals) -> None:
     line = f"/verl launch smoke nodes=2 {ENDLESS}"
     with started(folder, line) as demo:
@@ -149,6 +150,7 @@ def test_a_killed_demo_comes_back_with_its_runs(folder: Path) -> None:
     assert everything_of(folder) == []
 
 
+@pytest.mark.long
 def test_in_a_terminal_a_person_types_and_reads(folder: Path) -> None:
     mine, theirs = pty.openpty()
     with started(folder, f"/verl launch smoke {ENDLESS}", stdin=theirs, stdout=theirs, stderr=theirs) as demo:

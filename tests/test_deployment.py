@@ -119,6 +119,7 @@ def test_redis_does_not_start_with_a_password_that_guards_nothing(where: str, pa
 
 
 @pytest.mark.parametrize("where", ["compose", "Kubernetes"])
+@pytest.mark.long
 def test_redis_asks_for_its_password_and_shows_it_in_no_command_line(where: str, tmp_path: Path) -> None:
     """The embedded server stands in for Redis: it reads the same options."""
     password, address = "x" * 24, tmp_path / "s"
@@ -357,6 +358,7 @@ def test_the_commands_that_pages_tell_people_to_run_are_commands() -> None:
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
+@pytest.mark.long
 def test_whoever_prints_a_manifest_on_a_terminal_is_told_in_two_lines_what_to_do_with_it(mode: str) -> None:
     words = [] if mode == "socket" else ["--http", "https://verlbot.example.org"]
     shown, piped = (
@@ -411,6 +413,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (PAGE / "index.html").exists(), reason="the page is not built: `make page`")
+@pytest.mark.long
 def test_the_package_carries_the_page_with_the_licences_of_what_it_is_made_of(packaged: list[str]) -> None:
     assert {"bot/playground/page/index.html", "bot/playground/page/licences.md"} <= set(packaged)
 

@@ -27,6 +27,7 @@ def a_bot_whose_gradient_is_none(bot: Bot) -> None:
     trains(bot, range(9, 10), **{"actor/grad_norm": float("nan")})
 
 
+@pytest.mark.long
 def test_a_healthy_training_is_not_talked_about(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     trains(bot, range(1, 40))
@@ -87,6 +88,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
     assert "`stall` has passed" in bot.reads()
 
 
+@pytest.mark.long
 def test_a_stall_that_lasts_says_to_stop_and_offers_it(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)

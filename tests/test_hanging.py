@@ -150,6 +150,7 @@ def removing(tmp_path: Path, playground: Playground, slack: PlaygroundClient, sl
         yield bot
 
 
+@pytest.mark.long
 def test_a_removal_that_takes_long_holds_up_no_other_run(
     removing: Bot, slack: PlaygroundClient, slow: SlowToRemove
 ) -> None:

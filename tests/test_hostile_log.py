@@ -85,6 +85,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
     ("limits", "seconds", "why"),
     [("budget=0.01", 18.0, "budget"), param(("lease=0.01", 36.0, "lease"))],
 )
+@pytest.mark.long
 def test_a_run_that_prints_anything_is_ended_on_time_and_holds_up_nobody(
     live: Live, limits: str, seconds: float, why: str
 ) -> None:

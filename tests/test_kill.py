@@ -96,6 +96,7 @@ def test_a_kill_from_outside_at_any_moment_while_it_trains(live: Live) -> None:
     assert_once(live)
 
 
+@pytest.mark.long
 def test_the_store_and_the_bot_killed_together_lose_no_run(live: Live) -> None:
     """What a power cut does to both; the machines of the run go on."""
     live.start()

@@ -40,6 +40,7 @@ def test_from_the_line_to_the_verified_end(live: Live) -> None:
     assert (live.data_dir / "local" / "volumes" / "models" / run_id / "global_step_12" / "model.json").exists()
 
 
+@pytest.mark.long
 def test_a_failed_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(live: Live) -> None:
     """The numbers of the steps after it are those of a run that was never interrupted, to the last digit."""
     settings = "smoke nodes=2 volume=models steps=40 seconds_per_step=0 save_every_steps=20"
@@ -74,6 +75,7 @@ def rewards(live: Live, run_id: str) -> list[tuple[int, float]]:
         usual=1,
     ),
 )
+@pytest.mark.long
 def test_a_run_with_nothing_to_go_on_from_says_so(live: Live, name: str, why: str) -> None:
     live.launched(f"smoke volume=models resume_from={name}")
     live.sees_end("failed")
@@ -101,6 +103,7 @@ def test_stopped_while_running_by_the_button_after_its_question(live: Live) -> N
     live.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_stopped_while_launching(live: Live) -> None:
     run_id = live.launch(f"nodes=2 {ENDLESS}")
     live.ana.says(f"/verl stop {run_id}")
@@ -108,6 +111,7 @@ def test_stopped_while_launching(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_a_setup_that_fails(live: Live) -> None:
     live.launch("nodes=2 fail_setup=true")
     live.sees_end("failed in its setup")
@@ -117,6 +121,7 @@ def test_a_setup_that_fails(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_a_run_that_fails_at_step_3(live: Live) -> None:
     live.launch(f"nodes=2 fail_at_step=3 {QUICK}")
     live.sees_end("failed")
@@ -127,8 +132,9 @@ def test_a_run_that_fails_at_step_3(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_processes_that_are_killed_from_outside(live: Live) -> None:
-    live.launch(f"nodes=2 {ENDLESS}")
+    live.launch(f"nodes=2 {ENDLESS} save_every_steps=100000")  # a half-written model would be asked about, for an hour
     live.sees_card("step ")
     (place,) = live.places()
     os.kill(marked(place.marker)[0].pid, signal.SIGKILL)
@@ -204,6 +210,7 @@ def test_two_runs_at_once_stay_apart(live: Live) -> None:
     live.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_an_idle_cluster_goes_without_the_bot(tmp_path: Path) -> None:
     """The net below: nobody is there to remove it, and it removes itself."""
     live = Live(tmp_path, VERLBOT_LOCAL_MINUTE_SECONDS="0.1")
@@ -217,6 +224,7 @@ def test_an_idle_cluster_goes_without_the_bot(tmp_path: Path) -> None:
     live.stop()
 
 
+@pytest.mark.long
 def test_a_bot_that_is_told_to_stop_leaves_its_clusters_and_finds_them_again(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("step ")

@@ -72,6 +72,7 @@ def all_tried(world: World, before: Dump, kind: Kind, channel: str) -> Iterator[
         yield f"{action} {name} on the page", world.outcome(before, press, kind, channel)
 
 
+@pytest.mark.long
 def test_who_is_not_in_the_channel_reads_nothing_of_its_runs_through_any_door(world: World, before: Dump) -> None:
     tried = dict(all_tried(world, before, OUTSIDE, ELSEWHERE))
     leaks = [f"{door}: {around(found.raw)}" for door, found in tried.items() if MARK in found.raw]

@@ -37,6 +37,7 @@ def test_skypilot_accepts_each_unchanged_and_as_it_is_launched() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_skypilot_would_refuse_is_found_without_asking_anybody(tmp_path: Path) -> None:
     text = (SOURCE_RECIPES / "smoke.yaml").read_text()
     changes = {

@@ -303,6 +303,7 @@ def test_a_short_run_gets_none(bot: Bot) -> None:
     assert summaries(bot) == []
 
 
+@pytest.mark.long
 def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 lease=24 budget=100")
     assert "gets a summary every 20 steps" in bot.say("report smoke-0001 every 20 steps", user=BEN)

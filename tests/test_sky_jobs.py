@@ -95,6 +95,7 @@ def test_its_task_has_no_autostop_of_ours_and_tells_whose_it_is(cloud: SkyCloud,
     assert task["resources"]["labels"] == {"verlbot-run": "x"}
 
 
+@pytest.mark.long
 def test_one_read_shows_all_of_them_and_names_that_contain_others_are_told_apart(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
@@ -157,6 +158,7 @@ def test_one_that_nobody_has_taken_up_is_cancelled_and_gone(cloud: SkyCloud, ser
     assert server.world.jobs.job("verl-x").schedule_state == "WAITING"
 
 
+@pytest.mark.long
 def test_nothing_is_billed_while_its_machines_are_away(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(order())
     bill = until(cloud, lambda seen: seen.job is Job.RUNNING).bill
@@ -169,6 +171,7 @@ def test_nothing_is_billed_while_its_machines_are_away(cloud: SkyCloud, server: 
     assert cloud.tail(X, 10) == ""  # at once: SkyPilot would answer only once it runs
 
 
+@pytest.mark.long
 def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand_and_removed(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
@@ -183,6 +186,7 @@ def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand_and_removed(
     assert cloud.by_hand(X) == "sky jobs cancel -n verl-x"
 
 
+@pytest.mark.long
 def test_clusters_are_seen_though_managed_jobs_are_not_and_the_other_way_round(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
@@ -200,6 +204,7 @@ def test_clusters_are_seen_though_managed_jobs_are_not_and_the_other_way_round(
         cloud.observe([X, plain])
 
 
+@pytest.mark.long
 def test_jobs_of_our_names_are_listed_until_they_are_over_and_their_clusters_are_not(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
@@ -227,6 +232,7 @@ def test_a_name_that_another_bot_has_used_is_neither_taken_over_nor_launched(
     assert server.world.jobs.launched == {"verl-x": 1}
 
 
+@pytest.mark.long
 def test_a_job_that_its_controller_does_not_know_any_more_is_forgotten_and_not_gone(
     cloud: SkyCloud, server: SkyServer
 ) -> None:

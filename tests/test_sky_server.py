@@ -109,6 +109,7 @@ def test_every_command_is_acknowledged_and_the_run_goes_on_afterwards(
     assert server.world.launched[f"verl-{run_id}"] == 1
 
 
+@pytest.mark.long
 def test_its_absence_is_said_once_and_its_return_once(
     tmp_path: Path, server: SkyServer, store: RedisStore, playground: Playground, slack: PlaygroundClient
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_launch_whose_reply_is_lost_is_found_and_not_sent_again(
     assert server.world.launched == {"verl-x": 1}
 
 
+@pytest.mark.long
 def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     assert server.world.launched == {"verl-x": 1}
 
 
+@pytest.mark.long
 def test_a_launch_whose_server_dies_leaves_a_cluster_without_a_job(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.pace = Pace(record=0.2, up=60, submitted=60, running=60)
     cloud.launch(ORDER)
@@ -219,6 +222,7 @@ def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) ->
     assert server.calls["/api/status"] == 1
 
 
+@pytest.mark.long
 def test_a_launch_that_waits_for_room_is_under_way_until_it_is_removed(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.waits.add("verl-x")
     cloud.launch(ORDER)
@@ -237,6 +241,7 @@ def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why
     assert (seen.cluster, "No room for H100" in (seen.error or "")) == (Cluster.INIT, True)
 
 
+@pytest.mark.long
 def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
@@ -267,6 +272,7 @@ def test_a_server_that_does_not_say_who_it_is_is_not_taken_for_another(
         assert cloud.observe([X])["verl-x"] == Seen()
 
 
+@pytest.mark.long
 def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
@@ -277,6 +283,7 @@ def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:
     assert [job.status for job in server.world.clusters["verl-x"].jobs] == ["RUNNING", "CANCELLED", "PENDING"]
 
 
+@pytest.mark.long
 def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].autostop_minutes == 5)
@@ -284,6 +291,7 @@ def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyS
     assert cloud.observe([X])["verl-x"].autostop_minutes is None
 
 
+@pytest.mark.long
 def test_an_infra_that_can_have_no_autostop_refuses_it_for_good(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
@@ -301,6 +309,7 @@ def test_a_task_that_the_server_refuses_was_never_launched(cloud: SkyCloud, serv
     assert server.world.launched == {}
 
 
+@pytest.mark.long
 def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: SkyCloud, server: SkyServer) -> None:
     for number in range(10_000):
         server.world.clusters[f"other-{number}"] = Machines(f"other-{number}", 1, time.time(), status="UP")
@@ -314,6 +323,7 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
     assert (server.calls["/status"], server.records) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
@@ -322,6 +332,7 @@ def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, 
     assert (set(seen), seen["verl-x"].job) == ({"verl-x"}, Job.RUNNING)
 
 
+@pytest.mark.long
 def test_a_removal_that_failed_is_asked_for_again_with_why(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)

@@ -59,6 +59,7 @@ def test_it_refuses_to_run_unsafely_and_says_what_to_set(
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.long
 def test_the_line_for_skypilot_is_printed_once_it_has_been_asked_for(tmp_path: Path) -> None:
     assert "VERLBOT_ADMIN_POLICY_PORT" in verlbot(tmp_path, "admin-policy").stderr
     ran = verlbot(tmp_path, "admin-policy", VERLBOT_ADMIN_POLICY_PORT="8085")
@@ -104,6 +105,7 @@ ASKED = "import ctypes; from bot.__main__ import main; main({words}); print(ctyp
 
 
 @pytest.mark.parametrize("words", [["health"], ["manifest"]], ids=" ".join)
+@pytest.mark.long
 def test_the_environment_of_every_other_command_is_closed_too(tmp_path: Path, words: list[str]) -> None:
     environment = {**os.environ, "VERLBOT_DATA_DIR": str(tmp_path)}
     asked = [sys.executable, "-c", ASKED.format(words=words)]
@@ -111,6 +113,7 @@ def test_the_environment_of_every_other_command_is_closed_too(tmp_path: Path, wo
     assert ran.stdout.endswith("0\n"), ran.stderr
 
 
+@pytest.mark.long
 def test_the_environment_of_a_running_bot_is_closed_to_other_processes_of_its_user(tmp_path: Path) -> None:
     without_powers = ("-c", DROPPED)
     live = Live(tmp_path, (*without_powers, sys.executable, "-m", "bot", "run"))

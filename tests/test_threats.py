@@ -92,6 +92,7 @@ def test_an_id_is_used_once(tree: Path) -> None:
         ),
     ],
 )
+@pytest.mark.long
 def test_a_mutant_is_judged_and_taken_back(tree: Path, row: Threat, outcome: Outcome) -> None:
     before = (tree / "door.py").read_bytes()
     with copied(tree) as copy:
@@ -130,6 +131,7 @@ def test_what_a_test_leaves_behind_is_ended_and_nothing_else(tree: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_test_that_fails_anyhow_catches_nothing(tree: Path) -> None:
     (tree / "door.py").write_text("LOCKED = False\n# LOCKED = True\n")
     with copied(tree) as copy:

@@ -162,6 +162,7 @@ def test_figures_are_drawn_elsewhere_in_a_process_that_ends_when_none_is_wanted(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so(painter: Painter) -> None:
     painter.paint(figure())
     assert painter._process
@@ -175,6 +176,7 @@ def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_bot_itself_never_loads_matplotlib(painter: Painter) -> None:
     import subprocess
 

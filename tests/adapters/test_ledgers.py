@@ -61,6 +61,7 @@ def test_a_change_that_is_refused_leaves_the_run_as_it_was(store: RedisStore) ->
 @pytest.mark.slow
 @pytest.mark.timeout(400)  # ten thousand take most of a minute on two busy cores
 @pytest.mark.parametrize("launches", thorough((1_000, 10_000), usual=1))
+@pytest.mark.long
 def test_of_thousands_of_launches_from_fifty_threads_never_one_too_many_is_taken(redis: Redis, launches: int) -> None:
     """Two bots on one store, as neither can count for the other; runs end while others are launched."""
     policy = Policy(person=Caps(runs=15), team=Caps(gpus=200), everybody=Caps(runs=40, dollars_per_month=1_000_000))

@@ -101,6 +101,7 @@ def test_nodes_get_the_variables_that_skypilot_sets(machine: Machine) -> None:
         assert f"<{rank}|3|0|127.0.0.1 127.0.0.2 127.0.0.3>" in printed
 
 
+@pytest.mark.long
 def test_an_autostop_that_is_put_off_after_the_job_is_over_counts(machine: Machine) -> None:
     machine.cloud = LocalCloud(machine.root, secrets={"WANDB_API_KEY": "s3cret"}, minute_seconds=0.1, grace_seconds=0.5)
     machine.launch("true", resources={"autostop": {"idle_minutes": 20, "down": True}})

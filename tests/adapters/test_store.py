@@ -145,6 +145,7 @@ def test_one_ended_run_that_cannot_be_read_hides_no_other(store: RedisStore, red
     assert [run.id for run in store.ended_since(at(0))] == ["ppo-2"]
 
 
+@pytest.mark.long
 def test_thousands_of_runs_are_fetched(store: RedisStore) -> None:
     for number in range(module.BATCH + 3):
         store.add(a_run(id=f"ppo-{number:05}"), {})

@@ -186,6 +186,7 @@ def test_a_skypilot_that_is_down_leaves_infra_and_prices_unknown(clinic: Clinic)
     assert found.found("recipes")["status"] == "ok"
 
 
+@pytest.mark.long
 def test_a_skypilot_that_hangs_takes_no_longer_than_a_check_may(clinic: Clinic) -> None:
     clinic.sky.trouble("/api/health", Trouble.SLOW, times=None, seconds=60)
     found = clinic.visit(VERLBOT_DOCTOR_SECONDS="20")
@@ -240,6 +241,7 @@ def test_a_broken_recipe_and_a_broken_price_table_are_told_of(clinic: Clinic) ->
     assert f"`verlbot recipes check {folder}`" in found.found("recipes")["advice"]
 
 
+@pytest.mark.long
 def test_a_clock_that_is_off_has_failed(clinic: Clinic) -> None:
     class Later(BaseHTTPRequestHandler):
         """Answers everything as a Slack of ten minutes from now."""
@@ -292,6 +294,7 @@ def test_in_http_mode_it_looks_whether_slack_reaches_the_bot(clinic: Clinic) -> 
     assert "a-secret-of-slacks" not in found.said
 
 
+@pytest.mark.long
 def test_without_any_environment_there_is_a_page_and_no_traceback(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "bot", "doctor"],
@@ -308,6 +311,7 @@ def test_without_any_environment_there_is_a_page_and_no_traceback(tmp_path: Path
     assert list(tmp_path.glob(".verlbot")) == []
 
 
+@pytest.mark.long
 def test_a_bot_that_runs_is_seen_and_not_disturbed(tmp_path: Path) -> None:
     live = Live(tmp_path)
     live.start()

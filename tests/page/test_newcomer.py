@@ -81,6 +81,7 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
     picture(page, "4-ended")
 
 
+@pytest.mark.long
 def test_a_failing_run_is_explained(opened: Opened, picture: Picture) -> None:
     page = opened()
     run_id, card = launched(page, f"{SHORT} fail_at_step=2")
@@ -91,6 +92,7 @@ def test_a_failing_run_is_explained(opened: Opened, picture: Picture) -> None:
     picture(page, "5-failure-explained")
 
 
+@pytest.mark.long
 def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     page = opened()
     before = answers(page).count()
@@ -110,6 +112,7 @@ def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     expect(card_of(page, recorded(page, before))).to_contain_text("step 3/3")
 
 
+@pytest.mark.long
 def test_the_bots_own_page_shows_runs_and_costs(opened: Opened, picture: Picture) -> None:
     page = opened()
     run_id, _ = launched(page, ENDLESS)
@@ -149,6 +152,7 @@ def test_two_tabs_may_be_two_people(opened: Opened) -> None:
     expect(bens.get_by_role("radio", name="ben")).to_be_checked()
 
 
+@pytest.mark.long
 def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     page = opened()
     before = answers(page).count()
@@ -180,6 +184,7 @@ def reach(page: Page, wanted: Locator, most: int = 200) -> None:
     raise AssertionError("the keyboard does not reach it")
 
 
+@pytest.mark.long
 def test_a_phone_shows_it_all_in_one_column(opened: Opened, picture: Picture) -> None:
     page = opened(size=PHONE)
     _, card = launched(page, ENDLESS)
@@ -194,6 +199,7 @@ def test_a_phone_shows_it_all_in_one_column(opened: Opened, picture: Picture) ->
 
 
 @pytest.mark.parametrize("dark", thorough([False, True], usual=1), ids=["light", "dark"])
+@pytest.mark.long
 def test_the_recorder_shows_what_bot_and_slack_said_to_each_other(opened: Opened, picture: Picture, dark: bool) -> None:
     page = opened(dark=dark)
     types(page, "/verl recipes")

@@ -110,6 +110,7 @@ def test_a_silent_connection_is_noticed(connected: Connected) -> None:
     assert back_after(connected) < BACK
 
 
+@pytest.mark.long
 def test_a_slack_that_is_away_is_tried_again_until_it_is_back(connected: Connected) -> None:
     connected.slack.faults({"method": "apps.connections.open", "trouble": "broken", "times": 3})
     connected.slack.post("link", do="drop")
@@ -118,6 +119,7 @@ def test_a_slack_that_is_away_is_tried_again_until_it_is_back(connected: Connect
     assert connected.opened() == 5
 
 
+@pytest.mark.long
 def test_connecting_asks_slack_for_one_connection_only(connected: Connected) -> None:
     """apps.connections.open allows about one call a minute."""
     assert connected.opened() == 1
@@ -125,6 +127,7 @@ def test_connecting_asks_slack_for_one_connection_only(connected: Connected) -> 
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(minutes=-2)], ids=["set back", "set ahead"])
+@pytest.mark.long
 def test_a_machines_clock_that_was_set_cuts_no_connection_and_hides_no_silence(bot: Bot, ahead: timedelta) -> None:
     connected = Connected(bot, ahead)
     try:

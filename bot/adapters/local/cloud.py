@@ -22,7 +22,7 @@ from bot.adapters.local.nodes import inherited
 from bot.adapters.local.places import Order as SupervisorOrder
 from bot.adapters.local.places import Place, State
 from bot.adapters.local.processes import SUPERVISOR, alive, dismantle, marked, running_clusters, send_signal
-from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN
+from bot.adapters.local.supervisor import HALT_SIGNAL, KNOWN, exit_in_words
 from bot.core.autostop import Setting
 from bot.core.keeping import Fetch, Parcel, Shelf
 from bot.core.loglines import LOOK_BYTES
@@ -159,8 +159,9 @@ class LocalCloud:
         except subprocess.TimeoutExpired as error:
             raise Unavailable(say("The supervisor has not claimed its name in time.")) from error
         if started.returncode not in (0, KNOWN):
-            log_file = self._root / "supervisors.log"
-            raise Unavailable(say("The supervisor did not start: read {file}.", file=log_file))
+            log_file, code = self._root / "supervisors.log", started.returncode
+            how = exit_in_words(128 - code if code < 0 else code)
+            raise Unavailable(say("The supervisor did not start ({how}): read {file}.", how=how, file=log_file))
         return f"local-{order.cluster}"
 
     def tail(self, watched: Watched, lines: int) -> str:
