@@ -92,13 +92,16 @@ class Use:
         return [self.pattern.findall] if self.is_searched else [self.pattern.match, self.pattern.fullmatch]
 
 
-def uses() -> Iterator[Use]:
-    """Yield every pattern of the package: those of its modules, in whatever container, and those within functions."""
+@cache
+def uses() -> Sequence[Use]:
+    """Return every pattern of the package: those of its modules, in whatever container, and those within functions."""
+    found: list[Use] = []
     for module in modules():
         for name, value in vars(module).items():
             for label, pattern in patterns(name, value):
-                yield Use(f"{module.__name__}.{label}", pattern, is_searched(module.__name__, name))
-        yield from inline(module)
+                found.append(Use(f"{module.__name__}.{label}", pattern, is_searched(module.__name__, name)))
+        found += inline(module)
+    return found
 
 
 @cache
@@ -148,7 +151,8 @@ def searched(module: str) -> frozenset[str]:
 
 def inline(module: ModuleType) -> Iterator[Use]:
     """Yield the patterns that are written where they are used."""
-    for node in ast.walk(ast.parse(sources()[module.__name__])):
+    source = sources().get(module.__name__, "")
+    for node in ast.walk(ast.parse(source)) if "import re\n" in source else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_re(node.func.value):
             written = literal(node.args[0]) if node.args else None
             if written is not None and node.func.attr != "compile" and node.func.attr != "escape":
