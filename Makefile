@@ -67,7 +67,7 @@ check: $(READY)  ## format, lint, types, import contracts, unit tests: before ev
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint unit
 
 unit: $(READY)  # what needs neither processes nor a Slack
-	$(BIN)/pytest --quiet -m "not slow and not story and not slurm and not thorough" --numprocesses=2
+	$(BIN)/pytest --quiet -m "not slow and not story and not slurm and not long and not thorough" --numprocesses=2
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -144,6 +144,7 @@ TYPED = {
 
 @pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
 @pytest.mark.parametrize("recipe", RECIPES.names())
+@pytest.mark.long
 def test_what_the_bot_launches_is_known_again_in_skypilots_writing(
     recipe: str, typed: tuple[tuple[str, str], ...]
 ) -> None:

@@ -53,6 +53,7 @@ def answers(address: str) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
     slack_port, bot_port = free_port(), free_port()
     slack, bot = f"http://127.0.0.1:{slack_port}", f"http://127.0.0.1:{bot_port}"

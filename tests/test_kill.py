@@ -36,6 +36,7 @@ def live(tmp_path: Path) -> Iterator[Live]:
 
 
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.long
 def test_a_run_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
     live.start(KILL_AT=point)
     live.ana.says(f"/verl launch smoke nodes=2 {QUICK}")

@@ -171,6 +171,7 @@ def test_a_model_with_odd_characters_is_one_word(node: Node, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
+@pytest.mark.long
 def test_rank_0_waits_for_its_workers_and_says_how_many_came(node: Node, name: str) -> None:
     done = node.run(name, RAY_NODES="1", WORKERS_TIMEOUT_SECONDS="1")
     assert done.returncode != 0
@@ -179,6 +180,7 @@ def test_rank_0_waits_for_its_workers_and_says_how_many_came(node: Node, name: s
 
 
 @pytest.mark.parametrize("name", ["ppo", "grpo"])
+@pytest.mark.long
 def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> None:
     done = node.run(name, rank=1, RAY_HEALTH="1", WORKERS_TIMEOUT_SECONDS="1")
     assert done.returncode == 1

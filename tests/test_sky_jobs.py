@@ -69,6 +69,7 @@ def until(cloud: SkyCloud, holds: Callable[[Seen], Any], watched: Watched = X) -
 
 
 @pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.BROKEN_AFTER])
+@pytest.mark.long
 def test_a_launch_whose_reply_is_lost_is_found_by_its_name_and_not_sent_again(
     cloud: SkyCloud, server: SkyServer, trouble: Trouble
 ) -> None:
@@ -111,6 +112,7 @@ def test_one_read_shows_all_of_them_and_names_that_contain_others_are_told_apart
     assert server.world.jobs.reads == before + 2
 
 
+@pytest.mark.long
 def test_a_second_job_of_its_name_is_cancelled_and_the_first_one_counts(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(order())
     until(cloud, lambda seen: seen.job is Job.RUNNING)
@@ -128,6 +130,7 @@ def test_a_launch_that_fails_is_told_with_why(cloud: SkyCloud, server: SkyServer
     assert server.world.jobs.launched == {}
 
 
+@pytest.mark.long
 def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.jobs.consolidated = False
     priced = Rate(0.25, "the price table")

@@ -251,6 +251,7 @@ def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServ
     assert shown(lambda: cloud.observe([X]).get("verl-x", Seen()).job is Job.RUNNING)
 
 
+@pytest.mark.long
 def test_a_cluster_that_went_long_ago_is_gone_and_not_forgotten(cloud: SkyCloud, server: SkyServer) -> None:
     day = 86_400
     asked_at = datetime.now(UTC) - timedelta(days=20)
@@ -262,6 +263,7 @@ def test_a_cluster_that_went_long_ago_is_gone_and_not_forgotten(cloud: SkyCloud,
 
 
 @pytest.mark.parametrize("status", [500, 403])
+@pytest.mark.long
 def test_a_server_that_does_not_say_who_it_is_is_not_taken_for_another(
     cloud: SkyCloud, server: SkyServer, status: int
 ) -> None:
@@ -302,6 +304,7 @@ def test_an_infra_that_can_have_no_autostop_refuses_it_for_good(cloud: SkyCloud,
         cloud.autostop(Watched("verl-y"), 5)
 
 
+@pytest.mark.long
 def test_a_task_that_the_server_refuses_was_never_launched(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.refuses = ("ResourcesUnavailableError", "Catalog does not contain H200.")
     with pytest.raises(UserError, match="H200"):

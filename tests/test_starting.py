@@ -51,6 +51,7 @@ def verlbot(folder: Path, *words: str, **environment: str) -> subprocess.Complet
         ),
     ],
 )
+@pytest.mark.long
 def test_it_refuses_to_run_unsafely_and_says_what_to_set(
     tmp_path: Path, environment: dict[str, str], said: str
 ) -> None:

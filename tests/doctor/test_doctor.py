@@ -198,6 +198,7 @@ def test_a_skypilot_that_hangs_takes_no_longer_than_a_check_may(clinic: Clinic) 
     ("version", "code", "status"),
     [pytest.param("0.12.0", 1, "failure", id="too old"), pytest.param("0.15.0", 0, "warning", id="not tested")],
 )
+@pytest.mark.long
 def test_a_skypilot_of_another_version(clinic: Clinic, version: str, code: int, status: str) -> None:
     clinic.sky.version = version
     found = clinic.visit()
@@ -218,6 +219,7 @@ def test_who_the_token_says_that_we_are(clinic: Clinic) -> None:
     assert token not in found.said
 
 
+@pytest.mark.long
 def test_the_recipes_that_came_with_it_are_told_where_they_cannot_run_and_that_they_are_unpriced(
     clinic: Clinic,
 ) -> None:

@@ -38,6 +38,7 @@ def a_whole_run(bot: Bot) -> None:
 @pytest.mark.parametrize("trouble", ["limited", "broken", "lost", "broken_after"])
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 @pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.long
 def test_a_run_is_told_of_whole_and_once_whatever_slack_does(bot: Bot, trouble: str, method: str, every: int) -> None:
     bot.slack.faults({"method": method, "trouble": trouble, "times": 6, "every": every})
     bot.say("launch smoke nodes=2")

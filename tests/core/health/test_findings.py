@@ -24,6 +24,7 @@ SEEDS = thorough((0, 1), usual=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", HEALTHY)
+@pytest.mark.long
 def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, seed: int) -> None:
     found = said(HEALTHY[kind](seed), GROUPED)
     assert [one for one in found if one.finding.name != "plateau"] == []
@@ -33,6 +34,7 @@ def test_of_a_healthy_run_nothing_is_said_but_that_its_reward_rests(kind: str, s
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("scenario", EXPECTED)
+@pytest.mark.long
 def test_every_sickness_of_rldoctors_simulator_is_found(scenario: str, seed: int) -> None:
     found = [one.finding for one in said_of(scenario, seed)]
     assert EXPECTED[scenario] in {finding.name for finding in found}
