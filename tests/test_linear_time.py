@@ -26,6 +26,7 @@ USES = list({(use.pattern.pattern, use.is_searched): use for use in uses()}.valu
 
 
 @pytest.mark.parametrize("use", USES, ids=[use.name for use in USES])
+@pytest.mark.long
 def test_an_expression_takes_time_in_proportion_to_its_text(use: Use) -> None:
     for make in hard_texts(use.pattern):
         for action in use.actions:
@@ -143,6 +144,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
 
 @pytest.mark.parametrize("begin", thorough(["", "(TaskRunner pid=8) ", "[prompt]\n", "a\r"], usual=1))
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.long
 def test_a_function_that_takes_text_takes_time_in_proportion_to_it(name: str, begin: str) -> None:
     for line in LINES:
         make = repeated(begin, line)

@@ -156,6 +156,7 @@ def test_a_board_is_told_once_and_the_newest_one_always(
 
 @pytest.mark.parametrize("fate", ["", "limited", "broken", "lost", "killed before", "killed after"])
 @pytest.mark.parametrize("schedule", [Daily(time(2, 30)), Every(timedelta(hours=2))], ids=["daily", "every 2h"])
+@pytest.mark.long
 def test_of_every_occasion_on_which_the_bot_is_there_a_board_is_told(
     redis: Redis, schedule: Schedule, fate: str
 ) -> None:
