@@ -2,7 +2,6 @@
 
 import logging
 import secrets as randomness
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +10,6 @@ from bot.access_control import AccessControl
 from bot.adapters.audits import RedisAudit
 from bot.adapters.local.accounts import let_pass
 from bot.adapters.painter import Painter
-from bot.adapters.policies import differences
 from bot.adapters.recipes import FolderOfRecipes
 from bot.adapters.retention import Retention
 from bot.adapters.secret_filter import SecretFilter
@@ -20,11 +18,9 @@ from bot.adapters.valkey import Valkey
 from bot.announcer import Announcer
 from bot.audit_service import AuditService
 from bot.clock import Clock
-from bot.core.audit import BOT, AuditEvent
-from bot.core.policy import Policy
 from bot.costs import Costs
 from bot.data_dir import kept_secret, locked, owner, prepare
-from bot.errors import Unavailable, UserError
+from bot.errors import UserError
 from bot.gate import Gate
 from bot.gate_server import GateServer
 from bot.intake import LookLimits
@@ -47,9 +43,10 @@ from bot.parts import (
     tails,
     watcher,
 )
+from bot.policy_audit import policy_recorder
 from bot.policy_source import PolicySource
 from bot.policy_summary import summary
-from bot.ports import Cloud, Now
+from bot.ports import Cloud
 from bot.precedence import Precedence
 from bot.purses import Purses
 from bot.quotes import Quotes
@@ -171,7 +168,9 @@ def build(
         settings.language,
         audit.record,
     )
-    source.on_change = policy_recorder(audit, settings, now)
+    record_policy = policy_recorder(audit, settings.policy, now)
+    record_policy(source.policy)
+    source.on_change = lambda _, after: record_policy(after)
     source.on_error = lambda why: announcer.announce(f"policy-{source.signature}", f":warning: {why}")
     reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone, access.channel_sees, audit.record)
     queries = RunQueries(store, recipes, machines, access)
@@ -319,20 +318,6 @@ def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
 def retention(settings: Settings) -> Retention:
     days = settings.history_days, settings.keep_log_days, settings.keep_run_days
     return Retention(*(timedelta(days=one) for one in days))
-
-
-def policy_recorder(audit: RedisAudit, settings: Settings, now: Now) -> Callable[[Policy, Policy], None]:
-    """Return what writes down that the policy file says something else now; who has written it, it does not know."""
-
-    def record(before: Policy, after: Policy) -> None:
-        changed = {"changed": ", ".join(differences(before, after))}
-        event = AuditEvent(at=now(), who=BOT, what="change policy", on=str(settings.policy), after=changed)
-        try:
-            audit.record(event)
-        except Unavailable as trouble:  # the file holds all the same
-            log.error("a change of the policy file is not written down: %s", trouble)
-
-    return record
 
 
 def new_id(recipe: str) -> str:

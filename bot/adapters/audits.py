@@ -1,7 +1,7 @@
 """The audit in Redis: a stream of all events, and a list of each run's, written in the step that they tell of."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from bot.adapters.connection import answered
-from bot.adapters.keys import AUDIT, EVENTS, RUN
+from bot.adapters.keys import AUDIT, EVENTS, POLICY, RUN
 from bot.core.audit import AuditEvent, run_event
 from bot.core.run import Run
 from bot.origin import current_origin
@@ -69,6 +69,15 @@ class RedisAudit:
                 self._redis.rpush(EVENTS.format(event.on), document)
             self.trim()
         print_event(event)
+
+    def swap_policy(self, described: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep what the policy says, part by part, and return what was kept before; empty at a first start."""
+        with answered(), self._redis.pipeline() as tx:
+            tx.hgetall(POLICY)
+            tx.delete(POLICY)
+            tx.hset(POLICY, mapping=cast(Any, dict(described)))
+            found: dict[bytes, bytes] = tx.execute()[0]
+        return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
     def trim(self) -> None:
         """Forget events that are older than they are kept."""

@@ -1,6 +1,9 @@
 """The policy of an installation, from its YAML file, which is read again when it changes."""
 
-from dataclasses import asdict, fields, replace
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -227,5 +230,21 @@ def renamed(error: Exception) -> str:
 
 def differences(before: Policy, after: Policy) -> list[str]:
     """Return the names of what differs between two policies, for whoever is told that it has changed."""
-    old, new = asdict(before), asdict(after)
-    return [one.name for one in fields(Policy) if old[one.name] != new[one.name]]
+    old, new = describe(before), describe(after)
+    return [name for name in new if old[name] != new[name]]
+
+
+def describe(policy: Policy) -> dict[str, str]:
+    """Return each part of a policy as JSON text, for the audit: what was allowed when."""
+    return {name: json.dumps(spelled(value), sort_keys=True) for name, value in asdict(policy).items()}
+
+
+def spelled(value: Any) -> Any:
+    """Return a value as JSON has it, with the names of roles and rules."""
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Mapping):
+        return {str(spelled(key)): spelled(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [spelled(one) for one in value]
+    return sorted(value) if isinstance(value, set | frozenset) else value

@@ -12,6 +12,7 @@ import yaml
 
 from bot.adapters.secret_filter import FAST
 from bot.adapters.yaml_files import describe_error, load_yaml, refuse_unwritable
+from bot.core.expression import compile_pattern
 from bot.core.health.detectors import DETECTORS
 from bot.core.line import shown
 from bot.core.nearest import unknown
@@ -242,6 +243,10 @@ def literal(name: str, place: str) -> UserError:
 
 def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
     """A parameter with the default that stands in the task, which must be one that it admits."""
+    try:
+        compile_pattern(entry.pattern or "")
+    except UserError as error:
+        raise broken(recipe, say("the pattern of {name}: {why}", name=name, why=error.sentence)) from error
     sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
     found = Parameter(
         name=name,

@@ -8,6 +8,7 @@ import re2
 import yaml
 
 from bot.adapters.secret_filter import compiled
+from bot.core.expression import reason_of
 from bot.errors import UserError
 
 HINT = "It holds a name and an expression of RE2's a line, such as `our-badge: 'badge-[0-9a-f]{16}'` (docs/secrets.md)."
@@ -41,6 +42,5 @@ def problem_of(text: str) -> str:
     try:
         search = compiled(text.encode())
     except re2.error as error:
-        reason = error.args[0] if error.args else error
-        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        return reason_of(error)
     return "it finds nothing as well as something" if search(b"", 0) else ""

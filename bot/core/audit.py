@@ -52,6 +52,7 @@ def audited(run: Run) -> dict[str, Value]:
 
 def facts_of(run: Run) -> dict[str, Value]:
     approval, keeping, rhythm = run.approval, run.keeping, run.rhythm
+    facts = approval.facts if approval and approval.granted else None
     return {
         "line": run.line,
         "requester": run.requester,
@@ -62,6 +63,8 @@ def facts_of(run: Run) -> dict[str, Value]:
         "approval_causes": " ".join(approval.causes) if approval else None,
         "approved": approval.granted if approval and approval.by else None,
         "approved_by": approval.by if approval else None,
+        "approved_dollars": facts.dollars if facts else None,
+        "approved_gpu_hours": facts.gpu_hours if facts else None,
         "stop_requested_by": run.stop_requested_by,
         "save_before_stop": keeping.save_asked or None,
         "model_lost_by": keeping.lost_by,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.expression import compile_pattern
 from bot.core.line import shown
 from bot.errors import UserError
 from bot.language import mark, say
@@ -53,7 +54,7 @@ class Parameter:
         default: what stands there unless it is set; empty where nothing does.
         minimum, maximum: the range of a number, both ends included.
         choices: the values of a choice.
-        pattern: what a text must match as a whole, with `shape` to say it in words.
+        pattern: an expression of RE2's that a text must match as a whole, with `shape` to say it in words.
         unit: of a number.
         removable: whether the word `none` takes away what stands there.
     """
@@ -105,7 +106,7 @@ class Parameter:
     def admits(self, value: Value) -> bool:
         """Whether a value of the right kind is within the range or pattern."""
         if isinstance(value, str):
-            return self.pattern is None or re.fullmatch(self.pattern, value) is not None
+            return self.pattern is None or compile_pattern(self.pattern).fullmatch(value) is not None
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
 

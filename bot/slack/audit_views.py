@@ -63,6 +63,8 @@ FIELDS: Mapping[str, str] = {
     "budget_dollars": mark("budget in dollars"),
     "lease_hours": mark("lease in hours"),
     "approval_causes": mark("needs approval because of"),
+    "approved_dollars": mark("up to so many dollars"),
+    "approved_gpu_hours": mark("up to so many GPU-hours"),
     "muted": mark("muted"),
     "kept_until": mark("until"),
     "follow_until": mark("until"),

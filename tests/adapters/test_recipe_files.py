@@ -21,6 +21,8 @@ REFUSED = {
     "resources as text": ("resources: {", "resources: no\nx: {", "`resources` must be a mapping"),
     "a count that is none": ("H100:8", "H100:eight", "`resources.accelerators` cannot be `H100:eight`"),
     "a mapping for a default": (", sets: num_nodes", ", sets: resources", "holds more than one value there"),
+    "a pattern that is none": ('"[a-z]+"', '"[a-z"', "the pattern of model: `[a-z` is no expression of RE2's"),
+    "a pattern that looks around": ('"[a-z]+"', '"(?=a)[a-z]+"', "the pattern of model"),
     "an unknown finding": ("[plateau]", "[plato]", "names a finding that there is not: `plato`"),
     "a budget that is none": ("budget_dollars: 1", "budget_dollars: .inf", "`_metadata.verlbot.budget_dollars`"),
     "a lease beyond all dates": (
@@ -47,3 +49,12 @@ def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
 
 def test_a_part_of_an_accelerator_counts_as_one() -> None:
     assert accelerators({"resources": {"accelerators": "L4:0.5"}}) == Accelerators("L4", 1)
+
+
+def test_a_pattern_that_would_take_for_ever_does_not() -> None:
+    """With the standard library's expressions this text takes longer than there is time."""
+    recipe = parse("toy", SHORT.replace('"[a-z]+"', '"(a|a)*b|small"'))
+    (model,) = (one for one in recipe.parameters if one.name == "model")
+    assert model.read("a" * 199 + "b")
+    with pytest.raises(UserError):
+        model.read("a" * 200)

@@ -1,0 +1,32 @@
+"""Regular expressions that other people write, matched in linear time by RE2."""
+
+from functools import cache
+from typing import Any
+
+import re2
+
+from bot.core.line import shown
+from bot.errors import UserError
+from bot.language import say
+
+
+@cache
+def compile_pattern(pattern: str) -> Any:
+    """Return a compiled expression.
+
+    Raises:
+        UserError: it is none of RE2's, which knows no look-around and no back references.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        why = reason_of(error)
+        raise UserError(say("{pattern} is no expression of RE2's: {why}.", pattern=shown(pattern), why=why)) from error
+
+
+def reason_of(error: re2.error) -> str:
+    """Return what RE2 says of an expression."""
+    reason = error.args[0] if error.args else error
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -1,0 +1,43 @@
+"""The audit of the policy: what it said before a change, and what it says since."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from bot.adapters.audits import RedisAudit
+from bot.adapters.policies import describe
+from bot.core.audit import BOT, AuditEvent, Value
+from bot.core.policy import Policy
+from bot.errors import Unavailable
+from bot.ports import Now
+
+log = logging.getLogger(__name__)
+
+MOST_POLICY_CHARACTERS = 2_000
+"""Of one part of a policy that an event holds; the safe bounds have 700."""
+
+
+def policy_recorder(audit: RedisAudit, path: Path | None, now: Now) -> Callable[[Policy], None]:
+    """Return what writes down that the policy says something else than it did, while the bot ran or before it started.
+
+    Who has written it, the bot does not know.
+    """
+
+    def record(policy: Policy) -> None:
+        try:
+            new = describe(policy)
+            old = audit.swap_policy(new)
+            if changed := [name for name in new if old and old.get(name) != new[name]]:
+                before: dict[str, Value] = {name: clip(old.get(name, "")) for name in changed}
+                after: dict[str, Value] = {"changed": ", ".join(changed), **{name: clip(new[name]) for name in changed}}
+                on = str(path or "the safe defaults")
+                audit.record(AuditEvent(at=now(), who=BOT, what="change policy", on=on, before=before, after=after))
+        except Unavailable as trouble:  # it holds all the same
+            log.error("a change of the policy is not written down: %s", trouble)
+
+    return record
+
+
+def clip(text: str) -> str:
+    """Return as much of a part of the policy as an event holds."""
+    return text if len(text) <= MOST_POLICY_CHARACTERS else f"{text[: MOST_POLICY_CHARACTERS - 1]}…"

@@ -1,0 +1,71 @@
+"""What the policy allowed when: each change is written down, one made while the bot was down too."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.adapters.audits import RedisAudit
+from bot.core.audit import AuditEvent
+from bot.core.policy import SAFE, Policy
+from bot.core.roles import Grants, Role
+from bot.errors import Unavailable
+from bot.policy_audit import MOST_POLICY_CHARACTERS, policy_recorder
+from tests.builders import NOON
+
+PATH = Path("policy.yaml")
+LEA = replace(SAFE, grants=Grants(given={Role.APPROVER: ("U0LEA",)}))
+
+
+@pytest.fixture
+def audit(redis: Redis) -> RedisAudit:
+    return RedisAudit(redis)
+
+
+def start(audit: RedisAudit, *policies: Policy) -> list[AuditEvent]:
+    """Start a bot by the first policy, and let it read the others; what was written down of that, the oldest first."""
+    record = policy_recorder(audit, PATH, lambda: NOON)
+    for policy in policies:
+        record(policy)
+    return list(audit.since(timedelta(days=1)))[::-1]
+
+
+def test_a_first_start_and_a_start_by_the_same_policy_change_nothing(audit: RedisAudit) -> None:
+    assert start(audit, LEA) == []
+    assert start(audit, LEA, LEA) == []
+
+
+def test_a_change_is_written_down_with_what_was_allowed_before(audit: RedisAudit) -> None:
+    (event,) = start(audit, SAFE, LEA)
+    assert (event.what, event.who, event.on, event.after["changed"]) == (
+        "change policy",
+        "verlbot",
+        "policy.yaml",
+        "grants",
+    )
+    assert '"launcher": ["members"]' in str(event.before["grants"])
+    assert '"approver": ["U0LEA"]' in str(event.after["grants"])
+
+
+def test_a_change_while_the_bot_was_down_is_written_down_by_the_next_start(audit: RedisAudit) -> None:
+    start(audit, SAFE)
+    (event,) = start(audit, replace(SAFE, approve_over_dollars=50.0))
+    assert event.before == {"approve_over_dollars": "null"}
+    assert event.after == {"changed": "approve_over_dollars", "approve_over_dollars": "50.0"}
+
+
+def test_an_event_holds_a_part_of_a_policy_that_is_too_long(audit: RedisAudit) -> None:
+    many = replace(SAFE, grants=Grants(given={Role.APPROVER: tuple(f"U{number:09}" for number in range(1000))}))
+    (event,) = start(audit, SAFE, many)
+    assert len(str(event.after["grants"])) == MOST_POLICY_CHARACTERS
+
+
+def test_a_store_that_is_away_keeps_no_policy_from_holding(audit: RedisAudit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(audit, "swap_policy", away)
+    assert start(audit, SAFE, LEA) == []
