@@ -1,5 +1,6 @@
 """Real parts that tests share: one embedded Redis-protocol server for a session, emptied for each test."""
 
+import signal
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,12 @@ settings.register_profile("steady", derandomize=True, deadline=None, max_example
 settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=USUAL)
 settings.register_profile("explore", deadline=None, max_examples=5000)
 settings.load_profile("steady")
+
+
+def pytest_configure() -> None:
+    """A shell lets what it runs in the background ignore SIGINT; so would the programs that tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
