@@ -135,6 +135,15 @@ def test_a_refusal_is_written_down_with_who_what_and_why(bot: Bot) -> None:
     assert bot.store.get(RUN) == bot.run()
 
 
+def test_that_a_line_held_a_secret_is_written_down_without_the_line(bot: Bot) -> None:
+    bot.say(f"launch smoke trainer.token=hf_{'aB3' * 12}")
+    (refused,) = everything(bot)
+    assert (refused.who, refused.what, refused.door) == (ANA, "refused: type a secret", "command")
+    assert "looks like a secret: `hf_…`" in refused.why
+    assert "aB3" not in str(refused)
+    assert refused.on == ""
+
+
 def test_what_makes_no_sense_is_no_refusal_of_the_audits(bot: Bot) -> None:
     bot.say("launch nosuch")
     bot.say("stop nosuch-1")

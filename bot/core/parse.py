@@ -10,7 +10,7 @@ from bot.core.masking import SHAPES, Masker
 from bot.core.metric import is_metric
 from bot.core.nearest import no_override, unknown
 from bot.core.typed import Typed
-from bot.errors import UserError
+from bot.errors import Denied, UserError
 from bot.language import mark, say, together
 
 HOW_TO_PASS = mark(
@@ -55,7 +55,7 @@ def refuse_secret(text: str, masker: Masker = SHAPES) -> None:
     if found := masker.find_secret(text):
         kind = f"`{found}`"
         held = say("Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind)
-        raise UserError(held, say(HOW_TO_PASS))
+        raise Denied(held, say(HOW_TO_PASS), act="type a secret")
 
 
 def sort(words: tuple[str, ...], form: Form) -> Typed:

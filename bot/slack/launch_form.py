@@ -250,7 +250,7 @@ def chosen(element: Mapping[str, Any]) -> str:
     return str(picked or element.get("selected_conversation") or element.get("value") or "").strip()
 
 
-def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[str, str]:
+def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[str, UserError]:
     """What is wrong with single fields, by block."""
     found = {}
     for name, text in filled.parameters:
@@ -258,11 +258,11 @@ def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[st
             refuse_secret(f"{name}={text}", masker)
             recipe.parameter(name).read(text)
         except UserError as error:
-            found[block_of(recipe.name, name)] = unmarked(error.sentence)
+            found[block_of(recipe.name, name)] = error
     try:
         refuse_secret(filled.more, masker)
     except UserError as error:
-        found[OVERRIDES] = unmarked(error.sentence)
+        found[OVERRIDES] = error
     return found
 
 

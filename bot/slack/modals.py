@@ -79,7 +79,9 @@ class Modals:
                 view, say("The fields of {recipe} have not come yet. Send it again.", recipe=wanted)
             )
         if wrong := launch_form.problems(self._recipe(filled.recipe), filled, self.secrets.masker):
-            return wrong
+            for error in wrong.values():
+                self.service.auditing.record_refusal(error)
+            return {block: launch_form.unmarked(error.sentence) for block, error in wrong.items()}
         try:
             asked = launch_of(filled, self.secrets.masker)
             run = self.service.launch(asked, caller)
