@@ -165,6 +165,13 @@ class Listeners:
         """Return who has pressed a button; one of the bot's own page or of a view is pressed in no channel."""
         return self.caller(body, body["user"]["id"], (body.get("channel") or {}).get("id") or "", wish)
 
+    def filler(self, body: dict[str, Any], wish: str | None = None) -> Caller:
+        """Return who fills in a form, with the role that counts in the channel of its card, where he must be."""
+        user, filled = body["user"]["id"], filled_in(body.get("view") or {})
+        if filled.asks_channel and (filled.channel or wish):  # one that is sent names it
+            self.access.refuse_absent(user, filled.channel)
+        return self.caller(body, user, filled.channel, wish)
+
     def in_channel_of(self, run_id: str, caller: Caller, body: dict[str, Any]) -> Caller:
         """Return who launches a run again from the bot's own page, with the role that counts where its card will be.
 
@@ -308,22 +315,19 @@ class Listeners:
         ack()
 
     def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        self.service.refuse(Act.LAUNCH, self.presser(body))
+        self.service.refuse(Act.LAUNCH, self.filler(body))
         self.modals.choose(body.get("view") or {}, needed(action, "selected_option", "value"))
         ack()
 
     def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
-        caller = self.presser(body)
+        caller = self.filler(body)
         self.service.refuse(Act.LAUNCH, caller)
         self.modals.preview(body.get("view") or {}, caller)
         ack()
 
     def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
-        user, filled = body["user"]["id"], filled_in(view)
-        channel = filled.channel
-        if filled.asks_channel:
-            self.access.refuse_absent(user, channel)
-        if wrong := self.modals.submit(view, self.caller(body, user, channel, view["id"])):
+        user = body["user"]["id"]
+        if wrong := self.modals.submit(view, self.filler(body, view["id"])):
             ack(response_action="errors", errors=wrong)
             return
         self.homes.changed(user)
