@@ -79,8 +79,13 @@ def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process
     Either alone can be shaken off: an environment by `env -i`, a session by `setsid`. A session's number is
     not given to another while one of its members lives; where its leader is another process, it is over.
     """
-    standing = {session.pid for session in sessions if identified(session.pid) in (None, session)}
-    return ours(lambda process: os.getsid(process.pid) in standing or process.environ().get(MARKER) == marker)
+    known = {session.pid: session for session in sessions}
+
+    def is_of_session(number: int) -> bool:
+        """Whether a session is one of these; it is asked of each process, for a number may be given anew meanwhile."""
+        return number in known and identified(number) in (None, known[number])
+
+    return ours(lambda process: is_of_session(os.getsid(process.pid)) or process.environ().get(MARKER) == marker)
 
 
 def running_clusters() -> set[str]:
