@@ -9,12 +9,17 @@ import pytest
 from redis import Redis
 
 from bot.adapters.audits import RedisAudit
+from bot.build import build
 from bot.core.audit import AuditEvent
 from bot.core.policy import SAFE, Policy
 from bot.core.roles import Grants, Role
 from bot.errors import Unavailable
+from bot.playground.server import Playground
+from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.policy_audit import MOST_POLICY_CHARACTERS, policy_recorder
+from bot.settings import Settings
 from tests.builders import NOON
+from tests.doubles.cloud import FakeCloud
 
 PATH = Path("policy.yaml")
 LEA = replace(SAFE, grants=Grants(given={Role.APPROVER: ("U0LEA",)}))
@@ -69,3 +74,23 @@ def test_a_store_that_is_away_keeps_no_policy_from_holding(audit: RedisAudit, mo
 
     monkeypatch.setattr(audit, "swap_policy", away)
     assert start(audit, SAFE, LEA) == []
+
+
+@pytest.mark.slow
+def test_a_bot_compares_at_its_start(tmp_path: Path, playground: Playground) -> None:
+    file = tmp_path / "policy.yaml"
+    environment = {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_APP_TOKEN": APP_TOKEN,
+        "SLACK_API_URL": playground.api_url,
+        "VERLBOT_DATA_DIR": str(tmp_path / "data"),
+        "VERLBOT_POLICY": str(file),
+    }
+    found: list[AuditEvent] = []
+    for dollars in (200, 50):
+        file.write_text(f"confirm_over_dollars: {dollars}\n")
+        bot = build(Settings.read(environment), FakeCloud())
+        found += bot.service.auditing.audit.since(timedelta(days=1))
+        bot.stop()
+    (event,) = found
+    assert (event.before["confirm_over_dollars"], event.after["confirm_over_dollars"]) == ("200.0", "50.0")
