@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.secret_forms import LEAD, is_mixed
 from bot.core.secret_shapes import ANSI, BLOCK_EDGE
@@ -61,12 +61,18 @@ def is_key_text(text: bytes) -> bool:
     return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
 
 
-def read_line(raw: bytes, start: int) -> Line:
-    """The line that begins here."""
+def read_line(raw: bytes, start: int, column: int | None = None) -> Line:
+    """The line that begins here.
+
+    Args:
+        column: bytes of its lead, where that is known from another line; else it is found by what leads look like.
+    """
     newline = raw.find(b"\n", start)
     end = len(raw) if newline < 0 else newline
     lead = LEAD.match(raw, start, end)
     begin = lead.end() if lead else start
+    if column is not None:
+        begin = min(start + column, end)
     found = LINE.match(raw, begin, end)
     trail = TRAIL.match(raw, found.end(), end) if found else None
     body = found.end() if found and trail and trail.end() == end else None
@@ -96,32 +102,35 @@ def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
 def walk(raw: bytes, at: int) -> tuple[int, list[Span]]:
     """The lines of keys from here on; where it has come to once no key goes on."""
     spans: list[Span] = []
-    opened: set[bytes] = set()
+    opened: dict[bytes, int | None] = {}
     behind = 0
     while True:
         line = read_line(raw, at)
+        if line.body is None and (column := opened.get(line.source)) is not None:
+            under = read_line(raw, at, column)  # behind a lead of any kind that is as wide as that of the key's edge
+            line = line if under.body is None else replace(under, source=line.source)
         edge = BLOCK_EDGE.search(raw, line.start, line.end)
         behind += 1
         if edge and edge[1] == b"END":
             if line.source not in opened:
-                spans += before(raw, at, line.source)
-            opened.discard(line.source)
+                spans += before(raw, at, line.source, edge.start() - at)
+            opened.pop(line.source, None)
         elif edge:
-            opened.add(line.source)
+            opened[line.source] = edge.start() - at
             behind = 0
         elif line.spans_full_line(raw) or (line.source in opened and line.body is not None):
             spans.append((line.start, line.body or line.end))
-            opened.add(line.source)
+            opened.setdefault(line.source, None)
             behind = 0
         elif line.start < line.end:
-            opened.discard(line.source)
+            opened.pop(line.source, None)
         at = line.after
         if not opened or behind > MOST_BEHIND or at >= len(raw):
             return at, spans
 
 
-def before(raw: bytes, at: int, source: bytes) -> Iterator[Span]:
-    """The lines before the end of a key whose beginning was cut off."""
+def before(raw: bytes, at: int, source: bytes, column: int) -> Iterator[Span]:
+    """The lines before the end of a key whose beginning was cut off, behind the lead that its end has."""
     for _ in range(MOST_BEHIND):
         if at <= 0:
             return
@@ -129,9 +138,10 @@ def before(raw: bytes, at: int, source: bytes) -> Iterator[Span]:
         line = read_line(raw, at)
         if line.source != source:
             continue
-        if line.body is None:
+        under = line if line.body is not None else read_line(raw, at, column)
+        if under.body is None:
             return
-        yield line.start, line.body
+        yield under.start, under.body
 
 
 def within_line(raw: bytes, mark: int, least: int) -> Span:

@@ -47,8 +47,13 @@ BLOCK_BEGINS = re.compile(rb"(?:^|[\s\"'|]|" + ANSI + rb")?([A-Za-z0-9+/]{48})")
 ESCAPE = re.compile(rb"(?:" + ANSI + rb"|\\[nrtbf\"'/]|%[0-9A-Fa-f]{2}|\\[ux][0-9a-fA-F]{2,4})\Z")
 """What ends with a letter or a digit and belongs to no word: a colour, an escaped character."""
 
-LEAD = re.compile(rb"(?:" + ANSI + rb"|\([^()\n]{0,200}pid=[0-9]{1,10}[^()\n]{0,100}\)|[ \t\"'|>])*+")
-"""What comes before what a program prints on a line: colours, the prefixes of SkyPilot and Ray, quotes."""
+LEAD = re.compile(
+    rb"(?:" + ANSI + rb"|\([^()\n]{0,200}pid=[0-9]{1,10}[^()\n]{0,100}\)"
+    rb"|\[[A-Za-z][A-Za-z0-9_.\-]{0,40}\]:?|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{5,18}Z?|std(?:out|err) [FP] "
+    rb"|[ \t\"'|>])*+"
+)
+"""What comes before what a program prints on a line: colours, the prefixes of SkyPilot and Ray, torch's `[rank3]:`, the
+time that a container runtime writes, quotes."""
 
 COLOUR_BEGINS, COLOUR = re.compile(rb"(?:\x1b|\\(?:x1b|u001b|033|e))\[\Z"), re.compile(rb"[0-9;]{0,16}m")
 BACKSLASH = 92

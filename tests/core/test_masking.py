@@ -126,6 +126,28 @@ def test_a_private_key_is_masked_line_by_line_the_same_in_every_look() -> None:
     assert all(FAST.mask("\n".join(lines[:end])).split("\n") == whole[:end] for end in range(1, len(lines)))
 
 
+LEADS = [
+    "[rank3]: \x1b[36m(head, rank=0, pid=7)\x1b[0m ",
+    "[default0]:",
+    "2026-11-29T12:00:00.123456789Z stdout F ",
+    "2026-11-29 12:00:00,123 ",
+    "INFO:root:key ",
+    "(w) INFO f(x): ",
+    "12:00:01 | app.py:12 | ",
+]
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_private_key_is_masked_to_its_last_line_behind_any_lead(lead: str) -> None:
+    """Its last line is short, and looks like a word by itself."""
+    lines = ["-----BEGIN OPENSSH PRIVATE KEY-----", "aB3+" * 17 + "xY", "7yXLVAzO", "-----END OPENSSH PRIVATE KEY-----"]
+    printed = [lead + line for line in ["hi", *lines, "hello"]]
+    shown = [line.removeprefix(lead) for line in FAST.mask("\n".join(printed)).split("\n")]
+    assert shown == ["hi", lines[0], MASKED, MASKED, lines[3], "hello"]
+    cut = [line.removeprefix(lead) for line in FAST.mask("\n".join(printed[2:])).split("\n")]
+    assert cut == [MASKED, MASKED, lines[3], "hello"]
+
+
 def test_two_nodes_that_print_at_once_hide_no_line_of_a_key() -> None:
     key = next(one for seed in range(9) for one in corpus(seed) if one.text.startswith("-----BEGIN RSA"))
     head = [f"(head, rank=0, pid=7) {line}" for line in key.text.split("\n")]
