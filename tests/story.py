@@ -375,7 +375,8 @@ class Bot:
         event = {"type": "app_mention", "user": user, "text": f"<@U0VERLBOT> {text}", "channel": TRAINING, "ts": "1.0"}
         event |= {"thread_ts": thread_ts} if thread_ts else {}
         if thread_ts is None:
-            event["ts"] = Person(self.slack, user).says(text)["ts"]
+            typed = f"verlbot: {text}" if text.startswith("/") else text  # by itself it would be a command
+            event["ts"] = Person(self.slack, user).says(typed)["ts"]
         event_id = event_id or f"Ev{next(self.deliveries)}"
         body = {"type": "event_callback", "team_id": "T0PLAY", "event_id": event_id, "event": event}
         assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
