@@ -10,6 +10,14 @@ from bot.errors import UserError
 from bot.language import say
 
 
+def fits(pattern: str, text: str) -> bool:
+    """Return whether a whole text matches; one with half a surrogate pair, which is no character, matches nothing."""
+    try:
+        return compile_pattern(pattern).fullmatch(text) is not None
+    except UnicodeEncodeError:
+        return False
+
+
 @cache
 def compile_pattern(pattern: str) -> Any:
     """Return a compiled expression.

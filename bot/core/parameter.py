@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.expression import compile_pattern
+from bot.core.expression import fits
 from bot.core.line import shown
 from bot.errors import UserError
 from bot.language import mark, say
@@ -106,7 +106,7 @@ class Parameter:
     def admits(self, value: Value) -> bool:
         """Whether a value of the right kind is within the range or pattern."""
         if isinstance(value, str):
-            return self.pattern is None or compile_pattern(self.pattern).fullmatch(value) is not None
+            return self.pattern is None or fits(self.pattern, value)
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
 

@@ -58,3 +58,9 @@ def test_a_pattern_that_would_take_for_ever_does_not() -> None:
     assert model.read("a" * 199 + "b")
     with pytest.raises(UserError):
         model.read("a" * 200)
+
+
+def test_half_a_character_fits_no_pattern() -> None:
+    (model,) = (one for one in parse("toy", SHORT).parameters if one.name == "model")
+    with pytest.raises(UserError):
+        model.read("small\ud800")
