@@ -82,7 +82,7 @@ def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process
     known = {session.pid: session for session in sessions}
 
     def is_of_session(number: int) -> bool:
-        """Whether a session is one of these; it is asked of each process, for a number may be given anew meanwhile."""
+        """Whether a session is one of these, asked for each process: Linux may reuse a number during the search."""
         return number in known and identified(number) in (None, known[number])
 
     return ours(lambda process: is_of_session(os.getsid(process.pid)) or process.environ().get(MARKER) == marker)

@@ -80,8 +80,8 @@ class Queues:
         Args:
             clusters: by name, each with the name of the run's job.
             launching: those whose launch is under way.
-            broken: those that are not asked anew. The question that found them broken may be under way still, and
-                what it says of a job that is over counts on.
+            broken: those that SkyPilot takes for broken. They get no new question, but an answer that is under way
+                is kept, and so is a job that has ended.
         """
         now = self._now()
         kept = {
