@@ -23,17 +23,17 @@ Then make an app-level token with connections:write (xapp-…) under Basic Infor
 Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
 Then copy the signing secret under Basic Information, start `verlbot run`, and let Slack verify the address.""",
 }
-"""What to do with a manifest, by mode."""
+"""The next steps after `verlbot manifest`, by Slack mode."""
 
 
 PERSON_KINDS = ("member", "guest", "stranger", "bot", "deactivated")
 CHANNEL_KINDS = ("public", "private", "shared", "direct")
-"""Of `bot.core.people`, which is imported only where it is needed: `verlbot health` runs twice a minute."""
+"""Values of the enums in `bot.core.people`, imported only where needed: `verlbot health` runs twice a minute."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 where all is well, 1 where it is not, 2 where the command makes no sense."""
-    forbid_dumps()  # each command is given the bot's tokens: a container's health check twice a minute
+    """Run a command; return 0 on success, 1 on an error, 2 if the command makes no sense."""
+    forbid_dumps()  # every command has the bot's tokens in its environment, even a container's health check
     asked = parser().parse_args(arguments)
     try:
         return int(asked.action(asked))
@@ -43,13 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def masked(text: str) -> str:
-    """Return what is said at the command line, without what may not be read."""
+    """Return text for the command line, with secrets masked."""
     from bot.adapters.secret_filter import SecretFilter
 
     return SecretFilter(os.environ).mask(text)
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     found = argparse.ArgumentParser(prog="verlbot", description="Launches and tracks verl training runs from Slack.")
     found.add_argument("--version", action="version", version=f"verlbot {__version__}")
     commands = found.add_subparsers(required=True, metavar="COMMAND")
@@ -116,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def do_run(_: argparse.Namespace) -> int:
+    """Run the bot until a signal ends it; return 0."""
     from bot.build import build
     from bot.masked_log import log_to, mask_uncaught
     from bot.parts import secret_filter
@@ -147,12 +149,13 @@ def do_demo(asked: argparse.Namespace) -> int:
 
 
 def do_manifest(asked: argparse.Namespace) -> int:
+    """Print the Slack app's manifest, and the next steps if a person reads it; return 0."""
     from bot.slack.manifest import manifest
 
     if asked.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", asked.http):
         raise UserError(f"Slack takes no address `{asked.http}`.", "Give one such as https://verlbot.example.org.")
     print(json.dumps(manifest("http" if asked.http else "socket", asked.http or ""), indent=2))
-    if sys.stderr.isatty():  # whoever pipes it knows what for
+    if sys.stderr.isatty():  # a script that reads the manifest needs no next steps
         print(NEXT["http" if asked.http else "socket"], file=sys.stderr)
     return 0
 
@@ -177,6 +180,7 @@ def do_policy_check(asked: argparse.Namespace) -> int:
 
 
 def do_policy_explain(asked: argparse.Namespace) -> int:
+    """Print what the policy decides about a command line of a person; return the exit status."""
     from bot.core.people import Channel, ChannelKind, Person, PersonKind
     from bot.policy_tools import explain
     from bot.settings import default_recipes_dir
@@ -200,7 +204,8 @@ def do_replay(asked: argparse.Namespace) -> int:
 
 
 def do_admin_policy(_: argparse.Namespace) -> int:
-    """The one place that shows the secret: who types this may read its file too."""
+    """Print the line for SkyPilot's config, the one place that shows the secret: who types this
+    may read its file too."""
     from bot.data_dir import kept_secret, prepare
     from bot.settings import PORT_HINT, PORT_IS_OPEN, Settings
     from bot.web_server import bracketed
@@ -225,12 +230,12 @@ def do_admin_policy(_: argparse.Namespace) -> int:
 
 
 def do_health(_: argparse.Namespace) -> int:
-    """For container health checks: the tick touches a file."""
+    """Check, for a container's health check, that the tick has touched its heartbeat file lately."""
     from bot import heartbeat
     from bot.settings import Settings
 
     nobody = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
-    settings = Settings.read({**os.environ, **nobody})  # a heartbeat is no secret: no tokens are needed
+    settings = Settings.read({**os.environ, **nobody})  # placeholders, since the check needs no tokens
     age = heartbeat.age_seconds(settings.data_dir)
     if age is None:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")

@@ -1,4 +1,4 @@
-"""Who somebody is here: Slack's description of the person and the channel, and the policy, into an actor."""
+"""Access control: makes an actor of Slack's description of a person and a channel, and of the policy."""
 
 import logging
 from collections.abc import Callable
@@ -21,30 +21,30 @@ class Directory(Protocol):
     """What Slack says of people and channels. Every call answers within about a second, or raises Unavailable."""
 
     def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
-        """Return what somebody is.
+        """Return Slack's description of a person.
 
         Args:
-            team: of the delivery, as Slack signed it; empty where it names none.
-            groups: the user groups whose members are of interest.
+            team: workspace of the delivery, as Slack signed it; empty if it names none.
+            groups: the user groups whose members the policy names.
             workspaces: other workspaces and organisations whose people are members here.
         """
 
     def channel(self, channel_id: str) -> Channel:
-        """Return what sort of conversation it is."""
+        """Return the kind of a conversation."""
 
     def is_in(self, user: str, channel_id: str) -> bool:
-        """Return whether somebody is in a channel."""
+        """Return whether a person is in a channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessControl:
-    """Makes actors, and says who sees what."""
+    """Makes actors, and decides who may see what."""
 
     directory: Directory
     policy: Callable[[], Policy]
 
     def actor(self, user: str, team: str, channel_id: str) -> Actor:
-        """Return somebody with the role that counts in a channel; what Slack does not say is left open.
+        """Return the person with the role that counts in a channel; what Slack does not answer is None.
 
         Args:
             channel_id: empty for the bot's own page.
@@ -65,11 +65,13 @@ class AccessControl:
         return Actor(user, channel, person, Role.NONE, own_role, trouble or "no answer")
 
     def sees(self, actor: Actor, run: Run) -> bool:
-        """Return whether somebody may read what a run prints and what it was set to.
+        """Return whether an actor may read what a run prints and how it was set up.
 
-        Its owner may, whoever is in its channel, and admins; in a public channel every member of the workspace; and
-        approvers while it waits for one, since they approve what they have seen. Where the whole channel reads the
-        answer, the whole channel must be allowed to as well.
+        Its owner may, in any channel, and admins; in a public channel every member of the workspace; and approvers
+        while it
+        waits for one, since they approve what they have seen. If the whole channel reads the answer, the whole channel
+        must
+        be allowed to as well.
         """
         if actor.is_heard and actor.channel and not self.channel_sees(actor.channel.id, run):
             return False
@@ -90,7 +92,7 @@ class AccessControl:
             return False
 
     def refuse_absent(self, user: str, channel_id: str) -> None:
-        """Refuse to post where somebody is not: in a private channel, or one of other people.
+        """Raise an error if a person posts where the person is not: in a private channel, or a conversation of others.
 
         Raises:
             UserError: the person is not there, or Slack does not say.
@@ -106,9 +108,11 @@ class AccessControl:
         raise Denied(absent, say("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
 
     def channel_sees(self, channel_id: str, run: Run) -> bool:
-        """Return whether all who are in a channel may read of a run: it is the run's, or the run's is public.
+        """Return whether everyone in a channel may read of a run.
 
-        People of another workspace are in a shared channel, and see no public one.
+        It must be the run's channel, or the run's channel must be public. People of another workspace may be in a
+        shared
+        channel, and they see no public one.
         """
         if channel_id in (run.channel, run.thread_channel):
             return True

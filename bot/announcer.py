@@ -1,4 +1,4 @@
-"""What the bot has to say to those who keep the machines: recorded once, and sent by the notice sender."""
+"""Announcements to the people who operate the bot: recorded once, and sent by the notice sender."""
 
 import logging
 from collections.abc import Callable
@@ -15,9 +15,9 @@ class Announcer:
     """Records notices.
 
     Attributes:
-        ops_channel: Slack's id of the channel of those who keep the machines; empty for none.
-        wake: lets the notice sender run now.
-        logged: keys that this process has written to its log.
+        ops_channel: Slack's id of the operators' channel; empty for none.
+        wake: wakes the notice sender.
+        logged_keys: keys that this process has written to its log.
     """
 
     store: Store
@@ -27,13 +27,13 @@ class Announcer:
     logged: set[str] = field(default_factory=set)
 
     def announce(self, key: str, text: str, channel: str = "", fallback: str = "") -> None:
-        """Say something once in the ops channel, and in one more channel; always in the bot's own log.
+        """Record a notice once for the ops channel, and once for one more channel; write it to the bot's own log.
 
         Args:
-            key: what it is about; the same key is not said twice in one channel.
-            text: in the workspace's language, with Slack's `*bold*` and back-ticks; nothing in it calls anybody.
-            channel: a run's, beside the ops channel.
-            fallback: the person who hears it where the bot may not post in `channel`.
+            key: what it is about; the same key is not sent twice to one channel.
+            text: in the workspace's language, with Slack's `*bold*` and back-ticks; nothing in it mentions anyone.
+            channel: a run's channel, beside the ops channel.
+            fallback: the person who gets it if the bot may not post in `channel`.
         """
         notices = [
             Notice(key=key, channel=where, text=text, at=self.now(), fallback=person)

@@ -1,4 +1,4 @@
-"""Who asks, and what is answered: records between people and the service."""
+"""Requests: who asks for a command, and what is answered. Records between people and the service."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +16,13 @@ from bot.core.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and where.
+    """The person who asks, and where.
 
     Attributes:
         user, channel: Slack's ids.
         actor: the same person with the role that counts there.
-        wish: Slack's id of the delivery, the same when Slack delivers twice.
-        lasting: whether the wish is one for good, as that of a button on a message that stays.
+        delivery_id: Slack's id of the delivery, the same if Slack delivers twice; it makes the request idempotent.
+        permanent: whether the id counts for ever, as that of a button on a message that stays.
     """
 
     user: str
@@ -34,13 +34,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a launch would do: the answer to `--dry-run`.
+    """The preview of a launch: the answer to `--dry-run`.
 
     Attributes:
         yaml: the task, its scripts cut short.
-        rate: what it would cost; None where nobody knows, with `trouble` where that is for want of an answer.
-        refusal: why it would be refused here, or None.
-        controller: what would have to be rented before it, or None.
+        rate: its price; None if unknown, with `trouble` if the price could not be looked up.
+        refusal: why the launch would be refused here, or None.
+        controller: the jobs controller that would have to be rented first, or None.
     """
 
     plan: Plan
@@ -56,8 +56,8 @@ class Excerpt:
     """Lines of a run's log.
 
     Attributes:
-        lines: oldest first; asked: what they were asked by.
-        trouble: why these are saved lines and not fresh ones, or None.
+        lines: oldest first; request: the command that requested them.
+        trouble: why these are saved lines and not current ones, or None.
     """
 
     run: Run
@@ -67,7 +67,10 @@ class Excerpt:
 
 
 def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
-    """The record of a launch before anything was asked for; whether it waits for an approval, admission says."""
+    """Return the record of a new launch, before any cluster is requested.
+
+    Admission decides whether it waits for an approval.
+    """
     return Run(
         id=str(made.task["name"]),
         recipe=made.recipe.name,

@@ -1,4 +1,4 @@
-"""Who did what, for those who may ask; and what is forgotten of a run."""
+"""The audit for those who may read it: who did what; and the deletion of what is stored of a run."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -23,14 +23,14 @@ from bot.run_queries import RunQueries
 log = logging.getLogger(__name__)
 
 MOST_EVENTS = 20_000
-"""Of one answer: a file of some megabytes."""
+"""Maximum events in one answer, which is a file of some megabytes."""
 
 REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditService:
-    """Answers from the audit, and writes what no record holds: refusals, and what was forgotten."""
+    """Answers from the audit, and records what no run's record holds: refusals and deletions."""
 
     store: Store
     audit: Audit
@@ -48,10 +48,10 @@ class AuditService:
         return run, self.audit.of_run(run.id)
 
     def search(self, asked: AuditFilter, caller: Caller) -> list[AuditEvent]:
-        """Return the newest events that are asked for, the newest first.
+        """Return the newest events that match, the newest first.
 
         Raises:
-            UserError: the person may not.
+            UserError: the person may not read the audit.
         """
         self.refuse_audit(caller)
         now = self.now()
@@ -59,7 +59,7 @@ class AuditService:
         return list(islice(found, MOST_EVENTS))
 
     def refuse_audit(self, caller: Caller) -> None:
-        """Refuse those who may not read who did what.
+        """Raise an error unless the person may read who did what.
 
         Raises:
             UserError: the person may not.
@@ -67,7 +67,7 @@ class AuditService:
         refuse_act(self.read_policy(), Act.AUDIT, caller.actor)
 
     def forget(self, name: str, caller: Caller) -> str:
-        """Delete all that is kept of a run that has ended, but what it has cost; return its id.
+        """Delete everything that is stored of a run that has ended, except its cost; return its id.
 
         Raises:
             UserError: there is no such run, its whole name was not typed, it has not ended, or the person may not.
@@ -97,15 +97,15 @@ class AuditService:
         return run_id
 
     def record_stop(self, run_id: str) -> None:
-        """Write down that somebody wants a run ended whose record cannot be read, and so cannot show it."""
+        """Record a request to stop a run whose record cannot be read, and so cannot show the request."""
         self.audit.record(wish_event(Act.STOP, run_id, self.now(), current_origin()))
 
     def record_refusal(self, error: Exception) -> None:
-        """Write down what somebody was refused for want of a right; other errors are none of the audit's."""
+        """Record what a person was refused for lack of a right; the audit has no use for other errors."""
         if not isinstance(error, Denied):
             return
         event = wish_event(f"{REFUSED}: {error.act}", error.on, self.now(), current_origin(), error.sentence)
         try:
             self.audit.record(event)
-        except Unavailable as trouble:  # the person hears the refusal all the same
+        except Unavailable as trouble:  # the person gets the refusal all the same
             log.error("a refusal is not written down: %s", trouble)

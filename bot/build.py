@@ -94,16 +94,15 @@ def build(
     timepiece: Clock | None = None,
     filter_secrets: SecretFilter | None = None,
 ) -> Bot:
-    """Put a bot together, not yet started.
+    """Return a bot built from the settings, not yet started.
 
     Args:
         cloud: the machines; those of the settings unless given.
-        timepiece: the bot's own time; that of this machine unless given.
+        bot_clock: the bot's own time; that of this machine unless given.
         filter_secrets: the masking filter; one that knows the secrets of the settings unless given.
 
     Raises:
-        UserError: another bot uses the same data directory, or the store does not come up, or something is set that is
-            not safe.
+        UserError: another bot uses the same data directory, or the store does not start, or a setting is not safe.
     """
     if cloud is None and (why := settings.local_compute_refusal):
         raise UserError(why, LOCAL_HINT)
@@ -300,10 +299,10 @@ def build(
 
 
 def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
-    """What SkyPilot asks before each launch, where it is told to.
+    """Return the server that SkyPilot asks before each launch; None if the settings have no port for it.
 
     Raises:
-        UserError: others than this machine reach it, and no secret is set for it.
+        UserError: other machines can reach it, and no secret is set for it.
     """
     port = settings.admin_policy_port
     if port is None:

@@ -1,4 +1,4 @@
-"""`verlbot recipes check`: every recipe as the bot and as SkyPilot would take it, with nothing asked of anybody."""
+"""`verlbot recipes check`: validates every recipe as the bot and as SkyPilot would, without network access."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from bot.errors import UserError
 
 
 def check(folder: Path) -> int:
-    """Print a line for each recipe and say what is wrong; 0 where nothing is."""
+    """Print a line for each recipe with its problems; return 0 if there are none, else 1."""
     recipes = FolderOfRecipes(folder)
     names = recipes.names()
     if not names:
@@ -25,10 +25,13 @@ def check(folder: Path) -> int:
 
 
 def problems_of(recipes: FolderOfRecipes, name: str, judged: Callable[[Task], str | None] = problem) -> list[str]:
-    """What is wrong with a recipe: for the bot, for SkyPilot as it stands, for SkyPilot as the bot would launch it.
+    """Return the problems of a recipe.
+
+    They are those of the bot, of SkyPilot with the file as it is, and of SkyPilot with the task as the bot would launch
+    it.
 
     Args:
-        judged: SkyPilot's judgement of a task; in this process unless given.
+        judge: SkyPilot's validation of a task; in this process unless given.
     """
     try:
         recipe = recipes.get(name)
@@ -43,5 +46,5 @@ def problems_of(recipes: FolderOfRecipes, name: str, judged: Callable[[Task], st
 
 
 def kept(recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    """Settings of a typical launch: checkpoints on a volume."""
+    """Return the settings of a typical launch: checkpoints on a volume."""
     return (("volume", "models"),) if recipe.checkpoints else ()

@@ -1,4 +1,4 @@
-"""The clock of the bot: the machine's clocks, read, and the line of its own time that they make."""
+"""The clock of the bot: reads the machine's clocks, and keeps the timeline of the bot's own time."""
 
 import time
 from collections.abc import Callable
@@ -12,17 +12,20 @@ from bot.core.clock import Line, Reading, Verdict, advance, apart, begin_line, j
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 JUMP_SECONDS = 30.0
-"""What the wall clock may differ by from the bot's own time, unless it is set."""
+"""Default seconds by which the wall clock may differ from the bot's own time."""
 
 
 @cache
 def boot_id() -> str:
-    """Return the identity of this machine's start; empty where it does not tell."""
+    """Return the identity of this machine's start; empty if the machine has none."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
 def read_clocks() -> Reading:
-    """Read this machine's clocks. Where none counts the time in which it is suspended, that time is not counted."""
+    """Return this machine's clocks.
+
+    If none counts the time in which the machine is suspended, that time is not counted.
+    """
     counted = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return Reading(time.time(), time.clock_gettime(counted), boot_id())
 
@@ -32,8 +35,9 @@ class Clock:
 
     Args:
         read: reads the machine's clocks.
-        kept: the line of the bot before this one; other: Unix seconds by another clock. See `begin_line`.
-        jump_seconds: what the wall clock may differ by before that is a jump.
+        previous: the timeline of the bot before this one.
+        reference: Unix seconds by another clock. See `begin_timeline`.
+        jump_seconds: seconds by which the wall clock may differ before that is a jump.
     """
 
     def __init__(
@@ -49,16 +53,17 @@ class Clock:
         self._line = begin_line(read(), kept, other, jump_seconds)
 
     def now(self) -> datetime:
+        """Return the bot's own time in UTC."""
         return datetime.fromtimestamp(self.line().time, UTC)
 
     def line(self) -> Line:
-        """Return the line as it is now, for a later bot to go on with."""
+        """Return the timeline as it is now, for a later bot to continue."""
         with self._lock:
             self._line = advance(self._line, self._read(), self._bound)
             return self._line
 
     def jump(self) -> float:
-        """Return by how many seconds the wall clock is ahead, negative where behind; 0.0 where that is no jump."""
+        """Return the seconds by which the wall clock is ahead, negative if behind; 0.0 if that is no jump."""
         with self._lock:
             reading = self._read()
             self._line = advance(self._line, reading, self._bound)
@@ -66,7 +71,7 @@ class Clock:
         return found if abs(found) > self._bound else 0.0
 
     def judge(self, other: float) -> Verdict:
-        """Let another clock, which shows these Unix seconds, decide what a jump means."""
+        """Let another clock, which shows these Unix seconds, decide what a jump means; return its verdict."""
         with self._lock:
             reading = self._read()
             self._line, verdict = judge(advance(self._line, reading, self._bound), reading, other, self._bound)

@@ -1,4 +1,4 @@
-"""What a person may ask of dollars: records in, what they have come to out. It may take a second or two."""
+"""The costs that a person may ask for, computed from the records. It may take a second or two."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from bot.isolation import sound_ones
 from bot.ports import Now, Store
 
 COMPARED = 500
-"""Runs that ended last, among which those of a run's recipe are looked for."""
+"""Number of the newest ended runs among which those of a run's recipe are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one run has cost, and what earlier ones of its recipe have had for their dollars."""
+    """What one run has cost, and the baseline of earlier runs of its recipe."""
 
     run: Run
     past: Past | None
@@ -26,10 +26,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Reckons.
+    """Computes costs.
 
     Attributes:
-        zone: whose clock says when a month begins.
+        zone: time zone in which a month begins.
     """
 
     store: Store
@@ -37,12 +37,13 @@ class Costs:
     zone: str = "UTC"
 
     def of_run(self, run: Run) -> Account:
+        """Return the cost of a run with the baseline of its recipe."""
         now = self.now()
         others = sound_ones(self.store.recent(COMPARED), lambda other: worth(other, now), [])
         return Account(run, past(others, run, now))
 
     def of_month(self, covers: Callable[[Run], bool]) -> Spent:
-        """What this month's runs have cost, of those that are covered."""
+        """Return the costs of this month's covered runs, with the ids of those that could not be computed."""
         now = self.now()
         month = calendar_month(now, zones.zone(self.zone))
         failed: list[str] = []
@@ -50,9 +51,10 @@ class Costs:
         return replace(spent(paid, month, now), failed=tuple(dict.fromkeys(failed)))
 
     def find(self, name: str) -> Run:
+        """Return the run of that name."""
         return runs.find(self.store, name)
 
 
 def paid_in(store: Store, since: datetime) -> Iterable[Run]:
-    """Every run that bills or has ended since then; one that ends meanwhile is there twice, its end last."""
+    """Return every run that bills or has ended since then; one that ends meanwhile appears twice, its end last."""
     return chain(store.open(), store.ended_since(since))

@@ -1,4 +1,4 @@
-"""The data directory: one bot's alone and closed to other users; and its name among those that share its store."""
+"""The data directory, which belongs to one bot and is closed to other users, and the bot's name in a shared store."""
 
 import fcntl
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 FOR_OWNER = 0o700
 THROUGH = 0o711
 FOLDER_OF_GROUP, FILE_OF_GROUP = 0o710, 0o740
-"""What the group of local runs may do beside: go through folders, and read the scripts that it runs."""
+"""Modes for the group of local runs, which may also pass through folders and read the scripts that it runs."""
 
 OF_RUNS = ("home", "volumes")
 """Folders of local compute whose contents belong to the runs."""
@@ -26,17 +26,17 @@ SECRET_BYTES = 24
 
 
 def prepare(data_dir: Path, group: int | None = None) -> None:
-    """Make the data directory, or close one that is open to other users, and say so in the log.
+    """Make the data directory, or close one that is open to other users and log that.
 
     Args:
-        group: of local runs that have a user of their own.
+        group: the group of local runs that have a user of their own.
 
     Raises:
-        UserError: it belongs to another user.
+        UserError: the directory belongs to another user.
     """
     missing = [above for above in data_dir.parents if not above.exists()]
     data_dir.mkdir(mode=FOR_OWNER, parents=True, exist_ok=True)
-    for above in missing if group is not None else ():  # local runs have to go through
+    for above in missing if group is not None else ():  # local runs must pass through it
         above.chmod(THROUGH)
     found = data_dir.stat()
     if found.st_uid != os.geteuid() and not is_volume(found):
@@ -49,34 +49,37 @@ def prepare(data_dir: Path, group: int | None = None) -> None:
 
 
 def is_volume(found: os.stat_result) -> bool:
-    """Return whether it is a volume as Kubernetes mounts it: root's, and open to the bot's group alone for writing."""
+    """Return whether this is a volume as Kubernetes mounts it: root owns it, and only the bot's
+    group may also write."""
     is_writable = found.st_gid in (os.getegid(), *os.getgroups()) and found.st_mode & stat.S_IWGRP
     return found.st_uid == 0 and bool(is_writable) and not found.st_mode & stat.S_IWOTH
 
 
 def tighten(folder: Path, group: int | None) -> int:
-    """Take from others what they may do with the bot's own files; return how many were open.
+    """Remove other users' permissions on the bot's own files; return how many files and folders were open.
 
-    Links are not followed, what belongs to others is left, and so is what lies in the folders of local runs.
+    Links are not followed. What belongs to other users is left alone, and so are the contents of local runs' folders.
     """
     count = int(is_tightened(folder, group))
     for at, folders, files in os.walk(folder):
         count += sum([is_tightened(Path(at) / name, group) for name in (*folders, *files)])
+        # What is in these folders belongs to the runs.
         if "local" in Path(at).relative_to(folder).parts:
             folders[:] = [name for name in folders if name not in OF_RUNS]
     return count
 
 
 def is_tightened(path: Path, group: int | None) -> bool:
-    """Return whether others could do more with it than they should, and cannot any more."""
+    """Remove the permissions that others should not have on a path; return whether there were any."""
     try:
         found = path.lstat()
-    except FileNotFoundError:  # a cluster has just gone
+    except FileNotFoundError:  # a cluster was removed meanwhile
         return False
     allowed = FOR_OWNER
     if found.st_gid == group:
         allowed = FOLDER_OF_GROUP if stat.S_ISDIR(found.st_mode) else FILE_OF_GROUP
     mode = stat.S_IMODE(found.st_mode)
+    # Links are not followed, and what belongs to other users is left alone.
     if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or not mode & 0o077 & ~allowed:
         return False
     path.chmod(mode & allowed)
@@ -84,7 +87,11 @@ def is_tightened(path: Path, group: int | None) -> bool:
 
 
 def locked(data_dir: Path) -> IO[str]:
-    """The data directory, for this process alone; the lock goes with the process, however it ends."""
+    """Lock the data directory for this process alone. The lock ends with the process, however that ends.
+
+    Raises:
+        UserError: another bot uses the directory.
+    """
     lock = (data_dir / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +105,10 @@ def locked(data_dir: Path) -> IO[str]:
 
 
 def owner(data_dir: Path) -> str:
-    """This bot's name among those that share its store; the same after a restart, which so waits for nobody."""
+    """Return this bot's name among the bots that share its store.
+
+    The name is the same after a restart, so that a restarted bot does not have to wait until its own lease ends.
+    """
     path = data_dir / "owner"
     if not path.exists() or not path.read_text():  # a kill may have left it empty
         path.write_text(uuid4().hex)
@@ -106,7 +116,10 @@ def owner(data_dir: Path) -> str:
 
 
 def kept_secret(data_dir: Path) -> str:
-    """Return the secret of the admin policy's address, made when it is first asked for; the same after a restart."""
+    """Return the secret of the admin policy's address.
+
+    It is made at the first call and is the same after a restart.
+    """
     path = data_dir / SECRET
     try:
         if found := path.read_text().strip():

@@ -1,4 +1,4 @@
-"""`verlbot demo`: the whole bot on this machine, with a Slack of its own, an embedded store and real processes."""
+"""`verlbot demo`: the whole bot on this machine, with a playground Slack, an embedded store and real processes."""
 
 import os
 import signal
@@ -34,21 +34,23 @@ FIRST_LINE = "/verl launch smoke nodes=2"
 NOT_CONNECTED = "The bot does not connect."
 CONNECT_SECONDS = 20
 END_SECONDS = 30
-"""How long the demo waits for its own parts to come up, and for its runs to go."""
+"""Maximum seconds that the demo waits for its runs to end. CONNECT_SECONDS is the maximum for its own parts to start.
+"""
 
 INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended, as shells have it."""
+"""Exit code of a program that Ctrl-C ended, by the convention of shells."""
 
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all")]
 PROXIES += [name.upper() for name in PROXIES]
 
 WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a supervisor's wish, a closed window."""
+"""Signals that end the demo: Ctrl-C, a supervisor's stop, a closed window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Something to try: what it is, what there is to see, and lines to type for it; as whom, if not as yourself."""
+    """Something to try: what it is, what there is to see, and the lines to type, as another user
+    where `user` is set."""
 
     title: str
     text: str
@@ -135,26 +137,26 @@ ENVIRONMENT = {
     "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
     "VERLBOT_POLICY": str(Path(__file__).parent / "demo_policy.yaml"),
 }
-"""Quicker than in earnest, and with a pretended price, so that a minute shows what a night would."""
+"""Shorter periods than in production and a pretended price, so that one minute shows what a night would."""
 
 
 def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, stay: bool = False) -> int:
-    """Run until the person has enough, or, without a terminal, until the runs of `lines` have ended.
+    """Run until the person leaves, or, without a terminal, until the runs of `lines` have ended.
 
     Args:
-        lines: what is typed first; without a terminal and without any, a first run is launched.
+        lines: what is typed first; without a terminal and without any lines, a first run is launched.
         browser: whether the page is opened where this machine has a browser.
-        stay: without a terminal too, go on until a signal comes.
+        stay: whether to continue without a terminal until a signal comes.
 
-    Returns 0 where every run ended as it should and no process of it is left.
+    Returns 0 where every run ended as it should and none of its processes is left.
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    for name in PROXIES:  # all of it is on this machine, where no proxy leads
+    for name in PROXIES:  # every address is on this machine, which no proxy reaches
         os.environ.pop(name, None)
     log_to(data_dir / "bot.log", "INFO", SecretFilter(os.environ).mask)
     for number in WAYS_TO_END:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and that stays so
             signal.signal(number, signal.default_int_handler)
     guide = [asdict(proposal) for proposal in GUIDE]
     playground = Playground(data_dir / "slack.json", port, manifest=manifest("socket"), guide=guide)
@@ -180,13 +182,13 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
 
 
 def settings(data_dir: Path, api_url: str) -> Settings:
-    """The demo's settings; what the person has set in the environment counts for more, but for Slack and the store."""
+    """Return the demo's settings. The person's environment overrides them, except for Slack and the store."""
     own = {
         "SLACK_API_URL": api_url,
         "VERLBOT_DATA_DIR": str(data_dir),
         "VERLBOT_SLACK_MODE": "socket",
-        "REDIS_URL": "",  # a demo ends every run that it finds in its store
-        "VERLBOT_COMPUTE": "local",  # and launches one by itself: never where machines cost money
+        "REDIS_URL": "",  # a demo stops every run that it finds in its store
+        "VERLBOT_COMPUTE": "local",  # it launches a run by itself: never where machines cost money
         "SKYPILOT_API_SERVER_ENDPOINT": "",
     }
     slack = {name: ENVIRONMENT[name] for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")}
@@ -194,20 +196,21 @@ def settings(data_dir: Path, api_url: str) -> Settings:
 
 
 def open_page(address: str) -> None:
-    """Show the page to the person at this machine's screen, where somebody sits at one."""
+    """Open the page in a browser, where a person uses a terminal on a machine with a screen."""
     screen = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if sys.stdin.isatty() and screen:
         webbrowser.open(address)
 
 
 def wait(address: str) -> int:
-    """Until a signal comes."""
+    """Print the address and wait until a signal comes."""
     tell(f"A Slack of your own is at {address}")
     while True:
         signal.pause()
 
 
 def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
+    """Run the terminal: print the guide, type the first lines, then read lines or follow the runs."""
     terminal = Terminal(client, Person(client), seeded(), milestone=state_of)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
     terminal.say(f"{proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
@@ -224,13 +227,14 @@ def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
 
 
 def proposals() -> str:
-    """The guide for those who stay in the terminal."""
+    """Return the guide for people who stay in the terminal."""
     own = [proposal for proposal in GUIDE if proposal.user is None]
     lines = [f"  {line:<58}{proposal.title}" for proposal in own for line in proposal.lines]
     return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE])
 
 
 def chat(terminal: Terminal) -> int:
+    """Type each line that the person enters, until the input ends."""
     while (line := terminal.prompt()) is not None:
         if line:
             terminal.type(line)
@@ -238,12 +242,12 @@ def chat(terminal: Terminal) -> int:
 
 
 def follow(bot: Bot, terminal: Terminal) -> int:
-    """Wait until every run has ended and everything has been said; then prove it."""
+    """Wait until every run has ended and every message is sent; then check that no process is left."""
     store = bot.service.store
     earlier = {run.id for run in store.recent(REMEMBERED)}
     while store.open():
         time.sleep(0.2)
-    time.sleep(0.5)  # for the terminal to show the last of it
+    time.sleep(0.5)  # lets the terminal show the last lines
     runs = [run for run in store.recent(REMEMBERED) if run.id not in earlier]
     left = [run.id for run in runs if marked(place(bot, run).marker) or place(bot, run).folder.exists()]
     for run in runs:
@@ -253,9 +257,9 @@ def follow(bot: Bot, terminal: Terminal) -> int:
 
 
 def end(bot: Bot) -> None:
-    """Stop what is still running, and wait until it is gone: a demo leaves nothing behind.
+    """Stop the runs that are still active, and wait until they are gone: a demo leaves nothing behind.
 
-    However impatient the person gets: another Ctrl-C does not cut this short.
+    Another Ctrl-C does not interrupt this.
     """
     for number in WAYS_TO_END:
         signal.signal(number, signal.SIG_IGN)
@@ -275,15 +279,17 @@ def end(bot: Bot) -> None:
 
 
 def tell(sentence: str) -> None:
+    """Print a sentence; do nothing where the window is closed."""
     with suppress(OSError):  # the window may be closed
         print(sentence, flush=True)
 
 
 def place(bot: Bot, run: Run) -> Place:
+    """Return the directory of a run's local cluster."""
     return Place(bot.settings.data_dir / "local", run.cluster)
 
 
 def state_of(text: str) -> str:
-    """The part of a card's text that is worth a line in a file: its state, and every tenth step."""
+    """Return the part of a card's text that is worth a line in a file: its state, and every tenth step."""
     state, _, progress = text.partition(" · step ")
     return state + progress.partition("/")[0][:-1]

@@ -8,11 +8,11 @@ from bot.language import together
 class UserError(Exception):
     """The request cannot be done as it was made.
 
-    The message says what is wrong and the hint what to type instead; both are shown to the person
-    who asked, and to nobody else. Nothing has been changed when this is raised.
+    The message says what is wrong and the hint what to type instead. Both are shown only to the person who made the
+    request. Nothing has been changed when this is raised.
 
     Args:
-        people: Slack's ids of those who can help.
+        people: Slack ids of the people who can help.
     """
 
     def __init__(self, message: str, hint: str = "", people: Sequence[str] = ()) -> None:
@@ -22,15 +22,15 @@ class UserError(Exception):
 
     @property
     def sentence(self) -> str:
-        """Message and hint as one line."""
+        """Return message and hint as one line."""
         return together(str(self), self.hint)
 
 
 class Denied(UserError):
-    """The person may not, or it is more than is allowed: for the audit too.
+    """The person may not do this, or it exceeds what is allowed. The audit records it.
 
     Args:
-        act: what was not done, such as `stop`. on: a run's id, or what else it would have been done to.
+        act: what was not done, such as `stop`. on: a run's id, or what else the act was aimed at.
     """
 
     def __init__(self, message: str, hint: str = "", people: Sequence[str] = (), act: str = "", on: str = "") -> None:
@@ -40,27 +40,28 @@ class Denied(UserError):
 
 
 class NameTaken(UserError):
-    """A cluster of that name is somebody else's: nothing of ours stands under it, and it is not ours to remove."""
+    """A cluster of that name belongs to someone else: the bot has none under it, and must not remove this one."""
 
 
 class NotWhole(UserError):
-    """A checkpoint is not whole: parts of it are missing, or cannot be opened. The message says which."""
+    """A checkpoint is incomplete: parts of it are missing or cannot be opened. The message says which."""
 
 
 class Unavailable(Exception):
-    """Something outside gave no answer that can be trusted: it may have acted, or not.
+    """Something outside gave no answer that can be trusted: it may have acted or not.
 
-    Never a change of state. Who catches it leaves the record as it is and looks again later.
+    This is never a change of state. The code that catches it leaves the record as it is and looks again later.
     """
 
 
 class UnreadableRecord(Exception):
-    """A run's record in the store cannot be read: of another version, spoilt, or missing.
+    """A run's record in the store cannot be read: it is of another version, damaged or missing.
 
-    Not Unavailable: waiting does not mend it. Its cluster is looked after by its stub (bot/unreadable_runs.py).
+    This is not Unavailable: waiting does not repair it. The run's stub is used to look after its cluster
+    (bot/unreadable_runs.py).
 
     Args:
-        run_id: of the run.
+        run_id: the run's id.
         why: what is wrong with the record, a clause.
         is_open: whether the run had not ended when its record was last written.
     """
@@ -73,11 +74,11 @@ class UnreadableRecord(Exception):
 
 
 class UnwritableRecord(Exception):
-    """A run's record would not be readable if it were written so: the old one stays. A mistake of ours."""
+    """A run's record would not be readable if it were written so: the old one stays. This is the bot's own mistake."""
 
 
 class BeingStopped(Unavailable):
-    """The bot ends: nothing was asked, or the answer is not waited for.
+    """The bot is stopping: no request was sent, or the bot does not wait for the answer.
 
-    It tells nothing of what was asked, so that it is recorded as no failure: the next start goes on from there.
+    This says nothing about the request, so it is not recorded as a failure: the next start continues from there.
     """

@@ -1,4 +1,4 @@
-"""The gate: whether what SkyPilot's own command line asks for may be launched, and how. Its words are English."""
+"""The admin policy: whether a launch from SkyPilot's own command line is allowed, and how. Its texts are English."""
 
 import logging
 from collections.abc import Callable
@@ -28,13 +28,13 @@ NAMELESS = "a job"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Answers for one installation.
+    """Judges the launches of one installation.
 
     Attributes:
-        read_policy: what is allowed now.
-        rate: what a task's cluster costs an hour, zero where nobody knows in time.
-        look: has the clusters looked at soon: one that was refused may have removed another just now.
-        zone: whose months count. record: writes to the audit.
+        read_policy: returns what is allowed now.
+        hourly_rate: returns what a task's cluster costs in dollars an hour; zero where no price is known in time.
+        request_sweep: lets the clusters be listed soon: the user who was refused may have removed a cluster just now.
+        timezone: the time zone of the months that count. record: writes to the audit.
     """
 
     store: Store
@@ -50,10 +50,10 @@ class Gate:
         return self.read_policy()
 
     def judge(self, request: AdminRequest) -> Task:
-        """The task as it may be launched.
+        """Return the task as it may be launched.
 
         Raises:
-            UserError: it may not; the sentence is for whoever typed it.
+            UserError: the launch is refused; the sentence is for the person who typed it.
         """
         if request.kind is Kind.OTHER or (request.kind is Kind.LOOK and not request.of_cluster):
             return request.task
@@ -70,19 +70,25 @@ class Gate:
         return found
 
     def _judged(self, request: AdminRequest) -> Task:
+        """Return the task as it may be launched; where the store is down, decide as the policy says."""
         try:
             return self._judge(request)
         except Unavailable as error:
             return self._blind(request, error)
 
     def _is_own(self, request: AdminRequest) -> bool:
-        """Whether it is the bot's own launch; not where the store does not say."""
+        """Return whether this is the bot's own launch; False where the store does not answer."""
         try:
             return is_own(request.task, request.cluster, self.store.get, self.store.task)
-        except (UnreadableRecord, Unavailable):  # a run that cannot be read launches nothing
+        except (UnreadableRecord, Unavailable):  # an unreadable run launches nothing
             return False
 
     def _judge(self, request: AdminRequest) -> Task:
+        """Return the task with its autostop, after a check of its name and of the caps.
+
+        Raises:
+            UserError: the name is that of a run's cluster, or the launch is refused.
+        """
         try:
             owner = owner_of(request.cluster, self.store.get)
         except UnreadableRecord as error:
@@ -95,7 +101,10 @@ class Gate:
         return kept
 
     def _kept(self, request: AdminRequest) -> Task:
-        """Managed jobs and services end their machines themselves."""
+        """Return the task with the required autostop.
+
+        Managed jobs and services need none: they remove their own clusters.
+        """
         if request.kind is Kind.SUBMIT:
             return request.task
         kept = keep(request.task, self.policy.outside)
@@ -104,7 +113,7 @@ class Gate:
         return kept.task
 
     def _weigh(self, request: AdminRequest, user: str) -> None:
-        """Against the ledger; what is launched takes its place in the very step in which it is weighed."""
+        """Check a launch against the ledger; an admitted one gets its reservation in the same transaction."""
         wanted, now = self._wanted(request, user), self.now()
 
         def take(known: Outsider | None, ledger: Ledger) -> Outsider:
@@ -120,10 +129,12 @@ class Gate:
             else:
                 self._refuse(wanted, self.store.ledger(), now)
         except UserError:
+            # The person may have removed another cluster just now: list the clusters soon.
             self.look()
             raise
 
     def _refuse(self, wanted: Wanted, ledger: Ledger, now: datetime) -> None:
+        """Raise UserError if the launch exceeds a cap; log the report-only rules that it breaks."""
         weighed = weigh(wanted, ledger, self.policy, month_of(now, self.zone))
         for rule in weighed.rehearsed:
             log.warning("in earnest %s would have refused cluster %s of %s", rule, wanted.cluster, wanted.user)
@@ -132,17 +143,18 @@ class Gate:
             raise UserError(" ".join(weighed.refusals), WAY_OUT)
 
     def _record(self, what: str, request: AdminRequest, why: str = "") -> None:
-        """Write down a verdict on a launch: of a person of Slack's where the policy says who it is."""
+        """Write a verdict on a launch to the audit, with the person's Slack id where the policy has it."""
         if request.dry or request.kind not in (Kind.LAUNCH, Kind.SUBMIT):
             return
         user = request.user or ""
         origin = Origin(self.policy.outside.people.get(user) or user or "unknown", "sky")
         try:
             self.record(wish_event(what, request.cluster or NAMELESS, self.now(), origin, why))
-        except Unavailable as error:  # the verdict holds all the same
+        except Unavailable as error:  # the verdict applies all the same
             log.error("a verdict on a launch outside Slack is not written down: %s", error)
 
     def _wanted(self, request: AdminRequest, user: str) -> Wanted:
+        """Return what the launch would reserve: its cluster, person, GPUs and hourly rate."""
         task = dearest(request.task)
         return Wanted(
             request.cluster or NAMELESS,
@@ -153,7 +165,7 @@ class Gate:
         )
 
     def _blind(self, request: AdminRequest, error: Unavailable) -> Task:
-        """The store is down: as the team has chosen. What stands is counted once it is back."""
+        """Decide while the store is down, as the policy says. Running clusters are counted once the store is back."""
         log.warning("a launch cannot be weighed: %s", error)
         match self.policy.outside.when_store_is_down:
             case WhenDown.REFUSE:

@@ -1,4 +1,4 @@
-"""The gate on a port: where SkyPilot's server asks, for every launch, what its admin policy says of it."""
+"""The web server that SkyPilot's API server calls with every launch, for its admin policy."""
 
 import base64
 import hmac
@@ -18,17 +18,17 @@ from bot.web_server import Endpoint, Limits, WebServer, text
 log = logging.getLogger(__name__)
 
 PATH = "/admin-policy"
-"""What is behind the address in SkyPilot's setting `admin_policy`, before the secret."""
+"""The path in SkyPilot's setting `admin_policy`, before the secret."""
 
 REFUSED = 400
-"""The one status whose text SkyPilot shows to whoever launched."""
+"""The only HTTP status whose text SkyPilot shows to the person who launches."""
 
 BROKEN = "verlbot's admin policy has failed on this launch; its log says where."
 STRANGER = "verlbot's admin policy asks for its secret: `verlbot admin-policy` prints the line for SkyPilot's config."
 
 
 class GateServer(WebServer):
-    """The gate behind a web server.
+    """The admin policy behind a web server.
 
     Args:
         secret: what must follow the path, or be the password of a basic authorization; a new one unless given.
@@ -51,22 +51,26 @@ class GateServer(WebServer):
 
     @property
     def address(self) -> str:
-        """What SkyPilot asks, with the secret."""
+        """Return the address that SkyPilot calls, with the secret."""
         return f"{super().address}{PATH}/{self._secret}"
 
     def _refuse(self, rest: str, headers: Headers) -> Response | None:
-        """Refuse a stranger before a byte of his body is read. Both places are compared, each in constant time."""
+        """Refuse a request without the secret before a byte of its body is read.
+
+        Both places of the secret are compared, each in constant time.
+        """
         given = (rest, password(headers.get("authorization", "")))
         matches = [hmac.compare_digest(one.encode(), self._secret.encode()) for one in given]
         if any(matches):
             return None
+        # Only the first is logged, so that requests without the secret cannot fill the log.
         if not self._has_warned:
             self._has_warned = True
             log.warning("a request to the admin policy's port came without its secret; others will not be logged")
         return text(STRANGER, 403)
 
     async def _receive(self, _: Headers, body: bytes) -> Response:
-        """Answer in a thread: the store is asked, and perhaps SkyPilot for a price."""
+        """Answer in a thread, because the answer waits for the store and perhaps for a price from SkyPilot."""
         return await run_in_threadpool(answer, self._gate, body)
 
 
@@ -81,12 +85,12 @@ def password(authorization: str) -> str:
         return ""
     try:
         return base64.b64decode(value, validate=True).decode().partition(":")[2]
-    except ValueError:  # no base64, or no UTF-8 in it
+    except ValueError:  # it is not base64, or not UTF-8
         return ""
 
 
 def answer(gate: Gate, content: bytes) -> Response:
-    """What SkyPilot is told. Nothing of a task is in what the log says of a failure: a task holds secrets."""
+    """Return the answer to SkyPilot. A logged failure has no part of the task in it: a task holds secrets."""
     try:
         request, body = decode(content)
         return Response(encode(body, request.task, gate.judge(request)), media_type="application/json")

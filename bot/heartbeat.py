@@ -1,4 +1,4 @@
-"""A bot's sign of life: a file that every tick writes, and how old it may grow. It holds the bot's time too."""
+"""The bot's heartbeat: a file that every tick writes, and its maximum age. The file also holds the bot's time."""
 
 import logging
 import math
@@ -15,22 +15,22 @@ from bot.settings import Settings
 log = logging.getLogger(__name__)
 
 NAME = "heartbeat"
-"""Of the file, in the data directory."""
+"""Name of the heartbeat's file in the data directory."""
 
 TICKS_MISSED = 4
-"""Ticks without a sign of life after which the bot counts as ill."""
+"""Tick periods without a heartbeat after which the bot counts as unhealthy."""
 
 CALLS_MISSED = 3
-"""Or so many times what a call to SkyPilot may take: a tick waits for two, and is not ill for that."""
+"""Alternatively, so many deadlines of a call to SkyPilot: a tick waits for two calls, and is healthy then."""
 
 LATEST = 32_503_680_000.0
-"""Unix seconds of the year 3000: what a spoilt file shows beyond that is no time, and no bot would start with it."""
+"""Unix seconds of the year 3000: a damaged file may show a later time, with which no bot would start."""
 
 DECODER = msgspec.json.Decoder(Line)
 
 
 def write(data_dir: Path, line: Line) -> None:
-    """Write a sign of life, which a reader sees whole. A disk that is full does not keep the bot from ticking."""
+    """Write the heartbeat atomically. A full disk does not stop the bot from ticking."""
     draft = data_dir / f"{NAME}.{os.getpid()}.draft"
     try:
         draft.write_bytes(msgspec.json.encode(line))
@@ -40,16 +40,16 @@ def write(data_dir: Path, line: Line) -> None:
 
 
 def read(data_dir: Path) -> Line | None:
-    """Return the bot's time at the last sign of life; None where there is none that can be read."""
+    """Return the bot's time at the last heartbeat; None where no readable one exists."""
     try:
         line = DECODER.decode((data_dir / NAME).read_bytes())
-    except (OSError, msgspec.DecodeError):  # an older version's is empty
+    except (OSError, msgspec.DecodeError):  # an older version's file is empty
         return None
     return line if 0.0 <= line.time <= LATEST and 0.0 <= line.elapsed <= LATEST else None
 
 
 def age_seconds(data_dir: Path, clocks: Callable[[], Reading] = read_clocks) -> float | None:
-    """Return how long ago the last tick of this data directory was, by no clock that can be set.
+    """Return how many seconds ago the last tick of this data directory was, by a clock that cannot be set.
 
     Infinity where it was before this machine was started, or where the file cannot be read; None where no bot has run
     there.
@@ -63,6 +63,6 @@ def age_seconds(data_dir: Path, clocks: Callable[[], Reading] = read_clocks) -> 
 
 
 def longest_seconds(settings: Settings) -> float:
-    """How old it may be while the bot is well."""
+    """Return the maximum age, in seconds, of a healthy bot's heartbeat."""
     call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
     return max(TICKS_MISSED * settings.tick_seconds, CALLS_MISSED * call)

@@ -1,4 +1,4 @@
-"""What a run's log brings: its record, its numbers and what is kept of its lines, after every look."""
+"""Log ingest: a run's record, its metrics and its stored log lines, updated after every look."""
 
 import logging
 import time
@@ -29,10 +29,10 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 2
-"""To read the same lines. What has ended the bot as often is skipped: it would end it again at each start."""
+"""Maximum tries to read the same lines. More would end the bot again at each start, so they are skipped."""
 
 LAST_LOOK = 6
-"""Usual looks, as whose time the last one may take: what it has not come to is lost with the cluster."""
+"""How many usual reads' time the last read may take: what it does not reach is lost with the cluster."""
 
 QUOTED = 60
 """Characters of a line that the bot's own log quotes."""
@@ -40,13 +40,13 @@ QUOTED = 60
 
 @dataclass(frozen=True, slots=True)
 class LookLimits:
-    """What a look at a log may take of everybody's time.
+    """Limits of one read of a log, so that others do not wait.
 
     Attributes:
-        seconds: of one look; what it has not come to is left for the next one.
-        give_way: called every few lines, so that people who wait for an answer are not held up.
+        seconds: of one read; the rest is left for the next one.
+        yield_to_interactive: called every few lines, so that people who wait for an answer are served first.
         clock: seconds on a monotonic clock.
-        returned: runs whose last look has come back, though the store could not be told.
+        returned_run_ids: runs whose last read has returned, though the store could not record that.
     """
 
     seconds: float = 5.0
@@ -55,10 +55,10 @@ class LookLimits:
     returned: set[str] = field(default_factory=set)
 
     def begin(self, looks: int = 1) -> Callable[[], bool]:
-        """Return a function that tells whether there is still time; it lets others go first.
+        """Return a function that returns whether there is still time; it lets interactive requests go first.
 
         Args:
-            looks: usual looks, as whose time this one may take.
+            looks: how many usual reads' time this read may take.
         """
         end = self.clock() + looks * self.seconds
 
@@ -71,10 +71,10 @@ class LookLimits:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes in what was read of logs. Whatever a line holds, it costs no other line, and no other run.
+    """Ingests log lines. A line that cannot be ingested costs no other line and no other run.
 
     Attributes:
-        rhythm: how often a run's thread is told how it goes, unless somebody has set it.
+        summary_interval: how often a run's thread gets a summary, unless a person has set that.
     """
 
     store: Store
@@ -85,7 +85,7 @@ class Intake:
     limits: LookLimits = field(default_factory=LookLimits)
 
     def taken_in(self, run: Run, text: str) -> Run:
-        """The run after new lines. Whatever is wrong with a log, its run is ended when it is to be."""
+        """Ingest new lines; return the run. A faulty log never keeps its run from being stopped."""
         text = whole_characters(text)
         try:
             reading = self._reading(run)
@@ -99,7 +99,7 @@ class Intake:
         return run
 
     def listened(self, run: Run, seen: Seen | None) -> Run:
-        """The run after a look for a stall, which holds up nothing either."""
+        """Check for a stall; return the run. A mistake in the check blocks nothing either."""
         try:
             return self._listen(run, seen)
         except (Unavailable, UnreadableRecord):
@@ -109,7 +109,7 @@ class Intake:
         return run
 
     def saved(self, run: Run, text: str) -> Run:
-        """The run after its last lines, from a cluster that takes the others with it."""
+        """Ingest the last lines of a run whose cluster is about to be removed with the rest; return the run."""
         text = whole_characters(text)
         detail: str | None = None
         digest: Digest | None = None
@@ -121,20 +121,22 @@ class Intake:
                 detail = self._guarded(run, lambda: failure(text))
                 self._guarded(run, lambda: self._grow_log(run, text))
                 run = self._guarded(run, lambda: self._take_all(run, reading, news, LAST_LOOK)) or run
+            # Reading these lines has ended the bot before.
             elif news.lines:
                 run = self._skip(run, reading, news)
         return self.store.update(run.id, lambda run: run.log_saved(detail, self.now(), digest))
 
     def _look(self, run: Run, reading: Reading, news: News, text: str) -> Run:
+        """Ingest new lines and append them to the stored log; return the run."""
         with self._tried(run) as is_allowed:
             if not is_allowed:
                 return self._skip(run, reading, news)
-            if run.log_saved_at is None:  # a slow read must not write over the last lines
+            if run.log_saved_at is None:  # a slow read must not overwrite the last lines
                 self._guarded(run, lambda: self._grow_log(run, text[: text.rfind("\n") + 1]))
             return self._take_all(run, reading, news)
 
     def _guarded(self, run: Run, part: Callable[[], T]) -> T | None:
-        """The result of one part of a look; None where it fails by a mistake of ours, which costs no other part."""
+        """Return the result of one part of a read; None where a bug makes it fail, which costs no other part."""
         try:
             return part()
         except (Unavailable, UnreadableRecord):
@@ -145,7 +147,7 @@ class Intake:
 
     @contextmanager
     def _tried(self, run: Run) -> Iterator[bool]:
-        """Record a try before it is made, and that it came back. Tell whether it may be made at all."""
+        """Count a try before it is made, and record that it returned. Yield whether it may be made at all."""
         tries = self.store.begin_reading(run.id, run.id in self.limits.returned)
         self.limits.returned.discard(run.id)
         try:
@@ -158,20 +160,20 @@ class Intake:
         self.limits.returned.discard(run.id)
 
     def _reading(self, run: Run) -> Reading:
-        """How far its log was read; where that is lost, the steps that its record knows are not taken again."""
+        """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
         found = self.store.reading(run.id)
         if found.last and found.reader.step is None and run.progress.step is not None:
             return replace(found, reader=replace(found.reader, step=run.progress.step))
         return found
 
     def _skip(self, run: Run, reading: Reading, news: News) -> Run:
-        """The run after lines that nobody shall read again."""
+        """Skip lines that must not be read again; return the run."""
         log.error("run %s: %d lines of its log are skipped: reading them has ended the bot", run.id, len(news.lines))
         after = reading.skip(news, self.now().timestamp()).end_look()
         return self.store.take_in(run.id, skipped, after, ())
 
     def _take_all(self, run: Run, reading: Reading, news: News, looks: int = 1) -> Run:
-        """Take new lines in, some at a time, until time is over: the rest is left for a next look, if any."""
+        """Ingest new lines in chunks until the time is over; the rest is left for the next read, if any."""
         in_time = self.limits.begin(looks)
         while news.lines:
             count = news.chunk
@@ -186,16 +188,18 @@ class Intake:
     def _take(
         self, run: Run, reading: Reading, part: News, in_time: Callable[[], bool], is_last: bool
     ) -> tuple[Run, Reading]:
-        """Take some lines in at once; where that fails, each half by itself, down to the line that cannot be."""
+        """Ingest a chunk. Where that fails, ingest each half by itself, down to the one line that
+        cannot be ingested."""
         try:
             return self._commit(run, reading, part, in_time, is_last)
         except (Unavailable, UnreadableRecord):
             raise
         except Exception as error:
             stored = self._reading(run)
-            if stored != reading:  # it is written, and what failed came after that
+            if stored != reading:  # the transaction succeeded; what failed came later
                 report_once(f"run {run.id}: after its log was taken in", error)
                 return self.store.get(run.id) or run, stored
+            # The halves have led to the one faulty line.
             if len(part.lines) == 1:
                 begin = ascii(part.lines[0][:QUOTED])
                 report_once(f"run {run.id}: a line of its log cannot be taken in, and is skipped", error, begin)
@@ -220,7 +224,7 @@ class Intake:
         return self.store.take_in(run.id, change, after, new), after
 
     def _judge(self, run: Run, new: Sequence[Row], in_time: Callable[[], bool]) -> Verdict | None:
-        """What the new rows say of its health; a mistake in judging costs none of them."""
+        """Judge the health with the new steps; a mistake in judging loses none of them."""
         try:
             known = self.store.rows(run.id, WINDOW_ROWS)
             return self.watcher.judged(run.watch, known, new, self.store.task(run.id), in_time)
@@ -231,16 +235,19 @@ class Intake:
         return None
 
     def _diagnose(self, run: Run, text: str) -> Digest | None:
-        """Why it failed, from all that is known of its log: what is kept may end before the first error is in it."""
+        """Return why the run failed, from the whole known log.
+
+        The stored log may end before the first error is in it.
+        """
         if run.reason is None or not run.reason.is_told_by_log:
             return None
         known = "\n".join([whole(self.store.log(run.id), text), run.detail or ""])
         return diagnose(known, run.nodes, self.limits.begin())
 
     def _listen(self, run: Run, seen: Seen | None) -> Run:
-        """Whether a run that has made no step for a while is stalled."""
+        """Check whether a run that has made no step for a while is stalled; return the run."""
         reading = self.store.reading(run.id)
-        settled = run.recoveries.settled_at  # what has new machines begins anew there
+        settled = run.recoveries.settled_at  # a recovered job starts again on new machines then
         quiet = Quiet(
             began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled),
             step_at=max(run.progress.stepped_at, settled) if run.progress.stepped_at else None,
@@ -256,7 +263,7 @@ class Intake:
         return run
 
     def _grow_log(self, run: Run, text: str) -> None:
-        """Keep what is new of the log."""
+        """Append the new lines to the stored log."""
         before = self.store.log(run.id)
         after = bounded(joined(before, text))
         if after != before:
@@ -264,11 +271,11 @@ class Intake:
 
 
 def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime, rhythm: Rhythm) -> Run:
-    """The run after what its log told."""
+    """Apply log events and a health update to a run; return the changed run."""
     run = summarised(run.progressed(run.progress.told(facts, run.metrics), now), now, rhythm)
     return run.judged(verdict.watch, verdict.misleading) if verdict else run
 
 
 def skipped(run: Run) -> Run:
-    """The run after lines that were not read."""
+    """Return the run with one more skipped read."""
     return replace(run, progress=replace(run.progress, skips=run.progress.skips + 1))

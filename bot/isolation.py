@@ -1,4 +1,4 @@
-"""What is made of several runs, each by itself: one that fails is told of, and costs no other."""
+"""Work on several runs, each by itself: a run that fails is reported, and affects no other."""
 
 import logging
 import traceback
@@ -14,24 +14,25 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MOST_REPORTED = 1_000
-"""Failures that are remembered, so that each has its traceback in the log once."""
+"""Maximum number of failures that are remembered, so that each has its traceback in the log once."""
 
 
 def render_each(runs: Iterable[Run], render: Callable[[Run], T], fallback: Callable[[Run], T]) -> list[T]:
-    """Return what is shown of each run; of one that cannot be shown, what the fallback makes of it."""
+    """Return the rendering of each run; the fallback's for a run that cannot be rendered."""
     return [render_one(run, render, fallback) for run in runs]
 
 
 def render_one(run: Run, render: Callable[[Run], T], fallback: Callable[[Run], T]) -> T:
+    """Return the rendering of a run; the fallback's where it fails."""
     try:
         return render(run)
-    except Exception as error:  # whatever it is, others wait to be shown
+    except Exception as error:  # the other runs must still be shown
         report_once(f"run {run.id}: it cannot be shown", error)
         return fallback(run)
 
 
 def sound_ones(runs: Iterable[Run], probe: Callable[[Run], object], failed: list[str]) -> Iterator[Run]:
-    """Yield the runs that the probe can reckon with; the ids of the others are added to `failed`."""
+    """Yield the runs on which the probe succeeds; add the ids of the others to `failed`."""
     for run in runs:
         try:
             probe(run)
@@ -43,14 +44,14 @@ def sound_ones(runs: Iterable[Run], probe: Callable[[Run], object], failed: list
 
 
 class Reported:
-    """Failures that have their traceback in the log already, the latest of them."""
+    """The latest failures whose traceback is in the log already."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[tuple[str, ...], None] = {}
 
     def is_new(self, *key: str) -> bool:
-        """Return whether this is the first time, and remember it."""
+        """Return whether this failure is new, and remember it."""
         with self._lock:
             if key in self._known:
                 return False
@@ -71,10 +72,10 @@ def report_once(what: str, error: Exception, about: str = "") -> None:
     """Log a failure with its traceback; the same failure at the same place of the code is not logged again.
 
     Args:
-        about: what it was met at, such as the beginning of a line; another one is no other failure.
+        about: what the failure occurred at, such as the beginning of a line; it does not make a failure a new one.
 
     Raises:
-        Unavailable: it is one: waiting mends it, and the caller's caller knows.
+        Unavailable: the failure is one: waiting resolves it, and a caller further up handles it.
     """
     if isinstance(error, Unavailable):
         raise error

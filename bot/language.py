@@ -1,9 +1,9 @@
-"""What people read, in the language of whoever is being spoken to.
+"""Texts for people, in the reader's language.
 
-The English phrases stand in the code and are their own keys (gettext's model); `languages/*.po` hold
-what other languages say instead. A phrase is a whole sentence with named fields, because another
-language may order them otherwise. Whoever speaks says to whom once, by `speaking`; everything below
-just says. A phrase that a language lacks is said in English.
+The English phrases are in the code and are their own keys (gettext's model); `languages/*.po` hold the translations.
+A phrase is a whole sentence with named fields, because another language may order them differently. The code that
+serves a reader sets the language once, by `use_language`; everything below it only translates. A phrase that has no
+translation is shown in English.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "zh-CN": "简体中文"}
-"""The languages that there are, each with what it calls itself."""
+"""The available languages, each with its name in itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ _spoken: ContextVar[Spoken] = ContextVar("spoken", default=AS_WRITTEN)
 
 
 def spoken() -> str:
-    """The language that is spoken here."""
+    """Return the current language."""
     return _spoken.get().language
 
 
 @contextmanager
 def speaking(language: str, phrases: NullTranslations | None = None) -> Iterator[None]:
-    """Everything within is said in this language; in English where there is no such one.
+    """Use this language within the context; English where the language does not exist.
 
     Args:
         phrases: in place of the language's own.
@@ -61,12 +61,12 @@ def speaking(language: str, phrases: NullTranslations | None = None) -> Iterator
 
 
 def speak(language: str) -> None:
-    """From here on, and to the end of this context, say everything in this language."""
+    """Use this language from here to the end of the current context."""
     _spoken.set(Spoken(language, catalogue(language)))
 
 
 def carried(function: Callable[P, T]) -> Callable[P, T]:
-    """The function as another thread shall call it: in the language that is spoken here."""
+    """Return the function wrapped so that another thread runs it in the current language."""
     context = copy_context()
 
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -76,9 +76,9 @@ def carried(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def say(phrase: str, /, **fields: object) -> str:
-    """The phrase, its named fields filled in. What comes from outside is escaped before it gets here.
+    """Return the translated phrase with its named fields filled in. Text from outside must be escaped before.
 
-    Text that is no phrase of ours, such as the title of a team's own recipe, stays as it is.
+    Text that is not one of the bot's phrases, such as the title of a team's own recipe, stays as it is.
 
     >>> say("{count} h", count=2), say("as {it} is")
     ('2 h', 'as {it} is')
@@ -87,7 +87,7 @@ def say(phrase: str, /, **fields: object) -> str:
 
 
 def say_many(one: str, many: str, count: int, /, **fields: object) -> str:
-    """The phrase for so many, with the number as its field `count`.
+    """Return the translated phrase for a number, which is its field `count`.
 
     >>> say_many("{count} node", "{count} nodes", 1), say_many("{count} node", "{count} nodes", 2)
     ('1 node', '2 nodes')
@@ -97,22 +97,22 @@ def say_many(one: str, many: str, count: int, /, **fields: object) -> str:
 
 
 def translated(phrase: str) -> str:
-    """Return the phrase in the language that is spoken, its fields not yet filled in; as it is where it is none."""
-    return _spoken.get().phrases.gettext(phrase) if phrase else ""  # the empty one is the catalogue's header
+    """Return the phrase in the current language without its fields; unchanged where there is no translation."""
+    return _spoken.get().phrases.gettext(phrase) if phrase else ""  # the empty key is the catalogue's header
 
 
 def translated_many(one: str, many: str, count: int) -> str:
-    """Return the phrase for so many, its fields not yet filled in."""
+    """Return the phrase for a number in the current language without its fields."""
     return _spoken.get().phrases.ngettext(one, many, count)
 
 
 def mark(phrase: str) -> str:
-    """A phrase that is said later, by `say`: here it is only found for the catalogue."""
+    """Return the phrase unchanged: it is translated later, and marked here for the catalogue."""
     return phrase
 
 
 def together(*sentences: str) -> str:
-    """The sentences that there are, one after the other.
+    """Return the sentences that are not empty, one after the other.
 
     >>> together("One.", "", "Two.")
     'One. Two.'
@@ -122,7 +122,8 @@ def together(*sentences: str) -> str:
 
 
 def listing(items: Iterable[str]) -> str:
-    """
+    """Return the items as a list, separated as the language does it.
+
     >>> listing(["a", "b"])
     'a, b'
     """
@@ -130,7 +131,7 @@ def listing(items: Iterable[str]) -> str:
 
 
 def filled(said: str, english: str, fields: Mapping[str, object]) -> str:
-    """The phrase with its fields; the English one where the translator's asks for others."""
+    """Return the translation with its fields; the English phrase where the translation names other fields."""
     if not fields:
         return said
     try:
@@ -141,10 +142,10 @@ def filled(said: str, english: str, fields: Mapping[str, object]) -> str:
 
 @lru_cache
 def catalogue(language: str) -> NullTranslations:
-    """A language's phrases as its file has them, by the plural rules that stand there. Babel reads it, once."""
+    """Return a language's phrases from its file, with its plural rules. Babel reads the file, once."""
     if language == ENGLISH or language not in LANGUAGES:
         return NullTranslations()
-    from babel.messages.mofile import write_mo  # noqa: PLC0415  # English needs none of it
+    from babel.messages.mofile import write_mo  # noqa: PLC0415  # English does not need it
     from babel.messages.pofile import read_po  # noqa: PLC0415
 
     compiled = BytesIO()
@@ -155,7 +156,8 @@ def catalogue(language: str) -> NullTranslations:
 
 
 def file_name(language: str) -> str:
-    """
+    """Return the name of a language's file.
+
     >>> file_name("zh-CN")
     'zh_CN.po'
     """

@@ -1,4 +1,4 @@
-"""A cloud whose every word is masked before anything else of the bot gets it."""
+"""A cloud whose every text is masked before any other part of the bot gets it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -22,9 +22,9 @@ Mask = Callable[[str], str]
 
 
 class MaskingCloud:
-    """Passes every call on, and masks what comes back: logs, sentences, and what failures say.
+    """Passes every call on, and masks what comes back: logs, sentences and error messages.
 
-    Names and ids stay as they are: with them clusters are found again, and removed.
+    Names and ids stay as they are: the bot finds and removes clusters by them.
     """
 
     def __init__(self, cloud: Cloud, secrets: SecretFilter) -> None:
@@ -54,7 +54,7 @@ class MaskingCloud:
         return self._call(lambda: self._cloud.launch(order))
 
     def tail(self, watched: Watched, lines: int) -> str:
-        """Masked before anything is cut: the half of a secret would not be known for one."""
+        """Return the masked tail. It is masked before it is cut, because half a secret would not be recognised."""
         return self._secrets.mask(self._call(lambda: self._cloud.tail(watched, lines)), cut=True)
 
     def halt(self, watched: Watched) -> None:
@@ -90,11 +90,11 @@ class MaskingCloud:
         self._call(self._cloud.stop)
 
     def _call(self, ask: Callable[[], T]) -> T:
-        """The answer.
+        """Return the cloud's answer.
 
         Raises:
-            Exception: what the cloud raises, its words masked. It is raised outside of the handler, so that no
-                traceback shows the one before.
+            Exception: what the cloud raises, its texts masked. It is raised outside the handler, so that no traceback
+                shows the original.
         """
         try:
             return ask()
@@ -123,7 +123,7 @@ class MaskingCloud:
 
 
 def mask_error(error: BaseException, mask: Mask) -> BaseException:
-    """Return the exception with its words masked; itself where it holds no secret, and neither does what caused it."""
+    """Return the exception with its texts masked; itself where neither it nor its causes hold a secret."""
     if is_clean(error, mask):
         return error
     masked = remade(error, mask)
@@ -134,7 +134,7 @@ def mask_error(error: BaseException, mask: Mask) -> BaseException:
 
 
 def is_clean(error: BaseException | None, mask: Mask, depth: int = 0) -> bool:
-    """Return whether neither an exception nor any that it came of says what may not be read."""
+    """Return whether neither an exception nor any that caused it has a text that must be masked."""
     if error is None:
         return True
     if depth > DEEPEST or any(mask(text) != text for text in words_of(error)):
@@ -143,19 +143,21 @@ def is_clean(error: BaseException | None, mask: Mask, depth: int = 0) -> bool:
 
 
 DEEPEST = 8
-"""Exceptions that came of each other and are looked through."""
+"""Maximum length of a chain of exceptions that is examined."""
 
 
 def words_of(error: BaseException) -> list[str]:
+    """Return all texts of an exception."""
     return [str(error), *map(str, error.args), getattr(error, "hint", ""), *getattr(error, "__notes__", ())]
 
 
 def remade(error: BaseException, mask: Mask) -> BaseException:
-    """Return an exception of the same class with other words; a plain one where the class takes more than words."""
+    """Return an exception of the same class with masked texts; a RuntimeError where the class
+    needs more than a text."""
     kind = type(error)
     if isinstance(error, UserError):
         return kind(mask(str(error)), mask(error.hint), error.people)
     try:
         return kind(mask(str(error)))
-    except Exception:  # whatever its class wants, what went wrong is said
+    except Exception:  # its class needs more than a text: keep at least the text
         return RuntimeError(f"{kind.__name__}: {mask(str(error))}")

@@ -1,4 +1,4 @@
-"""The bot's own log, and whatever Python prints of an exception that was not caught: every line of both is masked."""
+"""The bot's own log, and what Python prints of uncaught exceptions: every line of both is masked."""
 
 import logging
 import sys
@@ -14,16 +14,16 @@ Mask = Callable[[str], str]
 FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 QUIETER = (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR"))
-"""Libraries that tell of every step, each with what it still tells of."""
+"""Libraries that log every step, each with the lowest level that is kept of it."""
 
 AUDIT = "bot.audit"
-"""The logger of events (bot/adapters/audits.py)."""
+"""Name of the logger of audit events (bot/adapters/audits.py)."""
 
 log = logging.getLogger(__name__)
 
 
 class MaskingFormatter(logging.Formatter):
-    """Masks records whole: message, arguments, exception, stack, whichever library they come from."""
+    """Masks whole records: message, arguments, exception and stack, from any library."""
 
     def __init__(self, mask: Mask, form: str = FORM) -> None:
         super().__init__(form)
@@ -32,17 +32,17 @@ class MaskingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         try:
             text = super().format(record)
-        except Exception as error:  # else logging itself prints the arguments to standard error, as they are
+        except Exception as error:  # otherwise logging prints the unmasked arguments to standard error
             text = f"a record of {record.name} cannot be formatted: {type(error).__name__}"
         finally:
-            record.exc_text = None  # no other handler gets it from here unmasked
+            record.exc_text = None  # no other handler gets the unmasked text from here
         return self._mask(text)
 
 
 def log_to(path: Path | None, level: str, mask: Mask = UNKNOWING.mask) -> None:
-    """Send the bot's own log to a file, or to standard error, without what may not be read.
+    """Send the bot's own log, masked, to a file or to standard error.
 
-    Where that is standard error, each event of the audit is a line on standard output; in a file it is one of the log.
+    With standard error, each audit event is a line on standard output; with a file, it is a line of that file.
     """
     handler = logging.FileHandler(path) if path else logging.StreamHandler()
     handler.setFormatter(MaskingFormatter(mask))
@@ -54,7 +54,7 @@ def log_to(path: Path | None, level: str, mask: Mask = UNKNOWING.mask) -> None:
 
 
 def print_audit(mask: Mask) -> None:
-    """Write each event of the audit to standard output, a line of JSON by itself."""
+    """Write each audit event to standard output, one line of JSON each."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(MaskingFormatter(mask, "%(message)s"))
     audit = logging.getLogger(AUDIT)
@@ -63,12 +63,13 @@ def print_audit(mask: Mask) -> None:
 
 
 def mask_uncaught() -> None:
-    """Have exceptions that nothing catches written to the masked log, in place of standard error."""
+    """Write uncaught exceptions to the masked log instead of standard error."""
     sys.excepthook = tell_of
     threading.excepthook = lambda met: tell_of(met.exc_type, met.exc_value, met.exc_traceback)
     sys.unraisablehook = lambda met: tell_of(met.exc_type, met.exc_value, met.exc_traceback)
 
 
 def tell_of(kind: type[BaseException], error: BaseException | None, trace: Any) -> None:
+    """Log an uncaught exception, unless it only ends the process."""
     if not issubclass(kind, (KeyboardInterrupt, SystemExit)):
         log.critical("uncaught %s", kind.__name__, exc_info=(kind, error or kind(), trace))

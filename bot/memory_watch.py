@@ -1,4 +1,4 @@
-"""Tells those who keep the machines that SkyPilot's server has forgotten clusters, and that it knows them again."""
+"""Notices to the people who run the machines: SkyPilot's server has forgotten clusters, or remembers them again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from bot.language import ENGLISH, listing, mark, say, speaking
 from bot.ports import Now, Store
 
 GATHERED = timedelta(seconds=30)
-"""After the first run is found forgotten: by then the others are, and one notice names them all."""
+"""Delay after the first run whose cluster is forgotten: by then the others are known, and one notice names all."""
 
 NEWS = timedelta(hours=1)
-"""How long it is news that a server remembers again."""
+"""How long the notice that a server remembers again is still worth sending."""
 
 MOST_NAMED = 20
-"""Runs that a notice names."""
+"""Maximum number of runs that a notice names."""
 
 FORGOT = mark(
     ":rotating_light: *SkyPilot's server does not remember the clusters of {runs}.* Its database was lost, or "
@@ -34,7 +34,7 @@ class MemoryWatch:
     """Compares what the records say of SkyPilot's memory with what was announced.
 
     Attributes:
-        leads: whether this process is, of those that share the store, the one that acts.
+        is_leader: whether this process, of those that share the store, is the one that acts.
     """
 
     store: Store
@@ -44,7 +44,7 @@ class MemoryWatch:
     language: str = ENGLISH
 
     def look(self) -> timedelta | None:
-        """Announce what is new. Return in how long the next look is wanted, None for at leisure."""
+        """Announce what is new. Return the delay until the next look, None for the usual period."""
         if not self.leads():
             return None
         known = [(run, run.memory.loss) for run in self.store.open() if run.status is not Status.ENDED]
@@ -57,8 +57,9 @@ class MemoryWatch:
             return self._announce("remembers", REMEMBERS, back) if back else None
 
     def _announce(self, what: str, text: str, found: Sequence[tuple[Run, Outage]]) -> timedelta | None:
-        """Announce an incident, which is known by when it began."""
+        """Announce an incident, which is identified by when it began; return the delay if it is too early."""
         began = min(loss.since for _, loss in found)
+        # Other clusters may be forgotten at the same time: wait, so that one notice names them all.
         if (wait := began + GATHERED - self.now()) > timedelta():
             return wait
         names = [f"`{run.id}`" for run, _ in found[:MOST_NAMED]]

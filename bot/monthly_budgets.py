@@ -1,4 +1,4 @@
-"""What a channel, a person or everybody may spend a month: what is taken of it, and who gives more."""
+"""Monthly budgets of a channel, a person or the workspace: how much is used, and who may raise them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from bot.ports import Audit, Now, Store
 
 @dataclass(frozen=True, slots=True)
 class MonthlyBudgets:
-    """Asks for, sets and holds to them.
+    """Shows, sets and enforces monthly budgets.
 
     Attributes:
-        zone: whose months count.
+        timezone: the time zone of the months that count.
     """
 
     store: Store
@@ -35,14 +35,15 @@ class MonthlyBudgets:
     zone: tzinfo = UTC
 
     def taken(self, caller: Caller) -> list[Taken]:
-        """Return what is taken of every cap that this person's next launch here would fall under."""
+        """Return the usage of every cap that applies to this person's next launch here."""
         month = month_of(self.now(), self.zone)
         return taken(self.read_policy(), self.store.ledger(), caller.user, caller.channel, month)
 
     def give(self, asked: GiveMonth, caller: Caller) -> float:
-        """Record what a channel, a person or everybody may spend a month.
+        """Record the monthly budget of a channel, a person or the workspace, in dollars.
 
-        Returns dollars that are spent of it already; 0 where that has no consequence: nothing runs, or it is rehearsed.
+        Returns the dollars of it that are already spent; 0 where that has no consequence: no run is active, or the
+        rule is report-only.
 
         Raises:
             UserError: the person may not.
@@ -61,13 +62,14 @@ class MonthlyBudgets:
         return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
 
     def refuse_used_up(self, run: Run) -> None:
-        """Refuse to approve what a monthly budget has no room for: an approval does not override it silently.
+        """Refuse to approve a run that no longer fits a monthly budget: an approval must not override it silently.
 
         Raises:
-            UserError: a budget is used up; the message says which, and how it is raised.
+            UserError: a budget is exhausted; the message says which, and how to raise it.
         """
         policy, wanted = self.read_policy(), hold(run)
-        ledger = self.store.ledger().without(run.id)  # what it holds already never counts as more
+        # Without the run's own reservation, which must not count twice.
+        ledger = self.store.ledger().without(run.id)
         over = excesses(policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
         used_up = [one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not policy.is_shadow(one.rule)]
         if used_up:

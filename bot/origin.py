@@ -1,4 +1,4 @@
-"""Where a person's wish came from, for the audit: known at the door, and needed where the wish is recorded."""
+"""The origin of a person's request, for the audit: known where it enters, needed where it is recorded."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a wish came from.
+    """Where a request came from.
 
     Attributes:
-        user: Slack's id of the person. door: `command`, `mention`, `button`, `form` or `page`.
-        channel: Slack's id; empty for the bot's own page.
+        user: Slack id of the person. door: `command`, `mention`, `button`, `form` or `page`.
+        channel: Slack id; empty for the bot's own page.
     """
 
     user: str
@@ -19,14 +19,14 @@ class Origin:
 
 
 CURRENT: ContextVar[Origin | None] = ContextVar("origin", default=None)
-"""Of the delivery that is being served: each is served in a context of its own."""
+"""Origin of the delivery that is being served: each is served in a context of its own."""
 
 
 def set_origin(found: Origin | None) -> None:
-    """Note where the delivery that is being served came from."""
+    """Record where the delivery that is being served came from."""
     CURRENT.set(found)
 
 
 def current_origin() -> Origin | None:
-    """Return it; None where the bot acts by itself."""
+    """Return the origin of the current delivery; None where the bot acts by itself."""
     return CURRENT.get()

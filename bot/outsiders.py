@@ -1,4 +1,4 @@
-"""Keeps the places of clusters launched beside the bot: taken when SkyPilot asks, free again when they are gone."""
+"""Reservations of external clusters: made when SkyPilot asks for admission, released when the clusters are gone."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -15,31 +15,33 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outsiders:
-    """By what stands, not by what was done: whatever was missed is made good at the next look."""
+    """Compares records with the listed clusters, not with past events: the next look corrects what was missed."""
 
     store: Store
     read_policy: Callable[[], Policy]
     now: Now
 
     def missing(self, standing: Sequence[Standing]) -> set[str]:
-        """Return the ids of those that were listed before and are not now."""
+        """Return the ids of external clusters that were listed before and are not listed now."""
         return {one.cluster_id for one in self._missing(standing)} - {""}
 
     def unlisted(self, standing: Sequence[Standing], gone: Collection[str]) -> list[Outsider]:
-        """Return those that no list has shown for a while, and of whose end nothing is known. See `settle`."""
+        """Return the clusters that no list has shown for a while and whose end is unknown. See `sync`."""
         now = self.now()
         return [one for one in self._missing(standing) if one.is_unlisted(now) and one.cluster_id not in gone]
 
     def _missing(self, standing: Sequence[Standing]) -> list[Outsider]:
+        """Return the recorded external clusters that are not listed."""
         names = {one.name for one in standing}
         return [one for name, one in self.store.outsiders().items() if name not in names]
 
     def settle(self, standing: Sequence[Standing], gone: Collection[str]) -> bool:
-        """One look at all of them. Whether another is wanted soon, because one may be gone.
+        """Update all records by one look. Return whether another look is needed soon, because a cluster may be gone.
 
         Args:
-            gone: ids of clusters that are known to have gone. One that was listed before keeps its place until then, or
-                for a week: else a SkyPilot whose database is lost for good would hold places for ever.
+            gone: ids of clusters that are known to be gone. A cluster that was listed before keeps its reservation
+                until then, or for a week: otherwise a SkyPilot whose database is lost for good would keep
+                reservations for ever.
         """
         for one in standing:
             if counts(claim(one, self.store.get)):
@@ -50,13 +52,14 @@ class Outsiders:
         return any(waiting)
 
     def has_admitted(self, standing: Standing) -> bool:
-        """Whether its launch has asked and was let pass, so that somebody answers for it, and it has its place."""
+        """Return whether this cluster's launch was admitted, so that it has an owner and a reservation."""
         known = self.store.outsiders().get(standing.name)
         if known is None or known.asked_at is None:
             return False
         return standing.since is None or standing.since >= known.asked_at - LATE
 
     def _seen(self, standing: Standing) -> None:
+        """Record that a cluster is listed."""
         now = self.now()
 
         def change(known: Outsider | None, _: Ledger) -> Outsider:
@@ -65,7 +68,7 @@ class Outsiders:
         self.store.change_outsider(standing.name, change, now)
 
     def _missed(self, cluster: str) -> bool:
-        """Whether it may be gone, and another look will tell."""
+        """Record that a cluster is not listed. Return whether it may be gone and another look will show it."""
         now = self.now()
 
         def change(known: Outsider | None, _: Ledger) -> Outsider | None:

@@ -1,4 +1,4 @@
-"""Parts of a bot as its settings ask for them."""
+"""Builders of a bot's parts from its settings."""
 
 import os
 import sys
@@ -42,18 +42,18 @@ from bot.web_server import Limits
 from bot.zones import zone
 
 LEAST_LOG_LINES = 50
-"""Of one read of a log: a quiet run's."""
+"""Minimum lines per log read, which is what a quiet run gets."""
 
 SHARES = {**calls.SHARES, **managed_calls.SHARES, **autostops.SHARES, **halts.SHARES}
 
 MEGABYTE = 10**6
 
 STORE_SECONDS = 1.2
-"""For one answer of the store, which is asked twice at the most: Slack waits for three seconds."""
+"""Seconds for one answer of the store. Each request needs at most two, and Slack waits for three seconds."""
 
 
 def secret_filter(settings: Settings) -> SecretFilter:
-    """Return the filter that knows the bot's own secrets, and those that its environment holds for recipes.
+    """Return the filter that knows the bot's own secrets, and the secrets that its environment holds for recipes.
 
     Raises:
         UserError: the team's own patterns are not valid.
@@ -67,10 +67,12 @@ def secret_filter(settings: Settings) -> SecretFilter:
 
 
 def local_account(settings: Settings) -> tuple[Account | None, str]:
-    """Return whose processes local runs are, None for the bot's own user; and why not another's, where it is root.
+    """Return the account of local runs, None for the bot's own user.
+
+    Where the bot is root and no other account can be used, the second value says why.
 
     Raises:
-        UserError: the user that is set is none, or cannot reach where runs have their files.
+        UserError: the configured user does not exist, or cannot reach the folders of runs.
     """
     word = settings.local_user
     if word == SAME or (os.geteuid() != 0 and not word):
@@ -83,6 +85,7 @@ def local_account(settings: Settings) -> tuple[Account | None, str]:
     if closed is None:
         return account, ""
     why = f"The user {name_of(account)} of local runs cannot pass {closed}."
+    # Where Slack is a playground of this machine, runs fall back to root's own user rather than fail.
     if word or not settings.slack_is_here:
         raise UserError(
             why,
@@ -93,6 +96,7 @@ def local_account(settings: Settings) -> tuple[Account | None, str]:
 
 
 def http_limits(settings: Settings) -> Limits:
+    """Return the limits of the bot's own ports."""
     return Limits(
         body_bytes=int(settings.http_body_megabytes * MEGABYTE),
         seconds=settings.http_seconds,
@@ -101,6 +105,7 @@ def http_limits(settings: Settings) -> Limits:
 
 
 def local_cloud(settings: Settings, account: Account | None = None) -> LocalCloud:
+    """Return the cloud that runs processes on this machine."""
     return LocalCloud(
         settings.data_dir / "local",
         secrets=settings.secrets,
@@ -114,6 +119,7 @@ def local_cloud(settings: Settings, account: Account | None = None) -> LocalClou
 
 
 def fetches(settings: Settings) -> Fetches:
+    """Return the downloads of checkpoints to this machine."""
     reserve = settings.disk_reserve_gigabytes
     return Fetches(
         settings.artifacts.resolve(),
@@ -124,6 +130,7 @@ def fetches(settings: Settings) -> Fetches:
 
 
 def sky_cloud(settings: Settings, now: Now) -> SkyCloud:
+    """Return the cloud that calls SkyPilot."""
     return SkyCloud(
         Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, SHARES),
         now,
@@ -139,7 +146,7 @@ def sky_cloud(settings: Settings, now: Now) -> SkyCloud:
 
 
 def tails(settings: Settings, cloud: Cloud) -> Tails:
-    """Of SkyPilot's few places at most half are for reading logs: a removal must not wait for them."""
+    """Return the log tailer. It gets at most half of the calls to SkyPilot at once, so that a removal need not wait."""
     lines = (min(LEAST_LOG_LINES, settings.log_lines), settings.log_lines)
     if not settings.uses_skypilot:
         return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
@@ -153,19 +160,22 @@ def tails(settings: Settings, cloud: Cloud) -> Tails:
 
 
 def watcher(settings: Settings) -> Watcher:
-    """The rules of the bot, those of the team, and what installed packages find."""
+    """Return the health monitor: the bot's rules, the team's rules, and the detectors of installed packages."""
     team = health_rules.read(settings.findings) if settings.findings else ()
     return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
 
 
 def admission(policy: Callable[[], Policy], settings: Settings, now: Now) -> Admit:
-    """Holds a run against the caps as they are now."""
+    """Return the check of a run against the caps as they are now."""
     here = zone(settings.timezone)
     return lambda run, ledger: admitted(run, ledger, policy(), now(), here)
 
 
 def rules(settings: Settings, allowed: Policy) -> Rules:
-    """A launch that was given up may still arrive for as long as its call may take, and looks may be as far apart."""
+    """Return the timings of reconciliation.
+
+    A launch that the bot gave up may still arrive for as long as its call may take, and looks may be that far apart.
+    """
     call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
     return Rules(
         ask_again=timedelta(seconds=max(settings.launch_doubt_seconds, 1.5 * call)),
@@ -184,13 +194,17 @@ def rules(settings: Settings, allowed: Policy) -> Rules:
 
 
 def rhythm(settings: Settings) -> Rhythm:
-    """How often a run's thread is told how it goes."""
+    """Return how often a run's thread gets a summary."""
     minutes = settings.summary_minutes
     return Rhythm(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
 
 
 def connect(settings: Settings, valkey: Valkey | None) -> Redis:
-    """The store of the settings, or the embedded one."""
+    """Return a client of the configured store, or of the embedded one.
+
+    Raises:
+        UserError: the store does not answer.
+    """
     if valkey:
         return valkey.start()
     found = client(settings.redis_url, STORE_SECONDS)
@@ -202,7 +216,10 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
 
 
 def clock(settings: Settings) -> Clock:
-    """Go on with the time of the bot before this one; where the machine has started since, ask Slack for it first."""
+    """Return the bot's clock, which continues the time of the bot before this one.
+
+    Where the machine was started since, ask Slack for the time first.
+    """
     kept = heartbeat.read(settings.data_dir)
     goes_on = kept is not None and is_same_boot(kept, read_clocks())
     other = None if goes_on else ask_time(settings.slack_api_url)

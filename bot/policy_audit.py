@@ -1,4 +1,4 @@
-"""The audit of the policy: what it said before a change, and what it says since."""
+"""The audit of the policy: its contents before and after a change."""
 
 import logging
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from bot.ports import Now
 log = logging.getLogger(__name__)
 
 MOST_POLICY_CHARACTERS = 2_000
-"""Of one part of a policy that an event holds; the safe bounds have 700."""
+"""Maximum characters of one part of a policy in an event; the safe bounds have 700."""
 
 
 def policy_recorder(audit: RedisAudit, path: Path | None, now: Now) -> Callable[[Policy], None]:
-    """Return what writes down that the policy says something else than it did, while the bot ran or before it started.
+    """Return a function that records a changed policy, whether it changed while the bot ran or before it started.
 
-    Who has written it, the bot does not know.
+    The bot does not know who wrote the file.
     """
 
     def record(policy: Policy) -> None:
@@ -32,12 +32,12 @@ def policy_recorder(audit: RedisAudit, path: Path | None, now: Now) -> Callable[
                 after: dict[str, Value] = {"changed": ", ".join(changed), **{name: clip(new[name]) for name in changed}}
                 on = str(path or "the safe defaults")
                 audit.record(AuditEvent(at=now(), who=BOT, what="change policy", on=on, before=before, after=after))
-        except Unavailable as trouble:  # it holds all the same
+        except Unavailable as trouble:  # the policy applies all the same
             log.error("a change of the policy is not written down: %s", trouble)
 
     return record
 
 
 def clip(text: str) -> str:
-    """Return as much of a part of the policy as an event holds."""
+    """Return a part of the policy, cut to the maximum length of an event."""
     return text if len(text) <= MOST_POLICY_CHARACTERS else f"{text[: MOST_POLICY_CHARACTERS - 1]}…"

@@ -1,4 +1,4 @@
-"""The policy as it is now: its file is read again when it changes, and a broken one leaves the last good one."""
+"""The current policy: its file is read again when it changes, and an invalid file keeps the last valid one."""
 
 import logging
 import os
@@ -14,19 +14,19 @@ from bot.errors import UserError
 log = logging.getLogger(__name__)
 
 Signature = tuple[int, int, int]
-"""Of a file: its inode, its size, when it was written. A ConfigMap that is replaced has another inode."""
+"""Inode, size and modification time of a file. A ConfigMap that is replaced has another inode."""
 
 Changed = Callable[[Policy, Policy], None]
-"""Is called with the policy before and the one after."""
+"""Called with the policy before the change and the one after it."""
 
 
 @dataclass(slots=True)
 class PolicySource:
-    """Reads the policy.
+    """The source of the policy.
 
     Attributes:
-        path: its file; None for the safe defaults.
-        on_change: is called when another policy holds. on_error: is called with why a new file cannot be read, once
+        path: the policy's file; None for the safe defaults.
+        on_change: called when another policy takes effect. on_error: called with why a new file cannot be read, once
             for each version of it.
     """
 
@@ -42,7 +42,7 @@ class PolicySource:
         """Return the source of a file, which has been read.
 
         Raises:
-            UserError: it cannot be read: a bot does not start by a policy that nobody can read.
+            UserError: the file cannot be read: a bot does not start with an unreadable policy.
         """
         if path is None:
             return cls(None)
@@ -50,7 +50,7 @@ class PolicySource:
         return cls(path, policies.read(path), signature)
 
     def current(self) -> Policy:
-        """Return what is allowed now. It costs one look at the file's date."""
+        """Return the current policy. It costs one stat of the file."""
         if self.path is None:
             return self.policy
         with self.lock:
@@ -64,6 +64,7 @@ class PolicySource:
         try:
             after = policies.read(path)
         except UserError as error:
+            # The signature is stored already, so that each version is reported once.
             self.on_error(error.sentence)
             return
         before, self.policy = self.policy, after
@@ -73,7 +74,7 @@ class PolicySource:
 
 
 def signature_of(path: Path) -> Signature | None:
-    """Return what changes with the file; None where there is none."""
+    """Return a value that changes with the file; None where it does not exist."""
     try:
         found = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a policy allows, in a few lines for whoever installs the bot: `verlbot policy check`, the doctor, the start."""
+"""A policy in a few lines for the person who installs the bot: `verlbot policy check`, the doctor, the start."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from bot.core.roles import ROLES_IN_FILE, Role
 
 
 def summary(policy: Policy) -> Iterator[str]:
-    """Yield what a policy allows, for its installer: who has a role, what a launcher may ask for, what is approved."""
+    """Yield the lines of a policy: who has which role, the limits of a launcher's run, what needs approval."""
     for role in reversed(ROLES_IN_FILE):
         if holders := policy.grants.given.get(role):
             yield f"{role.word}: {', '.join(holders)}"
@@ -31,6 +31,7 @@ def summary(policy: Policy) -> Iterator[str]:
 
 
 def approvals(policy: Policy) -> Iterator[str]:
+    """Yield the kinds of launches that need approval."""
     if policy.approve_over_dollars is not None:
         yield f"over ${policy.approve_over_dollars:g}"
     if policy.approve_over_gpu_hours is not None:

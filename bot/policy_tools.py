@@ -1,4 +1,5 @@
-"""`verlbot policy`: a starter file, a check of one, and what it decides about a person's line, and by which line."""
+"""`verlbot policy`: a starter file, a check of a file, and an explanation of what it decides about
+a command, and why."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,17 +28,21 @@ from bot.policy_summary import summary
 STARTER = Path(__file__).parent / "starter_policy.yaml"
 
 DEFAULT = "the default"
-"""In place of a line, for what no file says."""
+"""Shown in place of a line where no file has the setting."""
 
 
 def init() -> int:
-    """Print a starter file with comments, which says what holds without a file."""
+    """Print a starter file with comments, which say what applies without a file."""
     print(STARTER.read_text(), end="")
     return 0
 
 
 def check(path: Path) -> int:
-    """Print what a policy file holds; raises UserError with what is wrong, and where."""
+    """Print what a policy file allows.
+
+    Raises:
+        UserError: the file is not valid; the message says what is wrong, and where.
+    """
     policy = policies.read(path)
     print(f"✓ {path} can be used")
     for line in summary(policy):
@@ -47,10 +52,10 @@ def check(path: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a policy decides about one line of one person.
+    """What a policy decides about one command of one person.
 
     Attributes:
-        lines: of the policy file, by the place of each setting; name: of the file, as it was given.
+        lines: line numbers in the policy file, by setting; name: the file's name, as it was given.
     """
 
     policy: Policy
@@ -86,6 +91,7 @@ class Explanation:
             yield "→ Allowed."
 
     def explain_role(self, actor: Actor, person: Person, channel: Channel) -> Iterator[str]:
+        """Yield which role the person has, by which line, and what the channel makes of it."""
         names = {person.user, *person.groups, KIND_WORDS.get(person.kind, "")}
         given = self.policy.grants.given
         role = actor.own_role
@@ -99,6 +105,7 @@ class Explanation:
             yield f"Here {role_word(actor.role)} counts at most.{most}"
 
     def explain_launch(self, asked: Launch, actor: Actor, channel: Channel) -> Iterator[str]:
+        """Yield what the launch needs, which bounds it violates, and the decision."""
         recipe = self.recipes.get(asked.recipe)
         made = plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
         ask = ask_of(made)
@@ -126,7 +133,7 @@ class Explanation:
         yield from self.explain_approval(made, actor)
 
     def explain_approval(self, made: Plan, actor: Actor) -> Iterator[str]:
-        """What is known of a launch without its price, which SkyPilot tells when it is launched."""
+        """Yield the decision about a launch without its price, which SkyPilot gives only at launch."""
         facts = facts_of(unpriced(made, actor.user), Ledger(), NOW)
         causes = causes_of(self.policy, facts)
         if causes:
@@ -147,17 +154,17 @@ class Explanation:
         return self.place(*(f"channels.{key}.bounds.{violation.bound}" for key in (channel.id, channel.kind.value)))
 
     def place(self, *settings: str) -> str:
-        """Return where the first of these settings is that the file has."""
+        """Return the line of the first of these settings that the file has."""
         line = next((self.lines[one] for one in settings if one in self.lines), None)
         return f"  ({self.name}:{line})" if line else f"  ({DEFAULT})"
 
 
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
-"""Of a launch that is only explained: nothing that is decided rests on it."""
+"""Time of a launch that is only explained: no decision depends on it."""
 
 
 def unpriced(made: Plan, user: str) -> Run:
-    """Return the record of a launch whose price has not been asked for."""
+    """Return a run of this plan without a price."""
     return Run(
         id="explained",
         recipe=made.recipe.name,
@@ -185,10 +192,10 @@ def role_word(role: Role) -> str:
 
 
 def explain(path: Path | None, recipes: Path, person: Person, channel: Channel, line: str) -> int:
-    """Print what a policy decides about a line.
+    """Print what a policy decides about a command.
 
     Raises:
-        UserError: the file cannot be read, or the line makes no sense.
+        UserError: the file cannot be read, or the command is not valid.
     """
     policy = policies.read(path) if path else SAFE
     lines = lines_of(path.read_text()) if path else {}

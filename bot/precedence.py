@@ -1,4 +1,4 @@
-"""People first: what nobody waits for gives way to what somebody does."""
+"""Priority of interactive requests: background work waits while people do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from threading import Condition
 
 
 class Precedence:
-    """How many people wait for an answer just now, and a door that the rest of the bot stops at meanwhile.
+    """The number of people who wait for an answer, and a gate at which background work pauses meanwhile.
 
-    Python runs one thread at a time: with fifty commands in flight, a tick and the notifier would take as
-    much of it as the listeners do (`make bench`).
+    Python runs one thread at a time: with fifty commands in progress, a tick and the notifier would take as much of it
+    as the listeners do (`make bench`).
 
     Args:
-        patience_seconds: how long anything else stops at most, however many people there are.
+        patience_seconds: how long background work pauses at most, however many people wait.
     """
 
     def __init__(self, patience_seconds: float = 0.25) -> None:
@@ -21,13 +21,13 @@ class Precedence:
         self._changed = Condition()
 
     def come(self) -> int:
-        """A person begins to wait. Returns how many do now."""
+        """Count a person who begins to wait. Return how many wait now."""
         with self._changed:
             self._waiting += 1
             return self._waiting
 
     def go(self) -> None:
-        """A person has been answered."""
+        """Count a person as answered."""
         with self._changed:
             self._waiting -= 1
             if not self._waiting:
@@ -35,6 +35,7 @@ class Precedence:
 
     @contextmanager
     def person(self) -> Iterator[None]:
+        """Count a person as waiting within the context."""
         self.come()
         try:
             yield
@@ -42,7 +43,8 @@ class Precedence:
             self.go()
 
     def give_way(self) -> None:
-        """Return when nobody waits, or when patience is over."""
+        """Return as soon as no person waits, or when the maximum pause is over."""
+        # Read without the lock, because most calls find no person waiting.
         if self._waiting:
             with self._changed:
                 self._changed.wait_for(lambda: not self._waiting, self._patience_seconds)

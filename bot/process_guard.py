@@ -1,8 +1,8 @@
-"""What a process of the bot forbids others, and itself: so that a run on the same machine reads no token of it.
+"""What a bot's process forbids others and itself, so that a run on the same machine cannot read the bot's tokens.
 
 Linux alone has these. A process that is not dumpable keeps its memory and environment (`environ`, `mem` and `fd` in
 `/proc/PID`) from every other process without CAP_SYS_PTRACE, those of the same user included. It stays so until it
-executes another program: each program of the bot asks for it itself, first of all.
+executes another program: each program of the bot sets it first.
 """
 
 import ctypes
@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, MutableMapping
 
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
-"""prctl(2)."""
+"""Options of prctl(2)."""
 
 MOST_CAPABILITIES = 64
 
 PRIVATE = 0o077
-"""The mask of files that are for the bot's own user alone."""
+"""Umask that keeps new files to the bot's own user."""
 
 
 def guard_process() -> None:
@@ -26,30 +26,30 @@ def guard_process() -> None:
 
 
 def forbid_dumps() -> None:
-    """Keep the memory and environment of this process from others of its user."""
+    """Keep the memory and environment of this process from other processes of its user."""
     control(PR_SET_DUMPABLE, 0)
 
 
 def forbid_new_privileges() -> None:
-    """Keep what this process starts from becoming another user by a program such as sudo."""
+    """Keep child processes from becoming another user by a program such as sudo."""
     control(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def drop_capabilities() -> None:
-    """Keep what this process starts from root's powers, where it is root: it could read every process otherwise."""
+    """Keep root's powers from child processes, where this process is root: they could read every process otherwise."""
     for number in range(MOST_CAPABILITIES):
         if not control(PR_CAPBSET_DROP, number):
             return
 
 
 def control(option: int, value: int) -> bool:
-    """Return whether Linux has done it."""
+    """Call prctl; return whether Linux has done it."""
     if not sys.platform.startswith("linux"):
         return False
     return int(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)) == 0
 
 
 def forget(environment: MutableMapping[str, str], names: Iterable[str]) -> None:
-    """Take secrets out of the environment, so that no program that this one starts is given them."""
+    """Remove secrets from the environment, so that no child process gets them."""
     for name in names:
         environment.pop(name, None)

@@ -1,4 +1,4 @@
-"""Sees to it that people hear of a month's dollars before these are spent, and that runs end once they are."""
+"""Warnings before a monthly budget is spent, and the end of runs once it is."""
 
 import logging
 from collections.abc import Callable
@@ -18,12 +18,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Purses:
-    """Notes what is to be told on a run that spends the money, whose thread tells it; and on each that is to end.
+    """Records warnings on runs that use a monthly budget, and the overrun on each run to be stopped.
+
+    A warning is recorded on one run, whose thread shows it.
 
     Attributes:
-        read_policy: what is allowed now.
-        leads: whether this bot is, of those that share the store, the one that acts.
-        zone: whose months count.
+        read_policy: returns what is allowed now.
+        is_leader: whether this bot, of those that share the store, is the one that acts.
+        timezone: the time zone of the months that count.
     """
 
     store: Store
@@ -34,10 +36,11 @@ class Purses:
     zone: tzinfo
 
     def look(self) -> None:
-        """One look at all purses that open runs spend from."""
+        """Check all monthly budgets that open runs use."""
         if not self.leads():
             return
-        ledger = self.store.ledger()  # before the runs: one that ends between the two is missed, and not counted twice
+        # Read before the runs: a run that ends between the two reads is then missed, and not counted twice.
+        ledger = self.store.ledger()
         runs = [run for run in self.store.open() if run.status is not Status.ENDED]
         if not runs:
             return
@@ -50,7 +53,7 @@ class Purses:
                 self._change(run.id, partial(Run.overdrew, found=found[run.id], now=now))
 
     def _change(self, run_id: str, change: Callable[[Run], Run]) -> None:
-        """Change one run's record; one that cannot be read costs no other its month."""
+        """Change one run's record; a record that cannot be read does not affect the other runs."""
         try:
             self.notifier.show([self.store.update(run_id, change)])
         except UnreadableRecord as error:

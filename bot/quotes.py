@@ -1,4 +1,5 @@
-"""What machines cost, where that is known in time: SkyPilot gives its admin policy half a minute, and asks often."""
+"""Prices of machines, where they are known in time: SkyPilot gives its admin policy half a minute,
+and calls it often."""
 
 import logging
 from collections.abc import Callable
@@ -16,15 +17,15 @@ from bot.ports import Now
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(minutes=10)
-"""Prices change rarely, and one launch asks three times."""
+"""How long a price is kept: prices change rarely, and one launch needs one three times."""
 
 
 class Quotes:
-    """Asks a cloud in a thread; an answer that comes late is there for the next question.
+    """Asks a cloud for prices in a thread; an answer that is late is ready for the next call.
 
     Args:
-        rate: a cloud's, which may take long.
-        patience_seconds: how long one question is waited for.
+        rate: a cloud's function, which may take long.
+        patience_seconds: how long one call waits.
     """
 
     def __init__(self, rate: Callable[[Task], Rate | None], now: Now, patience_seconds: float = 8.0) -> None:
@@ -36,7 +37,7 @@ class Quotes:
         self._lock = Lock()
 
     def dollars_per_hour(self, task: Task) -> float:
-        """Of the whole cluster; zero where nobody knows, or not in time."""
+        """Return dollars an hour of the whole cluster; zero where the price is unknown, or not known in time."""
         try:
             found = self._question(task).result(self._patience_seconds)
         except (TimeoutError, Unavailable) as error:
@@ -45,17 +46,18 @@ class Quotes:
         return found.dollars_per_hour if found else 0.0
 
     def stop(self) -> None:
+        """Cancel the requests that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _question(self, task: Task) -> Future[Rate | None]:
-        """The question that is under way, or was answered a moment ago; one that failed is asked anew."""
+        """Return the request that is in progress or recent; a failed one is made again."""
         name, now = machines(task), self._now()
         with self._lock:
             asked_at, known = self._asked.get(name, (now, None))
             failed = known is not None and known.done() and known.exception() is not None
             if known and not failed and now < asked_at + KEPT:
                 return known
-            bare = {"num_nodes": nodes_of(task), "resources": dict(resources(task))}  # no secret goes further
+            bare = {"num_nodes": nodes_of(task), "resources": dict(resources(task))}  # no secret is passed on
             self._asked = {one: kept for one, kept in self._asked.items() if now < kept[0] + KEPT}
             found = self._pool.submit(self._rate, bare)
             self._asked[name] = now, found
@@ -63,7 +65,7 @@ class Quotes:
 
 
 def machines(task: Task) -> str:
-    """What a price depends on."""
+    """Return what a price depends on, as a key."""
     asked = resources(task)
     kinds = ",".join(kinds_of(asked.get("accelerators")))
     return (

@@ -1,4 +1,4 @@
-"""How much one person may ask for in a minute, so that everybody else is answered too."""
+"""Maximum requests of one person in a minute, so that other people are answered too."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from bot.language import mark, say
 from bot.ports import Now
 
 MOST_PEOPLE = 10_000
-"""Whose latest requests are remembered; who has not asked for longest is forgotten first."""
+"""Maximum number of people whose latest requests are remembered; the least recent is forgotten first."""
 
 
 class Kind(StrEnum):
-    """What is counted apart."""
+    """Kinds of requests, counted separately."""
 
     LAUNCH = "launch"
     QUESTION = "question"
@@ -32,7 +32,7 @@ TRY_LATER = mark("Try again in {seconds} s.")
 
 @dataclass(slots=True)
 class RateLimits:
-    """Counts what each person asks for."""
+    """Counts each person's requests."""
 
     policy: Callable[[], Policy]
     now: Now
@@ -43,7 +43,7 @@ class RateLimits:
         """Count one request.
 
         Raises:
-            UserError: it is one too many; the message says when to try again.
+            UserError: it exceeds the limit; the message says when to try again.
         """
         fairness = self.policy().fairness
         most = fairness.launches_per_minute if kind is Kind.LAUNCH else fairness.questions_per_minute
@@ -59,7 +59,7 @@ class RateLimits:
                 self.buckets.popitem(last=False)
             turn = bucket.reserve(now)
             if turn > now:
-                bucket.left = (bucket.left or 0.0) + 1  # a refusal takes no turn, or the wait would never end
+                bucket.left = (bucket.left or 0.0) + 1  # a refusal takes no turn, otherwise the wait would never end
         if turn > now:
             seconds = max(int((turn - now).total_seconds()) + 1, 1)
             raise UserError(say(TOO_MANY[kind], most=most), say(TRY_LATER, seconds=seconds))

@@ -1,7 +1,7 @@
-"""`verlbot replay`: a finished log through the same reader, forecasts, findings and cards as a live one.
+"""`verlbot replay`: a finished log through the same parser, forecasts, findings and cards as a live one.
 
-No Slack, no cloud: the clock is the log's own. Where its steps tell how long they took, that is the time that passes;
-where they do not, so does a minute a step.
+It needs no Slack and no cloud, and the clock is the log's own. A step takes as long as the log says; where the log does
+not say it, a step takes a minute.
 """
 
 import codecs
@@ -29,28 +29,28 @@ from bot.watcher import WINDOW_ROWS, Watcher
 
 CHUNK_BYTES = 1 << 20
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a replayed run began: only what passes since matters."""
+"""When a replayed run began: only the time since then matters."""
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""What a log says of its times may be anything, and dates end with the year 9999."""
+"""Limit of the clock: a log may claim any times, and dates end with the year 9999."""
 
 STEP_TIME = timedelta(minutes=1)
-"""Of a step that does not tell."""
+"""Duration of a step whose log does not say it."""
 
 TABLE_ROWS = 24
-"""Of a table, beside those at which something is said."""
+"""Maximum rows of the table, beside those with a notice."""
 
 UNBOUNDED_DOLLARS, UNBOUNDED_TIME = 1e6, timedelta(days=90)
-"""What a run may be given at the most."""
+"""The maximum budget and lease of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The run after one step of its log.
+    """A run after one step of its log.
 
     Attributes:
-        row: what the step told; run: the record after it; at: the time, by the log's own clock.
-        said: what would have been said in the run's thread just then.
+        row: the metrics of the step; run: the record after it; at: the time, by the log's own clock.
+        notices: what the bot would have posted in the run's thread at that step.
     """
 
     row: Row
@@ -60,11 +60,12 @@ class Moment:
 
     @property
     def passed(self) -> timedelta:
+        """Return the time since the run began."""
         return self.at - BEGIN
 
 
 def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool) -> int:
-    """Print what was read at each step, and what would have been said when.
+    """Print what was read at each step, and what the bot would have posted when.
 
     Raises:
         UserError: the file cannot be read, or has no step.
@@ -84,7 +85,7 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
 
 
 def a_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
-    """A record for a log of which nothing else is known; its budget and lease end nothing."""
+    """Return a record for a log of which nothing else is known; its budget and lease end nothing."""
     return Run(
         id=name,
         recipe="replay",
@@ -105,7 +106,7 @@ def a_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
 
 
 def facts(file: BinaryIO) -> Iterator[Fact]:
-    """Everything that a log tells, in pieces of a megabyte: memory stays as it is, however long the log."""
+    """Yield all events of a log. It is read a megabyte at a time, so that memory does not grow with the log."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     reader = Reader()
     while chunk := file.read(CHUNK_BYTES):
@@ -115,7 +116,7 @@ def facts(file: BinaryIO) -> Iterator[Fact]:
 
 
 def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
-    """The run after each row; other facts are told together with the row after them."""
+    """Yield the run after each row; other events are applied together with the row after them."""
     now, known = BEGIN, set(said(run, BEGIN))
     watcher, window = Watcher(), tuple[Row, ...]()
     for fact in found:
@@ -134,23 +135,23 @@ def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
 
 
 def tell(text: str) -> None:
-    """Print a line, without what may not be read."""
+    """Print a line with its secrets masked."""
     print(UNKNOWING.mask(text))
 
 
 def said(run: Run, now: datetime) -> dict[str, str]:
-    """The run's notices as they should stand, by their keys."""
+    """Return the notices that the run's thread should have, by key."""
     return {message.key: message.text for message in views.conversation(run, now, "")}
 
 
 def ends_after(moment: Moment) -> timedelta | None:
-    """Return how long the run will have taken; None where nobody can know, and where it is more than a year."""
+    """Return how long the run will have taken; None where that is unknown, and where it is more than a year."""
     ahead = forecast(moment.run, moment.at)
     return ahead.ends_at - BEGIN if ahead and isinstance(ahead.ends_at, datetime) else None
 
 
 def printed_json(found: Iterable[Moment]) -> int:
-    """One JSON object a row. Returns how many."""
+    """Print one JSON object a row. Return how many."""
     count = 0
     for moment in found:
         tell(json.dumps(as_object(moment), ensure_ascii=False))
@@ -159,7 +160,7 @@ def printed_json(found: Iterable[Moment]) -> int:
 
 
 def as_object(moment: Moment) -> dict[str, Any]:
-    """Everything of a moment; numbers that are none are null."""
+    """Return everything of a step; NaN and infinity become null."""
     run, ahead, end = moment.run, forecast(moment.run, moment.at), ends_after(moment)
     return {
         "step": moment.row.step,
@@ -176,11 +177,11 @@ def as_object(moment: Moment) -> dict[str, Any]:
 
 
 HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after": 12, "cost": 11, "forecast": 11}
-"""Of the table, each with its width."""
+"""Columns of the table, each with its width in characters."""
 
 
 def printed_table(found: Iterable[Moment]) -> int:
-    """Some rows evenly, and each at which something is said. Returns how many there were."""
+    """Print some rows at even distances, and each row with a notice. Return how many rows there were."""
     kept = list(found)
     every = max(len(kept) // TABLE_ROWS, 1)
     tell(line(HEADS))
@@ -195,10 +196,12 @@ def printed_table(found: Iterable[Moment]) -> int:
 
 
 def line(cells: Iterable[str]) -> str:
+    """Return a row of the table."""
     return " ".join(f"{text:>{width}}" for text, width in zip(cells, HEADS.values(), strict=True))
 
 
 def cells(moment: Moment) -> Iterator[str]:
+    """Yield the cells of a row."""
     found, ahead, cost = moment.run.progress, forecast(moment.run, moment.at), moment.run.cost(moment.at)
     end = ends_after(moment)
     yield f"{found.step}/{found.last_step}" if found.last_step else str(found.step)

@@ -1,4 +1,4 @@
-"""What a person may ask of reports: a wish is recorded, and the boards are woken."""
+"""Requests about reports: each is recorded, and the report publisher is woken."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from bot.origin import current_origin
 from bot.ports import Now, Record, Store, unrecorded
 
 MOST = 10
-"""Reports of one channel."""
+"""Maximum number of reports of one channel."""
 
 DAY = timedelta(days=1)
 
@@ -30,12 +30,12 @@ ASK = mark("`/verl report daily 09:00` asks for one.")
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The wishes of people.
+    """Records people's requests about reports.
 
     Attributes:
-        wake: lets the boards be told now.
-        zone: of those who name none, and of whom Slack tells none.
-        channel_sees: whether all who are in a channel may read of a run. record: writes to the audit.
+        wake: lets the report publisher run now.
+        timezone: the time zone of people who name none, and of whom Slack gives none.
+        channel_may_read: whether all members of a channel may read about a run. record: writes to the audit.
     """
 
     store: Store
@@ -46,13 +46,14 @@ class Reports:
     record: Record = unrecorded
 
     def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
-        """Record a report; one that stands already, word for word, is not made twice.
+        """Record a report; a report that exists already with the same options is not added twice.
 
         Raises:
-            UserError: the channel has as many as a channel may have.
+            UserError: the channel has as many reports as a channel may have.
         """
         made = wished(asked, user, channel, zone, self.now())
         there = self.of(channel)
+        # The same options once more mean the same report.
         if alike := next((one for one in there if wish(one) == wish(made)), None):
             return alike
         if len(there) >= MOST:
@@ -65,7 +66,7 @@ class Reports:
         return self._woken(added)
 
     def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
-        """Another schedule, or other options; what was not typed stays."""
+        """Change the schedule or the options; what was not typed stays."""
         found, options = self.find(asked.report, user, channel), asked.options
         when = spelled(asked.schedule) if asked.schedule else found.when
         zone = zones.named(options.zone) if options.zone else found.zone
@@ -78,7 +79,7 @@ class Reports:
         return self._woken(changed or found)
 
     def end(self, asked: EndReport, user: str, channel: str) -> Report:
-        """Take a report away; without a name the only one of the channel."""
+        """Remove a report; without a name the only one of the channel."""
         if asked.report:
             found = self.find(asked.report, user, channel)
         else:
@@ -93,10 +94,10 @@ class Reports:
         return found
 
     def find(self, name: str, user: str, channel: str) -> Report:
-        """A report of this channel, or of this person elsewhere: what others are told is theirs.
+        """Return a report of this channel, or of this person elsewhere: what others receive is theirs.
 
         Raises:
-            UserError: there is none; the hint names those that there are.
+            UserError: it does not exist; the hint names the ones that do.
         """
         known = {
             one.id: one for one in self.store.reports() if channel in (one.channel, one.stands_in) or one.by == user
@@ -106,18 +107,20 @@ class Reports:
         return known[name]
 
     def of(self, channel: str) -> Sequence[Report]:
+        """Return the reports of a channel."""
         return [one for one in self.store.reports() if one.channel == channel]
 
     def board(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> Board:
-        """What a report has to tell now.
+        """Return the content of a report at this time.
 
         Args:
-            show: a run as its readers may see it; unless given, as everybody in the report's channel may.
+            show: returns a run as its readers may see it; unless given, as all members of the report's channel may.
         """
         show = show or partial(self._shown_in, report.channel)
         open_runs = self.store.open()
         month = calendar_month(now, zones.zone(self.zone))
-        ended = self.store.ended_since(min(month.begin, report.told_at - DAY))  # whatever the clocks say
+        # At least the last day, even if the clocks disagree.
+        ended = self.store.ended_since(min(month.begin, report.told_at - DAY))
         failed: list[str] = []
         sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
         active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
@@ -125,31 +128,33 @@ class Reports:
         return replace(found, failed=tuple(dict.fromkeys(failed)))
 
     def _shown_in(self, channel: str, run: Run) -> Run:
-        """Return a run as everybody in a channel may see it."""
+        """Return a run as all members of a channel may see it."""
         return run if self.channel_sees(channel, run) else run.redact()
 
     def board_now(self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]) -> tuple[Report, Board]:
-        """What there is to tell this channel of the last day.
+        """Return a report of the last day for this channel, and its content.
 
         Args:
-            show: a run as who asks may see it.
+            show: returns a run as the person may see it.
         """
         asked = AskReport(Daily(time()), Options(everywhere=everywhere))
         report = wished(asked, user, channel, self.zone, self.now() - DAY)
         return report, self.board(report, self.now(), show)
 
     def _record(self, what: str, report: Report, before: Report | None) -> None:
+        """Record a change of a report in the audit."""
         self.record(
             wish_event(what, report.id, self.now(), current_origin(), after=options(report), before=options(before))
         )
 
     def _woken(self, report: Report) -> Report:
+        """Wake the report publisher; return the report."""
         self.wake()
         return report
 
 
 def options(report: Report | None) -> dict[str, str]:
-    """Return what the audit holds of a report."""
+    """Return what the audit records of a report."""
     if report is None:
         return {}
     quiet = report.quiet
@@ -157,7 +162,7 @@ def options(report: Report | None) -> dict[str, str]:
 
 
 def wished(asked: AskReport, user: str, channel: str, zone: str, now: datetime) -> Report:
-    """The record of a report that nobody has been told yet; it has no name so far."""
+    """Return the record of a report that was never sent; it has no name yet."""
     return Report(
         id="",
         channel=channel,
@@ -172,5 +177,5 @@ def wished(asked: AskReport, user: str, channel: str, zone: str, now: datetime) 
 
 
 def wish(report: Report) -> tuple[object, ...]:
-    """What of a report people have asked for."""
+    """Return the parts of a report that people choose."""
     return report.when, report.zone, report.quiet, report.everywhere

@@ -1,4 +1,4 @@
-"""What a person may ask about runs and recipes. It changes nothing, and shows each person what that person may see."""
+"""Questions about runs and recipes. They change nothing, and show each person what that person may see."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +19,14 @@ from bot.language import say
 from bot.ports import Cloud, Recipes, Store
 
 GREP_LINES = 5_000
-"""Lines that are searched for a word."""
+"""Maximum lines that are searched for a word."""
 
 
 class Visibility(Protocol):
-    """Says who may read what a run prints and what it was set to."""
+    """Decides who may read a run's output and its settings."""
 
-    def sees(self, actor: Actor, run: Run) -> bool: ...
+    def sees(self, actor: Actor, run: Run) -> bool:
+        """Return whether this person may read the run's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class RunQueries:
         """Return the run of this name, whose text the person may read.
 
         Raises:
-            UserError: there is none, or it is of a private channel that the person is not in.
+            UserError: it does not exist, or belongs to a private channel that the person is not in.
             UnreadableRecord: its record cannot be read.
         """
         run = runs.find(self.store, name)
@@ -49,10 +50,10 @@ class RunQueries:
         return run
 
     def refuse_private(self, run: Run, actor: Actor) -> None:
-        """Refuse what only those may read who are in a run's channel.
+        """Refuse text that only the members of a run's channel may read.
 
         Raises:
-            UserError: the person is not, does not own it, and is no admin.
+            UserError: the person is not a member, does not own the run, and is no admin.
         """
         if self.visibility.sees(actor, run):
             return
@@ -74,21 +75,24 @@ class RunQueries:
         return [run if self.visibility.sees(actor, run) else run.redact() for run in found]
 
     def told(self, name: str, actor: Actor) -> Told:
-        """Return the run of this name with the numbers of all its steps."""
+        """Return the run of this name with the metrics of all its steps."""
         run = self.find(name, actor)
         return Told(run, self.store.history(run.id))
 
     def active(self, user: str | None = None) -> list[Run]:
+        """Return the runs that have not ended; those of one person where `user` is given."""
         return runs.active(self.store, user)
 
     def listed(self, which: str, user: str) -> Sequence[Run]:
+        """Return the runs of a list."""
         return runs.listed(self.store, which, user)
 
     def last_two(self, user: str) -> tuple[str, str]:
+        """Return the ids of the person's last two runs with metrics."""
         return runs.last_two(self.store, user)
 
     def unreadable(self) -> Sequence[RunStub]:
-        """Return what is known of open runs whose records cannot be read."""
+        """Return the stubs of open runs whose records cannot be read."""
         return [stub for stub, _ in self.store.unreadable_runs()]
 
     def catalogue(self) -> Mapping[str, Recipe | UserError]:
@@ -96,7 +100,7 @@ class RunQueries:
         return {name: self._recipe(name) for name in self.recipes.names()}
 
     def refusals(self) -> Mapping[str, str]:
-        """Return why recipes cannot run here as they are, of those that cannot."""
+        """Return why recipes cannot run here as they are, for those that cannot."""
         found = self.catalogue().items()
         why = {name: self.cloud.refusal(one.task) for name, one in found if isinstance(one, Recipe)}
         return {name: reason for name, reason in why.items() if reason}
@@ -108,7 +112,7 @@ class RunQueries:
             return error
 
     def read_log(self, run: Run, asked: command.Logs) -> Excerpt:
-        """Return lines of the log, fresh from the cluster while there is one. It waits for the cluster.
+        """Return lines of the log, fresh from the cluster while it exists. It waits for the cluster.
 
         Raises:
             UserError: the run has no such node.
@@ -123,17 +127,19 @@ class RunQueries:
         return Excerpt(run, asked, loglines.select(text, asked.count, asked.grep, asked.node), trouble)
 
     def task_yaml(self, name: str, actor: Actor) -> tuple[Run, str]:
-        """Return a run with the exact task that is, or was, launched for it, as YAML. It holds no secret's value."""
+        """Return a run with its exact task as YAML. It holds no secret's value."""
         run = self.find(name, actor)
         return run, self.recipes.write(self.store.task(run.id))
 
 
 def refuse_node(run: Run, node: int | None) -> None:
+    """Raise UserError if the run has no node of this rank."""
     if node is not None and node >= run.nodes:
         ranks = [str(rank) for rank in range(run.nodes)]
         raise unknown("node", str(node), ranks, of=run.id)
 
 
 def lines_to_read(asked: command.Logs) -> int:
+    """Return how many lines to read for a command: more where they are filtered."""
     filtered = asked.grep is not None or asked.node is not None
     return max(asked.count, GREP_LINES) if filtered else asked.count

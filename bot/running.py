@@ -1,4 +1,4 @@
-"""A bot as it runs: its parts, and when each has its turn."""
+"""The running bot: its parts, and when each runs."""
 
 import logging
 from dataclasses import dataclass, field
@@ -51,42 +51,42 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNRE
     "memory",
     "clock",
 )
-"""Jobs of the scheduler."""
+"""Names of the scheduler's jobs."""
 
 SPEAK_PERIOD = timedelta(seconds=30)
-"""Slack is brought up to date when a run changes; and this often, should that be missed."""
+"""Slack is brought up to date when a run changes, and at least this often in case that is missed."""
 
 BOARDS_PERIOD = timedelta(seconds=30)
-"""Boards are told when they are due; another bot on the same store may have been asked for one."""
+"""Reports are sent when they are due; another bot on the same store may have recorded one."""
 
 SWEEP_RETRY = timedelta(minutes=2)
-"""After a sweep that nobody answered: it has taken one of the few places for calls for as long as a call may take."""
+"""Delay after a sweep without an answer, which blocked one of the few calls for as long as a call may take."""
 
 PURSES_PERIOD = timedelta(minutes=1)
-"""What a month has cost is looked at this often; it is read from the store alone."""
+"""How often the month's cost is checked; only the store is read for it."""
 
 NOTICES_PERIOD = timedelta(seconds=30)
-"""Notices are sent when they come up; and this often, should that be missed."""
+"""Notices are sent when they are recorded, and at least this often in case that is missed."""
 
 UNREADABLE_PERIOD = timedelta(seconds=30)
-"""Records are looked through for those that cannot be read this often; nearly always there is none."""
+"""How often the records are checked for unreadable ones; nearly always there is none."""
 
 MEMORY_PERIOD = timedelta(seconds=30)
-"""What SkyPilot does not remember is looked for this often; nearly always there is none."""
+"""How often the bot looks for clusters that SkyPilot does not remember; nearly always there is none."""
 
 CLOCK_PERIOD = timedelta(seconds=5)
-"""This machine's clock is compared with the bot's own time this often."""
+"""How often this machine's clock is compared with the bot's own time."""
 
 TELL_PERIOD = timedelta(minutes=5)
-"""What a cluster costs that no run owns is brought up to date this often."""
+"""How often the cost in an orphan's message is brought up to date."""
 
 TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500, 2000))
-"""However much is asked for at once, listeners come first: a person waits for them."""
+"""However much is requested at once, listeners come first, because a person waits for them."""
 
 
 @dataclass(slots=True)
 class Bot:
-    """Everything that runs, to be started and stopped as one."""
+    """All running parts, which start and stop together."""
 
     service: Service
     scheduler: Scheduler
@@ -115,6 +115,7 @@ class Bot:
     settings: Settings = field(repr=False)
 
     def start(self) -> None:
+        """Start all parts."""
         if self.gate:
             self.gate.start()
         Thread(target=self._greet, name="greet", daemon=True).start()
@@ -138,10 +139,10 @@ class Bot:
         self.scheduler.start()
 
     def stop(self) -> None:
-        """Stop listening, finish what is under way, leave the clusters as they are.
+        """Stop listening, finish what is in progress, leave the clusters as they are.
 
-        The scheduler begins nothing any more before the cloud lets go of what is under way: a tick that began after
-        that would take for failures of a run what the bot itself has cut off.
+        The scheduler starts nothing any more before the cloud abandons its calls: a tick that began after that would
+        take for failures of a run what the bot itself has cut off.
         """
         self.scheduler.close()
         self.connection.stop()
@@ -160,14 +161,14 @@ class Bot:
         self.lock.close()
 
     def _greet(self) -> None:
-        """Say in the log who runs the clusters, or that nobody answers; the bot goes on looking for them."""
+        """Log which server runs the clusters, or that it does not answer; the bot keeps looking for them."""
         try:
             log.info("%s", self.cloud.greet())
         except Unavailable as error:
             log.error("%s", error)
 
     def _sweep(self) -> timedelta | None:
-        """What stands is to be known soon, so one that nobody answered does not wait for the next."""
+        """Run the sweep; return a short delay after one without an answer, because clusters must be known soon."""
         try:
             return self.sweep.sweep()
         except Unavailable as error:

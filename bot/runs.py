@@ -1,4 +1,4 @@
-"""Which runs there are, and which one a name means."""
+"""Which runs exist, and which one a name means."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,26 +13,26 @@ from bot.language import mark, say
 from bot.ports import Store
 
 RECENT = 20
-"""Ended runs that a list shows."""
+"""Number of ended runs that a list shows."""
 
 REMEMBERED = 200
-"""Ended runs that a shortened or mistyped name may mean."""
+"""Number of ended runs that a shortened or mistyped name may mean."""
 
 SHORTEST = 3
-"""Letters of the shortest name that a run is known by."""
+"""Minimum characters of a shortened name."""
 
 SEVERAL_ACTIVE = mark("{name} fits several active runs.")
 SEVERAL = mark("{name} fits several runs, none of which is active.")
 
 RUN_ID = re.compile(r"[a-z0-9-]+")
-"""What a run's id is made of; anything else names something else in the store, or nothing."""
+"""Characters of a run's id; any other name has no run, or is another key of the store."""
 
 
 def find(store: Store, name: str) -> Run:
-    """The run of this name, or the only one whose id ends or begins so; of several, the only active one.
+    """Return the run of this name, or the only one whose id ends or begins with it; of several, the only active one.
 
     Raises:
-        UserError: none or several; the hint names those that there are.
+        UserError: no run fits, or several do; the hint names the candidates.
         UnreadableRecord: its record cannot be read.
     """
     if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
@@ -53,7 +53,11 @@ def find(store: Store, name: str) -> Run:
 
 
 def last_two(store: Store, user: str) -> tuple[str, str]:
-    """The person's last two runs that have told numbers, the earlier first."""
+    """Return the ids of the person's last two runs with metrics, the earlier first.
+
+    Raises:
+        UserError: the person does not have two.
+    """
     told = [run for run in newest_first(listed(store, "mine", user)) if run.progress.step is not None]
     if len(told) < 2:
         few = say("You have no two runs that have told numbers.")
@@ -62,13 +66,13 @@ def last_two(store: Store, user: str) -> tuple[str, str]:
 
 
 def active(store: Store, user: str | None = None) -> list[Run]:
-    """Runs that have not ended, newest first; of one person where `user` is given."""
+    """Return the runs that have not ended, newest first; of one person where `user` is given."""
     runs = [run for run in store.open() if run.status is not Status.ENDED]
     return newest_first(run for run in runs if user in (None, run.requester))
 
 
 def listed(store: Store, which: str, user: str) -> Sequence[Run]:
-    """The runs of one of `command.LISTS`."""
+    """Return the runs of one of `command.LISTS`."""
     match which:
         case "mine":
             return [*active(store, user), *(run for run in store.recent(REMEMBERED) if run.requester == user)]
@@ -81,7 +85,8 @@ def listed(store: Store, which: str, user: str) -> Sequence[Run]:
 
 
 def is_short_for(name: str, run_id: str) -> bool:
-    """
+    """Return whether a name is long enough and begins or ends a run's id.
+
     >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
     (True, True, False)
     """
@@ -89,4 +94,5 @@ def is_short_for(name: str, run_id: str) -> bool:
 
 
 def newest_first(runs: Iterable[Run]) -> list[Run]:
+    """Sort runs by their time of creation, newest first."""
     return sorted(runs, key=lambda run: run.created_at, reverse=True)

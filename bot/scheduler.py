@@ -1,4 +1,4 @@
-"""Time: runs jobs every few seconds, or sooner when woken. The only importer of apscheduler."""
+"""Scheduler: runs jobs every few seconds, or sooner when woken. The only importer of apscheduler."""
 
 import logging
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from bot.ports import Now
 log = logging.getLogger(__name__)
 
 Job = Callable[[], timedelta | None]
-"""Does its work, and returns in how long it wants to run again; None for at its usual time."""
+"""Does its work, and returns the delay until its next run; None for its usual period."""
 
 
 class OwnTime(tzinfo):
     """UTC by the bot's own clock.
 
-    It is how APScheduler (3.11) is given a clock: it asks `datetime.now(timezone)` for the time and nothing else, and
-    Python has the time zone answer that. So a wall clock that is set, back or ahead, neither holds up a job nor hurries
-    it. Every time that APScheduler gets must be of this zone: one of another would be converted, to now.
+    It is how APScheduler (3.11) is given a clock: it calls `datetime.now(timezone)` for the time and nothing else, and
+    Python has the time zone answer that. So a wall clock that is set, back or ahead, neither delays nor hurries a job.
+    Every time that APScheduler gets must be of this zone: a time of another zone would be converted to now.
     """
 
     def __init__(self, now: Now) -> None:
@@ -43,7 +43,7 @@ class OwnTime(tzinfo):
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
-    """Fires once in a period, counted from now: what was missed meanwhile, as in a machine's sleep, is not made up."""
+    """Fires once in a period, counted from now: what was missed, as while the machine slept, is not made up for."""
 
     def __init__(self, period: timedelta) -> None:
         self._period = period
@@ -53,7 +53,7 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
 
 
 class Scheduler:
-    """Jobs by name, each in a thread of its own, never two of one name at once.
+    """Jobs by name, each in its own thread, never two of one name at once.
 
     Args:
         now: a clock that never goes back, and does not jump.
@@ -70,10 +70,10 @@ class Scheduler:
         self._rest_until: dict[str, datetime] = {}
 
     def every(self, name: str, period: timedelta, job: Job, pause: timedelta = timedelta()) -> None:
-        """Run the job at once when the scheduler starts, and then every `period`.
+        """Run the job as soon as the scheduler starts, and then every `period`.
 
         Args:
-            pause: the least between an end and the next begin, however often the job is woken.
+            pause: the minimum between an end and the next start, however often the job is woken.
         """
         self._pauses[name] = pause
         self._scheduler.add_job(
@@ -90,7 +90,7 @@ class Scheduler:
         self._scheduler.start()
 
     def wake(self, name: str) -> None:
-        """Run the job now, or after its pause. One that is running runs once more: it may have looked already."""
+        """Run the job now, or after its pause. A running job runs once more, because it may have looked already."""
         with self._lock:
             if name in self._running:
                 self._woken.add(name)
@@ -98,20 +98,21 @@ class Scheduler:
                 self._within(name, timedelta())
 
     def close(self) -> None:
-        """Let nothing start any more; what is running runs on. Does not wait."""
+        """Let no job start any more; running jobs continue. Does not wait."""
         with self._lock:
             self._over = True
 
     def stop(self) -> None:
-        """Wait for what is running; nothing starts any more.
+        """Wait for running jobs; none starts any more.
 
-        APScheduler waits with its own lock held, so from here on no job may ask it for anything.
+        APScheduler waits with its own lock held, so from here on no job may call it.
         """
         self.close()
         if self._scheduler.running:
             self._scheduler.shutdown()
 
     def _run(self, name: str, job: Job) -> None:
+        """Run a job, unless the scheduler is closed, and schedule its next run."""
         with self._lock:
             if self._over:
                 return
@@ -132,7 +133,7 @@ class Scheduler:
                     self._within(name, wait)
 
     def _within(self, name: str, wait: timedelta) -> None:
-        """Bring the job's next time forward, never back."""
+        """Move the job's next run forward, never back."""
         if self._over or not self._scheduler.running:
             return
         job = self._scheduler.get_job(name)
@@ -140,5 +141,6 @@ class Scheduler:
         wanted = max(now + wait, self._rest_until.get(name, now))
         if job and (job.next_run_time is None or wanted < job.next_run_time):
             job.modify(next_run_time=wanted)
-        elif job and job.next_run_time <= now:  # it is due, and APScheduler waits as if time had not been made up for
+        elif job and job.next_run_time <= now:
+            # It is due already, but APScheduler still waits by the time that it had computed.
             self._scheduler.wakeup()

@@ -1,4 +1,4 @@
-"""What a person may ask for. Nothing here waits for machines: a request is recorded and the tick is woken."""
+"""Requests about runs. Nothing here waits for machines: a request is recorded and the tick is woken."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -36,25 +36,25 @@ from bot.unreadable_runs import UnreadableRuns
 ID_TRIES = 50
 
 ONE_CLICK = timedelta(minutes=1)
-"""What was clicked again within that time was clicked once."""
+"""Clicks within that time count as one."""
 
 
 KEPT_FOR = timedelta(hours=1)
-"""A cluster whose model cannot be fetched, each time that a person asks for it."""
+"""How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The wishes of people.
+    """Records people's requests about runs.
 
     Attributes:
-        queries: what is asked about runs; unreadable: what looks after runs whose records cannot be read.
-        new_id: a run's id for a recipe's name; asked again where the id has been used.
+        queries: answers questions about runs; unreadable_runs: looks after runs whose records cannot be read.
+        new_id: returns a run's id for a recipe's name; called again where the id has been used.
         wake: lets the tick run now.
-        follow_for: how long a followed log grows.
-        limits: how much one person may ask for in a minute.
-        monthly: monthly budgets; auditing: who did what.
-        read_policy: what is allowed now; admit: weighs a launch against the caps.
+        follow_period: how long a followed log grows.
+        rate_limits: limits of one person's requests in a minute.
+        monthly_budgets: monthly budgets; audit_service: who did what.
+        read_policy: returns what is allowed now; admit: checks a launch against the caps.
     """
 
     store: Store
@@ -75,21 +75,22 @@ class Service:
 
     @property
     def policy(self) -> Policy:
+        """Return the current policy."""
         return self.read_policy()
 
     def refuse(self, act: Act, caller: Caller, run: Run | RunStub | None = None) -> None:
         """Refuse what the person may not do.
 
         Raises:
-            UserError: so it is; the message says who may.
+            UserError: the person may not; the message says who may.
         """
         refuse_act(self.policy, act, caller.actor, run)
 
     def launch(self, asked: command.Launch, caller: Caller) -> Run:
-        """Record the wish for a run; the same delivery makes one run, however often it comes.
+        """Record a new run; the same delivery makes one run, however often Slack sends it.
 
         Raises:
-            UserError: the person may not launch it, it is out of bounds, or there is no room under the caps.
+            UserError: the person may not launch it, it is out of bounds, or a cap has no room for it.
         """
         self.refuse(Act.LAUNCH, caller)
         recipe = self.recipes.get(asked.recipe)
@@ -103,28 +104,29 @@ class Service:
         raise Unavailable(say("No free name was found for the run."))
 
     def refuse_out_of_bounds(self, made: Plan, caller: Caller) -> None:
-        """Refuse a launch that asks for more than the person's role, or the channel, allows.
+        """Refuse a launch that needs more than the person's role, or the channel, allows.
 
         Raises:
-            UserError: so it does; all of it is said, and what to type instead.
+            UserError: it does; the message names every bound, and what to type instead.
         """
         bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
         refuse_out_of_bounds(bounds, ask_of(made), others(self.policy.admins, caller.user))
 
     def again(self, asked: Again, caller: Caller) -> Run:
-        """Launch a run that is over once more; told of where the first was, if the caller is nowhere.
+        """Launch a finished run once more, in the first run's channel where the caller has none.
 
-        A line that was typed has Slack's id, and is one wish. A click has none: it stands for the one launch that
-        its button offers, until that is over.
+        A typed command has Slack's id of its delivery, and makes one run. A click has none: it makes the one launch
+        that its button offers, until that run has finished.
 
         Raises:
-            UserError: the run is not over, or cannot be gone on from, or the person may not launch.
+            UserError: the run has not finished, or cannot be resumed, or the person may not launch.
         """
         self.refuse(Act.LAUNCH, caller)
         found, wanted = self.queries.find(asked.run, caller.actor), self.relaunch(asked, caller)
         caller = replace(caller, channel=caller.channel or found.channel)
         if caller.wish:
             return self.launch(wanted, caller)
+        # The button's launch is recorded under a number: a click after that run has finished makes the next one.
         for number in count():
             click = f"{type(asked).__name__} {found.id} {number}"
             made = self.launch(wanted, replace(caller, wish=click, lasting=True))
@@ -133,33 +135,34 @@ class Service:
         return made
 
     def relaunch(self, asked: Again, caller: Caller) -> command.Launch:
-        """The launch that it stands for.
+        """Return the launch command that a relaunch amounts to.
 
         Raises:
-            UserError: as for `again`.
+            UserError: as for `launch_again`.
         """
         return again(self.queries.find(asked.run, caller.actor), asked)
 
     def planned(self, asked: command.Launch) -> Plan:
-        """What a launch would do.
+        """Return what a launch would do.
 
         Raises:
-            UserError: it makes no sense as it was typed.
+            UserError: the command is not valid.
         """
         recipe = self.recipes.get(asked.recipe)
         return plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
 
     def asks_first(self, asked: command.Launch) -> bool:
-        """Whether the person is to be asked once more, because it is dear and no approver will be.
+        """Return whether the person must confirm the launch, because it is expensive and needs no approver.
 
         Raises:
-            UserError: as for `planned`.
+            UserError: as for `plan_launch`.
         """
         dollars, most = self.planned(asked).budget_dollars, self.policy.approve_over_dollars
         return self.policy.asks_first(dollars) and (most is None or dollars <= most)
 
     def rehearse(self, made: Plan, caller: Caller) -> Rehearsal:
-        """What the launch would cost, and whether it would be refused. Waits for the cloud: not for listeners."""
+        """Return what the launch would cost, and whether it would be refused. Waits for the cloud;
+        not for listeners."""
         rate, trouble, controller = None, None, None
         try:
             rate = self.cloud.rate(made.task)
@@ -171,7 +174,7 @@ class Service:
         return Rehearsal(made, yaml, rate, refusal, trouble, controller)
 
     def _refusal(self, made: Plan, caller: Caller) -> str | None:
-        """Return why the person may not launch this here; None where nothing speaks against it."""
+        """Return why the person may not launch this here; None where it is allowed."""
         try:
             self.refuse(Act.LAUNCH, caller)
             self.refuse_out_of_bounds(made, caller)
@@ -180,6 +183,11 @@ class Service:
         return None
 
     def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
+        """Return the plan of a launch.
+
+        Raises:
+            UserError: the command is not valid, or the cloud can never run the task.
+        """
         made = plan(recipe, asked.parameters, asked.overrides, run_id)
         if why := self.cloud.refusal(made.task):
             refused = say("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
@@ -187,17 +195,17 @@ class Service:
         return made
 
     def stop(self, name: str, caller: Caller, save: bool | None = None, gone: bool = False) -> Run | RunStub:
-        """Record the wish to end a run; one that is over stays as it is, but that its model may be lost.
+        """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.
 
         Args:
-            save: whether it is to be saved first; False, what is on its cluster alone may be lost.
-            gone: whether this person says that its machines are gone.
+            save: whether the model is to be saved first; False: what is only on its cluster may be lost.
+            gone: whether this person reports that its machines are gone.
 
-        Returns the run; of one whose record cannot be read, what is known of it.
+        Returns the run; where its record cannot be read, its stub.
 
         Raises:
-            UserError: there is no such run, the name is a shortened one of somebody else's, what SkyPilot
-                shows is called gone, or the person may not.
+            UserError: the run does not exist, the name is a shortened one of another person's run, a cluster that
+                SkyPilot shows is called gone, or the person may not.
         """
         act = Act.DISCARD if save is False else Act.STOP
         try:
@@ -211,7 +219,8 @@ class Service:
             self.auditing.record_stop(error.run_id)
             return stub
         except UserError:
-            self.refuse(Act.READ, caller)  # who may see no run hears of none by a wrong name
+            # A person who may see no run must not learn from an error which runs exist.
+            self.refuse(Act.READ, caller)
             raise
         self.refuse(act, caller, found)
         if gone and not found.memory.is_lost:
@@ -225,10 +234,10 @@ class Service:
         return self._wished(self.store.update(found.id, wish))
 
     def keep(self, run_id: str, caller: Caller, until: datetime) -> Run:
-        """Record that a cluster is kept for a model that cannot be fetched.
+        """Record that a cluster is kept for a model that cannot be downloaded.
 
         Args:
-            until: when it was to go as the person saw it; where that is true no more, nothing is changed.
+            until: the cluster's deadline as the person saw it; where it has changed since, nothing is changed.
         """
         self.refuse(Act.EXTEND, caller, runs.find(self.store, run_id))
         longer = max(self.now(), until) + KEPT_FOR
@@ -240,7 +249,11 @@ class Service:
         return self._wished(self.store.update(run_id, change))
 
     def _own(self, name: str, by: str) -> Run:
-        """The run of this name; somebody else's only by its whole name."""
+        """Return the run of this name; another person's run only by its full name.
+
+        Raises:
+            UserError: the name is short for another person's run, or no single run fits.
+        """
         found = runs.find(self.store, name)
         if found.requester != by and found.id != name.lower():
             raise UserError(
@@ -250,16 +263,20 @@ class Service:
         return found
 
     def extend(self, asked: command.Extend, caller: Caller, ends_at: datetime | None = None) -> Run:
-        """Record that a run may live longer.
+        """Record a longer lease.
 
         Args:
-            ends_at: when its lease ended as the person saw it; where that is true no more, nothing is changed.
+            ends_at: when the lease ended as the person saw it; where it has changed since, nothing is changed.
+
+        Raises:
+            UserError: the lease would be too long, has changed meanwhile, or more is not this person's to give.
         """
         run = self._amendable(asked.run, caller)
         most = timedelta(hours=command.MOST_EXTENDED_HOURS)
         longer = replace(run, lease=min(run.lease + timedelta(hours=asked.hours), most))
 
         def change(run: Run) -> Run:
+            # The lease has changed since the person saw it.
             if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
                 return run
             hours = (run.lease + timedelta(hours=asked.hours)).total_seconds() / 3600
@@ -284,7 +301,7 @@ class Service:
         """Record another budget.
 
         Raises:
-            UserError: the run has spent more already, or more is not this person's to give.
+            UserError: the run has spent more already, or this person may not give more.
         """
         run = self._amendable(asked.run, caller)
         spent = run.cost(self.now())
@@ -304,14 +321,14 @@ class Service:
         return self._wished(amended)
 
     def judge(self, name: str, granted: bool, caller: Caller, seen: str = "") -> Run:
-        """Record what an approver says to a launch that waits for it; the first word counts.
+        """Record an approver's decision on a launch that waits for it; the first decision counts.
 
         Args:
-            seen: digest of what the person was shown; empty for one who has typed a command.
+            shown_digest: digest of what the person was shown; empty for a person who has typed a command.
 
         Raises:
-            UserError: the run does not wait for it, this person may not, the money of its month is used up, or what it
-                may come to is no more what the person has seen.
+            UserError: the run does not wait for it, this person may not, its monthly budget is exhausted, or its
+                possible cost is no longer what the person has seen.
         """
         run = self.queries.find(name, caller.actor)
         refuse_to_judge(self.policy, run, caller.actor)
@@ -321,7 +338,7 @@ class Service:
         return self._wished(self.store.update(run.id, lambda run: run.answered(caller.user, granted, self.now())))
 
     def mute(self, run_id: str, finding: str, caller: Caller) -> Run:
-        """Record that no more is to be said of a finding of a run."""
+        """Record that a finding of a run is not to be reported again."""
         self.refuse(Act.TUNE, caller, runs.find(self.store, run_id))
         mute = Mute(finding, caller.user, self.now())
         return self._wished(self.store.update(run_id, lambda run: run.muted(mute)))
@@ -330,17 +347,17 @@ class Service:
         """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
 
         Raises:
-            UserError: so it is.
+            UserError: it is, or does.
         """
         bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
         refuse_limits_out_of_bounds(bounds, before, after, others(self.policy.admins, caller.user))
         refuse_unapproved_change(before, after, self.store.ledger(), self.policy, caller.actor, self.now())
 
     def _amendable(self, name: str, caller: Caller) -> Run:
-        """The run of this name, which can still be ended and so be given more, by this person.
+        """Return the run of this name, which has not finished and which this person may extend.
 
         Raises:
-            UserError: it cannot, or not by this one.
+            UserError: the run has finished, or the person may not.
         """
         found = self._own(name, caller.user)
         self.refuse(Act.EXTEND, caller, found)
@@ -350,13 +367,17 @@ class Service:
         return found
 
     def _wished(self, run: Run) -> Run:
-        """A wish is recorded: it is shown now, whatever the tick waits for, and done by the next one."""
+        """Show a recorded request now, without waiting for the tick, and wake the tick, which carries it out."""
         self.notifier.show([run])
         self.wake()
         return run
 
     def follow(self, asked: command.Logs, caller: Caller) -> Run:
-        """Record the wish to see the log grow in the run's thread."""
+        """Record the request to show the growing log in the run's thread.
+
+        Raises:
+            UserError: the run has finished, or the person may not.
+        """
         run = self.queries.find(asked.run, caller.actor)
         self.refuse(Act.TUNE, caller, run)
         refuse_node(run, asked.node)
@@ -367,10 +388,10 @@ class Service:
         return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
 
     def summarise(self, name: str, rhythm: Rhythm, caller: Caller) -> Run:
-        """Record the wish how often a run's thread is told how it goes.
+        """Record how often a run's thread gets a summary.
 
         Raises:
-            UserError: the run is over, or the person may not.
+            UserError: the run has finished, or the person may not.
         """
         run = runs.find(self.store, name)
         self.refuse(Act.TUNE, caller, run)

@@ -27,7 +27,7 @@ from bot.valid import (
 )
 
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|WEBHOOK|DSN", re.IGNORECASE)
-"""What is in the names of variables whose values nobody may see."""
+"""Parts of the names of variables whose values are secret."""
 
 LOCAL_HINT = (
     "Name SkyPilot's API server in SKYPILOT_API_SERVER_ENDPOINT, set VERLBOT_COMPUTE=skypilot, or, to try the bot out, "
@@ -38,24 +38,25 @@ PORT_IS_OPEN = "Others than this machine reach the admin policy's port, and no s
 PORT_HINT = "Set VERLBOT_ADMIN_POLICY_SECRET to a long word, such as `openssl rand -hex 24` prints."
 
 OF_THE_STORE = ("REDIS_PASSWORD", "REDISCLI_AUTH")
-"""Variables that compose and Kubernetes make REDIS_URL of: no recipe may name them."""
+"""Variables from which compose and Kubernetes make REDIS_URL: no recipe may name them."""
 
 PACKAGED_RECIPES = Path(__file__).parent / "recipes"
 SOURCE_RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 def default_data_dir() -> Path:
+    """Return the folder `.verlbot` of the user's home."""
     return Path.home() / ".verlbot"
 
 
 def default_recipes_dir() -> Path:
-    """The recipes that came with the bot: in the package, or beside it in a checkout."""
+    """Return the folder of the recipes that came with the bot: in the package, or beside it in a checkout."""
     return PACKAGED_RECIPES if PACKAGED_RECIPES.is_dir() else SOURCE_RECIPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(SlackSettings):
-    """How a bot is set up. Each field is an environment variable; docs/settings.md is made from this class."""
+    """Settings of a bot. Each field is an environment variable; docs/settings.md is made from this class."""
 
     redis_url: str = setting(
         "REDIS_URL",
@@ -317,25 +318,27 @@ class Settings(SlackSettings):
         "VERLBOT_LOG_LEVEL", "What the bot's own log tells.", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR")
     )
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The rest of the environment, for the secrets that recipes name; what sets up the bot is not for runs."""
+    """The rest of the environment, for the secrets that recipes name; the bot's own settings are not for runs."""
 
     @property
     def artifacts(self) -> Path:
+        """Return the folder that models are downloaded to."""
         return self.artifacts_dir or self.data_dir / "artifacts"
 
     @property
     def own_secrets(self) -> list[str]:
-        """Every value of a setting that is, or may hold, a secret."""
+        """Return every value of a setting that is, or may hold, a secret."""
         marked = (one.name for one in fields(self) if one.metadata.get("secret"))
         return [value for name in marked if (value := getattr(self, name))]
 
     @property
     def uses_skypilot(self) -> bool:
+        """Return whether runs are clusters of SkyPilot."""
         return self.compute == "skypilot" or (not self.compute and bool(self.sky_endpoint))
 
     @property
     def local_compute_refusal(self) -> str:
-        """Why runs may not be processes of this machine, a sentence; empty where they may, or are not to be."""
+        """Return why runs may not be processes of this machine, a sentence; empty where they may, or are not."""
         if self.uses_skypilot or self.slack_is_here or self.local_with_slack:
             return ""
         return (
@@ -345,13 +348,13 @@ class Settings(SlackSettings):
 
     @property
     def admin_policy_needs_secret(self) -> bool:
-        """Whether others than this machine reach the admin policy's port, and no secret is set for it."""
+        """Return whether other machines reach the admin policy's port and no secret is set for it."""
         is_open = self.admin_policy_port is not None and not is_loopback(self.admin_policy_host)
         return is_open and not self.admin_policy_secret
 
     @property
     def sky_environment(self) -> Mapping[str, str]:
-        """What SkyPilot's client sees of the environment: none of the bot's own tokens."""
+        """Return the environment of SkyPilot's client, without the bot's own tokens."""
         own = {
             "SKYPILOT_API_SERVER_ENDPOINT": self.sky_endpoint,
             "SKYPILOT_SERVICE_ACCOUNT_TOKEN": self.sky_token,
@@ -362,16 +365,16 @@ class Settings(SlackSettings):
 
     @classmethod
     def secret_variables(cls, environment: Mapping[str, str]) -> set[str]:
-        """Return the names of variables that hold secrets: the bot's own, and those whose names say so."""
+        """Return the names of variables that hold secrets: the bot's own, and those whose names indicate one."""
         marked = {str(one.metadata["variable"]) for one in fields(cls) if one.metadata.get("secret")}
         return {name for name in environment if name in marked or SECRET_NAME.search(name)}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """The settings of an environment.
+        """Return the settings of an environment.
 
         Raises:
-            UserError: something is missing or wrong; the message tells all of it.
+            UserError: something is missing or wrong; the message names all of it.
         """
         found, problems = cls.examine(environment)
         if problems:
@@ -380,7 +383,10 @@ class Settings(SlackSettings):
 
     @classmethod
     def examine(cls, environment: Mapping[str, str]) -> tuple[Self, dict[str, str]]:
-        """The settings as far as they can be read; and what is missing or wrong, in words, by variable."""
+        """Return the settings as far as they can be read, and the problems.
+
+        The problems are sentences about what is missing or wrong, by variable.
+        """
         values, problems = {}, {}
         known = {str(one.metadata["variable"]): one for one in fields(cls) if one.metadata}
         for variable, one in known.items():
@@ -389,6 +395,7 @@ class Settings(SlackSettings):
                 try:
                     values[one.name] = one.metadata["read"](text)
                 except ValueError as error:
+                    # A secret's value must not appear in an error message.
                     shown = "what it holds" if one.metadata["secret"] else f"`{text}`"
                     problems[variable] = f"{variable} takes {error}, not {shown}."
         others = {name: text for name, text in environment.items() if name not in (*known, *OF_THE_STORE)}

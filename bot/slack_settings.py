@@ -10,12 +10,12 @@ from bot.valid import host_of, is_loopback, one_of, positive, starting, web_addr
 def setting(
     variable: str, meaning: str, default: Any, read: Callable[[str], Any] = str, *, secret: bool = False
 ) -> Any:
-    """A field that is read from an environment variable.
+    """Return a field that is read from an environment variable.
 
     Args:
         default: a value, or a function of no arguments where it depends on the machine.
         read: text to value; raises ValueError with what is valid.
-        secret: whether it is, or may hold, what nobody may read: it is never shown.
+        secret: whether the value is, or may hold, a secret: it is never shown.
     """
     metadata = {"variable": variable, "meaning": meaning, "read": read, "secret": secret}
     if callable(default):
@@ -78,11 +78,11 @@ class SlackSettings:
 
     @property
     def slack_is_here(self) -> bool:
-        """Whether Slack is a playground of this machine, as in the demo and in tests."""
+        """Return whether Slack is a playground of this machine, as in the demo and in tests."""
         return is_loopback(host_of(self.slack_api_url))
 
     def lacking(self) -> dict[str, str]:
-        """What must be set and is not, in words, by variable."""
+        """Return the required variables that are not set, each with a sentence."""
         needed = {"SLACK_BOT_TOKEN": self.slack_bot_token}
         if self.slack_mode == "socket":
             needed["SLACK_APP_TOKEN"] = self.slack_app_token

@@ -1,4 +1,5 @@
-"""The sweep: every cluster that stands, beside the runs that own one. What is nobody's is told of, and removed."""
+"""The sweep: compares every cluster with the runs. A cluster without a run is reported and, where
+it may be, removed."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -36,16 +37,16 @@ UNLISTED = mark(
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Looks at everything that the cloud shows.
+    """Looks at every cluster that the cloud lists.
 
     Attributes:
-        leads: whether this bot is, of those that share the store, the one that acts.
-        show: called when there may be something to say.
-        channel: of those who keep the machines; empty for none, and then the bot's own log is told.
-        soon: between two sweeps while something is not settled.
-        language: of what is kept in a record.
-        outsiders: keeps the places of what was launched beside the bot; None where nobody asks it.
-        announcer: tells those who keep the machines of what is not listed any more; None where they are not told.
+        is_leader: whether this bot, of those that share the store, is the one that acts.
+        notify: called when a message may have to be sent or changed.
+        channel: the channel of the people who run the machines; empty for none, and then the bot's own log is used.
+        retry_period: between two sweeps while something is unsettled.
+        language: the language of texts in a record.
+        external_clusters: tracks the reservations of external clusters; None where the admin policy is not used.
+        announcer: reports clusters that are not listed any more; None for no reports.
         record: writes to the audit.
     """
 
@@ -63,10 +64,10 @@ class Sweep:
     record: Record = unrecorded
 
     def sweep(self) -> timedelta | None:
-        """One look at everything. Returns in how long the next is wanted, None for at leisure.
+        """Look at everything once. Return the delay until the next sweep, None for the usual period.
 
         Raises:
-            Unavailable: nobody answers, and nothing is known.
+            Unavailable: the cloud does not answer, and nothing is known.
         """
         if not self.leads():
             return None
@@ -74,7 +75,8 @@ class Sweep:
             return self._sweep()
 
     def _sweep(self) -> timedelta | None:
-        standing = {one.id: one for one in self.cloud.clusters()}  # before the runs: see `claim`
+        # Listed before the runs are read: see `claim`.
+        standing = {one.id: one for one in self.cloud.clusters()}
         known = self.store.orphans()
         for one in standing.values():
             self._sighted(one, known.get(one.id))
@@ -103,22 +105,26 @@ class Sweep:
             return None
 
     def _next(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
-        """In how long another look is wanted: soon where something is not settled, else when a time comes."""
+        """Return the delay until the next sweep: short while something is unsettled, else until an orphan needs one."""
         now = self.now()
         if missing or any(is_unsettled(one, now) for one in orphans):
             return self.soon
         return min((at - now for one in orphans if (at := one.comes(now))), default=None)
 
     def _sighted(self, standing: Standing, known: Orphan | None) -> None:
-        """One that cannot be judged, as where its run's record cannot be read, is left alone, and holds up no other."""
+        """Judge one cluster. One that cannot be judged is left alone, and blocks no other.
+
+        That is so where the record of its run cannot be read, for example.
+        """
         try:
             self._sight(standing, known)
         except Exception:
             log.exception("cluster %s cannot be judged, and is left alone", standing.name)
 
     def _sight(self, standing: Standing, known: Orphan | None) -> None:
+        """Record a listed cluster that no run owns; delete the record of one that a run owns."""
         found = claim(standing, self._find)
-        if found is None:  # a run owns it, or has come to
+        if found is None:  # a run owns it, perhaps since a moment ago
             if known:
                 self.store.change_orphan(standing.id, lambda _: None)
             return
@@ -135,7 +141,7 @@ class Sweep:
             log.warning("cluster %s stands, and no run owns it (%s): %s", standing.name, found, standing)
 
     def _placed(self, orphan: Orphan) -> Orphan:
-        """Where it is spoken of: with those who keep the machines, or else where its run was."""
+        """Return the orphan with its channel: that of the people who run the machines, or else that of its run."""
         if orphan.posted:
             return orphan
         run = self._find(orphan.standing.run_id) if orphan.claim in (Claim.ENDED, Claim.RETURNED) else None
@@ -146,10 +152,11 @@ class Sweep:
         return self.store.get(run_id) if run_id else None
 
     def _miss(self, orphans: list[Orphan], gone: Collection[str]) -> None:
-        """Those that the list does not show any more. By their ids: a look at a name may meet another cluster,
-        and goes through the queues of jobs, which belong to the tick.
+        """Record the orphans that are not listed any more.
 
-        What the cloud has no record of may stand: its database may be lost, or another server answer.
+        They are found by their ids: a look at a name may show another cluster, and goes through the queues of jobs,
+        which belong to the tick. A cluster without a record at the cloud may still exist: the cloud's database may be
+        lost, or another server may answer.
         """
         for orphan in orphans:
             self._missed(orphan, Seen() if orphan.id in gone else None)
@@ -157,7 +164,7 @@ class Sweep:
     def _announce_unlisted(
         self, missing: Sequence[Orphan], standing: Sequence[Standing], gone: Collection[str]
     ) -> None:
-        """Say once of each cluster that no list has shown for a while, and of whose end the cloud has no record."""
+        """Report once each cluster that no list has shown for a while and that has no record of its end."""
         if self.announcer is None:
             return
         found = [one for one in missing if one.id not in gone and self.now() - one.last_at >= UNLISTED_FOR]
@@ -167,20 +174,21 @@ class Sweep:
             self.announcer.announce(f"unlisted-{cluster_id}", say(UNLISTED, cluster=name), channel)
 
     def _missed(self, orphan: Orphan, look: Seen | None) -> None:
+        """Record one orphan as not listed; delete the record where it is gone and was never reported."""
         now = self.now()
         changed = self.store.change_orphan(orphan.id, lambda one: one and one.missed(look, now, self.patience))
-        if changed and changed.gone_at and changed.told_at is None:  # it was never spoken of
+        if changed and changed.gone_at and changed.told_at is None:  # it was never reported
             self.store.change_orphan(orphan.id, lambda _: None)
 
     def _remove(self, orphan: Orphan) -> None:
-        """Ask for its removal; what fails is told of, and tried again."""
+        """Request its removal; a failure is reported, and the removal tried again."""
         name = orphan.standing.name
         rule = "remove_asked" if orphan.remove_by else "adoption_over" if orphan.adopted_until else "run_ended"
         self.record(AuditEvent(at=self.now(), who=BOT, what="ask for removal", on=name, rule=rule))
         log.warning("cluster %s is removed: %s", name, orphan.remove_by or orphan.adopted_until or "its run has ended")
         try:
             trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))
-        except BeingStopped:  # nothing was refused: the next start asks
+        except BeingStopped:  # nothing was refused: the next start tries again
             raise
         except (Unavailable, UserError) as error:
             trouble = str(error)

@@ -1,4 +1,4 @@
-"""Slow reading: log tails in a few threads, taken up by whichever tick comes once they are there."""
+"""Slow reads: log tails in a few threads, collected by the first tick after they are done."""
 
 from collections.abc import Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,8 +17,8 @@ class Tail:
     """What is remembered of a run's log between two reads.
 
     Attributes:
-        lines: of the next read.
-        due_at: when that is to be.
+        lines: how many lines the next read takes.
+        due_at: when the next read is due.
         last: the last line that was read, or its beginning.
     """
 
@@ -30,15 +30,15 @@ class Tail:
 class Tails:
     """The newest log lines of many runs, without making the tick wait for a slow cluster.
 
-    A read is as long as twice what the last one brought that was new, so that a quiet run costs little and
-    nothing is missed of a busy one.
+    A read is twice as long as the new part of the last one, so that a quiet run costs little and nothing of a busy
+    run is missed.
 
     Args:
-        lines: of one read, at the least and at the most; a first read takes the most.
+        lines: minimum and maximum lines of one read; a first read takes the maximum.
         period: between two reads of one log.
         reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
-        patience_seconds: how long a tick waits for what it started; the rest comes with a later one.
-        threads: reads under way at once.
+        patience_seconds: how long a tick waits for what it started; a later tick gets the rest.
+        threads: reads in progress at once.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class Tails:
         self._known: dict[str, Tail] = {}
 
     def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
-        """Start reads for these runs, and return by run id what has come in, of this tick's reads or earlier ones'.
+        """Start reads for these runs; return what has arrived, of these and of earlier reads, by run id.
 
         Args:
-            busy: runs that cannot take anything in just now; theirs waits for a later tick.
+            busy: runs that cannot ingest lines now; their text waits for a later tick.
         """
         self._known = {run.id: self._known.get(run.id) or Tail(self._most, now) for run in runs}
         for run in self._due(runs, now):
@@ -77,15 +77,17 @@ class Tails:
         return {run_id: text for run_id, text in texts.items() if text}
 
     def stop(self) -> None:
+        """Cancel the reads that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
+        """Return the runs to read now, those that were read longest ago first."""
         due = [run for run in runs if run.id not in self._under_way and self._known[run.id].due_at <= now]
         longest_ago = sorted(due, key=lambda run: self._known[run.id].due_at)
         return longest_ago[: self._reads_per_tick]
 
     def _text(self, run_id: str) -> str:
-        """What a finished read brought; a cluster that did not answer brings nothing."""
+        """Return what a finished read brought; empty where the cluster did not answer."""
         try:
             text = self._under_way.pop(run_id).result()
         except Unavailable:
@@ -98,8 +100,9 @@ class Tails:
         return text
 
     def _learn(self, tail: Tail, lines: Sequence[str]) -> None:
-        """How long the next read is to be."""
+        """Set how long the next read is, and the last line."""
         new = fresh(lines, tail.last)
+        # None: the previous last line is not in this read, so lines may be missing and the next read is longer.
         wanted = 2 * (tail.lines if new is None else len(new))
         tail.lines = min(max(wanted, self._least), self._most)
         tail.last = lines[-1]

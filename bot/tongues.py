@@ -1,4 +1,4 @@
-"""Who is spoken to in which language: the workspace in its own, a person in the one that he chose."""
+"""Languages: the workspace's for channels, and each person's own choice."""
 
 import logging
 from datetime import timedelta
@@ -9,14 +9,14 @@ from bot.ports import Store
 log = logging.getLogger(__name__)
 
 REFRESH_PERIOD = timedelta(seconds=30)
-"""Another bot on the same store may have been told of a choice."""
+"""How often the choices are read: another bot on the same store may have recorded one."""
 
 
 class Tongues:
-    """The languages that people have chosen, known ahead: an answer waits for the store once, and not for this.
+    """The languages that people have chosen, read ahead, so that an answer does not wait for the store for this.
 
     Args:
-        workspace: the language of channels, and of those who have chosen none.
+        workspace: the language of channels, and of people who have chosen none.
     """
 
     def __init__(self, store: Store, workspace: str) -> None:
@@ -25,11 +25,11 @@ class Tongues:
         self._chosen: dict[str, str] = {}
 
     def of(self, user: str | None) -> str:
-        """The language of a person. Asks nobody, and so cannot fail."""
+        """Return a person's language. It calls nothing outside, and so cannot fail."""
         return self._chosen.get(user or "", self.workspace)
 
     def choose(self, user: str, language: str | None) -> None:
-        """Record what a person has chosen; None for whatever the workspace's language is.
+        """Record a person's choice; None for the workspace's language.
 
         Raises:
             Unavailable: it may not have been recorded.
@@ -39,7 +39,7 @@ class Tongues:
         self._chosen = chosen | ({user: language} if language else {})
 
     def refresh(self) -> None:
-        """Learn what has been chosen; what was known before stands where the store does not answer."""
+        """Read all choices; where the store does not answer, keep the earlier ones."""
         try:
             self._chosen = dict(self._store.languages())
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Runs whose records cannot be read: said in their channels, ended by their leases or by a person, and settled."""
+"""Runs whose records cannot be read: reported in their channels, stopped by lease or person, and closed."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ from bot.ports import Cloud, Now, Record, Store, unrecorded
 log = logging.getLogger(__name__)
 
 FAILING_FOR = timedelta(minutes=5)
-"""After so long of ticks that fail by a mistake of ours, a run is looked after as one whose record cannot be read."""
+"""Time of failing ticks, by the bot's own mistake, after which a run is handled as unreadable."""
 
 UNREADABLE_RULE = "unreadable_record"
-"""By which the audit says that it is ended."""
+"""The rule that the audit names for the end of such a run."""
 
 MISTAKE = mark("a mistake of mine, which my own log describes")
 
@@ -54,9 +54,10 @@ class UnreadableRuns:
     """Looks after the clusters of runs whose records cannot be read, by their stubs.
 
     Attributes:
-        leads: whether this process is, of those that share the store, the one that acts.
-        wake: lets `look` run now.
-        failing: since when each tick of a run has failed by a mistake of ours, by its id. record: writes to the audit.
+        is_leader: whether this process, of those that share the store, is the one that acts.
+        wake: lets `reconcile` run now.
+        failing_since: when the ticks of a run began to fail by the bot's own mistake, by the run's id.
+        record: writes to the audit.
     """
 
     cloud: Cloud
@@ -71,7 +72,7 @@ class UnreadableRuns:
     record: Record = unrecorded
 
     def look(self) -> timedelta | None:
-        """Bring each one step further. Return in how long the next look is wanted, None for at leisure."""
+        """Advance each run by one step. Return the delay until the next look, None for the usual period."""
         if not self.leads():
             return None
         with speaking(self.language):
@@ -86,10 +87,10 @@ class UnreadableRuns:
         return self.read_rules().gone
 
     def request_stop(self, run_id: str, by: str, gone: bool = False) -> None:
-        """Record that a person wants one of them stopped; the next look removes its cluster.
+        """Record a person's request to stop a run; the next look removes its cluster.
 
         Args:
-            gone: whether that person says that its machines are gone, which counts where the cloud cannot tell.
+            gone: whether that person reports that its machines are gone, which counts where the cloud cannot say.
         """
         self.store.change_unreadable(run_id, lambda run: (run or self._found(run_id)).request_stop(by, gone))
         self.wake()
@@ -103,12 +104,12 @@ class UnreadableRuns:
             return {name: seen for name, seen in looks.items() if isinstance(seen, Seen)}
         except Unavailable as error:
             log.warning("nothing can be seen of runs whose records cannot be read: %s", error)
-        except Exception:  # a removal that is due is asked for all the same
+        except Exception:  # a removal that is due must still be requested
             log.exception("looking failed")
         return {}
 
     def _try_step(self, stub: RunStub, why: str, seen: Seen | None) -> None:
-        """Do one step of one run; what fails is tried again, and holds up no other."""
+        """Take one step of one run; a failure is tried again, and blocks no other run."""
         try:
             self._step(stub, why, seen)
         except Unavailable as error:
@@ -136,7 +137,7 @@ class UnreadableRuns:
                 self._settle(stub)
 
     def _settle(self, stub: RunStub) -> None:
-        """Free its place; a record that can be read after all says that it has ended."""
+        """Release the reservation; a record that can be read after all is marked as ended."""
         try:
             self.store.update(stub.run_id, lambda run: run.ended(Reason.CLUSTER_LOST, self.now()))
         except (UnreadableRecord, UnwritableRecord):
@@ -150,27 +151,29 @@ class UnreadableRuns:
         return changed or self._found(stub.run_id)
 
     def _record(self, what: str, stub: RunStub) -> None:
-        """Write down what its record cannot show."""
+        """Write to the audit what the run's record cannot show."""
         self.record(AuditEvent(at=self.now(), who=BOT, what=what, on=stub.run_id, rule=UNREADABLE_RULE))
 
     def _remove(self, stub: RunStub) -> None:
+        """Request the removal of the run's cluster, and record why it failed."""
         self._record("ask for removal", stub)
         log.warning("run %s, whose record cannot be read: its cluster %s is removed", stub.run_id, stub.cluster)
         try:
             trouble = self.cloud.down(stub.watched)
-        except BeingStopped:  # nothing was refused: the next start asks
+        except BeingStopped:  # nothing was refused: the next start tries again
             raise
         except (Unavailable, UserError) as error:
             trouble = str(error)
         self._change(stub, lambda run: run.record_removal(self.now(), trouble))
 
     def _say_found(self, stub: RunStub, why: str) -> None:
+        """Announce that the record cannot be read, and what becomes of the cluster."""
         found = say(FOUND, run=stub.run_id, why=why)
         if stub.lease_end is not None:
             end = f"{stub.lease_end.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             next_sentence = say(LEASE, run=stub.run_id, cluster=stub.cluster, time=end)
             self._say(stub, "found", together(found, next_sentence, say(BY_HAND)))
-        elif stub.requester and stub.asked_at is None:  # a whole stub, of a run that waits
+        elif stub.requester and stub.asked_at is None:  # a complete stub, of a run that was never launched
             self._say(stub, "found", together(found, say(NO_CLUSTER, recipe=stub.run_id.rpartition("-")[0])))
         else:
             no_lease = say(NO_LEASE, run=stub.run_id, cluster=stub.cluster)

@@ -1,4 +1,4 @@
-"""The text of a setting into its value; what is not valid is refused with what is."""
+"""Parsers of settings: text to value; an invalid text raises ValueError with what is valid."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 
 def positive(text: str) -> float:
+    """Return a number above 0."""
     value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
     if value <= 0:
         raise ValueError("a number above 0")
@@ -16,24 +17,29 @@ def positive(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
+    """Return a number, 0 or above."""
     if not text.replace(".", "", 1).isdigit():
         raise ValueError("a number, 0 or above")
     return float(text)
 
 
 def time_zone(text: str) -> str:
+    """Return the name of a time zone."""
     if text not in available_timezones():
         raise ValueError("the name of a time zone such as Europe/Berlin")
     return text
 
 
 def whole(text: str) -> int:
+    """Return a whole number above 0."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("a whole number above 0")
     return int(text)
 
 
 def one_of(*words: str) -> Callable[[str], str]:
+    """Return a parser that accepts only these words."""
+
     def read(text: str) -> str:
         if text not in words:
             raise ValueError(" or ".join(words))
@@ -43,6 +49,8 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def starting(prefix: str) -> Callable[[str], str]:
+    """Return a parser of Slack tokens with this prefix."""
+
     def read(text: str) -> str:
         if not re.fullmatch(rf"{prefix}[A-Za-z0-9-]+", text):
             raise ValueError(f"a token of Slack's that begins with {prefix}")
@@ -52,26 +60,34 @@ def starting(prefix: str) -> Callable[[str], str]:
 
 
 def channel_id(text: str) -> str:
+    """Return the id of a Slack channel."""
     if not re.fullmatch(r"[CG][A-Z0-9]+", text):
         raise ValueError("the id of a channel, which Slack shows at the end of its details, such as C0123456789")
     return text
 
 
 def sky_token(text: str) -> str:
-    """A JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service)."""
+    """Return a service-account token of SkyPilot.
+
+    It is a JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service).
+    """
     if not re.fullmatch(r"sky_[A-Za-z0-9._-]+", text):
         raise ValueError("a service-account token of SkyPilot's, which begins with sky_")
     return text
 
 
 def store_url(text: str) -> str:
+    """Return the URL of a store."""
     if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
         raise ValueError("an address such as redis://localhost:6379/0, odd characters of its password percent-encoded")
     return text
 
 
 def is_address(text: str) -> bool:
-    """Whether host and port can be told apart from the rest: a password that holds a slash or a bracket hides them."""
+    """Return whether host and port can be separated from the rest.
+
+    A password with a slash or a bracket hides them.
+    """
     try:
         return urlsplit(text).port != 0
     except ValueError:
@@ -79,18 +95,21 @@ def is_address(text: str) -> bool:
 
 
 def flag(text: str) -> bool:
+    """Return a boolean."""
     if text not in ("true", "false"):
         raise ValueError("true or false")
     return text == "true"
 
 
 def web_address(text: str) -> str:
+    """Return a web address without its final slash."""
     if not re.fullmatch(r"https?://\S+", text):
         raise ValueError("an address such as https://sky.example.org")
     return text.rstrip("/")
 
 
 def url_word(text: str) -> str:
+    """Return a word that needs no escape in a URL."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", text):
         raise ValueError("16 letters, digits, dashes and underscores or more, such as `openssl rand -hex 24` prints")
     return text
@@ -121,12 +140,14 @@ def host_of(address: str) -> str:
 
 
 def existing_file(text: str) -> Path:
+    """Return the path of an existing file."""
     if not Path(text).is_file():
         raise ValueError("a file that there is")
     return Path(text)
 
 
 def folder(text: str) -> Path:
+    """Return the path of an existing folder."""
     if not Path(text).is_dir():
         raise ValueError("a folder that there is")
     return Path(text)

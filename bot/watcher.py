@@ -1,4 +1,4 @@
-"""The health of runs: their new rows judged one after the other, and what is quiet for too long."""
+"""The health of runs: their new rows are judged one after the other, and silences are checked for stalls."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,18 +19,18 @@ from bot.core.status import Status
 STALL = "stall"
 
 WINDOW_ROWS = 256
-"""Rows that a judgement looks at."""
+"""Number of rows that a judgement looks at."""
 
 CHUNK_ROWS = 16
-"""Rows that are judged between two looks at the clock: each takes some milliseconds."""
+"""Number of rows that are judged between two looks at the clock: each takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of a run's health after its newest row.
+    """A run's health after its newest row.
 
     Attributes:
-        misleading: why numbers that it shows say nothing, by their keys.
+        unreliable_metrics: why displayed metrics mean nothing, by key.
     """
 
     watch: Watch
@@ -42,7 +42,7 @@ class Watcher:
     """Judges runs by rules.
 
     Attributes:
-        others: what somebody else's code finds in the last rows of a run.
+        find_others: returns what code of other packages finds in the last rows of a run.
     """
 
     rules: HealthRules = field(default_factory=HealthRules)
@@ -56,11 +56,11 @@ class Watcher:
         task: Task,
         in_time: Callable[[], bool] = lambda: True,
     ) -> Verdict:
-        """The verdict after new rows.
+        """Return the health after new rows.
 
         Args:
-            known: the run's last rows before these, oldest first.
-            in_time: asked every few rows; where there is no time left, the rest is not judged.
+            earlier: the run's last rows before these, oldest first.
+            has_time: called every few rows; where no time is left, the rest is not judged.
         """
         rules, window = rules_for(task, self.rules), tuple(known)
         for count, row in enumerate(new, 1):
@@ -68,12 +68,13 @@ class Watcher:
                 break
             window = in_order([*window[-WINDOW_ROWS:], row])
             watch = judge(window, watch, rules, self.others(window))
+            # A step of training disproves a stall.
             if row.trains and (stall := watch.found(STALL)):
                 watch = watch.taken_back(stall, row)
         return Verdict(watch, misleading(window))
 
     def is_quiet(self, run: Run, now: datetime) -> bool:
-        """Whether it is worth while to look for a stall: no step for a while, and nothing said of it that lasts."""
+        """Return whether to check for a stall: no step for a while, and no lasting report of it."""
         if run.status is not Status.RUNNING or run.running_at is None or run.recoveries.open or run.memory.is_lost:
             return False
         found = run.watch.found(STALL)
@@ -84,7 +85,7 @@ class Watcher:
         return found.severity is not Severity.STOP and waited > dead_after(None, self.rules)
 
     def stalled(self, run: Run, rows: Sequence[Row], quiet: Quiet, now: datetime) -> Watch:
-        """The watch after a look at who is quiet; the same where nothing is, or where it is said already."""
+        """Return the health after a check for a stall; the same where there is none, or it is reported already."""
         found = stalled(rows, now.timestamp(), quiet, self.rules)
         known = run.watch.found(STALL)
         if found is None or (known and known.severity is found.severity):

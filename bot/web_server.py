@@ -1,7 +1,7 @@
-"""A web server on one address that is hard to hold up: what HTTP mode and the admin policy's port both are.
+"""A web server on one address that is hard to block: HTTP mode and the admin policy's port both use it.
 
 Nothing of a request is parsed before its sender has been checked. Headers, body and connections are bounded in size,
-time and number, because whoever reaches the port may be anybody; a proxy before it may be stricter, never laxer.
+time and number, because anyone may reach the port; a proxy before it may be stricter, never laxer.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from bot.errors import UserError
 
 START_SECONDS = 20
 HEADER_BYTES = 16_384
-"""Of a request's headers, which come in pieces or at once; Slack's have about 1,000."""
+"""Maximum bytes of a request's headers, which come in pieces or at once; Slack's have about 1,000."""
 
 KEEP_ALIVE_SECONDS = 5
 HEALTH = "/health"
@@ -30,13 +30,14 @@ HEALTH = "/health"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one port takes.
+    """Limits of one port.
 
     Attributes:
-        body_bytes: of one request, chunked ones too.
-        seconds: for the headers of a request to arrive, and again for its body.
-        connections: open at once, idle ones included.
-        linger_seconds: that the sender of a refused body may take to hear so; a socket closed at once drops the answer.
+        body_bytes: maximum of one request's body, chunked ones too.
+        seconds: maximum for the headers of a request to arrive, and again for its body.
+        connections: maximum open at once, idle ones included.
+        linger_seconds: how long the sender of a refused body may take to read the answer; a socket that is closed at
+            once drops it.
     """
 
     body_bytes: int = 1_000_000
@@ -47,12 +48,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is posted to one path, or to paths below it.
+    """The handler of what is posted to one path, or to paths below it.
 
     Attributes:
-        refuse: what a sender is told before his body is read, by what follows the path and the headers; None to go on.
-        answer: what he is told then.
-        deeper: whether something may follow the path.
+        refuse: returns the refusal, before the body is read, by what follows the path and the headers; None to accept.
+        answer: returns the response to the body.
+        has_subpaths: whether something may follow the path.
     """
 
     refuse: Callable[[str, Headers], Response | None]
@@ -61,11 +62,11 @@ class Endpoint:
 
 
 class BodyTooLarge(Exception):
-    """More bytes than the limit."""
+    """The body has more bytes than the limit."""
 
 
 class Disconnected(Exception):
-    """The sender went away before his request was whole."""
+    """The sender disconnected before its request was complete."""
 
 
 class Application:
@@ -106,6 +107,7 @@ class Application:
         return await endpoint.answer(headers, body)
 
     def _found(self, path: str) -> tuple[Endpoint | None, str]:
+        """Return the endpoint of a path, and what follows the endpoint's own path."""
         for start, endpoint in self._endpoints.items():
             if path == start:
                 return endpoint, ""
@@ -121,6 +123,7 @@ async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
         BodyTooLarge, Disconnected.
     """
     declared = headers.get("content-length", "0")
+    # The length of the digits is compared first: a number of any size would take time to parse.
     if not declared.isdecimal() or len(declared) > len(str(most)) or int(declared) > most:
         raise BodyTooLarge
     body = bytearray()
@@ -136,18 +139,20 @@ async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
 
 
 def text(words: str, status: int) -> Response:
+    """Return a plain-text response."""
     return PlainTextResponse(words, status_code=status)
 
 
 def not_allowed(method: str) -> Response:
+    """Return the response to a method that is not allowed."""
     return PlainTextResponse("method not allowed", status_code=405, headers={"Allow": method})
 
 
 class GuardedProtocol(H11Protocol):
-    """Uvicorn's HTTP, with a deadline for each request's headers and a bound on connections.
+    """Uvicorn's HTTP, with a deadline for each request's headers and a limit of connections.
 
-    Where all places are taken, the connection that has kept its request back the longest gives way to the new one:
-    one that sends at once is served while others dawdle.
+    At the limit, the connection that has delayed its request the longest is closed for the new one: a sender that
+    sends at once is served while others are slow.
     """
 
     most_connections = 100
@@ -163,12 +168,13 @@ class GuardedProtocol(H11Protocol):
             transport.abort()
             return
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # so that every answer that is left lying is known
+        # With no buffer, every answer that is not read pauses writing, which is noticed.
+        transport.set_write_buffer_limits(high=0)
         self.began = time.monotonic()
         self._set_deadline(self.header_seconds)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport is None:  # refused when it came
+        if self.transport is None:  # refused in connection_made
             return
         if self._deadline is None and self.awaited and not self._body_is_awaited:
             self._set_deadline(self.header_seconds)
@@ -184,7 +190,7 @@ class GuardedProtocol(H11Protocol):
             self._set_deadline(self.linger_seconds)
 
     def pause_writing(self) -> None:
-        """Wait for who does not read his answers, but not for ever: without this he would keep his place."""
+        """Wait for a sender that does not read its answers, up to a deadline, so that it cannot block a connection."""
         super().pause_writing()
         self._reading_deadline = self.loop.call_later(self.header_seconds, self.transport.abort)
 
@@ -200,16 +206,18 @@ class GuardedProtocol(H11Protocol):
 
     @property
     def awaited(self) -> bool:
-        """Whether the next thing to happen is the sender's: to send, or to read what he is answered."""
+        """Return whether the sender must act next: send, or read its answer."""
         if self.cycle is None or self.flow.write_paused:
             return True
         return self.cycle.response_complete or self.cycle.more_body
 
     @property
     def _body_is_awaited(self) -> bool:
+        """Return whether the rest of a request's body is still to come."""
         return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
 
     def _has_made_room(self) -> bool:
+        """Close the slowest waiting connection; return whether there was one."""
         slow = [one for one in self.connections if isinstance(one, GuardedProtocol) and one.awaited]
         if not slow:
             return False
@@ -234,7 +242,7 @@ class GuardedProtocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's, which says when it serves; told to end before that, it would leave its socket open."""
+    """Uvicorn's server, which signals when it serves; stopped before that, it would leave its socket open."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -249,8 +257,8 @@ class WebServer:
     """Endpoints on one address, served in a thread.
 
     Args:
-        name: of the thread.
-        settings: the variables that set its address, for who must change them.
+        name: the thread's name.
+        settings: the variables that set its address, for the person who must change them.
     """
 
     def __init__(
@@ -269,7 +277,7 @@ class WebServer:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="error",  # a stranger's every request would be a line otherwise
+            log_level="error",  # otherwise every request of a stranger would be a line
             access_log=False,
             server_header=False,
             h11_max_incomplete_event_size=HEADER_BYTES,
@@ -284,7 +292,7 @@ class WebServer:
 
     @property
     def address(self) -> str:
-        """Such as `http://127.0.0.1:3000`."""
+        """Return the address, such as `http://127.0.0.1:3000`."""
         host, port = self._socket.getsockname()[:2]
         return f"http://{bracketed(host)}:{port}"
 
@@ -292,7 +300,7 @@ class WebServer:
         """Listen.
 
         Raises:
-            UserError: the address is taken, or not this machine's.
+            UserError: the address is in use, or not this machine's.
         """
         try:
             self._socket.bind((self._host, self._port))
@@ -306,6 +314,7 @@ class WebServer:
         self._server.serves.wait(START_SECONDS)
 
     def stop(self) -> None:
+        """Stop serving, and close the socket."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(timeout=5)
@@ -313,7 +322,8 @@ class WebServer:
 
 
 def bracketed(host: str) -> str:
-    """
+    """Return a host as a URL has it.
+
     >>> bracketed("::1"), bracketed("127.0.0.1")
     ('[::1]', '127.0.0.1')
     """

@@ -1,4 +1,4 @@
-"""Time zones by their names: the only reader of their files."""
+"""Time zones by name: the only reader of their files."""
 
 from datetime import tzinfo
 from functools import cache
@@ -8,15 +8,15 @@ from bot.core.nearest import unknown
 
 
 def zone(name: str) -> tzinfo:
-    """The time zone of a record, whose name was looked up when it was made."""
+    """Return the time zone of a record, whose name was checked when the record was made."""
     return ZoneInfo(name)
 
 
 def named(text: str) -> str:
-    """The name of a time zone as its files spell it: `europe/berlin` is one too.
+    """Return the name of a time zone as its files spell it: `europe/berlin` is accepted too.
 
     Raises:
-        UserError: there is none; the hint says which come near.
+        UserError: the time zone does not exist; the hint names similar ones.
     """
     known = spellings()
     found = known.get(text.lower().replace(" ", "_"))
@@ -29,9 +29,9 @@ def named(text: str) -> str:
 
 @cache
 def spellings() -> dict[str, str]:
-    """Every zone's name by its small letters; read once, because all the files are opened for it."""
+    """Return every zone's name by its lower-case form; read once, because all the files are opened for it."""
     return {name.lower(): name for name in available_timezones()}
 
 
 COMMON = ("America/Los_Angeles", "America/New_York", "Asia/Kolkata", "Asia/Shanghai", "Europe/Berlin", "UTC")
-"""Shown where nothing comes near: there are some six hundred."""
+"""Shown where no name is similar: there are some six hundred."""

@@ -1,1 +1,1 @@
-"""Doers: each translates between the bot's words and one outside thing, and decides nothing."""
+"""Adapters: each one translates between the bot's words and one outside system, and decides nothing."""

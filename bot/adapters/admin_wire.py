@@ -1,11 +1,12 @@
-"""SkyPilot's admin policy on the wire: JSON that holds JSON that holds YAML, both ways (sky/admin_policy.py, 0.14.1).
+"""SkyPilot's admin policy on the wire: JSON that contains JSON that contains YAML, both ways (sky/admin_policy.py,
+0.14.1).
 
-A task holds the values of its secrets here. They go back as they came and nowhere else, into no message either: what a
-parser says of a text that it cannot read would quote it.
+A task carries the values of its secrets here. They go back to SkyPilot unchanged and nowhere else. No message contains
+them either: a parser's message about a text that it cannot read would quote it.
 
-The text may be anybody's, so its shape is checked event by event before it is built: a hundred kilobytes of `[` end the
-whole process in PyYAML's C loader (6.0.3, a stack overflow), aliases multiply, and a number of a million digits takes
-minutes, or cannot be written again.
+The text may come from anyone, so its shape is checked event by event before it is built: a hundred kilobytes of `[` end
+the whole process in PyYAML's C loader (6.0.3, a stack overflow), aliases multiply, and a number of a million digits
+takes minutes to parse, or cannot be written again.
 """
 
 import re
@@ -22,35 +23,41 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 DEEPEST = 40
-"""Levels of a text; a pod's specification in a task has some fifteen."""
+"""Maximum depth of a YAML text in levels; a pod's specification in a task has about fifteen."""
 
 MOST_EVENTS = 50_000
-"""Of a text: every value, key, list and mapping is one or two. A task of 1,000 variables has 2,000."""
+"""Maximum events of a YAML text: every value, key, list and mapping is one or two. A task of 1,000 variables has
+2,000.
+"""
 
 MOST_SIZE = 50_000
-"""Values once every alias is followed."""
+"""Maximum number of values once every alias is followed."""
 
 LONGEST_NUMBER = 400
-"""Characters of what YAML takes for a number or a date: it multiplies, digit by digit. The largest float has 309."""
+"""Maximum characters of a scalar that YAML reads as a number or a date: YAML multiplies, digit by digit. The largest
+float has 309.
+"""
 
 LONGEST_NAME = 200
-"""Characters of a cluster's name, and of a user's."""
+"""Maximum characters of a cluster's name, and of a user's name."""
 
 NUMBER = re.compile(r"[-+]?0[xb][0-9a-fA-F_]+|[-+0-9_:.]+")
 UNREADABLE = "This is no request of SkyPilot's for an admin policy."
 
 
 class Unreadable(Exception):
-    """A request that is none of SkyPilot's. The message quotes nothing of it."""
+    """The body is not an admin policy request of SkyPilot. The message quotes nothing of the body."""
 
 
 class Options(msgspec.Struct):
+    """The part of SkyPilot's `request_options` that the bot reads."""
+
     cluster_name: str | None = None
     dryrun: bool = False
 
 
 class Body(msgspec.Struct):
-    """What is needed of SkyPilot's `_UserRequestBody`; what else it may hold is let pass."""
+    """The part of SkyPilot's `_UserRequestBody` that the bot reads; other fields are ignored."""
 
     task: str
     skypilot_config: str
@@ -68,19 +75,22 @@ class Mutated(msgspec.Struct):
 
 
 def decode(content: bytes) -> tuple[AdminRequest, Body]:
-    """
+    """Return the admin request and SkyPilot's own body of it.
+
     Raises:
-        Unreadable: it is no such request, or larger, deeper or odder than any task.
+        UnreadableAdminRequest: the body is not such a request, or is larger, deeper or odder than any task.
     """
     try:
         body = msgspec.json.decode(msgspec.json.decode(content, type=str), type=Body)
         task, user = mapping(body.task), mapping(body.user) if body.user else {}
         return understood(body, task, user), body
-    except Exception:  # whatever a parser fails with, and its words may quote a secret
+    # A parser may fail with any error, and its message may quote a secret.
+    except Exception:
         raise Unreadable(UNREADABLE) from None
 
 
 def understood(body: Body, task: Mapping[str, Any], user: Mapping[str, Any]) -> AdminRequest:
+    """Return the admin request that a decoded body, its task and its user describe."""
     options = body.request_options
     return AdminRequest(
         kind=Kind.of(body.request_name),
@@ -93,7 +103,11 @@ def understood(body: Body, task: Mapping[str, Any], user: Mapping[str, Any]) -> 
 
 
 def name(given: object) -> Any:
-    """Return a name as it is; one that no person would be given is none of SkyPilot's."""
+    """Return a name unchanged.
+
+    Raises:
+        ValueError: no person would be given such a name, so it does not come from SkyPilot.
+    """
     if given is not None and not (len(str(given)) <= LONGEST_NAME and str(given).isprintable()):
         raise ValueError
     return None if given is None else str(given)
@@ -103,7 +117,8 @@ def mapping(text: str) -> Mapping[str, Any]:
     """Return the first document of a YAML text.
 
     Raises:
-        ValueError: it is deeper, larger or odder than any task.
+        ValueError: the document is deeper, larger or odder than any task.
+        TypeError: the document is not a mapping.
     """
     check_shape(text)
     found = next(iter(yaml.load_all(text, LOADER)), None)
@@ -114,7 +129,7 @@ def mapping(text: str) -> Mapping[str, Any]:
 
 
 def check_shape(text: str) -> None:
-    """Raise ValueError at the first event that no task has; nothing is built, and the rest is not read."""
+    """Raise ValueError at the first event that no task contains. Nothing is built, and the rest is not read."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, LOADER)):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -128,7 +143,10 @@ def check_shape(text: str) -> None:
 
 
 def is_odd(event: yaml.Event) -> bool:
-    """Return whether it is a merge of mappings, which multiplies, a type of Python's, or a number beyond all use."""
+    """Return whether no task contains such an event.
+
+    That is a merge of mappings, which multiplies, a Python type, or a number too long to be useful.
+    """
     if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!"):
         return True
     if not isinstance(event, yaml.ScalarEvent) or event.style:
@@ -137,17 +155,19 @@ def is_odd(event: yaml.Event) -> bool:
 
 
 def measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Return how many values there are once every alias is followed, and how deep they lie.
+    """Return the number of values once every alias is followed, and their depth.
 
     Args:
-        known: both by identity; a value that is under way holds itself, and counts as too large.
+        sizes: both numbers by identity of the value. A value that is still being measured contains itself, and counts
+            as too large.
 
     Raises:
-        ValueError: it is too large or too deep.
+        ValueError: the value is too large or too deep.
     """
     if not isinstance(value, Mapping | list):
         return 1, 0
     if id(value) not in known:
+        # A value that contains itself meets this entry, and counts as too large.
         known[id(value)] = MOST_SIZE, DEEPEST
         inner = [measure(one, known) for one in (value.values() if isinstance(value, Mapping) else value)]
         count, depth = 1 + sum(one[0] for one in inner), 1 + max((one[1] for one in inner), default=0)
@@ -158,6 +178,6 @@ def measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
 
 
 def encode(body: Body, before: Task, after: Task) -> bytes:
-    """The answer that lets a task pass; its very text where nothing was changed."""
+    """Return the response that lets a task pass: the task's own text where the policy changed nothing."""
     task = body.task if after == before else yaml.dump(dict(after), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
     return msgspec.json.encode(msgspec.json.encode(Mutated(task, body.skypilot_config)).decode())

@@ -1,4 +1,4 @@
-"""The audit in Redis: a stream of all events, and a list of each run's, written in the step that they tell of."""
+"""The audit in Redis: a stream of all events, and a list of events per run, written in the same step as the change."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -18,20 +18,23 @@ from bot.origin import current_origin
 log = logging.getLogger(__name__)
 
 printed = logging.getLogger("bot.audit")
-"""Where each event is a line of JSON: on standard output, for whoever collects it (bot/masked_log.py)."""
+"""Logger that writes each event as a line of JSON on standard output, for log collectors (bot/masked_log.py)."""
 
 FIELD = "event"
 
 DECODER = msgspec.json.Decoder(AuditEvent)
 
 BATCH = 500
-"""Events fetched in one call."""
+"""Number of events read in one call."""
 
 MOST_RUN_EVENTS = 2_000
-"""Of one run that are kept beside the stream: a run of ninety days that is amended every hour."""
+"""Maximum events of one run that are kept beside the stream: enough for a run of ninety days that is changed every
+hour.
+"""
 
 
 KEPT = timedelta(days=365)
+"""How long an event is kept unless a setting says otherwise."""
 
 
 def utc_now() -> datetime:
@@ -39,10 +42,11 @@ def utc_now() -> datetime:
 
 
 class RedisAudit:
-    """Writes events, and finds them again. Every call raises Unavailable where the store does not answer.
+    """Audit events in a Redis stream. Every call raises Unavailable if the store does not answer.
 
     Args:
-        now: the bot's own time. kept: how long an event is kept.
+        now: the bot's own time.
+        retention: how long an event is kept.
     """
 
     def __init__(self, redis: Redis, now: Callable[[], datetime] = utc_now, kept: timedelta = KEPT) -> None:
@@ -51,7 +55,10 @@ class RedisAudit:
         self._kept = kept
 
     def write_change(self, tx: Pipeline, before: Run | None, after: Run) -> AuditEvent | None:
-        """Add the event of a change of a run's record to the transaction that makes it; None where it is none."""
+        """Add the event of a change to a run's record to the transaction that makes the change.
+
+        Return None if the change is not an event.
+        """
         event = run_event(before, after, self.now(), current_origin())
         if event:
             document = msgspec.json.encode(event)
@@ -61,17 +68,18 @@ class RedisAudit:
         return event
 
     def record(self, event: AuditEvent) -> None:
-        """Write an event by itself, and forget those that are older than they are kept."""
+        """Write an event on its own, and delete events that are older than the retention."""
         with answered():
             document = msgspec.json.encode(event)
             self._redis.xadd(AUDIT, {FIELD: document})
-            if self._redis.exists(RUN.format(event.on)):  # as a refusal: it changes no record, and is its history too
+            # A refusal changes no record, but belongs to the history of its run.
+            if self._redis.exists(RUN.format(event.on)):
                 self._redis.rpush(EVENTS.format(event.on), document)
             self.trim()
         print_event(event)
 
     def swap_policy(self, described: Mapping[str, str]) -> Mapping[str, str]:
-        """Keep what the policy says, part by part, and return what was kept before; empty at a first start."""
+        """Store the policy's description, part by part, and return the previous one; empty at a first start."""
         with answered(), self._redis.pipeline() as tx:
             tx.hgetall(POLICY)
             tx.delete(POLICY)
@@ -80,7 +88,7 @@ class RedisAudit:
         return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
     def trim(self) -> None:
-        """Forget events that are older than they are kept."""
+        """Delete events that are older than the retention."""
         self._redis.xtrim(AUDIT, minid=self._oldest(self._kept), approximate=False)
 
     def of_run(self, run_id: str) -> list[AuditEvent]:
@@ -90,7 +98,7 @@ class RedisAudit:
         return [event for document in found if (event := readable(document))]
 
     def since(self, span: timedelta) -> Iterator[AuditEvent]:
-        """Yield all events of the last time, the newest first; a few at a time, for they may be many."""
+        """Yield all events of the last time span, the newest first, in batches because there may be many."""
         with answered():
             oldest, newest = self._oldest(min(span, self._kept)), "+"
         while True:
@@ -102,17 +110,19 @@ class RedisAudit:
             newest = f"({found[-1][0].decode()}"
 
     def _oldest(self, span: timedelta) -> str:
-        """Return the id of the oldest entry of a span: they are numbered by the server's own clock."""
+        """Return the id of the oldest entry of a time span; the server numbers entries by its own clock."""
         seconds, microseconds = self._redis.time()
         return str(max(seconds * 1000 + microseconds // 1000 - span // timedelta(milliseconds=1), 0))
 
 
 def print_event(event: AuditEvent | None) -> None:
+    """Write the event to the audit log as one line of JSON."""
     if event:
         printed.info("%s", msgspec.json.encode(event).decode())
 
 
 def readable(document: bytes | str) -> AuditEvent | None:
+    """Return the event of a document, or None, with a warning in the log, if it cannot be read."""
     try:
         return DECODER.decode(document)
     except msgspec.DecodeError as error:

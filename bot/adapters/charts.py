@@ -1,4 +1,5 @@
-"""Figures as pictures. The only importer of matplotlib, which a process of its own loads: see `painter`."""
+"""Charts as PNG images. This is the only importer of matplotlib, which a separate process loads:
+see the chart worker."""
 
 from __future__ import annotations
 
@@ -17,34 +18,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
 WIDTH, HEIGHT = 4.0, 3.2
-"""Inches: of letters that are 9 points high, a phone 360 pixels wide makes 11 pixels, a desktop more."""
+"""Size of the image in inches: a phone 360 pixels wide shows letters of 9 points 11 pixels high, a desktop higher."""
 
 RIGHT, TOP, BOTTOM = 0.16, 0.60, 0.50
-"""Inches around the plot itself."""
+"""Margins in inches around the plot itself."""
 
 DOTS_PER_INCH = 200
-"""Which makes 800 pixels: as many as a phone has where it shows the picture as wide as itself."""
+"""Resolution of the image: 800 pixels of width, as many as a phone has if it shows the image at full width."""
 
 MOST_LINES = 12
-"""Checkpoints that are marked through the whole height: more make a fence."""
+"""Maximum checkpoints that are marked by a line through the whole height: more lines would hide the plot."""
 
 MOST_DIAMONDS = 40
-"""Points that are each to be seen: more hide the line."""
+"""Maximum points that get a marker each: more markers would hide the line."""
 
 FOLLOWED = 200
-"""Points of a line that the eye follows: more stand nearer than it can tell."""
+"""Maximum points of a smoothed line: more points are too close for the eye to tell apart."""
 
 COLOURS_KEPT = 64
-"""Of a picture: four lines and a grey, each with the shades of its edges."""
+"""Number of colours in an image: four lines and a grey, each with the shades of its edges."""
 
 PAPER, INK, FAINT, GRID = "#fbfbf9", "#24292f", "#646b75", "#e3e5e8"
-"""A paper of its own, because a reader's background is white or nearly black and nobody can say which."""
+"""Colours of the background, text, secondary text and grid. The background is opaque because a reader's own may be
+white or nearly black.
+"""
 
 COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#9b4f96")
-"""Told apart by the colour-blind too (after Okabe and Ito), each at least four times as dark as the paper."""
+"""Colours of lines that colour-blind readers can tell apart (after Okabe and Ito), each at least four times as dark as
+the background.
+"""
 
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
-"""Told apart without any colour."""
+"""Line styles that readers can tell apart without colour."""
 
 CHINESE = (
     "Noto Sans CJK SC",
@@ -54,23 +59,24 @@ CHINESE = (
     "WenQuanYi Zen Hei",
     "Droid Sans Fallback",
 )
-"""Fonts with Chinese letters, where one of them is installed."""
+"""Fonts with Chinese letters, in the order of preference."""
 
 LATIN = "DejaVu Sans"
-"""Comes with matplotlib."""
+"""The font that comes with matplotlib."""
 
 
 def picture(figure: Figure, language: str = ENGLISH) -> bytes:
-    """The figure as a PNG, the same for the same figure.
+    """Return the chart as a PNG; the same chart gives the same bytes.
 
-    It is in English where no font here has the letters of the language.
+    The chart is in English if no font on this machine has the letters of the language.
     """
     with speaking(language if language == ENGLISH or chinese() else ENGLISH):
         return drawn(figure)
 
 
 def drawn(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # 60 MB: not before they are needed
+    """Return the chart as a PNG, in the current language."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # 60 MB: loaded when needed
     from matplotlib.figure import Figure as Sheet  # noqa: PLC0415
 
     sheet = Sheet(figsize=(WIDTH, HEIGHT), dpi=DOTS_PER_INCH, facecolor=PAPER, edgecolor=GRID, linewidth=2)
@@ -89,10 +95,12 @@ def drawn(figure: Figure) -> bytes:
 
 
 def png(canvas: FigureCanvasAgg) -> bytes:
-    """In few colours, as it is drawn in few: a quarter of the bytes, in half the time."""
+    """Return the canvas as a PNG with a small palette, as it has few colours: a quarter of the bytes, in half the
+    time.
+    """
     from PIL import Image  # noqa: PLC0415  # comes with matplotlib
 
-    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib types most but this
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves this untyped
     drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
     whole = Image.frombuffer("RGBA", canvas.get_width_height(), drawn, "raw", "RGBA", 0, 1).convert("RGB")
     found = BytesIO()
@@ -101,7 +109,7 @@ def png(canvas: FigureCanvasAgg) -> bytes:
 
 
 def ticks(values: Sequence[float], most: int, whole: bool = False) -> dict[float, str]:
-    """Round numbers among these values, and how they are written."""
+    """Return round numbers in the range of these values, each with its label."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     if not values:
@@ -113,7 +121,7 @@ def ticks(values: Sequence[float], most: int, whole: bool = False) -> dict[float
 
 
 def alike(values: Sequence[float]) -> dict[float, str]:
-    """Numbers with as many digits after the point, each.
+    """Return labels for numbers, all with the same number of digits after the point.
 
     >>> alike([0.0, 0.25, 0.5]), alike([0.0, 1e-07]), alike([0.0, 20_000.0])
     ({0.0: '0.00', 0.25: '0.25', 0.5: '0.50'}, {0.0: '0', 1e-07: '1e-07'}, {0.0: '0', 20000.0: '20k'})
@@ -128,9 +136,12 @@ def alike(values: Sequence[float]) -> dict[float, str]:
 
 
 def scales(axes: Axes, figure: Figure, rows: Mapping[float, str]) -> None:
-    """Grid, axis and numbers. matplotlib's own ticks are some dozens of objects each, and half of all the time."""
+    """Draw the grid, the axis and its numbers.
+
+    matplotlib's own ticks are some dozens of objects each, and take half of the whole time.
+    """
     xs = [x for line in figure.lines for x, _ in line.points]
-    steps = ticks(xs, 6, whole=all(float(x).is_integer() for x in xs))  # steps have no halves
+    steps = ticks(xs, 6, whole=all(float(x).is_integer() for x in xs))  # steps are integers
     across, down = axes.get_yaxis_transform(), axes.get_xaxis_transform()
     axes.margins(x=0.02, y=0.06)
     axes.autoscale_view()
@@ -146,7 +157,7 @@ def scales(axes: Axes, figure: Figure, rows: Mapping[float, str]) -> None:
 
 
 def trace(axes: Axes, line: Line, number: int) -> None:
-    """One line: its points faintly where they are many, and what the eye follows through them."""
+    """Draw one line: its raw points faintly if there are many, and a smoothed line through them."""
     colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
     xs, ys = columns(line.points)
     if line.sparse:
@@ -161,11 +172,12 @@ def trace(axes: Axes, line: Line, number: int) -> None:
 
 
 def columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+    """Return the x values and the y values of points."""
     return [x for x, _ in points], [y for _, y in points]
 
 
 def checkpoints(sheet: Sheet, axes: Axes, figure: Figure) -> None:
-    """Ticks that stand on the axis."""
+    """Draw the checkpoints as markers on the axis."""
     if figure.marks:
         from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415
 
@@ -174,12 +186,13 @@ def checkpoints(sheet: Sheet, axes: Axes, figure: Figure) -> None:
             axes.vlines(
                 figure.marks, 0, 1, transform=bottom, color=FAINT, linewidth=0.6, linestyle=(0, (1, 2)), zorder=1
             )
-        above = bottom + ScaledTranslation(0, 3.5 / 72, sheet.dpi_scale_trans)  # of the axis, not on its numbers
+        # The markers are above the axis, so that they do not hide its numbers.
+        above = bottom + ScaledTranslation(0, 3.5 / 72, sheet.dpi_scale_trans)
         axes.plot(figure.marks, [0] * len(figure.marks), "^", transform=above, color=INK, markersize=5, zorder=5)
 
 
 def legend(sheet: Sheet, figure: Figure) -> None:
-    """What each line is, in a row under the title; nothing where the title says it."""
+    """Draw the name of each line in a row under the title, or nothing if the title already names the only line."""
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     handles = [
@@ -198,22 +211,24 @@ def legend(sheet: Sheet, figure: Figure) -> None:
 
 
 def plain(words: Words) -> str:
-    """Text that is no formula, whatever is in it."""
+    """Return a phrase as text that matplotlib does not read as a formula."""
     return str(words).replace("$", r"\$")
 
 
 def font(size: float, weight: str = "normal") -> dict[str, Any]:
+    """Return matplotlib's options for a text of this size."""
     return {"fontfamily": families(), "fontsize": size, "fontweight": weight}
 
 
 @cache
 def families() -> list[str]:
+    """Return the font families to try, in order."""
     return [LATIN, *chinese()]
 
 
 @cache
 def chinese() -> list[str]:
-    """The first font here that has Chinese letters, if there is any."""
+    """Return the first installed font with Chinese letters, in a list that is empty if there is none."""
     from matplotlib.font_manager import fontManager  # noqa: PLC0415
 
     here = set(fontManager.get_font_names())

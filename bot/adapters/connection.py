@@ -1,4 +1,4 @@
-"""The way to a Redis-protocol server: a client that gives up in time, and its failures in our words."""
+"""The connection to a Redis-protocol server: a client with a deadline, and Redis errors as errors of the bot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ from bot.language import say
 
 
 def client(url: str, answer_seconds: float) -> Redis:
-    """A client that gives up after so many seconds, because somebody waits for each answer.
+    """Return a client that gives up after so many seconds, because a person or the tick waits for each answer.
 
-    One retry at once covers a connection that the server has closed meanwhile; redis-py's own
-    retries wait for seconds between them (measured with 8.1).
+    One immediate retry covers a connection that the server has closed meanwhile; redis-py's own retries wait for
+    seconds between them (measured with 8.1).
     """
     return Redis.from_url(
         url,
@@ -27,14 +27,23 @@ def client(url: str, answer_seconds: float) -> Redis:
 
 
 def greet(redis: Redis) -> None:
-    """Raises Unavailable where nobody answers."""
+    """Check that the server answers.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
     with answered():
         redis.ping()
 
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """Whatever Redis fails with means: no answer. A key that holds another type is not mended by waiting."""
+    """Translate Redis errors into errors of the bot.
+
+    Raises:
+        Unavailable: for any Redis error, because the store did not answer.
+        UnreadableRecord: a key contains another type of value, which waiting does not fix.
+    """
     try:
         yield
     except ResponseError as error:

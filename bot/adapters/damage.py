@@ -1,7 +1,7 @@
-"""A checkpoint is opened once after it was fetched: what a full disk has cut off does not open.
+"""A check that the files of a downloaded checkpoint can be opened; a file that a full disk has cut off cannot.
 
-It is data from outside. No tensor is loaded and nothing is unpickled: of each file only that part is read which says
-how the rest is laid out, and of all of them together no more than EXAMINED_BYTES.
+The files are data from outside. No tensor is loaded and nothing is unpickled: of each file, only the part that
+describes the layout of the rest is read, and of all files together no more than MAX_EXAMINED_BYTES.
 """
 
 import os
@@ -20,28 +20,34 @@ from bot.core.checkpoint import MISSING, PART, Listing, display_path
 from bot.language import mark, say
 
 EXAMINED_BYTES = 512 * 1024 * 1024
-"""Of all files together; what is beyond is taken as it is."""
+"""Maximum bytes read of all files together; what is beyond is not checked."""
 
 HEADER_BYTES = 32 * 1024 * 1024
-"""Of a safetensors header or of JSON that is read: some 300,000 tensors. A longer one is taken as it is."""
+"""Maximum bytes of a safetensors header or a JSON file that is read: about 300,000 tensors. A longer one is not
+checked.
+"""
 
 DIRECTORY_BYTES = 4 * 1024 * 1024
-"""Of a zip's directory that is read: some 40,000 tensors of one rank. Of a longer one only its place is looked at."""
+"""Maximum bytes of a zip's directory that is read: about 40,000 tensors of one rank. Of a longer one, only the
+position is checked.
+"""
 
 LENIENT_BYTES = 4 * 1024 * 1024
-"""Of JSON that only Python's own reader takes, which allows NaN, as trainers write it; it takes much memory."""
+"""Maximum bytes of JSON that only Python's own parser accepts: it allows NaN, which trainers write, and uses much
+memory.
+"""
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
-"""How a file of torch.save begins: since torch 1.6, and before."""
+"""First bytes of a file of torch.save: since torch 1.6, and before."""
 
 ZIP_END, ZIP_END_BYTES = b"PK\x05\x06", 22
 ZIP64_LOCATOR, ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
 ZIP64_END, ZIP64_END_BYTES = b"PK\x06\x06", 56
 COMMENT_BYTES = 65_535
-"""The records at a zip's end (APPNOTE 4.3)."""
+"""Marks and lengths in bytes of the records at a zip's end (APPNOTE 4.3)."""
 
 NO_PLAIN_FILE = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
-"""What the system says where a path leads to no plain file."""
+"""Error numbers of the operating system for a path that does not lead to a regular file."""
 
 CUT = mark("`{name}` cannot be opened: it is cut off, or is no {kind} file.")
 SHORTER = mark("`{name}` has {size} bytes, and should have {of}.")
@@ -52,25 +58,25 @@ READER_ERRORS = (
     OverflowError,
     RecursionError,
     EOFError,
-    NotImplementedError,  # of zipfile: a version that no zip has yet
+    NotImplementedError,  # zipfile raises it for a version that no zip has yet
     zipfile.BadZipFile,
     msgspec.MsgspecError,
 )
-"""What readers raise of a file that is not what its name says."""
+"""Errors that parsers raise for a file whose content does not match its name."""
 
 
 class UnreadableFile(Exception):
-    """A file is not what its name says."""
+    """The content of a file does not match its name."""
 
 
 @dataclass(slots=True)
 class ReadingBudget:
-    """How much may still be read."""
+    """The number of bytes that may still be read."""
 
     left: int = EXAMINED_BYTES
 
     def read(self, file: BinaryIO, at: int, size: int) -> bytes | None:
-        """Return so many bytes, fewer at the file's end; None where that would be too much."""
+        """Return so many bytes, fewer at the end of the file; None if that would exceed the budget."""
         if size > self.left:
             return None
         self.left -= size
@@ -79,10 +85,10 @@ class ReadingBudget:
 
 
 def find_damage(folder: Path, listing: Listing) -> str | None:
-    """Return what of a checkpoint cannot be opened, a sentence; None where all of it can.
+    """Return a sentence on what part of a checkpoint cannot be opened; None if all of it can.
 
     Args:
-        listing: its files as its cluster has listed them.
+        listing: the files of the checkpoint as the cluster listed them.
 
     Raises:
         OSError: the folder cannot be read.
@@ -103,7 +109,7 @@ def find_damage(folder: Path, listing: Listing) -> str | None:
 
 
 def examine(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
-    """Raise UnreadableFile where a file is not what its name says."""
+    """Raise UnreadableFile if the content of a file does not match its name."""
     for end, (kind, check) in KINDS.items():
         if name.endswith(end):
             try:
@@ -114,7 +120,10 @@ def examine(file: BinaryIO, name: str, size: int, listing: Listing, budget: Read
 
 
 def check_safetensors(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
-    """The header's length, the header as JSON, and where the last tensor ends (the format's own description)."""
+    """Check the length of the header, the header's JSON, and where the last tensor ends.
+
+    These are the rules of the format's own description.
+    """
     start = budget.read(file, 0, 8)
     if start is None:
         return
@@ -131,13 +140,13 @@ def check_safetensors(file: BinaryIO, name: str, size: int, listing: Listing, bu
 
 
 class Tensor(msgspec.Struct):
-    """What a safetensors header says of one tensor; of the entry `__metadata__` nothing."""
+    """The part of a safetensors header that describes one tensor. The entry `__metadata__` has none of these fields."""
 
     data_offsets: tuple[int, int] | None = None
 
 
 def check_json(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
-    """It can be read to its end; and what an index names is there."""
+    """Check that the file can be parsed to its end, and that the files that an index names exist."""
     text = budget.read(file, 0, size) if size <= HEADER_BYTES else None
     if text is None:
         return
@@ -149,18 +158,19 @@ def check_json(file: BinaryIO, name: str, size: int, listing: Listing, budget: R
     except msgspec.DecodeError:
         if size > LENIENT_BYTES:
             raise
-        import json  # noqa: PLC0415  # for the few files that hold a NaN
+        import json  # noqa: PLC0415  # for the few files that contain NaN
 
         json.loads(text)
 
 
 class Index(msgspec.Struct):
-    """The files that a model's tensors are in."""
+    """The files that contain a model's tensors."""
 
     weight_map: dict[str, str]
 
 
 def check_index(name: str, index: Index, listing: Listing) -> None:
+    """Raise UnreadableFile if the checkpoint lacks a file that the index names."""
     folder = name.rpartition("/")[0]
     for file in sorted(set(index.weight_map.values())):
         if (path := f"{folder}/{file}" if folder else file) not in listing:
@@ -168,9 +178,13 @@ def check_index(name: str, index: Index, listing: Listing) -> None:
 
 
 def check_torch(file: BinaryIO, name: str, size: int, listing: Listing, budget: ReadingBudget) -> None:
-    """A zip with its directory, as verl's own parts are. What torch wrote before it wrote zips cannot be checked."""
+    """Check that the file is a zip with its directory, as verl's own parts are.
+
+    The format that torch wrote before it wrote zips cannot be checked.
+    """
     start = budget.read(file, 0, len(ZIP)) or b""
     if start != ZIP:
+        # verl's own parts are always zips, and a file of zeros is what a full disk leaves behind.
         if PART.fullmatch(name.rpartition("/")[2]) or not start.strip(b"\0"):
             raise ValueError(start)
         return
@@ -184,10 +198,10 @@ def check_torch(file: BinaryIO, name: str, size: int, listing: Listing, budget: 
 
 
 def find_directory(file: BinaryIO, size: int, budget: ReadingBudget) -> tuple[int, int]:
-    """Return where a zip's directory begins, and its bytes.
+    """Return where a zip's directory begins, and its length in bytes.
 
     Raises:
-        ValueError: it has none, or its end record tells of another one.
+        ValueError: the zip has no directory, or its end record describes another one.
     """
     begin = max(size - ZIP_END_BYTES - COMMENT_BYTES, 0)
     tail = budget.read(file, begin, size - begin) or b""
@@ -218,10 +232,10 @@ KINDS: Mapping[str, tuple[str, Check]] = {
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """Open a plain file for reading, and nothing that a link leads to.
+    """Open a regular file for reading, and never the target of a link.
 
     Raises:
-        FileNotFoundError: there is no such plain file.
+        FileNotFoundError: there is no such regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

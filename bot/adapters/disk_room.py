@@ -1,6 +1,6 @@
-"""The room on the bot's disk: how much of it models may take, held while they take it.
+"""The space on the bot's disk: how much of it models may use, checked while they are written.
 
-The bot's store lies on the same disk, and a full one would stop the bot while machines bill.
+The bot's store is on the same disk, and a full disk would stop the bot while machines bill.
 """
 
 import os
@@ -19,14 +19,16 @@ GIGABYTE = 10**9
 
 RESERVE_BYTES = 5 * GIGABYTE
 RESERVE_SHARE = 0.1
-"""Of a disk that no model takes, unless it is set: so many bytes, or that share of a disk that is small."""
+"""Disk space that no model uses, unless a setting says otherwise: RESERVE_BYTES, or this share of a small disk."""
 
 RESERVE_FILES = 10_000
-"""Files that the disk of a folder still takes beside models, or RESERVE_SHARE of all where it takes few: a store that
-cannot make a file does not write either."""
+"""Number of files that a folder's disk must still take beside models, or RESERVE_SHARE of all if it takes few: a store
+that cannot create a file cannot write either.
+"""
 
 MEASURE_SHARE = 0.1
-"""Of the time, at the most, for measuring what has come; with very many files one measure takes a second."""
+"""Maximum share of the time spent on measuring what has arrived; with very many files, one measurement takes a second.
+"""
 
 GREW = mark(
     "It has grown to more than {most} GB while I fetched it, and I fetch no more (VERLBOT_ARTIFACTS_GIGABYTES)."
@@ -40,18 +42,20 @@ NO_FILES_LEFT = mark("My disk takes hardly any more files, whatever their size, 
 
 
 class CheckpointTooLarge(UserError):
-    """A checkpoint is more than may be fetched of any, however much room there is."""
+    """A checkpoint exceeds the limit for any checkpoint, however much space is free."""
 
 
 @dataclass(slots=True)
 class Allowance:
-    """What one fetch may take of the disk, asked again and again while it takes it.
+    """The disk space that one download may use, checked again and again during the download.
 
     Attributes:
-        folder: where it writes; most_bytes, most_files: of what is in there.
-        reserve_bytes: that stay free on its disk.
-        over: whether the bot ends, so that it stops where it is.
-        free: bytes that are free on the disk of a folder; free_files: files that it takes beside its reserve.
+        folder: where the download writes.
+        max_bytes, max_files: limits of what is in that folder.
+        reserve_bytes: bytes that stay free on its disk.
+        stopping: set when the bot ends, so that the download stops where it is.
+        measure_free_bytes: returns the free bytes on the disk of a folder.
+        measure_free_files: returns the number of files that the disk still takes beside its reserve.
     """
 
     folder: Path
@@ -67,34 +71,34 @@ class Allowance:
     _measuring_seconds: float = field(default=0.0, init=False)
 
     def measure(self) -> None:
-        """Count what is in the folder."""
+        """Count the bytes and files in the folder."""
         began = time.monotonic()
         self._bytes, self._files = measure_folder(self.folder)
         self._measured_at = time.monotonic()
         self._measuring_seconds = self._measured_at - began
 
     def watch(self) -> None:
-        """Look at what another process has written meanwhile.
+        """Check what another process has written meanwhile.
 
         Raises:
-            UserError: it is more than may be.
+            UserError: the files exceed a limit.
         """
         if time.monotonic() >= self._measured_at + self._measuring_seconds / MEASURE_SHARE:
             self.measure()
         self.check()
 
     def take(self, size: int, files: int = 0) -> None:
-        """Count what is about to be written.
+        """Count bytes and files that are about to be written.
 
         Raises:
-            UserError: it would be more than may be; then it is not to be written.
+            UserError: they would exceed a limit, and must not be written.
         """
         self._bytes += size
         self._files += files
         self.check(size, files)
 
     def check(self, more: int = 0, files: int = 0) -> None:
-        """Raise UserError where there is more than may be, or would be with so many bytes and files more."""
+        """Raise UserError if a limit is exceeded, or would be with so many more bytes and files."""
         if self._bytes > self.most_bytes:
             raise CheckpointTooLarge(say(GREW, most=gigabytes(self.most_bytes)))
         if self._files > self.most_files:
@@ -107,7 +111,7 @@ class Allowance:
 
     @property
     def most_of_one_file(self) -> int:
-        """Return how large one file may become before there is certainly too much."""
+        """Return how many bytes one file may reach before a limit is certainly exceeded."""
         free = self.free(self.folder)
         return max(min(self.most_bytes, self._bytes + free - self.reserve_bytes), 0) + 1
 
@@ -118,20 +122,22 @@ def free_bytes(folder: Path) -> int:
 
 
 def default_reserve(folder: Path) -> int:
-    """Return the bytes that stay free on a folder's disk unless that is set."""
+    """Return the bytes that stay free on a folder's disk unless a setting says otherwise."""
     return min(RESERVE_BYTES, int(shutil.disk_usage(folder).total * RESERVE_SHARE))
 
 
 def free_files(folder: Path) -> float:
-    """Return how many files more the disk of a folder takes beside its reserve; infinite where it has no such limit."""
+    """Return how many more files a folder's disk takes beside its reserve; infinite if it has no such limit."""
     disk = os.statvfs(folder)
     return disk.f_favail - min(RESERVE_FILES, disk.f_files * RESERVE_SHARE) if disk.f_files else float("inf")
 
 
 def measure_folder(folder: Path) -> tuple[int, int]:
-    """Return the bytes and the number of all files below it; those that come and go meanwhile count or not.
+    """Return the bytes and the number of all files below a folder. Files that come and go meanwhile may or may not
+    count.
 
-    The number is that of the folders where those are more: each takes as much of the disk as an empty file.
+    The number is that of the folders if there are more folders than files: each takes as much of the disk as an empty
+    file.
     """
     size, files, folders = 0, 0, 0
     for at, below, names in os.walk(folder):
@@ -146,7 +152,8 @@ def measure_folder(folder: Path) -> tuple[int, int]:
 
 
 def gigabytes(size: int) -> str:
-    """
+    """Return bytes as gigabytes, with two digits below 10 GB.
+
     >>> gigabytes(1_500_000_000), gigabytes(250_000_000_000), gigabytes(-3_000_000_000)
     ('1.5', '250', '0')
     """

@@ -1,4 +1,4 @@
-"""A run as the JSON document that is kept of it, of this version or brought up to it."""
+"""The JSON document of a run, written in this version and read from this or an older version."""
 
 import logging
 from collections.abc import Callable
@@ -16,23 +16,27 @@ from bot.language import mark, say
 log = logging.getLogger(__name__)
 
 LONGEST_LEASE = timedelta(days=3650)
-"""A lease beyond it is no person's: the largest that can be typed is 90 days, and longer ones overflow dates."""
+"""Maximum lease: the longest that can be typed is 90 days, and longer ones overflow dates."""
 
 SCHEMA = 1
 """Version of the document. A change that an old document does not fit needs a step in UPGRADES."""
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""For each older version: a function from its document to the next version's."""
+"""For each older version, the function from its document to the next version's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """The stored document of a run: the record and the version of its schema."""
+
     schema: int
     run: Run
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
+    """The version of a stored document, read alone."""
+
     schema: int
 
 
@@ -40,10 +44,10 @@ DECODER = msgspec.json.Decoder(Document)
 
 
 def dumps(run: Run) -> bytes:
-    """Return the document of a run, which has been read back first.
+    """Return the document of a run, after reading it back.
 
     Raises:
-        UnwritableRecord: it could not be read back, so that writing it would lose the run.
+        UnwritableRecord: the document cannot be read back, so that writing it would lose the run.
     """
     try:
         document = msgspec.json.encode(Document(SCHEMA, run))
@@ -55,39 +59,41 @@ def dumps(run: Run) -> bytes:
 
 @lru_cache(maxsize=1024)
 def loads(document: object) -> Run:
-    """The run of a document, brought up to this version first.
+    """Return the run of a document, after upgrading the document to this version.
 
-    Most documents are read many times between two changes, and people wait for some of those times.
+    Most documents are read many times between two changes, and people wait for some of those reads, so runs are cached.
 
     Raises:
-        UnreadableRecord: it is a newer verlbot's, which an older one must not touch, or spoilt.
+        UnreadableRecord: the document is broken, or a newer verlbot wrote it, which this version must not touch.
     """
     found = cast(bytes, document)
     try:
         try:
             current = DECODER.decode(found)
-        except msgspec.ValidationError:  # of another version, or broken
+        # The document has another version, or is broken.
+        except msgspec.ValidationError:
             current = loads_other(found)
         if current.schema != SCHEMA:
             current = loads_other(found)
         refuse_impossible(current.run)
     except UnreadableRecord:
         raise
-    except Exception as error:  # whatever it holds, its run is to be ended, so no kind of error is left out
+    # The bot must end the run of any broken document, so every kind of error counts.
+    except Exception as error:
         raise UnreadableRecord("a run", reason(error)) from error
     return current.run
 
 
 def reason(error: Exception) -> str:
-    """Return what is wrong with a document, a clause that quotes nothing of it but the place."""
+    """Return a clause on what is wrong with a document. It quotes nothing of the document except the place."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def refuse_impossible(run: Run) -> None:
-    """Refuse times that nothing can be reckoned with: without a zone, or beyond what dates hold.
+    """Check that the times of a run can be calculated with: they have a time zone and fit into dates.
 
     Raises:
-        ValueError: it has one.
+        ValueError: a time has no zone, or the lease is impossible.
     """
     for one in fields(run):
         value = getattr(run, one.name)
@@ -98,10 +104,12 @@ def refuse_impossible(run: Run) -> None:
 
 
 def readable(document: object, seldom: bool = False) -> Run | None:
-    """The run of a document among many, or None, said in the log, where it cannot be read: the others still can.
+    """Return the run of one of many documents; None, with an error in the log, if it cannot be read.
+
+    The other documents can still be read.
 
     Args:
-        seldom: whether it will not be read again soon, so that it takes no other's place among those that will.
+        uncached: whether to leave the cache alone because the run will not be read again soon.
     """
     try:
         return loads.__wrapped__(document) if seldom else loads(document)
@@ -111,7 +119,7 @@ def readable(document: object, seldom: bool = False) -> Run | None:
 
 
 def loads_other(found: bytes) -> Document:
-    """The document of a run that is not of this version.
+    """Return the document of a run in another version, upgraded to this version.
 
     Raises:
         UnreadableRecord: a newer verlbot wrote it.
@@ -124,6 +132,7 @@ def loads_other(found: bytes) -> Document:
 
 
 def upgraded(document: dict[str, Any], schema: int) -> dict[str, Any]:
+    """Return a document after all upgrade steps from its schema version to this one."""
     for version in range(schema, SCHEMA):
         document = UPGRADES[version](document)
     return document | {"schema": SCHEMA}

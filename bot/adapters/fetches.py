@@ -1,4 +1,4 @@
-"""Checkpoints on their way to the bot's machine: a thread fetches each, and whoever asks is told how far it is."""
+"""Downloads of checkpoints to the bot's machine: a thread downloads each one, and every caller gets the progress."""
 
 import fcntl
 import json
@@ -27,9 +27,10 @@ from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
 from bot.language import carried, mark, say
 
 AT_ONCE = 4
+"""Maximum number of downloads at the same time."""
 
 MOST_FILES = 100_000
-"""Of one checkpoint, unless it is set; verl writes some thousands for a hundred nodes."""
+"""Maximum files of one checkpoint, unless a setting says otherwise; verl writes some thousands for a hundred nodes."""
 
 TOO_BIG = mark("It has {size} GB, and I fetch {most} GB at the most (VERLBOT_ARTIFACTS_GIGABYTES).")
 NO_ROOM = mark("It has {size} GB, and there is room for {free} GB where I would put it.")
@@ -39,13 +40,14 @@ STOPPED = mark("The bot is being stopped.")
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a thread fetches.
+    """The description of one download for a thread.
 
     Attributes:
-        list_files: its files on all nodes, at most so many; none where it is not there.
-        bring: copies them into the folder, on top of what is there of them, until they are whole or the bot ends. It
-            asks the allowance while it does so, and passes the lock on to whatever process does the work, so that none
-            begins beside it.
+        checkpoint: which checkpoint it is.
+        list_files: returns the files on all nodes, at most so many; empty if the checkpoint does not exist.
+        download: copies the files into the folder, on top of what is already there, until they are complete or the bot
+            ends. It checks the allowance while it copies, and passes the lock on to the process that does the work, so
+            that no second process begins beside it.
     """
 
     parcel: Parcel
@@ -55,13 +57,17 @@ class Errand:
 
 @dataclass(slots=True)
 class Fetches:
-    """The folder of what was fetched: `RUN/global_step_N`, and beside it, once all of it is there, `….json`.
+    """The folder of downloaded checkpoints: `RUN/global_step_N`, and `….json` beside it once it is complete.
 
     Attributes:
-        root: the folder; most_bytes, most_files: of one checkpoint.
-        reserve_bytes: that stay free on its disk; None for a share of it, as `default_reserve` says.
-        free: bytes that are free on the disk of a folder; free_files: files that it takes beside its reserve.
-        under_way: by its name; sizes: bytes that each has, once that is known; over: whether the bot ends.
+        root: the folder.
+        max_bytes, max_files: limits of one checkpoint.
+        reserve_bytes: bytes that stay free on its disk; None for a share of the disk, see `get_default_reserve_bytes`.
+        measure_free_bytes: returns the free bytes on the disk of a folder.
+        measure_free_files: returns the number of files that the disk still takes beside its reserve.
+        active: downloads that a thread works on, by name.
+        expected_bytes: size of each, once it is known.
+        stopping: set when the bot ends.
     """
 
     root: Path
@@ -77,10 +83,13 @@ class Fetches:
     over: Event = field(default_factory=Event)
 
     def fetch(self, errand: Errand) -> Fetch:
-        """Begin, or tell how far it is; what the thread failed with is raised once.
+        """Begin a download, or return its progress. An error of the thread is raised once.
 
         Raises:
-            NotWhole: it is torn. UserError: it is too big. Unavailable: it failed. BeingStopped: the bot ends.
+            NotWhole: the checkpoint is torn.
+            UserError: it is too big.
+            Unavailable: the download failed.
+            BeingStopped: the bot ends.
         """
         name = errand.parcel.name
         with self.lock:
@@ -90,7 +99,7 @@ class Fetches:
                 raise BeingStopped(say(STOPPED))
             known = self.under_way.get(name)
             if known is None:
-                self.sizes.pop(name, None)  # of an earlier try
+                self.sizes.pop(name, None)  # from an earlier attempt
                 self.under_way[name] = self.pool.submit(carried(self._bring), errand)
             elif known.done():
                 del self.under_way[name]
@@ -98,9 +107,10 @@ class Fetches:
         return Fetch(str(self.root / name), measure_folder(self.root / name)[0], self.sizes.get(name))
 
     def recall(self, shelf: Parcel) -> Mapping[int, Fetch]:
-        """Return the whole checkpoints that are here of a run, by step; the run's cluster is not asked.
+        """Return the complete checkpoints of a run on the bot's machine, by step, without a call to the run's cluster.
 
-        One counts that has come to its last byte, as its cluster had listed it, though its thread has not said so yet.
+        A checkpoint counts once its last byte has arrived, compared with the cluster's listing, even if its thread has
+        not recorded that yet.
         """
         folder = self.root / shelf.name
         steps = {step: path for path in folder.glob("global_step_*") if (step := step_in(path.name)) is not None}
@@ -109,13 +119,13 @@ class Fetches:
         return {step: fetch for step, fetch in found.items() if fetch}
 
     def stop(self) -> None:
-        """Let go of what is under way."""
+        """Stop all active downloads, because the bot ends."""
         with self.lock:
             self.over.set()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _whole(self, name: str) -> Fetch | None:
-        """Return what is there to its last byte, by its note; None where there is no note, or the folder is gone."""
+        """Return a complete checkpoint by its note; None if there is no note, or the folder is gone."""
         folder = self.root / name
         try:
             size = int(json.loads(self._note(name).read_text())["bytes"]) or 1
@@ -125,7 +135,10 @@ class Fetches:
         return Fetch(str(folder), size, size, done=True, sharded=sharded) if folder.is_dir() else None
 
     def _complete(self, name: str) -> Fetch | None:
-        """Return what has come to its last byte without a note of it: as it was listed, whole, and fit to be opened."""
+        """Return a checkpoint that is complete without a note, and write its note; None if it is not complete.
+
+        It is complete if all listed files have arrived and can be opened.
+        """
         try:
             listing: Listing = json.loads(self._listing(name).read_text())
             if find_flaw(listing) or find_damage(self.root / name, listing):
@@ -136,14 +149,16 @@ class Fetches:
         return self._whole(name)
 
     def _note(self, name: str) -> Path:
+        """Return the path of the note that says that a checkpoint is complete."""
         return self.root / f"{name}.json"
 
     def _listing(self, name: str) -> Path:
-        """Return where it is written down what its cluster had listed before it was fetched."""
+        """Return the path of the listing that the cluster gave before the download."""
         folder, _, own = name.rpartition("/")
         return self.root / folder / f".{own}.listing"
 
     def _bring(self, errand: Errand) -> None:
+        """Download a checkpoint, and raise Unavailable if the disk fails."""
         target = self.root / errand.parcel.name
         try:
             target.mkdir(parents=True, exist_ok=True)
@@ -152,10 +167,12 @@ class Fetches:
             raise Unavailable(f"{error.strerror}: {error.filename or target}") from error
 
     def _bring_alone(self, errand: Errand, target: Path) -> None:
+        """Download a checkpoint unless another process already does, check it, and record that it is complete."""
         with (target.parent / f".{target.name}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # what a killed bot began goes on, and is waited for
+            # The process of a killed bot still downloads it, and this bot waits for that.
+            except BlockingIOError:
                 return
             name = errand.parcel.name
             listing = errand.list_files(self.most_files)
@@ -170,7 +187,7 @@ class Fetches:
                 self._conclude(name, listing)
 
     def _bring_within(self, errand: Errand, target: Path, listing: Listing, lock: int) -> None:
-        """Bring it, within what it may take. One that outgrows every limit does not stay on the disk."""
+        """Download a checkpoint within the allowance. Delete one that outgrows the limit for any checkpoint."""
         reserve = self._reserve(target)
         allowance = Allowance(target, self.most_bytes, self.most_files, reserve, self.over, self.free, self.free_files)
         allowance.measure()
@@ -181,12 +198,13 @@ class Fetches:
             raise
 
     def _refuse(self, name: str, listing: Listing, target: Path) -> None:
-        """Refuse what is too big, and what there is no room for beside what the others still bring."""
+        """Raise UserError if a checkpoint is too big, or if other downloads leave too little space for it."""
         size = sum(listing.values())
         if size > self.most_bytes:
             raise UserError(say(TOO_BIG, size=gigabytes(size), most=gigabytes(self.most_bytes)))
         here, files = measure_folder(target)
-        with self.lock:  # two that begin at once would take the same room, or refuse each other
+        # Without the lock, two downloads that begin at once would use the same space, or reject each other.
+        with self.lock:
             room = self.free(target) + here - self._reserve(target) - self._awaited(name)
             if size > room:
                 raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(room)))
@@ -195,24 +213,32 @@ class Fetches:
             raise UserError(say(NO_FILES_LEFT))
 
     def _awaited(self, name: str) -> int:
-        """Return the bytes that other checkpoints under way still want. The lock is held."""
+        """Return the bytes that other active downloads still need. The caller has the lock."""
         others = [one for one, future in self.under_way.items() if one != name and not future.done()]
         return sum(max(self.sizes.get(one, 0) - measure_folder(self.root / one)[0], 0) for one in others)
 
     def _reserve(self, folder: Path) -> int:
+        """Return the bytes that stay free on a folder's disk."""
         return default_reserve(folder) if self.reserve_bytes is None else self.reserve_bytes
 
     def _refuse_half(self, errand: Errand, listing: Listing, target: Path) -> None:
-        """One that its program was still writing is not the model: the next try brings the rest. Nor is a torn one."""
+        """Raise an error if the checkpoint changed during the download, or is torn.
+
+        A checkpoint that the training was still writing is not the model; the next attempt downloads the rest.
+        """
         if errand.list_files(self.most_files) != listing:
             raise Unavailable(say(GROWS))
         if damage := find_damage(target, listing):
             raise NotWhole(damage)
 
     def _conclude(self, name: str, listing: Listing) -> None:
-        """Say beside it that it is whole; and where verl looks for it, which is the newest whole one of its run."""
+        """Write the note that the checkpoint is complete, and the file in which verl looks for the newest step.
+
+        That step is the newest complete checkpoint of the run.
+        """
         target = self.root / name
-        for file in listing:  # its cluster goes next: from here on a power cut must not take it either
+        # The cluster is removed next, so from here on a power cut must not lose the files either.
+        for file in listing:
             flush(target / file)
         remove_others(target, listing, partial=True)
         names = [target.name, *(note.stem for note in target.parent.glob("*.json"))]
@@ -231,7 +257,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until the disk has a file."""
+    """Wait until the disk has stored a file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         os.fsync(descriptor)
@@ -240,10 +266,11 @@ def flush(path: Path) -> None:
 
 
 def remove_others(folder: Path, listing: Listing, partial: bool = False) -> None:
-    """Remove what is in a folder and is not of its checkpoint: left by an earlier try, or brought unasked.
+    """Remove files in a folder that do not belong to its checkpoint: leftovers of an earlier attempt, or unrequested
+    files.
 
     Args:
-        partial: whether what is only partly there goes too, because nothing goes on from it any more.
+        partial: whether to remove partly downloaded files too, because no later attempt resumes from them.
     """
     for at, folders, names in os.walk(folder, topdown=False):
         inside = Path(at).relative_to(folder)

@@ -1,4 +1,4 @@
-"""A team's own findings: rules of a YAML file, and code of installed packages."""
+"""A team's own findings: rules from a YAML file, and code from installed packages."""
 
 import logging
 import re
@@ -21,18 +21,19 @@ from bot.language import listing, say
 log = logging.getLogger(__name__)
 
 GROUP = "verlbot.findings"
-"""The entry points of packages that find something: functions of a run's last rows, oldest first."""
+"""Entry point group of packages with findings: functions from a run's last rows, oldest first, to findings."""
 
 Plugin = Callable[[Sequence[Row]], Iterable[Finding]]
 
 TAKEN = {one.name for one in DETECTORS} | {"stall"}
+"""Names of verlbot's own findings, which a team's rule or plugin must not use."""
 
 
 SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 
 class RuleYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """One finding; the words are those of `Rule`."""
+    """One rule in the file; the fields are those of `MetricRule`."""
 
     name: Annotated[str, msgspec.Meta(pattern=f"^{SLUG}$", max_length=40)]
     metric: Annotated[str, msgspec.Meta(min_length=1)]
@@ -46,14 +47,16 @@ class RuleYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FileYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file of rules."""
+
     findings: list[RuleYaml]
 
 
 def read(path: Path) -> tuple[Rule, ...]:
-    """The rules of a YAML file.
+    """Return the rules of a YAML file.
 
     Raises:
-        UserError: it holds no such rules; the message says where.
+        UserError: the file has no such rules; the message names the place.
     """
     hint = say(
         "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
@@ -70,7 +73,7 @@ def read(path: Path) -> tuple[Rule, ...]:
 
 
 def mistakes(rules: Sequence[RuleYaml]) -> list[str]:
-    """What is wrong with rules that can be read."""
+    """Return what is wrong with rules that can be parsed, a clause each."""
     names = [rule.name for rule in rules]
     twice = {name for name in names if names.count(name) > 1}
     boundless = [rule.name for rule in rules if rule.above is None and rule.below is None]
@@ -82,7 +85,7 @@ def mistakes(rules: Sequence[RuleYaml]) -> list[str]:
 
 
 def plugins() -> dict[str, Plugin]:
-    """The installed functions by name. One that cannot be loaded is logged and left out."""
+    """Return the installed functions by name. One that cannot be loaded is logged and left out."""
     found: dict[str, Plugin] = {}
     for point in entry_points(group=GROUP):
         try:
@@ -93,7 +96,10 @@ def plugins() -> dict[str, Plugin]:
 
 
 def is_whole(one: object) -> bool:
-    """Whether it can be kept in a run's record, and read again: else nobody would watch the run any more."""
+    """Return whether a finding can be stored in a run's record and read back.
+
+    Without this check, one bad finding would end the monitoring of its run.
+    """
     try:
         msgspec.json.decode(msgspec.json.encode(one), type=Finding)
     except (TypeError, ValueError, msgspec.MsgspecError):
@@ -103,7 +109,10 @@ def is_whole(one: object) -> bool:
 
 
 def found_by(plugins: dict[str, Plugin], rows: Sequence[Row]) -> tuple[Finding, ...]:
-    """What they find. One that fails is logged and finds nothing; a name of ours is not theirs to use."""
+    """Return the findings of all plugins.
+
+    A plugin that fails is logged and finds nothing. A finding with a reserved name is left out.
+    """
     found: list[Finding] = []
     for name, plugin in plugins.items():
         try:

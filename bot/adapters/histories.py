@@ -1,7 +1,7 @@
-"""The numbers of runs in Redis: a list of packed rows that is written at its end, and folded when it is long.
+"""The metrics of runs in Redis: a list of packed rows that grows at its end, and is compacted when it is long.
 
-A row has the numbers of its metrics in a list's order, so that their names are kept once a run. Writing a step
-costs as much as the step is long, however long the run is.
+A row stores its metrics by their positions in a list of names, so that the names are stored once per run. Writing a
+step costs as much as the step is long, however long the run is.
 """
 
 import logging
@@ -23,7 +23,7 @@ from bot.core.row import Row, bound
 log = logging.getLogger(__name__)
 
 LOST = Reading(last=("lost",))
-"""How far a log was read of which that is not known any more: nothing in it is known again, so that there is a gap."""
+"""The log position if the real one is lost: it matches no line of the log, so that the reader reports a gap."""
 
 READING_DECODER = msgspec.json.Decoder(Reading)
 ROW_DECODER = msgspec.msgpack.Decoder(tuple[int, float, list[int], list[float]])
@@ -31,6 +31,7 @@ BUCKETS_DECODER = msgspec.msgpack.Decoder(tuple[tuple[int, int, float, int, floa
 
 
 def reading(redis: Redis, run_id: str) -> Reading:
+    """Return how far a run's log has been read."""
     found = redis.get(READING.format(run_id))
     try:
         return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
@@ -40,10 +41,12 @@ def reading(redis: Redis, run_id: str) -> Reading:
 
 
 def begin_reading(redis: Redis, run_id: str, anew: bool) -> int:
-    """Count a try to read a run's log, before it is made. Return how many have been begun since one came back.
+    """Count an attempt to read a run's log, before it is made.
+
+    Return how many attempts have begun since one last came back.
 
     Args:
-        anew: whether the one before is known to have come back.
+        earlier_returned: whether the previous attempt is known to have come back.
     """
     key = READING_TRIES.format(run_id)
     if anew:
@@ -52,25 +55,25 @@ def begin_reading(redis: Redis, run_id: str, anew: bool) -> int:
 
 
 def end_reading(redis: Redis, run_id: str) -> None:
-    """Note that a try came back."""
+    """Record that an attempt to read a run's log came back."""
     redis.delete(READING_TRIES.format(run_id))
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a look at a log has brought: how far it is read by now, and the rows that are new."""
+    """The result of reading a log: how far the log has been read, and the rows that are new."""
 
     reading: Reading
     rows: Sequence[Row]
 
 
 def keys(run_id: str) -> tuple[str, str]:
-    """What must not change between the reading of a run's columns and the writing of its rows."""
+    """Return the keys that must not change between reading a run's columns and writing its rows."""
     return ROWS.format(run_id), COLUMNS.format(run_id)
 
 
 def write(tx: Pipeline, run_id: str, taken: Taken, columns: Sequence[str]) -> None:
-    """Queue the commands that add rows, and note how far the log has been read."""
+    """Queue the commands that add rows and record how far the log has been read."""
     new = columns_to_add(columns, (key for row in taken.rows for key in row.values))
     tx.set(READING.format(run_id), msgspec.json.encode(taken.reading))
     if new:
@@ -80,14 +83,15 @@ def write(tx: Pipeline, run_id: str, taken: Taken, columns: Sequence[str]) -> No
 
 
 def compact_if_long(redis: Redis, run_id: str) -> None:
+    """Compact a run's rows once there are twice as many as are kept."""
     if redis.llen(ROWS.format(run_id)) >= 2 * RECENT_ROWS:
         compact(redis, run_id)
 
 
 def compact(redis: Redis, run_id: str) -> None:
-    """Fold the older rows; all of them stay where somebody else wrote meanwhile, for the next time."""
+    """Fold the older rows into buckets. If another process wrote meanwhile, leave all of them for the next time."""
     with redis.pipeline() as tx:
-        tx.watch(*keys(run_id))  # type: ignore[no-untyped-call]  # redis-py's own
+        tx.watch(*keys(run_id))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
         columns = names(tx, run_id)
         whole = fetched(tx, run_id, columns)
         history = whole.compact()
@@ -103,28 +107,30 @@ def compact(redis: Redis, run_id: str) -> None:
 
 
 def rows(redis: Redis, run_id: str, last: int) -> tuple[Row, ...]:
-    """The last rows, oldest first."""
+    """Return the last rows, the oldest first."""
     columns = names(redis, run_id)
     found = cast(list[bytes], redis.lrange(ROWS.format(run_id), -last, -1))
     return History.of({}, (unpacked(row, columns) for row in found)).rows
 
 
 def history(redis: Redis, run_id: str) -> History:
+    """Return a run's metrics over all steps."""
     return fetched(redis, run_id, names(redis, run_id))
 
 
 def expire(redis: Redis, run_id: str, after: timedelta) -> None:
-    """Let the numbers go after so long."""
+    """Let a run's metrics expire after so long."""
     for key in all_keys(run_id):
         redis.expire(key, after)
 
 
 def all_keys(run_id: str) -> list[str]:
-    """Return the keys of everything that is kept of the reading of a run's log."""
+    """Return the keys of everything that is stored about the reading of a run's log."""
     return [key.format(run_id) for key in (READING, READING_TRIES, ROWS, COLUMNS, FOLDED)]
 
 
 def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> History:
+    """Return a run's metrics over all steps, with these columns."""
     found = cast(list[bytes], redis.lrange(ROWS.format(run_id), 0, -1))
     folded = cast(Mapping[bytes, bytes], redis.hgetall(FOLDED.format(run_id)))
     buckets = {key.decode(): unpacked_buckets(value) for key, value in folded.items()}
@@ -132,11 +138,12 @@ def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> His
 
 
 def names(redis: Redis | Pipeline, run_id: str) -> list[str]:
-    """The metrics of a run, in the order of its rows' numbers."""
+    """Return the metrics of a run, in the order of the numbers in its rows."""
     return [name.decode() for name in cast(list[bytes], redis.lrange(COLUMNS.format(run_id), 0, -1))]
 
 
 def packed(rows: Sequence[Row], columns: Sequence[str]) -> list[bytes]:
+    """Return rows as bytes, with each metric as its position in the columns."""
     place = {key: at for at, key in enumerate(columns)}
     found = []
     for row in rows:
@@ -146,18 +153,22 @@ def packed(rows: Sequence[Row], columns: Sequence[str]) -> list[bytes]:
 
 
 def unpacked(found: bytes, columns: Sequence[str]) -> Row:
+    """Return the row of packed bytes."""
     step, at, places, values = ROW_DECODER.decode(found)
     return Row(step, {columns[place]: value for place, value in zip(places, values, strict=True)}, at)
 
 
 def packed_buckets(buckets: Sequence[Bucket]) -> bytes:
+    """Return the buckets of one metric as bytes."""
     return msgspec.msgpack.encode(
         [(one.first, one.last, one.low, one.low_step, one.high, one.high_step, one.value) for one in buckets]
     )
 
 
 def unpacked_buckets(found: bytes) -> tuple[Bucket, ...]:
-    """Buckets; an older verlbot kept numbers in them whose sums overflow."""
+    """Return the buckets of packed bytes. Bound the numbers, because an older verlbot stored numbers whose sums
+    overflow.
+    """
     return tuple(
         Bucket(first, last, bound(low), low_step, bound(high), high_step, bound(value))
         for first, last, low, low_step, high, high_step, value in BUCKETS_DECODER.decode(found)

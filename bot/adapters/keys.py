@@ -1,4 +1,4 @@
-"""Every key that the bot has in Redis."""
+"""Every key that the bot uses in Redis."""
 
 OPEN = "verl:runs:open"
 ENDED = "verl:runs:ended"

@@ -1,4 +1,4 @@
-"""Which one of several bots on a store acts: a key that it must take again and again."""
+"""The choice of one of several bots on a store to act: a key that the leader must renew again and again."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,15 +15,17 @@ if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
 return ''
 """
-"""One step in the server and one question to it, because each part of a tick asks. Each time that a leader says so the
-number behind it rises; one whose number has not risen for a lease is no more, whatever the server's clock says."""
+"""One step in the server and one call to it, because each part of a tick asks who leads. Each time that a leader
+renews its leadership, the number behind its name rises. A leader whose number has not risen for a lease has ended,
+even if the server's clock was changed.
+"""
 
 
 class Leadership:
-    """Asks for the lead.
+    """One process's view of the leadership.
 
     Args:
-        elapsed: seconds by a clock that cannot be set.
+        elapsed: returns seconds by a clock that cannot be set.
     """
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
@@ -31,9 +33,10 @@ class Leadership:
         self._seen: tuple[bytes, float] = (b"", 0.0)
 
     def take(self, redis: Redis, owner: str, lease: timedelta) -> bool:
-        """Return whether `owner` leads, from now for the length of a lease."""
+        """Return whether `owner` is the leader, from now on for the length of a lease."""
         milliseconds = lease // timedelta(milliseconds=1)
         seen, since = self._seen
+        # The server ignores a leader that has not renewed for a whole lease.
         silent = seen if self._elapsed() >= since + lease.total_seconds() else b""
         leader = cast(bytes, redis.eval(TAKE_LEAD, 2, LEADER, TERM, owner, milliseconds, silent))
         if leader != seen:

@@ -1,4 +1,4 @@
-"""Claims and spending in Redis: a hash each, written in the very step in which the run is."""
+"""Reservations and spending in Redis: a hash each, written in the same step as the run."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ LAUNCHED_DECODER = msgspec.json.Decoder(Launched)
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """Dollars a month of a purse, by whom and when."""
+    """Dollars per month that an approver has set for a budget scope, with who set them and when."""
 
     dollars: float
     by: str
@@ -38,11 +38,12 @@ GIFT = msgspec.json.Decoder(Gift)
 
 
 def give(redis: Redis, purse: str, dollars: float, by: str, at: datetime) -> None:
+    """Record the monthly budget of a budget scope, in place of the policy's."""
     redis.hset(GIVEN, purse, msgspec.json.encode(Gift(dollars, by, at)))
 
 
 def ledger(redis: Redis | Pipeline) -> Ledger:
-    """The ledger as it stands; within a transaction, before its writes begin."""
+    """Return the current ledger; within a transaction, call it before the writes begin."""
     holds = entries(redis.hgetall(HOLDS), DECODER.decode)
     spent = entries(redis.hgetall(SPENT), finite)
     given = entries(redis.hgetall(GIVEN), lambda found: GIFT.decode(found).dollars)
@@ -52,7 +53,9 @@ def ledger(redis: Redis | Pipeline) -> Ledger:
 
 
 def entries(found: Mapping[Any, Any], read: Callable[[Any], T]) -> dict[str, T]:
-    """Return the entries of a hash that can be read. One that cannot costs no other: people launch by all of them."""
+    """Return the entries of a hash that can be read. An unreadable one must not hide the others: every launch depends
+    on them.
+    """
     known: dict[str, T] = {}
     for key, value in found.items():
         try:
@@ -63,6 +66,7 @@ def entries(found: Mapping[Any, Any], read: Callable[[Any], T]) -> dict[str, T]:
 
 
 def finite(value: bytes) -> float:
+    """Return a number of dollars, and raise ValueError if it is not finite."""
     dollars = float(value)
     if not isfinite(dollars):
         raise ValueError("not finite")
@@ -70,11 +74,12 @@ def finite(value: bytes) -> float:
 
 
 def text(key: bytes | str) -> str:
+    """Return a key as text."""
     return str(cast(bytes, key), "utf-8")
 
 
 def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
-    """Bring the ledger from one state of a run to the next, among the writes of a transaction."""
+    """Queue the writes that bring the ledger from one state of a run to the next in a transaction."""
     for share in after.purses[len(before.purses) if before else 0 :]:
         tx.hset(TOLD, told_entry(share.month, share.purse, share.most), share.percent)
     if (counts := launched(after)) is None:
@@ -91,7 +96,7 @@ def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
 
 
 def forget_launches(tx: Pipeline, known: Ledger, now: datetime) -> None:
-    """Delete launches that count for nothing any more, among the writes of a transaction."""
+    """Queue the deletion of launches that no longer count, among the writes of a transaction."""
     old = (now - DAY).timestamp()
     if past := [run for run, one in known.launched.items() if one.at < old]:
         tx.hdel(LAUNCHED, *past)

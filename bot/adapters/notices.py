@@ -17,21 +17,22 @@ DECODER = msgspec.json.Decoder(Notice)
 
 
 def add_notice(redis: Redis, notice: Notice) -> bool:
-    """Record a notice. Return False where one of its key and channel is recorded already."""
+    """Record a notice. Return False if a notice with its key and channel is already recorded."""
     return bool(redis.hsetnx(NOTICES, notice.id, cast(str, msgspec.json.encode(notice))))
 
 
 def read_notices(redis: Redis) -> list[Notice]:
+    """Return all readable notices, the oldest first."""
     documents = cast(dict[bytes, bytes], redis.hgetall(NOTICES))
     notices = (decode_notice(name, document) for name, document in documents.items())
     return sorted((notice for notice in notices if notice), key=lambda notice: notice.at)
 
 
 def change_notice(redis: Redis, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
-    """Apply a pure function to one of them, again if another process wrote meanwhile; None removes it."""
+    """Apply a pure function to one notice, again if another process wrote meanwhile; None removes the notice."""
     with redis.pipeline() as tx:
         while True:
-            tx.watch(NOTICES)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            tx.watch(NOTICES)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             document = cast(bytes | None, tx.hget(NOTICES, name))
             before = decode_notice(name.encode(), document) if document else None
             after = change(before) if before else None
@@ -47,7 +48,7 @@ def change_notice(redis: Redis, name: str, change: Callable[[Notice], Notice | N
 
 
 def decode_notice(name: bytes, document: bytes) -> Notice | None:
-    """Return the notice, or None where another version wrote it: it is left out rather than stopping the others."""
+    """Return the notice, or None if another version wrote it: it is left out so that the others can be read."""
     try:
         return DECODER.decode(document)
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""Clusters that no run owns, in Redis: a hash, a JSON document each by the cloud's id."""
+"""Orphaned clusters in Redis: a hash with one JSON document per cluster, by the cloud's id."""
 
 import logging
 from collections.abc import Callable
@@ -17,15 +17,16 @@ DECODER = msgspec.json.Decoder(Orphan)
 
 
 def orphans(redis: Redis) -> dict[str, Orphan]:
+    """Return all readable orphans, by the cloud's id."""
     found = {str(cast(bytes, name), "utf-8"): readable(document) for name, document in redis.hgetall(ORPHANS).items()}
     return {name: orphan for name, orphan in found.items() if orphan}
 
 
 def change(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
-    """Apply a pure function to one of them, again if somebody else wrote meanwhile; None is none."""
+    """Apply a pure function to one orphan, again if another process wrote meanwhile; None means no record."""
     with redis.pipeline() as tx:
         while True:
-            tx.watch(ORPHANS)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            tx.watch(ORPHANS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             document = tx.hget(ORPHANS, orphan_id)
             before = readable(document) if document else None
             after = change(before)
@@ -44,7 +45,7 @@ def change(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orpha
 
 
 def readable(document: bytes | str) -> Orphan | None:
-    """The record, or None where another version wrote it: what stands is found anew by the next sweep."""
+    """Return the record, or None if another version wrote it: the next sweep discovers the cluster again."""
     try:
         return DECODER.decode(document)
     except msgspec.DecodeError as error:

@@ -1,4 +1,6 @@
-"""Clusters launched beside the bot, in Redis: a hash, a JSON document each by name; their places in the ledger's."""
+"""External clusters in Redis: a hash with one JSON document per cluster, by name; their reservations are in the
+ledger's hash.
+"""
 
 import logging
 from collections.abc import Callable
@@ -20,6 +22,7 @@ DECODER = msgspec.json.Decoder(Outsider)
 
 
 def outsiders(redis: Redis) -> dict[str, Outsider]:
+    """Return all readable external clusters, by name."""
     found = {str(cast(bytes, name), "utf-8"): readable(document) for name, document in redis.hgetall(OUTSIDERS).items()}
     return {name: outsider for name, outsider in found.items() if outsider}
 
@@ -31,10 +34,13 @@ def change(
     now: datetime,
     zone: tzinfo,
 ) -> Outsider | None:
-    """Apply a pure function to one of them, again if somebody else wrote meanwhile; what it holds in the same step."""
+    """Apply a pure function to one external cluster, again if another process wrote meanwhile.
+
+    The cluster's reservation changes in the same step, and its spending is counted once it is removed.
+    """
     with redis.pipeline() as tx:
         while True:
-            tx.watch(OUTSIDERS, HOLDS)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            tx.watch(OUTSIDERS, HOLDS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             document = tx.hget(OUTSIDERS, cluster)
             before = readable(document) if document else None
             after = change(before, ledgers.ledger(tx))
@@ -57,7 +63,7 @@ def change(
 
 
 def readable(document: bytes | str) -> Outsider | None:
-    """The record, or None where another version wrote it: what stands is found anew by the next sweep."""
+    """Return the record, or None if another version wrote it: the next sweep discovers the cluster again."""
     try:
         return DECODER.decode(document)
     except msgspec.DecodeError as error:

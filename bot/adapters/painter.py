@@ -1,7 +1,7 @@
-"""Has figures drawn in a process of its own, which ends when none was wanted for a while: drawing takes 60 MB.
+"""A chart renderer in a separate process, which ends if no chart was requested for a while: rendering takes 60 MB.
 
-The process is `python -m bot.adapters.painter FD`; the bot holds the other end of its socket, so that it ends with
-the bot too, however that ends.
+The process is `python -m bot.adapters.painter FD`; the bot has the other end of its socket, so that the process ends
+when the bot ends, for any reason.
 """
 
 import signal
@@ -21,27 +21,27 @@ from bot.errors import Unavailable
 from bot.language import mark, say, spoken
 
 IDLE_SECONDS = 60.0
-"""Without a figure to draw, before the process ends."""
+"""Seconds without a request after which the process ends."""
 
 START_SECONDS, DRAW_SECONDS = 60.0, 15.0
-"""The most that the first figure of a process may take, whose fonts may have to be looked for; and any other."""
+"""Maximum seconds for the first chart of a process, which may have to search for fonts; and for any other chart."""
 
 NOT_DRAWN = mark("The chart could not be drawn as a picture.")
 
 
 class Painting(msgspec.Struct):
-    """What is wanted of the process."""
+    """One request to the process."""
 
     figure: Figure
     language: str
 
 
 class Painter:
-    """Draws one figure at a time.
+    """Renders one chart at a time in a separate process.
 
     Args:
-        folder: where matplotlib keeps what it knows of this machine's fonts.
-        environment: all that the process sees of it beside that; the bot's tokens are not in it.
+        folder: where matplotlib stores its list of this machine's fonts.
+        environment: the only variables that the process gets besides; the bot's tokens are not among them.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], idle_seconds: float = IDLE_SECONDS) -> None:
@@ -53,24 +53,26 @@ class Painter:
         self._link: Connection | None = None
 
     def paint(self, figure: Figure) -> bytes:
-        """The figure as a PNG, in the language that is spoken where it is asked for.
+        """Return the chart as a PNG, in the current language of the caller.
 
         Raises:
-            Unavailable: it could not be drawn, or not in time.
+            Unavailable: the chart could not be rendered, or not in time.
         """
         wanted = msgspec.json.encode(Painting(figure, spoken()))
         with self._lock:
-            found = self._asked(wanted) or self._asked(wanted)  # it may just have ended for want of work
+            # The idle process may have ended just now, so a second attempt starts a new one.
+            found = self._asked(wanted) or self._asked(wanted)
         if not found:
             raise Unavailable(say(NOT_DRAWN))
         return found
 
     def stop(self) -> None:
+        """End the process."""
         with self._lock:
             self._end()
 
     def _asked(self, wanted: bytes) -> bytes:
-        """The PNG; empty where there is none, and then the process has ended."""
+        """Return the PNG; empty if there is none, and then the process has ended."""
         seconds = DRAW_SECONDS
         with suppress(OSError, EOFError):
             if self._link is None or self._process is None or self._process.poll() is not None:
@@ -83,11 +85,12 @@ class Painter:
         return b""
 
     def _begin(self) -> Connection:
+        """Start the process and return the connection to it."""
         ours, theirs = Pipe()
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = {"MPLCONFIGDIR": str(self._folder), "PYTHONPATH": ":".join(filter(None, sys.path))}
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own words, no person's
+            self._process = subprocess.Popen(  # noqa: S603  # all arguments are the bot's own
                 [sys.executable, "-m", __name__, str(theirs.fileno()), str(self._idle_seconds)],
                 env=self._environment | paths,
                 pass_fds=[theirs.fileno()],
@@ -96,6 +99,7 @@ class Painter:
         return ours
 
     def _end(self) -> None:
+        """Close the connection and kill the process."""
         if self._link:
             self._link.close()
         if self._process:
@@ -105,10 +109,11 @@ class Painter:
 
 
 def serve(link: Connection, idle_seconds: float) -> None:
-    """The process's side: draw what comes, until nothing has come for a while or nobody is there."""
-    from bot.adapters.charts import picture  # noqa: PLC0415  # the other side does without
+    """Render requested charts in the process, until none comes for a while or the bot has ended."""
+    from bot.adapters.charts import picture  # noqa: PLC0415  # the bot's side does not load it
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's, whose end this one sees
+    # Ctrl-C is for the bot; this process notices when the bot ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while link.poll(idle_seconds):
             wanted = msgspec.json.decode(link.recv_bytes(), type=Painting)

@@ -40,7 +40,7 @@ Unset = msgspec.UnsetType
 
 
 class CapsYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The words are those of `Caps`; what is left out is as in `SAFE`, `null` is no cap."""
+    """Caps in the file; the keys set the fields of `Caps`. A missing field is as in `SAFE`, `null` is no cap."""
 
     runs: Count | Unset | None = UNSET
     gpus: Count | Unset | None = UNSET
@@ -48,11 +48,12 @@ class CapsYaml(msgspec.Struct, forbid_unknown_fields=True):
     dollars_per_month: Dollars | Unset | None = UNSET
 
     def over(self, caps: Caps) -> Caps:
+        """Return caps in which the written fields count."""
         return replace(caps, **given(self))
 
 
 class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The words are those of `Bounds`; what is left out is as without it, `null` is no bound."""
+    """Bounds in the file; the keys set the fields of `Bounds`. A missing field changes nothing, `null` is no bound."""
 
     recipes: list[Pattern] | Unset | None = UNSET
     infra: list[Pattern] | Unset | None = UNSET
@@ -69,7 +70,7 @@ class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
     absolute_outputs: bool | Unset = UNSET
 
     def over(self, bounds: Bounds) -> Bounds:
-        """Return bounds in which what was written counts."""
+        """Return bounds in which the written fields count."""
         written: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in given(self).items()
         }
@@ -77,7 +78,7 @@ class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChannelYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """What holds in one channel, or in one kind of channel."""
+    """The rules of one channel, or of one kind of channel."""
 
     most: RoleWord | None = None
     bounds: BoundsYaml = msgspec.field(default_factory=BoundsYaml)
@@ -85,7 +86,7 @@ class ChannelYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RolesYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """Who has which role."""
+    """The people of each role."""
 
     viewer: list[Holder] = []
     launcher: list[Holder] = []
@@ -94,7 +95,7 @@ class RolesYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RoleBoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """Bounds of a role, beside those of all."""
+    """Bounds of single roles, in addition to those for all."""
 
     launcher: BoundsYaml | Unset = UNSET
     approver: BoundsYaml | Unset = UNSET
@@ -102,7 +103,7 @@ class RoleBoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The words are those of `Outside`, and its caps beside them."""
+    """Rules for external launches; the keys set the fields of `ExternalLaunchPolicy` and of its caps."""
 
     autostop_idle_minutes: Annotated[int, msgspec.Meta(ge=1)] | None = SAFE.outside.autostop_idle_minutes
     autostop: Remedy = SAFE.outside.autostop
@@ -114,6 +115,7 @@ class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
     when_store_is_down: WhenDown = SAFE.outside.when_store_is_down
 
     def outside(self) -> Outside:
+        """Return the rules for external launches."""
         return Outside(
             autostop_idle_minutes=self.autostop_idle_minutes,
             autostop=self.autostop,
@@ -125,7 +127,7 @@ class OutsideYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The words are those of `Policy`; what a file leaves out is as without one."""
+    """The whole file; its keys set the fields of `Policy`. A missing field counts as without a policy file."""
 
     roles: RolesYaml | Unset = UNSET
     workspaces: list[Workspace] = []
@@ -149,6 +151,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     shadow: list[str] = []
 
     def policy(self) -> Policy:
+        """Return the policy that the file describes."""
         team = self.team.over(SAFE.team)
         return Policy(
             grants=self.grants(),
@@ -175,6 +178,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
         )
 
     def grants(self) -> Grants:
+        """Return who has which role, and the highest role in each channel."""
         written = {} if isinstance(self.roles, Unset) else given(self.roles)
         holders = {role(word): tuple(people) for word, people in written.items() if people}
         most = {key: role(one.most) for key, one in self.channels.items() if one.most}
@@ -184,9 +188,9 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
         )
 
     def role_bounds(self) -> dict[Role, Bounds]:
-        """Return the bounds of each role: what is written for it, over what is written for all, over the safe ones.
+        """Return the bounds of each role: the role's own over those for all, and those over the safe ones.
 
-        Admins have none unless some are written for them.
+        Admins have no bounds unless the file has some for them.
         """
         common = self.bounds.over(SAFE_BOUNDS)
         found = dict.fromkeys((Role.LAUNCHER, Role.APPROVER), common)
@@ -197,20 +201,21 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def given(struct: msgspec.Struct) -> dict[str, Any]:
-    """Return the fields of a struct that were written in the file."""
+    """Return the fields of a struct that the file contains."""
     values = {name: getattr(struct, name) for name in struct.__struct_fields__}
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
 def role(word: str) -> Role:
+    """Return the role of its name in the file."""
     return Role[word.upper()]
 
 
 def read(path: Path) -> Policy:
-    """The policy of a file.
+    """Return the policy of a file.
 
     Raises:
-        UserError: it is none, or contradicts itself; the message tells where.
+        UserError: the file is not a policy, or contradicts itself; the message names the place.
     """
     try:
         policy = read_as(path, PolicyYaml).policy()
@@ -224,18 +229,18 @@ def read(path: Path) -> Policy:
 
 
 def renamed(error: Exception) -> str:
-    """Return what to write instead of a setting of an earlier version; empty where the error is another."""
+    """Return what to write instead of a setting of an earlier version; empty if the error is a different one."""
     return next((say(new) for old, new in RENAMED.items() if f"field `{old}`" in str(error)), "")
 
 
 def differences(before: Policy, after: Policy) -> list[str]:
-    """Return the names of what differs between two policies, for whoever is told that it has changed."""
+    """Return the names of the parts that differ between two policies, for the message about the change."""
     old, new = describe(before), describe(after)
     return [name for name in new if old[name] != new[name]]
 
 
 def describe(policy: Policy) -> dict[str, str]:
-    """Return each part of a policy as JSON text, for the audit: what was allowed when."""
+    """Return each part of a policy as JSON text, so that the audit shows what was allowed when."""
     return {name: json.dumps(spelled(value), sort_keys=True) for name, value in asdict(policy).items()}
 
 

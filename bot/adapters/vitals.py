@@ -1,4 +1,4 @@
-"""What `verlbot doctor` asks of this machine and of the store; it writes nothing but a key and a file of its own."""
+"""Checks of this machine and of the store for `verlbot doctor`; they write only a key and a file of their own."""
 
 import fcntl
 import os
@@ -20,23 +20,25 @@ from bot.errors import Unavailable
 
 PROBE = "verl:doctor:{}"
 PROBE_SECONDS = 10
-"""After which the doctor's key goes by itself, should the doctor die before."""
+"""Seconds after which the doctor's key expires by itself, in case the doctor dies before it deletes the key."""
 
 
 GREETS_SECONDS = 5
-"""For a bot of this machine to answer."""
+"""Maximum seconds for a bot on this machine to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A Redis-protocol server as it is set up.
+    """A Redis-protocol server and its configuration.
 
     Attributes:
         name: such as `Redis 8.0.1`.
-        appendonly: whether each command is written to the disk; fsync: when, or None where it does not say.
-        snapshots: its `save` points, empty for none; None where it does not say.
-        policy: what it drops when its memory is full; limit_bytes: when it is, 0 for never.
-        refusal: why a write failed; empty where it worked.
+        appendonly: whether the server writes each command to the disk.
+        fsync: when the server flushes it to the disk; None if the server does not say.
+        snapshots: its `save` points, empty for none; None if the server does not say.
+        eviction_policy: which keys the server drops if its memory is full.
+        memory_limit_bytes: at how many bytes it is full, 0 for never.
+        write_error: why a write failed; empty if it worked.
     """
 
     name: str
@@ -53,9 +55,10 @@ class Folder:
     """The data directory.
 
     Attributes:
-        exists: whether it is there yet; error: why nothing can be written there, or in the nearest folder above.
-        free_bytes: on its disk.
-        taken: whether a bot runs on it.
+        exists: whether it exists yet.
+        error: why nothing can be written there, or in the nearest existing parent; empty if it can.
+        free_bytes: free bytes on its disk.
+        is_in_use: whether a bot runs on it.
     """
 
     exists: bool
@@ -65,12 +68,16 @@ class Folder:
 
 
 def ask_store(url: str, answer_seconds: float) -> Store:
-    """Raises Unavailable where nobody answers, with the server's or the system's words."""
+    """Return the server at an address and its configuration.
+
+    Raises:
+        Unavailable: it does not answer; the message is the server's or the system's.
+    """
     return examine(client(url, answer_seconds))
 
 
 def ask_embedded(folder: Path, answer_seconds: float) -> tuple[Store, bool]:
-    """The embedded store of a folder, and whether it runs; where not, one is started elsewhere to see that it can.
+    """Return the embedded store of a folder, and whether it runs; if not, start one elsewhere to check that it can.
 
     Raises:
         UserError: it does not start on this machine.
@@ -88,6 +95,11 @@ def ask_embedded(folder: Path, answer_seconds: float) -> tuple[Store, bool]:
 
 
 def examine(redis: Redis) -> Store:
+    """Return the server of a client and its configuration, and close the client.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
     try:
         info = cast(Mapping[str, Any], redis.info())
         return Store(
@@ -106,7 +118,8 @@ def examine(redis: Redis) -> Store:
 
 
 def name_of(info: Mapping[str, Any]) -> str:
-    """
+    """Return the name and version of a server.
+
     >>> name_of({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"})
     'Valkey 9.1.2'
     """
@@ -116,7 +129,7 @@ def name_of(info: Mapping[str, Any]) -> str:
 
 
 def configured(redis: Redis, parameter: str) -> str | None:
-    """A parameter of the server; None where it keeps it to itself, as hosted ones do."""
+    """Return a parameter of the server; None if it does not reveal it, as hosted servers do not."""
     try:
         found = cast(Mapping[str, Any], redis.config_get(parameter))
     except RedisError:
@@ -125,7 +138,7 @@ def configured(redis: Redis, parameter: str) -> str | None:
 
 
 def refusal(redis: Redis) -> str:
-    """Why a key cannot be written and read again; empty where it can."""
+    """Return why a key cannot be written and read back; empty if it can."""
     key = PROBE.format(uuid4().hex)
     try:
         redis.set(key, "well", ex=PROBE_SECONDS)
@@ -137,6 +150,7 @@ def refusal(redis: Redis) -> str:
 
 
 def ask_folder(folder: Path) -> Folder:
+    """Return whether the data directory can be used, and the free space there."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there) as probe:
@@ -152,7 +166,7 @@ def ask_folder(folder: Path) -> Folder:
 
 
 def taken(folder: Path) -> bool:
-    """Whether a bot holds the folder's lock; it is let go of in the same moment."""
+    """Return whether a bot has the folder's lock; the check releases the lock at once."""
     try:
         with (folder / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -164,10 +178,10 @@ def taken(folder: Path) -> bool:
 
 
 def greets(url: str) -> bool:
-    """Whether the bot itself answers at this address of its own.
+    """Return whether the bot itself answers at its own address.
 
     Raises:
-        Unavailable: nobody does.
+        Unavailable: there is no answer.
     """
     try:
         return httpx.get(url, timeout=GREETS_SECONDS, trust_env=False).text == "ok"

@@ -1,4 +1,4 @@
-"""YAML files that people write: read strictly, in bounded time, and refused in words that name the place."""
+"""YAML files that people write: read strictly, in bounded time, with error messages that name the place."""
 
 import math
 import re
@@ -14,25 +14,28 @@ from bot.language import mark, say
 T = TypeVar("T")
 
 MERGE = "tag:yaml.org,2002:merge"
-"""YAML's `<<`, which may be in a mapping twice."""
+"""The tag of YAML's `<<`, which one mapping may contain twice."""
 
 LARGEST_BYTES = 1_000_000
-"""Of one file: the recipes that come with the bot have 16 KB."""
+"""Maximum bytes of one file; the bot's own recipes have 16 KB."""
 
 MOST_VALUES = 100_000
-"""In one file, what aliases repeat counted each time: a few lines of aliases can stand for billions."""
+"""Maximum values in one file. Values that aliases repeat count each time: a few lines of aliases can expand to
+billions.
+"""
 
 DEEPEST = 50
-"""Levels of one file."""
+"""Maximum depth of one file in levels."""
 
 MOST_MARKS = 20_000
-"""Brackets and colons in one file, by which the parser's depth and work are bounded before it begins."""
+"""Maximum brackets of one kind in one file, which bounds the parser's depth and work before it begins."""
 
 
 MOST_NUMBER = 2**63
+"""Integers in a file must be smaller than this, so that other programs can read them."""
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-"""Half of a character, which no file can hold."""
+"""Half of a character, which no file can contain."""
 
 
 class TooLarge(yaml.YAMLError):
@@ -40,13 +43,14 @@ class TooLarge(yaml.YAMLError):
 
 
 class Unfit(yaml.YAMLError):
-    """A value that is none of what its tag says, such as `!!int x`: PyYAML fails on it in ways of its own."""
+    """A value that its tag does not fit, such as `!!int x`: PyYAML fails on it with errors of various types."""
 
 
-class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # either
-    """Refuses a key that is in one mapping twice, of which YAML would keep the last without a word."""
+class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # either base
+    """A loader that rejects a key that one mapping contains twice; YAML would silently keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        """Return the mapping of a node, and raise ConstructorError for a key that it contains twice."""
         known = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
@@ -61,15 +65,16 @@ def load_yaml(text: str) -> Any:
     """Return the one document of a text.
 
     Raises:
-        yaml.YAMLError: it is none, or larger than anybody writes by hand.
+        yaml.YAMLError: the text is not a document, or is larger than people write by hand.
     """
     if len(text.encode(errors="replace")) > LARGEST_BYTES:
         raise TooLarge(say("it has more than {count} bytes", count=f"{LARGEST_BYTES:,}"))
     if max(text.count("["), text.count("{")) > MOST_MARKS:
         raise TooLarge(say("it has more than {count} brackets", count=f"{MOST_MARKS:,}"))
     try:
-        found = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe one
-    except (RecursionError, ValueError, OverflowError) as error:  # as of a date in month 13, or of 10,000 brackets
+        found = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe loader
+    # Such as for a date in month 13, or for 10,000 brackets.
+    except (RecursionError, ValueError, OverflowError) as error:
         raise TooLarge(" ".join(str(error).split())[:200]) from error
     except (AttributeError, LookupError, TypeError) as error:
         raise Unfit(say("a value in it is not what its tag says, such as `{example}`", example="!!int x")) from error
@@ -78,10 +83,10 @@ def load_yaml(text: str) -> Any:
 
 
 def refuse_overgrown(document: Any) -> None:
-    """Refuse a document that is too deep, or that stands for too many values.
+    """Check that a document is not too deep, and does not expand to too many values.
 
     Raises:
-        TooLarge: so it is.
+        YamlTooLarge: it is or does.
     """
     left, level = [document], 0
     count = 0
@@ -94,10 +99,10 @@ def refuse_overgrown(document: Any) -> None:
 
 
 def refuse_unwritable(document: Any) -> None:
-    """Refuse a document of `load_yaml` that holds what JSON has no word for, such as a date, or a key that is a number.
+    """Check that JSON can express a document of `load_yaml`: it has no dates, and no keys that are numbers.
 
     Raises:
-        yaml.YAMLError: it does.
+        yaml.YAMLError: JSON cannot express it.
     """
     left = [("", document)]
     while left:
@@ -116,7 +121,7 @@ def refuse_unwritable(document: Any) -> None:
 
 
 def is_writable(value: object) -> bool:
-    """Whether a single value is one of JSON's, and no larger than others read."""
+    """Return whether JSON can express a single value, in a size that other programs can read."""
     if isinstance(value, str):
         return not SURROGATE.search(value)
     if isinstance(value, float):
@@ -125,23 +130,24 @@ def is_writable(value: object) -> bool:
 
 
 def children(value: Any) -> Iterable[Any]:
+    """Return the values inside a value; empty if it is a single value."""
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, list | tuple | set) else ()
 
 
 def read_as(path: Path, kind: type[T]) -> T:
-    """Return what a YAML file holds, as a type; an empty file holds an empty mapping.
+    """Return the content of a YAML file as a type; an empty file counts as an empty mapping.
 
     Raises:
-        OSError, yaml.YAMLError, msgspec.ValidationError: it does not; `describe_error` says it in words.
+        OSError, yaml.YAMLError, msgspec.ValidationError: the file does not fit; `describe_error` explains the error.
     """
     found = load_yaml(path.read_text(encoding="utf-8", errors="strict"))
     return msgspec.convert({} if found is None else found, kind)
 
 
 FAILURES = (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError)
-"""What `read_as` raises."""
+"""The errors that `read_yaml_as` raises."""
 
 EXPECTED = re.compile(r"Expected `([^`]{1,200})`, got `([^`]{1,60})`")
 BELOW = re.compile(r"Expected `[^`]{1,60}` (>=|>|<=|<) (\S{1,40})")
@@ -160,7 +166,7 @@ TYPES: Mapping[str, str] = {
     "bool": mark("`true` or `false`"),
     "null": mark("nothing (`null`)"),
 }
-"""msgspec's names of JSON's types, in words."""
+"""Phrases for msgspec's names of JSON types."""
 
 SHAPES: Mapping[str, str] = {
     "[a-z0-9]+(-": mark("words of small letters and digits with hyphens between them"),
@@ -169,7 +175,7 @@ SHAPES: Mapping[str, str] = {
     "[TE]": mark("a workspace's Slack id, such as `T012AB3CD`"),
     "[UWS]": mark("a Slack id of a person (`U…`) or user group (`S…`), or one of the words `members` and `guests`"),
 }
-"""By the beginning of a pattern: what it asks for."""
+"""Phrases for what a pattern requires, by the beginning of the pattern."""
 
 SIGNS: Mapping[str, str] = {
     ">=": mark("at least {number}"),
@@ -183,7 +189,7 @@ def describe_error(error: Exception, under: str = "") -> str:
     """Return what is wrong with a file and where, a sentence without its full stop.
 
     Args:
-        under: the place in the file of what was read as a type, where that is a part of it.
+        under: the place in the file of what was read as a type, if that is only a part of the file.
 
     >>> describe_error(msgspec.ValidationError("Expected `array`, got `str` - at `$.roles.approver`"))
     '`roles.approver` must be a list, such as `[a, b]`, not text'
@@ -202,7 +208,7 @@ def describe_error(error: Exception, under: str = "") -> str:
 
 
 def described(text: str, where: str) -> str:
-    """Return msgspec's words in plainer ones, where they are known."""
+    """Return msgspec's message in plainer words if it is a known one, else unchanged."""
     if unknown := UNKNOWN.search(text):
         inside = "" if where == say("the file") else f"{where}: "
         return inside + say("there is no setting `{name}`", name=unknown[1])
@@ -222,12 +228,12 @@ def described(text: str, where: str) -> str:
 
 
 def type_word(name: str) -> str:
-    """Return a type that was found, without its example."""
+    """Return the name of a type that a file contains, without its example."""
     return say(TYPES[name]).partition(",")[0] if name in TYPES else name
 
 
 def lines_of(text: str) -> dict[str, int]:
-    r"""Return the line, counted from 1, of each setting of a YAML text that `load_yaml` takes, by its place.
+    r"""Return the line, counted from 1, of each setting of a YAML text that `load_yaml` accepts, by its place.
 
     >>> lines_of("a:\n  b: [x]\n")
     {'a': 1, 'a.b': 2}

@@ -1,4 +1,4 @@
-"""Who may do what to which run: refusals that say why, and who can. Pure."""
+"""Access rules: who may do what to which run. A refusal says why, and who may do it instead. Pure."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ STRANGERS: Mapping[PersonKind, str] = {
     PersonKind.BOT: mark("I answer people, and no other apps."),
     PersonKind.DEACTIVATED: mark("This account is deactivated."),
 }
-"""What somebody without any role hears, by what that person is."""
+"""Refusals of a person without any role, by the kind of the person."""
 
 NO_ROLE = mark("You have no role here.")
 OPT_IN = mark("An admin can give you a role in the policy file (docs/policy.md).")
@@ -44,20 +44,22 @@ TRY_AGAIN = mark("Try again in a minute. You can always stop your own runs.")
 
 
 def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None = None) -> None:
-    """Refuse what somebody may not do.
+    """Raise an error unless the actor may do this.
 
     Args:
-        run: what it is done to, where that matters.
+        run: the run that the act changes, where that matters.
 
     Raises:
-        UserError: the role is too low here, or who it is cannot be known now.
+        UserError: the actor's role is too low here, or Slack cannot say now who the actor is.
     """
     needed, on = policy.needed(act), subject(run)
     least = needed.on_own if run is not None and run.requester == actor.user else needed.role
     if actor.role >= least:
         return
-    is_open = actor.person is None or actor.own_role >= least  # a role that is too low anywhere is known to be
+    # Without the channel the role here is unknown; but a person whose role is too low in every channel is refused.
+    is_open = actor.person is None or actor.own_role >= least
     if not actor.is_known and actor.trouble and is_open:
+        # Reading continues while Slack does not answer; what costs money or ends something does not.
         if act not in COSTS_OR_ENDS and least <= Role.VIEWER:
             return
         raise Denied(say(UNKNOWN, trouble=actor.trouble), say(TRY_AGAIN), act=act, on=on)
@@ -69,19 +71,20 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
         elsewhere = say(ELSEWHERE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")
         raise Denied(refused, elsewhere, act=act, on=on)
     holders = others(policy.grants.holders(least), actor.user)
+    # The owner of a run cannot approve its launch, so the owner is not named among those who can.
     if act is Act.APPROVE and run is not None:
         holders = others(holders, run.requester)
     raise Denied(refused, "" if holders else say(NOBODY_HAS_IT), holders, act, on)
 
 
 def refuse_unseen(run: Run, seen: str) -> None:
-    """Refuse an approval of what has changed since it was shown: a price was learned, or the lease is another.
+    """Raise an error if the launch has changed since its card was shown: it has a new price, or another lease.
 
     Args:
-        seen: digest of the approval that was shown; empty where it is not known.
+        shown_digest: digest of the approval that the card showed; empty if it is not known.
 
     Raises:
-        UserError: so it has.
+        UserError: the approval has changed.
     """
     if seen and run.approval and run.approval.digest != seen:
         changed = say("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
@@ -89,17 +92,17 @@ def refuse_unseen(run: Run, seen: str) -> None:
 
 
 def subject(run: Run | RunStub | None) -> str:
-    """Return the id of the run that an act is done to; empty for none."""
+    """Return the id of the run that an act changes; empty for none."""
     if run is None:
         return ""
     return run.run_id if isinstance(run, RunStub) else run.id
 
 
 def refuse_to_judge(policy: Policy, run: Run, actor: Actor) -> None:
-    """Refuse a word on a launch that waits for none, or not for this person's.
+    """Raise an error unless the actor may approve or refuse this launch now.
 
     Raises:
-        UserError: so it is.
+        UserError: the launch waits for no approval, another approver has answered, or the actor may not approve it.
     """
     approval = run.approval
     if approval is None or run.status is not Status.AWAITING_APPROVAL or approval.by not in (None, actor.user):

@@ -1,4 +1,4 @@
-"""What may be done about a run: one of these a tick. Values; what they do is the tick's."""
+"""The actions that a tick may take on a run, one a tick. They are values; the reconciler carries them out."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ from bot.core.status import Reason
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Record that a cluster is asked for, then ask.
+    """Record that a cluster is requested, then request it from the cloud.
 
     Attributes:
-        server: identity of the memory that is asked, as the look showed it.
+        server: identity of the cloud's memory that the request goes to, as the observation showed it.
     """
 
     server: str = ""
@@ -23,34 +23,34 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Learn what it would cost, while it waits for an approval: an approver is shown that."""
+    """Ask the cloud for the price of a launch that waits for an approval, so that approvers can see it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Keep what was seen."""
+    """Record what the observation showed."""
 
     seen: Seen
 
 
 @dataclass(frozen=True, slots=True)
 class Wonder:
-    """Keep that a puzzle was seen, and look again soon."""
+    """Record an ambiguity that was observed, and observe again soon."""
 
     doubt: Doubt
 
 
 @dataclass(frozen=True, slots=True)
 class NoteMemoryLoss:
-    """Keep that the cloud does not remember the cluster, so that its absence proves nothing."""
+    """Record that the cloud does not remember the cluster, so that its absence proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetAutostop:
-    """Set the autostop that was asked for: a look has shown another, or none.
+    """Set the cluster's autostop again: an observation showed another, or none.
 
     Attributes:
-        minutes: as asked for; found: as seen.
+        minutes: idle minutes as the task requests them; observed_minutes: as observed, None for no autostop.
     """
 
     minutes: int
@@ -59,7 +59,7 @@ class SetAutostop:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The run is over: say why; its cluster goes next."""
+    """Record that the run is finished and why; its cluster is torn down next."""
 
     reason: Reason
     detail: str | None = None
@@ -67,24 +67,25 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Rehearse:
-    """Keep that a rule would have ended the run, which it is not to do yet."""
+    """Record that a rule would have ended the run, which is not done because the rule is report-only."""
 
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Keep until when the end of the run waits for a checkpoint; None, it waits no more, because it is not to end."""
+    """Record until when the end of the run waits for a checkpoint; None if it no longer waits,
+    since it is not to end."""
 
     draining: Draining | None
 
 
 @dataclass(frozen=True, slots=True)
 class FetchModel:
-    """Fetch the newest checkpoint, or see how far that is.
+    """Download the newest checkpoint, or check the progress of its download.
 
     Attributes:
-        until: when that is given up; the cluster must not remove itself before.
+        until: when the download is given up; the cluster must not remove itself before.
     """
 
     until: datetime
@@ -92,15 +93,15 @@ class FetchModel:
 
 @dataclass(frozen=True, slots=True)
 class RecallModel:
-    """Ask the bot's own disk what has come of a model, before that is called lost."""
+    """Look for the checkpoint on the bot's own disk, before it is reported as lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class PutOffAutostop:
-    """Put off the autostop of a cluster whose job is over, so that it is there while its model is looked for.
+    """Postpone the autostop of a cluster whose job has ended, so that its checkpoint can be looked for.
 
     Attributes:
-        until: when that is given up; the cluster must not remove itself before.
+        until: when the checkpoint is given up; the cluster must not remove itself before.
     """
 
     until: datetime
@@ -108,36 +109,36 @@ class PutOffAutostop:
 
 @dataclass(frozen=True, slots=True)
 class LoseModel:
-    """Give up a checkpoint that could not be fetched in time."""
+    """Give up a checkpoint that could not be downloaded in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveLog:
-    """Keep the last lines while there is a cluster to read them from."""
+    """Save the last log lines while there is a cluster to read them from."""
 
 
 @dataclass(frozen=True, slots=True)
 class TearDown:
-    """Ask for the removal of the cluster."""
+    """Request the removal of the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The cluster does not go: people must know."""
+    """Record that the cluster is not being removed, so that people are notified."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The cluster is gone: close the record."""
+    """Close the record: the cluster is gone."""
 
     reason: Reason
     bill: Bill | None = None
 
 
 Settle = Finish | Rehearse | Drain | LoseModel
-"""What becomes of the run, and of its model, as far as only its record is concerned."""
+"""Actions that change only the record of the run."""
 
 Keep = PutOffAutostop | SaveLog | FetchModel | RecallModel
-"""What is done so that nothing of a run is lost with its cluster."""
+"""Actions that preserve the log and the checkpoint of a run before its cluster goes."""
 
 Action = Ask | Price | Look | Wonder | NoteMemoryLoss | SetAutostop | Settle | Keep | TearDown | Alarm | End

@@ -1,4 +1,4 @@
-"""Who does something, with the role that counts where it is done. Pure."""
+"""An actor: a person who does something, with the role that counts where it is done. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from bot.core.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who does something in Slack.
+    """A person who does something in Slack.
 
     Attributes:
-        user: Slack's id.
-        person, channel: as Slack describes them; None where it does not, and `trouble` says why.
-        role: what counts here; own_role: what it would be in a channel without a limit.
-        is_heard: whether all who are in the channel read what the person is answered.
+        user: Slack's id of the person.
+        person, channel: as Slack describes them; None if Slack does not, and `trouble` says why.
+        role: the role that counts here; own_role: the role in a channel without a limit.
+        is_channel_audience: whether everyone in the channel reads the answer.
     """
 
     user: str
@@ -27,10 +27,10 @@ class Actor:
 
     @property
     def is_known(self) -> bool:
-        """Return whether Slack has said who it is and where."""
+        """Return whether Slack has said who the person is and where."""
         return self.person is not None and self.channel is not None
 
 
 def trusted(user: str, role: Role = Role.ADMIN) -> Actor:
-    """Return an actor whom the bot itself stands in for, as when a demo ends its own runs."""
+    """Return an actor on whose behalf the bot itself acts, as when a demo ends its own runs."""
     return Actor(user, OWN_PAGE, None, role, role)

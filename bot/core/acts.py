@@ -1,4 +1,4 @@
-"""Which act each command is, for the roles. Pure."""
+"""The act that each command is, for the roles. Pure."""
 
 from collections.abc import Mapping
 
@@ -24,11 +24,11 @@ ACTS: Mapping[type, Act] = {
     reports.EndReport: Act.REPORT,
     reports.Summarise: Act.TUNE,
 }
-"""Of commands that do more than read."""
+"""The act of each command that does more than read."""
 
 
 def act_of(command: commands.Command) -> Act:
-    """Return what a command does, as far as roles tell acts apart. Some options make it another act."""
+    """Return the act that a command is, as far as roles distinguish acts. Some options make it another act."""
     if isinstance(command, commands.Stop) and command.save is False:
         return Act.DISCARD
     if isinstance(command, commands.Logs) and command.follow:

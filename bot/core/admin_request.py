@@ -8,16 +8,17 @@ from bot.core.recipe import Task
 
 
 class Kind(StrEnum):
-    """What becomes of a request, by SkyPilot's name of it (sky/server/requests/request_names.py)."""
+    """What SkyPilot does with a request, by SkyPilot's name of it (sky/server/requests/request_names.py)."""
 
-    LOOK = "look"  # nothing is launched yet: validate and optimize
-    LAUNCH = "launch"  # a cluster
-    SUBMIT = "submit"  # managed jobs and services, whose machines their controller launches
-    OTHER = "other"  # no machines of its own, or machines that a controller launches for what was weighed before
+    LOOK = "look"  # launches nothing yet: validate and optimize
+    LAUNCH = "launch"  # launches a cluster
+    SUBMIT = "submit"  # submits managed jobs and services, whose machines their controller launches
+    OTHER = "other"  # launches no machines of its own, or those of a job or service that was checked before
 
     @classmethod
     def of(cls, name: str) -> Self:
-        """
+        """Return the kind of the request that has this name in SkyPilot.
+
         >>> Kind.of("launch"), Kind.of("jobs.launch"), Kind.of("exec")
         (<Kind.LAUNCH: 'launch'>, <Kind.SUBMIT: 'submit'>, <Kind.OTHER: 'other'>)
         """
@@ -37,13 +38,14 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminRequest:
-    """One question.
+    """One question of SkyPilot's to its admin policy.
 
     Attributes:
-        task: as it would be launched, its secrets' values included: it is shown and kept nowhere.
-        cluster: its name, where it has one already; dry: whether nothing is to be launched.
-        of_cluster: whether it is about a cluster: a look for a job, or at one that stands, does not say so.
-        user: SkyPilot's name of who asks; None where his own client asks, which anybody can write.
+        task: the task as it would be launched, with its secrets' values: it is never shown and never stored.
+        cluster: name of the cluster, if it has one already; is_dry_run: whether nothing is to be launched.
+        is_about_cluster: whether the request is about a cluster; a validation for a job, or of a running cluster, does
+            not say.
+        user: SkyPilot's name of the requester; None if the requester's own client asks, whose word proves nothing.
     """
 
     kind: Kind

@@ -1,4 +1,7 @@
-"""Whether a launch, or a larger budget, fits under the caps, and whom it waits for. What is held the ledger says."""
+"""Admission: whether a launch, or a larger budget, fits under the caps, and whether it needs an approval.
+
+The ledger says what open runs reserve.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +16,11 @@ from bot.errors import Denied
 from bot.language import mark, say, together
 
 Admit = Callable[[Run, Ledger], Run]
-"""Weighs a run against what others hold: the run as it is recorded, or a UserError where it does not fit."""
+"""A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
 
 
-def uncapped(run: Run, ledger: Ledger) -> Run:  # an Admit
-    """Weighs it against nothing."""
+def uncapped(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
+    """Return the run as it is, checked against no cap."""
     return run
 
 
@@ -49,10 +52,10 @@ FULL = {
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A cap that would be passed.
+    """A cap that a launch would exceed.
 
     Attributes:
-        most: what is allowed; would: what it would come to.
+        cap: the limit; total: the total that the launch would bring it to.
     """
 
     scope: Scope
@@ -62,18 +65,22 @@ class Excess:
 
     @property
     def rule(self) -> str:
+        """Return the name of the rule that sets the cap, such as `person.runs`."""
         return f"{self.scope}.{self.measure}"
 
     @property
     def sentence(self) -> str:
-        """In words, to the person who asked."""
+        """Return the violation in words, addressed to the person who launches."""
         counted = self.measure in (Measure.RUNS, Measure.GPUS)
         would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.would, self.most))
         return say(FULL[self.scope, self.measure], would=would, most=most)
 
 
 def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[Excess]:
-    """Every cap that would be passed, the narrowest scope first; by what grows: what a run holds already, it keeps."""
+    """Return every cap that the reservation would exceed, the narrowest scope first.
+
+    A cap counts only if the reservation grows by its measure: a run keeps what it has reserved already.
+    """
     found = []
     held = next((one for one in ledger.holds if one.run == wanted.run), None)
     for scope in Scope:
@@ -81,6 +88,7 @@ def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[E
             most = ledger.most(policy, scope, measure, wanted)
             asked = wanted.of(measure)
             would = ledger.taken(scope, measure, wanted, month) + asked
+            # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
             grows = asked > (held.of(measure) if held else 0)
             if most is not None and grows and would > most:
                 found.append(Excess(scope, measure, most, would))
@@ -88,14 +96,15 @@ def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[E
 
 
 def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
-    """The run, with what caps in shadow would have refused, and with the approval that it waits for.
+    """Return the run with the approval that it needs, and with the report-only caps that would have refused it.
 
     Raises:
-        UserError: it would pass a cap; what to do instead is said.
+        UserError: the run would exceed a cap; the message says what to do instead.
     """
     wanted = hold(run)
     over = excesses(policy, ledger, wanted, month_of(now, zone)) if wanted else []
     enforced = [one for one in over if not policy.is_shadow(one.rule)]
+    # All caps in one refusal, so that the person does not correct one after the other.
     if enforced:
         sentences = together(*(one.sentence for one in enforced))
         raise Denied(sentences, way_out(enforced), act=enforced[0].rule, on=run.id)
@@ -105,7 +114,7 @@ def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzin
 
 
 def way_out(over: list[Excess]) -> str:
-    """What a person may do about it."""
+    """Return what the person may do about the violations, a sentence."""
     if any(one.measure is not Measure.DOLLARS_PER_MONTH for one in over):
         return say("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
     return say("Ask for less, with `budget=`: `/verl budget` shows what is left.")

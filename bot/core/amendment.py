@@ -1,4 +1,4 @@
-"""What a person changed of a run that was launched already: its budget, its lease, what it is told of."""
+"""What a person changed of a run after its launch: its budget, its lease, the findings it reports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,20 +6,20 @@ from enum import StrEnum
 
 
 class Limit(StrEnum):
-    """What ends a run by itself."""
+    """A limit that ends a run by itself."""
 
-    BUDGET = "budget"  # in dollars
-    LEASE = "lease"  # in hours
+    BUDGET = "budget"  # dollars
+    LEASE = "lease"  # hours
 
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """One change.
+    """One change of a limit.
 
     Attributes:
         by: Slack's id of the person.
         before, after: dollars of a budget, hours of a lease.
-        wish: Slack's id of the delivery, the same when Slack delivers twice; empty where there is none.
+        delivery_id: Slack's id of the delivery, the same if Slack delivers twice; empty if there is none.
     """
 
     limit: Limit
@@ -32,7 +32,7 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A finding of which nobody is to be told any more, by its name."""
+    """A finding that is no longer reported, by its name."""
 
     finding: str
     by: str

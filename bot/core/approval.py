@@ -1,4 +1,4 @@
-"""The word of a second person on a launch, and the facts that it rests on."""
+"""The answer of a second person to a launch, and the facts that the answer rests on."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,25 +10,25 @@ from typing import Self
 class ApprovalCause(StrEnum):
     """Why a launch needs an approval."""
 
-    DOLLARS = "dollars"  # it may cost more than one launch may
-    DAY = "day"  # with what the same person has launched within a day it may
+    DOLLARS = "dollars"  # it may cost more than one launch may cost
+    DAY = "day"  # it may cost more with what the same person has launched within a day
     GPU_HOURS = "gpu_hours"
     UNPRICED = "unpriced"  # no price is known, so no budget ends it
 
 
 CENT = 0.01
-"""Dollars by which two reckonings of the same thing may differ."""
+"""Dollars by which two computations of the same cost may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchFacts:
-    """What a launch may come to.
+    """What a launch may cost.
 
     Attributes:
-        dollars: the larger of its budget and of its rate × its lease.
-        gpu_hours: of all its nodes, over its whole lease.
-        unpriced: whether its price was asked for and none is known.
-        day_dollars: of everything that the same person has launched within a day, this included.
+        dollars: the larger of its budget and of its hourly rate × its lease.
+        gpu_hours: GPU-hours of all its nodes over its whole lease.
+        unpriced: whether its price was looked up and none is known.
+        day_dollars: dollars of everything that the same person has launched within a day, this launch included.
     """
 
     dollars: float
@@ -37,7 +37,7 @@ class LaunchFacts:
     day_dollars: float
 
     def is_within(self, approved: "LaunchFacts") -> bool:
-        """Return whether an approval of those facts covers these."""
+        """Return whether an approval of the `approved` facts covers these."""
         return (
             self.dollars <= approved.dollars + CENT
             and self.gpu_hours <= approved.gpu_hours
@@ -47,15 +47,15 @@ class LaunchFacts:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who was asked, and what one of them said.
+    """The approvers of a launch, and the answer of one of them.
 
     Attributes:
-        asked: Slack's ids of the approvers who may answer.
+        approvers: Slack's ids of the approvers who may answer.
         until: when the launch is given up.
-        task_hash: of the exact task that is asked for; no other is launched by it.
-        by, at: who answered, and when; None until somebody does.
-        granted: whether it may be launched.
-        causes: why it needs an approval; facts: what it may come to, which is what is approved.
+        task_hash: hash of the exact task that is to be approved; the approval launches no other.
+        by, at: who answered, and when; None until an approver does.
+        granted: whether the run may be launched.
+        causes: why the launch needs an approval; facts: what it may cost, which is what is approved.
     """
 
     asked: tuple[str, ...]
@@ -69,11 +69,11 @@ class Approval:
 
     @property
     def digest(self) -> str:
-        """Return what tells this from an approval of another task, or of one that may come to something else."""
+        """Return a hash that differs for an approval of another task, or of one that may cost something else."""
         facts = self.facts
         shown = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
         return sha256(f"{self.task_hash} {shown}".encode(errors="replace")).hexdigest()[:12]
 
     def answered(self, by: str, granted: bool, now: datetime) -> Self:
-        """The first word counts."""
+        """Record an approver's answer; only the first counts."""
         return self if self.by else replace(self, by=by, at=now, granted=granted)

@@ -1,4 +1,4 @@
-"""Whether a launch waits for an approver, by its facts; and whether more time or money needs one. Pure."""
+"""The approval rule: whether a launch, or more time or money for a run, needs an approver. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,14 +18,14 @@ from bot.errors import Denied
 from bot.language import mark, say, together
 
 WAITS = (Status.PENDING, Status.AWAITING_APPROVAL)
-"""States of a run for which nothing has been asked for yet."""
+"""Statuses of a run for which no cluster has been requested yet."""
 
 
 def settle_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> Run:
-    """Return a run that waits, with the approval that it needs by what is known of it now.
+    """Return a waiting run with the approval that it needs, by what is known of it now.
 
-    An approval that was given covers the facts that were approved, and no larger ones: a price that is learned later,
-    or a higher one, asks anew.
+    An approval covers the facts that were approved, and no larger ones: a price that is learned later, or a higher
+    one, needs a new approval.
     """
     approval = run.approval
     if run.status not in WAITS or (approval and approval.by and not approval.granted):
@@ -34,10 +34,12 @@ def settle_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
     if approval and approval.granted and approval.facts and facts.is_within(approval.facts):
         return run
     causes = causes_of(policy, facts)
+    # A report-only rule is recorded once, and the launch does not wait.
     if policy.is_shadow(APPROVAL_RULE):
         return run.shadowed(Shadow(APPROVAL_RULE, now, None)) if causes else run
     if not causes:
         return run if approval is None else replace(run, approval=None, status=Status.PENDING)
+    # An unanswered approval keeps its approvers and its deadline; only the facts are updated.
     if approval and approval.by is None:
         return run.await_approval(replace(approval, causes=causes, facts=facts))
     asked = others(policy.approvers, run.requester)
@@ -58,10 +60,10 @@ MORE: Mapping[ApprovalCause, str] = {
 def refuse_unapproved_change(
     before: Run, after: Run, ledger: Ledger, policy: Policy, actor: Actor, now: datetime
 ) -> None:
-    """Refuse more time or money that an approver would have to agree to, unless this is one, and not the run's owner.
+    """Raise an error if more time or money needs an approver, unless the actor is one and not the run's owner.
 
     Raises:
-        UserError: it needs another person's word; the message says who can give it.
+        UserError: another person must approve it; the message says who can.
     """
     facts = facts_of(after, ledger, now)
     approved = before.approval.facts if before.approval and before.approval.granted else None
@@ -86,10 +88,10 @@ ADOPTION_UNPRICED = mark("Its price is not known, so adopting it needs an approv
 
 
 def refuse_dear_adoption(policy: Policy, standing: Standing) -> None:
-    """Refuse its owner to let a cluster stand on where a launch of that price would wait for an approver.
+    """Raise an error if a launch at the cluster's price would need an approver, so that its owner may not keep it.
 
     Raises:
-        UserError: so it would; the message says who may.
+        UserError: it would need an approver; the message says who can approve.
     """
     rate, most = standing.dollars_per_hour, policy.approve_over_dollars
     dollars = (rate or 0.0) * (ADOPTED / timedelta(hours=1))

@@ -1,7 +1,8 @@
-"""Who did what to a run, and what the bot did by itself: one event a change, made from the records. Pure.
+"""The audit: who did what to a run, and what the bot did by itself. One event a change, made from the records. Pure.
 
-An event holds what it changed, before and after, so that a run's events put together are what its record says
-(`replay`): none can be missing without its being seen.
+An event holds what it changed, before and after, so that a run's events put together equal its record
+(`replay_events`):
+no event can be missing unnoticed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,10 @@ from bot.core.status import Status
 from bot.origin import Origin
 
 Value = str | float | bool | None
-"""What an event holds of one field: flat, as JSON has it."""
+"""The value of one field in an event: flat, as in JSON."""
 
 BOT = "verlbot"
-"""In place of a person's id: what the bot does by itself, by a rule."""
+"""Names the bot in place of a person's id, where the bot acts by itself, by a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,11 @@ class AuditEvent:
     """One change, or one refusal.
 
     Attributes:
-        who: Slack's id of a person, or `verlbot`. door, channel: as of `Origin`; empty where the bot acts by itself.
-        what: the act, such as `launch` or `set budget`. on: a run's id, a cluster, a purse, `policy`.
-        why: the reason that a person gave, or what a refusal said. rule: by which the bot acted, such as `lease_over`.
-        before, after: of the fields that it changed.
+        who: Slack's id of a person, or `verlbot`. door, channel: as of `Origin`; empty if the bot acts by itself.
+        what: the act, such as `launch` or `set budget`. on: a run's id, a cluster, a monthly budget, `policy`.
+        why: the reason that a person gave, or the text of a refusal.
+        rule: the rule by which the bot acted, such as `lease_over`.
+        before, after: values of the fields that changed.
     """
 
     at: datetime
@@ -43,14 +45,15 @@ class AuditEvent:
 
 
 def audited(run: Run) -> dict[str, Value]:
-    """Return what the audit holds of a run: every wish of a person's, and every state that the bot brought it to.
+    """Return what the audit records of a run: every request of a person, and every status that the bot set.
 
-    What is not so, or not yet, is left out.
+    Values that are absent, or not set yet, are left out.
     """
     return {name: value for name, value in facts_of(run).items() if value is not None}
 
 
 def facts_of(run: Run) -> dict[str, Value]:
+    """Return every audited field of a run with its value; None if it is absent."""
     approval, keeping, rhythm = run.approval, run.keeping, run.rhythm
     facts = approval.facts if approval and approval.granted else None
     return {
@@ -96,7 +99,7 @@ def iso(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A change that a person makes: what it is called, and which field says who."""
+    """A change that a person makes: its name, and the field that says who made it."""
 
     what: str
     who: str
@@ -117,7 +120,7 @@ WISHES: Mapping[str, Wish] = {
     "summary_hours": Wish("set summaries", ""),
     "save_before_stop": Wish("stop", "stop_requested_by"),
 }
-"""By the field that shows it, the most telling first: one change may move several."""
+"""The act of a person by the field that shows it, the most specific first: one change may move several fields."""
 
 STATES: Mapping[str, str] = {
     Status.AWAITING_APPROVAL: "ask for approval",
@@ -127,7 +130,7 @@ STATES: Mapping[str, str] = {
     Status.STOPPING: "end",
     Status.ENDED: "settle",
 }
-"""What the bot did, by the status that it brought a run to."""
+"""The act of the bot, by the status that it set."""
 
 OWN_ACTS: Mapping[str, str] = {
     "launches_asked": "ask for launch again",
@@ -139,14 +142,14 @@ OWN_ACTS: Mapping[str, str] = {
     "alarmed_at": "alarm",
     "approval_causes": "ask for approval",
 }
-"""What the bot did, by the field that shows it, where the status stayed."""
+"""The act of the bot, by the field that shows it, if the status did not change."""
 
 
 def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | None) -> AuditEvent | None:
-    """Return the event of one change of a run's record; None where it changed nothing that is audited.
+    """Return the event of one change of a run's record; None if it changed nothing that is audited.
 
     Args:
-        origin: where the change came from; None where the bot acted by itself.
+        origin: where the change came from; None if the bot acted by itself.
     """
     old, new = audited(before) if before else {}, audited(after)
     changed = [name for name in dict.fromkeys((*new, *old)) if old.get(name) != new.get(name)]
@@ -154,6 +157,7 @@ def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | Non
         return None
     wish = next((one for name, one in WISHES.items() if name in changed and name in new), None)
     what = wish.what if wish else own_act(changed, after)
+    # Both answers of an approver set the same field.
     if wish and wish.what == "approve" and not new["approved"]:
         what = "refuse"
     named = str(new.get(wish.who) or "") if wish else ""
@@ -172,7 +176,9 @@ def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | Non
 
 
 def own_act(changed: Iterable[str], run: Run) -> str:
-    """Return what the bot did; what is no more so, such as an approval that covers too little, is nobody's wish."""
+    """Return what the bot did. A value that was removed, such as an approval that covers too
+    little, is the bot's act."""
+    # An approval that no longer covers the launch was removed, so the bot asks for a new one.
     if "approved" in changed:
         return OWN_ACTS["approval_causes"]
     if "status" in changed:
@@ -181,7 +187,7 @@ def own_act(changed: Iterable[str], run: Run) -> str:
 
 
 def rule_of(changed: Iterable[str], new: Mapping[str, Value]) -> str:
-    """Return by which rule the bot acted: why a run is over, or why it needs an approval."""
+    """Return the rule by which the bot acted: why a run is finished, or why it needs an approval."""
     if {"approval_causes", "approved"} & set(changed) and "approval_causes" in new:
         return f"approval: {new['approval_causes']}"
     return str(new.get("reason") or "")
@@ -196,10 +202,10 @@ def wish_event(
     after: Mapping[str, Value] | None = None,
     before: Mapping[str, Value] | None = None,
 ) -> AuditEvent:
-    """Return the event of a wish that changes no run's record, or that was refused.
+    """Return the event of a request that changes no run's record, or that was refused.
 
     Args:
-        why: what a refusal said. before, after: what held, and what holds now.
+        why: the text of the refusal. before, after: the values before and now.
     """
     found = origin or Origin(BOT, "")
     return AuditEvent(
@@ -216,7 +222,7 @@ def wish_event(
 
 
 def replay(events: Iterable[AuditEvent]) -> dict[str, Value]:
-    """Return what a run's events put together say of it: `audited` of its record, if none is missing."""
+    """Return the fields that a run's events put together: `snapshot_run` of its record, if no event is missing."""
     found: dict[str, Value] = {}
     for event in events:
         found |= event.after
@@ -225,11 +231,11 @@ def replay(events: Iterable[AuditEvent]) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which events somebody asks for.
+    """Which events a person wants to read.
 
     Attributes:
-        since: how far back. who: Slack's id of a person, or `verlbot`; empty for anybody.
-        what: a word that is in the act, or in what it was done to; empty for anything.
+        since: how far back. who: Slack's id of a person, or `verlbot`; empty for everyone.
+        what: a word in the act, or in what it was done to; empty for anything.
     """
 
     since: timedelta
@@ -237,7 +243,7 @@ class AuditFilter:
     what: str = ""
 
     def takes(self, event: AuditEvent, now: datetime) -> bool:
-        """Return whether an event is asked for.
+        """Return whether the filter selects an event.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)

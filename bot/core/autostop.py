@@ -1,4 +1,4 @@
-"""Autostop: what a task asks for, and what became of it where somebody changed it. Pure."""
+"""Autostop: what a task requests, and how the bot repairs it after a change from outside. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Self
 
 DEFAULT_MINUTES = 15
-"""For recipes that say nothing of it."""
+"""Idle minutes of a recipe that does not set an autostop."""
 
 UNITS = {"": 1, "m": 1, "h": 60, "d": 1440, "w": 10080}
-"""SkyPilot's, in minutes (sky/skylet/constants.py, TIME_UNITS)."""
+"""Minutes of each of SkyPilot's time units (sky/skylet/constants.py, TIME_UNITS)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Setting:
     """An autostop that was set.
 
     Attributes:
-        request_id: the cloud's name of the setting, by which it is told from those of others.
-        by: who changed it before, as the cloud calls him; None where it does not tell.
+        request_id: the cloud's name of the request, which distinguishes the bot's settings from those of others.
+        by: who changed it before, by the cloud's name; None if the cloud does not say.
     """
 
     request_id: str
@@ -28,16 +28,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mending:
-    """An autostop that was found other than asked for, and is set again.
+    """The repair of an autostop that was observed other than the task requests.
 
     Attributes:
-        since: when it was found so; it tells this change from the next.
-        found: idle minutes that the cluster had instead; None for no autostop.
-        was_set: whether it had been seen as asked for before.
-        tried_at: when it was last set again.
-        setting: the last one that was accepted; earlier_request: the bot's own before this change.
-        refused: why this cluster cannot have one: a sentence.
-        mended_at: when it was seen as asked for again.
+        since: when it was first observed so; identifies this change.
+        observed_minutes: idle minutes that the cluster had instead; None for no autostop.
+        was_set: whether it had been observed as requested before.
+        tried_at: when the bot last set it again.
+        setting: the last setting that the cloud accepted; earlier_request_id: the bot's own request before this change.
+        refusal: why this cluster cannot have an autostop, a sentence.
+        repaired_at: when it was observed as requested again.
     """
 
     since: datetime
@@ -51,37 +51,43 @@ class Mending:
 
     @property
     def request_id(self) -> str | None:
-        """Of the bot's last setting, for which nobody is blamed."""
+        """Return the request id of the bot's last setting, so that the bot's own change is not blamed on a person."""
         return self.setting.request_id if self.setting else self.earlier_request
 
     @property
     def over(self) -> bool:
-        """Whether nothing is tried any more: it is as asked for, or never can be."""
+        """Return whether the repair needs no more tries: the autostop is as requested, or never can be."""
         return self.mended_at is not None or self.refused is not None
 
     def looked(self, as_asked: bool, now: datetime) -> Self:
+        """Record an observation; the first that shows the autostop as requested finishes the repair."""
         return replace(self, mended_at=now) if as_asked and not self.over else self
 
     def was_accepted(self, setting: Setting) -> Self:
-        """Who changed it tells the first setting after that; a later one would tell of ours."""
+        """Record a setting that the cloud accepted.
+
+        The first setting after a change names who made it; a later one would name the bot.
+        """
         by = self.setting.by if self.setting else setting.by
         return replace(self, setting=Setting(setting.request_id, by))
 
     def was_refused(self, why: str) -> Self:
+        """Record why the cluster cannot have an autostop."""
         return replace(self, refused=why)
 
 
 def begun(before: Mending | None, found: int | None, was_set: bool, now: datetime) -> Mending:
-    """One more try: of the same change while that is not mended, or of a new one."""
+    """Return the repair with one more try: of the same change while it is not repaired, or of a new one."""
     if before and not before.over:
         return replace(before, found=found, tried_at=now)
+    # A repair that succeeded has shown the cluster as requested, so this is a new change.
     known = before is not None and before.mended_at is not None
     earlier = before.request_id if before else None
     return Mending(since=now, found=found, was_set=was_set or known, tried_at=now, earlier_request=earlier)
 
 
 def asked_minutes(task: Mapping[str, Any]) -> int | None:
-    """Idle minutes after which the task wants its cluster removed; None where it wants it kept.
+    """Return the idle minutes after which the task wants its cluster removed; None if it wants the cluster kept.
 
     >>> [asked_minutes({"resources": {"autostop": asked}}) for asked in ({"idle_minutes": 5}, 0, "2h", True, False)]
     [5, 1, 120, 15, None]
@@ -91,13 +97,14 @@ def asked_minutes(task: Mapping[str, Any]) -> int | None:
     asked = (task.get("resources") or {}).get("autostop")
     if isinstance(asked, Mapping):
         asked = asked.get("idle_minutes")
+    # `autostop: false` keeps the cluster; `true`, or no setting, means DEFAULT_MINUTES.
     if asked is False:
         return None
     return DEFAULT_MINUTES if asked is None or asked is True else max(minutes(str(asked)), 1)
 
 
 def minutes(text: str) -> int:
-    """As SkyPilot reads them; DEFAULT_MINUTES where it would read nothing.
+    """Return a duration in minutes as SkyPilot parses it; DEFAULT_MINUTES if SkyPilot could not.
 
     >>> minutes("90"), minutes("2h"), minutes("soon")
     (90, 120, 15)

@@ -1,4 +1,4 @@
-"""What a launch would go without, so that people see it before it costs anything. Pure."""
+"""Missing safeguards: what a launch would lack, so that people see it before it costs anything. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bot.core.plan import Plan
 
 
 class Blind(StrEnum):
-    """One thing that a run lacks."""
+    """A safeguard that a run may lack."""
 
     CHECKPOINTS = "checkpoints"
     VALIDATION = "validation"
@@ -18,9 +18,9 @@ class Blind(StrEnum):
 
 
 def blind(made: Plan) -> tuple[Blind, ...]:
-    """What the plan lacks. Its parameters cannot switch these off; Hydra overrides and a recipe can.
+    """Return the safeguards that the plan lacks. Parameters cannot switch these off; Hydra overrides and a recipe can.
 
-    A managed job's cluster is removed by its controller, whatever autostop the recipe has.
+    The autostop of a managed job is not counted: its controller removes the cluster in any case.
     """
     lacks = {
         Blind.CHECKPOINTS: made.recipe.checkpoints is None or switched_off(made.overrides, "trainer.save_freq"),
@@ -31,7 +31,9 @@ def blind(made: Plan) -> tuple[Blind, ...]:
 
 
 def switched_off(overrides: Sequence[str], key: str) -> bool:
-    """Whether verl is told to do something after no number of steps: zero, less, or nothing. The last word counts.
+    """Return whether verl never does something periodic: its interval is zero, negative or null.
+
+    The last override counts.
 
     >>> switched_off(("trainer.save_freq=20", "++trainer.save_freq=-1"), "trainer.save_freq")
     True

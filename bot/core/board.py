@@ -1,4 +1,4 @@
-"""What a board tells: what runs, what ended since the last one, the best, the dollars, what needs somebody."""
+"""The content of a report: active runs, runs that ended since the last report, best results, dollars, ending leases."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from bot.core.spend import Charge, Month, Spent, Tally, charge, counts
 from bot.core.status import Status
 
 AHEAD = timedelta(hours=24)
-"""A lease that ends by then is told of."""
+"""A lease that ends within this time is shown in a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
-    """Since the last board, and this month."""
+    """Dollars since the last report, and this month."""
 
     since: float = 0.0
     month: float = 0.0
@@ -37,16 +37,16 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What there is to tell.
+    """What a report shows.
 
     Attributes:
-        since: when the last board was told, or this report was asked for.
-        active: newest first; ended: since then, in the order of their ends.
-        by_person, by_recipe, by_infra: dollars of what has a price, those first that have spent the most.
-        spent: this month, of all runs that the report covers.
-        best: of each recipe, the run with the best validation that its record holds.
-        ending: active runs whose lease ends within a day, the next one first.
-        failed: ids of runs that cannot be reckoned with.
+        since: when the last report was sent, or this one was set up.
+        active: active runs, newest first; ended: runs that ended since then, in the order of their ends.
+        by_person, by_recipe, by_infra: dollars of what has a price, the largest since the last report first.
+        month_costs: this month's costs of all runs that the report covers.
+        best: for each recipe, the run with the best validation that its record holds.
+        ending_soon: active runs whose lease ends within a day, the next one first.
+        failed_ids: ids of runs whose costs or results cannot be computed.
     """
 
     since: datetime
@@ -62,22 +62,24 @@ class Board:
 
     @property
     def dollars(self) -> Dollars:
+        """Return the dollars of all runs together."""
         return sum(self.by_recipe.values(), Dollars())
 
     @property
     def runs(self) -> Sequence[Run]:
+        """Return all runs that the report shows, the active ones first."""
         return [*self.active, *self.ended]
 
     @property
     def unpriced(self) -> Sequence[Run]:
-        """Runs of which nobody knows what they cost; one that waits for its machines costs nothing yet."""
+        """Return the runs whose price is unknown; a run that waits for its machines costs nothing yet."""
         return [run for run in self.runs if run.hourly is None and run.first_asked_at]
 
 
 def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], month: Month, now: datetime) -> Board:
-    """The board of a report as it is now.
+    """Return what a report shows now.
 
-    A run that the last board showed as active and that has ended counts as ended since, whatever the clocks say.
+    A run that the last report showed as active and that has ended counts as ended since, even if the clocks disagree.
     """
     told: dict[str, Run] = {}
     charges: dict[str, Charge] = {}
@@ -103,26 +105,26 @@ def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], 
 
 
 def reckon(run: Run, now: datetime) -> object:
-    """Return all that a board reckons with of one run, so that it can be asked of each by itself."""
+    """Return everything that a report computes of one run, so that a caller can test each run by itself."""
     return charge(run, now), ends_soon(run, now), best_of([run]), cost_before(run, now, now)
 
 
 def is_told(report: Report, run: Run) -> bool:
-    """Whether the run is active, or has ended since the last board."""
+    """Return whether the report shows the run: it is active, or has ended since the last report."""
     if run.status is not Status.ENDED:
         return True
     return run.ended_at is not None and (run.ended_at > report.told_at or run.id in report.spent)
 
 
 def spent_by(runs: Iterable[Run], now: datetime) -> Mapping[str, float | None]:
-    """What each active run has cost: what the next board reckons from."""
+    """Return the dollars that each active run has cost, from which the next report counts."""
     return {run.id: run.cost(now) for run in runs if run.status is not Status.ENDED}
 
 
 def tally(
     runs: Iterable[Run], report: Report, now: datetime, month: Mapping[str, Tally], key: Callable[[Run], str]
 ) -> Mapping[str, Dollars]:
-    """Dollars by person, recipe or infra, those first that have spent the most since the last board."""
+    """Return dollars by person, recipe or infra, the largest since the last report first."""
     found: dict[str, Dollars] = defaultdict(Dollars)
     for run in runs:
         total = run.cost(now)
@@ -137,7 +139,7 @@ def tally(
 
 
 def cost_before(run: Run, moment: datetime, now: datetime) -> float:
-    """Dollars until then, reckoned back by the rate: for a run that the last board did not know of."""
+    """Return a run's dollars at a moment, computed back by its rate: for a run that the last report did not show."""
     if run.hourly is None or run.first_asked_at is None:
         return 0.0
     since = max((run.ended_at or now) - max(run.first_asked_at, moment), timedelta())
@@ -145,7 +147,7 @@ def cost_before(run: Run, moment: datetime, now: datetime) -> float:
 
 
 def best_of(runs: Iterable[Run]) -> Mapping[str, Best]:
-    """Validations of two recipes do not compare."""
+    """Return the best validation by recipe; validations of two recipes do not compare."""
     found: dict[str, Best] = {}
     for run in runs:
         for step, value in run.progress.validations.points:
@@ -155,4 +157,5 @@ def best_of(runs: Iterable[Run]) -> Mapping[str, Best]:
 
 
 def ends_soon(run: Run, now: datetime) -> bool:
+    """Return whether an active run's lease ends within `LEASE_NOTICE_WINDOW`."""
     return not run.over and run.lease_ends_at is not None and run.lease_ends_at <= now + AHEAD

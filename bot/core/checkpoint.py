@@ -1,7 +1,7 @@
-"""What makes a checkpoint whole, as far as the list of its files tells. Pure.
+"""Checks of a checkpoint: whether it is whole, as far as the list of its files shows. Pure.
 
-The names are verl's (0.9.1, FSDP): `actor/model_world_size_8_rank_3.pt` is the part of one of eight ranks. Of a
-checkpoint that another program has written nothing is known, and it is whole where nothing contradicts.
+The names are verl's (0.9.1, FSDP): `actor/model_world_size_8_rank_3.pt` is the shard of one of eight ranks. Of a
+checkpoint that another program has written nothing is known; it counts as whole if nothing contradicts.
 """
 
 import re
@@ -12,14 +12,14 @@ from bot.errors import UserError
 from bot.language import mark, say
 
 Listing = Mapping[str, int]
-"""The plain files of a checkpoint, those of all nodes together: bytes by the path below its folder."""
+"""The plain files of a checkpoint on all nodes together: bytes by the path below its folder."""
 
 MOST_PATH_BYTES = 1024
 MOST_DEPTH = 32
-"""Of a path below a checkpoint's folder; verl's own have three parts, and no system takes more than 4096 bytes."""
+"""Maximum parts of a path below a checkpoint's folder; verl's own have three, and no system takes over 4096 bytes."""
 
 PARTIAL = ".partial"
-"""Folder of what is still on its way, which belongs to no checkpoint."""
+"""Folder of unfinished downloads, which belongs to no checkpoint."""
 
 PART = re.compile(r"(model|optim|extra_state)_world_size_(\d{1,6})_rank_(\d{1,6})\.pt", re.ASCII)
 
@@ -27,7 +27,7 @@ NEVER_EMPTY = (".pt", ".safetensors", ".json")
 WEIGHTS = (".safetensors", ".bin")
 
 SHOWN_CHARACTERS = 80
-"""Of a path, from its end, as people read it."""
+"""Characters of a path that people see, counted from its end."""
 
 TOO_MANY = mark("It has more than {most} files, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
 TOO_MANY_FOLDERS = mark("It has more than {most} folders, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
@@ -40,9 +40,9 @@ EMPTY = mark("`{name}` is empty.")
 
 
 def collect_listing(files: Iterable[tuple[str, int]], most_files: int) -> dict[str, int]:
-    """Return the files by their paths, the first of each path; read no further than to the file that is too much.
+    """Return the bytes of each file by its path, the first entry of each path; stop at the first file too many.
 
-    Its cluster makes the list, so that a path of it may be made to lead to the bot's own files.
+    The cluster makes the list, so a path in it may be crafted to lead to the bot's own files.
 
     Raises:
         UserError: there are too many files or folders, or a path is too long or leads out of the checkpoint's folder.
@@ -70,7 +70,7 @@ def collect_listing(files: Iterable[tuple[str, int]], most_files: int) -> dict[s
 
 
 def find_flaw(listing: Listing) -> str | None:
-    """Return why these files are no whole checkpoint, a sentence; None where nothing contradicts.
+    """Return why these files are no whole checkpoint, a sentence; None if nothing contradicts.
 
     >>> find_flaw({"actor/model_world_size_2_rank_0.pt": 9, "actor/huggingface/config.json": 9})
     '`actor/model_world_size_2_rank_1.pt` is missing.'
@@ -79,6 +79,7 @@ def find_flaw(listing: Listing) -> str | None:
     """
     if not listing:
         return say(NO_FILES)
+    # Without the actor's files there are no weights, even if the critic's files and the data's state are whole.
     if all(path == "data.pt" or path.startswith("critic/") for path in listing):
         return say(NO_WEIGHTS)
     if missing := find_missing_part(listing):
@@ -88,11 +89,11 @@ def find_flaw(listing: Listing) -> str | None:
 
 
 def find_missing_part(listing: Listing) -> str | None:
-    """Return the path of a part that some rank should have written and has not, or None."""
+    """Return the path of a shard that some rank should have written and has not, or None."""
     for folder, parts in sorted(group_parts(listing).items()):
         inside = f"{folder}/" if folder else ""
         models = parts.get("model", {})
-        # A run that goes on with another number of ranks may leave parts of the earlier number beside its own.
+        # A run that resumes with another number of ranks may leave shards of the earlier number beside its own.
         world = max(models or next(iter(parts.values())), key=lambda world: len(models.get(world, ())) / max(world, 1))
         needed = set(parts) if has_plain_weights(listing, inside) else {"model", *parts}
         for kind in sorted(needed):
@@ -104,7 +105,7 @@ def find_missing_part(listing: Listing) -> str | None:
 
 
 def group_parts(listing: Listing) -> dict[str, dict[str, dict[int, set[int]]]]:
-    """Return the ranks whose parts are there: by folder, kind of part, and number of ranks."""
+    """Return the ranks whose shards are present: by folder, kind of shard, and number of ranks."""
     found: dict[str, dict[str, dict[int, set[int]]]] = {}
     for path in listing:
         folder, _, name = path.rpartition("/")
@@ -115,7 +116,7 @@ def group_parts(listing: Listing) -> dict[str, dict[str, dict[int, set[int]]]]:
 
 
 def first_missing(ranks: set[int], world: int) -> int | None:
-    """Return the lowest rank without a part, or None.
+    """Return the lowest rank without a shard, or None.
 
     >>> first_missing({0, 1}, 2), first_missing({0, 2}, 3), first_missing(set(), 999_999)
     (None, 1, 0)
@@ -125,12 +126,12 @@ def first_missing(ranks: set[int], world: int) -> int | None:
 
 
 def has_plain_weights(listing: Listing, inside: str) -> bool:
-    """Whether the model itself was saved as Hugging Face does, instead of in parts."""
+    """Return whether the model itself was saved as Hugging Face does, instead of in shards."""
     return any(path.startswith(f"{inside}huggingface/") and path.endswith(WEIGHTS) for path in listing)
 
 
 def display_path(path: str) -> str:
-    """Return a path as people may read it, its end where it is long: a program has chosen it.
+    """Return a path as people may read it, only its end if it is long: a program has chosen it.
 
     >>> display_path("actor/`<!channel>`.pt")
     'actor/???channel??.pt'

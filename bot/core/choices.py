@@ -1,4 +1,4 @@
-"""What a task asks for, as SkyPilot writes it: resources of which it may choose, accelerators, nodes. Pure."""
+"""The resources that a task requests, as SkyPilot writes them: `any_of`, accelerators, nodes. Pure."""
 
 from collections.abc import Iterable, Mapping
 from math import ceil
@@ -8,7 +8,9 @@ from bot.core.recipe import Task
 
 
 def choices(task: Task) -> list[Mapping[str, Any]]:
-    """Resources of which SkyPilot may choose one, each with one kind of accelerators at the most; usually it is one.
+    """Return the resources of which SkyPilot may choose one, each with at most one kind of accelerators.
+
+    Usually there is one.
 
     >>> choices({"resources": {"infra": "aws", "any_of": [{"accelerators": ["L4:1", "T4:2"]}]}})
     [{'infra': 'aws', 'accelerators': 'L4:1'}, {'infra': 'aws', 'accelerators': 'T4:2'}]
@@ -23,7 +25,8 @@ def choices(task: Task) -> list[Mapping[str, Any]]:
 
 
 def kinds_of(accelerators: object) -> list[str]:
-    """
+    """Return the kinds of accelerators with their counts, as SkyPilot writes them.
+
     >>> kinds_of({"H100": 8, "A100": 4}), kinds_of("L4"), kinds_of(None)
     (['H100:8', 'A100:4'], ['L4'], [])
     """
@@ -35,7 +38,8 @@ def kinds_of(accelerators: object) -> list[str]:
 
 
 def gpus_of(choice: Mapping[str, Any], nodes: int) -> int:
-    """
+    """Return the accelerators of all nodes together, rounded up.
+
     >>> gpus_of({"accelerators": "H100:8"}, 2), gpus_of({"accelerators": "L4:0.5"}, 3), gpus_of({}, 2)
     (16, 2, 0)
     """
@@ -44,20 +48,19 @@ def gpus_of(choice: Mapping[str, Any], nodes: int) -> int:
 
 
 def nodes_of(task: Task) -> int:
+    """Return the number of nodes, one unless the task sets it."""
     return int(task.get("num_nodes") or 1)
 
 
 def dearest(task: Task) -> dict[str, Any]:
-    """The task with the choice of its resources that has the most accelerators: what it may come to."""
+    """Return the task with only those of its resources that have the most accelerators: the most that it may cost."""
     most = max(choices(task), key=lambda one: gpus_of(one, 1))
     return {**task, "resources": dict(most)}
 
 
-# whether it is the bot's own
-
-
 def cloud_of(choice: Mapping[str, Any]) -> str:
-    """
+    """Return SkyPilot's name of the cloud; empty for any.
+
     >>> cloud_of({"infra": "k8s/east"}), cloud_of({"cloud": "AWS"}), cloud_of({})
     ('kubernetes', 'aws', '')
     """

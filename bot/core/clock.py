@@ -1,16 +1,17 @@
-"""The bot's own time: a line that advances with the time that has really passed, whatever the wall clock does. Pure.
+"""The bot's own time: a timeline that advances with the time that has really passed, not with the wall clock. Pure.
 
 The rules:
 
-- The line advances with the machine's count of seconds since its start, which nobody can set, and which counts a
+- The timeline advances with the machine's count of seconds since its start, which nothing can set, and which counts a
   suspended laptop's sleep (CLOCK_BOOTTIME). It never goes back.
-- What the wall clock differs from it by no more than a bound is made good by SLEW, as a time daemon does.
+- A difference from the wall clock within a bound is corrected by SLEW_RATE, as a time daemon does.
 - A greater difference is a jump, and is not followed: a lease, a budget or a schedule that only the jumped clock has
   reached is not reached, and none waits for an old time to come again.
-- Another clock, such as Slack's, decides between the two. Where it agrees with a wall clock that is ahead, that time
-  has passed without being counted, as while a virtual machine is paused, and the line follows at once. Where it agrees
-  with a wall clock that is behind, the line is brought to it by SLEW, since a step back would lengthen every lease.
-- A restart of the bot goes on with the line; a restart of the machine begins one, which is not before the last.
+- Another clock, such as Slack's, decides between the two. If it agrees with a wall clock that is ahead, that time
+  has passed without being counted, as while a virtual machine is paused, and the timeline follows at once. If it
+  agrees with a wall clock that is behind, the timeline is corrected by SLEW_RATE, since a step back would lengthen
+  every lease.
+- A restart of the bot continues the timeline; a restart of the machine begins one, which is not before the last.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 SLEW = 0.01
-"""Seconds by which the line is brought towards the wall clock in a second: a lease of a day errs by a quarter of an
-hour at the most, and half a minute is made good in fifty."""
+"""Seconds by which the timeline is brought towards the wall clock in a second: a lease of a day errs by at most a
+quarter of an hour, and half a minute is corrected in fifty minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Reading:
     """A machine's clocks, read together.
 
     Attributes:
-        wall: Unix seconds, as somebody has set them.
+        wall: Unix seconds of the wall clock, which may be set to anything.
         elapsed: seconds since the machine's start, or another moment that stays the same in one boot.
-        boot: identity of that start; empty where the machine does not tell.
+        boot: identity of that start; empty if the machine has none.
     """
 
     wall: float
@@ -39,11 +40,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The line, as it was last read.
+    """The timeline, as it was last read.
 
     Attributes:
-        time: its Unix seconds, when `elapsed` was read in `boot`.
-        follows: whether it is brought to a wall clock that is behind by more than the bound, and right.
+        time: Unix seconds of the timeline, when `elapsed` was read in `boot`.
+        follows: whether it is slewed to a correct wall clock that is behind by more than the bound.
     """
 
     time: float
@@ -53,21 +54,21 @@ class Line:
 
 
 class Verdict(StrEnum):
-    """What another clock says of a wall clock that is apart from the line."""
+    """The verdict of another clock on a wall clock that differs from the timeline."""
 
     PASSED = "passed"  # the wall clock is right, and ahead: that time has passed
-    AHEAD = "ahead"  # the wall clock is right, and the line ahead of it
+    AHEAD = "ahead"  # the wall clock is right, and the timeline is ahead of it
     WRONG = "wrong"  # the wall clock is wrong
     UNKNOWN = "unknown"  # it agrees with neither
 
 
 def begin_line(reading: Reading, kept: Line | None, other: float | None, bound: float) -> Line:
-    """Return the line of a bot that starts.
+    """Return the timeline of a bot that starts.
 
     Args:
-        kept: that of the bot before it on this machine; None where there was none.
-        other: Unix seconds by another clock; None where none answers.
-        bound: seconds that the wall clock may be from that one, and be believed.
+        previous: the timeline of the bot before it on this machine; None if there was none.
+        reference: Unix seconds by another clock; None if none answers.
+        max_offset: seconds by which the wall clock may differ from the reference and still be trusted.
     """
     if kept and is_same_boot(kept, reading):
         return advance(kept, reading, bound)
@@ -76,29 +77,31 @@ def begin_line(reading: Reading, kept: Line | None, other: float | None, bound: 
 
 
 def is_same_boot(line: Line, reading: Reading) -> bool:
+    """Return whether the reading comes from the boot of the timeline."""
     return line.boot == reading.boot and line.elapsed <= reading.elapsed
 
 
 def advance(line: Line, reading: Reading, bound: float) -> Line:
-    """Return the line at a later reading of the same boot."""
+    """Return the timeline at a later reading of the same boot."""
     passed = max(reading.elapsed - line.elapsed, 0.0)
     apart = reading.wall - line.time - passed
     is_near = abs(apart) <= bound
+    # A difference beyond the bound is a jump, which is ignored until another clock has judged it.
     most = SLEW * passed if is_near or line.follows else 0.0
     time = line.time + passed + min(max(apart, -most), most)
     return Line(time, max(reading.elapsed, line.elapsed), line.boot, line.follows and not is_near)
 
 
 def apart(line: Line, reading: Reading) -> float:
-    """Return by how many seconds the wall clock is ahead of the line at its last reading; negative where behind."""
+    """Return the seconds by which the wall clock is ahead of the timeline at its last reading; negative if behind."""
     return reading.wall - line.time
 
 
 def judge(line: Line, reading: Reading, other: float, bound: float) -> tuple[Line, Verdict]:
-    """Return what another clock says of a jump, and the line after it.
+    """Return the timeline after another clock's verdict on a jump, and that verdict.
 
     Args:
-        other: its Unix seconds.
+        reference: Unix seconds by the other clock.
     """
     to_wall, to_line = abs(other - reading.wall), abs(other - line.time)
     if min(to_wall, to_line) > bound:
@@ -111,9 +114,9 @@ def judge(line: Line, reading: Reading, other: float, bound: float) -> tuple[Lin
 
 
 def has_passed(wait: timedelta, since: datetime, now: datetime) -> bool:
-    """Return whether so long has passed since a recorded time.
+    """Return whether a duration has passed since a recorded time.
 
-    One that lies ahead was recorded by a clock that was ahead, as another machine's: nothing is to wait for it.
+    A recorded time in the future comes from a clock that was ahead, as another machine's: nothing may wait for it.
 
     >>> from datetime import UTC
     >>> noon, minute = datetime(2026, 1, 2, 12, tzinfo=UTC), timedelta(minutes=1)

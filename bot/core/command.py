@@ -1,4 +1,4 @@
-"""What a person may ask for: one record a command."""
+"""The commands that a person may type: one record a command."""
 
 from dataclasses import dataclass
 
@@ -15,25 +15,25 @@ from bot.core.report_command import (
 )
 
 WORKSPACE = "workspace"
-"""What is typed to be spoken to in the workspace's language again."""
+"""The word that sets a person's language back to that of the workspace."""
 
 MOST_EXTENDED_HOURS = 24 * 90
-"""What a lease may be altogether."""
+"""Maximum hours of a lease, with all its extensions."""
 
 AXES = ("step", "time", "dollars")
 
 LISTS = ("active", "mine", "all", "ended")
 
 COSTS = ("mine", "team", "month")
-"""What may be asked of costs, beside a run's."""
+"""The words that `/verl cost` accepts beside the name of a run."""
 
 FEW_LINES = 20
-"""Log lines that are shown where nobody says how many."""
+"""Log lines that are shown by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start a run of a recipe; with `dry_run`, only show what would be started; with `sure`, without being asked."""
+    """Start a run of a recipe; with `dry_run`, only show what would be started; with `sure`, without a confirmation."""
 
     recipe: str
     parameters: tuple[tuple[str, str], ...] = ()
@@ -44,35 +44,35 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class OpenForm:
-    """Launch by a form that is filled in: `launch` without a recipe."""
+    """Open the form of a launch: `launch` without a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How one run is doing, or all of the person's."""
+    """Show the progress of one run, or of all of the person's."""
 
     run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListRuns:
-    """Which runs there are: `active`, `mine`, `all` or `ended`."""
+    """List runs: `active`, `mine`, `all` or `ended`."""
 
     which: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run has cost, or what one of `COSTS` has this month."""
+    """Show what a run has cost, or what one of `COST_SCOPES` has cost this month."""
 
     of: str = "mine"
 
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """The last lines that a run printed, or, with `follow`, a message that grows with them.
+    """Show the last lines that a run printed, or, with `follow`, a message that grows with them.
 
-    Where nobody says how many `lines`, they are a look, not the whole: long ones are cut.
+    Without `lines`, the answer is only an overview: long lines are cut.
     """
 
     run: str
@@ -83,12 +83,13 @@ class Logs:
 
     @property
     def count(self) -> int:
+        """Return the number of lines to show."""
         return self.lines or FEW_LINES
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Charts of a run: of its reward with its validation, or of the metrics that are named."""
+    """Show charts of a run: of its reward with its validation, or of the named metrics."""
 
     run: str
     metrics: tuple[str, ...] = ()
@@ -96,7 +97,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Two runs side by side, by one of `AXES`; without names, the person's last two."""
+    """Compare two runs side by side, by one of `COMPARE_AXES`; without names, the person's last two."""
 
     a: str = ""
     b: str = ""
@@ -108,8 +109,9 @@ class Stop:
     """End a run and remove its cluster.
 
     Attributes:
-        save: with a checkpoint before it, or with those that there are (None), or with none that is on its cluster.
-        gone: whether the person says that its machines are gone, of a run that SkyPilot does not remember.
+        save: True to save a checkpoint first; None to keep those that there are; False to keep none that is only on its
+            cluster.
+        gone: whether the person confirms that the machines are gone, of a run that SkyPilot does not remember.
     """
 
     run: str
@@ -119,14 +121,14 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What a run has left, and where."""
+    """Show what a run has left, and where."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Launch a run that is over once more; what is given here replaces its own settings."""
+    """Launch a finished run once more; settings given here replace its own."""
 
     run: str
     parameters: tuple[tuple[str, str], ...] = ()
@@ -135,7 +137,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The same, on from its newest checkpoint."""
+    """Launch a finished run once more, from its newest checkpoint; settings given here replace its own."""
 
     run: str
     parameters: tuple[tuple[str, str], ...] = ()
@@ -144,7 +146,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """Let a run live for so many hours more."""
+    """Extend a run's lease by a number of hours."""
 
     run: str
     hours: float
@@ -152,7 +154,7 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class SetBudget:
-    """The most that a run may spend from now on, in dollars."""
+    """Set the most dollars that a run may spend from now on."""
 
     run: str
     dollars: float
@@ -160,12 +162,12 @@ class SetBudget:
 
 @dataclass(frozen=True, slots=True)
 class ShowBudgets:
-    """What is taken and left of what the person, the channel and everybody may have."""
+    """Show what is reserved and left of the budgets of the person, the channel and the workspace."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiveMonth:
-    """Dollars a month of the channel, of everybody, or of a person.
+    """Set the monthly budget in dollars of the channel, the workspace, or a person.
 
     Attributes:
         person: Slack's id, for that scope.
@@ -178,61 +180,61 @@ class GiveMonth:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Agree to a launch of somebody else's that waits for it."""
+    """Approve another person's launch that waits for an approval."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Refuse such a launch."""
+    """Refuse another person's launch that waits for an approval."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Who did what to a run."""
+    """Show who did what to a run."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskAudit:
-    """Who did what, to anything."""
+    """Show who did what, to anything."""
 
     wanted: AuditFilter
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Delete what is kept of a run that has ended."""
+    """Delete what is stored of a run that has ended."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
 class ListRecipes:
-    """What can be launched."""
+    """List the recipes that can be launched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """One recipe with its parameters."""
+    """Show one recipe with its parameters."""
 
     recipe: str
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """In which language the person is answered: one of `LANGUAGES`, or `workspace`; None to be told."""
+    """Set the language of the person's answers: one of `LANGUAGES`, or `workspace`; None to show the current one."""
 
     language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What can be typed, or all of one command."""
+    """Show what can be typed, or everything about one command."""
 
     word: str | None = None
 
@@ -268,7 +270,7 @@ Command = (
 
 
 def changes_nothing(asked: Command) -> bool:
-    """Whether it is a question alone: nothing is recorded, opened or begun by it."""
+    """Return whether the command is only a question: it records, opens and starts nothing."""
     match asked:
         case Launch(dry_run=dry_run):
             return dry_run

@@ -1,4 +1,4 @@
-"""A number over the steps of a run, with few enough points to be drawn: older ones stand further apart."""
+"""A sparkline: a number over the steps of a run, with few enough points to draw; older points are further apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from statistics import mean as exact_mean
 from typing import Self
 
 MOST_POINTS = 20
-"""What Slack takes of a series, and a phone shows well (docs.slack.dev, data visualization block)."""
+"""Maximum points of a series in Slack, which a phone still shows well (docs.slack.dev, data visualization block)."""
 
 STEADY = 0.05
-"""Share of a curve's span below which a change is none."""
+"""Share of a sparkline's span below which a change does not count."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -20,14 +20,14 @@ class Curve:
     """Points of step and value, oldest first.
 
     Attributes:
-        every: the steps that share a point, whose value is that of the last of them; a power of two.
+        steps_per_point: steps that share a point, whose value is that of the last of them; a power of two.
     """
 
     points: tuple[tuple[int, float], ...] = ()
     every: int = 1
 
     def added(self, step: int, value: float) -> Self:
-        """The curve with one step more; a training that goes back to a step has not been further.
+        """Return the sparkline with one more step. A training that returns to an earlier step drops the later points.
 
         >>> Curve().added(1, 0.5).added(2, 0.25).added(3, 0.75).added(2, 1.0)
         Curve(points=((1, 0.5), (2, 1.0)), every=1)
@@ -36,7 +36,8 @@ class Curve:
         return self._thinned((*earlier, (step, value)), self.every)
 
     def _thinned(self, points: tuple[tuple[int, float], ...], every: int) -> Self:
-        """One point for so many steps, and for twice as many where that is still too many."""
+        """Return the sparkline with one point for that many steps, or for twice as many while it
+        has too many points."""
         last = {step // every: (step, value) for step, value in points}
         kept = tuple(last.values())
         if len(kept) > MOST_POINTS:
@@ -45,7 +46,7 @@ class Curve:
 
     @property
     def trend(self) -> int:
-        """Whether its newest quarter lies above (1) or below (-1) the quarter before by a twentieth of its span.
+        """Return 1 or -1 if the newest quarter is above or below the one before by a twentieth of the span, else 0.
 
         >>> rising = Curve(tuple((step, float(step)) for step in range(8)))
         >>> rising.trend, Curve(rising.points[:3]).trend
@@ -60,7 +61,7 @@ class Curve:
 
     @property
     def bars(self) -> str:
-        """The curve in a line of text.
+        """Return the sparkline as a line of text.
 
         >>> Curve(((1, 0.0), (2, 0.5), (3, 1.0))).bars, Curve(((1, 2.0), (2, 2.0))).bars
         ('▁▅█', '▁▁')
@@ -69,17 +70,17 @@ class Curve:
 
 
 def bars(values: Sequence[float]) -> str:
-    """Numbers as a line of text, the lowest and the highest as far apart as it can."""
+    """Return numbers as a line of text that uses the full height between the lowest and the highest."""
     return "".join(BARS[round(height * (len(BARS) - 1))] for height in scale(values))
 
 
 def scale(values: Sequence[float]) -> list[float]:
-    """Return where each of these finite numbers lies between the lowest, 0, and the highest, 1; 0 where all are alike.
+    """Return the position of each finite number between the lowest, 0, and the highest, 1; 0 if all are alike.
 
     >>> scale([1.0, 2.0, 3.0]), scale([-1.7e308, 0.0, 1.7e308]), scale([2.0, 2.0])
     ([0.0, 0.5, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0])
     """
-    halves = [value / 2 for value in values]  # the distance of two doubles may be more than one holds
+    halves = [value / 2 for value in values]  # the distance of two doubles may overflow a double
     low, span = min(halves, default=0.0), max(halves, default=0.0) - min(halves, default=0.0)
     return [(half - low) / span if span else 0.0 for half in halves]
 

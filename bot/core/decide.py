@@ -1,8 +1,8 @@
-"""What to do about one run, given what was seen of it. Pure: no I/O, no clock.
+"""The next action for one run, given its observation. Pure: no I/O, no clock.
 
-The order of the launch and of the teardown is facts of SkyPilot's: it has no idempotency key, so a
-launch is asked for again only when its name has left no trace for a while; and an absent record is
-no proof that machines are gone, so it takes two looks, apart in time, and a confirmation.
+The order of the launch and of the teardown follows from facts of SkyPilot: it has no idempotency key, so a launch is
+requested again only when its name has left no trace for a while; and an absent record does not prove that machines are
+gone, so a run ends only after two observations, apart in time, and a confirmation.
 """
 
 from collections.abc import Collection
@@ -40,7 +40,7 @@ from bot.language import say, say_many, together
 
 
 def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """The one next action for a run, or None to wait. `seen` is None where no look succeeded."""
+    """Return the next action for a run, or None to wait. `observation` is None if none succeeded."""
     match run.status:
         case Status.ENDED:
             return None
@@ -51,10 +51,10 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
         case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.is_forgotten_by(seen):
             return decide_forgotten(run, now, rules)
         case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.memory.is_lost:
-            return Look(seen)  # before anything else, so that it is told that the cloud remembers
+            return Look(seen)  # first, so that people hear that the cloud remembers the cluster
         case Status.LAUNCHING | Status.RUNNING:
             if seen and run.recoveries.looked(seen.recovering, seen.recoveries, now) != run.recoveries:
-                return Look(seen)  # before its end, so that what it went through is told
+                return Look(seen)  # before its end, so that its recoveries are recorded
             over = (seen and over_by_job(seen)) or decide_wished(run, seen, now, rules)
             return over or rehearse(run, now, rules) or (decide_active(run, seen, now, rules) if seen else None)
         case Status.STOPPING:
@@ -62,7 +62,10 @@ def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action |
 
 
 def decide_awaiting(run: Run, seen: Seen | None, now: datetime) -> Action | None:
-    """An approver's word is waited for; one that has come counts, however late it is carried out."""
+    """Return the action for a run that waits for an approver.
+
+    An answer that has come counts, however late it is applied.
+    """
     approval = run.approval
     if run.stop_requested_by:
         return End(Reason.STOPPED)
@@ -74,17 +77,20 @@ def decide_awaiting(run: Run, seen: Seen | None, now: datetime) -> Action | None
 
 
 def decide_pending(run: Run, seen: Seen | None) -> Action | None:
-    """Nothing was asked for yet, so a stop needs no teardown; and without a look nothing is launched."""
+    """Return the action for a run that is not requested yet.
+
+    A stop needs no teardown, and without an observation no launch begins.
+    """
     if run.stop_requested_by:
         return End(Reason.STOPPED)
     return Ask(seen.server) if seen else None
 
 
 def decide_forgotten(run: Run, now: datetime, rules: Rules) -> Action | None:
-    """Return what to do while the cloud does not remember the cluster.
+    """Return the action while the cloud does not remember the cluster.
 
-    Nothing is concluded from its absence. What a person, a lease or a budget wants is carried out as far as it can be:
-    the removal is asked for by name, again and again, until the cloud remembers or a person says what is gone.
+    The cluster's absence proves nothing. What a person, a lease or a budget requires is done as far as possible: the
+    teardown is requested by name, again and again, until the cloud remembers or a person confirms what is gone.
     """
     over: Action | None
     if run.status is not Status.STOPPING:
@@ -100,18 +106,24 @@ def decide_forgotten(run: Run, now: datetime, rules: Rules) -> Action | None:
 
 
 def decide_wished(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Finish | Drain | None:
-    """An ending that waits for a checkpoint, where one may come; till then the run is as active as before."""
+    """Return the end that a person or a limit requires, or the wait for a checkpoint before it.
+
+    The run stays active while it waits.
+    """
     finish = over_by_wish(run, now, rules.shadow)
     draining = drain.waits(run, finish.reason, seen, now, rules.patience) if finish else None
     if finish and draining is None:
         return finish
     known = run.keeping.draining
-    same = known and draining and known.reason is draining.reason  # a bill may move the second of its end
+    same = known and draining and known.reason is draining.reason  # a new bill may move the end by seconds
     return None if same or known == draining else Drain(draining)
 
 
 def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finish | None:
-    """The endings that need no look: a person's wish, the lease, the budget; but for rules that are only rehearsed."""
+    """Return the end that needs no observation: a person's stop, the lease, the budget.
+
+    Report-only rules do not count.
+    """
     if run.stop_requested_by:
         return Finish(Reason.STOPPED)
     enforced = (rule for rule in limits_passed(run, now) if rule not in shadow)
@@ -119,11 +131,11 @@ def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finis
 
 
 LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
-"""What ends a run by itself, by the name of its rule; the others are months."""
+"""The reason of a run that a rule ends, by the name of the rule; all other rules are monthly budgets."""
 
 
 def limits_passed(run: Run, now: datetime) -> list[str]:
-    """Names of the rules by which a run is to end."""
+    """Return the names of the rules by which the run is to end."""
     leased = run.lease_ends_at is not None and now >= run.lease_ends_at
     spent = (run.spent(now) or 0.0) > run.budget_dollars
     months = [one.rule for one in run.overdrafts if one.stands and now >= one.until]
@@ -131,14 +143,14 @@ def limits_passed(run: Run, now: datetime) -> list[str]:
 
 
 def rehearse(run: Run, now: datetime, rules: Rules) -> Rehearse | None:
-    """What would end the run, did its rule not stand in the shadow; of each rule the first time is told."""
+    """Return a record of a report-only rule that would end the run if enforced; each rule is recorded once."""
     told = {one.rule for one in run.shadows if one.ends}
     passed = (rule for rule in limits_passed(run, now) if rule in rules.shadow and rule not in told)
     return next(map(Rehearse, passed), None)
 
 
 def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
-    """A launch is under way or the job trains, as far as the record knows."""
+    """Return the action for a run whose launch is in progress or whose job trains, as far as the record knows."""
     if finish := over_by_request(run, seen) or over_by_cluster(seen):
         return finish
     if seen.nothing:
@@ -146,6 +158,7 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
     if seen.unhealthy:
         lost = Finish(Reason.CLUSTER_LOST, seen.unhealthy)
         return after(run, Puzzle.UNHEALTHY, rules.unhealthy, now, rules, lost, seen.unhealthy)
+    # A cluster without a job, whose launch request is over: the launch was interrupted before the job was submitted.
     if seen.job is run.job is None and seen.request is not Request.LIVE:
         failed = Finish(Reason.LAUNCH_FAILED, jobless(seen))
         return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, failed)
@@ -155,9 +168,9 @@ def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action |
 
 
 def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAutostop | None:
-    """The net below the lease, where it is not as asked for.
+    """Return the action that repairs the autostop, the safety net below the lease, if it is not as requested.
 
-    SkyPilot sets it before it submits the job, so it is missed only once an earlier look has shown that.
+    SkyPilot sets it before it submits the job, so it counts as missing only after an earlier observation of the job.
     """
     asked, mending = run.autostop_asked, run.mending
     if asked is None or asked == seen.autostop_minutes or run.job is None:
@@ -170,16 +183,16 @@ def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAut
 
 
 def jobless(seen: Seen) -> str:
-    """What has become of a launch that left a cluster without a job."""
+    """Return what happened to a launch that left a cluster without a job, a sentence."""
     if seen.cluster is Cluster.UP:
         return say("The cluster came up and was given no job.")
     return say("Its launch was interrupted half-way, and nobody goes on with it.")
 
 
 def over_by_job(seen: Seen) -> Finish | None:
-    """What became of the job; it comes before any wish, because it is what happened.
+    """Return the end that the job's state requires. It comes before any request, because it is what happened.
 
-    One that failed on a broken cluster has not failed by itself.
+    A job that failed on a broken cluster did not fail by itself.
     """
     if seen.unhealthy and seen.job in (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER):
         return Finish(Reason.CLUSTER_LOST, seen.unhealthy)
@@ -199,7 +212,7 @@ def over_by_job(seen: Seen) -> Finish | None:
 
 
 def over_by_request(run: Run, seen: Seen) -> Finish | None:
-    """A launch that failed; a job that is there all the same tells more."""
+    """Return the end after a failed or cancelled launch; a job that exists all the same says more, and comes first."""
     if run.status is Status.LAUNCHING and seen.job is None and run.job is None:
         if seen.request is Request.FAILED:
             return Finish(Reason.LAUNCH_FAILED, seen.error)
@@ -210,16 +223,20 @@ def over_by_request(run: Run, seen: Seen) -> Finish | None:
 
 
 def over_by_cluster(seen: Seen) -> Finish | None:
-    """A stopped cluster trains no more, and its disks go on billing."""
+    """Return the end after a stopped cluster: it no longer trains, and its disks are still billed."""
     if seen.cluster is Cluster.STOPPED:
         return Finish(Reason.CANCELLED_OUTSIDE, say("Its cluster was stopped outside of verlbot."))
     return None
 
 
 def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
-    """No cluster and no launch under way: it is gone, or the launch never arrived. See also `decide_forgotten`."""
+    """Return the action if there is no cluster and no launch in progress: it is gone, or the launch never arrived.
+
+    See also `decide_forgotten`.
+    """
     if seen.ending is not None:
         return after(run, Puzzle.ABSENT, rules.gone, now, rules, Finish(reason_of(seen.ending), seen.error))
+    # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
     if run.asks >= rules.most_asks:
         asked = say_many(
             "It was asked for {count} time, and no cluster of its name has appeared.",
@@ -232,6 +249,7 @@ def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action
 
 
 def reason_of(ending: Ending) -> Reason:
+    """Return the reason of a run whose cluster went away like this."""
     match ending:
         case Ending.DOWNED:
             return Reason.DOWNED_OUTSIDE
@@ -244,34 +262,43 @@ def reason_of(ending: Ending) -> Reason:
 def after(
     run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, rules: Rules, action: Action, detail: str | None = None
 ) -> Action:
-    """The action, once every look for that long has shown the puzzle, this one included."""
+    """Return the action once every observation for that long has shown the ambiguity, this one included.
+
+    Until then, return the wait for its confirmation.
+    """
     doubt = run.doubt
+    # A gap between two observations, or a clock that was set back, proves nothing: the wait begins again.
     if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady or now < doubt.since:
         return Wonder(Doubt(puzzle, now, now, detail))
     return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now, detail))
 
 
 def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """Over and perhaps billing. What is on the bot's own disk is never called lost, so that is asked before."""
+    """Return the action for a finished run that may still be billed.
+
+    A checkpoint on the bot's own disk is never reported as lost, so the disk is checked first.
+    """
     action = decide_removal(run, seen, now, rules)
     last_chance = isinstance(action, TearDown | LoseModel | End)
     return RecallModel() if last_chance and drain.wants_recall(run) else action
 
 
 def decide_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """Last lines, model, removal, proof.
+    """Return the next step of the teardown: last log lines, checkpoint, removal, proof that the machines are gone.
 
-    The removal is asked for even where nothing is seen: a launch may still be on its way, and arrive when nobody looks.
+    The removal is requested even if nothing is observed: a launch may still be in progress, and arrive unobserved.
     """
     if seen and seen.keeps_log and wants_log(run, seen, rules):
         return log_to_save(run, seen, now, rules)
     if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
+        # A server that was restarted has forgotten its requests: without a confirmation the absence must last longer.
         confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
         wait = rules.gone if confirmed else rules.ask_again
         return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
     if seen and tells_more(run, seen):
         return Look(seen)
     keeps = drain.keeps(run) and not (seen and drain.shows_untrained(run, seen))
+    # A cluster that is kept for its checkpoint is expected to stay.
     if run.alarmed_at is None and not keeps and stands_since(run, now) >= rules.stopping_alarm:
         return Alarm()
     if keeps and seen and drain.puts_off_autostop(run, seen, now, rules.patience):
@@ -286,34 +313,37 @@ def decide_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> 
 
 
 def is_removal_due(run: Run, now: datetime, rules: Rules) -> bool:
-    """Return whether its removal is to be asked for now: it never was, or not lately."""
+    """Return whether the removal is to be requested now: it never was, or not lately."""
     return run.downed_at is None or has_passed(rules.down_again, run.downed_at, now)
 
 
 def tells_more(run: Run, seen: Seen) -> bool:
-    """Whether a look is to be kept before anything else: a silence has ended, or its job has begun unseen.
+    """Return whether to record the observation before anything else: an outage has ended, or the job began unobserved.
 
-    The bot may have been away for the whole of a training; what is done next depends on whether there was one.
+    The bot may have been away for the whole training; what is done next depends on whether there was one.
     """
     silence_ends = run.outage is not None and run.outage.until is None
     return silence_ends or (seen.job in drain.TRAINED and not drain.may_have_trained(run))
 
 
 def stands_since(run: Run, now: datetime) -> timedelta:
-    """How long its cluster has stood since it was to go."""
+    """Return how long the cluster has existed since its teardown was due."""
     since = run.keeping.settled_at or run.over_at
     loss = run.memory.loss
-    if since and loss and loss.until:  # until then its removal could not be done, nor be seen
+    if since and loss and loss.until:  # until then the teardown could be neither done nor observed
         since = max(since, loss.until)
     return now - since if since else timedelta()
 
 
 def decide_keeping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
-    """A model that is on its cluster alone: fetched before that goes, or given up in time."""
+    """Return the action for a checkpoint that exists on the cluster alone.
+
+    It is downloaded before the teardown, or given up in time.
+    """
     until = drain.gives_up_at(run, rules.patience)
     if now >= until:
         return LoseModel()
-    if seen and seen.nothing:  # a record may be dropped for a while, and a removal would find its machines
+    if seen and seen.nothing:  # SkyPilot may drop a record for a while; a teardown would still find the machines
         return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, TearDown())
     if drain.is_due(run, now, rules.patience):
         return FetchModel(until)
@@ -321,9 +351,9 @@ def decide_keeping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> 
 
 
 def wants_log(run: Run, seen: Seen | None, rules: Rules) -> bool:
-    """Whether there are last lines to read, and still patience to wait for them.
+    """Return whether there are last log lines to read, and tries left to read them.
 
-    A look that has failed says nothing of that: they are asked for all the same, before a removal takes them.
+    A failed observation says nothing about that: the lines are read all the same, before a teardown deletes them.
     """
     if run.log_saved_at is not None or run.log_tries >= rules.log_tries:
         return False
@@ -334,7 +364,10 @@ def wants_log(run: Run, seen: Seen | None, rules: Rules) -> bool:
 
 
 def log_to_save(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> SaveLog | Look | None:
-    """The last lines, some time after they could not be read: what was in the way may be over by then."""
+    """Return the action that saves the last log lines, or None to wait.
+
+    A failed read is tried again after some time: the obstacle may be gone.
+    """
     tried = run.log_tried_at
     if tried is None or has_passed(rules.log_again, tried, now) or drain.is_heard_again(run, tried):
         return SaveLog()

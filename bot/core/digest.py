@@ -1,4 +1,4 @@
-"""A failure in a few words, and the patterns that failures are known by."""
+"""A failure in a few words, and the patterns by which failures are known."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,9 +39,9 @@ MARKS: Mapping[Kind, Sequence[tuple[str, ...]]] = {
     Kind.BATCH_SIZE: [(r"AssertionError", r"batch_size|batch size|equal chunk|DataProto|divisible")],
     Kind.WORKER_DIED: [(r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",)],
 }
-"""For each pattern what its line has in it: all of one of these, one behind the other. The first that is found counts,
-so what says more stands before what says less. What lies between two is not part of an expression, because it would
-be looked at again from each place where the first of them may begin."""
+"""For each kind the expressions that its line matches: all of one sequence, one after the other. The first match
+counts, so the more specific come first. The text between two expressions belongs to neither, because it would be
+matched again from each place where the first of them may begin."""
 
 COMPILED = [
     (kind, [[re.compile(one, re.IGNORECASE) for one in sequence] for sequence in sequences])
@@ -50,7 +50,7 @@ COMPILED = [
 
 
 def kind_of(text: str) -> Kind | None:
-    """Return the pattern of failure that a line is of; None where it is of none.
+    """Return the failure pattern that a line matches; None if it matches none.
 
     >>> kind_of("AssertionError: only support equal chunk."), kind_of("only support equal chunk: AssertionError")
     (<Kind.BATCH_SIZE: 'batch_size'>, None)
@@ -62,7 +62,7 @@ def kind_of(text: str) -> Kind | None:
 
 
 def follow_each_other(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
-    """Return whether the text has the patterns one behind the other."""
+    """Return whether the text contains the patterns one after the other."""
     end = 0
     for pattern in patterns:
         found = pattern.search(text, end)
@@ -78,11 +78,11 @@ class Digest:
 
     Attributes:
         error: its line in the log, such as `torch.OutOfMemoryError: CUDA out of memory. …`.
-        kind: the pattern that it is known by; None where nobody knows more than the line.
-        node: the number of the node that it was on, where there are several and it tells.
-        address: that node's IP, where only that tells.
-        rank: of the process among all that train, where torch tells.
-        excerpt: what the same process printed around it, oldest first.
+        kind: the pattern that it matches; None if only the line is known.
+        node: the number of the node that it was on, if there are several and the log says.
+        address: that node's IP, if the log gives only that.
+        rank: rank of the process among all that train, if torch gives it.
+        excerpt: lines that the same process printed around it, oldest first.
     """
 
     error: str

@@ -1,4 +1,4 @@
-"""What looks have shown that is not understood yet, or have not shown at all."""
+"""What observations have shown that is still ambiguous, and when they got no answer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,17 +6,17 @@ from enum import StrEnum
 
 
 class Puzzle(StrEnum):
-    """What a look may show that only a later look can explain."""
+    """An ambiguity that an observation may show and only a later one can explain."""
 
-    ABSENT = "absent"  # no cluster and no launch under way: gone, or not there yet, or a record dropped
-    JOBLESS = "jobless"  # a cluster stands, its launch is over or forgotten, and it has no job
-    FORGOTTEN = "forgotten"  # no trace of what was shown before: the cloud has lost its memory, or another answers
-    UNHEALTHY = "unhealthy"  # a node is gone, or cannot be reached just now
+    ABSENT = "absent"  # no cluster and no launch in progress: gone, or not created yet, or the record was dropped
+    JOBLESS = "jobless"  # the cluster exists, its launch has ended or is forgotten, and it has no job
+    FORGOTTEN = "forgotten"  # no trace of what was observed before: the cloud lost its memory, or another answers
+    UNHEALTHY = "unhealthy"  # a node is gone, or cannot be reached now
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Every look from `since` to `last` has shown the same puzzle; `detail` is what the last one said of it."""
+    """An ambiguity that every observation from `since` to `last` has shown; `detail` is what the last one showed."""
 
     puzzle: Puzzle
     since: datetime
@@ -26,7 +26,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The outside did not answer from then until then, or still does not."""
+    """A time in which the cloud did not answer; without `until`, it still does not."""
 
     since: datetime
     until: datetime | None = None

@@ -11,7 +11,10 @@ from bot.language import say
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Return whether a whole text matches; one with half a surrogate pair, which is no character, matches nothing."""
+    """Return whether an expression matches the whole text.
+
+    A text with half a surrogate pair, which is no character, never matches.
+    """
     try:
         return compile_pattern(pattern).fullmatch(text) is not None
     except UnicodeEncodeError:
@@ -23,7 +26,7 @@ def compile_pattern(pattern: str) -> Any:
     """Return a compiled expression.
 
     Raises:
-        UserError: it is none of RE2's, which knows no look-around and no back references.
+        UserError: RE2 cannot compile it. RE2 supports neither look-around nor back references.
     """
     options = re2.Options()
     options.log_errors = False
@@ -35,6 +38,6 @@ def compile_pattern(pattern: str) -> Any:
 
 
 def reason_of(error: re2.error) -> str:
-    """Return what RE2 says of an expression."""
+    """Return the reason that RE2 gives for rejecting an expression."""
     reason = error.args[0] if error.args else error
     return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

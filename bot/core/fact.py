@@ -1,4 +1,4 @@
-"""What the lines of a log tell: rows of numbers, totals, paces, checkpoints."""
+"""Events that the lines of a log report: metrics of a step, the number of steps, progress, checkpoints."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from bot.core.row import Row
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How many steps there will be."""
+    """The number of steps that the training will have."""
 
     steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A progress bar: how many steps are done, and how long one takes."""
+    """A progress bar: how many steps are done, and how many seconds one takes."""
 
     done: int
     total: int
@@ -24,7 +24,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A checkpoint of a step, and its folder."""
+    """A checkpoint that was saved at a step, and its folder."""
 
     folder: str
     step: int
@@ -32,7 +32,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The training goes on from a checkpoint: its next step is the one after this."""
+    """The training resumes from a checkpoint: its next step is the one after `step`."""
 
     step: int
 
@@ -41,4 +41,5 @@ Fact = Row | Total | Bar | Saved | Resumed
 
 
 def rows(facts: Sequence[Fact]) -> Iterator[Row]:
+    """Yield the metrics among the events of a log, in order."""
     return (fact for fact in facts if isinstance(fact, Row))

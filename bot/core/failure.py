@@ -1,7 +1,8 @@
-"""Why a run died, as its log tells: its first error, where that was, and the pattern that it is known by.
+"""Finds in a log why a run died: the first error, where it happened, and which known pattern it matches.
 
-One failure is printed many times: by the process that it befell, by every other rank that waited for it, and by
-Ray at the driver, wrapped. So the first error counts, of those after the last step: what came before it was survived.
+One failure is printed many times: by the process that failed, by every other rank that waited for that process, and by
+Ray at the driver, wrapped. So the first error counts, among those after the last step: the training survived all
+earlier ones.
 """
 
 import re
@@ -13,7 +14,7 @@ from bot.core.grammar import find_step, pairs
 from bot.core.loglines import cleaned, narrow, prefixed
 
 BEFORE, AFTER = 8, 2
-"""Lines of the same process that are shown around an error."""
+"""Lines of the same process that are shown before and after an error."""
 
 
 EXITS = {Kind.KILLED: ("137", "-9"), Kind.CRASHED: ("139", "-11")}
@@ -22,20 +23,20 @@ EXIT_MARKS = {
     Kind.CRASHED: re.compile(r"139 \(SIGSEGV\)|line \d{1,9}: {1,20}\d{1,9} Segmentation fault"),
 }
 RETURN_CODES = re.compile(r"ERROR: Job \d{1,9}(?:'s setup)? failed with return code list: *+\[([-\d, ]*+)\]")
-"""What SkyPilot says of a job that failed: an exit code for each node."""
+"""What SkyPilot prints about a job that failed: an exit code for each node."""
 
 MODULES = r"(?:[A-Za-z_]\w*+\.)*+"
 RAISED = re.compile(rf"{MODULES}[A-Z](?=\w*[a-z])\w*+(?:\(\w++\))?+(?:: .*|:)?")
-"""The line that ends a traceback: a class with its message."""
+"""The line that ends a traceback: an exception class with its message."""
 
 ERROR = re.compile(rf"{MODULES}[A-Z]\w*(?:Error|Exception): .+")
-"""The same where no traceback is to be seen."""
+"""The same line, where no traceback was printed."""
 
 SAID = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot) .+")
-"""What our recipes and pip say before they give up."""
+"""What our recipes and pip print before they give up."""
 
 WRAPPED = re.compile(r"\bray::\S{1,80}?\(\) \(pid=\d{1,9}(?:, ip=([\w.:]{1,64}))?")
-"""Ray at the driver names the task that failed, and then prints what that task had printed."""
+"""Ray's line at the driver that names the failed task; Ray then prints what that task had printed."""
 
 TRACEBACK = "Traceback (most recent call last):"
 SURVIVED = "Exception ignored in"
@@ -43,14 +44,14 @@ CHAINED = ("During handling of the above exception", "The above exception was th
 
 TORCH_RANK = re.compile(r"\[rank(\d{1,9})\]: ?")
 LOGGED = re.compile(r"(?:ERROR|CRITICAL) [\d-]{1,20} [\d:.]{1,20} \[[^\]]*+\] ?")
-"""vLLM's logger before each line of a traceback."""
+"""What vLLM's logger prints before each line of a traceback."""
 
 REPEATED = re.compile(r"(?<!\s)\s*+\[repeated \d{1,9}x across cluster\].*")
 CHUNK_LINES = 256
 """Lines that are read between two looks at the clock."""
 
 FEWEST_METRICS = 4
-"""Of a step's line that is believed between two answers of the model: verl's have dozens."""
+"""Minimum number of metrics of a step line between two answers of the model: verl's lines have dozens."""
 
 ADDRESS = re.compile(r"\bip=([\w.:]{1,64})")
 NODE = re.compile(r"\((?=[^()]*+\))[^()]*?\brank=(\d{1,9})\b[^()]*+\)")
@@ -61,8 +62,9 @@ class Line:
     """One line of a log.
 
     Attributes:
-        source: the prefixes of SkyPilot, Ray and torch, which are a process's own.
-        text: the rest, indented as it was.
+        source: the prefixes that SkyPilot, Ray and torch put before it; they identify the process.
+        text: the rest of the line, with its indentation.
+        rank: torch's rank of the process; None where the line does not name it.
     """
 
     source: str
@@ -71,20 +73,20 @@ class Line:
 
     @property
     def node(self) -> int | None:
-        """As SkyPilot numbers it."""
+        """Return the node's number as SkyPilot counts; None where the prefix does not name one."""
         found = NODE.search(self.source)
         return int(found[1]) if found else None
 
     @property
     def address(self) -> str | None:
-        """As Ray gives it: of another node than its driver's."""
+        """Return the node's IP as Ray prints it; None for Ray's lines from the driver's own node."""
         found = ADDRESS.search(NODE.sub("", self.source))
         return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An error, and in which line."""
+    """An error, and the index of the line that reports it."""
 
     at: int
     error: str
@@ -94,13 +96,15 @@ class Found:
 
 @dataclass(slots=True)
 class Process:
-    """What must be remembered of one process from line to line.
+    """State of one process while its lines are read.
 
     Attributes:
-        samples: whether it prints what the model has answered, which may look like anything.
-        traces: whether it prints a traceback; survived: one that Python itself has caught.
-        task_address: of the node of the task whose traceback Ray repeats.
-        root: the error that its last one came of, or that one itself; chained: whether the next one comes of it too.
+        prints_samples: whether the process is printing the model's answers, which may look like anything.
+        prints_traceback: whether it is printing a traceback.
+        is_exception_ignored: whether Python itself has caught that exception.
+        task_address: IP of the node of the task whose traceback Ray repeats.
+        root_error: the error that caused its last error, or that error itself.
+        is_next_chained: whether the next error is caused by it too.
     """
 
     samples: bool = False
@@ -111,7 +115,7 @@ class Process:
     chained: bool = False
 
     def hear(self, at: int, text: str) -> Found | None:
-        """The error that this line is, if it is one."""
+        """Return the error that a line reports, if it reports one."""
         if text.startswith(("[prompt]", "[response]")):
             self.samples = True
         elif text.startswith(("[score]", "[ground_truth]")):
@@ -121,6 +125,7 @@ class Process:
         return None
 
     def _listen(self, at: int, text: str) -> Found | None:
+        """Return the error of a line outside the model's answers; record where a traceback begins."""
         if text.startswith(CHAINED):
             self.chained = True
         elif text.startswith(SURVIVED):
@@ -134,7 +139,7 @@ class Process:
         return None
 
     def _judge(self, at: int, text: str) -> Found | None:
-        """A line that is no part of a traceback's inside."""
+        """Return the error of a line that is not inside a traceback."""
         ends_trace = self.traces and RAISED.fullmatch(text) is not None
         kind = kind_of(text)
         if not (ends_trace or kind or ERROR.fullmatch(text) or SAID.fullmatch(text)):
@@ -156,8 +161,11 @@ class Search:
     """The first error of each weight.
 
     Attributes:
-        error: what ended the run; wrapper: what Ray made of it, where nothing else is left; remark: what is often
-            survived; exit: how the process ended, which tells least.
+        error: what ended the run.
+        wrapper: Ray's line about the failed task; it counts where no error itself is in the log.
+        remark: an error that runs often survive.
+        exit: the exit code of a process, which explains least.
+        processes: the state of each process, by its prefixes.
     """
 
     error: Found | None = None
@@ -167,12 +175,15 @@ class Search:
     processes: dict[str, Process] = field(default_factory=dict)
 
     def read(self, at: int, line: Line) -> None:
+        """Record the error that a line reports, or that the training survived the earlier ones."""
         process = self.processes.setdefault(line.source, Process())
         metrics = step_metrics(line.text)
+        # The model's answers may look like an error or a short step line; only a real step line ends them.
         if process.samples and metrics < FEWEST_METRICS:
             process.hear(at, line.text)
         elif metrics:
             process.samples = False
+            # Another step after an error: the training survived everything so far.
             self.error = self.wrapper = self.remark = None
         elif found := process.hear(at, line.text):
             self._weigh(found, process)
@@ -182,7 +193,11 @@ class Search:
             self.exit = exited(at, line.text)
 
     def _weigh(self, found: Found, process: Process) -> None:
-        """What an error came of counts for more than the error, unless only the error is known."""
+        """Record an error.
+
+        The error that caused it counts for more, unless only the later one matches a known pattern.
+        """
+        # W&B reports many errors that do not stop a training.
         if found.error.startswith("wandb: "):
             self.remark = self.remark or found
         elif self.error is None or (self.error.kind is None and found.kind and process.root is self.error):
@@ -190,22 +205,25 @@ class Search:
 
     @property
     def first(self) -> Found | None:
+        """Return the error that explains most; None where the log has none."""
         return self.error or self.wrapper or self.remark or self.exit
 
 
 def has_time() -> bool:
+    """Return True: the default for a diagnosis without a time limit."""
     return True
 
 
 def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) -> Digest | None:
-    """The digest of a log's last lines; None where no error is among them.
+    r"""Return the failure summary of a log's last lines; None where they contain no error.
 
     Args:
-        text: with whatever prefixes and colours it has.
-        nodes: of the run.
-        in_time: asked every few lines; where there is no time left, what was found so far is told.
+        text: the lines, with any prefixes and colours.
+        nodes: number of nodes of the run.
+        in_time: called every `LINES_PER_TIME_CHECK` lines. Once it returns False, the summary covers the lines read so
+            far.
 
-    >>> diagnose("(worker1, rank=1, pid=7) Traceback (most recent call last):\\n"
+    >>> diagnose("(worker1, rank=1, pid=7) Traceback (most recent call last):\n"
     ...          "(worker1, rank=1, pid=7) RuntimeError: CUDA out of memory.", nodes=2)
     ... # doctest: +ELLIPSIS
     Digest(error='RuntimeError: CUDA out of memory.', kind=<Kind.GPU_MEMORY: 'gpu_memory'>, node=1, ...)
@@ -228,7 +246,8 @@ def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) 
 
 
 def line_of(text: str) -> Line:
-    """
+    """Return a line split into its prefixes, its text and its rank.
+
     >>> line_of("(head, rank=0, pid=1) [rank3]:   File x")
     Line(source='(head, rank=0, pid=1) [rank3]', text='  File x', rank=3)
     """
@@ -243,13 +262,13 @@ def line_of(text: str) -> Line:
 
 
 def step_metrics(text: str) -> int:
-    """How many numbers a line tells of a step; none where it is another line."""
+    """Return how many metrics of a step a line has; 0 for any other line."""
     found = find_step(text)
     return len(pairs(found[2])) if found else 0
 
 
 def exited(at: int, text: str) -> Found | None:
-    """How a process ended, where its exit code tells."""
+    """Return the error that a process's exit code shows; None where the line has no such code."""
     codes = RETURN_CODES.search(text)
     for kind, known in EXITS.items():
         if EXIT_MARKS[kind].search(text) or (codes and set(known) & {one.strip() for one in codes[1].split(",")}):
@@ -258,7 +277,7 @@ def exited(at: int, text: str) -> Found | None:
 
 
 def placed(digest: Digest, found: Found, lines: Sequence[Line], nodes: int) -> Digest:
-    """The digest with where it was, as surely as the log tells."""
+    """Return the summary with the node where the failure happened, as far as the log is certain about it."""
     if nodes < 2:
         return digest
     line = lines[found.at]
@@ -272,11 +291,12 @@ def placed(digest: Digest, found: Found, lines: Sequence[Line], nodes: int) -> D
     known_nodes = addresses(lines)
     if address in known_nodes:
         return replace(digest, node=known_nodes[address])
+    # SkyPilot prints no IP of the first node, so an unknown IP is that node's once all others are known.
     return replace(digest, node=0) if len(known_nodes) == nodes - 1 else replace(digest, address=address)
 
 
 def addresses(lines: Iterable[Line]) -> dict[str, int]:
-    """The nodes by their IPs: SkyPilot names those of all but the first."""
+    """Return the nodes by their IPs. SkyPilot prints the IPs of all nodes but the first."""
     sources = {line.source: line.node for line in lines}
     found = {source: (NODE.search(source), node) for source, node in sources.items() if node is not None}
     ips = {match[0]: node for match, node in found.values() if match}
@@ -284,7 +304,7 @@ def addresses(lines: Iterable[Line]) -> dict[str, int]:
 
 
 def excerpt(lines: Sequence[Line], at: int) -> tuple[str, ...]:
-    """What the process printed around that line."""
+    """Return the lines that the same process printed around a line."""
     own = [number for number, line in enumerate(lines) if line.source == lines[at].source]
     place = own.index(at)
     return tuple(narrow(lines[number].text) for number in own[max(place - BEFORE, 0) : place + AFTER + 1])

@@ -1,4 +1,4 @@
-"""A chart as values: lines, points that stand alone, marks. What Slack or a picture makes of it is theirs."""
+"""Charts as values: lines, sparse points, marks. Slack's tables and pictures are drawn from them elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from bot.errors import UserError
 from bot.language import mark, say
 
 FEWEST_POINTS = 3
-"""Of a chart: fewer are better said in words."""
+"""Minimum points of a chart: a sentence shows fewer points better."""
 
 SPARSE_POINTS = 8
-"""Of the few points of a table, so many are kept for what is measured now and then."""
+"""Maximum x of a table that are chosen for the points of sparse lines."""
 
 SAVES = ("timing_s/save_checkpoint", "timing/save_checkpoint")
-"""What verl tells of a step that wrote a checkpoint, newest first."""
+"""Keys of the time that a step took to save a checkpoint, verl's newest first."""
 
 STEP, TIME, DOLLARS = AXES
 
@@ -28,7 +28,7 @@ LABELS = {STEP: mark("step"), TIME: mark("minutes since the first step"), DOLLAR
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A phrase that is said when the chart is drawn, in the language of whoever it is drawn for."""
+    """A phrase that is translated when the chart is drawn, into the language of its reader."""
 
     phrase: str
     fields: Mapping[str, "str | Words"] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Line:
     """Points in the order of their x.
 
     Attributes:
-        sparse: whether they are measured now and then, as validation is, so that each is to be seen.
+        is_sparse: whether they are measured now and then, as validation is, so that each point must be visible.
     """
 
     name: Words
@@ -55,7 +55,7 @@ class Figure:
     """One chart.
 
     Attributes:
-        marks: the x of what is called `marked`: checkpoints.
+        marks: x of what `marks_label` names: checkpoints.
     """
 
     title: Words
@@ -67,23 +67,26 @@ class Figure:
 
     @property
     def drawable(self) -> bool:
-        """Whether there is enough of it that a chart tells more than words do."""
+        """Return whether some line has enough points for a chart to show more than a sentence does."""
         return any(len(line.points) >= FEWEST_POINTS for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A figure as Slack takes one: every line has a value at each x, and there are few of them."""
+    """A chart as Slack takes it: every line has a value at each x, and the number of x is small."""
 
     xs: tuple[float, ...]
     lines: tuple[tuple[Words, tuple[float, ...]], ...]
 
 
-# figures of runs
+# Charts of one run
 
 
 def reward_figure(run: Run, history: History) -> Figure | None:
-    """The reward over the steps, with its validations and checkpoints; None before there is any."""
+    """Return the chart of the reward over the steps, with its validations and checkpoints.
+
+    None before the first reward.
+    """
     found = reward_of(history)
     if found is None:
         return None
@@ -92,16 +95,16 @@ def reward_figure(run: Run, history: History) -> Figure | None:
 
 
 def metric_figure(run: Run, history: History, word: str) -> Figure:
-    """One metric over the steps.
+    """Return the chart of one metric over the steps.
 
     Raises:
-        UserError: the run has none of this name.
+        UserError: the run has no metric of this name.
     """
     return of_run(run, metric(word, history, run.id), history)
 
 
 def progress_figure(run: Run) -> Figure:
-    """The reward as the record itself has it: few points, and no store to ask."""
+    """Return the chart of the reward that the run's own record has: few points, and no store to read."""
     found = run.progress
     reward = Metric("reward", NAMES["reward"], found.rewards.points)
     lines = (line_of(reward), *validation_line(found.validations.points))
@@ -110,6 +113,7 @@ def progress_figure(run: Run) -> Figure:
 
 
 def of_run(run: Run, found: Metric, history: History, validation: tuple[Point, ...] = ()) -> Figure:
+    """Return the chart of a metric of a run, with the run's checkpoints."""
     return figure_of(run, found, (line_of(found), *validation_line(validation)), checkpoints(run, history))
 
 
@@ -129,28 +133,30 @@ def validation_line(points: tuple[Point, ...]) -> tuple[Line, ...]:
 
 
 def checkpoints(run: Run, history: History) -> tuple[float, ...]:
-    """The steps after which a checkpoint was written: those that told how long it took, and the newest."""
+    """Return the steps after which a checkpoint was written: those that report how long saving took, and the newest."""
     told = {step for key in SAVES for step, _ in history.series(key)}
     newest = run.progress.checkpoint_step
     return tuple(map(float, sorted(told if newest is None else told | {newest})))
 
 
-# two runs in one
+# Charts of two runs
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A run and its numbers."""
+    """A run and its metrics history."""
 
     run: Run
     history: History
 
 
 def compare_figure(a: Told, b: Told, by: str = STEP) -> Figure | None:
-    """What two runs are judged by, in one chart; None where either has no numbers, or they have different ones.
+    """Return one chart of the reward of two runs.
+
+    None where either has no numbers, or their rewards are different metrics.
 
     Raises:
-        UserError: by dollars, and one of them is unpriced.
+        UserError: the axis is dollars, and one of the runs is unpriced.
     """
     both = [reward_of(one.history) for one in (a, b)]
     if both[0] is None or both[1] is None or both[0].word != both[1].word:
@@ -169,40 +175,42 @@ def compare_figure(a: Told, b: Told, by: str = STEP) -> Figure | None:
 
 
 def placed(told: Told, series: tuple[Point, ...], by: str) -> tuple[Point, ...]:
-    """The points over steps, minutes or dollars.
+    """Return the points with steps, minutes or dollars as their x.
 
     Raises:
-        UserError: by dollars, and the run is unpriced.
+        UserError: the axis is dollars, and the run is unpriced.
     """
     refuse_unpriced(told.run, by=by)
     if by == STEP:
         return series
-    read = {at: step for step, at in told.history.series(AT) if at > 0}  # of steps that were read at once, the last
+    read = {at: step for step, at in told.history.series(AT) if at > 0}  # of steps read at the same time, the last
     times = [(step, at) for at, step in read.items()]
     if not times:
         return ()
     start, each = times[0][1], 1 / 60
+    # Dollars count from the first launch request, minutes from the first step.
     if by == DOLLARS and told.run.first_asked_at and told.run.hourly:
         start, each = told.run.first_asked_at.timestamp(), told.run.hourly.dollars_per_hour / 3600
     return tuple(((between(times, step) - start) * each, value) for step, value in series)
 
 
 def refuse_unpriced(*runs: Run, by: str) -> None:
+    """Raise UserError where the axis is dollars and one of the runs is unpriced."""
     for run in runs:
         if by == DOLLARS and run.hourly is None:
             unpriced = say("`{run}` is unpriced, so that nothing can be drawn by dollars.", run=run.id)
             raise UserError(unpriced, say("Compare them `by=step` or `by=time`."))
 
 
-# as Slack takes it
+# Tables for Slack
 
 
 def tabled(figure: Figure, most: int = MOST_POINTS) -> Table | None:
-    """The figure in few points that all lines have, about evenly; None where lines share no stretch.
+    """Return the chart as few, about evenly spaced points that all lines have; None where the lines share no stretch.
 
-    Of a line of many points it is what the eye follows: twenty of them as they are would be noise alone.
-    What is measured now and then is at each x as it was measured last. It is left out where it begins late, after a
-    fifth of the steps: Slack takes no line that begins later than another.
+    A line of many points is smoothed to what the eye follows: twenty of its raw points would be noise. A sparse line
+    has at each x the value that was measured last. It is left out where it begins after the first fifth of the steps:
+    Slack takes no line that begins later than another.
     """
     lines = [line for line in figure.lines if line.points]
     dense = [line for line in lines if not line.sparse] or lines[:1]
@@ -220,12 +228,13 @@ def tabled(figure: Figure, most: int = MOST_POINTS) -> Table | None:
 
 
 def begins_early(line: Line, main: Line) -> bool:
+    """Return whether a line begins within the first fifth of the main line."""
     first, last = main.points[0][0], main.points[-1][0]
     return line.points[0][0] <= first + (last - first) / 5
 
 
 def shared(lines: list[Line], most: int) -> Table | None:
-    """Lines over the stretch that all of them have, evenly."""
+    """Return the lines over the stretch that all of them cover, evenly spaced; None where there is no such stretch."""
     low, high = max(line.points[0][0] for line in lines), min(line.points[-1][0] for line in lines)
     if high <= low:
         return None
@@ -237,11 +246,11 @@ def shared(lines: list[Line], most: int) -> Table | None:
 
 
 def is_cut(figure: Figure) -> bool:
-    """Whether a table of it ends before one of its lines does, or begins later."""
+    """Return whether a table of the chart ends before one of the lines does, or begins later."""
     spans = {(line.points[0][0], line.points[-1][0]) for line in figure.lines if line.points and not line.sparse}
     return len(spans) > 1
 
 
 def is_smoothed(figure: Figure) -> bool:
-    """Whether a table of it shows means and not the numbers themselves."""
+    """Return whether a table of the chart shows means instead of the measured numbers."""
     return any(len(line.points) >= SMOOTHED_FROM for line in figure.lines if not line.sparse)

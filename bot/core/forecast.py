@@ -1,4 +1,6 @@
-"""When a run will end, and what it will have cost by then, if it goes on as it does. None where nobody can know."""
+"""Estimates when a run will end at its current pace, and its cost by then. None where the log gives too little to
+estimate.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from bot.core.run import Run
 from bot.core.status import Status
 
 FARTHEST = timedelta(days=365)
-"""What is left of a training is forecast this far: more is what its log says, and no date can be trusted to it."""
+"""Maximum remaining time that is forecast. A log that gives more is not precise enough for any date."""
 
 
 class Horizon(Enum):
@@ -20,12 +22,13 @@ class Horizon(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The end as it looks now.
+    """The end of a run, as estimated now.
 
     Attributes:
-        ends_at: of the last step.
+        ends_at: when the last step will be done.
         dollars: cost until then; None where the run is unpriced, or more than a year is left.
-        over_at_step: the step at which the budget will be spent; None where it will not be, or nobody knows.
+        budget_exhausted_at_step: the step at which the budget will be exhausted; None where the budget is enough, or
+            where that cannot be estimated.
     """
 
     ends_at: datetime | Horizon
@@ -34,9 +37,9 @@ class Forecast:
 
 
 def ends_at(progress: Progress, now: datetime) -> datetime | Horizon | None:
-    """When the last step will be done: the steps left at the pace of the last ones.
+    """Return when the last step will be done: the remaining steps at the pace of the last ones.
 
-    A step that takes longer than its pace pushes the end ahead of it. Both numbers are the log's, and may be anything.
+    A step that takes longer than that pace moves the end back. Both numbers come from the log, and may be anything.
 
     >>> from bot.core.progress import Lap
     >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -49,13 +52,14 @@ def ends_at(progress: Progress, now: datetime) -> datetime | Horizon | None:
     since = datetime.fromtimestamp(progress.stepped_at, UTC)
     if not left:
         return since
+    # Compared before any date is computed, because a large product overflows timedelta.
     if pace > FARTHEST.total_seconds() / left:
         return Horizon.BEYOND_A_YEAR
     return max(since + timedelta(seconds=pace), now) + timedelta(seconds=pace * (left - 1))
 
 
 def forecast(run: Run, now: datetime) -> Forecast | None:
-    """The end of a run that trains; None before its first steps, and once it is over."""
+    """Return the forecast of a run that trains; None before its first steps, and once it has finished."""
     end = ends_at(run.progress, now) if run.status is Status.RUNNING and not run.over else None
     if end is None:
         return None
@@ -69,7 +73,7 @@ def forecast(run: Run, now: datetime) -> Forecast | None:
 
 
 def step_of(run: Run, now: datetime) -> int | None:
-    """The step at which the budget will be spent, the last one at the latest."""
+    """Return the step at which the budget will be exhausted, at most the last one."""
     spent, rate, pace = run.cost(now), run.hourly, run.progress.seconds_per_step
     left = run.progress.steps_left
     if spent is None or rate is None or not rate.dollars_per_hour or not pace or run.progress.step is None:

@@ -1,4 +1,4 @@
-"""How commands are typed: one table of forms, from which the parser, the help and the manifest are made."""
+"""Specifications of all commands: the one table from which the parser, the help and the manifest are made."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -47,16 +47,17 @@ class Form:
     """One command as it may be typed.
 
     Attributes:
-        word: what follows `/verl`.
+        word: the word after `/verl`.
         meaning: one sentence for the help.
-        example: a line that works as it stands, without `/verl`.
-        make: turns the sorted words into the command; may refuse them.
-        needs: names that must be typed, in order, in capitals.
-        may: a name that may be typed after those; many: names of which any number may.
-        options: `key=value` words that this command takes, each with what its value is.
-        flags: `--words` that this command takes.
+        example: a complete example line, without `/verl`.
+        build: turns the parsed arguments into the command; may raise UserError.
+        required: names that must be typed, in order, in capitals.
+        optional: a name that may be typed after those.
+        variadic: a name of which any number may be typed.
+        options: `key=value` arguments of this command, with a description of each value.
+        flags: `--words` of this command.
         takes_settings: whether any parameter and override may follow.
-        alone: what the word means by itself where it needs names; None for nothing.
+        default: the command for the word alone, where it otherwise requires names; None where there is none.
     """
 
     word: str
@@ -73,12 +74,12 @@ class Form:
 
     @property
     def most(self) -> float:
-        """Names that may be typed."""
+        """Return the maximum number of names that may be typed."""
         return math.inf if self.many else len(self.needs) + bool(self.may)
 
     @property
     def usage(self) -> str:
-        """The form as the help shows it, such as `stop RUN`."""
+        """Return the usage line for the help, such as `stop RUN`."""
         parts = [self.word, *self.needs]
         parts += [f"[{self.may}]"] if self.may else []
         parts += [f"[{self.many} …]"] if self.many else []

@@ -1,7 +1,7 @@
-"""How verl, tqdm, Ray and SkyPilot write what counts: one line in, a row or another fact out.
+"""Patterns of what verl, tqdm, Ray and SkyPilot write into a log; they turn one line into metrics or another event.
 
-Lines come from whatever a run starts, so that every pattern takes time in proportion to the text: it begins at few
-places, repeats only what it need not give back (`*+`, `++`), or repeats a bounded number of times.
+Lines come from any program that a run starts, so every pattern takes time in proportion to the text: it begins at few
+places, repeats only what it never has to give back (`*+`, `++`), or repeats a bounded number of times.
 """
 
 import json
@@ -15,14 +15,14 @@ from bot.core.fact import Bar, Resumed, Saved, Total
 from bot.core.row import LONGEST_KEY, Row
 
 ANSI = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\[[0-9;]++m")
-"""Colours and movements of the cursor; colours too that have lost their escape, as in some old logs of Ray's."""
+"""Colours and cursor movements; also colours that have lost their escape character, as in some old logs of Ray's."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that say nothing in a log, tabs and line ends apart."""
+"""Control characters, which mean nothing in a log, except tabs and line ends."""
 
 PREFIX = re.compile(r"(?:\((?=[^()]*?pid=\d)[^()]*+\)\s*+)*+")
 STEP = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
-"""At the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
+"""Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
 
 NUMBER = r"[+-]?(?>\d++(?:\.\d*+)?(?:e[+-]?\d++)?|nan|inf)"
 WRAPPED = re.compile(rf"(\S+?):[A-Za-z_][\w.]*+\(({NUMBER})[^()]*+\)", re.IGNORECASE)
@@ -32,7 +32,7 @@ NUMPY = re.compile(rf"np\.\w++\(({NUMBER})\)", re.IGNORECASE)
 """The commonest of these."""
 
 GLUED = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w++\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
-"""A pair with something else right behind it; a number that may have been cut is none."""
+"""A pair with other text right behind it. A number that may have been cut is not a match."""
 
 NO_NUMBERS = ("None", "True", "False")
 DICT_PAIR = re.compile(rf"'([^']++)':\s*+(?:np\.\w++\()?({NUMBER})", re.IGNORECASE)
@@ -46,20 +46,21 @@ CHECKPOINT = re.compile(r"(?:local_global_step_folder: |Saving checkpoint to )(\
 RESUMED = re.compile(r"Resuming from \S{0,1024}global_step_(\d{1,9})\b|Setting global step to (\d{1,9})\b")
 
 MOST_STEPS = 10**9
-"""Numbers beyond it are no step's."""
+"""Exclusive upper bound of a step: larger numbers are not steps."""
 
 FEWEST_KEYS = 4
-"""Of verl's kind, with a slash, that a line must have to be believed where the others do not speak for it."""
+"""Minimum keys with a slash, as verl's have, by which a line counts as verl's where the rest of it does not parse."""
 
 LONGEST_SHOWN = 4_096
-"""Characters of a line that is shown, or looked at for anything but metrics: verl's longest other lines have some
-hundreds."""
+"""Maximum characters of a line that are shown, or searched for anything but metrics: verl's longest other lines have
+some hundreds.
+"""
 
 
 def bare(raw: str) -> str:
-    """The line without colours and without the prefixes of SkyPilot and Ray.
+    r"""Return the line without colours and without the prefixes of SkyPilot and Ray.
 
-    >>> bare("\\x1b[36m(head, rank=0, pid=7)\\x1b[0m (TaskRunner pid=8) step:1 - a:2")
+    >>> bare("\x1b[36m(head, rank=0, pid=7)\x1b[0m (TaskRunner pid=8) step:1 - a:2")
     'step:1 - a:2'
     """
     line = ANSI.sub("", raw)
@@ -69,7 +70,7 @@ def bare(raw: str) -> str:
 
 
 def find_step(line: str) -> re.Match[str] | None:
-    """Return where a line tells of a step; most lines do not, which is seen at once.
+    """Return the match of a line with metrics of a step; None for other lines, most of which a substring test rejects.
 
     >>> found = find_step("warming up (TaskRunner pid=8) step:3 - a:1")
     >>> found and (found[1], found[2])
@@ -79,7 +80,7 @@ def find_step(line: str) -> re.Match[str] | None:
 
 
 def pairs(text: str) -> dict[str, float]:
-    """The metrics of a step line; empty where the text is not verl's `key:value - key:value`.
+    """Return the metrics of a step line; an empty dict where the text is not verl's `key:value - key:value`.
 
     >>> pairs("critic/rewards/mean:0.5 - actor/lr:np.float64(1e-06)")
     {'critic/rewards/mean': 0.5, 'actor/lr': 1e-06}
@@ -88,8 +89,8 @@ def pairs(text: str) -> dict[str, float]:
     >>> pairs("a/b:1.5 - c/d:np.int64(0)(TaskRunner pid=1) INFO: one - two")
     {'a/b': 1.5, 'c/d': 0.0}
 
-    The last pair may have another process's text glued to its end, or be cut by it; what came before it counts where
-    it is enough to be verl's.
+    Text of another process may be glued to the last pair, or may cut it. The pairs before it count where they are
+    enough to be verl's.
     """
     parts = text.rstrip().split(" - ")
     plain = plain_pairs(parts)
@@ -99,6 +100,7 @@ def pairs(text: str) -> dict[str, float]:
     values = dict(found for found in whole if found and found[1] is not None)
     if len(whole) < len(parts):
         glued = GLUED.match(parts[len(whole)])
+        # Text after the pair is plausible only behind the last one; elsewhere the line is not verl's.
         if glued is None or (len(whole) + 1 < len(parts) and glued.end() == len(parts[len(whole)])):
             if len(verls(values)) < FEWEST_KEYS:
                 return {}
@@ -108,7 +110,10 @@ def pairs(text: str) -> dict[str, float]:
 
 
 def plain_pairs(parts: Iterable[str]) -> dict[str, float] | None:
-    """Return the pairs where every number is plain, or numpy's, as nearly always; else None: the rest costs more."""
+    """Return the pairs where every number is plain or numpy's, which is nearly always so; else None.
+
+    The general case is slower.
+    """
     found: dict[str, float] = {}
     try:
         for part in parts:
@@ -122,7 +127,7 @@ def plain_pairs(parts: Iterable[str]) -> dict[str, float] | None:
 
 
 def pair(text: str) -> tuple[str, float | None] | None:
-    """The key and its number, None for a value that is none; None for what is no pair.
+    """Return the key and its number, with None for a value that is no number; return None for text that is no pair.
 
     >>> pair("actor/lr(1e-4):0.010"), pair("a:tensor(0.5, device='cuda:0')"), pair("a:None")
     (('actor/lr(1e-4)', 0.01), ('a', 0.5), ('a', None))
@@ -138,28 +143,33 @@ def pair(text: str) -> tuple[str, float | None] | None:
 
 
 def wrapped(text: str, key: str, value: str) -> tuple[str, float | None] | None:
-    """A pair whose value is not a number as it stands."""
+    """Return a pair whose value is not a plain number; None for text that is no pair."""
     if found := WRAPPED.fullmatch(text):
         return (found[1], float(found[2])) if is_key(found[1]) else None
     return (key, None) if value in NO_NUMBERS and is_key(key) else None
 
 
 def is_key(text: str) -> bool:
-    """Whether verl could call a metric so. It has the same few on every line."""
-    return is_known_key(text) if len(text) <= LONGEST_KEY else is_word(text)  # what is remembered is bounded
+    """Return whether verl could use the text as a key of a metric.
+
+    verl has the same few keys on every line, so short ones are cached.
+    """
+    return is_known_key(text) if len(text) <= LONGEST_KEY else is_word(text)  # bounds the cache
 
 
 @lru_cache(maxsize=4096)
 def is_known_key(text: str) -> bool:
+    """Return whether a short text could be a key; the last 4,096 texts are cached."""
     return is_word(text)
 
 
 def is_word(text: str) -> bool:
+    """Return whether a text begins with a letter or an underscore and contains no space."""
     return bool(text) and (text[0].isalpha() or text[0] == "_") and not any(map(str.isspace, text))
 
 
 def json_row(line: str, at: float) -> Row | None:
-    """A line of verl's file logger: `{"step": 3, "data": {"critic/score/mean": 0.5}}`.
+    """Return the metrics of a line of verl's file logger: `{"step": 3, "data": {"critic/score/mean": 0.5}}`.
 
     >>> json_row('{"step": 3, "data": {"a/b": 0.5, "c/d": null, "e/f": 1' + "0" * 400 + "}}", 0.0)
     Row(step=3, values={'a/b': 0.5, 'e/f': inf}, at=0.0)
@@ -174,7 +184,7 @@ def json_row(line: str, at: float) -> Row | None:
 
 
 def number(value: float) -> float:
-    """Return a number of JSON's as a float; whole ones may be longer than a float holds."""
+    """Return a JSON number as a float. A JSON integer too large for a float becomes infinite."""
     try:
         return float(value)
     except OverflowError:
@@ -182,13 +192,16 @@ def number(value: float) -> float:
 
 
 def dict_row(block: str, step: int, at: float) -> Row | None:
-    """Return the validation metrics that stand in braces, as pprint writes them; None where there are none."""
+    """Return the validation metrics that pprint has written in braces; None where there are none."""
     found = {named(key): float(value) for key, value in DICT_PAIR.findall(block)}
     return Row(step, found, at) if found else None
 
 
 def other_fact(line: str) -> Total | Bar | Saved | Resumed | None:
-    """Return what a line tells beside metrics; of a long line its beginning is looked at."""
+    """Return the event that a line reports besides metrics; None for none.
+
+    Of a long line only the beginning is read.
+    """
     line = line[:LONGEST_SHOWN]
     if found := BAR.search(line):
         pace = float(found[3])
@@ -203,10 +216,10 @@ def other_fact(line: str) -> Total | Bar | Saved | Resumed | None:
 
 
 def named(key: str) -> str:
-    """The oldest verl leaves out a part of the key here that its step lines have."""
+    """Return the key that verl's step lines use. The oldest verl leaves a part of it out here."""
     return f"val/{key}" if key.startswith("test_score/") else key
 
 
 def verls(keys: Iterable[str]) -> list[str]:
-    """Those of verl's kind."""
+    """Return the keys that look like verl's: those with a slash."""
     return [key for key in keys if "/" in key]

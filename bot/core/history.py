@@ -1,4 +1,4 @@
-"""The numbers of a run over all its steps, in bounded room: recent steps as they were, older ones in buckets."""
+"""Metrics of a run over all its steps, in bounded memory: recent steps in full, older ones in buckets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,19 +8,22 @@ from typing import Self
 from bot.core.row import KNOWN_KEYS, VALIDATING, Row, weight
 
 RECENT_ROWS = 256
-"""Steps that are kept as they were, at the least; twice as many before the older half is folded."""
+"""Minimum recent steps that are kept in full; the older half is folded once there are twice as many."""
 
 MOST_BUCKETS = 128
-"""Of a metric. With 80 metrics, all of it stays under two megabytes however long the run is."""
+"""Maximum buckets of one metric. With 80 metrics, the whole history stays under two megabytes for a run of any length.
+"""
 
 MOST_METRICS = 256
-"""Of a run; verl has about eighty. What the bot itself makes something of always has a place."""
+"""Maximum metrics of one run; verl has about eighty. The metrics that the bot itself uses always get a column."""
 
 MOST_VALIDATIONS = 128
-"""Of these at most: a run with 14 validation sources and 32 answers each tells 2,200 of them before its first step."""
+"""Maximum validation metrics among these: a run with 14 validation sources and 32 answers each reports 2,200 of them
+before its first step.
+"""
 
 AT = "at"
-"""The name under which the time of a step is folded: Unix seconds."""
+"""The name of the series of times, in Unix seconds: the time of each step is folded like a metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Bucket:
 
     Attributes:
         first, last: the steps that it spans.
-        low, high: the extremes, and low_step, high_step where they were.
-        value: of the last step.
+        low, high: the extremes, at the steps low_step and high_step.
+        value: the value at the last step.
     """
 
     first: int
@@ -42,23 +45,24 @@ class Bucket:
     value: float
 
     def joined(self, later: "Bucket") -> "Bucket":
+        """Return one bucket for this one and a later one."""
         low = self if self.low <= later.low else later
         high = self if self.high >= later.high else later
         return Bucket(self.first, later.last, low.low, low.low_step, high.high, high.high_step, later.value)
 
     @property
     def points(self) -> list[tuple[int, float]]:
-        """Its extremes and its last value, in the order of their steps."""
+        """Return the extremes and the last value, in the order of their steps."""
         points = {self.low_step: self.low, self.high_step: self.high, self.last: self.value}
         return sorted(points.items())
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A run's numbers.
+    """The metrics of one run.
 
     Attributes:
-        folded: by metric, the buckets of older steps, oldest first.
+        buckets_by_metric: by metric, the buckets of older steps, oldest first.
         rows: the recent steps, oldest first.
     """
 
@@ -67,28 +71,31 @@ class History:
 
     @classmethod
     def of(cls, folded: Mapping[str, tuple[Bucket, ...]], rows: Iterable[Row]) -> Self:
-        """The history of what was kept: rows in the order in which they were read."""
+        """Return the history from stored buckets and rows, the rows in the order in which they were read."""
         ordered = in_order(rows)
         if not ordered:
             return cls(folded)
-        first = ordered[0].step  # a training that went back so far has not been further
+        first = ordered[0].step  # the training resumed at this step, so later buckets are void
         earlier = {key: before(buckets, first) for key, buckets in folded.items()}
         return cls(earlier, ordered)
 
     @property
     def keys(self) -> list[str]:
-        """Every metric that there is, in alphabetical order."""
+        """Return every metric of the run, in alphabetical order."""
         recent = {key for row in self.rows for key in row.values}
         return sorted(recent | {key for key in self.folded if key != AT})
 
     def series(self, key: str) -> tuple[tuple[int, float], ...]:
-        """Step and value in the order of the steps; of older ones the extremes and the last of each bucket."""
+        """Return the steps and values of a metric, in order.
+
+        Older steps are represented by the extremes and the last value of each bucket.
+        """
         recent = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in self.rows)
         older = [point for bucket in self.folded.get(key, ()) for point in bucket.points]
         return (*older, *((step, value) for step, value in recent if isfinite(value)))
 
     def compact(self) -> Self:
-        """The history in which all but the recent rows are buckets."""
+        """Return the history with all but the recent rows folded into buckets."""
         rows = self.rows[: max(len(self.rows) - RECENT_ROWS, 0)]
         keys = {key for row in rows for key in row.values} | {AT}
         new = {key: folded(self.folded.get(key, ()), column(rows, key)) for key in keys}
@@ -96,13 +103,16 @@ class History:
 
 
 def column(rows: Iterable[Row], key: str) -> list[tuple[int, float]]:
-    """Step and value of one metric, where it has a finite one."""
+    """Return the steps and values of one metric, without values that are not finite."""
     values = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in rows)
     return [(step, value) for step, value in values if isfinite(value)]
 
 
 def folded(buckets: Sequence[Bucket], points: Iterable[tuple[int, float]]) -> tuple[Bucket, ...]:
-    """The buckets with these later points: all of one span, a power of two, the smallest that is enough."""
+    """Return the buckets with later points added.
+
+    All buckets have one width: the smallest power of two with which there are at most `MAX_BUCKETS`.
+    """
     each = [*buckets, *(Bucket(step, step, value, step, value, step, value) for step, value in points)]
     every = 1 << max((one.last - one.first for one in each), default=0).bit_length()
     each = merged(each, every)
@@ -113,10 +123,11 @@ def folded(buckets: Sequence[Bucket], points: Iterable[tuple[int, float]]) -> tu
 
 
 def merged(buckets: Iterable[Bucket], every: int) -> list[Bucket]:
-    """One bucket for so many steps."""
+    """Return the buckets merged so that each spans at most `width` steps."""
     found: list[Bucket] = []
     for bucket in buckets:
         if found and found[-1].first // every == bucket.first // every:
+            # Aligned to multiples of the width, so that merging twice gives the same buckets.
             found[-1] = found[-1].joined(bucket)
         else:
             found.append(bucket)
@@ -124,7 +135,7 @@ def merged(buckets: Iterable[Bucket], every: int) -> list[Bucket]:
 
 
 def before(buckets: Sequence[Bucket], step: int) -> tuple[Bucket, ...]:
-    """What is left of them for the steps before this one: of the one that spans it, what it knows of those.
+    """Return what the buckets know about the steps before a step; a bucket that spans it is clipped.
 
     >>> [(one.first, one.last, one.low, one.high) for one in before([Bucket(1, 8, 0.0, 2, 1.0, 7, 0.5)], 5)]
     [(1, 2, 0.0, 0.0)]
@@ -134,7 +145,7 @@ def before(buckets: Sequence[Bucket], step: int) -> tuple[Bucket, ...]:
 
 
 def clipped(bucket: Bucket, step: int) -> list[Bucket]:
-    """A bucket up to a step within it: its extremes, as far as they lie before that."""
+    """Return a bucket clipped before a step within it: its extremes, as far as they lie before that step."""
     extremes = {bucket.low_step: bucket.low, bucket.high_step: bucket.high}
     known = sorted((at, value) for at, value in extremes.items() if at < step)
     if not known:
@@ -149,8 +160,10 @@ def value_of(point: tuple[int, float]) -> float:
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows as a training has them: what one step told on several lines is one row, and where the training
-    went back to an earlier step, that step and those after it count as they came last.
+    """Return the rows as the training had them.
+
+    Several lines about one step become one row. Where the training resumed from an earlier step, the rows of that step
+    and of those after it are replaced by the later ones.
 
     >>> [(row.step, dict(row.values)) for row in in_order([Row(1, {"a": 1}), Row(2, {"a": 2}), Row(2, {"b": 3})])]
     [(1, {'a': 1}), (2, {'a': 2, 'b': 3})]
@@ -159,6 +172,7 @@ def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
     """
     found: list[Row] = []
     for row in rows:
+        # The training resumed from an earlier step, so the later steps are void.
         while found and found[-1].step > row.step:
             found.pop()
         if found and found[-1].step == row.step:
@@ -169,7 +183,7 @@ def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def columns_to_add(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
-    """Return which of a run's new metrics get a column, beside those that it has; those that tell most come first.
+    """Return which of a run's new metrics get a column besides those that it has; the most informative come first.
 
     >>> columns_to_add(["a"], ["a", "val-core/x", "b", "actor/grad_norm"])
     ['actor/grad_norm', 'b', 'val-core/x']
@@ -178,6 +192,7 @@ def columns_to_add(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
     added: list[str] = []
     for key in sorted((key for key in dict.fromkeys(keys) if key not in known), key=order):
         is_full = len(known) + len(added) >= MOST_METRICS or (is_validation(key) and validations >= MOST_VALIDATIONS)
+        # A key that the bot itself reads gets a column even where the history is full.
         if key in KNOWN_KEYS or not is_full:
             validations += is_validation(key)
             added.append(key)
@@ -189,5 +204,8 @@ def is_validation(key: str) -> bool:
 
 
 def order(key: str) -> tuple[int, str]:
-    """What tells most comes first; validations by name, as the first of them is the one that is shown."""
+    """Return a sort key: the most informative metrics come first.
+
+    Validations are sorted by name, because the first of them is the one that is shown.
+    """
     return weight(key), key if is_validation(key) else ""

@@ -1,4 +1,4 @@
-"""What open runs take of the caps, and what the ended ones have spent: what a launch is held against. Pure."""
+"""Reservations of open runs and spending of ended ones: what a launch is checked against. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,14 @@ from bot.core.status import Status
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one run that has not ended may take.
+    """What one run that has not ended may use.
 
     Attributes:
-        run: its id; person, team: Slack's ids of its requester and of its channel.
-        gpus: of all its nodes together.
-        dollars_per_hour: zero where nobody has priced it.
-        dollars: its budget: what it may spend altogether.
+        run_id: the run's id.
+        person, team: Slack's ids of its requester and of its channel.
+        gpus: number of all its nodes together.
+        dollars_per_hour: the rate; zero where the run is unpriced.
+        dollars: its budget: the most that it may spend altogether.
     """
 
     run: str
@@ -29,6 +30,7 @@ class Hold:
     dollars: float
 
     def of(self, measure: Measure) -> float:
+        """Return how much of a measure the run reserves."""
         match measure:
             case Measure.RUNS:
                 return 1
@@ -40,7 +42,7 @@ class Hold:
                 return self.dollars
 
     def purse(self, scope: Scope) -> str:
-        """Whose money it is, as the ledger names it."""
+        """Return the ledger's key of the budget in this scope, such as `person:U0ANA`."""
         match scope:
             case Scope.PERSON:
                 return f"{scope}:{self.person}"
@@ -55,7 +57,8 @@ class Launched:
     """A launch of the last day or two.
 
     Attributes:
-        at: Unix seconds of when it was recorded; dollars: the most that it may cost.
+        recorded_at: Unix seconds of when it was recorded.
+        dollars: the most that it may cost.
     """
 
     person: str
@@ -65,13 +68,14 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All holds, and what was spent.
+    """All reservations, and all spending.
 
     Attributes:
-        spent: dollars of runs that have ended, by month and purse: `2026-11 person:U0ANA`.
-        given: dollars a month that an approver has given to a purse, in place of the policy's.
-        told: the highest percent of a month's dollars that was told of, by month, purse and cap.
-        launched: recent launches, by run.
+        spent_dollars: dollars of runs that have ended, by month and budget: `2026-11 person:U0ANA`.
+        budget_overrides: dollars a month that an approver has set for a budget, in place of the policy's.
+        notified_percents: the highest percent of a month's dollars that people were notified of, by month, budget and
+            cap.
+        recent_launches: recent launches, by run.
     """
 
     holds: tuple[Hold, ...] = ()
@@ -81,21 +85,21 @@ class Ledger:
     launched: Mapping[str, Launched] = field(default_factory=dict)
 
     def without(self, run: str) -> "Ledger":
-        """Return it as if this run held nothing."""
+        """Return the ledger without the reservation of a run."""
         return replace(self, holds=tuple(one for one in self.holds if one.run != run))
 
     def launched_by(self, person: str, since: datetime, but: str) -> float:
-        """Return the most that a person's launches since then may cost, but for one run."""
+        """Return the most that a person's launches since then may cost together, without one run."""
         recent = (one for run, one in self.launched.items() if run != but and one.person == person)
         return sum(one.dollars for one in recent if one.at >= since.timestamp())
 
     def most(self, policy: Policy, scope: Scope, measure: Measure, wanted: Hold) -> float | None:
-        """The cap that counts: what an approver has given since, or the policy's."""
+        """Return the cap that applies: the one that an approver has set, or else the policy's; None for none."""
         given = self.given.get(wanted.purse(scope)) if measure is Measure.DOLLARS_PER_MONTH else None
         return policy.most(scope, measure, wanted.team) if given is None else given
 
     def taken(self, scope: Scope, measure: Measure, wanted: Hold, month: str) -> float:
-        """What others take of a cap that `wanted` falls under, without itself."""
+        """Return how much other runs use of a cap that `reservation` falls under."""
         purse = wanted.purse(scope)
         others = sum(one.of(measure) for one in self.holds if one.run != wanted.run and one.purse(scope) == purse)
         if measure is Measure.DOLLARS_PER_MONTH:
@@ -104,18 +108,18 @@ class Ledger:
 
 
 def hold(run: Run) -> Hold | None:
-    """What a run takes; None once it has ended."""
+    """Return what a run reserves; None once it has ended."""
     if run.status is Status.ENDED:
         return None
     rate = run.hourly.dollars_per_hour if run.hourly else 0.0
-    dollars = max(run.budget_dollars, run.bill.dollars if run.bill else 0.0)  # it may wait for its model beyond that
+    dollars = max(run.budget_dollars, run.bill.dollars if run.bill else 0.0)  # a rescue may exceed the budget
     return Hold(run.id, run.requester, run.channel, gpu_count(run.nodes, run.gpus), rate, dollars)
 
 
 def spending(run: Run, zone: tzinfo) -> dict[str, float]:
-    """What a run that has ended adds to the ledger, by entry; nothing where it has cost nothing, or is unpriced.
+    """Return what an ended run adds to the ledger, by entry; nothing where it has cost nothing, or is unpriced.
 
-    It counts in the month in which it ended, as a whole.
+    All of it counts in the month in which the run ended.
     """
     dollars = run.cost(run.ended_at) if run.ended_at else None
     if not dollars or run.ended_at is None:
@@ -126,16 +130,19 @@ def spending(run: Run, zone: tzinfo) -> dict[str, float]:
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:
-    """The calendar month there, `2026-11`."""
+    """Return the calendar month in a time zone, such as `2026-11`."""
     return at.astimezone(zone).strftime("%Y-%m")
 
 
 def entry(month: str, purse: str) -> str:
+    """Return the ledger's key of a budget in a month."""
     return f"{month} {purse}"
 
 
 def gpu_count(nodes: int, gpus: str) -> int:
-    """Accelerators of all nodes; of several that SkyPilot may choose from, the most.
+    """Return the number of accelerators of all nodes.
+
+    Of several kinds that SkyPilot may choose from, the largest number counts.
 
     >>> gpu_count(2, "H100:8"), gpu_count(1, "L4"), gpu_count(3, ""), gpu_count(1, "A100:4, H100:8")
     (16, 1, 0, 8)

@@ -1,4 +1,4 @@
-"""A model on its way out of its machine: what is to be fetched, how far that is, and what people want of it."""
+"""Rescue of a model from its cluster: the checkpoint to download, the progress, and what people have requested."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -11,28 +11,29 @@ from bot.errors import Unavailable, UserError
 from bot.language import say
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
-"""A part of a path that no shell and no rsync can take for anything else."""
+"""A part of a path that no shell and no rsync can misread."""
 
 NEWEST = "latest_checkpointed_iteration.txt"
-"""Beside checkpoints, the step of the newest that is whole (verl 0.9.1)."""
+"""The file next to the checkpoints with the step of the newest complete one (verl 0.9.1)."""
 
 FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
 
 MOST_CANDIDATES = 8
-"""Checkpoints of one run that are looked into for one that is whole, from the newest."""
+"""Maximum checkpoints of one run that are examined for a complete one, newest first."""
 
 SURE_LOOKS = 2
-"""Looks that must find a checkpoint torn before an older one is taken: what writes it may live some seconds more."""
+"""Looks that must find a checkpoint incomplete before an older one is taken: its writer may live some seconds longer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A checkpoint to be fetched.
+    """A checkpoint to be downloaded.
 
     Attributes:
-        folder: of the recipe's checkpoints on each node, absolute or beginning with `~`.
-        name: the checkpoint in it, such as `ppo-7f3a/global_step_40`; the same on each node.
-        nodes: of the cluster; each may hold a part of it.
+        folder: the recipe's folder of checkpoints on each node, absolute or beginning with `~`.
+        name: the checkpoint within it, such as `ppo-7f3a/global_step_40`; the same on each node.
+        nodes: number of nodes of the cluster; each may have a part of the checkpoint.
     """
 
     folder: str
@@ -46,12 +47,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """How far a checkpoint has been fetched.
+    """How much of a checkpoint has been downloaded.
 
     Attributes:
-        where: the folder that it is fetched to, on the bot's machine.
-        size: bytes that are there; of: bytes that it has, where that is known.
-        done: whether all of it is there; sharded: whether it is in the shards that verl's trainers write.
+        folder: the folder on the bot's machine that it is downloaded to.
+        downloaded_bytes: bytes downloaded so far.
+        total_bytes: size of the checkpoint; None where that is not known.
+        is_complete: whether all of it is downloaded.
+        is_sharded: whether it is in the shards that verl's trainers write.
     """
 
     where: str
@@ -63,11 +66,11 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The checkpoints of a run on its cluster, as a look shows them.
+    """The checkpoints of a run on its cluster, as one look shows them.
 
     Attributes:
-        steps: of those that are there, on whichever node.
-        named: the one that verl calls the newest, once it is whole; None where nothing names one.
+        steps: steps of the checkpoints that are on any node.
+        latest_step: the step that verl names as the newest complete one; None where no file names one.
     """
 
     steps: tuple[int, ...] = ()
@@ -75,9 +78,9 @@ class Shelf:
 
     @property
     def candidates(self) -> tuple[int, ...]:
-        """Return the steps that may be whole, the newest first: none above the one that verl names, as far as it can.
+        """Return the steps that may be complete, newest first: none above the one that verl names, as far as possible.
 
-        verl writes the name of a checkpoint last. Not every program names one; then each may be whole.
+        verl writes the name of a checkpoint last. Some programs name none; then each checkpoint may be complete.
 
         >>> Shelf((20, 40), 20).candidates, Shelf((20, 40)).candidates, Shelf((20, 40), 30).candidates
         ((20,), (40, 20), (20,))
@@ -89,7 +92,7 @@ class Shelf:
 
     @property
     def newest(self) -> int | None:
-        """The one to fetch: as named, or else the highest, for not every program names one.
+        """Return the step to download: the one that verl names, or else the highest, because some programs name none.
 
         >>> Shelf((20, 40), 20).newest, Shelf((20, 40)).newest, Shelf((40,), 20).newest, Shelf().newest
         (20, 40, 40, None)
@@ -98,7 +101,7 @@ class Shelf:
 
     @property
     def unfinished(self) -> tuple[int, ...]:
-        """Return the steps that are there and above the one that verl names: they were begun, and not finished.
+        """Return the steps above the one that verl names: these checkpoints were begun, and not finished.
 
         >>> Shelf((20, 40), 20).unfinished, Shelf((20, 40)).unfinished, Shelf((40,), 20).unfinished
         ((40,), (), ())
@@ -109,23 +112,26 @@ class Shelf:
 
     @classmethod
     def of_node(cls, names: Collection[str], newest: str, over: bool = False) -> Self:
-        """What one node has.
+        """Return the listing of one node.
 
         Args:
-            names: of all that is in the folder; newest: what the file says that names the newest.
-            over: whether its job is over, so that a file that names none will never name one: a full disk has cut it.
+            names: names of all that is in the folder.
+            latest_step_text: content of the file that names the newest checkpoint.
+            job_finished: whether the job has finished, so that a file that names none will never name one: a full disk
+                has truncated it.
 
         Raises:
-            Unavailable: there is such a file, and it names none: it cannot be read, or is just being written.
+            Unavailable: there is such a file, and it names none: it cannot be read, or is being written.
         """
         named = step_of(newest)
+        # While the job runs, a file without a number is probably being written; a later look decides.
         if named is None and NEWEST in names and not over:
             raise Unavailable(say("Which of its checkpoints is the newest cannot be read."))
         return cls(tuple(sorted(step for name in names if (step := step_in(name)) is not None)), named)
 
     @classmethod
     def of_all(cls, nodes: Iterable[Self]) -> Self:
-        """What all nodes have together. The head comes first; verl's trainer may be on any of them."""
+        """Return the listing of all nodes together. The head node comes first; verl's trainer may be on any node."""
         found = list(nodes)
         steps = {step for one in found for step in one.steps}
         return cls(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
@@ -133,10 +139,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class TornCheckpoint:
-    """A checkpoint on the cluster that is not whole.
+    """A checkpoint on the cluster that is not complete.
 
     Attributes:
-        why: a sentence; looks: how many have found it so.
+        reason: why, as a sentence.
+        observations: how many looks have found it incomplete.
     """
 
     step: int
@@ -146,7 +153,7 @@ class TornCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The run is to end for that reason, and is given until then to save first."""
+    """The time until which a run that is about to end, for that reason, may still save a checkpoint."""
 
     reason: Reason
     until: datetime
@@ -154,24 +161,32 @@ class Draining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """What is done so that the model outlives its machine.
+    """What is done so that the model survives its machine.
 
     Attributes:
-        save_asked: whether a person wants it saved before it is stopped.
-        halted_at: when its job was ended; halt_tried_at: when that failed last.
-        none_at: when its cluster was found to have no checkpoint at all.
-        lost_by: who has said that it may be lost, or None.
-        draining: what its end waits for, while it does.
-        began_at: when it was first fetched; tried_at: when last; tries: how often that has failed.
-        trouble: why the last time failed, a sentence.
-        fetch: how far it is; step: which checkpoint that is.
-        keep_until: until when a person wants its cluster kept for it; keep_by: who.
-        given_up_at: when it was given up, because nobody had said anything in time; lost_at: when it was said that
-            it may be lost.
-        asked_at: when people were to be told, because it cannot be fetched; until: when it is given up, as things are.
-        held_until: for which of these the cluster's autostop has been put off; hold_tried_at: when that failed last.
-        torn: the checkpoints on its cluster that are not whole; none_whole_at: when it was found that none is.
-        recalled_at: when the bot's own disk was last asked for what has come of it.
+        is_save_requested: whether a person wants a checkpoint saved before the run is stopped.
+        job_cancelled_at: when the job was cancelled.
+        cancel_failed_at: when cancelling it last failed.
+        no_checkpoint_at: when the cluster was found to have no checkpoint at all.
+        discard_approved_by: who has approved that the checkpoint is discarded, or None.
+        save_grace: what the end of the run waits for, while it waits.
+        started_at: when the first download started.
+        last_tried_at: when a download was last tried.
+        failure_count: how many downloads have failed.
+        last_error: why the last download failed, as a sentence.
+        download: the progress of the download.
+        step: the step of the checkpoint that is downloaded.
+        keep_cluster_until: until when a person wants the cluster kept for it.
+        keep_requested_by: who wants that.
+        abandoned_at: when the checkpoint was abandoned, because no person had answered in time.
+        discard_approved_at: when discarding it was approved.
+        people_notified_at: when people were first to be notified, because it cannot be downloaded.
+        deadline: when it will be abandoned, as of now.
+        autostop_postponed_until: the deadline for which the cluster's autostop has been postponed.
+        autostop_postpone_failed_at: when postponing it last failed.
+        torn_checkpoints: the checkpoints on the cluster that are not complete.
+        none_complete_at: when the bot found that none is complete.
+        local_copy_checked_at: when the bot last looked on its own disk for a complete download.
     """
 
     save_asked: bool = False
@@ -204,66 +219,83 @@ class Keeping:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is done for it."""
+        """Return whether nothing more is done for the model."""
         return self.fetched or self.lost_by is not None or self.given_up_at is not None or self.none_at is not None
 
     @property
     def looks_anew(self) -> bool:
-        """Whether it is to be asked what its cluster has: at first, and after each failure, since that may change."""
+        """Return whether the cluster's checkpoints must be listed.
+
+        That is so at first, and after each failure, because they may change.
+        """
         return self.fetch is None or self.trouble is not None
 
     @property
     def settled_at(self) -> datetime | None:
-        """When nothing more was to be done for it; None where it is not so far, or nothing ever was to be done."""
+        """Return since when nothing more is done for the model.
+
+        None where something still is done, or nothing ever had to be.
+        """
         return (self.tried_at if self.fetched else None) or self.lost_at or self.given_up_at or self.none_at
 
     def stopped(self, by: str, save: bool | None, now: datetime) -> Self:
-        """After a wish to stop: with a checkpoint first, or with what there is (None), or with nothing."""
+        """Return the rescue after a stop request.
+
+        Args:
+            save: True to save a checkpoint first, False to discard the model, None to rescue what there is.
+        """
+        # A complete download stays, also where the model may be discarded.
         if save is False and not self.fetched:
             return replace(self, save_asked=False, lost_by=self.lost_by or by, lost_at=self.lost_at or now)
         return replace(self, save_asked=bool(save))
 
     def begun(self, until: datetime, now: datetime) -> Self:
-        """It is fetched, from now if not from before; a person may have asked for more time meanwhile."""
+        """Return the rescue once a download is due; a person may have requested more time in the meantime."""
         return replace(self, began_at=self.began_at or now, until=self.keep_until or until)
 
     def moved(self, fetch: Fetch, step: int | None, now: datetime) -> Self:
-        """It is being fetched, or is there."""
+        """Return the rescue with this progress of the download."""
         torn = tuple(one for one in self.torn if one.step != step or not fetch.done)
         return replace(self, fetch=fetch, step=step, tried_at=now, trouble=None, torn=torn)
 
     def found_torn(self, step: int, why: str, looks: int = 1) -> Self:
-        """A look has found a checkpoint that is not whole; the newest of them are remembered."""
+        """Return the rescue after a look found a checkpoint that is not complete.
+
+        The newest of these checkpoints are remembered.
+        """
         known = next((one.looks for one in self.torn if one.step == step), 0)
         others = [one for one in self.torn if one.step != step]
         torn = sorted([*others, TornCheckpoint(step, why, known + looks)], key=lambda one: -one.step)[:MOST_CANDIDATES]
         return replace(self, torn=tuple(torn), fetch=None, trouble=None)
 
     def is_torn(self, step: int) -> bool:
-        """Whether enough looks have found that checkpoint torn."""
+        """Return whether enough looks have found that checkpoint incomplete."""
         return any(one.step == step and one.looks >= SURE_LOOKS for one in self.torn)
 
     def choose(self, shelf: Shelf) -> tuple[int | None, bool]:
-        """Return the checkpoint to fetch, and whether it may be whole: the newest that may be, or else the newest."""
+        """Return the checkpoint to download, and whether it may be complete.
+
+        It is the newest that may be complete, or else the newest.
+        """
         whole = [step for step in shelf.candidates if not self.is_torn(step)]
         return next(iter(whole or shelf.candidates), None), bool(whole)
 
     def recalled(self, step: int | None, fetch: Fetch | None, now: datetime) -> Self:
-        """The bot's own disk was asked, and has that whole checkpoint, or none."""
+        """Return the rescue after a look at the bot's own disk, which has that complete checkpoint, or none."""
         if fetch is None:
             return replace(self, recalled_at=now)
         return replace(self, recalled_at=now, fetch=fetch, step=step, tried_at=now, trouble=None)
 
     def failed(self, why: str, asks: bool, now: datetime) -> Self:
-        """It was not fetched this time."""
+        """Return the rescue after a download failed."""
         asked_at = self.asked_at or (now if asks else None)
         return replace(self, trouble=why, tries=self.tries + 1, tried_at=now, asked_at=asked_at)
 
 
 def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
-    """The checkpoint that a log names, as it is to be fetched: what the recipe says, and below it the run's own folder.
+    """Return the checkpoint that a log names: the folder from the recipe, and below it the run's own folder.
 
-    A log can be made to say anything. Of what it says, only the part from the run's own name on counts.
+    A log can be made to contain anything. Of the path in it, only the part from the run's own name on counts.
 
     >>> parcel("~/checkpoints", "/home/sky/checkpoints/ppo-7f3a/global_step_40", "ppo-7f3a", 2).path
     '~/checkpoints/ppo-7f3a/global_step_40'
@@ -274,7 +306,7 @@ def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
     below = folder.removeprefix("~").rstrip("/")
     before, _, after = checkpoint.partition(f"{below}/{run_id}/")
     parts = after.rstrip("/").split("/")
-    at_home = folder.startswith("~") and before.startswith(("/", "~"))  # a home may be `/` itself, and then nothing is
+    at_home = folder.startswith("~") and before.startswith(("/", "~"))  # where the home is `/`, the prefix is empty
     inside = bool(below) and bool(after) and (at_home or not before)
     if not inside or not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *parts, *folders(below)))):
         odd = say("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
@@ -283,7 +315,9 @@ def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
 
 
 def shelf(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> Parcel:
-    """Where the newest checkpoint is named, as verl's trainers do: beside the one that the log names, or the run's own.
+    """Return the folder in which the newest checkpoint is named.
+
+    It is the one next to the checkpoint in the log, as verl's trainers write it, or else the run's own folder.
 
     >>> shelf("~/checkpoints", None, "ppo-7f3a", 1).path
     '~/checkpoints/ppo-7f3a'
@@ -302,7 +336,7 @@ def shelf(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> Parce
 
 
 def step_in(name: str) -> int | None:
-    """The step of a folder that verl calls so; None for any other.
+    """Return the step in the name of one of verl's checkpoint folders; None for any other name.
 
     >>> step_in("global_step_40"), step_in("global_step_40.part"), step_in("metrics.jsonl")
     (40, None, None)
@@ -311,9 +345,9 @@ def step_in(name: str) -> int | None:
 
 
 def step_of(text: str) -> int | None:
-    """The step that such a file names; None where that is no number.
+    r"""Return the step that such a file contains; None where that is no number.
 
-    >>> step_of("40\\n"), step_of("-1"), step_of("$(reboot)")
+    >>> step_of("40\n"), step_of("-1"), step_of("$(reboot)")
     (40, None, None)
     """
     found = re.fullmatch(r"\s*(\d{1,9})\s*", text, re.ASCII)
@@ -325,7 +359,8 @@ def folders(path: str) -> list[str]:
 
 
 def is_plain(part: str) -> bool:
-    """
+    """Return whether a part of a path is safe for every shell and for rsync.
+
     >>> is_plain("global_step_40"), is_plain(".."), is_plain("a b"), is_plain("$(id)"), is_plain("-rf")
     (True, False, False, False, False)
     """

@@ -1,4 +1,5 @@
-"""Private keys that are printed over several lines, behind the prefixes of whoever prints, and cut at either end."""
+"""Finds private keys that are printed over several lines, behind any program's prefixes, and
+truncated at either end."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,15 @@ from bot.core.secret_shapes import ANSI, BLOCK_EDGE
 LINE = re.compile(rb"[A-Za-z0-9+/=]{1,128}|(?:Proc-Type|DEK-Info|Comment|Version|Hash):[^\n]{0,200}")
 TRAIL = re.compile(rb"(?:" + ANSI + rb"|[\"',\r \t])*+")
 FULL_LENGTHS = (64, 70)
-"""Characters of a line of a key: OpenSSL writes 64, OpenSSH 70. Such a line is masked wherever it is printed."""
+"""Characters of a full line of a key: OpenSSL writes 64, OpenSSH 70. Such a line is masked wherever it is printed."""
 
 FULL_WORD = re.compile(rb"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?(?![A-Za-z0-9+/=_\-])")
-"""The same among other words, as behind the message that a logger puts before the first line."""
+"""A full line of a key among other words, as behind the message that a logger puts before the first line."""
 
 HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 
 ESCAPED = re.compile(rb"(?:\\{1,3}[nr]|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/]{16}))*+")
-"""A key inside of a JSON string, where line ends are two characters, or on one line with blanks."""
+"""A key inside a JSON string, where line ends are two characters, or on one line with spaces."""
 
 DEPACSE = re.compile(rb"(?:[nr]\\{1,3}|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/=]{16}))*+")
 """The same, read backwards."""
@@ -26,10 +27,10 @@ DEPACSE = re.compile(rb"(?:[nr]\\{1,3}|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/=]{16}))*
 FULL = re.compile(rb"[A-Za-z0-9+/]{64}")
 LEAST_ESCAPED = 8
 MOST_BEHIND = 200
-"""Lines of other programs that may come between two of one key."""
+"""Maximum lines of other programs between two lines of one key."""
 
 LONGEST_BACK = 8_192
-"""Bytes before the end of a key on one line that are looked at."""
+"""Maximum bytes that are searched before the end of a key on one line."""
 
 Span = tuple[int, int]
 
@@ -39,9 +40,10 @@ class Line:
     """One line of a log.
 
     Attributes:
-        start, end: of what comes after its lead; after: where the next line begins.
-        source: the prefixes in the lead, which are a process's own.
-        body: where a line of a key ends, or None where it is none.
+        start, end: the bytes after the prefix.
+        next_start: where the next line begins.
+        source: the prefixes themselves; they identify the process.
+        key_end: where a line of a key ends; None where this is no line of a key.
     """
 
     start: int
@@ -51,6 +53,7 @@ class Line:
     body: int | None
 
     def spans_full_line(self, raw: bytes) -> bool:
+        """Return whether the line is a full line of a key, which is masked wherever it is printed."""
         if self.body is None or self.body - self.start not in FULL_LENGTHS:
             return False
         text = raw[self.start : self.body]
@@ -58,14 +61,15 @@ class Line:
 
 
 def is_key_text(text: bytes) -> bool:
+    """Return whether characters look like a key: mixed, and not hexadecimal."""
     return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
 
 
 def read_line(raw: bytes, start: int, column: int | None = None) -> Line:
-    """The line that begins here.
+    """Return the line that begins at `start`.
 
     Args:
-        column: bytes of its lead, where that is known from another line; else it is found by what leads look like.
+        column: bytes of its prefix, where another line shows that; else the prefix is found by its form.
     """
     newline = raw.find(b"\n", start)
     end = len(raw) if newline < 0 else newline
@@ -81,7 +85,7 @@ def read_line(raw: bytes, start: int, column: int | None = None) -> Line:
 
 
 def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
-    """The lines of private keys.
+    """Yield the lines of private keys.
 
     Args:
         marks: where an edge of a block or a full line of base64 was found, in order.
@@ -100,18 +104,20 @@ def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
 
 
 def walk(raw: bytes, at: int) -> tuple[int, list[Span]]:
-    """The lines of keys from here on; where it has come to once no key goes on."""
+    """Return where the scan has stopped, because no key continues there, and the lines of keys up to it."""
     spans: list[Span] = []
     opened: dict[bytes, int | None] = {}
     behind = 0
     while True:
         line = read_line(raw, at)
+        # An unknown prefix: the key continues in the column where its first line began.
         if line.body is None and (column := opened.get(line.source)) is not None:
-            under = read_line(raw, at, column)  # behind a lead of any kind that is as wide as that of the key's edge
+            under = read_line(raw, at, column)  # any prefix as wide as that of the key's edge
             line = line if under.body is None else replace(under, source=line.source)
         edge = BLOCK_EDGE.search(raw, line.start, line.end)
         behind += 1
         if edge and edge[1] == b"END":
+            # An end without a beginning: the log was truncated within the key.
             if line.source not in opened:
                 spans += before(raw, at, line.source, edge.start() - at)
             opened.pop(line.source, None)
@@ -130,7 +136,7 @@ def walk(raw: bytes, at: int) -> tuple[int, list[Span]]:
 
 
 def before(raw: bytes, at: int, source: bytes, column: int) -> Iterator[Span]:
-    """The lines before the end of a key whose beginning was cut off, behind the lead that its end has."""
+    """Yield the lines before the end of a key whose beginning was truncated, behind the prefix that the end has."""
     for _ in range(MOST_BEHIND):
         if at <= 0:
             return
@@ -145,13 +151,15 @@ def before(raw: bytes, at: int, source: bytes, column: int) -> Iterator[Span]:
 
 
 def within_line(raw: bytes, mark: int, least: int) -> Span:
-    """The part of a key that is on one line with the mark; empty where there is none, and ends where none begins.
+    """Return the part of a key that is on one line with the mark.
+
+    Where there is none, the range is empty and lies where the search ended.
 
     Args:
-        least: what comes before it has been looked through.
+        searched_until: the bytes before it have been searched already.
     """
     edge = BLOCK_EDGE.match(raw, mark)
-    if edge is None and not raw.startswith(b"\\", mark):  # a full line, which has nothing escaped
+    if edge is None and not raw.startswith(b"\\", mark):  # a full line has no escaped line ends
         return mark, mark
     if edge and edge[1] == b"END":
         begin, end = begin_of_escaped(raw, mark, least), mark
@@ -159,12 +167,13 @@ def within_line(raw: bytes, mark: int, least: int) -> Span:
         start = edge.end() if edge else mark
         end = ESCAPED.match(raw, start).end()  # type: ignore[union-attr]  # it matches the empty string
         begin = start if edge else begin_of_escaped(raw, mark, least)
+        # Without an edge, only base64 of mixed characters counts as a key; escaped prose does not.
         if edge is None and not any(map(is_mixed, FULL.findall(raw, begin, end))):
             return end, end
     return (begin, end) if end - begin >= LEAST_ESCAPED else (mark, mark)
 
 
 def begin_of_escaped(raw: bytes, mark: int, least: int) -> int:
-    """Where the bytes of a key begin that come right before the mark, on its line."""
+    """Return where the bytes of a key that come right before the mark, on its line, begin."""
     turned = raw[max(mark - LONGEST_BACK, least) : mark][::-1]
     return mark - DEPACSE.match(turned).end()  # type: ignore[union-attr]  # it matches the empty string

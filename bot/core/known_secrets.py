@@ -1,4 +1,4 @@
-"""The values of secrets that the bot was given, in every form in which a program may print them."""
+"""The values of secrets that the bot knows, in every form in which a program may print them."""
 
 import json
 import re
@@ -10,32 +10,34 @@ from bot.core.secret_names import Suspicion, judge_name
 from bot.core.secret_values import NOTHING_SECRET, NUMERIC
 
 LEAST = 4
-"""Characters of a value that can be masked: fewer are in every line."""
+"""Minimum characters of a value that is masked: shorter texts are in every line."""
 
 LEAST_INSIDE = 8
-"""Characters of a value that is masked inside of words too; a shorter one is masked where it is a word by itself."""
+"""Minimum characters of a value that is masked inside words too; a shorter one is masked only where it is a whole
+word.
+"""
 
 LEAST_ENCODED = 10
-"""Characters of an encoded value that are masked."""
+"""Minimum characters of an encoded value that is masked."""
 
 LEAST_LINE = 12
-"""Characters of a line of a value of several lines, which programs print line by line."""
+"""Minimum characters of a line of a value of several lines, which programs print line by line."""
 
 PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-"""Bytes that no address escapes."""
+"""Bytes that no URL escapes."""
 
 OF_THE_SHELL = ("PWD", "OLDPWD")
-"""Variables that hold the folder a shell is, or was, in: `pwd` is a password everywhere else."""
+"""Variables with the current or the previous folder of a shell: everywhere else `pwd` is a password."""
 
 USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(.*)@")
 PATH = re.compile(r"(?:~|/|\./)[\w.\-/]*/[\w.\-]+\.\w{1,8}")
 
 
 def secret_values(environment: Mapping[str, str], named: Iterable[str] = ()) -> set[str]:
-    """Return what is secret of an environment.
+    """Return the secret values of an environment.
 
     Args:
-        named: variables that hold secrets whatever their names say.
+        secret_variables: variables that contain secrets regardless of their names.
 
     >>> sorted(secret_values({"HF_TOKEN": "hf_abcdef", "TOKENIZERS_PARALLELISM": "false", "DB": "redis://:pw12@h/0"}))
     ['hf_abcdef', 'pw12']
@@ -50,20 +52,20 @@ def secret_values(environment: Mapping[str, str], named: Iterable[str] = ()) -> 
 
 
 def may_hold_secret(name: str) -> bool:
-    """Return whether a variable of this name may hold a secret."""
+    """Return whether a variable of this name may contain a secret."""
     return name not in OF_THE_SHELL and judge_name(name) is not Suspicion.NONE
 
 
 def is_worth_hiding(value: str) -> bool:
-    """Return whether the value of a variable that is named like a secret may be one: no switch, no number, no path."""
-    if value.lstrip().startswith('{"'):  # a document, not a placeholder in braces
+    """Return whether a value may be a secret, where its variable is named like one: no switch, no number, no path."""
+    if value.lstrip().startswith('{"'):  # a JSON document, not a placeholder in braces
         return True
     raw = value.encode(errors="surrogatepass")
     return not (NOTHING_SECRET.fullmatch(raw) or PATH.fullmatch(value) or (NUMERIC.fullmatch(raw) and len(raw) < 6))
 
 
 def passwords(url: str) -> set[str]:
-    """Return the password in an address, as it is there and as it is meant, whatever characters it holds.
+    """Return the password in a URL, both as written and decoded, with any characters in it.
 
     >>> passwords("redis://:ab/c[d@redis.example.org:6379/0")
     {'ab/c[d'}
@@ -86,14 +88,14 @@ def unquoted(text: str) -> str:
 
 
 def needles(values: Iterable[str]) -> bytes:
-    """Return one expression, for either engine, that finds every value in each of its forms; empty for none."""
+    """Return one pattern, for either engine, that matches every value in each of its forms; empty for no values."""
     found = {form: None for value in sorted(values) for form in forms(value)}
     ordered = sorted(found, key=lambda form: (-len(form), form))
     return b"|".join(re.escape(form) if len(form) >= LEAST_INSIDE else as_word(form) for form in ordered)
 
 
 def as_word(form: bytes) -> bytes:
-    """Return an expression for a short value that is no part of a longer word."""
+    """Return a pattern for a short value that is not part of a longer word."""
     before = rb"\b" if form[:1].isalnum() else b""
     return before + re.escape(form) + (rb"\b" if form[-1:].isalnum() else b"")
 
@@ -129,10 +131,12 @@ def parts(value: str) -> Iterator[str]:
 
 
 def is_telling(line: str) -> bool:
+    """Return whether a line of a value is long and special enough to be masked by itself."""
     return len(line) >= LEAST_LINE and not line.startswith("-----") and ":" not in line
 
 
 def leaves(found: object) -> Iterator[str]:
+    """Yield the secrets within a JSON document, judged by the names of its fields."""
     if isinstance(found, dict):
         for name, value in found.items():
             if isinstance(value, str) and judge_name(str(name)) is not Suspicion.NONE and len(value) >= LEAST_LINE:
@@ -145,13 +149,15 @@ def leaves(found: object) -> Iterator[str]:
 
 
 def bare(raw: bytes) -> bytes:
-    """Return a token without its vendor's prefix, which tells its kind and may be read."""
+    """Return a token without its vendor's prefix, which names its kind and is not secret."""
     kind = prefix_at(raw, 0)
     rest = raw[len(kind.start) :] if kind else raw
     return rest if len(rest) >= LEAST_LINE else raw
 
 
 def percent_encoded(raw: bytes) -> Iterator[bytes]:
+    """Yield the value percent-encoded, in the variants that programs write."""
+    # Encoders differ in whether they keep slashes and how they write spaces.
     for kept, blank in ((PLAIN, b"%20"), (PLAIN | {47}, b"%20"), (PLAIN, b"+")):
         found = b"".join(bytes([char]) if char in kept else blank if char == 32 else b"%%%02X" % char for char in raw)
         yield found
@@ -159,7 +165,7 @@ def percent_encoded(raw: bytes) -> Iterator[bytes]:
 
 
 def in_base64(raw: bytes) -> Iterator[bytes]:
-    """Yield what is the same in the base64 of every text with the value in it, wherever in that it begins.
+    """Yield the characters that the base64 of every text with the value in it has, at each of the three offsets.
 
     >>> text = b64encode(b"user:hunter2-hunter2")
     >>> any(form in text for form in in_base64(b"hunter2-hunter2"))

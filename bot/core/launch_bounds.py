@@ -1,4 +1,4 @@
-"""Whether a launch is within its bounds, those of its person's role and those of its channel. Pure."""
+"""Checks whether a launch is within its bounds: those of its requester's role, and those of its channel. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ from bot.language import listing, mark, say, together
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a launch asks for, as far as bounds are about it.
+    """What a launch requests, as far as bounds concern it.
 
     Attributes:
-        infra, images: what it asks for and the recipe does not have itself; empty for the recipe's own.
-        accelerators: the most of one node by kind.
-        gpus: of all nodes together.
+        infra, image: what it requests; empty where it takes the recipe's.
+        recipe_infra, recipe_image: what the recipe itself has.
+        accelerators: the largest number per node, by kind.
+        gpus: number of all nodes together.
     """
 
     recipe: str
@@ -48,7 +49,7 @@ class Ask:
 
 
 def ask_of(made: Plan) -> Ask:
-    """Return what a plan asks for."""
+    """Return what a launch plan requests."""
     typed = dict(made.parameters)
     own = resources(made.recipe.task)
     kinds: dict[str, int] = {}
@@ -75,11 +76,12 @@ def ask_of(made: Plan) -> Ask:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One bound that a launch passes.
+    """A bound that a launch exceeds.
 
     Attributes:
         bound: its name in the policy file, such as `nodes`.
-        sentence: what is too much, and what the limit is. hint: what to type instead; may be empty.
+        sentence: what is too much, and the limit.
+        hint: what to type instead; may be empty.
     """
 
     bound: str
@@ -89,7 +91,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A number that is bounded: its phrases have `{value}` and `{most}`."""
+    """A bound on a number. Its phrase has the placeholders `{value}` and `{most}`."""
 
     phrase: str
     hint: str = ""
@@ -110,7 +112,7 @@ NOT_ALLOWED = {
     "volumes": mark("The volume `{value}` is not allowed for you here. Allowed: {allowed}."),
     "overrides": mark("The setting `{value}` is not allowed for you here. Allowed: {allowed}."),
 }
-"""By the name of the bound."""
+"""The phrase of a violation, by the name of the bound."""
 
 ACCELERATORS_DENIED = mark("The accelerator {value} is not allowed for you here. Allowed: {allowed}.")
 ACCELERATORS_MANY = mark("It asks for {value} × {kind} a node; your limit is {most}.")
@@ -121,7 +123,7 @@ NOTHING = mark("none")
 
 
 def violations(bounds: Bounds, ask: Ask) -> list[Violation]:
-    """Return every bound that a launch passes, in the order of the policy file."""
+    """Return every bound that a launch exceeds, in the order of the policy file."""
     found = [
         *pattern_violation("recipes", bounds.recipes, ask.recipe, ""),
         *pattern_violation("infra", bounds.infra, ask.infra, ask.own_infra),
@@ -140,7 +142,10 @@ def violations(bounds: Bounds, ask: Ask) -> list[Violation]:
 def pattern_violation(
     bound: str, patterns: tuple[str, ...] | None, value: str, own: str, exactly: bool = False
 ) -> list[Violation]:
-    """Return that a value is not allowed, where it is not; what is not asked for always is."""
+    """Return a violation where no pattern allows the value.
+
+    A value that the launch does not request is always allowed.
+    """
     if patterns is None or not value or any(is_allowed(value, pattern, own, exactly) for pattern in patterns):
         return []
     return [Violation(bound, say(NOT_ALLOWED[bound], value=value, allowed=allowed_words(patterns)))]
@@ -149,8 +154,8 @@ def pattern_violation(
 def is_allowed(value: str, pattern: str, own: str, exactly: bool = False) -> bool:
     """Return whether a pattern allows a value.
 
-    `recipe` allows what the recipe has: unless `exactly` that is asked for, also a part of it (`aws/us-east-1` of
-    `aws`), and anything where the recipe leaves the choice.
+    `recipe` allows what the recipe has. Unless `exactly` is set, it also allows a part of that (`aws/us-east-1` of
+    `aws`), and anything where the recipe leaves the choice open.
 
     >>> is_allowed("aws/us-east-1", "aws*", ""), is_allowed("aws/us-east-1", "recipe", "aws")
     (True, True)
@@ -163,11 +168,13 @@ def is_allowed(value: str, pattern: str, own: str, exactly: bool = False) -> boo
 
 
 def allowed_words(patterns: tuple[str, ...]) -> str:
+    """Return the allowed values as a translated list."""
     words = [say(OWN_WORDS) if pattern == OWN else f"`{pattern}`" for pattern in patterns]
     return listing(words) if words else say(NOTHING)
 
 
 def accelerator_violations(most: Mapping[str, int] | None, kinds: Mapping[str, int]) -> list[Violation]:
+    """Return a violation for each kind of accelerator that is not allowed, or of which there are too many."""
     if most is None:
         return []
     found = []
@@ -183,7 +190,7 @@ def accelerator_violations(most: Mapping[str, int] | None, kinds: Mapping[str, i
 
 
 def limit_of(most: Mapping[str, int], kind: str) -> int | None:
-    """Return the limit of a kind: that of its own pattern, the first in the file, or that of `*`.
+    """Return the limit for a kind: that of the first pattern in the file that matches it, or else that of `*`.
 
     >>> limit_of({"H100": 8, "*": 4}, "h100"), limit_of({"H100": 8, "*": 4}, "L4"), limit_of({"A*": 1}, "L4")
     (8, 4, None)
@@ -193,6 +200,7 @@ def limit_of(most: Mapping[str, int], kind: str) -> int | None:
 
 
 def limit_violation(bound: str, most: float | None, value: float) -> list[Violation]:
+    """Return a violation where the value exceeds the limit."""
     if most is None or value <= most:
         return []
     limit = LIMITS[bound]
@@ -202,6 +210,7 @@ def limit_violation(bound: str, most: float | None, value: float) -> list[Violat
 
 
 def override_violation(bounds: Bounds, override: str) -> list[Violation]:
+    """Return the violation of the first bound that an override exceeds."""
     keys = override_keys.keys_of(override)
     shown = override_keys.key_of(override)[:80]
     if bounds.denied_overrides and (pattern := override_keys.matches(keys, bounds.denied_overrides)):
@@ -216,11 +225,12 @@ def override_violation(bounds: Bounds, override: str) -> list[Violation]:
 
 
 def refuse_out_of_bounds(every: tuple[Bounds, ...], ask: Ask, people: tuple[str, ...]) -> None:
-    """Refuse a launch that passes one of several bounds: those of the person's role, and those of the channel.
+    """Refuse a launch that exceeds one of several bounds: those of the requester's role, and those of the channel.
 
     Raises:
-        UserError: it does; all that is too much is said, and what to type instead.
+        UserError: it exceeds one. The error names everything that is too much, and what to type instead.
     """
+    # Role and channel often have the same bound; each sentence is shown once.
     found = {one.sentence: one for bounds in every for one in violations(bounds, ask)}
     if not found:
         return
@@ -230,10 +240,10 @@ def refuse_out_of_bounds(every: tuple[Bounds, ...], ask: Ask, people: tuple[str,
 
 
 def refuse_limits_out_of_bounds(every: tuple[Bounds, ...], before: Run, after: Run, people: tuple[str, ...]) -> None:
-    """Refuse more time or money for a run than a person may give it; what was given before is no matter.
+    """Refuse a longer lease or a larger budget than a person may give a run. Limits that did not grow are not checked.
 
     Raises:
-        UserError: so it is.
+        UserError: a limit grew beyond a bound.
     """
     gpus = gpu_count(after.nodes, after.gpus)
     hours, hours_before = (run.lease / timedelta(hours=1) for run in (after, before))
@@ -241,6 +251,7 @@ def refuse_limits_out_of_bounds(every: tuple[Bounds, ...], before: Run, after: R
         one.sentence: one
         for bounds in every
         for one in (
+            # Only a limit that grows is checked: an approver may have given the old one.
             *(limit_violation("lease_hours", bounds.lease_hours, hours) if hours > hours_before else ()),
             *(limit_violation("gpu_hours", bounds.gpu_hours, gpus * hours) if hours > hours_before else ()),
             *(

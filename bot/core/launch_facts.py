@@ -1,4 +1,4 @@
-"""What a launch may come to, by what is known of it, and why it needs an approval. Pure."""
+"""Estimates what a launch may cost, and finds why it needs an approval. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from bot.core.policy import Policy
 from bot.core.run import Run
 
 DAY = timedelta(days=1)
-"""Launches of one person within that time count together."""
+"""Launches of one person within this time count together."""
 
 
 def dollars_of(run: Run) -> float:
@@ -18,9 +18,10 @@ def dollars_of(run: Run) -> float:
 
 
 def counted_dollars(run: Run) -> float | None:
-    """Return what a launch counts for among those of its person: the most it may cost, or what it did cost.
+    """Return how many dollars a launch counts for among its requester's launches.
 
-    None for one that has ended before anything was asked for: it was refused, or nobody approved it.
+    That is the most it may cost, or its actual cost once it has ended. None for a run that ended before anything was
+    provisioned: its launch was refused or never approved.
     """
     if run.ended_at is None:
         return dollars_of(run)
@@ -37,7 +38,7 @@ def launched(run: Run) -> Launched | None:
 
 
 def facts_of(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
-    """Return what a run may come to, by what is known of it now."""
+    """Return what a run may cost, as known now."""
     dollars = dollars_of(run)
     others = ledger.launched_by(run.requester, now - DAY, but=run.id)
     gpu_hours = gpu_count(run.nodes, run.gpus) * (run.lease / timedelta(hours=1))
@@ -45,7 +46,7 @@ def facts_of(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
 
 
 def causes_of(policy: Policy, facts: LaunchFacts) -> tuple[ApprovalCause, ...]:
-    """Return why a launch needs an approval; none where it needs none."""
+    """Return why a launch needs an approval; empty where it needs none."""
     over, hours = policy.approve_over_dollars, policy.approve_over_gpu_hours
     found = {
         ApprovalCause.DOLLARS: over is not None and facts.dollars > over,

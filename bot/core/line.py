@@ -1,9 +1,8 @@
-"""One typed line into words, and back.
+"""Splits a typed line into words, and joins words into a line.
 
-Much like a shell, because people paste from verl's scripts, but milder, because they also type on
-phones and write Hydra values: a quote counts only where it opens a word or a value, brackets keep
-their spaces, and curly quotes and long dashes, which phones put in place of straight ones, are
-taken for what was typed. Nothing is expanded.
+Much like a shell, because people paste from verl's scripts, but milder, because they also type on phones and write
+Hydra values: a quote counts only where it opens a word or a value, brackets keep their spaces, and curly quotes and
+long dashes, which phones put in place of straight ones, count as the straight ones. Nothing is expanded.
 """
 
 import re
@@ -14,12 +13,12 @@ from bot.errors import UserError
 from bot.language import say
 
 LONGEST_LINE = 8_000
-"""Characters; twice what Slack lets a person type."""
+"""Maximum characters of a line; twice what Slack lets a person type."""
 
 LONGEST = f"{LONGEST_LINE:,}"
 
 QUOTES = {'"': '"', "'": "'", "“": '"“”', "”": '"“”', "‘": "'‘’", "’": "'‘’"}
-"""An opening quote and the characters that close it."""
+"""The characters that close a quote, by the character that opens it."""
 
 STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 BRACKETS = {"[": "]", "{": "}", "(": ")"}
@@ -28,7 +27,7 @@ PLAIN = re.compile(r"[^\s\"'“”‘’\\—–]+")
 
 
 def split(text: str) -> tuple[str, ...]:
-    """Cut a line into words.
+    """Return the words of a line.
 
     >>> split("launch ppo nodes=2 'data.prompt_key=a b'")
     ('launch', 'ppo', 'nodes=2', 'data.prompt_key=a b')
@@ -36,8 +35,8 @@ def split(text: str) -> tuple[str, ...]:
     ("trainer.logger=[console, 'wandb']", 'note=two words', '--dry-run')
 
     Raises:
-        UserError: a quote is opened and not closed, the line is too long, or it holds a character
-            that cannot be seen, or a word that goes on in the next line.
+        UserError: a quote is opened and not closed, the line is too long, or the line contains an invisible character,
+            or a word that continues on the next line.
     """
     text = text.replace("\r\n", "\n")
     refuse_unusable(text)
@@ -51,7 +50,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def join(words: tuple[str, ...]) -> str:
-    """A line that :func:`split` cuts into these words again.
+    """Return a line that :func:`split_words` splits into these words again.
 
     >>> join(("launch", "ppo", "data.prompt_key=a b"))
     'launch ppo "data.prompt_key=a b"'
@@ -60,7 +59,7 @@ def join(words: tuple[str, ...]) -> str:
 
 
 def quote(word: str) -> str:
-    """The word as it must be typed to arrive as it is."""
+    """Return the word as it must be typed so that it arrives unchanged."""
     if is_plain(word):
         return word
     escaped = re.sub(r'([\\"])', r"\\\1", word)
@@ -68,16 +67,16 @@ def quote(word: str) -> str:
 
 
 def is_plain(word: str) -> bool:
-    """Whether the word arrives as it is when typed without quotes, whatever words stand around it."""
+    """Return whether the word arrives unchanged when typed without quotes, between any other words."""
     brackets = sum(char in "()[]{}" for char in word)
     return PLAIN.fullmatch(word) is not None and brackets == 2 * len(bracket_ends(word))
 
 
 def refuse_unusable(text: str) -> None:
-    """Refuse a line that is too long, or that people would not see as it is.
+    """Raise UserError for a line that is too long, or that contains characters that people cannot see.
 
-    What is approved must be seen whole: control characters, those that turn the text around them and those without a
-    width are no part of it. Tabs and ends of lines between words are what a pasted command has.
+    People approve what they see: so control characters, those that reorder the text around them, and those without a
+    width are refused. Tabs and line ends between words are allowed, because pasted commands have them.
     """
     if len(text) > LONGEST_LINE:
         length = say("The line has {count} characters; {most} are the most.", count=f"{len(text):,}", most=LONGEST)
@@ -88,30 +87,32 @@ def refuse_unusable(text: str) -> None:
 
 
 def refuse_broken(word: str) -> None:
-    """Refuse a word of several lines, and one with a tab in it: neither is seen where the word is shown."""
+    """Raise UserError for a word with a line end or a tab in it: where the word is shown, neither is visible."""
     if char := next((char for char in word if char in "\n\t"), None):
         held = say("{word} holds the character `{character}`.", word=shown(word), character=name_of(char))
         raise UserError(held, say("Type it on one line, with blanks in place of tabs."))
 
 
 def skip_space(text: str, at: int) -> int:
-    """Past spaces, ends of lines, and the backslashes that continue a line."""
+    """Return the position after spaces, line ends, and the backslashes that continue a line."""
     while at < len(text) and ends_word(text, at):
         at += 1
     return at
 
 
 def take_word(text: str, start: int, ends: Mapping[int, int]) -> tuple[str, int]:
-    """The word that begins at `start`, and where the text goes on after it."""
+    """Return the word that begins at `start`, and the position after it."""
     word, at = ("--", start + 1) if text[start] in DASHES else ("", start)
     may_quote, in_value = at == start, False
     while not ends_word(text, at):
         char = text[at]
         if may_quote and char in QUOTES:
             content, end = take_quoted(text, at)
+            # A quote that closes inside a word is part of the word, as typed.
             if ends_word(text, end):
                 return word + content, end
             word, at = word + text[at:end], end
+        # Within brackets, spaces belong to the value.
         elif in_value and at in ends:
             word, at = word + text[at : ends[at]].translate(STRAIGHT), ends[at]
         else:
@@ -126,9 +127,12 @@ def ends_word(text: str, at: int) -> bool:
 
 
 def take_quoted(text: str, start: int) -> tuple[str, int]:
-    """What stands between the quote at `start` and its partner, and where the text goes on.
+    """Return the text between the quote at `start` and its closing quote, and the position after that.
 
     As in a shell, a backslash protects a quote or a backslash between double quotes only.
+
+    Raises:
+        UserError: the quote is not closed.
     """
     closers = QUOTES[text[start]]
     escapes = '"' in closers
@@ -148,7 +152,7 @@ def take_quoted(text: str, start: int) -> tuple[str, int]:
 
 
 def bracket_ends(text: str) -> dict[int, int]:
-    """For each bracket that closes again: where it opens, and where the text goes on after its partner."""
+    """Return for each bracket that is closed: where it opens, and the position after its closing bracket."""
     ends: dict[int, int] = {}
     open_at: list[int] = []
     for at, char in enumerate(text):
@@ -160,9 +164,9 @@ def bracket_ends(text: str) -> dict[int, int]:
 
 
 def shown(text: str, longest: int = 40) -> str:
-    """The text as a refusal shows it: short, on one line, in back-ticks that it cannot close.
+    r"""Return the text for an error message: short, on one line, in back-ticks that the text itself cannot close.
 
-    >>> shown("a `b`\\nc")
+    >>> shown("a `b`\nc")
     "`a 'b' c`"
     >>> shown("")
     '` `'

@@ -1,4 +1,4 @@
-"""Lines of a log as people want to read them: the last ones, of one node, with one word in them."""
+"""Lines of a log for people to read: the last ones, filtered by node and by text."""
 
 import re
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ FAILURE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.
 RANK = re.compile(r"\brank=(\d{1,9})\b")
 
 WIDEST = 280
-"""Characters of a line that is shown in a message: verl's lines of metrics have thousands."""
+"""Maximum characters of a line that is shown in a message: verl's lines of metrics have thousands."""
 
 GAP = "[… lines in between were not read …]"
 
 FIRST_LINES = 5
-"""By which it is told whether what was kept begins within a look."""
+"""Lines of the stored log by which the code checks whether a read contains the stored log's beginning."""
 
 SAVED_BYTES = 65_536
-"""Of a log, kept in the store."""
+"""Maximum bytes of a log that are kept in the store."""
 
 LOOK_BYTES = 2_097_152
-"""Of one look at a log: a line of a megabyte is in it whole, with its prefixes and others beside it."""
+"""Maximum bytes per log read: a line of a megabyte is complete in it, with its prefixes and with other lines."""
 
 
 def select(text: str, lines: int, grep: str | None = None, node: int | None = None) -> list[str]:
-    """The last `lines` lines that hold `grep`, in any case, and come from `node`, tidied.
+    r"""Return the last `lines` lines that contain `grep`, in any case, and come from `node`, without prefixes.
 
-    >>> select("(head, rank=0, pid=1) a\\n(worker1, rank=1, pid=2) b\\n(head, rank=0, pid=1) c", 2)
+    >>> select("(head, rank=0, pid=1) a\n(worker1, rank=1, pid=2) b\n(head, rank=0, pid=1) c", 2)
     ['[1] b', '[0] c']
     """
     ranked = [(line, rank(line)) for line in cleaned(text)]
@@ -40,11 +40,11 @@ def select(text: str, lines: int, grep: str | None = None, node: int | None = No
 
 
 def joined(before: str, text: str) -> str:
-    """A log that goes on: what was kept of it, and what a later look at its end adds.
+    r"""Return a log extended by a later read of its end.
 
-    >>> joined("a\\nb\\nc", "b\\nc\\nd").split()
+    >>> joined("a\nb\nc", "b\nc\nd").split()
     ['a', 'b', 'c', 'd']
-    >>> joined("a\\nb", "x\\ny").split("\\n")
+    >>> joined("a\nb", "x\ny").split("\n")
     ['a', 'b', '[… lines in between were not read …]', 'x', 'y']
     """
     old = [shortened(line) for line in before.rstrip("\n").split("\n")]
@@ -56,9 +56,9 @@ def joined(before: str, text: str) -> str:
 
 
 def whole(before: str, text: str) -> str:
-    """The same, as far back as either reaches: what was kept is bounded more narrowly than a look.
+    r"""Return the same, as far back as either text reaches: a stored log is shorter than a read may be.
 
-    >>> whole("c\\nd", "a\\nb\\nc\\nd\\ne").split(), whole("a\\nb", "b\\nc").split()
+    >>> whole("c\nd", "a\nb\nc\nd\ne").split(), whole("a\nb", "b\nc").split()
     (['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c'])
     """
     beginning = "\n".join(before.split("\n")[:FIRST_LINES])
@@ -66,7 +66,7 @@ def whole(before: str, text: str) -> str:
 
 
 def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
-    """The lines that came after the one that was last before; None where that one is out of sight.
+    """Return the lines after the previous last line; None where that line is no longer among them.
 
     >>> fresh(["a", "b", "c"], "a"), fresh(["a"], None), fresh(["b"], "a")
     (['b', 'c'], ['a'], None)
@@ -78,9 +78,9 @@ def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
 
 
 def failure(text: str) -> str | None:
-    """What SkyPilot wrote into the log of a job that failed; None where it wrote nothing of the kind.
+    r"""Return what SkyPilot wrote into the log of a job that failed; None where it wrote no such line.
 
-    >>> failure("boom\\n\\x1b[31mERROR: Job 1 failed with return code list:\\x1b[0m [137] ")
+    >>> failure("boom\n\x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [137] ")
     'Job 1 failed with return code list: [137]'
     """
     found = (FAILURE.fullmatch(line) for line in reversed(cleaned(text)))
@@ -88,11 +88,11 @@ def failure(text: str) -> str | None:
 
 
 def cleaned(text: str) -> list[str]:
-    """Lines without colours; of a line that was overwritten by carriage returns, what was left in the end.
+    r"""Return the lines without colours, and of a line that carriage returns overwrote, only its final text.
 
-    Each is cut before any pattern sees it.
+    Each line is truncated before any pattern reads it.
 
-    >>> cleaned("\\x1b[36m(head, pid=1)\\x1b[0m 10%\\r 20%\\n" + "x" * 9_000)[0], cleaned("x" * 9_000)[0][-2:]
+    >>> cleaned("\x1b[36m(head, pid=1)\x1b[0m 10%\r 20%\n" + "x" * 9_000)[0], cleaned("x" * 9_000)[0][-2:]
     ('(head, pid=1) 20%', 'x…')
     """
     lines = map(clean, text.split("\n"))
@@ -100,7 +100,7 @@ def cleaned(text: str) -> list[str]:
 
 
 def clean(line: str) -> str:
-    """Return one line as it is shown; empty where nothing of it is."""
+    """Return one line as it is shown; empty where nothing of it is visible."""
     first, overwrote, rest = line.rstrip("\r").partition("\r")
     if not overwrote:
         return plain(first).rstrip()
@@ -111,13 +111,13 @@ def clean(line: str) -> str:
 
 
 def plain(line: str) -> str:
-    """Return a line without colours and control characters; of one that is too long, its beginning."""
+    """Return a line without colours and control characters; of a line that is too long, the beginning."""
     found = ANSI.sub("", shortened(line))
     return found if found.isprintable() else CONTROL.sub("", found)
 
 
 def prefixed(line: str) -> tuple[str, str]:
-    """The prefixes of SkyPilot and Ray, and the rest, indented as it was.
+    """Return the prefixes of SkyPilot and Ray, and the rest, with its indentation.
 
     >>> prefixed("(head, rank=0, pid=1) (TaskRunner pid=8)   File x")
     ('(head, rank=0, pid=1) (TaskRunner pid=8) ', '  File x')
@@ -128,7 +128,7 @@ def prefixed(line: str) -> tuple[str, str]:
 
 
 def narrow(line: str) -> str:
-    """A line as a phone can show it.
+    """Return a line shortened to what a phone can show.
 
     >>> narrow("step:1 - " + "a" * 400)[-3:]
     'aa…'
@@ -137,19 +137,19 @@ def narrow(line: str) -> str:
 
 
 def rank(line: str) -> int | None:
-    """The node that printed a line, where its prefix tells."""
+    """Return the node that printed a line; None where the prefix does not name it."""
     found = RANK.search(prefixed(line)[0])
     return int(found[1]) if found else None
 
 
 def tidy(line: str, several: bool) -> str:
-    """The line without the prefixes of SkyPilot and Ray, and with its rank where there are several."""
+    """Return the line without the prefixes of SkyPilot and Ray, and with its rank where there are several."""
     text = prefixed(line)[1]
     return f"[{rank(line)}] {text}" if several and rank(line) is not None else text
 
 
 def shortened(line: str) -> str:
-    """A line as it is kept and shown: of one that is too long, its beginning."""
+    """Return a line as it is stored and shown: of a line that is too long, the beginning."""
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
 
 
@@ -167,9 +167,9 @@ def whole_characters(text: str) -> str:
 
 
 def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:
-    """The last whole lines that fit into so many bytes of UTF-8; of a line that is too long, its beginning.
+    r"""Return the last complete lines that fit into so many bytes of UTF-8; of a line that is too long, the beginning.
 
-    >>> bounded("early\\n" + "x" * 20_000 + "\\nlate", 20_000).split("\\n")[-1]
+    >>> bounded("early\n" + "x" * 20_000 + "\nlate", 20_000).split("\n")[-1]
     'late'
     """
     whole = "\n".join(map(shortened, text.split("\n")))

@@ -1,4 +1,4 @@
-"""What a run takes with it when it fails: dollars and steps since the last checkpoint that outlives it."""
+"""Computes what a failed run has lost: dollars and steps since the last checkpoint that survives it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,14 @@ from bot.core.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """
+    """What a failed run has lost.
+
     Attributes:
         dollars: None where the price is not known, or when that checkpoint was saved.
-        since: the step of the checkpoint that is left, or None where all is lost.
-        steps: that were done after it.
-        whole: whether the run went on after that checkpoint, so that it has been written to its end, or it was opened
-            after it was fetched.
+        checkpoint_step: the step of the surviving checkpoint; None where everything is lost.
+        steps_lost: number of steps that were done after it.
+        is_checkpoint_complete: whether the run continued after that checkpoint, so that it was written to its end, or
+            it was opened after its download.
     """
 
     dollars: float | None
@@ -25,7 +26,7 @@ class Loss:
 
 
 def loss(run: Run, now: datetime) -> Loss:
-    """What of a run's cost nothing is left of.
+    """Return the part of a run's cost that left no checkpoint.
 
     verl names a checkpoint before it writes it, and prints the step after that.
     """
@@ -33,6 +34,7 @@ def loss(run: Run, now: datetime) -> Loss:
     fetched = (kept.step if kept.step is not None else found.checkpoint_step) if kept.fetched else None
     left = found.checkpoint_step if checkpoint_outlives(run) else fetched
     spent = run.cost(now)
+    # No checkpoint survives, so the whole cost is lost.
     if left is None:
         return Loss(spent)
     saved_at = run.checkpoint_at if left == found.checkpoint_step else None
@@ -43,5 +45,8 @@ def loss(run: Run, now: datetime) -> Loss:
 
 
 def checkpoint_outlives(run: Run) -> bool:
-    """Whether its newest checkpoint is where the cluster's end does not reach: in its own folder of its place."""
+    """Return whether the newest checkpoint survives the cluster.
+
+    It does in the run's own folder of its checkpoint store, which the cluster's end does not reach.
+    """
     return run.place is not None and run.id in (run.progress.checkpoint or "")

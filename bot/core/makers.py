@@ -1,4 +1,4 @@
-"""From sorted words to commands: what the words of each form mean, and what is refused."""
+"""Builders of the commands: each turns parsed arguments into one command, or refuses them."""
 
 import re
 from datetime import timedelta
@@ -31,13 +31,13 @@ from bot.errors import UserError
 from bot.language import LANGUAGES, say
 
 MOST_LINES = 10_000
-"""Log lines that one command may ask for."""
+"""Maximum log lines that one command may request."""
 
 AUDIT_DAYS = 1
-"""That an audit looks back where nobody says how far."""
+"""Days that an audit covers where the person gives no span."""
 
 MOST_CHARTS = 2
-"""Of a message: Slack draws no more (docs.slack.dev, data visualization block)."""
+"""Maximum charts in a message: Slack draws no more (docs.slack.dev, data visualization block)."""
 
 
 def make_launch(typed: Typed) -> Launch:
@@ -71,7 +71,11 @@ def make_stop(typed: Typed) -> Stop:
 
 
 def yes_or_no(typed: Typed, key: str) -> bool | None:
-    """Return what an option was given; None where it was not typed."""
+    """Return the value of a yes-or-no option; None where it was not typed.
+
+    Raises:
+        UserError: the value is neither.
+    """
     word = typed.option(key)
     known = {None: None, "yes": True, "no": False}
     if word is not None:
@@ -82,7 +86,11 @@ def yes_or_no(typed: Typed, key: str) -> bool | None:
 
 
 def make_extend(typed: Typed) -> Extend:
-    """A span as people write it: `2h`, `90m`, `1d`; a number alone is hours."""
+    """Return the command for a span as people write it: `2h`, `90m`, `1d`; a number alone means hours.
+
+    Raises:
+        UserError: the text is no such span, or it is too long.
+    """
     text = typed.names[1].lower()
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(m|min|h|d)?", text, re.ASCII)
     hours = float(found[1]) * {"m": 1 / 60, "min": 1 / 60, "d": 24.0}.get(found[2], 1.0) if found else 0.0
@@ -93,7 +101,13 @@ def make_extend(typed: Typed) -> Extend:
 
 
 def make_audit(typed: Typed) -> AskAudit:
-    """How far back, as people write it: `12h`, `7d`; a number alone is days. A person as Slack writes one."""
+    """Return the command for an audit of a span and of a person.
+
+    People write the span as `12h` or `7d`, where a number alone means days, and the person as a Slack mention.
+
+    Raises:
+        UserError: the text is no such span, or the person is not mentioned.
+    """
     word, who = (typed.name(0) or f"{AUDIT_DAYS}d").lower(), typed.option("who") or ""
     found = re.fullmatch(r"(\d{1,4})(h|d)?", word, re.ASCII)
     if found is None or not int(found[1]):
@@ -107,13 +121,16 @@ def make_audit(typed: Typed) -> AskAudit:
 
 
 PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
-"""As Slack writes one: `<@U0ANA|ana>`."""
+"""A mention as Slack writes it: `<@U0ANA|ana>`."""
 
 PURSES = {"team": Scope.TEAM, "everybody": Scope.EVERYBODY}
 
 
 def make_budget(typed: Typed) -> SetBudget | GiveMonth:
-    """Of a run; or a month's, of the channel, of everybody, or of a person as Slack writes one: `<@U0ANA|ana>`."""
+    """Return the command for a run's budget, or for a month's: the channel's, the workspace's, or a person's.
+
+    A person is written as Slack writes a mention: `<@U0ANA|ana>`.
+    """
     name, dollars = typed.names[0], budget_dollars(typed)
     if name.lower() in PURSES:
         return GiveMonth(PURSES[name.lower()], dollars)
@@ -123,6 +140,11 @@ def make_budget(typed: Typed) -> SetBudget | GiveMonth:
 
 
 def budget_dollars(typed: Typed) -> float:
+    """Return the dollars that were typed.
+
+    Raises:
+        UserError: the text is no amount above zero.
+    """
     text = typed.names[1].removeprefix("$").replace(",", "")
     if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
         raise UserError(
@@ -147,7 +169,11 @@ def make_compare(typed: Typed) -> Compare:
 
 
 def make_speak(typed: Typed) -> Speak:
-    """A language in whatever spelling: `zh-CN`, `zh_cn`."""
+    """Return the command for a language in any spelling: `zh-CN`, `zh_cn`.
+
+    Raises:
+        UserError: there is no such language.
+    """
     word = typed.name(0)
     known = {name.lower(): name for name in (*LANGUAGES, WORKSPACE)}
     found = known.get(word.lower().replace("_", "-")) if word else None

@@ -1,4 +1,4 @@
-"""Managed jobs: runs that SkyPilot itself launches anew where machines went away under them. Pure."""
+"""Managed jobs: SkyPilot itself relaunches such a run when its machines are lost. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,19 +9,19 @@ from bot.core.money import Rate
 from bot.language import mark, say, together
 
 RENT = "rent"
-"""What is typed to agree to a controller of one's own."""
+"""The word to type to agree to a jobs controller of one's own."""
 
 MOST_KEPT = 20
-"""Recoveries of a run that are remembered one by one; all are counted."""
+"""Maximum recoveries of a run that are remembered individually; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """The machine that SkyPilot would rent first, to look after managed jobs.
+    """The machine that SkyPilot would rent first, to supervise managed jobs.
 
     Attributes:
-        stopped: whether it was rented before, and would be started again.
-        rate: what it costs while it runs; None where nobody knows.
+        is_stopped: whether it was rented before, and would be restarted.
+        rate: what it costs while it runs; None where that is not known.
     """
 
     stopped: bool = False
@@ -30,13 +30,13 @@ class Controller:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """One time that the machines went away.
+    """One time that the machines were lost.
 
     Attributes:
-        number: from 1, in the run.
-        since: when it was seen; None where it was over before anybody looked.
-        until: when the job was seen to be on its feet again.
-        counted: whether SkyPilot counts it. It recovers too where its own controller was started again.
+        number: from 1, within the run.
+        since: when it was observed; None where it was finished before it was observed.
+        until: when the job was observed to run again.
+        is_counted: whether SkyPilot counts it. SkyPilot also recovers where its own controller was restarted.
     """
 
     number: int
@@ -47,10 +47,11 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Recoveries:
-    """Of one run.
+    """The recoveries of one run.
 
     Attributes:
-        count: as SkyPilot counts; last: the latest ones, oldest first.
+        count: the number that SkyPilot counts.
+        latest: the latest ones, oldest first.
     """
 
     count: int = 0
@@ -58,16 +59,18 @@ class Recoveries:
 
     @property
     def open(self) -> Recovery | None:
-        """The one that is under way."""
+        """Return the recovery in progress; None for none."""
         return self.last[-1] if self.last and self.last[-1].until is None else None
 
     @property
     def settled_at(self) -> float:
-        """Unix seconds since when it has had the machines that it has; 0 where it never lost any."""
+        """Return since when the run has had its present machines, in Unix seconds; 0 where it never lost any."""
         return max((one.until.timestamp() for one in self.last if one.until), default=0.0)
 
     def looked(self, recovering: bool, count: int, now: datetime) -> Self:
-        """After a look; nobody looks all the time, so a recovery may be over when it is first heard of.
+        """Return the recoveries after an observation.
+
+        Observations have gaps, so a recovery may be finished when it is first seen.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -78,6 +81,7 @@ class Recoveries:
         [(1, None), (2, None)]
         """
         last, unheard = list(self.last), max(count - self.count, 0)
+        # SkyPilot counts a recovery once it is finished, so the first new count belongs to the open one.
         if self.open and (unheard or not recovering):
             last[-1] = replace(last[-1], until=now, counted=unheard > 0)
             unheard = max(unheard - 1, 0)
@@ -89,7 +93,7 @@ class Recoveries:
 
 
 def is_managed(task: Mapping[str, Any]) -> bool:
-    """Whether a task is to run as a managed job.
+    """Return whether a task is to run as a managed job.
 
     >>> is_managed({"_metadata": {"verlbot": {"managed": True}}}), is_managed({"_metadata": None})
     (True, False)
@@ -98,12 +102,12 @@ def is_managed(task: Mapping[str, Any]) -> bool:
 
 
 def may_rent(task: Mapping[str, Any]) -> bool:
-    """Whether a person has agreed that a controller is rented for it."""
+    """Return whether a person has agreed that a jobs controller is rented for the task."""
     return own(task).get("controller") == RENT
 
 
 def own(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the bot keeps in a task beside what SkyPilot reads."""
+    """Return what the bot stores in a task beside what SkyPilot reads."""
     return (task.get("_metadata") or {}).get("verlbot") or {}
 
 
@@ -118,7 +122,7 @@ STOPS = mark("SkyPilot stops it after 10 idle minutes, where its cloud can; its 
 
 
 def needs(found: Controller) -> str:
-    """What would have to be rented, and what that costs, in sentences."""
+    """Return sentences about the machine that would have to be rented, and its cost."""
     bills = say(UNPRICED)
     if found.rate:
         bills = say(BILLS, dollars=f"${found.rate.dollars_per_hour:,.2f}", source=say(found.rate.source))
@@ -126,7 +130,7 @@ def needs(found: Controller) -> str:
 
 
 def agreement() -> str:
-    """What is typed instead, by whom."""
+    """Return the sentence about what to type instead, or what the server's administrator can set."""
     return say(
         "Launch it with `controller=rent` if that is wanted, or without `managed=true`; where whoever keeps the server "
         "sets `jobs.controller.consolidation_mode: true`, nothing is rented."

@@ -1,10 +1,10 @@
-"""One filter on every text that enters: what nobody may read is masked, and what tells its kind stays.
+"""The one filter on every text that enters: it masks secrets, and leaves what shows their kind.
 
-A line is masked the same way wherever it is seen, because logs are read by overlapping looks whose lines are compared.
-Only a key that is printed over several lines is known by the lines around it, and then by those right before.
+A line is masked the same way wherever it is read, because logs are read in overlapping parts whose lines are compared.
+Only a key that is printed over several lines is recognised by the lines around it, and then by those right before.
 
-Candidates are found by one expression, in one pass: RE2 does that at the speed of memory, Python's `re`, which the
-core has by itself, a hundred times slower, with the same result. What is found is judged here.
+One pattern finds candidates, in one pass. RE2 does that at the speed of memory; Python's `re`, the core's own default,
+is a hundred times slower, with the same result. This module judges what is found.
 """
 
 import re
@@ -18,23 +18,24 @@ from bot.core.secret_shapes import MASKED, SHAPE_ANCHORS
 from bot.core.secret_values import NAME_ANCHORS, NAME_STARTS, named_secrets
 
 ANCHORS = b"|".join((*SHAPE_ANCHORS, *NAME_ANCHORS))
-"""Everything that may be a secret begins with a match of this."""
+"""Every candidate for a secret begins with a match of this."""
 
 REPLACEMENT = MASKED.encode()
 
 LEAST = 6
-"""Bytes of a text in which a secret can be."""
+"""Minimum bytes of a text that can contain a secret."""
 
 MOST_CANDIDATES, BYTES_A_CANDIDATE = 64, 32
-"""Candidates on a line that are judged: so many, and one more for each so many bytes. Measured lines have one in 1,000
-bytes, and dumps of configurations one in 100."""
+"""Maximum candidates on a line that are judged: so many, plus one for each so many bytes. Measured lines have one in
+1,000 bytes, and dumps of configurations one in 100.
+"""
 
 LEAST_CUT = 4
-"""Characters of a known value at the end of a text that was cut, by which it is known."""
+"""Minimum characters of a known value that identify it at the end of a truncated text."""
 
 
 class Hit(Protocol):
-    """Where something was found: a match of `re` or of RE2."""
+    """Where a pattern matched: a match of `re` or of RE2."""
 
     def start(self) -> int: ...
 
@@ -42,15 +43,16 @@ class Hit(Protocol):
 
 
 Search = Callable[[bytes, int], Hit | None]
-"""The first match of one expression from a place on."""
+"""Returns the first match of one pattern from a position on."""
 
 
 def search_nothing(raw: bytes, at: int) -> None:
-    return None
+    """Return no match: the default for a pattern that is not configured."""
+    return
 
 
 def hits(search: Search, raw: bytes) -> Iterator[Hit]:
-    """All matches of an expression, in order; one may begin within another."""
+    """Yield all matches of a pattern, in order; one may begin within another."""
     at = 0
     while hit := search(raw, at):
         yield hit
@@ -60,8 +62,8 @@ def hits(search: Search, raw: bytes) -> Iterator[Hit]:
 class Crowd:
     """Counts the candidates of one line after the other.
 
-    A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. Of such a
-    line the rest is masked unread.
+    A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. The rest of
+    such a line is masked without being judged.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -69,6 +71,7 @@ class Crowd:
         self._line_start = self.line_end = self._count = 0
 
     def is_too_dense(self, at: int) -> bool:
+        """Count a candidate and return whether its line has too many; candidates are counted in order."""
         if at >= self.line_end:
             self._line_start = max(self._raw.rfind(b"\n", self._line_start, at) + 1, self._line_start)
             end = self._raw.find(b"\n", at)
@@ -83,10 +86,10 @@ class Masker:
     """Masks secrets in text.
 
     Attributes:
-        search: finds candidates by their form, as `ANCHORS` has it.
+        search_candidates: finds candidates by their form, as `SECRET_ANCHORS` describes them.
         search_known: finds the values of secrets that the bot knows, in every form in which they may be printed.
-        search_own: finds what a team's own patterns describe.
-        values: the known values as they are.
+        search_team_patterns: finds what a team's own patterns describe.
+        known_values: the known values, unchanged.
     """
 
     search: Search = re.compile(ANCHORS).search
@@ -95,10 +98,10 @@ class Masker:
     values: tuple[bytes, ...] = ()
 
     def mask(self, text: str, cut: bool = False) -> str:
-        """The text without what nobody may read; masked once more, it stays as it is.
+        """Return the text without secrets. Masking it once more changes nothing.
 
         Args:
-            cut: whether its end may be the middle of a word, as of a line that is just being printed.
+            cut: whether the text may end within a word, as a line does that is still being printed.
 
         >>> Masker().mask("export HF_TOKEN=hf_aB3dE6gH9jK2mN5pQ8sTuVwXyZ1234")
         'export HF_TOKEN=hf_…(masked)'
@@ -116,10 +119,10 @@ class Masker:
         return b"".join([*pieces, raw[at:]]).decode("utf-8", "surrogatepass")
 
     def find_secret(self, text: str, by_name: bool = True) -> str | None:
-        """What the first secret in a text is called, in words that hold nothing of it; None where there is none.
+        """Return a label for the first secret in a text, with nothing of the secret in it; None where there is none.
 
         Args:
-            by_name: whether a name before it may give it away; else its own form alone does.
+            by_name: whether a name before a value may reveal a secret; else only its own form does.
 
         >>> Masker().find_secret("trainer.api_key=aB3dE6gH9jK2"), Masker().find_secret("data.prompt_key=prompt")
         ('key=…', None)
@@ -128,7 +131,7 @@ class Masker:
         return min(found, key=lambda one: one.start).label if found else None
 
     def _spans(self, raw: bytes, cut: bool) -> list[tuple[int, int]]:
-        """What is to be replaced, in order and apart from each other."""
+        """Return the byte ranges to be replaced, in order and without overlap."""
         found = self._found(raw)
         if cut and not raw.endswith(b"\n"):
             found += self._cut(raw)
@@ -141,7 +144,7 @@ class Masker:
         return merged
 
     def _found(self, raw: bytes, by_name: bool = True) -> list[Found]:
-        """Every secret in the text."""
+        """Return every secret in the text."""
         if len(raw) < LEAST:
             return []
         found = [Found(hit.start(), hit.end(), "the value of a secret") for hit in hits(self.search_known, raw)]
@@ -150,6 +153,7 @@ class Masker:
         at, crowd = 0, Crowd(raw)
         while hit := self.search(raw, at):
             start = hit.start()
+            # Judging every candidate of a crafted line would take too long.
             if crowd.is_too_dense(start):
                 found.append(Found(start, crowd.line_end, "a line of names"))
                 at = crowd.line_end
@@ -157,15 +161,16 @@ class Masker:
             if (mark := block_mark(raw, start)) is not None:
                 marks.append(mark)
             new = list(shaped_secrets(raw, start))
+            # A value with a secret's own form needs no revealing name.
             if not new and by_name and raw[start] in NAME_STARTS:
                 new = list(named_secrets(raw, start))
             found += new
-            at = max(start + 1, new[0].end if new else 0)  # one candidate may begin within another, but not in a secret
+            at = max(start + 1, new[0].end if new else 0)  # candidates may overlap, but none begins within a secret
         found += (Found(start, end, "-----BEGIN…") for start, end in block_spans(raw, marks))
         return found
 
     def _cut(self, raw: bytes) -> Iterator[Found]:
-        """The beginning of a secret at the end of the text."""
+        """Yield the beginning of a secret at the end of the text."""
         yield from cut_token(raw)
         for value in self.values:
             for length in range(min(len(value), len(raw)) - 1, LEAST_CUT - 1, -1):
@@ -175,4 +180,4 @@ class Masker:
 
 
 SHAPES = Masker()
-"""Knows secrets by their form and their name alone."""
+"""Recognises secrets by their form and their name alone."""

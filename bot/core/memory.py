@@ -14,9 +14,11 @@ class Memory:
 
     Attributes:
         cluster_id: the cloud's own id of the cluster, as last shown; empty where none was.
-        server: identity of the memory that was last asked for the cluster; see `Seen`.
-        loss: when the cloud was found not to remember the cluster, and when it did again; None where it always has.
-        gone_by: Slack's id of who has looked by hand meanwhile, and says that its machines are gone.
+        server: identity of the server state in which the cluster was last requested; see `Observation`.
+        loss: when the cloud was found to have lost the cluster's record, and when it had it again; None where it always
+            had it.
+        confirmed_gone_by: Slack's id of the person who has checked by hand in the meantime, and confirmed that the
+            machines are gone.
     """
 
     cluster_id: str = ""
@@ -26,39 +28,44 @@ class Memory:
 
     @property
     def is_lost(self) -> bool:
-        """Return whether the cloud does not remember the cluster now, so that nothing can be concluded."""
+        """Return whether the cloud does not know the cluster now, so that its absence proves nothing."""
         return self.loss is not None and self.loss.until is None
 
     def record_ask(self, server: str) -> Self:
-        """Return it after the cluster was asked for, from a memory of that identity."""
+        """Return the memory after the cluster was requested from a server of that identity."""
         return replace(self, server=server or self.server)
 
     def record_look(self, seen: Seen, now: datetime) -> Self:
-        """Return it after a look that was not forgetful, which ends a loss."""
+        """Return the memory after an observation by a cloud that knows the cluster, which ends a loss."""
         loss = replace(self.loss, until=now) if self.loss and self.is_lost else self.loss
         return replace(self, cluster_id=seen.cluster_id or self.cluster_id, loss=loss, gone_by=None)
 
     def record_loss(self, now: datetime) -> Self:
+        """Return the memory after a look found that the cloud does not know the cluster."""
         return self if self.is_lost else replace(self, loss=Outage(now))
 
     def confirm_gone(self, by: str) -> Self:
-        """Return it with a person's word that the machines are gone, which counts while the cloud cannot tell."""
+        """Return the memory with a person's confirmation that the machines are gone.
+
+        It counts while the cloud cannot show whether they are.
+        """
         return replace(self, gone_by=self.gone_by or by) if self.is_lost else self
 
 
 def is_forgotten(was_shown: bool, server: str, seen: Seen) -> bool:
-    """Return whether a look that shows nothing comes from a cloud that has lost its memory of the cluster.
+    """Return whether an observation without the cluster comes from a cloud that has lost the cluster's record.
 
-    SkyPilot never deletes a cluster from its history (0.14.1, table `cluster_history`), so one that it has shown once
-    is shown again, or told of with its ending. Neither means that its database was lost, or that another server
-    answers.
+    SkyPilot never deletes a cluster from its history (0.14.1, table `cluster_history`), so a cluster that it has shown
+    once is shown again, or its ending is. Neither means that the database was lost, or that another server answers.
 
     Args:
-        was_shown: whether an earlier look has shown the cluster, its job or its bill.
-        server: identity of the memory that was asked for the cluster; empty where nothing was asked, or not known.
+        was_shown: whether an earlier observation has shown the cluster, its job or its bill.
+        server: identity of the server state in which the cluster was requested; empty where nothing was requested, or
+            it is not known.
     """
+    # A cluster or its recorded ending proves that the cloud remembers.
     if not seen.nothing or seen.ending is not None:
         return False
-    if seen.request in (Request.FAILED, Request.CANCELLED):  # who knows how the launch ended was asked for it
+    if seen.request in (Request.FAILED, Request.CANCELLED):  # a server that knows how the launch ended has received it
         return was_shown
     return was_shown or (server != "" and seen.server not in ("", server))

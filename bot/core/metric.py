@@ -1,4 +1,4 @@
-"""Metrics by the words that people use for them, or by verl's own keys."""
+"""Metrics, by the words that people use for them or by verl's own keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ KEYS: Mapping[str, Sequence[str]] = {
     "seconds": SECONDS,
     "throughput": THROUGHPUT,
 }
-"""The keys of each word, newest first."""
+"""verl's keys of each word, newest first."""
 
 NAMES = {
     "reward": mark("reward"),
@@ -56,19 +56,20 @@ NAMES = {
     "seconds": mark("seconds a step"),
     "throughput": mark("tokens a second and GPU"),
 }
-"""What each is called in a chart."""
+"""The name of each word in a chart."""
 
 Series = tuple[tuple[int, float], ...]
-"""Step and value."""
+"""Steps and values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number of a run over its steps.
+    """One metric of a run over its steps.
 
     Attributes:
-        word: what people call it, or verl's key.
-        name: what it is called in a chart: a phrase, or verl's key.
+        word: the word that people use for it, or verl's key.
+        name: its name in a chart: a phrase, or verl's key.
+        series: its steps and values.
     """
 
     word: str
@@ -77,12 +78,12 @@ class Metric:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether it is measured now and then only."""
+        """Return whether it is measured only now and then."""
         return self.word == VAL or self.word.startswith(VALIDATION)
 
 
 def is_metric(word: str) -> bool:
-    """Whether a word names a metric and no run.
+    """Return whether a word names a metric and not a run.
 
     >>> is_metric("KL"), is_metric("critic/rewards/mean"), is_metric("ppo-7f3a")
     (True, True, False)
@@ -91,16 +92,17 @@ def is_metric(word: str) -> bool:
 
 
 def known(history: History) -> dict[str, str]:
-    """The words for which the run has numbers, each with the key that they stand under."""
+    """Return the words for which the run has numbers, each with verl's key."""
     keys = history.keys
     found = {word: next((key for key in names if key in keys), None) for word, names in KEYS.items()}
     validations = [key for beginning in VALIDATION for key in keys if key.startswith(beginning)]
+    # Of the validations, the first key of the newest kind represents all.
     found[VAL] = next(iter(validations), None)
     return {word: key for word, key in found.items() if key}
 
 
 def told(word: str, history: History) -> Metric | None:
-    """The metric of this word or key; None where the run has told none that is a number."""
+    """Return the metric of this word or key; None where the run has no finite number of it."""
     words, keys = known(history), {key.lower(): key for key in history.keys}
     if (key := words.get(word.lower())) and (series := history.series(key)):
         return Metric(word.lower(), NAMES[word.lower()], series)
@@ -110,7 +112,7 @@ def told(word: str, history: History) -> Metric | None:
 
 
 def metric(word: str, history: History, run_id: str) -> Metric:
-    """The metric of this word or key.
+    """Return the metric of this word or key.
 
     Raises:
         UserError: the run has none; the hint names those that it has.
@@ -121,10 +123,11 @@ def metric(word: str, history: History, run_id: str) -> Metric:
 
 
 def reward_of(history: History) -> Metric | None:
-    """What the run is judged by: the reward, or else the score, or else the validation."""
+    """Return the metric by which the run is judged: the reward, or else the score, or else the validation."""
     return next((found for word in ("reward", "score", VAL) if (found := told(word, history))), None)
 
 
 def validations(history: History) -> Series:
+    """Return the steps and values of the validation; empty where there is none."""
     found = told(VAL, history)
     return found.series if found else ()

@@ -1,10 +1,10 @@
-"""Dollars: rates with their source, bills, and what a span of time costs. None means unpriced, and so does 0."""
+"""Dollars: rates with their source, bills, and the cost of a span of time. None means unpriced, and so does 0."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 APART = timedelta(minutes=1)
-"""By how much a provider's seconds may differ from the bot's, since each looks at another moment."""
+"""Maximum difference between a provider's seconds and the bot's, since each measures at another moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,19 @@ class Rate:
 
     @property
     def is_price(self) -> bool:
-        """Whether it says what it costs: SkyPilot says 0 where it knows no price, as of Kubernetes and Slurm."""
+        """Return whether the rate is known: SkyPilot reports 0 where it knows no price, as for Kubernetes and Slurm."""
         return self.dollars_per_hour > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a provider itself says that a cluster has cost.
+    """What a provider itself reports that a cluster has cost.
 
     Attributes:
         dollars: from its first machine until `at`.
-        rate: what an hour of it costs.
-        at: when the provider said so.
-        closed: whether the cluster is gone, so that nothing more is added.
+        rate: its cost per hour.
+        at: when the provider reported it.
+        is_closed: whether the cluster is gone, so that nothing more is added.
     """
 
     dollars: float
@@ -42,7 +42,7 @@ class Bill:
     closed: bool = False
 
     def total(self, until: datetime) -> float:
-        """Dollars until then: what was billed, and since then the rate.
+        """Return the dollars until then: what was billed, plus the rate since.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -52,10 +52,10 @@ class Bill:
         return self.dollars if self.closed else self.dollars + (cost(self.rate, until - self.at) or 0.0)
 
     def bounded(self, until: datetime, least: timedelta, most: timedelta) -> float:
-        """Return dollars until then, for no less and no more time than the cluster has billed by the bot's own clock.
+        """Return the dollars until then, bounded by the time that the cluster has billed by the bot's own clock.
 
-        The provider counts time by a clock that may be set: an hour ahead would spend a budget that is not spent, and
-        an hour back would hide that one is.
+        The provider counts time by a clock that may be set: an hour ahead would exhaust a budget that is not exhausted,
+        and an hour back would hide that one is.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Bill:
 
 
 def cost(rate: Rate | None, billed: timedelta) -> float | None:
-    """Dollars for a span of time, or None where nobody knows the price.
+    """Return the dollars for a span of time; None where the price is not known.
 
     >>> cost(Rate(4.0, "the price table"), timedelta(minutes=30))
     2.0

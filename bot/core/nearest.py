@@ -1,4 +1,4 @@
-"""Refusals that name what is valid, the nearest first."""
+"""Errors for unknown names: they list the valid names, the closest first."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -8,10 +8,10 @@ from bot.errors import UserError
 from bot.language import listing, mark, say, together
 
 MOST_NAMED = 24
-"""Valid names listed in one refusal; the rest are counted."""
+"""Maximum valid names that an error lists; it counts the rest."""
 
 LONGEST_NAME = 120
-"""Characters of a name that is listed: verl's keys of metrics are long, and a longer one is not typed by anybody."""
+"""Maximum characters of a listed name: verl's keys of metrics are long, and people type no longer ones."""
 
 
 MISSING = {
@@ -32,16 +32,16 @@ MISSING_OF = {
     "option": mark("`{owner}` has no option {word}."),
     "parameter": mark("`{owner}` has no parameter {word}."),
 }
-"""By what is missing: whole sentences, because a noun bends the words around it in most languages."""
+"""By what is missing. These are whole sentences, because a noun changes the words around it in most languages."""
 
 
 def unknown(noun: str, word: str, valid: Iterable[str], otherwise: str = "", of: str = "") -> UserError:
-    """The refusal of a name that is not one of the valid ones.
+    """Return the error for a name that is not one of the valid ones.
 
     Args:
-        noun: of `MISSING`, or, with `of`, of `MISSING_OF`.
-        otherwise: the hint where none is valid.
-        of: what it would belong to.
+        noun: a key of `MISSING_PHRASES`, or, with `owner`, of `MISSING_OF_OWNER_PHRASES`.
+        fallback_hint: the hint where no name is valid.
+        owner: what the name would belong to.
 
     >>> unknown("recipe", "pppo", ["grpo", "ppo"]).sentence
     'There is no recipe `pppo`. Did you mean `ppo`? Valid: `ppo`, `grpo`.'
@@ -57,7 +57,7 @@ def unknown(noun: str, word: str, valid: Iterable[str], otherwise: str = "", of:
 
 
 def listed(names: list[str]) -> str:
-    """The valid names as a sentence; empty where there are none."""
+    """Return the valid names as a sentence; empty where there are none."""
     if not names:
         return ""
     shown_names = listing(shown(name, LONGEST_NAME) for name in names[:MOST_NAMED])
@@ -68,5 +68,5 @@ def listed(names: list[str]) -> str:
 
 
 def no_override(name: str, override: str) -> str:
-    """Why a recipe or command refuses a Hydra override."""
+    """Return why a recipe or command refuses a Hydra override."""
     return say("`{name}` takes no Hydra override such as {override}.", name=name, override=shown(override))

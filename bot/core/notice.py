@@ -1,4 +1,4 @@
-"""A notice: one thing said once in one channel, beside what is said of runs and clusters. Pure."""
+"""A notice: one message that a channel gets once, beside the messages about runs and clusters. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,19 +7,20 @@ from typing import Self
 from bot.core.posted import Posted
 
 REMEMBERED = timedelta(days=30)
-"""How long a notice that was posted is remembered, so that the same is not said again."""
+"""How long a posted notice is remembered, so that it is not posted again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One thing to say.
+    """One message that is sent once.
 
     Attributes:
-        key: what it is about, such as `unreadable-ppo-7f3a`; of one key a channel hears once.
-        channel: Slack's id of where it is said; fallback: a person who hears it where the bot may not post there.
-        text: in the workspace's language; what it holds of `<`, `>` and `&` is escaped when it is sent.
-        at: when it came up.
-        sent: the message; None before it is sent, and without a `ts` while its fate is unknown.
+        key: its subject, such as `unreadable-ppo-7f3a`; a channel gets one notice per key.
+        channel: Slack's id of the channel.
+        text: in the workspace's language; `<`, `>` and `&` in it are escaped when it is sent.
+        created_at: when the reason for it was found.
+        fallback_user: Slack's id of a person who gets it where the bot may not post in the channel.
+        sent_message: the message; None before it is sent, and without a `ts` while it is unknown whether it arrived.
     """
 
     key: str
@@ -31,29 +32,34 @@ class Notice:
 
     @property
     def id(self) -> str:
-        """Its name in the store."""
+        """Return the notice's id in the store."""
         return notice_id(self.channel, self.key)
 
     @property
     def is_posted(self) -> bool:
+        """Return whether Slack has confirmed the message."""
         return self.sent is not None and self.sent.ts is not None
 
     def begin_sending(self, now: datetime) -> Self:
-        """Return it as about to be sent: from here on a crash leaves a doubt, not a second message."""
+        """Return the notice as about to be sent.
+
+        A crash from here on leaves an unconfirmed message, not a second one.
+        """
         return replace(self, sent=Posted(None, "", "", now))
 
     def confirm(self, ts: str, now: datetime) -> Self:
-        """Return it as standing in Slack under this id."""
+        """Return the notice as posted in Slack under this id."""
         return replace(self, sent=Posted(ts, "", "", now))
 
     def withdraw(self) -> Self:
-        """Return it as not sent: Slack refused it, or a look has not found it."""
+        """Return the notice as not sent: Slack refused it, or a look did not find it."""
         return replace(self, sent=None)
 
     def is_forgotten(self, now: datetime) -> bool:
-        """Return whether it was posted so long ago that it need not be remembered."""
+        """Return whether it was posted so long ago that it can be deleted from the store."""
         return self.is_posted and now >= self.at + REMEMBERED
 
 
 def notice_id(channel: str, key: str) -> str:
+    """Return the id of the notice with this key in this channel."""
     return f"{channel} {key}"

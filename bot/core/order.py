@@ -1,4 +1,4 @@
-"""What a cloud is told: which task to launch under which name, and which cluster to look at."""
+"""What a cloud receives: the task to launch under a name, and references to clusters to observe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,21 +8,23 @@ from bot.core.managed import is_managed, may_rent
 from bot.core.recipe import Task
 
 DEADLINE_VARIABLE = "MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP"
-"""In it verl looks, in Unix seconds, for when its machines will be taken away, and saves before (verl 0.9.1)."""
+"""The variable in which verl looks, in Unix seconds, for when its machines will be taken away, to save before that
+(verl 0.9.1).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A launch as a cloud is asked for it.
+    """A launch, as a cloud receives it.
 
     Attributes:
         cluster: the name, and the idempotency key: two orders of one name are one order.
-        task: what to run.
+        task: the task to run.
         secrets: names of secrets; the cloud adds the values that it was given.
-        tags: what travels with the cluster, for whoever meets it elsewhere: its run, recipe, person and task's hash.
-        again: whether it was asked for before, so that a launch of it may be under way.
-        deadline: when the run will be ended by itself, for its program to know; it is no part of the task, whose hash
-            people have agreed to.
+        tags: metadata on the cluster, for people who find it elsewhere: its run, recipe, requester and task's hash.
+        is_retry: whether it was requested before, so that an earlier launch of it may be in progress.
+        deadline: when the run will be ended automatically, for its program to know. It is not part of the task, whose
+            hash people have approved.
     """
 
     cluster: str
@@ -34,32 +36,38 @@ class Order:
 
     @property
     def managed(self) -> bool:
-        """Whether it is to be a managed job."""
+        """Return whether it is to be a managed job."""
         return is_managed(self.task)
 
     @property
     def may_rent(self) -> bool:
-        """Whether a controller may be rented for it."""
+        """Return whether a jobs controller may be rented for it."""
         return may_rent(self.task)
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The task's variables, with what its program is told of its deadline; one that the task sets itself stands."""
+        """Return the task's variables, with the deadline for its program.
+
+        A value that the task sets itself has precedence.
+        """
         told = {DEADLINE_VARIABLE: f"{self.deadline.timestamp():.0f}"} if self.deadline else {}
+        # The task's own value comes last, so it has precedence.
         return {**told, **(self.task.get("envs") or {})}
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A cluster to look at, with what the record knows of it.
+    """A reference to a cluster, with what the run's record knows of it.
 
     Attributes:
-        request_id: what SkyPilot called the launch.
-        job_id: the job's number on the cluster; job_name: its name, which is the task's.
-        asked_at: when the cluster was first asked for.
-        autostop_request: what SkyPilot called the last setting of its autostop by the bot, after the launch.
-        managed: whether it is a managed job: then the name is the job's, and SkyPilot names its clusters.
-        was_shown: whether an earlier look has shown it.
+        cluster: the cluster's name.
+        request_id: SkyPilot's id of the launch request.
+        job_id: the job's number on the cluster.
+        job_name: the job's name, which is the task's.
+        launch_requested_at: when the cluster was first requested.
+        autostop_request_id: SkyPilot's id of the bot's last request to set autostop, after the launch.
+        is_managed: whether it is a managed job: then the name is the job's, and SkyPilot names its clusters.
+        was_shown: whether an earlier observation has shown it.
     """
 
     cluster: str

@@ -1,4 +1,4 @@
-"""Clusters that no run owns: whose they are, and what is done about them. Pure."""
+"""Clusters that belong to no open run: whose they are, and what is done about them. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,25 +14,27 @@ from bot.core.status import Reason, Status
 from bot.errors import UnreadableRecord
 
 PREFIX = "verl-"
-"""Of the cluster of every run."""
+"""Begins the name of every run's cluster."""
 
 
 ADOPTED = timedelta(hours=8)
-"""For how long a cluster is adopted, and that is said once more; every cluster that is somebody's has an end."""
+"""How long a cluster is adopted, and how much each further adoption adds; every cluster with an owner has an end."""
 
 WARNED_BEFORE = timedelta(hours=1)
 
 LATE = timedelta(minutes=10)
-"""By how much a cluster's own time may differ from ours, and a launch be under way when its run was given up."""
+"""Maximum difference between a cluster's own time and the bot's, and maximum time for which a launch may be in
+progress after its run was given up.
+"""
 
 
 class Claim(StrEnum):
-    """What speaks for a cluster that no run owns."""
+    """Evidence of who owns a cluster without a run."""
 
     ENDED = "ended"  # its run has ended
-    RETURNED = "returned"  # its run ended because nothing could be seen of it, by mistake as it shows
-    NAMED = "named"  # it has our name or our label, and nobody recorded it
-    NOBODY = "nobody"  # nothing
+    RETURNED = "returned"  # its run ended because nothing could be seen of the cluster, which was a mistake
+    NAMED = "named"  # it has the bot's name or label, and no record
+    NOBODY = "nobody"  # no evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,13 @@ class Standing:
     """A cluster that a cloud lists.
 
     Attributes:
-        id: the cloud's own, which another cluster of the same name does not have.
-        user: whose it is, as the cloud calls him; empty where it has no users.
-        since: when it was launched last; None where that is not known.
-        dollars_per_hour: of all of its nodes; None where nobody knows.
-        run: the id of the run that its label names; empty for none.
-        managed: whether it is a managed job, whose clusters SkyPilot names itself.
-        gpus: accelerators of all its nodes together, as far as is known.
+        id: the cloud's own id; another cluster of the same name has a different one.
+        user: the owner's name in the cloud; empty where the cloud has no users.
+        launched_at: when it was last launched; None where that is not known.
+        dollars_per_hour: for all of its nodes; None where the price is not known.
+        run_label: the id of the run in its label; empty where it has no such label.
+        is_managed: whether it is a managed job, whose clusters SkyPilot names itself.
+        gpus: number of accelerators of all its nodes together, as far as known.
     """
 
     id: str
@@ -63,17 +65,17 @@ class Standing:
 
     @property
     def run_id(self) -> str:
-        """Of the run that it may belong to; empty where it does not look like ours."""
+        """Return the id of the run that it may belong to; empty where it does not look like the bot's."""
         return self.name.removeprefix(PREFIX) if self.name.startswith(PREFIX) else self.run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Times that decisions about orphans rest on.
+    """Times that decisions about orphans use.
 
     Attributes:
-        sight: between the two looks that must show a cluster of an ended run, or show none.
-        down_again: after which a removal is asked for again.
+        confirm_after: between the two looks that must show a cluster of an ended run, or must not show it.
+        teardown_retry: after which a teardown is requested again.
     """
 
     sight: timedelta = timedelta(seconds=30)
@@ -82,21 +84,28 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """The record of a cluster that no run owns. People write wishes, the sweep the rest, the teller what was posted.
+    """The record of a cluster that belongs to no open run.
+
+    Listeners write requests, the notifier what it sent, the sweep everything else.
 
     Attributes:
-        standing: as last seen.
-        seen_at: when first, last_at: when last.
-        told_at: since when it is spoken of.
-        channel: where; empty for nowhere but the log.
-        left_by: who wants it left alone; remove_by: who wants it removed.
-        owner: Slack's id of who launched it; empty where that is not known.
-        adopted_by: who answers for it; adopted_until: until when it stands then.
-        warning: of an end, to that person, shortly before; its digest names the end. Without a `ts` while nobody
-            knows whether it has arrived.
-        downed_at: when its removal was last asked for; trouble: why an earlier one failed.
-        missing_since: since when no look has shown it; gone_at: when that was believed.
-        posted: its message.
+        cluster: as last listed.
+        ownership: evidence of who owns it.
+        first_seen_at, last_seen_at: when it was listed first and last.
+        reported_at: since when people are notified of it.
+        channel: where they are; empty for the log only.
+        left_alone_by: who wants it left alone.
+        removal_requested_by: who wants it removed.
+        owner: Slack's id of the person who launched it; empty where that is not known.
+        adopted_by: who owns it since it was adopted.
+        adopted_until: until when it is kept then.
+        end_warning: the warning about its end, to the person who adopted it, shortly before; its digest names the end.
+            Without a `ts` while it is unknown whether it has arrived.
+        teardown_requested_at: when its teardown was last requested.
+        last_error: why an earlier teardown failed.
+        missing_since: since when no look has shown it.
+        gone_at: when that was confirmed.
+        sent_message: its message in Slack.
     """
 
     standing: Standing
@@ -122,69 +131,81 @@ class Orphan:
         return self.standing.id
 
     def going(self, now: datetime) -> bool:
-        """Whether it is to be removed: by a wish, because its time is over, or as what an ended run has left."""
+        """Return whether it is to be removed.
+
+        That is so by request, once its adoption has expired, or where an ended run left it.
+        """
+        # A person's request decides before the evidence does.
         if self.remove_by is not None or self.adopted_until is not None:
             return self.remove_by is not None or self.lapsed(now)
         return self.claim is Claim.ENDED and self.left_by is None
 
     def lapsed(self, now: datetime) -> bool:
-        """Whether the time is over for which it was adopted."""
+        """Return whether the time for which it was adopted is over."""
         return self.adopted_until is not None and now >= self.adopted_until
 
     def ends_soon(self, now: datetime) -> bool:
-        """Whether who has adopted it is to hear that it goes, and has not."""
+        """Return whether the person who adopted it is due for a warning about its end, and has none yet."""
         until, told = self.adopted_until, self.warned is not None and self.warned.ts is not None
         if until is None or self.remove_by or self.gone_at or self.missing_since or told:
             return False
         return until - WARNED_BEFORE <= now < until
 
     def goes_as(self, other: Self) -> bool:
-        """Whether it is to go when the other is, by its end alone."""
+        """Return whether its end, and nothing else, will remove it at the same time as the other."""
         return self.adopted_until == other.adopted_until and not (self.remove_by or self.gone_at)
 
     @property
     def warned(self) -> Posted | None:
-        """The warning of the end that it has now."""
+        """Return the warning about its present end; None where there is none."""
         return self.warning if self.warning and self.warning.digest == str(self.adopted_until) else None
 
     def comes(self, now: datetime) -> datetime | None:
-        """When the clock alone has something happen next: its warning, or its end."""
+        """Return when time alone next changes something: its warning, or its end; None where nothing does."""
         if self.adopted_until is None or self.remove_by or self.gone_at:
             return None
         return next((at for at in (self.adopted_until - WARNED_BEFORE, self.adopted_until) if at > now), None)
 
     def dollars(self, now: datetime) -> float | None:
-        """What it has cost since its launch, or else since it was seen; None where nobody knows its price."""
+        """Return its cost since its launch, or else since it was first seen; None where its price is not known."""
         if self.standing.dollars_per_hour is None:
             return None
         hours = ((self.gone_at or now) - (self.standing.since or self.seen_at)) / timedelta(hours=1)
         return self.standing.dollars_per_hour * max(hours, 0.0)
 
-    # wishes, by listeners
+    # Requests, recorded by listeners
 
     def removal_asked(self, by: str) -> Self:
+        """Return the record with a person's request to remove the cluster."""
         return self if self.remove_by or self.gone_at else replace(self, remove_by=by, left_by=None)
 
     def left(self, by: str) -> Self:
-        """The first wish counts; a removal that was asked for goes on."""
+        """Return the record with a person's request to leave it alone.
+
+        The first request counts; a removal in progress continues.
+        """
         settled = self.remove_by or self.left_by or self.adopted_by or self.downed_at or self.gone_at
         return self if settled else replace(self, left_by=by)
 
     def adopted(self, by: str, shown: datetime | None, now: datetime) -> Self:
-        """It stands for some hours more, and this person answers for it.
+        """Return the record with this person as its owner for some hours more.
 
         Args:
-            shown: the end that the button was shown with; a second click on the same one adds nothing.
+            shown_deadline: the end that the button was shown with; a second click on the same button adds nothing.
         """
         settled = self.remove_by or self.downed_at or self.gone_at
+        # A second click on an old button, or a removal in progress: nothing changes.
         if settled or shown != self.adopted_until:
             return self
         return replace(self, adopted_by=by, adopted_until=(shown or now) + ADOPTED, left_by=None)
 
-    # by the sweep
+    # Observations, recorded by the sweep
 
     def seen(self, standing: Standing, claim: Claim, now: datetime, patience: Patience) -> Self:
-        """It stands at this look too. What may be a run's that ended a moment ago is spoken of at the second."""
+        """Return the record after a look that shows the cluster.
+
+        What an ended run may have left is reported at the second look.
+        """
         sure = claim is not Claim.ENDED or now >= self.seen_at + patience.sight
         told_at = self.told_at or (now if sure else None)
         return replace(
@@ -192,7 +213,11 @@ class Orphan:
         )
 
     def missed(self, look: Seen | None, now: datetime, patience: Patience) -> Self:
-        """The list does not show it; it is gone where a look at it alone, and a later one, show nothing either."""
+        """Return the record after a list without the cluster.
+
+        It is gone once a look at it alone shows nothing, and a later look shows nothing either.
+        """
+        # No answer, or a trace of the cluster: its absence from the list proves nothing.
         if look is None or not look.nothing:
             return replace(self, missing_since=None)
         since = self.missing_since or now
@@ -206,15 +231,17 @@ class Orphan:
         return replace(self, owner=person)
 
     def downed(self, trouble: str | None, now: datetime) -> Self:
+        """Return the record after a teardown was requested, with the error if that failed."""
         return replace(self, downed_at=now, trouble=trouble)
 
-    # by the teller
+    # Messages, recorded by the notifier
 
     def warns(self, ts: str | None, now: datetime) -> Self:
-        """Who has adopted it is told that it goes, or is being told where `ts` is None."""
+        """Return the record with the warning to the person who adopted it; with `ts` None, it is being sent."""
         return replace(self, warning=Posted(ts, str(self.adopted_until), "", now))
 
     def unwarned(self) -> Self:
+        """Return the record without its warning, which was not sent."""
         return replace(self, warning=None)
 
     def says(self, posted: Posted | None) -> Self:
@@ -222,20 +249,22 @@ class Orphan:
 
 
 def first_sight(standing: Standing, claim: Claim, now: datetime, patience: Patience) -> Orphan:
+    """Return the record of a cluster that is listed for the first time."""
     return Orphan(standing=standing, claim=claim, seen_at=now, last_at=now).seen(standing, claim, now, patience)
 
 
 def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None:
-    """What speaks for a cluster that no run owns; None where one does.
+    """Return the evidence of who owns a cluster without an open run; None where an open run owns it.
 
     Args:
-        find: the run of an id. It must be asked after the clusters were listed: a run is recorded before its
-            cluster is asked for, so that a launch under way is never taken for an orphan.
+        find_run: returns the run of an id. It must be called after the clusters were listed: a run is recorded before
+            its cluster is requested, so a launch in progress never looks like an orphan.
     """
     try:
         run = find(standing.run_id) if standing.run_id else None
-    except UnreadableRecord as error:  # while it is open, its stub looks after its cluster
+    except UnreadableRecord as error:  # while the run is open, its stub owns the cluster
         return None if error.is_open else Claim.NAMED
+    # The name or label looks like the bot's, but no run has this cluster.
     if run is None or run.cluster != standing.name:
         return Claim.NAMED if standing.run_id else Claim.NOBODY
     if run.status is not Status.ENDED:
@@ -248,16 +277,17 @@ def claim(standing: Standing, find: Callable[[str], Run | None]) -> Claim | None
 def has_ended_unseen(run: Run) -> bool:
     """Return whether a run ended because nothing could be seen of its cluster, which proves nothing.
 
-    So have runs of older versions, which knew no cluster's id, and those of which a person has said so.
+    That is true of runs of older versions, which knew no cluster's id, and of those whose end a person confirmed.
     """
     is_loss = run.reason in (Reason.CLUSTER_LOST, Reason.AUTODOWNED)
     return run.memory.gone_by is not None or (is_loss and run.memory.cluster_id == "")
 
 
 def is_left_of(run: Run, standing: Standing) -> bool:
-    """Whether it is what an ended run has left: launched while the run lived, and without another run's label.
+    """Return whether an ended run has left the cluster.
 
-    A name alone proves nothing: another bot on the same SkyPilot, or a person, may have used it again.
+    It was launched while the run was open then, and has no other run's label. A name alone proves nothing: another bot
+    on the same SkyPilot, or a person, may have used it again.
     """
     if run.ended_at is None or standing.since is None or standing.run not in ("", run.id):
         return False
@@ -265,13 +295,13 @@ def is_left_of(run: Run, standing: Standing) -> bool:
 
 
 def wants_removal(orphan: Orphan, now: datetime, patience: Patience) -> bool:
-    """Whether its removal is to be asked for now: it stood at the last look, and nothing asked for it lately."""
+    """Return whether its teardown is to be requested now: the last look showed it, and none was requested recently."""
     if not orphan.going(now) or orphan.told_at is None or orphan.missing_since or orphan.gone_at:
         return False
     return orphan.downed_at is None or has_passed(patience.down_again, orphan.downed_at, now)
 
 
 def is_unsettled(orphan: Orphan, now: datetime) -> bool:
-    """Whether it is worth while to look again soon."""
+    """Return whether the cluster should be looked at again soon."""
     waits = orphan.told_at is None or orphan.going(now) or orphan.missing_since is not None
     return waits and orphan.gone_at is None

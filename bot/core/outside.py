@@ -1,4 +1,4 @@
-"""Launches beside the bot: what one asks for, whether it fits, and what it holds until it is gone. Pure."""
+"""External clusters: what a launch outside Slack requests, whether the policy allows it, and what it reserves. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,28 +15,35 @@ from bot.core.status import Status
 from bot.core.task_identity import gist, secret_names
 
 MARK = "sky/"
-"""Before a cluster's name where the ledger has a run's id, which never holds a slash; and before a user's name."""
+"""Begins the run id of an external cluster in the ledger, before the cluster's name: no run's id contains a slash. It
+also begins a person who is known by a SkyPilot name only.
+"""
 
 LEAST = timedelta(hours=1)
-"""What a launch is held against a month's dollars with: nobody says how long it will stand."""
+"""The time for which a launch reserves a month's dollars: its real duration is not known."""
 
 SIGHT = timedelta(seconds=30)
-"""Between the two lists that must both leave a cluster out."""
+"""Time between the two lists that must both omit a cluster."""
 
 UNLISTED_FOR = timedelta(minutes=5)
-"""After so long it is said that a cluster is not listed any more, and nothing tells that it is gone."""
+"""Time after which people are notified that a cluster is no longer listed, without proof that it is gone."""
 
 KEPT_UNLISTED = timedelta(days=7)
-"""The place of such a cluster is kept so long, unless a list shows it again, or SkyPilot's history its end."""
+"""Time for which such a cluster keeps its reservation, unless a list shows it again, or SkyPilot's history shows its
+end.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a launch asks for.
+    """What an external launch requests.
 
     Attributes:
-        user: SkyPilot's name of who asks; person: Slack's id of him, or his name behind the mark.
-        gpus: of all nodes together; dollars_per_hour: zero where nobody knows, or knows in time.
+        cluster: the cluster's name.
+        user: SkyPilot's name of the person who launches.
+        person: Slack's id of that person, or the SkyPilot name behind `EXTERNAL_PREFIX`.
+        gpus: number of all nodes together.
+        dollars_per_hour: zero where the price is not known, or not in time.
     """
 
     cluster: str
@@ -48,12 +55,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outsider:
-    """The record of a cluster that was launched beside the bot.
+    """The record of a cluster that was launched without the bot.
 
     Attributes:
-        wanted: what it holds.
-        began_at: since when; asked_at: when its launch was last admitted, None where it stood before it was heard of.
-        seen_at: when a list last showed it since then; missing_since: since when none does.
+        launch: what it reserves.
+        started_at: since when.
+        admitted_at: when its launch was last admitted; None where it was running before the bot saw it.
+        last_seen_at: when a list last showed it since then.
+        missing_since: since when no list shows it.
         cluster_id: the cloud's own id, as last listed; empty before.
     """
 
@@ -65,11 +74,14 @@ class Outsider:
     cluster_id: str = ""
 
     def is_unlisted(self, now: datetime) -> bool:
-        """Return whether no list has shown it for a while, though one did."""
+        """Return whether no list has shown it for `UNLISTED_AFTER`, though an earlier one did."""
         return self._is_missing_for(UNLISTED_FOR, now)
 
     def has_lapsed(self, now: datetime) -> bool:
-        """Return whether its place is free though nothing shows its end: people have known of it for long enough."""
+        """Return whether its reservation ends although nothing shows its end.
+
+        People have known for `UNLISTED_RETENTION` then that it is not listed.
+        """
         return self._is_missing_for(KEPT_UNLISTED, now)
 
     def _is_missing_for(self, wait: timedelta, now: datetime) -> bool:
@@ -81,19 +93,24 @@ class Outsider:
 
     @property
     def hold(self) -> Hold:
+        """Return what it reserves under the caps."""
         return held(self.wanted, self.dollars)
 
     @property
     def dollars(self) -> float:
-        """What it has cost as far as it was seen, and what it is expected to at the least."""
+        """Return its cost as far as it was seen, but at least what is expected of it."""
         return max(self.spent, cost(self.wanted, LEAST))
 
     @property
     def spent(self) -> float:
+        """Return its cost up to the last list that showed it."""
         return cost(self.wanted, self.seen_at - self.began_at) if self.seen_at else 0.0
 
     def admitted_again(self, wanted: Wanted, now: datetime) -> Self:
-        """Launched once more under its name: what stands there stays, so the larger counts."""
+        """Return the record after another launch under its name.
+
+        The existing cluster remains, so the larger of the two numbers counts.
+        """
         larger = replace(
             wanted,
             gpus=max(wanted.gpus, self.wanted.gpus),
@@ -102,14 +119,21 @@ class Outsider:
         return replace(self, wanted=larger, asked_at=now, missing_since=None, cluster_id="")
 
     def seen(self, standing: Standing, now: datetime) -> Self:
-        """It stands. What SkyPilot reckons for it counts, once it does."""
+        """Return the record after a list that shows it.
+
+        SkyPilot's own price and number of GPUs count, once it has them.
+        """
         rate = standing.dollars_per_hour or self.wanted.dollars_per_hour
         wanted = replace(self.wanted, dollars_per_hour=rate, gpus=standing.gpus or self.wanted.gpus)
         return replace(self, wanted=wanted, seen_at=now, missing_since=None, cluster_id=standing.id)
 
     def missed(self, now: datetime, grace: timedelta) -> Self | None:
-        """A list leaves it out. None once it is gone, or has not come in time: its place is free."""
+        """Return the record after a list without it.
+
+        None once it is gone, or did not appear in time: its reservation ends.
+        """
         asked_at = self.asked_at or self.began_at
+        # A launch that was just admitted takes a while to appear in a list.
         awaited = now < asked_at + grace and (self.seen_at is None or self.seen_at < asked_at)
         since = self.missing_since or now
         if awaited or now < since + SIGHT:
@@ -122,18 +146,20 @@ def cost(wanted: Wanted, time: timedelta) -> float:
 
 
 def held(wanted: Wanted, dollars: float) -> Hold:
+    """Return the reservation of an external launch."""
     return Hold(f"{MARK}{wanted.cluster}", wanted.person, "", wanted.gpus, wanted.dollars_per_hour, dollars)
 
 
 def spending(outsider: Outsider, now: datetime, zone: tzinfo) -> dict[str, float]:
-    """What one that is gone adds to the ledger, by entry: in the month of its end, as a run's."""
+    """Return what a cluster that is gone adds to the ledger, by entry: in the month of its end, like a run."""
     paid = held(outsider.wanted, outsider.spent)
     scopes = (Scope.PERSON, Scope.EVERYBODY)
     return {entry(month_of(now, zone), paid.purse(scope)): paid.dollars for scope in scopes if paid.dollars}
 
 
 def person_of(outside: Outside, user: str) -> str:
-    """
+    """Return Slack's id of a SkyPilot user, or the user's name behind `EXTERNAL_PREFIX` where the policy names none.
+
     >>> person_of(Outside(people={"ben": "U0BEN"}), "ben"), person_of(Outside(), "ben")
     ('U0BEN', 'sky/ben')
     """
@@ -141,14 +167,20 @@ def person_of(outside: Outside, user: str) -> str:
 
 
 def came_to_stand(standing: Standing, outside: Outside, now: datetime) -> Outsider:
-    """The record of one that nobody has asked about: launched before, or while the records were away."""
+    """Return the record of a listed cluster without an admission.
+
+    It was launched before the bot, or while the records were not available.
+    """
     rate = standing.dollars_per_hour or 0.0
     wanted = Wanted(standing.name, standing.user, person_of(outside, standing.user), standing.gpus, rate)
     return Outsider(wanted=wanted, began_at=standing.since or now, asked_at=None, seen_at=now)
 
 
 def counts(claim: Claim | None) -> bool:
-    """Whether a cluster holds a place of its own: a run's has the run's, and what a run has left is being removed."""
+    """Return whether a cluster needs a reservation of its own.
+
+    A run's cluster is covered by the run's reservation, and what an ended run has left is being removed.
+    """
     match claim:
         case Claim.NAMED | Claim.NOBODY | Claim.RETURNED:
             return True
@@ -156,7 +188,7 @@ def counts(claim: Claim | None) -> bool:
             return False
 
 
-# whether it fits
+# Policy checks
 
 
 OVER = {
@@ -165,7 +197,7 @@ OVER = {
     Measure.DOLLARS_PER_HOUR: "What is launched outside Slack would cost ${would} an hour; ${most} are allowed.",
     Measure.DOLLARS_PER_MONTH: "What is launched outside Slack would cost ${would} this month; ${most} are allowed.",
 }
-"""Read at a command line, which speaks English alone."""
+"""Sentences by measure. They are read at a command line, so they exist in English only."""
 
 WAY_OUT = (
     "End one first, and try again in a minute: `sky status` shows what was launched by hand, "
@@ -175,16 +207,21 @@ WAY_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """Rules that a launch would break: those that hold, a sentence each, and names of those that are rehearsed."""
+    """Rules that a launch would break.
+
+    Attributes:
+        refusals: a sentence for each enforced rule.
+        report_only_rules: names of the rules that are report only.
+    """
 
     refusals: tuple[str, ...] = ()
     rehearsed: tuple[str, ...] = ()
 
 
 def weigh(wanted: Wanted, ledger: Ledger, policy: Policy, month: str) -> Weighed:
-    """Hold a launch against the caps of its person, of everybody, and of all that is launched outside.
+    """Return what the caps of its person, of the workspace, and of all external launches decide about a launch.
 
-    No channel's: it was launched in none.
+    No channel's caps count: it was launched in none.
     """
     hold = held(wanted, cost(wanted, LEAST))
     broken = {
@@ -197,7 +234,7 @@ def weigh(wanted: Wanted, ledger: Ledger, policy: Policy, month: str) -> Weighed
 
 
 def outside_excesses(hold: Hold, ledger: Ledger, outside: Outside) -> list[tuple[str, str]]:
-    """Caps of all that is launched outside which it would pass: rule and sentence."""
+    """Return the caps on all external launches that a launch would exceed, as rule and sentence."""
     others = [one for one in ledger.holds if one.run.startswith(MARK) and one.run != hold.run]
     found = []
     for measure in Measure:
@@ -213,18 +250,19 @@ def outside_excesses(hold: Hold, ledger: Ledger, outside: Outside) -> list[tuple
     return found
 
 
-# whose launch it is
+# Ownership of a launch
 
 
 def is_own(task: Task, cluster: str | None, find: Callable[[str], Run | None], recorded: Callable[[str], Task]) -> bool:
-    """Whether it is what the bot itself launches just now.
+    """Return whether a launch is the bot's own, in progress now.
 
-    By nothing that its labels claim: a run of its name is recorded and being launched, and the task that arrived is
-    that run's: scripts, image, mounts, volumes, machines and all else. It may hold no secret that the run does not
-    name, because each becomes a variable of the scripts. Who sends the very same under the very same name gets no more
-    than what was admitted already.
+    Labels prove nothing here: a run of that name must be recorded and launching, and the task must be that run's:
+    scripts, image, mounts, volumes, machines and all else. It may contain no secret that the run does not name, because
+    each becomes a variable of the scripts. A person who sends the same task under the same name gets no more than what
+    was admitted already.
     """
     run = find(str(task.get("name") or ""))
+    # Admission must not depend on labels, which anyone can set.
     if run is None or run.status is not Status.LAUNCHING or cluster not in (None, run.cluster):
         return False
     own = recorded(run.id)
@@ -232,6 +270,6 @@ def is_own(task: Task, cluster: str | None, find: Callable[[str], Run | None], r
 
 
 def owner_of(cluster: str | None, find: Callable[[str], Run | None]) -> Run | None:
-    """The run that a cluster of this name belongs to, while it has not ended."""
+    """Return the run that owns a cluster of this name; None where that run has ended, or there is none."""
     run = find(cluster.removeprefix(PREFIX)) if cluster and cluster.startswith(PREFIX) else None
     return run if run and run.status is not Status.ENDED else None

@@ -1,4 +1,4 @@
-"""Autostop of what is launched beside the bot: a task that has none, or a longer one, gets the policy's. Pure."""
+"""Autostop of external launches: a task with none, or with a longer one, gets the policy's. Pure."""
 
 import shlex
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from bot.core.policy import Outside, Remedy
 from bot.core.recipe import Task
 
 CANNOT = ("hyperbolic", "primeintellect", "verda", "yotta")
-"""Clouds of which SkyPilot can have none (0.14.1: clouds without AUTODOWN)."""
+"""Clouds for which SkyPilot supports no autodown (0.14.1: clouds without AUTODOWN)."""
 
 LACKS = "It has no autostop; {most} idle minutes are the most that this team allows."
 LONGER = "Its autostop of {found} idle minutes is too long; {most} are the most that this team allows."
@@ -25,10 +25,11 @@ CUT = "verlbot: the autostop of this cluster is {most} idle minutes, not {found}
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a task.
+    """The decision about a task's autostop.
 
     Attributes:
-        task: as it may be launched; refusal: why it may not; empty where it may.
+        task: the task as it may be launched.
+        refusal: why it may not be launched; empty where it may.
     """
 
     task: Task
@@ -36,7 +37,10 @@ class Kept:
 
 
 def keep(task: Task, outside: Outside) -> Kept:
-    """A task whose every choice of machines removes itself in time, where it can; told in its log if that is new."""
+    """Return the task with every choice of machines removing itself in time, where it can.
+
+    A change to the task is printed in the job's log.
+    """
     most = outside.autostop_idle_minutes
     if most is None:
         return Kept(task)
@@ -52,7 +56,8 @@ def keep(task: Task, outside: Outside) -> Kept:
 
 
 def idle_minutes(choice: Mapping[str, Any]) -> int | None:
-    """
+    """Return the idle minutes of a choice's autostop; None where it has none.
+
     >>> idle_minutes({}), idle_minutes({"autostop": False}), idle_minutes({"autostop": {"idle_minutes": -1}})
     (None, None, None)
     >>> idle_minutes({"autostop": {"idle_minutes": 90}}), idle_minutes({"autostop": "2h"})
@@ -70,11 +75,16 @@ def within(minutes: int | None, most: int) -> bool:
 
 
 def can(choice: Mapping[str, Any]) -> bool:
+    """Return whether the cloud of a choice supports autodown."""
     return cloud_of(choice) not in CANNOT
 
 
 def mended(task: Task, most: int) -> Task:
-    """Those that have none get one that removes the cluster, as every infra can; of others only the time is cut."""
+    """Return the task with the policy's autostop.
+
+    Choices without autostop get one that removes the cluster, which every infra supports. A longer one only gets
+    shorter.
+    """
     resources = dict(task.get("resources") or {})
     kind = next((kind for kind in ("any_of", "ordered") if resources.get(kind)), None)
     if kind is None:
@@ -83,15 +93,20 @@ def mended(task: Task, most: int) -> Task:
 
 
 def shortened(choice: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+    """Return a choice of machines with at most this autostop."""
     found, asked = idle_minutes(choice), choice.get("autostop")
     if not can(choice) or within(found, most):
         return choice
+    # A choice without autostop gets autodown, because some infra cannot stop a cluster.
     own = {"down": True} if found is None else dict(asked) if isinstance(asked, Mapping) else {}
     return {**choice, "autostop": {**own, "idle_minutes": most}}
 
 
 def told(task: Task, sentence: str) -> Task:
-    """SkyPilot has no word for whoever launched: the first line of the job's log, on one node, is one."""
+    """Return the task with a sentence for the person who launched it.
+
+    SkyPilot has no place for it, so the first line of the job's log, on one node, shows it.
+    """
     if not task.get("run"):
         return task
     said = f'[ "${{SKYPILOT_NODE_RANK:-0}}" != 0 ] || echo {shlex.quote(sentence)}'

@@ -1,4 +1,6 @@
-"""That a month's dollars are spent: runs that spend from them end, after a while in which an approver may give more."""
+"""Budget overruns: a month's dollars are spent. Runs that use them end after a grace time, in which an approver may
+raise the budget.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +9,15 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Overdraft:
-    """
+    """A monthly budget that is exhausted, as a run's record has it.
+
     Attributes:
-        rule: the cap's name, such as `team.dollars_per_month`; purse: whose money, as the ledger names it.
-        spent, most: dollars when it was found.
+        rule: the cap's name, such as `team.dollars_per_month`.
+        budget_key: the budget, as the ledger names it.
+        spent_dollars, limit_dollars: dollars when the overrun was found.
         until: when the run is to end.
-        rehearsed: whether its rule only tells what it would do.
-        made_good_at: when an approver had given more, or another month had begun; the run goes on.
+        is_report_only: whether the rule only reports what it would have done.
+        resolved_at: when an approver had raised the budget, or another month had begun; the run continues.
     """
 
     rule: str
@@ -26,17 +30,21 @@ class Overdraft:
 
     @property
     def stands(self) -> bool:
+        """Return whether the overrun is not resolved."""
         return self.made_good_at is None
 
 
 def after(known: Sequence[Overdraft], found: Mapping[str, Overdraft], now: datetime) -> tuple[Overdraft, ...]:
-    """What a run's overdrafts are once these are found, by rule. One that stands keeps its end, however often found.
+    """Return a run's budget overruns after these were found, by rule.
 
-    One whose rule was taken into the shadow or out of it begins anew, with its whole time.
+    An open one keeps its deadline, however often it is found.
+
+    An overrun whose rule has become report only, or has become enforced, begins again, with the full grace time.
     """
     kept: list[Overdraft] = []
     for one in known:
         new = found.get(one.rule)
+        # A resolved overrun stays as history; an open one keeps its deadline.
         if not one.stands or (new and new.rehearsed == one.rehearsed):
             kept.append(one)
         elif new is None:

@@ -1,23 +1,26 @@
-"""Which settings a Hydra override reaches, however it is written: for bounds that allow or deny them by name. Pure."""
+"""Finds the settings that a Hydra override changes, in any notation, for bounds that allow or deny
+them by name. Pure."""
 
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 MARKS = re.compile(r"^[+~]{1,2}")
-"""Before a key: add, add or change, delete (Hydra's basic override syntax)."""
+"""Marks before a key: add, add or change, delete (Hydra's basic override syntax)."""
 
 NESTED = re.compile(r"(?<![\w.@/-])([\w.@/-]++)['\"]?+\s*+:")
-"""A key inside of a value: `{trust_remote_code: true}`."""
+"""A key inside a value: `{trust_remote_code: true}`."""
 
 REFERENCE = re.compile(r"\$\{\s*+[\w.\[\]]++\s*+\}")
-"""OmegaConf's reference to another setting, which reaches nothing else."""
+"""OmegaConf's reference to another setting, which changes nothing else."""
 
 RESOLVER = re.compile(r"\$\{[^}$]*+")
-"""What is left then: OmegaConf calls a resolver such as `oc.env`, whose name may be made of references itself."""
+"""What remains after removing references: OmegaConf calls a resolver such as `oc.env`, whose name may itself be built
+from references.
+"""
 
 ABSOLUTE = re.compile(r"^['\"]?(/|~|\.\.(/|$)|[A-Za-z]:[\\/])|/\.\.(/|$)")
-"""A value that names a place outside of the run's own folder."""
+"""A value that names a place outside the run's own folder."""
 
 
 def key_of(override: str) -> str:
@@ -34,7 +37,7 @@ def value_of(override: str) -> str:
 
 
 def keys_of(override: str) -> tuple[str, ...]:
-    """Return every setting that an override reaches: its own key, each package that it names, and keys in its value.
+    """Return every setting that an override changes: its own key, each package that it names, and keys in its value.
 
     >>> keys_of("actor.model={path: x, trust_remote_code: true}")
     ('actor.model', 'actor.model.path', 'actor.model.trust_remote_code')
@@ -43,6 +46,7 @@ def keys_of(override: str) -> tuple[str, ...]:
     """
     key, value = key_of(override), REFERENCE.sub("", value_of(override))
     packages = re.split(r"[@:]", key) if "@" in key else []
+    # A dict or list in the value changes settings below the key.
     nested = [f"{key}.{name}" for name in NESTED.findall(value)] if "{" in value or "[" in value else []
     return tuple(dict.fromkeys(filter(None, [key, *packages, *nested, *RESOLVER.findall(value)])))
 
@@ -50,7 +54,7 @@ def keys_of(override: str) -> tuple[str, ...]:
 def matches(keys: Iterable[str], patterns: Iterable[str]) -> str | None:
     """Return the first of these patterns that one of the keys matches, in any case; None for none.
 
-    A pattern that ends in `.*` means the setting itself too: whoever replaces a group sets all of it.
+    A pattern that ends in `.*` also matches the setting itself: replacing a group changes all of it.
 
     >>> matches(["hydra"], ["hydra.*"]), matches(["Hydra.run.dir"], ["hydra.*"]), matches(["data.path"], ["hydra.*"])
     ('hydra.*', 'hydra.*', None)
@@ -65,7 +69,7 @@ def matches(keys: Iterable[str], patterns: Iterable[str]) -> str | None:
 
 
 def is_outside(override: str) -> bool:
-    """Return whether its value names a place outside of the run's own folder.
+    """Return whether an override's value names a place outside the run's own folder.
 
     >>> [is_outside(f"trainer.default_local_dir={place}") for place in ("/root", "'~/x'", "b/../../c", "b")]
     [True, True, True, False]

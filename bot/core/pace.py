@@ -1,4 +1,4 @@
-"""How fast one may talk. Pure: time is an argument."""
+"""Token buckets: how fast requests may be sent. Pure: time is an argument."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 @dataclass(slots=True)
 class Bucket:
-    """So many at once, then so many a second (a token bucket); who comes too early is told when his turn is.
+    """A token bucket: a number of turns at once, then a number a second. A caller who comes too early learns when its
+    turn is.
 
     >>> from datetime import UTC
     >>> bucket, noon = Bucket(per_second=1, most=2), datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -21,22 +22,25 @@ class Bucket:
     at: datetime | None = None
 
     def reserve(self, now: datetime) -> datetime:
-        """When one may go: now, or later. The turn is taken either way, so that nobody else gets it."""
+        """Return when the caller may go: now or later. The turn is used either way, so that no other caller gets it."""
         gained = max((now - self.at).total_seconds(), 0.0) * self.per_second if self.at else 0.0
         left = self.most if self.left is None else min(self.most, self.left + gained)
+        # The count may fall below zero: every waiting caller has used a future turn.
         self.at, self.left = now, left - 1
         return now if self.left >= 0 else now + timedelta(seconds=-self.left / self.per_second)
 
 
 STALE = timedelta(seconds=10)
-"""After its turn, who has not come for it wants it no more."""
+"""Time after its turn after which a waiting caller is forgotten."""
 
 
 @dataclass(slots=True)
 class FairBucket:
-    """A bucket whose turns go round by group: however many wait in one, the first of another is next but one.
+    """A token bucket whose turns alternate between groups: however many wait in one group, the first caller of another
+    group is next but one.
 
-    A turn is not given away beforehand: who waits asks again when told, and may then be told to wait once more.
+    A turn is not reserved in advance: a waiting caller asks again after the time it got, and may then have to wait once
+    more.
 
     >>> from datetime import UTC
     >>> bucket, noon = FairBucket(per_second=1, most=1), datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -56,7 +60,7 @@ class FairBucket:
     waiting: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def wait(self, who: str, group: str, now: datetime) -> timedelta:
-        """In how long to ask again; nothing where the turn is now, which uses it up."""
+        """Use up the turn if it is now. Return zero then, or else after how long to ask again."""
         left = self._refill(now)
         self._forget_stale(now)
         own = self.waiting.setdefault(group, {})
@@ -65,6 +69,7 @@ class FairBucket:
         if ahead + 1 <= left:
             self.left = left - 1
             del own[who]
+            # The group moves to the end, so that the other groups have their turns first.
             self.waiting[group] = self.waiting.pop(group)
             return timedelta()
         wait = timedelta(seconds=(ahead + 1 - left) / self.per_second)
@@ -86,7 +91,9 @@ class FairBucket:
                 del self.waiting[group]
 
     def _ahead(self, who: str, group: str) -> int:
-        """Return how many have their turns before: each group has one a round, the one that waits longest first."""
+        """Return how many callers have their turns earlier: each group has one turn a round, the group that waits
+        longest first.
+        """
         groups = list(self.waiting)
         place, rank = list(self.waiting[group]).index(who), groups.index(group)
         return sum(min(len(self.waiting[other]), place + (number < rank)) for number, other in enumerate(groups))
@@ -94,7 +101,7 @@ class FairBucket:
 
 @dataclass(slots=True)
 class Turns:
-    """Turns that were given and have not come: whoever was told to wait has his, and takes no second one.
+    """Turns that were reserved and are not used yet: a caller who has to wait keeps its turn and gets no second one.
 
     >>> from datetime import UTC
     >>> turns, bucket, noon = Turns(), Bucket(per_second=1, most=1), datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -107,7 +114,7 @@ class Turns:
     given: dict[str, datetime] = field(default_factory=dict)
 
     def wait(self, who: str, reserve: Callable[[datetime], datetime], now: datetime) -> timedelta:
-        """In how long the turn comes; nothing where it is now, which uses it up."""
+        """Use up the turn if it is now. Return zero then, or else how long it takes until the turn."""
         turn = self.given.pop(who, None) or reserve(now)
         if turn > now:
             self.given[who] = turn

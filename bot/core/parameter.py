@@ -1,4 +1,4 @@
-"""A parameter of a recipe: what people may type for it, and what that means."""
+"""A parameter of a recipe: the values that a user may type for it, and their meaning."""
 
 import math
 import re
@@ -15,7 +15,7 @@ Value = str | int | float | bool
 
 
 Bounds = Mapping[tuple[bool, bool], str]
-"""Phrases by whether there is a lowest and a highest number."""
+"""Phrases for a range, by whether it has a lowest and a highest number."""
 
 WHOLE_NUMBERS: Bounds = {
     (False, False): mark("a whole number"),
@@ -32,7 +32,7 @@ NUMBERS: Bounds = {
 
 
 class Kind(StrEnum):
-    """What values a parameter takes."""
+    """The kind of values that a parameter takes."""
 
     INTEGER = "integer"
     NUMBER = "number"
@@ -43,20 +43,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A setting of a recipe's own.
+    """A setting that belongs to a recipe.
 
     Attributes:
         name: as it is typed, in lower case.
-        kind: what values it takes.
+        kind: the kind of values that it takes.
         meaning: one phrase for the help.
-        sets: the place in the task that it sets, as a dotted path, such as `num_nodes` or
-            `envs.MODEL`; empty for settings of the run that the task does not hold.
-        default: what stands there unless it is set; empty where nothing does.
+        target: the place in the task that it sets, as a dotted path, such as `num_nodes` or `envs.MODEL`; empty for
+            settings of the run that are not part of the task.
+        default: the value that the task has there unless it is set; empty if the task has none.
         minimum, maximum: the range of a number, both ends included.
         choices: the values of a choice.
-        pattern: an expression of RE2's that a text must match as a whole, with `shape` to say it in words.
-        unit: of a number.
-        removable: whether the word `none` takes away what stands there.
+        pattern: an RE2 expression that a text must match in full; `shape` describes it in words.
+        unit: the unit of a number.
+        removable: whether the word `none` removes the value from the task.
     """
 
     name: str
@@ -73,13 +73,13 @@ class Parameter:
     removable: bool = False
 
     def read(self, text: str) -> Value:
-        """The value that a person typed.
+        """Return the value that a user typed.
 
         >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).read("2")
         2
 
         Raises:
-            UserError: it is not of this kind or out of range; the hint says what is valid.
+            UserError: the text is not of this kind or out of range; the hint names the valid values.
         """
         value = self.convert(text.strip())
         if value is None or not self.admits(value):
@@ -90,7 +90,7 @@ class Parameter:
         return value
 
     def convert(self, text: str) -> Value | None:
-        """The text as this kind of value, or None where it is none."""
+        """Return the text as a value of this kind, or None if it is not one."""
         match self.kind:
             case Kind.INTEGER:
                 return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
@@ -104,7 +104,7 @@ class Parameter:
                 return FLAGS.get(text.lower())
 
     def admits(self, value: Value) -> bool:
-        """Whether a value of the right kind is within the range or pattern."""
+        """Return whether a value of the right kind is within the range or matches the pattern."""
         if isinstance(value, str):
             return self.pattern is None or fits(self.pattern, value)
         above = self.minimum is None or value >= self.minimum
@@ -112,7 +112,7 @@ class Parameter:
 
     @property
     def range(self) -> str:
-        """What is valid, in words.
+        """Return the valid values in words.
 
         >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).range
         'a whole number from 1 to 8'
@@ -130,7 +130,7 @@ class Parameter:
                 return say("`true` or `false`")
 
     def bounded(self, phrases: Bounds) -> str:
-        """The range of a number: of its four phrases the one for the ends that it has."""
+        """Return the range of a number in words: of the four phrases, the one for the ends that it has."""
         low, high = (end if end is None else plain(end) for end in (self.minimum, self.maximum))
         found = say(phrases[low is not None, high is not None], low=low, high=high)
         return say("{range} {unit}", range=found, unit=say(self.unit)) if self.unit else found
@@ -143,7 +143,8 @@ HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
 
 
 def without_unit(text: str, unit: str) -> str:
-    """
+    """Return the text without its unit; hours are converted from minutes and days.
+
     >>> without_unit("$5", "dollars"), without_unit("90m", "hours"), without_unit("1d", "hours"), without_unit("2h", "")
     ('5', '1.5', '24', '2h')
     """
@@ -157,7 +158,7 @@ def without_unit(text: str, unit: str) -> str:
 
 
 def number(text: str) -> float | None:
-    """A finite decimal number, with an exponent if wanted; None where the text is none."""
+    """Return a finite decimal number, which may have an exponent; None if the text is not one."""
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
         return None
     value = float(text)
@@ -165,7 +166,8 @@ def number(text: str) -> float | None:
 
 
 def plain(value: float) -> str:
-    """
+    """Return a number as users read it.
+
     >>> plain(1e6), plain(0.01)
     ('1,000,000', '0.01')
     """

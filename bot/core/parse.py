@@ -1,4 +1,4 @@
-"""A typed line into a command."""
+"""The parser: from a typed line to a command."""
 
 import re
 
@@ -17,27 +17,27 @@ HOW_TO_PASS = mark(
     "Slack has it now: revoke it. A run gets a secret from the bot's environment: name it under `secrets:` of the "
     "recipe, and set the variable where the bot runs. `/verl describe RECIPE` shows which secrets a recipe takes."
 )
-"""What is said to somebody who typed a secret."""
+"""The hint to a user who typed a secret."""
 
 
 def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Command:
-    """Read what a person typed after `/verl`.
+    """Return the command that a user typed after `/verl`.
 
     Args:
         text: the line, without `/verl`.
-        here: the run whose thread the person typed in, taken where a RUN is left out.
-        masker: knows what is a secret.
+        thread_run: the run whose thread the user typed in; it is used where a RUN is left out.
+        masker: recognises secrets.
 
     >>> parse("launch ppo nodes=2 trainer.total_epochs=3")
     Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False, sure=False)
 
     Raises:
-        UserError: nothing of this kind can be done; the hint names what can. Where a secret is in the line, nothing
+        UserError: the line is not a valid command; the hint names what is valid. If the line contains a secret, no part
             of it is in the error.
     """
-    refuse_secret(text, masker)  # first of all: what refuses a line for another reason shows a part of it
+    refuse_secret(text, masker)  # first, because other errors show a part of the line
     words = line.split(text)
-    for typed_as in (*words, " ".join(words)):  # without the quotes and long dashes that may hide one
+    for typed_as in (*words, " ".join(words)):  # without the quotes and long dashes that may hide a secret
         refuse_secret(typed_as, masker)
     if not words:
         return Help()
@@ -51,7 +51,7 @@ def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Comman
 
 
 def refuse_secret(text: str, masker: Masker = SHAPES) -> None:
-    """Refuse a line with a secret in it, before anything of it is recorded or shown."""
+    """Raise Denied if a line contains a secret, before any part of it is recorded or shown."""
     if found := masker.find_secret(text):
         kind = f"`{found}`"
         held = say("Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind)
@@ -59,10 +59,11 @@ def refuse_secret(text: str, masker: Masker = SHAPES) -> None:
 
 
 def sort(words: tuple[str, ...], form: Form) -> Typed:
-    """Tell names, parameters, overrides and flags apart by how they are written."""
+    """Return the words sorted into names, parameters, overrides and flags, by the way they are written."""
     names, parameters, overrides, flags = [], [], [], []
     for word in words:
         key, equals, value = word.partition("=")
+        # The user wrote spaces around the equals sign.
         if word.startswith("="):
             raise UserError(
                 say("{word} stands by itself.", word=shown(word)), say("Write it without spaces: `nodes=2`.")
@@ -80,14 +81,15 @@ def sort(words: tuple[str, ...], form: Form) -> Typed:
 
 
 def is_override(key: str, has_value: bool) -> bool:
-    """Whether a word is Hydra's: `a.b=1`, `+a=1`, `~a`, `group/sub=x`, `group@package=x`.
+    """Return whether a word is a Hydra override: `a.b=1`, `+a=1`, `~a`, `group/sub=x`, `group@package=x`.
 
-    Without a value only a deletion (`~a`) is one. (Source: Hydra's basic override syntax.)
+    Without a value only a deletion (`~a`) is an override. (Source: Hydra's basic override syntax.)
     """
     return key.startswith("~") or (has_value and re.search(r"^\+|[./@]", key) is not None)
 
 
 def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
+    """Raise UserError if a parameter occurs twice."""
     seen: dict[str, str] = {}
     for key, value in parameters:
         if key in seen:
@@ -97,7 +99,11 @@ def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
 
 
 def check(typed: Typed, form: Form, here: str | None) -> Typed:
-    """Refuse words that the form does not take, and fill in the run of this thread where it was left out."""
+    """Return the arguments with the run of this thread filled in where it was left out.
+
+    Raises:
+        UserError: the command does not take one of the words, or lacks one.
+    """
     for flag in sorted(typed.flags):
         if flag not in form.flags:
             valid = [f"--{flag}" for flag in form.flags]
@@ -117,7 +123,7 @@ def check(typed: Typed, form: Form, here: str | None) -> Typed:
 
 
 def leaves_out_run(names: tuple[str, ...], form: Form) -> bool:
-    """Whether the run is meant in whose thread this was typed: none is named, or only the other of two, or a metric."""
+    """Return whether the command means the run of its thread: it names none, or only the second of two, or a metric."""
     if form.word not in RUN_FORMS:
         return False
     return len(names) < max(len(form.needs), 1) or (form.many is not None and is_metric(names[0]))
@@ -133,6 +139,7 @@ def takes_none(form: Form) -> str:
 
 
 def refuse_settings(typed: Typed, form: Form) -> None:
+    """Raise UserError for a parameter or an override that the command does not take."""
     for key, _ in typed.parameters:
         if key not in form.options:
             raise unknown("option", key, form.options, takes_none(form), of=form.word)

@@ -1,26 +1,26 @@
-"""People and channels as Slack knows them: what roles are given to, and what they are bounded by. Pure."""
+"""People and channels as Slack knows them: roles are granted to them, and limited by them. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class PersonKind(StrEnum):
-    """What somebody is to this workspace."""
+    """The relation of a person to this workspace."""
 
     MEMBER = "member"  # a full member
     GUEST = "guest"  # a guest of one or of several channels
-    STRANGER = "stranger"  # of another workspace, met in a shared channel
+    STRANGER = "stranger"  # a member of another workspace, in a shared channel
     BOT = "bot"  # another app, or a workflow
     DEACTIVATED = "deactivated"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who does something in Slack.
+    """A person who acts in Slack.
 
     Attributes:
         user: Slack's id.
-        groups: Slack's ids of the user groups that the person is in, of those that the policy names.
+        groups: Slack's ids of the user groups that the person is in, limited to those that the policy names.
     """
 
     user: str
@@ -29,20 +29,20 @@ class Person:
 
 
 class ChannelKind(StrEnum):
-    """What sort of conversation something is done in."""
+    """The kind of conversation that a person acts in."""
 
     PUBLIC = "public"
     PRIVATE = "private"  # a private channel, or a direct message of several people
-    SHARED = "shared"  # with another workspace (Slack Connect), public or private
-    DIRECT = "direct"  # with the bot alone, its own page included
+    SHARED = "shared"  # a channel with another workspace (Slack Connect), public or private
+    DIRECT = "direct"  # with the bot alone, its App Home included
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where something is done.
+    """The place in Slack where a person acts.
 
     Attributes:
-        id: Slack's id; empty for the bot's own page.
+        id: Slack's id; empty for the bot's App Home.
     """
 
     id: str

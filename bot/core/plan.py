@@ -1,4 +1,4 @@
-"""A launch worked out: the recipe's task with everything that a person set written into it."""
+"""A launch plan: the recipe's task with every setting of the user written into it."""
 
 import json
 import shlex
@@ -22,22 +22,22 @@ RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
 
 SCRIPT_LINES = 6
-"""Of each script that a rehearsal shows: what the bot puts before it, and a little of the recipe's own."""
+"""Maximum lines of each script in a launch preview: those that the bot adds, and a few of the recipe's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one launch would do, before anything is recorded or asked for.
+    """A launch, worked out before anything is recorded or requested.
 
     Attributes:
-        recipe: what is launched.
-        task: the task for SkyPilot, complete but for the values of secrets.
-        line: the command that makes this plan, as it can be typed.
-        parameters: what the person set, as typed.
-        overrides: Hydra overrides, a shell word each.
+        recipe: the recipe that is launched.
+        task: the task for SkyPilot, complete except for the values of secrets.
+        command_line: the command that makes this plan, as it can be typed.
+        parameters: the settings of the user, as typed.
+        overrides: Hydra overrides, one shell word each.
         budget_dollars, lease: the limits of the run.
-        place: the bucket or volume that outlives the cluster, or None.
-        why: the reason that the person gives; empty for none.
+        checkpoint_store: the bucket or volume that outlives the cluster, or None.
+        why: the reason that the user gives; empty for none.
     """
 
     recipe: Recipe
@@ -52,17 +52,20 @@ class Plan:
 
     @property
     def nodes(self) -> int:
+        """Return the number of nodes."""
         return int(self.task.get("num_nodes") or 1)
 
     @property
     def gpus(self) -> str:
-        """Accelerators of one node, such as `H100:8`, all kinds that SkyPilot may choose from; empty for none."""
+        """Return the accelerators of one node, such as `H100:8`: all kinds that SkyPilot may choose from; empty for
+        none.
+        """
         kinds = (kind for one in choices(self.task) for kind in kinds_of(one.get("accelerators")))
         return ", ".join(dict.fromkeys(kinds))
 
     @property
     def infra(self) -> str:
-        """Where it is to run, as SkyPilot names it; empty where SkyPilot may choose."""
+        """Return the infra that the task names, in SkyPilot's notation; empty if SkyPilot may choose."""
         return str(resources(self.task).get("infra") or "")
 
     @property
@@ -71,28 +74,28 @@ class Plan:
 
     @property
     def model_dies(self) -> bool:
-        """Whether checkpoints are written, and to nowhere that outlives the cluster."""
+        """Return whether checkpoints are written, but not to a store that outlives the cluster."""
         return self.recipe.checkpoints is not None and self.place is None
 
     @property
     def checkpoints(self) -> str:
-        """The folder that they are written to on each node; empty where none are."""
+        """Return the folder on each node that checkpoints are written to; empty if the recipe writes none."""
         if self.recipe.checkpoints is None:
             return ""
         return str((self.task.get("envs") or {}).get(self.recipe.checkpoints.variable) or "")
 
 
 def task_hash(task: Task) -> str:
-    """Of the exact task: SHA-256 over its canonical JSON, 64 hexadecimal digits."""
+    """Return the SHA-256 of the exact task, over its canonical JSON: 64 hexadecimal digits."""
     return sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 
 def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str) -> Plan:
-    """Write what a person typed into the recipe's task.
+    """Return the plan of a launch: the recipe's task with the user's settings written into it.
 
     Raises:
-        UserError: a parameter is unknown or its value not valid, the recipe takes no overrides, or
-            two settings exclude each other.
+        UserError: a parameter is unknown or its value is not valid, the recipe takes no overrides, or two settings
+            exclude each other.
     """
     typed = tuple((recipe.parameter(name).name, text) for name, text in typed)
     given = dict(typed)
@@ -123,6 +126,7 @@ def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[st
 
 
 def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[str, ...]) -> None:
+    """Raise UserError if the recipe takes no overrides, or if two settings exclude each other."""
     if overrides and not recipe.takes_overrides:
         names = listing(f"`{parameter.name}`" for parameter in recipe.parameters)
         raise UserError(no_override(recipe.name, overrides[0]), say("Its parameters: {names}.", names=names))
@@ -136,7 +140,9 @@ def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[
 
 
 def refuse_spot(task: Task, given: Mapping[str, str]) -> None:
-    """A spot machine may be taken away, and only a managed job is launched anew then."""
+    """Raise UserError for a spot machine without a managed job: the provider may reclaim it, and SkyPilot relaunches
+    only a managed job then.
+    """
     if SPOT.name in given and resources(task).get("use_spot") and not is_managed(task):
         raise UserError(
             say("A spot machine may be taken away at any time, and a run on it would end there."),
@@ -149,30 +155,31 @@ def refuse_spot(task: Task, given: Mapping[str, str]) -> None:
 
 
 def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text: str) -> None:
-    """Write a value where its parameter says.
+    """Write a value to the place in the task that its parameter sets.
 
-    An environment variable gets a whole number or a flag in one spelling, which scripts can rely on,
-    and anything else as it was typed.
+    An environment variable gets a whole number or a flag in one spelling, which scripts can rely on, and any other
+    value as it was typed.
     """
     if parameter.removable and text == NONE:
         take_away(task, parameter.sets)
     elif parameter.sets.startswith("envs."):
+        # A bool is an int too: a flag becomes `true` or `false`.
         put(task, parameter.sets, str(value).lower() if isinstance(value, int) else text)
     elif parameter.sets:
         put(task, parameter.sets, value)
 
 
 def put(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> None:
-    """Set the value at a dotted path, making the mappings on the way."""
+    """Set the value at a dotted path, and create the missing mappings on the way."""
     *parents, last = path.split(".")
     for parent in parents:
-        task[parent] = task.get(parent) or {}  # a key may stand there with nothing after it
+        task[parent] = task.get(parent) or {}  # a key may have no value
         task = task[parent]
     task[last] = value
 
 
 def take_away(task: dict[str, Any], path: str) -> None:
-    """Remove what stands at a dotted path."""
+    """Remove the value at a dotted path."""
     *parents, last = path.split(".")
     for parent in parents:
         task = task[parent]
@@ -180,10 +187,10 @@ def take_away(task: dict[str, Any], path: str) -> None:
 
 
 def keep_checkpoints(task: dict[str, Any], recipe: Recipe, bucket: str | None, volume: str | None) -> str | None:
-    """Mount the bucket or volume on every node and point the recipe at it; the place in words, or None.
+    """Mount the bucket or volume on every node and point the recipe at it. Return the store in words, or None.
 
-    A bucket is mounted with SkyPilot's MOUNT_CACHED: writes go to the disk first and are uploaded
-    behind, because a checkpoint is written in one burst of gigabytes.
+    A bucket is mounted with SkyPilot's MOUNT_CACHED: writes go to the disk first and are uploaded in the background,
+    because a checkpoint is written in one burst of gigabytes.
     """
     if recipe.checkpoints is None or not (bucket or volume):
         return None
@@ -197,9 +204,9 @@ def keep_checkpoints(task: dict[str, Any], recipe: Recipe, bucket: str | None, v
 
 
 def with_words(script: str, words: tuple[str, ...]) -> str:
-    """The script with the words as its positional parameters, so that it passes them on as `"$@"`.
+    """Return the script with the overrides as its positional parameters, so that it passes them on as `"$@"`.
 
-    Each word stands in quotes that hold whatever it contains; the shell reads it and evaluates nothing.
+    Each override is quoted as one shell word with any content; the shell evaluates nothing in it.
 
     >>> print(with_words('python3 train.py "$@"', ("data.prompt_key=a b", "x.y=$(date)")))
     set -- 'data.prompt_key=a b' 'x.y=$(date)'
@@ -209,7 +216,7 @@ def with_words(script: str, words: tuple[str, ...]) -> str:
 
 
 def missing_secrets(task: Task, known: Collection[str]) -> list[str]:
-    """Names of secrets that the task must have, and nobody has given.
+    """Return the names of secrets that the task needs and that are not available.
 
     SkyPilot accepts such a task, and fails its launch later (facts of 0.14: a null secret is a reference).
     """
@@ -217,18 +224,19 @@ def missing_secrets(task: Task, known: Collection[str]) -> list[str]:
 
 
 def resources(task: Task) -> Mapping[str, Any]:
-    """What a task asks of each node; empty where it asks nothing."""
+    """Return the resources of a task, which each node needs; empty if the task names none."""
     return task.get("resources") or {}
 
 
 def shortened(task: Task) -> Task:
-    """The task without what the bot needs beside it, its scripts cut after what was put before them."""
+    """Return the task without the bot's own metadata, and with its scripts cut after the lines that the bot adds."""
     scripts = {key: cut_short(str(task[key])) for key in ("setup", "run") if task.get(key)}
     return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
 
 
 def cut_short(script: str) -> str:
-    """
+    """Return the first lines of a script, and how many more there are.
+
     >>> cut_short("a" + chr(10) * SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
     '# … and 1 more line, as in the recipe'
     """

@@ -1,4 +1,6 @@
-"""What a team allows: who may do what, what is asked before a launch, how much may run and be spent. Pure."""
+"""The policy of a team: who may do what, which launches need a confirmation or an approval, and how much may run and
+be spent. Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,15 +13,15 @@ from bot.core.roles import MEMBERS, NEEDED, Act, Grants, Needed, Role
 
 
 class Scope(StrEnum):
-    """Whose runs are counted together."""
+    """The group of runs that a cap counts together."""
 
     PERSON = "person"
-    TEAM = "team"  # those of one channel
+    TEAM = "team"  # the runs of one channel
     EVERYBODY = "everybody"
 
 
 class Measure(StrEnum):
-    """What is counted of them."""
+    """The quantity that a cap counts."""
 
     RUNS = "runs"
     GPUS = "gpus"
@@ -29,12 +31,12 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """The most of each measure; None for as much as you like.
+    """The maximum of each measure; None for no cap.
 
     Attributes:
-        runs: at once, those that wait for an approval included; gpus: of those together.
-        dollars_per_hour: of what runs, as far as it is priced.
-        dollars_per_month: spent in the calendar month, and what the budgets of open runs allow.
+        runs: at once, those that wait for an approval included; gpus: of these runs together.
+        dollars_per_hour: of running clusters, as far as they are priced.
+        dollars_per_month: spent in the calendar month, plus the budgets of open runs.
     """
 
     runs: int | None = None
@@ -43,6 +45,7 @@ class Caps:
     dollars_per_month: float | None = None
 
     def of(self, measure: Measure) -> float | None:
+        """Return the cap of a measure."""
         match measure:
             case Measure.RUNS:
                 return self.runs
@@ -55,14 +58,14 @@ class Caps:
 
 
 class Remedy(StrEnum):
-    """What becomes of a launch outside Slack without the autostop that it should have."""
+    """The treatment of an external launch without the autostop that the policy requires."""
 
     ADD = "add"
     REFUSE = "refuse"
 
 
 class WhenDown(StrEnum):
-    """What becomes of a launch outside Slack that cannot be weighed, because the store is down."""
+    """The treatment of an external launch that cannot be checked because the store is down."""
 
     REFUSE = "refuse"
     ALLOW = "allow"
@@ -70,14 +73,15 @@ class WhenDown(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What holds for launches by SkyPilot's own command line (docs/admin-policy.md).
+    """The rules for launches with SkyPilot's own command line (docs/admin-policy.md).
 
     Attributes:
-        autostop_idle_minutes: the longest; None for as long as you like, or never.
-        autostop: what becomes of one that has none, or a longer one.
-        caps: of everything together that was launched so.
+        autostop_idle_minutes: the longest idle time that is allowed; None for any time, or no autostop.
+        autostop: the treatment of a launch that has no autostop, or a longer one.
+        caps: for all clusters that were launched in this way together.
         people: Slack's ids by SkyPilot's names of the same people.
-        appears_minutes: how long a place is held for a cluster that nobody has seen yet.
+        reservation_ttl_minutes: how long a reservation is kept for a cluster that no observation has shown yet.
+        on_store_outage: the treatment of a launch while the store is down.
     """
 
     autostop_idle_minutes: int | None = 30
@@ -89,11 +93,13 @@ class Outside:
 
     @property
     def grace(self) -> timedelta:
+        """Return how long a reservation is kept for a cluster that no observation has shown yet."""
         return timedelta(minutes=self.appears_minutes)
 
 
 def cap_rule(scope: Scope, measure: Measure) -> str:
-    """
+    """Return the name of the rule of a cap.
+
     >>> cap_rule(Scope.TEAM, Measure.DOLLARS_PER_MONTH)
     'team.dollars_per_month'
     """
@@ -101,7 +107,7 @@ def cap_rule(scope: Scope, measure: Measure) -> str:
 
 
 BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
-"""Rules beside the caps: what ends a run, and what it waits for."""
+"""Names of the rules beside the caps: those that end a run, and the one that makes it wait."""
 
 RULES = (
     BUDGET_RULE,
@@ -110,16 +116,16 @@ RULES = (
     *(cap_rule(scope, measure) for scope in Scope for measure in Measure),
     *(f"outside.{measure}" for measure in (Measure.RUNS, Measure.GPUS, Measure.DOLLARS_PER_HOUR)),
 )
-"""Names of all rules, as they stand in the policy's `shadow`."""
+"""Names of all rules, as in the policy's `report_only`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fairness:
-    """What one person may ask for in a minute, so that others are answered too.
+    """The limit on what one person may request in a minute, so that other people are served too.
 
     Attributes:
-        launches_per_minute: launches, retries and resumes; questions_per_minute: everything else that is typed or
-            pressed. None for as many as you like.
+        launches_per_minute: launches, retries and resumes; questions_per_minute: all other commands and buttons. None
+            for no limit.
     """
 
     launches_per_minute: int | None = None
@@ -127,30 +133,33 @@ class Fairness:
 
 
 MEMBERS_LAUNCH = Grants(given={Role.LAUNCHER: (MEMBERS,)})
-"""Every full member of the workspace may launch, and nobody may approve."""
+"""Grants by which every full member of the workspace may launch, and no person may approve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules of an installation. Made without arguments it lets every member of the workspace do anything.
+    """The rules of an installation. Without arguments it lets every member of the workspace do anything.
 
     Attributes:
-        grants: who has which role, and what counts where.
-        workspaces: Slack's ids of other workspaces (`T…`) and organisations (`E…`) whose members count as members.
-        stop_role: the least role that may stop somebody else's run.
-        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by a
-            channel's id or kind.
-        fairness: what one person may ask for in a minute.
-        confirm_over_dollars: a typed launch with a larger budget is asked about first.
-        approve_over_dollars: a launch that may cost more waits for an approver, another than who asks; what one
-            person launches within a day counts together.
-        approve_over_gpu_hours: likewise; approve_unpriced: whether one without a known price waits too.
-        approval_lapses_hours: how long it waits.
-        lease_warnings_minutes: before the end of a lease, at which its run is told of that, where as much has passed.
-        month_grace_minutes: how long runs go on once a month's dollars are spent, for an approver to give more.
-        person, team, everybody: caps; teams: of single channels, by id, in place of `team`.
-        outside: for launches beside the bot.
-        shadow: names of rules that only tell what they would have done.
+        grants: who has which role, and which role is valid where.
+        member_workspaces: Slack's ids of other workspaces (`T…`) and organisations (`E…`) whose members count as
+            members.
+        stop_role: the least role that may stop another person's run.
+        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by a channel's id or
+            kind.
+        fairness: how much one person may request in a minute.
+        confirm_above_dollars: a typed launch with a larger budget needs a confirmation first.
+        approve_above_dollars: a launch that may cost more waits for an approver other than the requester; the launches
+            of one person within a day count together.
+        approve_above_gpu_hours: likewise; approve_unpriced: whether a launch without a known price waits too.
+        approval_timeout_hours: how long it waits.
+        lease_warnings_minutes: minutes before the end of a lease at which its run is warned, if the run has lived as
+            long already.
+        month_grace_minutes: how long runs continue after a month's dollars are spent, so that an approver can raise the
+            monthly budget.
+        person, team, workspace: caps; teams: caps of single channels, by id, in place of `team`.
+        external_launches: rules for launches that bypass the bot.
+        report_only: names of rules that only report what they would have done.
     """
 
     grants: Grants = MEMBERS_LAUNCH
@@ -186,6 +195,7 @@ class Policy:
         return timedelta(minutes=self.month_grace_minutes)
 
     def most(self, scope: Scope, measure: Measure, team: str) -> float | None:
+        """Return the cap of a measure for a scope; None for no cap."""
         match scope:
             case Scope.PERSON:
                 return self.person.of(measure)
@@ -196,7 +206,7 @@ class Policy:
 
     @property
     def approvers(self) -> tuple[str, ...]:
-        """Return the ids of people and user groups who may approve, for people to ask."""
+        """Return the ids of people and user groups who may approve, for users to turn to."""
         return self.grants.holders(Role.APPROVER)
 
     @property
@@ -209,9 +219,9 @@ class Policy:
         return replace(needed, role=self.stop_role) if act is Act.STOP else needed
 
     def bounds_of(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
-        """Return the bounds of a launch by somebody of this role there; all of them hold.
+        """Return the bounds of a launch by a person with this role in this channel; all of them apply.
 
-        A channel's own bounds count in place of those of its kind.
+        A channel's own bounds apply in place of those of its kind.
         """
         by_kind = self.channel_bounds.get(channel.kind, UNBOUNDED)
         return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, by_kind)
@@ -220,18 +230,18 @@ class Policy:
         return rule in self.shadow
 
     def asks_first(self, budget_dollars: float) -> bool:
-        """Whether a person is asked once more before a launch."""
+        """Return whether the user must confirm a launch with this budget."""
         return self.confirm_over_dollars is not None and budget_dollars > self.confirm_over_dollars
 
     @property
     def needs_price(self) -> bool:
-        """Whether some rule can only be held once an hour's price is known."""
+        """Return whether a rule can only be applied once the hourly price is known."""
         caps = (self.person, self.team, *self.teams.values(), self.everybody)
         approves = self.approve_over_dollars is not None or self.approve_unpriced
         return approves or any(one.dollars_per_hour is not None for one in caps)
 
     def problems(self) -> list[str]:
-        """What contradicts itself, a sentence each."""
+        """Return the contradictions in the policy, one sentence each."""
         found = [
             f"`shadow` names {rule}, which is none of {', '.join(RULES)}." for rule in self.shadow if rule not in RULES
         ]
@@ -241,6 +251,7 @@ class Policy:
             if key in set(ChannelKind)
         ]
         asks = self.approve_over_dollars is not None or self.approve_over_gpu_hours is not None or self.approve_unpriced
+        # A user group (`S…`) may have any number of members.
         lone = len(set(self.approvers)) < 2 and not any(one.startswith("S") for one in self.approvers)
         if asks and lone and not self.is_shadow(APPROVAL_RULE):
             found.append(
@@ -251,7 +262,7 @@ class Policy:
 
 
 UNSET = Policy()
-"""Without any bound: what code and tests begin from. An installation without a file has `SAFE`."""
+"""A policy without any bound: the base for code and tests. An installation without a policy file has `SAFE_POLICY`."""
 
 SAFE_BOUNDS = Bounds(
     infra=(OWN,),
@@ -264,7 +275,7 @@ SAFE_BOUNDS = Bounds(
     denied_overrides=DENIED_OVERRIDES,
     absolute_outputs=False,
 )
-"""What anybody but an admin may ask for, where the policy file says nothing else."""
+"""Bounds for all roles below admin, unless the policy file says otherwise."""
 
 SAFE = Policy(
     grants=Grants(given={Role.LAUNCHER: (MEMBERS,)}, most={ChannelKind.SHARED: Role.VIEWER}),
@@ -272,4 +283,4 @@ SAFE = Policy(
     person=Caps(runs=2),
     fairness=Fairness(launches_per_minute=10, questions_per_minute=60),
 )
-"""Of an installation without a policy file, and of what a file leaves out."""
+"""The policy of an installation without a policy file, and the defaults of a policy file."""

@@ -1,4 +1,4 @@
-"""What was said of a run in Slack, and for whom its log is followed there."""
+"""The messages of a run in Slack, and the request to follow its log there."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,14 +6,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One message of a run in Slack: where it stands and what it showed.
+    """One message of a run in Slack: where it is and what it showed.
 
     Attributes:
-        ts: Slack's id of the message, or None while its fate is unknown: it was sent, and no answer
-            came, or the bot died before it could be written down.
-        digest: of the content that it showed.
+        ts: Slack's id of the message, or None while it is unconfirmed: it was sent, but Slack did not answer, or the
+            bot died before it recorded the answer.
+        content_hash: hash of the content that it showed.
         urgent: the part of the content whose change is shown at once.
-        at: when it was last sent.
+        sent_at: when it was last sent.
     """
 
     ts: str | None
@@ -24,7 +24,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """A wish to see the log grow in the run's thread."""
+    """A request to follow the log in the run's thread."""
 
     by: str
     until: datetime

@@ -1,4 +1,6 @@
-"""How far a run is, as its log tells: step, total, newest numbers, pace, checkpoints. Small enough for its record."""
+"""The progress of a run as its log reports it: step, total, newest metrics, pace, checkpoints. Small enough for its
+record.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,15 +13,16 @@ from bot.core.row import REWARD, SCORE, VALIDATION, Row, weight
 from bot.core.trained import Trained
 
 PACED_STEPS = 64
-"""Steps whose mean is the pace: long enough to hold validations and checkpoints, short enough to follow a change."""
+"""Number of last steps whose mean is the pace: enough to include validations and checkpoints, few enough to follow a
+change."""
 
 MOST_METRICS = 32
-"""That are kept of training, and as many of validation: the record is written at every look."""
+"""Maximum metrics of training in a record, and as many of validation: the record is written at every observation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """How long a step took, and whether a validation was part of it."""
+    """The duration of a step, and whether a validation was part of it."""
 
     seconds: float
     validated: bool = False
@@ -27,20 +30,20 @@ class Lap:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         step: the last finished step, or None before the first.
-        total_steps: how many there will be, where the run said so.
-        metrics: the newest finite value of each key kept, of few; a key that a step does not mention stays.
+        total_steps: the number of steps, if the run reported it.
+        metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
-        from_zero: whether its first step is called 0, as old versions of verl do.
+        from_zero: whether the first step is number 0, as in old versions of verl.
         stepped_at: Unix seconds when the last step was read; 0.0 before the first.
-        laps: of the last steps; bar_seconds: what the progress bar says that a step takes.
+        step_times: of the last steps; bar_seconds: seconds per step by the progress bar.
         rewards, validations: over the steps.
-        trained: what it has done with its time.
-        skips: how often lines of its log were skipped, because reading them had ended the bot.
+        training_totals: sums over the whole training.
+        skips: how often lines of the log were skipped because reading them had ended the bot.
     """
 
     step: int | None = None
@@ -64,36 +67,37 @@ class Progress:
 
     @property
     def validation(self) -> float | None:
-        """The first validation metric in alphabetical order, of the newest kind that the run has."""
+        """Return the first validation metric in alphabetical order, of the newest kind that the run has."""
         return Row(0, self.metrics).validation
 
     @property
     def last_step(self) -> int | None:
-        """The number that the last step will have."""
+        """Return the number that the last step will have."""
         return self.total_steps and self.total_steps - self.from_zero
 
     @property
     def steps_left(self) -> int | None:
-        """None before the first step, and where nobody said how many there will be."""
+        """Return how many steps remain; None before the first step, and if the total is unknown."""
         if self.step is None or self.last_step is None:
             return None
         return max(self.last_step - self.step, 0)
 
     @property
     def seconds_per_step(self) -> float | None:
-        """What a step takes, with its share of validations and checkpoints: the mean of the last steps.
+        """Return the mean duration of the last steps, with their share of validations and checkpoints.
 
-        Where validations recur among them, of whole periods between two, so that none has more than its share.
+        If validations recur among them, whole periods between two validations count, so that no validation has more
+        than its share.
         """
         ends = [at for at, lap in enumerate(self.laps, 1) if lap.validated]
         laps = self.laps[ends[0] : ends[-1]] if len(ends) > 1 else self.laps
         return mean([lap.seconds for lap in laps]) if laps else self.bar_seconds
 
     def told(self, facts: Iterable[Fact], kept: tuple[str, ...] = ()) -> Self:
-        """The progress after these facts.
+        """Return the progress after these events.
 
         Args:
-            kept: beginnings of the metric keys to keep, beside reward, score and validation.
+            metric_prefixes: beginnings of the metric keys to keep, beside reward, score and validation.
 
         >>> found = Progress().told([Total(10), Row(1, {"critic/rewards/mean": 0.5, "timing_s/step": 60.0})])
         >>> found.step, found.reward, found.steps_left, found.seconds_per_step
@@ -101,10 +105,11 @@ class Progress:
         """
         found = self
         for fact in facts:
-            found = found._after(fact, (*REWARD, *SCORE, *VALIDATION, *kept))  # it is one of us
+            found = found._after(fact, (*REWARD, *SCORE, *VALIDATION, *kept))
         return found
 
     def _after(self, fact: Fact, kept: tuple[str, ...]) -> Self:
+        """Return the progress after one event."""
         match fact:
             case Row():
                 return self._stepped(fact, kept)
@@ -118,7 +123,7 @@ class Progress:
                 return replace(self, step=step, laps=())
 
     def _stepped(self, row: Row, kept: tuple[str, ...]) -> Self:
-        """After one step, or after a validation, which verl may tell on a line of its own."""
+        """Return the progress after one step, or after a validation, which verl may log on a line of its own."""
         known = {key: value for key, value in row.values.items() if key.startswith(kept) and isfinite(value)}
         reward, validation = row.first(REWARD), row.validation
         found = replace(
@@ -136,6 +141,7 @@ class Progress:
             laps = (*laps[:-1], replace(laps[-1], validated=laps[-1].validated or validation is not None))
         elif row.trains and row.seconds is not None:
             laps = (*laps, Lap(row.seconds, validation is not None))[-PACED_STEPS:]
+        # A validation alone is not a step: it changes neither the totals nor the time of the last step.
         if not row.trains:
             return replace(found, laps=laps)
         from_zero, at = self.from_zero or row.step == 0, row.at or self.stepped_at
@@ -144,7 +150,7 @@ class Progress:
 
 
 def few(metrics: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the metrics, or the few that tell most: of validations the first ones in alphabetical order.
+    """Return the metrics, or the few most important ones: of validations the first in alphabetical order.
 
     >>> list(few({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
     ['val-core/000', 'val-core/031']

@@ -1,14 +1,15 @@
-"""That so much of a month's dollars is spent: said once, in the thread of a run that spends them."""
+"""A threshold of a monthly budget that is reached: reported once, in the thread of a run that draws on the budget."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PurseShare:
-    """
+    """A threshold of a monthly budget that is reached.
+
     Attributes:
-        month: `2026-11`; purse: whose, as the ledger names it: `team:C0TRAIN`.
-        percent: the highest share that is told of; spent, most: dollars when it was found.
+        month: `2026-11`; budget_key: whose budget, as the ledger names it: `team:C0TRAIN`.
+        percent: the highest threshold that is reported; spent_dollars, limit_dollars: as of when it was reached.
     """
 
     month: str

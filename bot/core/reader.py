@@ -1,9 +1,9 @@
-"""verl's log into facts: rows of numbers, totals, paces, checkpoints. Text in, in pieces of any size; values out.
+"""verl's log parser: from text in pieces of any size to events, that is steps with their metrics, totals, paces and
+checkpoints.
 
-verl prints one line a step, `step:12 - key:value - …`, behind the prefixes of Ray and SkyPilot, between tqdm's
-bars, and now and then with another process's text glued to it. It also prints what the model has answered, and
-that may look like anything. So a line counts as a step only where the whole grammar holds and its keys are those
-that the run prints.
+verl prints one line a step, `step:12 - key:value - …`, behind the prefixes of Ray and SkyPilot, between tqdm's bars,
+and sometimes joined to the text of another process. It also prints the model's answers, and they may look like
+anything. So a line counts as a step only if the whole grammar matches and its keys are those that the run prints.
 """
 
 from collections.abc import Sequence
@@ -27,29 +27,29 @@ MARKS = (
     "[score]",
     "[ground_truth]",
 )
-"""Every line that matters has one of these; all others, most of a log, are passed over."""
+"""Every line that matters contains one of these marks; all other lines, most of a log, are passed over."""
 
 LONGEST_LINE = 1_048_576 + 4_096
-"""Characters: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14 validation sources with 32
-answers each print 136 KB."""
+"""Maximum characters of a line: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14
+validation sources with 32 answers each print 136 KB."""
 
 REMEMBERED_KEYS = 256
-"""Of a row, by which the run's later rows are known; verl has about eighty."""
+"""Maximum keys of a row that are remembered to recognise the run's later rows; verl has about eighty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What must be remembered of a log between two pieces of it.
+    """The state of the parser between two pieces of a log.
 
-    However a log is cut into pieces, the facts are the same.
+    However a log is cut into pieces, the events are the same.
 
     Attributes:
-        rest: half a line, whose other half comes with the next piece.
+        partial_line: half a line, whose other half comes with the next piece.
         block: validation metrics that are spread over several lines, and whose end has not come yet.
-        sampling: whether the lines are what the model has answered.
-        step: of the last row, or of the checkpoint that it went on from.
-        keys: of the last row that trained.
-        strange: keys of a line that looked like a row and was not one of the run's.
+        sampling: whether the lines are the model's answers.
+        step: of the last row, or of the checkpoint that the training resumed from.
+        keys: of the last row of a training step.
+        unfamiliar_keys: keys of a line that looked like a row but did not belong to the run.
     """
 
     rest: str = ""
@@ -60,20 +60,20 @@ class Reader:
     strange: tuple[str, ...] = ()
 
     def read(self, text: str, at: float = 0.0) -> tuple[Self, list[Fact]]:
-        """The facts of all lines that this piece completes, and the reader of the next piece.
+        r"""Return the parser for the next piece, and the events of all lines that this piece completes.
 
         Args:
             at: Unix seconds of now, for the rows.
 
-        >>> reader, facts = Reader().read("step:1 - critic/rewards/mean:0.5\\nstep:2 - critic/rew")
+        >>> reader, facts = Reader().read("step:1 - critic/rewards/mean:0.5\nstep:2 - critic/rew")
         >>> facts
         [Row(step=1, values={'critic/rewards/mean': 0.5}, at=0.0)]
-        >>> reader.read("ards/mean:np.float64(0.75)\\n")[1]
+        >>> reader.read("ards/mean:np.float64(0.75)\n")[1]
         [Row(step=2, values={'critic/rewards/mean': 0.75}, at=0.0)]
         """
         text = self.rest + text
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
-        # Of a line that is too long to be verl's, just so much is kept that it is still too long.
+        # Of a line that is too long to be verl's, only enough is kept that it is still too long.
         reader = replace(self, rest=text[end : end + LONGEST_LINE + 1], block="")
         facts: list[Fact] = []
         lines = Lines(text, end)
@@ -84,11 +84,11 @@ class Reader:
         return replace(reader, block=block.text), facts
 
     def finish(self, at: float = 0.0) -> tuple[Self, list[Fact]]:
-        """The facts of the last line, which nothing will complete any more."""
+        """Return the events of the last line, because no further text will complete it."""
         return self.read("\n", at) if self.rest else (self, [])
 
     def take(self, line: str, at: float, facts: list[Fact], block: "Block") -> Self:
-        """The reader after one whole line without prefixes; what the line told is added to the facts."""
+        """Return the parser after one complete line without prefixes, and append the line's events to `events`."""
         if block and not self._ends_block(line, at, facts, block):
             return self
         if line.startswith(("[prompt]", "[response]")):
@@ -100,6 +100,7 @@ class Reader:
                 return replace(self, strange=tuple(row.values)[:REMEMBERED_KEYS])
             facts.append(row)
             return self._after(row)
+        # A model's answer may look like any other line.
         if self.sampling:
             return self
         if found := METRICS.search(line):
@@ -113,8 +114,10 @@ class Reader:
         return replace(self, step=other.step, keys=()) if isinstance(other, Resumed) else self
 
     def _ends_block(self, line: str, at: float, facts: list[Fact], block: "Block") -> bool:
-        """Add a line to validation metrics in braces. Return whether it is none of them, and is still to be read."""
-        if find_step(line):  # another line has come between
+        """Add a line to validation metrics in braces. Return whether it is not part of them, and still has to be
+        parsed.
+        """
+        if find_step(line):  # another line interrupts the block
             block.end()
             return True
         if (text := block.add(line)) and (row := dict_row(text, self.step or 0, at)):
@@ -131,7 +134,7 @@ class Reader:
         return row if row and row.values else None
 
     def _is_ours(self, row: Row) -> bool:
-        """Whether the run prints such rows: what a model answers may look like one."""
+        """Return whether the run prints such rows: the model's answer may look like one."""
         if not row.trains:
             return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
         if not self.keys:
@@ -139,18 +142,21 @@ class Reader:
         return alike(row, self.keys) or (not self.sampling and self._takes_over(row))
 
     def _takes_over(self, row: Row) -> bool:
-        """Whether another program has begun to train in the same job: two lines of its own in succession."""
+        """Return whether another program has started to train in the same job: it printed two lines of its own in
+        succession.
+        """
         return len(verls(row.values)) >= FEWEST_KEYS and bool(self.strange) and alike(row, self.strange)
 
     def _after(self, row: Row) -> Self:
         keys = self.keys
         if row.trains and tuple(row.values) != keys:
+            # Validation keys are left out, because not every row has them.
             keys = tuple(key for key in row.values if not key.startswith(VALIDATING))[:REMEMBERED_KEYS]
         return replace(self, step=row.step, keys=keys, strange=(), sampling=False)
 
 
 def alike(row: Row, keys: Sequence[str]) -> bool:
-    """Whether a row has half of these keys."""
+    """Return whether a row has half of these keys."""
     return 2 * len(row.values.keys() & set(keys)) >= len(keys)
 
 
@@ -158,7 +164,7 @@ class Block:
     """Validation metrics as pprint breaks them into lines, up to the brace that ends them.
 
     Args:
-        text: what has come of it; empty before it begins.
+        text: the lines so far; empty before the block begins.
     """
 
     def __init__(self, text: str) -> None:
@@ -180,15 +186,17 @@ class Block:
         self._parts, self._size, self._is_open = [], 0, False
 
     def add(self, line: str) -> str | None:
-        """Add a line. Return the whole text where the line ends it, and None where it goes on or is none.
+        """Add a line. Return the whole text if the line ends the block, and None if the block continues or the line is
+        not part of it.
 
-        Its lines are joined once, however many there are.
+        The lines are joined once, however many there are.
         """
         part = line.strip().strip("()").strip('"')
         self._parts.append(part)
         self._size += len(part) + 1
         self._is_open = self._is_open or "{" in part
         whole = self.text if "}" in line and self._is_open else None
+        # A block opens with a brace: text before it is not part of one.
         is_none = not self._is_open and bool(part)
         if whole is not None or is_none or self._size > LONGEST_LINE:
             self.end()
@@ -196,9 +204,9 @@ class Block:
 
 
 class Lines:
-    """The whole lines of a text, one after the other, or only those that may matter.
+    """The complete lines of a text, one after the other, or only those that may matter.
 
-    Each mark, and each kind of line end, is looked for once in the whole text, by `str.find`, which passes over the
+    Each mark, and each kind of line end, is searched for once in the whole text, by `str.find`, which passes over the
     rest at the speed of memory.
     """
 
@@ -207,14 +215,14 @@ class Lines:
         self._next = dict.fromkeys((*MARKS, "\n", "\r"), -1)
 
     def next_line(self) -> str | None:
-        """The line from here; empty ones are passed over."""
+        """Return the next line that is not empty; None at the end."""
         while self._at < self._end:
             if line := self._line_from(self._at):
                 return line
         return None
 
     def next_marked(self) -> str | None:
-        """The next line with a mark in it."""
+        """Return the next line with a mark in it; None at the end."""
         nearest = min(map(self._find, MARKS))
         if nearest >= self._end:
             self._at = self._end
@@ -223,7 +231,7 @@ class Lines:
         return self._line_from(max(before + 1, self._at))
 
     def _find(self, mark: str) -> int:
-        """Where it stands next; the end where it does not."""
+        """Return the next position of a mark; the end of the text if there is none."""
         if self._next[mark] < self._at:
             found = self._text.find(mark, self._at, self._end)
             self._next[mark] = self._end if found < 0 else found

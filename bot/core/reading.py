@@ -1,4 +1,6 @@
-"""Reading a log by looks at its end, which overlap or do not: every line is taken once, in its order."""
+"""A cursor in a log that is read by its last lines, which may overlap from read to read: every line is parsed once, in
+order.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,24 +19,24 @@ VALIDATING = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation
 """Lines that verl prints while it saves, and while it validates."""
 
 REMEMBERED = 64
-"""Lines by which the place is found again where the last look ended."""
+"""Number of lines that are remembered to find the end of the last read again."""
 
 CHUNK_LINES, CHUNK_CHARACTERS = 256, 262_144
-"""Lines that are taken at once, and how long they may be together: between two chunks whoever waits has his turn."""
+"""Maximum lines and characters that are parsed at once: between two chunks, waiting callers get their turn."""
 
 MOST_REDRAWN = 200
-"""Pieces of one line that are read where carriage returns draw it over and over, the last ones: of a terminal's line
-only the last is left."""
+"""Maximum pieces of one line that are read, the last ones, if carriage returns redraw it again and again: a terminal
+shows only the last piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The lines of a look that were not taken before.
+    """The lines of a read that were not parsed before.
 
     Attributes:
-        lines: whole, oldest first.
-        digests: of each.
-        is_gap: whether lines before these were out of sight.
+        lines: complete, oldest first.
+        digests: of each line.
+        is_gap: whether lines before these were missed.
     """
 
     lines: Sequence[str]
@@ -42,15 +44,16 @@ class News:
     is_gap: bool = False
 
     def first(self, count: int) -> Self:
+        """Return only the first lines."""
         return replace(self, lines=self.lines[:count], digests=self.digests[:count])
 
     def after(self, count: int) -> Self:
-        """Return what is left once so many lines are taken; the gap lies before the first of them."""
+        """Return the lines that remain after the first ones; the gap lies before the first of them."""
         return replace(self, lines=self.lines[count:], digests=self.digests[count:], is_gap=self.is_gap and not count)
 
     @property
     def chunk(self) -> int:
-        """Return how many of the lines are taken at once: at least one."""
+        """Return how many of the lines are parsed at once: at least one."""
         size = 0
         for count, line in enumerate(self.lines[:CHUNK_LINES]):
             size += len(line)
@@ -61,16 +64,16 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far a run's log has been read.
+    """The position up to which a run's log has been read.
 
     Attributes:
-        reader: of the lines that follow.
-        last: digests of the last whole lines that were taken, oldest first.
-        gaps: how often lines in between were out of sight.
-        at: Unix seconds when a new line was last read; None before the first.
-        doing: what that line spoke of.
-        floor: since a gap, the step up to which rows may have been taken before, and are not taken again; None once
-            the look that found the gap has been taken in, or the training went on from a checkpoint.
+        parser: for the lines that follow.
+        last_digests: of the last complete lines that were parsed, oldest first.
+        gaps: how often lines were missed.
+        read_at: Unix seconds when a new line was last read; None before the first.
+        phase: the phase of the training that this line belongs to.
+        floor: after a gap, the step up to which rows may have been parsed before, and are not parsed again; None once
+            the read that found the gap is parsed, or the training resumed from a checkpoint.
     """
 
     reader: Reader = field(default_factory=Reader)
@@ -81,16 +84,17 @@ class Reading:
     floor: int | None = None
 
     def news(self, text: str, over: bool = False) -> News:
-        """Return the lines at the end of a log that were not taken before.
+        """Return the lines at the end of a log that were not parsed before.
 
-        A last line without its newline is left for a later look, because its other half may be missing.
+        A last line without its newline is left for a later read, because its other half may be missing.
 
         Args:
-            text: the log's end, as long as it happens to be.
-            over: whether nothing will be printed any more, so that the last line is whole as it stands.
+            text: the end of the log, of any length.
+            is_final: whether the log is complete, so that the last line is complete without a newline.
         """
         lines = text.split("\n")
         unfinished = lines.pop()
+        # Otherwise the other half of an unfinished line may still come.
         if over and unfinished:
             lines.append(unfinished)
         digests = [digest(line) for line in lines]
@@ -99,7 +103,7 @@ class Reading:
         return News(lines[start or 0 :], digests[start or 0 :], is_gap)
 
     def take(self, news: News, at: float) -> tuple[Self, list[Fact]]:
-        """Return the reading after these lines, and their facts.
+        """Return the cursor after these lines, and their events.
 
         Args:
             at: Unix seconds of now.
@@ -107,24 +111,25 @@ class Reading:
         start = self.open_gap(news)
         lines = [drop_redrawn(line) for line in news.lines]
         reader, facts = start.reader.read("".join(line + "\n" for line in lines), at)
+        # After a gap, rows up to the floor may have been parsed before.
         facts, floor = unknown(facts, start.floor)
         return replace(start.remember(news, at), reader=reader, doing=doing(lines), floor=floor), facts
 
     def skip(self, news: News, at: float) -> Self:
-        """Return the reading after lines that were not read, whatever they hold."""
+        """Return the cursor after lines that were not parsed."""
         return self.open_gap(news).interrupt().remember(news, at)
 
     def end_look(self) -> Self:
-        """Return the reading once all that a look has brought is taken."""
+        """Return the cursor once all lines of a read are parsed."""
         return replace(self, floor=None)
 
     def look(self, text: str, at: float, over: bool = False) -> tuple[Self, list[Fact]]:
-        """Return the reading after all that is new in the last lines of a log, and its facts.
+        r"""Return the cursor after all new lines at the end of a log, and their events.
 
-        >>> reading, facts = Reading().look("step:1 - a:1\\nstep:2 - a:2\\nste", 0.0)
+        >>> reading, facts = Reading().look("step:1 - a:1\nstep:2 - a:2\nste", 0.0)
         >>> [fact.step for fact in facts]
         [1, 2]
-        >>> [fact.step for fact in reading.look("step:2 - a:2\\nstep:3 - a:3\\n", 0.0)[1]]
+        >>> [fact.step for fact in reading.look("step:2 - a:2\nstep:3 - a:3\n", 0.0)[1]]
         [3]
         """
         news = self.news(text, over)
@@ -134,22 +139,22 @@ class Reading:
         return reading.end_look(), facts
 
     def open_gap(self, news: News) -> Self:
-        """Return the reading before these lines; where others were out of sight, nothing goes on in these."""
+        """Return the cursor before these lines; after a gap, no unfinished line or block continues in them."""
         return replace(self.interrupt(), gaps=self.gaps + 1, floor=self.reader.step) if news.is_gap else self
 
     def interrupt(self) -> Self:
-        """Return the reading in which nothing that has begun goes on."""
+        """Return the cursor without any unfinished line or block."""
         return replace(self, reader=replace(self.reader, rest="", block="", sampling=False))
 
     def remember(self, news: News, at: float) -> Self:
-        """Return the reading that knows these lines again."""
+        """Return the cursor that recognises these lines again."""
         return replace(self, last=(*self.last, *news.digests)[-REMEMBERED:], at=at)
 
 
 def unknown(facts: Sequence[Fact], floor: int | None) -> tuple[list[Fact], int | None]:
-    """Return the facts without rows of steps that are known, and what is known after them.
+    """Return the events without rows of known steps, and the last known step after them.
 
-    Once the training goes on from an earlier step, what comes is not known.
+    Once the training resumes from an earlier step, the steps that follow are new.
     """
     found: list[Fact] = []
     for fact in facts:
@@ -161,10 +166,10 @@ def unknown(facts: Sequence[Fact], floor: int | None) -> tuple[list[Fact], int |
 
 
 def drop_redrawn(line: str) -> str:
-    """Return a line without what is drawn over and over in it.
+    r"""Return a line without the parts that a terminal draws again and again.
 
-    >>> drop_redrawn("1%\\r2%"), drop_redrawn("x\\r" * 999).count("x")
-    ('1%\\r2%', 199)
+    >>> drop_redrawn("1%\r2%"), drop_redrawn("x\r" * 999).count("x")
+    ('1%\r2%', 199)
     """
     if line.count("\r") < MOST_REDRAWN:
         return line
@@ -172,7 +177,7 @@ def drop_redrawn(line: str) -> str:
 
 
 def doing(lines: Sequence[str]) -> Doing:
-    """What the last line that says something speaks of.
+    """Return the phase that the last line with any text belongs to.
 
     >>> doing(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]), doing(["step:9 - a:1", ""])
     (<Doing.VALIDATING: 'validating'>, <Doing.TRAINING: 'training'>)
@@ -188,11 +193,12 @@ def digest(line: str) -> str:
 
 
 def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
-    """Where in a look the lines begin that come after the last ones; None where none of these is in sight.
+    """Return the index in a read where the lines begin that follow the last ones; None if none of the last ones is in
+    it.
 
-    The lines before that place are the last ones that were taken: all that are remembered, or all that the look
-    has before it. Of several such places the latest counts: between them everything is the same over and over.
-    The time that it takes is in proportion to the lines (Knuth, Morris, Pratt), though all may be the same.
+    The lines before that index are the last ones that were parsed: all that are remembered, or all that the read has
+    before it. Of several such places the latest counts: between them the same lines repeat. The time is proportional to
+    the number of lines (Knuth, Morris, Pratt), even if all are equal.
 
     >>> place_after("abc", "abcde"), place_after("abc", "cde"), place_after("abc", "xyz"), place_after("", "ab")
     (3, 1, None, None)
@@ -205,7 +211,7 @@ def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
 
 
 def last_end(pattern: Sequence[str], text: Sequence[str]) -> int:
-    """Return where a pattern ends in a text for the last time; 0 where it is not there.
+    """Return where a pattern ends in a text for the last time; 0 if the text does not contain it.
 
     >>> last_end("aa", "aaab"), last_end("aa", "ab")
     (3, 0)
@@ -220,7 +226,7 @@ def overlap(pattern: Sequence[str], text: Sequence[str]) -> int:
     (1, 0)
     """
     matched = 0
-    for matched in matches(pattern, text[-len(pattern) :]):  # noqa: B007  # the last one is what is asked for
+    for matched in matches(pattern, text[-len(pattern) :]):  # noqa: B007  # only the last one is needed
         pass
     return matched
 

@@ -1,4 +1,4 @@
-"""A recipe: a SkyPilot task that people launch by name, and the parameters that they may set."""
+"""A recipe: a SkyPilot task that users launch by name, and the parameters that they may set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,13 +16,13 @@ Task = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Where a recipe writes its checkpoints.
+    """The place where a recipe writes its checkpoints.
 
     Attributes:
         variable: the environment variable that names the folder.
         mount: where a bucket or volume is mounted on each node, an absolute path.
-        resume: the environment variable that names what to go on from, relative to that folder; empty where the
-            recipe cannot.
+        resume: the environment variable that names the checkpoint to resume from, relative to that folder; empty if the
+            recipe cannot resume.
     """
 
     variable: str
@@ -32,20 +32,20 @@ class Checkpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A task with what the bot needs to know beside it.
+    """A task, and the metadata that the bot needs for it.
 
     Attributes:
-        name: the name of its file, and what people type.
+        name: the name of its file, and what users type.
         title: a few words; description: a sentence or two.
-        parameters: what people may set, in the order of the file.
+        parameters: what users may set, in the order of the file.
         takes_overrides: whether Hydra overrides may follow.
-        secrets: names of secrets, each with what it is for; filled in from the bot's environment.
+        secrets: names of secrets, each with its purpose; filled in from the bot's environment.
         budget_dollars: the most that a run may spend unless set otherwise.
         lease_hours: how long a run may live unless set otherwise.
         metrics: keys, or beginnings of keys, that the card shows.
-        findings_off: names of findings that mean nothing for it.
-        checkpoints: where they go, or None where the recipe writes none.
-        task: what SkyPilot runs.
+        findings_off: names of findings that are meaningless for it.
+        checkpoints: where they are written, or None if the recipe writes none.
+        task: the task that SkyPilot runs.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Recipe:
     task: Task
 
     def parameter(self, name: str) -> Parameter:
-        """The parameter of this name.
+        """Return the parameter of this name.
 
         Raises:
-            UserError: there is none; the hint names those that there are.
+            UserError: the recipe has no such parameter; the hint names those that it has.
         """
         for parameter in self.parameters:
             if parameter.name.replace("-", "_") == name.replace("-", "_"):
@@ -76,14 +76,15 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Accelerators:
-    """Of one node."""
+    """The accelerators of one node."""
 
     name: str
     count: int
 
 
 def accelerators(task: Task) -> Accelerators | None:
-    """What each node of a task must have; None for none, and where SkyPilot may choose among several.
+    """Return the accelerators that each node of a task must have; None for none, and if SkyPilot may choose among
+    several.
 
     >>> accelerators({"resources": {"accelerators": "H100:8"}}), accelerators({"resources": {"accelerators": "L4"}})
     (Accelerators(name='H100', count=8), Accelerators(name='L4', count=1))
@@ -92,6 +93,7 @@ def accelerators(task: Task) -> Accelerators | None:
     if isinstance(asked, Mapping) and len(asked) == 1:
         name, count = next(iter(asked.items()))
         return Accelerators(str(name), ceil(float(count or 1)))
+    # SkyPilot may choose among several kinds.
     if not isinstance(asked, str) or "," in asked:
         return None
     name, _, count = asked.partition(":")
@@ -101,7 +103,7 @@ def accelerators(task: Task) -> Accelerators | None:
 def common_parameters(
     task: Task, checkpoints: Checkpoints | None, budget_dollars: float, lease_hours: float
 ) -> tuple[Parameter, ...]:
-    """What people may set of every recipe: where it runs, what it keeps, how much and how long."""
+    """Return the parameters of every recipe: where it runs, where its checkpoints go, its budget and its lease."""
     resources = task.get("resources") or {}
     gpus = (unless_set(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
     image = (unless_set(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
@@ -116,12 +118,12 @@ def common_parameters(
 
 
 def unless_set(parameter: Parameter, value: object) -> Parameter:
-    """The parameter with what the recipe has in its place, where that is one word."""
+    """Return the parameter with the recipe's own value as its default, if that is one word."""
     return replace(parameter, default=value) if isinstance(value, str) else parameter
 
 
 NONE = "none"
-"""What is typed for a parameter that is to be taken away."""
+"""The word that a user types to remove a parameter from the task."""
 
 
 INFRA = Parameter(

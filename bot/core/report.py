@@ -1,6 +1,6 @@
-"""A report: a channel's wish to be told on a schedule how its runs do, and which occasion it was told of last.
+"""A report: a channel's request for regular messages on its runs, and the due time that was delivered last.
 
-Level, not edge: the newest occasion that has come and was not told is told now. Those before it are not made up for.
+Level, not edge: the newest due time that has come and was not delivered is delivered now. Earlier ones are skipped.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from bot.core.run import Run
 from bot.core.schedule import Every, Quiet, Schedule, last_due, next_due, quiet_until, read
 
 LATE = timedelta(minutes=5)
-"""After its time a board says that it comes late."""
+"""Time after its due time from which a report says that it is late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A board that is being told: recorded before it is sent.
+    """A report message that is being delivered: recorded before it is sent.
 
     Attributes:
-        occasion: which one it is.
-        at: when it was sent; what it tells is what was known then.
-        spent: what each active run had cost by then.
+        due_at: the due time that it is for.
+        sent_at: when it was sent; it shows what was known then.
+        run_costs: what each active run had cost by then.
     """
 
     occasion: datetime
@@ -32,18 +32,19 @@ class Telling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The record of a report. People write the wish, the boards what was told.
+    """The record of a report. Users write the request, the report publisher writes what was delivered.
 
     Attributes:
         id: such as `report-1`; never reused.
-        channel: where it is told; by: who asked for it.
-        when: its schedule as it is typed, such as `daily 09:00`; zone: whose clock that is.
-        everywhere: whether it tells of all runs, not only of those of its channel.
-        told: the occasion that was told last; before the first, when it was asked for or changed.
-        told_at: until when it has told what happened; spent: what each run that was active then had cost.
-        boards: how many were told.
-        telling: a board of unknown fate.
-        stands_in: where it is told instead, because the bot may not write in `channel`.
+        channel: where it is delivered; by: who requested it.
+        when: its schedule as it is typed, such as `daily 09:00`; zone: the time zone of the schedule.
+        everywhere: whether it covers all runs, not only those of its channel.
+        last_due_at: the due time that was delivered last; before the first, when the report was requested or changed.
+        covered_until: the end of the time that the last message covered; run_costs: what each run that was active then
+            had cost.
+        delivery_count: how many messages were delivered.
+        pending_delivery: a message that is not confirmed.
+        fallback_channel: where it is delivered instead, because the bot may not write in `channel`.
     """
 
     id: str
@@ -70,42 +71,42 @@ class Report:
 
     @property
     def is_own(self) -> bool:
-        """Whether it was asked for in a direct message, and tells one person of that person's runs."""
+        """Return whether it was requested in a direct message, and reports to one person on that person's runs."""
         return self.channel.startswith("D") and not self.everywhere
 
     def covers(self, run: Run) -> bool:
-        """Whether it tells of the run."""
+        """Return whether the report covers the run."""
         return self.everywhere or run.channel == self.channel or (self.is_own and run.requester == self.by)
 
     def next_due(self, now: datetime, tz: tzinfo) -> datetime:
-        """When its next board comes: not in its quiet hours."""
+        """Return when the next message comes: after the quiet hours, if it is due within them."""
         due = next_due(self.schedule, now, tz)
         return quiet_until(self.quiet, due, tz) or due
 
-    # the wish, by people
+    # the request, by users
 
     def changed(self, now: datetime, when: str, zone: str, quiet: Quiet | None, everywhere: bool) -> Self:
-        """Another schedule counts from now on: nothing of it was missed before."""
+        """Return the report with another schedule, which counts from now on: no due time before now is missed."""
         return replace(self, when=when, zone=zone, quiet=quiet, everywhere=everywhere, told=max(self.told, now))
 
-    # what was told, by the boards
+    # deliveries, by the report publisher
 
     def sending(self, telling: Telling) -> Self:
         return replace(self, telling=telling)
 
     def arrived(self, telling: Telling) -> Self:
-        """The board stands in Slack."""
+        """Return the report after Slack confirmed the message."""
         told = max(self.told, telling.occasion)
         return replace(
             self, told=told, told_at=telling.at, spent=telling.spent, boards=self.boards + 1, telling=None
         )  # fmt: skip
 
     def unsent(self) -> Self:
-        """The board is known not to stand in Slack."""
+        """Return the report after a delivery that is known not to be in Slack."""
         return replace(self, telling=None)
 
     def passed_over(self, occasion: datetime) -> Self:
-        """There was nothing to tell."""
+        """Return the report after a due time with no news."""
         return replace(self, told=max(self.told, occasion))
 
     def tells_in(self, channel: str) -> Self:
@@ -114,21 +115,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A board is due; its time was `occasion`."""
+    """A message is due; its time was `due_at`."""
 
     occasion: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A board may be there: it was sent, and nobody knows whether it arrived."""
+    """A message may have arrived: it was sent, but Slack did not confirm it."""
 
     telling: Telling
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing before then."""
+    """No message is due before this time."""
 
     until: datetime
 
@@ -137,7 +138,8 @@ Due = Tell | Check | Wait
 
 
 def next_step(report: Report, now: datetime, tz: tzinfo) -> Due:
-    """What is to be done for a report now. A doubt comes first, because a board must not come twice."""
+    """Return the next step for a report."""
+    # An unconfirmed message comes first, because a message must not arrive twice.
     if report.telling:
         return Check(report.telling)
     if end := quiet_until(report.quiet, now, tz):
@@ -147,7 +149,7 @@ def next_step(report: Report, now: datetime, tz: tzinfo) -> Due:
 
 
 def due(report: Report, now: datetime, tz: tzinfo) -> datetime | None:
-    """The newest occasion that has come, unless it was told; None in quiet hours."""
+    """Return the newest due time that has come, unless it was delivered; None in quiet hours."""
     if quiet_until(report.quiet, now, tz):
         return None
     newest = last_due(report.schedule, now, tz)
@@ -159,14 +161,15 @@ def is_late(occasion: datetime, now: datetime) -> bool:
 
 
 def was_quiet(report: Report, occasion: datetime, tz: tzinfo) -> bool:
-    """Whether its time was in the quiet hours, so that it waited for their end."""
+    """Return whether the due time was in the quiet hours, so that the message waited for their end."""
     return quiet_until(report.quiet, occasion, tz) is not None
 
 
 def is_silent(report: Report, active: int, ended: int) -> bool:
-    """Whether it has nothing to tell that the board before did not: it is told once that nothing runs any more.
+    """Return whether there is no news since the message before: that no run is active is reported once.
 
-    A board of the day comes all the same, because that nothing bills is news enough for a day.
+    A daily report is sent all the same, because that no machine bills is news enough for a day.
     """
+    # The message before already reported that no run is active.
     said_before = bool(report.boards) and not report.spent
     return isinstance(report.schedule, Every) and said_before and not active and not ended

@@ -1,4 +1,4 @@
-"""What may be typed after `/verl report`: a channel's boards, and how often a run's thread is told how it goes."""
+"""The forms of `/verl report`: reports of a channel, and the summary interval of a run's thread."""
 
 import re
 from dataclasses import dataclass
@@ -24,22 +24,23 @@ MOST_STEPS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ListReports:
-    """The reports of this channel."""
+    """The request to list the reports of this channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class TellNow:
-    """The board as it is now, to the person alone."""
+    """The request to show a report as of now, to this person only."""
 
     everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is set beside a schedule; None where nothing was typed.
+    """The options of a schedule; None for an option that was not typed.
 
     Attributes:
-        zone: name of a time zone, as typed; quiet: the hours, False for `off`; everywhere: of all runs.
+        zone: name of a time zone, as typed; quiet: the hours, False for `off`; everywhere: whether all runs are
+            covered.
     """
 
     zone: str | None = None
@@ -49,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class AskReport:
-    """Tell this channel on a schedule how its runs do."""
+    """The request to report to this channel on a schedule."""
 
     schedule: Schedule
     options: Options = Options()
@@ -57,7 +58,7 @@ class AskReport:
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """Another schedule, or other options, for a report."""
+    """The request to change the schedule or the options of a report."""
 
     report: str
     schedule: Schedule | None
@@ -66,14 +67,14 @@ class ChangeReport:
 
 @dataclass(frozen=True, slots=True)
 class EndReport:
-    """Tell it no more; without a name, the only one of this channel."""
+    """The request to remove a report; without a name, the only one of this channel."""
 
     report: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Summarise:
-    """How often a run's thread is told how it goes."""
+    """The request to set how often a run's thread gets a summary."""
 
     run: str
     rhythm: Rhythm
@@ -83,7 +84,7 @@ ReportCommand = ListReports | TellNow | AskReport | ChangeReport | EndReport | S
 
 
 def make_report(typed: Typed) -> ReportCommand:
-    """What is meant by the words after `report`: a schedule, or a name with what is to change of it."""
+    """Return the command of the words after `report`: a schedule, or a name with the change to it."""
     options = read_options(typed)
     match tuple(name.lower() for name in typed.names):
         case () if options == Options():
@@ -118,6 +119,11 @@ def read_schedule(words: tuple[str, ...]) -> Schedule:
 
 
 def read_options(typed: Typed) -> Options:
+    """Return the options of a schedule.
+
+    Raises:
+        UserError: an option is not valid.
+    """
     quiet, which = typed.option("quiet"), typed.option("runs")
     if which is not None and which.lower() not in WHICH:
         raise unknown("choice", which, WHICH)
@@ -129,7 +135,8 @@ def read_options(typed: Typed) -> Options:
 
 
 def read_rhythm(text: str) -> Rhythm:
-    """
+    """Return the summary interval of a text.
+
     >>> read_rhythm("20steps"), read_rhythm("30min")
     (Rhythm(steps=20, period=None), Rhythm(steps=None, period=datetime.timedelta(seconds=1800)))
     """

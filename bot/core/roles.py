@@ -1,6 +1,6 @@
-"""Roles of people, what each may do, and where. Pure.
+"""Roles of people, and the acts that each role allows where. Pure.
 
-What a person may do is the lower of two roles: the person's own, and the highest that the channel allows.
+A person's effective role is the lower of two: the person's own role, and the highest that the channel allows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,34 +21,34 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """Its name in the policy file."""
+        """Return the name of the role in the policy file."""
         return self.name.lower()
 
 
 MEMBERS, GUESTS = "members", "guests"
-"""In place of an id: every full member of this workspace; every guest of it."""
+"""Words in place of an id: every full member of this workspace; every guest of it."""
 
 ROLES_IN_FILE = (Role.VIEWER, Role.LAUNCHER, Role.APPROVER, Role.ADMIN)
-"""Those that can be given."""
+"""Roles that can be granted."""
 
 KIND_WORDS: Mapping[PersonKind, str] = {PersonKind.MEMBER: MEMBERS, PersonKind.GUEST: GUESTS}
-"""The word by which a role is given to all people of a kind. Strangers are given one by their ids alone."""
+"""The word that grants a role to all people of a kind. Strangers are granted one by their ids alone."""
 
 
 class Act(StrEnum):
-    """What a person does, as far as roles tell acts apart."""
+    """An act of a person, as far as roles distinguish acts."""
 
     READ = "read"  # look at runs, recipes, costs and reports
     LAUNCH = "launch"  # launch, retry, resume
-    STOP = "stop"  # end a run; its model is kept
+    STOP = "stop"  # stop a run; its model is saved
     TUNE = "tune"  # mute a finding, follow a log, set summaries
     EXTEND = "extend"  # let a run live longer or spend more; keep its cluster for its model
-    DISCARD = "discard"  # end a run and lose its model
-    REPORT = "report"  # have a channel told on a schedule
-    APPROVE = "approve"  # say yes or no to a launch
+    DISCARD = "discard"  # stop a run and lose its model
+    REPORT = "report"  # have reports sent to a channel on a schedule
+    APPROVE = "approve"  # approve or refuse a launch
     SET_MONTHLY_BUDGET = "set monthly budget"
-    MANAGE_CLUSTER = "manage cluster"  # remove, keep or adopt a cluster that no run owns
-    FORGET = "forget"  # delete what is kept of a run
+    MANAGE_CLUSTER = "manage cluster"  # remove, keep or adopt a cluster without a run
+    FORGET = "forget"  # delete the records of a run
     AUDIT = "audit"  # read who did what
 
 
@@ -67,7 +67,7 @@ class Needed:
 NEEDED: Mapping[Act, Needed] = {
     Act.READ: Needed(Role.VIEWER, Role.VIEWER),
     Act.LAUNCH: Needed(Role.LAUNCHER, Role.LAUNCHER),
-    Act.STOP: Needed(Role.LAUNCHER, Role.NONE),  # an owner may always stop what spends in that name
+    Act.STOP: Needed(Role.LAUNCHER, Role.NONE),  # a requester may always stop a run that spends in that person's name
     Act.TUNE: Needed(Role.LAUNCHER, Role.VIEWER),
     Act.EXTEND: Needed(Role.APPROVER, Role.LAUNCHER),
     Act.DISCARD: Needed(Role.APPROVER, Role.NONE),
@@ -78,42 +78,45 @@ NEEDED: Mapping[Act, Needed] = {
     Act.FORGET: Needed(Role.ADMIN, Role.LAUNCHER),
     Act.AUDIT: Needed(Role.ADMIN, Role.ADMIN),
 }
-"""What each act needs, unless the policy says otherwise."""
+"""The least role for each act, unless the policy says otherwise."""
 
 COSTS_OR_ENDS = frozenset(Act) - {Act.READ, Act.TUNE}
-"""Acts that are refused while Slack does not say who somebody is; looking goes on by what was known last."""
+"""Acts that are refused while Slack does not identify the person; reading continues with the last known identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
-    """Who has which role, and how much of it counts where.
+    """The roles that are granted, and the highest role that each channel allows.
 
     Attributes:
-        given: ids of people (`U…`, `W…`) and of user groups (`S…`), and the words `members` and `guests`, by role.
-        most: the highest role that counts in a channel, by its id, or by the kind of channel that it is.
+        holders_by_role: ids of people (`U…`, `W…`) and of user groups (`S…`), and the words `members` and `guests`, by
+            role.
+        highest_by_channel: the highest role that is valid in a channel, by its id or its kind.
     """
 
     given: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     most: Mapping[str, Role] = field(default_factory=dict)
 
     def role_of(self, person: Person) -> Role:
-        """Return the highest role that was given to a person, wherever it counts."""
+        """Return the highest role that is granted to a person, wherever it is valid."""
         if person.kind in (PersonKind.BOT, PersonKind.DEACTIVATED):
             return Role.NONE
         names = {person.user, *person.groups} | ({KIND_WORDS[person.kind]} if person.kind in KIND_WORDS else set())
         return max((role for role, holders in self.given.items() if names & set(holders)), default=Role.NONE)
 
     def most_in(self, channel: Channel) -> Role:
-        """Return the highest role that counts in a channel: its own, or that of its kind; any where neither is set."""
+        """Return the highest role that is valid in a channel: its own, or that of its kind; any role if neither is
+        set.
+        """
         by_kind = self.most.get(channel.kind, Role.ADMIN)
         return self.most.get(channel.id, by_kind)
 
     def role_in(self, person: Person, channel: Channel) -> Role:
-        """Return what a person is in a channel."""
+        """Return the role that a person has in a channel."""
         return min(self.role_of(person), self.most_in(channel))
 
     def holders(self, least: Role) -> tuple[str, ...]:
-        """Return the ids of those who have at least this role, the lowest such role first, for people to ask."""
+        """Return the ids of those who have at least this role, the lowest such role first, for users to turn to."""
         found = [
             holder for role in ROLES_IN_FILE if role >= least for holder in self.given.get(role, ()) if is_id(holder)
         ]
@@ -130,5 +133,5 @@ def is_id(holder: str) -> bool:
 
 
 def others(people: Sequence[str], but: str) -> tuple[str, ...]:
-    """Return these people but one."""
+    """Return these people without one of them."""
     return tuple(person for person in people if person != but)

@@ -1,4 +1,4 @@
-"""One step of a training as numbers: what readings, curves, findings and charts are made of."""
+"""The metrics of one training step, for the log cursor, sparklines, findings and charts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,37 +23,37 @@ VALIDATION = ("val-core/", "val/test_score/")
 """Beginnings of the keys that verl has given validation metrics, newest first."""
 
 VALIDATING = ("val-", "val/")
-"""Beginnings of every key that a validation is told by; verl's SFT trainer has `val/loss`."""
+"""Beginnings of all keys of a validation; verl's SFT trainer has `val/loss`."""
 
 KNOWN_KEYS = frozenset(
     (*REWARD, *SCORE, *KL, *ENTROPY, *GRADIENT, *LENGTH, *CUT, *ABORTED, *TURNS, *TOOLS, *SECONDS, *THROUGHPUT)
 )
-"""Keys that the bot itself makes something of."""
+"""Keys that the bot itself uses."""
 
 LARGEST, SMALLEST = 3.4028235e38, 1.4e-45
-"""Of a number that a training computes: float32's largest, and its smallest above zero. Of numbers between these no
-sum, square or ratio overflows a double, so that what is reckoned from them is finite."""
+"""The largest number of float32, and its smallest above zero: the range of numbers that a training computes. No sum,
+square or ratio of numbers in this range overflows a double, so that every value computed from them is finite."""
 
 MOST_KEYS = 4_096
-"""Of one row. 14 validation sources with 32 answers each make 2,200."""
+"""Maximum keys of one row. 14 validation sources with 32 answers each make 2,200."""
 
 LONGEST_KEY = 200
-"""Characters; verl's longest, of a validation, have some eighty."""
+"""Maximum characters of a key; verl's longest, of a validation, have some eighty."""
 
 LONGEST_STEP_SECONDS = 366 * 86_400.0
-"""However long a step says that it took, it counts as a year: what is forecast from it stays within what dates hold."""
+"""Maximum seconds of a step, a year, however long it reports: a forecast from it stays within the range of dates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one step told.
+    """The metrics that one step reported.
 
     Attributes:
         step: verl's number of it; old versions count from 0, newer ones from 1.
-        values: by verl's keys; may be not-a-number or infinite, because that is news. A key that the step
-            did not mention is absent, which is not zero. However a row is made, its numbers are such as float32
-            holds, its keys can be printed and are not long, and there are at most `MOST_KEYS` of them.
-        at: Unix seconds when it was read; 0.0 where nobody knows.
+        values: by verl's keys; may be not-a-number or infinite, because that is news. A key that the step did not
+            mention is absent, which is not zero. However a row is made, its numbers are within the range of float32,
+            its keys are printable and not long, and there are at most `MAX_KEYS` of them.
+        at: Unix seconds when it was read; 0.0 if unknown.
     """
 
     step: int
@@ -61,12 +61,12 @@ class Row:
     at: float = 0.0
 
     def __post_init__(self) -> None:
-        """Bound what comes from outside. Nearly every row is within bounds, and costs no copy."""
+        """Limit the values, which come from outside. Nearly every row is within the limits, and costs no copy."""
         if len(self.values) > MOST_KEYS or not have_keys(self.values) or not are_bounded(self.values.values()):
             object.__setattr__(self, "values", bound_values(self.values))
 
     def first(self, keys: Sequence[str]) -> float | None:
-        """The finite value of the first of these keys that the step has; None where it has none.
+        """Return the finite value of the first of these keys that the step has; None if it has none of them.
 
         >>> Row(1, {"actor/entropy_loss": 0.5}).first(ENTROPY)
         0.5
@@ -79,14 +79,14 @@ class Row:
 
     @property
     def trains(self) -> bool:
-        """Whether it tells of a training step, and not of a validation alone."""
+        """Return whether it is a training step, and not a validation alone."""
         return not all(key.startswith(VALIDATING) for key in self.values)
 
     @property
     def seconds(self) -> float | None:
-        """How long the step took; old versions only tell the time of its parts (`timing/gen` …).
+        """Return how long the step took; old versions only report the time of its parts (`timing/gen` …).
 
-        None where it does not tell a time above zero; never more than `LONGEST_STEP_SECONDS`.
+        None if it reports no time above zero; never more than `MAX_STEP_SECONDS`.
 
         >>> Row(1, {"timing_s/step": 60.0}).seconds, Row(1, {"timing/gen": 20.0, "timing/ref": 5.0}).seconds
         (60.0, 25.0)
@@ -95,12 +95,13 @@ class Row:
         """
         told = next((value for key in SECONDS if (value := self.values.get(key, 0.0)) > 0), None)
         if told is None:
+            # Old versions only report the time of the parts.
             told = sum(value for key, value in self.values.items() if key.startswith(PARTS) and value > 0)
         return min(told, LONGEST_STEP_SECONDS) if told > 0 else None
 
     @property
     def validation(self) -> float | None:
-        """The first validation metric in alphabetical order, of the newest kind that the step has."""
+        """Return the first validation metric in alphabetical order, of the newest kind that the step has."""
         for beginning in VALIDATION:
             keys = sorted(key for key, value in self.values.items() if key.startswith(beginning) and isfinite(value))
             if keys:
@@ -109,12 +110,12 @@ class Row:
 
 
 def have_keys(values: Mapping[str, float]) -> bool:
-    """Return whether every key can be kept, at a tenth of what it costs to ask each by itself."""
+    """Return whether every key is valid, in a tenth of the time that checking each key takes."""
     return max(map(len, values), default=1) <= LONGEST_KEY and "" not in values and "".join(values).isprintable()
 
 
 def are_bounded(values: Iterable[float]) -> bool:
-    """Return whether all numbers are such as float32 holds."""
+    """Return whether all numbers are within the range of float32."""
     for value in values:
         if not (SMALLEST <= value <= LARGEST or -LARGEST <= value <= -SMALLEST or value == 0) and isfinite(value):
             return False
@@ -122,7 +123,7 @@ def are_bounded(values: Iterable[float]) -> bool:
 
 
 def is_key(key: str) -> bool:
-    """Return whether a key can be kept and shown: not long, and without control characters or half characters.
+    """Return whether a key can be stored and shown: not long, and without control characters or half characters.
 
     >>> is_key("actor/lr"), is_key("a" * 201), is_key(chr(0xD800)), is_key("a" + chr(7)), is_key("")
     (True, False, False, False, False)
@@ -131,7 +132,7 @@ def is_key(key: str) -> bool:
 
 
 def bound_values(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values with bounded numbers under keys that can be kept; of too many, those that tell most."""
+    """Return the values with clamped numbers under valid keys; of too many, the most important ones."""
     kept = {key: bound(value) for key, value in values.items() if is_key(key)}
     if len(kept) > MOST_KEYS:
         kept = {key: kept[key] for key in sorted(kept, key=weight)[:MOST_KEYS]}
@@ -139,7 +140,7 @@ def bound_values(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def bound(value: float) -> float:
-    """Return the number as float32 would have it at the edges of its range: infinite beyond it, zero below it.
+    """Return the number as float32 represents it at the edges of its range: infinite beyond it, zero below it.
 
     >>> bound(1e39), bound(-1e308), bound(1e-46), bound(0.1)
     (inf, -inf, 0.0, 0.1)
@@ -151,7 +152,7 @@ def bound(value: float) -> float:
 
 
 def weight(key: str) -> int:
-    """Return what a key comes after where there is no room for all: what the bot knows, training, validation, the rest.
+    """Return the rank of a key where there is no room for all: keys that the bot uses, training, validation, the rest.
 
     >>> [weight(key) for key in ("actor/grad_norm", "actor/lr", "val-core/a", "val-aux/a")]
     [0, 1, 2, 3]

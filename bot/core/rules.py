@@ -1,4 +1,4 @@
-"""Times and counts that decisions about a run rest on."""
+"""Times and counts for the decisions about a run."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,23 +8,24 @@ from bot.core.drain import Patience
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Times and counts that decisions rest on.
+    """The times and counts that decisions depend on.
 
     Attributes:
-        ask_again: after which a launch without any trace is asked for again, and an absence that
-            nothing confirms is believed. Longer than any request may be on its way.
-        most_asks: how often a launch is asked for.
-        gone: between two looks that show a confirmed absence.
-        steady: the longest that two looks may be apart so that what both show held in between.
-        unhealthy: after which a cluster that stays unhealthy is given up.
-        down_again: after which a removal is asked for again.
-        log_tries: how often the last lines are asked for before the cluster goes without them; log_again: after
-            which they are asked for once more.
-        autostop_again: after which an autostop that is not as asked for is set again.
-        stopping_alarm: after which a cluster that does not go is told of.
-        shadow: names of rules that only tell what they would have done.
-        needs_price: whether a launch waits for its price while nobody answers for that, because a cap hangs on it.
-        patience: how long the end of a run waits for its model.
+        launch_confirm: after which a launch without any trace is requested again, and an absence without confirmation
+            is believed. Longer than any request may be on its way.
+        max_launch_attempts: how often a launch is requested.
+        teardown_confirm: between two observations that show a confirmed absence.
+        max_observation_gap: the longest time between two observations of the same state for which that state is taken
+            to have lasted in between.
+        unhealthy_grace: after which a cluster that stays unhealthy is given up.
+        teardown_retry: after which a teardown is requested again.
+        max_log_attempts: how often the last lines of the log are requested before the cluster is removed without them;
+            log_retry: the time between two such requests.
+        autostop_retry: after which an autostop that differs from the requested one is set again.
+        teardown_overdue: after which a cluster that is still not removed is reported.
+        report_only: names of rules that only report what they would have done.
+        needs_price: whether a launch waits for its price while the price is unavailable, because a cap depends on it.
+        checkpoint_grace: how long the end of a run waits for its checkpoint.
     """
 
     ask_again: timedelta = timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""What is recorded of a run, and what follows from that: its cluster, its cost, the end of its lease."""
+"""The record of a run, and what is derived from it: its cluster, its cost, the end of its lease."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,55 +30,58 @@ from bot.core.status import Reason, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """The fields of a run; `bot.core.run.Run` says how they change.
+    """The fields of a run; `bot.core.run.Run` has their transitions.
 
     Attributes:
         id: such as `ppo-7f3a`; never reused.
-        line: the command that made it, as it can be typed.
+        command_line: the command that launched it, as it can be typed.
         requester: Slack's id of the person; channel: of the channel.
-        why: the reason that the person gave for it; may be empty.
+        why: the person's reason for the launch; may be empty.
         image: the container image that it runs in; empty for the machine as it is.
-        nodes, gpus, infra: what was asked for; `infra` becomes what was given once that is seen.
+        nodes, gpus, infra: as requested; `infra` becomes the actual one once it is observed.
         task_hash: of the exact task.
-        place: the bucket or volume that outlives the cluster; model_dies: checkpoints have no such place.
-        blind: what it goes without.
-        checkpoints: the folder of its checkpoints on each node, as its task says; empty where it has none.
-        resumes: whether its recipe can go on from a checkpoint of another run.
+        checkpoint_store: the bucket or volume that outlives the cluster; checkpoints_ephemeral: checkpoints have no
+            such store.
+        missing_safeguards: the safeguards that it runs without.
+        checkpoints: the folder of its checkpoints on each node, as its task names it; empty if it has none.
+        resumes: whether its recipe can resume from a checkpoint of another run.
         metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
-        budget_dollars, lease: the most that it may spend, and how long it may live once asked for.
-        lease_warnings: times before the end of its lease at which that is told.
-        rate: dollars an hour of the whole cluster as reckoned before its launch, or None where nobody knows.
-        priced_at: when its price was last asked for and answered, that none is known included.
-        bill: what the provider has said since.
-        stop_requested_by, stop_requested_at: the wish to end it.
-        approval: which approvers were asked about its launch, and what one said; None where none is.
-        shadows: what rules would have done that are only rehearsed.
-        overdrafts: that a month's dollars are spent from which it spends.
-        purses: what was to be told in its thread of a month's dollars.
-        asked_at: when a cluster was last asked for; first_asked_at: when first; asks: how often.
-        request_id: what SkyPilot called the request.
-        trouble: why the last ask got no answer, or why the last removal failed: a sentence.
-        running_at: when the job was first seen to run; over_at: when the reason was found; ended_at: when
-            the cluster was seen to be gone.
-        reason, detail: why it is over, and what went wrong in a sentence; failure: what its whole log said of that.
-        job, job_id: the job as last seen, and its number on the cluster.
-        progress: as the log tells; checkpoint_at: when its newest checkpoint was first read of.
-        doubt: what was seen and is not understood yet; outage: when nothing could be seen.
-        downed_at: when its removal was last asked for; log_saved_at: when its last lines were kept;
-            log_tries: how often that was tried in vain; log_tried_at: when last.
-        autostop_asked: idle minutes that its task asks for, or None; autostop_minutes: as SkyPilot says.
-        mending: what became of its autostop where it was not as asked for.
-        managed: whether SkyPilot's managed jobs look after it; recoveries: how often they had to.
-        alarmed_at: when it was found that its cluster will not go; by_hand: what a person may type then.
-        memory: what the cloud has shown of its cluster, and whether it still knows that.
-        follow: a wish to see the log grow; rhythm: a wish how often its thread is told how it goes.
-        summary: what was told there last, or is to be told now.
-        watch: what looks sick in its training, and what healed; misleading: why numbers of it say nothing, by key.
-        mutes: findings of which nobody wants to hear more.
-        amendments: what people have changed of its limits since, oldest first.
-        keeping: what is done so that its model outlives its machine.
-        posted: its messages in Slack by key.
-        thread_channel: where its card stands; differs from `channel` where the bot may not post there.
+        budget_dollars, lease: the most that it may spend, and how long it may live after its first launch request.
+        lease_warnings: times before the end of its lease at which a warning is sent.
+        rate: dollars an hour of the whole cluster as estimated before its launch, or None if unknown.
+        priced_at: when its price was last looked up with an answer, also if the answer was that none is known.
+        bill: the cost that the provider has reported since.
+        stop_requested_by, stop_requested_at: the request to stop it.
+        approval: the approvers of its launch, and the decision of one; None if it needs none.
+        policy_hits: what report-only rules would have done.
+        budget_overruns: exhausted monthly budgets that it draws on.
+        budget_thresholds: thresholds of monthly budgets to report in its thread.
+        launch_requested_at: when a cluster was last requested; first_launch_requested_at: when first; launch_attempts:
+            how often.
+        request_id: SkyPilot's id of the launch request.
+        last_error: why the last launch request got no answer, or why the last teardown failed: a sentence.
+        running_at: when the job was first observed running; finished_at: when the reason was found; closed_at: when the
+            cluster was observed to be gone.
+        reason, detail: why it finished, and what went wrong in a sentence; failure: the cause that its whole log shows.
+        job, job_id: the job as last observed, and its number on the cluster.
+        progress: as the log reports it; checkpoint_at: when its newest checkpoint was first read in the log.
+        pending_confirmation: an ambiguous observation that needs another one; outage: when observations failed.
+        teardown_requested_at: when its teardown was last requested; log_saved_at: when its last lines were saved;
+            log_tries: how many attempts failed; log_tried_at: when the last one did.
+        requested_autostop_minutes: idle minutes that its task requests, or None; autostop_minutes: as SkyPilot reports.
+        autostop_repair: the repair of an autostop that differed from the requested one.
+        managed: whether it is a managed job of SkyPilot's; recoveries: how often SkyPilot recovered it.
+        teardown_overdue_since: when its teardown was found overdue; manual_command: what a person may type then.
+        memory: what the cloud has shown of its cluster, and whether the cloud still remembers it.
+        follow: a request to follow the log; summary_interval: a request for how often its thread gets a summary.
+        summary: the last summary there, or the next one to send.
+        health: the findings in its training, and the resolved ones; unreliable_metrics: why metrics are meaningless, by
+            key.
+        mutes: findings that are muted.
+        limit_changes: how people have changed its limits since, oldest first.
+        checkpoint_rescue: the steps that make its model outlive its machine.
+        sent_messages: its messages in Slack by key.
+        thread_channel: the channel of its card; differs from `channel` if the bot may not post there.
     """
 
     id: str
@@ -156,67 +159,79 @@ class RunRecord:
 
     @property
     def cluster(self) -> str:
-        """Derived, never stored: the same run always names the same cluster, and no other run does."""
+        """Return the name of the cluster. It is derived, never stored: the same run always names the same cluster, and
+        no other run does.
+        """
         return f"verl-{self.id}"
 
     @property
     def watched(self) -> Watched:
-        """What a cloud needs to look at its cluster."""
+        """Return the reference that a cloud needs to observe its cluster."""
         setting = self.mending.request_id if self.mending else None
         known = (self.request_id, self.job_id, self.id, self.first_asked_at, setting)
         return Watched(self.cluster, *known, self.managed, self.was_shown)
 
     @property
     def was_shown(self) -> bool:
-        """Return whether a look has shown its cluster. Records of older versions hold no id, but a job or a bill."""
+        """Return whether an observation has shown its cluster. Records of older versions have no id, but a job or a
+        bill.
+        """
         return self.memory.cluster_id != "" or self.job is not None or self.bill is not None
 
     def is_forgotten_by(self, seen: Seen) -> bool:
+        """Return whether an observation without the cluster comes from a cloud that lost its memory of it."""
         return is_forgotten(self.was_shown, self.memory.server, seen)
 
     @property
     def over(self) -> bool:
+        """Return whether the run has a reason to end; its cluster may still be billing."""
         return self.reason is not None
 
     @property
     def waits(self) -> bool:
-        """Whether nobody has been asked for anything yet."""
+        """Return whether nothing has been requested from the cloud yet."""
         return self.status in (Status.AWAITING_APPROVAL, Status.PENDING)
 
     @property
     def lease_ends_at(self) -> datetime | None:
-        """The lease runs from the first time that a cluster was asked for."""
+        """Return the end of the lease, which begins with the first launch request; None before it."""
         return self.first_asked_at + self.lease if self.first_asked_at else None
 
     def billed(self, now: datetime) -> timedelta:
-        """How long a cluster may have been billing: from the first ask until it was seen to be gone."""
+        """Return how long a cluster may have been billing: from the first launch request until it was observed to be
+        gone.
+        """
         if self.first_asked_at is None:
             return timedelta()
         return max((self.ended_at or now) - self.first_asked_at, timedelta())
 
     def cost(self, now: datetime) -> float | None:
-        """Dollars so far, by the provider's bill or else by the rate; None where nobody knows."""
+        """Return the dollars so far, by the provider's bill or else by the rate; None if unknown."""
         if self.bill and self.bill.rate.is_price:
             return self.bill.total(self.ended_at or now)
         return cost(self.rate, self.billed(now))
 
     def spent(self, now: datetime) -> float | None:
-        """Return what its budget is held against: its cost, within the time that its cluster can have billed.
+        """Return the dollars that count against the budget: the cost, limited to the time that the cluster can have
+        billed.
 
-        At the least it has since its job ran; a managed job's machines may have been away meanwhile.
+        The minimum is the time since its job started.
         """
         if self.bill is None or not self.bill.rate.is_price:
             return self.cost(now)
+        # A managed job may have been without machines since its job started.
         least = now - self.running_at if self.running_at and not self.managed else timedelta()
         return self.bill.bounded(now, least, self.billed(now))
 
     @property
     def hourly(self) -> Rate | None:
-        """What an hour of it costs, by the best source that knows a price."""
+        """Return the hourly rate of the best source that knows a price."""
         return next((rate for rate in (self.bill and self.bill.rate, self.rate) if rate and rate.is_price), None)
 
     def redact(self) -> Self:
-        """Return it as it is shown outside of its private channel: that it exists, whose it is, and what it costs."""
+        """Return the run as it is shown outside of its private channel: that it exists, who requested it, and what it
+        costs.
+        """
         return replace(
             self,
             line="",
@@ -235,5 +250,5 @@ class RunRecord:
 
     @property
     def is_redacted(self) -> bool:
-        """Return whether it is shown to somebody who may not read of it: every run was launched by a line."""
+        """Return whether it is shown to a person without access to it: every run was launched by a command line."""
         return not self.line

@@ -1,4 +1,4 @@
-"""What is kept of a run apart from its record, so that a record that cannot be read still ends. Pure."""
+"""The stub of a run, stored beside its record, so that a run with an unreadable record still ends. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,16 +13,17 @@ from bot.core.seen import Seen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStub:
-    """The little of a run that ends it: plain numbers and strings, whatever version wrote the record beside it.
+    """The few fields of a run that are needed to end it: plain numbers and strings of any version.
 
     Attributes:
-        requester, channel: Slack's ids, of who launched it and of where it is shown; empty where not known.
+        requester, channel: Slack's ids of the person who launched it and of the channel that shows it; empty if
+            unknown.
         managed: whether it is a managed job of SkyPilot's.
-        asked_at: Unix seconds of when a cluster was first asked for; None where none was, or where it is not known.
+        launch_requested_at: Unix seconds of the first launch request; None if there was none, or if it is unknown.
         lease_ends_at: Unix seconds; None likewise.
-        dollars_per_hour: of all its nodes; 0.0 where no price is known.
-        was_shown: whether a look has shown its cluster.
-        server: identity of the memory that was asked for it; see `bot.core.seen.Seen`.
+        dollars_per_hour: of all its nodes; 0.0 if no price is known.
+        was_shown: whether an observation has shown its cluster.
+        server: identity of the memory that the cluster was requested from; see `bot.core.seen.Observation`.
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class RunStub:
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
+        """Return the stub of a run."""
         return cls(
             run_id=run.id,
             requester=run.requester,
@@ -51,17 +53,19 @@ class RunStub:
 
     @property
     def cluster(self) -> str:
-        """The name of its cluster, made of its id as `Run.cluster` is."""
+        """Return the name of its cluster, derived from its id as in `Run.cluster`."""
         return f"{PREFIX}{self.run_id}"
 
     @property
     def watched(self) -> Watched:
+        """Return the reference that a cloud needs to observe its cluster."""
         asked_at = datetime.fromtimestamp(self.asked_at, UTC) if self.asked_at is not None else None
         return Watched(
             self.cluster, job_name=self.run_id, asked_at=asked_at, managed=self.managed, was_shown=self.was_shown
         )
 
     def is_forgotten_by(self, seen: Seen) -> bool:
+        """Return whether an observation without the cluster comes from a cloud that lost its memory of it."""
         return is_forgotten(self.was_shown, self.server, seen)
 
     @property
@@ -69,7 +73,7 @@ class RunStub:
         return datetime.fromtimestamp(self.lease_ends_at, UTC) if self.lease_ends_at is not None else None
 
     def dollars(self, now: datetime) -> float:
-        """Return what it has cost by its rate since a cluster was asked for; 0.0 where that is not known."""
+        """Return its cost by its rate since the first launch request; 0.0 if unknown."""
         if self.asked_at is None:
             return 0.0
         hours = timedelta(seconds=now.timestamp() - self.asked_at) / timedelta(hours=1)

@@ -1,7 +1,7 @@
-"""When a board is told: every day, on weekdays, or every so many minutes, by the clock of a time zone.
+"""The schedule of a report: every day, on weekdays, or at an interval, in a time zone.
 
-A time that the clock skips in spring comes when it would have come, an hour later on the clock; of a time that
-comes twice in autumn the first counts.
+A time that the clock skips in spring comes at the same moment as without the skip, an hour later on the clock; of a
+time that comes twice in autumn the first counts.
 """
 
 import re
@@ -15,29 +15,29 @@ from bot.errors import UserError
 from bot.language import mark, say
 
 LEAST, MOST = timedelta(minutes=5), timedelta(hours=12)
-"""Between two boards. What comes less often has a time of its own in the day."""
+"""Shortest and longest period between two reports. A rarer report has a fixed time of day."""
 
 FARTHEST = 9
-"""Days from one occasion to the next, at the most: a weekend, and what a time zone may skip."""
+"""Maximum days from one due time to the next: a weekend, and the days that a time zone may skip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Every day at that time."""
+    """A schedule for every day at this time."""
 
     at: time
 
 
 @dataclass(frozen=True, slots=True)
 class Weekdays:
-    """From Monday to Friday at that time."""
+    """A schedule for Monday to Friday at this time."""
 
     at: time
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """So often, counted from midnight."""
+    """A schedule with a fixed interval, counted from midnight."""
 
     period: timedelta
 
@@ -47,13 +47,14 @@ Schedule = Daily | Weekdays | Every
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Hours in which nothing is told; they may go past midnight."""
+    """Hours without reports; they may extend past midnight."""
 
     begin: time
     end: time
 
     def __contains__(self, at: time) -> bool:
-        """
+        """Return whether a time of day is within the quiet hours.
+
         >>> time(23) in Quiet(time(22), time(7)), time(7) in Quiet(time(22), time(7))
         (True, False)
         """
@@ -63,21 +64,21 @@ class Quiet:
 
 
 def next_due(schedule: Schedule, after: datetime, tz: tzinfo) -> datetime:
-    """The first occasion after that moment, in UTC."""
+    """Return the first due time after that moment, in UTC."""
     start = after.astimezone(tz).date() - timedelta(days=1)
     days = (start + timedelta(days=number) for number in range(FARTHEST))
     return next(one for day in days for one in occasions(schedule, day, tz) if one > after)
 
 
 def last_due(schedule: Schedule, now: datetime, tz: tzinfo) -> datetime:
-    """The last occasion up to that moment, in UTC."""
+    """Return the last due time up to that moment, in UTC."""
     start = now.astimezone(tz).date() - timedelta(days=FARTHEST - 2)
     days = (start + timedelta(days=number) for number in range(FARTHEST))
     return max(one for day in days for one in occasions(schedule, day, tz) if one <= now)
 
 
 def occasions(schedule: Schedule, day: date, tz: tzinfo) -> Iterator[datetime]:
-    """Those of one day, in their order."""
+    """Yield the due times of one day, in order."""
     match schedule:
         case Daily(at):
             yield moment(day, at, tz)
@@ -92,31 +93,32 @@ def occasions(schedule: Schedule, day: date, tz: tzinfo) -> Iterator[datetime]:
 
 
 def moment(day: date, at: time, tz: tzinfo) -> datetime:
-    """That time of that day, in UTC."""
+    """Return that time of that day, in UTC."""
     return datetime.combine(day, at, tz).astimezone(UTC)
 
 
 def quiet_until(quiet: Quiet | None, now: datetime, tz: tzinfo) -> datetime | None:
-    """When the quiet hours end that it is in; None where it is in none."""
+    """Return when the current quiet hours end; None outside of quiet hours."""
     local = now.astimezone(tz)
     if quiet is None or local.time() not in quiet:
         return None
     days = (local.date() + timedelta(days=number) for number in range(3))
+    # In autumn the end may come twice: the first one after now counts.
     ends = (moment(day, quiet.end.replace(fold=fold), tz) for day in days for fold in (0, 1))
     return next(end for end in ends if end > now)
 
 
-# as they are typed
+# as users type them
 
 
 def read(words: tuple[str, ...]) -> Schedule:
-    """The schedule of what was typed.
+    """Return the schedule that a user typed.
 
     >>> read(("weekdays", "9:00")), read(("every", "90", "min"))
     (Weekdays(at=datetime.time(9, 0)), Every(period=datetime.timedelta(seconds=5400)))
 
     Raises:
-        UserError: it is none; the hint says what is.
+        UserError: the words are not a schedule; the hint names what is valid.
     """
     match tuple(word.lower() for word in words):
         case ("daily", at):
@@ -129,7 +131,7 @@ def read(words: tuple[str, ...]) -> Schedule:
 
 
 def spelled(schedule: Schedule) -> str:
-    """As :func:`read` takes it.
+    """Return a schedule as :func:`parse_schedule` reads it.
 
     >>> spelled(Daily(time(9))), spelled(Every(timedelta(hours=2))), spelled(Every(timedelta(minutes=90)))
     ('daily 09:00', 'every 2h', 'every 90min')
@@ -144,7 +146,8 @@ def spelled(schedule: Schedule) -> str:
 
 
 def span(period: timedelta) -> str:
-    """
+    """Return a period as users type it.
+
     >>> span(timedelta(hours=2)), span(timedelta(minutes=90))
     ('2h', '90min')
     """
@@ -153,7 +156,11 @@ def span(period: timedelta) -> str:
 
 
 def read_time(text: str) -> time:
-    """A time of day, `9`, `9:00` or `09:00`; a keyboard may have a wide colon."""
+    """Return a time of day from `9`, `9:00` or `09:00`; some keyboards type a wide colon.
+
+    Raises:
+        UserError: the text is not a time of day.
+    """
     found = re.fullmatch(r"(\d{1,2})(?:[:：](\d\d))?", text, re.ASCII)
     if found and int(found[1]) < 24 and int(found[2] or 0) < 60:
         return time(int(found[1]), int(found[2] or 0))
@@ -161,6 +168,11 @@ def read_time(text: str) -> time:
 
 
 def read_period(text: str) -> timedelta:
+    """Return the period between two reports.
+
+    Raises:
+        UserError: the text is not a period, or out of range.
+    """
     period = timespan(text)
     if period is None:
         raise UserError(say("{text} is no span of time.", text=shown(text)), say("Write it as `2h` or `30min`."))
@@ -171,7 +183,8 @@ def read_period(text: str) -> timedelta:
 
 
 def timespan(text: str) -> timedelta | None:
-    """
+    """Return a period from a text; None if the text is not one.
+
     >>> timespan("2h"), timespan("90minutes"), timespan("soon")
     (datetime.timedelta(seconds=7200), datetime.timedelta(seconds=5400), None)
     """
@@ -180,7 +193,7 @@ def timespan(text: str) -> timedelta | None:
 
 
 def read_quiet(text: str) -> Quiet | Literal[False]:
-    """Quiet hours, `22:00-07:00`; False for `off`. A phone may have a longer dash."""
+    """Return quiet hours from `22:00-07:00`; False for `off`. Some phones type a longer dash."""
     if text.lower() == "off":
         return False
     begin, _, end = re.sub("[–—]", "-", text).partition("-")

@@ -1,4 +1,6 @@
-"""Candidates into secrets, by their own form: what stands where an anchor was found, and whether it looks random."""
+"""Rules that decide whether a candidate at an anchor is a secret, by its own form: its shape, and whether it looks
+random.
+"""
 
 import binascii
 import re
@@ -45,46 +47,46 @@ TOKEN_CHARS = frozenset(LETTERS + b"_-.")
 SHORTENED = re.compile(CUT)
 BLOCK_BEGINS = re.compile(rb"(?:^|[\s\"'|]|" + ANSI + rb")?([A-Za-z0-9+/]{48})")
 ESCAPE = re.compile(rb"(?:" + ANSI + rb"|\\[nrtbf\"'/]|%[0-9A-Fa-f]{2}|\\[ux][0-9a-fA-F]{2,4})\Z")
-"""What ends with a letter or a digit and belongs to no word: a colour, an escaped character."""
+"""A text that ends with a letter or a digit but is no part of a word: a colour, an escaped character."""
 
 LEAD = re.compile(
     rb"(?:" + ANSI + rb"|\([^()\n]{0,200}pid=[0-9]{1,10}[^()\n]{0,100}\)"
     rb"|\[[A-Za-z][A-Za-z0-9_.\-]{0,40}\]:?|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{5,18}Z?|std(?:out|err) [FP] "
     rb"|[ \t\"'|>])*+"
 )
-"""What comes before what a program prints on a line: colours, the prefixes of SkyPilot and Ray, torch's `[rank3]:`, the
+"""The text before a program's own output on a line: colours, the prefixes of SkyPilot and Ray, torch's `[rank3]:`, the
 time that a container runtime writes, quotes."""
 
 COLOUR_BEGINS, COLOUR = re.compile(rb"(?:\x1b|\\(?:x1b|u001b|033|e))\[\Z"), re.compile(rb"[0-9;]{0,16}m")
 BACKSLASH = 92
 LONGEST_USER = 520
-"""Bytes of an address before its host."""
+"""Maximum bytes of an address before its host."""
 
 KEY_AFTER_ID = 200
-"""Bytes after the id of an AWS key in which the key itself may come."""
+"""Bytes after the id of an AWS key in which the key itself may follow."""
 
 NO_VALUES = (b"$", b"<", b"{", b"***", MASKED.encode())
-"""Beginnings of variables, placeholders, and what is masked already."""
+"""Beginnings of variables, of placeholders, and of masked text."""
 
 JUDGED = 256
-"""Bytes of a candidate by which it is judged: where it is none, no more of it is read in vain."""
+"""Bytes of a candidate that decide whether it is a secret: if it is not, no more of it is read in vain."""
 
 LONGEST_BEFORE = 96
-"""Bytes that belong to a secret before its anchor."""
+"""Maximum bytes that belong to a secret before its anchor."""
 
 LONGEST_WORD = 256
-"""Bytes of the last word of a text that was cut."""
+"""Maximum bytes of the last word of a text that was cut."""
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A secret in a text.
+    """The position of a secret in a text.
 
     Attributes:
-        start, end: the bytes that nobody may read.
-        label: what a refusal calls it; it holds nothing of the secret.
+        start, end: the bytes to mask.
+        label: the name of the kind in a refusal; it contains no part of the secret.
     """
 
     start: int
@@ -93,7 +95,7 @@ class Found:
 
 
 def shaped_secrets(raw: bytes, at: int) -> Iterator[Found]:
-    """The secrets whose form begins at an anchor."""
+    """Yield the secrets whose form begins at an anchor."""
     if raw.startswith(b"://", at):
         yield from in_address(raw, at)
         return
@@ -110,7 +112,7 @@ def shaped_secrets(raw: bytes, at: int) -> Iterator[Found]:
 
 
 def with_context(raw: bytes, at: int, found: re.Match[bytes]) -> Iterator[Found]:
-    """A secret that is known by what comes before it."""
+    """Yield a secret that is recognised by the text before it."""
     for group, name in CONTEXTS.items():
         if found[group] is None:
             continue
@@ -122,6 +124,7 @@ def with_context(raw: bytes, at: int, found: re.Match[bytes]) -> Iterator[Found]
 
 
 def is_wandb_key(before: bytes) -> bool:
+    """Return whether the text before forty hexadecimal digits makes them a key of Weights & Biases."""
     return WANDB_CONTEXT.search(before) is not None and COMMIT_BEFORE.search(before) is None
 
 
@@ -141,7 +144,7 @@ def is_login(encoded: bytes) -> bool:
 
 
 def prefix_at(raw: bytes, at: int) -> Prefix | None:
-    """The longest prefix of a token that begins here."""
+    """Return the longest prefix of a token that begins here."""
     for kind in BY_START.get(raw[at : at + 2], ()):
         if raw.startswith(kind.start, at):
             return kind
@@ -149,7 +152,7 @@ def prefix_at(raw: bytes, at: int) -> Prefix | None:
 
 
 def block_mark(raw: bytes, at: int) -> int | None:
-    """Where a private key may be that is printed over several lines; None where the anchor is of another kind."""
+    """Return where a private key may be that is printed over several lines; None if the anchor is of another kind."""
     if BLOCK_EDGE.match(raw, at):
         return at
     if found := BLOCK_BEGINS.match(raw, at):
@@ -158,6 +161,7 @@ def block_mark(raw: bytes, at: int) -> int | None:
 
 
 def with_prefix(raw: bytes, at: int, kind: Prefix) -> Iterator[Found]:
+    """Yield a token that begins with a vendor's prefix."""
     if not stands_alone(raw, at) or raw.startswith(PUBLIC_BLOCKS, at):
         return
     start = at + len(kind.start)
@@ -171,7 +175,7 @@ def end_of_token(raw: bytes, start: int, most: int) -> int:
 
 
 def belongs(rest: bytes, kind: Prefix, shortened: bool) -> bool:
-    """Whether this makes a token after its prefix."""
+    """Return whether this makes a token after its prefix."""
     if IDENTIFIER.fullmatch(rest):
         return False
     if shortened:
@@ -180,7 +184,7 @@ def belongs(rest: bytes, kind: Prefix, shortened: bool) -> bool:
 
 
 def is_random(text: bytes) -> bool:
-    """Whether it is no word of a language.
+    """Return whether a text is not a word of a language.
 
     >>> is_random(b"authentication"), is_random(b"aB3dE6gH9jK2"), is_random(b"ConnectionRefusedError")
     (False, True, False)
@@ -190,16 +194,19 @@ def is_random(text: bytes) -> bool:
 
 
 def is_mixed(text: bytes) -> bool:
-    """Whether it holds lower and upper case and a digit, as nearly everything random of some length does."""
+    """Return whether a text contains lower and upper case and a digit, as nearly every random text of some length
+    does.
+    """
     return all(counts(text))
 
 
 def counts(text: bytes) -> tuple[int, int, int]:
-    """Its digits, lower-case and upper-case letters."""
+    """Return the numbers of digits, lower-case and upper-case letters."""
     return tuple(len(text) - len(text.translate(None, kind)) for kind in (DIGITS, LOWER, UPPER))  # type: ignore[return-value]
 
 
 def encoded_object(raw: bytes, at: int) -> Iterator[Found]:
+    """Yield a token that is a JSON object in base64."""
     found = ENCODED_OBJECT.match(raw, at) if stands_alone(raw, at) else None
     if found is None:
         return
@@ -208,6 +215,7 @@ def encoded_object(raw: bytes, at: int) -> Iterator[Found]:
 
 
 def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
+    """Yield a secret with the whole form of a shape, and the AWS key after its id."""
     start = begin_of(raw, at, kind.before)
     found = kind.form.match(raw, start)
     if found is None or (kind.lone and not stands_alone(raw, start)) or (kind.mixed and not is_mixed(found[1])):
@@ -215,7 +223,7 @@ def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
     end = found.end(1)
     if found[1].startswith(NO_VALUES):
         return
-    if kind.label == "an account key" and raw.endswith(b"sha512-", 0, start):  # a checksum of npm's
+    if kind.label == "an account key" and raw.endswith(b"sha512-", 0, start):  # a checksum of npm
         return
     if kind.label == "a private key":
         end = end_of_token(raw, end, len(raw))
@@ -225,10 +233,11 @@ def with_form(raw: bytes, at: int, kind: Shape) -> Iterator[Found]:
 
 
 def begin_of(raw: bytes, at: int, chars: frozenset[int]) -> int:
-    """Where what has only such characters begins, without a colour or an escaped character before it."""
+    """Return where a run of such characters begins, without a colour or an escaped character before it."""
     start = at
     while start > max(at - LONGEST_BEFORE, 0) and raw[start - 1] in chars:
         start -= 1
+    # The first of these characters belongs to an escape, such as the `n` of a newline.
     if start and raw[start - 1] == BACKSLASH and start < at:
         return start + 1
     colour = COLOUR.match(raw, start) if COLOUR_BEGINS.search(raw, max(start - 8, 0), start) else None
@@ -236,7 +245,7 @@ def begin_of(raw: bytes, at: int, chars: frozenset[int]) -> int:
 
 
 def key_after(raw: bytes, end: int) -> Iterator[Found]:
-    """An AWS key on the same line as its id."""
+    """Yield an AWS key on the same line as its id."""
     newline = raw.find(b"\n", end, end + KEY_AFTER_ID)
     found = SECRET_KEY.search(raw, end, newline if newline >= 0 else end + KEY_AFTER_ID)
     if found and all(counts(found[1])[1:]):  # one in 1,000 has no digit
@@ -244,7 +253,7 @@ def key_after(raw: bytes, end: int) -> Iterator[Found]:
 
 
 def in_address(raw: bytes, at: int) -> Iterator[Found]:
-    """The password of an address, or a token that is its user."""
+    """Yield the password of an address, or a token that is its user."""
     if raw.find(b"@", at, at + LONGEST_USER) < 0:
         return
     found = ADDRESS.match(raw, at) or ODD_ADDRESS.match(raw, at)
@@ -257,19 +266,20 @@ def in_address(raw: bytes, at: int) -> Iterator[Found]:
 
 
 def stands_alone(raw: bytes, at: int) -> bool:
-    """Whether no letter or digit comes right before, unless it belongs to a colour or an escaped character."""
+    """Return whether no letter or digit comes right before, unless it belongs to a colour or an escaped character."""
     if at == 0 or not raw[at - 1 : at].isalnum():
         return True
     return ESCAPE.search(raw, max(at - 20, 0), at) is not None
 
 
 def line_before(raw: bytes, at: int) -> bytes:
+    """Return the text before this place on the same line, up to `CONTEXT_BYTES`."""
     before = raw[max(at - CONTEXT_BYTES, 0) : at]
     return before[before.rfind(b"\n") + 1 :]
 
 
 def cut_token(raw: bytes) -> Iterator[Found]:
-    """The beginning of a token with which a text ends, its other half cut off."""
+    """Yield the beginning of a token at the end of a text that was cut off."""
     begin = len(raw)
     while begin > max(len(raw) - LONGEST_WORD, 0) and raw[begin - 1] in TOKEN_CHARS:
         begin -= 1

@@ -11,9 +11,9 @@ def words(text: str) -> frozenset[str]:
 
 
 class Suspicion(IntEnum):
-    """How much a name says of its value.
+    """How strongly a name suggests that its value is a secret.
 
-    NONE: nothing. SLIGHT: it is a secret where it looks like one. STRONG: it is one, whatever it looks like.
+    NONE: not at all. SLIGHT: it is a secret if it looks like one. STRONG: it is one in any case.
     """
 
     NONE = 0
@@ -31,7 +31,7 @@ TELL_NOTHING = words(
     "threshold penalty loss scheme mode header prefix suffix column columns func function fn error errors "
     "status valid invalid age date at step steps per num number"
 )
-"""Last parts of names that speak of a secret without being one: `token_count`, `secret_name`, `KEY_FILE`."""
+"""Last parts of names that mention a secret without being one: `token_count`, `secret_name`, `KEY_FILE`."""
 
 KEYS = words(
     "api access secret private auth account encryption signing master license licence subscription storage "
@@ -42,7 +42,7 @@ KEYS = words(
     "elastic datadog sendgrid stripe twilio mailgun github gitlab slack telegram discord runpod lambda vast "
     "modal kaggle modelscope sas rest"
 )
-"""What comes before `key` in a secret's name; other keys are columns, fields and metrics."""
+"""Words before `key` in a secret's name; other keys are columns, fields and metrics."""
 
 TOKENS = words(
     "access auth api refresh session security bearer bot user app id csrf xsrf hf github gitlab gh gl slack "
@@ -51,7 +51,7 @@ TOKENS = words(
     "azure aws gcp databricks replicate kaggle modelscope jupyter notebook admin agent webhook client server "
     "ci pat web ray k8s kubernetes kube"
 )
-"""What comes before `token` in a secret's name."""
+"""Words before `token` in a secret's name."""
 
 VOCABULARY = words(
     "eos bos pad unk sep cls mask image video audio vision stop special think thinking begin end start last "
@@ -60,7 +60,7 @@ VOCABULARY = words(
     "word byte char added extra placeholder newline space question answer system assistant role turn chat "
     "sample sampled log prob loss top ignore dummy empty blank action observation state"
 )
-"""What comes before `token` where it is one of a language model's."""
+"""Words before `token` where it is a token of a language model."""
 
 UNMISTAKABLE = ("password", "passwd", "passphrase", "passcode")
 ALONE = words("pwd secret secrets")
@@ -69,7 +69,7 @@ SLIGHT = words("auth authorization credential credentials creds cookie jwt autht
 
 @lru_cache(maxsize=4096)
 def judge_name(name: str) -> Suspicion:
-    """What a name says of the value that is assigned to it.
+    """Return how strongly a name suggests that its value is a secret.
 
     >>> [judge_name(name).name for name in ("DB_PASSWORD", "clientSecret", "trainer.hf_token", "X-Api-Key", "PGPASS")]
     ['STRONG', 'STRONG', 'STRONG', 'STRONG', 'STRONG']
@@ -80,7 +80,7 @@ def judge_name(name: str) -> Suspicion:
     """
     own = name.rpartition(".")[2]
     parts = [part.lower() for part in PARTS.findall(own)]
-    while parts and (parts[-1].isdigit() or parts[-2:] == ["key", "data"]):  # as a kubeconfig has it
+    while parts and (parts[-1].isdigit() or parts[-2:] == ["key", "data"]):  # as in a kubeconfig
         parts.pop()
     if not parts or parts[-1] in TELL_NOTHING:
         return Suspicion.NONE
@@ -98,10 +98,10 @@ def judge_name(name: str) -> Suspicion:
 
 
 def judge_key(before: str, word: str, shouted: bool) -> Suspicion:
-    """What a name says that ends with `key`.
+    """Return the suspicion of a name that ends with `key`.
 
     Args:
-        before: all that comes before that; word: the last part of it; shouted: whether the name is in capitals.
+        before: all text before `key`; word: the last part of it; is_upper: whether the name is in capitals.
     """
     if not before:
         return Suspicion.SLIGHT
@@ -111,7 +111,7 @@ def judge_key(before: str, word: str, shouted: bool) -> Suspicion:
 
 
 def judge_token(before: str, word: str, shouted: bool, plural: bool) -> Suspicion:
-    """The same of one that ends with `token`."""
+    """Return the suspicion of a name that ends with `token`; the arguments are those of `judge_key`."""
     if word in TOKENS or before in TOKENS or before.endswith(("access", "auth", "api", "refresh", "session")):
         return Suspicion.STRONG
     if plural or word in VOCABULARY:

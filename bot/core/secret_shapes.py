@@ -1,20 +1,21 @@
-"""Shapes that give a secret away wherever it is printed: prefixes of tokens, whole forms, addresses, blocks.
+"""Shapes that identify a secret wherever it is printed: prefixes of tokens, whole forms, addresses, blocks.
 
 Every pattern that is part of an anchor is written for two engines, Python's `re` and RE2, which find the same with it:
-no look-around, no back-reference. They match bytes of UTF-8. What an anchor finds is a candidate, and judged elsewhere.
+no look-around, no back-reference. They match bytes of UTF-8. A match of an anchor is a candidate, which `secret_forms`
+judges.
 """
 
 import re
 from dataclasses import dataclass
 
 MASKED = "…(masked)"
-"""In place of the secret part; what tells its kind stays before it."""
+"""The text in place of the secret part; the part that shows its kind stays before it."""
 
 ANSI = rb"(?:\x1b|\\{1,2}(?:x1b|u001b|033|e))\[[0-9;]{0,16}m"
 """A colour, also as it is escaped in a string of a program."""
 
 CUT = rb"(?:\xe2\x80\xa6|\.\.\.)"
-"""What a text ends with that was shortened: an ellipsis, or three dots."""
+"""The end of a text that was shortened: an ellipsis, or three dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,9 @@ class Prefix:
     """A vendor's beginning of a token.
 
     Attributes:
-        text: what the token begins with; it stays readable.
-        least: characters after it, at the least; vendors use more, which leaves room for tokens that were cut.
-        strict: whether words of English or of code begin so too, so that a run of the rest must look random.
+        text: the beginning of the token; it stays readable.
+        min_length: minimum characters after it; vendors use more, which leaves room for tokens that were cut.
+        strict: whether words of English or of code begin in the same way, so that a part of the rest must look random.
     """
 
     text: str
@@ -71,13 +72,13 @@ PREFIXES = (
     *prefixes("IQoJb3JpZ2lu FwoGZXIvYXdz FQoGZXIvYXdz LS0tLS1CRUdJTi b3BlbnNzaC1rZXkt MHcCAQEE MC4CAQAwBQYDK2Vw", 12),
     *prefixes("ewogICJ ewoiY ew0KICJ", 40, strict=True),
 )
-"""Sources: the vendors' documentation of their tokens, as of 2026."""
+"""Prefixes of tokens. Sources: the vendors' documentation of their tokens, as of 2026."""
 
 LONGEST_FIRST = sorted(PREFIXES, key=lambda one: -len(one.text))
 BY_START = {
     start: [one for one in LONGEST_FIRST if one.start[:2] == start] for start in {one.start[:2] for one in PREFIXES}
 }
-"""By their first two bytes."""
+"""Prefixes by their first two bytes, the longest first."""
 
 ANY_PREFIX = b"(?:" + b"|".join(re.escape(one.start) for one in LONGEST_FIRST) + b")"
 
@@ -85,19 +86,19 @@ PUBLIC_BLOCKS = (b"LS0tLS1CRUdJTiBDRVJU", b"LS0tLS1CRUdJTiBQVUJM")
 """Base64 of `-----BEGIN CERT` and `-----BEGIN PUBL`."""
 
 TOKEN_REST = re.compile(rb"(?:[A-Za-z0-9_\-+/=~]|%2[BbFf]|%3[Dd]|\\u003[dD]|\.(?=[A-Za-z0-9_\-]{2}))*+")
-"""All that belongs to a token after its prefix, dots and signs of base64 included."""
+"""All characters of a token after its prefix, dots and signs of base64 included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A secret that is known by its whole form.
+    """A secret that is identified by its whole form.
 
     Attributes:
-        label: what a refusal calls it.
-        anchor: finds a candidate. It counts to ten at the most: RE2 remembers all counts that are under way at once.
-        form: the candidate from its beginning; its one group is what nobody may read.
+        label: the name of the kind in a refusal.
+        anchor: finds a candidate. It counts to ten at most: RE2 remembers all counts that are under way at once.
+        form: the candidate from its beginning; its one group is the part to mask.
         before: characters that belong to it before the anchor.
-        mixed: whether that group must hold lower and upper case and a digit.
+        mixed: whether that group must contain lower and upper case and a digit.
         lone: whether no letter or digit may come right before.
     """
 
@@ -114,10 +115,10 @@ PLAIN, BASE64, URLSAFE = frozenset(LETTERS), frozenset(LETTERS + b"+/"), frozens
 AZURE = frozenset(LETTERS + b"_~.-")
 ENDS = rb"(?:[^0-9A-Za-z_\-]|$)"
 GIVEN = rb"[\"']?([^\s\"'\-][^\s\"']{0,200})"
-"""What is given to a flag of a command."""
+"""The argument of a command's flag."""
 
 OPTIONS = rb"[ \t](?:[^\n|;&]{0,120}?[ \t])?"
-"""Flags of a command before the one that is sought."""
+"""Flags of a command before the flag that is searched for."""
 
 FOREIGN_PASSWORD = (
     b"(?:%s|(?i:passwort|kennwort|mot de passe)|(?i:contrase)\xc3\xb1(?i:a))" % "密码|口令|密钥|秘钥|访问令牌".encode()
@@ -137,6 +138,7 @@ def shape(
     mixed: bool = False,
     lone: bool = True,
 ) -> Shape:
+    """Return a shape with its patterns compiled."""
     return Shape(label, re.compile(anchor), re.compile(form), before, mixed, lone)
 
 
@@ -246,7 +248,8 @@ ENCODED_OBJECT = re.compile(rb"eyJ([A-Za-z0-9_\-+/=]++(?:\.[A-Za-z0-9_\-+/=]++)*
 """Base64 of a JSON object: the parts of a JSON Web Token, or a token by itself."""
 
 TOKEN_HEADS = re.compile(rb"(?:hbGci|0eXAi|raWQi|lbmMi|jdHki|qa3Ui|hcGlf|6aXAi|4NWMi|pc3Mi)")
-"""How the head of a JSON Web Token goes on after `eyJ`: alg, typ, kid, enc, cty, jku; and Neptune's `api_address`."""
+"""Continuations of the head of a JSON Web Token after `eyJ`: alg, typ, kid, enc, cty, jku; and Neptune's
+`api_address`."""
 
 USER = rb"://(?P<user>[^\s/?#:@\"'<>|]{0,256}+)"
 ADDRESS = re.compile(
@@ -254,28 +257,28 @@ ADDRESS = re.compile(
     rb"@(?=[A-Za-z0-9.\-]{0,255}(?:[.:][A-Za-z0-9]{1,32}|localhost|\])(?:[/?,\s\"'<>`)]|$))"
 )
 ODD_ADDRESS = re.compile(USER + rb"(?::(?P<password>(?![0-9]{1,5}/)[^\s\"'<>]{1,256}))?@")
-"""`://user:password@host`. A password may hold `/` and `@`: it goes on to the first `@` before a full name of a host,
-or to the last one."""
+"""`://user:password@host`. A password may contain `/` and `@`: it extends to the first `@` before a full host name, or
+to the last one."""
 
 SIGNATURE_NAMES = rb"(?i:x-amz-signature|x-goog-signature|x-oss-signature|signature|sig|hmac)"
 WANDB_CONTEXT = re.compile(
     rb"(?i)(?:wandb|w&b|weights (?:&|and) biases).{0,200}(?:key|login|auth)|api[:_\- ]{0,2}key|\bapi:"
 )
-"""Forty hexadecimal digits are a key of Weights & Biases, or a commit of git: what comes before them tells."""
+"""Forty hexadecimal digits are a key of Weights & Biases, or a commit of git: the text before them decides."""
 
 COMMIT_BEFORE = re.compile(rb"(?i)(?:commit|revision|sha1?|head|checkout)[^0-9A-Za-z]{1,4}\Z")
 
 CONTEXT_BYTES = 240
-"""Of a line, before what needs a context."""
+"""Maximum bytes of a line before a candidate that needs a context."""
 
 SECRET_KEY = re.compile(rb"(?:^|[^A-Za-z0-9+/])([A-Za-z0-9+/]{40})(?:[^A-Za-z0-9+/=]|$)")
-"""AWS's, which nothing but the id of its key before it gives away."""
+"""AWS's secret key, which only the id of its key before it identifies."""
 
 BLOCK_EDGE = re.compile(rb"-----(BEGIN|END) [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----")
 BLOCK_ANCHORS = (
     BLOCK_EDGE.pattern.replace(b"(B", b"(?:B"),
     rb"(?:^|[\s\"'|]|" + ANSI + rb")[A-Za-z0-9+/]{48}",
-    rb"\\n[A-Za-z0-9+/]{10}",  # inside of a JSON string
+    rb"\\n[A-Za-z0-9+/]{10}",  # in a JSON string
 )
 
 SHAPE_ANCHORS = (

@@ -1,4 +1,4 @@
-"""What is assigned to the name of a secret, in the notations of shells, programs, files and addresses."""
+"""Values that are assigned to the name of a secret, in the notations of shells, programs, files and addresses."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from bot.core.secret_names import Suspicion, judge_name
 from bot.core.secret_shapes import ANSI, CONTEXT_BYTES
 
 WORDS = rb"passw|passphrase|passcode|pwd|[_\-]pass|pgpass|secret|token|key|credential|creds|auth|cookie|jwt|[_\-]sas"
-"""One of these is in every such name."""
+"""One of these words is in every name of a secret."""
 
 TAIL = rb"[A-Za-z0-9_\-]{0,24}"
 QUOTE = rb"(?:\\{0,3}[\"'`]|%2[27]|&quot;)"
 CLOSE = QUOTE + rb"?\]?(?:" + ANSI + rb"){0,3}[ \t]{0,8}"
 SEPARATOR = rb"(?:===?|=>|:=|!=|=|:|%3[AaDd]|>| is )"
 COMMA = rb"[\"'],[ ]{0,2}b?[\"']"
-"""As in a list of arguments, or of headers."""
+"""The separator in a list of arguments or of headers."""
 
 NAME_ANCHORS = (
     rb"(?i:" + WORDS + rb")" + TAIL + CLOSE + SEPARATOR,
     rb"(?i:" + WORDS + rb")" + TAIL + COMMA,
     rb"-(?i:passw|pass|secret|token|key|credential)[A-Za-z\-]{0,16}[ \t]{1,4}[^\s\-]",  # a flag
-    rb"(?i:password|passwd)[ \t]{1,4}[^\s:=]",  # as `.netrc` has it
+    rb"(?i:password|passwd)[ \t]{1,4}[^\s:=]",  # as in `.netrc`
 )
 
 NAME = re.compile(
@@ -29,12 +29,12 @@ NAME = re.compile(
     rb"(?:(?P<comma>" + COMMA + rb")|" + CLOSE + rb"(?P<by>" + SEPARATOR + rb")|(?P<blank>[ \t]{1,4}))"
 )
 NAME_STARTS = frozenset(b"pPsStTkKcCaAjJ_-")
-"""What an anchor of a name begins with."""
+"""First characters of the anchors of names."""
 
 NAME_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 LONGEST_NAME = 64
 FIRST_WORD = re.compile(rb"(?i:api|access|secret|private|auth|account|encryption|signing|bearer|session) \Z")
-"""What makes a name of two words, as people write it: `API key: …`."""
+"""The first word of a name of two words, as people write it: `API key: …`."""
 
 BEFORE_VALUE = re.compile(
     rb"(?:" + ANSI + rb"|[ \t]){0,12}(?:[A-Za-z_][A-Za-z_\[\]. |]{0,40}=[ \t]{0,2}(?=[bBrRfFuU]{0,2}[\"']))?"
@@ -49,7 +49,7 @@ LIST = re.compile(rb"\[[^\]\n]*+\]?")
 WORD = re.compile(rb"[^\s\"'<>\x1b]*+")
 PARAMETER = re.compile(rb"[^\s\"'<>\x1b&;,]*+")
 WORDS_ON = re.compile(rb"[^\n\r\x1b\"'<>,;|)}\]]*+")
-"""A password of several words, as people print it; it ends where something else seems to begin."""
+"""A password of several words, as people print it; it ends where another value seems to begin."""
 
 LINE_REST = re.compile(rb"[^\n\r\x1b]*+")
 TRAILING = b",;)]}.:| \t"
@@ -67,37 +67,37 @@ NOTHING_SECRET = re.compile(
     rb"|(?i:your|enter|insert)[_\- ][A-Za-z_\- ]*"
     rb"|[^\n]{0,64}\xe2\x80\xa6\(masked\)?[^A-Za-z0-9\n]{0,8}"
 )
-"""Values that are none: placeholders, types, references, and what is masked already."""
+"""Values that are not secrets: placeholders, types, references, and masked text."""
 
 READS = re.compile(rb"(?i)env|get|read|input|prompt|load|open|len|hash|type|field|isinstance|default")
-"""In the names of calls that hold no secret but say where it comes from."""
+"""Parts of the names of calls that contain no secret but say where it comes from."""
 
 NUMERIC = re.compile(rb"[+\-]?[0-9][0-9_,.:eE%+\-/ ]*[sKkMmGgBbT%]?")
 LOGIN = re.compile(rb"\b(?:login|machine|user|username|account)[ \t]")
 LONE_ENTRY = re.compile(rb"[A-Za-z]{1,16}[ \t]{1,4}[^\s]{1,200}[ \t]*\r?(?:\n|\Z)")
 HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}")
 NO_SECRET = b" \t()[]{}<>|"
-"""Characters that what is likely a secret does not hold."""
+"""Characters that a likely secret does not contain."""
 
 LEAST_LIKELY = 8
 LEAST_KEY = 20
-"""Characters of what is assigned to a plain `key`."""
+"""Minimum characters of a value that is assigned to a plain `key`."""
 
 LABELS = {b"pass": "password=…", b"pwd": "password=…", b"secret": "secret=…", b"token": "token=…", b"key": "key=…"}
 Span = tuple[int, int]
 
 
 def named_secrets(raw: bytes, at: int) -> Iterator[Found]:
-    """The value that is assigned to the name around an anchor, where that is a secret."""
+    """Yield the value that is assigned to the name around an anchor, if it is a secret."""
     begin = max(at - CONTEXT_BYTES - LONGEST_NAME, 0)
-    piece = raw[begin : at + LONGEST_NAME + JUDGED]  # else each of many candidates on one line would read it to its end
+    piece = raw[begin : at + LONGEST_NAME + JUDGED]  # or each of many candidates on one line would read it to the end
     for one in in_piece(piece, at - begin):
         end = begin + one.end
         yield Found(begin + one.start, end if one.end < len(piece) else rest_of(raw, begin + one.start, end), one.label)
 
 
 def rest_of(raw: bytes, start: int, at: int) -> int:
-    """Where a value ends that goes on after this place."""
+    """Return where a value ends that continues after this place."""
     quote = raw[start - 1 : start]
     if quote in QUOTED and raw[start - 2 : start - 1] != b"\\":
         return quoted(raw, at, quote)[1]
@@ -105,6 +105,7 @@ def rest_of(raw: bytes, start: int, at: int) -> int:
 
 
 def in_piece(raw: bytes, at: int) -> Iterator[Found]:
+    """Yield the secrets that are assigned to the name at an anchor."""
     found = NAME.match(raw, at)
     if found is None:
         return
@@ -127,6 +128,7 @@ def in_piece(raw: bytes, at: int) -> Iterator[Found]:
     doubtful = not told and (suspicion is Suspicion.SLIGHT or found["by"] == b" is " or found["comma"] or alone)
     if is_nothing(value, name) or (doubtful and not is_likely(value, words)):
         return
+    # A form of its own is more precise than the name, if it covers the whole value.
     shaped = [one for one in shaped_secrets(raw, span[0]) if one.end >= span[1]]
     yield from shaped or [Found(*span, label(name))]
 
@@ -144,7 +146,9 @@ def label(name: bytes) -> str:
 
 
 def is_netrc(raw: bytes, start: int) -> bool:
-    """Whether a name is followed by its value without a separator: in `.netrc`, in one line or alone on one."""
+    """Return whether a name is followed by its value without a separator, as in `.netrc`: in one line, or alone on
+    one.
+    """
     before = line_before(raw, start)
     return LOGIN.search(before) is not None or (
         LEAD.fullmatch(before) is not None and LONE_ENTRY.match(raw, start) is not None
@@ -152,12 +156,13 @@ def is_netrc(raw: bytes, start: int) -> bool:
 
 
 def value_span(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> Span:
-    """Where the value of a name is."""
+    """Return the position of the value of a name."""
     if found["comma"]:
         return quoted(raw, found.end(), found["comma"][-1:])
     before = BEFORE_VALUE.match(raw, found.end())
     begin = before.end()  # type: ignore[union-attr]  # it matches the empty string
     call, quote = before["call"], before["quote"]  # type: ignore[index]
+    # Such a call says where a secret comes from, and contains none.
     if call and READS.search(call):
         return begin, begin
     lowered = raw[start : found.end("tail")].lower()
@@ -182,14 +187,14 @@ def value_span(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspic
 
 
 def is_entry(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> bool:
-    """Whether a line is one entry of a file such as YAML's, whose value goes on to its end."""
+    """Return whether a line is one entry of a file such as YAML's, whose value extends to the end of the line."""
     if found["by"] not in (b":", b"=") or suspicion is Suspicion.SLIGHT or raw[found.end() : found.end() + 1] != b" ":
         return False
     return LEAD.fullmatch(line_before(raw, start)) is not None
 
 
 def quoted(raw: bytes, begin: int, quote: bytes) -> Span:
-    """What stands in quotes; where they are not closed on this line, all of it."""
+    """Return the position of a quoted text; if its quote is not closed on this line, the rest of the line."""
     if quote in QUOTED:
         return begin, QUOTED[quote].match(raw, begin).end()  # type: ignore[union-attr]  # it matches the empty string
     line_end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
@@ -198,7 +203,7 @@ def quoted(raw: bytes, begin: int, quote: bytes) -> Span:
 
 
 def is_nothing(value: bytes, name: bytes) -> bool:
-    """Whether what is assigned to a name is no secret, whatever the name says."""
+    """Return whether a value is not a secret, even if its name suggests one."""
     if not value or NOTHING_SECRET.fullmatch(value):
         return True
     lowered = name.lower()
@@ -207,7 +212,7 @@ def is_nothing(value: bytes, name: bytes) -> bool:
 
 
 def is_likely(value: bytes, name: str) -> bool:
-    """Whether a value looks like a secret by itself: no word, no number, no path."""
+    """Return whether a value looks like a secret by itself: not a word, a number or a path."""
     if len(value) < LEAST_LIKELY or NUMERIC.fullmatch(value) or len(value.translate(None, NO_SECRET)) < len(value):
         return False
     if value[:1] in b"/~." or b"://" in value:

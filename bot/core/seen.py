@@ -1,4 +1,4 @@
-"""What one look at the outside showed of a run, in SkyPilot's words."""
+"""An observation of a run: what one look at the outside showed, in SkyPilot's words."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,9 +7,9 @@ from bot.core.money import Bill
 
 
 class Request(StrEnum):
-    """The newest launch request of a cluster's name.
+    """The state of the newest launch request for a cluster's name.
 
-    NONE is also what a server says that has forgotten its requests, as SkyPilot's does at a restart.
+    NONE is also the answer of a server that has forgotten its requests, as SkyPilot's does at a restart.
     """
 
     NONE = "none"
@@ -20,7 +20,9 @@ class Request(StrEnum):
 
 
 class Cluster(StrEnum):
-    """What SkyPilot's record says; ABSENT is no record, which is not yet a proof that it is gone."""
+    """The state in SkyPilot's record of a cluster; ABSENT means no record, which does not prove that the cluster is
+    gone.
+    """
 
     ABSENT = "absent"
     INIT = "init"
@@ -44,16 +46,16 @@ class Job(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether the job can change no more."""
+        """Return whether the job is in a final state."""
         return self not in (Job.INIT, Job.PENDING, Job.SETTING_UP, Job.RUNNING)
 
 
 class Ending(StrEnum):
-    """How a cluster went, as its last event tells: the confirmation that it is gone."""
+    """The way a cluster ended, by its last event: the confirmation that it is gone."""
 
-    DOWNED = "downed"  # by a `down`, ours or a person's
+    DOWNED = "downed"  # by a `down` of the bot or of a person
     AUTODOWNED = "autodowned"  # by its own autostop
-    LOST = "lost"  # its machines went away
+    LOST = "lost"  # its machines were lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +65,20 @@ class Seen:
     Attributes:
         request: the newest launch request.
         cluster: the cluster's record.
-        job: the run's job, or None where the cluster has none. A cluster that cannot be asked for
-            its job has not been seen at all.
+        job: the run's job, or None if the cluster has none. If a cluster cannot be queried for its job, there is no
+            observation at all.
         job_id: its number on the cluster.
         error: why the launch, or else the job, failed: a sentence for people.
-        ending: how the cluster went, once its events tell.
-        infra: where it runs, in words for people; empty where not known yet.
+        ending: how the cluster ended, once its events show it.
+        infra: where it runs, in words for people; empty while unknown.
         autostop_minutes: idle minutes after which the cluster removes itself; None for never.
-        unhealthy: why SkyPilot takes a cluster that was up for broken: a sentence; None where it does not.
-        bill: what the provider says that the cluster has cost; None where it does not know.
-        recovering: whether the cloud is launching it anew because its machines went away; recoveries: how often it has.
-        keeps_log: whether its log can be read though its cluster is gone.
-        cluster_id: the cloud's own id of the cluster, as in its list of clusters; empty where it shows none.
-        server: identity of the memory that the look came from: it stays through a restart of a server, and differs
-            where its database is a new one, or where another server answers. Empty where that is not known.
+        unhealthy: why SkyPilot considers a cluster broken that was up: a sentence; None if it does not.
+        bill: the cost of the cluster as the provider reports it; None if unknown.
+        recovering: whether the cloud is relaunching it because its machines were lost; recoveries: how often it has.
+        keeps_log: whether its log can be read although its cluster is gone.
+        cluster_id: the cloud's own id of the cluster, as in its list of clusters; empty if it shows none.
+        server: identity of the memory behind the observation: it survives a restart of a server, and differs if its
+            database is new, or if another server answers. Empty if unknown.
     """
 
     request: Request = Request.NONE
@@ -97,5 +99,5 @@ class Seen:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing stands and nothing is under way."""
+        """Return whether no cluster exists and no launch is under way."""
         return self.cluster is Cluster.ABSENT and self.request is not Request.LIVE

@@ -1,4 +1,4 @@
-"""What a rule would have done that a team only rehearses."""
+"""The action that a report-only rule would have taken."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,12 +6,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """One rule, once for a run.
+    """A report-only rule that would have acted, once for a run.
 
     Attributes:
-        rule: its name, such as `budget` or `person.runs`; ends: whether it would have ended the run, not held it up.
+        rule: its name, such as `budget` or `person.runs`; ends: whether it would have ended the run, rather than
+            delayed it.
         at: when it would have acted.
-        cost: dollars of the run until then; None where nobody knows.
+        cost: dollars of the run until then; None if unknown.
     """
 
     rule: str

@@ -1,6 +1,6 @@
-"""What runs have cost: of a month by person, recipe and infra, and what of it no step was made for.
+"""The costs of runs: of a month by person, recipe and infra, and the dollars that were billed while no step was made.
 
-A run counts whole in the month in which it ended; one that stands counts in the month that it is now.
+A run counts in full in the month in which it ended; a run that still bills counts in the current month.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from bot.core.status import Reason, Status
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month by somebody's clock: from `begin` on, and before `end`. Its name is such as `2026-01`."""
+    """A calendar month in a time zone: from `begin` on, and before `end`. Its name is such as `2026-01`."""
 
     name: str
     begin: datetime
@@ -24,7 +24,7 @@ class Month:
 
 
 def calendar_month(now: datetime, tz: tzinfo) -> Month:
-    """The month that it is there.
+    """Return the current month in a time zone.
 
     >>> from zoneinfo import ZoneInfo
     >>> found = calendar_month(datetime(2026, 1, 31, 17, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
@@ -38,11 +38,11 @@ def calendar_month(now: datetime, tz: tzinfo) -> Month:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one run has cost: little enough that those of ten thousand runs are nothing to keep.
+    """The cost of one run: small enough that those of ten thousand runs can be kept.
 
     Attributes:
-        dollars: None where nobody knows; idle: those of them that were billed while no step was made.
-        hourly: what it goes on costing an hour; 0 where nothing of it stands, and where nobody knows.
+        dollars: None if unknown; idle: those of them that were billed while no step was made.
+        dollars_per_hour: what it continues to cost; 0 if no cluster bills, and if unknown.
     """
 
     run: str
@@ -61,6 +61,7 @@ class Charge:
 
 
 def charge(run: Run, now: datetime) -> Charge:
+    """Return the charge of a run."""
     dollars, idle = run.cost(now), idle_dollars(run, now) or 0.0
     return Charge(
         run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, going_on(run)
@@ -68,7 +69,9 @@ def charge(run: Run, now: datetime) -> Charge:
 
 
 def going_on(run: Run) -> float:
-    """Dollars an hour from here on; none while a managed run waits for machines anew, whose last bill is closed."""
+    """Return the dollars an hour from here on; zero while a managed run waits for new machines, whose last bill is
+    closed.
+    """
     if run.status is Status.ENDED or run.hourly is None or (run.bill and run.bill.closed):
         return 0.0
     return run.hourly.dollars_per_hour
@@ -76,11 +79,11 @@ def going_on(run: Run) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What several runs have cost together.
+    """The cost of several runs together.
 
     Attributes:
-        runs: how many, with those that are unpriced: these are in no dollars, and were not free.
-        standing: how many of them still bill.
+        runs: how many, unpriced ones included: these are in no sum of dollars, and were not free.
+        billing: how many of them still bill.
     """
 
     dollars: float = 0.0
@@ -91,6 +94,7 @@ class Tally:
     unpriced: int = 0
 
     def __add__(self, more: Self) -> "Tally":
+        """Return the sum of both."""
         return Tally(
             self.dollars + more.dollars,
             self.idle + more.idle,
@@ -107,10 +111,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a month has cost: those first that still bill, the dearest an hour before; then those that cost most.
+    """The cost of a month: first the runs that still bill, by dollars an hour; then the others by cost.
 
     Attributes:
-        failed: ids of runs that cannot be reckoned with, and are in no sum.
+        failed: ids of runs whose cost cannot be computed, and which are in no sum.
     """
 
     month: Month
@@ -139,7 +143,7 @@ class Spent:
         return self._by(lambda one: one.infra)
 
     def _by(self, key: Callable[[Charge], str]) -> Mapping[str, Tally]:
-        """Its parts, the dearest first."""
+        """Return the totals of each group, the costliest first."""
         found: dict[str, Tally] = defaultdict(Tally)
         for one in self.charges:
             found[key(one)] += Tally.of(one)
@@ -147,11 +151,11 @@ class Spent:
 
 
 def spent(runs: Iterable[Run], month: Month, now: datetime) -> Spent:
-    """What a month has cost. Of a run that is there twice, the later record counts: it has ended meanwhile."""
+    """Return the cost of a month. If a run occurs twice, the later record counts: it has ended meanwhile."""
     found = {run.id: charge(run, now) for run in runs if counts(run, month, now)}
     return Spent.of(month, found.values())
 
 
 def counts(run: Run, month: Month, now: datetime) -> bool:
-    """Whether the month pays for it; what never asked for machines has cost nobody anything."""
+    """Return whether the run counts in the month; a run that never requested machines has no cost."""
     return run.first_asked_at is not None and month.begin <= (run.ended_at or now) < month.end

@@ -1,4 +1,4 @@
-"""Where a run stood when a summary told of it, and how often that is to be."""
+"""The progress of a run at a summary, and the interval of the summaries."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Every so many steps, or with the first step after so long, whichever comes first; neither is never."""
+    """An interval: a number of steps, or the first step after a period, whichever comes first; without both, never."""
 
     steps: int | None = None
     period: timedelta | None = None
@@ -14,7 +14,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A run at one moment; None for what is not known, or not yet."""
+    """The progress of a run at one moment; None for a value that is not known, or not yet."""
 
     at: datetime
     step: int | None
@@ -25,7 +25,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told: from where to where. Number 0 is where the first one begins, and is not told itself."""
+    """The span that a summary covers. Number 0 is the start of the first one, and is not sent itself."""
 
     number: int
     before: Standing
@@ -33,5 +33,5 @@ class Summary:
 
     @property
     def key(self) -> str:
-        """Its name among the run's messages."""
+        """Return its key among the run's messages."""
         return f"summary-{self.number}"

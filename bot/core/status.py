@@ -1,21 +1,21 @@
-"""Where a run stands, and why it is over."""
+"""The status of a run, and the reason why it finished."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a run stands. It has not ended until its cluster is gone."""
+    """The status of a run. It has not ended until its cluster is gone."""
 
-    AWAITING_APPROVAL = "awaiting_approval"  # recorded; an approver must agree before anybody is asked for anything
-    PENDING = "pending"  # recorded; nobody has been asked for anything
-    LAUNCHING = "launching"  # a cluster may have been asked for
-    RUNNING = "running"  # the job has been seen on its cluster
-    STOPPING = "stopping"  # over, and still billing
+    AWAITING_APPROVAL = "awaiting_approval"  # recorded; an approver must agree before a cluster is requested
+    PENDING = "pending"  # recorded; nothing has been requested yet
+    LAUNCHING = "launching"  # a cluster may have been requested
+    RUNNING = "running"  # the job has been observed running on its cluster
+    STOPPING = "stopping"  # finished, and still billing
     ENDED = "ended"  # the cluster is gone
 
 
 class Reason(StrEnum):
-    """Why a run is over; stored once, everything else about the ending follows from it."""
+    """The reason why a run finished; it is stored once, and every other property of its end is derived from it."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -31,12 +31,12 @@ class Reason(StrEnum):
     DOWNED_OUTSIDE = "downed_outside"
     CLUSTER_LOST = "cluster_lost"
     REFUSED = "refused"  # by an approver
-    NOT_APPROVED = "not_approved"  # no approver said anything in time
-    OVER_CAP = "over_cap"  # there was no room for it when it was to be launched
+    NOT_APPROVED = "not_approved"  # no approver decided in time
+    OVER_CAP = "over_cap"  # a cap left no room for it when it was to be launched
 
     @property
     def is_failure(self) -> bool:
-        """Whether the log's end is what people want to see."""
+        """Return whether people want to see the end of the log."""
         return self not in (
             Reason.SUCCEEDED,
             Reason.STOPPED,
@@ -49,5 +49,5 @@ class Reason(StrEnum):
 
     @property
     def is_told_by_log(self) -> bool:
-        """Whether the program ended by itself, so that its log says why."""
+        """Return whether the program ended by itself, so that its log explains why."""
         return self in (Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED)

@@ -1,4 +1,4 @@
-"""A summary: how far a run has come since the last one, told in its thread every so many steps or minutes."""
+"""A summary: the progress of a run since the last summary, sent to its thread every few steps or minutes."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,31 +8,34 @@ from bot.core.standings import Rhythm, Standing, Summary
 
 
 def standing(run: Run, now: datetime) -> Standing:
-    """Where it stands now."""
+    """Return a snapshot of the progress now."""
     found = run.progress
     return Standing(now, found.step, found.reward, found.validation, run.cost(now))
 
 
 def summarised(run: Run, now: datetime, usual: Rhythm) -> Run:
-    """The run, with a summary to be told where its time has come.
+    """Return the run, with a summary to send if one is due.
 
-    Its first step is where the first summary begins. One that Slack has not taken yet grows into the next; one of
-    unknown fate is waited for.
+    The first step is where the first summary begins. A summary that is not sent yet grows into the next one; the run
+    waits for an unconfirmed one.
 
     Args:
-        usual: the rhythm of a run for which nobody has set one.
+        default_interval: the interval of a run for which no person has set one.
     """
     if run.progress.step is None or run.over:
         return run
     here = standing(run, now)
+    # The first summary begins at the first step.
     if run.summary is None:
         return replace(run, summary=Summary(0, here, here))
     last = run.summary
     if not is_due(last.now, here, run.rhythm or usual):
         return run
     posted = run.posted.get(last.key)
+    # The last summary is unconfirmed.
     if posted and posted.ts is None:
         return run
+    # The last summary is not sent yet, so it extends to now.
     if last.number and posted is None:
         return replace(run, summary=replace(last, now=here))
     kept = {key: one for key, one in run.posted.items() if key != last.key}
@@ -40,7 +43,7 @@ def summarised(run: Run, now: datetime, usual: Rhythm) -> Run:
 
 
 def is_due(last: Standing, here: Standing, rhythm: Rhythm) -> bool:
-    """Whether there is something to tell, and it is time."""
+    """Return whether there is progress to report, and its time has come."""
     if here.step == last.step or here.step is None:
         return False
     enough = rhythm.steps is not None and here.step - (last.step or 0) >= rhythm.steps

@@ -1,7 +1,8 @@
-"""What no task asks for that is meant: a launch whose numbers or shapes could not be counted is refused. Pure.
+"""Bounds for the numbers and shapes of a task: a launch is refused if a number in its task makes no sense, or if the
+task cannot be counted. Pure.
 
-SkyPilot 0.14.1 takes `H100:nan` and `H100:1e308` itself, so that both arrive. Words are English: SkyPilot's command
-line shows them.
+SkyPilot 0.14.1 itself accepts `H100:nan` and `H100:1e308`, so both arrive here. The texts are English: SkyPilot's
+command line shows them.
 """
 
 import re
@@ -14,23 +15,23 @@ from bot.errors import UserError
 
 MOST_NODES = 10_000
 MOST_PER_NODE = 1_024
-"""Accelerators of one kind; the largest machines that clouds offer have 256."""
+"""Maximum accelerators of one kind per node; the largest machines that clouds offer have 256."""
 
 MOST_CHOICES = 256
-"""Machines that SkyPilot may choose from, each kind of accelerators one."""
+"""Maximum machines that SkyPilot may choose from; each kind of accelerators counts as one."""
 
 LARGEST = 10**9
-"""Of any other number of a task's resources: gigabytes, minutes, dollars."""
+"""Maximum of any other number among a task's resources: gigabytes, minutes, dollars."""
 
 LONGEST = 10_000
-"""Characters of a text among the resources."""
+"""Maximum characters of a text among the resources."""
 
 COUNT = re.compile(r"\d{1,12}(?:\.\d{1,12})?")
 WORD = re.compile(r"\w{1,60}", re.ASCII)
 """A key that may be named in a refusal."""
 
 QUANTITIES = ("cpus", "memory", "disk_size", "max_hourly_cost")
-"""Of which less than nothing makes no sense; others may be negative, as a priority or an autostop that is cancelled."""
+"""Keys whose numbers cannot be negative; others can, such as a priority or an autostop that is cancelled."""
 
 MAPPINGS = ("resources", "envs", "file_mounts", "volumes", "config", "service")
 
@@ -43,7 +44,9 @@ SECRETS = "`secrets` must be a mapping or a list of names, as in a SkyPilot task
 
 
 def check_bounds(task: Task) -> None:
-    """Raise UserError where a task's shape or a number in it makes no sense; after it, the task can be counted."""
+    """Raise UserError if the shape of a task or a number in it makes no sense; after this check the task can be
+    counted.
+    """
     for key in MAPPINGS:
         if not isinstance(task.get(key) or {}, Mapping):
             raise UserError(SHAPE.format(key=key))
@@ -56,7 +59,8 @@ def check_bounds(task: Task) -> None:
 
 
 def check_nodes(asked: object) -> None:
-    """
+    """Raise UserError if the number of nodes makes no sense.
+
     >>> check_nodes(None), check_nodes(16), check_nodes("2")
     (None, None, None)
     """
@@ -65,12 +69,14 @@ def check_nodes(asked: object) -> None:
 
 
 def whole(asked: object) -> int | None:
+    """Return a whole number, or None if the value is not one."""
     if isinstance(asked, str):
         return int(asked) if re.fullmatch(r"\d{1,9}", asked, re.ASCII) else None
     return asked if isinstance(asked, int) and not isinstance(asked, bool) else None
 
 
 def check_choices(resources: Mapping[str, Any]) -> None:
+    """Raise UserError if the choices of machines make no sense or are too many."""
     kinds = check_accelerators(resources.get("accelerators"))
     machines = 0
     for key in ("any_of", "ordered"):
@@ -79,13 +85,14 @@ def check_choices(resources: Mapping[str, Any]) -> None:
             raise UserError(CHOICES.format(most=MOST_CHOICES))
         if len(listed) > MOST_CHOICES:
             raise UserError(CHOICES.format(most=MOST_CHOICES))
+        # A machine without accelerators of its own has those of the task.
         machines += sum(max(check_accelerators(one.get("accelerators")), kinds, 1) for one in listed)
     if max(machines, kinds) > MOST_CHOICES:
         raise UserError(CHOICES.format(most=MOST_CHOICES))
 
 
 def is_machine(listed: object) -> bool:
-    """Return whether it is a machine, and no choice of machines, which would be counted as none."""
+    """Return whether this is a machine and not a choice of machines, which would be counted as none."""
     return isinstance(listed, Mapping) and not (listed.get("any_of") or listed.get("ordered"))
 
 
@@ -112,7 +119,7 @@ def check_accelerators(asked: object) -> int:
 
 
 def counted(kind: object) -> object:
-    """Return the count in `NAME:COUNT`, 1 where there is none."""
+    """Return the count in `NAME:COUNT`, 1 if there is none."""
     if not isinstance(kind, str):
         return None
     _, separator, count = kind.partition(":")
@@ -120,7 +127,8 @@ def counted(kind: object) -> object:
 
 
 def is_count(count: object) -> bool:
-    """
+    """Return whether a value is a number of accelerators above 0 and within bounds.
+
     >>> [is_count(one) for one in (8, 0.5, "8", "", 0, -8, float("nan"), "1e308", "1_0", True, None, 10**400)]
     [True, True, True, False, False, False, False, False, False, False, False, False]
     """
@@ -149,12 +157,12 @@ def check_numbers(value: Any, key: str) -> None:
 
 
 def isfinite_number(value: int | float) -> bool:
-    """Return whether it is finite; an integer is, however many digits it has."""
+    """Return whether a number is finite; an integer is, however many digits it has."""
     return isinstance(value, int) or isfinite(value)
 
 
 def is_quantity(text: str) -> bool:
-    """Return whether a text begins with a number in bounds, or with a word that is none.
+    """Return whether a text begins with a number in bounds, and not with a word such as `nan`.
 
     >>> [is_quantity(one) for one in ("16+", "4x", "64.5", "1TB", "2h", "-1", "nan", "inf", "1e308", "9" * 40)]
     [True, True, True, True, True, False, False, False, False, False]

@@ -1,8 +1,8 @@
-"""What a task asks for, in one form: whether two tasks are the same, though SkyPilot has rewritten one of them. Pure.
+"""A task in one canonical form: whether two tasks are the same, although SkyPilot has rewritten one of them. Pure.
 
-What is not named here is compared as it stands, so that a key of a later SkyPilot makes two tasks differ, not agree.
+A key that is not named here is compared unchanged, so that a key of a later SkyPilot makes two tasks differ, not agree.
 How SkyPilot 0.14.1 writes each key was measured with `sky.Task.from_yaml_config(...).to_yaml_config()`;
-tests/test_admin_policy.py holds this module to it.
+tests/test_admin_policy.py checks this module against it.
 """
 
 import re
@@ -14,24 +14,25 @@ from bot.core.order import DEADLINE_VARIABLE
 from bot.core.recipe import Task
 
 OWN_LABELS = "verlbot-"
-"""Before the labels that the bot adds to each launch."""
+"""Prefix of the labels that the bot adds to each launch."""
 
 UPLOADED = "(uploaded)"
-"""In place of a local path: SkyPilot's client uploads it, and its server knows it by another path."""
+"""The word in place of a local path: SkyPilot's client uploads it, and its server knows it by another path."""
 
 VARIABLE = re.compile(r"\$\{?\b([a-zA-Z_][a-zA-Z0-9_]*)\b\}?", re.ASCII)
-"""As SkyPilot fills in a task's variables (sky/task.py, `_fill_in_env_vars`)."""
+"""A variable as SkyPilot fills it in (sky/task.py, `_fill_in_env_vars`)."""
 
 FILLED_IN = ("file_mounts", "volumes", "service", "workdir")
-"""Sections that SkyPilot fills in variables in."""
+"""Sections in which SkyPilot fills in variables."""
 
 NOT_COMPARED = {"_metadata", "_user_specified_yaml", "file_mounts_mapping", "secrets"}
-"""What tells, and does nothing; where uploads went; and secrets, whose names `secret_names` returns."""
+"""Keys that are not compared: descriptions without an effect; the places of uploads; and secrets, whose names
+`secret_names` returns."""
 
 NOT_COMPARED_OF_RESOURCES = {
     "any_of",
     "ordered",
-    "autostop",  # the bot sets it with each launch, and sets it again where it is found otherwise
+    "autostop",  # the bot sets it with each launch, and again if an observation shows another one
     "job_recovery",  # SkyPilot fills in its default
     "cloud",
     "region",
@@ -43,18 +44,18 @@ NOT_COMPARED_OF_RESOURCES = {
 }
 
 DOCKER_LOGIN = ("SKYPILOT_DOCKER_USERNAME", "SKYPILOT_DOCKER_PASSWORD", "SKYPILOT_DOCKER_SERVER")
-"""Variables and secrets that SkyPilot makes `_docker_login_config` of."""
+"""Variables and secrets from which SkyPilot builds `_docker_login_config`."""
 
 HOOK_EVENTS, HOOK_SECONDS = ["stop", "preemption", "down"], 3600
-"""Of a hook that names none (sky/resources.py)."""
+"""Events and timeout of a hook that names none (sky/resources.py)."""
 
 UNIT_GIGABYTES = {"": 1, "gb": 1, "g": 1, "gi": 1, "tb": 1024, "t": 1024, "ti": 1024}
 
 
 def gist(task: Task) -> dict[str, object]:
-    """Return what makes a task what it is, in words that SkyPilot's own writing of it does not change.
+    """Return the properties that identify a task, in a form that SkyPilot's rewriting does not change.
 
-    Without the deadline, which is no part of the task: the bot tells it with each launch.
+    The deadline is left out: it is no part of the task, because the bot sets it with each launch.
     """
     envs = {str(name): str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
     section = {key: filled(task[key], envs) if key in FILLED_IN else task[key] for key in task}
@@ -79,9 +80,9 @@ def secret_names(task: Task) -> frozenset[str]:
 
 
 def machine(choice: Mapping[str, Any], config: Mapping[str, Any], has_login: bool) -> dict[str, object]:
-    """Return one choice of machines, with what its task's `config` overrides there."""
+    """Return one choice of machines, with the values that its task's `config` overrides there."""
     found = {key: plain(value) for key, value in choice.items() if key not in NOT_COMPARED_OF_RESOURCES}
-    if has_login:  # made of variables or secrets whose names are compared
+    if has_login:  # built from variables or secrets whose names are compared
         found.pop("_docker_login_config", None)
     overrides = {**config, **(choice.get("_cluster_config_overrides") or {})}
     labels = {str(key): str(value) for key, value in (choice.get("labels") or {}).items()}
@@ -100,7 +101,8 @@ def machine(choice: Mapping[str, Any], config: Mapping[str, Any], has_login: boo
 
 
 def infra(choice: Mapping[str, Any]) -> str:
-    """
+    """Return an infra in one spelling.
+
     >>> infra({"infra": "k8s/east"}), infra({"cloud": "AWS", "region": "us-east-1"}), infra({"infra": "*/*"})
     ('kubernetes/east', 'aws/us-east-1', '')
     """
@@ -115,7 +117,8 @@ def infra(choice: Mapping[str, Any]) -> str:
 
 
 def accelerator(kind: str) -> str:
-    """
+    """Return a kind of accelerator and its count in one spelling.
+
     >>> accelerator("h100:8.0"), accelerator("L4")
     ('H100:8', 'L4:1')
     """
@@ -133,7 +136,7 @@ def images(asked: object) -> list[str]:
 
 
 def ports(asked: object) -> list[tuple[int, int] | str]:
-    """Return the ranges of ports, those that touch as one.
+    """Return the ranges of ports; ranges that touch are merged.
 
     >>> ports(8080), ports(["9000-9010", 8080, "8081"]), ports("any")
     ([(8080, 8080)], [(8080, 8081), (9000, 9010)], ['any'])
@@ -164,7 +167,7 @@ def amount(asked: object) -> str:
 
 
 def mount(source: object) -> object:
-    """Return where a mount comes from: a bucket's address, a storage with SkyPilot's defaults, or an upload."""
+    """Return the source of a mount: a bucket's address, a storage with SkyPilot's defaults, or an upload."""
     if not isinstance(source, Mapping):
         return located(source)
     storage = {"mode": "MOUNT", "persistent": True, **source}
@@ -173,18 +176,19 @@ def mount(source: object) -> object:
 
 
 def located(source: object) -> object:
+    """Return an address unchanged, and `UPLOADED` for a local path."""
     if source is None or (isinstance(source, str) and "://" in source):
         return source
     return UPLOADED
 
 
 def workdir(asked: object) -> object:
-    """Return a repository as it is named, and of a folder that there is one."""
+    """Return a repository as it is named, and `UPLOADED` for a folder."""
     return plain(asked) if isinstance(asked, Mapping) else UPLOADED if asked else None
 
 
 def config_and_hooks(config: object) -> tuple[Mapping[str, Any], object]:
-    """Return what a task overrides of SkyPilot's configuration, and the scripts that it hooks into a cluster's life."""
+    """Return a task's overrides of SkyPilot's configuration, and the scripts that it hooks into a cluster's life."""
     if not isinstance(config, Mapping):
         return {}, plain(config)
     hooks = config.get("hooks") or []
@@ -216,7 +220,7 @@ def filled(value: Any, envs: Mapping[str, str]) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a value whose `repr` is the same for equal ones: keys in order, nothing that is null.
+    """Return a value whose `repr` is the same for equal values: keys in order, no nulls.
 
     >>> plain({"b": 2.0, "a": {"c": None}}) == {"a": {}, "b": 2}
     True

@@ -1,4 +1,4 @@
-"""Points of a line: fewer with the same shape, the line that the eye follows through many, what stands between two."""
+"""Points of a line: fewer points with the same shape, a smoothed line, and values between points."""
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
@@ -10,17 +10,18 @@ Point = tuple[float, float]
 """x and y, both finite."""
 
 SMOOTHED_FROM, SMOOTHED_SHARE = 60, 20
-"""A line of so many points is noise to the eye; a mean over one twentieth of them is what it follows."""
+"""Number of points from which a line looks noisy and is smoothed; the share of them, one twentieth, that each mean
+covers."""
 
 
 def thinned(points: Sequence[Point], most: int, also: Collection[float] = ()) -> tuple[Point, ...]:
-    """Few points with the shape of many: the first, the last, the lowest and the highest are among them.
+    """Return few points with the shape of many: the first, the last, the lowest and the highest are among them.
 
-    Between those, of each stretch the point that spans the largest triangle with its neighbours (Sveinn
+    Between those, of each stretch the point is chosen that spans the largest triangle with its neighbours (Sveinn
     Steinarsson's largest-triangle-three-buckets).
 
     Args:
-        most: four or more, and so many more as there are in `also`, which are x that are kept.
+        most: the number of points, four or more, plus the size of `required_x`, which are x of points to keep.
 
     >>> thinned([(x, 9.0 if x == 50 else 0.0) for x in range(100)], 4)
     ((0, 0.0), (49, 0.0), (50, 9.0), (99, 0.0))
@@ -33,13 +34,14 @@ def thinned(points: Sequence[Point], most: int, also: Collection[float] = ()) ->
     kept |= {i for i in at if points[i][0] in also} if also else set()
     for needed in sorted(kept - chosen):
         if len(chosen) >= most:
+            # A required point replaces the nearest chosen point that is not required.
             chosen.remove(min(chosen - kept, key=lambda i: abs(i - needed)))
         chosen.add(needed)
     return tuple(points[i] for i in sorted(chosen))
 
 
 def triangles(points: Sequence[Point], most: int) -> set[int]:
-    """Where the points stand that a line of so many at the most goes through."""
+    """Return the indices of the points that a line of at most this many points goes through."""
     last = len(points) - 1
     stretches = [*stretched(points, most - 2), range(last, last + 1)]
     chosen = [0]
@@ -51,11 +53,11 @@ def triangles(points: Sequence[Point], most: int) -> set[int]:
 
 
 def stretched(points: Sequence[Point], most: int) -> Iterator[range]:
-    """What lies between the first and the last point, in stretches of one width, without those that are empty.
+    """Yield the points between the first and the last, in stretches of one width, without empty ones.
 
-    By x and not by their number: a run has many more points of late than of old.
+    Stretches are equal in x, not in the number of points: a run has many more recent points than old ones.
     """
-    first, width = points[0][0], (points[-1][0] - points[0][0]) / most or 1.0  # what costs nothing has no width
+    first, width = points[0][0], (points[-1][0] - points[0][0]) / most or 1.0  # a run without cost has no width
     inner = range(1, len(points) - 1)
     for _, found in groupby(inner, key=lambda i: min(int((points[i][0] - first) / width), most - 1)):
         indices = list(found)
@@ -63,14 +65,15 @@ def stretched(points: Sequence[Point], most: int) -> Iterator[range]:
 
 
 def area(a: Point, b: Point, c: Point) -> float:
-    """Twice that of a triangle."""
+    """Return twice the area of a triangle."""
     return abs((a[0] - c[0]) * (b[1] - a[1]) - (a[0] - b[0]) * (c[1] - a[1]))
 
 
 def smoothed(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The line that the eye follows through many points: the mean of each with its neighbours; few stay as they are.
+    """Return a smoothed line through many points: the mean of each point with its neighbours; few points are
+    unchanged.
 
-    The window is as wide on both sides, so that the line is not late; at the ends it is what there is of it.
+    The window is equally wide on both sides, so that the line does not lag; at the ends it is cut off.
     """
     if len(points) < SMOOTHED_FROM:
         return tuple(points)
@@ -86,7 +89,7 @@ def smoothed(points: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def sparkline(points: Sequence[Point]) -> str:
-    """A line in characters, for those who see no chart.
+    """Return a line in characters, for users who see no chart.
 
     >>> sparkline([(1, 0.0), (2, 0.5), (3, 1.0)])
     '▁▅█'
@@ -95,7 +98,7 @@ def sparkline(points: Sequence[Point]) -> str:
 
 
 def held(points: Sequence[Point], x: float) -> float | None:
-    """The last value at or before x; None before the first.
+    """Return the last value at or before x; None before the first.
 
     >>> held([(1, 0.25), (5, 0.5)], 4), held([(1, 0.25)], 0)
     (0.25, None)
@@ -105,7 +108,8 @@ def held(points: Sequence[Point], x: float) -> float | None:
 
 
 def between(points: Sequence[Point], x: float) -> float:
-    """The value of the straight lines through the points; before the first and after the last, theirs.
+    """Return the value at x of the straight lines through the points; before the first and after the last point, its
+    value.
 
     >>> between([(0, 1.0), (10, 2.0)], 4), between([(0, 1.0), (10, 2.0)], 99)
     (1.4, 2.0)

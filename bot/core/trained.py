@@ -1,4 +1,4 @@
-"""What a training has done with its time, whatever its curves of few points have lost: steps, seconds, validation."""
+"""Totals of a training, independent of its sparklines of few points: steps, seconds, validations."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -6,12 +6,12 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Sums over all that a run's log has told.
+    """Sums over the whole log of a run.
 
     Attributes:
-        steps: that it has told, done again or not; seconds: how long they took, as far as it says so.
-        last: the step that it has told last, which may be told on several lines.
-        first, best: of its validations; None before any.
+        steps: that the log reported, repeated ones included; seconds: how long they took, as far as the log reports it.
+        last_step: the step that was reported last, which may be reported on several lines.
+        first_validation, best_validation: of its validations; None before any.
     """
 
     steps: int = 0
@@ -21,16 +21,19 @@ class Trained:
     best: float | None = None
 
     def stepped(self, step: int, seconds: float) -> Self:
-        """
+        """Return the totals after a step; further lines on the last step do not count.
+
         >>> Trained().stepped(1, 60.0).stepped(1, 60.0)
         Trained(steps=1, seconds=60.0, last=1, first=None, best=None)
         """
+        # verl may report one step on several lines.
         if step == self.last:
             return self
         return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last=step)
 
     def validated(self, value: float) -> Self:
-        """
+        """Return the totals after a validation.
+
         >>> Trained().validated(0.5).validated(0.25)
         Trained(steps=0, seconds=0.0, last=None, first=0.5, best=0.5)
         """

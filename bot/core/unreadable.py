@@ -1,6 +1,7 @@
-"""A run whose record cannot be read: what is done about its cluster, by its stub and by looks alone. Pure.
+"""A run with an unreadable record: the next step for its cluster, from its stub and observations alone. Pure.
 
-Its lease still ends it, a person can stop it by name, and its place is free once its cluster has been seen to be gone.
+Its lease still ends it, a person can stop it by name, and its reservation is freed once its cluster was observed to be
+gone.
 """
 
 from dataclasses import dataclass, replace
@@ -15,26 +16,27 @@ from bot.core.seen import Request, Seen
 
 
 class Step(StrEnum):
-    """What to do next about one of them."""
+    """The next step for a run with an unreadable record."""
 
     WAIT = "wait"
-    REMOVE = "remove"  # ask for the removal of its cluster
-    ALARM = "alarm"  # say that its cluster does not go
-    SETTLE = "settle"  # its cluster is gone: free its place
+    REMOVE = "remove"  # request its teardown
+    ALARM = "alarm"  # report that its cluster is not removed
+    SETTLE = "settle"  # its cluster is gone: free its reservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRun:
-    """What has been done about one of them.
+    """The state of a run with an unreadable record.
 
     Attributes:
-        found_at: when its record was first found to be unreadable.
-        stop_requested_by: Slack's id of who wants it stopped, or None.
-        removal_at: when the removal of its cluster was last asked for; first_removal_at: when first.
-        trouble: why the last removal failed, a sentence.
-        absent_since: since when every look has shown no cluster.
-        alarmed: whether people were told that its cluster does not go.
-        gone_by: Slack's id of who says that its machines are gone; it counts while the cloud does not remember them.
+        discovered_at: when its record was first found to be unreadable.
+        stop_requested_by: Slack's id of the person who wants it stopped, or None.
+        teardown_requested_at: when its teardown was last requested; first_teardown_requested_at: when first.
+        last_error: why the last teardown failed, a sentence.
+        absent_since: since when every observation has shown no cluster.
+        overdue_reported: whether people were notified that its cluster is not removed.
+        confirmed_gone_by: Slack's id of the person who confirmed that its machines are gone; it counts while the cloud
+            does not remember them.
     """
 
     run_id: str
@@ -48,40 +50,43 @@ class UnreadableRun:
     gone_by: str | None = None
 
     def request_stop(self, by: str, gone: bool = False) -> Self:
-        """Record a person's stop; the first one counts.
+        """Return the run with a person's request to stop it; the first one counts.
 
         Args:
-            gone: whether that person says that its machines are gone.
+            confirms_gone: whether that person confirms that its machines are gone.
         """
         confirmed = replace(self, gone_by=self.gone_by or by) if gone else self
         return confirmed if self.stop_requested_by else replace(confirmed, stop_requested_by=by)
 
     def observe(self, seen: Seen | None, now: datetime) -> Self:
-        """Record what a look showed; None is no look, and changes nothing."""
+        """Return the run after an observation; None means no observation, and changes nothing."""
         if seen is None:
             return self
-        if not seen.nothing:  # what is shown is not gone by a person's word
+        if not seen.nothing:  # an observed cluster overrides a person's confirmation
             return replace(self, absent_since=None, gone_by=None)
         return replace(self, absent_since=min(self.absent_since or now, now))
 
     def record_removal(self, now: datetime, trouble: str | None) -> Self:
+        """Return the run with a teardown requested."""
         first = self.first_removal_at or now
         return replace(self, removal_at=now, first_removal_at=first, trouble=trouble, absent_since=None)
 
     def record_alarm(self) -> Self:
+        """Return the run with its overdue teardown reported."""
         return replace(self, alarmed=True)
 
     def is_to_end(self, stub: RunStub, now: datetime) -> bool:
-        """Return whether its cluster is to go: by a person's word, or because its lease is over."""
+        """Return whether its cluster is to be removed: by a person's request, or because its lease has expired."""
         leased_out = stub.lease_end is not None and now >= stub.lease_end
         return self.stop_requested_by is not None or leased_out
 
 
 def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetime, rules: Rules) -> Step:
-    """Return what to do next. `seen` is None where no look succeeded, which holds up no removal."""
+    """Return the next step. `observation` is None if no observation succeeded, which delays no teardown."""
     if seen is not None and stub.is_forgotten_by(seen):
         if run.gone_by:
             return Step.SETTLE
+        # A cloud that forgot the cluster proves nothing, as if there were no observation.
         seen = None
     if seen is not None and seen.nothing:
         return next_step_absent(run, stub, seen, now, rules)
@@ -94,11 +99,13 @@ def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetim
 
 
 def next_step_absent(run: UnreadableRun, stub: RunStub, seen: Seen, now: datetime, rules: Rules) -> Step:
-    """No cluster and no launch under way: settled once a second look, long enough after the first, shows the same."""
+    """Return the next step without a cluster and a launch under way: archive once a second observation, long enough
+    after the first, shows the same.
+    """
     is_confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
     wait = rules.gone if is_confirmed else rules.ask_again
     if run.absent_since is None or now < run.absent_since + wait:
         return Step.WAIT
-    # A launch whose reply was lost may still arrive: its removal is asked for once, and cancels it.
+    # A launch whose reply was lost may still arrive: one teardown request cancels it.
     may_arrive = stub.asked_at is not None and seen.ending is None and run.removal_at is None
     return Step.REMOVE if may_arrive else Step.SETTLE

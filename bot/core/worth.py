@@ -1,4 +1,6 @@
-"""What a run's dollars have bought: a step, a point of validation; against earlier runs of the same recipe."""
+"""The cost efficiency of a run: dollars per step and per point of validation, compared with earlier runs of the same
+recipe.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,35 +12,39 @@ from bot.core.run import Run
 from bot.core.status import Reason
 
 POINT = 0.01
-"""A point of validation: of one that is a share of right answers, a hundredth."""
+"""A point of validation: a hundredth of a validation that is a share of right answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """From a run's first validation to its best."""
+    """The gain from a run's first validation to its best."""
 
     first: float
     best: float
 
     @property
     def points(self) -> float:
+        """Return the gain in points of validation."""
         return (self.best - self.first) / POINT
 
 
 def gain(progress: Progress) -> Gain | None:
-    """None before two validations can be told apart. Older records have but the points of their curve."""
+    """Return the gain in validation; None before two validations can be distinguished. Older records only have the
+    points of their sparkline.
+    """
     if progress.trained.first is not None and progress.trained.best is not None:
         return Gain(progress.trained.first, progress.trained.best)
+    # Older records only have the points of their sparkline.
     values = [value for _, value in progress.validations.points]
     return Gain(values[0], max(values)) if values else None
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """Dollars for each; None where there was none of it, or nobody knows the price.
+    """Dollars per unit; None if there was no such unit, or if the price is unknown.
 
     Attributes:
-        gain: of its validation, however small.
+        gain: in validation, however small.
     """
 
     per_step: float | None
@@ -47,6 +53,7 @@ class Worth:
 
 
 def worth(run: Run, now: datetime) -> Worth:
+    """Return the cost efficiency of a run."""
     spent, steps, found = run.cost(now), run.progress.trained.steps, gain(run.progress)
     per_step = spent / steps if spent is not None and steps else None
     per_point = spent / found.points if spent is not None and found and found.points > 0 else None
@@ -55,14 +62,14 @@ def worth(run: Run, now: datetime) -> Worth:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a point has cost the recipe's earlier runs: the median, and of how many."""
+    """The cost of a point in the recipe's earlier runs: the median, and the number of runs."""
 
     per_point: float
     runs: int
 
 
 def past(runs: Iterable[Run], of: Run, now: datetime) -> Past | None:
-    """Those that succeeded and have a price and a gain; None where there is none."""
+    """Return the baseline from runs that succeeded and have a price and a gain; None if there are none."""
     found = [
         value
         for run in runs

@@ -1,6 +1,7 @@
-"""`verlbot doctor`: everything that the bot needs, looked at one by one, with what to do where something lacks.
+"""`verlbot doctor`: checks of everything that the bot needs, with what to do where something is missing.
 
-Asking is done where the asked one's library lives: `bot.slack.vitals`, `bot.adapters.vitals`,
-`bot.adapters.sky.vitals`. What they bring is judged here by pure functions: `slack`, `store`, `sky`, `machine`.
-`checks` puts both together, `visit` carries the checks out, each in its own time, and `page` shows what was found.
+The library of each service has one home, and queries are made there: `bot.slack.diagnostics`,
+`bot.adapters.diagnostics`, `bot.adapters.sky.sdk_queries`. Pure functions judge the answers here: `slack_checks`,
+`skypilot_checks`, `installation_checks`. `runner` combines both, and `checklist` runs the checks, each with its own
+deadline, and prints the findings.
 """

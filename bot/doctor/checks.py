@@ -1,4 +1,4 @@
-"""Which checks there are: what is asked of whom, and who judges the answer."""
+"""The list of checks: what is queried, and which function judges the answer."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,10 +42,11 @@ SETTING_ADVICE = {
     "SLACK_APP_TOKEN to it.",
     "SLACK_SIGNING_SECRET": "Copy the signing secret from Basic Information of the app into SLACK_SIGNING_SECRET.",
 }
-"""For settings whose value has to be fetched."""
+"""Advice for settings whose value comes from Slack."""
 
 
 def outcome(ask: Callable[[], T]) -> T | Unavailable:
+    """Return the result of a call, or its error where the service is unavailable."""
     try:
         return ask()
     except Unavailable as error:
@@ -54,12 +55,12 @@ def outcome(ask: Callable[[], T]) -> T | Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Surgery:
-    """All that is looked at for one environment.
+    """All that is checked for one environment.
 
     Attributes:
-        environment: whose settings they are; settings: as far as they can be read.
-        problems: what is wrong with the rest, by variable.
-        courier: carries questions to SkyPilot.
+        environment: the source of the settings; settings: those that are readable.
+        problems: what is wrong with the others, by variable.
+        worker: runs the queries to SkyPilot.
     """
 
     environment: Mapping[str, str]
@@ -68,6 +69,7 @@ class Surgery:
     courier: Carries
 
     def checks(self) -> Iterator[Check]:
+        """Yield the checks of all parts that these settings use."""
         yield Check((SETTINGS,), self.look_at_settings)
         yield Check((slack.SLACK, slack.CLOCK), self.look_at_slack, hindered=self.wrong("SLACK_API_URL"))
         yield Check((slack.TOKEN, slack.SCOPES), self.look_at_bot_token, (slack.SLACK,), self.wrong("SLACK_BOT_TOKEN"))
@@ -86,23 +88,27 @@ class Surgery:
             yield Check((machine.GATE,), self.look_at_gate)
 
     def named_files(self) -> Iterator[Check]:
+        """Yield the checks of the files that the settings name."""
         if (findings := self.settings.findings) is not None:
             own = partial(self.look_at_file, files.FINDINGS_FILE, findings, health_rules.read)
             yield Check((files.FINDINGS_FILE,), own)
-        table = None if self.settings.uses_skypilot else self.settings.prices  # the check of prices reads it too
+        table = None if self.settings.uses_skypilot else self.settings.prices  # the check of prices covers it
         if table is not None:
             yield Check((files.PRICES_FILE,), partial(self.look_at_file, files.PRICES_FILE, table, prices.read))
 
     def socket_mode(self) -> Iterator[Check]:
+        """Yield the checks of Socket Mode."""
         yield Check(
             (slack.APP_TOKEN, slack.CONNECTION), self.look_at_app_token, (slack.SLACK,), self.wrong("SLACK_APP_TOKEN")
         )
 
     def http_mode(self) -> Iterator[Check]:
+        """Yield the checks of HTTP mode."""
         yield Check((slack.SIGNING_SECRET,), self.look_at_secret, hindered=self.wrong("SLACK_SIGNING_SECRET"))
         yield Check((slack.PUBLIC_URL,), self.look_at_public_url, hindered=self.wrong("VERLBOT_PUBLIC_URL"))
 
     def skypilot(self) -> Iterator[Check]:
+        """Yield the checks of SkyPilot, or that of local compute."""
         wrong = self.wrong("VERLBOT_COMPUTE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_SERVICE_ACCOUNT_TOKEN")
         if not (self.settings.uses_skypilot or wrong):
             yield Check((sky.SERVER,), self.look_at_no_skypilot)
@@ -112,10 +118,10 @@ class Surgery:
         yield Check((sky.PRICES,), self.look_at_prices, (sky.SERVER,), wrong or self.wrong("VERLBOT_PRICES"))
 
     def wrong(self, *variables: str) -> str:
-        """Why what rests on these variables cannot be looked at; empty where it can."""
+        """Return why a check that needs these variables cannot run; empty where it can."""
         return next((f"{one} is not right" for one in variables if one in self.problems), "")
 
-    # what is asked, and who judges
+    # The queries, each with the function that judges the answer.
 
     def look_at_settings(self) -> Iterator[Finding]:
         for variable, problem in self.problems.items():
@@ -223,7 +229,7 @@ class Surgery:
         folder = FolderOfRecipes(self.settings.recipes_dir)
         found = []
         for name in folder.names():
-            with suppress(UserError):  # told of by the check of recipes
+            with suppress(UserError):  # reported by the check of recipes
                 found.append(folder.get(name))
         return found
 
@@ -261,7 +267,7 @@ class Surgery:
 
 
 def doctor(environment: Mapping[str, str], as_json: bool) -> int:
-    """Look at everything and tell of it; 0 where nothing has failed."""
+    """Run all checks and print their findings; return 0 where none has failed, else 1."""
     settings, problems = Settings.examine(environment)
     courier = Courier(settings.sky_environment, settings.doctor_seconds)
     secrets = SecretFilter(environment)

@@ -1,4 +1,4 @@
-"""Files that an installation names, judged: whether they can be used, and what the policy then allows."""
+"""Judgement of the files that an installation names: whether they are usable, and what the policy then allows."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ POLICY, FINDINGS_FILE, PRICES_FILE = "policy", "findings file", "prices file"
 
 
 def judge_policy(path: Path | None, found: Policy | UserError) -> Finding:
-    """Judge the policy that holds: that of a file, or the safe defaults."""
+    """Judge the policy that applies: that of a file, or the safe defaults."""
     if isinstance(found, UserError):
         return failure(POLICY, found.sentence, f"Mend it until `verlbot policy check {path}` finds nothing.")
     held = "; ".join(summary(found))
@@ -21,5 +21,5 @@ def judge_policy(path: Path | None, found: Policy | UserError) -> Finding:
 
 
 def judge_file(name: str, path: Path, problem: UserError | None) -> Finding:
-    """Judge a file that is either read or not."""
+    """Judge a file that is either readable or not."""
     return failure(name, problem.sentence, problem.hint) if problem else ok(name, f"{path} can be used")

@@ -1,10 +1,12 @@
-"""What one look at one thing has shown."""
+"""The result of one check of one subject."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Status(StrEnum):
+    """How a check of the doctor's ended."""
+
     OK = "ok"
     WARNING = "warning"
     FAILURE = "failure"
@@ -13,12 +15,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's.
+    """One line of the doctor's report.
 
     Attributes:
-        subject: what was looked at, in a word or three.
-        found: what there is.
-        advice: what to do, a sentence with the exact setting or command; empty where nothing need be done.
+        subject: what was checked, in one to three words.
+        result: what the check has shown.
+        advice: what to do, a sentence with the exact setting or command; empty where there is nothing to do.
     """
 
     status: Status
@@ -28,19 +30,22 @@ class Finding:
 
 
 def ok(subject: str, found: str) -> Finding:
+    """Return a finding that nothing is wrong."""
     return Finding(Status.OK, subject, found)
 
 
 def warning(subject: str, found: str, advice: str) -> Finding:
+    """Return a finding of something to improve."""
     return Finding(Status.WARNING, subject, found, advice)
 
 
 def failure(subject: str, found: str, advice: str) -> Finding:
+    """Return a finding of something that must be fixed."""
     return Finding(Status.FAILURE, subject, found, advice)
 
 
 def skipped(subject: str, why: str) -> Finding:
-    """Not looked at.
+    """Return a finding that the subject was not checked.
 
     >>> skipped("prices", "SkyPilot failed").found
     'not checked, because SkyPilot failed'
@@ -49,7 +54,8 @@ def skipped(subject: str, why: str) -> Finding:
 
 
 def several(names: list[str]) -> str:
-    """
+    """Return the names joined by commas and an `and`.
+
     >>> several(["a"]), several(["a", "b", "c"])
     ('a', 'a, b and c')
     """

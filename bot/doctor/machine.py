@@ -1,4 +1,4 @@
-"""This machine judged: the folder of data, and the bot that may run on it."""
+"""Judgement of this machine: the data directory, and the bot that may run on it."""
 
 import math
 
@@ -10,10 +10,12 @@ from bot.settings import PORT_HINT, PORT_IS_OPEN
 FOLDER, BOT, GATE, COMPUTE = "data directory", "bot", "admin policy", "SkyPilot"
 
 FREE_WARNING_MEGABYTES, FREE_FAILURE_MEGABYTES = 1000, 100
-"""Of its disk. The embedded store and the logs of local runs grow there."""
+"""Free megabytes of its disk, below which the folder gets a warning or a failure. The embedded store and the logs of
+local runs grow there."""
 
 
 def judge_folder(path: str, found: Folder) -> Finding:
+    """Judge whether the data directory is writable and has room."""
     if found.error:
         return failure(
             FOLDER, f"{path}: {found.error}", "Set VERLBOT_DATA_DIR to a folder that this user may write to."
@@ -29,7 +31,7 @@ def judge_folder(path: str, found: Folder) -> Finding:
 
 
 def judge_bot(path: str, taken: bool, age_seconds: float | None, longest_seconds: float) -> Finding:
-    """Whether the bot of this data directory ticks, if one runs."""
+    """Judge whether the bot of this data directory ticks, if one runs."""
     if not taken:
         return skipped(BOT, f"none runs on {path} now")
     if age_seconds is None:
@@ -41,11 +43,11 @@ def judge_bot(path: str, taken: bool, age_seconds: float | None, longest_seconds
 
 
 def judge_local_compute(refusal: str, hint: str, user: str, problem: str) -> Finding:
-    """Whether runs may be processes of this machine.
+    """Judge whether runs may be processes of this machine.
 
     Args:
-        refusal: why they may not; user: whose they are, empty for the bot's own.
-        problem: why they are the bot's own though it is root.
+        refusal: why they may not; user: the user of their processes, empty for the bot's own.
+        problem: why they run as the bot's user though that is root.
     """
     if refusal:
         return failure(COMPUTE, refusal, hint)
@@ -57,10 +59,10 @@ def judge_local_compute(refusal: str, hint: str, user: str, problem: str) -> Fin
 def judge_gate(
     address: str, taken: bool, found: bool | Unavailable, uses_skypilot: bool, is_open: bool = False
 ) -> Finding:
-    """Whether SkyPilot would be answered; that it asks is known to its own server alone.
+    """Judge whether SkyPilot would get an answer; whether it makes the request, only SkyPilot's server knows.
 
     Args:
-        is_open: whether others than this machine reach it, and no secret is set.
+        is_open: whether other machines reach the port, and no secret is set.
     """
     if is_open:
         return failure(GATE, PORT_IS_OPEN, PORT_HINT)

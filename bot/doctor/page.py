@@ -1,4 +1,4 @@
-"""The doctor's findings as a person reads them, and as a program does. No secret gets here unseen."""
+"""The doctor's findings as text for people and as JSON for programs. All text is masked before it gets here."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ LEAST_COLUMNS, MOST_COLUMNS = 70, 110
 
 
 def lines(finding: Finding, columns: int | None = None) -> str:
-    """A mark, what was looked at, what was found; and below it what to do."""
+    """Return a mark, the subject and the result; below it the advice."""
     width = min(max(columns or shutil.get_terminal_size().columns, LEAST_COLUMNS), MOST_COLUMNS)
     start = f"{MARKS[finding.status]} {finding.subject:<{SUBJECT_COLUMNS}}"
     indent = " " * len(start)
@@ -25,14 +25,15 @@ def lines(finding: Finding, columns: int | None = None) -> str:
 
 
 def filled(text: str, width: int, first: str, then: str) -> str:
-    """Words are kept whole: people copy addresses and commands."""
+    """Return the text wrapped between whole words: people copy addresses and commands."""
     return textwrap.fill(
         text, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
     )
 
 
 def conclusion(findings: Collection[Finding]) -> str:
-    """
+    """Return the number of failures, warnings and skipped checks in one sentence.
+
     >>> conclusion([Finding(Status.OK, "a", "b"), Finding(Status.WARNING, "c", "d", "e")])
     'Nothing stands in the way; 1 warning.'
     """
@@ -45,11 +46,12 @@ def conclusion(findings: Collection[Finding]) -> str:
 
 
 def counted(count: int, word: str) -> str:
+    """Return a number with its noun, in the plural where it is not one."""
     return f"{count} {word}" + ("" if count == 1 else "s")
 
 
 def as_json(findings: Collection[Finding]) -> str:
-    """All findings, and the worst of them."""
+    """Return all findings, and the worst of their statuses, as JSON."""
     found = {one.status for one in findings}
     worst = next(
         status for status in (Status.FAILURE, Status.WARNING, Status.OK) if status in found or status is Status.OK
@@ -58,12 +60,13 @@ def as_json(findings: Collection[Finding]) -> str:
 
 
 def masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
-    """Return the finding without what may not be read, whoever wrote it."""
+    """Return the finding with all secrets masked, regardless of their source."""
     return replace(finding, found=mask(finding.found), advice=mask(finding.advice))
 
 
 def without_password(url: str) -> str:
-    """
+    """Return a URL without its user, its password and its parameters.
+
     >>> without_password("rediss://bot:hunter2@redis.example.org:6379/0?ssl_cert_reqs=none")
     'rediss://redis.example.org:6379/0'
     """

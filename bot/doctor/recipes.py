@@ -1,4 +1,4 @@
-"""The recipes judged: whether they are valid, and whether their secrets are there. By name; no value is seen."""
+"""Judgement of the recipes: whether they are valid, and whether their secrets are set. By name; no value is read."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,7 +10,8 @@ RECIPES, SECRETS = "recipes", "recipes' secrets"
 
 
 def judge_recipes(problems: Mapping[str, Sequence[str]], folder: str) -> Finding:
-    """
+    """Judge whether the recipes are valid.
+
     Args:
         problems: of each recipe, what is wrong with it.
     """
@@ -28,9 +29,10 @@ def judge_recipes(problems: Mapping[str, Sequence[str]], folder: str) -> Finding
 
 
 def judge_secrets(recipes: Sequence[Recipe], known: Collection[str]) -> Finding:
-    """
+    """Judge whether the secrets of the recipes are set.
+
     Args:
-        known: names of what the environment holds besides settings.
+        known: names of the environment's variables that are no settings.
     """
     if not recipes:
         return skipped(SECRETS, "no recipe is valid")

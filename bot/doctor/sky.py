@@ -1,4 +1,4 @@
-"""What SkyPilot's API server said, judged."""
+"""Judgement of the answers of SkyPilot's API server."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,12 @@ SERVER, VERSION, INFRA, PLACES, PRICES = (
 
 NEW_KEY = "Make a service-account token on its dashboard, and set SKYPILOT_SERVICE_ACCOUNT_TOKEN (docs/install.md)."
 CLOUDS = {"k8s": "kubernetes"}
-"""Short names that SkyPilot takes for others (sky/utils/infra_utils.py)."""
+"""Short names of clouds that SkyPilot accepts (sky/utils/infra_utils.py)."""
 
 
 def judge_server(found: Health | Unavailable, *, has_token: bool, starts: bool) -> Finding:
-    """
+    """Judge whether SkyPilot's server is healthy and accepts the token.
+
     Args:
         has_token: whether SKYPILOT_SERVICE_ACCOUNT_TOKEN is set.
         starts: whether the bot starts a server where none answers.
@@ -57,6 +58,7 @@ def judge_server(found: Health | Unavailable, *, has_token: bool, starts: bool) 
 
 
 def judge_version(found: Health | Unavailable) -> Finding:
+    """Judge whether the server's version fits the tested one."""
     if isinstance(found, Unavailable) or not found.version:
         return skipped(VERSION, "SkyPilot does not say")
     there, here = minor(found.version), minor(TESTED)
@@ -69,7 +71,8 @@ def judge_version(found: Health | Unavailable) -> Finding:
 
 
 def minor(version: str) -> tuple[int, ...]:
-    """
+    """Return the major and the minor number of a version; empty where it has none.
+
     >>> minor("0.14.1"), minor("1.0.0-dev0"), minor("nightly")
     ((0, 14), (1, 0), ())
     """
@@ -78,6 +81,7 @@ def minor(version: str) -> tuple[int, ...]:
 
 
 def judge_infra(found: Sequence[str] | Unavailable) -> Finding:
+    """Judge whether the server has usable infra."""
     if isinstance(found, Unavailable):
         return failure(INFRA, str(found), "Run `sky check` where the API server is.")
     if not found:
@@ -86,7 +90,7 @@ def judge_infra(found: Sequence[str] | Unavailable) -> Finding:
 
 
 def judge_places(found: Sequence[str] | Unavailable, tasks: Mapping[str, Task]) -> Finding:
-    """Which recipes have an infra that they could run on as they stand."""
+    """Judge which recipes have an infra that they can run on unchanged."""
     if isinstance(found, Unavailable) or not found:
         return skipped(PLACES, "there is no infra")
     places = {name: wanted(task) for name, task in tasks.items()}
@@ -108,7 +112,7 @@ def judge_places(found: Sequence[str] | Unavailable, tasks: Mapping[str, Task]) 
 
 
 def wanted(task: Task) -> set[str]:
-    """The clouds of which a task asks one; empty where SkyPilot may choose.
+    """Return the clouds that a task names, of which it needs one; empty where SkyPilot may choose.
 
     >>> wanted({"resources": {"infra": "k8s/east"}}), wanted({"resources": {"any_of": [{"infra": "aws"}, {}]}})
     ({'kubernetes'}, set())
@@ -123,7 +127,7 @@ def wanted(task: Task) -> set[str]:
 
 
 def request(task: Task) -> str:
-    """What one node of a task is, in words; two tasks of one request have one price.
+    """Return what one node of a task needs, in words; two tasks of the same needs have the same price.
 
     >>> request({"resources": {"infra": "k8s", "accelerators": "H100:8"}, "num_nodes": 2}), request({})
     ('H100:8 on k8s', 'a node without GPUs')
@@ -137,9 +141,10 @@ def request(task: Task) -> str:
 
 
 def judge_prices(found: Mapping[str, Rate | None] | Unavailable, table: str) -> Finding:
-    """
+    """Judge whether the machines of all recipes have a price.
+
     Args:
-        found: of each request of the recipes, what a node costs; None where nobody knows.
+        rates: of each request of the recipes, what a node costs; None where no source has a price.
         table: the team's own price table; empty for none.
     """
     if isinstance(found, Unavailable):

@@ -1,4 +1,4 @@
-"""What Slack said, judged."""
+"""Judgement of Slack's answers."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,8 @@ SLACK, TOKEN, SCOPES, APP_TOKEN, CONNECTION, CLOCK = (
 SIGNING_SECRET, PUBLIC_URL = "Slack signing secret", "Slack reaches the bot"
 
 CLOCK_WARNING_SECONDS, CLOCK_FAILURE_SECONDS = 5, 60
-"""Slack's signatures fail at five minutes, leases and reports are off long before; its header is good for a second."""
+"""Difference in seconds from which the clock gets a warning or a failure. Slack's signatures fail at five minutes,
+leases and reports are off long before; its header is accurate to a second."""
 
 INSTALL = "In the app's settings at https://api.slack.com/apps"
 
@@ -29,7 +30,7 @@ BOT_TOKEN_ADVICE = {
     "token_revoked": f"{INSTALL}, install the app again, and copy its new token into SLACK_BOT_TOKEN.",
     "token_expired": "Turn token rotation off in the app (its manifest has it off), and install it again.",
 }
-"""For Slack's refusals of a bot token."""
+"""Advice for each of Slack's refusals of a bot token."""
 
 APP_TOKEN_ADVICE = {
     "missing_scope": f"{INSTALL}, Basic Information, make an app-level token with `connections:write`, and set "
@@ -41,7 +42,7 @@ NEW_APP_TOKEN = f"{INSTALL}, Basic Information, copy the app-level token with `c
 
 
 def judge_slack(answer: Answer | Unavailable, api_url: str) -> Finding:
-    """Whether anybody answers; what to a caller without a token, is no matter."""
+    """Judge whether Slack answers; the content of its answer to a caller without a token does not matter."""
     if isinstance(answer, Unavailable):
         return failure(
             SLACK,
@@ -53,12 +54,14 @@ def judge_slack(answer: Answer | Unavailable, api_url: str) -> Finding:
 
 
 def silence(subject: str, error: Unavailable) -> Finding:
+    """Return a finding that Slack does not answer."""
     return failure(
         subject, f"Slack does not answer: {error}", "Ask again; see https://slack-status.com if it stays so."
     )
 
 
 def judge_token(answer: Answer | Unavailable) -> Finding:
+    """Judge whether Slack accepts the bot token."""
     if isinstance(answer, Unavailable):
         return silence(TOKEN, answer)
     if answer.error:
@@ -68,10 +71,10 @@ def judge_token(answer: Answer | Unavailable) -> Finding:
 
 
 def judge_scopes(answer: Answer | Unavailable, wanted: Mapping[str, str]) -> Finding:
-    """Whether the token may do what the bot does, and no more.
+    """Judge whether the token may do what the bot does, and no more.
 
     Args:
-        wanted: every scope that the bot needs, with what for.
+        required: every scope that the bot needs, with its purpose.
     """
     if isinstance(answer, Unavailable):
         return skipped(SCOPES, "Slack does not answer")
@@ -98,6 +101,7 @@ def judge_scopes(answer: Answer | Unavailable, wanted: Mapping[str, str]) -> Fin
 
 
 def judge_app_token(answer: Answer | Unavailable) -> Finding:
+    """Judge whether Slack accepts the app token."""
     if isinstance(answer, Unavailable):
         return silence(APP_TOKEN, answer)
     if answer.error:
@@ -107,9 +111,10 @@ def judge_app_token(answer: Answer | Unavailable) -> Finding:
 
 
 def judge_connection(connections: int | Unavailable | None) -> Finding:
-    """
+    """Judge whether a WebSocket to Slack opens.
+
     Args:
-        connections: how many the app had with ours; None where no address was given to open one.
+        connections: how many the app has open, ours included; None where Slack gave no address to open one.
     """
     if connections is None:
         return skipped(CONNECTION, "the app token is not good")
@@ -124,6 +129,7 @@ def judge_connection(connections: int | Unavailable | None) -> Finding:
 
 
 def judge_clock(answer: Answer | Unavailable) -> Finding:
+    """Judge whether this machine's clock agrees with Slack's."""
     if isinstance(answer, Unavailable):
         return skipped(CLOCK, "Slack does not answer")
     if answer.ahead_seconds is None:
@@ -139,10 +145,10 @@ def judge_clock(answer: Answer | Unavailable) -> Finding:
 
 
 def judge_reach(url: str, status: int | Unavailable | None, bot_runs: bool) -> Finding:
-    """Whether what Slack sends arrives.
+    """Judge whether Slack's deliveries reach the bot.
 
     Args:
-        status: what an unsigned delivery was answered; None where no address is set.
+        status: the HTTP status of an unsigned delivery; None where no address is set.
     """
     if status is None:
         return warning(
@@ -156,6 +162,7 @@ def judge_reach(url: str, status: int | Unavailable | None, bot_runs: bool) -> F
             f"{url} is not one that Slack takes",
             "Put TLS before the bot, and set VERLBOT_PUBLIC_URL to https://….",
         )
+    # The bot refuses an unsigned delivery with 401, so this answer is the bot's own.
     if status == 401:
         return ok(PUBLIC_URL, f"{url} leads to the bot")
     found = (

@@ -1,4 +1,4 @@
-"""What the store said, judged."""
+"""Judgement of the store's answers."""
 
 from bot.adapters.vitals import Store
 from bot.doctor.finding import Finding, failure, ok, skipped, warning
@@ -7,15 +7,16 @@ from bot.errors import Unavailable
 STORE, DISK, MEMORY, WRITES = "store", "store's disk", "store's memory", "store's writes"
 
 PASSWORD = ("NOAUTH", "WRONGPASS", "Authentication required", "invalid username-password", "invalid password")
-"""Words of a server that wants another password."""
+"""Words of a server that requires another password."""
 
 APPEND = "Run it with `--appendonly yes --appendfsync always`, as docker-compose.yml does."
 
 
 def judge_store(found: Store | Unavailable, place: str) -> tuple[Finding, ...]:
-    """
+    """Judge whether the store can be used, and how it keeps the records.
+
     Args:
-        place: where it is, without a password.
+        place: its address, without a password.
     """
     if isinstance(found, Unavailable):
         return (
@@ -26,6 +27,7 @@ def judge_store(found: Store | Unavailable, place: str) -> tuple[Finding, ...]:
 
 
 def unreachable(error: Unavailable, place: str) -> Finding:
+    """Return a finding that the store cannot be used."""
     if any(word in str(error) for word in PASSWORD):
         advice = "Put its password into REDIS_URL: redis://:PASSWORD@HOST:6379/0."
     else:
@@ -34,6 +36,7 @@ def unreachable(error: Unavailable, place: str) -> Finding:
 
 
 def judge_disk(found: Store) -> Finding:
+    """Judge whether the store writes each record to its disk."""
     if found.appendonly:
         at_once = found.fsync == "always"
         return ok(DISK, "each wish is on it " + ("before it is answered" if at_once else "within about a second"))
@@ -47,6 +50,7 @@ def judge_disk(found: Store) -> Finding:
 
 
 def judge_memory(found: Store) -> Finding:
+    """Judge whether the store drops records when its memory is full."""
     if found.policy in ("noeviction", ""):
         limit = f", {found.limit_bytes / 2**20:.0f} MB" if found.limit_bytes else ", without a limit"
         return ok(MEMORY, f"drops nothing ({found.policy or 'it does not say'}{limit})")
@@ -59,6 +63,7 @@ def judge_memory(found: Store) -> Finding:
 
 
 def judge_writes(found: Store) -> Finding:
+    """Judge whether the store accepts writes."""
     if found.refusal:
         return failure(
             WRITES, f"refused: {found.refusal}", "Set REDIS_URL to a primary whose user may write keys of `verl:*`."

@@ -1,4 +1,4 @@
-"""Carries checks out: each in its own time, none after one that it rests on has failed."""
+"""Runs the checks: each with its own deadline, and none after a failed one that it needs."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at.
+    """One check of the doctor's.
 
     Attributes:
-        subjects: of its findings, the first of which is told where it cannot be carried out.
-        look: asks and judges; a finding for each subject.
-        needs: subjects of earlier checks that this one rests on.
-        hindered: why it cannot be made at all; empty where it can.
+        subjects: of its findings; the first one gets the failure where the check cannot run.
+        run: queries and judges; returns a finding for each subject.
+        needs: subjects of earlier checks that this one depends on.
+        blocker: why it cannot run at all; empty where it can.
     """
 
     subjects: tuple[str, ...]
@@ -38,10 +38,10 @@ T = TypeVar("T")
 
 
 def visit(checks: Sequence[Check], seconds: float) -> Iterator[Findings]:
-    """The findings of each check, in order. All are begun at once, but for those that rest on others.
+    """Yield the findings of each check, in order. All checks start at once, except those that need others.
 
     Args:
-        seconds: for one check; one that takes longer has failed, and is left behind.
+        seconds: deadline of one check; a slower one has failed, and is left running.
     """
     begun: list[Future[Findings]] = []
     by_subject: dict[str, Future[Findings]] = {}
@@ -55,7 +55,7 @@ def visit(checks: Sequence[Check], seconds: float) -> Iterator[Findings]:
 
 
 def carried_out(check: Check, needed: Mapping[str, Future[Findings]], seconds: float) -> Findings:
-    """Wait for what it rests on, which has its own time, and look."""
+    """Wait for the checks that this one needs, each with its own deadline, then run it and return its findings."""
     if check.hindered:
         return none_of(check, check.hindered)
     for subject, earlier in needed.items():
@@ -74,26 +74,28 @@ def carried_out(check: Check, needed: Mapping[str, Future[Findings]], seconds: f
 
 
 def stands_in_the_way(one: Finding) -> bool:
+    """Return whether a finding blocks the checks that need its subject."""
     return one.status in (Status.FAILURE, Status.SKIPPED)
 
 
 def none_of(check: Check, why: str) -> Findings:
+    """Return a skipped finding for each subject."""
     return tuple(skipped(subject, why) for subject in check.subjects)
 
 
 def instead_of(check: Check, first: Finding) -> Findings:
-    """The findings of a check that brought none itself."""
+    """Return the findings of a check that returned none itself."""
     return (first, *(skipped(subject, f"of what was found of {first.subject}") for subject in check.subjects[1:]))
 
 
 def in_the_background(function: Callable[[], T]) -> Future[T]:
-    """Its result, from a thread that nobody waits for when the program ends."""
+    """Return the result of a function as a future; its thread does not delay the program's exit."""
     found: Future[T] = Future()
 
     def run() -> None:
         try:
             found.set_result(function())
-        except BaseException as error:  # whoever asks for the result is told
+        except BaseException as error:  # the caller of `result` gets it
             found.set_exception(error)
 
     Thread(target=run, name="doctor", daemon=True).start()

@@ -1,1 +1,1 @@
-"""Everything Slack: what comes in, what people see, what goes out."""
+"""Everything Slack: incoming deliveries, the views that people see, outgoing messages."""

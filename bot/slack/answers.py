@@ -1,4 +1,6 @@
-"""What a person gets for a command: lists, descriptions, rehearsals, refusals. Pure: values in, Slack messages out."""
+"""Answers to commands: acknowledgements, lists, descriptions, launch previews, errors. Pure: values in, Slack messages
+out.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,20 +31,22 @@ from bot.slack.standing import standing
 from bot.slack.text import Markup, code, command, date, escape, holder, joined, mention, mrkdwn
 
 Answer = dict[str, Any]
-"""What `ack`, `respond` and `chat.postMessage` take: text and blocks."""
+"""The arguments that `ack`, `respond` and `chat.postMessage` accept: text and blocks."""
 
 TASK_BLOCKS = 8
-"""Of one view: 48,000 characters, three times the longest recipe that comes with the bot."""
+"""Maximum blocks of a task in one view: 48,000 characters, three times the longest recipe that comes with the bot."""
 
 HELP_LINES = 8
-"""Commands of one section of the help, which holds 3,000 characters."""
+"""Commands per section of the help; Slack limits a section to 3,000 characters."""
 
 LISTED = 25
-"""Runs of one answer: more nobody reads on a phone."""
+"""Maximum runs of one answer: more are unreadable on a phone."""
 
 
 def launched(run: Run) -> Answer:
-    if not run.waits:  # Slack delivered the command twice
+    """Return the answer to a launch: recorded, waiting for approval, or launched already."""
+    # Slack delivered the command twice: the first delivery has launched the run.
+    if not run.waits:
         return text(say("{run} is launched already.", run=code(run.id)))
     if run.status is Status.AWAITING_APPROVAL:
         asked = listing(map(holder, run.approval.asked)) if run.approval else Markup()
@@ -54,19 +58,23 @@ def launched(run: Run) -> Answer:
 
 
 def form_offered() -> Answer:
-    """Slack opens a form for a command or a click, and for no mention."""
+    """Return a button that opens the launch form: Slack opens forms for commands and clicks, not for mentions."""
     sentence = say("Which recipe? Fill in the form, or type `/verl launch RECIPE`; `/verl recipes` lists them.")
     return text(sentence, actions(button(say("Open the form"), FORM, NEW)))
 
 
 def not_opened() -> Answer:
-    """Slack gives three seconds for it, and after an answer that was lost it refuses what it has done already."""
+    """Return the answer for a form or view that Slack did not open.
+
+    Slack accepts a trigger for three seconds. If its answer to the first attempt is lost, it also refuses the second
+    one, although the view is open already.
+    """
     late = say("Slack opens nothing for that any more. If nothing is in front of you, type or press it again.")
     return text(mrkdwn(":warning: {}", late))
 
 
 def task(run: Run, yaml: str) -> Answer:
-    """The exact task of a run, in as many blocks as it needs; what no view holds is said to be left out."""
+    """Return the exact task of a run in up to `MAX_TASK_BLOCKS` blocks, with a note if the rest is left out."""
     pieces = [yaml[at : at + PRINTED_TEXT] for at in range(0, len(yaml), PRINTED_TEXT)]
     shown = [preformatted(piece) for piece in pieces[:TASK_BLOCKS]]
     cut = [context(say("The rest is in the file in its thread."))] if len(pieces) > TASK_BLOCKS else []
@@ -77,6 +85,7 @@ def task(run: Run, yaml: str) -> Answer:
 
 
 def reading(run: Run) -> Answer:
+    """Return the answer that is shown while a log is being read."""
     return text(mrkdwn(":scroll: {}", say("Reading the log of {run} …", run=code(run.id))))
 
 
@@ -87,18 +96,21 @@ FORGOTTEN_STOP = mark(
 
 
 def stop_asked(run: Run | RunStub) -> Answer:
+    """Return the answer to a stop request, which depends on how far the run has ended already."""
     if isinstance(run, RunStub):
         removing = say("I am removing the cluster of {run}, whose record cannot be read.", run=code(run.run_id))
         later = say("Its channel hears when it is confirmed gone.")
         return text(mrkdwn(":octagonal_sign: {}", together(removing, later)))
     if run.status is Status.ENDED:
         return text(say("{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=words.state(run)))
+    # SkyPilot has forgotten the cluster: only a person can confirm that its machines are gone.
     if run.memory.gone_by:
         closed = say("I close {run} on your word that its machines are gone.", run=code(run.id))
         return text(mrkdwn(":octagonal_sign: {}", closed))
     if run.memory.is_lost:
         asking = say(FORGOTTEN_STOP, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes"))
         return text(mrkdwn(":octagonal_sign: {}", asking))
+    # A person gave up the unsaved checkpoint, so the teardown does not wait for its download.
     if run.over and run.keeping.lost_by and run.model_dies:
         return text(say("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id)))
     if drain.is_kept(run):
@@ -114,7 +126,7 @@ def stop_asked(run: Run | RunStub) -> Answer:
 
 
 def artifacts(run: Run) -> Answer:
-    """What a run has left, and what can be done with it."""
+    """Return what a run has left behind and what can be done with it."""
     again = say("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else Markup()
     found = models.model(run) or no_model(run)
     head = mrkdwn(":package: {} · {}", code(run.id), together(found, again))
@@ -124,7 +136,9 @@ def artifacts(run: Run) -> Answer:
 
 
 def no_model(run: Run) -> Markup:
-    """Why there is nothing to be said of a model: there is none yet, or there never was to be one."""
+    """Return why a run has no checkpoint: it has saved none yet, it ended before its training, or its recipe saves
+    none.
+    """
     if not run.over:
         return say("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
     if run.model_dies or run.place:
@@ -133,6 +147,7 @@ def no_model(run: Run) -> Markup:
 
 
 def extended(run: Run) -> Answer:
+    """Return the answer to `/verl extend`: when the lease ends now."""
     if run.lease_ends_at is None:
         return text(say("{run} may live longer once it is launched.", run=code(run.id)))
     end = date(run.lease_ends_at, "{date_short_pretty} {time}")
@@ -140,29 +155,31 @@ def extended(run: Run) -> Answer:
 
 
 def budget_set(run: Run) -> Answer:
+    """Return the answer to `/verl budget`: what the run may spend now."""
     now = say("{run} may spend {budget} now.", run=code(run.id), budget=words.dollars(run.budget_dollars))
     return text(mrkdwn(":moneybag: {}", now))
 
 
 def judged(run: Run) -> Answer:
-    """What an approver's word has come to; an earlier one of another approver stands."""
+    """Return the result of an approver's decision. An earlier decision of another approver wins."""
     if run.approval and run.approval.granted:
         return text(mrkdwn(":ok: {}", say("{run} is launched now.", run=code(run.id))))
     return text(mrkdwn(":no_entry_sign: {}", say("{run} is refused, and will not be launched.", run=code(run.id))))
 
 
 def followed(run: Run) -> Answer:
+    """Return the answer to a request to follow a log."""
     return text(mrkdwn(":scroll: {}", say("The log of {run} now grows in its thread.", run=code(run.id))))
 
 
 def status(run: Run, now: datetime) -> Answer:
-    """The run's card, for one person, without its buttons' twins in the channel being touched."""
+    """Return the run's card for one person; it is separate from the card in the channel."""
     card = views.card(run, now)
     return answer(card.text, card.blocks)
 
 
 def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[RunStub] = ()) -> Answer:
-    """One line a run; first those whose records cannot be read."""
+    """Return one line per run, after the runs whose records cannot be read."""
     if not found and not unreadable:
         return text(say(NO_RUNS[which]))
     blocks = [section(unreadable_line(stub)) for stub in unreadable[:LISTED]]
@@ -174,6 +191,7 @@ def runs(found: Sequence[Run], which: str, now: datetime, unreadable: Sequence[R
 
 
 def unreadable_line(stub: RunStub) -> Markup:
+    """Return the line of a run whose record cannot be read."""
     if stub.lease_end is None:
         return say(":rotating_light: {run} · its record cannot be read", run=code(stub.run_id))
     end = date(stub.lease_end, "{date_short_pretty} {time}")
@@ -191,11 +209,12 @@ NO_RUNS = {
 
 
 def shown_line(run: Run, now: datetime) -> Markup:
-    """Return a run's line among those of others, which it cannot cost theirs."""
+    """Return a run's line in a list; an error while rendering it does not affect the other lines."""
     return render_one(run, lambda run: line(run, now), lambda run: words.unshown(run.id))
 
 
 def line(run: Run, now: datetime) -> Markup:
+    """Return a run's line in a list: id, state, progress, cost and requester."""
     parts = [
         joined(" ", [code(run.id), words.state(run)]),
         standing(run, now),
@@ -207,7 +226,7 @@ def line(run: Run, now: datetime) -> Markup:
 
 
 def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, str]) -> Answer:
-    """The recipes, a line each; with those that cannot run here, why."""
+    """Return one line per recipe, with the reason for those that cannot run here."""
     if not catalogue:
         return text(say("There are no recipes. Put SkyPilot YAMLs into the folder that VERLBOT_RECIPES_DIR names."))
     blocks = [section(catalogue_line(found, refusals.get(name))) for name, found in catalogue.items()]
@@ -216,6 +235,7 @@ def recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, 
 
 
 def catalogue_line(found: Recipe | UserError, refusal: str | None) -> Markup:
+    """Return the line of a recipe, or of a recipe file that is not valid."""
     if isinstance(found, UserError):
         return mrkdwn(":warning: {}", found.sentence)
     why = mrkdwn(":no_entry_sign: {}", say("It cannot run here. {why}", why=refusal)) if refusal else Markup()
@@ -223,7 +243,7 @@ def catalogue_line(found: Recipe | UserError, refusal: str | None) -> Markup:
 
 
 def describe(recipe: Recipe) -> Answer:
-    """The recipe with its parameters, a line each."""
+    """Return a recipe with one line per parameter."""
     limits = [words.budget(recipe.budget_dollars), words.lasting(recipe.lease_hours)]
     overrides = say("takes Hydra overrides") if recipe.takes_overrides else say("takes no Hydra overrides")
     blocks = [section(words.recipe(recipe))]
@@ -237,6 +257,7 @@ def describe(recipe: Recipe) -> Answer:
 
 
 def parameter(found: Parameter) -> Markup:
+    """Return the line of a parameter: name, meaning, range and default."""
     about = {"name": code(found.name), "meaning": translate(found.meaning), "range": found.range}
     if found.default:
         return say("{name} — {meaning}: {range}, {default} unless set", **about, default=code(found.default))
@@ -247,7 +268,7 @@ REHEARSED = mark("Dry run, nothing is started.")
 
 
 def rehearsal(found: Rehearsal) -> Answer:
-    """What a launch would do, and the task as SkyPilot would get it."""
+    """Return the answer to `--dry-run`: what a launch would do, and the task as SkyPilot would get it."""
     made = found.plan
     blocks = [
         section(mrkdwn(":test_tube: *{}* {}", say(REHEARSED), command("/verl " + made.line))),
@@ -263,12 +284,12 @@ def rehearsal(found: Rehearsal) -> Answer:
 
 
 def preview(found: Rehearsal) -> list[Markup]:
-    """What the form says of what is filled in: the command that it stands for, and what that would be."""
+    """Return what the launch form shows about its input: the equivalent command, and what it would launch."""
     return [command("/verl " + found.plan.line), *notes(found)]
 
 
 def notes(found: Rehearsal) -> list[Markup]:
-    """What a launch would be: its machines and limits, and what speaks against it."""
+    """Return the machines and limits of a launch, and every objection to it."""
     made = found.plan
     refused = [refused_here(found.refusal)] if found.refusal else []
     rented = [found_first] if (found_first := controller_of(found)) else []
@@ -276,7 +297,8 @@ def notes(found: Rehearsal) -> list[Markup]:
 
 
 def controller_of(found: Rehearsal) -> Markup:
-    """What would have to be rented first; empty for nothing."""
+    """Return which jobs controller would have to be rented first; empty if none."""
+    # Without an answer from SkyPilot, an absent controller is unknown rather than unnecessary.
     if found.controller is None and found.trouble and is_managed(found.plan.task) and not found.refusal:
         return say("Whether a machine would have to be rented first is not known.")
     if found.controller is None or found.refusal:
@@ -285,11 +307,12 @@ def controller_of(found: Rehearsal) -> Markup:
 
 
 def refused_here(refusal: str) -> Markup:
+    """Return that a launch would be refused here, with the reason."""
     return say("A launch would be refused here. {why}", why=refusal)
 
 
 def facts(found: Rehearsal) -> Markup:
-    """Machines, rate, budget and lease of a launch on one line."""
+    """Return machines, rate, budget and lease of a launch on one line."""
     made = found.plan
     hours = made.lease.total_seconds() / 3600
     rate = escape(found.trouble or say(words.UNPRICED))
@@ -303,6 +326,7 @@ def facts(found: Rehearsal) -> Markup:
 
 
 def help_on(word: str | None) -> Answer:
+    """Return the help for one command, or for all of them."""
     if word is not None:
         form = FORMS[word]
         example = say("For example {command}", command=code(f"/verl {form.example}"))
@@ -314,26 +338,31 @@ def help_on(word: str | None) -> Answer:
 
 
 def meaning(form: Form) -> Markup:
+    """Return a command's usage and meaning."""
     return mrkdwn("*{}*\n{}", f"/verl {form.usage}", say(form.meaning))
 
 
 def refusal(error: UserError) -> Answer:
+    """Return an error of the user, with the people who can help."""
     asked = say("Ask {people}.", people=listing(map(holder, error.people))) if error.people else Markup()
     return text(mrkdwn(":warning: {}", together(error.sentence, asked)))
 
 
 def unavailable(error: Unavailable) -> Answer:
+    """Return that an outside service did not respond, with a hint to retry."""
     again = say("Try again in a moment; `/verl list` shows what was recorded.")
     return text(mrkdwn(":warning: {}", together(str(error), again)))
 
 
 def unreadable(error: UnreadableRecord) -> Answer:
+    """Return that a run's record cannot be read, and how to remove its cluster."""
     broken = say("The record of {run} cannot be read: {why}.", run=code(error.run_id), why=error.why)
     stop = say("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else Markup()
     return text(mrkdwn(":rotating_light: {}", together(broken, stop)))
 
 
 def fault(reference: str) -> Answer:
+    """Return that the bot has a bug, with the reference id of the traceback in the log."""
     mine = say(
         "That failed on my side, and it is my mistake, not yours. Reference {reference}.", reference=code(reference)
     )
@@ -341,7 +370,7 @@ def fault(reference: str) -> Answer:
 
 
 def language(workspace: str) -> Answer:
-    """In which language the person is answered and how he chooses another, in every language that there is.
+    """Return the person's current language and how to choose another one, in each available language.
 
     Args:
         workspace: the language of channels.
@@ -349,6 +378,7 @@ def language(workspace: str) -> Answer:
     now = say("You are answered in {language}.", language=LANGUAGES[spoken()])
     lines = [mrkdwn(":speech_balloon: {}", now)]
     for one, name in LANGUAGES.items():
+        # Each line is in the language that it offers, so that its speakers can read it.
         with speaking(one):
             lines.append(say("Type {command} for {language}.", command=code(f"/verl language {one}"), language=name))
     common = code(f"/verl language {WORKSPACE}")
@@ -360,12 +390,12 @@ OF_WORKSPACE = mark("Channels are told in the workspace's language, {language}; 
 
 
 def text(sentence: Markup, *more: Block) -> Answer:
-    """An answer of one section, and what stands under it."""
+    """Return an answer with one section, and further blocks under it."""
     return answer(sentence, [section(sentence), *more])
 
 
 def answer(text: Markup, blocks: Sequence[Block]) -> Answer:
-    """Return an answer with as much of it as Slack takes.
+    """Return an answer, cut to what Slack accepts.
 
     Args:
         text: what notifications and clients without blocks show.

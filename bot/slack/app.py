@@ -1,4 +1,6 @@
-"""Slack in: commands, mentions, buttons, one error handler. Listeners record wishes and answer inside `ack`."""
+"""Slack's incoming events: commands, mentions, buttons, one error handler. Listeners record requests and answer within
+`ack`.
+"""
 
 import json
 import logging
@@ -56,16 +58,19 @@ log = logging.getLogger(__name__)
 COMMAND = "/verl"
 
 SAVES = {SAVE_AND_STOP: True, LOSE: False}
-"""What buttons that end a run say of its model."""
+"""Whether a checkpoint is saved before the run ends, by the action of the button that ends it."""
 
 REMEMBERED_EVENTS = 1_000
-"""Slack delivers an event again within the hour if it takes the first delivery for lost."""
+"""Maximum event ids remembered. Slack repeats an event within the hour if it considers the first delivery lost."""
 
 
 class AttentiveApp(App):
-    """Bolt, in a context of its own for each delivery: the language that a listener speaks ends with it."""
+    """Bolt's app, with a context of its own for each delivery: the language that a listener sets ends with the
+    delivery.
+    """
 
     def dispatch(self, req: BoltRequest) -> BoltResponse:
+        """Dispatch a delivery in a copy of the context, unless it is malformed."""
         try:
             checked(req.body)
         except Malformed as error:
@@ -74,10 +79,10 @@ class AttentiveApp(App):
 
 
 def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult], signing_secret: str) -> App:
-    """Bolt with everything that the bot listens to.
+    """Return a Bolt app with all listeners of the bot.
 
-    `process_before_response` runs a listener in the thread that received it: none of ours waits for
-    anything but the store, and a dispatch is some twenty times cheaper so.
+    `process_before_response` runs a listener in the thread that received the delivery: our listeners wait for the store
+    only, and this makes a dispatch about twenty times cheaper.
     """
     app = AttentiveApp(
         process_before_response=True,
@@ -95,7 +100,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
 
 
 def listen(app: App, listeners: "Listeners") -> None:
-    """Register a listener for all that people do, but for clusters that no run owns (see `Teller`)."""
+    """Register all listeners except those for clusters without a run (see `OrphanNotifier`)."""
     app.command(COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
     app.event("app_home_opened")(listeners.on_home)
@@ -119,14 +124,14 @@ def listen(app: App, listeners: "Listeners") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """What happens when a person does something in Slack.
+    """The listeners for everything that people do in Slack.
 
     Attributes:
-        client: for what is said outside of an acknowledgement; errands: for what takes longer than one.
-        commands: does what was typed; modals: for what is done in views; homes: for the bot's own page.
-        tongues: who is spoken to in which language; access: who is who, and may do what.
-        secrets: what may not be typed.
-        handled: events that have been answered, the newest last.
+        client: sends messages outside of an acknowledgement; background: computes slow answers.
+        commands: executes typed commands; modals: serves views; home_publisher: updates the App Home pages.
+        language_preferences: the language of each person; access: roles and permissions.
+        secrets: the values that may not be typed.
+        handled_event_ids: ids of events that have been answered, the newest last.
     """
 
     service: Service
@@ -142,52 +147,61 @@ class Listeners:
     lock: Lock = field(default_factory=Lock)
 
     def speak_to(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
-        """Before any listener: whatever is said to a person alone is in the language of that person."""
+        """Set the language of the person before any listener runs: ephemeral answers are in that language."""
         speak(self.tongues.of(context.user_id))
         next()
 
     def note_origin(self, context: BoltContext, body: dict[str, Any], next: Callable[[], None]) -> None:  # noqa: A002
-        """Before any listener: what is wished for is written down with where it came from."""
+        """Record before any listener runs where a request comes from, for the audit."""
         set_origin(Origin(context.user_id or "", door_of(body), channel_of_delivery(body)))
         next()
 
     def limit(self, context: BoltContext, next: Callable[[], None]) -> None:  # noqa: A002  # Bolt's name
-        """Before any listener: one person's flood is refused before it costs anything."""
+        """Limit one person's rate of requests before any listener runs, so that a flood costs nothing."""
         if context.user_id:
             self.service.limits.take(context.user_id, Kind.QUESTION)
         next()
 
     def caller(self, body: dict[str, Any], user: str, channel: str, wish: str | None = None) -> Caller:
-        """Return who does something, and where, with the role that counts there."""
+        """Return the requester, with the role that applies in the channel."""
         return Caller(user, channel, self.access.actor(user, team_of(body), channel), wish)
 
     def presser(self, body: dict[str, Any], wish: str | None = None) -> Caller:
-        """Return who has pressed a button; one of the bot's own page or of a view is pressed in no channel."""
+        """Return the requester who pressed a button; the channel is empty for buttons of the App Home page and of
+        views.
+        """
         return self.caller(body, body["user"]["id"], (body.get("channel") or {}).get("id") or "", wish)
 
     def filler(self, body: dict[str, Any], wish: str | None = None) -> Caller:
-        """Return who fills in a form, with the role that counts in the channel of its card, where he must be."""
+        """Return the requester who filled in a form, with the role in the channel of the run's card.
+
+        Raises:
+            UserError: the person is not in that channel.
+        """
         user, filled = body["user"]["id"], filled_in(body.get("view") or {})
-        if filled.asks_channel and (filled.channel or wish):  # one that is sent names it
+        # A form that is still being filled in may not name its channel yet; a submitted one does.
+        if filled.asks_channel and (filled.channel or wish):
             self.access.refuse_absent(user, filled.channel)
         return self.caller(body, user, filled.channel, wish)
 
     def in_channel_of(self, run_id: str, caller: Caller, body: dict[str, Any]) -> Caller:
-        """Return who launches a run again from the bot's own page, with the role that counts where its card will be.
+        """Return the requester of a relaunch from the App Home page, with the role in the channel of the new run's
+        card.
 
         Raises:
-            UserError: the person may not read of the run, or is not in its channel.
+            UserError: the person may not read the run, or is not in its channel.
         """
         run = self.service.queries.find(run_id, caller.actor)
         self.access.refuse_absent(caller.user, run.channel)
         return self.caller(body, caller.user, run.channel)
 
     def may_manage(self, body: dict[str, Any], standing: Standing | None, adopts: bool) -> str:
-        """Return who has pressed a button of a cluster that no run owns.
+        """Return the person who pressed a button of a cluster without a run.
 
         Args:
-            standing: the cluster, whose owner by SkyPilot's name needs no role for it; None where it has gone.
-            adopts: whether it is to stand on under the person's name, which costs.
+            cluster: the cluster; the person whom SkyPilot names as its owner needs no role for it. None if the
+                cluster is gone.
+            adopts: whether the cluster is to be kept under the person's name, which costs money.
 
         Raises:
             UserError: the person may not.
@@ -195,13 +209,16 @@ class Listeners:
         caller, policy = self.presser(body), self.service.policy
         owner = policy.outside.people.get(standing.user) if standing and standing.user else None
         person = caller.actor.person
+        # The owner by SkyPilot's name needs no role, but must be a full member of the workspace.
         if standing is None or owner != caller.user or person is None or person.kind is not PersonKind.MEMBER:
             self.service.refuse(Act.MANAGE_CLUSTER, caller)
+        # An owner may always remove the cluster, but may adopt only what is not too expensive.
         elif adopts and caller.actor.role < Role.APPROVER:
             refuse_dear_adoption(policy, standing)
         return caller.user
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
+        """Execute a slash command."""
         asked = parse(as_typed(command.get("text") or ""), masker=self.secrets.masker)
         caller = self.caller(command, command["user_id"], command["channel_id"], command["trigger_id"])
         if isinstance(asked, OpenForm):
@@ -213,8 +230,11 @@ class Listeners:
         ack(**answer, response_type="ephemeral") if answer else ack()
 
     def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Answered in its thread for all, in the workspace's language, but for what concerns the person alone."""
-        if "user" not in event or "bot_id" in event or not self.is_new(body["event_id"]):  # an app's, or come twice
+        """Answer a mention in its thread, in the workspace's language; answer privately what concerns the person
+        alone.
+        """
+        # Ignore mentions by apps, and events that Slack delivers a second time.
+        if "user" not in event or "bot_id" in event or not self.is_new(body["event_id"]):
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         here = self.service.store.find(channel, thread) if thread else None
@@ -223,6 +243,7 @@ class Listeners:
         alone = is_private(asked)
         reply = to_person(self.client, channel, user, thread) if alone else openly
         caller = self.caller(body, user, channel, body["event_id"])
+        # An answer that the channel sees must show nothing that the channel may not read.
         if not alone:
             caller = replace(caller, actor=replace(caller.actor, is_heard=True))
         said = self.commands.answer(asked, caller, reply)
@@ -231,35 +252,40 @@ class Listeners:
                 self.errands.say(answer, reply)
 
     def on_home(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Publish the App Home page that a person has opened."""
         if event.get("tab") == "home":
             try:
                 self.service.refuse(Act.READ, self.caller(body, event["user"], ""))
-            except UserError as error:  # the page says it, each time that it is brought up to date
+            except UserError as error:
+                # The page itself shows the refusal, so it is only recorded here.
                 self.service.auditing.record_refusal(error)
             self.homes.opened(event["user"], team_of(body))
 
     def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The card itself shows that the stop is asked for."""
+        """Request a stop; the run's card shows the request."""
         self.service.stop(value_of(action), self.presser(body), save=SAVES.get(action["action_id"]))
         self.homes.changed(body["user"]["id"])
         ack()
 
     def on_keep(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The message itself says until when, and by whom; a second click on the same button adds nothing."""
+        """Keep a cluster longer; the message shows until when and by whom. A second click on the same button adds
+        nothing.
+        """
         run, until = words(action, 2)
         self.service.keep(run, self.presser(body), moment(until))
         ack()
 
     def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The thread itself says that the lease is longer; a second click on the same button adds nothing."""
+        """Extend a lease; the thread shows the new end. A second click on the same button adds nothing."""
         run, hours, end = words(action, 3)
         caller = self.presser(body, needed(body, "trigger_id"))
         self.service.extend(Extend(run, number(hours)), caller, moment(end))
         ack()
 
     def on_sure(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
-        """Launch what was asked about; a second click on the same question is the same launch."""
+        """Launch after the confirmation; a second click on the same question finds the same launch."""
         asked = parse(value_of(action))
+        # The message, not the delivery, identifies the launch, so that a second click finds the first one's run.
         wish = f"{SURE} {body['user']['id']} {needed(body, 'container', 'message_ts')}"
         if isinstance(asked, Launch):
             run = self.service.launch(asked, self.presser(body, wish))
@@ -267,18 +293,19 @@ class Listeners:
         ack()
 
     def on_judge(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The message itself shows what was said."""
+        """Record an approver's decision; the message shows it."""
         name, _, seen = value_of(action).partition(" ")
         self.service.judge(name, action["action_id"] == APPROVE, self.presser(body), seen)
         ack()
 
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Mute a finding in a run's thread."""
         run, finding = words(action, 2)
         self.service.mute(run, finding, self.presser(body))
         ack()
 
     def on_again(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
-        """Launch a run once more; a second click while that runs finds it, and launches nothing."""
+        """Relaunch a run; a second click while the new run is active finds that run and launches nothing."""
         asked = (Resume if action["action_id"] == RESUME else Retry)(value_of(action))
         user = body["user"]["id"]
         caller = self.presser(body)
@@ -289,7 +316,7 @@ class Listeners:
         ack()
 
     def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
-        """Beside the card, or, from a page that has no such place, in a view."""
+        """Show a log beside the card, or in a view if the button is on a page without a channel."""
         caller = self.presser(body)
         self.service.refuse(Act.READ, caller)
         if "view" in body:
@@ -300,7 +327,7 @@ class Listeners:
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """A button that opens the form of a launch, empty or with an earlier run's settings."""
+        """Open the launch form, empty or with the settings of an earlier run."""
         run = "" if value_of(action) == NEW else value_of(action)
         caller = self.presser(body)
         self.service.refuse(Act.LAUNCH, caller)
@@ -308,24 +335,27 @@ class Listeners:
         ack()
 
     def on_task(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """Show the exact task that an approver is asked about."""
+        """Show the exact task that waits for approval."""
         caller = self.presser(body)
         self.service.refuse(Act.READ, caller)
         self.modals.show_task(value_of(action), needed(body, "trigger_id"), caller)
         ack()
 
     def on_recipe(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Show the fields of the recipe that was chosen in the launch form."""
         self.service.refuse(Act.LAUNCH, self.filler(body))
         self.modals.choose(body.get("view") or {}, needed(action, "selected_option", "value"))
         ack()
 
     def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
+        """Show in the launch form what it would launch."""
         caller = self.filler(body)
         self.service.refuse(Act.LAUNCH, caller)
         self.modals.preview(body.get("view") or {}, caller)
         ack()
 
     def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
+        """Launch what the form describes, or show the errors at its fields."""
         user = body["user"]["id"]
         if wrong := self.modals.submit(view, self.filler(body, view["id"])):
             ack(response_action="errors", errors=wrong)
@@ -334,12 +364,13 @@ class Listeners:
         ack()
 
     def on_error(self, error: Exception, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
-        """Whatever went wrong, the person who asked is told, in the way in which he can be."""
+        """Report an error to the person, in the way that the delivery allows."""
         if isinstance(error, Malformed):
             return refuse_malformed(error)
         self.service.auditing.record_refusal(error)
         answer = words_for(error)
-        if body.get("type") == "view_submission":  # what was filled in stays in front of the person
+        # An error at a field keeps the form open, with the person's input.
+        if body.get("type") == "view_submission":
             errors = {"response_action": "errors", "errors": refused(body["view"], answer["text"])}
             return BoltResponse(status=200, body=json.dumps(errors), headers={"content-type": "application/json"})
         if "command" in body:
@@ -347,13 +378,15 @@ class Listeners:
         event = body.get("event")
         if event and "channel" in event and event.get("type") != "app_home_opened":
             self.errands.say(answer, to_person(self.client, event["channel"], event["user"], event.get("thread_ts")))
-        elif "view" in body:  # neither a page nor a form has a place to answer in
+        # Neither the App Home page nor a form has a place for an answer.
+        elif "view" in body:
             self.errands.say(answer, directly(self.client, body["user"]["id"]))
         elif respond:
             self.errands.say(answer, by_response_url(respond))
         return BoltResponse(status=200)
 
     def is_new(self, event_id: str) -> bool:
+        """Return whether an event is new, and remember it."""
         with self.lock:
             if event_id in self.handled:
                 return False
@@ -364,7 +397,7 @@ class Listeners:
 
 
 def door_of(body: dict[str, Any]) -> str:
-    """Return by what a person has asked for something, for the audit."""
+    """Return how a person made a request (form, command, mention, button or page), for the audit."""
     if body.get("type") == "view_submission":
         return "form"
     if "command" in body:
@@ -375,22 +408,22 @@ def door_of(body: dict[str, Any]) -> str:
 
 
 def channel_of_delivery(body: dict[str, Any]) -> str:
-    """Return the channel of a delivery; empty for the bot's own page and its forms."""
+    """Return the channel of a delivery; empty for the App Home page and its forms."""
     channel = body.get("channel")
     own = channel.get("id") if isinstance(channel, dict) else None
     return str(own or body.get("channel_id") or (body.get("event") or {}).get("channel") or "")
 
 
 def refuse_malformed(error: Malformed) -> BoltResponse:
-    """Nobody waits for an answer to what Slack does not send; the log says what was wrong, not what was in it."""
+    """Reject a delivery that Slack does not send. The log names what is wrong with it, not its content."""
     log.warning("a delivery is not what Slack sends: %s", error)
     return BoltResponse(status=400)
 
 
 def team_of(body: dict[str, Any]) -> str:
-    """Return the workspace of who does something, as Slack has signed it; empty where it names none.
+    """Return the workspace of the person, as Slack has signed it; empty if the delivery names none.
 
-    In a channel that is shared with another company, an event names the person's beside the app's.
+    In a channel that is shared with another company, an event names the person's workspace beside the app's.
     """
     event = body.get("event") or {}
     user = body.get("user")

@@ -1,4 +1,4 @@
-"""The word of an approver on a launch: what is asked, all that it is about, and what became of it. Pure."""
+"""Approvals of launches: the question, the facts it is about, and the decision. Pure."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,18 +32,20 @@ UNANSWERED = mark("No approver answered for {run} in time; it is not launched.")
 QUESTION = mark("You approve the task {digest}, with all that its card and *Show task* say.")
 
 SETTINGS_TEXT = 6_000
-"""Characters of settings on a card: half of what Slack takes of a message; more are in the task alone, and counted."""
+"""Maximum characters of settings on a card: half of what Slack accepts in a message. The card counts the rest, which
+only the task shows."""
 
 LONGEST_SETTING = 500
-"""Characters of a setting on a card; one with more is in the task alone, which is said."""
+"""Maximum characters of one setting on a card; the card refers to the task for a longer one."""
 
 
 def is_waiting(run: Run) -> bool:
+    """Return whether the run waits for an approver's decision."""
     return run.status is Status.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
 
 
 def approval_messages(run: Run) -> list[Message]:
-    """The question to the approvers, which becomes what one said; and the exact task, as a file."""
+    """Return the question to the approvers, which later shows the decision, and the exact task as a file."""
     found = run.approval
     if found is None:
         return []
@@ -63,7 +65,7 @@ def approval_messages(run: Run) -> list[Message]:
 
 
 def outcome(run: Run, found: Approval) -> Markup:
-    """What has become of the question; empty while it is open."""
+    """Return the outcome of an approval; empty while it is open."""
     about = {"run": code(run.id), "person": mention(found.by), "budget": words.dollars(run.budget_dollars)}
     if found.by is None:
         return mrkdwn(":raised_hand: {}", say(UNANSWERED, **about)) if run.over else Markup()
@@ -73,7 +75,7 @@ def outcome(run: Run, found: Approval) -> Markup:
 
 
 def reasons(run: Run, found: Approval) -> list[Markup]:
-    """Why it needs an approval, a sentence each."""
+    """Return why the launch needs approval, one sentence per cause."""
     if found.facts is None:
         return []
     about = {
@@ -86,7 +88,9 @@ def reasons(run: Run, found: Approval) -> list[Markup]:
 
 
 def approval_blocks(run: Run) -> list[Block]:
-    """All that an approver agrees to, for the card of a launch that waits; nothing where none does."""
+    """Return everything that an approver agrees to, for the card of a waiting launch; empty if the launch does not
+    wait.
+    """
     found = run.approval
     if found is None or not is_waiting(run):
         return []
@@ -95,7 +99,7 @@ def approval_blocks(run: Run) -> list[Block]:
 
 
 def facts(run: Run) -> list[tuple[Markup, Markup]]:
-    """What a launch is, by name."""
+    """Return the properties of a launch as pairs of name and value."""
     hours = run.lease / timedelta(hours=1)
     rate = say("not known yet") if run.priced_at is None else say("unpriced")
     return [
@@ -110,7 +114,7 @@ def facts(run: Run) -> list[tuple[Markup, Markup]]:
 
 
 def settings(run: Run) -> list[Block]:
-    """Every parameter and override that was typed; of what a card has no room for, how many are in the task alone."""
+    """Return every typed parameter and override; state how many the card leaves to the task."""
     typed = typed_settings(run)
     if not typed:
         return [context(say("No setting differs from the recipe's."))]
@@ -118,6 +122,7 @@ def settings(run: Run) -> list[Block]:
     taken = shown = 0
     for one in typed:
         line = command(one)
+        # A cut setting would hide a part of what is approved, so the card refers to the task instead.
         if len(one) > LONGEST_SETTING:
             line = say("{setting} is too long for a card: see the task.", setting=code(one, 80))
         taken += len(line) + 1
@@ -134,9 +139,11 @@ def settings(run: Run) -> list[Block]:
 
 
 def typed_settings(run: Run) -> list[str]:
+    """Return the parameters and overrides of the run's command; the whole command if it cannot be parsed."""
     try:
         launch = parse(run.line)
-    except UserError:  # no run was ever recorded with such a line
+    except UserError:
+        # No run is ever recorded with a line that does not parse.
         return [run.line]
     if not isinstance(launch, Launch):
         return [run.line]
@@ -144,12 +151,15 @@ def typed_settings(run: Run) -> list[str]:
 
 
 def approval_buttons(run: Run) -> list[Block]:
-    """The buttons of a launch that waits."""
+    """Return the buttons of a launch that waits for approval."""
     return [approve(run), button(say("Refuse"), REFUSE, run.id), button(say("Show task"), TASK, run.id)]
 
 
 def approve(run: Run) -> Block:
+    """Return the button that approves a launch. Its value carries the digest of the facts that the
+    approver was shown."""
     question = say(QUESTION, digest=code(run.task_hash[:16]))
     asked = confirm(say("Approve this launch?"), question, say("Approve"), say("Not now"), "primary")
+    # The digest makes an approval count only for the facts that the approver saw.
     seen = f"{run.id} {run.approval.digest}" if run.approval else run.id
     return button(say("Approve"), APPROVE, seen, asked, "primary")

@@ -1,4 +1,4 @@
-"""Who did what, as a person reads it. Pure."""
+"""Audit events as people read them. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from bot.slack.phrases import say, say_many, translate
 from bot.slack.text import Markup, channel, code, date, escape, joined, mention, mrkdwn
 
 SHOWN_EVENTS = 20
-"""Events of one message; more go into a file, or are left out of a run's history."""
+"""Maximum events of one message; more go into a file, or are left out of a run's history."""
 
 REFUSED = "refused: "
 
@@ -56,7 +56,7 @@ ACTS: Mapping[str, str] = {
     "allow outside launch": mark("let a launch outside Slack pass"),
     "refuse outside launch": mark("refused a launch outside Slack"),
 }
-"""What was done, by the word of the audit for it."""
+"""The phrase for each action, by its name in the audit."""
 
 FIELDS: Mapping[str, str] = {
     "line": mark("command"),
@@ -74,11 +74,11 @@ FIELDS: Mapping[str, str] = {
     "changed": mark("changed"),
     "schedule": mark("schedule"),
 }
-"""Of what changed, that which a message shows; the file shows all."""
+"""The changed fields that a message shows; the file shows all."""
 
 
 def history(run: Run, events: Sequence[AuditEvent]) -> Answer:
-    """What happened to a run, the oldest first; of many, the last."""
+    """Return the events of a run, the oldest first; the last `MAX_SHOWN_EVENTS` if there are more."""
     head = say("Who did what to {run}, and what I did by myself.", run=code(run.id))
     if not events:
         return text(say("Nothing is recorded of {run}.", run=code(run.id)))
@@ -89,7 +89,7 @@ def history(run: Run, events: Sequence[AuditEvent]) -> Answer:
 
 
 def found(events: Sequence[AuditEvent]) -> Answer:
-    """Events that somebody asked for, the newest first."""
+    """Return the events that match a search, the newest first."""
     if not events:
         nothing = say("Nothing of that kind is recorded.")
         return text(mrkdwn("{} {}", nothing, say("`/verl audit 30d` looks further back; `/verl help audit` says how.")))
@@ -98,14 +98,15 @@ def found(events: Sequence[AuditEvent]) -> Answer:
 
 
 def filed(count: int) -> Markup:
+    """Return the text of a message that carries the events as a file."""
     return say_many("{count} event, as a file.", "{count} events, as a file.", count)
 
 
 def line(event: AuditEvent, named: bool = True) -> Markup:
-    """One event: when, who, what, to what, and what it changed.
+    """Return an event as one line: time, actor, action, subject and changes.
 
     Args:
-        named: whether to say to what; a run's own history says so once.
+        with_subject: whether to name the subject; a run's own history names it once.
     """
     who = code(BOT) if event.who == BOT else mention(event.who)
     parts = [mrkdwn("{} · {} {}", date(event.at, DAY_AND_TIME), who, act(event))]
@@ -118,12 +119,14 @@ def line(event: AuditEvent, named: bool = True) -> Markup:
 
 
 def act(event: AuditEvent) -> Markup:
+    """Return the action of an event in words."""
     if event.what.startswith(REFUSED):
         return say("was refused: {act}", act=code(event.what.removeprefix(REFUSED)))
     return translate(ACTS[event.what]) if event.what in ACTS else code(event.what)
 
 
 def changed(name: str, before: Value, after: Value) -> Markup:
+    """Return the change of one field: its old value, if there is one, and its new value."""
     label = translate(FIELDS[name])
     if before is None:
         return mrkdwn("{} {}", label, code(spelled(after)))
@@ -131,22 +134,25 @@ def changed(name: str, before: Value, after: Value) -> Markup:
 
 
 def spelled(value: Value) -> str:
+    """Return a value as text."""
     if isinstance(value, float):
         return f"{value:g}"
     return "–" if value is None else str(value)
 
 
 def as_file(events: Iterable[AuditEvent], now: datetime) -> Upload:
-    """Events as a file of tab-separated columns, for a person or a spreadsheet."""
+    """Return events as a file of tab-separated columns, for a person or a spreadsheet."""
     rows = ["time\twho\twhat\ton\tdoor\tchannel\trule\twhy\tbefore\tafter", *map(row, events)]
     return Upload(f"audit-{now:%Y-%m-%d}.tsv", say("Audit until {day}", day=f"{now:%Y-%m-%d}"), "\n".join(rows))
 
 
 def pairs(values: Mapping[str, Value]) -> str:
+    """Return fields as `name=value` pairs."""
     return " ".join(f"{name}={spelled(value)}" for name, value in values.items())
 
 
 def row(event: AuditEvent) -> str:
+    """Return an event as a line of tab-separated columns."""
     before, after = pairs(event.before), pairs(event.after)
     at = event.at.isoformat(timespec="seconds")
     columns = (at, event.who, event.what, event.on, event.door, event.channel, event.rule, event.why, before, after)

@@ -1,4 +1,4 @@
-"""What is asked of the audit, answered in the background: it may have many events."""
+"""Audit commands, answered in the background: the audit may have many events."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Auditing:
-    """Answers those who ask who did what.
+    """The commands that show or delete who did what.
 
     Attributes:
-        client: for files; errands: for what takes longer than an acknowledgement.
+        client: uploads files; background: computes answers that take longer than an acknowledgement.
     """
 
     service: AuditService
@@ -35,10 +35,10 @@ class Auditing:
     errands: Errands
 
     def answer(self, asked: History | AskAudit | Forget, caller: Caller, reply: Reply) -> Said:
-        """What is wrong with the question is said at once.
+        """Return the answer to an audit command. Errors in the command are raised at once.
 
         Raises:
-            UserError: there is no such run, or the person may not.
+            UserError: the run does not exist, or the person may not.
         """
         match asked:
             case History(name):
@@ -50,6 +50,8 @@ class Auditing:
                 return lambda: self.errands.run(self.found(asked, caller), reply, caller.user)
 
     def found(self, asked: AskAudit, caller: Caller) -> Callable[[], Answer]:
+        """Return the function that searches the audit in the background."""
+
         def search() -> Answer:
             events = self.service.search(asked.wanted, caller)
             if len(events) <= audit_views.SHOWN_EVENTS:
@@ -59,17 +61,21 @@ class Auditing:
         return search
 
     def send_file(self, events: Sequence[AuditEvent], user: str) -> Answer:
-        """Send many events to a person alone; as many as a message holds where Slack takes no file."""
+        """Send many events to a person as a direct message with a file; if Slack takes no file, return as many as a
+        message holds.
+        """
         upload = audit_views.as_file(events, self.service.now())
         try:
             channel, message = post_directly(self.client, user, answers.text(audit_views.filed(len(events))))
             sent(self.client, upload, channel, message)
         except Refused as error:
+            # Without the right to upload files, the person still gets the newest events.
             log.warning("Slack takes no file of the audit: %s", error.code)
             return audit_views.found(events[: audit_views.SHOWN_EVENTS])
         return answers.text(say("I have sent you {count} events, as a file in our direct messages.", count=len(events)))
 
 
 def forgotten(run_id: str) -> Answer:
+    """Return the answer to `/verl forget`: which data is deleted, and which is not."""
     deleted = say("What was kept of {run} is deleted.", run=code(run_id))
     return answers.text(together(deleted, say("Its messages in Slack, its model and its bill are not.")))

@@ -1,7 +1,7 @@
 """Slack's blocks, as few as the bot uses. Limits are Slack's, in characters (docs: Block Kit reference).
 
-Every text object is made here, and nowhere else (a test says so). So here is where it is seen to that a text is
-markup, or escaped; that it holds nothing that cannot be seen; that it is no longer than Slack takes, and not empty.
+This module alone builds text objects (a test checks it). It guarantees that each text is markup or escaped, has no
+invisible characters, is no longer than Slack accepts, and is not empty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,16 +27,16 @@ CHART, CHART_TEXT, LABEL_TEXT = "data_visualization", 50, 20
 IMAGE, ALT_TEXT = "image", 2_000
 
 NOTHING = "–"
-"""Where Slack demands a text and there is none."""
+"""The text in place of an empty one, which Slack refuses."""
 
 
 # texts
 
 
 def mrkdwn_text(text: Markup, longest: int) -> Block:
-    """Return a text object of markup; a string that is none is escaped.
+    """Return a text object of markup; a plain string is escaped.
 
-    It is `verbatim`: else Slack looks for names of channels, people and addresses in it, and links what it finds.
+    It is `verbatim`: otherwise Slack searches it for names of channels, people and addresses, and links what it finds.
     """
     found = escape(text).shortened(longest)
     return {"type": "mrkdwn", "text": found if found.strip() else Markup(NOTHING), "verbatim": True}
@@ -51,23 +51,27 @@ def plain_text(text: str, longest: int) -> Block:
 
 
 def section(text: Markup) -> Block:
+    """Return a section of markup."""
     return {"type": "section", "text": mrkdwn_text(text, SECTION_TEXT)}
 
 
 def context(*texts: Markup) -> Block:
+    """Return a line of small print."""
     return {"type": "context", "elements": [mrkdwn_text(text, CONTEXT_TEXT) for text in texts]}
 
 
 def actions(*elements: Block) -> Block:
+    """Return a row of buttons and menus."""
     return {"type": "actions", "elements": list(elements)}
 
 
 def header(text: str) -> Block:
+    """Return a header of plain text."""
     return {"type": "header", "text": plain_text(text, HEADER_TEXT)}
 
 
 def printed(lines: str) -> Block:
-    """The end of what a program printed, which is where it says why it ended; whole lines where they fit.
+    """Return a block with the end of a program's output, where it prints why it ended; whole lines if they fit.
 
     >>> printed("a" * 10 + chr(10) + "b" * PRINTED_TEXT)["elements"][0]["elements"][0]["text"][:2]
     '…b'
@@ -76,16 +80,17 @@ def printed(lines: str) -> Block:
 
 
 def the_end(lines: str, longest: int) -> str:
-    """Return the last lines that there is room for; the end of the last one where it is longer than that."""
+    """Return the last lines that fit, or the end of the last line if that alone is too long."""
     if (length := units(lines)) <= longest:
         return lines
+    # Python counts code points and Slack counts UTF-16 units: the difference errs on the short side.
     end = lines[length - longest + len("…\n") :]
     _, _, whole = end.partition("\n")
     return f"…\n{whole}" if whole.strip() else f"…{end}"
 
 
 def preformatted(text: str) -> Block:
-    """Text from outside as it is: nothing in it is markup."""
+    """Return a block of text from outside as it is: nothing in it is markup."""
     element = {"type": "text", "text": cut(literal(text), PRINTED_TEXT) or " "}
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
 
@@ -93,7 +98,7 @@ def preformatted(text: str) -> Block:
 def line_chart(
     title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
 ) -> Block:
-    """A chart of lines, each with a value for each label; numbers that are not finite are drawn as 0."""
+    """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0."""
     categories = distinct([plain(label, LABEL_TEXT) for label in labels])
     names = distinct([plain(name, LABEL_TEXT) for name in series])
     drawn = [
@@ -115,12 +120,12 @@ def line_chart(
 
 
 def caption(text: str) -> str:
-    """A title of a chart or of its axis."""
+    """Return the title of a chart or of an axis."""
     return plain(text, CHART_TEXT) or NOTHING
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, those told apart by a number that are the same when they are cut: Slack takes no two alike.
+    """Return the names, with a number added to those that are equal once cut: Slack refuses equal names.
 
     >>> distinct(["a", "b", "a", ""])
     ['a', 'b', 'a 2', '–']
@@ -133,15 +138,15 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def picture(file: str, alt_text: str) -> Block:
-    """A picture that was uploaded."""
+    """Return a block that shows an uploaded picture."""
     return {"type": IMAGE, "slack_file": {"id": file}, "alt_text": plain(alt_text, ALT_TEXT) or NOTHING}
 
 
-# what people press and fill in
+# controls and forms
 
 
 def button(text: str, action: str, value: str, confirm: Block | None = None, style: str | None = None) -> Block:
-    """A button that sends `value` with its `action`."""
+    """Return a button that sends `value` with its `action`."""
     found: Block = {
         "type": "button",
         "action_id": action,
@@ -152,7 +157,7 @@ def button(text: str, action: str, value: str, confirm: Block | None = None, sty
 
 
 def confirm(title: str, text: Markup, yes: str, no: str, style: str = "danger") -> Block:
-    """The question that a button asks before it acts."""
+    """Return the confirmation dialog of a button."""
     return {
         "title": plain_text(title, CONFIRM_TITLE),
         "text": mrkdwn_text(text, CONFIRM_TEXT),
@@ -163,12 +168,12 @@ def confirm(title: str, text: Markup, yes: str, no: str, style: str = "danger") 
 
 
 def option(text: str) -> Block:
-    """One choice of several, which is its own value."""
+    """Return one choice of a menu; its text is its value."""
     return {"text": plain_text(text, OPTION_TEXT), "value": plain(text, OPTION_VALUE) or NOTHING}
 
 
 def select(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
-    """A menu of choices, with the one that stands there to begin with."""
+    """Return a menu of choices with an initial choice."""
     found = {
         "type": "static_select",
         "action_id": action,
@@ -179,7 +184,7 @@ def select(action: str, placeholder: str, options: list[Block], chosen: Block | 
 
 
 def input_field(block: str, label: str, element: Block, hint: str, optional: bool = True) -> Block:
-    """A field of a form, whose value and errors go by its `block`."""
+    """Return a field of a form; its value and errors are keyed by its `block`."""
     return {
         "type": "input",
         "block_id": block,
@@ -191,10 +196,10 @@ def input_field(block: str, label: str, element: Block, hint: str, optional: boo
 
 
 def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "", kept: str = "") -> Block:
-    """A view in front of a person; without `submit` it is to be read and closed.
+    """Return a view in front of a person; without `submit` it can only be read and closed.
 
     Args:
-        kept: what comes back with whatever is done in it.
+        metadata: the text that Slack returns with each interaction in the view.
     """
     found = {
         "type": "modal",

@@ -1,4 +1,4 @@
-"""A board: how a channel's runs do, in one message. Pure: what there is to tell in, a Slack message out."""
+"""Scheduled reports: the state of a channel's runs in one message. Pure: report content in, a Slack message out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,19 +21,20 @@ from bot.slack.text import Markup, channel, code, date, joined, mention, mrkdwn,
 from bot.slack.views import TOLD_ELSEWHERE
 
 LISTED = 10
-"""Runs of each kind, people and recipes: more nobody reads on a phone."""
+"""Maximum lines of each section: more are unreadable on a phone."""
 
 BIGGEST = 3
-"""People, recipes and infras whose dollars are told."""
+"""Maximum people, recipes and infras whose dollars a report shows."""
 
 WHEN = "{date_short_pretty} {time}"
 
 
 def board(report: Report, found: Board, now: datetime, occasion: datetime, was_quiet: bool = False) -> Message:
-    """The board of an occasion.
+    """Return the message of a scheduled report.
 
     Args:
-        was_quiet: whether its time was in the quiet hours.
+        due_at: when the report is due.
+        was_quiet: whether that time was in the quiet hours.
     """
     head = heading(report, found)
     notes = [late(occasion, now, was_quiet), elsewhere(report)]
@@ -52,12 +53,13 @@ def board(report: Report, found: Board, now: datetime, occasion: datetime, was_q
 
 
 def at_once(report: Report, found: Board, now: datetime) -> Answer:
-    """The board as the answer to a person."""
+    """Return the report as an answer to a person."""
     made = board(report, found, now, now)
     return answer(made.text, made.blocks)
 
 
 def heading(report: Report, found: Board) -> Markup:
+    """Return the title of a report: which runs it covers, and since when."""
     since = date(found.since, WHEN)
     title = say("*Runs of {channel}* since {time}", channel=channel(report.channel), time=since)
     if report.everywhere:
@@ -68,11 +70,12 @@ def heading(report: Report, found: Board) -> Markup:
 
 
 def counted(found: Board) -> Markup:
+    """Return how many runs are active and how many have ended."""
     return say("{active} active, {ended} ended", active=len(found.active), ended=len(found.ended))
 
 
 def late(occasion: datetime, now: datetime, was_quiet: bool) -> Markup:
-    """Why a board comes after its time; empty where it does not."""
+    """Return why a report comes late; empty if it is in time."""
     if not is_late(occasion, now):
         return Markup()
     if was_quiet:
@@ -81,10 +84,12 @@ def late(occasion: datetime, now: datetime, was_quiet: bool) -> Markup:
 
 
 def elsewhere(report: Report) -> Markup:
+    """Return a note that the report belongs to another channel; empty if it does not."""
     return say(TOLD_ELSEWHERE, channel=channel(report.channel)) if report.stands_in else Markup()
 
 
 def runs(found: Board, now: datetime) -> list[Markup]:
+    """Return the sections with the active and the ended runs."""
     if not found.runs:
         return [say("Nothing runs, and nothing has ended since.")]
     if not found.active:
@@ -96,12 +101,12 @@ def runs(found: Board, now: datetime) -> list[Markup]:
 
 
 def unshown(found: Board) -> Markup:
-    """Return a line for each run that cannot be reckoned with."""
+    """Return one line for each run that could not be evaluated."""
     return joined("\n", map(words.unshown, found.failed[:LISTED]))
 
 
 def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> Markup:
-    """A line each; empty for none."""
+    """Return a title and one line per run; empty for no runs."""
     if not found:
         return Markup()
     more = len(found) - LISTED
@@ -111,7 +116,7 @@ def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> 
 
 
 def end(run: Run, now: datetime) -> Markup:
-    """How a run ended, on a line."""
+    """Return how a run ended, on one line."""
     validation = run.progress.validation
     parts = [
         words.ending(run, run.reason, now) if run.reason else code(run.id),
@@ -129,7 +134,7 @@ WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
 
 
 def rehearsed(found: Board, now: datetime) -> Markup:
-    """What rules would have done that the policy only rehearses."""
+    """Return what report-only rules of the policy would have done."""
     each = render_each(found.runs, lambda run: [would(run, one, now) for one in run.shadows], lambda _: [])
     lines = [line for lines in each for line in lines]
     if not lines:
@@ -139,10 +144,12 @@ def rehearsed(found: Board, now: datetime) -> Markup:
 
 
 def would(run: Run, one: Shadow, now: datetime) -> Markup:
+    """Return what a report-only rule would have done to a run, and the dollars that the run has cost since."""
     about = {"rule": code(one.rule), "run": code(run.id), "time": date(one.at, WHEN)}
     if not one.ends:
         return say(WOULD_REFUSE, **about)
     cost = run.cost(now)
+    # The rate may have become known only after the rule matched.
     if cost is None or one.cost is None:
         return say(WOULD_END, **about)
     return say(WOULD_END_AGO, dollars=words.dollars(max(cost - one.cost, 0.0)), **about)
@@ -153,11 +160,14 @@ NO_PRICE = mark("*Spent*: nobody has told me what these runs cost")
 
 
 def spent(found: Board) -> Markup:
-    """Dollars since the last board and this month, what of them was idle; by person, recipe and infra."""
+    """Return the dollars since the last report and this month, the idle part of them, and their breakdown by person,
+    recipe and infra.
+    """
     whole = found.spent.whole
     if not found.by_recipe and not whole.runs:
         return Markup()
     head = say(NO_PRICE)
+    # Only priced runs are broken down by recipe: without any, the dollars are unknown, not zero.
     if found.by_recipe:
         since, month = words.dollars(found.dollars.since), words.dollars(found.dollars.month)
         head = say(SPENT, since=since, month_dollars=month, month=found.spent.month.name)
@@ -172,7 +182,7 @@ def spent(found: Board) -> Markup:
 
 
 def shares(found: Mapping[str, Dollars], named: Callable[[str], Markup]) -> Markup:
-    """Who has how much of it; empty where one has it all."""
+    """Return the dollars by name, the largest first; empty for fewer than two names."""
     if len(found) < 2:
         return Markup()
     rest = sum(list(found.values())[BIGGEST:], Dollars())
@@ -183,11 +193,12 @@ def shares(found: Mapping[str, Dollars], named: Callable[[str], Markup]) -> Mark
 
 
 def share(name: Markup, dollars: Dollars) -> Markup:
-    """As the line above has it: since the last board, and this month."""
+    """Return one entry of a breakdown: dollars since the last report and this month, as in the line above it."""
     return mrkdwn("{} {} / {}", name, words.dollars(dollars.since), words.dollars(dollars.month))
 
 
 def best(found: Board) -> Markup:
+    """Return the best validation of each recipe, a line each."""
     return joined("\n", map(shown_best, list(found.best.values())[:LISTED]))
 
 
@@ -195,17 +206,19 @@ BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
 
 
 def shown_best(one: Best) -> Markup:
+    """Return the line of a best run; empty if it cannot be rendered."""
     return render_one(one.run, lambda _: best_of(one), lambda _: Markup())
 
 
 def best_of(one: Best) -> Markup:
+    """Return the best validation of a recipe, with its step and its run."""
     run = code(one.run.id)
     sentence = say(BEST, recipe=one.run.recipe, value=written(one.value), step=one.step, run=run)
     return mrkdwn(":trophy: {}", sentence)
 
 
 def ending(found: Board) -> Markup:
-    """What the lease ends within a day."""
+    """Return the leases that end within a day."""
     ends = list(filter(None, render_each(found.ending[:LISTED], ends_at, lambda _: Markup())))
     if not ends:
         return Markup()
@@ -213,16 +226,17 @@ def ending(found: Board) -> Markup:
 
 
 def ends_at(run: Run) -> Markup:
+    """Return a run with the end of its lease; empty if it has no lease yet."""
     return mrkdwn("{} {}", code(run.id), date(run.lease_ends_at, WHEN)) if run.lease_ends_at else Markup()
 
 
 def doubts(run: Run) -> list[tuple[Run, Markup]]:
-    """Return what looks sick of a run, or is not known."""
+    """Return the open findings of a run, and what is unknown about it."""
     return [(run, what) for what in (*sickness(run), words.doubt(run)) if what]
 
 
 def needing(found: Board, now: datetime) -> Markup:
-    """What somebody should look at, a line for each kind."""
+    """Return what needs attention, one line per kind."""
     told = [one for ones in render_each(found.active, doubts, lambda _: []) for one in ones]
     lines = [
         *(mrkdwn("{} {}", code(run.id), what) for run, what in told[:LISTED]),
@@ -235,6 +249,7 @@ def needing(found: Board, now: datetime) -> Markup:
 
 
 def over_budget(found: Board, now: datetime) -> Markup:
+    """Return the runs that are forecast to exceed their budgets."""
     over = [run for run in found.active if render_one(run, lambda run: goes_over(run, now), lambda _: False)]
     sentence = say_many(
         "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
@@ -249,6 +264,7 @@ def goes_over(run: Run, now: datetime) -> bool:
 
 
 def unpriced(found: Board) -> Markup:
+    """Return the runs whose cost is unknown."""
     runs = found.unpriced
     sentence = say_many(
         "What {runs} costs, nobody has told me.", "What {runs} cost, nobody has told me.", len(runs), runs=names(runs)
@@ -257,6 +273,7 @@ def unpriced(found: Board) -> Markup:
 
 
 def dying(found: Board) -> Markup:
+    """Return the active runs whose checkpoints exist on their own machines alone."""
     runs = [run for run in found.active if run.model_dies and not run.over]
     sentence = say_many(
         "The model of {runs} is on its machine alone.",
@@ -268,4 +285,5 @@ def dying(found: Board) -> Markup:
 
 
 def names(runs: Sequence[Run]) -> Markup:
+    """Return the ids of runs as a list."""
     return listing(code(run.id) for run in runs[:LISTED])

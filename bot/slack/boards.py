@@ -1,4 +1,4 @@
-"""Tells the boards when they are due: recorded before they are sent, looked for after a doubt, never told twice."""
+"""Publisher of scheduled reports: recorded before sending, looked up if the outcome is uncertain."""
 
 import logging
 from collections.abc import Callable
@@ -28,18 +28,18 @@ from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
 log = logging.getLogger(__name__)
 
 REFUSED = timedelta(minutes=5)
-"""After a refusal that only people can mend."""
+"""Pause after a rejection that only people can resolve."""
 
 SOON = timedelta()
 
 
 class Boards:
-    """Every report is compared with the clock, and one step is made at a time.
+    """Advances every scheduled report by at most one step per pass.
 
     Args:
-        leads: whether this bot is, of those that share the store, the one that speaks.
-        channels: whose turns all who post share.
-        language: of every board.
+        is_leader: returns whether this process is the leader among those that share the store.
+        channel_limiter: the rate limits of the channels, shared by everything that posts.
+        language: the language of every report.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Boards:
         self._held: dict[str, datetime] = {}
 
     def speak(self) -> timedelta | None:
-        """A step for every report that lacks one. Returns in how long the next is wanted; None where there are none."""
+        """Advance every due report by one step. Return the delay until the next pass; None if there are no reports."""
         if not self._leads():
             return RETRY
         waits = []
@@ -75,7 +75,7 @@ class Boards:
         return min(waits, default=None)
 
     def _bring(self, report: Report) -> timedelta:
-        """One step for one report. What fails is tried again, and holds up no other."""
+        """Advance one report. Failures are retried and never block other reports."""
         now = self._now()
         held = self._held.pop(report.id, now)
         if held > now:
@@ -92,11 +92,12 @@ class Boards:
         return self._hold(report, RETRY)
 
     def _hold(self, report: Report, wait: timedelta) -> timedelta:
-        """Leave the report alone for so long, whoever wakes the boards meanwhile."""
+        """Leave a report alone for the given time, even if the publisher is woken earlier."""
         self._held[report.id] = self._now() + wait
         return wait
 
     def _step(self, report: Report, now: datetime) -> timedelta:
+        """Run the next step of a report. Return the delay until the one after it."""
         match next_step(report, now, zones.zone(report.zone)):
             case Wait(until):
                 return until - now
@@ -106,6 +107,7 @@ class Boards:
                 return self._tell(report, occasion, now)
 
     def _tell(self, report: Report, occasion: datetime, now: datetime) -> timedelta:
+        """Send a report that is due, or skip it if it has no news."""
         found = self._reports.board(report, now)
         if is_silent(report, len(found.active), len(found.ended)):
             self._store.update_report(report.id, lambda report: report.passed_over(occasion))
@@ -114,25 +116,32 @@ class Boards:
             return wait
         message, telling = self._made(report, found, occasion, now)
         if self._store.update_report(report.id, lambda report: report.sending(telling)) is None:
-            return SOON  # taken away meanwhile
+            # A person has removed the report in the meantime.
+            return SOON
         try:
             place = post(self._client, report, telling, message)
         except Refused as error:
             return self._refused(report, error.code)
         except Limited:
+            # Slack has sent nothing, so the delivery is not uncertain and needs no lookup.
             self._store.update_report(report.id, lambda report: report.unsent())
             raise
         return self._arrived(report, telling, place)
 
     def _made(self, report: Report, found: Board, occasion: datetime, now: datetime) -> tuple[Message, Telling]:
+        """Return the message of a report, and the delivery to record for it."""
         with speaking(self._language):
             message = board(report, found, now, occasion, was_quiet(report, occasion, zones.zone(report.zone)))
         return message, Telling(occasion, now, spent_by(found.active, now))
 
     def _arrived(self, report: Report, telling: Telling, place: str) -> timedelta:
-        """It stands in Slack. A direct message has a channel of its own, which is known from here on."""
+        """Record that the report is in Slack.
+
+        A direct message has a channel id of its own, which Slack returns with the first message.
+        """
 
         def told(report: Report) -> Report:
+            """Return the report with the delivery, and with the channel of the direct message."""
             found = report.arrived(telling)
             return found.tells_in(place) if report.stands_in else found
 
@@ -140,13 +149,15 @@ class Boards:
         return SOON
 
     def _check(self, report: Report, telling: Telling) -> timedelta:
-        """Look whether a board of unknown fate has arrived: then it is brought up to date, else it is told again."""
+        """Look for a report of unknown fate: update it if it has arrived, otherwise send it again."""
         now = self._now()
+        # Slack may still be delivering the message, so an early lookup proves nothing.
         if now < telling.at + DOUBT:
             return telling.at + DOUBT - now
         try:
             ts = find(self._client, report, telling)
         except Refused as error:
+            # Without the right to read the channel, a report that comes twice is better than one that is lost.
             log.warning("%s: cannot look for its board (%s); it may come twice", report.id, error.code)
             ts = None
         if ts is None:
@@ -155,7 +166,7 @@ class Boards:
         return self._arrived(report, self._mended(report, telling, ts, now), report.place)
 
     def _mended(self, report: Report, telling: Telling, ts: str, now: datetime) -> Telling:
-        """What the board tells once it is edited; where it cannot be, what it told."""
+        """Return the delivery with the content of the edited report, or the original one if Slack rejects the edit."""
         message, newer = self._made(report, self._reports.board(report, now), telling.occasion, now)
         try:
             edit(self._client, report, newer, message, ts)
@@ -165,7 +176,7 @@ class Boards:
         return newer
 
     def _refused(self, report: Report, code: str) -> timedelta:
-        """Not in this channel: then to the person who asked for it."""
+        """Send the report to the person who requested it if Slack rejects it in its channel; otherwise pause it."""
         log.warning("%s: Slack refuses its board: %s", report.id, code)
         if code in NO_ENTRY and not report.stands_in:
             self._store.update_report(report.id, lambda report: report.tells_in(report.by))
@@ -175,11 +186,11 @@ class Boards:
 
 
 def post(client: WebClient, report: Report, telling: Telling, message: Message) -> str:
-    """Slack's id of the channel that the board stands in.
+    """Post a report. Return Slack's id of its channel.
 
     Raises:
-        Refused, Limited: it was not sent.
-        Doubtful: it may have been.
+        SlackRejected, SlackRateLimited: it was not sent.
+        SlackUncertain: it may have been sent.
     """
     response = call(
         client.chat_postMessage,
@@ -193,6 +204,7 @@ def post(client: WebClient, report: Report, telling: Telling, message: Message) 
 
 
 def edit(client: WebClient, report: Report, telling: Telling, message: Message, ts: str) -> None:
+    """Replace the content of a report in Slack."""
     call(
         client.chat_update,
         channel=report.place,
@@ -204,11 +216,11 @@ def edit(client: WebClient, report: Report, telling: Telling, message: Message, 
 
 
 def find(client: WebClient, report: Report, telling: Telling) -> str | None:
-    """Slack's id of the board of this occasion, if it is there.
+    """Return Slack's id of the report with this due time; None if it is not in the channel.
 
     Raises:
-        Refused: nobody may look here, for want of a scope or of membership.
-        Limited, Doubtful: nobody knows now.
+        SlackRejected: the bot may not read the channel, because it lacks a scope or is not a member.
+        SlackRateLimited, SlackUncertain: the answer is unknown for now.
     """
     oldest = str(telling.at.timestamp() - CLOCKS_APART.total_seconds())
     with sorted_failures():
@@ -218,12 +230,13 @@ def find(client: WebClient, report: Report, telling: Telling) -> str | None:
 
 
 def metadata(report: Report, telling: Telling) -> dict[str, Any]:
-    """By which a board is found again."""
+    """Return the metadata that identifies a report in Slack."""
     occasion = int(telling.occasion.timestamp())
     return {"event_type": EVENT, "event_payload": {"report": mark_of(report.id), "occasion": occasion}}
 
 
 def is_ours(message: dict[str, Any], report: Report, telling: Telling) -> bool:
+    """Return whether a message is the report with this due time."""
     found, wanted = message.get("metadata") or {}, metadata(report, telling)
     payload = found.get("event_payload") or {}
     return found.get("event_type") == EVENT and all(

@@ -1,4 +1,4 @@
-"""What a person, a channel and everybody may have, and what is taken of it. Pure: values in, messages out."""
+"""The caps of a person, a channel and the workspace, and how much of them is used. Pure: values in, messages out."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open run
 
 
 def overview(found: Sequence[Taken], approvers: Sequence[str]) -> Answer:
-    """What is taken of each cap, a line a scope."""
+    """Return the usage of each cap, one line per scope."""
     blocks = [section(mrkdwn("*{}* · {}", say(HEADS[scope]), line(found, scope))) for scope in Scope]
     if approvers:
         people = listing(map(holder, approvers))
@@ -36,11 +36,12 @@ def overview(found: Sequence[Taken], approvers: Sequence[str]) -> Answer:
 
 
 def line(found: Sequence[Taken], scope: Scope) -> Markup:
+    """Return the usage of the caps of one scope."""
     return joined(" · ", (measured(one) for one in found if one.scope is scope))
 
 
 def measured(one: Taken) -> Markup:
-    """One measure, with its cap where there is one."""
+    """Return the usage of one measure, with its cap if it has one."""
     match one.measure:
         case Measure.RUNS:
             return of(say_many("{count} run", "{count} runs", round(one.taken)), count(one.most))
@@ -54,16 +55,17 @@ def measured(one: Taken) -> Markup:
 
 
 def count(most: float | None) -> str | None:
+    """Return a cap on a number as text; None for no cap."""
     return None if most is None else f"{most:g}"
 
 
 def of(taken: Markup, most: str | None) -> Markup:
-    """What is taken, with its cap behind it."""
+    """Return the usage, followed by its cap."""
     return joined(" ", [taken, say("of {most}", most=most)]) if most else taken
 
 
 def given(asked: GiveMonth, spent: float) -> Answer:
-    """What may be spent now; and what follows where that is spent already."""
+    """Return the new monthly budget, with a warning if it is spent already."""
     told = say(GIVEN[asked.scope], person=mention(asked.person), dollars=words.dollars(asked.dollars))
     over = say(SPENT_ALREADY, spent=words.dollars(spent)) if spent and asked.dollars <= spent else Markup()
     return text(mrkdwn(":moneybag: {}", together(told, over)))

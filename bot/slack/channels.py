@@ -1,4 +1,4 @@
-"""Whose turn it is to post: Slack's limit is a channel's, whoever speaks there."""
+"""Rate limit of posts: Slack limits each channel, no matter which part of the bot posts."""
 
 from datetime import datetime
 from threading import Lock
@@ -6,17 +6,18 @@ from threading import Lock
 from bot.core.pace import Bucket
 
 POSTS_PER_SECOND, POSTS_AT_ONCE = 1.0, 3
-"""Slack's limit: about a message a second in a channel; a short burst passes."""
+"""Slack's limit per channel: about one message a second, and a short burst."""
 
 
 class Channels:
-    """A bucket for each channel, which those who post there share."""
+    """A token bucket per channel, shared by everything that posts there."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._channels: dict[str, Bucket] = {}
 
     def reserve(self, channel: str, now: datetime) -> datetime:
-        """When one may post there: now, or later. The turn is taken either way."""
+        """Reserve a post in a channel. Return when it may be sent: now or later; the reservation
+        counts in both cases."""
         with self._lock:
             return self._channels.setdefault(channel, Bucket(POSTS_PER_SECOND, POSTS_AT_ONCE)).reserve(now)

@@ -1,4 +1,4 @@
-"""A figure as Slack draws it. Pure."""
+"""Charts as Slack draws them. Pure."""
 
 from bot.core.figure import Figure, Words, is_cut, is_smoothed, tabled
 from bot.language import mark
@@ -6,7 +6,7 @@ from bot.slack.blocks import CHART, IMAGE, Block, line_chart
 
 
 def native(figure: Figure) -> Block | None:
-    """The chart as Slack draws it; None where there is too little of it."""
+    """Return the chart as a Slack block; None if it has too few points."""
     table = tabled(figure) if figure.drawable else None
     if table is None:
         return None
@@ -21,7 +21,8 @@ def native(figure: Figure) -> Block | None:
 
 
 def label(x: float) -> str:
-    """
+    """Return an x value as text.
+
     >>> label(1200000.0), label(12.3456)
     ('1200000', '12.35')
     """
@@ -29,10 +30,10 @@ def label(x: float) -> str:
 
 
 def rounded(value: float) -> float:
-    """Six digits: more nobody sees, and every edit carries them."""
+    """Return the value with six digits: more are not visible, and every edit transfers them."""
     return float(f"{value:.6g}")
 
 
 def is_chart(block: Block) -> bool:
-    """Whether a block draws something, which a workspace may refuse to do."""
+    """Return whether a block draws something, which a workspace may refuse to do."""
     return block["type"] in (CHART, IMAGE)

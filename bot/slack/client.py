@@ -1,4 +1,6 @@
-"""Slack's Web API, its failures sorted by what is known after them. The only maker of a WebClient."""
+"""Slack's Web API client, and its failures classified by what is known after them. This module alone builds a
+WebClient.
+"""
 
 import http.client
 import re
@@ -15,38 +17,38 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 TIMEOUT_SECONDS = 10
 
 PARSE = "none"
-"""Of every message: Slack looks for no names in its text, which it does in an edit unless it is told not to."""
+"""The parse mode of every message: Slack links no names in the text. In an edit it does so by default."""
 
 BROKEN = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
-"""Error codes after which, by Slack's documentation, some of it may have been done."""
+"""Error codes after which Slack may have executed part of the call, according to its documentation."""
 
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """Slack said no: nothing was done. `code` is Slack's word for why."""
+    """Slack rejected the call and did nothing. `code` is Slack's error code."""
 
     code: str
 
 
 @dataclass(eq=False)
 class Limited(Exception):
-    """Slack said later: nothing was done."""
+    """Slack rate limited the call and did nothing; it accepts calls again after `retry_after`."""
 
     wait: timedelta
 
 
 class Doubtful(Exception):
-    """No answer, or the answer of a broken server: it may have been done."""
+    """Slack did not answer, or its server failed: it may have executed the call."""
 
 
 def web_client(token: str, base_url: str) -> WebClient:
-    """A client without retries of its own: what must be said again is decided where it is known what was said."""
+    """Return a client without built-in retries: only the caller knows which call may safely be repeated."""
     return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
 
 
 @contextmanager
 def sorted_failures() -> Iterator[None]:
-    """Turn what the SDK raises into Refused, Limited or Doubtful."""
+    """Translate the SDK's exceptions into SlackRejected, SlackRateLimited or SlackUncertain."""
     try:
         yield
     except SlackApiError as error:
@@ -56,28 +58,30 @@ def sorted_failures() -> Iterator[None]:
 
 
 def sort(error: SlackApiError) -> Refused | Limited | Doubtful:
+    """Return the exception that an error of the API means."""
     response: Any = error.response
     status = response["status"] if isinstance(response, dict) else response.status_code
     if status == 429:
         return Limited(timedelta(seconds=float(response.headers.get("Retry-After", 1))))
     code = str(response.get("error") or "")
+    # An error code of another form is not Slack's own, so it does not prove that nothing was done.
     if status >= 500 or code in BROKEN or not re.fullmatch(r"[a-z0-9_]+", code):
         return Doubtful(f"Slack answered {status} {code}")
     return Refused(code)
 
 
 class Identity:
-    """Who the bot is in its workspace: asked for once, then known."""
+    """The bot's user and workspace: requested once, then cached."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
         self._known: AuthorizeResult | None = None
 
     def learn(self) -> AuthorizeResult:
-        """Ask Slack, unless it is known.
+        """Return the bot's authorization; request it from Slack on the first call.
 
         Raises:
-            Refused, Limited, Doubtful: it cannot be known now.
+            SlackRejected, SlackRateLimited, SlackUncertain: it is unknown for now.
         """
         if self._known is None:
             with sorted_failures():

@@ -1,4 +1,4 @@
-"""Notices jumps of this machine's clock, lets Slack's clock decide what they mean, and says so once."""
+"""Watch for jumps of this machine's clock: Slack's clock decides what a jump means, and the bot announces it once."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from bot.slack.words import lasted
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(minutes=1)
-"""Between two questions for Slack's time while no answer has settled a jump."""
+"""Time between two queries of Slack's clock while no answer has explained a jump."""
 
 AHEAD = mark(":alarm_clock: *This machine's clock jumped ahead by {time}.*")
 BACK = mark(":alarm_clock: *This machine's clock jumped back by {time}.*")
@@ -39,9 +39,11 @@ class ClockWatch:
     """Compares the machine's clock with the bot's own time.
 
     Attributes:
-        ask_time: Unix seconds by another clock, or None; may take seconds.
-        began: when the jump was noticed that is not over; asked_at: when the other clock was last asked about it;
-            verdict: what it said.
+        fetch_reference_time: returns Unix seconds by another clock, or None; may take seconds.
+        jump_started_at: when the current jump was noticed; last_queried_at: when the other clock was last queried
+            about it;
+            verdict: what it showed.
+        announced_verdicts: the verdicts on this jump that were announced.
     """
 
     clock: Clock
@@ -54,7 +56,7 @@ class ClockWatch:
     said: set[Verdict | None] = field(default_factory=set)
 
     def look(self) -> timedelta | None:
-        """Look once; what is new is announced."""
+        """Compare the clocks once, and announce what is new."""
         with speaking(self.language):
             if jump := self.clock.jump():
                 self._look_into(jump)
@@ -63,11 +65,13 @@ class ClockWatch:
         return None
 
     def _look_into(self, jump: float) -> None:
+        """Query the other clock about a jump, at most once per `QUERY_INTERVAL`, and announce a new verdict."""
         now = self.clock.now()
         self.began = self.began or now
         is_open = self.verdict in (None, Verdict.UNKNOWN)
         if is_open and (self.asked_at is None or has_passed(ASK_AGAIN, self.asked_at, now)):
             other = self.ask_time()
+            # Without an answer the last verdict stays.
             self.verdict = self.verdict if other is None else self.clock.judge(other)
             self.asked_at = self.clock.now()
         if self.verdict not in self.said:
@@ -76,7 +80,7 @@ class ClockWatch:
             self.announcer.announce(f"clock-{self.began.timestamp():.0f}-{name}", describe(jump, self.verdict))
 
     def _end(self) -> None:
-        """The clocks agree: because the machine's was set right, or because that time was counted."""
+        """Announce that the clocks agree again: the machine's clock was corrected, or the bot counted that time."""
         if self.began and self.verdict is not Verdict.PASSED:
             self.announcer.announce(f"clock-{self.began.timestamp():.0f}-agree", say(AGREE))
         self.began, self.asked_at, self.verdict, self.said = None, None, None, set()
@@ -86,7 +90,7 @@ def describe(jump: float, verdict: Verdict | None) -> str:
     """Return what has happened, and what it means as far as is known.
 
     Args:
-        jump: seconds by which the machine's clock is ahead; negative where behind.
+        jump: seconds by which the machine's clock is ahead; negative if it is behind.
     """
     what = say(AHEAD if jump > 0 else BACK, time=lasted(timedelta(seconds=abs(jump))))
     means = say(VERDICTS[verdict], seconds=f"{3600 * SLEW:.0f}")

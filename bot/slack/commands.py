@@ -1,4 +1,4 @@
-"""What a typed command is answered with, whichever way it came. What it wishes for is recorded at once."""
+"""Execution of typed commands, from a slash command or a mention. What a command requests is recorded at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,12 +57,12 @@ from bot.tongues import Tongues
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Does what a command asks for.
+    """Executes commands.
 
     Attributes:
-        client: for files; errands: for what takes longer than an acknowledgement; homes: for the bot's own page;
-            tongues: who is spoken to in which language; plots: for charts; reporting: for what is asked of reports;
-            costing: of dollars; auditing: of who did what.
+        client: uploads files; background: computes answers that take longer than an acknowledgement;
+            home_publisher: updates the App Home pages; language_preferences: the language of each person;
+            chart_commands, report_commands, cost_commands, audit_commands: execute the commands of their kinds.
     """
 
     service: Service
@@ -76,14 +76,15 @@ class Commands:
     auditing: Auditing
 
     def answer(self, asked: Command, caller: Caller, reply: Reply) -> Said:
-        """Do what a command asks for; what it is answered with comes of the result.
+        """Execute a command. Return a function that renders its answer.
 
-        What is wrong with a command is said at once, to the person alone; its answer may be for others too.
+        Errors are raised at once and go to the person alone; the answer may be for others too.
 
         Raises:
-            UserError: it makes no sense, or the person may not.
+            UserError: the command makes no sense, or the person may not.
         """
-        if not isinstance(asked, Stop):  # an owner may always stop a run, whatever became of the person's role
+        # An owner may always stop a run, even after losing the role that launched it.
+        if not isinstance(asked, Stop):
             self.service.refuse(Act.READ, caller)
         match asked:
             case Launch():
@@ -109,7 +110,7 @@ class Commands:
                 return self.look(asked, caller)
 
     def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
-        """What a run may do from now on."""
+        """Change what a run, or a month, may spend or how long a run may live; approvals and refusals included."""
         match asked:
             case Extend():
                 return partial(answers.extended, self.service.extend(asked, caller))
@@ -126,7 +127,7 @@ class Commands:
     def reckon(
         self, asked: Logs | Plot | Compare | Cost | History | AskAudit | Forget, caller: Caller, reply: Reply
     ) -> Said:
-        """What is made of many lines or numbers, and takes its time."""
+        """Answer a command that reads many lines or numbers, and takes its time."""
         match asked:
             case Logs():
                 return self.logs(asked, caller, reply)
@@ -138,7 +139,7 @@ class Commands:
                 return self.auditing.answer(asked, caller, reply)
 
     def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, caller: Caller) -> Said:
-        """What is asked of the records and the recipes alone, and changes nothing."""
+        """Answer a command that only reads records and recipes."""
         queries = self.service.queries
         match asked:
             case Status(name):
@@ -156,7 +157,7 @@ class Commands:
                 return partial(answers.help_on, word)
 
     def status(self, name: str | None, caller: Caller) -> Said:
-        """Of one run, or of a person's only one, its card; of several, a line each."""
+        """Return the card of one run, or of the person's only one; for several runs, one line each."""
         queries = self.service.queries
         found = [queries.find(name, caller.actor)] if name else queries.active(caller.user)
         if len(found) == 1:
@@ -164,12 +165,14 @@ class Commands:
         return self.listed(found, "active", caller)
 
     def listed(self, found: Sequence[Run], which: str, caller: Caller, broken: Sequence[RunStub] = ()) -> Said:
-        """A line a run; of those that the person may not read of, that they exist and what they cost."""
+        """Return one line per run; for runs that the person may not read, only that they exist and what they cost."""
         shown = self.service.queries.shown_to(caller.actor, found[: answers.LISTED])
         return partial(answers.runs, [*shown, *found[answers.LISTED :]], which, self.service.now(), broken)
 
     def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
-        """At once, unless it is dear and asked about first; a rehearsal in the background: prices are asked for."""
+        """Launch a run at once, unless it needs a confirmation; preview a dry run in the background, because prices
+        take seconds.
+        """
         if asked.dry_run:
             return self.rehearse(asked, answers.rehearsal, caller, reply)
         self.service.refuse(Act.LAUNCH, caller)
@@ -178,7 +181,7 @@ class Commands:
         return partial(answers.launched, self.service.launch(asked, caller))
 
     def again(self, asked: Again, caller: Caller, reply: Reply) -> Said:
-        """As a launch; the buttons have asked already."""
+        """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
         self.service.refuse(Act.LAUNCH, caller)
         wanted = self.service.relaunch(asked, caller)
         if self.service.asks_first(wanted):
@@ -186,29 +189,33 @@ class Commands:
         return partial(answers.launched, self.service.again(asked, caller))
 
     def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], caller: Caller, reply: Reply) -> Said:
+        """Preview a launch in the background."""
         made = self.service.planned(asked)
         return lambda: self.errands.run(lambda: show(self.service.rehearse(made, caller)), reply, caller.user)
 
     def logs(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
+        """Follow a log, or read it once."""
         if asked.follow:
             return partial(answers.followed, self.service.follow(asked, caller))
         return self.read_log(asked, caller, reply)
 
     def read_log(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
-        """Read in the background: a live cluster takes seconds to answer."""
+        """Read a log in the background: a live cluster takes seconds to answer."""
         run = self.service.queries.find(asked.run, caller.actor)
         return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply, caller.user)
 
     def log_answer(self, run: Run, asked: Logs) -> Answer:
+        """Return the log lines in a message, or upload them as a file."""
         excerpt = self.service.queries.read_log(run, asked)
         if not excerpts.wants_file(excerpt):
             return excerpts.excerpt(excerpt)
-        with speaking(self.tongues.workspace):  # everybody in the thread sees the file
+        # The file is in the thread, where everyone sees it.
+        with speaking(self.tongues.workspace):
             title = excerpts.title(excerpt)
         return upload_log(self.client, excerpt, title)
 
     def choose_language(self, language: str | None, user: str) -> Said:
-        """Speak another language with this person, at once."""
+        """Switch the person's language, effective at once."""
         if language:
             self.tongues.choose(user, None if language == WORKSPACE else language)
             self.homes.changed(user)
@@ -217,7 +224,7 @@ class Commands:
 
 
 def is_private(asked: Command) -> bool:
-    """Whether its answer concerns nobody but the person."""
+    """Return whether the answer concerns the person alone."""
     if isinstance(asked, Launch):
         return not asked.dry_run
     return isinstance(asked, Speak | Retry | Resume | AskAudit | Forget)

@@ -1,4 +1,4 @@
-"""What is asked of dollars, answered in the background: a month has thousands of records."""
+"""Cost commands, answered in the background: a month has thousands of records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,18 +16,19 @@ from bot.slack.errands import Errands, Reply, Said
 
 @dataclass(frozen=True, slots=True)
 class Costing:
-    """Answers those who ask what it costs."""
+    """The commands that show what runs cost."""
 
     costs: Costs
     errands: Errands
     queries: RunQueries
 
     def answer(self, asked: Cost, caller: Caller, reply: Reply) -> Said:
-        """What is wrong with the question is said at once, so a run is looked up here."""
+        """Return the answer to a cost command. A run is looked up here, so that errors are raised at once."""
         found = self.reckoning(asked, caller)
         return lambda: self.errands.run(found, reply, caller.user)
 
     def reckoning(self, asked: Cost, caller: Caller) -> Callable[[], Answer]:
+        """Return the function that computes the answer in the background."""
         costs = self.costs
         match asked.of:
             case "mine":
@@ -42,7 +43,7 @@ class Costing:
                 return partial(self.account, costs.find(name), caller)
 
     def account(self, run: Run, caller: Caller) -> Answer:
-        """What a run has cost; to those who may not read of it, no more than that."""
+        """Return what a run has cost; for a person who may not read the run, only its line."""
         (shown,) = self.queries.shown_to(caller.actor, [run])
         if shown.is_redacted:
             return answers.runs([shown], "all", self.costs.now())

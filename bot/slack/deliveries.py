@@ -1,4 +1,6 @@
-"""What of a delivery the listeners read: one that lacks it, or has it of another type, is refused before them all."""
+"""The fields of Slack's deliveries that listeners read. A delivery without them, or with other types, is rejected
+before any listener runs.
+"""
 
 import logging
 import math
@@ -19,7 +21,7 @@ class Malformed(Exception):
 
 
 class Named(msgspec.Struct):
-    """Whatever has an id."""
+    """An object with an id."""
 
     id: str
 
@@ -37,7 +39,7 @@ class Command(msgspec.Struct):
 
 
 class EventBody(msgspec.Struct):
-    """What has happened, of whatever kind."""
+    """The content of an event of any type."""
 
     type: str
     user: str | None = None
@@ -58,7 +60,7 @@ class Event(msgspec.Struct):
 
 
 class Option(msgspec.Struct):
-    """One choice of several."""
+    """The choice that a person selected."""
 
     value: str
 
@@ -72,7 +74,7 @@ class Action(msgspec.Struct):
 
 
 class Container(msgspec.Struct):
-    """Where a button stands."""
+    """The message that contains a button."""
 
     message_ts: str | None = None
 
@@ -85,13 +87,13 @@ class Field(msgspec.Struct):
 
 
 class Filled(msgspec.Struct):
-    """What stands in the fields of a view, by block and control."""
+    """The values of a view's fields, by block and control."""
 
     values: dict[str, dict[str, dict[str, Any]]] | None = None
 
 
 class View(msgspec.Struct):
-    """A view that somebody looks at."""
+    """A view that a person looks at."""
 
     id: str | None = None
     hash: str | None = None
@@ -101,7 +103,7 @@ class View(msgspec.Struct):
 
 
 class Form(View, kw_only=True):
-    """A view that somebody has filled in."""
+    """A view that a person has filled in."""
 
     id: str
     private_metadata: str
@@ -109,7 +111,7 @@ class Form(View, kw_only=True):
 
 
 class Press(msgspec.Struct):
-    """Buttons and choices."""
+    """Presses of buttons, and choices."""
 
     user: Named
     actions: list[Action]
@@ -122,7 +124,7 @@ class Press(msgspec.Struct):
 
 
 class Submission(msgspec.Struct):
-    """A view that was sent."""
+    """A view that a person has submitted."""
 
     user: Named
     view: Form
@@ -134,14 +136,14 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "block_actions": Press,
     "view_submission": Submission,
 }
-"""By the type of a delivery."""
+"""The struct of a delivery, by Slack's `type`. A slash command has none."""
 
 
 def checked(body: Mapping[str, Any]) -> None:
-    """Refuse a delivery that is none of Slack's, or that no listener takes. Bolt itself answers Slack's tests.
+    """Raise unless a delivery has the form of Slack's, and a listener takes it. Bolt itself answers Slack's tests.
 
     Raises:
-        Malformed: so it is; the message names the place, and holds nothing of the delivery.
+        MalformedDelivery: it does not; the message names the place, and contains nothing of the delivery.
     """
     kind = Command if "command" in body else KINDS.get(str(body.get("type")))
     if kind is None:
@@ -161,7 +163,7 @@ def checked(body: Mapping[str, Any]) -> None:
 
 
 def refuse_incomplete(event: EventBody) -> None:
-    """Refuse a mention that nobody could be answered on."""
+    """Raise if a mention or an opened page lacks what an answer needs."""
     if event.type == "app_mention" and event.user is not None and None in (event.channel, event.text, event.ts):
         raise Malformed("a mention lacks its channel, text or time")
     if event.type == "app_home_opened" and event.user is None:
@@ -169,16 +171,17 @@ def refuse_incomplete(event: EventBody) -> None:
 
 
 def refuse_without_fields(view: Form) -> None:
-    """Refuse a view in which nothing can be filled in, nor said what is wrong with it."""
+    """Raise if a view has no field that can be filled in or can show an error."""
     if not any(block.type == "input" and block.block_id for block in view.blocks):
         raise Malformed("the view has no field")
 
 
 def dispatched(app: App, request: SocketModeRequest) -> BoltResponse:
-    """Have a delivery over a socket answered, whatever it is made of."""
+    """Dispatch a delivery that came over a socket; reject one that Bolt cannot parse."""
     try:
         answered: BoltResponse = run_bolt_app(app, request)
-    except Exception as error:  # Bolt takes a delivery apart here, and fails in many ways on what is none
+    except Exception as error:
+        # Bolt parses the delivery here, and raises many kinds of errors on one that is malformed.
         log.warning("a delivery is not what Slack sends: %s", type(error).__name__)
         return BoltResponse(status=400)
     return answered
@@ -188,7 +191,7 @@ def words(action: Mapping[str, Any], count: int) -> list[str]:
     """Return the words of a button's value.
 
     Raises:
-        Malformed: there are more or fewer.
+        MalformedDelivery: there are more or fewer.
     """
     found = value_of(action).split()
     if len(found) != count:
@@ -200,7 +203,7 @@ def value_of(action: Mapping[str, Any]) -> str:
     """Return a button's value.
 
     Raises:
-        Malformed: it has none.
+        MalformedDelivery: it has none.
     """
     value = action.get("value")
     if not isinstance(value, str):
@@ -209,14 +212,15 @@ def value_of(action: Mapping[str, Any]) -> str:
 
 
 def number(text: str) -> float:
-    """Return a number that a button's value holds.
+    """Return the finite number in a button's value.
 
     Raises:
-        Malformed: it is none.
+        MalformedDelivery: it is not a number.
     """
     try:
         found = float(text)
     except ValueError:
+        # NaN takes the same path as the infinities, which float() accepts.
         found = math.nan
     if not math.isfinite(found):
         raise Malformed("a button's value holds no number")
@@ -224,10 +228,10 @@ def number(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """Return a time that a button's value holds, in Unix seconds.
+    """Return the time in a button's value, which is in Unix seconds.
 
     Raises:
-        Malformed: it is none.
+        MalformedDelivery: it is not a time.
     """
     try:
         return datetime.fromtimestamp(number(text), UTC)
@@ -236,10 +240,10 @@ def moment(text: str) -> datetime:
 
 
 def needed(body: Mapping[str, Any], *path: str) -> str:
-    """Return a text that only some deliveries must have.
+    """Return a string that only some deliveries must have.
 
     Raises:
-        Malformed: this one lacks it.
+        MalformedDelivery: this delivery lacks it.
     """
     found: Any = body
     for key in path:

@@ -1,4 +1,4 @@
-"""Slack's word on people and channels: asked once in a while, kept in bounded memory, and never waited for long."""
+"""Slack's data on people and channels, cached in bounded memory and never waited for long."""
 
 import logging
 import time
@@ -21,44 +21,44 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PERSON_SECONDS = 600.0
-"""That what somebody is may be remembered. Who was deactivated does nothing in Slack any more."""
+"""Seconds for which a person's kind is cached. A deactivated person can do nothing in Slack anyway."""
 
 CHANNEL_SECONDS = 600.0
-"""Likewise of the kind of a channel."""
+"""Seconds for which a channel's kind is cached."""
 
 MEMBERS_SECONDS = 60.0
-"""Likewise of who is in a channel or in a user group."""
+"""Seconds for which the members of a channel or a user group are cached."""
 
 ANSWER_SECONDS = 1.0
-"""That somebody who waits for an answer waits for Slack's: Slack itself gives three seconds for all of it."""
+"""Seconds to wait for Slack while a person waits for the bot: Slack allows three seconds for the whole answer."""
 
 MOST_ENTRIES = 10_000
-"""Of one kind in memory: some megabytes."""
+"""Maximum cached entries of one kind: a few megabytes."""
 
 MOST_MEMBERS = 20_000
-"""Of one channel or group that are looked through; of a larger one, those beyond count as not in it."""
+"""Maximum members read of one channel or group; further members of a larger one count as not in it."""
 
 PAGE = 1_000
-"""Members of one answer of Slack's (docs: conversations.members)."""
+"""Members per page of Slack's answer (docs: conversations.members)."""
 
 NO_ANSWER = mark("Slack does not answer in time.")
 REFUSED = mark("Slack refuses to say ({code}).")
 LACKS_RIGHT = mark("The Slack app lacks a right ({code}); whoever installed it runs `verlbot doctor`.")
 
 UNSEEN = {"user_not_found", "user_not_visible", "users_not_found"}
-"""Codes that say: nobody of this workspace."""
+"""Error codes for a person who is not of this workspace."""
 
 HIDDEN = {"channel_not_found", "not_in_channel", "missing_channel"}
-"""Codes that say: a channel that the bot is not in, and may not see."""
+"""Error codes for a channel that the bot is not in and may not see."""
 
 
 @dataclass(slots=True)
 class Cache(Generic[T]):
-    """What was answered lately, the most recent last.
+    """Recent answers of Slack, the most recent last.
 
     Attributes:
-        seconds: how long an answer counts.
-        asking: questions under way, which all who need the answer wait for.
+        seconds: how long an answer is valid.
+        pending: requests in progress, shared by all who need the answer.
     """
 
     seconds: float
@@ -69,18 +69,20 @@ class Cache(Generic[T]):
     lock: Lock = field(default_factory=Lock)
 
     def ask(self, key: str, question: Callable[[], T]) -> Future[T]:
-        """Return an answer that counts still, or a question under way."""
+        """Return a valid answer, or a request in progress."""
         with self.lock:
             known = self.entries.get(key)
             if known and self.clock() < known[0] + self.seconds:
                 done: Future[T] = Future()
                 done.set_result(known[1])
                 return done
+            # One request serves all who need the answer now.
             if key not in self.asking:
                 self.asking[key] = self.pool.submit(self._answer, key, question)
             return self.asking[key]
 
     def _answer(self, key: str, question: Callable[[], T]) -> T:
+        """Fetch an answer and cache it; drop the oldest entries beyond `MAX_CACHE_ENTRIES`."""
         try:
             answer = question()
             with self.lock:
@@ -94,15 +96,16 @@ class Cache(Generic[T]):
                 self.asking.pop(key, None)
 
     def forget(self) -> None:
+        """Remove all answers."""
         with self.lock:
             self.entries.clear()
 
 
 def get(future: Future[T], seconds: float) -> T:
-    """Return an answer of Slack's.
+    """Return an answer of Slack.
 
     Raises:
-        Unavailable: there is none in time, or Slack does not say.
+        Unavailable: Slack does not answer in time, or refuses to.
     """
     try:
         return future.result(seconds)
@@ -116,10 +119,10 @@ def get(future: Future[T], seconds: float) -> T:
 
 
 class SlackDirectory:
-    """Asks Slack who people are, what channels are, and who is in them.
+    """Looks up in Slack who people are, what channels are, and who is in them.
 
     Args:
-        answer_seconds: how long one question is waited for; its answer is there for the next one.
+        answer_seconds: how long a call waits for one request; a late answer is cached for the next call.
     """
 
     def __init__(
@@ -139,47 +142,51 @@ class SlackDirectory:
         self._groups: Cache[frozenset[str]] = Cache(MEMBERS_SECONDS, self._pool, clock)
 
     def prefetch(self, user: str) -> None:
-        """Ask about somebody who has just done something, so that the answer is there when it is needed."""
+        """Request a person who has just done something, so that the answer is cached when it is needed."""
         self._people.ask(user, lambda: self._ask_person(user))
 
     def stop(self) -> None:
+        """Cancel the requests that wait for a thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
-        """Return what somebody is; see `Directory`."""
+        """Return a person's kind and user groups; see `Directory`."""
         answers = {group: self._groups.ask(group, lambda group=group: self._ask_group(group)) for group in groups}  # type: ignore[misc]  # mypy takes the default for a second type
         own = self._own_team()
         try:
             described = get(self._people.ask(user, lambda: self._ask_person(user)), self._answer_seconds)
         except Unavailable:
             if team and team != own and team not in workspaces:
-                return Person(user, PersonKind.STRANGER)  # Slack has signed the delivery: that much is sure
+                # Slack has signed the delivery, so its foreign team proves a stranger even without an answer.
+                return Person(user, PersonKind.STRANGER)
             raise
         kind = kind_of(described, own, workspaces)
         member_of = {group for group, answer in answers.items() if user in get(answer, self._answer_seconds)}
         return Person(user, kind, frozenset(member_of))
 
     def channel(self, channel_id: str) -> Channel:
-        """Return what sort of conversation it is."""
-        if channel_id.startswith(("D", "U", "W")):  # with one person; a run may be shown to a person by the person's id
+        """Return a conversation with its kind."""
+        # A direct message; the channel of a run may also be a person's id.
+        if channel_id.startswith(("D", "U", "W")):
             return Channel(channel_id, ChannelKind.DIRECT)
         return get(self._channels.ask(channel_id, lambda: self._ask_channel(channel_id)), self._answer_seconds)
 
     def is_in(self, user: str, channel_id: str) -> bool:
-        """Return whether somebody is in a channel. A conversation with the bot alone has one person in it."""
+        """Return whether a person is in a channel. A conversation with the bot alone has one person in it."""
         if channel_id.startswith(("U", "W")):
             return user == channel_id
         members = get(self._members.ask(channel_id, lambda: self._ask_members(channel_id)), self._answer_seconds)
         return user in members
 
     def _own_team(self) -> str:
+        """Return the id of the bot's workspace."""
         try:
             return self._identity.learn().team_id or ""
         except (Refused, Limited, Doubtful) as error:
             raise Unavailable(say(NO_ANSWER)) from error
 
     def _ask_person(self, user: str) -> "Json | None":
-        """Return Slack's description of somebody; None for one whom it does not show to this workspace."""
+        """Return Slack's description of a person; None if Slack does not show the person to this workspace."""
         try:
             with sorted_failures():
                 answer: Any = self._client.users_info(user=user)
@@ -190,6 +197,7 @@ class SlackDirectory:
         return dict(answer.get("user") or {})
 
     def _ask_channel(self, channel_id: str) -> Channel:
+        """Return a channel with its kind; one that Slack hides from the bot is private."""
         try:
             with sorted_failures():
                 answer: Any = self._client.conversations_info(channel=channel_id)
@@ -200,6 +208,7 @@ class SlackDirectory:
         return Channel(channel_id, channel_kind(answer.get("channel") or {}))
 
     def _ask_members(self, channel_id: str) -> frozenset[str]:
+        """Return who is in a channel, up to `MAX_MEMBERS`; nothing for a channel that Slack hides from the bot."""
         found: set[str] = set()
         try:
             with sorted_failures():
@@ -213,7 +222,8 @@ class SlackDirectory:
         return frozenset(found)
 
     def _ask_group(self, group: str) -> frozenset[str]:
-        """Return who is in a user group; of one that Slack does not show, nobody: its people have no role by it."""
+        """Return who is in a user group; empty if Slack does not show the group, so that it gives
+        its people no role."""
         try:
             with sorted_failures():
                 answer: Any = self._client.usergroups_users_list(usergroup=group)
@@ -227,7 +237,7 @@ Json = dict[str, Any]
 
 
 def kind_of(described: Json | None, own_team: str, workspaces: frozenset[str]) -> PersonKind:
-    """Return what Slack's description of somebody means here (docs: users.info, the user object).
+    """Return what Slack's description of a person means here (docs: users.info, the user object).
 
     >>> kind_of({"team_id": "T1"}, "T1", frozenset()), kind_of({"team_id": "T2"}, "T1", frozenset())
     (<PersonKind.MEMBER: 'member'>, <PersonKind.STRANGER: 'stranger'>)

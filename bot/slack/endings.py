@@ -1,4 +1,4 @@
-"""How runs end, in words: one entry for each reason."""
+"""Labels of the outcomes of runs: one entry per reason."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from bot.language import mark
 
 @dataclass(frozen=True, slots=True)
 class Became:
-    """What became of a run, as phrases.
+    """The phrases for one reason for which a run ends.
 
     Attributes:
-        state: on its card.
-        stopping: a sentence for its thread while its cluster goes.
-        ended: the headline of its end; both may name the `person` who stopped it.
+        state: the state on its card.
+        stopping: a sentence for its thread while its cluster is being removed.
+        ended: the headline of its end. `stopping` and `ended` may name the `person` who stopped the run.
     """
 
     icon: str
@@ -113,4 +113,4 @@ DRAINING = {
     Reason.MONTH_SPENT: mark("month spent, saving first"),
     Reason.STOPPED: mark("saving first"),
 }
-"""What a run does that is to end for these reasons, and has not saved yet."""
+"""The state of a run that is about to end for these reasons and has not saved yet."""

@@ -1,4 +1,4 @@
-"""What takes longer than Slack waits for an acknowledgement: a few threads, and ways to answer afterwards."""
+"""Work that takes longer than Slack waits for an acknowledgement: a few threads, and ways to answer afterwards."""
 
 import logging
 import re
@@ -23,26 +23,27 @@ from bot.slack.fair_pool import FairPool, Full
 log = logging.getLogger(__name__)
 
 Reply = Callable[[Answer], None]
-"""Brings an answer to the person who asked."""
+"""Sends an answer to the person who requested it."""
 
 CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
-"""Slack's word for a refusal, by itself or in JSON: response URLs answer either way."""
+"""Matches Slack's error code, on its own or in JSON: response URLs answer either way."""
 
 Said = Callable[[], Answer | None]
-"""What a person's wish has come to, to be said in whatever language is spoken where it is called."""
+"""Renders the result of a person's request, in the language that is current where it is called."""
 
 TRIES = 3
-"""A reply is read at once or never; after these it is given up, and said in the log."""
+"""Maximum attempts to deliver a reply: a person reads it soon or never. After the last one only the log records it."""
 
 
 class Errands:
-    """Runs slow answers in the background, and brings ready ones past those that wait. Each is in the language that
-    was spoken where it was asked for.
+    """Computes slow answers in the background, and sends ready ones without queueing behind them. Each answer is in
+    the language of the context that requested it.
 
     Args:
-        precedence: of those who wait for an acknowledgement.
-        threads: that wait for machines at once; most: with those that wait for a thread, before more are refused.
-        most_each: likewise, of one person; at_once_each: of one person that wait for machines at once.
+        interactive_priority: the priority of people who wait for an acknowledgement.
+        threads: how many answers are computed at once; max_tasks: how many may be in progress or waiting before
+            more are refused.
+        max_tasks_each: the same for one person; max_running_each: how many answers of one person are computed at once.
     """
 
     def __init__(
@@ -53,13 +54,13 @@ class Errands:
         self._bringing = ThreadPoolExecutor(2, thread_name_prefix="reply")
 
     def run(self, answer: Callable[[], Answer], reply: Reply, who: str = "") -> None:
-        """Find the answer in a thread, then bring it.
+        """Compute an answer in a thread, then deliver it.
 
         Args:
-            who: the person whose question it is, so that others' are answered between two of that person's.
+            user: the person who requested it; answers for other people are computed between two of that person's.
 
         Raises:
-            UserError: too many wait already.
+            UserError: too many requests are waiting already.
         """
         go = carried(self._go)
         try:
@@ -68,22 +69,25 @@ class Errands:
             raise UserError(say("Too many questions at once."), say("Ask again in a minute.")) from full
 
     def say(self, answer: Answer, reply: Reply) -> None:
-        """Bring an answer that is there already. Never refused: what is brought waits for Slack alone."""
+        """Deliver an answer that is ready. Never refused: a delivery waits for Slack only."""
         self._bringing.submit(carried(self._go), lambda: answer, reply)
 
     def bring_to(self, url: str, answer: Answer) -> None:
-        """Bring an answer to the address that a command came with."""
+        """Deliver an answer to the response URL of a command."""
         self.say(answer, by_response_url(Respond(response_url=url)))
 
     def stop(self) -> None:
+        """Cancel what has not begun."""
         self._waiting.stop()
         self._bringing.shutdown(wait=False, cancel_futures=True)
 
     def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
+        """Compute an answer, or describe the error if that fails, and deliver it."""
         self._precedence.give_way()
         try:
             found = answer()
-        except Exception as error:  # whatever it is, the person is told
+        except Exception as error:
+            # The person waits for an answer, so every error becomes one.
             found = words_for(error)
         self._precedence.give_way()
         try:
@@ -93,7 +97,7 @@ class Errands:
 
 
 def bring(found: Answer, reply: Reply) -> None:
-    """Reply, again where Slack asks to wait or gives no answer."""
+    """Deliver an answer; retry if Slack rate limits the call or does not answer."""
     for left in reversed(range(TRIES)):
         try:
             reply(found)
@@ -106,11 +110,15 @@ def bring(found: Answer, reply: Reply) -> None:
 
 
 def pause(seconds: float) -> None:
+    """Sleep between two attempts."""
     time.sleep(seconds)
 
 
 def by_response_url(respond: Respond) -> Reply:
-    """Only the person sees it, where the command or the button was. Bolt's respond does not raise: its status tells."""
+    """Return a responder that only the person sees, at the place of the command or button.
+
+    Bolt's `respond` does not raise, so its status is checked.
+    """
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
@@ -121,18 +129,23 @@ def by_response_url(respond: Respond) -> Reply:
 
 
 def check(status: int, headers: Any, body: str = "") -> None:
-    """What an HTTP status of Slack's, and the code beside it, mean for what was sent."""
+    """Raise what an HTTP status of Slack, and the error code in its body, mean for the message.
+
+    Raises:
+        SlackRateLimited, SlackUncertain, SlackRejected: the message did not arrive, or may not have arrived.
+    """
     if status == 429:
         raise Limited(timedelta(seconds=float(headers.get("Retry-After", 1))))
     if status >= 500:
         raise Doubtful(f"Slack answered {status}")
     code = CODE.search(body)
+    # A response URL may answer 200 and report the error in its body.
     if status != 200 or (code and '"ok":false' in body.replace(" ", "")):
         raise Refused(code[1] if code else str(status))
 
 
 def in_thread(client: WebClient, channel: str, thread: str) -> Reply:
-    """Everybody sees it, under the message that asked."""
+    """Return a responder that everyone sees, under the message with the command."""
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
@@ -142,7 +155,7 @@ def in_thread(client: WebClient, channel: str, thread: str) -> Reply:
 
 
 def to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Reply:
-    """Only the person sees it, where the mention was."""
+    """Return a responder that only the person sees, at the place of the mention."""
 
     def reply(answer: Answer) -> None:
         with sorted_failures():
@@ -152,7 +165,7 @@ def to_person(client: WebClient, channel: str, user: str, thread: str | None) ->
 
 
 def directly(client: WebClient, user: str) -> Reply:
-    """As a direct message: only the person sees it, wherever he is."""
+    """Return a responder that sends a direct message."""
 
     def reply(answer: Answer) -> None:
         post_directly(client, user, answer)
@@ -161,10 +174,10 @@ def directly(client: WebClient, user: str) -> Reply:
 
 
 def post_directly(client: WebClient, user: str, answer: Answer) -> tuple[str, str]:
-    """Send a direct message; return its channel and its id.
+    """Send a direct message. Return its channel and its id.
 
     Raises:
-        Refused, Limited, Doubtful: it may not be there.
+        SlackRejected, SlackRateLimited, SlackUncertain: it may not have arrived.
     """
     with sorted_failures():
         posted = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE, **answer)
@@ -172,7 +185,7 @@ def post_directly(client: WebClient, user: str, answer: Answer) -> tuple[str, st
 
 
 def words_for(error: Exception) -> Answer:
-    """What a person is told of an error; a mistake of ours gets a reference to its traceback in the log."""
+    """Return what a person sees of an error; a bug of ours gets a reference to its traceback in the log."""
     if isinstance(error, UserError):
         return answers.refusal(error)
     if isinstance(error, Unavailable):

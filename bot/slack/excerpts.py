@@ -1,4 +1,4 @@
-"""Log lines as a person gets them: in a message, or as a file where no message holds them. Pure."""
+"""Log lines for people: in a message, or as a file if they do not fit into a message. Pure."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from bot.slack.phrases import say, say_many, together
 from bot.slack.text import Markup, code, link, mrkdwn
 
 INLINE_CHARACTERS = 2_800
-"""Log text that fits into a message; more goes up as a file."""
+"""Maximum characters of log text in a message; more are uploaded as a file."""
 
 
 def excerpt(found: Excerpt) -> Answer:
-    """Log lines in a message: long ones cut, and the last of them where they are too many."""
+    """Return log lines in a message: long lines are cut, and only the last lines are shown if there are too many."""
     shown = list(map(narrow, found.lines))
     body = "\n".join(shown) or nothing(found)
     notes = []
@@ -30,6 +30,7 @@ def excerpt(found: Excerpt) -> Answer:
 
 
 def heading(found: Excerpt) -> Markup:
+    """Return which lines of which log an excerpt shows."""
     asked = found.asked
     lines = say_many("One line", "Last {count} lines", len(found.lines)) if found.lines else say("No line")
     if asked.grep:
@@ -40,21 +41,23 @@ def heading(found: Excerpt) -> Markup:
 
 
 def cut_short(lines: Sequence[str]) -> bool:
-    """Whether a message shows less of a line than there is."""
+    """Return whether a message would cut any of the lines."""
     return any(narrow(line) != line for line in lines)
 
 
 def nothing(found: Excerpt) -> Markup:
+    """Return why there are no lines."""
     filtered = found.asked.grep or found.asked.node is not None
     return say("(no such line among the last ones)") if filtered else say("(it has printed nothing yet)")
 
 
 def title(found: Excerpt) -> Markup:
-    """Of the file that holds the lines."""
+    """Return the title of the file with the lines."""
     return say_many("Log of {run}, last line", "Log of {run}, last {count} lines", len(found.lines), run=found.run.id)
 
 
 def filed(found: Excerpt, address: str) -> Answer:
+    """Return an answer with a link to the file with the lines."""
     lines = say_many(
         "{count} line is {file}.",
         "{count} lines are {file}.",
@@ -65,6 +68,8 @@ def filed(found: Excerpt, address: str) -> Answer:
 
 
 def wants_file(found: Excerpt) -> bool:
-    """Whether the lines go up as a file: it was said how many, and no message holds them as they are."""
+    """Return whether the lines are uploaded as a file: the person requested a number of lines, and they do not fit
+    into a message uncut.
+    """
     whole = sum(len(one) + 1 for one in found.lines) <= INLINE_CHARACTERS and not cut_short(found.lines)
     return found.asked.lines is not None and not whole

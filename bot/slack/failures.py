@@ -1,4 +1,4 @@
-"""What is said of a failure: its first error, the likely cause, what to do, what is lost. Pure."""
+"""Description of a failed run: its first error, the likely cause, the remedy, what is lost. Pure."""
 
 import re
 from datetime import datetime
@@ -13,7 +13,7 @@ from bot.slack.phrases import listing, say, say_many, together
 from bot.slack.text import Markup, code, escape, joined
 
 SHOWN_ERROR = 200
-"""Characters of an error in a headline; the excerpt has more."""
+"""Maximum characters of an error in a headline; the excerpt has more."""
 
 CAUSES = {
     Kind.GPU_MEMORY: mark("A GPU ran out of memory."),
@@ -77,26 +77,29 @@ MAY_BE_CUT = mark("It ended while that was being written: it may not be whole.")
 
 
 def digest_of(run: Run, log: str) -> Digest | None:
-    """Why a run failed that its log tells of; from what was kept of the log where its end could not be read."""
+    """Return why a run failed, if its log shows it; from the saved log lines if the end of the log
+    could not be read."""
     if run.reason is None or not run.reason.is_told_by_log:
         return None
     return run.failure or diagnose("\n".join([log, run.detail or ""]), run.nodes)
 
 
 KILLED = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
-"""Exit codes of signals: who is killed prints nothing, and what others print is that they miss him."""
+"""Matches exit codes of signals: a killed process prints nothing, and the others only print that it is missing."""
 
 
 def why(run: Run, found: Digest | None) -> Markup:
-    """The error itself, and where it was; the run's own sentence where its log has no error."""
+    """Return the error and where it occurred, or the run's own detail if its log has no error."""
     if found is None or (run.detail and not found.excerpt):
         return escape(run.detail or "")
+    # The error in the log may come from another process than the killed one, so the signal is shown first.
     killed = run.detail if run.detail and KILLED.search(run.detail) else ""
     return joined(" · ", [killed, code(found.error, SHOWN_ERROR), place(found)])
 
 
 def place(found: Digest) -> Markup:
-    """
+    """Return the node and the rank of an error.
+
     >>> place(Digest("KeyError", node=1, rank=12)), place(Digest("KeyError"))
     ('node 1, rank 12', '')
     """
@@ -107,14 +110,14 @@ def place(found: Digest) -> Markup:
 
 
 def advice(run: Run, found: Digest | None) -> Markup:
-    """The likely cause and what to do; nothing is guessed of an error that nobody knows."""
+    """Return the likely cause and the remedy; empty for an unknown error, because nothing is guessed."""
     if found is None or found.kind is None:
         return Markup()
     return together(say(CAUSES[found.kind]), say(REMEDIES[found.kind], run=run.id))
 
 
 def left(run: Run, now: datetime) -> Markup:
-    """Where the model is, and of a run that did not end as it should, what is not left of it."""
+    """Return where the checkpoint is, and what is lost if the run failed."""
     found = run.progress
     if run.reason is None or not run.reason.is_failure or found.step is None:
         return models.model(run)
@@ -126,13 +129,14 @@ def left(run: Run, now: datetime) -> Markup:
     if found.checkpoint is None and run.place:
         return say(NONE_SEEN_YET, amount=amount, place=code(f"{run.place} › {run.id}"))
     if found.checkpoint is None:
-        return say(NONE_SEEN, amount=amount) if run.model_dies else Markup()  # a recipe may have none to lose
+        # A recipe without checkpoints has none to lose.
+        return say(NONE_SEEN, amount=amount) if run.model_dies else Markup()
     nothing = Markup() if run.place or run.keeping.fetched else say(NOTHING_LEFT, amount=amount)
     return together(models.model(run), nothing)
 
 
 def since(steps: int, dollars: Markup | None) -> Markup:
-    """What was done after the checkpoint that is left."""
+    """Return the steps and dollars that are lost since the newest checkpoint."""
     if dollars is None:
         return say_many(
             "Since then {count} step is lost, unpriced.", "Since then {count} steps are lost, unpriced.", steps

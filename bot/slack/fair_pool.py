@@ -1,4 +1,4 @@
-"""Threads for what takes long, shared fairly: a person's many slow questions hold up that person's own."""
+"""A fair thread pool for slow work: a person's many requests delay only that person."""
 
 import logging
 from collections import deque
@@ -11,15 +11,16 @@ Work = Callable[[], None]
 
 
 class Full(Exception):
-    """Too much waits already: of everybody, or of this person."""
+    """Too much work is waiting already: of everyone, or of this person."""
 
 
 class FairPool:
     """A few threads that take turns among people, one task of each at a time as long as others wait.
 
     Args:
-        threads: at work at once; most: tasks that wait or are under way, before more are refused.
-        most_each: of one person; at_once_each: of one person under way at once, while others wait or not.
+        threads: how many tasks run at once; max_tasks: how many may be waiting or running before more are refused.
+        max_tasks_each: the same for one person; max_running_each: how many tasks of one person run at once, even if
+            no one else waits.
     """
 
     def __init__(self, threads: int, most: int, most_each: int, at_once_each: int, name: str) -> None:
@@ -35,10 +36,10 @@ class FairPool:
             thread.start()
 
     def submit(self, who: str, work: Work) -> None:
-        """Have a task done when its person's turn comes.
+        """Queue a task until its person's turn comes.
 
         Raises:
-            Full: too much waits already.
+            PoolFull: too much work is waiting already.
         """
         with self._changed:
             own = len(self._waiting.get(who, ())) + self._under_way.get(who, 0)
@@ -49,16 +50,17 @@ class FairPool:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Begin nothing more; what is under way is left to its own deadline."""
+        """Start nothing more; running tasks end by their own deadlines."""
         with self._changed:
             self._is_over = True
             self._waiting.clear()
             self._changed.notify_all()
 
     def _next(self) -> tuple[str, Work] | None:
-        """Return the next task, of the person who has waited longest for a turn; None once it is over."""
+        """Return the next task, of the person who has waited longest for a turn; None once the pool is stopped."""
         with self._changed:
             while not self._is_over:
+                # The dictionary is in the order of turns: `_take_first_task` moves a person to its end.
                 for who in self._waiting:
                     if self._under_way.get(who, 0) < self._at_once_each:
                         return who, self._take(who)
@@ -66,7 +68,7 @@ class FairPool:
         return None
 
     def _take(self, who: str) -> Work:
-        """Take a person's first task, and put the person behind all others."""
+        """Remove and return a person's first task, and move the person behind all others."""
         tasks = self._waiting.pop(who)
         work = tasks.popleft()
         if tasks:
@@ -75,6 +77,7 @@ class FairPool:
         return work
 
     def _serve(self) -> None:
+        """Run tasks until the pool is stopped."""
         while (found := self._next()) is not None:
             who, work = found
             try:

@@ -1,4 +1,4 @@
-"""What is too much for a message, or of another kind: a file in the run's thread, or one that a message shows."""
+"""Uploads of files: into a run's thread, or for a message to show."""
 
 import logging
 import re
@@ -19,15 +19,15 @@ from bot.slack.text import literal, plain
 log = logging.getLogger(__name__)
 
 FILE_NAME, FILE_TITLE = 100, 250
-"""Characters: some file systems take no longer name than 255 bytes."""
+"""Maximum characters of a file's name and title: some file systems limit a name to 255 bytes."""
 
 UNFIT = re.compile(r'[/\\:*?"<>|]')
-"""What a name of a file may hold on no or not every machine."""
+"""Matches characters that file systems do not allow in a name, or not all of them do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What goes up as a file: nothing in its name, its title or its text that cannot be seen."""
+    """A file to upload: its name, its title and its text have no invisible characters."""
 
     name: str
     title: str
@@ -40,15 +40,18 @@ class Upload:
 
 
 def upload_log(client: WebClient, found: Excerpt, title: str) -> Answer:
-    """Put the lines into the run's thread as a file; the answer that says so, or as much as a message holds."""
+    """Upload the lines into the run's thread. Return the answer with the link, or with as many lines as a message
+    holds.
+    """
     link = into_thread(client, found.run, Upload(f"{found.run.id}.log", title, "\n".join(found.lines)))
     return excerpt(found) if link is None else filed(found, link)
 
 
 def into_thread(client: WebClient, run: Run, upload: Upload) -> str | None:
-    """Put a file into the run's thread; its address, which may be empty.
+    """Upload a file into the run's thread. Return its address, which may be empty.
 
-    None without a thread, or where the bot may not upload, which needs it to be invited.
+    Return None if there is no thread, or if Slack rejects the upload; to upload, the bot must be a member of the
+    channel.
     """
     card = run.posted.get(CARD)
     if card is None or card.ts is None:
@@ -63,10 +66,11 @@ def into_thread(client: WebClient, run: Run, upload: Upload) -> str | None:
 def sent(
     client: WebClient, upload: Upload, channel: str | None = None, thread_ts: str | None = None
 ) -> tuple[str, str]:
-    """Slack's id of the file and its address. Without a place only the bot has it, until a message shows it.
+    """Upload a file. Return Slack's id of it and its address. Without a channel only the bot sees it, until a message
+    shows it.
 
     Raises:
-        Refused, Limited, Doubtful: it may not be there.
+        SlackRejected, SlackRateLimited, SlackUncertain: it may not have arrived.
     """
     with sorted_failures():
         response = client.files_upload_v2(

@@ -1,4 +1,4 @@
-"""What looks sick in a training, as its thread and its channel read it. Pure: a record in, messages out."""
+"""Health findings of trainings, for the thread and the channel. Pure: a record in, messages out."""
 
 from datetime import datetime
 
@@ -28,7 +28,7 @@ MISLEADING = mark("{key} is shown as unknown. {why}")
 
 
 def finding_messages(run: Run, now: datetime) -> list[Message]:
-    """What is to be said of its health: findings that stand, those that passed, and who muted which."""
+    """Return the messages about a run's health: open findings, resolved ones, and who muted which."""
     stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
     passed = [one for one in run.watch.healed if was_said(run, one)]
     return [
@@ -39,7 +39,7 @@ def finding_messages(run: Run, now: datetime) -> list[Message]:
 
 
 def finding_message(run: Run, found: Finding, now: datetime) -> Message:
-    """What, with which numbers, since when, what it has cost since, and what to change."""
+    """Return what a finding shows, its evidence, its age, the cost since then, and the advice."""
     head = mrkdwn("{} *{}* {}", emoji(ICONS[found.severity]), found.what, found.evidence)
     told = joined(" ", [since(run, found, now), reference(found)])
     blocks = [section(head), section(escape(found.advice)), context(told), actions(*buttons(run, found))]
@@ -52,6 +52,7 @@ def finding_message(run: Run, found: Finding, now: datetime) -> Message:
 
 
 def since(run: Run, found: Finding, now: datetime) -> Markup:
+    """Return since when a finding is open, and the cost since then if it is known."""
     if not found.since_at:
         return say("Since step {step}.", step=found.since_step)
     passed = now - datetime.fromtimestamp(found.since_at, now.tzinfo)
@@ -62,41 +63,44 @@ def since(run: Run, found: Finding, now: datetime) -> Markup:
 
 
 def reference(found: Finding) -> Markup:
+    """Return the source of a finding, as a link if it is an address."""
     is_address = found.reference.startswith("https://")
     return link(found.reference, say(READ_MORE)) if is_address else escape(found.reference)
 
 
 def buttons(run: Run, found: Finding) -> list[Block]:
-    """Stop stands beside what says that the training is dead; a person decides."""
+    """Return the buttons of a finding. *Stop* is offered if the training looks dead; a person decides."""
     mute = button(say("Mute this"), MUTE, f"{run.id} {found.name}")
     return [mute, stop(run)] if found.severity is Severity.STOP else [mute]
 
 
 def was_said(run: Run, healed: Healed) -> bool:
-    """What nobody has heard of need not be taken back."""
+    """Return whether a finding was posted: only then does its end need a message."""
     beginning = f"finding-{healed.finding.name}:{healed.finding.since_step}:"
     return any(key.startswith(beginning) for key in run.posted)
 
 
 def healed_message(healed: Healed) -> Message:
+    """Return the notice that a finding is resolved."""
     found = healed.finding
     text = say(HEALED, step=healed.step, finding=code(found.name), since=found.since_step)
     return said(f"healed-{found.name}-{healed.step}", mrkdwn(":white_check_mark: {}", text))
 
 
 def muted_message(mute: Mute) -> Message:
+    """Return the notice that a person muted a finding."""
     text = say(MUTED, person=mention(mute.by), finding=code(mute.finding))
     return said(f"muted-{mute.finding}", mrkdwn(":mute: {}", text))
 
 
 def sickness(run: Run) -> list[Markup]:
-    """What stands, for the card, a line each: the gravest first; none where all is well."""
+    """Return the open findings for the card, one line each, the most severe first; empty if the training is healthy."""
     stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
     grave = sorted((one for one in stands if one.severity is not Severity.NOTE), key=lambda one: -one.severity.rank)
     return [mrkdwn("{} {}", emoji(ICONS[one.severity]), one.what) for one in grave]
 
 
 def unknown_numbers(run: Run) -> list[Markup]:
-    """Numbers of which the card would show a value that says nothing, each with the reason."""
+    """Return the metrics of the card whose values mean nothing, each with the reason."""
     shown = [key for key in run.misleading if run.metrics and key.startswith(run.metrics)]
     return [say(MISLEADING, key=code(key), why=run.misleading[key]) for key in shown]

@@ -1,4 +1,4 @@
-"""What of charts the workspace takes: Slack's own, or pictures, or words alone."""
+"""Charts in the form that the workspace accepts: Slack's own charts, pictures, or text only."""
 
 import logging
 from collections import OrderedDict
@@ -30,13 +30,14 @@ from bot.slack.text import Markup, code, link
 log = logging.getLogger(__name__)
 
 REMEMBERED = timedelta(days=1)
-"""After a refusal, before it is tried again: Slack brings a new block to one workspace after the other."""
+"""How long a rejected mode is avoided: Slack introduces a new block in one workspace after the other."""
 
 RIPE, RIPE_AGAIN, TRIES = timedelta(seconds=2), timedelta(seconds=5), 4
-"""Slack takes a second or so until a message may show a file that has just gone up (python-slack-sdk, issue 1521)."""
+"""Delay before an uploaded file is shown, delay after a rejection, and maximum tries: Slack needs about a second until
+a message may show a new file (python-slack-sdk, issue 1521)."""
 
 MOST_UPLOADS = 64
-"""Pictures that are remembered, for a message whose fate is not known yet."""
+"""Maximum messages whose uploads are remembered, for a message of unknown fate."""
 
 IN_THREAD = mark("This workspace draws no charts: {picture} is in the thread of {run}.")
 
@@ -51,7 +52,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hung:
-    """A picture in Slack: its files, when they may be shown, and how often they have been in vain."""
+    """The chart pictures of a message in Slack: their files, when these are usable, and how often Slack has rejected
+    them.
+    """
 
     files: tuple[str, ...]
     ripe_at: datetime
@@ -59,9 +62,9 @@ class Hung:
 
 
 class Gallery:
-    """Shows charts in the best way that the workspace has not refused lately.
+    """Shows charts in the best mode that the workspace has not rejected lately.
 
-    A message with charts is prepared, then posted or edited, and where Slack refuses that, prepared again.
+    A message with charts is prepared, then posted or edited; if Slack rejects that, it is prepared again.
     """
 
     def __init__(self, client: WebClient, painter: Painter, now: Now) -> None:
@@ -73,22 +76,24 @@ class Gallery:
 
     @property
     def way(self) -> Way:
+        """Return the best mode that the workspace has not rejected lately."""
         now = self._now()
         return next((way for way in (Way.NATIVE, Way.PICTURES) if self._again.get(way, now) <= now), Way.WORDS)
 
     # messages of runs
 
     def prepare(self, messages: Sequence[Message]) -> timedelta:
-        """Upload what these messages show, where it must be pictures; how long until they can be sent.
+        """Upload the charts of these messages if they must be pictures. Return the time until the messages can be
+        sent.
 
         Raises:
-            Limited, Doubtful: of an upload, which nobody sees.
+            SlackRateLimited, SlackUncertain: an upload failed; nothing of it is visible in Slack.
         """
         ripe = [self._hang(message) for message in messages if message.figures and self.way is Way.PICTURES]
         return max([timedelta(), *(at - self._now() for at in ripe)])
 
     def blocks(self, message: Message) -> list[Block]:
-        """The message as the workspace takes it."""
+        """Return the blocks of the message in the current mode."""
         hung = self._hung.get(message.digest)
         if not message.figures or self.way is Way.NATIVE:
             return list(message.blocks)
@@ -97,16 +102,19 @@ class Gallery:
         return [block for block in found if block]
 
     def refused(self, messages: Sequence[Message]) -> None:
-        """Slack has refused these messages as malformed: the next way, unless their pictures are just very new."""
+        """Record that Slack has rejected these messages as malformed: try the next mode, unless their pictures are
+        very new.
+        """
         if self.way is Way.PICTURES:
             for digest, hung in [(one.digest, self._hung.get(one.digest)) for one in messages if one.figures]:
+                # Slack may have rejected the message because its files are too new, not because of their kind.
                 if hung and hung.tries < TRIES:
                     self._hung[digest] = replace(hung, ripe_at=self._now() + RIPE_AGAIN, tries=hung.tries + 1)
                     return
         self._step_down(self.way)
 
     def _hang(self, message: Message) -> datetime:
-        """When the message's pictures may be shown."""
+        """Upload the message's charts once. Return when they are usable."""
         if message.digest not in self._hung:
             try:
                 files = [self._sent(figure) for figure in message.figures]
@@ -120,9 +128,11 @@ class Gallery:
         return self._hung[message.digest].ripe_at
 
     def _sent(self, figure: Figure) -> str:
+        """Upload a chart as a picture. Return Slack's id of the file."""
         return sent(self._client, upload(figure, self._painter))[0]
 
     def _step_down(self, way: Way) -> None:
+        """Avoid a mode for a day."""
         if way is not Way.WORDS:
             log.warning("Slack refuses charts as %s; that is tried again in a day", way.value)
             self._again[way] = self._now() + REMEMBERED
@@ -130,17 +140,21 @@ class Gallery:
     # answers to people
 
     def showing(self, reply: Reply, run: Run, figures: Sequence[Figure]) -> Reply:
-        """Brings an answer with charts; where Slack draws none, its words, and the pictures into the run's thread.
+        """Return a responder for an answer with charts. If Slack draws none, it sends the text, and the pictures go
+        into the run's thread.
 
-        An answer to one person cannot show a file that is the bot's own (java-slack-sdk, issue 1349).
+        An answer to one person cannot show a file that belongs to the bot (java-slack-sdk, issue 1349).
         """
-        hang: Callable[[], Markup] = cache(lambda: self._note(run, figures))  # once, however often the reply is tried
+        # The reply may be tried several times; the pictures are uploaded once.
+        hang: Callable[[], Markup] = cache(lambda: self._note(run, figures))
 
         def shown(answer: Answer) -> None:
+            """Send the answer with charts; if Slack rejects them, send it without and with a note."""
             if self.way is Way.NATIVE or not any(map(is_chart, answer["blocks"])):
                 try:
                     reply(answer)
                 except Refused as refused:
+                    # Only a malformed block means that this workspace does not know charts.
                     if refused.code not in MALFORMED:
                         raise
                     self._step_down(Way.NATIVE)
@@ -151,7 +165,7 @@ class Gallery:
         return shown
 
     def _note(self, run: Run, figures: Sequence[Figure]) -> Markup:
-        """Where the pictures are."""
+        """Upload the pictures into the run's thread. Return a note on where they are."""
         links: list[str | None] = []
         try:
             links = [into_thread(self._client, run, upload(figure, self._painter)) for figure in figures]
@@ -163,7 +177,7 @@ class Gallery:
 
 
 def swapped(block: Block, files: Iterator[str], text: str) -> Block | None:
-    """The next picture in place of a chart, None where there is none; any other block as it is."""
+    """Return the next picture in place of a chart, None if there is none left; any other block unchanged."""
     if block["type"] != CHART:
         return block
     file = next(files, None)
@@ -171,4 +185,5 @@ def swapped(block: Block, files: Iterator[str], text: str) -> Block | None:
 
 
 def upload(figure: Figure, painter: Painter) -> Upload:
+    """Return a chart as a PNG file to upload."""
     return Upload("chart.png", str(figure.title), painter.paint(figure))

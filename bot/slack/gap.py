@@ -1,4 +1,4 @@
-"""What Slack lacks of a run: the difference between what should stand there and what does. Pure."""
+"""The difference between the messages that a run should have in Slack and those that it has. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +13,24 @@ from bot.slack.room import ALL_TEXT, size
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Messages that are not there; several notices go as one."""
+    """Messages that are not in Slack; several notices are sent as one message."""
 
     messages: tuple[Message, ...]
 
     @property
     def is_card(self) -> bool:
+        """Return whether this is the run's card."""
         return self.messages[0].key == CARD
 
     @property
     def keys(self) -> str:
-        """For the metadata by which the message is found again."""
+        """Return the keys for the metadata that identifies the message in Slack."""
         return ",".join(mark_of(message.key) for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A message that may be there: it was sent, and nobody knows whether it arrived."""
+    """A message that may be in Slack: it was sent, and no answer came."""
 
     key: str
     sent_at: datetime
@@ -37,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message that is there and shows something else; `urgent` where what changed is to be seen at once."""
+    """A message in Slack that shows outdated content; `is_urgent` if the change must be visible at once."""
 
     message: Message
     ts: str
@@ -46,7 +47,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A message that shows something slightly older, and was edited a moment ago."""
+    """A message that shows slightly outdated content, and was edited a moment ago."""
 
     until: datetime
 
@@ -55,13 +56,13 @@ Due = Post | Check | Edit | Wait
 
 
 def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Due | None:
-    """The next thing to do so that Slack shows what is wanted, or None where it does.
+    """Return the next step towards the desired messages, or None if Slack shows them.
 
-    The card comes first, because the thread hangs on it; then doubts, because a message must not
-    come twice; then what is missing; then edits, the urgent ones before those that may wait.
+    The card comes first, because the thread belongs to it; then uncertain messages, because a message must not be sent
+    twice; then missing messages; then edits, the urgent ones before the regular ones.
 
     Args:
-        period: between two edits of one message that are not urgent.
+        period: time between two regular edits of one message.
     """
     card = wanted[0]
     if card.key not in run.posted:
@@ -74,22 +75,23 @@ def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timede
 
 
 def missing(run: Run, wanted: Sequence[Message]) -> Post | None:
-    """The first of the missing messages, and with it those missing notices that the same people see.
+    """Return the first missing message, together with the missing notices that the same people see.
 
-    As many as one message has room for; the others are still missing after it.
+    Return as many as one message has room for; the others are still missing after it.
     """
     lacking = [message for message in wanted if message.key not in run.posted]
     if not lacking:
         return None
     first = lacking[0]
     alike = [one for one in lacking if (one.edited, one.broadcast) == (first.edited, first.broadcast)]
+    # A message that is edited later, or is a file, cannot share its Slack message with notices.
     if first.edited or first.attachment:
         return Post((first,))
     return Post(tuple(those_with_room([one for one in alike if not one.attachment])))
 
 
 def those_with_room(notices: Sequence[Message]) -> list[Message]:
-    """The first, and of the others those that Slack takes together with it."""
+    """Return the first notice, and as many of the others as Slack accepts together with it."""
     blocks, taken = 0, 0
     found: list[Message] = []
     for one in notices:
@@ -101,7 +103,7 @@ def those_with_room(notices: Sequence[Message]) -> list[Message]:
 
 
 def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Edit | Wait | None:
-    """An edited message that shows something else than it should."""
+    """Return the edit of a message with outdated content, or the wait until it may be edited."""
     older = [(one, run.posted[one.key]) for one in wanted if one.edited and run.posted[one.key].digest != one.digest]
     if not older:
         return None
@@ -110,6 +112,7 @@ def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta)
 
 
 def due_at(message: Message, posted: Posted, period: timedelta, now: datetime) -> datetime:
-    """Return when an edit is due: at once where the last one was made by a clock that was ahead."""
+    """Return when an edit is due: at once if the last one has a time in the future, because the
+    clock was ahead then."""
     is_urgent = posted.urgent != message.urgent
     return min(posted.at, now) if is_urgent or posted.at > now else posted.at + period * message.pace

@@ -1,5 +1,6 @@
-"""What guards against forgotten machines, where it does not: an autostop that somebody changed, a cluster that does
-not go. Pure: a record in, messages of its thread out."""
+"""Alerts about safeguards that fail: an autostop that someone changed, a cluster that is not removed. Pure: a record
+in, messages of its thread out.
+"""
 
 from bot.core.autostop import Mending
 from bot.core.run import Run
@@ -27,12 +28,12 @@ BY_HAND = mark("Remove it by hand: {command}")
 
 
 def guard_messages(run: Run) -> list[Message]:
-    """Each is heard in the channel, because it is about money that nobody watches."""
+    """Return the alerts of a run. Each is also posted in the channel, because it is about unwatched cost."""
     return [message for message in (autostop(run), alarm(run)) if message]
 
 
 def autostop(run: Run) -> Message | None:
-    """What became of its autostop, one message for each time that it was changed."""
+    """Return the message about a changed autostop; each change has a message of its own. None if nothing changed."""
     found = run.mending
     if found is None:
         return None
@@ -42,26 +43,32 @@ def autostop(run: Run) -> Message | None:
 
 
 def what(found: Mending) -> Markup:
+    """Return how the autostop was changed."""
     if found.found is not None:
         return say(CHANGED, minutes=found.found)
     return say(CANCELLED) if found.was_set else say(NEVER_SET)
 
 
 def who(found: Mending) -> Markup:
-    """Whom the cloud names, once it was asked."""
+    """Return who changed the autostop according to the cloud; empty before the cloud was queried."""
+    # The cloud names an author once it accepts a new setting; an autostop that was never set has none.
     if found.setting is None or (found.found is None and not found.was_set):
         return Markup()
     return say(BY, person=code(found.setting.by)) if found.setting.by else say(BY_NOBODY)
 
 
 def outcome(run: Run, found: Mending) -> Markup:
+    """Return whether the bot could set the autostop again."""
     if found.refused:
         return say(CANNOT, why=found.refused)
     return say(SET if found.mended_at else SETTING, minutes=run.autostop_asked)
 
 
 def alarm(run: Run) -> Message | None:
-    """A cluster that does not go. Not said late: one that is gone does not stand."""
+    """Return the alert about a cluster that is not removed.
+
+    None once the run has ended: the alert is never sent late, because a cluster that is gone needs none.
+    """
     if run.alarmed_at is None or run.over_at is None or run.status is not Status.STOPPING:
         return None
     time = words.lasted(run.alarmed_at - run.over_at)
@@ -74,5 +81,6 @@ def alarm(run: Run) -> Message | None:
 
 
 def told(run: Run, key: str, text: Markup, state: str) -> Message:
+    """Return an alert with a mention of the requester."""
     blocks = (section(mrkdwn("{} {}", text, mention(run.requester))),)
     return Message(key, text, blocks, urgent=state, edited=bool(state), broadcast=True)

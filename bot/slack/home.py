@@ -1,4 +1,4 @@
-"""The bot's own page in Slack: a person's runs, the team's, and what they cost now. Pure: runs in, a view out."""
+"""The App Home page: a person's runs, the team's, and their current cost. Pure: runs in, a view out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from bot.slack.text import Markup, date, joined, mrkdwn
 from bot.slack.views import buttons
 
 OWN, TEAM, ENDED = 10, 10, 5
-"""Runs of each kind that are shown: together well below Slack's hundred blocks."""
+"""Maximum runs of each kind on a page: together well below Slack's limit of a hundred blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What a person sees: own and the team's active ones, and those that ended last; newest first."""
+    """The runs on a person's page: the person's and the team's active ones, and those that ended last; newest first."""
 
     own: Sequence[Run]
     team: Sequence[Run]
@@ -28,7 +28,7 @@ class Runs:
 
 
 def home(runs: Runs, now: datetime) -> list[Block]:
-    """The page, but for when it was made, so that two that show the same are equal."""
+    """Return the page without its time, so that two pages with the same content are equal."""
     return [
         actions(button(say("Launch a run"), FORM, NEW, style="primary")),
         section(cost_now([*runs.own, *runs.team], now)),
@@ -42,13 +42,13 @@ def home(runs: Runs, now: datetime) -> list[Block]:
 
 
 def stamped(blocks: list[Block], now: datetime) -> Block:
-    """The view that Slack shows, with when it was made: a page that nobody looks at is not kept up to date."""
+    """Return the view for Slack with the time of the page: a page that is not looked at is not kept up to date."""
     note = say("As of {time} · `/verl help` lists what can be typed.", time=date(now))
     return {"type": "home", "blocks": [*blocks, context(note)]}
 
 
 def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
-    """Dollars an hour of everything that stands, and what it has come to; what has no price is said."""
+    """Return the hourly rate and the cost so far of all runs with machines, and how many of them are unpriced."""
     standing = [run for run in runs if not run.waits]
     if not standing:
         return mrkdwn(":moneybag: {}", say("Nothing is billing."))
@@ -68,12 +68,12 @@ def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
 
 
 def priced_at(run: Run, now: datetime) -> tuple[float, float] | None:
-    """Return a run's dollars an hour and its dollars so far; None where nobody knows."""
+    """Return a run's dollars an hour and its dollars so far; None if its rate is unknown."""
     return (run.hourly.dollars_per_hour, run.cost(now) or 0.0) if run.hourly else None
 
 
 def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[Block]:
-    """A line and the buttons of each run."""
+    """Return a line and the buttons of each run, or a note if there are none."""
     if not runs:
         return [context(none)]
     rows = render_each(runs[:most], lambda run: row(run, now), lambda run: [section(words.unshown(run.id))])
@@ -87,8 +87,10 @@ def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[
 
 
 def row(run: Run, now: datetime) -> list[Block]:
+    """Return a run's line and its buttons."""
     return [section(line(run, now)), actions(*buttons(run))]
 
 
 def ended(run: Run, now: datetime) -> Block:
+    """Return the line of an ended run, with a button to relaunch it."""
     return section(shown_line(run, now)) | {"accessory": retry_with(run)}

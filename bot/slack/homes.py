@@ -1,4 +1,4 @@
-"""Keeps the bot's own page up to date for those who look at it."""
+"""Publisher of the App Home pages: keeps them up to date for people who look at them."""
 
 import logging
 from collections.abc import Callable
@@ -26,18 +26,18 @@ from bot.tongues import Tongues
 log = logging.getLogger(__name__)
 
 LOOKS_FOR = timedelta(hours=1)
-"""After opening the page: Slack does not tell when it is closed."""
+"""How long a page is updated after it was opened: Slack does not report when a person closes it."""
 
 MOST = 50
-"""Pages that are kept up to date; Slack takes a hundred a minute."""
+"""Maximum pages that are kept up to date; Slack accepts a hundred updates a minute."""
 
 
 class Homes:
-    """The pages of those who have opened theirs, the latest last.
+    """The App Home pages that people have opened, the latest last.
 
     Args:
-        tongues: in which language each is written; access: who may see what.
-        wake: lets `publish` run now.
+        language_preferences: the language of each page; access: who may see what.
+        wake: triggers `publish` now.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Homes:
         self._rest_until: datetime | None = None
 
     def opened(self, user: str, team: str = "") -> None:
-        """A person looks at his page: it is brought up to date.
+        """Record that a person looks at the page, and publish it.
 
         Args:
-            team: the person's workspace, as Slack has signed it; empty for the one that was known before.
+            team: the person's workspace, as Slack has signed it; empty to use the one that was recorded before.
         """
         with self._lock:
             self._teams[user] = team or self._teams.get(user, "")
@@ -75,12 +75,14 @@ class Homes:
         self._wake()
 
     def changed(self, user: str) -> None:
-        """A person has done something that his page shows, if he looks at it."""
+        """Publish a person's page again, if it is open, after the person has done something that it shows."""
         if user in self._opened:
             self.opened(user)
 
     def publish(self) -> timedelta | None:
-        """Bring every page that shows something else up to date. Returns in how long Slack lets it go on."""
+        """Publish every page whose content has changed. Return the delay that Slack's rate limit demands; None for
+        none.
+        """
         now = self._now()
         if self._rest_until and now < self._rest_until:
             return self._rest_until - now
@@ -96,11 +98,13 @@ class Homes:
             except Refused as error:
                 log.error("Slack takes no page for %s: %s", user, error.code)
                 self._forget(user)
-            except Exception as error:  # a page that cannot be made costs no other
+            except Exception as error:
+                # A page that cannot be rendered must not block the others.
                 report_once(f"the page of {user}", error)
         return None
 
     def _looking(self) -> list[str]:
+        """Return the people whose pages are kept up to date, after dropping pages that are too old or too many."""
         now = self._now()
         with self._lock:
             late = [user for user, at in self._opened.items() if now - at > LOOKS_FOR]
@@ -112,6 +116,7 @@ class Homes:
             return list(self._opened)
 
     def _bring(self, user: str) -> None:
+        """Publish a person's page if its content has changed."""
         now = self._now()
         blocks = self._blocks(user, now)
         if self._shown.get(user) == blocks:
@@ -121,7 +126,7 @@ class Homes:
         self._shown[user] = blocks
 
     def _blocks(self, user: str, now: datetime) -> list[Block]:
-        """Return the page of somebody; for one who may see nothing here, why."""
+        """Return the page of a person; the reason if the person may not see anything here."""
         actor = self._access.actor(user, self._teams.get(user, ""), "")
         try:
             refuse_act(self._service.policy, Act.READ, actor)
@@ -130,6 +135,7 @@ class Homes:
         return home(self._runs(actor), now)
 
     def _runs(self, actor: Actor) -> Runs:
+        """Return the runs that the person's page shows."""
         queries = self._service.queries
         active = queries.active()
         own = [run for run in active if run.requester == actor.user]
@@ -138,6 +144,7 @@ class Homes:
         return Runs(own, queries.shown_to(actor, team), queries.shown_to(actor, ended))
 
     def _forget(self, user: str) -> None:
+        """Stop updating a person's page."""
         with self._lock:
             self._opened.pop(user, None)
             self._shown.pop(user, None)

@@ -1,4 +1,5 @@
-"""HTTP mode, for those who cannot use Socket Mode: Slack's signed requests, served on a host and port of choice."""
+"""HTTP mode, for installations that cannot use Socket Mode: Slack's signed requests, served on a
+given host and port."""
 
 import logging
 import time
@@ -17,27 +18,28 @@ from bot.web_server import Endpoint, Limits, WebServer, text
 log = logging.getLogger(__name__)
 
 PATH = "/slack/events"
-"""Where Slack sends commands, events and clicks."""
+"""The path to which Slack sends commands, events and clicks."""
 
 CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
 SIGNATURE, SIGNED_AT = "x-slack-signature", "x-slack-request-timestamp"
 
 WINDOW_SECONDS = 5 * 60
-"""A request that was signed longer ago may be a copy that somebody sends again (Slack's own advice)."""
+"""Maximum age of a signature: an older request may be a replayed copy (Slack's own advice)."""
 
 
 class Signatures(Clock):
-    """Whether Slack has signed a request, by a clock of choice."""
+    """Verifies Slack's signatures of requests, by a given clock."""
 
     def __init__(self, signing_secret: str, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._verifier = SignatureVerifier(signing_secret, self)
 
     def now(self) -> float:
+        """Return the time in Unix seconds, for the SDK's verifier."""
         return self._clock()
 
     def may_be_signed(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the headers are such as Slack sends, which is known before the body is read."""
+        """Return whether the headers can be Slack's, which is checked before the body is read."""
         signed_at, signature = headers.get(SIGNED_AT, ""), headers.get(SIGNATURE, "")
         if not (signed_at.isascii() and signed_at.isdigit() and len(signed_at) <= 12 and signature.isascii()):
             return False
@@ -49,7 +51,8 @@ class Signatures(Clock):
             return False
         try:
             return self._verifier.is_valid(body, headers[SIGNED_AT], headers[SIGNATURE])
-        except UnicodeDecodeError:  # Slack sends UTF-8, and the verifier reads no other bytes
+        except UnicodeDecodeError:
+            # Slack sends UTF-8, and the verifier cannot read anything else.
             return False
 
 
@@ -63,7 +66,7 @@ class HttpServer(WebServer):
         port: int,
         precedence: Precedence,
         signing_secret: str,
-        limits: Limits = Limits(),  # noqa: B008  # it is frozen
+        limits: Limits = Limits(),  # noqa: B008  # the default is frozen
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
@@ -73,6 +76,7 @@ class HttpServer(WebServer):
         super().__init__("http", host, port, {PATH: endpoint}, limits, "VERLBOT_HTTP_HOST and VERLBOT_HTTP_PORT")
 
     def _refuse(self, _: str, headers: Headers) -> Response | None:
+        """Return the response that rejects a request by its headers; None to read its body."""
         if not self._signatures.may_be_signed(headers):
             return text("not signed by Slack", 401)
         if headers.get("content-type", "").partition(";")[0].strip().lower() not in CONTENT_TYPES:
@@ -80,12 +84,13 @@ class HttpServer(WebServer):
         return None
 
     async def _receive(self, headers: Headers, body: bytes) -> Response:
-        """Dispatch in a thread: a listener waits for the store."""
+        """Dispatch a delivery in a thread, because a listener waits for the store."""
         if not self._signatures.are_on(headers, body):
             return text("not signed by Slack", 401)
         try:
             request = BoltRequest(body=body.decode(), headers=dict(headers))
-        except Exception as error:  # Bolt takes a delivery apart here, and fails in many ways on what is none
+        except Exception as error:
+            # Bolt parses the delivery here, and raises many kinds of errors on one that is malformed.
             log.warning("a signed request is no delivery of Slack's: %s", type(error).__name__)
             return text("this is no delivery of Slack's", 400)
         with self._precedence.person():

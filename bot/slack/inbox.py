@@ -1,4 +1,4 @@
-"""Commands that are acknowledged before they are served, and kept until they are, whatever becomes of the bot."""
+"""Commands that are acknowledged before they are served, and stored until they are, even across a crash of the bot."""
 
 import json
 import logging
@@ -22,15 +22,17 @@ from bot.slack.text import as_typed
 log = logging.getLogger(__name__)
 
 SERVED_WITHIN = timedelta(minutes=15)
-"""After its delivery a command is served, or not at all: a person has typed it again by then."""
+"""Maximum age of a delivery at which it is still served. An older one is dropped: the person has typed the command
+again by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What has been acknowledged and not been answered.
+    """Commands that were acknowledged and not yet answered.
 
-    A wish is written down first, so that a crash loses nothing that was acknowledged; served twice, it is recorded
-    once, because Slack's id of the delivery comes with it. A question is not: whoever lost the answer asks again.
+    A command that changes something is stored before it is acknowledged, so that a crash loses nothing that was
+    acknowledged. Served twice, it is recorded once, because Slack's id of the delivery comes with it. A question is not
+    stored: a person who lost the answer types it again.
     """
 
     store: Store
@@ -39,19 +41,20 @@ class Inbox:
     secrets: SecretFilter = UNKNOWING
 
     def takes(self, request: SocketModeRequest) -> bool:
-        """Whether a delivery may be acknowledged now and served later. It is kept where it has to be."""
+        """Return whether a delivery may be acknowledged now and served later; store it where that is required."""
         if request.type != "slash_commands" or is_malformed(request.payload):
             return False
         try:
             asked = parse(as_typed(request.payload.get("text") or ""), masker=self.secrets.masker)
-        except UserError:  # it is refused, and nothing else; a line with a secret in it is never kept
+        except UserError:  # it is only refused; a line with a secret in it is never stored
             return True
-        if isinstance(asked, OpenForm):  # Slack opens a form within three seconds, or not at all
+        # Slack opens a form within three seconds of the command, or not at all.
+        if isinstance(asked, OpenForm):
             return False
         return changes_nothing(asked) or self._keep(request)
 
     def done(self, request: SocketModeRequest, answer: Answer | None) -> None:
-        """It was served: bring the answer, and forget it."""
+        """Send the answer of a served delivery, and remove the delivery from the store."""
         if answer:
             self.errands.bring_to(request.payload["response_url"], answer)
         try:
@@ -60,9 +63,10 @@ class Inbox:
             log.warning("%s: a delivery will be served once more, which changes nothing", error)
 
     def left(self) -> list[SocketModeRequest]:
-        """What a bot before this one acknowledged and did not serve, oldest first; what is too old is dropped.
+        """Return the deliveries that an earlier process acknowledged and did not serve, oldest first; drop those that
+        are too old.
 
-        A wish that is served long after may meet other runs than those that it was meant for.
+        A command that is served long after it was typed may meet other runs than those that it was meant for.
         """
         kept = sorted((json.loads(text) for text in self.store.deliveries()), key=lambda one: float(one["kept_at"]))
         late = self.now().timestamp() - SERVED_WITHIN.total_seconds()
@@ -74,7 +78,8 @@ class Inbox:
 
     def _keep(self, request: SocketModeRequest) -> bool:
         try:
-            payload = {key: value for key, value in request.payload.items() if key != "token"}  # Slack's, deprecated
+            # Slack's deprecated verification token is a secret.
+            payload = {key: value for key, value in request.payload.items() if key != "token"}
             kept = {"kept_at": self.now().timestamp(), "request": request.to_dict() | {"payload": payload}}
             self.store.keep_delivery(request.envelope_id, json.dumps(kept))
         except Unavailable as error:
@@ -84,7 +89,7 @@ class Inbox:
 
 
 def is_malformed(payload: Any) -> bool:
-    """Whether a command is none of Slack's: it is refused, and not kept."""
+    """Return whether a command is not shaped like Slack's: it is refused, and not stored."""
     try:
         checked({"command": None} | payload)
     except (Malformed, TypeError):
@@ -93,4 +98,5 @@ def is_malformed(payload: Any) -> bool:
 
 
 def read(message: Mapping[str, Any]) -> SocketModeRequest | None:
+    """Return the Socket Mode request that a stored message describes; None where it describes none."""
     return SocketModeRequest.from_dict(dict(message))

@@ -1,4 +1,4 @@
-"""The form of a launch: a recipe's parameters as fields, and what was filled in as the command that it stands for."""
+"""The form of a launch: a recipe's parameters as fields, and the values of the fields as a command."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,26 +38,26 @@ from bot.slack.deliveries import Malformed, needed
 from bot.slack.text import CHANNEL_ID, Markup, cut, literal, plain
 
 LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
-"""What Slack calls the form by, and the two controls in it that act at once."""
+"""Slack's callback id of the form, and the action ids of the two controls in it that act at once."""
 
 VALUE = "value"
-"""The action of every field: its block tells which it is."""
+"""Action id of every field: the id of its block says which field it is."""
 
 BLOCK_ID = 255
-"""Characters of the name of a block."""
+"""Maximum characters of a block's id."""
 
 OVERRIDES, CHANNEL = "overrides", "channel"
-"""Blocks of fields that are no parameter's."""
+"""Block ids of the fields that belong to no parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What a person has filled in, as typed; fields that were left empty are left out.
+    """Values that a person has entered, as typed; empty fields are left out.
 
     Attributes:
-        channel: where the run's card shall stand; empty where none was chosen.
-        asks_channel: whether the form has a field for it, because it was opened from no channel.
-        more: further words of the command, such as Hydra overrides.
+        channel: where the run's card is posted; empty where none was chosen.
+        asks_channel: whether the form has a field for the channel, because it was opened outside of any channel.
+        extra_arguments: further arguments of the command, such as Hydra overrides.
     """
 
     recipe: str
@@ -68,7 +68,7 @@ class Filled:
 
     @property
     def line(self) -> str:
-        """The command that it stands for, as it can be typed after `/verl`.
+        """Return the equivalent command, as it can be typed after `/verl`.
 
         >>> Filled("ppo", parameters=(("nodes", "2"),), more="trainer.total_epochs=3").line
         'launch ppo nodes=2 trainer.total_epochs=3'
@@ -77,16 +77,16 @@ class Filled:
         return f"{typed} {self.more}".strip()
 
     def without_secrets(self, masker: Masker) -> Self:
-        """The same without what may not be shown again."""
+        """Return a copy without the values that may not be shown again."""
         kept = tuple((name, text) for name, text in self.parameters if not masker.find_secret(f"{name}={text}"))
         return replace(self, parameters=kept, more="" if masker.find_secret(self.more) else self.more)
 
     @classmethod
     def again(cls, command: str, channel: str) -> "Filled":
-        """The form as an earlier command would have filled it in.
+        """Return the values that correspond to an earlier command.
 
         Raises:
-            UserError: it is no launch.
+            UserError: the command is not a launch.
         """
         asked = parse(command)
         if not isinstance(asked, Launch):
@@ -97,15 +97,15 @@ class Filled:
 
 
 def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[Markup] = ()) -> Block:
-    """The view: Slack keeps what was typed into a field as long as the field stays.
+    """Return the view of the form. Slack keeps what was typed into a field as long as the field stays.
 
     Args:
-        others: the names of all recipes.
-        filled: what stands in the fields to begin with.
-        notes: what is said under the fields, such as the command that they stand for.
+        recipe_names: the names of all recipes.
+        values: the initial values of the fields.
+        notes: shown under the fields, such as the equivalent command.
 
     Raises:
-        UserError: Slack's fields cannot hold what is filled in.
+        UserError: a value is too long for Slack's fields.
     """
     if len(filled.more) > INPUT_TEXT or any(len(text) > INPUT_TEXT for _, text in filled.parameters):
         raise UserError(say("No form holds settings that long."), say("Type the command: `/verl launch RECIPE …`."))
@@ -123,12 +123,13 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
 
 
 def shown_names(names: Sequence[str], chosen: str) -> list[str]:
-    """As many names as a menu takes, the chosen one among them."""
+    """Return as many names as a menu takes, the chosen one among them."""
     shown = list(names[:OPTIONS])
     return shown if chosen in shown else [*shown[: OPTIONS - 1], chosen]
 
 
 def channel_field(chosen: str) -> Block:
+    """Return the field for the channel, with an initial choice where `channel_id` is one."""
     asked = {
         "type": "conversations_select",
         "action_id": VALUE,
@@ -139,33 +140,36 @@ def channel_field(chosen: str) -> Block:
 
 
 def overrides_field(text: str) -> Block:
+    """Return the field for Hydra overrides."""
     asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
     hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
     return input_field(OVERRIDES, say("Hydra overrides"), asked | initial(text), hint)
 
 
 def parameter_fields(recipe: Recipe, given: Mapping[str, str]) -> list[Block]:
-    """A field for each parameter; of those that Slack cannot tell apart, the last."""
+    """Return a field for each parameter; of fields whose ids Slack cannot tell apart, the last."""
     fields = [parameter_field(recipe, found, given) for found in recipe.parameters]
+    # Blocks of one view may not share an id.
     return list({field["block_id"]: field for field in fields}.values())
 
 
 def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
-    """The field of a parameter; left empty, the recipe's default stands."""
+    """Return the field of a parameter; an empty field means the recipe's default."""
     hint = unmarked(say("{meaning}: {range}", meaning=say(found.meaning), range=found.range))
     return input_field(block_of(recipe.name, found.name), found.name, control(found, given.get(found.name)), hint)
 
 
 def control(found: Parameter, given: str | None) -> Block:
-    """A control for a parameter's kind. Slack's field for numbers takes no exponent and no unit, so it is for whole
-    ones alone; a menu takes no long choices."""
+    """Return a control for a parameter's kind."""
     given = spelled(found, given)
     unless_set = say("{value} unless set", value=found.default) if found.default else say("not set")
     match found.kind:
+        # A menu takes no long choices: those are typed.
         case Kind.CHOICE | Kind.FLAG if all(len(choice) <= OPTION_TEXT for choice in found.choices):
             choices = [option(choice) for choice in found.choices or ("true", "false")]
             chosen = option(given) if given is not None and option(given) in choices else None
             return select(VALUE, unless_set, choices, chosen)
+        # Slack's field for numbers takes no exponent and no unit, so it suits whole numbers only.
         case Kind.INTEGER:
             limits = {"min_value": found.minimum, "max_value": found.maximum}
             whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None and isfinite(limit)}
@@ -175,9 +179,9 @@ def control(found: Parameter, given: str | None) -> Block:
 
 
 def spelled(found: Parameter, given: str | None) -> str | None:
-    """An earlier value as a control takes it: whole numbers without a sign, flags in one spelling.
+    """Return an earlier value as a control takes it: whole numbers without a sign, flags in one spelling.
 
-    What the recipe admits no more is left out, and its default stands in the field.
+    Return None for a value that the recipe no longer admits, so that the field shows the default.
     """
     if given is None:
         return None
@@ -189,22 +193,23 @@ def spelled(found: Parameter, given: str | None) -> str | None:
 
 
 def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
+    """Return a control into which a person types a value."""
     shown = plain_text(placeholder, PLACEHOLDER_TEXT)
     return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial(given)
 
 
 def initial(text: str | None) -> Block:
-    """What stands in a field to begin with."""
+    """Return the entry of a control for its initial value."""
     return {"initial_value": cut(literal(text), INPUT_TEXT)} if text else {}
 
 
 def block_of(recipe: str, parameter: str) -> str:
-    """A field belongs to its recipe, so that another recipe's begins empty."""
+    """Return the id of a field's block. It contains the recipe, so that the fields of another recipe begin empty."""
     return plain(f"{recipe}.{parameter}", BLOCK_ID)
 
 
 def filled_in(view: Mapping[str, Any]) -> Filled:
-    """What stands in the fields of a view that Slack has sent."""
+    """Return the values in a view that Slack has sent."""
     kept = kept_in(view)
     state = (view.get("state") or {}).get("values") or {}
     texts = {block: text for block, one in state.items() if (text := chosen(one.get(VALUE) or {}))}
@@ -219,10 +224,10 @@ def filled_in(view: Mapping[str, Any]) -> Filled:
 
 
 def kept_in(view: Mapping[str, Any]) -> Mapping[str, str]:
-    """What the bot has put beside a form.
+    """Return what the bot has stored in the form's private metadata.
 
     Raises:
-        Malformed: that is not there, or not the bot's.
+        MalformedDelivery: the metadata is missing, or is not the bot's.
     """
     try:
         kept = msgspec.json.decode(needed(view, "private_metadata"), type=dict[str, str])
@@ -234,13 +239,13 @@ def kept_in(view: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def chosen_recipe(view: Mapping[str, Any]) -> str:
-    """What stands in the choice of a recipe, which may be ahead of the fields; empty where Slack does not tell."""
+    """Return the recipe that the menu shows, which may be ahead of the fields; empty where Slack does not send it."""
     state = (view.get("state") or {}).get("values") or {}
     return next((chosen(one[RECIPE]) for one in state.values() if RECIPE in one), "")
 
 
 def chosen(element: Mapping[str, Any]) -> str:
-    """The value of a control; empty where there is none.
+    """Return the value of a control; empty where there is none.
 
     >>> chosen({"type": "static_select", "selected_option": {"value": "fast"}}), chosen({"value": None})
     ('fast', '')
@@ -251,7 +256,7 @@ def chosen(element: Mapping[str, Any]) -> str:
 
 
 def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[str, UserError]:
-    """What is wrong with single fields, by block."""
+    """Return what is wrong with single fields, by block."""
     found = {}
     for name, text in filled.parameters:
         try:
@@ -267,10 +272,10 @@ def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[st
 
 
 def launch_of(filled: Filled, masker: Masker = SHAPES) -> Launch:
-    """The command that the form stands for: the very one that would be typed.
+    """Return the command of the form, parsed exactly as if it was typed.
 
     Raises:
-        UserError: no run comes of it.
+        UserError: the values are no launch.
     """
     match parse(filled.line, masker=masker):
         case Launch(dry_run=False) as asked:
@@ -280,11 +285,11 @@ def launch_of(filled: Filled, masker: Masker = SHAPES) -> Launch:
 
 
 def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
-    """A refusal that no single field caused, under the last of them: beside the button that was pressed."""
+    """Return a refusal that no single field caused, under the last field: next to the button that was pressed."""
     fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
     return {fields[-1]: unmarked(sentence)}
 
 
 def unmarked(sentence: str) -> str:
-    """A sentence as it stands under a field, where Slack marks nothing up."""
+    """Return a sentence for the hint under a field, where Slack renders no markup."""
     return plain(sentence, HINT_TEXT).replace("`", "")

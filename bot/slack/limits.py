@@ -1,4 +1,6 @@
-"""Warnings before a run's limits end it, and who has changed these. Pure: a record in, messages of its thread out."""
+"""Warnings before a limit ends a run, and changes of the limits with their authors. Pure: a record in, thread messages
+out.
+"""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +20,7 @@ from bot.slack.text import Markup, code, date, mention, mrkdwn
 
 EXTEND = "extend"
 EXTENSIONS_HOURS = (2, 8)
-"""What the buttons of a warning offer."""
+"""Hours that the buttons of a warning offer."""
 
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
@@ -49,13 +51,16 @@ SPENT_THEN = mark("It has cost {spent} so far.")
 
 
 def limit_messages(run: Run, now: datetime) -> list[Message]:
-    """The warnings that are due, what has healed, and what was changed by whom."""
+    """Return the warnings that are due, the forecasts that recovered, and the changes of the limits with their
+    authors.
+    """
     due = [warning_message(run, now, one) for one in warnings(run, now)]
     changed = [amended(run, number, one) for number, one in enumerate(run.amendments, 1)]
     return [*changed, *due, *within(run, now), *(shadowed(run, one) for one in run.shadows)]
 
 
 def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | LeaseEnds) -> Message:
+    """Return the message for one warning."""
     match found:
         case BudgetSpent(percent):
             return budget_message(run, f"budget-{percent}", mrkdwn(":moneybag: {}", budget_spent(run, now, percent)))
@@ -66,7 +71,7 @@ def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | 
 
 
 def budget_message(run: Run, kind: str, text: Markup) -> Message:
-    """Said once for each budget that the run is given."""
+    """Return a warning about the budget, which is sent once for each budget that the run is given."""
     how_to_raise = say(RAISE, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
     return Message(
         f"{kind}-{run.budget_dollars:g}",
@@ -77,16 +82,18 @@ def budget_message(run: Run, kind: str, text: Markup) -> Message:
 
 
 def addressed(run: Run, text: Markup) -> Markup:
-    """The text, with whom it concerns behind it."""
+    """Return the text followed by a mention of the requester."""
     return mrkdwn("{} {}", text, mention(run.requester))
 
 
 def budget_spent(run: Run, now: datetime, percent: int) -> Markup:
+    """Return how much of its budget the run has used, in percent and in dollars."""
     spent, budget = words.dollars(run.cost(now) or 0.0), words.dollars(run.budget_dollars)
     return say(SPENT, percent=percent, spent=spent, budget=budget)
 
 
 def budget_ahead(run: Run, now: datetime) -> Markup:
+    """Return by how much the forecast exceeds the budget, and when the budget is used up; empty without a forecast."""
     ahead = forecast(run, now)
     if ahead is None or ahead.dollars is None or run.hourly is None:
         return Markup()
@@ -102,8 +109,9 @@ def budget_ahead(run: Run, now: datetime) -> Markup:
 
 
 def within(run: Run, now: datetime) -> list[Message]:
-    """A forecast that was said to be over the budget, and is not any more."""
+    """Return the message that the forecast is within the budget again, where an earlier message reported an excess."""
     ahead = forecast(run, now)
+    # Only a warning that was sent needs to be taken back.
     if f"ahead-{run.budget_dollars:g}" not in run.posted or ahead is None or ahead.dollars is None:
         return []
     if ahead.dollars > run.budget_dollars:
@@ -114,7 +122,9 @@ def within(run: Run, now: datetime) -> list[Message]:
 
 
 def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
-    """With buttons that extend it; each is good for the lease that it was shown with."""
+    """Return the warning before the end of the lease. Each of its buttons extends only the lease that it was shown
+    with.
+    """
     end = run.lease_ends_at or now
     text = say(ENDS, time=date(end, DAY_AND_TIME), left=words.lasted(left))
     text = mrkdwn(":alarm_clock: {}", together(text, needing(ends_at(run.progress, now), end)))
@@ -139,24 +149,25 @@ def needing(needed: datetime | Horizon | None, end: datetime) -> Markup:
 
 
 def extension(run: Run, end: datetime, hours: int) -> Block:
+    """Return the button that extends the lease; its value names the run, the hours and the end of the lease."""
     label = say("Extend {hours} h", hours=hours)
     return button(label, f"{EXTEND}-{hours}", f"{run.id} {hours} {end.timestamp():.0f}")
 
 
 def saving(run: Run) -> list[Block]:
-    """Of a run that writes checkpoints."""
+    """Return the button that saves and stops, for a run that writes checkpoints."""
     return [save_and_stop(run)] if run.model_dies or run.place else []
 
 
 def stop(run: Run) -> Block:
-    """Ends the run, after a question."""
+    """Return the button that stops the run after a confirmation."""
     question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
     asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
     return button(say("Stop"), "stop", run.id, asked, "danger")
 
 
 def shadowed(run: Run, found: Shadow) -> Message:
-    """What a rule would have done that the policy only rehearses."""
+    """Return what a rule would have done that the policy only reports."""
     spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else Markup()
     rehearsed = ENDED[found.rule] if found.ends else HELD_UP.get(found.rule, REFUSED)
     text = together(say(rehearsed, rule=code(found.rule)), spent)
@@ -164,12 +175,14 @@ def shadowed(run: Run, found: Shadow) -> Message:
 
 
 def amended(run: Run, number: int, found: Amendment) -> Message:
+    """Return the message about a changed limit and its author."""
     person = mention(found.by)
     match found.limit:
         case Limit.BUDGET:
             before, after = words.dollars(found.before), words.dollars(found.after)
             text = say(BUDGET, before=before, after=after, person=person)
         case Limit.LEASE:
+            # A lease is counted from the first launch request, as hours in all.
             end = (run.first_asked_at or run.created_at) + timedelta(hours=found.after)
             text = say(LEASE, time=date(end, DAY_AND_TIME), person=person)
     return said(f"amended-{number}", mrkdwn(":memo: {}", text))

@@ -1,4 +1,4 @@
-"""What is said of managed jobs: that a run is one, and each time that its machines went away. Pure."""
+"""Messages about managed jobs: that a run is one, and each loss of its machines. Pure."""
 
 from bot.core.managed import Controller, Recovery, agreement, needs
 from bot.core.run import Run
@@ -19,7 +19,7 @@ KEPT = mark("Whatever it had saved is in {place}.")
 
 
 def about(run: Run) -> Markup:
-    """That it is a managed job, and how often it had to be launched anew; empty for other runs."""
+    """Return that the run is a managed job, and how often SkyPilot had to relaunch it; empty for other runs."""
     if not run.managed:
         return Markup()
     if not run.recoveries.count:
@@ -29,16 +29,18 @@ def about(run: Run) -> Markup:
 
 
 def recovery_messages(run: Run) -> list[Message]:
-    """One for each time, which follows it to its end."""
+    """Return one message for each recovery."""
     return [recovery_message(run, one) for one in run.recoveries.last]
 
 
 def recovery_message(run: Run, one: Recovery) -> Message:
+    """Return the message about a recovery; it is edited until the recovery ends."""
     found = said(f"recovery-{one.number}", mrkdwn(":recycle: {}", told(run, one)))
     return Message(found.key, found.text, found.blocks, urgent=str(one.until is None), edited=True)
 
 
 def told(run: Run, one: Recovery) -> Markup:
+    """Return when the machines were lost, and what became of the job."""
     since, until = (date(at) if at else "" for at in (one.since, one.until))
     if one.until is None:
         return say(OVER if run.over else LOST, since=since)
@@ -49,5 +51,5 @@ def told(run: Run, one: Recovery) -> Markup:
 
 
 def controller(found: Controller, agreed: bool) -> Markup:
-    """What would have to be rented first, and what to type where nobody has agreed to it yet."""
+    """Return which machine SkyPilot would rent first, and what to type to agree to it where that is needed."""
     return escape(needs(found)) if agreed else together(needs(found), agreement())

@@ -1,4 +1,4 @@
-"""The Slack app's manifest, made from what the bot listens to and calls."""
+"""The manifest of the Slack app, built from what the bot listens to and calls."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ SCOPES = {
     "usergroups:read": "to give a role to a user group",
     "users:read": "to tell members from guests and strangers, and in which time zone a person is",
 }
-"""Every right that the bot asks for, and what for."""
+"""Every OAuth scope that the bot requests, with its purpose."""
 
 
 def manifest(mode: str, public_url: str = "") -> dict[str, Any]:
-    """What to paste at api.slack.com under "Create an app from a manifest".
+    """Return what to paste at api.slack.com under "Create an app from a manifest".
 
     Args:
         mode: `socket` or `http`.

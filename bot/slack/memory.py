@@ -1,4 +1,4 @@
-"""What people see of a run that SkyPilot does not remember, and when it does again. Pure: a record in, messages out."""
+"""Messages about a run that SkyPilot's server forgot, or remembers again. Pure: a record in, messages out."""
 
 from bot.core.drain import is_kept
 from bot.core.run import Run
@@ -37,11 +37,13 @@ SEARCHES = {
     "kubernetes": "kubectl get pods -A | grep {cluster}",
     "k8s": "kubectl get pods -A | grep {cluster}",
 }
-"""How a cluster is looked for without SkyPilot, by the first part of its infra."""
+"""Commands that look for a cluster without SkyPilot, by the first part of its infra."""
 
 
 def memory_messages(run: Run) -> list[Message]:
-    """Return that SkyPilot does not remember it, heard in the channel because of the money, or that it does again."""
+    """Return that SkyPilot does not remember the run, shown in the channel because of the money, or that it does
+    again.
+    """
     loss = run.memory.loss
     if loss is None or run.status is Status.ENDED:
         return []
@@ -53,6 +55,7 @@ def memory_messages(run: Run) -> list[Message]:
 
 
 def forgotten(run: Run) -> Markup:
+    """Return what is unknown, at which rate the machines may bill, and what a person can do."""
     about = say(FORGOTTEN, run=code(run.id))
     if run.hourly:
         about = say(FORGOTTEN_AT, run=code(run.id), rate=words.hourly(run.hourly.dollars_per_hour))
@@ -61,7 +64,7 @@ def forgotten(run: Run) -> Markup:
 
 
 def search(run: Run) -> Markup:
-    """Return how its machines are looked for without SkyPilot."""
+    """Return how to look for the machines without SkyPilot."""
     command = SEARCHES.get(run.infra.partition("/")[0].lower())
     if command is None:
         return say(LOOK_AT_PROVIDER, cluster=code(run.cluster))
@@ -69,7 +72,7 @@ def search(run: Run) -> Markup:
 
 
 def removal(run: Run) -> Markup:
-    """Return what is done to remove a cluster that SkyPilot does not remember."""
+    """Return how the bot removes a cluster that SkyPilot does not remember."""
     if is_kept(run) and run.progress.checkpoint is not None:
         return say(WAITS_FOR_MODEL, command=code(f"/verl stop {run.id} save=no"))
     return say(UNCONFIRMED)

@@ -1,4 +1,4 @@
-"""One message of a run as it should stand in Slack. Pure."""
+"""One message of a run as Slack should show it. Pure."""
 
 import hashlib
 import json
@@ -14,33 +14,33 @@ from bot.slack.text import Markup, literal, plain
 CARD = "card"
 
 MARK_TEXT = 120
-"""Characters of a key in metadata, of which Slack takes 3,000 bytes."""
+"""Maximum characters of a key in metadata, of which Slack takes 3,000 bytes."""
 
 NO_ASCII = re.compile("[^ -~]")
 
 EMOJI = re.compile(r":[a-z_]+: ")
-"""At the beginning of a text, as Slack writes them."""
+"""An emoji at the beginning of a text, in Slack's notation."""
 
 
 class Attachment(StrEnum):
     """A file that is a message of its own."""
 
-    TASK = "task"  # the exact task that waits for an approval
+    TASK = "task"  # The exact task that waits for an approval.
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a run as it should stand in Slack.
+    """One message of a run as Slack should show it.
 
     Attributes:
         key: its name among the run's messages.
-        text: the whole in one line, for notifications and clients without blocks.
+        text: the whole message on one line, for notifications and clients without blocks.
         urgent: the part of the content whose change is shown at once, not with the next regular edit.
-        edited: whether it follows the run, or is said once.
-        broadcast: whether the channel sees it too.
-        figures: what its charts show, for where they must be pictures.
-        attachment: the file that it is, in place of text; said once.
-        pace: how many times as long as for a card it is between two edits.
+        is_edited: whether it is edited as the run changes, or sent once.
+        broadcast: whether the channel shows it too.
+        charts: the content of its charts, for workspaces that need pictures.
+        attachment: the file that it is, in place of text; sent once.
+        period_factor: time between two edits, as a multiple of a card's.
     """
 
     key: str
@@ -54,31 +54,35 @@ class Message:
     figures: tuple[Figure, ...] = ()
 
     def __post_init__(self) -> None:
-        """Cut what Slack would refuse as too long. What is kept in the run's record is a plain string."""
+        """Cut what Slack would refuse as too long. `urgent` becomes a plain string, because the run's record stores
+        it.
+        """
         object.__setattr__(self, "urgent", str(self.urgent))
         object.__setattr__(self, "text", message_text(self.text))
         object.__setattr__(self, "blocks", tuple(fitted(self.blocks)))
 
     @property
     def alt_text(self) -> str:
-        """What a picture of it tells those who do not see it."""
+        """Return the text that describes a picture of the message to people who do not see it."""
         return EMOJI.sub("", literal(self.text))
 
     @property
     def digest(self) -> str:
+        """Return a hash of the content that Slack shows."""
         content = json.dumps([self.text, self.blocks], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def mark_of(key: str) -> str:
-    """Return how a message's metadata name a key or an id: in ASCII, and without the commas between several.
+    r"""Return a key or an id as a message's metadata contain it: in ASCII, and without commas, which separate several
+    keys.
 
-    >>> mark_of("finding-a,b:1\\n")
+    >>> mark_of("finding-a,b:1\n")
     'finding-a;b:1'
     """
     return NO_ASCII.sub("?", plain(key, MARK_TEXT)).replace(",", ";")
 
 
 def said(key: str, text: Markup) -> Message:
-    """A notice: said once, in the thread."""
+    """Return a message that is sent once, in the thread."""
     return Message(key, text, (section(text),))

@@ -1,4 +1,4 @@
-"""A run's messages in Slack: sent, edited, and found again by the metadata that they carry."""
+"""A run's messages in Slack: sent, edited, and looked up by the metadata that they carry."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from bot.slack.text import joined
 log = logging.getLogger(__name__)
 
 EVENT = "verlbot_message"
-"""Type of the metadata by which a message is found again."""
+"""Type of the metadata by which the bot recognizes a run's message."""
 
 MALFORMED = {
     "invalid_attachments",
@@ -30,30 +30,30 @@ MALFORMED = {
     "msg_too_long",
     "metadata_too_large",
 }
-"""Codes that are mistakes of ours."""
+"""Slack's error codes for mistakes of the bot's own."""
 
 
 Show = Callable[[Message], list[Block]]
-"""How a workspace is shown a message."""
+"""Returns a message's blocks as a workspace takes them."""
 
 CLOCKS_APART = timedelta(hours=6)
-"""Slack's clock and the bot's, at the most."""
+"""Maximum difference between Slack's clock and the bot's."""
 
 
 def channel_of(run: Run) -> str:
-    """Where the run's messages stand, or will stand."""
+    """Return the channel that has, or will have, the run's messages."""
     return run.thread_channel or run.channel
 
 
 def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]:
-    """Slack's id of the new message and of the channel that it stands in.
+    """Send a message; return Slack's id of it and of its channel.
 
     Args:
-        show: a message's blocks as this workspace takes them.
+        render_blocks: returns a message's blocks as this workspace takes them.
 
     Raises:
-        Refused, Limited: it was not sent.
-        Doubtful: it may have been.
+        SlackRejected, SlackRateLimited: the message was not sent.
+        SlackUncertain: it may have been sent.
     """
     response = call(
         client.chat_postMessage,
@@ -69,11 +69,11 @@ def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]
 
 
 def edit(client: WebClient, run: Run, step: Edit, show: Show) -> None:
-    """Make a message show what it should.
+    """Edit a message so that it shows the wanted content.
 
     Raises:
-        Refused, Limited: it shows what it showed.
-        Doubtful: it may show either.
+        SlackRejected, SlackRateLimited: the message shows the old content.
+        SlackUncertain: it may show either.
     """
     call(
         client.chat_update,
@@ -86,11 +86,11 @@ def edit(client: WebClient, run: Run, step: Edit, show: Show) -> None:
 
 
 def find(client: WebClient, run: Run, key: str) -> str | None:
-    """Slack's id of the message with this key in its metadata, if it is there.
+    """Return Slack's id of the message with this key in its metadata; None where there is none.
 
     Raises:
-        Refused: nobody may look here, for want of a scope or of membership.
-        Limited, Doubtful: nobody knows now.
+        SlackRejected: the bot may not read here, for want of a scope or of membership.
+        SlackRateLimited, SlackUncertain: the answer is unknown for now.
     """
     channel = channel_of(run)
     read: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
@@ -105,14 +105,15 @@ def find(client: WebClient, run: Run, key: str) -> str | None:
 
 
 def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-    """Call Slack; words that it takes for malformed are said without their shape rather than not at all.
+    """Call Slack; send a message whose blocks Slack takes for malformed as text alone rather than not at all.
 
-    Charts are another matter: a workspace may refuse them, and there is another way to show them.
+    A refused message with charts raises: a workspace may refuse charts, and there is another way to show them.
     """
     try:
         with sorted_failures():
             return method(parse=PARSE, **content)
     except Refused as error:
+        # The chart publisher handles refused charts: it shows them in another way.
         if error.code not in MALFORMED or any(map(is_chart, content["blocks"])):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
@@ -121,10 +122,12 @@ def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
 
 
 def metadata(run: Run, keys: str) -> dict[str, Any]:
+    """Return the metadata of a run's message."""
     return {"event_type": EVENT, "event_payload": {"run": mark_of(run.id), "keys": keys}}
 
 
 def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
+    """Return whether a message of the channel is the run's message with this key."""
     found = message.get("metadata") or {}
     payload = found.get("event_payload") or {}
     return (

@@ -1,4 +1,4 @@
-"""Views in front of a person: the form of a launch, and a log to read. Whatever waits is an errand."""
+"""Views in front of a person: the form of a launch, and a log to read. Slow work runs in the background."""
 
 import logging
 from collections.abc import Callable
@@ -28,18 +28,18 @@ from bot.slack.text import Markup
 log = logging.getLogger(__name__)
 
 MOVED_ON = {"hash_conflict", "not_found"}
-"""Codes that say: the view shows something else by now, or was closed."""
+"""Slack's error codes for a view that shows something else by now, or was closed."""
 
 LINE = 200
-"""Characters of a command in a refusal."""
+"""Maximum characters of a command in a refusal."""
 
 FIRST = "smoke"
-"""The recipe that an empty form shows, where there is one: it runs anywhere, and costs next to nothing."""
+"""Recipe that an empty form shows, where it exists: it runs anywhere, and costs next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Modals:
-    """What happens when a person opens a view, or does something in one."""
+    """Opens views, and handles what people do in them."""
 
     service: Service
     client: WebClient
@@ -47,10 +47,10 @@ class Modals:
     secrets: SecretFilter = UNKNOWING
 
     def open_form(self, trigger: str, caller: Caller, run: str = "") -> None:
-        """Open the form of a launch in front of a person; where that is in no channel, it asks for one.
+        """Open the form of a launch in front of a person; outside of a channel, the form has a field for one.
 
         Args:
-            run: an earlier run, whose settings stand in the fields to begin with.
+            run: an earlier run, whose settings are the initial values of the fields.
         """
         channel = caller.channel
         found = self.service.queries.find(run, caller.actor) if run else None
@@ -59,22 +59,24 @@ class Modals:
         self.errands.say(self._form(filled), opening(self.client, trigger, caller.user))
 
     def choose(self, view: dict[str, Any], recipe: str) -> None:
-        """Show the fields of another recipe; what was typed for this one belongs to this one."""
+        """Show the fields of another recipe; values that were typed for this recipe are not carried along."""
         filled = filled_in(view)
         fresh = Filled(recipe, filled.channel, asks_channel=filled.asks_channel)
         self.errands.say(self._form(fresh), updating(self.client, needed(view, "id")))
 
     def preview(self, view: dict[str, Any], caller: Caller) -> None:
-        """Show the command that the form stands for, and what it would cost. Prices are asked for, which takes a while:
-        a form that shows another recipe by then is left as it is."""
+        """Show the equivalent command of the form, and its cost.
+
+        Looking up prices takes a while: a form that shows another recipe by then is left alone.
+        """
         filled = filled_in(view)
         show = updating(self.client, needed(view, "id"), needed(view, "hash"))
         self.errands.run(lambda: self._previewed(filled, caller), show, caller.user)
 
     def submit(self, view: dict[str, Any], caller: Caller) -> dict[str, str]:
-        """Launch what is filled in; what is wrong with it by the field's block, or nothing where it is recorded."""
+        """Launch what the form describes; return errors by the field's block, or nothing where the run is recorded."""
         filled = filled_in(view)
-        if (wanted := chosen_recipe(view)) not in ("", filled.recipe):  # its fields have not come yet
+        if (wanted := chosen_recipe(view)) not in ("", filled.recipe):  # the fields of that recipe have not arrived yet
             return launch_form.refused(
                 view, say("The fields of {recipe} have not come yet. Send it again.", recipe=wanted)
             )
@@ -85,7 +87,8 @@ class Modals:
         try:
             asked = launch_of(filled, self.secrets.masker)
             run = self.service.launch(asked, caller)
-            if run.line != self.service.planned(asked).line:  # sent again after Slack had given up on the first time
+            # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
+            if run.line != self.service.planned(asked).line:
                 raise launched_before(run)
         except UserError as error:
             self.service.auditing.record_refusal(error)
@@ -94,7 +97,7 @@ class Modals:
         return {}
 
     def show_log(self, run: Run, trigger: str, user: str) -> None:
-        """Open a view at once, since Slack lets it be opened for three seconds only, and read the log into it."""
+        """Open a view at once, because Slack opens one within three seconds only, and read the log into it."""
 
         def read() -> Answer:
             return excerpts.excerpt(self.service.queries.read_log(run, Logs(run.id)))
@@ -114,11 +117,11 @@ class Modals:
         self.errands.say(answers.task(run, yaml), opening(self.client, trigger, caller.user))
 
     def _previewed(self, filled: Filled, caller: Caller) -> Block:
-        """The form with its notes; whatever is wrong is one of them, and what was typed stays."""
+        """Return the form with its notes. An error becomes a note, and the typed values stay."""
         try:
             made = self.service.planned(launch_of(filled, self.secrets.masker))
             notes = answers.preview(self.service.rehearse(made, caller))
-        except Exception as error:  # the person is told, and a mistake of ours stands in the log
+        except Exception as error:  # the person sees a note; a bug is logged
             notes = [words_for(error)["text"]]
         return self._form(filled.without_secrets(self.secrets.masker), notes)
 
@@ -129,10 +132,15 @@ class Modals:
         return self.service.recipes.get(name)
 
     def _names(self) -> list[str]:
-        """Of the recipes whose files are sound."""
+        """Return the names of the recipes whose files are valid."""
         return [name for name, found in self.service.queries.catalogue().items() if isinstance(found, Recipe)]
 
     def _first(self) -> str:
+        """Return the recipe that an empty form shows.
+
+        Raises:
+            UserError: no recipe has a valid file.
+        """
         names = self._names()
         if not names:
             raise UserError(say("There is no recipe to launch."), say("`/verl recipes` says why."))
@@ -140,12 +148,12 @@ class Modals:
 
 
 def as_view(answer: Answer) -> Block:
-    """An answer as a view to read, where it is none yet."""
+    """Return an answer as a view to read, unless it already is a view."""
     return answer if "type" in answer else modal("verlbot", answer["blocks"])
 
 
 def launched_before(run: Run) -> UserError:
-    """The form has become a run, and what stands in it now is something else."""
+    """Return the error for a form that was launched already, and whose fields have changed since."""
     before = say(
         "This form was launched already as {run}: {line}.", run=shown(run.id), line=shown(f"/verl {run.line}", LINE)
     )
@@ -153,8 +161,11 @@ def launched_before(run: Run) -> UserError:
 
 
 def opening(client: WebClient, trigger: str, user: str, then: Callable[[str], None] | None = None) -> Reply:
-    """Opens a view in front of the person whose trigger it is, and goes on with its id; where Slack opens none any
-    more, the person is told."""
+    """Return a responder that opens a view in front of the person who caused the trigger, and calls `then` with its
+    id.
+
+    Where Slack no longer opens a view, the person gets a message instead.
+    """
     told = carried(answers.not_opened)
 
     def reply(answer: Answer) -> None:
@@ -172,10 +183,10 @@ def opening(client: WebClient, trigger: str, user: str, then: Callable[[str], No
 
 
 def updating(client: WebClient, view: str, showing: str = "") -> Reply:
-    """Puts something else into the view of this id.
+    """Return a responder that replaces the content of the view with this id.
 
     Args:
-        showing: Slack's hash of what it must still show; something else is left alone.
+        showing: Slack's hash of what the view must still show; a view that shows something else is left alone.
     """
 
     def reply(answer: Answer) -> None:

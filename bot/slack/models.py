@@ -1,4 +1,6 @@
-"""Where a trained model is, what is done to fetch it, and what people are asked where that fails. Pure."""
+"""Messages about a run's checkpoint: where it is, how its rescue goes, and what people must decide where that fails.
+Pure.
+"""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +17,7 @@ from bot.slack.standing import written
 from bot.slack.text import Markup, code, command, date, mention, mrkdwn
 
 SAVE_AND_STOP, KEEP, LOSE = "save_and_stop", "keep_model", "lose_model"
-"""The buttons."""
+"""Action ids of the buttons."""
 
 KEEP_HOURS = 1
 
@@ -25,7 +27,8 @@ DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ASK_BEFORE = timedelta(minutes=15)
 ASK_AFTER = timedelta(hours=1)
-"""Before a model is given up that is still on its way; less where less time was given for it."""
+"""Time before the deadline at which people must decide, less where less time was given (a quarter of it); time after
+the begin of a rescue at which they must decide in any case."""
 
 DRAINS = {
     Reason.LEASE_OVER: mark("Its lease is over. It trains on until {time} at the most, so that it saves first."),
@@ -85,12 +88,16 @@ ON_CLUSTER = mark("The model of step {step} is on its cluster alone. I fetch it 
 
 
 def model_messages(run: Run, now: datetime) -> list[Message]:
-    """What is done so that the model outlives its machine, in the thread; what people must decide, in the channel."""
+    """Return the messages about saving the checkpoint before its machine goes; what people must decide, the channel
+    shows too.
+    """
     return [message for message in (draining(run), fetching(run), question(run, now)) if message]
 
 
 def draining(run: Run) -> Message | None:
-    """Not said late: what is over saves no more."""
+    """Return that the run may save before it ends, and at which rate; None once the run has finished, because it saves
+    no more.
+    """
     found = run.keeping.draining
     if found is None or run.over:
         return None
@@ -100,8 +107,9 @@ def draining(run: Run) -> Message | None:
 
 
 def fetching(run: Run) -> Message | None:
-    """How far it is, in one message of the thread."""
-    unsaid = run.progress.checkpoint is None and run.log_saved_at is not None  # as good as sure that there is none
+    """Return the state of the rescue, in one message of the thread."""
+    # A log that was read to its end and mentions no checkpoint is almost proof that there is none.
+    unsaid = run.progress.checkpoint is None and run.log_saved_at is not None
     if run.keeping.began_at is None or unsaid:
         return None
     text = mrkdwn(":package: {}", outcome(run) or under_way(run))
@@ -110,7 +118,7 @@ def fetching(run: Run) -> Message | None:
 
 
 def outcome(run: Run) -> Markup:
-    """What became of it; empty where that is not known yet."""
+    """Return the result of the rescue; empty where it is not known yet."""
     found, step = run.keeping, step_of(run)
     if found.fetch and found.fetched:
         fetched = say(FETCHED, step=found.step, size=size(found.fetch.size), folder=code(found.fetch.where))
@@ -129,6 +137,7 @@ def outcome(run: Run) -> Markup:
 
 
 def under_way(run: Run) -> Markup:
+    """Return the state of a rescue without a result."""
     found, step = run.keeping, step_of(run)
     if run.progress.checkpoint is None:
         return say(SEARCHES_AGAIN, why=found.trouble) if found.trouble else say(SEARCHING)
@@ -138,6 +147,7 @@ def under_way(run: Run) -> Markup:
 
 
 def on_its_way(fetch: Fetch, step: int | str) -> Markup:
+    """Return how much of the checkpoint is downloaded, in percent where its size is known."""
     if not fetch.of:
         return say(FETCHING, step=step, amount=size(fetch.size))
     percent = min(100 * fetch.size // fetch.of, 99)
@@ -145,7 +155,7 @@ def on_its_way(fetch: Fetch, step: int | str) -> Markup:
 
 
 def newer(run: Run) -> Markup:
-    """What became of the newest checkpoint, where an older one is fetched; empty where there is none newer."""
+    """Return what became of the newest checkpoint where an older one is rescued; empty where there is none newer."""
     found = run.keeping
     known = run.progress.checkpoint_step if found.step is None else found.step
     above = next((one for one in found.torn if known is not None and one.step > known), None)
@@ -157,12 +167,12 @@ def newer(run: Run) -> Markup:
 
 
 def found_none_whole(run: Run) -> bool:
-    """Whether its cluster stands though none of its checkpoints is whole."""
+    """Return whether the cluster is kept although none of its checkpoints is complete."""
     return run.keeping.none_whole_at is not None and not run.keeping.settled and run.status is not Status.ENDED
 
 
 def none_whole(run: Run, phrase: str) -> Markup:
-    """That no checkpoint is whole, or was, with what is wrong with the newest."""
+    """Return that no checkpoint is complete, with what is wrong with the newest."""
     torn = (
         run.keeping.torn[0]
         if run.keeping.torn
@@ -172,7 +182,9 @@ def none_whole(run: Run, phrase: str) -> Markup:
 
 
 def question(run: Run, now: datetime) -> Message | None:
-    """What shall become of a model that cannot be fetched; one message, which tells in the end what did."""
+    """Return the question what to do about a checkpoint that cannot be rescued: one message, edited to the result at
+    the end.
+    """
     found = run.keeping
     if found.asked_at is None and not (drain.keeps(run) and is_late(run, now)):
         return None
@@ -186,7 +198,7 @@ def question(run: Run, now: datetime) -> Message | None:
 
 
 def is_late(run: Run, now: datetime) -> bool:
-    """Whether it may not come in time."""
+    """Return whether the download may miss its deadline."""
     began, until = run.keeping.began_at, run.keeping.until
     if began is None or until is None:
         return False
@@ -194,6 +206,7 @@ def is_late(run: Run, now: datetime) -> bool:
 
 
 def problem(run: Run) -> Markup:
+    """Return why the checkpoint is not rescued yet."""
     step = step_of(run)
     if run.keeping.none_whole_at:
         return none_whole(run, NONE_WHOLE)
@@ -201,6 +214,7 @@ def problem(run: Run) -> Markup:
 
 
 def stands(run: Run) -> Markup:
+    """Return until when its cluster is kept, and at which rate."""
     until = date(run.keeping.until, DAY_AND_TIME) if run.keeping.until else ""
     if run.hourly is None:
         return say(STANDS, time=until)
@@ -208,17 +222,22 @@ def stands(run: Run) -> Markup:
 
 
 def kept(run: Run) -> Markup:
+    """Return who has extended the deadline; empty where no person has."""
     return say(KEPT, person=mention(run.keeping.keep_by)) if run.keeping.keep_by else Markup()
 
 
 def keep(run: Run) -> Block:
-    """Good for the time that it was shown with, so that a second click on it adds nothing."""
+    """Return the button that keeps the cluster longer. It names the deadline that it was shown with, so a second click
+    adds nothing.
+    """
     until = run.keeping.until.timestamp() if run.keeping.until else 0
     return button(say("Keep {hours} h", hours=KEEP_HOURS), KEEP, f"{run.id} {until:.0f}")
 
 
 def lose(run: Run) -> Block:
-    """After a question: there is no way back."""
+    """Return the button that tears the cluster down and loses the checkpoint, after a confirmation: there is no way
+    back.
+    """
     question = say(
         "The cluster of {run} is removed, and the model of step {step} is lost for good.",
         run=code(run.id),
@@ -229,11 +248,12 @@ def lose(run: Run) -> Block:
 
 
 def save_and_stop(run: Run) -> Block:
+    """Return the button that saves a checkpoint and then stops the run."""
     return button(say("Save and stop"), SAVE_AND_STOP, run.id)
 
 
 def model(run: Run) -> Markup:
-    """Where the trained model is, in a sentence; empty where the recipe trains none that is saved."""
+    """Return where the trained model is, in a sentence; empty where the recipe saves none."""
     found = run.progress
     if found.checkpoint is None:
         left = run.keeping.given_up_at or (run.keeping.lost_by and run.keeping.began_at)
@@ -244,6 +264,7 @@ def model(run: Run) -> Markup:
         return none_whole(run, NONE_WHOLE)
     if run.place is None:
         return gone(run) if run.keeping.settled or run.status is Status.ENDED else on_cluster(run)
+    # A checkpoint whose path lacks the run's id is not in the run's folder of the store.
     if run.id not in found.checkpoint:
         return say(DIED_ELSEWHERE, step=found.checkpoint_step, folder=code(found.checkpoint), place=code(run.place))
     there = code(f"{run.place} › {found.checkpoint[found.checkpoint.find(run.id) :]}")
@@ -251,15 +272,15 @@ def model(run: Run) -> Markup:
 
 
 def how_to(run: Run) -> list[Markup]:
-    """What can be done with a model that was fetched, a line each."""
+    """Return what can be done with a downloaded checkpoint, a line each."""
     fetch = run.keeping.fetch
     return list(filter(None, [how_to_load(fetch), how_to_go_on(run)])) if fetch and fetch.done else []
 
 
 def unsaved(run: Run) -> Markup:
-    """What is known of a model of which no log has told; empty where none is to be expected.
+    """Return what is known of a checkpoint that no log has mentioned; empty where none is to be expected.
 
-    That there is none is said once a look at its cluster has shown it.
+    That there is none is reported once a look at the cluster has shown it.
     """
     began = run.progress.step is not None or drain.may_have_trained(run)
     if not began or not (run.place or run.model_dies):
@@ -278,16 +299,18 @@ def unsaved(run: Run) -> Markup:
 
 
 def step_of(run: Run) -> int | str:
-    """Of its newest checkpoint; a question mark where nobody knows whether it has one."""
+    """Return the step of the newest checkpoint; a question mark where it is unknown whether there is one."""
     step = run.progress.checkpoint_step
     return UNKNOWN if step is None else step
 
 
 def here(run: Run, fetch: Fetch) -> Markup:
+    """Return where the downloaded checkpoint is, and what became of a newer one."""
     return together(fetched_model(run, fetch), newer(run))
 
 
 def fetched_model(run: Run, fetch: Fetch) -> Markup:
+    """Return step, size and folder of the downloaded checkpoint, with its validation where known."""
     about = {"step": run.keeping.step, "size": size(fetch.size), "folder": code(fetch.where)}
     found = run.progress
     validated = found.validations.points
@@ -302,7 +325,7 @@ def fetched_model(run: Run, fetch: Fetch) -> Markup:
 
 
 def how_to_load(fetch: Fetch) -> Markup:
-    """verl's own program for it (verl 0.9.1, `verl.model_merger`)."""
+    """Return the command that merges the shards: verl's own program (verl 0.9.1, `verl.model_merger`)."""
     if not fetch.sharded:
         return Markup()
     merge = "python3 -m verl.model_merger merge --backend fsdp"
@@ -310,6 +333,7 @@ def how_to_load(fetch: Fetch) -> Markup:
 
 
 def how_to_go_on(run: Run) -> Markup:
+    """Return the commands that resume training from the downloaded checkpoint."""
     if not run.resumes or run.keeping.fetch is None:
         return Markup()
     folder = run.keeping.fetch.where.rpartition("/")[0]
@@ -318,11 +342,12 @@ def how_to_go_on(run: Run) -> Markup:
 
 
 def on_cluster(run: Run) -> Markup:
+    """Return that the checkpoint is on the run's machines alone."""
     return say(ON_MACHINES if run.managed else ON_CLUSTER, step=run.progress.checkpoint_step)
 
 
 def gone(run: Run) -> Markup:
-    """Why a model that was on its machine alone is no more."""
+    """Return why a checkpoint that was on its machine alone is lost."""
     found, step = run.keeping, step_of(run)
     if found.lost_by:
         return say(LOST_BY, step=step, person=mention(found.lost_by))
@@ -334,7 +359,8 @@ def gone(run: Run) -> Markup:
 
 
 def size(count: int) -> str:
-    """
+    """Return a count of bytes with a decimal unit.
+
     >>> size(0), size(999), size(12_345), size(2_000_000), size(123_456_789_000)
     ('0 B', '999 B', '12 KB', '2.0 MB', '123 GB')
     """

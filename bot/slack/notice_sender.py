@@ -1,4 +1,4 @@
-"""Sends notices, each once: recorded before it is sent, looked for after a doubt."""
+"""Sends notices, each once: record it, send it, and look for it in Slack where its fate is unknown."""
 
 import logging
 import re
@@ -26,20 +26,22 @@ from bot.slack.text import Markup, emoji, joined, mrkdwn
 
 log = logging.getLogger(__name__)
 
-HEAD = re.compile(r"^(:[a-z_]+:)? ?(?:\*([^*]+)\*(?=[ ,.:，。：（])([,.:，。：]?)( ?))?(.*)$")  # Chinese too
-"""Of a notice: its emoji, its bold head, what ends that, a blank, the rest."""
+HEAD = re.compile(
+    r"^(:[a-z_]+:)? ?(?:\*([^*]+)\*(?=[ ,.:，。：（])([,.:，。：]?)( ?))?(.*)$"
+)  # with Chinese punctuation
+"""Parts of a notice: its emoji, its bold head, the punctuation after the head, a space, the rest."""
 
 EVENT = "verlbot_notice"
-"""Type of the metadata by which a notice is found again."""
+"""Type of the metadata by which the bot recognizes a notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeSender:
-    """Compares the recorded notices with what was sent.
+    """Compares the recorded notices with the sent ones.
 
     Attributes:
-        leads: whether this process is, of those that share the store, the one that speaks.
-        channels: the turns that all who post share.
+        is_leader: whether this process is the leader among those that share the store; only the leader sends.
+        rate_limiter: the limit of posts per channel, shared by all senders.
     """
 
     store: Store
@@ -50,14 +52,14 @@ class NoticeSender:
     turns: Turns = field(default_factory=Turns)
 
     def send_due(self) -> timedelta | None:
-        """Bring every notice one step further. Return in how long the next turn is wanted."""
+        """Advance every notice by one step. Return the delay until the next pass."""
         if not self.leads():
             return RETRY
         waits = [self._try_step(notice) for notice in self.store.notices()]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _try_step(self, notice: Notice) -> timedelta | None:
-        """Do one step of one notice; what fails is tried again, and holds up no other."""
+        """Advance one notice by one step. A failure is retried, and delays no other notice."""
         try:
             return self._step(notice)
         except Limited as limited:
@@ -69,6 +71,7 @@ class NoticeSender:
             return self._move(notice, error.code)
 
     def _step(self, notice: Notice) -> timedelta | None:
+        """Advance one notice by one step. Return the delay until the next."""
         sent = notice.sent
         if sent is None:
             return self._post(notice)
@@ -99,12 +102,13 @@ class NoticeSender:
         return None
 
     def _look_for(self, notice: Notice, sent: Posted) -> timedelta | None:
-        """Look whether a notice of unknown fate has arrived; where the bot may not look, it is taken for sent."""
+        """Look whether a notice of unknown fate has arrived; where the bot may not look, it counts as sent."""
         if not has_passed(DOUBT, sent.at, self.now()):
             return sent.at + DOUBT - self.now()
         try:
             ts = self._find(notice, sent)
         except Refused:
+            # Any id that is not None marks the notice as sent.
             ts = "unknown"
         if ts:
             self.store.change_notice(notice.id, lambda one: one.confirm(ts, self.now()))
@@ -113,6 +117,7 @@ class NoticeSender:
         return timedelta()
 
     def _find(self, notice: Notice, sent: Posted) -> str | None:
+        """Return Slack's id of the notice; None where the channel does not have it."""
         oldest = str((sent.at - CLOCKS_APART).timestamp())
         with sorted_failures():
             pages = self.client.conversations_history(
@@ -132,7 +137,7 @@ class NoticeSender:
 
 
 def metadata_of(notice: Notice) -> dict[str, Any]:
-    """Return what identifies the message; the place may have moved, so only the key counts."""
+    """Return what identifies the message. The channel may have changed, so only the key counts."""
     return {"event_type": EVENT, "event_payload": {"key": mark_of(notice.key)}}
 
 

@@ -1,4 +1,4 @@
-"""Brings Slack up to date with the records, in its own time: nothing here holds up a tick."""
+"""Brings Slack up to date with the runs' records, at its own pace: nothing here delays a tick."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,25 +31,25 @@ from bot.slack.views import conversation
 log = logging.getLogger(__name__)
 
 EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
-"""Slack's limit: 50 edits a minute in a workspace, the two bursts of a busy minute counted in. A part is kept for
-those that show a change of state."""
+"""Limits of edits, as rates and as a burst. Slack allows 50 edits a minute in a workspace; the two bursts of a busy
+minute are counted in. A part of the rate is reserved for edits that show a change of state."""
 
 POST, EDIT, URGENT_EDIT = "post", "edit", "urgent edit"
-"""What a run may wait for its turn with."""
+"""Kinds of calls that a run may have to wait for."""
 
 DOUBT = timedelta(seconds=3)
-"""After a message of unknown fate, before it is looked for: it may still be on its way."""
+"""Time after a message of unknown fate before the bot looks for it: it may still be on its way."""
 
 RETRY = timedelta(seconds=5)
-"""After a failure that may pass by itself."""
+"""Delay after a failure that may pass by itself."""
 
 LOOK_AGAIN = timedelta(seconds=60)
-"""After a look at a run of which there was nothing to say."""
+"""Delay after a pass in which a run had nothing to send."""
 
 RUNS_PER_TURN = 100
 
 FILED = "file"
-"""In place of Slack's id of a message: a file has none that is told."""
+"""Placeholder for Slack's id of a message: Slack reports none for a file."""
 
 NO_ENTRY = {
     "channel_not_found",
@@ -60,25 +60,27 @@ NO_ENTRY = {
     "restricted_action_read_only_channel",
     "restricted_action_thread_only_channel",
 }
-"""Codes that say: not in this channel. The run is then told of in a direct message."""
+"""Slack's error codes for a channel that the bot may not post in. The run's messages then go to a direct message."""
 
 NOT_THERE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
-"""Codes that say: that message stands no more, or cannot be edited any more."""
+"""Slack's error codes for a message that no longer exists, or can no longer be edited."""
 
 NO_RIGHT = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
-"""Codes that only the person who installed the bot can mend."""
+"""Slack's error codes that only the person who installed the bot can fix."""
 
 
 class SlackNotifier:
-    """Level, not edge: a run is compared with what stands in Slack, and one step is made at a time.
+    """Keeps one card and one thread per run up to date. Level, not edge: it compares a run with its messages in Slack,
+    and makes one step at a time.
 
     Args:
-        leads: whether this bot is, of those that share the store, the one that speaks.
-        card_period: between two edits of a card that are not urgent.
-        gallery: how charts are shown.
-        language: of everything that is said of a run.
-        channels: whose turns all who post share.
-        render_task: the exact task of a run as YAML, for a file.
+        is_leader: whether this process is the leader among those that share the store; only the leader sends.
+        card_period: time between two edits of a card that are not urgent.
+        wake: starts the next pass now.
+        chart_publisher: shows charts as this workspace takes them.
+        language: of all messages about runs.
+        rate_limiter: the limit of posts per channel, shared by all senders.
+        render_task: returns the exact task of a run as YAML, for a file.
     """
 
     def __init__(
@@ -116,19 +118,20 @@ class SlackNotifier:
         self._started = False
 
     def show(self, runs: Iterable[Run]) -> None:
-        """These runs have changed."""
+        """Schedule these changed runs for the next pass."""
         now = self._now()
         with self._lock:
             self._due.update({run.id: now for run in runs})
         self._wake()
 
     def speak(self) -> timedelta | None:
-        """One turn: a step for every run that lacks one. Returns in how long the next turn is wanted."""
+        """Advance every due run by one step. Return the delay until the next pass."""
         if not self._leads():
             self._started = False
             return RETRY
         if not self._started:
-            self.show(self._store.open())  # whatever a bot before this one left unsaid
+            # An earlier process may have left messages unsent.
+            self.show(self._store.open())
             self._started = True
         now = self._now()
         if self._mute_until and now < self._mute_until:
@@ -139,7 +142,7 @@ class SlackNotifier:
         return self._next_turn()
 
     def _turn(self, now: datetime) -> list[str]:
-        """The runs that are due, those that have waited longest first; they are taken off the list."""
+        """Return the runs that are due, those that have waited longest first, and remove them from the schedule."""
         with self._lock:
             due = sorted((at, run_id) for run_id, at in self._due.items() if at <= now)[:RUNS_PER_TURN]
             for _, run_id in due:
@@ -147,20 +150,22 @@ class SlackNotifier:
         return [run_id for _, run_id in due]
 
     def _next_turn(self) -> timedelta | None:
+        """Return the delay until the next run is due; None where none is scheduled."""
         with self._lock:
             first = min(self._due.values(), default=None)
         return max(first - self._now(), timedelta()) if first else None
 
     def _again(self, run_id: str, wait: timedelta = timedelta()) -> None:
-        """Take the run up again then, unless it is wanted sooner."""
+        """Schedule the run after this wait, unless it is due sooner."""
         at = self._now() + wait
         with self._lock:
             self._due[run_id] = min(at, self._due.get(run_id, at))
 
     def _bring(self, run_id: str) -> None:
-        """One step for one run. What fails is tried again, and holds up no other run for long."""
+        """Advance one run by one step. A failure is retried, and delays no other run for long."""
         turn = self._reserved.get((run_id, POST))
-        if turn and turn > self._now():  # a post comes before anything else, so there is nothing to do until then
+        # A post comes before anything else, so there is nothing to do until its turn.
+        if turn and turn > self._now():
             self._again(run_id, turn - self._now())
             return
         try:
@@ -172,7 +177,7 @@ class SlackNotifier:
         except (Doubtful, Unavailable) as error:
             log.warning("run %s: %s", run_id, error)
             self._again(run_id, RETRY)
-        except UnreadableRecord as error:  # it has nothing to show; what is done about it is announced
+        except UnreadableRecord as error:  # there is nothing to show; the announcer reports it
             log.error("run %s: %s", run_id, error)
         except Exception as error:
             report_once(f"run {run_id}: speaking failed", error)
@@ -180,7 +185,9 @@ class SlackNotifier:
 
     @contextmanager
     def _limits(self, what: str) -> Iterator[None]:
-        """Slack limits each method by itself: where it asks to wait with one, the others go on."""
+        """Record until when Slack limits this kind of call. Slack limits each method by itself, so other kinds
+        continue.
+        """
         try:
             yield
         except Limited as limited:
@@ -188,6 +195,7 @@ class SlackNotifier:
             raise
 
     def _step(self, run: Run) -> None:
+        """Make the next step for one run: post, edit, verify or wait."""
         now = self._now()
         log = self._store.log(run.id)
         with speaking(self._language):
@@ -196,8 +204,9 @@ class SlackNotifier:
         match step:
             case None:
                 if run.status is not Status.ENDED:
-                    self._again(run.id, LOOK_AGAIN)  # time alone may bring a warning
+                    self._again(run.id, LOOK_AGAIN)  # a warning may become due by time alone
                     return
+                # Ended, and every message is sent: nothing can change any more.
                 self._store.settle(run.id)
                 self._reserved = {key: at for key, at in self._reserved.items() if key[0] != run.id}
             case Wait(until):
@@ -216,12 +225,14 @@ class SlackNotifier:
                 self._edit(run, step)
 
     def _prepared(self, messages: Sequence[Message]) -> timedelta:
-        """How long to wait until these can be sent: none, but where they show pictures that are new."""
+        """Return how long to wait until these messages can be sent: not at all, unless they show new pictures."""
         with speaking(self._language):
             return self._gallery.prepare(messages)
 
     def _post(self, run: Run, step: Post) -> None:
-        """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
+        """Record that the messages are sent, send them, record their id: a crash in between leaves a doubt, not a
+        second message.
+        """
         if not self._may_post(run):
             return
         run = self._store.update(run.id, lambda run: marked(run, step, None, self._now()))
@@ -235,12 +246,14 @@ class SlackNotifier:
             self._refused(run, error.code, CARD, step.messages)
             return
         if step.is_card:
+            # A command in the card's thread finds its run by this.
             self._store.mark(stands_in, ts, run.id)
         self._store.update(run.id, lambda run: marked(run, step, ts, self._now()).stands_in(stands_in))
         self._again(run.id)
 
     def _attach(self, run: Run, step: Post) -> None:
-        """Put a file into the thread, once. Whether one of unknown fate has arrived cannot be seen; it counts as there.
+        """Upload a file into the thread, once. Whether a file of unknown fate has arrived cannot be seen; it counts as
+        sent.
 
         Where the bot may not upload, the button on the card shows the same.
         """
@@ -252,7 +265,7 @@ class SlackNotifier:
         self._again(run.id)
 
     def _may_post(self, run: Run) -> bool:
-        """Whether the run may post now; else it is taken up again when its turn in its channel comes."""
+        """Return whether the run may post now; else schedule it for its turn in its channel."""
         now = self._now()
         at = self._reserved.pop((run.id, POST), None) or self._channels.reserve(channel_of(run), now)
         at = max(at, self._held.get(POST, at))
@@ -263,7 +276,7 @@ class SlackNotifier:
         return False
 
     def _may_edit(self, run: Run, what: str, bucket: FairBucket) -> bool:
-        """Whether the run may edit now; else it is taken up again. The limit is of all channels, in turns."""
+        """Return whether the run may edit now; else schedule it. All channels share this limit, in turns."""
         now = self._now()
         held = self._held.get(what, now)
         wait = held - now if held > now else bucket.wait(run.id, channel_of(run), now)
@@ -272,6 +285,7 @@ class SlackNotifier:
         return not wait
 
     def _edit(self, run: Run, step: Edit) -> None:
+        """Edit a message, and record what it shows."""
         what, bucket = (URGENT_EDIT, self._urgent_edits) if step.urgent else (EDIT, self._edits)
         if not self._may_edit(run, what, bucket):
             return
@@ -286,7 +300,7 @@ class SlackNotifier:
         self._again(run.id)
 
     def _check(self, run: Run, key: str, sent_at: datetime) -> None:
-        """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
+        """Look whether a message of unknown fate has arrived; where the bot cannot see that, send it again."""
         if not has_passed(DOUBT, sent_at, self._now()):
             self._again(run.id, sent_at + DOUBT - self._now())
             return
@@ -301,9 +315,10 @@ class SlackNotifier:
         self._again(run.id)
 
     def _refused(self, run: Run, code: str, key: str, said: Sequence[Message]) -> None:
-        """Slack will not have it here or so: another place, shape or time. `key` is what is not there then."""
+        """Respond to a refusal with another channel, shape or time. `key` names the message that is missing then."""
         log.warning("run %s: Slack refuses: %s", run.id, code)
         if code in NO_ENTRY and run.thread_channel != run.requester:
+            # A user's id as the channel makes Slack open a direct message.
             self._store.update(run.id, lambda run: run.unsaid(CARD).stands_in(run.requester))
             self._again(run.id)
         elif code in NOT_THERE:
@@ -320,16 +335,19 @@ class SlackNotifier:
 
 
 def posted(message: Message, ts: str | None, now: datetime) -> Posted:
+    """Return the record of a message that was sent; `ts` is None while its fate is unknown."""
     return Posted(ts, message.digest, message.urgent, now)
 
 
 def marked(run: Run, step: Post, ts: str | None, now: datetime) -> Run:
+    """Return the run with these messages recorded as sent."""
     for message in step.messages:
         run = run.said(message.key, posted(message, ts, now))
     return run
 
 
 def unmarked(run: Run, step: Post) -> Run:
+    """Return the run with these messages recorded as not sent."""
     for message in step.messages:
         run = run.unsaid(message.key)
     return run

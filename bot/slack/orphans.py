@@ -1,4 +1,4 @@
-"""What people see of a cluster that no run owns. Pure: a record in, one message out."""
+"""The message about a cluster that no run owns. Pure: a record in, one message out."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from bot.slack.phrases import say, say_many, together, translate
 from bot.slack.text import Markup, code, date, emoji, joined, mention, mrkdwn
 
 REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
-"""The buttons."""
+"""Action ids of the buttons."""
 
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
@@ -42,7 +42,7 @@ QUESTION_OF_NOBODY = mark("{cluster} is removed with all that is on it, whoever 
 
 
 def orphan_message(orphan: Orphan, now: datetime) -> Message:
-    """As it should stand now."""
+    """Return the message as it should be now."""
     text = mrkdwn("{} {}", icon(orphan), together(headline(orphan), what_next(orphan, now)))
     blocks = [section(text), context(joined(" · ", [*facts(orphan), money(orphan, now)]))]
     if orphan.gone_at is None and (shown := buttons(orphan, now)):
@@ -51,16 +51,19 @@ def orphan_message(orphan: Orphan, now: datetime) -> Message:
 
 
 def icon(orphan: Orphan) -> Markup:
+    """Return the emoji of the headline."""
     return emoji(":white_check_mark:" if orphan.gone_at else ":ghost:")
 
 
 def headline(orphan: Orphan) -> Markup:
+    """Return what the cluster is: which run left it behind, or why it looks like ours."""
     if orphan.claim is Claim.RETURNED and orphan.owner and not orphan.gone_at:
         return together(say(STANDS[orphan.claim], cluster=code(orphan.standing.name)), mention(orphan.owner))
     return say(GONE if orphan.gone_at else STANDS[orphan.claim], cluster=code(orphan.standing.name))
 
 
 def what_next(orphan: Orphan, now: datetime) -> Markup:
+    """Return what happens to the cluster next, and at whose request."""
     if orphan.left_by and not orphan.gone_at:
         return say(LEFT, person=mention(orphan.left_by))
     asked = say(REMOVAL_ASKED, person=mention(orphan.remove_by)) if orphan.remove_by else adoption(orphan, now)
@@ -71,7 +74,7 @@ def what_next(orphan: Orphan, now: datetime) -> Markup:
 
 
 def adoption(orphan: Orphan, now: datetime) -> Markup:
-    """Who answers for it; empty where nobody does."""
+    """Return who has adopted the cluster; empty where no person has."""
     if orphan.adopted_by is None or orphan.adopted_until is None or orphan.gone_at:
         return Markup()
     about = {"person": mention(orphan.adopted_by), "time": date(orphan.adopted_until, DAY_AND_TIME)}
@@ -79,12 +82,13 @@ def adoption(orphan: Orphan, now: datetime) -> Markup:
 
 
 def ends(orphan: Orphan) -> Markup:
-    """That it goes within the hour, to who has adopted it."""
+    """Return the warning, for the person who has adopted it, that the cluster is removed within the hour."""
     time = date(orphan.adopted_until, DAY_AND_TIME) if orphan.adopted_until else ""
     return say(ENDS, person=mention(orphan.adopted_by), cluster=code(orphan.standing.name), time=time)
 
 
 def facts(orphan: Orphan) -> list[Markup]:
+    """Return the cluster's user, machines and age."""
     found = orphan.standing
     nodes = say_many("{count} node", "{count} nodes", found.nodes)
     machines = say("{machines} on {infra}", machines=nodes, infra=translate(found.infra)) if found.infra else nodes
@@ -93,6 +97,7 @@ def facts(orphan: Orphan) -> list[Markup]:
 
 
 def money(orphan: Orphan, now: datetime) -> Markup:
+    """Return what the cluster has cost, and at which rate."""
     if orphan.standing.status is Cluster.STOPPED:
         return say("stopped: its disks go on billing")
     spent, rate = orphan.dollars(now), orphan.standing.dollars_per_hour
@@ -102,6 +107,7 @@ def money(orphan: Orphan, now: datetime) -> Markup:
 
 
 def buttons(orphan: Orphan, now: datetime) -> list[Block]:
+    """Return the buttons for what people may do now."""
     if orphan.remove_by or orphan.lapsed(now):
         return []
     if orphan.downed_at:
@@ -111,7 +117,7 @@ def buttons(orphan: Orphan, now: datetime) -> list[Block]:
 
 
 def adopt(orphan: Orphan) -> Block:
-    """Good for the end that it was shown with."""
+    """Return the button that adopts the cluster, or keeps it longer. It extends only the end that it was shown with."""
     hours = ADOPTED // timedelta(hours=1)
     shown = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
     value = f"{orphan.id} {shown:.0f}"
@@ -123,7 +129,7 @@ def adopt(orphan: Orphan) -> Block:
 
 
 def remove(orphan: Orphan) -> Block:
-    """After a question: somebody may be at work there."""
+    """Return the button that removes the cluster after a confirmation: a person may be at work there."""
     cluster, user = code(orphan.standing.name), orphan.standing.user
     question = say(QUESTION, cluster=cluster, person=code(user)) if user else say(QUESTION_OF_NOBODY, cluster=cluster)
     asked = confirm(say("Remove this cluster?"), question, say("Remove it"), say("Keep it"))

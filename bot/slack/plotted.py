@@ -1,4 +1,4 @@
-"""Charts as answers: with the words under them, and two runs side by side. Pure."""
+"""Charts as answers: each with its description in words, and two runs side by side. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,20 +18,20 @@ from bot.slack.standing import seconds, written
 from bot.slack.text import Markup, code, joined, mrkdwn
 
 MOST_DIFFERENCES = 12
-"""Settings of a comparison: more nobody reads on a phone."""
+"""Maximum settings of a comparison: more are not readable on a phone."""
 
 
 def without(shown: Answer, note: Markup) -> Answer:
-    """The answer in words alone, and why."""
+    """Return the answer without its charts, and with a note why."""
     blocks = [block for block in shown["blocks"] if not is_chart(block)]
     return answer(shown["text"], [*blocks, context(note)])
 
 
-# one run
+# One run.
 
 
 def plotted(told: Told, figures: Sequence[Figure]) -> Answer:
-    """Charts of a run, each with its lines in words."""
+    """Return charts of a run, each with its lines in words."""
     blocks: list[Block] = []
     for figure in figures:
         drawn = native(figure)
@@ -47,7 +47,7 @@ NO_LINE = mark("{metric}: no number yet")
 
 
 def in_words(line: Line) -> Markup:
-    """A line for those who see no chart, and for the numbers that a chart does not tell."""
+    """Return a line in words, for people who see no chart, and for numbers that a chart does not show."""
     if not line.points:
         return say(NO_LINE, metric=line.name)
     step, last = line.points[-1]
@@ -64,6 +64,7 @@ def in_words(line: Line) -> Markup:
 
 
 def saves(steps: Sequence[float]) -> Markup:
+    """Return how many checkpoints the chart marks, and the step of the last."""
     if not steps:
         return Markup()
     last = label(steps[-1])
@@ -72,11 +73,11 @@ def saves(steps: Sequence[float]) -> Markup:
     )
 
 
-# two runs
+# Two runs.
 
 
 def compared(a: Told, b: Told, figure: Figure | None, now: datetime) -> Answer:
-    """Two runs in one chart, what each has reached, and what they were set to."""
+    """Return two runs in one chart, what each has reached, and which settings differ."""
     drawn = render_one(a.run, lambda _: native(figure), lambda _: None) if figure else None
     lines = [shown_standing(one, now) for one in (a, b)]
     blocks = [*([drawn] if drawn else []), section(joined("\n", lines))]
@@ -87,12 +88,12 @@ def compared(a: Told, b: Told, figure: Figure | None, now: datetime) -> Answer:
 
 
 def shown_standing(told: Told, now: datetime) -> Markup:
-    """Return one of the two, which cannot cost the other."""
+    """Return the progress of one of the two; an error in it does not affect the other."""
     return render_one(told.run, lambda _: standing(told, now), lambda run: words.unshown(run.id))
 
 
 def standing(told: Told, now: datetime) -> Markup:
-    """What a run has reached, in how many steps, how fast, and for how much."""
+    """Return a run's progress: what it has reached, in how many steps, how fast, and at what cost."""
     run, found = told.run, reward_of(told.history)
     parts = [mrkdwn("{} {}", code(run.id), words.state(run))]
     if found:
@@ -112,7 +113,7 @@ def standing(told: Told, now: datetime) -> Markup:
 
 
 def contrast(a: Told, b: Told) -> Markup:
-    """The settings that differ."""
+    """Return the settings that differ."""
     found = differences(a.run, b.run)
     if not found:
         return say("Both were launched with the same settings.")
@@ -123,5 +124,6 @@ def contrast(a: Told, b: Told) -> Markup:
 
 
 def difference(one: Difference) -> Markup:
+    """Return one setting with its two values."""
     values = [say("not set") if value is None else code(value) for value in (one.a, one.b)]
     return say("{setting}: {a}, {b}", setting=code(one.name), a=values[0], b=values[1])

@@ -1,4 +1,4 @@
-"""That so much of a month's dollars is spent. Pure: a record in, messages of its thread out."""
+"""How much of a monthly budget is used. Pure: a record in, thread messages out."""
 
 from bot.core.overdraft import Overdraft
 from bot.core.policy import Scope
@@ -30,13 +30,15 @@ SHOWS = mark("{command} shows what is left.")
 
 
 def purse_messages(run: Run) -> list[Message]:
-    """That so much of a month's dollars is spent, for the channel to hear; that the run is to end for it."""
+    """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
+    exhausted one.
+    """
     overdrawn = [one for one in run.overdrafts if not one.rehearsed]
     return [*map(share_message, run.purses), *(overdraft_message(run, one) for one in overdrawn)]
 
 
 def overdraft_message(run: Run, found: Overdraft) -> Message:
-    """One message, which tells in the end that more was given."""
+    """Return one message about an exhausted budget, edited once the budget is raised."""
     scope, whose = scope_of(found.purse)
     dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
     told = say(OVERDRAWN[scope], person=mention(whose), **dollars)
@@ -51,7 +53,7 @@ def overdraft_message(run: Run, found: Overdraft) -> Message:
 
 
 def scope_of(purse: str) -> tuple[Scope, str]:
-    """Whose purse it is.
+    """Return the scope and the owner of a monthly budget.
 
     >>> scope_of("team:C0TRAIN")
     (<Scope.TEAM: 'team'>, 'C0TRAIN')
@@ -61,6 +63,7 @@ def scope_of(purse: str) -> tuple[Scope, str]:
 
 
 def share_message(found: PurseShare) -> Message:
+    """Return the message that a share of a monthly budget is used."""
     scope, whose = scope_of(found.purse)
     dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
     told = say(SPENT[scope], percent=found.percent, person=mention(whose), **dollars)

@@ -1,4 +1,4 @@
-"""What a person is asked before a dear launch. Pure: a rehearsal in, an answer out."""
+"""The question before an expensive launch. Pure: a launch preview in, an answer out."""
 
 from bot.asked import Rehearsal
 from bot.language import mark
@@ -11,14 +11,16 @@ from bot.slack.text import command
 SURE = "launch-sure"
 
 VALUE_CHARACTERS = 2_000
-"""Of a button's value, at the most (docs: Block Kit reference)."""
+"""Maximum characters of a button's value (docs: Block Kit reference)."""
 
 ASKED_FIRST = mark("{command} may spend up to *{budget}*. Launch it?")
 ADD_YES = mark("Add `--yes` to launch it without being asked.")
 
 
 def sure(found: Rehearsal) -> Answer:
-    """The question before a dear launch, with what it would be. The button holds the line that was typed."""
+    """Return the question before an expensive launch, with a preview of it. The button carries the command that was
+    typed.
+    """
     made = found.plan
     asked = say(ASKED_FIRST, command=command("/verl " + made.line), budget=words.dollars(made.budget_dollars))
     blocks: list[Block] = [section(asked), *map(context, answers.notes(found))]

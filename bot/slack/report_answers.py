@@ -1,4 +1,4 @@
-"""What a person gets who asks for reports. Pure: values in, Slack messages out."""
+"""Answers to commands about reports. Pure: values in, Slack messages out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -21,7 +21,7 @@ HOW = mark(
 
 
 def listed(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Answer:
-    """The reports of a channel, a line each."""
+    """Return the reports of a channel, a line each."""
     if not reports:
         return text(say(NONE))
     lines = [mrkdwn("{} · {}", code(one.id), line(one, now, tz)) for one, tz in reports]
@@ -29,17 +29,18 @@ def listed(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Answer:
 
 
 def asked(report: Report, now: datetime, tz: tzinfo) -> Answer:
-    """It stands; which one it is, and when it comes first."""
+    """Return the confirmation of a report, with its id and its next time."""
     off = say("{command} takes it away.", command=code(f"/verl report off {report.id}"))
     return text(mrkdwn(":ok_hand: {} · {}", code(report.id), line(report, now, tz)), context(off))
 
 
 def ended(report: Report) -> Answer:
+    """Return the confirmation that a report is removed."""
     return text(mrkdwn(":no_bell: {}", say("{report} is told no more.", report=code(report.id))))
 
 
 def line(report: Report, now: datetime, tz: tzinfo) -> Markup:
-    """When it comes, by whose clock, of what, and who asked for it."""
+    """Return a report's schedule, time zone, scope, next time and author."""
     due = date(report.next_due(now, tz), "{date_short_pretty} {time}")
     parts = [
         mrkdwn("*{}*", often(report.schedule)),
@@ -53,6 +54,7 @@ def line(report: Report, now: datetime, tz: tzinfo) -> Markup:
 
 
 def often(schedule: Schedule) -> Markup:
+    """Return a schedule in words."""
     match schedule:
         case Daily(at):
             return say("every day at {time}", time=f"{at:%H:%M}")
@@ -63,7 +65,8 @@ def often(schedule: Schedule) -> Markup:
 
 
 def span(period: timedelta) -> Markup:
-    """
+    """Return a period in hours, or in minutes where it has a fraction of an hour.
+
     >>> span(timedelta(hours=2)), span(timedelta(minutes=90))
     ('2 h', '90 min')
     """
@@ -72,11 +75,12 @@ def span(period: timedelta) -> Markup:
 
 
 def quiet(hours: Quiet) -> Markup:
+    """Return the hours in which no report is sent."""
     return say("quiet {begin}–{end}", begin=f"{hours.begin:%H:%M}", end=f"{hours.end:%H:%M}")
 
 
 def summarised(run: Run, rhythm: Rhythm) -> Answer:
-    """How often its thread is told from now on."""
+    """Return the confirmation of how often the run's thread gets a summary."""
     found = code(run.id)
     if rhythm.steps is not None:
         return text(mrkdwn(":bar_chart: {}", say(STEPS, run=found, count=rhythm.steps)))

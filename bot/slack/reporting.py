@@ -1,4 +1,4 @@
-"""What is asked of reports, answered: at once, or after Slack has said in which time zone the person is."""
+"""Answers commands about reports: at once, or after Slack has returned the person's time zone."""
 
 import logging
 from collections.abc import Callable
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Answers those who ask for reports.
+    """Answers commands about reports.
 
     Attributes:
-        client: is asked for people's time zones, in an errand.
+        client: queried for people's time zones, in the background.
     """
 
     service: Service
@@ -47,6 +47,11 @@ class Reporting:
     errands: Errands
 
     def answer(self, asked: ReportCommand, caller: Caller, reply: Reply) -> Said:
+        """Carry out a report command and return its answer.
+
+        Raises:
+            UserError: the requester may not, or the command names no report of the channel.
+        """
         user, channel = caller.user, caller.channel
         if isinstance(asked, AskReport | ChangeReport | EndReport):
             self.service.refuse(Act.REPORT, caller)
@@ -66,7 +71,7 @@ class Reporting:
                 return partial(report_answers.summarised, self.service.summarise(name, rhythm, caller), rhythm)
 
     def board_now(self, caller: Caller, everywhere: bool) -> Answer:
-        """Found in the background: it goes through all that has ended this month."""
+        """Return the current digest. Called in the background: it reads every run that ended this month."""
 
         def show(run: Run) -> Run:
             return self.service.queries.shown_to(caller.actor, [run])[0]
@@ -75,7 +80,9 @@ class Reporting:
         return at_once(report, found, self.reports.now())
 
     def ask(self, asked: AskReport, caller: Caller, reply: Reply) -> Said:
-        """At once where the time zone was typed; else in the background, because Slack is asked for it."""
+        """Create a report: at once where the time zone was typed, else in the background, because Slack is queried for
+        it.
+        """
         user, channel = caller.user, caller.channel
         if asked.options.zone:
             return self.said(self.reports.ask(asked, user, channel, zones.named(asked.options.zone)))
@@ -86,10 +93,11 @@ class Reporting:
         return lambda: self.errands.run(found, reply, user)
 
     def said(self, report: Report) -> Callable[[], Answer]:
+        """Return what builds the confirmation of a report."""
         return partial(report_answers.asked, report, self.reports.now(), zones.zone(report.zone))
 
     def zone_of(self, user: str) -> str:
-        """The time zone that Slack has of a person; the workspace's where it tells none."""
+        """Return the person's time zone in Slack; the workspace's where Slack has none."""
         try:
             with sorted_failures():
                 told = self.client.users_info(user=user)

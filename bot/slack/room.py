@@ -1,7 +1,7 @@
-"""How much Slack takes of a message: its text, its blocks, and the characters of all blocks together. Pure.
+"""Slack's limits of a message: its text, its blocks, and the characters of all blocks together. Pure.
 
-Slack refuses a message that is too long as a whole, and what is too long is mostly from outside. So the longest texts
-give way to the others, and the message is sent.
+Slack refuses a message that is too long as a whole, and the long texts mostly come from outside. So the longest texts
+are cut to make room for the others, and the message is sent.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from bot.slack.blocks import MESSAGE_BLOCKS, NOTHING, Block, the_end
 from bot.slack.text import Markup, cut, escape, units
 
 MESSAGE_TEXT = 4_000
-"""Characters of the text of an edited message, which people see in notifications; a new one may be longer."""
+"""Maximum characters of the text of an edited message, which people see in notifications; a new one may be longer."""
 
 ALL_TEXT, ROOM_OF_A_BLOCK = 12_000, 20
-"""Characters of all blocks of a message. Slack names no number; its people speak of 12,000 and some for each block."""
+"""Maximum characters of all blocks of a message, and what each block counts besides its text. Slack documents no
+number; its staff mention 12,000 and some for each block."""
 
 FEWEST = 40
-"""Characters that are left of any text: those of fifty blocks have room so."""
+"""Minimum characters to which a text is cut: the texts of fifty blocks then still fit."""
 
 
 def message_text(text: Markup) -> Markup:
@@ -27,9 +28,9 @@ def message_text(text: Markup) -> Markup:
 
 
 def fitted(blocks: Sequence[Block]) -> list[Block]:
-    """Return as much of a message's blocks as Slack takes: the longest texts cut, those of programs at their beginning.
+    """Return a message's blocks cut to Slack's limits: the longest texts shortened, printed output at its beginning.
 
-    Blocks that are too many are left out, the last ones first.
+    Of too many blocks, the last ones are left out.
     """
     found = list(blocks[:MESSAGE_BLOCKS])
     if size(found) <= ALL_TEXT:
@@ -39,7 +40,7 @@ def fitted(blocks: Sequence[Block]) -> list[Block]:
 
 
 def level(lengths: Sequence[int], room: int) -> int:
-    """Return the length to which all texts have room: what short ones leave over, long ones have.
+    """Return the length to which all texts have room: long texts share the room that short ones do not need.
 
     >>> level([10, 20, 300, 400], 430)
     200
@@ -53,12 +54,12 @@ def level(lengths: Sequence[int], room: int) -> int:
 
 
 def size(blocks: Sequence[Block]) -> int:
-    """Return how much of a message's room the blocks take."""
+    """Return how many of a message's characters the blocks take."""
     return sum(map(units, texts_in(blocks))) + ROOM_OF_A_BLOCK * len(blocks)
 
 
 def texts_in(value: Any) -> list[str]:
-    """Return every text that counts."""
+    """Return every text that counts against the limit."""
     if isinstance(value, dict):
         text = value.get("text")
         own = [text] if isinstance(text, str) else []
@@ -67,7 +68,7 @@ def texts_in(value: Any) -> list[str]:
 
 
 def shortened(value: Any, longest: int, is_printed: bool = False) -> Any:
-    """Return a block with each of its texts no longer than that."""
+    """Return a block with each of its texts at most this long."""
     if isinstance(value, list):
         return [shortened(inner, longest, is_printed) for inner in value]
     if not isinstance(value, dict):
@@ -82,6 +83,7 @@ def shortened(value: Any, longest: int, is_printed: bool = False) -> Any:
 
 
 def shortened_text(text: str, longest: int, is_printed: bool) -> str:
+    """Return a text at most this long; printed output keeps its end."""
     if isinstance(text, Markup):
         return text.shortened(longest)
     return the_end(text, longest) if is_printed else cut(text, longest)

@@ -1,4 +1,4 @@
-"""The time by Slack's clock: an opinion beside this machine's own."""
+"""The time by Slack's clock, to compare with this machine's own."""
 
 import logging
 from email.utils import parsedate_to_datetime
@@ -8,16 +8,16 @@ import httpx
 log = logging.getLogger(__name__)
 
 SECONDS = 3.0
-"""For an answer: the bot's start waits for it."""
+"""Maximum seconds to wait for an answer: the bot's start waits for it."""
 
 HALF_A_SECOND = 0.5
-"""What Slack's clock shows more than its header on average, which leaves out the parts of a second."""
+"""Mean seconds by which Slack's clock is ahead of its header, which omits fractions of a second."""
 
 
 def ask_time(api_url: str) -> float | None:
-    """Return Unix seconds by Slack's clock, known to a second; None where Slack does not say.
+    """Return Unix seconds by Slack's clock, known to a second; None where Slack does not answer.
 
-    Only a server that is reached by TLS is asked: another one may be on this very machine, and show the same clock.
+    Only a server that is reached by TLS is queried: another one may be on this very machine, and show the same clock.
     """
     if not api_url.startswith("https://"):
         return None
@@ -35,6 +35,6 @@ def seconds_of(date: str) -> float:
     1767355200.5
 
     Raises:
-        ValueError: it is no date.
+        ValueError: the header is not a date.
     """
     return parsedate_to_datetime(date).timestamp() + HALF_A_SECOND

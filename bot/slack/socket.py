@@ -1,4 +1,4 @@
-"""Socket Mode: a connection that comes back within two seconds, however it was lost."""
+"""Socket Mode: a connection that is back within two seconds, however it was lost."""
 
 import json
 import logging
@@ -27,10 +27,10 @@ from bot.slack.turns import Turns
 log = logging.getLogger(__name__)
 
 CONNECT_TIME = timedelta(seconds=1.5)
-"""What a connection attempt is given before the next."""
+"""Time that a connection attempt gets before the next."""
 
 CHECK_PERIOD = timedelta(seconds=0.5)
-"""Between two calls of `check`."""
+"""Time between two calls of `check`."""
 
 
 ADVICE = {
@@ -40,19 +40,19 @@ ADVICE = {
     "account_inactive": "The app was removed from the workspace: install it again.",
     "token_revoked": "The token was revoked: copy the new one into SLACK_BOT_TOKEN.",
 }
-"""For Slack's refusals of a connection, what to do."""
+"""Remedies, by Slack's error code for a refused connection."""
 
 CROWD = 4
-"""People who wait at once before a command is acknowledged first and answered after: until then one way is quicker than
-two."""
+"""Number of people who wait at once before a command is acknowledged first and answered after: with fewer, one response
+is quicker than two."""
 
 
 class Client(SocketModeClient):
-    """The SDK's client, which follows Slack's requests to come again and leaves the rest to `Socket`.
+    """The SDK's client, which follows Slack's requests to reconnect and leaves the rest to `SocketConnection`.
 
-    By itself it would try a lost session's used address again and again, try a new one only at
-    every ping, never notice a connection that went silent, and wait up to ten seconds on a session
-    that it closes itself (measured with slack-sdk 3.47 and websocket-client 1.9).
+    The SDK's own would retry a lost session's used address again and again, try a new one only at every ping, never
+    notice a connection that went silent, and wait up to ten seconds on a session that it closes itself (measured with
+    slack-sdk 3.47 and websocket-client 1.9).
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Client(SocketModeClient):
             on_close_listeners=[self._forget],
             concurrency=1,
         )
-        self.message_workers.shutdown()  # the SDK's own, in whose place there are turns
-        self.current_app_monitor_started = True  # it is not, and must not be
+        self.message_workers.shutdown()  # the SDK's own; the work queue replaces them
+        self.current_app_monitor_started = True  # untrue, but it keeps the SDK from starting its monitor
         self._app = app
         self._precedence = precedence
         self._inbox = self._left = inbox
@@ -85,7 +85,7 @@ class Client(SocketModeClient):
         self._turns = Turns()
 
     def take_up(self) -> None:
-        """Serve what a bot before this one left in the inbox, once: now that Slack answers."""
+        """Serve what an earlier process left in the inbox, once: now that Slack answers."""
         if self._left:
             for request in self._left.left():
                 self._precedence.come()
@@ -93,15 +93,16 @@ class Client(SocketModeClient):
             self._left = None
 
     def connect(self) -> None:
-        """Leave the old session behind without waiting for it, and begin a new one."""
+        """Drop the old session without waiting for it, and begin a new one."""
         session, self.current_session = self.current_session, None
         cut(session)
         super().connect()
 
     def _run_current_session(self) -> None:
-        """The SDK's, but that it gives the socket back, and that Python's own decoder checks the text:
-        websocket-client's is a loop over its bytes, and took a third of a busy bot's time."""
-        session = self.current_session  # by the end another may have taken its place
+        """Run the session as the SDK does, but close its socket at the end, and let Python's own decoder check the
+        text: websocket-client's is a loop over the bytes, and took a third of a busy bot's time.
+        """
+        session = self.current_session  # another may have replaced it by the end
         if session is None:
             return
         hear: Any = session.on_message
@@ -117,14 +118,15 @@ class Client(SocketModeClient):
                 proxy_type=self.proxy_type,
                 skip_utf8_validation=True,
             )
-        except Exception as error:  # `check` sees that there is no connection, and makes another
+        except Exception as error:  # `check` notices, and connects again
             log.warning("the connection to Slack failed: %s", error)
         finally:
-            for opened in sockets:  # where Slack said goodbye, websocket-client 1.9 forgets it and leaves it open
+            # After Slack's goodbye, websocket-client 1.9 forgets the socket and leaves it open.
+            for opened in sockets:
                 opened.shutdown()
 
     def stop(self) -> None:
-        """Hear no more, and finish what was heard."""
+        """Receive no more, and finish what was received."""
         self.closed = True
         for runner in (self.current_session_runner, self.message_processor):
             runner.event.set()
@@ -132,9 +134,9 @@ class Client(SocketModeClient):
         self._turns.stop()
 
     def enqueue_message(self, text: str) -> None:
-        """Without the SDK's queue between two threads: from here on somebody waits.
+        """Queue a message without the SDK's queue between two threads: from here on a person waits.
 
-        In a crowd a command is acknowledged here and now, and answered when its turn comes, after what cannot wait.
+        In a crowd a command is acknowledged here and now, and answered in its turn, after work that cannot wait.
         """
         message = received(text)
         request = SocketModeRequest.from_dict(message)
@@ -153,24 +155,24 @@ class Client(SocketModeClient):
         self._wait_for(self._turns.later(lambda: self._serve_late(request, inbox), sender(request)))
 
     def _wait_for(self, is_taken: bool) -> None:
-        """Whoever is not served does not wait either."""
+        """End the wait of a person whose delivery was not queued."""
         if not is_taken:
             self._precedence.go()
 
     def _arrived(self, request: SocketModeRequest) -> None:
-        """Have it looked up who somebody is, while the delivery waits for its turn."""
+        """Prefetch the sender's data while the delivery waits for its turn."""
         if who := sender(request):
             self._prefetch(who)
 
     def _serve(self, request: SocketModeRequest) -> None:
-        """With what it is answered in its acknowledgement."""
+        """Serve a delivery, with its answer in the acknowledgement."""
         try:
             send_response(self, request, dispatched(self._app, request), time.time())
         finally:
             self._precedence.go()
 
     def _serve_late(self, request: SocketModeRequest, inbox: Inbox) -> None:
-        """What has been acknowledged already."""
+        """Serve a delivery that was acknowledged already."""
         try:
             response = dispatched(self._app, request)
             said = response.status == 200 and response.body
@@ -184,14 +186,14 @@ class Client(SocketModeClient):
 
 
 class Socket:
-    """A Socket Mode connection that is looked after.
+    """A supervised Socket Mode connection.
 
     Args:
-        inbox: of commands that are answered after their acknowledgement; without it, none is.
-        crowd: people who wait at once before they are.
-        prefetch: is called with who has sent a delivery, before it is served.
-        ping_seconds: between pings.
-        silence_seconds: without any pong, after which a connection is dead though nobody closed it.
+        inbox: stores commands that are answered after their acknowledgement; without it, none is.
+        crowd_size: people who must wait at once before commands are acknowledged first.
+        prefetch: called with Slack's id of the sender of a delivery, before it is served.
+        ping_seconds: seconds between pings.
+        silence_seconds: seconds without a pong after which a connection counts as dead although it was not closed.
     """
 
     def __init__(
@@ -221,7 +223,7 @@ class Socket:
         self._complaint = ""
 
     def check(self) -> None:
-        """Connect, or connect again, if need be. To be called every CHECK_PERIOD."""
+        """Connect or reconnect if needed. To be called every CHECK_PERIOD."""
         up = self.is_up()
         if up != self._was_up:
             log.info("connected to Slack" if up else "the connection to Slack is lost")
@@ -231,29 +233,31 @@ class Socket:
         elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIME:
             self._tried_at = self._now()
             try:
-                self._identity.learn()  # before the first delivery, so that no listener waits for it
+                # Before the first delivery, so that no listener waits for it.
+                self._identity.learn()
                 self._client.take_up()
                 self._client.connect_to_new_endpoint(force=True)
             except Refused as error:
                 self._complain(f"Slack refuses: {error.code}. {ADVICE.get(error.code, '')}")
-            except Exception as error:  # whatever it is, the next attempt is all that can be done
+            except Exception as error:  # the next attempt is the only remedy for any of them
                 self._complain(str(error))
 
     def _complain(self, why: str) -> None:
-        """Why there is no connection: said when it changes, not at every attempt."""
+        """Log why there is no connection: when the reason changes, not at every attempt."""
         if why != self._complaint:
             log.error("cannot connect to Slack, and try on every %g s: %s", CONNECT_TIME.total_seconds(), why)
         self._complaint = why
 
     def is_up(self) -> bool:
-        """Whether the connection stands and has been heard of lately."""
+        """Return whether the connection is open and has shown a sign of life lately."""
         session: Any = self._client.current_session
-        if session is not self._session:  # a new one, by `check` or at Slack's request
+        if session is not self._session:  # a new session, by `check` or at Slack's request
             self._session, self._session_since = session, self._now()
             self._tried_at = self._now() if session else None
         if session is None or session.sock is None or not session.sock.connected:
             return False
-        if session.last_pong_tm != self._pong:  # websocket-client notes pongs by a clock that may be set
+        # websocket-client records pongs by the wall clock, which may be set: only a change of the number counts.
+        if session.last_pong_tm != self._pong:
             self._pong, self._heard_at = session.last_pong_tm, self._now()
         heard = max(self._heard_at, self._session_since)
         return self._now() - heard < timedelta(seconds=self._silence_seconds)
@@ -263,7 +267,7 @@ class Socket:
 
 
 def received(text: str) -> dict[str, Any]:
-    """Return a message of the socket; an empty one, which is passed over, where it is none of Slack's."""
+    """Return a message of the socket; an empty one, which is ignored, where it is not shaped like Slack's."""
     try:
         found = mapping(json.loads(text))
     except (ValueError, RecursionError):
@@ -277,7 +281,7 @@ def received(text: str) -> dict[str, Any]:
 
 
 def sender(request: SocketModeRequest) -> str:
-    """Return Slack's id of who has sent a delivery; empty where it names nobody."""
+    """Return Slack's id of the sender of a delivery; empty where it names none."""
     payload = mapping(request.payload)
     user = payload.get("user") or mapping(payload.get("event")).get("user")
     found = payload.get("user_id") or (user.get("id") if isinstance(user, dict) else user)
@@ -285,13 +289,13 @@ def sender(request: SocketModeRequest) -> str:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """Return a mapping as it is, and an empty one for what is none."""
+    """Return a mapping as it is, and an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def cut(session: Any) -> None:
-    """End a connection below the protocol, so that nobody waits for the other side to say goodbye."""
+    """End a connection below the protocol, so that nothing waits for the other side's goodbye."""
     raw = session.sock.sock if session and session.sock else None
     if raw:
-        with suppress(OSError):  # it has ended by itself
+        with suppress(OSError):  # it may have ended by itself
             raw.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What a person gets who asks what it has cost. Pure: values in, Slack messages out."""
+"""Answers to questions about cost. Pure: values in, Slack messages out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from bot.slack.standing import written
 from bot.slack.text import Markup, channel, code, date, joined, mention, mrkdwn, unshaped
 
 LISTED, ROWS = 10, 5
-"""Runs of one answer; people, recipes and infras: more nobody reads on a phone."""
+"""Maximum runs of one answer; maximum people, recipes and infras: more are not readable on a phone."""
 
 WHEN = "{date_short_pretty} {time}"
 
@@ -26,11 +26,11 @@ UNPRICED_RUN = mark("{run} is *unpriced*: nobody has told me what it costs. That
 HOW_TO_PRICE = mark("A price table tells me: `VERLBOT_PRICES`, or the prices that SkyPilot's server is given.")
 
 
-# one run
+# One run.
 
 
 def of_run(run: Run, earlier: Past | None, now: datetime) -> Answer:
-    """What a run has cost, where each number comes from, and what was had for it."""
+    """Return what a run has cost, where each number comes from, and what the money has achieved."""
     head = mrkdwn(":moneybag: {}", headline(run, now))
     lines = [words.forecast(run, now), idleness(run, now), *bought(run, worth(run, now), earlier)]
     body = joined("\n", lines)
@@ -39,6 +39,7 @@ def of_run(run: Run, earlier: Past | None, now: datetime) -> Answer:
 
 
 def headline(run: Run, now: datetime) -> Markup:
+    """Return the dollars of a run, and their share of its budget."""
     spent, name = run.cost(now), code(run.id)
     if run.first_asked_at is None:
         return say("{run} has cost nothing: no machine was asked for.", run=name)
@@ -58,7 +59,9 @@ BY_LAST_BILL = mark("{dollars} by {source}, {time}, when its machines were gone:
 
 
 def source(run: Run, now: datetime) -> Markup:
-    """Where the dollars come from: what a provider has said, and when, or else time and a rate, and whose that is."""
+    """Return the source of the dollars: a provider's bill and its time, or else time and a rate, with the rate's
+    source.
+    """
     if run.first_asked_at is None:
         return words.budget(run.budget_dollars)
     if run.hourly is None:
@@ -70,13 +73,14 @@ def source(run: Run, now: datetime) -> Markup:
 
 
 def billed(bill: Bill) -> Markup:
+    """Return a provider's bill in words."""
     dollars, name, rate = words.dollars(bill.dollars), bill.rate.source, words.hourly(bill.rate.dollars_per_hour)
     said = BY_LAST_BILL if bill.closed else BY_BILL
     return say(said, dollars=dollars, source=translate(name), time=date(bill.at, WHEN), rate=rate)
 
 
 def idleness(run: Run, now: datetime) -> Markup:
-    """What was billed while no step was made, in its parts."""
+    """Return what was billed while no step was made, in its parts."""
     found, dollars, spent = idle(run, now), idle_dollars(run, now), run.cost(now)
     if run.first_asked_at is None or not found.known:
         return Markup()
@@ -98,11 +102,12 @@ def idleness(run: Run, now: datetime) -> Markup:
 
 
 def part(phrase: str, span: timedelta) -> Markup:
+    """Return one part of the idle time; empty below a second."""
     return say(phrase, time=words.lasted(span)) if span >= timedelta(seconds=1) else Markup()
 
 
 def bought(run: Run, found: Worth, earlier: Past | None) -> list[Markup]:
-    """What a step and a point of validation have cost."""
+    """Return what a step and a point of validation have cost."""
     lines = []
     if found.per_step is not None:
         steps = say_many("{count} step", "{count} steps", run.progress.trained.steps)
@@ -115,7 +120,7 @@ def bought(run: Run, found: Worth, earlier: Past | None) -> list[Markup]:
 
 
 def point(found: Worth, gain: Gain) -> Markup:
-    """A point is a hundredth of what verl says."""
+    """Return what a point of validation has cost. A point is a hundredth of verl's number."""
     fields = {"first": written(gain.first), "best": written(gain.best)}
     if found.per_point is not None:
         dollars = words.fine(found.per_point)
@@ -126,7 +131,7 @@ def point(found: Worth, gain: Gain) -> Markup:
 
 
 def against(run: Run, found: Worth, earlier: Past) -> Markup:
-    """The same of the recipe's own earlier runs."""
+    """Return the cost of a point in earlier runs of the same recipe, and this run's as a multiple of it."""
     fields = {"recipe": run.recipe, "dollars": words.fine(earlier.per_point)}
     median = say_many(
         "The one earlier run of {recipe} that succeeded has paid {dollars} a point",
@@ -134,22 +139,24 @@ def against(run: Run, found: Worth, earlier: Past) -> Markup:
         earlier.runs,
         **fields,
     )
-    if found.per_point is None or not earlier.per_point:  # what costs nothing is no multiple of anything
+    # Nothing is a multiple of zero dollars.
+    if found.per_point is None or not earlier.per_point:
         return median
     times = f"{found.per_point / earlier.per_point:.1f}"
     return say("{median}: this one pays {times} times that", median=median, times=times)
 
 
-# a month
+# A month.
 
 
 def of_person(found: Spent, zone: str) -> Answer:
-    """A person's own runs, those first that still bill."""
+    """Return a person's own runs, those that still bill first."""
     head = say("*Your runs* in {month}", month=found.month.name)
     return answer(found, zone, head, [many(found.charges, line)] if found.charges else [])
 
 
 def of_channel(found: Spent, zone: str, channel_id: str) -> Answer:
+    """Return the runs of a channel, by person, recipe and infra."""
     named = channel(channel_id)
     return answer(
         found,
@@ -160,10 +167,12 @@ def of_channel(found: Spent, zone: str, channel_id: str) -> Answer:
 
 
 def of_all(found: Spent, zone: str) -> Answer:
+    """Return all runs, by person, recipe and infra."""
     return answer(found, zone, say("*All runs* in {month}", month=found.month.name), parts(found))
 
 
 def answer(found: Spent, zone: str, title: Markup, more: Sequence[Markup]) -> Answer:
+    """Return the answer about a month: totals, runs without a price, sections, and how runs are counted."""
     whole = found.whole
     head = mrkdwn(":moneybag: {}", say("{what}: {total}", what=title, total=total(whole)))
     notes = [context(unpriced(whole))] if whole.unpriced else []
@@ -177,7 +186,7 @@ ONE_RUN = mark("`/verl cost RUN` shows where a run's numbers come from.")
 
 
 def total(whole: Tally) -> Markup:
-    """Dollars, what goes on, what was idle, how many."""
+    """Return dollars, current rate, idle dollars, and the number of runs."""
     if not whole.runs:
         return say("none has billed yet.")
     runs = say_many("{count} run", "{count} runs", whole.runs)
@@ -185,15 +194,17 @@ def total(whole: Tally) -> Markup:
 
 
 def amount(found: Tally) -> Markup:
-    """Never a zero where nobody knows."""
+    """Return the dollars; "unpriced", never zero, where no run has a price."""
     return mrkdwn("*{}*", words.dollars(found.dollars) if found.runs > found.unpriced else say("unpriced"))
 
 
 def going(found: Tally) -> Markup:
+    """Return the dollars an hour that still run up; empty where none do."""
     return say("{rate} now", rate=words.hourly(found.hourly)) if found.hourly else Markup()
 
 
 def idled(found: Tally) -> Markup:
+    """Return the idle dollars; empty below half a cent."""
     return say("{dollars} idle", dollars=words.dollars(found.idle)) if found.idle >= 0.005 else Markup()
 
 
@@ -201,13 +212,13 @@ UNPRICED = mark("{runs}, in no sum here: nobody has told me what that costs, whi
 
 
 def unpriced(found: Tally) -> Markup:
-    """Said apart: these dollars are in no sum."""
+    """Return how many runs have no price. They get a line of their own, because their dollars are in no sum."""
     runs = say_many("*{count} run unpriced*", "*{count} runs unpriced*", found.unpriced)
     return mrkdwn(":grey_question: {}", say(UNPRICED, runs=runs))
 
 
 def parts(found: Spent) -> list[Markup]:
-    """By person, recipe and infra."""
+    """Return one table each by person, recipe and infra."""
     kinds: list[tuple[Markup, Mapping[str, Tally], Callable[[str], Markup]]] = [
         (say("*By person*"), found.by_person, mention),
         (say("*By recipe*"), found.by_recipe, code),
@@ -217,10 +228,12 @@ def parts(found: Spent) -> list[Markup]:
 
 
 def place(infra: str) -> Markup:
+    """Return the infra, or that it is unknown."""
     return translate(infra) if infra else say("infra not known")
 
 
 def table(title: Markup, tallies: Mapping[str, Tally], named: Callable[[str], Markup]) -> Markup:
+    """Return a line for each name, and one for all further names together."""
     shown = list(tallies.items())
     rows = [mrkdwn("{} {}", named(name), share(one)) for name, one in shown[:ROWS]]
     rest = sum((one for _, one in shown[ROWS:]), Tally())
@@ -229,6 +242,7 @@ def table(title: Markup, tallies: Mapping[str, Tally], named: Callable[[str], Ma
 
 
 def share(found: Tally) -> Markup:
+    """Return the dollars of a group, its runs, its current rate, and how many runs have no price."""
     runs = say_many("{count} run", "{count} runs", found.runs)
     some = found.unpriced and found.unpriced < found.runs
     missing = say("{count} unpriced", count=found.unpriced) if some else Markup()
@@ -236,6 +250,7 @@ def share(found: Tally) -> Markup:
 
 
 def many(charges: Sequence[Charge], said: Callable[[Charge], Markup]) -> Markup:
+    """Return as many runs as are shown, and the sum of the others."""
     rest = charges[LISTED:]
     left = sum(map(Tally.of, rest), Tally())
     more = [say("… and {count} more: {share}", count=len(rest), share=amount(left))] if rest else []
@@ -243,7 +258,7 @@ def many(charges: Sequence[Charge], said: Callable[[Charge], Markup]) -> Markup:
 
 
 def line(one: Charge) -> Markup:
-    """One run: what it has cost, what it goes on costing, how it stands."""
+    """Return one run: what it has cost, its current rate, and its state."""
     tally = Tally.of(one)
     head = mrkdwn("{} {}", code(one.run), amount(tally))
     return joined(" · ", [head, going(tally), idled(tally), words.became(one.status, one.reason)])

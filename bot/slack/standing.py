@@ -1,4 +1,4 @@
-"""Where a training stands, in a line: step, reward, validation, pace, end. Values in, words out."""
+"""The progress of a training in a line: step, reward, validation, pace, end. Values in, words out."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,18 +14,20 @@ IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
 """Metrics that have a word of their own."""
 
 FEWEST_LAPS = 2
-"""Steps before an end is forecast: the first one compiles and warms up."""
+"""Minimum steps before an end is forecast: the first one compiles and warms up."""
 
 ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 
 def standing(run: Run, now: datetime) -> Markup:
-    """Where the run stands and when it ends; empty before the first step."""
+    """Return the run's progress and its end; empty before the first step."""
     return joined(" · ", [progress(run.progress), *ahead(run, now)])
 
 
 def ahead(run: Run, now: datetime) -> list[Markup]:
-    """Its pace and its end, where they are known; nothing before the first step, and once it is over."""
+    """Return the run's pace and its end, where they are known; nothing before the first step, and once it has
+    finished.
+    """
     found = run.progress
     parts: list[Markup] = []
     if run.over or found.step is None:
@@ -39,7 +41,7 @@ def ahead(run: Run, now: datetime) -> list[Markup]:
 
 
 def eta(end: datetime | Horizon) -> Markup:
-    """Return when a run will end, or that nobody can tell a date."""
+    """Return when a run will end, or that no date can be given."""
     match end:
         case datetime():
             return say("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
@@ -48,10 +50,11 @@ def eta(end: datetime | Horizon) -> Markup:
 
 
 def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> Markup:
-    """Step, reward and validation on one line, then the further metrics asked for; empty before the first step.
+    """Return step, reward and validation on one line, then the further metrics that are wanted; empty before the first
+    step.
 
     Args:
-        misleading: keys whose value says nothing.
+        unreliable: keys of metrics whose values mean nothing.
     """
     if found.step is None:
         return Markup()
@@ -68,7 +71,8 @@ def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collect
 
 
 def written(value: float) -> str:
-    """
+    """Return a number with as many digits as a reader needs.
+
     >>> written(0.6123), written(1e-06), written(1234.5)
     ('0.61', '1e-06', '1,234.5')
     """
@@ -78,10 +82,12 @@ def written(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """
+    """Return seconds, with a decimal below ten.
+
     >>> seconds(58.3), seconds(1.23), seconds(1e300)
     ('58', '1.2', '1e+300')
     """
-    if value >= 1e9:  # an older verlbot kept what a log said
+    # Records of older verlbots contain any number that a log printed.
+    if value >= 1e9:
         return f"{value:.2g}"
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}"

@@ -12,7 +12,7 @@ from bot.slack.text import Markup, joined, mrkdwn
 
 
 def changes(run: Run, now: datetime) -> Markup:
-    """What is to be told in its thread, or was: steps, reward, validation, pace, end, dollars; empty for nothing."""
+    """Return the current summary: steps, reward, validation, pace, end, dollars; empty for none."""
     told = run.summary
     if told is None or not told.number or run.over:
         return Markup()
@@ -24,6 +24,7 @@ OF = mark("steps {before} → {now} of {last}")
 
 
 def steps(run: Run, before: Standing, now: Standing) -> Markup:
+    """Return the steps before and now, of the total where known."""
     last = run.progress.last_step
     if last:
         return say(OF, before=before.step, now=now.step, last=last)
@@ -31,6 +32,7 @@ def steps(run: Run, before: Standing, now: Standing) -> Markup:
 
 
 def numbers(before: Standing, now: Standing) -> list[Markup]:
+    """Return reward and validation, each with its change."""
     found = [
         (mark("reward {value}"), before.reward, now.reward),
         (mark("val {value}"), before.validation, now.validation),
@@ -39,7 +41,8 @@ def numbers(before: Standing, now: Standing) -> list[Markup]:
 
 
 def moved(before: float | None, now: float) -> str:
-    """
+    """Return a value, with the previous one and an arrow where it has changed.
+
     >>> moved(0.41, 0.482), moved(0.48, 0.41), moved(0.41, 0.412), moved(None, 0.5)
     ('0.41 → 0.48 ▲', '0.48 → 0.41 ▼', '0.41', '0.50')
     """
@@ -49,6 +52,7 @@ def moved(before: float | None, now: float) -> str:
 
 
 def dollars(run: Run, before: Standing, now: Standing) -> Markup:
+    """Return the dollars spent since the last summary, and those in all of the budget."""
     if now.dollars is None:
         return say("unpriced")
     spent = {"spent": words.dollars(now.dollars), "budget": words.dollars(run.budget_dollars)}

@@ -1,4 +1,4 @@
-"""Tells of clusters that no run owns, a message each, and takes what people want done with them."""
+"""Keeps one message per cluster without a run up to date, and records what people decide about it."""
 
 import logging
 from collections.abc import Callable
@@ -30,27 +30,30 @@ from bot.slack.orphans import ADOPT, LEAVE, REMOVE, ends, orphan_message
 log = logging.getLogger(__name__)
 
 EVENT = "verlbot_orphan"
-"""Type of the metadata by which a message is found again."""
+"""Type of the metadata by which the bot recognizes an orphan's message."""
 
 WARNING = "verlbot_orphan_ends"
-"""Of that of a warning."""
+"""Type of the metadata of a warning."""
 
 
 ADOPT_CLUSTER = "adopt cluster"
-"""The act, in the audit."""
+"""Name of the act in the audit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Level, not edge: each record is compared with what stands in Slack.
+    """Keeps one Slack message per orphan up to date. Level, not edge: it compares each record with its message in
+    Slack.
 
     Attributes:
-        leads: whether this bot is, of those that share the store, the one that speaks.
-        may_manage: Slack's id of who has pressed a button, given what Slack has sent, the cluster, and whether it is
-            to be adopted; raises UserError where that person may not.
-        period: between two edits for money alone.
-        wake: lets the sweep run now.
-        posts: of a whole workspace; a first sweep may find many. turns: theirs. record: writes to the audit.
+        is_leader: whether this process is the leader among those that share the store; only the leader sends.
+        wake: starts the next sweep now.
+        may_manage: returns Slack's id of the person who pressed a button, given Slack's delivery, the cluster, and
+            whether it is to be adopted; raises UserError where that person may not.
+        edit_period: time between two edits that change the dollars alone.
+        post_bucket: limit of posts in the whole workspace; a first sweep may find many clusters. reservations: its
+            turns.
+        record_event: writes to the audit.
     """
 
     store: Store
@@ -66,35 +69,38 @@ class Teller:
     record: Record = unrecorded
 
     def listen(self, app: App) -> None:
+        """Register the listeners of the buttons."""
         app.action(REMOVE)(self.on_remove)
         app.action(LEAVE)(self.on_leave)
         app.action(ADOPT)(self.on_adopt)
 
     def on_remove(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The message itself shows that it is asked for."""
+        """Record the request to remove the cluster. The message itself shows the request."""
         self._wish("remove cluster", value_of(action), body, Orphan.removal_asked)
         ack()
 
     def on_leave(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Record the request to leave the cluster alone."""
         self._wish("leave cluster", value_of(action), body, Orphan.left)
         ack()
 
     def on_adopt(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """The message itself says until when, and who answers for it."""
+        """Record that a person adopts the cluster. The message itself shows the person and the end."""
         orphan_id, _, end = value_of(action).rpartition(" ")
         shown = moment(end) if number(end) else None
         self._wish(ADOPT_CLUSTER, orphan_id, body, lambda orphan, by: orphan.adopted(by, shown, whole(self.now())))
         ack()
 
     def tell(self) -> timedelta | None:
-        """One turn: a step for every record that lacks one. Returns in how long the next turn is wanted."""
+        """Advance every message by one step. Return the delay until the next pass."""
         if not self.leads():
             return RETRY
         waits = [self._tried(orphan) for orphan in self.store.orphans().values() if orphan.told_at]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _wish(self, what: str, orphan_id: str, body: dict[str, Any], wish: Callable[[Orphan, str], Orphan]) -> None:
-        """What has gone meanwhile has no record any more, and nothing is done.
+        """Record what a person wants done with a cluster. A cluster that is gone by then has no record, and nothing is
+        done.
 
         Raises:
             UserError: the person may not.
@@ -109,7 +115,7 @@ class Teller:
         self.wake()
 
     def _tried(self, orphan: Orphan) -> timedelta | None:
-        """A step for one; what fails is tried again, and holds up no other."""
+        """Advance one message by one step. A failure is retried, and delays no other message."""
         try:
             return self._step(orphan)
         except Limited as limited:
@@ -122,6 +128,7 @@ class Teller:
             return RETRY * 60
 
     def _step(self, orphan: Orphan) -> timedelta | None:
+        """Advance one message by one step. Return the delay until the next; None where it is up to date."""
         with speaking(self.language):
             message = orphan_message(orphan, self.now())
         posted = orphan.posted
@@ -137,12 +144,14 @@ class Teller:
         return None
 
     def _settle(self, orphan: Orphan) -> None:
-        """What is gone, and said to be, is forgotten."""
+        """Remove the record of a cluster that is gone, and whose message says so."""
         if orphan.gone_at:
             self.store.change_orphan(orphan.id, lambda one: one if one and not one.gone_at else None)
 
     def _post(self, orphan: Orphan, message: Message) -> timedelta | None:
-        """Record that it is sent, send it, record where it stands: a crash between leaves a doubt, not a second one."""
+        """Record that the message is sent, send it, record its id: a crash in between leaves a doubt, not a second
+        message.
+        """
         if wait := self.turns.wait(orphan.id, self.posts.reserve, self.now()):
             return wait
         self._says(orphan, Posted(None, message.digest, state(orphan), self.now()))
@@ -159,9 +168,10 @@ class Teller:
         return timedelta()
 
     def _warn(self, orphan: Orphan, above: str) -> timedelta | None:
-        """In its thread and in the channel, because an edit calls nobody; None where nothing is to be said.
+        """Send the warning of the end in the thread and in the channel, because an edit notifies no person. Return
+        None where no warning is due.
 
-        Once, as the message itself: see `_post`. It comes before an edit, which may be for money alone.
+        It is sent once, as the message itself: see `_post`. It comes before an edit, which may be for money alone.
         """
         if not orphan.ends_soon(self.now()):
             return None
@@ -169,6 +179,7 @@ class Teller:
             return self._look_for_warning(orphan, orphan.warned, above)
         if wait := self.turns.wait(f"{orphan.id} warning", self.posts.reserve, self.now()):
             return wait
+        # The end has changed meanwhile: a person may have postponed it.
         if not self._warned(orphan, None):
             return timedelta()
         try:
@@ -191,23 +202,26 @@ class Teller:
             return answer(ends(orphan), [section(ends(orphan))])
 
     def _warned(self, orphan: Orphan, ts: str | None) -> bool:
-        """Record it, of the end that is told of. Whether that still is its end: a person may have put it off."""
+        """Record the warning, with the end that it is about. Return whether that still is the cluster's end: a person
+        may have postponed it.
+        """
         changed = self.store.change_orphan(
             orphan.id, lambda one: one and (one.warns(ts, self.now()) if one.goes_as(orphan) else one)
         )
         return changed is not None and changed.goes_as(orphan)
 
     def _look_for_warning(self, orphan: Orphan, sent: Posted, above: str) -> timedelta:
-        """Whether a warning of unknown fate has arrived; if not, it is said again.
+        """Look whether a warning of unknown fate has arrived; if not, it is sent again.
 
-        Where nobody may look, it is taken for said: the message above says the same, and a channel is not to be called
-        every few seconds for an hour.
+        Where the bot may not look, it counts as sent: the message above says the same, and a channel must not be
+        notified every few seconds for an hour.
         """
         if not has_passed(DOUBT, sent.at, self.now()):
             return sent.at + DOUBT - self.now()
         try:
             ts = self._found_in(self.client.conversations_replies, warning_metadata(orphan), orphan, ts=above)
         except Refused:
+            # Any id that is not None marks the warning as sent.
             ts = above
         if ts:
             self._warned(orphan, ts)
@@ -216,7 +230,7 @@ class Teller:
         return timedelta()
 
     def _edit(self, orphan: Orphan, posted: Posted, ts: str, message: Message) -> timedelta | None:
-        """At once where more than the money has changed; None where nothing has."""
+        """Edit the message: at once where more than the dollars has changed. Return None where nothing has."""
         if posted.digest == message.digest:
             return None
         urgent = state(orphan)
@@ -226,6 +240,7 @@ class Teller:
         try:
             call(self.client.chat_update, channel=orphan.channel, ts=ts, **content(orphan, message))
         except Refused as error:
+            # A message that no longer exists, or can no longer be edited, is sent again.
             if error.code not in NOT_THERE:
                 raise
             self._says(orphan, None)
@@ -234,7 +249,7 @@ class Teller:
         return timedelta()
 
     def _check(self, orphan: Orphan, posted: Posted) -> timedelta | None:
-        """Look whether a message of unknown fate has arrived; where that cannot be seen, it is said again."""
+        """Look whether a message of unknown fate has arrived; where the bot cannot see that, it is sent again."""
         if not has_passed(DOUBT, posted.at, self.now()):
             return posted.at + DOUBT - self.now()
         try:
@@ -245,11 +260,12 @@ class Teller:
         return timedelta()
 
     def _found(self, orphan: Orphan, posted: Posted) -> str | None:
+        """Return Slack's id of the message; None where the channel does not have it."""
         oldest = str((posted.at - timedelta(hours=6)).timestamp())
         return self._found_in(self.client.conversations_history, metadata(orphan), orphan, oldest=oldest)
 
     def _found_in(self, read: Callable[..., Any], wanted: dict[str, Any], orphan: Orphan, **where: str) -> str | None:
-        """The message with that metadata among those of the channel, or of a thread in it."""
+        """Return Slack's id of the message with this metadata among those of the channel, or of a thread in it."""
         with sorted_failures():
             pages = read(channel=orphan.channel, limit=200, include_all_metadata=True, **where)
             messages = [message for page in pages for message in page["messages"]]
@@ -260,25 +276,27 @@ class Teller:
 
 
 def state(orphan: Orphan) -> str:
-    """What of a record is shown at once when it changes."""
+    """Return the part of a record whose change is shown at once."""
     wishes = (orphan.remove_by, orphan.left_by, orphan.adopted_until, orphan.downed_at is None)
     return "|".join(map(str, (*wishes, orphan.trouble, orphan.gone_at, orphan.claim)))
 
 
 def whole(now: datetime) -> datetime:
-    """To the second, as a button can carry it."""
+    """Return a time without its fraction of a second, as a button can carry it."""
     return now.replace(microsecond=0)
 
 
 def metadata(orphan: Orphan) -> dict[str, Any]:
+    """Return the metadata of an orphan's message."""
     return {"event_type": EVENT, "event_payload": {"cluster": mark_of(orphan.id)}}
 
 
 def warning_metadata(orphan: Orphan) -> dict[str, Any]:
-    """Of the end that it warns of."""
+    """Return the metadata of a warning, which name the end that it is about."""
     payload = {"cluster": mark_of(orphan.id), "removed_at": str(orphan.adopted_until)}
     return {"event_type": WARNING, "event_payload": payload}
 
 
 def content(orphan: Orphan, message: Message) -> dict[str, Any]:
+    """Return the text, blocks and metadata of a message, as Slack's methods take them."""
     return {"text": message.text, "blocks": list(message.blocks), "metadata": metadata(orphan)}

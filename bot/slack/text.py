@@ -1,9 +1,9 @@
 """Text between people, Slack and the outside world: what must be escaped, and what Slack has changed.
 
-Slack reads `mrkdwn`, in which `<!channel>` calls everybody. Whatever may hold such markup is a `Markup`, and only the
-functions here make one: text from outside becomes one by `escape` or `code`, ids and addresses by `mention`,
-`channel`, `link` and `date`, which refuse what is none. The blocks take nothing else (`bot.slack.blocks`), and escape
-a string that comes to them all the same. So what is forgotten shows too little, and never too much.
+Slack reads `mrkdwn`, in which `<!channel>` notifies everyone in the channel. A text that may contain such markup is a
+`Markup`, and only the functions here make one: text from outside becomes markup by `escape` or `code`; ids and
+addresses by `mention`, `channel_link`, `link` and `date`, which refuse what is neither. The blocks accept nothing else
+(`bot.slack.blocks`), and escape any plain string. So a forgotten call shows too little, and never too much.
 """
 
 import re
@@ -18,69 +18,70 @@ ENTITY = re.compile("|".join(ENTITIES))
 MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
 
 USER_ID, CHANNEL_ID = re.compile("[UW][A-Z0-9]{1,40}"), re.compile("[CGD][A-Z0-9]{1,40}")
-"""Slack's ids of people, and of channels with their private and direct kinds."""
+"""Patterns of Slack's ids of people, and of channels with their private and direct kinds."""
 
 GROUP_ID = re.compile("S[A-Z0-9]{1,40}")
-"""Slack's id of a user group."""
+"""Pattern of Slack's id of a user group."""
 
 ADDRESS = re.compile(r"https?://[!#-&(-;=?-_a-{}~]{1,2000}")
-"""In ASCII, without what ends a link or an address: letters of other scripts can look like these."""
+"""A web address in ASCII, without characters that end a link or an address: letters of other scripts can look like
+these."""
 
 PROSE_TEXT, NAME_TEXT, COMMAND_TEXT = 2_000, 500, 2_500
-"""Characters that are shown of a text from outside: of a sentence, of a name or path, of a line that may be typed."""
+"""Maximum characters shown of a text from outside: of a sentence, of a name or path, of a line that may be typed."""
 
 EMOJI = re.compile(r":[a-z0-9_+-]{1,100}:")
 
 TOKEN = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
-"""What Slack makes something of: a mention, a link, a date; with what those see who get text alone."""
+"""What Slack renders specially: a mention, a link, a date; with the text for clients without markup."""
 
 PIECES = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
-"""What can be cut off only as a whole."""
+"""A piece that can be cut off only as a whole."""
 
 CODE_SPAN = re.compile(r"(?<![\w`])`[^`]+`(?![\w`])")
-"""Code as Slack shows it: its back-ticks touch no letter from outside."""
+"""Code as Slack renders it: a letter next to its back-ticks prevents that."""
 
 WORD = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
-"""What stands between blanks; the blanks of code are within it."""
+"""A word between spaces; the spaces within code belong to the word."""
 
 SHAPING = re.compile(r"[*~`]|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|^&gt;")
-"""What Slack makes bold, italic, struck out, code, an emoji or a quote of; an underscore within a word it leaves."""
+"""What Slack renders as bold, italic, struck out, code, an emoji or a quote; Slack leaves an underscore within a word
+as it is."""
 
 ELLIPSIS = "…"
 
 
 class Markup(str):
-    """Text as Slack's mrkdwn: whatever it calls, links or shapes, the bot has meant.
+    """Text as Slack's mrkdwn: the bot intends every mention, link and format in it.
 
-    An f-string of it, a sum and a `str.join` are plain strings again, which are escaped once more: put markup together
-    with `mrkdwn` and `joined`.
+    An f-string of it, a sum and a `str.join` are plain strings again, which are escaped once more: combine markup with
+    `mrkdwn` and `join_parts`.
     """
 
     __slots__ = ()
 
     def shortened(self, longest: int) -> "Markup":
-        """Return it with its end left out where it is longer; no mention, link or entity is cut, code and bold end.
+        """Return it without its end where it is too long; no mention, link or entity is cut, code and bold are closed.
 
         >>> Markup("*see* `a&amp;b` <@U0ANA>").shortened(16)
         '*see* `a&amp;…`'
         """
         if units(self) <= longest:
             return self
-        found = beginning(
-            (piece[0] for piece in PIECES.finditer(self)), longest - len(ELLIPSIS) - 2
-        )  # two, for what closes code and bold
+        # Two characters are reserved for what closes code and bold.
+        found = beginning((piece[0] for piece in PIECES.finditer(self)), longest - len(ELLIPSIS) - 2)
         outside = CODE_SPAN.sub("", found + ("`" if found.count("`") % 2 else ""))
         closing = ("`" if found.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
         return Markup(found + ELLIPSIS + closing)
 
 
 def escape(value: object, longest: int = PROSE_TEXT) -> Markup:
-    """Return text from outside as mrkdwn shows it: on one line, without what cannot be seen, and nothing in it live.
+    r"""Return text from outside as mrkdwn shows it: on one line, without invisible characters, and without live markup.
 
-    Slack has no way to write a star, a tilde or `:name:` that shapes nothing. A word with such a thing in it is shown
-    in code, where it is as it was written and can be copied; well-formed code stays. Markup stays what it is.
+    Slack has no way to write a star, a tilde or `:name:` that formats nothing. A word with such a thing in it is shown
+    as code, where it is as it was written and can be copied; well-formed code stays. Markup is returned unchanged.
 
-    >>> escape("<!channel> & co"), escape("see `a b` of x_y"), escape("*all*\\nis ~/well")
+    >>> escape("<!channel> & co"), escape("see `a b` of x_y"), escape("*all*\nis ~/well")
     ('&lt;!channel&gt; &amp; co', 'see `a b` of x_y', '`*all*` is `~/well`')
     """
     if isinstance(value, Markup):
@@ -90,20 +91,21 @@ def escape(value: object, longest: int = PROSE_TEXT) -> Markup:
 
 
 def unshaping(word: re.Match[str]) -> str:
-    """Return a word, in code where Slack would make something else of it."""
+    """Return a word, as code where Slack would format it."""
     rest = CODE_SPAN.sub(" ", word[0])
-    is_within = rest.startswith("&gt;") and word.start() > 0  # a quote begins a line, and there alone
+    # A quote begins a line; anywhere else `>` formats nothing.
+    is_within = rest.startswith("&gt;") and word.start() > 0
     shapes = SHAPING.search(rest[1:] if is_within else rest)
     return f"`{word[0].replace('`', chr(39))}`" if shapes else word[0]
 
 
 def entities(text: str) -> str:
-    """Return text with Slack's three characters escaped."""
+    """Return text with Slack's three special characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escaped(text: str, longest: int) -> Markup:
-    """Return clean text with its three characters escaped, cut after that."""
+    """Return clean text with its three special characters escaped, cut after that."""
     return Markup(entities(text)).shortened(longest)
 
 
@@ -117,18 +119,20 @@ def code(text: str, longest: int = NAME_TEXT) -> Markup:
 
 
 def in_code(value: object, longest: int = NAME_TEXT) -> Markup:
-    """Return text from outside as it may stand between two back-ticks: nothing there is markup, and none ends them."""
+    """Return text from outside as it may be put between two back-ticks: nothing in it is markup, and none ends the
+    code.
+    """
     text = plain(value).strip("`") if isinstance(value, Markup) else one_line(str(value))
     return escaped(text.replace("`", "'") or " ", longest)
 
 
 def command(text: str) -> Markup:
-    """Return what a person may type or copy as a line of code: as long as a message has room for."""
+    """Return what a person may type or copy as a line of code, as long as a message has room for."""
     return code(text, COMMAND_TEXT)
 
 
 def mention(user: str | None) -> Markup:
-    """Return what calls a person by Slack's id; anything that is no such id is shown and calls no one.
+    """Return what notifies a person by Slack's id; anything that is no such id is shown and notifies no one.
 
     >>> mention("U0ANA"), mention("!channel"), mention(None)
     ('<@U0ANA>', '`!channel`', '')
@@ -139,7 +143,7 @@ def mention(user: str | None) -> Markup:
 
 
 def holder(holder_id: str) -> Markup:
-    """Return what calls a person, or a user group, by Slack's id: for those whom the policy names.
+    """Return what notifies a person, or a user group, by Slack's id: for people and groups that the policy names.
 
     >>> holder("U0ANA"), holder("S0LEADS"), holder("S|<!here>")
     ('<@U0ANA>', '<!subteam^S0LEADS>', '`S|&lt;!here&gt;`')
@@ -157,19 +161,20 @@ def channel(channel_id: str) -> Markup:
 
 
 def link(address: str, label: object) -> Markup:
-    """Return a link; its label alone where the address is none of the web.
+    """Return a link; its label alone where the address is not a web address.
 
     >>> link("https://a.b/c?d&e", "here"), link("javascript:x", "here")
     ('<https://a.b/c?d&amp;e|here>', 'here')
     """
     shown = escape(label)
+    # A label with a token in it would end the link early.
     if not ADDRESS.fullmatch(address) or TOKEN.search(shown):
         return shown
     return Markup(f"<{escaped(address, len(address) * 5)}|{shown.replace('|', '/')}>")
 
 
 def date(moment: datetime, form: str = "{time}") -> Markup:
-    """Return a moment that every reader sees in a time zone of his own; in UTC where a client cannot."""
+    """Return a moment that each reader sees in the reader's own time zone; in UTC where a client cannot."""
     return Markup(f"<!date^{int(moment.timestamp())}^{form}|{moment.astimezone(UTC):%H:%M} UTC>")
 
 
@@ -183,7 +188,7 @@ def emoji(name: str) -> Markup:
 
 
 def mrkdwn(pattern: str, *values: object) -> Markup:
-    """Return a pattern of ours with its `{}` filled in, each value escaped unless it is markup.
+    """Return the bot's own pattern with its `{}` filled in, each value escaped unless it is markup.
 
     >>> mrkdwn(":rocket: *{}* {}", "a & b", code("c"))
     ':rocket: *a &amp; b* `c`'
@@ -192,7 +197,7 @@ def mrkdwn(pattern: str, *values: object) -> Markup:
 
 
 def joined(separator: str, parts: Iterable[object]) -> Markup:
-    """Return the parts that are not empty, escaped unless they are markup, with a separator of ours between them.
+    """Return the parts that are not empty, escaped unless they are markup, with the bot's own separator between them.
 
     >>> joined(" · ", [code("a"), "", None, "<b>"])
     '`a` · &lt;b&gt;'
@@ -201,7 +206,7 @@ def joined(separator: str, parts: Iterable[object]) -> Markup:
 
 
 def unshaped(text: Markup) -> Markup:
-    """Return markup without bold, for where only plain text is shown.
+    """Return markup without bold, for places that show plain text only.
 
     >>> unshaped(Markup("*failed* in `a*b`"))
     'failed in `a*b`'
@@ -211,7 +216,7 @@ def unshaped(text: Markup) -> Markup:
 
 
 def literal(text: str) -> str:
-    """Return text as Slack shows it where nothing is markup, line by line and without what cannot be seen.
+    """Return text as Slack shows it where it renders no markup, line by line and without invisible characters.
 
     >>> literal(mrkdwn("{} of {}", "a & b", mention("U0ANA")))
     'a & b of @U0ANA'
@@ -223,13 +228,13 @@ def literal(text: str) -> str:
 
 
 def plain(text: str, longest: int = 0) -> str:
-    """Return text as Slack shows it where nothing is markup, on one line; without limit where `longest` is 0."""
+    """Return text as Slack shows it where it renders no markup, on one line; without limit where `longest` is 0."""
     found = one_line(literal(text))
     return cut(found, longest) if longest else found
 
 
 def cut(text: str, longest: int) -> str:
-    """Return the text, its end left out where it is too long; no letter is cut from its marks.
+    """Return the text, without its end where it is too long; no letter is separated from its marks.
 
     >>> cut("abcdef", 4), cut("🎉🎉🎉", 4)
     ('abc…', '🎉…')
@@ -238,13 +243,13 @@ def cut(text: str, longest: int) -> str:
 
 
 def beginning(pieces: Iterable[str], room: int) -> str:
-    """Return as many of the first pieces as there is room for, and no letter without all of its marks."""
+    """Return as many of the first pieces as fit, and no letter without all of its marks."""
     kept: list[str] = []
     for piece in pieces:
         room -= units(piece)
         if room < 0:
             while kept and is_mark(piece[0]):
-                piece = kept.pop()  # noqa: PLW2901  # at last the letter that the marks belong to
+                piece = kept.pop()  # noqa: PLW2901  # in the end the letter that the marks belong to
             break
         kept.append(piece)
     return "".join(kept)
@@ -256,7 +261,7 @@ def units(text: str) -> int:
 
 
 def as_typed(text: str) -> str:
-    """What a person typed before Slack made links of it and escaped it.
+    """Return what a person typed, before Slack made links of it and escaped it.
 
     >>> as_typed("launch ppo bucket=<http://a.b/c|a.b/c> x=a&amp;b")
     'launch ppo bucket=a.b/c x=a&b'
@@ -266,7 +271,7 @@ def as_typed(text: str) -> str:
 
 
 def without_mention(text: str) -> str:
-    """The text of a mention without the bot's name at its beginning, and without back-ticks around the rest.
+    """Return the text of a mention without the bot's name at its beginning, and without back-ticks around the rest.
 
     >>> without_mention("<@U0BOT> `launch ppo`")
     'launch ppo'

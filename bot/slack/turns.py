@@ -1,4 +1,4 @@
-"""Who is served next: deliveries one at a time, people in turns, and who waits for an acknowledgement first."""
+"""Who is served next: deliveries one at a time, people in turns, and first those who wait for an acknowledgement."""
 
 import logging
 from collections import deque
@@ -10,11 +10,11 @@ log = logging.getLogger(__name__)
 Work = Callable[[], None]
 
 MOST_EACH = 200
-"""Deliveries of one person that wait: more are not typed by anybody, and are left to Slack to repeat."""
+"""Maximum waiting deliveries of one person: no person types more, and Slack repeats what is refused."""
 
 
 class Line:
-    """What waits, by person: one of each in turns, so that a flood of one person's holds up that person's own."""
+    """Waiting work by person, served in turns: a flood of deliveries delays only its own sender."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[Work]] = {}
@@ -23,7 +23,7 @@ class Line:
         return bool(self._waiting)
 
     def put(self, who: str, work: Work) -> bool:
-        """Add something behind what waits of the same person. Return False where too much of it waits."""
+        """Add work behind the same person's other work. Return False where too much of it waits."""
         own = self._waiting.setdefault(who, deque())
         if len(own) >= MOST_EACH:
             return False
@@ -31,7 +31,7 @@ class Line:
         return True
 
     def take(self) -> Work:
-        """Take the next one, and put its person behind all others."""
+        """Return the next work and remove it; its person comes after all others then."""
         who = next(iter(self._waiting))
         own = self._waiting.pop(who)
         work = own.popleft()
@@ -43,7 +43,7 @@ class Line:
 class Turns:
     """One thread, and two queues before it.
 
-    Work waits for nothing but the store, so more threads would only take turns with one another: with 50 commands in
+    Work waits for nothing but the store, so more threads would only alternate with each other: with 50 commands in
     flight, three are a third slower than one (`make bench`).
     """
 
@@ -56,15 +56,15 @@ class Turns:
         self._thread.start()
 
     def first(self, work: Work, who: str = "") -> bool:
-        """Before everything that was put behind. Returns False where it is not taken: see `Line.put`."""
+        """Queue work before all deferred work. Return False where it is refused: see `FairQueue.add`."""
         return self._put(self._first, work, who)
 
     def later(self, work: Work, who: str = "") -> bool:
-        """After everything that is to come first."""
+        """Queue work after all urgent work. Return False where it is refused."""
         return self._put(self._later, work, who)
 
     def stop(self) -> None:
-        """Take nothing more, and finish what was taken."""
+        """Accept no more work, and finish what is queued."""
         with self._changed:
             self._over = True
             self._changed.notify()

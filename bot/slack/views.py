@@ -1,4 +1,4 @@
-"""What people see of a run: its card and its thread. Pure: a record in, Slack messages out."""
+"""The card and the thread of a run. Pure: a record in, Slack messages out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,20 +31,21 @@ from bot.slack.text import Markup, channel, code, command, date, joined, mention
 FOLLOW = "follow"
 
 LAST_LINES = 20
-"""Log lines under a failure."""
+"""Number of log lines under a failure."""
 
 CHART_PACE = 4
-"""A curve grows more slowly than a card counts, and Slack takes fifty edits a minute of a whole workspace."""
+"""Time between two edits of a chart, as a multiple of a card's: a curve grows more slowly than a card counts, and Slack
+takes fifty edits a minute from a whole workspace."""
 
 SILENCE = timedelta(minutes=2)
-"""A shorter silence of the outside is no news."""
+"""Minimum length of an outage that is reported."""
 
 
 def conversation(run: Run, now: datetime, log: str) -> list[Message]:
-    """Every message of the run as it should stand now: what Slack lacks of it is what is said next.
+    """Return every message of the run as Slack should show it now: what Slack lacks of them is sent next.
 
     Args:
-        log: the last lines that were kept of it.
+        log: the last stored lines of the run's log.
     """
     notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
     notices.append(unread(run))
@@ -67,7 +68,7 @@ TOLD_ELSEWHERE = mark("I may not write in {channel}, so I tell you here. `/invit
 
 
 def card(run: Run, now: datetime) -> Message:
-    """The one message that shows a run, edited in place."""
+    """Return the one message that shows a run, edited in place."""
     state = words.state(run)
     where = [say("by {person}", person=mention(run.requester)), words.machines(run), time(run, now), about(run)]
     blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(joined(" · ", where))]
@@ -89,19 +90,21 @@ def card(run: Run, now: datetime) -> Message:
 
 
 def time(run: Run, now: datetime) -> Markup:
+    """Return how long the run took, or since when it exists."""
     if run.ended_at:
         return say("took {time}", time=words.lasted(run.billed(now)))
     return say("since {time}", time=date(run.created_at))
 
 
 def limits(run: Run) -> Markup:
-    """What ends it by itself, while it can still be ended."""
+    """Return what ends the run by itself, while it can still end."""
     if run.over or run.waits:
         return Markup()
     return joined(" · ", [words.lease(run), words.autostop(run) if run.job else ""])
 
 
 def buttons(run: Run) -> list[Block]:
+    """Return the buttons for what people may do now."""
     logs = button(say("Logs"), "logs", run.id)
     if is_waiting(run):
         return [*approval_buttons(run), stop(run)]
@@ -115,6 +118,7 @@ def buttons(run: Run) -> list[Block]:
 
 
 def launching(run: Run) -> Message | None:
+    """Return the notice that machines are requested; None before the first request."""
     if run.first_asked_at is None:
         return None
     asked = say("Asked for {machines}: {command}", machines=words.machines(run), command=command("/verl " + run.line))
@@ -125,7 +129,7 @@ RUNNING = mark("Running on {machines} since {time}; {autostop}.")
 
 
 def running(run: Run) -> Message | None:
-    """Not said late: what is over runs no more."""
+    """Return the notice that the run is running; None once it has finished, because it is not sent late."""
     if run.running_at is None or run.over:
         return None
     since = date(run.running_at)
@@ -137,7 +141,7 @@ POINT = mark("{value} (step {step})")
 
 
 def chart(run: Run) -> Message | None:
-    """The reward over the steps, in one message of the thread; in characters too, for those who see no charts."""
+    """Return the reward over the steps, in one message of the thread; as text too, for people without charts."""
     figure, points = progress_figure(run), run.progress.rewards.points
     drawn = native(figure)
     if drawn is None or not points:
@@ -154,11 +158,12 @@ def chart(run: Run) -> Message | None:
 
 
 def unseen(run: Run, now: datetime) -> Message | None:
-    """That nobody answers, or that somebody does again."""
+    """Return the notice that the machines, or SkyPilot, do not respond, or that they respond again."""
     outage = run.outage
     if outage is None or run.status is Status.ENDED or (outage.until or now) - outage.since < SILENCE:
         return None
     began = int(outage.since.timestamp())
+    # The run has no machines yet, so the notice is about its launch.
     if outage.until is None and run.waits:
         since = say("Nobody has answered for the machines since {time}.", time=date(outage.since))
         waits = together(since, say("It is launched once somebody does."))
@@ -171,7 +176,7 @@ def unseen(run: Run, now: datetime) -> Message | None:
 
 
 def summary(run: Run, now: datetime) -> Message | None:
-    """Not said late: what is over has an end to tell."""
+    """Return the summary that is due; None once the run has finished, because it is not sent late."""
     found = changes(run, now)
     return said(run.summary.key, found) if run.summary and found else None
 
@@ -193,7 +198,9 @@ STANDS = mark("Its cluster is being removed; until that is seen it stands, and b
 
 
 def stopping(run: Run) -> Message | None:
-    """Not said late either: a cluster that is gone does not stand."""
+    """Return the notice that the run stops and its cluster still bills; None once the cluster is gone, because it is
+    not sent late.
+    """
     if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
         return None
     stays = drain.is_kept(run)
@@ -206,7 +213,7 @@ def stopping(run: Run) -> Message | None:
 
 
 def ended(run: Run, now: datetime, log: str) -> Message | None:
-    """The end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
+    """Return the end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
     if run.ended_at is None or run.reason is None:
         return None
     head = joined(" · ", [words.ending(run, run.reason, now), addressed(run)])
@@ -226,19 +233,19 @@ def ended(run: Run, now: datetime, log: str) -> Message | None:
 
 
 def shown_lines(reason: Reason, found: Digest | None, log: str) -> Sequence[str]:
-    """What the run printed around its first error, or else last; nothing where that is of no interest."""
+    """Return what the run printed around its first error, or else last; nothing where that is of no interest."""
     if found and found.excerpt:
         return found.excerpt
     return loglines.select(log, LAST_LINES) if reason.is_failure else ()
 
 
 def addressed(run: Run) -> Markup:
-    """The person who launched it is called, unless it was that person who stopped it."""
+    """Return a mention of the person who launched the run, unless that person stopped it."""
     return Markup() if run.stop_requested_by == run.requester else mention(run.requester)
 
 
 def gone(run: Run) -> Markup:
-    """What was seen of its cluster, and how surely."""
+    """Return what is known of the end of its cluster, and how surely."""
     if run.first_asked_at is None:
         return say("no cluster was asked for")
     if run.memory.gone_by:
@@ -247,7 +254,7 @@ def gone(run: Run) -> Markup:
 
 
 def follow(run: Run, wish: Follow, log: str) -> Message:
-    """The log as it grows, in one message of the thread."""
+    """Return the log as it grows, in one message of the thread."""
     lines = loglines.select(log, wish.lines, wish.grep, wish.node)
     run_id, person = code(run.id), mention(wish.by)
     head = say("Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(wish.until))

@@ -1,4 +1,6 @@
-"""What `verlbot doctor` asks Slack: who the tokens are, whether a connection opens, whether Slack reaches the bot."""
+"""The checks of Slack for `verlbot doctor`: who the tokens are, whether a connection opens, whether Slack reaches the
+bot.
+"""
 
 import json
 import time
@@ -17,19 +19,19 @@ from bot.slack.http import PATH
 from bot.slack.slack_time import seconds_of
 
 REACH_SECONDS = 10
-"""For the bot's public address to answer."""
+"""Maximum seconds for the bot's public address to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Slack says to a token.
+    """Slack's answer to a token.
 
     Attributes:
-        error: Slack's word for why not; empty where it agrees.
+        error: Slack's code for a refusal; empty where it accepts the token.
         team, bot: names of the workspace and of the bot in it.
         scopes: what the token may do; None where Slack does not say.
-        ahead_seconds: Slack's clock less ours, known to a second; None where Slack does not say.
-        address: where a Socket Mode connection is to be opened, good for one.
+        ahead_seconds: Slack's clock minus ours, known to a second; None where Slack does not say.
+        address: address of a Socket Mode connection, good for one.
     """
 
     error: str = ""
@@ -41,10 +43,10 @@ class Answer:
 
 
 def ask(client: WebClient, method: str) -> Answer:
-    """Call a method that takes no arguments, and read what Slack answers of the token.
+    """Call a method that takes no arguments, and return what Slack answers about the token.
 
     Raises:
-        Unavailable: no answer, or none that is Slack's.
+        Unavailable: there is no answer, or none that is Slack's.
     """
     began = time.time()
     try:
@@ -53,6 +55,7 @@ def ask(client: WebClient, method: str) -> Answer:
     except Refused as refused:
         if not isinstance(refused.__cause__, SlackApiError):
             raise
+        # A refusal is an answer about the token.
         answer = refused.__cause__.response
     except Limited as limited:
         raise Unavailable(f"asked too often; it answers again in {limited.wait.total_seconds():g} s") from limited
@@ -62,7 +65,7 @@ def ask(client: WebClient, method: str) -> Answer:
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says; urllib's wraps another, and some say nothing.
+    """Return the message of an exception: the wrapped one's where urllib wraps it, the class's name where it has none.
 
     >>> from urllib.error import URLError
     >>> reason(URLError(ConnectionRefusedError(111, "Connection refused"))), reason(TimeoutError())
@@ -74,7 +77,8 @@ def reason(error: BaseException) -> str:
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -> Answer:
-    """
+    """Return the token check that an answer's body and headers show.
+
     >>> read({"ok": True, "team": "lab"}, {"x-oauth-scopes": "commands,chat:write"}, 0.0).team
     'lab'
     """
@@ -91,13 +95,13 @@ def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -
 
 
 def connect(address: str, seconds: float) -> int:
-    """Open a Socket Mode connection and close it at Slack's greeting; how many the app has with it.
+    """Open a Socket Mode connection and close it at Slack's greeting; return how many the app has with it.
 
-    Slack may hand a delivery to any connection of an app. This one is closed at once, so that it takes none from a
-    bot that runs; what would come in those milliseconds is not acknowledged, and Slack sends events again.
+    Slack may send a delivery to any connection of an app. This one is closed at once, so that it takes none from a
+    running bot; what would arrive in those milliseconds is not acknowledged, and Slack sends events again.
 
     Raises:
-        Unavailable: it does not open; the message says why.
+        Unavailable: the connection does not open; the message says why.
     """
     link = WebSocket()
     try:
@@ -113,10 +117,11 @@ def connect(address: str, seconds: float) -> int:
 
 
 def reach(public_url: str) -> int:
-    """The status of an unsigned delivery to the bot's public address: 401 is Bolt's own, and says that it was reached.
+    """Return the status of an unsigned delivery to the bot's public address: 401 is Bolt's own, and shows that it was
+    reached.
 
     Raises:
-        Unavailable: nobody answers there.
+        Unavailable: the address does not answer.
     """
     try:
         return httpx.post(f"{public_url}{PATH}", timeout=REACH_SECONDS).status_code

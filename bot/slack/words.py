@@ -1,4 +1,4 @@
-"""What the bot calls things: states, reasons, times, dollars, places. Values in, words out."""
+"""The bot's words for states, reasons, times, dollars, places. Values in, words out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -50,15 +50,15 @@ BLIND = {
 
 
 def red_lines(lacking: Sequence[Blind], model_dies: bool, managed: bool) -> list[Markup]:
-    """What a launch goes without, a sentence each."""
+    """Return the safeguards that a launch lacks, a sentence each."""
     dies = [say(MODEL_GOES if managed else MODEL_DIES)] if model_dies and Blind.CHECKPOINTS not in lacking else []
     return [*dies, *(say(BLIND[one]) for one in lacking)]
 
 
 def state(run: Run) -> Markup:
-    """The state as the card's headline shows it.
+    """Return the state as the card's headline shows it.
 
-    A run that is over keeps its reason in sight while its cluster goes.
+    A finished run still shows its reason while its cluster is removed.
     """
     icon, word = STATES[run.status][0], say(STATES[run.status][1])
     words = [word]
@@ -80,7 +80,8 @@ def state(run: Run) -> Markup:
 
 
 def machines(run: Run) -> Markup:
-    """
+    """Return the nodes, their GPUs and their infra.
+
     >>> from tests.builders import a_run
     >>> machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
     '2 nodes × H100:8 on k8s'
@@ -90,13 +91,14 @@ def machines(run: Run) -> Markup:
 
 
 def several(nodes: int, gpus: str) -> Markup:
-    """So many machines, and what each has."""
+    """Return the number of nodes, and the GPUs of each."""
     found = say_many("{count} node", "{count} nodes", nodes)
     return mrkdwn("{} × {}", found, gpus) if gpus else found
 
 
 def dollars(value: float) -> Markup:
-    """
+    """Return an amount of dollars, with cents below a thousand.
+
     >>> dollars(0.004), dollars(12.5), dollars(12000)
     ('under $0.01', '$12.50', '$12,000')
     """
@@ -106,7 +108,7 @@ def dollars(value: float) -> Markup:
 
 
 def fine(value: float) -> Markup:
-    """Dollars of small things, to two digits at the least.
+    """Return dollars of small things, to two digits at least.
 
     >>> fine(0.00123), fine(0.045), fine(12.5)
     ('$0.0012', '$0.045', '$12.50')
@@ -120,7 +122,7 @@ def unshown(run_id: str) -> Markup:
 
 
 def spent(run: Run, now: datetime) -> Markup:
-    """Dollars so far, or that nobody knows; empty where no machine was asked for."""
+    """Return the dollars so far, or that they are unknown; empty where no machine was requested."""
     if run.first_asked_at is None:
         return Markup()
     found = run.cost(now)
@@ -128,14 +130,14 @@ def spent(run: Run, now: datetime) -> Markup:
 
 
 def became(status: Status, reason: Reason | None) -> Markup:
-    """Where a run stands, or what became of it: less than its card says."""
+    """Return the state of a run, or its outcome: less than its card shows."""
     if reason is not None and status is Status.ENDED:
         return mrkdwn("{} {}", emoji(ENDINGS[reason].icon), say(ENDINGS[reason].state))
     return mrkdwn("{} {}", emoji(STATES[status][0]), say(STATES[status][1]))
 
 
 def money(run: Run, now: datetime) -> Markup:
-    """Cost, budget and rate, with the rate's source."""
+    """Return cost, budget and rate, with the rate's source."""
     spent, known = run.cost(now), run.hourly
     if run.waits or run.first_asked_at is None:
         return budget(run.budget_dollars)
@@ -149,7 +151,7 @@ OVER = mark("forecast {dollars}: *{over} over*, from step {step}")
 
 
 def forecast(run: Run, now: datetime) -> Markup:
-    """What it will have cost at its end; empty where nobody can know."""
+    """Return the forecast of the cost at the end; empty where there is none."""
     ahead = core_forecast(run, now)
     if ahead is None or ahead.dollars is None:
         return Markup()
@@ -160,20 +162,22 @@ def forecast(run: Run, now: datetime) -> Markup:
 
 
 def budget(most: float) -> Markup:
+    """Return the budget in words."""
     return say("budget {dollars}", dollars=dollars(most))
 
 
 def lasting(hours: float) -> Markup:
-    """How long a run may live."""
+    """Return how long a run may live."""
     return say("lease {hours} h", hours=f"{hours:g}")
 
 
 def hourly(value: float) -> Markup:
+    """Return dollars an hour."""
     return say("{dollars}/h", dollars=dollars(value))
 
 
 def rate(found: Rate) -> Markup:
-    """What an hour costs, and who says so."""
+    """Return the cost of an hour, with its source."""
     return say("{dollars}/h by {source}", dollars=dollars(found.dollars_per_hour), source=translate(found.source))
 
 
@@ -184,7 +188,7 @@ FORGOTTEN = mark(
 
 
 def doubt(run: Run) -> Markup:
-    """What is not known of it just now, and since when; empty where all is."""
+    """Return what is unknown about the run just now, and since when; empty where nothing is."""
     if run.status is Status.ENDED:
         return Markup()
     if run.memory.loss and run.memory.is_lost:
@@ -204,7 +208,8 @@ def doubt(run: Run) -> Markup:
 
 
 def lasted(span: timedelta) -> Markup:
-    """
+    """Return a duration in two units at most.
+
     >>> lasted(timedelta(seconds=80)), lasted(timedelta(hours=3, minutes=5)), lasted(timedelta(days=2))
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
@@ -221,7 +226,7 @@ def lasted(span: timedelta) -> Markup:
 
 
 def autostop(run: Run) -> Markup:
-    """What removes the cluster if the bot does not, as the cloud says."""
+    """Return what removes the cluster if the bot does not, as the cloud reports it."""
     if run.managed:
         return say("SkyPilot removes its cluster at its end")
     if run.autostop_minutes is None:
@@ -230,25 +235,26 @@ def autostop(run: Run) -> Markup:
 
 
 def stopping(run: Run, reason: Reason) -> Markup:
-    """What became of the run, a sentence with its icon."""
+    """Return why the run stops, a sentence with its icon."""
     became = ENDINGS[reason]
     sentence = say(became.stopping, person=mention(run.stop_requested_by))
     return mrkdwn("{} {}", emoji(became.icon), sentence)
 
 
 def ending(run: Run, reason: Reason, now: datetime) -> Markup:
-    """The headline of its end: what became of it, after how long."""
+    """Return the headline of the end: the outcome and the duration."""
     became, lasting = ENDINGS[reason], lasted(run.billed(now))
     headline = say(became.ended, run=code(run.id), time=lasting, person=mention(run.stop_requested_by))
     return mrkdwn("{} {}", emoji(became.icon), headline)
 
 
 def lease(run: Run) -> Markup:
+    """Return until when the run may live; empty where it has no lease yet."""
     if run.lease_ends_at is None:
         return Markup()
     return say("lease until {time}", time=date(run.lease_ends_at, "{date_short_pretty} {time}"))
 
 
 def recipe(found: Recipe) -> Markup:
-    """A recipe's name, title and description. Those that came with the bot are in its catalogue too."""
+    """Return a recipe's name, title and description. Those of the packaged recipes are in the catalogue too."""
     return mrkdwn("*{}* · {}\n{}", found.name, translate(found.title), translate(found.description))

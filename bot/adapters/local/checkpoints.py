@@ -1,7 +1,7 @@
-"""Checkpoints of local clusters: real files in the homes of their nodes, copied so that a second copy goes on.
+"""Checkpoints of local clusters: real files in the homes of their nodes, copied so that a later copy resumes.
 
-The program whose files they are may still run. Each folder and file is opened by way of the open folder above it, and
-nothing that a link stands for: between a look and a copy nothing can be put there that leads elsewhere.
+The program that writes the files may still run. Each folder and file is opened relative to the open folder above it,
+and links are never followed: between a check and a copy, the program can put nothing there that leads elsewhere.
 """
 
 import os
@@ -23,16 +23,16 @@ from bot.language import mark, say
 BLOCK_BYTES = 4 * 1024 * 1024
 
 MOST_NAMES = 20_000
-"""In a run's own folder, where its checkpoints are."""
+"""Maximum names in a run's own folder, which contains its checkpoints."""
 
 NEWEST_BYTES = 64
-"""Of the file that names the newest checkpoint."""
+"""Maximum bytes of the file that names the newest checkpoint."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 NOT_THERE = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
-"""What the system says where a path leads to no such file, or to a link."""
+"""Errors of the system where a path leads to no such file, or to a link."""
 
 CHANGED = mark("Its files change while I fetch them.")
 
@@ -42,7 +42,7 @@ class Source:
     """A node's part of a checkpoint, or of the folder of all its checkpoints.
 
     Attributes:
-        base: a folder that no program of the run has made; below: the folders from there.
+        base: a folder that no program of the run has created; below: the folders from there.
     """
 
     base: Path
@@ -50,7 +50,7 @@ class Source:
 
     @contextmanager
     def open_part(self, path: str = "", flags: int = FOLDER) -> Iterator[int | None]:
-        """Yield the folder, or a file of it, open; None where there is none, or a link stands for a part of the way."""
+        """Yield the folder, or a file of it, open; None where it does not exist, or a part of its path is a link."""
         try:
             folder = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
@@ -65,7 +65,7 @@ class Source:
 
 
 def open_below(folder: int, parts: Sequence[str], flags: int) -> int | None:
-    """Open a path below an open folder, which is closed; None where there is no such path without a link."""
+    """Open a path below an open folder, which is closed; return None where there is no such path without a link."""
     found = folder
     for number, part in enumerate(parts, 1):
         try:
@@ -80,7 +80,7 @@ def open_below(folder: int, parts: Sequence[str], flags: int) -> int | None:
 
 
 def sources(homes: Iterable[Path], parcel: Parcel) -> list[Source]:
-    """Return where a checkpoint is to be looked for on each node, the head first."""
+    """Return the folder to search for a checkpoint on each node, the head first."""
     name = tuple(parcel.name.split("/"))
     if not parcel.folder.startswith("~"):
         return [Source(Path(parcel.folder), name)]
@@ -94,8 +94,8 @@ def read_shelf(found: Sequence[Source], over: bool = False) -> Shelf:
 
     Raises:
         OSError: a folder cannot be read.
-        UserError: there is too much in it.
-        Unavailable: which one is the newest cannot be read.
+        UserError: a folder has too many entries.
+        Unavailable: the name of the newest checkpoint cannot be read.
     """
     return Shelf.of_all(shelf for source in found if (shelf := read_node(source, over)))
 
@@ -119,10 +119,10 @@ def read_node(source: Source, over: bool) -> Shelf | None:
 
 
 def list_files(found: Sequence[Source], most_files: int) -> Listing:
-    """Return the plain files of all nodes together; of those with the same path, the head's.
+    """Return the plain files of all nodes together; of files with the same path, the head's.
 
     Raises:
-        UserError: there are too many entries of whatever kind, or they lie too deep.
+        UserError: there are too many entries of any kind, or they are nested too deep.
         OSError: a folder cannot be read.
     """
     return collect_listing((file for source in found for file in walk(source, most_files)), most_files)
@@ -137,10 +137,10 @@ def walk(source: Source, most_entries: int) -> Iterator[tuple[str, int]]:
 
 @dataclass(slots=True)
 class Walk:
-    """Looks at what is below a folder, and at no more than so many entries.
+    """A search below a folder for at most so many entries.
 
     Attributes:
-        owner: whose files count. A hard link may lead to any file of the disk, but its program owns only its own.
+        owner: whose files count. A hard link may lead to any file of the disk, but the run's program owns only its own.
     """
 
     owner: int
@@ -148,6 +148,11 @@ class Walk:
     entries: int = 0
 
     def files(self, folder: int, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield the path and the bytes of each plain file.
+
+        Raises:
+            UserError: there are too many entries, or they are nested too deep.
+        """
         if prefix.count("/") > MOST_DEPTH:
             raise UserError(say(TOO_LONG, name=display_path(prefix)))
         with os.scandir(folder) as entries:
@@ -170,11 +175,11 @@ class Walk:
 
 
 def bring(found: Sequence[Source], target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
-    """Copy what is not there yet, file by file; one that was cut off is copied from its beginning.
+    """Copy the missing files one by one; an interrupted file is copied from its beginning.
 
     Raises:
-        UserError: it would take more than it may.
-        Unavailable: a file is not there any more.
+        UserError: the copy would exceed its allowance.
+        Unavailable: a file no longer exists.
     """
     shutil.rmtree(target / PARTIAL, ignore_errors=True)
     allowance.measure()
@@ -185,11 +190,16 @@ def bring(found: Sequence[Source], target: Path, listing: Listing, lock: int, al
 
 
 def bring_file(found: Sequence[Source], target: Path, path: str, size: int, allowance: Allowance) -> None:
-    """Copy a file from the first node that has it."""
+    """Copy a file from the first node that has it.
+
+    Raises:
+        Unavailable: no node has the file, or it has become shorter.
+    """
     for source in found:
         with source.open_part(path, FILE) as file:
             if file is None:
                 continue
+            # The program may have replaced the file since it was listed.
             known = os.fstat(file)
             if not S_ISREG(known.st_mode) or known.st_size < size:
                 raise Unavailable(say(CHANGED))
@@ -203,7 +213,7 @@ def bring_file(found: Sequence[Source], target: Path, path: str, size: int, allo
 
 
 def is_same(path: Path, size: int, modified: float) -> bool:
-    """Whether a file is there with that size and time, as rsync takes files for the same."""
+    """Return whether a file of that size and time is there, which is how rsync recognises the same file."""
     try:
         known = path.lstat()
     except FileNotFoundError:
@@ -212,7 +222,13 @@ def is_same(path: Path, size: int, modified: float) -> bool:
 
 
 def copy(read: BinaryIO, target: Path, path: str, size: int, allowance: Allowance) -> None:
-    """Copy so many bytes, though the file may have grown since; nothing of it is in its place before all of it is."""
+    """Copy so many bytes, even if the file has grown since.
+
+    The file gets its final name only once all of it is there.
+
+    Raises:
+        Unavailable: the file has become shorter.
+    """
     draft, final = target / PARTIAL / "part", target / path
     for file in (draft, final):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The port to local compute: orders to supervisors, files into what was seen."""
+"""The port to local compute: it sends orders to supervisors, and turns files into observations."""
 
 import logging
 import os
@@ -41,23 +41,23 @@ log = logging.getLogger(__name__)
 INFRA = mark("this machine")
 PRETENDED = mark("a pretended price")
 INTERPRETERS = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
-"""What the supervisor's Python needs of the bot's environment; the bot's secrets stay with the bot."""
+"""Variables of the bot's environment that the supervisor's Python needs; the bot's secrets are not passed on."""
 
 FILES_LOST = mark("Its files on this machine are gone, and none of its processes runs any more.")
 
 LAUNCH_SECONDS = 20
-"""A supervisor claims its name in a tenth of a second; a loaded machine may take longer."""
+"""Deadline in seconds for a launch. A supervisor claims its name in 0.1 s; a loaded machine may take longer."""
 
 HALT_SECONDS, PAUSE_SECONDS = 10, 0.05
-"""That a job may take to end beyond its grace, and between two looks at it."""
+"""Seconds that a job may take to end beyond its grace, and between two checks of it."""
 
 BLOCK_BYTES = 65_536
 
 MOST_BYTES = 10**12
-"""Of a checkpoint, unless it is set."""
+"""Maximum bytes of a checkpoint, unless it is set."""
 
 TAIL_BYTES = LOOK_BYTES
-"""Of one read of a log."""
+"""Maximum bytes per log read."""
 
 
 class LocalCloud:
@@ -65,13 +65,13 @@ class LocalCloud:
 
     Args:
         root: the folder of their files.
-        secrets: values by name, for the tasks that ask for them.
-        most_nodes: of one cluster; each is a process.
-        dollars_per_node_hour: a pretended price, to try out what the bot says of money; None for none.
+        secrets: values by name, for the tasks that need them.
+        max_nodes: of one cluster; each node is a process.
+        dollars_per_node_hour: a pretended price, to try out the bot's reports of money; None for none.
         minute_seconds: how long autostop's minute lasts.
         grace_seconds: between SIGTERM and SIGKILL.
-        fetches: where checkpoints are fetched to; in the folder unless given.
-        account: whose processes the nodes are, where the bot is root; None for the bot's own user.
+        downloads: where checkpoints are downloaded to; in the folder unless given.
+        account: the user of the nodes' processes, where the bot is root; None for the bot's own user.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class LocalCloud:
             raise UserError(why, say("Nothing was started."))
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "supervisors.log").open("ab") as log:
-            started = subprocess.Popen(  # noqa: S603  # our own words; the name is made of a run's id
+            started = subprocess.Popen(  # noqa: S603  # fixed words; the name is derived from a run's id
                 [sys.executable, "-m", SUPERVISOR, Place(self._root, order.cluster).marker],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -197,6 +197,7 @@ class LocalCloud:
         return self._fetches.recall(parcel)
 
     def _sources(self, watched: Watched, parcel: Parcel) -> list[checkpoints.Source]:
+        """Return the folder to search on each node."""
         place = Place(self._root, watched.cluster)
         return checkpoints.sources([place.home(rank) for rank in range(parcel.nodes)], parcel)
 
@@ -204,13 +205,13 @@ class LocalCloud:
         place = Place(self._root, watched.cluster)
         try:
             state = place.read()
-        except msgspec.DecodeError:  # torn down all the same, by what its processes carry
+        except msgspec.DecodeError:  # removed all the same, by the marker of its processes
             state = None
         if state and alive(state.supervisor) and place.first_asked_to_go():
             send_signal(state.supervisor, signal.SIGTERM)
         elif place.folder.exists() or not place.epitaph():
-            # Nobody is left to do it, or it was asked before in vain; or nobody ever came, and with
-            # a tombstone of this name nobody will.
+            # The supervisor has ended, or ignores an earlier request; or it never started, and with a tombstone of
+            # this name it never will.
             dismantle(place, state or State(cluster=watched.cluster), Ending.DOWNED, self._grace_seconds)
 
     def autostop(self, watched: Watched, minutes: int) -> Setting:
@@ -221,14 +222,17 @@ class LocalCloud:
         return Setting(f"local-{watched.cluster}-{minutes}")
 
     def clusters(self) -> Sequence[Standing]:
-        """Those with files, and those of this folder of which processes run though their files are lost."""
+        """Return the clusters with files, and those of this folder that have processes but lost their files."""
         names = {folder.name for folder in (self._root / "clusters").glob("*")}
         found = [one for name in sorted(names) if (one := standing(Place(self._root, name)))]
         lost = [name for name in sorted(running_clusters() - names) if marked(Place(self._root, name).marker)]
         return found + [Standing(id=name, name=name, status=Cluster.UP, infra=INFRA) for name in lost]
 
     def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
-        """What has a tombstone has gone, and what has neither files nor processes: this machine has no other memory."""
+        """Return which of these have gone: clusters with a tombstone, and those with neither files nor processes.
+
+        The absence of both counts because this machine has no other memory.
+        """
         running = running_clusters()
         places = {one: Place(self._root, one) for one in cluster_ids}
         lost = {one for one, place in places.items() if one not in running and not place.folder.exists()}
@@ -238,7 +242,7 @@ class LocalCloud:
         return ""
 
     def _complete(self, order: Order) -> SupervisorOrder:
-        """The order with the values of its secrets, which leave this process through a pipe alone."""
+        """Return the order with the values of its secrets, which leave this process only through a pipe."""
         task: dict[str, Any] = deepcopy(dict(order.task))
         known = {name: self._secrets[name] for name in order.secrets if name in self._secrets}
         task["envs"] = dict(order.environment)
@@ -255,7 +259,7 @@ class LocalCloud:
 
 
 def look(place: Place, watched: Watched) -> Seen | None:
-    """One cluster as its files show it; None where they cannot be read."""
+    """Return the observation of one cluster from its files; None where they cannot be read."""
     try:
         state, epitaph = place.read(), place.epitaph()
     except (OSError, msgspec.DecodeError):
@@ -282,9 +286,10 @@ def look(place: Place, watched: Watched) -> Seen | None:
 
 
 def look_without_files(watched: Watched) -> Seen:
-    """Return what a cluster without files shows: it stands while a process of it runs. Nothing else can tell.
+    """Return the observation of a cluster without files: it exists while one of its processes runs.
 
-    With its files its job's state is lost too, so none is shown, and its launch counts as under way.
+    Nothing else shows whether it exists. The job's state is lost with the files, so that none is returned, and the
+    launch counts as under way.
     """
     if watched.asked_at is None and not watched.was_shown:
         return Seen()
@@ -294,7 +299,10 @@ def look_without_files(watched: Watched) -> Seen:
 
 
 def standing(place: Place) -> Standing | None:
-    """One cluster as a list shows it; one whose files cannot be read stands, and one that is just going does not."""
+    """Return one cluster as a list shows it; None where it has no state, as during its removal.
+
+    A cluster whose files cannot be read is listed all the same.
+    """
     try:
         state = place.read()
     except msgspec.DecodeError:
@@ -303,9 +311,9 @@ def standing(place: Place) -> Standing | None:
 
 
 def last_lines(path: Path, lines: int) -> str:
-    """The last lines of a file, read from its end; the last of them may not be whole yet, and has no newline then.
+    """Return the last lines of a file, read from its end; an incomplete last line has no newline.
 
-    One that would be cut, because these are so many bytes, is left out.
+    A line that the limit of TAIL_BYTES would cut is left out.
     """
     blocks: list[bytes] = []
     with path.open("rb") as file:
@@ -317,6 +325,7 @@ def last_lines(path: Path, lines: int) -> str:
             blocks.append(file.read(step))
             count, size = count + blocks[-1].count(b"\n"), size + step
     found = b"".join(reversed(blocks))
+    # The file was not read from its beginning, so its first line may be cut.
     if at > 0:
         found = found.partition(b"\n")[2]
     text = found.decode(errors="replace")

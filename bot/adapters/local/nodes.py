@@ -1,4 +1,4 @@
-"""One node of a local cluster: a script in a session of its own, its output with SkyPilot's prefix."""
+"""One node of a local cluster: a script in a session of its own, and its output with SkyPilot's prefix."""
 
 import math
 import os
@@ -18,31 +18,32 @@ from bot.adapters.local.places import Place
 from bot.adapters.local.processes import MARKER, identified
 
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""All that a cluster inherits of the bot's environment beside PATH: the rest may hold secrets."""
+"""Variables that a cluster inherits of the bot's environment beside PATH: the others may contain secrets."""
 
 LINE_BYTES = 1_048_576
-"""Of one line; a longer one goes on as another. A line of metrics may be as long."""
+"""Maximum bytes of one line; a longer one is continued on the next. A line of metrics may be as long."""
 
 CYAN, RESET = "\x1b[36m", "\x1b[0m"
 
 
 class Output:
-    """The log of the job, written a whole line at a time by all nodes."""
+    """The log of the job, which all nodes write one complete line at a time."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._lock = Lock()
 
     def write(self, line: bytes) -> None:
+        """Append a line, with a newline if it has none."""
         with self._lock:
             self._file.write(line if line.endswith(b"\n") else line + b"\n")
 
 
 class Node:
-    """A script under way on one node. Its rank is put into `ended` once it is over and `code` is set.
+    """A running script on one node. Its rank is put into `finished_ranks` once it has ended and `exit_code` is set.
 
     Attributes:
-        code: the exit code as a shell gives it, 128 and the number for a signal; None while it runs.
+        exit_code: the exit code as a shell gives it, 128 plus the number for a signal; None while the script runs.
         ended_at: when it ended, on the monotonic clock.
         session: the process that leads its session, or None where it ended at once.
     """
@@ -65,8 +66,8 @@ class Node:
         self._prefix = prefix
         self._output = output
         self._ended = ended
-        self._process = subprocess.Popen(  # noqa: S603  # a recipe's own script is what this is for
-            ["bash", str(script)],  # noqa: S607  # whichever bash this machine has
+        self._process = subprocess.Popen(  # noqa: S603  # running a recipe's script is the purpose of this class
+            ["bash", str(script)],  # noqa: S607  # the machine's own bash
             cwd=home / "sky_workdir",
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -81,14 +82,17 @@ class Node:
         Thread(target=self._wait, daemon=True).start()
 
     def end(self, grace_seconds: float) -> None:
-        """Ask the whole process group to end, and end it where it does not in that time."""
+        """Send SIGTERM to the whole process group, and SIGKILL where it does not end in that time."""
         self._signal(signal.SIGTERM)
         killer = Timer(grace_seconds, self._signal, [signal.SIGKILL])
         killer.daemon = True
         killer.start()
 
     def _wait(self) -> None:
-        """What the script leaves behind in its group ends with it; it would hold the output open."""
+        """Wait for the script's end, and report its exit code.
+
+        The processes that the script leaves in its group are killed with it; they would keep the output open.
+        """
         reader = Thread(target=self._copy, args=[self._process.stdout], daemon=True)
         reader.start()
         code = self._process.wait()
@@ -99,6 +103,7 @@ class Node:
         self._ended.put(self._rank)
 
     def _copy(self, stream: IO[bytes]) -> None:
+        """Copy the output line by line to the log; a line that is too long is cut between words."""
         prefix = f"{CYAN}({self._prefix.format(pid=self._process.pid)}){RESET} ".encode()
         rest = b""
         while line := rest + stream.readline(LINE_BYTES - len(rest)):
@@ -106,7 +111,7 @@ class Node:
             self._output.write(prefix + line)
 
     def _signal(self, number: int) -> None:
-        """Of a group that is over nothing is left to signal, and its number may be another's."""
+        """Signal the group while it runs; the number of a finished group may belong to another one."""
         if self.code is not None:
             return
         with suppress(ProcessLookupError):
@@ -114,27 +119,27 @@ class Node:
 
 
 def whole_words(line: bytes) -> tuple[bytes, bytes]:
-    """Return the beginning of a line that is too long, and the word that would be cut: half a secret is not masked.
+    r"""Return the beginning of a line that is too long, and its last word: half a secret would not be masked.
 
-    >>> whole_words(b"one two thr"), whole_words(b"one two\\n"), whole_words(b"onetwothr")
-    ((b'one two ', b'thr'), (b'one two\\n', b''), (b'onetwothr', b''))
+    >>> whole_words(b"one two thr"), whole_words(b"one two\n"), whole_words(b"onetwothr")
+    ((b'one two ', b'thr'), (b'one two\n', b''), (b'onetwothr', b''))
     """
     begun, blank, rest = line.rpartition(b" ")
     return (begun + blank, rest) if begun and not line.endswith(b"\n") else (line, b"")
 
 
 def inherited() -> dict[str, str]:
-    """What a cluster's processes get of the bot's environment."""
+    """Return the variables of the bot's environment that a cluster's processes get."""
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def address(rank: int) -> str:
-    """The IP of a node: on Linux every address of 127.0.0.0/8 is this machine's, elsewhere only one is."""
+    """Return the IP of a node: on Linux every address of 127.0.0.0/8 is this machine's, elsewhere only one is."""
     return f"127.0.0.{rank + 1}" if sys.platform == "linux" else "127.0.0.1"
 
 
 def prefix(script: str, rank: int, count: int, name: str) -> str:
-    """SkyPilot's prefix without its brackets, `{pid}` to be filled in (sky/skylet/executor/slurm.py)."""
+    """Return SkyPilot's prefix without its brackets, with `{pid}` to be filled in (sky/skylet/executor/slurm.py)."""
     if script == "setup":
         return "setup pid={pid}" + (f", ip={address(rank)}" if rank else "")
     if count == 1:
@@ -145,10 +150,10 @@ def prefix(script: str, rank: int, count: int, name: str) -> str:
 def variables(
     task: Mapping[str, Any], place: Place, rank: int, count: int, task_id: str, account: Account | None = None
 ) -> dict[str, str]:
-    """The environment of a node: SkyPilot's variables, the task's own, and nothing of the bot's.
+    """Return the environment of a node: SkyPilot's variables, the task's own, and none of the bot's secrets.
 
-    A volume is a folder of this machine, which cannot be mounted where the task says; variables of
-    the task that point there are pointed at the folder.
+    A volume is a folder of this machine, which cannot be mounted at the path in the task; the task's variables that
+    contain that path are changed to the folder.
     """
     own = {**(task.get("envs") or {}), **(task.get("secrets") or {})}
     return {
@@ -167,7 +172,7 @@ def variables(
 
 
 def mounted(value: str, task: Mapping[str, Any], place: Place, account: Account | None = None) -> str:
-    """The value with the mount point of a volume replaced by its folder."""
+    """Return the value with the mount point of a volume replaced by the volume's folder."""
     for mount, volume in (task.get("volumes") or {}).items():
         if value == mount or value.startswith(f"{mount}/"):
             return str(place.volume(volume, account)) + value[len(mount) :]

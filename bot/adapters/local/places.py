@@ -1,4 +1,4 @@
-"""The files of local clusters: where they stand, and what they hold."""
+"""The files of local clusters: their paths and their contents."""
 
 import os
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from bot.language import ENGLISH
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that cannot be taken for a later one of the same number: `born` tells when it began, by no clock."""
+    """A process, not to be confused with a later one of the same number: `born` says when it began, by no clock."""
 
     pid: int
     born: str
@@ -23,13 +23,13 @@ class Process:
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """What is known of a cluster, kept in `state.json`; after its end in the folder of the gone ones.
+    """The state of a cluster, kept in `state.json`; after the cluster's end in the folder `gone`.
 
     Attributes:
         error: why the job failed, a sentence.
         autostop_minutes: idle minutes before it removes itself, or None.
         sessions: the leaders of the sessions that its scripts were started in.
-        ending: how it went, once it is gone.
+        ending: how it ended, once it is gone.
     """
 
     cluster: str
@@ -44,7 +44,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the supervisor is told, on its standard input.
+    """The supervisor's order, which it reads from its standard input.
 
     Attributes:
         root: the folder of all local clusters.
@@ -52,7 +52,7 @@ class Order:
         minute_seconds: how long autostop's minute lasts; a test's is shorter.
         grace_seconds: between SIGTERM and SIGKILL.
         language: in which it says why a job failed.
-        account: whose processes its nodes are; None for the supervisor's own user.
+        account: the user of its nodes' processes; None for the supervisor's own user.
     """
 
     root: str
@@ -79,15 +79,16 @@ class Place:
 
     @property
     def log(self) -> Path:
+        """Return the path of the job's log."""
         return self.folder / "run.log"
 
     @property
     def marker(self) -> str:
-        """The value of VERLBOT_LOCAL_CLUSTER in every process of the cluster."""
+        """Return the value of VERLBOT_LOCAL_CLUSTER in every process of the cluster."""
         return str(self.folder)
 
     def volume(self, name: str, account: Account | None = None) -> Path:
-        """The folder of a volume, which outlives every cluster; made if it is not there, and the account's."""
+        """Return the folder of a volume, which outlives every cluster; create it for the account if it is missing."""
         folder = self.root / "volumes" / name
         folder.mkdir(parents=True, exist_ok=True)
         let_pass(folder.parent, account)
@@ -95,13 +96,15 @@ class Place:
         return folder
 
     def node(self, rank: int) -> Path:
+        """Return the folder of a node."""
         return self.folder / "nodes" / str(rank)
 
     def home(self, rank: int) -> Path:
+        """Return the home directory of a node."""
         return self.node(rank) / "home"
 
     def furnish(self, rank: int, script: str, text: str, account: Account | None) -> Path:
-        """Write a script for a node, with a home for it that is the account's; return the script's path."""
+        """Write a script for a node, with a home that the account owns; return the script's path."""
         folder, home = self.node(rank), self.home(rank)
         if not home.exists():
             (home / "sky_workdir").mkdir(parents=True)
@@ -114,7 +117,7 @@ class Place:
         return path
 
     def claim(self, state: State) -> bool:
-        """Make the folder with its state in one step; False where the name is taken or has been."""
+        """Create the folder with its state in one step; return False where the name is in use or was in use before."""
         if self.tombstone.exists():
             return False
         draft = self.root / "drafts" / f"{self.cluster}.{os.getpid()}"
@@ -123,31 +126,32 @@ class Place:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.rename(self.folder)
-        except OSError:  # it stands already, with its state in it
+        except OSError:  # the folder exists already, with its state in it
             rmtree(draft)
             return False
         return True
 
     def read(self) -> State | None:
-        """The state of the cluster, or None where there is none."""
+        """Return the state of the cluster, or None where there is none."""
         return read(self.folder / "state.json")
 
     def write(self, state: State) -> None:
+        """Write the state of the cluster."""
         replace(self.folder / "state.json", msgspec.json.encode(state))
 
     def set_autostop(self, minutes: int) -> None:
-        """For the supervisor to read when the job is over."""
+        """Write the idle minutes, which the supervisor reads when the job has ended."""
         replace(self.folder / "autostop.json", msgspec.json.encode(minutes))
 
     def autostop_minutes(self, state: State) -> int | None:
-        """Idle minutes before it removes itself: those that were set last, or else its task's."""
+        """Return the idle minutes before the cluster removes itself: those set last, or else the task's."""
         try:
             return msgspec.json.decode((self.folder / "autostop.json").read_bytes(), type=int)
         except FileNotFoundError:
             return state.autostop_minutes
 
     def first_asked_to_go(self) -> bool:
-        """Whether this is the first time that its removal is asked for."""
+        """Record the request for removal; return whether it is the first one."""
         try:
             (self.folder / "asked-to-go").touch(exist_ok=False)
         except FileExistsError:
@@ -155,19 +159,20 @@ class Place:
         return True
 
     def epitaph(self) -> State | None:
-        """How the cluster ended, or None where none of this name has."""
+        """Return how the cluster ended, or None where no cluster of this name has ended."""
         return read(self.tombstone)
 
     def bury(self, state: State) -> None:
-        """Record the ending, then remove the folder: a name that is gone is never free again."""
+        """Record the ending, then remove the folder: the name of a cluster that is gone is never free again."""
         self.tombstone.parent.mkdir(parents=True, exist_ok=True)
         replace(self.tombstone, msgspec.json.encode(state))
         rmtree(self.folder, ignore_errors=True)
-        if self.folder.exists():  # a process wrote into it meanwhile
+        if self.folder.exists():  # a process has written into it meanwhile
             rmtree(self.folder)
 
 
 def read(path: Path) -> State | None:
+    """Return the state in a file; None where there is no file."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=State)
     except FileNotFoundError:
@@ -175,7 +180,7 @@ def read(path: Path) -> State | None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new content, never a part, after a power cut too."""
+    """Write a file so that a reader sees the old or the new content, never a part, even after a power failure."""
     draft = path.with_suffix(f".{os.getpid()}.draft")
     with draft.open("wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""Processes that are told from later ones of the same number, and ended with all of their offspring."""
+"""Processes that are distinguished from later ones of the same number, and ended with all their descendants."""
 
 import ctypes
 import os
@@ -20,28 +20,29 @@ MARKER = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""
 
 START_FIELD = 19
-"""Of `/proc/PID/stat` behind the name: the start in clock ticks after the boot (proc_pid_stat(5), field 22)."""
+"""Index in `/proc/PID/stat` after the name: the start in clock ticks after the boot (proc_pid_stat(5), field 22)."""
 
 PR_SET_CHILD_SUBREAPER = 36
-"""prctl(2)."""
+"""Option of prctl(2)."""
 
 STUBBORN_SECONDS = 10.0
-"""After which a process that got SIGKILL is told of."""
+"""Seconds after the deadline, from which on a process that ignores SIGKILL is reported."""
 
 SUPERVISOR = "bot.adapters.local.supervisor"
-"""Module of the process that keeps a cluster. The marker follows it in its command line, which others may read: its
-environment they may not."""
+"""Module of the process that supervises a cluster. The marker follows it in its command line, which other processes
+may read, unlike its environment."""
 
 KEEPER = "VERLBOT_LOCAL_SUPERVISOR"
 """Environment variable that named the cluster in earlier versions, whose supervisors may still run."""
 
 
 def myself() -> Process:
+    """Return this process."""
     return Process(os.getpid(), born(os.getpid()))
 
 
 def identified(pid: int) -> Process | None:
-    """The process of this number, told from later ones; None where it has ended."""
+    """Return the process of this number, distinguished from later ones; None where it has ended."""
     try:
         return Process(pid, born(pid))
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
@@ -49,7 +50,7 @@ def identified(pid: int) -> Process | None:
 
 
 def born(pid: int) -> str:
-    """When a process began: ticks after which boot. A time of day would move when the clock is set."""
+    """Return when a process began: ticks after which boot. A time of day would change when the clock is set."""
     if not sys.platform.startswith("linux"):
         return str(psutil.Process(pid).create_time())
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -57,7 +58,7 @@ def born(pid: int) -> str:
 
 
 def alive(process: Process | None) -> bool:
-    """Whether this very process runs; one that has ended and was not waited for does not."""
+    """Return whether this very process runs; a zombie, which has ended without being waited for, does not count."""
     if process is None or identified(process.pid) != process:
         return False
     try:
@@ -74,22 +75,22 @@ def send_signal(process: Process | None, number: int) -> None:
 
 
 def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process]:
-    """Every process that the bot may end that carries the marker in its environment, or is of one of the sessions.
+    """Return every process that the bot may end and that has the marker in its environment, or is of a given session.
 
-    Either alone can be shaken off: an environment by `env -i`, a session by `setsid`. A session's number is
-    not given to another while one of its members lives; where its leader is another process, it is over.
+    A process can drop either alone: the environment by `env -i`, the session by `setsid`. A session's number is not
+    reused while one of its members lives; where its leader is another process, the session has ended.
     """
     known = {session.pid: session for session in sessions}
 
     def is_of_session(number: int) -> bool:
-        """Whether a session is one of these, asked for each process: Linux may reuse a number during the search."""
+        """Return whether a session is one of these. Checked per process: Linux may reuse a number meanwhile."""
         return number in known and identified(number) in (None, known[number])
 
     return ours(lambda process: is_of_session(os.getsid(process.pid)) or process.environ().get(MARKER) == marker)
 
 
 def running_clusters() -> set[str]:
-    """Return the names of the clusters of which a process of this user's runs, wherever their files are or were."""
+    """Return the names of the clusters that have a running process of this user's, wherever their files are or were."""
     names = set()
     for process in ours(lambda process: bool(kept_marker(process) or process.environ().get(MARKER))):
         with suppress(psutil.Error, ProcessLookupError):
@@ -99,12 +100,12 @@ def running_clusters() -> set[str]:
 
 
 def keepers(marker: str) -> list[psutil.Process]:
-    """Every process but this one that keeps the cluster: its supervisor, whether or not its files still name it."""
+    """Return the supervisors of the cluster, except this process, even those that its files no longer name."""
     return ours(lambda process: process.pid != os.getpid() and kept_marker(process) == marker)
 
 
 def kept_marker(process: psutil.Process) -> str:
-    """Return the marker of the cluster that a process keeps; empty where it keeps none."""
+    """Return the marker of the cluster that a process supervises; empty where it supervises none."""
     line = process.cmdline()
     if line[-2:-1] == [SUPERVISOR]:
         return line[-1]
@@ -112,7 +113,7 @@ def kept_marker(process: psutil.Process) -> str:
 
 
 def ours(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Every process that is wanted, of this user's, or where he is root of anybody's; one that has ended is not."""
+    """Return every matching process of this user's, or of any user's where this user is root; zombies are left out."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
@@ -123,16 +124,16 @@ def ours(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
 
 
 Family = Callable[[], list[psutil.Process]]
-"""Tells which processes belong together just now."""
+"""Returns the processes that belong together at the moment."""
 
 
 def end_all(family: Family, grace_seconds: float) -> None:
-    """End every process of a cluster: SIGTERM, a while to save what it holds, SIGKILL.
+    """End every process of a cluster: SIGTERM, a grace period to save its work, SIGKILL.
 
-    Looks again until none is left, because a process may start another while it is being ended.
+    Searches again until none is left, because a process may start another while it is being ended.
 
     Raises:
-        Unavailable: one is left that even SIGKILL does not end, as one that waits for a disk.
+        Unavailable: a process is left that even SIGKILL does not end, such as one that waits for a disk.
     """
     deadline = time.monotonic() + grace_seconds
     send(family(), signal.SIGTERM)
@@ -153,7 +154,7 @@ def end_all(family: Family, grace_seconds: float) -> None:
 
 
 def descendants() -> list[psutil.Process]:
-    """Everything that this process has started, and what that has, as long as it lives."""
+    """Return all living processes that this process has started, and those that they have started."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
@@ -163,27 +164,28 @@ def descendants() -> list[psutil.Process]:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever of one's descendants loses its own: no double fork leads out of the family."""
+    """Become the parent of each descendant that loses its own: no double fork leads out of the family."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def send(processes: Iterable[psutil.Process], number: int) -> None:
+    """Send a signal to each of the processes that still runs."""
     for process in processes:
-        with suppress(psutil.Error):  # it has ended, or became somebody else's
+        with suppress(psutil.Error):  # it has ended, or belongs to another user now
             process.send_signal(number)
 
 
 def dismantle(place: Place, state: State, ending: Ending, grace_seconds: float, kin: Family = list) -> None:
-    """Remove a cluster: its processes, then its folder, the ending recorded between the two.
+    """Remove a cluster: end its processes, record the ending, then remove its folder.
 
-    By its supervisor, or by whoever does without it, who ends it first.
+    Its supervisor calls this, or a caller without the supervisor, which it ends first.
 
     Args:
-        kin: processes that are the cluster's without being marked so.
+        find_others: returns processes that belong to the cluster without being marked.
 
     Raises:
-        Unavailable: something of it does not end.
+        Unavailable: a process of the cluster does not end.
     """
     send(keepers(place.marker), signal.SIGKILL)
     end_all(lambda: [*marked(place.marker, state.sessions), *kin()], grace_seconds)

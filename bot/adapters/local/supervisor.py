@@ -1,7 +1,7 @@
-"""The process that is a local cluster: claims its name, sets up, runs, waits, and removes itself.
+"""The process that is a local cluster: claims its name, sets up, runs the job, waits, and removes itself.
 
-Run as `python -m bot.adapters.local.supervisor MARKER` with an Order as JSON on standard input. It leaves
-its parent, which ends once the name is claimed: with 0, or with KNOWN where the name is taken.
+Run as `python -m bot.adapters.local.supervisor MARKER` with a SupervisorOrder as JSON on standard input. It detaches
+from its parent, which ends once the name is claimed: with 0, or with NAME_IN_USE where it cannot be claimed.
 """
 
 import math
@@ -26,18 +26,18 @@ from bot.language import listing, say, say_many, speak
 from bot.process_guard import drop_capabilities, forbid_new_privileges, guard_process
 
 KNOWN = 3
-"""Exit code: a cluster of this name stands or has stood."""
+"""Exit code: a cluster of this name exists or has existed."""
 
 STOP, HALT = -1, -2
-"""Come among the ranks of ended nodes when the removal is asked for, or the end of the job alone."""
+"""Requests among the ranks of finished nodes: the removal of the cluster, or only the cancellation of the job."""
 
 HALT_SIGNAL = signal.SIGUSR1
 
 LOOK_SECONDS = 1.0
-"""Of one wait, after which it looks whether a signal has come, or whether autostop is set otherwise."""
+"""Seconds of one wait, after which it checks whether a signal has come, or whether autostop has changed."""
 
 SETTLE_SECONDS = 0.3
-"""After the first failure that is noticed, for another that came before it to be noticed too."""
+"""Seconds after the first failure that is noticed, for an earlier one to be noticed too."""
 
 
 class Supervisor:
@@ -52,10 +52,10 @@ class Supervisor:
         self._halted = False
         self._count = int(order.task.get("num_nodes") or 1)
         self._output = Output(place.log)
-        self._ended: SimpleQueue[int] = SimpleQueue()  # its put may be called from a signal's handler
+        self._ended: SimpleQueue[int] = SimpleQueue()  # a signal handler may call its `put`
 
     def live(self) -> None:
-        """From the claimed name to the removal."""
+        """Run the cluster, from the claimed name to the removal."""
         signal.signal(signal.SIGTERM, lambda *_: self._ended.put(STOP))
         signal.signal(HALT_SIGNAL, lambda *_: self._ended.put(HALT))
         self._save(Job.SETTING_UP)
@@ -63,12 +63,12 @@ class Supervisor:
         while True:
             try:
                 dismantle(self._place, self._state, ending, self._order.grace_seconds, kin=descendants)
-            except Unavailable:  # what does not end stands, and is seen to stand
+            except Unavailable:  # the cluster exists until its last process has ended, and is reported so
                 continue
             return
 
     def _work(self) -> Ending | None:
-        """The job, to its end or to the removal of the cluster."""
+        """Run the job to its end or to the removal of the cluster; return the ending in case of a removal."""
         for script, job, failed in (("setup", Job.SETTING_UP, Job.FAILED_SETUP), ("run", Job.RUNNING, Job.FAILED)):
             self._save(job)
             nodes = self._start(script)
@@ -85,7 +85,7 @@ class Supervisor:
         return None
 
     def _start(self, script: str) -> list[Node]:
-        """One script of the task on every node; none where the task has no such script."""
+        """Start one script of the task on every node; return no nodes where the task has no such script."""
         text = self._task.get(script)
         nodes = [self._node(rank, script, str(text)) for rank in range(self._count)] if text else []
         self._state.sessions += [node.session for node in nodes if node.session]
@@ -93,6 +93,7 @@ class Supervisor:
         return nodes
 
     def _node(self, rank: int, script: str, text: str) -> Node:
+        """Start one script on one node."""
         account = self._order.account
         return Node(
             rank=rank,
@@ -106,10 +107,10 @@ class Supervisor:
         )
 
     def _wait(self, nodes: list[Node], together: bool) -> list[int] | None:
-        """Wait for all nodes. Of `run`, one that fails ends the others.
+        """Wait for all nodes; for `run`, end the others when one fails.
 
-        Returns the ranks that failed by themselves, in the order in which they ended; None where the
-        removal is asked for.
+        Returns the ranks that failed by themselves, in the order in which they ended; None where the removal is
+        requested.
         """
         left, failures, ending = len(nodes), list[int](), False
         while left:
@@ -128,9 +129,10 @@ class Supervisor:
         return sorted(failures, key=lambda rank: nodes[rank].ended_at)
 
     def _next(self, timeout: float | None) -> int | None:
-        """The rank of the next node that ends, or STOP; None where nothing happens for so many seconds.
+        """Return the rank of the next node that ends, or a request; None where nothing happens for so many seconds.
 
-        It wakes up in between: Python runs the handler of a signal that came just before a wait only after it.
+        The wait is divided into short ones: Python runs the handler of a signal that came just before a wait only after
+        the wait.
         """
         until = math.inf if timeout is None else time.monotonic() + timeout
         while True:
@@ -140,6 +142,7 @@ class Supervisor:
                 return None
 
     def _fail(self, job: Job, script: str, nodes: list[Node], failures: list[int]) -> None:
+        """Record why the job failed, in the log and in the state."""
         codes = [node.code for node in nodes]
         subject = "Job 1's setup" if script == "setup" else "Job 1"
         self._output.write(f"ERROR: {subject} failed with return code list: {codes}".encode())
@@ -148,25 +151,28 @@ class Supervisor:
         self._save(job)
 
     def _idle(self) -> Ending:
-        """After the job: until the removal is asked for, or autostop's minutes are over (one at the least)."""
+        """Wait after the job for the removal, or for autostop's minutes to pass (at least one); return the ending."""
         since = time.monotonic()
-        while not self._idle_for_too_long(time.monotonic() - since):  # what is set may change meanwhile
+        while not self._idle_for_too_long(time.monotonic() - since):  # autostop may change meanwhile
             if self._next(min(self._order.minute_seconds, LOOK_SECONDS)) == STOP:
                 return Ending.DOWNED
         return Ending.AUTODOWNED
 
     def _idle_for_too_long(self, seconds: float) -> bool:
+        """Return whether the cluster has been idle for autostop's minutes."""
         minutes = self._place.autostop_minutes(self._state)
         return minutes is not None and seconds >= max(minutes, 1) * self._order.minute_seconds
 
     def _save(self, job: Job) -> None:
+        """Write the state with the job in this state."""
         self._state.status = Cluster.UP
         self._state.job = job
         self._place.write(self._state)
 
 
 def exit_in_words(code: int) -> str:
-    """
+    """Return an exit code in words.
+
     >>> exit_in_words(3), exit_in_words(137)
     ('exit code 3', 'exit code 137 (SIGKILL)')
     """
@@ -176,7 +182,8 @@ def exit_in_words(code: int) -> str:
 
 
 def failure_in_words(script: str, first: int, code: str, others: list[int]) -> str:
-    """
+    """Return a sentence about the nodes that failed.
+
     >>> failure_in_words("run", 0, "exit code 3", [])
     '`run` failed on node 0 with exit code 3.'
     >>> failure_in_words("run", 0, "exit code 3", [3, 1, 2])
@@ -196,6 +203,7 @@ def failure_in_words(script: str, first: int, code: str, others: list[int]) -> s
 
 
 def main() -> int:
+    """Read the order, fork, and run the cluster in the child; return the parent's exit code."""
     guard_process()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     speak(order.language)
@@ -220,7 +228,7 @@ def main() -> int:
 
 
 def detach(*descriptors: int) -> None:
-    """Let go of what the parent waits on."""
+    """Close the descriptors that the parent waits on, and the standard input."""
     for descriptor in (*descriptors, 0):
         os.close(descriptor)
 

@@ -1,8 +1,8 @@
-"""SkyPilot through its own SDK: clusters that are launched once, seen as they are, and removed.
+"""SkyPilot through its own SDK: clusters that are launched once, observed as they are, and removed.
 
-`cloud` is the port. What it asks for stands in `calls`, which alone imports SkyPilot, and is carried
-out by a `courier` in a process of its own: SkyPilot's client waits for up to ten minutes where a
-server says 503, for ever where it says nothing, and cannot be interrupted; a launch that was given up
-must not be sent after all. `records` travel between the processes; `meaning` turns them into what was
-seen, and `errors` SkyPilot's exceptions into words.
+`sky_cloud` implements the port. The functions that it needs are in `sdk_clusters`, `sdk_jobs` and `sdk_queries`, which
+alone import SkyPilot; an `sdk_worker` runs each call in a process of its own. SkyPilot's client waits for up to ten
+minutes where a server answers 503, waits forever where a server says nothing, and cannot be interrupted; a launch that
+the bot has given up must not be sent later. `sky_records` travel between the processes; `mapping` turns them into
+observations, and `sdk_client` describes SkyPilot's exceptions in words.
 """

@@ -1,4 +1,4 @@
-"""The autostop of a cluster, set again. A call, as those of `calls`."""
+"""The autostop of a running cluster. Calls of SkyPilot's SDK, as in `sdk_clusters`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,17 +13,19 @@ AUTOSTOP = "sky.autostop"
 """SkyPilot's name of the request."""
 
 WAIT_FOR = "jobs"
-"""What an idle cluster waits for; not for SSH sessions, which are forgotten."""
+"""What must end before a cluster counts as idle: jobs, and not SSH sessions, which people forget to close."""
 
 
 def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
-    """Have a cluster remove itself after so many idle minutes; who set it otherwise before, if SkyPilot remembers.
+    """Make a cluster remove itself after so many idle minutes; return the setting.
+
+    The setting names the user who changed the autostop before, if SkyPilot remembers one.
 
     Args:
-        own: the id of the bot's last setting, which nobody is blamed for.
+        own_request_id: the id of the bot's last setting, which counts as no other user's change.
 
     Raises:
-        UserError: its infra cannot.
+        UserError: the cluster's infra supports no autostop.
     """
     with answered(refusals=True):
         sdk = impatient()
@@ -36,14 +38,16 @@ def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
 
 
 def wait_for() -> Any:
+    """Return SkyPilot's value for what an idle cluster waits for."""
     from sky.skylet.autostop_lib import AutostopWaitFor  # noqa: PLC0415
 
     return AutostopWaitFor(WAIT_FOR)
 
 
 def is_done(request: Any) -> bool:
+    """Return whether a request of SkyPilot's has succeeded."""
     return REQUESTS[request.status] is Request.SUCCEEDED
 
 
 SHARES: Mapping[Callable[..., Any], float] = {autostop: 0.25}
-"""Of the calls under way at once: many autostops may be put off together, and looks must go on."""
+"""Share of the concurrent calls for each function. Many autostops may change at once; observations must continue."""

@@ -1,8 +1,8 @@
-"""Calls of SkyPilot's SDK: plain values in, plain values out.
+"""Calls of SkyPilot's SDK for clusters: plain values in, plain values out.
 
-Each is carried out in a process of its own (see `courier`). SkyPilot is imported where it is used,
-because the bot imports this module for the names of its functions. What is not in its public SDK is
-marked; all of it was measured with 0.14.1.
+An `SdkWorker` runs each call in a process of its own. SkyPilot is imported inside the functions, because the bot
+imports this module for the names of its functions. What is not in SkyPilot's public SDK is marked; all of it was
+measured with 0.14.1.
 """
 
 import json
@@ -20,48 +20,48 @@ from bot.core.seen import Cluster, Job, Request
 from bot.language import say
 
 FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
-"""Of a request. Without them the server sends whole tasks, and their secrets in plain text."""
+"""Fields of a request. Without them the server sends whole tasks, and their secrets in plain text."""
 
 LAUNCH, DOWN = "sky.launch", "sky.down"
 """SkyPilot's names of the requests that change a cluster."""
 
 FOREIGN = "foreign"
-"""In place of a request's id: the cluster of that name is another bot's."""
+"""Result in place of a request's id: the cluster of that name is another bot's."""
 
 ASKED = "verlbot-asked"
-"""The label that tells orders of one name apart: when the run was asked for, in milliseconds."""
+"""The label that distinguishes orders of one name: the time of the run's request, in milliseconds."""
 
 REMEMBERED_DAYS = 7
-"""How far back a launch looks for an earlier one of its name; a launch is asked for within minutes or never."""
+"""Days for which a launch looks back for an earlier one of its name; retries follow within minutes or never."""
 
 ABSENT = "does not exist"
-"""What the failure of a removal says that came before its cluster."""
+"""Part of the message of a removal that failed because it came before its cluster."""
 
 DIED = (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER)
-"""What a job is called too whose node has gone."""
+"""States of a failed job, which SkyPilot also gives to a job whose node is gone."""
 
 NOT_SET_UP = "ClusterNotUpError"
 """SkyPilot's exception for a queue of a cluster that is up without ever having been set up."""
 
 FINISHED = "✓ Job finished"
-"""What a log ends with once its job is over; a job may print it too, so it is a hint only."""
+"""The line that a log ends with once its job has ended; a job may print it too, so it is only a hint."""
 
 CHATTER = ("Job ID not provided.", "INFO: Waiting", "INFO: Tip:", "├── ", "└── ", "📋 ", "<sky-payload", FINISHED)
-"""Beginnings of lines of a log that SkyPilot writes for its command line, or for somebody at it."""
+"""Beginnings of the log lines that SkyPilot writes for its command line, or for its user."""
 
 
 LONGEST_BEGINNING = 256
-"""Characters of a line by which it is known."""
+"""Characters at the beginning of a line that are compared with these."""
 
 
 def greet(start: bool) -> Server:
-    """Who answers.
+    """Return the version, the user and the usable infra of the API server that answers.
 
     Args:
         start: whether a server is started on this machine where none answers.
 
     Raises:
-        Unavailable: nobody, or somebody whose version does not fit; the message says what to do.
+        Unavailable: no server answers, or its version does not fit; the message says what to do.
     """
     with answered():
         sdk = impatient()
@@ -74,15 +74,14 @@ def greet(start: bool) -> Server:
 
 
 def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
-    """The clusters, and the newest launch request of each.
-
-    The requests are read first: a launch that ends between the two is then seen as under way, not as nothing.
+    """Return the clusters of these names, and the newest launch request of each.
 
     Args:
-        jobless: the clusters whose job is not known, of which an ended request is told too.
+        jobless: the clusters without a known job; for these an ended launch request is reported too.
     """
     with answered():
         sdk = impatient()
+        # Requests first: a launch that ends between the two queries is then observed as under way, not as absent.
         under_way = newest(request for request in sdk.api_status(fields=FIELDS) if request.name == LAUNCH)
         records = {one["name"]: one for one in sdk.get(sdk.status(list(clusters), all_users=True, **SUMMARY))}
         launches = {name: LaunchRecord(found.request_id, Request.LIVE) for name, found in under_way.items()}
@@ -93,18 +92,18 @@ def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
 
 
 SUMMARY: dict[str, Any] = {"_summary_response": True}
-"""Records without tasks: a tenth of the bytes. Not public."""
+"""Options for records without tasks, a tenth of the bytes. Not public."""
 
 
 def launch(cluster: str, task: Task) -> str:
-    """Ask for a cluster and its job, unless its name has left a trace: SkyPilot would launch twice.
+    """Request a cluster and its job, unless the name has left a trace: SkyPilot would launch twice.
 
-    Returns the request's id; an empty one where a cluster of the name stands or stood whose request is forgotten;
-    FOREIGN where one stands whose labels say that another bot has launched it.
+    Returns the request's id. It is empty where a cluster of the name exists or existed whose request SkyPilot has
+    forgotten, and FOREIGN where a cluster exists whose labels say that another bot has launched it.
 
     Raises:
-        UserError: SkyPilot refused before it accepted anything; asking again would not change that.
-        Unavailable: nobody knows whether it was accepted.
+        UserError: SkyPilot refused before it accepted anything; a second request would be refused too.
+        Unavailable: it is unknown whether SkyPilot accepted the request.
     """
     with answered():
         sdk = impatient()
@@ -113,6 +112,7 @@ def launch(cluster: str, task: Task) -> str:
             return FOREIGN
         if known := newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster):
             return str(known.request_id)
+        # A cluster without a request: SkyPilot has forgotten the launch, and would launch again.
         if standing or cluster in spent():
             return ""
     checked = accepted(task)
@@ -121,7 +121,7 @@ def launch(cluster: str, task: Task) -> str:
 
 
 def is_foreign(labels: Mapping[str, str], task: Task) -> bool:
-    """Whether a cluster is of another order than the task, where its labels tell.
+    """Return whether a cluster belongs to another order than the task, as far as its labels show.
 
     >>> [is_foreign({"verlbot-asked": "7"}, {"resources": {"labels": {"verlbot-asked": asked}}}) for asked in "78"]
     [False, True]
@@ -133,7 +133,7 @@ def is_foreign(labels: Mapping[str, str], task: Task) -> bool:
 
 
 def accepted(task: Task) -> Any:
-    """The task as SkyPilot has it, once its server has found nothing wrong with it."""
+    """Return the task as SkyPilot parses it, once SkyPilot's server has found no fault with it."""
     import sky  # noqa: PLC0415
 
     with answered(refusals=True):
@@ -145,10 +145,10 @@ def accepted(task: Task) -> Any:
 
 
 def remove(cluster: str) -> str | None:
-    """Ask for the removal of a cluster and of the launches of its name; why an earlier one failed, if one has.
+    """Request the removal of a cluster and of the launches of its name; return why an earlier removal failed, or None.
 
-    A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and it would go on.
-    A removal under way is left alone: another would kill it and begin anew.
+    A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and the launch would
+    continue. A removal under way is left alone: a second one would kill it and start from the beginning.
     """
     with answered():
         sdk = impatient()
@@ -156,6 +156,7 @@ def remove(cluster: str) -> str | None:
         launches = [request.request_id for request in under_way if request.name == LAUNCH]
         if launches:
             sdk.get(sdk.api_cancel(launches, silent=True))
+        # A second `down` would kill the removal under way.
         if not launches and any(request.name == DOWN for request in under_way):
             return None
         earlier = newest(requests_of(cluster, finished=True, name=DOWN)).get(cluster)
@@ -165,13 +166,13 @@ def remove(cluster: str) -> str | None:
 
 
 def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
-    """The jobs on a cluster, the first one first; more than one of a name is a second launch, and is cancelled.
+    """Return the jobs on a cluster, the first one first; cancel further jobs of one name, which are second launches.
 
-    None where SkyPilot says that the cluster was never set up: a server that dies under a launch leaves one that
-    it takes for up at its next refresh, without a queue and without an autostop.
+    Returns None where SkyPilot says that the cluster was never set up. A server that dies during a launch leaves such a
+    cluster: at its next refresh it takes the cluster for up, though it has neither a queue nor an autostop.
 
     Args:
-        name: of the run's job; others are somebody else's, who looks around there. None for all.
+        name: of the run's job; other jobs belong to people who use the cluster. None for all jobs.
     """
     with answered():
         sdk = impatient()
@@ -184,15 +185,19 @@ def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
         mine = [one for one in records if name in (None, one["job_name"])]
         found = [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in mine]
         surplus = [one.id for one in found[1:] if not one.job.over]
-        if surplus and name is not None:  # of all jobs, some are somebody else's
+        if surplus and name is not None:  # among all jobs are those of other people
             sdk.get(sdk.cancel(cluster, job_ids=surplus))
+        # SkyPilot reports the loss of a node as a failure of the job, so the cluster is checked as well.
         if found and found[0].job in DIED:
             found[0] = replace(found[0], broken=broken(cluster))
     return found
 
 
 def broken(cluster: str) -> str | None:
-    """Why SkyPilot takes a cluster for broken when it looks anew, since its table is up to a minute old."""
+    """Return why SkyPilot takes a cluster for broken, after a forced refresh; None where it is healthy.
+
+    The refresh is forced because SkyPilot's table is up to a minute old.
+    """
     from sky import StatusRefreshMode  # noqa: PLC0415
 
     sdk = impatient()
@@ -202,7 +207,7 @@ def broken(cluster: str) -> str | None:
 
 
 def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
-    """The last lines of a job's log, with what SkyPilot adds; the last of them where they are too many bytes."""
+    """Return the last lines of a job's log with SkyPilot's additions; only their last bytes where they are too many."""
     with answered():
         sdk = impatient()
         return read_end(
@@ -211,25 +216,28 @@ def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
 
 
 def spent() -> set[str]:
-    """Names of the clusters that the cost report knows, standing and gone."""
+    """Return the names of the clusters in the cost report, both existing and gone."""
     sdk = impatient()
     return {row["name"] for row in sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))}
 
 
 def requests_of(cluster: str, *, finished: bool, name: str | None = None) -> Iterator[Any]:
-    """The requests of a cluster's name that SkyPilot remembers."""
+    """Yield the requests of a cluster's name that SkyPilot remembers."""
     for request in impatient().api_status(cluster_name=cluster, all_status=finished, fields=FIELDS):
         if name in (None, request.name) and request.cluster_name == cluster:
             yield request
 
 
 def newest(requests: Iterable[Any]) -> dict[str, Any]:
-    """The newest request of each cluster."""
+    """Return the newest request of each cluster."""
     return {one.cluster_name: one for one in sorted(requests, key=lambda one: one.created_at)}
 
 
 def last_launch(cluster: str) -> LaunchRecord | None:
-    """The newest launch request of a cluster, with why it failed; None where SkyPilot has none, or forgot it."""
+    """Return the newest launch request of a cluster, with why it failed.
+
+    Returns None where SkyPilot has none, or has forgotten it.
+    """
     found = newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster)
     if found is None:
         return None
@@ -239,10 +247,10 @@ def last_launch(cluster: str) -> LaunchRecord | None:
 
 
 def why_failed(request_id: str) -> str | None:
-    """What the exception of a failed request says; None where SkyPilot has forgotten it meanwhile."""
+    """Return the message of a failed request's exception; None where SkyPilot has forgotten the request meanwhile."""
     try:
         impatient().get(request_id)
-    except Exception as error:  # whatever it was, is what is asked
+    except Exception as error:  # the caller wants to know any exception
         if is_silence(error):
             raise
         return in_words(type(error).__name__, str(error))
@@ -250,6 +258,7 @@ def why_failed(request_id: str) -> str | None:
 
 
 def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
+    """Return the record of one row of SkyPilot's table of clusters."""
     status = CLUSTERS[one["status"].value]
     removes_itself = one["autostop"] >= 0 and one["to_down"]
     unhealthy = status is Cluster.INIT and one["init_kind"] == "unhealthy"
@@ -263,20 +272,21 @@ def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
 
 
 def without_chatter(text: str) -> str:
-    """A log without what SkyPilot says around it, and without empty lines; whole lines end with a newline.
+    r"""Return a log without SkyPilot's own messages and without empty lines; complete lines end with a newline.
 
-    >>> without_chatter("Job ID not provided.\\n(head, pid=1) a\\n\\x1b[32m✓ Job finished (status: FAILED).\\n")
-    '(head, pid=1) a\\n'
-    >>> without_chatter("a\\r\\n\\nb")
-    'a\\nb'
+    >>> without_chatter("Job ID not provided.\n(head, pid=1) a\n\x1b[32m✓ Job finished (status: FAILED).\n")
+    '(head, pid=1) a\n'
+    >>> without_chatter("a\r\n\nb")
+    'a\nb'
     """
     *whole, last = text.replace("\r\n", "\n").split("\n")
     return "".join(line + "\n" for line in whole if is_of_the_job(line)) + (last if is_of_the_job(last) else "")
 
 
 def is_of_the_job(line: str) -> bool:
+    """Return whether a line is the job's own output, and neither empty nor a message of SkyPilot's."""
     return line != "" and not ANSI.sub("", line[:LONGEST_BEGINNING]).startswith(CHATTER)
 
 
 SHARES: Mapping[Callable[..., Any], float] = {tail: 0.5, jobs: 0.25}
-"""Of the calls under way at once. Each of these is an SSH to the cluster and a Python started there: 2 to 10 s."""
+"""Share of the concurrent calls for each function. Each is an SSH and a Python started there: 2 to 10 s."""

@@ -1,4 +1,4 @@
-"""SkyPilot's client as the bot needs it: it does not wait, and what it raises is said in words."""
+"""SkyPilot's client as the bot needs it: it fails at once instead of waiting, and its exceptions become sentences."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ NO_SERVER = mark(
 
 
 def impatient() -> Any:
-    """SkyPilot's client, which fails at once where its server answers 503. Not public.
+    """Return SkyPilot's client, changed to fail at once where its server answers 503. Not public.
 
-    By itself it would wait and send again for ten minutes: a launch too, long after it was given up. And
-    it would ask the server that the environment named when it was imported, in the process before this one.
+    Unchanged, the client would wait and resend for ten minutes: a launch too, long after the bot gave it up. It would
+    also call the server that the environment named when the client was imported, in the process before this one.
     """
     from sky.client import sdk  # noqa: PLC0415
     from sky.server import common, rest  # noqa: PLC0415
@@ -30,7 +30,11 @@ def impatient() -> Any:
 
 @contextmanager
 def answered(*, refusals: bool = False) -> Iterator[None]:
-    """Whatever SkyPilot raises, in words: Unavailable, or UserError where it has `refused` for good."""
+    """Translate every exception of SkyPilot's into Unavailable, or into UserError for a permanent refusal.
+
+    Args:
+        refusals: whether the kinds in REFUSAL_KINDS become UserError.
+    """
     try:
         yield
     except (Unavailable, UserError):
@@ -45,26 +49,27 @@ def answered(*, refusals: bool = False) -> Iterator[None]:
 
 
 def is_silence(error: BaseException) -> bool:
-    """Whether an exception says no more than that nobody answered."""
+    """Return whether an exception says only that no server has answered."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     nobody = {"ApiServerConnectionError", "ServerTemporarilyUnavailableError", "ConnectionError", "Timeout"}
     return bool(kinds & nobody) or "starting a local API server on this machine is disabled" in str(error)
 
 
 def server_url() -> str:
+    """Return the URL of SkyPilot's API server, without its password."""
     from sky.server import common  # noqa: PLC0415
 
     return str(common.redact_url_password(common.get_server_url()))
 
 
 def server_identity() -> str:
-    """Return what tells this server's database from any other: its oldest user, and since when it has him.
+    """Return what distinguishes this server's database from any other: its oldest user and the user's creation time.
 
-    Every database gets its own system users at its first start, and keeps them for good (0.14.1). Empty where the
-    server does not tell, as to a viewer. Not public; `impatient` must have been called before.
+    Every database gets system users of its own at its first start, and keeps them permanently (0.14.1). The result is
+    empty where the server does not list its users, as to a viewer. Not public; call `sdk_without_retries` first.
 
     Raises:
-        Unavailable: the server fails just now.
+        Unavailable: the server fails at present.
     """
     from sky.server import common  # noqa: PLC0415
 
@@ -75,6 +80,6 @@ def server_identity() -> str:
         return ""
     try:
         users = [(int(one["created_at"]), str(one["id"])) for one in response.json() if one["created_at"] is not None]
-    except (ValueError, TypeError, KeyError):  # a proxy's page, or a server that lists its users otherwise
+    except (ValueError, TypeError, KeyError):  # a proxy's page, or a server with another list of users
         return ""
     return "{} {}".format(*min(users)) if users else ""

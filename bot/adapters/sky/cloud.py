@@ -1,4 +1,4 @@
-"""The port to SkyPilot: few calls for many clusters, and none that anybody waits for in vain."""
+"""The port to SkyPilot: few calls for many clusters, and a deadline for each of them."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -38,16 +38,16 @@ CATALOGUE = mark("SkyPilot's prices")
 
 
 class SkyCloud:
-    """Clusters of SkyPilot's.
+    """Clusters that SkyPilot manages.
 
     Args:
-        secrets: values by name, for the tasks that ask for them.
-        table: the team's own prices, for what SkyPilot has none for.
+        secrets: values by name, for the tasks that need them.
+        price_table: the team's own prices, for what SkyPilot has no price for.
         slurm_containers: whether Slurm clusters run containers (Pyxis).
         start_server: whether a server is started on this machine where none answers.
-        job_period: between two questions for one cluster's job; bill_period: between two for all bills.
-        patience: how long a cluster's queue may be silent before the run counts as not seen.
-        fetches: where checkpoints are fetched to; environment: what SSH and rsync see of the environment; ssh: the
+        job_period: between two queries of one cluster's jobs; bill_period: between two queries of all bills.
+        stale_after: how long a cluster's queue may stay unanswered before the run counts as not observed.
+        downloads: where checkpoints are downloaded to; environment: what SSH and rsync see of the environment; ssh: the
             program, with its options.
     """
 
@@ -119,7 +119,11 @@ class SkyCloud:
         return self._managed.controller() if is_managed(task) else None
 
     def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
-        """Clusters and managed jobs are told by different tables: where one does not answer, the other is seen."""
+        """Return the observations of clusters and of managed jobs.
+
+        SkyPilot reports the two in different tables: where one query fails, the results of the other are still
+        returned.
+        """
         looks = {self._observe: [one for one in watched if not one.managed]}
         looks |= {self._managed.observe: [one for one in watched if one.managed]}
         found: dict[str, Seen] = {}
@@ -135,6 +139,7 @@ class SkyCloud:
         return found
 
     def _observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+        """Return the observations of unmanaged clusters; those without enough information are left out."""
         names = [one.cluster for one in watched]
         look = self._look(names, {one.cluster for one in watched if one.job_id is None})
         standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
@@ -143,7 +148,7 @@ class SkyCloud:
         gone = {name for name in names if name not in look.clusters}
         try:
             memory = self._past(gone, watched)
-        except Unavailable as error:  # those that stand are seen all the same
+        except Unavailable as error:  # existing clusters are observed all the same
             log.warning("SkyPilot's cost report does not answer: %s", error)
             memory, watched = Past({}), [one for one in watched if one.cluster not in gone]
         found = {one.cluster: self._seen(one, look, memory) for one in watched}
@@ -166,6 +171,7 @@ class SkyCloud:
         if watched.managed:
             return self._managed.tail(watched, lines)
         text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, LOOK_BYTES)
+        # A job may print that line too, so it only brings the next query forward.
         if calls.FINISHED in text:
             self._queues.hurry(watched.cluster)
         return calls.without_chatter(text)
@@ -187,6 +193,7 @@ class SkyCloud:
         return self._fetches.recall(parcel) if self._fetches else {}
 
     def _way(self, watched: Watched, parcel: Parcel) -> Way:
+        """Return the checkpoint on the cluster's nodes."""
         return Way(
             watched.cluster,
             parcel,
@@ -217,7 +224,7 @@ class SkyCloud:
         return f"sky jobs cancel -n {watched.cluster}" if watched.managed else f"sky down {watched.cluster}"
 
     def stop(self) -> None:
-        """Let go of what is under way; clusters are left as they are."""
+        """Abandon the calls under way; clusters stay as they are."""
         self._over.set()
         if self._fetches:
             self._fetches.stop()
@@ -225,7 +232,10 @@ class SkyCloud:
         self._courier.stop()
 
     def _look(self, names: Sequence[str], jobless: Collection[str]) -> Look:
-        """What stands, and the launches; how one ended is asked once, because that does not change any more."""
+        """Return the existing clusters and the launches.
+
+        How a launch has ended is queried once, because it does not change afterwards.
+        """
         self._ended = {name: found for name, found in self._ended.items() if name in jobless}
         look = self._courier.call(calls.look, names, [name for name in jobless if name not in self._ended])
         under_way = {name for name, found in look.launches.items() if found.request is Request.LIVE}
@@ -234,7 +244,7 @@ class SkyCloud:
         return replace(look, launches={**known, **look.launches})
 
     def _seen(self, one: Watched, look: Look, memory: Past) -> Seen | None:
-        """One cluster, or None where not enough is known of it to say."""
+        """Return the observation of one cluster; None where too little is known about it."""
         launch, record = look.launches.get(one.cluster), look.clusters.get(one.cluster)
         if record is None:
             return seen_absent(launch, memory.histories.get(one.cluster), self._now(), memory.server)
@@ -242,12 +252,13 @@ class SkyCloud:
         if not is_up(record):
             job = self._queues.job(one.cluster) if is_broken(record) else None
             return seen_standing(launch, record, job, True, known)
+        # The last answer is too old: the run is not observed, rather than observed as it was.
         if self._queues.silent(one.cluster):
             return None
         return seen_standing(launch, record, self._queues.job(one.cluster), self._queues.asked(one.cluster), known)
 
     def _past(self, gone: Collection[str], watched: Sequence[Watched]) -> Past:
-        """What the cost report says of clusters that are not in the table; and, when it is time, of all bills."""
+        """Return the cost report of absent clusters; at the end of a bill period, refresh all bills as well."""
         now = self._now()
         bills_due = self._billed_at is None or now >= self._billed_at + self._bill_period
         names = [one.cluster for one in watched] if bills_due else sorted(gone)
@@ -266,14 +277,17 @@ class SkyCloud:
 
 
 def is_up(record: ClusterRecord | None) -> bool:
+    """Return whether SkyPilot's table shows the cluster as up."""
     return record is not None and record.cluster is Cluster.UP
 
 
 def is_broken(record: ClusterRecord | None) -> bool:
+    """Return whether SkyPilot takes the cluster for broken."""
     return record is not None and record.unhealthy is not None
 
 
 def standing(one: OwnedRecord) -> Standing:
+    """Return the cluster as a list shows it."""
     return Standing(
         id=one.hash,
         name=one.name,

@@ -1,4 +1,4 @@
-"""Carries calls to SkyPilot's SDK into processes of their own, which end when their time is over."""
+"""Runs calls to SkyPilot's SDK in processes of their own, each of which ends at its deadline."""
 
 import multiprocessing
 import os
@@ -17,41 +17,41 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PRELOADED = ["sky", "bot.adapters.sky.calls", "bot.adapters.sky.managed_calls"]
-"""Imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
+"""Modules imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
 
 SILENT = mark("SkyPilot has not answered within {seconds} s.")
 
 STOPPED = mark("The bot is being stopped.")
 
 GRACE_SECONDS = 2.0
-"""After its own alarm has ended a process, for the end to be noticed."""
+"""Seconds after a process's own alarm until its end must have been noticed."""
 
 
 class Carries(Protocol):
-    """Carries out calls, somewhere."""
+    """Runs calls of SkyPilot's SDK, in this process or in another."""
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of a function of `calls`.
+        """Return the result of an SDK call.
 
         Raises:
-            Unavailable: no answer, or none in time; it may have been done.
-            UserError: refused, and nothing was done.
+            Unavailable: no answer, or none in time; the call may have taken effect.
+            UserError: the call was refused, and had no effect.
         """
 
     def stop(self) -> None: ...
 
 
 class Courier:
-    """A process a call. Forking is cheap, killing is certain, and what was given up cannot be sent any more.
+    """One process a call: forking is cheap, killing is reliable, and an abandoned call cannot be sent later.
 
-    A process sets its own alarm, so that it ends in time even where the bot was killed meanwhile.
+    Each process sets an alarm of its own, so that it ends in time even where the bot was killed meanwhile.
 
     Args:
-        environment: all that the calls see of the environment; the bot's own tokens are not in it.
-        seconds: for one call; a call that waits for a place as long as that is given up.
-        at_once: calls under way at once; a small API server answers more of them slower.
-        shares: of the places that a slow function gets at the most, so that no look and no removal waits behind it,
-            nor one slow function behind another.
+        environment: all variables that the calls see; the bot's own tokens are not among them.
+        seconds: deadline of one call; a call that waits that long for a slot is abandoned.
+        concurrency: maximum number of calls at once; a small API server answers more of them slower.
+        shares: the maximum share of the slots for each slow function, so that neither an observation nor a removal
+            waits behind it, nor one slow function behind another.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Courier:
             return self._carry(function, args, kwargs)
 
     def stop(self) -> None:
-        """End what is under way; whoever waits for it is told that there is no answer."""
+        """End the calls under way; their callers get an error that says that there is no answer."""
         with self._lock:
             self._over = True
             for process in self._under_way:
@@ -85,6 +85,11 @@ class Courier:
 
     @contextmanager
     def _place(self, places: BoundedSemaphore) -> Iterator[None]:
+        """Wait for a slot and occupy it for the duration of the block.
+
+        Raises:
+            Unavailable: no slot was free before the deadline.
+        """
         if not places.acquire(timeout=self._seconds):
             raise Unavailable(say("SkyPilot is slow: too many questions wait for its answers."))
         try:
@@ -93,10 +98,11 @@ class Courier:
             places.release()
 
     def _carry(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        """Run the function in a new process and return its result."""
         receiver, sender = self._context.Pipe(duplex=False)
         errand = (sender, self._environment, self._seconds, spoken(), function, args, kwargs)
         with receiver, self._running(self._context.Process(target=carry_out, args=errand)):
-            sender.close()  # the process has its own; so its end is seen here
+            sender.close()  # the child has its own; closing this one makes its end visible
             if not receiver.poll(self._seconds + GRACE_SECONDS):
                 raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}"))
             try:
@@ -109,10 +115,10 @@ class Courier:
 
     @contextmanager
     def _running(self, process: Any) -> Iterator[None]:
-        """The process under way; killed, if it has not ended, when its answer is there or given up."""
+        """Start the process; kill it, if it has not ended, once its answer has arrived or been abandoned."""
         if self._over:
             raise BeingStopped(say(STOPPED))
-        process.start()  # outside of the lock: it waits for the process that this one is forked from
+        process.start()  # outside the lock, because it waits for the fork server
         with self._lock:
             self._under_way.add(process)
             if self._over:
@@ -124,12 +130,12 @@ class Courier:
                 self._under_way.discard(process)
                 process.kill()
             process.join(GRACE_SECONDS)
-            if process.exitcode is not None:  # one that the kernel holds back is left to it
+            if process.exitcode is not None:  # a process in an uninterruptible wait is left to the kernel
                 process.close()
 
 
 def opened(kind: str, value: Any) -> Any:
-    """What a call brought: its result, or what it raised."""
+    """Return the result that a call has sent, or raise the exception that it has sent."""
     match kind:
         case "done":
             return value
@@ -150,9 +156,9 @@ def carry_out(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    """The process's side: one call, and no longer than it may take."""
-    forbid_dumps()  # the environment that it was sent holds secrets
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bot's
+    """Run one call within its deadline. This is the child process's side."""
+    forbid_dumps()  # the environment that it receives contains secrets
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the bot to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     silence()
@@ -160,12 +166,15 @@ def carry_out(
     os.environ.clear()
     os.environ.update(environment)
     answer = attempted(function, args, kwargs)
-    with suppress(BrokenPipeError):  # nobody waits any more
+    with suppress(BrokenPipeError):  # the bot has stopped waiting
         sender.send(answer)
 
 
 def attempted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
-    """The outcome of a call as it travels: exceptions do not, they may be of classes that the bot does not load."""
+    """Run a call and return its outcome in a form that can be sent.
+
+    Exceptions are not sent themselves: they may be of classes that the bot does not load.
+    """
     try:
         return "done", function(*args, **kwargs)
     except UserError as error:
@@ -173,13 +182,13 @@ def attempted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     except Unavailable as error:
         return "unavailable", str(error)
     except Exception:
-        import traceback  # noqa: PLC0415  # needed by mistakes alone
+        import traceback  # noqa: PLC0415  # needed only for bugs
 
         return "failed", traceback.format_exc()
 
 
 def silence() -> None:
-    """SkyPilot's client writes for somebody at a terminal; what it has to say comes as a result."""
+    """Discard the process's output: SkyPilot's client writes for a terminal, and the bot gets the results by value."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)

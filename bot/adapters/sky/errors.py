@@ -1,4 +1,4 @@
-"""SkyPilot's exceptions in words, with what to do. By their names: nothing of SkyPilot is needed to read them."""
+"""Descriptions of SkyPilot's exceptions, with what to do. Looked up by name, so that SkyPilot need not be imported."""
 
 import re
 
@@ -7,13 +7,13 @@ from bot.language import mark, say, together
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LONGEST = 400
-"""Characters of SkyPilot's own words that are shown."""
+"""Maximum characters of SkyPilot's own words that are shown."""
 
 LONGEST_READ = 65_536
-"""Of what is read of them."""
+"""Maximum characters of SkyPilot's words that are read."""
 
 ASIDES = ("Hint:", "To fix:", "View logs", "You can check", "sky ")
-"""Beginnings of lines that speak to somebody at SkyPilot's command line."""
+"""Beginnings of lines that address a user of SkyPilot's command line."""
 
 ADVICE = {
     "ResourcesUnavailableError": mark("Ask for other GPUs, another infra or fewer nodes, or try again later."),
@@ -41,7 +41,7 @@ ADVICE = {
     "APINotSupportedError": mark("Bring SkyPilot on the server up to date."),
     "KubeAPIUnreachableError": mark("The Kubernetes cluster does not answer; try again later."),
 }
-"""For each kind of exception what can be done (sky/exceptions.py of 0.14)."""
+"""Advice for each kind of exception (sky/exceptions.py of 0.14)."""
 
 REFUSALS = frozenset(
     {
@@ -59,25 +59,25 @@ REFUSALS = frozenset(
         "ValueError",
     }
 )
-"""Kinds that asking again would not change. Anything else may have been done, or may be done another time."""
+"""Kinds that a second request would raise again. Any other kind may have taken effect, or may succeed another time."""
 
 
 def in_words(kind: str, message: str) -> str:
-    """What went wrong and what to do, in one line.
+    r"""Return what failed and what to do, in one line.
 
-    >>> in_words("ResourcesUnavailableError", "\\x1b[33mNo such GPU.\\nHint: sky gpus list\\x1b[0m")
+    >>> in_words("ResourcesUnavailableError", "\x1b[33mNo such GPU.\nHint: sky gpus list\x1b[0m")
     'No such GPU. Ask for other GPUs, another infra or fewer nodes, or try again later.'
     """
     lines = [line.strip() for line in ANSI.sub("", message[:LONGEST_READ]).splitlines()]
     said = " ".join(line for line in lines if line and not line.startswith(ASIDES)) or kind
-    said = SHAPES.mask(said[: 4 * LONGEST])  # before it is cut: the half of a secret is known to nobody
+    said = SHAPES.mask(said[: 4 * LONGEST])  # before the cut: half a secret would not be masked
     shown = said if len(said) <= LONGEST else cut_short(said)
     stop = "" if shown.endswith((".", "!", "…")) else "."
     return together(f"{shown}{stop}", say(ADVICE.get(kind, "")))
 
 
 def cut_short(said: str) -> str:
-    """Return the beginning of a text, whole words where there are any.
+    """Return the beginning of a text, cut between words where there are any.
 
     >>> len(cut_short("word " * 200)), cut_short("word " * 200)[-7:]
     (395, 'd word…')

@@ -1,4 +1,4 @@
-"""A job of a cluster, ended without its cluster. A call, as those of `calls`."""
+"""The cancellation of a cluster's job, without its cluster. A call of SkyPilot's SDK, as in `sdk_clusters`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from bot.adapters.sky.client import answered, impatient
 
 
 def halt(cluster: str, job_id: int) -> None:
-    """Cancel a job; one that is over stays as it is. It takes an SSH to the cluster, 2 to 10 s (0.14.1)."""
+    """Cancel a job; a finished job stays as it is. The call takes an SSH to the cluster, 2 to 10 s (0.14.1)."""
     with answered():
         sdk = impatient()
         sdk.get(sdk.cancel(cluster, job_ids=[job_id]))
 
 
 SHARES: Mapping[Callable[..., Any], float] = {halt: 0.25}
-"""Of the calls under way at once: many runs may be ended together, and looks must go on."""
+"""Share of the concurrent calls for each function. Many runs may end together; observations must continue."""

@@ -1,4 +1,4 @@
-"""Whatever stands in SkyPilot, whoever launched it. A call, as those of `calls`."""
+"""All clusters in SkyPilot, of all users. Calls of SkyPilot's SDK, as in `sdk_clusters`."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
 
 
 def everything() -> list[OwnedRecord]:
-    """Every cluster of the workspaces that the bot may see, whoever launched it, but for SkyPilot's own controllers.
+    """Return every cluster of the workspaces that the bot may see, of all users, except SkyPilot's own controllers.
 
-    Those of managed jobs are their controller's too. By itself SkyPilot leaves them out, unless its server runs with
-    SKYPILOT_DEBUG.
+    The clusters of managed jobs are left out too, since they belong to their controller. SkyPilot leaves them out by
+    itself, unless its server runs with SKYPILOT_DEBUG.
 
-    Without prices where the cost report does not answer.
+    The clusters have no prices where the cost report does not answer.
     """
     with answered():
         sdk = impatient()
@@ -30,18 +30,20 @@ def everything() -> list[OwnedRecord]:
 
 
 def hourly_rates() -> dict[str, float]:
-    """Dollars an hour of each cluster that has a price, by its hash."""
+    """Return the dollars per hour of each cluster that has a price, by the cluster's hash."""
     try:
         with answered():
             sdk = impatient()
             rows = sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))
     except Unavailable:
+        # The clusters are listed all the same, without prices.
         return {}
     priced = [row for row in rows if row["total_cost"] and row["duration"]]
     return {row["cluster_hash"]: 3600 * row["total_cost"] / row["duration"] for row in priced}
 
 
 def owned_record(one: Mapping[str, Any], rate: float | None) -> OwnedRecord:
+    """Return the record of one row of SkyPilot's table, with its price."""
     return OwnedRecord(
         record=cluster_record(one),
         name=one["name"],
@@ -56,7 +58,7 @@ def owned_record(one: Mapping[str, Any], rate: float | None) -> OwnedRecord:
 
 
 def gpus(written: str | None) -> float:
-    """Accelerators of a node, of which SkyPilot's summary has the mapping as text.
+    """Return the number of accelerators of a node; SkyPilot's summary has their mapping as text.
 
     >>> gpus("{'H100': 8}"), gpus("{'L4': 0.5}"), gpus(None)
     (8.0, 0.5, 0)

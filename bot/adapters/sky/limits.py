@@ -1,4 +1,4 @@
-"""What SkyPilot cannot be asked for by the bot, or not on some infra. Pure: a task in, words out."""
+"""What SkyPilot does not support for the bot, or not on some infra. Pure: a task in, words out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,11 +14,11 @@ SLURM_CANNOT = {
         "Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`."
     ),
 }
-"""By whether an image and whether ports are asked for."""
+"""Why Slurm refuses the task, by whether it requests an image and whether it requests ports."""
 
 
 def local_paths(task: Task) -> list[str]:
-    """Files of this machine that the task would have uploaded.
+    """Return the files of this machine that SkyPilot would upload for the task.
 
     >>> local_paths({"workdir": ".", "file_mounts": {"/data": "s3://data", "/src": "~/src"}})
     ['`.`', '`~/src`']
@@ -27,6 +27,7 @@ def local_paths(task: Task) -> list[str]:
 
 
 def sources(task: Task) -> Iterator[str]:
+    """Yield the task's working directory and the sources of its file mounts."""
     if isinstance(task.get("workdir"), str):
         yield task["workdir"]
     for mount in (task.get("file_mounts") or {}).values():
@@ -35,7 +36,7 @@ def sources(task: Task) -> Iterator[str]:
 
 
 def slurm_refusal(task: Task) -> str | None:
-    """What a Slurm cluster cannot do, with what to type instead (sky/clouds/slurm.py); None where it can.
+    """Return what Slurm does not support, with what to type instead (sky/clouds/slurm.py); None if it supports all.
 
     >>> slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
     'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'

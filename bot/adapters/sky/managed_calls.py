@@ -1,7 +1,7 @@
-"""Calls of SkyPilot's managed jobs: one read for all of them, and what changes one. Calls, as those of `calls`.
+"""Calls of SkyPilot's SDK for managed jobs, as in `sdk_clusters`: one query for all, and calls that change one.
 
-SkyPilot's controller launches a job's clusters, launches anew where machines go away, and removes them at the end.
-It knows a job by a number; its name is ours, and is the key by which nothing is launched twice.
+SkyPilot's controller launches a job's clusters, relaunches them after a loss of machines, and removes them at the end.
+The controller identifies a job by a number; the name is ours, and is the key that prevents a second launch.
 """
 
 import re
@@ -25,30 +25,30 @@ from bot.errors import Unavailable, UserError
 from bot.language import say
 
 JOBS_LAUNCH = "sky.jobs.launch"
-"""SkyPilot's name of the request. It carries the controller's name, not the job's: whose it is, only its id tells."""
+"""SkyPilot's name of the request. It carries the controller's name, not the job's: only its id shows whose it is."""
 
 NO_CONTROLLER = "ClusterNotUpError"
-"""SkyPilot's exception for a question to a controller that is not there, or has stopped itself."""
+"""SkyPilot's exception for a query of a controller that does not exist, or has stopped itself."""
 
 EPITAPH = re.compile(r"Job \d{1,9} (is already in terminal state|not found)|Task .{0,200}? log has been cleaned")
-"""What a read of a log says where there is none, or none any more."""
+"""What a read of a log returns where there is no log, or none any more."""
 
 COLUMNS = [
     "job_id", "job_name", "status", "schedule_state", "recovery_count", "failure_reason", "cloud", "region",
     "submitted_at", "user_name", "metadata",
 ]  # fmt: skip
-"""Of a job. By itself SkyPilot leaves out why one failed, and whether its controller is done with it."""
+"""Fields of a job. By default SkyPilot leaves out why a job failed, and whether its controller is done with it."""
 
 
 def look(watched: Mapping[str, tuple[int | None, str | None]], asked: Collection[str]) -> ManagedLook:
-    """The jobs of these names, each with its number and its launch request where these are known.
-
-    The requests are read first: a launch that ends between the two is then seen as under way, not as nothing.
+    """Return the jobs of these names.
 
     Args:
-        asked: the names that were asked for before.
+        identities: each name's job number and launch request, where these are known.
+        requested_names: the names that the bot has requested before.
     """
     with answered():
+        # Requests first: a launch that ends between the two queries is then observed as under way, not as absent.
         live = launches_under_way()
         numbers = {name: number for name, (number, _) in watched.items() if number is not None}
         found = read(job_ids=list(numbers.values())) if len(numbers) == len(watched) else read(name_match=PREFIX)
@@ -66,7 +66,7 @@ def look(watched: Mapping[str, tuple[int | None, str | None]], asked: Collection
 
 
 def launches(missing: Mapping[str, str | None], live: Collection[str]) -> dict[str, LaunchRecord]:
-    """What became of the launches that have brought no job yet, where the request is known and not forgotten."""
+    """Return the state of the launches that have no job yet, where their request is known and not forgotten."""
     ids = {name: request for name, request in missing.items() if request}
     ended = [request for request in ids.values() if request not in live]
     told = impatient().api_status(request_ids=ended, all_status=True, fields=FIELDS) if ended else []
@@ -75,27 +75,31 @@ def launches(missing: Mapping[str, str | None], live: Collection[str]) -> dict[s
 
 
 def launch_record(request_id: str, state: Request) -> LaunchRecord:
+    """Return the record of a launch request, with the reason of its failure."""
     return LaunchRecord(request_id, state, why_failed(request_id) if state is Request.FAILED else None)
 
 
 def launches_under_way() -> set[str]:
+    """Return the ids of the live launch requests of managed jobs."""
     return {str(one.request_id) for one in impatient().api_status(fields=FIELDS) if one.name == JOBS_LAUNCH}
 
 
 def read(**which: Any) -> list[ManagedRecord] | Controller:
-    """Everybody's jobs, or what there is instead of a controller that could tell. One question, whatever it is for."""
+    """Return the matching jobs of all users, or the controller that must be started first. A single query."""
     sdk = impatient()
     try:
         records, *_ = sdk.get(jobs().queue_v2(False, all_users=True, fields=COLUMNS, **which))
     except Exception as error:
         if type(error).__name__ == NO_CONTROLLER:
-            # Not consolidated: the jobs live on a machine that SkyPilot rents at the first launch, and stops when idle.
+            # Not consolidated: SkyPilot keeps the jobs on a machine that it rents at the first launch, and stops when
+            # idle.
             return Controller(stopped=getattr(error, "cluster_status", None) is not None)
         raise
     return [managed_record(one) for one in records]
 
 
 def managed_record(one: Any) -> ManagedRecord:
+    """Return the record of one row of SkyPilot's table of managed jobs."""
     status = one.status.value
     return ManagedRecord(
         id=one.job_id,
@@ -112,9 +116,9 @@ def managed_record(one: Any) -> ManagedRecord:
 
 
 def only_one(name: str, found: Iterable[ManagedRecord]) -> ManagedRecord | None:
-    """The job of a name, the first one; a further one is a second launch, and is cancelled.
+    """Return the first job of a name; cancel the further ones, which are second launches.
 
-    SkyPilot's filter by name finds parts of names too, and names may stand twice.
+    The records are filtered again: SkyPilot's filter by name also matches parts of names, and names may occur twice.
     """
     mine = sorted((one for one in found if one.name == name), key=lambda one: one.id)
     surplus = [one.id for one in mine[1:] if one.status not in (*OVER, CANCELLING)]
@@ -124,19 +128,20 @@ def only_one(name: str, found: Iterable[ManagedRecord]) -> ManagedRecord | None:
 
 
 def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None = None) -> str:
-    """Ask for a managed job, unless its name has left a trace: SkyPilot would launch twice.
+    """Request a managed job, unless its name has left a trace: SkyPilot would launch twice.
 
     Returns the request's id; an empty one where there is a job of the name, FOREIGN where another bot has launched it.
 
     Args:
-        again: whether it was asked for before: then any launch under way may be that one.
-        may_rent: whether a controller may be rented for it; rate: what that would cost.
+        is_retry: whether the job was requested before: then any launch under way may be that one.
+        may_rent: whether a controller may be rented for it; rate: the controller's price.
 
     Raises:
         UserError: SkyPilot refused before it accepted anything, or a controller would have to be rented.
-        Unavailable: nobody knows whether it was accepted.
+        Unavailable: it is unknown whether SkyPilot accepted the request.
     """
     with answered():
+        # The request of an earlier attempt may be any launch under way: it carries no name of a job.
         if again and launches_under_way():
             raise Unavailable(say("A managed job is being launched just now, and whether it is this one is not known."))
         found = read(name_match=name)
@@ -151,10 +156,10 @@ def launch(name: str, task: Task, again: bool, may_rent: bool, rate: Rate | None
 
 
 def cancel(name: str, request_id: str | None) -> str | None:
-    """Cancel the jobs of a name, and its launch where that is under way; why its controller left it, if it did.
+    """Cancel the jobs of a name, and its launch where that is under way; return why the controller left it, or None.
 
-    A job that is being cancelled is left alone. SkyPilot says that it has cancelled once the controller is told;
-    the removal of the cluster comes after that, and is seen by looking.
+    A job in cancellation is left alone. SkyPilot reports a job as cancelled once its controller has the order; the
+    removal of the cluster follows later, and only an observation shows it.
     """
     with answered():
         sdk = impatient()
@@ -168,14 +173,14 @@ def cancel(name: str, request_id: str | None) -> str | None:
         if alive:
             sdk.get(jobs().cancel(job_ids=alive))
         left = [one for one in mine if one.done and one.status == FAILED_CONTROLLER]
-        for cluster in (cluster_of(one.name, one.id) for one in left):  # nobody else goes on with it
+        for cluster in (cluster_of(one.name, one.id) for one in left):  # no other process removes it
             if not any(request.name == DOWN for request in requests_of(cluster, finished=False)):
-                sdk.down(cluster)  # another removal would kill the one under way, and begin anew
+                sdk.down(cluster)  # a second removal would kill the one under way
         return left[0].error if left else None
 
 
 def tail(job_id: int, lines: int, most_bytes: int) -> str:
-    """The last lines of a job's log. Asked of one that waits for machines, SkyPilot would not answer until it runs."""
+    """Return the last lines of a job's log. For a job that waits for machines, SkyPilot answers only once it runs."""
     with answered():
         impatient()
         return read_end(
@@ -184,18 +189,19 @@ def tail(job_id: int, lines: int, most_bytes: int) -> str:
 
 
 def without_epitaph(text: str) -> str:
-    """A log without what SkyPilot says instead of one.
+    r"""Return a log; empty where it is only SkyPilot's message that there is none.
 
-    >>> without_epitaph("Job 7 is already in terminal state CANCELLED. For more details, run: sky jobs logs 7\\n")
+    >>> without_epitaph("Job 7 is already in terminal state CANCELLED. For more details, run: sky jobs logs 7\n")
     ''
     """
     return "" if EPITAPH.match(ANSI.sub("", text)) else text
 
 
 def costs(numbers: Mapping[str, int], days: int) -> dict[str, Costs]:
-    """What the clusters of these jobs have cost together, each recovery's included; those without any are left out.
+    """Return the total costs of each job's clusters, all recoveries included; jobs without a cluster are left out.
 
-    Where a controller was rented, they are in its report and not in the server's, so that nothing is known here.
+    Where a controller was rented, the clusters are in the controller's report and not in the server's, so that nothing
+    is known here.
     """
     with answered():
         sdk = impatient()
@@ -208,13 +214,14 @@ def costs(numbers: Mapping[str, int], days: int) -> dict[str, Costs]:
 
 
 def cluster_of(name: str, number: int) -> str:
-    """SkyPilot's name of a job's clusters, one after the other. Not public."""
+    """Return SkyPilot's name of a job's clusters, which all have the same one. Not public."""
     from sky.jobs.utils import generate_managed_job_cluster_name  # noqa: PLC0415
 
     return str(generate_managed_job_cluster_name(name, number))
 
 
 def added(before: Costs | None, row: Mapping[str, Any]) -> Costs:
+    """Return the costs with those of one more cluster."""
     one = Costs(float(row["total_cost"] or 0.0), float(row["duration"] or 0.0), row["status"] is not None)
     if before is None:
         return one
@@ -222,32 +229,32 @@ def added(before: Costs | None, row: Mapping[str, Any]) -> Costs:
 
 
 def controller() -> Controller | None:
-    """What would have to be rented, or started, before a managed job; None where SkyPilot's server needs nothing."""
+    """Return the controller that must be rented, or started, before a managed job; None where the server needs none."""
     with answered():
         found = read(limit=1)
     return found if isinstance(found, Controller) else None
 
 
 def ours() -> Sequence[ManagedRecord]:
-    """Every job that is not over and has a name as a run's has."""
+    """Return every unfinished job that has a name like a run's."""
     with answered():
         found = read(skip_finished=True, name_match=PREFIX)
     return [] if isinstance(found, Controller) else [one for one in found if one.name.startswith(PREFIX)]
 
 
 def gone(numbers: Sequence[int]) -> set[int]:
-    """Return which of these jobs have ended, and their clusters been removed."""
+    """Return which of these jobs have ended and had their clusters removed."""
     with answered():
         found = read(job_ids=list(numbers))
     return set() if isinstance(found, Controller) else {one.id for one in found if one.done}
 
 
 def jobs() -> Any:
-    """SkyPilot's client for managed jobs; `impatient` must have been called before."""
+    """Return SkyPilot's client for managed jobs; call `sdk_without_retries` first."""
     from sky.jobs.client import sdk  # noqa: PLC0415
 
     return sdk
 
 
 SHARES: Mapping[Callable[..., Any], float] = {tail: 0.25}
-"""Of the calls under way at once: an SSH, as the reading of every log."""
+"""Share of the concurrent calls for each function. It is an SSH, as the read of every log."""

@@ -1,4 +1,4 @@
-"""What SkyPilot's words for a managed job mean to the bot. Pure: values in, values out."""
+"""The mapping of SkyPilot's managed jobs to observations. Pure: values in, values out."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ RECOVERING = "RECOVERING"
 FAILED_CONTROLLER = "FAILED_CONTROLLER"
 
 LAUNCHING = ("PENDING", "SUBMITTED", "STARTING")
-"""It has no machines yet, or is getting its first."""
+"""States of a job that has no machines yet, or is getting its first."""
 
 RUNNING = ("RUNNING", "WINDING_DOWN")
-"""Its setup is part of that, which SkyPilot does not tell from training here."""
+"""States of a job that runs. They include its setup, which SkyPilot does not distinguish from training here."""
 
 OVER = {
     "SUCCEEDED": Job.SUCCEEDED,
@@ -26,13 +26,13 @@ OVER = {
     "FAILED_PRECHECKS": None,
     "FAILED_NO_RESOURCE": None,
 }
-"""What became of the job; None where it has found no machines, so that there was nothing to fail."""
+"""The result of a job by its final state; None where it found no machines, so that nothing could fail."""
 
 MANAGED_ID = "managed-job-"
-"""Before a managed job's number, where the ids of clusters stand beside it."""
+"""Prefix of a managed job's number, where it is listed beside the ids of clusters."""
 
 NEVER_BEGUN = ("INACTIVE", "WAITING")
-"""Schedule states of a job that no controller has taken up; one that is cancelled then stays so for ever."""
+"""Schedule states of a job that no controller has started; one that is cancelled in them keeps them forever."""
 
 SOURCE = mark("SkyPilot's cost report, interruptions left out")
 
@@ -43,9 +43,9 @@ STOPPED = mark(
 
 
 def is_done(status: str, schedule_state: str) -> bool:
-    """Whether SkyPilot has removed what it had for the job.
+    """Return whether SkyPilot has removed what it had for the job.
 
-    A job is called SUCCEEDED before its cluster is removed, and its controller is DONE after that.
+    A job is called SUCCEEDED before its cluster is removed; its controller is DONE only after the removal.
 
     >>> is_done("SUCCEEDED", "ALIVE"), is_done("SUCCEEDED", "DONE"), is_done("CANCELLED", "WAITING")
     (False, True, True)
@@ -54,13 +54,13 @@ def is_done(status: str, schedule_state: str) -> bool:
 
 
 def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs: Costs | None, at: datetime) -> Seen:
-    """A managed job in the words that decisions rest on.
+    """Return a managed job as an observation, the form that decisions are based on.
 
-    While its controller gets machines, its launch is under way; while it removes them, its cluster removes itself.
-    That it is gone says its controller, which is done only then.
+    While its controller gets machines, the launch is under way; while the controller removes them, the cluster removes
+    itself. Only the controller confirms the removal, and it is done only then.
 
     Args:
-        at: when its costs were asked for.
+        at: the time of the cost query.
     """
     if one is None:
         return seen_missing(name, look)
@@ -82,7 +82,10 @@ def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs:
 
 
 def seen_missing(name: str, look: ManagedLook) -> Seen:
-    """A name without a job. Of a launch whose id was lost, one that is under way may be the one."""
+    """Return the observation of a name without a job.
+
+    Where the launch's id was lost, any launch under way may be the one.
+    """
     if launch := look.launches.get(name):
         return Seen(request=launch.request, error=launch.error, server=look.server)
     if look.stopped and name in look.known:
@@ -91,12 +94,14 @@ def seen_missing(name: str, look: ManagedLook) -> Seen:
 
 
 def request(one: ManagedRecord) -> Request:
+    """Return the state of the job's launch."""
     if one.status in (*LAUNCHING, RECOVERING, CANCELLING):
         return Request.LIVE
     return Request.FAILED if one.status in OVER and OVER[one.status] is None else Request.SUCCEEDED
 
 
 def cluster(one: ManagedRecord, costs: Costs | None) -> Cluster:
+    """Return the state of the job's cluster."""
     if one.status in RUNNING:
         return Cluster.UP
     if one.status == CANCELLING or (one.status in OVER and not one.done):
@@ -107,25 +112,28 @@ def cluster(one: ManagedRecord, costs: Costs | None) -> Cluster:
 
 
 def job(one: ManagedRecord) -> Job | None:
-    """While it recovers, the job waits for machines again."""
+    """Return the state of the job itself; during a recovery it waits for machines again."""
     if one.status in RUNNING:
         return Job.RUNNING
     return Job.PENDING if one.status == RECOVERING else OVER.get(one.status)
 
 
 def ending(one: ManagedRecord, costs: Costs | None) -> Ending | None:
+    """Return how the job's cluster has ended; None while it exists or its controller is not done."""
     if not one.done or is_left(one, costs):
         return None
     return Ending.LOST if OVER[one.status] is None else Ending.DOWNED
 
 
 def is_left(one: ManagedRecord, costs: Costs | None) -> bool:
-    """Whether its cluster stands though nobody looks after it any more: a controller that fails may leave it."""
+    """Return whether the job's cluster exists without a controller: a failed controller may leave it behind."""
     return one.done and one.status == FAILED_CONTROLLER and costs is not None and costs.stands
 
 
 def bill(costs: Costs | None, at: datetime) -> Bill | None:
-    """What its clusters have cost; nothing is added while none stands. None where SkyPilot has no price, or no report.
+    """Return the costs of a job's clusters; they do not grow while no cluster exists.
+
+    Returns None where SkyPilot has no price, or no report.
 
     >>> from datetime import UTC
     >>> found = bill(Costs(4.0, 3600.0, stands=False), datetime(2026, 1, 2, tzinfo=UTC))
@@ -139,6 +147,7 @@ def bill(costs: Costs | None, at: datetime) -> Bill | None:
 
 
 def managed_id(number: int) -> str:
+    """Return the id of a managed job in the lists of clusters."""
     return f"{MANAGED_ID}{number}"
 
 

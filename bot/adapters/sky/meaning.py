@@ -1,4 +1,4 @@
-"""What SkyPilot's records mean. Pure: records in, what was seen out."""
+"""The mapping of SkyPilot's records to observations. Pure: records in, observations out."""
 
 import re
 from datetime import datetime
@@ -16,7 +16,7 @@ REQUESTS = {
     "FAILED": Request.FAILED,
     "CANCELLED": Request.CANCELLED,
 }
-"""SkyPilot's states of a request (sky/server/requests/requests.py, RequestStatus). One that waits for room lives."""
+"""SkyPilot's states of a request (sky/server/requests/requests.py, RequestStatus). A queued request is live."""
 
 CLUSTERS = {
     "INIT": Cluster.INIT,
@@ -35,10 +35,11 @@ SOURCE = mark("SkyPilot's cost report")
 
 
 def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
-    """How a cluster went, and a sentence where more is known.
+    """Return how a cluster has ended, and a sentence where more is known.
 
-    The order is that of weight, not of time: a late refresh may be written after the removal. An autodown
-    that begins and ends between two looks of SkyPilot's leaves no word (but on Kubernetes).
+    The events are searched in the order of their importance, not of time: a late refresh may be written after the
+    removal. An autodown that begins and ends between two of SkyPilot's refreshes leaves no event (except on
+    Kubernetes).
 
     >>> ending(("All nodes up.", "Cluster was terminated by user ana (request ID: 1).", "All nodes up."))
     (<Ending.DOWNED: 'downed'>, 'It was taken down by ana.')
@@ -56,9 +57,9 @@ def ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
 
 
 def bill(history: History, now: datetime) -> Bill | None:
-    """What SkyPilot says that a cluster has cost; None where it has no price for it: 0 is not free.
+    """Return what a cluster has cost according to SkyPilot; None where SkyPilot has no price for it: 0 is not free.
 
-    Its prices for Kubernetes and Slurm are 0 unless its server is told others.
+    SkyPilot's prices for Kubernetes and Slurm are 0 unless its server is configured with others.
     """
     if history.dollars <= 0 or history.seconds <= 0:
         return None
@@ -67,10 +68,7 @@ def bill(history: History, now: datetime) -> Bill | None:
 
 
 def seen_absent(launch: LaunchRecord | None, history: History | None, now: datetime, server: str = "") -> Seen | None:
-    """A name without a cluster in SkyPilot's table.
-
-    None, nothing seen, where the cost report says that it stands: `status` drops records that it cannot read, and
-    those of workspaces that the bot may not see.
+    """Return the observation of a name without a cluster in SkyPilot's table.
 
     Args:
         server: identity of the database that the cost report came from.
@@ -78,6 +76,8 @@ def seen_absent(launch: LaunchRecord | None, history: History | None, now: datet
     request, error = (launch.request, launch.error) if launch else (Request.NONE, None)
     if request is Request.LIVE or history is None:
         return Seen(request=request, error=error, server=server)
+    # The cluster exists in the cost report: `status` drops unreadable records, and records of workspaces that the bot
+    # may not see. So nothing was observed.
     if history.stands:
         return None
     how, told = ending(history.events)
@@ -94,7 +94,10 @@ def seen_absent(launch: LaunchRecord | None, history: History | None, now: datet
 def seen_standing(
     launch: LaunchRecord | None, record: ClusterRecord, job: JobRecord | None, asked: bool, known: Bill | None
 ) -> Seen:
-    """A cluster that stands. Until its queue has answered since then, a launch that went well is not over."""
+    """Return the observation of an existing cluster.
+
+    Until its queue has answered, a successful launch still counts as under way.
+    """
     request = launch.request if launch else Request.NONE
     if not asked and request in (Request.NONE, Request.SUCCEEDED):
         request = Request.LIVE

@@ -1,4 +1,4 @@
-"""What machines cost, by SkyPilot's configured and catalogue prices. A call, as those of `calls`."""
+"""Prices of machines, from SkyPilot's configuration and catalogue. A call of SkyPilot's SDK, as in `sdk_clusters`."""
 
 from math import isnan
 from typing import Any
@@ -7,7 +7,7 @@ from bot.adapters.sky.client import answered, impatient
 
 
 def price(infra: str, accelerator: str, count: int, spot: bool) -> float | None:
-    """Dollars an hour of one node with these accelerators: the cheapest on offer; None where none has a price."""
+    """Return the dollars per hour of one node with these accelerators by the cheapest offer; None without a price."""
     from sky.utils.infra_utils import InfraInfo  # noqa: PLC0415
 
     with answered():
@@ -26,12 +26,16 @@ def price(infra: str, accelerator: str, count: int, spot: bool) -> float | None:
 
 
 def region_of(place: Any) -> str | None:
-    """On Slurm and Kubernetes the part after the slash is a cluster, and the catalogue has its partitions instead."""
+    """Return the region to filter by; None for all.
+
+    On Slurm and Kubernetes the part after the slash is a cluster, and the catalogue lists the cluster's partitions
+    instead.
+    """
     return None if place.cloud in ("slurm", "kubernetes", "ssh") else place.region
 
 
 def priced(offer: Any, count: int, spot: bool) -> float | None:
-    """Dollars an hour for so many accelerators of an offer; 0 and not-a-number are no prices."""
+    """Return the dollars per hour of so many accelerators of an offer; None where its price is 0 or not a number."""
     value = float((offer.spot_price if spot else offer.price) or 0.0)
     if value <= 0 or isnan(value) or not offer.accelerator_count:
         return None

@@ -1,4 +1,4 @@
-"""An order as SkyPilot gets it. Pure."""
+"""The SkyPilot task of a launch order. Pure."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -12,9 +12,10 @@ from bot.core.recipe import Task
 
 
 def completed(order: Order, secrets: Mapping[str, str]) -> Task:
-    """The task with its secrets' values, with what tells whose it is, and with an autostop.
+    """Return the task with the values of its secrets, with labels of its origin, and with an autostop.
 
-    A managed job's clusters get theirs of SkyPilot, for when its controller dies: ten minutes, whatever is asked.
+    SkyPilot sets the autostop of a managed job's clusters itself, for a controller that dies: ten minutes, whatever the
+    task requests.
     """
     task: dict[str, Any] = deepcopy(dict(order.task))
     known = {name: secrets[name] for name in order.secrets if name in secrets}
@@ -32,9 +33,9 @@ def completed(order: Order, secrets: Mapping[str, str]) -> Task:
 
 
 def autostop(task: Task) -> dict[str, Any] | bool:
-    """The task's autostop as every infra takes it: one that removes the cluster, because few can only stop it.
+    """Return the task's autostop as every infra accepts it: it removes the cluster, since few infras can stop it.
 
-    A forgotten SSH session keeps nothing alive, unless the task says so.
+    An open SSH session that was forgotten keeps no cluster alive, unless the task says so.
 
     >>> autostop({"resources": {"autostop": 10}})
     {'wait_for': 'jobs', 'idle_minutes': 10, 'down': True}
@@ -47,7 +48,7 @@ def autostop(task: Task) -> dict[str, Any] | bool:
 
 
 def labels(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags in the form that every cloud takes: at most 63 lower-case letters, digits, dashes.
+    """Return the tags in the form that every cloud accepts: at most 63 lower-case letters, digits and dashes.
 
     >>> labels({"person": "U0ANA", "task": "9f" * 32})
     {'verlbot-person': 'u0ana', 'verlbot-task': '9f9f9f9f9f9f9f9f'}

@@ -1,4 +1,4 @@
-"""Calls of SkyPilot's SDK that tell of clusters that are gone. As in `calls`, each runs in a process of its own."""
+"""Costs and ends of clusters that are gone. Calls of SkyPilot's SDK, as in `sdk_clusters`."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -8,15 +8,15 @@ from bot.adapters.sky.client import answered, impatient, is_silence, server_iden
 from bot.adapters.sky.records import History, Past
 
 EVENTS = 12
-"""Events of a cluster that are read, from the last."""
+"""Number of a cluster's last events that are read."""
 
 
 ALL_DAYS = 36_500
-"""For a question about single clusters, however long ago they went."""
+"""Days for a query about single clusters, however long ago they ended."""
 
 
 def history(clusters: Collection[str], days: int) -> Past:
-    """What the cost report says of these clusters; those that it has never heard of are left out."""
+    """Return what the cost report says about these clusters; those that it does not know are left out."""
     with answered():
         sdk = impatient()
         rows = sorted(sdk.get(sdk.cost_report(days=days)), key=lambda row: row["launched_at"] or 0)
@@ -25,9 +25,9 @@ def history(clusters: Collection[str], days: int) -> Past:
 
 
 def gone(hashes: Collection[str]) -> set[str]:
-    """Return which of these clusters, by SkyPilot's own ids, its history shows as gone.
+    """Return which of these clusters, by SkyPilot's own ids, SkyPilot's history shows as gone.
 
-    The SDK's call takes no ids; the server does (0.14.1, POST /cost_report). An older one tells of all clusters.
+    The SDK's call takes no ids; the server does (0.14.1, POST /cost_report). An older server returns all clusters.
     """
     from sky.server import common  # noqa: PLC0415
     from sky.server.requests.payloads import CostReportBody  # noqa: PLC0415
@@ -41,6 +41,7 @@ def gone(hashes: Collection[str]) -> set[str]:
 
 
 def history_of(row: Mapping[str, Any]) -> History:
+    """Return the costs of one row of the cost report, with the events of a cluster that is gone."""
     stands = row["status"] is not None
     events = () if stands else events_of(row["cluster_hash"])
     dollars, seconds = float(row["total_cost"] or 0.0), float(row["duration"] or 0.0)
@@ -48,9 +49,9 @@ def history_of(row: Mapping[str, Any]) -> History:
 
 
 def events_of(cluster_hash: str) -> tuple[str, ...]:
-    """What happened to a cluster, oldest first. The SDK has no call for it; the server has. Not public.
+    """Return the events of a cluster, oldest first. The SDK has no call for them; the server has. Not public.
 
-    Nothing where the server does not tell: that the cluster is gone says its cost report.
+    Returns nothing where the server does not list them: the cost report already says that the cluster is gone.
     """
     from sky.server import common  # noqa: PLC0415
     from sky.server.requests.payloads import ClusterEventsBody  # noqa: PLC0415
@@ -61,6 +62,7 @@ def events_of(cluster_hash: str) -> tuple[str, ...]:
     try:
         return tuple(event["reason"] for event in impatient().get(common.get_request_id(response)))
     except Exception as error:
+        # Without an answer nothing is known; a refusal only means that this server lists no events.
         if is_silence(error):
             raise
         return ()

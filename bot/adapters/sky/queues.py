@@ -1,4 +1,4 @@
-"""What the jobs of many clusters do: each question is an SSH to the cluster, so it is asked in the background."""
+"""The jobs of many clusters, polled in the background, because each query is an SSH connection to the cluster."""
 
 import logging
 from collections.abc import Callable, Container, Mapping
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 CALM_PERIODS = 4
 
 FIRST = datetime.min.replace(tzinfo=UTC)
-"""Before anything that has been waiting."""
+"""A due time before that of any cluster that has been waiting."""
 
 
 @dataclass(slots=True)
@@ -24,12 +24,12 @@ class Queue:
     """What is known of one cluster's queue.
 
     Attributes:
-        job: the run's job; None where it has none, or nobody has been asked.
-        due_at: when it is asked next.
+        job: the run's job; None where it has none, or before the first answer.
+        due_at: when its next query is due.
         answered_at: when it last answered; None where it never has.
-        silent_since: since when it has not.
-        launching: whether its launch was under way when it was asked last; it need not have a job then.
-        asking: a question under way.
+        unanswered_since: when its queries began to fail; None after an answer.
+        launching: whether its launch was under way at the last query; then it need not have a job.
+        pending_answer: the query under way.
     """
 
     due_at: datetime
@@ -41,16 +41,16 @@ class Queue:
 
 
 class Queues:
-    """The jobs of clusters as last seen.
+    """The jobs of clusters as last observed.
 
     Args:
-        ask: the jobs of a name on a cluster, or None where it has no queue; slow.
-        period: between two questions to one cluster; longer where there are more clusters than can be asked in it,
-            and CALM_PERIODS times as long for a job that runs, since its log tells when it ends, and for a
-            cluster that is being launched, since that is known when it ends.
-        patience: how long a cluster may be silent before what it said counts no more.
-        threads: questions under way at once.
-        wait_seconds: how long `collect` waits for what it asked; the rest comes with a later one.
+        list_jobs: returns the jobs of a name on a cluster, or None where it has no queue; slow.
+        period: between two queries of one cluster; longer where there are more clusters than fit into one period, and
+            BACKOFF_PERIODS times as long for a running job, since its log shows when it ends, and for a cluster in
+            launch, since the end of its launch is known.
+        stale_after: how long a cluster may stay unanswered before its last answer counts no more.
+        threads: queries under way at once.
+        wait_seconds: how long `poll` waits for its queries; the other answers come with a later call.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Queues:
     def collect(
         self, clusters: Mapping[str, str | None], launching: Container[str] = (), broken: Container[str] = ()
     ) -> None:
-        """Ask those of these clusters that are due, those that have waited longest first; forget all others.
+        """Query those of these clusters that are due, the longest-waiting first; forget all others.
 
         Args:
             clusters: by name, each with the name of the run's job.
             launching: those whose launch is under way.
-            broken: those that SkyPilot takes for broken. They get no new question, but an answer that is under way
-                is kept, and so is a job that has ended.
+            broken: those that SkyPilot takes for broken. They get no new query, but an answer under way is kept, and so
+                is a job that has ended.
         """
         now = self._now()
         kept = {
@@ -91,6 +91,7 @@ class Queues:
         }
         self._queues = {name: self._queues.get(name) or Queue(now) for name in clusters} | kept
         for name, queue in self._queues.items():
+            # A launch has ended: its job is queried at once.
             if queue.launching and name not in launching and not queue.asking:
                 queue.launching, queue.due_at = False, now
         due = sorted(
@@ -109,29 +110,31 @@ class Queues:
                 self._take(name, queue)
 
     def hurry(self, cluster: str) -> None:
-        """Ask this one before all others: it may have something to say."""
+        """Schedule this cluster before all others: its job may have ended."""
         if queue := self._queues.get(cluster):
             queue.due_at = FIRST
 
     def asked(self, cluster: str) -> bool:
-        """Whether it has ever answered; that there is no job, after its launch was over."""
+        """Return whether the cluster has ever answered; an answer without a job counts only after its launch."""
         queue = self._queues.get(cluster)
         return queue is not None and queue.answered_at is not None
 
     def silent(self, cluster: str) -> bool:
-        """Whether it has not answered for so long that what it said counts no more."""
+        """Return whether the cluster has not answered for so long that its last answer counts no more."""
         queue = self._queues.get(cluster)
         return bool(queue and queue.silent_since and self._now() > queue.silent_since + self._patience)
 
     def job(self, cluster: str) -> JobRecord | None:
+        """Return the run's job on the cluster as last observed."""
         queue = self._queues.get(cluster)
         return queue.job if queue else None
 
     def stop(self) -> None:
+        """Cancel the queries that wait, and let those under way end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, name: str, queue: Queue) -> None:
-        """Keep an answer; one that did not come leaves what was known."""
+        """Record an answer; a failed query leaves the last job in place."""
         now, asking = self._now(), queue.asking
         queue.asking = None
         try:
@@ -143,7 +146,7 @@ class Queues:
             log.exception("the queue of %s cannot be read", name)
             queue.silent_since = queue.silent_since or now
         else:
-            if found is None and queue.job:  # it had one
+            if found is None and queue.job:  # a queue that had a job has gone
                 queue.silent_since = queue.silent_since or now
             else:
                 queue.job, queue.silent_since = found[0] if found else None, None

@@ -1,8 +1,8 @@
-"""The way into a cluster of SkyPilot's by SSH, as its own client makes it. Carried out by the courier. Not public.
+"""SSH access to a cluster of SkyPilot's, as SkyPilot's own client sets it up. Run by an `SdkWorker`. Not public.
 
-With 0.14.1 the client asks the server for the key, and writes a configuration that reaches machines of clouds as they
-are, and pods and Slurm jobs through the API server. It also adds a line to the person's own `~/.ssh/config`; here it
-adds it to another file.
+With 0.14.1 the client requests the key from the server, and writes a configuration that reaches cloud machines
+directly, and pods and Slurm jobs through the API server. The client also adds a line to the person's own
+`~/.ssh/config`; here it adds the line to another file.
 """
 
 import os
@@ -17,7 +17,7 @@ OWN_LOCK = "~/.sky/locks/.ssh_config_{}.lock"
 
 
 def reach(cluster: str) -> str:
-    """The file of SSH's configuration by which the hosts `CLUSTER`, `CLUSTER-worker1`, … are reached.
+    """Write the SSH configuration for the hosts `CLUSTER`, `CLUSTER-worker1`, …, and return its path.
 
     Raises:
         Unavailable: there is none, because the cluster is not up, or not for this user.
@@ -36,14 +36,14 @@ def reach(cluster: str) -> str:
 
 
 def ours(helper: Any) -> Any:
-    """The client's writer of configurations, with the paths of this environment's home.
+    """Return the client's writer of configurations, with paths in this environment's home.
 
-    It was imported in the process that this one was forked from, with another's; its lock cannot be taken here. Each
-    file is written in one step, and nobody else writes those of our clusters.
+    It was imported in the process that this one was forked from, with the paths of another home; its lock cannot be
+    acquired here. Each file is written in one step, and no other process writes the files of our clusters.
     """
     helper.ssh_conf_path = os.path.expanduser(OWN_CONFIG)
     helper.ssh_conf_per_cluster_lock_path = os.path.expanduser(OWN_LOCK)
-    # SSH itself takes `~` for the home that the system knows.
+    # SSH itself resolves `~` to the home in the system's database of users.
     helper.ssh_cluster_key_path = os.path.expanduser(helper.ssh_cluster_key_path)
     helper.add_cluster = classmethod(helper.add_cluster.__func__.__wrapped__)
     return helper

@@ -1,4 +1,4 @@
-"""What the calls of SkyPilot bring back: plain values, which travel between processes."""
+"""Results of SkyPilot's calls: plain values, which travel between processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ClusterRecord:
         infra: where it runs, such as `slurm/testbed`.
         autostop_minutes: idle minutes after which it removes itself, or None.
         unhealthy: why SkyPilot takes it for broken, or None.
-        hash: SkyPilot's own id of it, which another cluster of the same name does not have.
+        hash: SkyPilot's own id, which differs from that of another cluster of the same name.
     """
 
     cluster: Cluster
@@ -40,10 +40,10 @@ class ClusterRecord:
 
 @dataclass(frozen=True, slots=True)
 class OwnedRecord:
-    """A cluster of anybody's.
+    """A cluster of any user's.
 
     Attributes:
-        hash: SkyPilot's own name of it; launched_at: Unix seconds; dollars_per_hour: by the cost report.
+        hash: SkyPilot's own id of the cluster; launched_at: Unix seconds; dollars_per_hour: by the cost report.
         gpus: accelerators of one node.
     """
 
@@ -60,7 +60,7 @@ class OwnedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Launch requests and clusters by the cluster's name; what is not there has no entry."""
+    """Launch requests and clusters by the cluster's name; a name without one has no entry."""
 
     launches: Mapping[str, LaunchRecord]
     clusters: Mapping[str, ClusterRecord]
@@ -71,7 +71,7 @@ class JobRecord:
     """A job of a cluster's queue.
 
     Attributes:
-        broken: of one that failed, why its cluster is taken for broken; None where that is whole.
+        cluster_problem: for a failed job, why its cluster is taken for broken; None where the cluster is healthy.
     """
 
     id: int
@@ -81,13 +81,13 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A cluster in SkyPilot's cost report, where it stays when it is gone.
+    """A cluster in SkyPilot's cost report, which also lists clusters that are gone.
 
     Attributes:
-        stands: whether SkyPilot still has it in its table.
+        exists: whether SkyPilot still has it in its table.
         dollars: what it has cost by SkyPilot's prices; 0 where SkyPilot has none for it.
         seconds: how long it was used.
-        events: what happened to it, oldest first; told only of one that is gone.
+        events: the cluster's events, oldest first; only of a cluster that is gone.
         hash: SkyPilot's own id of it.
     """
 
@@ -100,11 +100,11 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What SkyPilot remembers of clusters.
+    """SkyPilot's cost report of some clusters.
 
     Attributes:
-        histories: by the cluster's name; one that it has never heard of has no entry.
-        server: identity of its database; empty where it does not tell.
+        costs: by the cluster's name; a cluster that SkyPilot does not know has no entry.
+        server: identity of SkyPilot's database; empty where the server does not report it.
     """
 
     histories: Mapping[str, History]
@@ -113,7 +113,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who answers: SkyPilot's version, the user that the bot is there, and the infra that can be used."""
+    """The server that answers: SkyPilot's version, the bot's user there, and the usable infra."""
 
     version: str
     user: str
@@ -125,13 +125,13 @@ class ManagedRecord:
     """A managed job as SkyPilot's table has it.
 
     Attributes:
-        status: in SkyPilot's word (sky/jobs/state.py, ManagedJobStatus).
-        done: whether its controller has nothing more to do for it, the removal of its cluster included.
-        infra: where it runs; empty while it runs nowhere.
-        recoveries: how often SkyPilot has launched it anew and counts that.
+        status: SkyPilot's word (sky/jobs/state.py, ManagedJobStatus).
+        done: whether its controller has finished all work for it, the removal of its cluster included.
+        infra: where it runs; empty while it has no machines.
+        recoveries: number of relaunches that SkyPilot counts.
         error: why it failed, a sentence.
-        user: whose it is; since: Unix seconds of when it was submitted.
-        asked: what tells orders of one name apart, as its task says; empty where it says nothing.
+        user: its owner; since: Unix seconds of its submission.
+        order_id: what distinguishes orders of one name, as the job's task says; empty where the task says nothing.
     """
 
     id: int
@@ -148,12 +148,14 @@ class ManagedRecord:
 
 @dataclass(frozen=True, slots=True)
 class ManagedLook:
-    """Managed jobs and launches of them, by the job's name; what is not there has no entry.
+    """Managed jobs and their launches, by the job's name; a name without one has no entry.
 
     Attributes:
-        stopped: whether the controller has stopped itself, because no job was left; known: names that had one.
-        unclaimed: whether launches are under way of which nobody knows whose they are.
-        server: identity of the server's database; empty where it does not tell, or where no name is missing.
+        controller_stopped: whether the controller has stopped itself, because no job was left; names_with_job: names
+            that had one.
+        has_unclaimed_launches: whether launches are under way that cannot be assigned to a name.
+        server: identity of the server's database; empty where the server does not report it, or where no name is
+            missing.
     """
 
     jobs: Mapping[str, ManagedRecord]
@@ -166,11 +168,11 @@ class ManagedLook:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of all clusters that a managed job has had.
+    """The costs of all clusters that a managed job has had.
 
     Attributes:
-        dollars: by SkyPilot's prices, 0 where it has none; seconds: while one of them stood.
-        stands: whether one stands now.
+        dollars: by SkyPilot's prices, 0 where it has none; seconds: while one of the clusters existed.
+        has_cluster: whether a cluster exists now.
     """
 
     dollars: float

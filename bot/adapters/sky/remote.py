@@ -1,4 +1,4 @@
-"""A program that reaches a cluster, such as SSH or rsync: what it writes is bounded, and it ends in time."""
+"""A program that connects to a cluster, such as SSH or rsync: its output is bounded, and it ends in time."""
 
 import os
 import resource
@@ -14,15 +14,15 @@ from bot.errors import BeingStopped, Unavailable
 from bot.language import mark, say
 
 LOOK_SECONDS = 0.25
-"""Between two looks at a program that runs. rsync writes as fast as the network: a gigabyte a second on a fast one."""
+"""Seconds between two checks of a running program. rsync writes as fast as the network, up to a gigabyte a second."""
 
 GRACE_SECONDS = 2.0
-"""For a program to end that is asked to."""
+"""Seconds for a program to end after SIGTERM."""
 
 BLOCK_BYTES = 65_536
 
 COMPLAINT_BYTES = 8_192
-"""Of what a program says on its standard error, from its end."""
+"""Maximum bytes that are kept of a program's standard error, from its end."""
 
 FAILED = mark("Its cluster could not be read by SSH: {why}")
 NO_PROGRAM = mark("The bot's machine lacks `{program}`, which fetches models.")
@@ -31,11 +31,11 @@ STOPPED = mark("The bot is being stopped.")
 
 @dataclass(slots=True)
 class ProgramOutput:
-    """What a program has written, and how it has ended.
+    """A program's output and its exit code.
 
     Attributes:
-        standard: its standard output from its beginning, whether or not all of it.
-        complaint: its standard error from its end.
+        stdout: the beginning of its standard output, or all of it.
+        stderr: the end of its standard error.
     """
 
     code: int = 0
@@ -44,20 +44,21 @@ class ProgramOutput:
 
     @property
     def reason(self) -> str:
+        """Return the line of the standard error that says why the program failed."""
         return last_line(self.complaint.decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How a program is run.
+    """A program and its bounds.
 
     Attributes:
-        words: with its options; environment: all that it sees of the environment; over: whether the bot ends.
-        seconds: for it to end, or None for as long as it takes.
-        most_bytes: of its standard output, which is not read beyond.
-        most_of_one_file: bytes that it may write to one file; 0 for any number.
-        held: open files that it keeps.
-        watch: called while it runs; what it raises ends the program.
+        command: with its options; environment: all variables that it sees; stopping: whether the bot stops.
+        seconds: its deadline, or None for none.
+        max_output_bytes: of its standard output; more than that is an error.
+        max_file_bytes: that it may write to one file; 0 for any number.
+        inherited_files: open files that it inherits.
+        watch: called while it runs; an exception of it ends the program.
     """
 
     words: Sequence[str]
@@ -70,13 +71,13 @@ class Program:
     watch: Callable[[], None] | None = None
 
     def run(self) -> ProgramOutput:
-        """Run it to its end.
+        """Run the program to its end and return its output.
 
         Raises:
-            BeingStopped: the bot ends. Unavailable: the program is not there, is too slow, or says too much.
+            BeingStopped: the bot stops. Unavailable: the program is not installed, is too slow, or writes too much.
         """
         try:
-            process = subprocess.Popen(  # noqa: S603  # a program of ours, and paths that are plain
+            process = subprocess.Popen(  # noqa: S603  # a fixed program with validated paths
                 self.words,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
@@ -93,7 +94,7 @@ class Program:
             end_program(process)
 
     def _bound(self, process: subprocess.Popen[bytes]) -> None:
-        """Set a limit that the kernel keeps; where the system has none, the watch alone does."""
+        """Set the kernel's limit on file sizes; on a system without `prlimit`, `watch` alone limits them."""
         if self.most_of_one_file and hasattr(resource, "prlimit"):
             with suppress(ProcessLookupError):
                 _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
@@ -101,6 +102,7 @@ class Program:
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, hard))
 
     def _follow(self, process: subprocess.Popen[bytes]) -> ProgramOutput:
+        """Read the program's output until it ends."""
         deadline = None if self.seconds is None else time.monotonic() + self.seconds
         output = ProgramOutput()
         with selectors.DefaultSelector() as pipes:
@@ -119,7 +121,11 @@ class Program:
                 return output
 
     def _take(self, descriptor: int, into: bytearray, is_output: bool) -> bool:
-        """Take in what is there; False at its end."""
+        """Read the bytes that are there; return False at the end of the stream.
+
+        Raises:
+            Unavailable: the standard output is too long.
+        """
         block = os.read(descriptor, BLOCK_BYTES)
         into += block
         if is_output and len(into) > self.most_bytes:
@@ -129,6 +135,12 @@ class Program:
         return bool(block)
 
     def _look(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
+        """Raise an error where the bot stops or the deadline has passed, and call `watch`.
+
+        Raises:
+            BeingStopped: the bot stops.
+            Unavailable: the deadline has passed.
+        """
         if self.over.is_set():
             raise BeingStopped(say(STOPPED))
         if deadline is not None and time.monotonic() > deadline:
@@ -138,7 +150,7 @@ class Program:
 
 
 def end_program(process: subprocess.Popen[bytes]) -> None:
-    """End what has not ended: rsync keeps what it has of a file, so that a later one goes on from there."""
+    """End the program if it still runs. rsync keeps the part of a file that it has, so that a later copy resumes."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(GRACE_SECONDS)
@@ -150,9 +162,9 @@ def end_program(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that SSH has written, or else rsync, whose own words tell less.
+    r"""Return the last line that SSH has written, or else rsync, whose own messages say less.
 
-    >>> last_line("ssh: no route to host\\nrsync error: unexplained error (code 255)\\n")
+    >>> last_line("ssh: no route to host\nrsync error: unexplained error (code 255)\n")
     'ssh: no route to host'
     """
     lines = [line.strip() for line in reversed(text.splitlines()) if line.strip()]

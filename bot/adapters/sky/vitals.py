@@ -1,4 +1,4 @@
-"""What `verlbot doctor` asks SkyPilot's API server. Calls, as those of `calls`."""
+"""What `verlbot doctor` queries of SkyPilot's API server. Calls of SkyPilot's SDK, as in `sdk_clusters`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +9,19 @@ TESTED = "0.14.1"
 """SkyPilot's version that the bot is tested with."""
 
 HEALTH_SECONDS = 10
-"""For the server to say how it is."""
+"""Deadline in seconds for the server to report its state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an API server is.
+    """The state of an API server.
 
     Attributes:
-        url: where it was asked, without a password.
+        url: its address, without a password.
         code: HTTP's status.
-        status: `healthy`, or SkyPilot's word for what it is instead; empty where no API server of SkyPilot's spoke.
-        version: SkyPilot's there.
-        user: who we are to it; empty where it knows nobody.
+        status: `healthy`, or SkyPilot's word for another state; empty where no API server of SkyPilot's has answered.
+        version: SkyPilot's version there.
+        user: the bot's user there; empty where the server knows no users.
     """
 
     url: str
@@ -32,7 +32,11 @@ class Health:
 
 
 def health() -> Health:
-    """Raises Unavailable where nobody answers."""
+    """Return the server's state.
+
+    Raises:
+        Unavailable: no server answers.
+    """
     with answered():
         impatient()
         from sky.server import common  # noqa: PLC0415
@@ -46,6 +50,7 @@ def health() -> Health:
 
 
 def read(url: str, code: int, said: dict[str, Any]) -> Health:
+    """Return the server's state as its answer says."""
     user = said.get("user")
     known = user if isinstance(user, dict) else {}
     return Health(
@@ -58,7 +63,7 @@ def read(url: str, code: int, said: dict[str, Any]) -> Health:
 
 
 def infra() -> tuple[str, ...]:
-    """The clouds that the server's last `sky check` found usable."""
+    """Return the clouds that the server's last `sky check` found usable."""
     with answered():
         sdk = impatient()
         return tuple(sorted(str(cloud).lower() for cloud in sdk.get(sdk.enabled_clouds())))

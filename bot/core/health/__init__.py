@@ -1,5 +1,6 @@
-"""What looks sick in a training: findings over its rows, judged one row at a time. Pure.
+"""Health of a training: findings over its rows, judged one row at a time. Pure.
 
-`window` holds what a detector is given, `gradient`, `policy`, `reward`, `validation` and `response` the detectors,
-`watch` when a finding is opened and taken back, `stall` what is judged by time, `misleading` which numbers not to show.
+`window` has the input of a detector; `gradient`, `policy`, `reward`, `validation` and `response` have the detectors;
+`watch` decides when a finding is opened and resolved; `stall` judges by time; `misleading` finds the metrics not to
+show.
 """

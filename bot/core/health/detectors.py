@@ -1,4 +1,4 @@
-"""The detectors that there are, the gravest first, each with what its advice rests on."""
+"""All detectors, the gravest first, each with the source of its advice."""
 
 from bot.core.health.gradient import gradient_spikes, gradient_vanished, not_a_number
 from bot.core.health.policy import clip_saturation, entropy_collapse, kl_blow_up

@@ -5,15 +5,16 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """Who hears of it."""
+    """How grave a finding is, which decides who hears of it."""
 
-    NOTE = "note"  # the thread
-    WARNING = "warning"  # the thread and the channel
-    STOP = "stop"  # the channel: the training is dead; advice to a person, nothing is stopped by it
+    NOTE = "note"  # shown in the thread
+    WARNING = "warning"  # shown in the thread and the channel
+    STOP = "stop"  # shown in the channel: the training is dead; advice to people, the bot stops nothing
 
     @property
     def rank(self) -> int:
-        """
+        """Return the position in the order of severity.
+
         >>> Severity.STOP.rank > Severity.WARNING.rank > Severity.NOTE.rank
         True
         """
@@ -22,13 +23,14 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What stands now; it tells what was measured, never what will be.
+    """One open finding. It reports what was measured, never a prediction.
 
     Attributes:
         name: a slug such as `entropy-collapse`.
-        since_step: the first step that showed it; since_at: Unix seconds when that was read, 0.0 where nobody knows.
+        since_step: the first step that showed it.
+        since_at: Unix seconds when that step was read, 0.0 if unknown.
         what: a sentence; evidence: a sentence with the numbers; advice: a sentence with verl's own option names.
-        reference: the address of what the advice rests on.
+        reference: the address of the source of the advice.
     """
 
     name: str
@@ -42,5 +44,5 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """The same as long as it is the same finding, however its numbers move."""
+        """Return a key that stays the same as long as it is the same finding, even if its numbers change."""
         return f"{self.name}:{self.since_step}:{self.severity}:{self.since_at:.0f}"

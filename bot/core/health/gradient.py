@@ -1,4 +1,4 @@
-"""Sick gradients: not a number, spikes, and none at all."""
+"""Detectors of sick gradients: not a number, spikes, and vanished."""
 
 from collections.abc import Sequence
 from math import exp, isfinite, log
@@ -21,15 +21,16 @@ VITAL = (
     "critic/vf_loss",
     "critic/advantages/mean",
 )
-"""Keys that are never not-a-number in a run that lives. Validation keys are: it is padding there."""
+"""Keys that are never not-a-number in a healthy run. Validation keys are: verl uses it there as padding."""
 
 
 def lost(row: Row) -> list[str]:
-    """Its vital keys that are not a number, or infinite."""
+    """Return the vital keys of a row whose values are infinite or not a number."""
     return [key for key in VITAL if not isfinite(row.values.get(key, 0.0))]
 
 
 def not_a_number(window: Window) -> Symptom | None:
+    """Measure whether vital metrics are finite, and for how many steps in a row they are not."""
     if not any(key in window.newest.values for key in VITAL):
         return None
     keys = lost(window.newest)
@@ -61,7 +62,9 @@ def not_a_number(window: Window) -> Symptom | None:
 
 
 def gradient_spikes(window: Window) -> Symptom | None:
-    """Steps that are many times the usual; one alone is clipped, and forgotten."""
+    """Measure how many recent steps have a gradient norm many times the usual; verl clips a single one, which has no
+    effect.
+    """
     rules = window.rules
     seen = [(row, row.first(GRADIENT)) for row in window.rows[-rules.spike_steps :]]
     values = [value for _, value in seen if value is not None]
@@ -97,7 +100,7 @@ def gradient_spikes(window: Window) -> Symptom | None:
 
 
 def spread(values: Sequence[float]) -> float:
-    """By how many times values usually differ from their median: the standard deviation of their logarithms.
+    """Return the factor by which values usually differ from their median: the standard deviation of their logarithms.
 
     >>> spread([1.0, 2.0, 4.0, 1000.0]) > 2
     True
@@ -108,6 +111,7 @@ def spread(values: Sequence[float]) -> float:
 
 
 def gradient_vanished(window: Window) -> Symptom | None:
+    """Measure how much of the initial gradient is left, and how many recent steps have a gradient of exactly 0."""
     rules, start = window.rules, window.start.get("gradient")
     now, values = window.middle(GRADIENT, 20), window.values(GRADIENT, 50)
     if window.newest.first(GRADIENT) is None or now is None or start is None or len(values) < 20:

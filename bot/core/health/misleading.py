@@ -1,4 +1,4 @@
-"""Numbers that are not what they seem: shown as unknown, with the reason."""
+"""Metrics that do not mean what they seem to: shown as unknown, with the reason."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -10,14 +10,14 @@ from bot.language import say
 
 LONGEST = "response_length/max"
 LOOKED_AT = 20
-"""Rows that are looked at: enough to tell a bound from chance."""
+"""Number of rows that are inspected: enough to distinguish a bound from chance."""
 
 MOST = 64
-"""Keys that are told of: the run's record holds them."""
+"""Maximum number of reported keys, because the run's record contains them."""
 
 
 def misleading(rows: Sequence[Row]) -> Mapping[str, str]:
-    """Why the newest value of a key says nothing, by key: a sentence each.
+    """Return why the newest value of a metric says nothing, by key, a sentence each.
 
     Args:
         rows: oldest first.
@@ -30,7 +30,10 @@ def misleading(rows: Sequence[Row]) -> Mapping[str, str]:
 
 
 def cut(rows: Sequence[Row]) -> Mapping[str, str]:
-    """verl issue 7823: the ratio counts responses of full length, and `max_model_len` cuts them earlier."""
+    """Return why the clip ratio says nothing, if something else cuts the responses.
+
+    verl issue 7823: the ratio counts responses of full length, and `max_model_len` cuts them earlier.
+    """
     bound = cut_elsewhere(rows)
     if bound is None:
         return {}
@@ -44,7 +47,7 @@ def cut(rows: Sequence[Row]) -> Mapping[str, str]:
 
 
 def cut_elsewhere(rows: Sequence[Row]) -> float | None:
-    """The length at which responses end although none is said to be cut; None where they do not.
+    """Return the length at which responses end although the clip ratio reports no cut; None if they do not.
 
     >>> rows = [Row(step, {"response_length/clip_ratio": 0.0, "response_length/max": 255.0}) for step in range(9)]
     >>> cut_elsewhere(rows), cut_elsewhere(rows[:2])
@@ -58,12 +61,13 @@ def cut_elsewhere(rows: Sequence[Row]) -> float | None:
 
 
 def idle_machine(row: Row) -> Mapping[str, str]:
+    """Return why an MFU of 0 says nothing."""
     keys = [key for key, value in row.values.items() if key.startswith("perf/mfu/") and value == 0]
     return {key: say("It is 0.0 where verl does not know the peak speed of the GPU.") for key in keys}
 
 
 def no_distance(rows: Sequence[Row]) -> Mapping[str, str]:
-    """A distance that is exactly 0 has not been measured."""
+    """Return why a distance of exactly 0 says nothing: it has not been measured."""
     found = {}
     for key in (*FROM_REFERENCE, *OF_UPDATE):
         values = [row.values[key] for row in rows if key in row.values]
@@ -77,6 +81,7 @@ def no_distance(rows: Sequence[Row]) -> Mapping[str, str]:
 
 
 def padding(row: Row) -> Mapping[str, str]:
+    """Return why a validation metric that is not a number says nothing: it is padding."""
     beginnings = (*VALIDATION, "val-aux/")
     keys = [key for key, value in row.values.items() if key.startswith(beginnings) and isnan(value)]
     return {key: say("There was no validation at this step.") for key in keys}

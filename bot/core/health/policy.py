@@ -1,4 +1,4 @@
-"""A sick policy: too far from where it began, without exploration, or held back by clipping."""
+"""Detectors of a sick policy: too far from its reference, without exploration, or limited by clipping."""
 
 from statistics import median
 
@@ -18,7 +18,7 @@ EXPLORE = (
 
 
 def ratio(above: float, below: float) -> float:
-    """How many times the one is the other; what has nothing below it is far above.
+    """Return how many times `above` is `below`, at most 1000; with nothing below, it is 1000.
 
     >>> ratio(3.0, 2.0), ratio(1.0, 0.0), ratio(0.0, 0.0)
     (1.5, 1000.0, 0.0)
@@ -27,11 +27,13 @@ def ratio(above: float, below: float) -> float:
 
 
 def kl_blow_up(window: Window) -> Symptom | None:
+    """Measure the KL divergence to the reference and of one update, and return the worse of the two."""
     known = [found for found in (from_reference(window), of_update(window)) if found]
     return max(known, key=lambda symptom: symptom.level, default=None)
 
 
 def from_reference(window: Window) -> Symptom | None:
+    """Measure the KL divergence to the reference, and how fast it has grown."""
     rules, now = window.rules, window.middle(FROM_REFERENCE, 5)
     if now is None or window.newest.first(FROM_REFERENCE) is None:
         return None
@@ -62,6 +64,7 @@ def from_reference(window: Window) -> Symptom | None:
 
 
 def of_update(window: Window) -> Symptom | None:
+    """Measure the KL divergence of single updates."""
     rules, values = window.rules, [abs(value) for value in window.values(OF_UPDATE, 5)]
     if window.newest.first(OF_UPDATE) is None or len(values) < 3:
         return None
@@ -82,7 +85,7 @@ def of_update(window: Window) -> Symptom | None:
 
 
 def entropy_collapse(window: Window) -> Symptom | None:
-    """Exploration that is gone, or goes fast once little is left.
+    """Measure whether exploration is gone, or falls fast once little is left.
 
     Entropy falls in every run that learns, so that neither a fall nor a trend is a sickness by itself.
     """
@@ -111,12 +114,13 @@ def entropy_collapse(window: Window) -> Symptom | None:
 
 
 def fall(window: Window, steps: int, now: float) -> float:
-    """How many times as much entropy there was so many steps ago, or as long ago as is known."""
+    """Return how many times as much entropy there was so many steps ago, or as far back as the rows reach."""
     before = window.middle(ENTROPY, 10, back=min(steps, max(0, len(window.rows) - 10)))
     return 1.0 if before is None else before / now
 
 
 def clip_saturation(window: Window) -> Symptom | None:
+    """Measure the share of tokens whose gradient clipping removes."""
     now = window.middle(CLIPPED, 20)
     if now is None or window.newest.first(CLIPPED) is None:
         return None

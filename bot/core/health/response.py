@@ -1,4 +1,4 @@
-"""Sick responses: ever longer, cut off, or without the tools that they could call."""
+"""Detectors of sick responses: ever longer, cut off, or without calls of the available tools."""
 
 from bot.core.health.finding import Severity
 from bot.core.health.misleading import cut_elsewhere
@@ -10,7 +10,7 @@ from bot.language import say
 
 
 def length_growth(window: Window) -> Symptom | None:
-    """Longer responses that validation does not pay for. Where it does, they are reasoning."""
+    """Measure longer responses without a gain in validation. With a gain, they are reasoning."""
     rules, start, now = window.rules, window.start.get("length"), window.middle(LENGTH, 20)
     if not start or now is None or window.newest.first(LENGTH) is None:
         return None
@@ -20,7 +20,8 @@ def length_growth(window: Window) -> Symptom | None:
         return Symptom(level)
     earned = gains(window)
     if earned is None and window.validations:
-        return WELL  # too few yet to tell
+        # There are too few validations yet.
+        return WELL
     if earned is not None:
         most, _ = earned
         level = min(level, ratio(rules.length_earned_share * (growth - 1), max(most, 0.0)))
@@ -48,7 +49,7 @@ def length_growth(window: Window) -> Symptom | None:
 
 
 def truncation(window: Window) -> Symptom | None:
-    """Responses that are cut off, and graded as if the model had meant it."""
+    """Measure responses that are cut off, and graded as if the model had ended them."""
     rules, now = window.rules, window.middle(CUT, 20)
     if now is None or window.newest.first(CUT) is None or cut_elsewhere(window.rows):
         return None
@@ -77,6 +78,7 @@ def truncation(window: Window) -> Symptom | None:
 
 
 def silent_tools(window: Window) -> Symptom | None:
+    """Measure the recent steps without a call of a tool."""
     rules = window.rules
     calls, turns = window.values(TOOLS, rules.silent_steps), window.values(TURNS, rules.silent_steps)
     silent = [value <= 0.01 for value in calls]

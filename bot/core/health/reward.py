@@ -1,4 +1,4 @@
-"""Sick rewards: lost again, without difference between answers, of the wrong part, or at rest."""
+"""Detectors of sick rewards: lost again, equal for all answers, dominated by the wrong part, or at rest."""
 
 import re
 
@@ -8,7 +8,7 @@ from bot.core.row import REWARD, SCORE
 from bot.language import mark, say
 
 PART = re.compile(r"(?:rewards?|critic/score|critic/rewards)/([^/]+)/mean|reward/([^/]+)")
-"""What teams log the parts of a reward under; verl itself logs their sum only."""
+"""Keys under which teams log the parts of a reward; verl itself logs only the sum."""
 
 BESIDE_THE_TASK = ("format", "tag", "xml", "json", "length", "lang", "style", "think")
 """Words in the name of a part that is not the task (rldoctor's list)."""
@@ -24,7 +24,7 @@ EASE = mark(
 
 
 def reward_collapse(window: Window) -> Symptom | None:
-    """What was learned is gone again."""
+    """Measure how much of the reward that the model had gained is gone again."""
     rules, start, pieces = window.rules, window.start.get("reward"), window.pieces(REWARD, 10)
     if start is None or window.newest.first(REWARD) is None or len(pieces) < 3:
         return None
@@ -56,10 +56,10 @@ def reward_collapse(window: Window) -> Symptom | None:
 
 
 def dead_share(window: Window) -> float | None:
-    """Of groups whose answers all score alike; None where it cannot be told.
+    """Return the share of groups whose answers all score alike; None if it is unknown.
 
-    By the advantages or scores where all are the same; else as if every prompt were equally hard, which is the least
-    that it can be, because p**n + (1 - p)**n is convex: prompts that differ have more such groups at the same mean.
+    If all advantages are the same, it is 1. Otherwise it is estimated as if every prompt were equally hard. That is the
+    minimum, because p**n + (1 - p)**n is convex: prompts that differ have more such groups at the same mean.
     """
     values, size = window.newest.values, window.rules.group_size
     if values.get("critic/advantages/max") == values.get("critic/advantages/min") == 0:
@@ -75,7 +75,9 @@ def dead_share(window: Window) -> float | None:
 
 
 def score_bounds(window: Window) -> tuple[float, float] | None:
-    """The two scores that an answer may have, 0 and 1 where verl does not say; None where there are more of them."""
+    """Return the two scores that an answer may have, 0 and 1 if verl does not report them; None if there are more
+    scores.
+    """
     seen = {*window.values(("critic/score/min",), 50), *window.values(("critic/score/max",), 50)}
     if len(seen) > 2:
         return None
@@ -83,19 +85,23 @@ def score_bounds(window: Window) -> tuple[float, float] | None:
 
 
 def saturated_groups(window: Window) -> Symptom | None:
+    """Measure prompts that have become too easy."""
     return groups(window, easy=True)
 
 
 def hopeless_groups(window: Window) -> Symptom | None:
+    """Measure prompts that are too hard, after the first steps in which a healthy run may score nothing."""
     return groups(window, easy=False) if window.judged > window.rules.hopeless_after_steps else None
 
 
 def groups(window: Window, easy: bool) -> Symptom | None:
+    """Measure the share of groups whose answers all score alike, for prompts that are too easy or too hard."""
     rules, share, mean = window.rules, dead_share(window), window.middle(SCORE, 10)
     if share is None or mean is None:
         return None
     bounds = score_bounds(window)
     low, high = bounds or (0.0, 1.0)
+    # The mean score shows whether equal answers are all right or all wrong.
     if (mean > low + (high - low) / 2) is not easy:
         return WELL
     level = share / rules.dead_groups_note
@@ -120,7 +126,7 @@ def groups(window: Window, easy: bool) -> Symptom | None:
 
 
 def reward_parts(window: Window) -> Symptom | None:
-    """One part of the reward, and not the task, is what the model learns from."""
+    """Measure whether the model learns from one part of the reward that is not the task."""
     rules = window.rules
     keys = {key: found[1] or found[2] for key in window.newest.values if (found := PART.fullmatch(key))}
     if len(keys) < 2 or window.judged < rules.parts_after_steps:
@@ -153,6 +159,7 @@ def reward_parts(window: Window) -> Symptom | None:
 
 
 def plateau(window: Window) -> Symptom | None:
+    """Measure whether the reward has stopped rising."""
     rules, start, half = window.rules, window.start.get("reward"), window.rules.plateau_steps // 2
     now, before = window.middle(REWARD, half), window.middle(REWARD, half, back=half)
     if start is None or now is None or before is None or window.newest.first(REWARD) is None:

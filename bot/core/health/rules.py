@@ -1,4 +1,4 @@
-"""When a number is sick: every threshold of the findings, with where it comes from."""
+"""Thresholds of all findings, each with its source."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,12 @@ class Rule:
     """A team's own finding: a metric beyond a bound.
 
     Attributes:
-        name: its slug; metric: verl's key of it.
-        above, below: sick beyond this; one of the two is enough.
-        for_steps: so many steps in a row; after_step: and not before this step.
-        what, advice: sentences of the team's own, shown as they are.
+        name: the slug of the finding.
+        metric: verl's key of the metric.
+        above, below: the metric is sick beyond this; one of the two is enough.
+        for_steps: for so many steps in a row.
+        after_step: and not before this step.
+        what, advice: sentences of the team's own, shown unchanged.
     """
 
     name: str
@@ -32,47 +34,59 @@ class HealthRules:
     """Thresholds. "The two logs" are verl's public PPO runs of Qwen2.5-0.5B on GSM8K, both of which succeeded.
 
     Attributes:
-        team: findings of the team's own; off: names of those that are not looked for.
+        team_rules: findings of the team's own.
+        disabled: names of findings that are switched off.
         group_size: `actor_rollout_ref.rollout.n` of an algorithm that compares answers to the same prompt (GRPO, RLOO);
-            None where there are no such groups, or nobody knows.
-        expects_tools: the run is meant to call tools. Without it only a count of calls tells that none is called,
-            because verl's agent loop says two turns for every single question and answer.
+            None if there are no such groups, or if it is unknown.
+        expects_tools: the run is meant to call tools. Without it, only a count of calls shows that there are none,
+            because verl's agent loop reports two turns for every single question and answer.
 
-        persist_steps: a sickness of so many steps in a row is said; heal_steps: of so many healthy ones taken back.
-        healed_below: of its threshold a number counts as healthy again; between this and 1 nothing changes.
-        cooldown_steps: once taken back, a finding is not said again for so long, unless it says stop.
-        start_steps: the first steps, whose median is how the run began.
+        persist_steps: a finding opens after so many sick steps in a row.
+        heal_steps: a finding is resolved after so many healthy steps in a row.
+        healthy_below: below this share of its threshold a number is healthy again; between this and 1 nothing changes.
+        cooldown_steps: a resolved finding does not open again for so many steps, unless its severity is STOP.
+        start_steps: the first steps, whose medians are the start of the run.
 
-        nan_steps_to_stop: verl leaves out an update whose gradient is not finite; three in a row are no accident.
-        reward_lost_share: so much of what the reward had gained is gone; reward_lost_steps_to_stop: for so long.
-        kl_high: nats a token, and doubled within 50 steps or a third of the run; kl_extreme: however it came
-            (rldoctor's bounds; healthy runs of its simulator reach 0.37, the two logs 0.35). ppo_kl_high: of one
-            update, ten times the 0.01 at which PPO implementations stop early (Spinning Up, `target_kl`).
-        entropy_low_share: of the start, while it also falls by entropy_fall times within 60 steps: the two logs, below
-            that share, fall to 0.60 at most. entropy_dead_share: of the start, however it came; the two logs end at
-            0.10 and 0.12. entropy_cliff_share: of 20 steps earlier; the two logs fall to 0.52 at most.
-        clip_share_high: of tokens that clipping leaves without gradient (rldoctor's bound; the two logs reach 0.009).
-        spike_ratio: to the median, and beyond four standard deviations of the logarithm; spikes: so many of them
-            within spike_steps: the two logs have one each.
-        vanished_share: of the gradient at the start. zero_gradient_share: of steps whose gradient is exactly 0.
-        dead_groups_note, dead_groups_warning: share of groups whose answers all scored alike, which teach nothing:
-            at 0.6, 2.5 answers are paid for one that counts. hopeless_after_steps: the two logs score below 0.02 for
-            25 steps before they learn.
-        parts_share: of the reward's variance from step to step, by a part that is not the task. parts_after_steps: such
-            parts saturate in the first dozens of steps of every run (both: rldoctor, which takes drift for variance).
-        length_growth: the mean response against that at the start. length_earned_share: the least that validation must
-            have risen for each growth of 1 (both: rldoctor).
-        cut_note, cut_warning: share of responses at full length that has risen there by cut_rise; cut_high: without
-            a rise, where it does not fall: healthy runs begin with responses that are cut, and unlearn it.
-        validation_drop_share: of the best validation, lost while the reward rose; validation_drop_least: and at least
-            so much, and four times the scatter; the two logs lose 0.07 of the best single one at most.
-        silent_steps: without a call of a tool.
-        plateau_steps: over which the reward gains less than plateau_gain_share of all that it has gained.
+        nan_steps_to_stop: verl skips an update whose gradient is not finite; three in a row are no accident.
+        reward_lost_share: this share of the gained reward is gone.
+        reward_lost_steps_to_stop: for so many steps.
+        kl_high: nats per token, if the KL also doubled within 50 steps or a third of the run.
+        kl_extreme: nats per token, however it got there (both: rldoctor's bounds; healthy runs of its simulator reach
+            0.37, the two logs 0.35).
+        ppo_kl_high: of one update, ten times the 0.01 at which PPO implementations stop early (Spinning Up,
+            `target_kl`).
+        entropy_low_share: share of the start, if the entropy also falls by entropy_fall times within 60 steps: the two
+            logs, below that share, fall to 0.60 at most.
+        entropy_dead_share: share of the start, however it got there; the two logs end at 0.10 and 0.12.
+        entropy_cliff_share: share of the entropy 20 steps earlier; the two logs fall to 0.52 at most.
+        clip_share_high: share of tokens without gradient because of clipping (rldoctor's bound; the two logs reach
+            0.009).
+        spike_ratio: ratio to the median, and beyond four standard deviations of the logarithm.
+        spike_count: so many spikes within spike_steps; the two logs have one each.
+        vanished_gradient_share: share of the gradient at the start.
+        zero_gradient_share: share of steps whose gradient is exactly 0.
+        dead_groups_note, dead_groups_warning: share of groups whose answers all score alike, which teach nothing:
+            at 0.6, 2.5 answers are paid for each one that counts.
+        hopeless_after_steps: the two logs score below 0.02 for 25 steps before they learn.
+        parts_share: share of the reward's variance from step to step, by a part that is not the task.
+        parts_after_steps: such parts saturate in the first dozens of steps of every run (both: rldoctor, which
+            takes drift for variance).
+        length_growth: ratio of the mean response length to that at the start.
+        length_earned_share: the minimum by which validation must have risen for each growth of 1 (both: rldoctor).
+        cut_note, cut_warning: share of responses at full length, if it has risen there by cut_rise.
+        cut_high: the same without a rise, if the share does not fall: healthy runs begin with responses that are
+            cut, and unlearn it.
+        validation_drop_share: share of the best validation, lost while the reward rose.
+        validation_drop_min: and at least so much, and four times the scatter; the two logs lose 0.07 of the best single
+            one at most.
+        silent_tool_steps: steps without a call of a tool.
+        plateau_steps: steps in which the reward gains less than plateau_gain_share of all that it has gained.
 
-        stall_multiple: of the run's own pace. stall_least_seconds: shorter silences are nobody's business.
-            stall_first_step_seconds: to load weights, compile, capture graphs and validate before training.
-            stall_validation_seconds, stall_checkpoint_seconds: where none has been timed yet.
-            stall_dead_multiple, stall_dead_seconds: both at once; NCCL's own watchdog has given up by then
+        stall_multiple: multiple of the run's own pace.
+        stall_min_seconds: shorter silences are never reported.
+        stall_first_step_seconds: time to load weights, compile, capture graphs and validate before training.
+        stall_validation_seconds, stall_checkpoint_seconds: used if no validation or checkpoint has been timed yet.
+        stall_dead_multiple, stall_dead_seconds: both at once; NCCL's own watchdog has given up by then
             (`actor_rollout_ref.nccl_timeout` is 600 s).
     """
 

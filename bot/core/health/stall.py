@@ -1,4 +1,6 @@
-"""No new step within a multiple of the run's own pace, and which of cluster, log and step went quiet. By time."""
+"""Detection of a stall: no new step within a multiple of the run's own pace, and whether the cluster, the log or only
+the step is silent. By time.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +15,15 @@ from bot.language import mark, say, together
 
 VALIDATED_IN = ("timing_s/testing", "timing/testing")
 SAVED_IN = ("timing_s/save_checkpoint", "timing/save_checkpoint")
-"""Keys under which verl says how long a validation and a checkpoint took."""
+"""Keys under which verl reports how long a validation and a checkpoint took."""
 
 PACED = 20
-"""Steps whose median is the pace: a checkpoint or validation among them does not move it."""
+"""Number of steps whose median is the pace: a checkpoint or validation among them does not move it."""
 
 LONGEST_PACE_SECONDS = 7 * 86_400.0
-"""Of a step, a validation or a checkpoint. What says that it took longer is not believed: no stall would be told."""
+"""Maximum seconds of a step, a validation or a checkpoint. A longer time is not believed: the bot would never report a
+stall.
+"""
 
 REFERENCE = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html"
 
@@ -40,7 +44,7 @@ UNSEEN = mark("Look at the cluster itself: whether it trains cannot be told from
 
 
 class Doing(StrEnum):
-    """What the last line spoke of: these take longer than steps do."""
+    """What the last line of the log is about: validating and saving take longer than steps do."""
 
     TRAINING = "training"
     VALIDATING = "validating"
@@ -49,13 +53,14 @@ class Doing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
-    """Who was last heard of when, in Unix seconds.
+    """When the cluster, the log and the steps were last heard of, in Unix seconds.
 
     Attributes:
-        began_at: when the job was first seen to run.
-        step_at: the last step; None before the first. line_at: the last line of the log; None where there is none.
-        answers: whether the cluster answers.
-        doing: what the last line spoke of.
+        began_at: when the bot first saw the job run.
+        step_at: when the last step was read; None before the first.
+        line_at: when the last line of the log was read; None if there is none.
+        is_answering: whether the cluster answers.
+        phase: what the last line is about.
     """
 
     began_at: float
@@ -66,10 +71,10 @@ class Quiet:
 
 
 def stalled(rows: Sequence[Row], now: float, quiet: Quiet, rules: HealthRules) -> Finding | None:
-    """What is quiet for too long; None where nothing is. The next step heals it.
+    """Return a finding if no step has come for too long, else None. The next step resolves it.
 
     Args:
-        rows: the last of the run, oldest first; none before its first step.
+        rows: the last rows of the run, oldest first; empty before its first step.
     """
     since = quiet.began_at if quiet.step_at is None else quiet.step_at
     waited, usual = now - since, pace(rows)
@@ -91,12 +96,13 @@ def stalled(rows: Sequence[Row], now: float, quiet: Quiet, rules: HealthRules) -
 
 
 def pace(rows: Sequence[Row]) -> float | None:
-    """Seconds that a step usually takes; None before the second, because the first one compiles.
+    """Return the seconds that a step usually takes; None before the second, because the first one compiles.
 
     >>> pace([Row(step, {"timing_s/step": 60.0}) for step in range(9)])
     60.0
     """
     recent = [row for row in rows if row.trains][-PACED:]
+    # Use verl's own timings if most steps have one, else the times between steps.
     told = [seconds for row in recent if (seconds := row.seconds) is not None and seconds <= LONGEST_PACE_SECONDS]
     between = [later.at - earlier.at for earlier, later in pairwise(recent) if later.at > earlier.at > 0]
     known = told if len(told) * 2 > len(recent) else between
@@ -104,7 +110,7 @@ def pace(rows: Sequence[Row]) -> float | None:
 
 
 def patience(rows: Sequence[Row], usual: float | None, doing: Doing, rules: HealthRules) -> float:
-    """Seconds that may pass without a step: more for the first, for a validation and for a checkpoint."""
+    """Return the seconds that may pass without a step: more for the first, for a validation and for a checkpoint."""
     if usual is None:
         return rules.stall_first_step_seconds
     most = max(rules.stall_multiple * usual, rules.stall_least_seconds)
@@ -118,16 +124,22 @@ def patience(rows: Sequence[Row], usual: float | None, doing: Doing, rules: Heal
 
 
 def longest(rows: Sequence[Row], keys: Sequence[str], otherwise: float, rules: HealthRules) -> float:
-    """As many times the longest of these that was timed as a step may take; else what is usual."""
+    """Return the seconds that such work may take: the same multiple of the longest timed one as for a step.
+
+    Args:
+        default: the result if none has been timed.
+    """
     timed = [seconds for row in rows if 0 < (seconds := row.first(keys) or 0.0) <= LONGEST_PACE_SECONDS]
     return rules.stall_multiple * max(timed) if timed else otherwise
 
 
 def dead_after(usual: float | None, rules: HealthRules) -> float:
+    """Return the seconds after which a run that is silent is dead."""
     return max(rules.stall_dead_multiple * (usual or 0.0), rules.stall_dead_seconds)
 
 
 def what(quiet: Quiet, silent: bool) -> str:
+    """Return a sentence on what is silent."""
     if not quiet.answers:
         return say("The cluster does not answer, and the last step was long ago.")
     if quiet.step_at is None:
@@ -144,10 +156,12 @@ def what(quiet: Quiet, silent: bool) -> str:
 
 
 def evidence(quiet: Quiet, now: float, waited: float, usual: float | None, step: int) -> str:
+    """Return sentences with the times of the last step and the last line."""
     return together(no_step(quiet, waited, usual, step), last_line(quiet, now))
 
 
 def no_step(quiet: Quiet, waited: float, usual: float | None, step: int) -> str:
+    """Return a sentence on how long no step has come."""
     if quiet.step_at is None or usual is None:
         return say("No step for {waited}.", waited=minutes(waited))
     return say(
@@ -160,6 +174,7 @@ def no_step(quiet: Quiet, waited: float, usual: float | None, step: int) -> str:
 
 
 def last_line(quiet: Quiet, now: float) -> str:
+    """Return a sentence on when the last line of the log was read."""
     if quiet.line_at is None:
         return say("The log has no line yet.")
     return say("The last line of the log was read {ago} ago.", ago=minutes(now - quiet.line_at))
@@ -170,6 +185,7 @@ def minutes(seconds: float) -> str:
 
 
 def advice(quiet: Quiet, silent: bool) -> str:
+    """Return the advice for what is silent."""
     if not quiet.answers:
         return say(UNSEEN)
     if quiet.step_at is None:

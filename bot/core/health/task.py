@@ -1,4 +1,6 @@
-"""What a task tells of how its numbers are to be judged: in groups or not, with tools or not, and by which findings."""
+"""What a task says about how its metrics are judged: with groups or without, with tools or without, and by which
+findings.
+"""
 
 import re
 from dataclasses import replace
@@ -15,11 +17,11 @@ GROUPED = ("grpo", "rloo", "reinforce_plus_plus_baseline")
 NONE = ("", "null", "None")
 
 LONGEST_SIZE = 9
-"""Digits of a group's size."""
+"""Maximum digits of a group's size."""
 
 
 def rules_for(task: Task, rules: HealthRules) -> HealthRules:
-    """The rules for the runs of a task; of a setting that is given twice the last counts, as with Hydra.
+    """Return the rules for the runs of a task. If a setting is given twice, the last one counts, as with Hydra.
 
     >>> run = 'algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n="$GROUP_SIZE"'
     >>> found = rules_for({"run": run, "envs": {"GROUP_SIZE": "8"}}, HealthRules())
@@ -40,6 +42,6 @@ def rules_for(task: Task, rules: HealthRules) -> HealthRules:
 
 
 def last(pattern: re.Pattern[str], script: str) -> str:
-    """What a setting is given last; empty where it is not given."""
+    """Return the last value of a setting; empty if it is not set."""
     found = pattern.findall(script)
     return found[-1] if found else ""

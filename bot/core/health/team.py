@@ -1,4 +1,4 @@
-"""Findings of a team's own, as its rules say."""
+"""Detectors for a team's own rules."""
 
 from math import isfinite
 
@@ -8,11 +8,12 @@ from bot.language import say, say_many
 
 
 def detector(rule: Rule) -> Detector:
-    """Sick for as many steps as the rule says, healthy again as everything else is."""
+    """Return the detector of a rule. It opens after as many steps as the rule says, and is resolved as any other."""
     return Detector(rule.name, "", lambda window: beyond(rule, window), max(rule.for_steps, 1))
 
 
 def beyond(rule: Rule, window: Window) -> Symptom | None:
+    """Measure whether a metric is beyond the bound of a rule."""
     value = window.newest.values.get(rule.metric)
     if value is None or not isfinite(value) or window.newest.step < rule.after_step:
         return None
@@ -30,6 +31,7 @@ def beyond(rule: Rule, window: Window) -> Symptom | None:
 
 
 def beyond_bound(rule: Rule, value: float, over: bool) -> str:
+    """Return a sentence on which bound a metric exceeds, and for how many steps."""
     fields = {"metric": rule.metric, "value": number(value)}
     if over:
         return say_many(

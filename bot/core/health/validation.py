@@ -1,4 +1,4 @@
-"""Reward that goes up while validation falls: the model learns the grader, not the task."""
+"""Detector of reward that rises while validation falls: the model learns the grader, not the task."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -9,33 +9,39 @@ from bot.core.row import REWARD, Row
 from bot.language import say
 
 SMOOTHED = 3
-"""Validations that are taken together, because one alone scatters."""
+"""Number of validations in one median, because a single one scatters."""
 
 AROUND = 20
-"""Steps whose median is the reward at one of them."""
+"""Number of steps whose median is the reward at a validation."""
 
 KEPT = 48
-"""Validations that are remembered: of a run that validates every hundred steps, nearly five thousand."""
+"""Maximum validations that are remembered: nearly five thousand steps of a run that validates every hundred steps."""
 
 SCATTERED = 12
-"""The last validations, by which it is told how much."""
+"""Number of the last validations from which the scatter is measured."""
 
 
 def validated(rows: Sequence[Row]) -> bool:
-    """Whether the newest row tells of a validation, or the one before does by now: verl may tell it after the step."""
+    """Return whether the newest row has a validation, or the one before has one by now.
+
+    verl may report a validation after its step.
+    """
     return any(row.validation is not None for row in rows[-2:])
 
 
 def noted(known: Sequence[Validated], rows: Sequence[Row], since: float) -> tuple[Validated, ...]:
-    """The validations with those that the rows tell of since; a training that went back has not been further.
+    """Return the known validations with those that the rows have reported since.
+
+    If the training went back to an earlier step, later validations are dropped.
 
     Args:
-        since: when the last row came that was looked at before; of those that came with it some may not have been.
+        since: when the last row that was judged before was read; validations of rows read then may still be missing.
     """
     newest = rows[-1].step
     kept = tuple(one for one in known if one.step <= newest)
     earlier = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
-    first = 0 if known and not kept else next(earlier, 0)  # one before, whose validation verl may tell after it
+    # Start one row earlier, because verl may report a validation after its step.
+    first = 0 if known and not kept else next(earlier, 0)
     for row in (row for row in rows[first:] if row.step <= newest):
         if (value := row.validation) is not None and (not kept or row.step > kept[-1].step):
             kept = (*kept, Validated(row.step, row.at, value, reward_at(rows, row.step)))
@@ -43,18 +49,21 @@ def noted(known: Sequence[Validated], rows: Sequence[Row], since: float) -> tupl
 
 
 def reward_at(rows: Sequence[Row], step: int) -> float | None:
+    """Return the median reward of the steps up to a step; None if too few have one."""
     return Window([row for row in rows if row.step <= step]).middle(REWARD, AROUND)
 
 
 def smoothed(found: Sequence[Validated]) -> list[tuple[Validated, float]]:
-    """Each with the median of itself and the two before it."""
+    """Return each validation with the median of itself and the two before it."""
     ends = range(SMOOTHED, len(found) + 1)
     return [(found[end - 1], median(one.value for one in found[end - SMOOTHED : end])) for end in ends]
 
 
 def gains(window: Window) -> tuple[float, float] | None:
-    """By how much validation has risen since it began, at most and at least, as shares of where it was; None where
-    nobody knows yet. The two differ by what it scatters."""
+    """Return by how much validation has risen since the start, at most and at least, as shares of its start.
+
+    Return None as long as that is unknown. The two differ by how much validation scatters.
+    """
     first, values = window.start.get("validation"), [one.value for one in window.validations]
     if len(values) < 2 * SMOOTHED or first is None:
         return None
@@ -63,7 +72,7 @@ def gains(window: Window) -> tuple[float, float] | None:
 
 
 def validation_falls(window: Window) -> Symptom | None:
-    """Told at validations only."""
+    """Measure how much validation has fallen while the reward rose; None for rows without a validation."""
     rules = window.rules
     if not validated(window.rows):
         return None

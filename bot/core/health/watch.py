@@ -1,4 +1,4 @@
-"""When a finding is said, and when it is taken back: online, one row at a time."""
+"""Judgement of a run's health: when a finding opens and when it is resolved, online, one row at a time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,15 +14,17 @@ from bot.core.health.window import STARTS, Detector, Symptom, Validated, Window
 from bot.core.row import Row
 
 MOST_HEALED = 16
+"""Maximum resolved findings that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """How long one detector has seen the same.
+    """How long one detector has reported the same.
 
     Attributes:
-        sick, well: rows in a row; since_step, since_at: of the first sick one.
-        healed: how many rows the run had when its finding was taken back; None where it never was.
+        unhealthy_rows, healthy_rows: rows in a row.
+        since_step, since_at: step and time of the first unhealthy one.
+        resolved_at_row: how many rows the run had when the finding was resolved; None if it never was.
     """
 
     sick: int = 0
@@ -34,7 +36,7 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """A finding that was taken back at that step."""
+    """A finding that was resolved at that step."""
 
     finding: Finding
     step: int
@@ -46,12 +48,13 @@ class Watch:
     """What is known of a run's health between its rows.
 
     Attributes:
-        step, at: of the newest row judged; judged: how many there were.
-        start: how the run began, by the names of `STARTS`.
+        step, at: step and time of the newest judged row.
+        row_count: how many rows have been judged.
+        start: how the run began, by the names of `START_KEYS`.
         validations: the last ones, oldest first.
         streaks: by the names of detectors.
-        open: what stands now, oldest first.
-        healed: what was taken back, the newest last, the last few only.
+        open_findings: the findings that are open now, oldest first.
+        resolved_findings: the last few resolved ones, the newest last.
     """
 
     step: int | None = None
@@ -64,28 +67,33 @@ class Watch:
     healed: tuple[Healed, ...] = ()
 
     def has(self, row: Row) -> bool:
-        """Whether it was judged before. A run that resumed from a checkpoint tells earlier steps anew, later."""
+        """Return whether a row was judged before.
+
+        A run that resumed from a checkpoint reports earlier steps again, at a later time.
+        """
         return self.step is not None and row.step <= self.step and (row.step == self.step or row.at <= self.at)
 
     def found(self, name: str) -> Finding | None:
+        """Return the open finding of this name, or None."""
         return next((finding for finding in self.open if finding.name == name), None)
 
     def said(self, finding: Finding) -> Self:
-        """It stands, in place of a milder one of the same name."""
+        """Return the state with a finding open, in place of a milder one of the same name."""
         stands = tuple(finding if one.name == finding.name else one for one in self.open)
         return replace(self, open=stands if self.found(finding.name) else (*stands, finding))
 
     def taken_back(self, finding: Finding, row: Row) -> Self:
+        """Return the state with an open finding resolved at this row."""
         healed = (*self.healed, Healed(finding, row.step, row.at))[-MOST_HEALED:]
         return replace(self, open=tuple(one for one in self.open if one != finding), healed=healed)
 
 
 def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterable[Finding] = ()) -> Watch:
-    """The watch after one row more; judging a row twice changes nothing.
+    """Return the state after one more row; judging a row twice changes nothing.
 
     Args:
-        rows: the last of the run, about 512 of them, oldest first; the newest is judged.
-        others: what somebody else's code finds at this row; it is said at once, and healed as everything else.
+        rows: the last rows of the run, about 512 of them, oldest first; the newest is judged.
+        others: findings of plugins at this row; they open at once, and are resolved as any other.
     """
     if not rows or watch.has(rows[-1]):
         return watch
@@ -103,33 +111,35 @@ def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterabl
 
 
 def beginning(rows: Sequence[Row], known: Mapping[str, float], judged: int, rules: HealthRules) -> Mapping[str, float]:
-    """How the run began, once there are enough rows to tell, and as long as the first are among them."""
+    """Return how the run began, once there are enough rows, and as long as its first rows are among them."""
     if judged > len(rows) or len(rows) < rules.start_steps:
         return known
     return known if known.keys() >= STARTS.keys() else {**middles(rows[: rules.start_steps]), **known}
 
 
 def middles(rows: Sequence[Row]) -> Mapping[str, float]:
-    """The medians by which it is remembered how a run began."""
+    """Return the medians of the first rows that are remembered as the start of a run."""
     found = {name: [row.first(keys) for row in rows] for name, keys in STARTS.items()}
     known = {name: [value for value in values if value is not None] for name, values in found.items()}
     return {name: median(values) for name, values in known.items() if values}
 
 
 def weighed(watch: Watch, one: Detector, symptom: Symptom, window: Window) -> Watch:
-    """The watch after what one detector has seen: between sick and well, nothing changes."""
+    """Return the state after the measurement of one detector: between unhealthy and healthy, nothing changes."""
     if symptom.level >= 1:
         return sicker(watch, one, symptom, window)
     return better(watch, one, symptom.level < window.rules.healed_below, window)
 
 
 def sicker(watch: Watch, one: Detector, symptom: Symptom, window: Window) -> Watch:
+    """Return the state after an unhealthy row: with a longer streak, and an open finding if it is due."""
     streak, stands = watch.streaks.get(one.name, Streak()), watch.found(one.name)
     if not streak.sick:
         since = symptom.since or window.newest
         streak = replace(streak, since_step=since.step, since_at=since.at)
     streak = replace(streak, sick=streak.sick + 1, well=0)
     watch = replace(watch, streaks={**watch.streaks, one.name: streak})
+    # A graver finding replaces a milder one of the same name at once.
     if stands and symptom.severity.rank > stands.severity.rank:
         return watch.said(worded(one, symptom, stands.since_step, stands.since_at))
     if not stands and due(streak, one, symptom, watch, window.rules):
@@ -138,14 +148,17 @@ def sicker(watch: Watch, one: Detector, symptom: Symptom, window: Window) -> Wat
 
 
 def due(streak: Streak, one: Detector, symptom: Symptom, watch: Watch, rules: HealthRules) -> bool:
-    """Whether it has lasted long enough, and was not taken back just now."""
+    """Return whether a streak is long enough for a finding that was not resolved only just now."""
     lasted = streak.sick >= one.patience(rules)
     rested = streak.healed is None or watch.judged - streak.healed >= rules.cooldown_steps
     return lasted and (rested or symptom.severity is Severity.STOP)
 
 
 def better(watch: Watch, one: Detector, well: bool, window: Window) -> Watch:
-    """Less sick, or well. Nothing is kept of what stands nowhere, but when it was taken back."""
+    """Return the state after a row that is not unhealthy.
+
+    If no finding is open, the streak is dropped, except for when the last finding was resolved.
+    """
     name, streak, stands = one.name, watch.streaks.get(one.name), watch.found(one.name)
     if streak is None:
         return watch
@@ -161,13 +174,14 @@ def better(watch: Watch, one: Detector, well: bool, window: Window) -> Watch:
 
 
 def worded(one: Detector, symptom: Symptom, since_step: int, since_at: float) -> Finding:
+    """Return the finding of a detector and its measurement."""
     return Finding(
         one.name, symptom.severity, since_step, since_at, symptom.what, symptom.evidence, symptom.advice, one.reference
     )
 
 
 def with_others(watch: Watch, others: Mapping[str, Finding], window: Window) -> Watch:
-    """What plug-ins find stands while they find it."""
+    """Return the state after the findings of plugins: each stays open as long as the plugin reports it."""
     known = {one.name for one in (*DETECTORS, *map(detector, window.rules.team))}
     names = [*others, *(one.name for one in watch.open if one.name not in known and one.name not in others)]
     for name in names:

@@ -1,4 +1,4 @@
-"""What a detector is given, and what it answers."""
+"""The input and the output of a detector."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,16 @@ from bot.core.health.rules import HealthRules
 from bot.core.row import ENTROPY, GRADIENT, LENGTH, REWARD, Row
 
 STARTS = {"entropy": ENTROPY, "gradient": GRADIENT, "length": LENGTH, "reward": REWARD}
-"""What is kept of how a run began, because its first rows are not kept."""
+"""Metrics whose first values are remembered as the start of a run, because its first rows are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """One validation, kept apart from the rows, because runs may validate more seldom than rows are kept.
+    """One validation, kept apart from the rows, because runs may validate less often than rows are kept.
 
     Attributes:
-        at: Unix seconds when it was read; reward: the median of the twenty steps up to it, None where too few have one.
+        at: Unix seconds when it was read.
+        reward: the median reward of the twenty steps up to it, None if too few have one.
     """
 
     step: int
@@ -30,12 +31,12 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """How a run looks to one detector at its newest row.
+    """How healthy a run looks to one detector at its newest row.
 
     Attributes:
-        level: sick from 1 on; what is measured, as a share of what is too much.
-        what, evidence, advice: sentences, where it is sick.
-        since: the row that showed it first, where that is not the first of these in a row.
+        level: the measured value as a share of its threshold; unhealthy from 1 on.
+        what, evidence, advice: sentences, if it is unhealthy.
+        since: the row that showed it first, if that is not the first of these in a row.
     """
 
     level: float
@@ -54,8 +55,8 @@ class Window:
     """The last rows of a run, oldest first.
 
     Attributes:
-        judged: how many rows the run has had, those included that are not kept.
-        start: medians of its first rows, by the names of `STARTS`; and of its first validations, as `validation`.
+        row_count: how many rows the run has had, including those that are no longer kept.
+        start: medians of its first rows, by the names of `START_KEYS`; and of its first validations, as `validation`.
         validations: the last ones, oldest first.
     """
 
@@ -67,10 +68,12 @@ class Window:
 
     @property
     def newest(self) -> Row:
+        """Return the newest row."""
         return self.rows[-1]
 
     def values(self, keys: Sequence[str], last: int, back: int = 0) -> list[float]:
-        """What the last so many rows have of it, or those up to so many rows back; a row without it has none.
+        """Return the values of a metric in the last rows, or in those up to `back` rows ago; a row without it has
+        none.
 
         >>> Window([Row(step, {"a": float(step)}) for step in range(9)]).values(("a",), last=2, back=3)
         [4.0, 5.0]
@@ -80,23 +83,24 @@ class Window:
         return [value for value in found if value is not None]
 
     def middle(self, keys: Sequence[str], last: int, back: int = 0) -> float | None:
-        """The median of that; None where fewer than half of the rows have it, or there are too few."""
+        """Return the median of these values; None if fewer than half of the rows have one, or
+        there are too few rows."""
         found = self.values(keys, last, back)
         return median(found) if len(found) * 2 >= last else None
 
     def pieces(self, keys: Sequence[str], size: int) -> list[float]:
-        """Medians of so many values each, the newest whole, oldest first."""
+        """Return medians of so many values each, oldest first; the newest chunk is complete."""
         found = self.values(keys, len(self.rows))
         return [median(found[end - size : end]) for end in range(len(found) % size + size, len(found) + 1, size)]
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One way to be sick.
+    """One way in which a run can be sick.
 
     Attributes:
-        measure: None where the newest row does not tell.
-        persist_steps: in place of the usual.
+        measure: returns None if the newest row says nothing about it.
+        persist_steps: unhealthy steps before a finding opens, in place of the usual number.
     """
 
     name: str
@@ -105,12 +109,12 @@ class Detector:
     persist_steps: int | None = None
 
     def patience(self, rules: HealthRules) -> int:
-        """So many sick rows in a row are said."""
+        """Return how many unhealthy rows in a row open a finding."""
         return self.persist_steps or rules.persist_steps
 
 
 def scatter(values: Sequence[float]) -> float:
-    """The standard deviation about a slow drift, from how much neighbours differ; outliers are left alone.
+    """Return the standard deviation about a slow drift, from the differences of neighbours; outliers have no effect.
 
     >>> scatter([1.0, 2.1, 2.9, 4.0, 500.0]) < 0.2
     True
@@ -121,7 +125,8 @@ def scatter(values: Sequence[float]) -> float:
 
 
 def number(value: float) -> str:
-    """
+    """Return a number with about three digits.
+
     >>> number(0.12345), number(1234.5), number(12.0), number(3.4e38)
     ('0.123', '1234', '12', '3.4e+38')
     """
@@ -129,7 +134,8 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """
+    """Return a share in percent.
+
     >>> percent(0.256), percent(0.004)
     ('26%', '0.4%')
     """
