@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from benchmarks.answer import p95
-from bot.adapters.charts import DOTS_PER_INCH, HEIGHT, WIDTH, picture
-from bot.adapters.painter import Painter
-from bot.core.figure import Told, compare_figure, reward_figure
-from bot.core.history import RECENT_ROWS, History
-from bot.core.row import Row
-from bot.core.thin import thinned
-from bot.slack.charts import native
+from bot.adapters.charts import DOTS_PER_INCH, HEIGHT_INCHES, WIDTH_INCHES, render_chart
+from bot.adapters.painter import ProcessChartRenderer
+from bot.core.figure import RunHistory, build_comparison_chart, build_reward_chart
+from bot.core.history import MIN_RECENT_ROWS, MetricsHistory
+from bot.core.row import StepMetrics
+from bot.core.thin import downsample
+from bot.slack.charts import build_native_chart
 from tests.builders import NOON, running
 
 STEPS, TIMES = 100_000, 20
@@ -26,21 +26,23 @@ LIMIT_MS = 150.0
 
 def measure() -> None:
     a, b = running(), running(id="ppo-9c21")
-    told = [Told(run, history(seed)) for seed, run in enumerate((a, b))]
-    reward, both = reward_figure(a, told[0].history), compare_figure(told[0], told[1], "time")
+    told = [RunHistory(run, history(seed)) for seed, run in enumerate((a, b))]
+    reward, both = build_reward_chart(a, told[0].history), build_comparison_chart(told[0], told[1], "time")
     assert reward
     assert both
     print(f"{sum(len(line.points) for line in reward.lines)} points are kept of {STEPS:,} steps")
     with TemporaryDirectory() as folder:
-        painter = Painter(Path(folder), {})
-        first = once(lambda: painter.paint(reward))
+        painter = ProcessChartRenderer(Path(folder), {})
+        first = once(lambda: painter.render(reward))
         timed = {
             "matplotlib, empty axes": times(empty),
-            "picture of the reward": times(lambda: picture(reward)),
-            "picture of two runs": times(lambda: picture(both)),
-            "… from the process that draws": times(lambda: painter.paint(both)),
-            "Slack's chart, from the history": times(lambda: native(reward_figure(a, told[0].history) or reward)),
-            "20 points of 100,000": times(lambda: thinned(WHOLE, 20)),
+            "picture of the reward": times(lambda: render_chart(reward)),
+            "picture of two runs": times(lambda: render_chart(both)),
+            "… from the process that draws": times(lambda: painter.render(both)),
+            "Slack's chart, from the history": times(
+                lambda: build_native_chart(build_reward_chart(a, told[0].history) or reward)
+            ),
+            "20 points of 100,000": times(lambda: downsample(WHOLE, 20)),
         }
         size = psutil.Process(painter._process.pid).memory_full_info().uss if painter._process else 0
         painter.stop()
@@ -53,28 +55,28 @@ def measure() -> None:
 WHOLE = [(step, random.Random(step).random()) for step in range(STEPS)]
 
 
-def history(seed: int) -> History:
+def history(seed: int) -> MetricsHistory:
     """A training of so many steps as the store keeps it."""
-    source, found = random.Random(seed), History()
-    for start in range(0, STEPS, RECENT_ROWS):
-        found = History.of(
-            found.folded, [*found.rows, *(row(source, start + at) for at in range(RECENT_ROWS))]
+    source, found = random.Random(seed), MetricsHistory()
+    for start in range(0, STEPS, MIN_RECENT_ROWS):
+        found = MetricsHistory.from_stored(
+            found.buckets_by_metric, [*found.rows, *(row(source, start + at) for at in range(MIN_RECENT_ROWS))]
         ).compact()
     return found
 
 
-def row(source: random.Random, step: int) -> Row:
+def row(source: random.Random, step: int) -> StepMetrics:
     values = {"critic/rewards/mean": step / STEPS + source.gauss(0, 0.05)}
     values |= {"val-core/gsm8k/reward/mean@1": step / STEPS} if step % 500 == 0 else {}
     values |= {"timing_s/save_checkpoint": 30.0} if step % 5_000 == 0 else {}
-    return Row(step, values, NOON.timestamp() + step * 2.0)
+    return StepMetrics(step, values, NOON.timestamp() + step * 2.0)
 
 
 def empty() -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    sheet = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS_PER_INCH)
+    sheet = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(sheet)
     sheet.add_subplot()
     found = BytesIO()

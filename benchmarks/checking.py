@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from benchmarks.masking import COMMAND, KNOWN
 from benchmarks.world import ANA, TRAINING, a_slack
 from bot.access_control import AccessControl
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.recipes import RecipeFolder
 from bot.adapters.secret_filter import SecretFilter
 from bot.core.access import refuse_act
 from bot.core.command import Launch
-from bot.core.launch_bounds import ask_of, refuse_out_of_bounds
+from bot.core.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.core.masking import Masker, search_nothing
-from bot.core.parse import parse
-from bot.core.people import OWN_PAGE
-from bot.core.plan import Plan, plan
-from bot.core.policy import SAFE, Fairness
+from bot.core.parse import parse_command
+from bot.core.people import APP_HOME
+from bot.core.plan import LaunchPlan, build_launch_plan
+from bot.core.policy import SAFE_POLICY, Fairness
 from bot.core.roles import Act
 from bot.playground.slack import BOT_TOKEN
-from bot.rate_limits import Kind, RateLimits
+from bot.rate_limits import RateLimitKind, RateLimits
 from bot.settings import SOURCE_RECIPES
-from bot.slack.client import Identity, web_client
+from bot.slack.client import BotIdentity, build_web_client
 from bot.slack.directory import SlackDirectory
 
 BEFORE = "without checks: read and planned"
@@ -33,25 +33,25 @@ BEFORE = "without checks: read and planned"
 ROUNDS, COMMANDS = 20, 50
 """Of each kind, and in one round."""
 
-POLICY = replace(SAFE, fairness=Fairness(launches_per_minute=10_000_000, questions_per_minute=10_000_000))
+POLICY = replace(SAFE_POLICY, fairness=Fairness(launches_per_minute=10_000_000, questions_per_minute=10_000_000))
 """The safe one, but for limits that so many commands would reach."""
 
 UNMASKED = Masker(search_nothing)
-RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+RECIPES = RecipeFolder(SOURCE_RECIPES)
 
 
 def measure() -> None:
     with a_slack() as slack:
-        client = web_client(BOT_TOKEN, slack.playground.api_url)
-        access = AccessControl(SlackDirectory(client, Identity(client), answer_seconds=30.0), lambda: POLICY)
+        client = build_web_client(BOT_TOKEN, slack.playground.api_url)
+        access = AccessControl(SlackDirectory(client, BotIdentity(client), answer_seconds=30.0), lambda: POLICY)
         checks = Checks(access, SecretFilter(KNOWN).masker)
-        kinds: dict[str, Callable[[], Plan]] = {BEFORE: planned} | checks.each()
+        kinds: dict[str, Callable[[], LaunchPlan]] = {BEFORE: planned} | checks.each()
         took = in_turns(kinds)
     for name in kinds:
         print(f"{name:52}{took[name] * 1e6:8.0f} µs{took[name] / took[BEFORE]:8.2f}x")
 
 
-def in_turns(kinds: Mapping[str, Callable[[], Plan]]) -> dict[str, float]:
+def in_turns(kinds: Mapping[str, Callable[[], LaunchPlan]]) -> dict[str, float]:
     """The least processor time of one command of each kind; they take turns, so that a busy moment falls on all."""
     found = dict.fromkeys(kinds, float("inf"))
     for _ in range(ROUNDS):
@@ -63,10 +63,10 @@ def in_turns(kinds: Mapping[str, Callable[[], Plan]]) -> dict[str, float]:
     return found
 
 
-def planned(masker: Masker = UNMASKED) -> Plan:
-    asked = parse(COMMAND, masker=masker)
+def planned(masker: Masker = UNMASKED) -> LaunchPlan:
+    asked = parse_command(COMMAND, masker=masker)
     assert isinstance(asked, Launch)
-    return plan(RECIPES.get(asked.recipe), asked.parameters, asked.overrides, "ppo-7f3a")
+    return build_launch_plan(RECIPES.get(asked.recipe), asked.parameters, asked.overrides, "ppo-7f3a")
 
 
 class Checks:
@@ -77,7 +77,7 @@ class Checks:
         self._masker = masker
         self._limits = RateLimits(lambda: POLICY, lambda: datetime.now(UTC))
 
-    def each(self) -> dict[str, Callable[[], Plan]]:
+    def each(self) -> dict[str, Callable[[], LaunchPlan]]:
         return {
             "  with the line looked through for secrets": lambda: planned(self._masker),
             "  with limits a minute": lambda: self.limited(UNMASKED),
@@ -86,19 +86,19 @@ class Checks:
             "  with all of it": lambda: self.within_bounds(self.limited(self._masker)),
         }
 
-    def limited(self, masker: Masker) -> Plan:
-        self._limits.take(ANA, Kind.QUESTION)
-        self._limits.take(ANA, Kind.LAUNCH)
+    def limited(self, masker: Masker) -> LaunchPlan:
+        self._limits.count_request(ANA, RateLimitKind.QUESTION)
+        self._limits.count_request(ANA, RateLimitKind.LAUNCH)
         return planned(masker)
 
-    def with_role(self, masker: Masker) -> Plan:
-        refuse_act(POLICY, Act.LAUNCH, self._access.actor(ANA, "T0PLAY", TRAINING))
+    def with_role(self, masker: Masker) -> LaunchPlan:
+        refuse_act(POLICY, Act.LAUNCH, self._access.find_actor(ANA, "T0PLAY", TRAINING))
         return planned(masker)
 
-    def within_bounds(self, made: Plan) -> Plan:
-        actor = self._access.actor(ANA, "T0PLAY", TRAINING)
+    def within_bounds(self, made: LaunchPlan) -> LaunchPlan:
+        actor = self._access.find_actor(ANA, "T0PLAY", TRAINING)
         refuse_act(POLICY, Act.LAUNCH, actor)
-        refuse_out_of_bounds(POLICY.bounds_of(actor.role, actor.channel or OWN_PAGE), ask_of(made), ())
+        refuse_out_of_bounds(POLICY.bounds_for(actor.role, actor.channel or APP_HOME), build_launch_request(made), ())
         return made
 
 

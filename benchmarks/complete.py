@@ -10,9 +10,9 @@ from math import fsum, isclose
 from pathlib import Path
 
 from benchmarks.logs import logs
-from bot.core.fact import Fact
-from bot.core.reader import Reader
-from bot.core.row import VALIDATING, Row
+from bot.core.fact import LogEvent
+from bot.core.reader import LogParser
+from bot.core.row import VALIDATION_PREFIXES, StepMetrics
 
 AWK = r"""
 match($0, /step:[0-9]+ - [A-Za-z_]/) {
@@ -61,11 +61,11 @@ def counted_by_awk(raw: bytes) -> Counts:
     return list(map(int, found[:5])), float(found[5])
 
 
-def counted(facts: Iterable[Fact]) -> Counts:
-    rows = [fact for fact in facts if isinstance(fact, Row)]
-    training = [row for row in rows if row.trains]
+def counted(facts: Iterable[LogEvent]) -> Counts:
+    rows = [fact for fact in facts if isinstance(fact, StepMetrics)]
+    training = [row for row in rows if row.is_training_step]
     values = [(key, value) for row in training for key, value in row.values.items()]
-    points = sum(key.startswith(VALIDATING) for key, _ in values)
+    points = sum(key.startswith(VALIDATION_PREFIXES) for key, _ in values)
     counts = [len(training), sum(row.step for row in training), len(values), points, len(rows) - len(training)]
     return counts, fsum(value for _, value in values)
 
@@ -85,10 +85,10 @@ def cut_everywhere(raw: bytes) -> int:
     return min(CUTS, len(excerpt))
 
 
-def in_pieces(raw: bytes, cuts: Sequence[int]) -> list[Fact]:
+def in_pieces(raw: bytes, cuts: Sequence[int]) -> list[LogEvent]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    reader, facts = Reader(), list[Fact]()
+    reader, facts = LogParser(), list[LogEvent]()
     for start, end in pairwise([0, *sorted(cuts), len(raw)]):
-        reader, found = reader.read(decoder.decode(raw[start:end]))
+        reader, found = reader.parse(decoder.decode(raw[start:end]))
         facts += found
     return facts + reader.finish()[1]

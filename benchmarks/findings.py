@@ -15,9 +15,9 @@ from rl_doctor.simulate import EXPECTED_DETECTIONS, simulate
 from benchmarks.logs import logs
 from bot.core.health.finding import Severity
 from bot.core.health.rules import HealthRules
-from bot.core.health.stall import Quiet, stalled
-from bot.core.reader import Reader
-from bot.core.row import Row
+from bot.core.health.stall import LivenessSignals, detect_stall
+from bot.core.reader import LogParser
+from bot.core.row import StepMetrics
 from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, said, simulated
 
 SEEDS, HEALTHY_SEEDS = 20, 5
@@ -46,7 +46,7 @@ class Told:
     their_seconds: float = 0.0
 
 
-def ours(rows: Sequence[Row], rules: HealthRules) -> tuple[tuple[tuple[str, str, int], ...], float]:
+def ours(rows: Sequence[StepMetrics], rules: HealthRules) -> tuple[tuple[tuple[str, str, int], ...], float]:
     began = time.perf_counter()
     found = [(one.finding.name, str(one.finding.severity), one.step) for one in said(list(rows), rules)]
     return tuple(found), (time.perf_counter() - began) / len(rows)
@@ -71,7 +71,7 @@ def of_theirs(scenario: str, seed: int) -> Told:
     return Told(found, theirs(records, config), seconds, (time.perf_counter() - began) / len(records))
 
 
-def of_ours(rows: Callable[[int], list[Row]], seed: int) -> Told:
+def of_ours(rows: Callable[[int], list[StepMetrics]], seed: int) -> Told:
     """A run of our own, which speaks verl's keys; rldoctor knows these."""
     told = rows(seed)
     found, seconds = ours(told, HealthRules())
@@ -140,9 +140,9 @@ def stalls() -> None:
     for seed in range(SEEDS):
         rows = Shape(steps=20 + 7 * seed).rows(seed)
         last = rows[-1].at
-        quiet = Quiet(began_at=rows[0].at - 900, step_at=last, line_at=last)
+        quiet = LivenessSignals(began_at=rows[0].at - 900, step_at=last, line_at=last)
         looks = (30 * look for look in range(1, 200))
-        waits.append(next((wait for wait in looks if stalled(rows, last + wait, quiet, HealthRules())), None))
+        waits.append(next((wait for wait in looks if detect_stall(rows, last + wait, quiet, HealthRules())), None))
     known = [wait for wait in waits if wait]
     print(f"{'stands still (steps of 57 s)':34}{share(waits):>9}{median(known):>7.0f} s{'':27}{'no such':>18}")
 
@@ -161,8 +161,8 @@ def alarms(found: Sequence[Sequence[tuple[str, str, int]]]) -> str:
 
 def of_log(name: str, text: str) -> None:
     """A log of a run that succeeded, read as the bot reads it."""
-    _, facts = Reader().read(text)
-    rows = [fact for fact in facts if isinstance(fact, Row)]
+    _, facts = LogParser().parse(text)
+    rows = [fact for fact in facts if isinstance(fact, StepMetrics)]
     found, _ = ours(rows, HealthRules())
     its = theirs([{"step": one.step, **one.values} for one in rows], {"algorithm": "ppo"})
     print(f"\n{name}: {len({one.step for one in rows})} steps of a run that succeeded")

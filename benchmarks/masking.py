@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks.logs import logs
 from bot.adapters.secret_filter import SecretFilter
-from bot.core.masking import SHAPES, Masker, search_nothing
-from bot.core.parse import parse
-from bot.core.reader import Reader
+from bot.core.masking import SHAPE_MASKER, Masker, search_nothing
+from bot.core.parse import parse_command
+from bot.core.reader import LogParser
 from tests.secret_corpus import Planted, corpus
 
 LOOK = 250_000
@@ -37,20 +37,20 @@ def measure() -> None:
     looks = [text[at : at + LOOK] for _, text in logs() for at in range(0, len(text), LOOK)]
     size = sum(map(len, looks))
     secrets = SecretFilter(KNOWN)
-    plain = seconds(lambda: [Reader().read(text) for text in looks])
+    plain = seconds(lambda: [LogParser().parse(text) for text in looks])
     print(f"{size / 1e6:.1f} MB in looks of {LOOK // 1000} kB{'':8}{'MB/s':>8}{'of reading':>12}")
     for name, took in (
         ("reading, without masking", plain),
         ("masking alone", seconds(lambda: [secrets.mask(text) for text in looks])),
-        ("reading, with masking", seconds(lambda: [Reader().read(secrets.mask(text)) for text in looks])),
+        ("reading, with masking", seconds(lambda: [LogParser().parse(secrets.mask(text)) for text in looks])),
     ):
         print(f"{name:38}{size / took / 1e6:8.1f}{took / plain:12.2f}")
     few = looks[:1]
-    took = seconds(lambda: [SHAPES.mask(text) for text in few]) * size / sum(map(len, few))
+    took = seconds(lambda: [SHAPE_MASKER.mask(text) for text in few]) * size / sum(map(len, few))
     print(f"{'masking with the engine of Python':38}{size / took / 1e6:8.1f}{took / plain:12.2f}")
     unmasked = Masker(search_nothing)
-    free = seconds(lambda: [parse(COMMAND, masker=unmasked) for _ in range(COMMANDS)])
-    checked = seconds(lambda: [parse(COMMAND, masker=secrets.masker) for _ in range(COMMANDS)])
+    free = seconds(lambda: [parse_command(COMMAND, masker=unmasked) for _ in range(COMMANDS)])
+    checked = seconds(lambda: [parse_command(COMMAND, masker=secrets.masker) for _ in range(COMMANDS)])
     print(f"a command is read in {free / COMMANDS * 1e6:.0f} µs, looked through for secrets in", end=" ")
     print(f"{checked / COMMANDS * 1e6:.0f} µs ({checked / free:.2f})")
     planted, lines = list(corpus(seed=7, each=3)), all_lines()

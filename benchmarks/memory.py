@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.world import Slack, a_slack, many_runs
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
+from bot.adapters.valkey import EmbeddedValkey
 from bot.core.status import Reason
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
@@ -86,11 +86,11 @@ def bot_with(slack: Slack, ended: int, busy: Callable[[], None] = lambda: None, 
 
 
 def fill(folder: Path, number: int) -> None:
-    valkey = Valkey(folder / "store", answer_seconds=60)
+    valkey = EmbeddedValkey(folder / "store", answer_seconds=60)
     store = RedisStore(valkey.start())
     for run in many_runs(store, FakeCloud(), number):
-        store.update(run.id, lambda run: run.ended(Reason.SUCCEEDED, run.created_at))
-        store.settle(run.id)
+        store.update(run.id, lambda run: run.close(Reason.SUCCEEDED, run.created_at))
+        store.archive(run.id)
     valkey.stop()
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.logs import logs
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
-from bot.core.reading import Reading
-from bot.core.row import Row
+from bot.adapters.valkey import EmbeddedValkey
+from bot.core.reading import LogCursor
+from bot.core.row import StepMetrics
 from tests.builders import a_run
 
 MEGABYTES = int(os.environ.get("BENCH_LOG_MEGABYTES", "1000"))
@@ -71,19 +71,19 @@ def room() -> None:
     """Of 100,000 steps with 80 metrics each, in the store."""
     keys = [f"critic/some_metric_of_a_usual_length/{number}" for number in range(80)]
     with tempfile.TemporaryDirectory() as folder:
-        valkey = Valkey(Path(folder), 30)
+        valkey = EmbeddedValkey(Path(folder), 30)
         redis = valkey.start()
         store, run = RedisStore(redis), a_run()
         store.add(run, {})
         start = time.perf_counter()
         for begin in range(0, 100_000, 250):
             steps = range(begin, begin + 250)
-            rows = [Row(n, {k: math.sin(n * at / 1000) for at, k in enumerate(keys)}, 1.7e9 + n) for n in steps]
-            store.take_in(run.id, lambda run: run, Reading(), rows)
+            rows = [StepMetrics(n, {k: math.sin(n * at / 1000) for at, k in enumerate(keys)}, 1.7e9 + n) for n in steps]
+            store.append_metrics(run.id, lambda run: run, LogCursor(), rows)
         took = time.perf_counter() - start
         size = sum(redis.memory_usage(key, samples=0) or 0 for key in redis.keys(f"verl:run:{run.id}:*"))
         start = time.perf_counter()
-        store.history(run.id)
+        store.get_history(run.id)
         read = time.perf_counter() - start
         plain = 100_000 * 80 * 16
         print(f"\n100,000 steps × 80 metrics: {size / 1e6:.2f} MB, {size / plain:.4f} of 16 bytes a number;")

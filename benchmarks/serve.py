@@ -16,12 +16,12 @@ from benchmarks.world import many_runs
 from bot.adapters.store import RedisStore
 from bot.build import build
 from bot.clock import Clock
-from bot.core.order import Watched
-from bot.core.seen import Seen
-from bot.precedence import Precedence
+from bot.core.order import ClusterRef
+from bot.core.seen import Observation
+from bot.precedence import InteractivePriority
 from bot.settings import Settings
-from bot.slack.client import Identity, web_client
-from bot.slack.socket import Socket
+from bot.slack.client import BotIdentity, build_web_client
+from bot.slack.socket import SocketConnection
 from tests.doubles.cloud import FakeCloud
 
 ACTIVE = 20
@@ -31,33 +31,35 @@ ACTIVE = 20
 class HangingCloud(FakeCloud):
     """Machines that never answer."""
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, watched: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         Event().wait()
         return {}
 
-    def tail(self, watched: Watched, lines: int) -> str:
+    def tail_log(self, watched: ClusterRef, lines: int) -> str:
         Event().wait()
         return ""
 
 
 def serve_bare(settings: Settings) -> None:
-    client = web_client(settings.slack_bot_token, settings.slack_api_url)
-    identity = Identity(client)
+    client = build_web_client(settings.slack_bot_token, settings.slack_api_url)
+    identity = BotIdentity(client)
     app = App(
-        process_before_response=True, client=client, authorize=lambda **_: identity.learn(), signing_secret="unused"
+        process_before_response=True, client=client, authorize=lambda **_: identity.resolve(), signing_secret="unused"
     )
 
     def only_acknowledge(ack: Ack) -> None:
         ack("ok")
 
     app.command("/verl")(only_acknowledge)
-    Socket(app, identity, settings.slack_app_token, settings.slack_api_url, Clock().now, Precedence()).check()
+    SocketConnection(
+        app, identity, settings.slack_app_token, settings.slack_api_url, Clock().now, InteractivePriority()
+    ).check()
 
 
 def serve(settings: Settings, cloud: FakeCloud | None) -> None:
     bot = build(settings, cloud)
-    assert isinstance(bot.service.store, RedisStore)
-    many_runs(bot.service.store, cloud or FakeCloud(), ACTIVE)
+    assert isinstance(bot.run_service.store, RedisStore)
+    many_runs(bot.run_service.store, cloud or FakeCloud(), ACTIVE)
     bot.start()
 
 

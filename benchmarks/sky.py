@@ -11,14 +11,14 @@ from benchmarks.tick import Nobody
 from benchmarks.world import a_store, many_runs
 from bot.adapters.sky import calls
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
+from bot.adapters.sky.courier import SdkWorker
 from bot.adapters.store import RedisStore
-from bot.core.rules import Rules
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.precedence import Precedence
+from bot.precedence import InteractivePriority
 from bot.reconcile import Reconciler
-from bot.tails import Tails
-from bot.watcher import Watcher
+from bot.tails import LogTailer
+from bot.watcher import HealthMonitor
 from tests.adapters.beds import client_environment
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
@@ -52,22 +52,24 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
     for run in many_runs(store, FakeCloud(), number):
         world.clusters[run.cluster] = a_cluster(run)
     clock = Clock()
-    cloud = SkyCloud(Courier(client_environment(home, server.url), 60, shares=calls.SHARES), clock.now, secrets={})
+    cloud = SkyCloud(
+        SdkWorker(client_environment(home, server.url), 60, shares=calls.CLUSTER_CALL_SHARES), clock.now, secrets={}
+    )
     pool = ThreadPoolExecutor(4)
-    tails = Tails(cloud, lines=(50, 200), period=timedelta(seconds=30), reads_per_tick=32, threads=2)
+    tails = LogTailer(cloud, lines=(50, 200), period=timedelta(seconds=30), reads_per_tick=32, threads=2)
     reconciler = Reconciler(
         cloud=cloud,
         store=store,
         notifier=Nobody(),
-        tails=tails,
-        watcher=Watcher(),
+        log_tailer=tails,
+        health_monitor=HealthMonitor(),
         now=clock.now,
-        read_rules=Rules,
+        read_timings=ReconcileTimings,
         pool=pool,
         wake=lambda: None,
-        precedence=Precedence(),
-        began=clock.now(),
-        leads=lambda: True,
+        priority=InteractivePriority(),
+        began_at=clock.now(),
+        is_leader=lambda: True,
         log_lines=200,
     )
     reconciler.tick()

@@ -10,16 +10,16 @@ import msgspec
 from redis import Redis
 
 from benchmarks.world import a_store
-from bot.adapters.documents import dumps
-from bot.adapters.keys import ENDED, RUN
-from bot.adapters.store import BATCH, RedisStore, text
-from bot.core.fact import Saved, Total
+from bot.adapters.documents import encode_run
+from bot.adapters.keys import ENDED_RUNS, RUN_RECORD
+from bot.adapters.store import DOCUMENT_BATCH_SIZE, RedisStore, decode_text
+from bot.core.fact import CheckpointSaved, TotalSteps
 from bot.core.progress import Progress
-from bot.core.row import Row
+from bot.core.row import StepMetrics
 from bot.core.run import Run
-from bot.core.status import Reason, Status
-from bot.costs import Costs
-from bot.reports import Reports
+from bot.core.status import Reason, RunStatus
+from bot.costs import CostService
+from bot.reports import ReportService
 from tests.builders import running
 
 RUNS, PEOPLE, TIMES = 10_000, 40, 9
@@ -32,13 +32,13 @@ def measure() -> None:
     with a_store() as redis:
         fill(redis)
         store = RedisStore(redis)
-        costs, reports = Costs(store, lambda: NOW), Reports(store, lambda: NOW, lambda: None)
+        costs, reports = CostService(store, lambda: NOW), ReportService(store, lambda: NOW, lambda: None)
         answers: dict[str, Callable[[], object]] = {
             "the documents alone": lambda: decoded(redis),
-            "/verl cost month": lambda: costs.of_month(lambda _: True).by_person,
-            "/verl cost team": lambda: costs.of_month(lambda run: run.channel == "C0TRAIN").by_person,
-            "/verl cost RUN": lambda: costs.of_run(costs.find("ppo-00001")),
-            "/verl report now runs=all": lambda: reports.board_now(
+            "/verl cost month": lambda: costs.report_month(lambda _: True).by_person,
+            "/verl cost team": lambda: costs.report_month(lambda run: run.channel == "C0TRAIN").by_person,
+            "/verl cost RUN": lambda: costs.report_run(costs.find_run("ppo-00001")),
+            "/verl report now runs=all": lambda: reports.build_digest_now(
                 "U0", "C0TRAIN", everywhere=True, show=lambda run: run
             ),
         }
@@ -58,11 +58,11 @@ def timed(answer: Callable[[], object]) -> float:
 
 def decoded(redis: Redis) -> int:
     """What any answer has to do: a call for each batch, and JSON into plain values."""
-    ids = [text(name) for name in redis.zrange(ENDED, 0, -1)]
+    ids = [decode_text(name) for name in redis.zrange(ENDED_RUNS, 0, -1)]
     count = 0
-    for start in range(0, len(ids), BATCH):
-        for document in redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]]):
-            count += bool(msgspec.json.decode(text(document)))
+    for start in range(0, len(ids), DOCUMENT_BATCH_SIZE):
+        for document in redis.mget([RUN_RECORD.format(run_id) for run_id in ids[start : start + DOCUMENT_BATCH_SIZE]]):
+            count += bool(msgspec.json.decode(decode_text(document)))
     return count
 
 
@@ -73,8 +73,8 @@ def fill(redis: Redis) -> None:
         with redis.pipeline() as batch:
             for number in range(start, start + 1000):
                 run = ended(pattern, number)
-                batch.set(RUN.format(run.id), dumps(run))
-                batch.zadd(ENDED, {run.id: run.ended_at.timestamp() if run.ended_at else 0})
+                batch.set(RUN_RECORD.format(run.id), encode_run(run))
+                batch.zadd(ENDED_RUNS, {run.id: run.closed_at.timestamp() if run.closed_at else 0})
             batch.execute()
 
 
@@ -82,9 +82,14 @@ def trained() -> Run:
     keys = {f"actor/{name}": 0.1 for name in ("entropy", "kl_loss", "pg_loss", "grad_norm", "lr")}
     values = keys | {"critic/rewards/mean": 0.5, "timing_s/step": 60.0}
     rows = [
-        Row(at, values | ({"val-core/x/reward/mean@1": at / 1000} if at % 20 == 0 else {}), at) for at in range(500)
+        StepMetrics(at, values | ({"val-core/x/reward/mean@1": at / 1000} if at % 20 == 0 else {}), at)
+        for at in range(500)
     ]
-    return running(progress=Progress().told([Total(500), *rows, Saved("/c/global_step_500", 500)], ("actor/",)))
+    return running(
+        progress=Progress().record_events(
+            [TotalSteps(500), *rows, CheckpointSaved("/c/global_step_500", 500)], ("actor/",)
+        )
+    )
 
 
 def ended(pattern: Run, number: int) -> Run:
@@ -96,11 +101,11 @@ def ended(pattern: Run, number: int) -> Run:
         recipe=("ppo", "grpo", "dapo")[number % 3],
         infra=("k8s", "slurm/one", "aws")[number % 3],
         created_at=at - timedelta(hours=2),
-        first_asked_at=at - timedelta(hours=2),
+        first_launch_requested_at=at - timedelta(hours=2),
         running_at=at - timedelta(hours=1.9),
-        over_at=at - timedelta(minutes=2),
-        ended_at=at,
-        status=Status.ENDED,
+        finished_at=at - timedelta(minutes=2),
+        closed_at=at,
+        status=RunStatus.ENDED,
         reason=Reason.SUCCEEDED,
         rate=None if number % 10 == 0 else pattern.rate,
     )

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.world import a_store, many_runs
 from bot.adapters.store import RedisStore
-from bot.core.rules import Rules
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.precedence import Precedence
+from bot.precedence import InteractivePriority
 from bot.reconcile import Reconciler
-from bot.tails import Tails
-from bot.watcher import Watcher
+from bot.tails import LogTailer
+from bot.watcher import HealthMonitor
 from tests.doubles.cloud import FakeCloud
 
 TICKS = 5
@@ -44,20 +44,20 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
     for run in runs[:32]:
         cloud.print(run.cluster, *(f"(job, pid=1) step:{step} - critic/rewards/mean:0.5" for step in range(200)))
     pool = ThreadPoolExecutor(4)
-    tails = Tails(cloud, lines=(50, 200), reads_per_tick=32)
+    tails = LogTailer(cloud, lines=(50, 200), reads_per_tick=32)
     reconciler = Reconciler(
         cloud=cloud,
         store=store,
         notifier=Nobody(),
-        tails=tails,
-        watcher=Watcher(),
+        log_tailer=tails,
+        health_monitor=HealthMonitor(),
         now=lambda: datetime.now(UTC),
-        read_rules=Rules,
+        read_timings=ReconcileTimings,
         pool=pool,
         wake=lambda: None,
-        precedence=Precedence(),
-        began=datetime.now(UTC),
-        leads=lambda: store.lead("bench", timedelta(minutes=1)),
+        priority=InteractivePriority(),
+        began_at=datetime.now(UTC),
+        is_leader=lambda: store.acquire_leadership("bench", timedelta(minutes=1)),
         log_lines=200,
     )
     reconciler.tick()

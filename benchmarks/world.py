@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from redis import Redis
 
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
+from bot.adapters.valkey import EmbeddedValkey
 from bot.core.progress import Progress
 from bot.core.run import Run
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
@@ -32,7 +32,7 @@ ANA, TRAINING = "U0ANA", "C0TRAIN"
 def a_store() -> Iterator[Redis]:
     """An embedded Valkey, with fsync at every write, as the bot has it."""
     with TemporaryDirectory() as folder:
-        valkey = Valkey(Path(folder), answer_seconds=60)
+        valkey = EmbeddedValkey(Path(folder), answer_seconds=60)
         yield valkey.start()
         valkey.stop()
 
@@ -85,7 +85,7 @@ def a_bot(slack: Slack, kind: str, **more: str) -> Iterator[int]:
             process.communicate()
             eventually(lambda: not slack.listens())
         if kind != "bare":
-            store = Valkey(Path(folder) / "store", answer_seconds=60)
+            store = EmbeddedValkey(Path(folder) / "store", answer_seconds=60)
             store.start()
             store.stop()
 
@@ -94,9 +94,11 @@ def many_runs(store: RedisStore, cloud: FakeCloud, number: int) -> list[Run]:
     """So many runs in the store that train, and their clusters in the cloud."""
     now = datetime.now(UTC)
     progress = Progress(420, 1000, {"critic/rewards/mean": 0.61, "val-core/gsm8k/reward/mean@1": 0.53}, 400)
-    pattern = running(created_at=now, asked_at=now, first_asked_at=now, progress=progress, autostop_minutes=5)
+    pattern = running(
+        created_at=now, launch_requested_at=now, first_launch_requested_at=now, progress=progress, autostop_minutes=5
+    )
     runs = [replace(pattern, id=f"ppo-{index:05x}", infra="a cloud in memory") for index in range(number)]
     for run in runs:
         store.add(run, {})
-        cloud.come_up(run.cluster, Job.RUNNING)
+        cloud.come_up(run.cluster, JobState.RUNNING)
     return runs

@@ -13,9 +13,9 @@ from threading import Event
 
 from bot import __version__
 from bot.errors import UserError
-from bot.process_guard import forbid_dumps, forget, guard_process
+from bot.process_guard import forbid_dumps, guard_process, remove_variables
 
-NEXT = {
+NEXT_STEPS = {
     "socket": """\
 Paste it at https://api.slack.com/apps, Create New App, From a manifest; install the app; copy its bot token (xoxb-…).
 Then make an app-level token with connections:write (xapp-…) under Basic Information, and run `verlbot doctor`.""",
@@ -34,26 +34,26 @@ CHANNEL_KINDS = ("public", "private", "shared", "direct")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 on success, 1 on an error, 2 if the command makes no sense."""
     forbid_dumps()  # every command has the bot's tokens in its environment, even a container's health check
-    asked = parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
-        return int(asked.action(asked))
+        return int(options.action(options))
     except UserError as error:
-        print(masked(f"verlbot: {error.sentence}"), file=sys.stderr)
+        print(mask_secrets(f"verlbot: {error.sentence}"), file=sys.stderr)
         return 1
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return text for the command line, with secrets masked."""
     from bot.adapters.secret_filter import SecretFilter
 
     return SecretFilter(os.environ).mask(text)
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    found = argparse.ArgumentParser(prog="verlbot", description="Launches and tracks verl training runs from Slack.")
-    found.add_argument("--version", action="version", version=f"verlbot {__version__}")
-    commands = found.add_subparsers(required=True, metavar="COMMAND")
+    root = argparse.ArgumentParser(prog="verlbot", description="Launches and tracks verl training runs from Slack.")
+    root.add_argument("--version", action="version", version=f"verlbot {__version__}")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the bot; set up by environment variables (docs/settings.md)")
     run.set_defaults(action=do_run)
@@ -78,12 +78,12 @@ def parser() -> argparse.ArgumentParser:
     check.set_defaults(action=do_recipes_check)
 
     policy = commands.add_parser("policy", help="look after the policy file: who may do what, and how much")
-    of_policy = policy.add_subparsers(required=True, metavar="COMMAND")
-    of_policy.add_parser("init", help="print a starter file with comments").set_defaults(action=do_policy_init)
-    read = of_policy.add_parser("check", help="say whether a file can be used, and what it allows")
-    read.add_argument("file", type=Path)
-    read.set_defaults(action=do_policy_check)
-    explain = of_policy.add_parser("explain", help="say what would be decided about a line, and by which line")
+    policy_commands = policy.add_subparsers(required=True, metavar="COMMAND")
+    policy_commands.add_parser("init", help="print a starter file with comments").set_defaults(action=do_policy_init)
+    policy_check = policy_commands.add_parser("check", help="say whether a file can be used, and what it allows")
+    policy_check.add_argument("file", type=Path)
+    policy_check.set_defaults(action=do_policy_check)
+    explain = policy_commands.add_parser("explain", help="say what would be decided about a line, and by which line")
     explain.add_argument("user", help="Slack's id of who types it, such as U024BE7LH")
     explain.add_argument("line", help="what is typed, such as 'launch ppo nodes=2'")
     explain.add_argument("--file", type=Path, help="the policy file (default: VERLBOT_POLICY, or the safe defaults)")
@@ -113,102 +113,102 @@ def parser() -> argparse.ArgumentParser:
 
     health = commands.add_parser("health", help="say whether the bot of this data directory is alive")
     health.set_defaults(action=do_health)
-    return found
+    return root
 
 
 def do_run(_: argparse.Namespace) -> int:
     """Run the bot until a signal ends it; return 0."""
     from bot.build import build
     from bot.masked_log import log_to, mask_uncaught
-    from bot.parts import secret_filter
+    from bot.parts import build_secret_filter
     from bot.settings import Settings
 
     guard_process()
     settings = Settings.read(os.environ)
-    forget(os.environ, Settings.secret_variables(os.environ))
-    secrets = secret_filter(settings)
+    remove_variables(os.environ, Settings.find_secret_variables(os.environ))
+    secrets = build_secret_filter(settings)
     log_to(None, settings.log_level, secrets.mask)
     mask_uncaught()
-    over = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    stop_event = Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop_event.set())
     bot = build(settings, filter_secrets=secrets)
     try:
         bot.start()
-        over.wait()
+        stop_event.wait()
     finally:
         bot.stop()
     return 0
 
 
-def do_demo(asked: argparse.Namespace) -> int:
-    from bot.demo import demo
+def do_demo(options: argparse.Namespace) -> int:
+    from bot.demo import run_demo
 
     guard_process()
-    return demo(asked.data_dir, asked.port, asked.lines, not asked.no_browser, asked.stay)
+    return run_demo(options.data_dir, options.port, options.lines, not options.no_browser, options.stay)
 
 
-def do_manifest(asked: argparse.Namespace) -> int:
+def do_manifest(options: argparse.Namespace) -> int:
     """Print the Slack app's manifest, and the next steps if a person reads it; return 0."""
-    from bot.slack.manifest import manifest
+    from bot.slack.manifest import build_manifest
 
-    if asked.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", asked.http):
-        raise UserError(f"Slack takes no address `{asked.http}`.", "Give one such as https://verlbot.example.org.")
-    print(json.dumps(manifest("http" if asked.http else "socket", asked.http or ""), indent=2))
+    if options.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", options.http):
+        raise UserError(f"Slack takes no address `{options.http}`.", "Give one such as https://verlbot.example.org.")
+    print(json.dumps(build_manifest("http" if options.http else "socket", options.http or ""), indent=2))
     if sys.stderr.isatty():  # a script that reads the manifest needs no next steps
-        print(NEXT["http" if asked.http else "socket"], file=sys.stderr)
+        print(NEXT_STEPS["http" if options.http else "socket"], file=sys.stderr)
     return 0
 
 
-def do_recipes_check(asked: argparse.Namespace) -> int:
-    from bot.check import check
+def do_recipes_check(options: argparse.Namespace) -> int:
+    from bot.check import check_recipes
     from bot.settings import default_recipes_dir
 
-    return check(asked.folder or default_recipes_dir())
+    return check_recipes(options.folder or default_recipes_dir())
 
 
 def do_policy_init(_: argparse.Namespace) -> int:
-    from bot.policy_tools import init
+    from bot.policy_tools import print_starter
 
-    return init()
+    return print_starter()
 
 
-def do_policy_check(asked: argparse.Namespace) -> int:
+def do_policy_check(options: argparse.Namespace) -> int:
     from bot.policy_tools import check
 
-    return check(asked.file)
+    return check(options.file)
 
 
-def do_policy_explain(asked: argparse.Namespace) -> int:
+def do_policy_explain(options: argparse.Namespace) -> int:
     """Print what the policy decides about a command line of a person; return the exit status."""
     from bot.core.people import Channel, ChannelKind, Person, PersonKind
     from bot.policy_tools import explain
     from bot.settings import default_recipes_dir
 
-    path = asked.file or (Path(os.environ["VERLBOT_POLICY"]) if os.environ.get("VERLBOT_POLICY") else None)
+    path = options.file or (Path(os.environ["VERLBOT_POLICY"]) if os.environ.get("VERLBOT_POLICY") else None)
     recipes = Path(os.environ.get("VERLBOT_RECIPES_DIR") or default_recipes_dir())
-    person = Person(asked.user, PersonKind(asked.kind), frozenset(filter(None, asked.groups.split(","))))
-    return explain(path, recipes, person, Channel(asked.channel, ChannelKind(asked.channel_kind)), asked.line)
+    person = Person(options.user, PersonKind(options.kind), frozenset(filter(None, options.groups.split(","))))
+    return explain(path, recipes, person, Channel(options.channel, ChannelKind(options.channel_kind)), options.line)
 
 
-def do_doctor(asked: argparse.Namespace) -> int:
-    from bot.doctor.checks import doctor
+def do_doctor(options: argparse.Namespace) -> int:
+    from bot.doctor.checks import run_doctor
 
-    return doctor(os.environ, as_json=asked.json)
+    return run_doctor(os.environ, as_json=options.json)
 
 
-def do_replay(asked: argparse.Namespace) -> int:
+def do_replay(options: argparse.Namespace) -> int:
     from bot.replay import replay
 
-    return replay(asked.file, asked.rate, asked.nodes, asked.json)
+    return replay(options.file, options.rate, options.nodes, options.json)
 
 
 def do_admin_policy(_: argparse.Namespace) -> int:
     """Print the line for SkyPilot's config, the one place that shows the secret: who types this
     may read its file too."""
-    from bot.data_dir import kept_secret, prepare
-    from bot.settings import PORT_HINT, PORT_IS_OPEN, Settings
-    from bot.web_server import bracketed
+    from bot.data_dir import load_admin_policy_secret, prepare
+    from bot.settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
+    from bot.web_server import format_host
 
     settings, problems = Settings.examine(os.environ)
     wrong = [problem for name, problem in problems.items() if name.startswith("VERLBOT_")]
@@ -216,15 +216,15 @@ def do_admin_policy(_: argparse.Namespace) -> int:
         raise UserError("\n".join(wrong))
     if settings.admin_policy_port is None:
         raise UserError("The bot has no port for SkyPilot's admin policy.", "Set VERLBOT_ADMIN_POLICY_PORT first.")
-    if settings.admin_policy_needs_secret:
-        raise UserError(PORT_IS_OPEN, PORT_HINT)
+    if settings.needs_admin_policy_secret:
+        raise UserError(OPEN_PORT_PROBLEM, OPEN_PORT_HINT)
     if not settings.admin_policy_secret and not settings.data_dir.exists():
         prepare(settings.data_dir)
-    secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
-    is_any = settings.admin_policy_host in ("0.0.0.0", "::")  # noqa: S104  # compared, not listened on
-    host = "HOST" if is_any else bracketed(settings.admin_policy_host)
+    secret = settings.admin_policy_secret or load_admin_policy_secret(settings.data_dir)
+    listens_everywhere = settings.admin_policy_host in ("0.0.0.0", "::")  # noqa: S104  # compared, not listened on
+    host = "HOST" if listens_everywhere else format_host(settings.admin_policy_host)
     print(f"admin_policy: http://{host}:{settings.admin_policy_port}/admin-policy/{secret}")
-    if is_any:
+    if listens_everywhere:
         print("HOST is the bot's machine, as SkyPilot's server knows it.", file=sys.stderr)
     return 0
 
@@ -234,12 +234,12 @@ def do_health(_: argparse.Namespace) -> int:
     from bot import heartbeat
     from bot.settings import Settings
 
-    nobody = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
-    settings = Settings.read({**os.environ, **nobody})  # placeholders, since the check needs no tokens
-    age = heartbeat.age_seconds(settings.data_dir)
+    placeholders = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
+    settings = Settings.read({**os.environ, **placeholders})  # placeholders, since the check needs no tokens
+    age = heartbeat.read_age_seconds(settings.data_dir)
     if age is None:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")
-    if age > heartbeat.longest_seconds(settings):
+    if age > heartbeat.max_age_seconds(settings):
         when = "before this machine was started" if math.isinf(age) else f"{age:.0f} s ago"
         raise UserError(f"The last tick was {when}.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")

@@ -24,7 +24,7 @@ class Announcer:
     now: Now
     ops_channel: str = ""
     wake: Callable[[], None] = lambda: None
-    logged: set[str] = field(default_factory=set)
+    logged_keys: set[str] = field(default_factory=set)
 
     def announce(self, key: str, text: str, channel: str = "", fallback: str = "") -> None:
         """Record a notice once for the ops channel, and once for one more channel; write it to the bot's own log.
@@ -36,13 +36,13 @@ class Announcer:
             fallback: the person who gets it if the bot may not post in `channel`.
         """
         notices = [
-            Notice(key=key, channel=where, text=text, at=self.now(), fallback=person)
-            for where, person in {self.ops_channel: "", channel: fallback}.items()
-            if where
+            Notice(key=key, channel=channel_id, text=text, created_at=self.now(), fallback_user=person)
+            for channel_id, person in {self.ops_channel: "", channel: fallback}.items()
+            if channel_id
         ]
-        recorded = [self.store.add_notice(notice) for notice in notices]
-        if key not in self.logged:
-            self.logged.add(key)
+        additions = [self.store.add_notice(notice) for notice in notices]
+        if key not in self.logged_keys:
+            self.logged_keys.add(key)
             log.warning("%s: %s", key, text)
-        if any(recorded):
+        if any(additions):
             self.wake()

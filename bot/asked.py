@@ -5,17 +5,17 @@ from datetime import datetime
 
 from bot.core import command
 from bot.core.actor import Actor
-from bot.core.autostop import asked_minutes
-from bot.core.blind import blind
-from bot.core.managed import Controller, is_managed
+from bot.core.autostop import read_idle_minutes
+from bot.core.blind import find_missing_safeguards
+from bot.core.managed import JobsController, is_managed
 from bot.core.money import Rate
-from bot.core.plan import Plan, resources
+from bot.core.plan import LaunchPlan, resources
 from bot.core.policy import Policy
 from bot.core.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Requester:
     """The person who asks, and where.
 
     Attributes:
@@ -28,12 +28,12 @@ class Caller:
     user: str
     channel: str
     actor: Actor
-    wish: str | None = None
-    lasting: bool = False
+    delivery_id: str | None = None
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class LaunchPreview:
     """The preview of a launch: the answer to `--dry-run`.
 
     Attributes:
@@ -43,16 +43,16 @@ class Rehearsal:
         controller: the jobs controller that would have to be rented first, or None.
     """
 
-    plan: Plan
+    plan: LaunchPlan
     yaml: str
     rate: Rate | None
     refusal: str | None
     trouble: str | None = None
-    controller: Controller | None = None
+    controller: JobsController | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
+class LogExcerpt:
     """Lines of a run's log.
 
     Attributes:
@@ -61,39 +61,39 @@ class Excerpt:
     """
 
     run: Run
-    asked: command.Logs
+    request: command.ShowLogs
     lines: list[str]
     trouble: str | None = None
 
 
-def wished(made: Plan, caller: Caller, now: datetime, policy: Policy) -> Run:
+def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy) -> Run:
     """Return the record of a new launch, before any cluster is requested.
 
     Admission decides whether it waits for an approval.
     """
     return Run(
-        id=str(made.task["name"]),
-        recipe=made.recipe.name,
-        line=made.line,
-        requester=caller.user,
-        channel=caller.channel,
+        id=str(plan.task["name"]),
+        recipe=plan.recipe.name,
+        command_line=plan.command_line,
+        requester=requester.user,
+        channel=requester.channel,
         created_at=now,
-        why=made.why,
-        nodes=made.nodes,
-        image=str(resources(made.task).get("image_id") or ""),
-        gpus=made.gpus,
-        infra=made.infra,
-        task_hash=made.hash,
-        place=made.place,
-        model_dies=made.model_dies,
-        blind=blind(made),
-        checkpoints=made.checkpoints,
-        resumes=made.recipe.checkpoints is not None and made.recipe.checkpoints.resume != "",
-        metrics=made.recipe.metrics,
-        secrets=tuple(made.recipe.secrets),
-        budget_dollars=made.budget_dollars,
-        lease=made.lease,
+        why=plan.why,
+        nodes=plan.nodes,
+        image=str(resources(plan.task).get("image_id") or ""),
+        gpus=plan.gpus,
+        infra=plan.infra,
+        task_hash=plan.hash,
+        checkpoint_store=plan.checkpoint_store,
+        checkpoints_ephemeral=plan.checkpoints_ephemeral,
+        missing_safeguards=find_missing_safeguards(plan),
+        checkpoints=plan.checkpoints,
+        resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
+        metrics=plan.recipe.metrics,
+        secrets=tuple(plan.recipe.secrets),
+        budget_dollars=plan.budget_dollars,
+        lease=plan.lease,
         lease_warnings=policy.lease_warnings,
-        autostop_asked=None if is_managed(made.task) else asked_minutes(made.task),
-        managed=is_managed(made.task),
+        requested_autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
+        managed=is_managed(plan.task),
     )

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bot import runs
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.core.access import refuse_act
-from bot.core.audit import AuditEvent, AuditFilter, wish_event
-from bot.core.line import shown
+from bot.core.audit import AuditEvent, AuditFilter, build_request_event
+from bot.core.line import format_inline_code
 from bot.core.policy import Policy
 from bot.core.roles import Act
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
-from bot.language import say
-from bot.origin import current_origin
+from bot.language import translate
+from bot.origin import get_origin
 from bot.ports import Audit, Now, Store
 from bot.run_queries import RunQueries
 
 log = logging.getLogger(__name__)
 
-MOST_EVENTS = 20_000
+MAX_EVENTS = 20_000
 """Maximum events in one answer, which is a file of some megabytes."""
 
-REFUSED = "refused"
+REFUSED_PREFIX = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,73 +38,81 @@ class AuditService:
     now: Now
     read_policy: Callable[[], Policy]
 
-    def history(self, name: str, caller: Caller) -> tuple[Run, Sequence[AuditEvent]]:
+    def read_history(self, name: str, requester: Requester) -> tuple[Run, Sequence[AuditEvent]]:
         """Return a run with its events, the oldest first.
 
         Raises:
             UserError: there is no such run, or the person may not read of it.
         """
-        run = self.queries.find(name, caller.actor)
-        return run, self.audit.of_run(run.id)
+        run = self.queries.find(name, requester.actor)
+        return run, self.audit.list_run_events(run.id)
 
-    def search(self, asked: AuditFilter, caller: Caller) -> list[AuditEvent]:
+    def search(self, criteria: AuditFilter, requester: Requester) -> list[AuditEvent]:
         """Return the newest events that match, the newest first.
 
         Raises:
             UserError: the person may not read the audit.
         """
-        self.refuse_audit(caller)
+        self.refuse_audit(requester)
         now = self.now()
-        found = (event for event in self.audit.since(asked.since) if asked.takes(event, now))
-        return list(islice(found, MOST_EVENTS))
+        events = (event for event in self.audit.iterate_events(criteria.since) if criteria.matches(event, now))
+        return list(islice(events, MAX_EVENTS))
 
-    def refuse_audit(self, caller: Caller) -> None:
+    def refuse_audit(self, requester: Requester) -> None:
         """Raise an error unless the person may read who did what.
 
         Raises:
             UserError: the person may not.
         """
-        refuse_act(self.read_policy(), Act.AUDIT, caller.actor)
+        refuse_act(self.read_policy(), Act.AUDIT, requester.actor)
 
-    def forget(self, name: str, caller: Caller) -> str:
+    def forget(self, name: str, requester: Requester) -> str:
         """Delete everything that is stored of a run that has ended, except its cost; return its id.
 
         Raises:
             UserError: there is no such run, its whole name was not typed, it has not ended, or the person may not.
         """
         try:
-            run = runs.find(self.store, name)
+            run = runs.find_run(self.store, name)
         except UnreadableRecord as error:
-            refuse_act(self.read_policy(), Act.FORGET, caller.actor, self.store.stub(error.run_id))
-            return self._forget(error.run_id, error.is_open)
-        refuse_act(self.read_policy(), Act.FORGET, caller.actor, run)
+            refuse_act(self.read_policy(), Act.FORGET, requester.actor, self.store.get_stub(error.run_id))
+            return self._forget_by_id(error.run_id, error.is_open)
+        refuse_act(self.read_policy(), Act.FORGET, requester.actor, run)
         if run.id != name.lower():
             raise UserError(
-                say("{name} is short for {run}, and what is forgotten is gone.", name=shown(name), run=f"`{run.id}`"),
-                say("Type its whole name: `/verl forget {run}`.", run=run.id),
+                translate(
+                    "{name} is short for {run}, and what is forgotten is gone.",
+                    name=format_inline_code(name),
+                    run=f"`{run.id}`",
+                ),
+                translate("Type its whole name: `/verl forget {run}`.", run=run.id),
             )
-        is_open = run.status is not Status.ENDED or run.id in {one.id for one in self.store.open()}
-        return self._forget(run.id, is_open)
+        is_open = run.status is not RunStatus.ENDED or run.id in {
+            open_run.id for open_run in self.store.list_open_runs()
+        }
+        return self._forget_by_id(run.id, is_open)
 
-    def _forget(self, run_id: str, is_open: bool) -> str:
+    def _forget_by_id(self, run_id: str, is_open: bool) -> str:
         if is_open:
             raise UserError(
-                say("{run} is not over, or not all of its end has been said yet.", run=f"`{run_id}`"),
-                say("Stop it first: `/verl stop {run}`. Then try again.", run=run_id),
+                translate("{run} is not over, or not all of its end has been said yet.", run=f"`{run_id}`"),
+                translate("Stop it first: `/verl stop {run}`. Then try again.", run=run_id),
             )
-        self.store.forget(run_id)
-        self.audit.record(wish_event(Act.FORGET, run_id, self.now(), current_origin()))
+        self.store.delete_run(run_id)
+        self.audit.record(build_request_event(Act.FORGET, run_id, self.now(), get_origin()))
         return run_id
 
     def record_stop(self, run_id: str) -> None:
         """Record a request to stop a run whose record cannot be read, and so cannot show the request."""
-        self.audit.record(wish_event(Act.STOP, run_id, self.now(), current_origin()))
+        self.audit.record(build_request_event(Act.STOP, run_id, self.now(), get_origin()))
 
     def record_refusal(self, error: Exception) -> None:
         """Record what a person was refused for lack of a right; the audit has no use for other errors."""
         if not isinstance(error, Denied):
             return
-        event = wish_event(f"{REFUSED}: {error.act}", error.on, self.now(), current_origin(), error.sentence)
+        event = build_request_event(
+            f"{REFUSED_PREFIX}: {error.act}", error.on, self.now(), get_origin(), error.sentence
+        )
         try:
             self.audit.record(event)
         except Unavailable as trouble:  # the person gets the refusal all the same

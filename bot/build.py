@@ -8,82 +8,82 @@ from functools import partial
 
 from bot.access_control import AccessControl
 from bot.adapters.audits import RedisAudit
-from bot.adapters.local.accounts import let_pass
-from bot.adapters.painter import Painter
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.local.accounts import allow_traversal
+from bot.adapters.painter import ProcessChartRenderer
+from bot.adapters.recipes import RecipeFolder
 from bot.adapters.retention import Retention
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
+from bot.adapters.valkey import EmbeddedValkey
 from bot.announcer import Announcer
 from bot.audit_service import AuditService
 from bot.clock import Clock
-from bot.costs import Costs
-from bot.data_dir import kept_secret, locked, owner, prepare
+from bot.costs import CostService
+from bot.data_dir import load_admin_policy_secret, lock_data_dir, prepare, read_owner_name
 from bot.errors import UserError
-from bot.gate import Gate
-from bot.gate_server import GateServer
-from bot.intake import LookLimits
+from bot.gate import AdminPolicy
+from bot.gate_server import AdminPolicyServer
+from bot.intake import LogReadLimits
 from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
-from bot.monthly_budgets import MonthlyBudgets
-from bot.outsiders import Outsiders
+from bot.monthly_budgets import MonthlyBudgetService
+from bot.outsiders import ExternalClusterTracker
 from bot.parts import (
     STORE_SECONDS,
-    admission,
-    clock,
-    connect,
-    http_limits,
-    local_account,
-    local_cloud,
-    rhythm,
-    rules,
-    secret_filter,
-    sky_cloud,
-    tails,
-    watcher,
+    build_admission_check,
+    build_clock,
+    build_health_monitor,
+    build_local_cloud,
+    build_log_tailer,
+    build_port_limits,
+    build_reconcile_timings,
+    build_secret_filter,
+    build_sky_cloud,
+    build_summary_interval,
+    connect_store,
+    find_local_account,
 )
 from bot.policy_audit import policy_recorder
 from bot.policy_source import PolicySource
-from bot.policy_summary import summary
+from bot.policy_summary import summarize_policy
 from bot.ports import Cloud
-from bot.precedence import Precedence
-from bot.purses import Purses
-from bot.quotes import Quotes
+from bot.precedence import InteractivePriority
+from bot.purses import MonthlyBudgetMonitor
+from bot.quotes import PriceCache
 from bot.rate_limits import RateLimits
 from bot.reconcile import Reconciler
-from bot.reports import Reports
+from bot.reports import ReportService
 from bot.run_queries import RunQueries
-from bot.running import BOARDS, HOMES, NOTICES, SPEAK, SWEEP, TELL, TICK, UNREADABLE, Bot
+from bot.running import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.scheduler import Scheduler
-from bot.service import Service
-from bot.settings import LOCAL_HINT, PORT_HINT, PORT_IS_OPEN, Settings
+from bot.service import RunService
+from bot.settings import LOCAL_HINT, OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
 from bot.slack.app import Listeners, build_app
-from bot.slack.auditing import Auditing
-from bot.slack.boards import Boards
-from bot.slack.channels import Channels
-from bot.slack.client import Identity, web_client
+from bot.slack.auditing import AuditCommands
+from bot.slack.boards import ReportPublisher
+from bot.slack.channels import ChannelRateLimiter
+from bot.slack.client import BotIdentity, build_web_client
 from bot.slack.clock_watch import ClockWatch
 from bot.slack.commands import Commands
-from bot.slack.costing import Costing
+from bot.slack.costing import CostCommands
 from bot.slack.directory import SlackDirectory
-from bot.slack.errands import Errands
-from bot.slack.gallery import Gallery
-from bot.slack.homes import Homes
+from bot.slack.errands import BackgroundReplies
+from bot.slack.gallery import ChartPublisher
+from bot.slack.homes import HomePublisher
 from bot.slack.http import HttpServer
 from bot.slack.inbox import Inbox
 from bot.slack.modals import Modals
 from bot.slack.notice_sender import NoticeSender
-from bot.slack.notifier import SlackNotifier
-from bot.slack.plots import Plots
-from bot.slack.reporting import Reporting
-from bot.slack.slack_time import ask_time
-from bot.slack.socket import Socket
-from bot.slack.teller import Teller
-from bot.sweep import Sweep
-from bot.tongues import Tongues
-from bot.unreadable_runs import UnreadableRuns
-from bot.zones import zone
+from bot.slack.notifier import RunNotifier
+from bot.slack.plots import ChartCommands
+from bot.slack.reporting import ReportCommands
+from bot.slack.slack_time import fetch_time
+from bot.slack.socket import SocketConnection
+from bot.slack.teller import OrphanNotifier
+from bot.sweep import ClusterSweep
+from bot.tongues import LanguagePreferences
+from bot.unreadable_runs import UnreadableRunReconciler
+from bot.zones import load_zone
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ log = logging.getLogger(__name__)
 def build(
     settings: Settings,
     cloud: Cloud | None = None,
-    timepiece: Clock | None = None,
+    bot_clock: Clock | None = None,
     filter_secrets: SecretFilter | None = None,
 ) -> Bot:
     """Return a bot built from the settings, not yet started.
@@ -106,199 +106,224 @@ def build(
     """
     if cloud is None and (why := settings.local_compute_refusal):
         raise UserError(why, LOCAL_HINT)
-    account, warning = (None, "") if cloud or settings.uses_skypilot else local_account(settings)
+    account, warning = (None, "") if cloud or settings.uses_skypilot else find_local_account(settings)
     if warning:
         log.warning("%s", warning)
     prepare(settings.data_dir, account.gid if account else None)
-    let_pass(settings.data_dir, account)
-    source = PolicySource.of_file(settings.policy)
-    allowed = source.current
-    log.info("policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summary(source.policy)))
-    lock = locked(settings.data_dir)
-    timepiece = timepiece or clock(settings)
-    now = timepiece.now
-    admit = admission(allowed, settings, now)
-    valkey = None if settings.redis_url else Valkey(settings.data_dir / "store", STORE_SECONDS)
-    redis = connect(settings, valkey)
+    allow_traversal(settings.data_dir, account)
+    policy_source = PolicySource.from_file(settings.policy)
+    read_policy = policy_source.read_current
+    log.info(
+        "policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summarize_policy(policy_source.policy))
+    )
+    lock = lock_data_dir(settings.data_dir)
+    bot_clock = bot_clock or build_clock(settings)
+    now = bot_clock.now
+    admit = build_admission_check(read_policy, settings, now)
+    valkey = None if settings.redis_url else EmbeddedValkey(settings.data_dir / "store", STORE_SECONDS)
+    redis = connect_store(settings, valkey)
     audit = RedisAudit(redis, now, timedelta(days=settings.keep_audit_days))
-    store = RedisStore(redis, retention(settings), zone(settings.timezone), audit=audit)
+    store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)
     scheduler = Scheduler(now)
-    secrets = filter_secrets or secret_filter(settings)
-    given = cloud or (sky_cloud(settings, now) if settings.uses_skypilot else local_cloud(settings, account))
-    machines = MaskingCloud(given, secrets)
-    slack = web_client(settings.slack_bot_token, settings.slack_api_url)
-    period = timedelta(seconds=settings.card_seconds)
-    name, leads_for = owner(settings.data_dir), timedelta(seconds=settings.leader_seconds)
+    secrets = filter_secrets or build_secret_filter(settings)
+    unmasked_cloud = cloud or (
+        build_sky_cloud(settings, now) if settings.uses_skypilot else build_local_cloud(settings, account)
+    )
+    masked_cloud = MaskingCloud(unmasked_cloud, secrets)
+    slack = build_web_client(settings.slack_bot_token, settings.slack_api_url)
+    card_period = timedelta(seconds=settings.card_seconds)
+    owner_name, leader_lease = read_owner_name(settings.data_dir), timedelta(seconds=settings.leader_lease_seconds)
 
-    def leads() -> bool:
-        return store.lead(name, leads_for)
+    def is_leader() -> bool:
+        return store.acquire_leadership(owner_name, leader_lease)
 
-    precedence, channels = Precedence(), Channels()
-    painter = Painter(settings.data_dir / "fonts", {})
-    gallery = Gallery(slack, painter, now)
-    recipes = FolderOfRecipes(settings.recipes_dir)
-    identity = Identity(slack)
+    interactive_priority, channel_limiter = InteractivePriority(), ChannelRateLimiter()
+    chart_renderer = ProcessChartRenderer(settings.data_dir / "fonts", {})
+    chart_publisher = ChartPublisher(slack, chart_renderer, now)
+    recipes = RecipeFolder(settings.recipes_dir)
+    identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity)
-    access = AccessControl(directory, allowed)
-    notifier = SlackNotifier(
+    access = AccessControl(directory, read_policy)
+    notifier = RunNotifier(
         store,
         slack,
         now,
-        leads,
-        period,
-        lambda: scheduler.wake(SPEAK),
-        precedence,
-        gallery,
+        is_leader,
+        card_period,
+        lambda: scheduler.wake(NOTIFY),
+        interactive_priority,
+        chart_publisher,
         settings.language,
-        channels,
-        lambda run: recipes.write(store.task(run.id)),
+        channel_limiter,
+        lambda run: recipes.to_yaml(store.get_task(run.id)),
     )
-    failing: dict[str, datetime] = {}
+    failing_since: dict[str, datetime] = {}
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
-    unreadable = UnreadableRuns(
-        machines,
+    unreadable = UnreadableRunReconciler(
+        masked_cloud,
         store,
         announcer,
         now,
-        lambda: rules(settings, allowed()),
-        leads,
+        lambda: build_reconcile_timings(settings, read_policy()),
+        is_leader,
         lambda: scheduler.wake(UNREADABLE),
-        failing,
+        failing_since,
         settings.language,
         audit.record,
     )
     record_policy = policy_recorder(audit, settings.policy, now)
-    record_policy(source.policy)
-    source.on_change = lambda _, after: record_policy(after)
-    source.on_error = lambda why: announcer.announce(f"policy-{source.signature}", f":warning: {why}")
-    reports = Reports(store, now, lambda: scheduler.wake(BOARDS), settings.timezone, access.channel_sees, audit.record)
-    queries = RunQueries(store, recipes, machines, access)
-    auditing = AuditService(store, audit, queries, now, allowed)
-    service = Service(
+    record_policy(policy_source.policy)
+    policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
+    policy_source.on_error = lambda why: announcer.announce(f"policy-{policy_source.signature}", f":warning: {why}")
+    reports = ReportService(
+        store, now, lambda: scheduler.wake(REPORTS), settings.timezone, access.can_channel_see, audit.record
+    )
+    queries = RunQueries(store, recipes, masked_cloud, access)
+    audit_service = AuditService(store, audit, queries, now, read_policy)
+    service = RunService(
         store=store,
         recipes=recipes,
-        cloud=machines,
+        cloud=masked_cloud,
         notifier=notifier,
         now=now,
-        new_id=new_id,
+        new_id=generate_run_id,
         wake=lambda: scheduler.wake(TICK),
-        follow_for=timedelta(minutes=settings.follow_minutes),
+        follow_period=timedelta(minutes=settings.follow_minutes),
         queries=queries,
-        unreadable=unreadable,
-        limits=RateLimits(allowed, now),
-        read_policy=allowed,
+        unreadable_runs=unreadable,
+        rate_limits=RateLimits(read_policy, now),
+        read_policy=read_policy,
         admit=admit,
-        monthly=MonthlyBudgets(store, audit, now, allowed, zone(settings.timezone)),
-        auditing=auditing,
+        monthly_budgets=MonthlyBudgetService(store, audit, now, read_policy, load_zone(settings.timezone)),
+        audit_service=audit_service,
     )
     reconciler = Reconciler(
-        cloud=machines,
+        cloud=masked_cloud,
         store=store,
         notifier=notifier,
-        tails=tails(settings, machines),
-        watcher=watcher(settings),
+        log_tailer=build_log_tailer(settings, masked_cloud),
+        health_monitor=build_health_monitor(settings),
         now=now,
-        read_rules=lambda: rules(settings, allowed()),
+        read_timings=lambda: build_reconcile_timings(settings, read_policy()),
         admit=admit,
         pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
         wake=lambda: scheduler.wake(TICK),
-        precedence=precedence,
-        began=now(),
-        leads=leads,
+        priority=interactive_priority,
+        began_at=now(),
+        is_leader=is_leader,
         log_lines=settings.log_lines,
         language=settings.language,
-        rhythm=rhythm(settings),
-        limits=LookLimits(settings.log_look_seconds, precedence.give_way),
-        failing=failing,
+        summary_interval=build_summary_interval(settings),
+        limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),
+        failing_since=failing_since,
     )
-    sweep = Sweep(
-        cloud=machines,
+    sweep = ClusterSweep(
+        cloud=masked_cloud,
         store=store,
         now=now,
-        leads=leads,
-        show=lambda: scheduler.wake(TELL),
+        is_leader=is_leader,
+        notify=lambda: scheduler.wake(ORPHANS),
         channel=settings.ops_channel,
         language=settings.language,
-        outsiders=Outsiders(store, allowed, now) if settings.admin_policy_port else None,
+        external_clusters=ExternalClusterTracker(store, read_policy, now) if settings.admin_policy_port else None,
         announcer=announcer,
         record=audit.record,
     )
-    quotes = Quotes(machines.rate, now)
-    gate = Gate(
+    price_cache = PriceCache(masked_cloud.estimate_rate, now)
+    admin_policy = AdminPolicy(
         store,
-        allowed,
+        read_policy,
         now,
-        quotes.dollars_per_hour,
+        price_cache.dollars_per_hour,
         lambda: scheduler.wake(SWEEP),
-        zone(settings.timezone),
+        load_zone(settings.timezone),
         audit.record,
     )
-    errands = Errands(precedence)
-    tongues = Tongues(store, settings.language)
-    homes = Homes(service, slack, tongues, access, now, wake=lambda: scheduler.wake(HOMES))
-    modals, plots = Modals(service, slack, errands, secrets), Plots(service, errands, gallery)
-    reporting = Reporting(service, reports, slack, errands)
-    costing = Costing(Costs(store, now, settings.timezone), errands, queries)
-    answering = Auditing(auditing, slack, errands)
-    commands = Commands(service, slack, errands, homes, tongues, plots, reporting, costing, answering)
-    listeners = Listeners(service, slack, errands, commands, modals, homes, tongues, access, secrets)
-    teller = Teller(
+    background = BackgroundReplies(interactive_priority)
+    language_preferences = LanguagePreferences(store, settings.language)
+    home_publisher = HomePublisher(
+        service, slack, language_preferences, access, now, wake=lambda: scheduler.wake(HOMES)
+    )
+    modals, chart_commands = (
+        Modals(service, slack, background, secrets),
+        ChartCommands(service, background, chart_publisher),
+    )
+    report_commands = ReportCommands(service, reports, slack, background)
+    cost_commands = CostCommands(CostService(store, now, settings.timezone), background, queries)
+    audit_commands = AuditCommands(audit_service, slack, background)
+    commands = Commands(
+        service,
+        slack,
+        background,
+        home_publisher,
+        language_preferences,
+        chart_commands,
+        report_commands,
+        cost_commands,
+        audit_commands,
+    )
+    listeners = Listeners(
+        service, slack, background, commands, modals, home_publisher, language_preferences, access, secrets
+    )
+    orphan_notifier = OrphanNotifier(
         store,
         slack,
         now,
-        leads,
+        is_leader,
         lambda: scheduler.wake(SWEEP),
-        listeners.may_manage,
+        listeners.check_may_manage_cluster,
         settings.language,
-        record=audit.record,
+        record_event=audit.record,
     )
-    app = build_app(listeners, lambda **_: identity.learn(), settings.slack_signing_secret or "unused")
-    teller.listen(app)
-    connection: Socket | HttpServer
+    app = build_app(listeners, lambda **_: identity.resolve(), settings.slack_signing_secret or "unused")
+    orphan_notifier.listen(app)
+    connection: SocketConnection | HttpServer
     if settings.slack_mode == "socket":
-        connection = Socket(
+        connection = SocketConnection(
             app,
             identity,
             settings.slack_app_token,
             settings.slack_api_url,
             now,
-            precedence,
-            Inbox(store, errands, now, secrets),
+            interactive_priority,
+            Inbox(store, background, now, secrets),
             prefetch=directory.prefetch,
         )
     else:
-        secret, limits = settings.slack_signing_secret, http_limits(settings)
-        connection = HttpServer(app, settings.http_host, settings.http_port, precedence, secret, limits)
+        secret, limits = settings.slack_signing_secret, build_port_limits(settings)
+        connection = HttpServer(app, settings.http_host, settings.http_port, interactive_priority, secret, limits)
     return Bot(
-        service=service,
+        run_service=service,
         scheduler=scheduler,
-        cloud=machines,
+        cloud=masked_cloud,
         reconciler=reconciler,
         notifier=notifier,
-        boards=Boards(reports, store, slack, now, leads, channels, precedence, settings.language),
-        homes=homes,
-        tongues=tongues,
-        sweep=sweep,
-        teller=teller,
-        notices=NoticeSender(store, slack, now, leads, channels),
-        unreadable=unreadable,
-        memory_watch=MemoryWatch(store, announcer, now, leads, settings.language),
-        purses=Purses(store, notifier, allowed, now, leads, zone(settings.timezone)),
+        report_publisher=ReportPublisher(
+            reports, store, slack, now, is_leader, channel_limiter, interactive_priority, settings.language
+        ),
+        home_publisher=home_publisher,
+        language_preferences=language_preferences,
+        cluster_sweep=sweep,
+        orphan_notifier=orphan_notifier,
+        notice_sender=NoticeSender(store, slack, now, is_leader, channel_limiter),
+        unreadable_runs=unreadable,
+        memory_watch=MemoryWatch(store, announcer, now, is_leader, settings.language),
+        budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
         connection=connection,
-        errands=errands,
-        painter=painter,
+        background_replies=background,
+        chart_renderer=chart_renderer,
         valkey=valkey,
         lock=lock,
-        timepiece=timepiece,
-        clock_watch=ClockWatch(timepiece, partial(ask_time, settings.slack_api_url), announcer, settings.language),
-        gate=gate_server(gate, settings),
-        quotes=quotes,
+        clock=bot_clock,
+        clock_watch=ClockWatch(bot_clock, partial(fetch_time, settings.slack_api_url), announcer, settings.language),
+        admin_policy_server=build_admin_policy_server(admin_policy, settings),
+        price_cache=price_cache,
         directory=directory,
         settings=settings,
     )
 
 
-def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
+def build_admin_policy_server(admin_policy: AdminPolicy, settings: Settings) -> AdminPolicyServer | None:
     """Return the server that SkyPilot asks before each launch; None if the settings have no port for it.
 
     Raises:
@@ -307,17 +332,17 @@ def gate_server(gate: Gate, settings: Settings) -> GateServer | None:
     port = settings.admin_policy_port
     if port is None:
         return None
-    if settings.admin_policy_needs_secret:
-        raise UserError(PORT_IS_OPEN, PORT_HINT)
-    secret = settings.admin_policy_secret or kept_secret(settings.data_dir)
+    if settings.needs_admin_policy_secret:
+        raise UserError(OPEN_PORT_PROBLEM, OPEN_PORT_HINT)
+    secret = settings.admin_policy_secret or load_admin_policy_secret(settings.data_dir)
     log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
-    return GateServer(gate, settings.admin_policy_host, port, secret, http_limits(settings))
+    return AdminPolicyServer(admin_policy, settings.admin_policy_host, port, secret, build_port_limits(settings))
 
 
-def retention(settings: Settings) -> Retention:
+def build_retention(settings: Settings) -> Retention:
     days = settings.history_days, settings.keep_log_days, settings.keep_run_days
-    return Retention(*(timedelta(days=one) for one in days))
+    return Retention(*(timedelta(days=day_count) for day_count in days))
 
 
-def new_id(recipe: str) -> str:
+def generate_run_id(recipe: str) -> str:
     return f"{recipe}-{randomness.token_hex(2)}"

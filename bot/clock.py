@@ -7,27 +7,27 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-from bot.core.clock import Line, Reading, Verdict, advance, apart, begin_line, judge
+from bot.core.clock import ClockReading, ClockVerdict, Timeline, advance, begin_timeline, judge_jump, measure_offset
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
-JUMP_SECONDS = 30.0
+MAX_OFFSET_SECONDS = 30.0
 """Default seconds by which the wall clock may differ from the bot's own time."""
 
 
 @cache
-def boot_id() -> str:
+def read_boot_id() -> str:
     """Return the identity of this machine's start; empty if the machine has none."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
-def read_clocks() -> Reading:
+def read_clocks() -> ClockReading:
     """Return this machine's clocks.
 
     If none counts the time in which the machine is suspended, that time is not counted.
     """
-    counted = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return Reading(time.time(), time.clock_gettime(counted), boot_id())
+    clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return ClockReading(time.time(), time.clock_gettime(clock_id), read_boot_id())
 
 
 class Clock:
@@ -42,37 +42,39 @@ class Clock:
 
     def __init__(
         self,
-        read: Callable[[], Reading] = read_clocks,
-        kept: Line | None = None,
-        other: float | None = None,
-        jump_seconds: float = JUMP_SECONDS,
+        read: Callable[[], ClockReading] = read_clocks,
+        previous: Timeline | None = None,
+        reference: float | None = None,
+        jump_seconds: float = MAX_OFFSET_SECONDS,
     ) -> None:
-        self._read = read
-        self._bound = jump_seconds
+        self._read_clocks = read
+        self._max_offset = jump_seconds
         self._lock = Lock()
-        self._line = begin_line(read(), kept, other, jump_seconds)
+        self._timeline = begin_timeline(read(), previous, reference, jump_seconds)
 
     def now(self) -> datetime:
         """Return the bot's own time in UTC."""
-        return datetime.fromtimestamp(self.line().time, UTC)
+        return datetime.fromtimestamp(self.read_timeline().time, UTC)
 
-    def line(self) -> Line:
+    def read_timeline(self) -> Timeline:
         """Return the timeline as it is now, for a later bot to continue."""
         with self._lock:
-            self._line = advance(self._line, self._read(), self._bound)
-            return self._line
+            self._timeline = advance(self._timeline, self._read_clocks(), self._max_offset)
+            return self._timeline
 
-    def jump(self) -> float:
+    def measure_jump(self) -> float:
         """Return the seconds by which the wall clock is ahead, negative if behind; 0.0 if that is no jump."""
         with self._lock:
-            reading = self._read()
-            self._line = advance(self._line, reading, self._bound)
-            found = apart(self._line, reading)
-        return found if abs(found) > self._bound else 0.0
+            reading = self._read_clocks()
+            self._timeline = advance(self._timeline, reading, self._max_offset)
+            offset = measure_offset(self._timeline, reading)
+        return offset if abs(offset) > self._max_offset else 0.0
 
-    def judge(self, other: float) -> Verdict:
+    def judge_jump(self, reference: float) -> ClockVerdict:
         """Let another clock, which shows these Unix seconds, decide what a jump means; return its verdict."""
         with self._lock:
-            reading = self._read()
-            self._line, verdict = judge(advance(self._line, reading, self._bound), reading, other, self._bound)
+            reading = self._read_clocks()
+            self._timeline, verdict = judge_jump(
+                advance(self._timeline, reading, self._max_offset), reading, reference, self._max_offset
+            )
         return verdict

@@ -7,25 +7,25 @@ from itertools import chain
 
 from bot import runs, zones
 from bot.core.run import Run
-from bot.core.spend import Spent, calendar_month, charge, spent
-from bot.core.worth import Past, past, worth
-from bot.isolation import sound_ones
+from bot.core.spend import MonthlyCosts, calendar_month, compute_charge, compute_monthly_costs
+from bot.core.worth import RecipeBaseline, compute_baseline, compute_efficiency
+from bot.isolation import skip_failing_runs
 from bot.ports import Now, Store
 
-COMPARED = 500
+MAX_COMPARED_RUNS = 500
 """Number of the newest ended runs among which those of a run's recipe are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class RunCostAnswer:
     """What one run has cost, and the baseline of earlier runs of its recipe."""
 
     run: Run
-    past: Past | None
+    baseline: RecipeBaseline | None
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class CostService:
     """Computes costs.
 
     Attributes:
@@ -36,25 +36,29 @@ class Costs:
     now: Now
     zone: str = "UTC"
 
-    def of_run(self, run: Run) -> Account:
+    def report_run(self, run: Run) -> RunCostAnswer:
         """Return the cost of a run with the baseline of its recipe."""
         now = self.now()
-        others = sound_ones(self.store.recent(COMPARED), lambda other: worth(other, now), [])
-        return Account(run, past(others, run, now))
+        others = skip_failing_runs(
+            self.store.list_recent_runs(MAX_COMPARED_RUNS), lambda other: compute_efficiency(other, now), []
+        )
+        return RunCostAnswer(run, compute_baseline(others, run, now))
 
-    def of_month(self, covers: Callable[[Run], bool]) -> Spent:
+    def report_month(self, covers: Callable[[Run], bool]) -> MonthlyCosts:
         """Return the costs of this month's covered runs, with the ids of those that could not be computed."""
         now = self.now()
-        month = calendar_month(now, zones.zone(self.zone))
+        month = calendar_month(now, zones.load_zone(self.zone))
         failed: list[str] = []
-        paid = sound_ones(filter(covers, paid_in(self.store, month.begin)), lambda run: charge(run, now), failed)
-        return replace(spent(paid, month, now), failed=tuple(dict.fromkeys(failed)))
+        sound_runs = skip_failing_runs(
+            filter(covers, list_paid_runs(self.store, month.begin)), lambda run: compute_charge(run, now), failed
+        )
+        return replace(compute_monthly_costs(sound_runs, month, now), failed=tuple(dict.fromkeys(failed)))
 
-    def find(self, name: str) -> Run:
+    def find_run(self, name: str) -> Run:
         """Return the run of that name."""
-        return runs.find(self.store, name)
+        return runs.find_run(self.store, name)
 
 
-def paid_in(store: Store, since: datetime) -> Iterable[Run]:
+def list_paid_runs(store: Store, since: datetime) -> Iterable[Run]:
     """Return every run that bills or has ended since then; one that ends meanwhile appears twice, its end last."""
-    return chain(store.open(), store.ended_since(since))
+    return chain(store.list_open_runs(), store.iterate_ended_runs(since))

@@ -13,15 +13,15 @@ from bot.errors import UserError
 
 log = logging.getLogger(__name__)
 
-FOR_OWNER = 0o700
-THROUGH = 0o711
-FOLDER_OF_GROUP, FILE_OF_GROUP = 0o710, 0o740
+OWNER_ONLY_MODE = 0o700
+TRAVERSABLE_MODE = 0o711
+GROUP_FOLDER_MODE, GROUP_FILE_MODE = 0o710, 0o740
 """Modes for the group of local runs, which may also pass through folders and read the scripts that it runs."""
 
-OF_RUNS = ("home", "volumes")
+RUN_FOLDERS = ("home", "volumes")
 """Folders of local compute whose contents belong to the runs."""
 
-SECRET = "admin-policy-secret"  # noqa: S105  # a file's name
+SECRET_FILE = "admin-policy-secret"  # noqa: S105  # a file's name
 SECRET_BYTES = 24
 
 
@@ -34,12 +34,12 @@ def prepare(data_dir: Path, group: int | None = None) -> None:
     Raises:
         UserError: the directory belongs to another user.
     """
-    missing = [above for above in data_dir.parents if not above.exists()]
-    data_dir.mkdir(mode=FOR_OWNER, parents=True, exist_ok=True)
-    for above in missing if group is not None else ():  # local runs must pass through it
-        above.chmod(THROUGH)
-    found = data_dir.stat()
-    if found.st_uid != os.geteuid() and not is_volume(found):
+    missing = [parent for parent in data_dir.parents if not parent.exists()]
+    data_dir.mkdir(mode=OWNER_ONLY_MODE, parents=True, exist_ok=True)
+    for parent in missing if group is not None else ():  # local runs must pass through it
+        parent.chmod(TRAVERSABLE_MODE)
+    status = data_dir.stat()
+    if status.st_uid != os.geteuid() and not is_volume(status):
         raise UserError(
             f"The data directory {data_dir} belongs to another user.",
             "Set VERLBOT_DATA_DIR to a folder of the bot's own user, or give it to him: `chown -R`.",
@@ -48,11 +48,11 @@ def prepare(data_dir: Path, group: int | None = None) -> None:
         log.warning("%s was open to other users: closed, %d files and folders", data_dir, count)
 
 
-def is_volume(found: os.stat_result) -> bool:
+def is_volume(status: os.stat_result) -> bool:
     """Return whether this is a volume as Kubernetes mounts it: root owns it, and only the bot's
     group may also write."""
-    is_writable = found.st_gid in (os.getegid(), *os.getgroups()) and found.st_mode & stat.S_IWGRP
-    return found.st_uid == 0 and bool(is_writable) and not found.st_mode & stat.S_IWOTH
+    is_writable = status.st_gid in (os.getegid(), *os.getgroups()) and status.st_mode & stat.S_IWGRP
+    return status.st_uid == 0 and bool(is_writable) and not status.st_mode & stat.S_IWOTH
 
 
 def tighten(folder: Path, group: int | None) -> int:
@@ -60,33 +60,33 @@ def tighten(folder: Path, group: int | None) -> int:
 
     Links are not followed. What belongs to other users is left alone, and so are the contents of local runs' folders.
     """
-    count = int(is_tightened(folder, group))
+    count = int(tighten_path(folder, group))
     for at, folders, files in os.walk(folder):
-        count += sum([is_tightened(Path(at) / name, group) for name in (*folders, *files)])
+        count += sum([tighten_path(Path(at) / name, group) for name in (*folders, *files)])
         # What is in these folders belongs to the runs.
         if "local" in Path(at).relative_to(folder).parts:
-            folders[:] = [name for name in folders if name not in OF_RUNS]
+            folders[:] = [name for name in folders if name not in RUN_FOLDERS]
     return count
 
 
-def is_tightened(path: Path, group: int | None) -> bool:
+def tighten_path(path: Path, group: int | None) -> bool:
     """Remove the permissions that others should not have on a path; return whether there were any."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:  # a cluster was removed meanwhile
         return False
-    allowed = FOR_OWNER
-    if found.st_gid == group:
-        allowed = FOLDER_OF_GROUP if stat.S_ISDIR(found.st_mode) else FILE_OF_GROUP
-    mode = stat.S_IMODE(found.st_mode)
+    allowed = OWNER_ONLY_MODE
+    if status.st_gid == group:
+        allowed = GROUP_FOLDER_MODE if stat.S_ISDIR(status.st_mode) else GROUP_FILE_MODE
+    mode = stat.S_IMODE(status.st_mode)
     # Links are not followed, and what belongs to other users is left alone.
-    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or not mode & 0o077 & ~allowed:
+    if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid() or not mode & 0o077 & ~allowed:
         return False
     path.chmod(mode & allowed)
     return True
 
 
-def locked(data_dir: Path) -> IO[str]:
+def lock_data_dir(data_dir: Path) -> IO[str]:
     """Lock the data directory for this process alone. The lock ends with the process, however that ends.
 
     Raises:
@@ -104,7 +104,7 @@ def locked(data_dir: Path) -> IO[str]:
     return lock
 
 
-def owner(data_dir: Path) -> str:
+def read_owner_name(data_dir: Path) -> str:
     """Return this bot's name among the bots that share its store.
 
     The name is the same after a restart, so that a restarted bot does not have to wait until its own lease ends.
@@ -115,20 +115,20 @@ def owner(data_dir: Path) -> str:
     return path.read_text()
 
 
-def kept_secret(data_dir: Path) -> str:
+def load_admin_policy_secret(data_dir: Path) -> str:
     """Return the secret of the admin policy's address.
 
     It is made at the first call and is the same after a restart.
     """
-    path = data_dir / SECRET
+    path = data_dir / SECRET_FILE
     try:
-        if found := path.read_text().strip():
-            return found
+        if existing := path.read_text().strip():
+            return existing
     except FileNotFoundError:
         pass
-    made = randomness.token_urlsafe(SECRET_BYTES)
+    secret = randomness.token_urlsafe(SECRET_BYTES)
     draft = path.with_suffix(f".{os.getpid()}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(made)
+        file.write(secret)
     draft.replace(path)
-    return made
+    return secret

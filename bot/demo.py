@@ -10,25 +10,25 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bot.adapters.local.places import Place
-from bot.adapters.local.processes import marked
+from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.local.processes import find_marked_processes
 from bot.adapters.secret_filter import SecretFilter
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.build import build
-from bot.core.actor import trusted
+from bot.core.actor import create_trusted_actor
 from bot.core.run import Run
-from bot.core.status import Reason, Status
+from bot.core.status import Reason, RunStatus
 from bot.masked_log import log_to
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.playground.terminal import Terminal
 from bot.playground.workspace import seeded
-from bot.process_guard import forget
+from bot.process_guard import remove_variables
 from bot.running import Bot
-from bot.runs import REMEMBERED
+from bot.runs import REMEMBERED_RUNS
 from bot.settings import Settings
-from bot.slack.manifest import manifest
+from bot.slack.manifest import build_manifest
 
 FIRST_LINE = "/verl launch smoke nodes=2"
 NOT_CONNECTED = "The bot does not connect."
@@ -43,7 +43,7 @@ INTERRUPTED = 130
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all")]
 PROXIES += [name.upper() for name in PROXIES]
 
-WAYS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end the demo: Ctrl-C, a supervisor's stop, a closed window."""
 
 
@@ -124,7 +124,7 @@ GUIDE = (
     Proposal("All of it", "Every command, with an example of each.", ("/verl help",)),
 )
 
-LEAVE = "Ctrl-D ends the demo and everything that it started."
+LEAVE_HINT = "Ctrl-D ends the demo and everything that it started."
 
 ENVIRONMENT = {
     "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -140,7 +140,7 @@ ENVIRONMENT = {
 """Shorter periods than in production and a pretended price, so that one minute shows what a night would."""
 
 
-def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, stay: bool = False) -> int:
+def run_demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, stay: bool = False) -> int:
     """Run until the person leaves, or, without a terminal, until the runs of `lines` have ended.
 
     Args:
@@ -155,15 +155,15 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
     for name in PROXIES:  # every address is on this machine, which no proxy reaches
         os.environ.pop(name, None)
     log_to(data_dir / "bot.log", "INFO", SecretFilter(os.environ).mask)
-    for number in WAYS_TO_END:
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and that stays so
             signal.signal(number, signal.default_int_handler)
     guide = [asdict(proposal) for proposal in GUIDE]
-    playground = Playground(data_dir / "slack.json", port, manifest=manifest("socket"), guide=guide)
+    playground = Playground(data_dir / "slack.json", port, manifest=build_manifest("socket"), guide=guide)
     playground.start()
     try:
-        bot = build(settings(data_dir, playground.api_url))
-        forget(os.environ, Settings.secret_variables(os.environ))
+        bot = build(build_settings(data_dir, playground.api_url))
+        remove_variables(os.environ, Settings.find_secret_variables(os.environ))
         try:
             bot.start()
             client = PlaygroundClient(playground.address)
@@ -171,17 +171,17 @@ def demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = True, 
             if browser:
                 open_page(playground.address)
             if stay:
-                return wait(playground.address)
-            return talk(bot, client, lines)
+                return wait_for_signal(playground.address)
+            return run_terminal(bot, client, lines)
         except KeyboardInterrupt:
             return INTERRUPTED
         finally:
-            end(bot)
+            end_demo(bot)
     finally:
         playground.stop()
 
 
-def settings(data_dir: Path, api_url: str) -> Settings:
+def build_settings(data_dir: Path, api_url: str) -> Settings:
     """Return the demo's settings. The person's environment overrides them, except for Slack and the store."""
     own = {
         "SLACK_API_URL": api_url,
@@ -202,38 +202,40 @@ def open_page(address: str) -> None:
         webbrowser.open(address)
 
 
-def wait(address: str) -> int:
+def wait_for_signal(address: str) -> int:
     """Print the address and wait until a signal comes."""
-    tell(f"A Slack of your own is at {address}")
+    print_line(f"A Slack of your own is at {address}")
     while True:
         signal.pause()
 
 
-def talk(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
+def run_terminal(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> int:
     """Run the terminal: print the guide, type the first lines, then read lines or follow the runs."""
-    terminal = Terminal(client, Person(client), seeded(), milestone=state_of)
+    terminal = Terminal(client, Person(client), seeded(), milestone=extract_state)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
-    terminal.say(f"{proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
+    terminal.say(
+        f"{format_proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n"
+    )
     terminal.start()
-    active = bot.service.queries.active()
+    active = bot.run_service.queries.list_active()
     if active:
         terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
     for line in lines or ([] if active or sys.stdin.isatty() else [FIRST_LINE]):
         terminal.type(line)
     try:
-        return chat(terminal) if sys.stdin.isatty() else follow(bot, terminal)
+        return read_lines(terminal) if sys.stdin.isatty() else follow_runs(bot, terminal)
     finally:
         terminal.stop()
 
 
-def proposals() -> str:
+def format_proposals() -> str:
     """Return the guide for people who stay in the terminal."""
     own = [proposal for proposal in GUIDE if proposal.user is None]
     lines = [f"  {line:<58}{proposal.title}" for proposal in own for line in proposal.lines]
-    return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE])
+    return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE_HINT])
 
 
-def chat(terminal: Terminal) -> int:
+def read_lines(terminal: Terminal) -> int:
     """Type each line that the person enters, until the input ends."""
     while (line := terminal.prompt()) is not None:
         if line:
@@ -241,55 +243,63 @@ def chat(terminal: Terminal) -> int:
     return 0
 
 
-def follow(bot: Bot, terminal: Terminal) -> int:
+def follow_runs(bot: Bot, terminal: Terminal) -> int:
     """Wait until every run has ended and every message is sent; then check that no process is left."""
-    store = bot.service.store
-    earlier = {run.id for run in store.recent(REMEMBERED)}
-    while store.open():
+    store = bot.run_service.store
+    earlier = {run.id for run in store.list_recent_runs(REMEMBERED_RUNS)}
+    while store.list_open_runs():
         time.sleep(0.2)
     time.sleep(0.5)  # lets the terminal show the last lines
-    runs = [run for run in store.recent(REMEMBERED) if run.id not in earlier]
-    left = [run.id for run in runs if marked(place(bot, run).marker) or place(bot, run).folder.exists()]
+    runs = [run for run in store.list_recent_runs(REMEMBERED_RUNS) if run.id not in earlier]
+    leftover = [
+        run.id
+        for run in runs
+        if find_marked_processes(cluster_directory(bot, run).marker) or cluster_directory(bot, run).folder.exists()
+    ]
     for run in runs:
-        terminal.say(f"{run.id}: {run.reason}; " + ("processes are left!" if run.id in left else "no process is left."))
-    good = all(run.status is Status.ENDED and run.reason is Reason.SUCCEEDED for run in runs)
-    return 0 if good and runs and not left else 1
+        terminal.say(
+            f"{run.id}: {run.reason}; " + ("processes are left!" if run.id in leftover else "no process is left.")
+        )
+    good = all(run.status is RunStatus.ENDED and run.reason is Reason.SUCCEEDED for run in runs)
+    return 0 if good and runs and not leftover else 1
 
 
-def end(bot: Bot) -> None:
+def end_demo(bot: Bot) -> None:
     """Stop the runs that are still active, and wait until they are gone: a demo leaves nothing behind.
 
     Another Ctrl-C does not interrupt this.
     """
-    for number in WAYS_TO_END:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    active = bot.service.queries.active()
+    active = bot.run_service.queries.list_active()
     if active:
-        tell(f"\nEnding: {', '.join(run.id for run in active)} …")
+        print_line(f"\nEnding: {', '.join(run.id for run in active)} …")
     for run in active:
-        bot.service.stop(run.id, Caller(run.requester, run.channel, trusted(run.requester)))
+        bot.run_service.stop(run.id, Requester(run.requester, run.channel, create_trusted_actor(run.requester)))
     deadline = time.monotonic() + END_SECONDS
-    while bot.service.queries.active() and time.monotonic() < deadline:
+    while bot.run_service.queries.list_active() and time.monotonic() < deadline:
         time.sleep(0.1)
-    if left := bot.service.queries.active():
-        tell(f"Still there after {END_SECONDS} s: {', '.join(run.id for run in left)}. The next demo ends them.")
+    if remaining := bot.run_service.queries.list_active():
+        print_line(
+            f"Still there after {END_SECONDS} s: {', '.join(run.id for run in remaining)}. The next demo ends them."
+        )
     elif active:
-        tell("Nothing is left behind.")
+        print_line("Nothing is left behind.")
     bot.stop()
 
 
-def tell(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     """Print a sentence; do nothing where the window is closed."""
     with suppress(OSError):  # the window may be closed
         print(sentence, flush=True)
 
 
-def place(bot: Bot, run: Run) -> Place:
+def cluster_directory(bot: Bot, run: Run) -> ClusterDirectory:
     """Return the directory of a run's local cluster."""
-    return Place(bot.settings.data_dir / "local", run.cluster)
+    return ClusterDirectory(bot.settings.data_dir / "local", run.cluster)
 
 
-def state_of(text: str) -> str:
+def extract_state(text: str) -> str:
     """Return the part of a card's text that is worth a line in a file: its state, and every tenth step."""
     state, _, progress = text.partition(" · step ")
     return state + progress.partition("/")[0][:-1]

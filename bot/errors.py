@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.language import together
+from bot.language import join_sentences
 
 
 class UserError(Exception):
@@ -23,7 +23,7 @@ class UserError(Exception):
     @property
     def sentence(self) -> str:
         """Return message and hint as one line."""
-        return together(str(self), self.hint)
+        return join_sentences(str(self), self.hint)
 
 
 class Denied(UserError):
@@ -39,11 +39,11 @@ class Denied(UserError):
         self.on = on
 
 
-class NameTaken(UserError):
+class ClusterNameInUse(UserError):
     """A cluster of that name belongs to someone else: the bot has none under it, and must not remove this one."""
 
 
-class NotWhole(UserError):
+class IncompleteCheckpoint(UserError):
     """A checkpoint is incomplete: parts of it are missing or cannot be opened. The message says which."""
 
 

@@ -5,29 +5,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from bot.core.admin_request import AdminRequest, Kind
-from bot.core.audit import wish_event
-from bot.core.choices import dearest, gpus_of, nodes_of
-from bot.core.holds import Ledger, month_of
-from bot.core.outside import WAY_OUT, Outsider, Wanted, is_own, owner_of, person_of, weigh
-from bot.core.outside_autostop import keep
-from bot.core.policy import Policy, WhenDown
+from bot.core.admin_request import AdminRequest, AdminRequestKind
+from bot.core.audit import build_request_event
+from bot.core.choices import count_choice_gpus, count_nodes, with_most_accelerators
+from bot.core.holds import Ledger, format_month
+from bot.core.outside import (
+    CAP_SUGGESTION,
+    ExternalCluster,
+    ExternalLaunch,
+    check_external_launch,
+    find_owner,
+    find_person,
+    is_own_launch,
+)
+from bot.core.outside_autostop import enforce_autostop
+from bot.core.policy import Policy, StoreOutageBehaviour
 from bot.core.recipe import Task
 from bot.core.task_bounds import check_bounds
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import ENGLISH, speaking
+from bot.language import ENGLISH, use_language
 from bot.origin import Origin
-from bot.ports import Now, Record, Store, unrecorded
+from bot.ports import EventRecorder, Now, Store, discard_event
 
 log = logging.getLogger(__name__)
 
-BLIND = "verlbot's records do not answer, and this team then lets nothing be launched. Try again in a minute."
-TAKEN = "The cluster {cluster} belongs to verlbot's run {run}. Launch under another name."
-NAMELESS = "a job"
+STORE_IS_DOWN = "verlbot's records do not answer, and this team then lets nothing be launched. Try again in a minute."
+NAME_IN_USE = "The cluster {cluster} belongs to verlbot's run {run}. Launch under another name."
+UNNAMED_JOB = "a job"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class AdminPolicy:
     """Judges the launches of one installation.
 
     Attributes:
@@ -40,10 +48,10 @@ class Gate:
     store: Store
     read_policy: Callable[[], Policy]
     now: Now
-    rate: Callable[[Task], float]
-    look: Callable[[], None]
-    zone: tzinfo
-    record: Record = unrecorded
+    hourly_rate: Callable[[Task], float]
+    request_sweep: Callable[[], None]
+    timezone: tzinfo
+    record: EventRecorder = discard_event
 
     @property
     def policy(self) -> Policy:
@@ -55,31 +63,33 @@ class Gate:
         Raises:
             UserError: the launch is refused; the sentence is for the person who typed it.
         """
-        if request.kind is Kind.OTHER or (request.kind is Kind.LOOK and not request.of_cluster):
+        if request.kind is AdminRequestKind.OTHER or (
+            request.kind is AdminRequestKind.VALIDATE and not request.is_about_cluster
+        ):
             return request.task
         try:
             check_bounds(request.task)
-            with speaking(ENGLISH):
+            with use_language(ENGLISH):
                 if self._is_own(request):
                     return request.task
-                found = self._judged(request)
+                launchable_task = self._judge_or_fall_back(request)
         except UserError as error:
             self._record("refuse outside launch", request, str(error))
             raise
         self._record("allow outside launch", request)
-        return found
+        return launchable_task
 
-    def _judged(self, request: AdminRequest) -> Task:
+    def _judge_or_fall_back(self, request: AdminRequest) -> Task:
         """Return the task as it may be launched; where the store is down, decide as the policy says."""
         try:
             return self._judge(request)
         except Unavailable as error:
-            return self._blind(request, error)
+            return self._judge_without_store(request, error)
 
     def _is_own(self, request: AdminRequest) -> bool:
         """Return whether this is the bot's own launch; False where the store does not answer."""
         try:
-            return is_own(request.task, request.cluster, self.store.get, self.store.task)
+            return is_own_launch(request.task, request.cluster, self.store.get, self.store.get_task)
         except (UnreadableRecord, Unavailable):  # an unreadable run launches nothing
             return False
 
@@ -90,85 +100,85 @@ class Gate:
             UserError: the name is that of a run's cluster, or the launch is refused.
         """
         try:
-            owner = owner_of(request.cluster, self.store.get)
+            owner = find_owner(request.cluster, self.store.get)
         except UnreadableRecord as error:
-            raise UserError(TAKEN.format(cluster=request.cluster, run=error.run_id)) from error
+            raise UserError(NAME_IN_USE.format(cluster=request.cluster, run=error.run_id)) from error
         if owner:
-            raise UserError(TAKEN.format(cluster=request.cluster, run=owner.id))
-        kept = self._kept(request)
+            raise UserError(NAME_IN_USE.format(cluster=request.cluster, run=owner.id))
+        task = self._add_autostop(request)
         if request.user is not None:
-            self._weigh(request, request.user)
-        return kept
+            self._check_caps(request, request.user)
+        return task
 
-    def _kept(self, request: AdminRequest) -> Task:
+    def _add_autostop(self, request: AdminRequest) -> Task:
         """Return the task with the required autostop.
 
         Managed jobs and services need none: they remove their own clusters.
         """
-        if request.kind is Kind.SUBMIT:
+        if request.kind is AdminRequestKind.SUBMIT:
             return request.task
-        kept = keep(request.task, self.policy.outside)
-        if kept.refusal:
-            raise UserError(kept.refusal)
-        return kept.task
+        plan = enforce_autostop(request.task, self.policy.external_launches)
+        if plan.refusal:
+            raise UserError(plan.refusal)
+        return plan.task
 
-    def _weigh(self, request: AdminRequest, user: str) -> None:
+    def _check_caps(self, request: AdminRequest, user: str) -> None:
         """Check a launch against the ledger; an admitted one gets its reservation in the same transaction."""
-        wanted, now = self._wanted(request, user), self.now()
+        launch, now = self._describe_launch(request, user), self.now()
 
-        def take(known: Outsider | None, ledger: Ledger) -> Outsider:
-            self._refuse(wanted, ledger, now)
-            if known:
-                return known.admitted_again(wanted, now)
-            return Outsider(wanted=wanted, began_at=now, asked_at=now)
+        def admit(cluster: ExternalCluster | None, ledger: Ledger) -> ExternalCluster:
+            self._refuse_violations(launch, ledger, now)
+            if cluster:
+                return cluster.readmit(launch, now)
+            return ExternalCluster(launch=launch, started_at=now, admitted_at=now)
 
         try:
-            if request.kind is Kind.LAUNCH and request.cluster and not request.dry:
-                self.store.change_outsider(wanted.cluster, take, now)
-                log.info("cluster %s of %s is launched outside Slack: %d GPUs", wanted.cluster, user, wanted.gpus)
+            if request.kind is AdminRequestKind.LAUNCH and request.cluster and not request.is_dry_run:
+                self.store.change_external_cluster(launch.cluster, admit, now)
+                log.info("cluster %s of %s is launched outside Slack: %d GPUs", launch.cluster, user, launch.gpus)
             else:
-                self._refuse(wanted, self.store.ledger(), now)
+                self._refuse_violations(launch, self.store.get_ledger(), now)
         except UserError:
             # The person may have removed another cluster just now: list the clusters soon.
-            self.look()
+            self.request_sweep()
             raise
 
-    def _refuse(self, wanted: Wanted, ledger: Ledger, now: datetime) -> None:
+    def _refuse_violations(self, launch: ExternalLaunch, ledger: Ledger, now: datetime) -> None:
         """Raise UserError if the launch exceeds a cap; log the report-only rules that it breaks."""
-        weighed = weigh(wanted, ledger, self.policy, month_of(now, self.zone))
-        for rule in weighed.rehearsed:
-            log.warning("in earnest %s would have refused cluster %s of %s", rule, wanted.cluster, wanted.user)
-        if weighed.refusals:
-            log.info("cluster %s of %s is refused: %s", wanted.cluster, wanted.user, " ".join(weighed.refusals))
-            raise UserError(" ".join(weighed.refusals), WAY_OUT)
+        verdict = check_external_launch(launch, ledger, self.policy, format_month(now, self.timezone))
+        for rule in verdict.report_only_rules:
+            log.warning("in earnest %s would have refused cluster %s of %s", rule, launch.cluster, launch.user)
+        if verdict.refusals:
+            log.info("cluster %s of %s is refused: %s", launch.cluster, launch.user, " ".join(verdict.refusals))
+            raise UserError(" ".join(verdict.refusals), CAP_SUGGESTION)
 
     def _record(self, what: str, request: AdminRequest, why: str = "") -> None:
         """Write a verdict on a launch to the audit, with the person's Slack id where the policy has it."""
-        if request.dry or request.kind not in (Kind.LAUNCH, Kind.SUBMIT):
+        if request.is_dry_run or request.kind not in (AdminRequestKind.LAUNCH, AdminRequestKind.SUBMIT):
             return
         user = request.user or ""
-        origin = Origin(self.policy.outside.people.get(user) or user or "unknown", "sky")
+        origin = Origin(self.policy.external_launches.people.get(user) or user or "unknown", "sky")
         try:
-            self.record(wish_event(what, request.cluster or NAMELESS, self.now(), origin, why))
+            self.record(build_request_event(what, request.cluster or UNNAMED_JOB, self.now(), origin, why))
         except Unavailable as error:  # the verdict applies all the same
             log.error("a verdict on a launch outside Slack is not written down: %s", error)
 
-    def _wanted(self, request: AdminRequest, user: str) -> Wanted:
+    def _describe_launch(self, request: AdminRequest, user: str) -> ExternalLaunch:
         """Return what the launch would reserve: its cluster, person, GPUs and hourly rate."""
-        task = dearest(request.task)
-        return Wanted(
-            request.cluster or NAMELESS,
+        task = with_most_accelerators(request.task)
+        return ExternalLaunch(
+            request.cluster or UNNAMED_JOB,
             user,
-            person_of(self.policy.outside, user),
-            gpus_of(task["resources"], nodes_of(task)),
-            self.rate(task),
+            find_person(self.policy.external_launches, user),
+            count_choice_gpus(task["resources"], count_nodes(task)),
+            self.hourly_rate(task),
         )
 
-    def _blind(self, request: AdminRequest, error: Unavailable) -> Task:
+    def _judge_without_store(self, request: AdminRequest, error: Unavailable) -> Task:
         """Decide while the store is down, as the policy says. Running clusters are counted once the store is back."""
         log.warning("a launch cannot be weighed: %s", error)
-        match self.policy.outside.when_store_is_down:
-            case WhenDown.REFUSE:
-                raise UserError(BLIND)
-            case WhenDown.ALLOW:
-                return self._kept(request)
+        match self.policy.external_launches.on_store_outage:
+            case StoreOutageBehaviour.REFUSE:
+                raise UserError(STORE_IS_DOWN)
+            case StoreOutageBehaviour.ALLOW:
+                return self._add_autostop(request)

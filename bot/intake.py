@@ -8,38 +8,38 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from bot.core.digest import Digest
-from bot.core.fact import Fact, rows
+from bot.core.digest import FailureSummary
+from bot.core.fact import LogEvent, select_step_metrics
 from bot.core.failure import diagnose
-from bot.core.health.stall import Quiet
-from bot.core.loglines import bounded, failure, joined, whole, whole_characters
-from bot.core.reading import News, Reading
-from bot.core.row import Row
+from bot.core.health.stall import LivenessSignals
+from bot.core.loglines import append_log, find_failure, merge_logs, replace_surrogates, truncate_log
+from bot.core.reading import LogCursor, NewLines
+from bot.core.row import StepMetrics
 from bot.core.run import Run
-from bot.core.seen import Seen
-from bot.core.standings import Rhythm
-from bot.core.summary import summarised
+from bot.core.seen import Observation
+from bot.core.standings import SummaryInterval
+from bot.core.summary import prepare_summary
 from bot.errors import Unavailable, UnreadableRecord
-from bot.isolation import REPORTED, report_once
+from bot.isolation import REPORTED_FAILURES, report_once
 from bot.ports import Notifier, Now, Store
-from bot.watcher import WINDOW_ROWS, Verdict, Watcher
+from bot.watcher import WINDOW_ROWS, HealthMonitor, HealthUpdate
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-MOST_TRIES = 2
+MAX_TRIES = 2
 """Maximum tries to read the same lines. More would end the bot again at each start, so they are skipped."""
 
-LAST_LOOK = 6
+LAST_READ_FACTOR = 6
 """How many usual reads' time the last read may take: what it does not reach is lost with the cluster."""
 
-QUOTED = 60
+QUOTED_CHARACTERS = 60
 """Characters of a line that the bot's own log quotes."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookLimits:
+class LogReadLimits:
     """Limits of one read of a log, so that others do not wait.
 
     Attributes:
@@ -50,11 +50,11 @@ class LookLimits:
     """
 
     seconds: float = 5.0
-    give_way: Callable[[], None] = lambda: None
+    yield_to_interactive: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
-    returned: set[str] = field(default_factory=set)
+    returned_run_ids: set[str] = field(default_factory=set)
 
-    def begin(self, looks: int = 1) -> Callable[[], bool]:
+    def start_timer(self, looks: int = 1) -> Callable[[], bool]:
         """Return a function that returns whether there is still time; it lets interactive requests go first.
 
         Args:
@@ -62,15 +62,15 @@ class LookLimits:
         """
         end = self.clock() + looks * self.seconds
 
-        def in_time() -> bool:
-            self.give_way()
+        def has_time() -> bool:
+            self.yield_to_interactive()
             return self.clock() < end
 
-        return in_time
+        return has_time
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class LogIngest:
     """Ingests log lines. A line that cannot be ingested costs no other line and no other run.
 
     Attributes:
@@ -79,63 +79,63 @@ class Intake:
 
     store: Store
     notifier: Notifier
-    watcher: Watcher
+    health_monitor: HealthMonitor
     now: Now
-    rhythm: Rhythm
-    limits: LookLimits = field(default_factory=LookLimits)
+    summary_interval: SummaryInterval
+    limits: LogReadLimits = field(default_factory=LogReadLimits)
 
-    def taken_in(self, run: Run, text: str) -> Run:
+    def ingest(self, run: Run, text: str) -> Run:
         """Ingest new lines; return the run. A faulty log never keeps its run from being stopped."""
-        text = whole_characters(text)
+        text = replace_surrogates(text)
         try:
-            reading = self._reading(run)
-            news = reading.news(text)
+            cursor = self._load_cursor(run)
+            news = cursor.find_new_lines(text)
             if news.lines:
-                run = self._look(run, reading, news, text)
+                run = self._ingest_lines(run, cursor, news, text)
         except (Unavailable, UnreadableRecord):
             raise
         except Exception as error:
             report_once(f"run {run.id}: its log cannot be taken in", error)
         return run
 
-    def listened(self, run: Run, seen: Seen | None) -> Run:
+    def check_for_stall(self, run: Run, observation: Observation | None) -> Run:
         """Check for a stall; return the run. A mistake in the check blocks nothing either."""
         try:
-            return self._listen(run, seen)
+            return self._detect_stall(run, observation)
         except (Unavailable, UnreadableRecord):
             raise
         except Exception as error:
             report_once(f"run {run.id}: it cannot be judged", error)
         return run
 
-    def saved(self, run: Run, text: str) -> Run:
+    def ingest_last_lines(self, run: Run, text: str) -> Run:
         """Ingest the last lines of a run whose cluster is about to be removed with the rest; return the run."""
-        text = whole_characters(text)
+        text = replace_surrogates(text)
         detail: str | None = None
-        digest: Digest | None = None
-        with self._tried(run) as is_allowed:
-            reading = self._reading(run)
-            news = reading.news(text, over=True)
+        failure_summary: FailureSummary | None = None
+        with self._count_try(run) as is_allowed:
+            cursor = self._load_cursor(run)
+            news = cursor.find_new_lines(text, is_final=True)
             if is_allowed:
-                digest = self._guarded(run, lambda: self._diagnose(run, text))
-                detail = self._guarded(run, lambda: failure(text))
-                self._guarded(run, lambda: self._grow_log(run, text))
-                run = self._guarded(run, lambda: self._take_all(run, reading, news, LAST_LOOK)) or run
+                failure_summary = self._run_part(run, lambda: self._diagnose(run, text))
+                detail = self._run_part(run, lambda: find_failure(text))
+                self._run_part(run, lambda: self._append_log(run, text))
+                run = self._run_part(run, lambda: self._ingest_in_time(run, cursor, news, LAST_READ_FACTOR)) or run
             # Reading these lines has ended the bot before.
             elif news.lines:
-                run = self._skip(run, reading, news)
-        return self.store.update(run.id, lambda run: run.log_saved(detail, self.now(), digest))
+                run = self._skip_lines(run, cursor, news)
+        return self.store.update(run.id, lambda run: run.record_saved_log(detail, self.now(), failure_summary))
 
-    def _look(self, run: Run, reading: Reading, news: News, text: str) -> Run:
+    def _ingest_lines(self, run: Run, cursor: LogCursor, news: NewLines, text: str) -> Run:
         """Ingest new lines and append them to the stored log; return the run."""
-        with self._tried(run) as is_allowed:
+        with self._count_try(run) as is_allowed:
             if not is_allowed:
-                return self._skip(run, reading, news)
+                return self._skip_lines(run, cursor, news)
             if run.log_saved_at is None:  # a slow read must not overwrite the last lines
-                self._guarded(run, lambda: self._grow_log(run, text[: text.rfind("\n") + 1]))
-            return self._take_all(run, reading, news)
+                self._run_part(run, lambda: self._append_log(run, text[: text.rfind("\n") + 1]))
+            return self._ingest_in_time(run, cursor, news)
 
-    def _guarded(self, run: Run, part: Callable[[], T]) -> T | None:
+    def _run_part(self, run: Run, part: Callable[[], T]) -> T | None:
         """Return the result of one part of a read; None where a bug makes it fail, which costs no other part."""
         try:
             return part()
@@ -146,136 +146,142 @@ class Intake:
         return None
 
     @contextmanager
-    def _tried(self, run: Run) -> Iterator[bool]:
+    def _count_try(self, run: Run) -> Iterator[bool]:
         """Count a try before it is made, and record that it returned. Yield whether it may be made at all."""
-        tries = self.store.begin_reading(run.id, run.id in self.limits.returned)
-        self.limits.returned.discard(run.id)
+        tries = self.store.begin_log_read(run.id, run.id in self.limits.returned_run_ids)
+        self.limits.returned_run_ids.discard(run.id)
         try:
-            yield tries <= MOST_TRIES
+            yield tries <= MAX_TRIES
         except Exception:
-            self.limits.returned.add(run.id)
+            self.limits.returned_run_ids.add(run.id)
             raise
-        self.limits.returned.add(run.id)
-        self.store.end_reading(run.id)
-        self.limits.returned.discard(run.id)
+        self.limits.returned_run_ids.add(run.id)
+        self.store.end_log_read(run.id)
+        self.limits.returned_run_ids.discard(run.id)
 
-    def _reading(self, run: Run) -> Reading:
+    def _load_cursor(self, run: Run) -> LogCursor:
         """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
-        found = self.store.reading(run.id)
-        if found.last and found.reader.step is None and run.progress.step is not None:
-            return replace(found, reader=replace(found.reader, step=run.progress.step))
-        return found
+        cursor = self.store.get_log_cursor(run.id)
+        if cursor.last_digests and cursor.parser.step is None and run.progress.step is not None:
+            return replace(cursor, parser=replace(cursor.parser, step=run.progress.step))
+        return cursor
 
-    def _skip(self, run: Run, reading: Reading, news: News) -> Run:
+    def _skip_lines(self, run: Run, cursor: LogCursor, news: NewLines) -> Run:
         """Skip lines that must not be read again; return the run."""
         log.error("run %s: %d lines of its log are skipped: reading them has ended the bot", run.id, len(news.lines))
-        after = reading.skip(news, self.now().timestamp()).end_look()
-        return self.store.take_in(run.id, skipped, after, ())
+        after = cursor.skip_lines(news, self.now().timestamp()).end_read()
+        return self.store.append_metrics(run.id, count_skip, after, ())
 
-    def _take_all(self, run: Run, reading: Reading, news: News, looks: int = 1) -> Run:
+    def _ingest_in_time(self, run: Run, cursor: LogCursor, news: NewLines, looks: int = 1) -> Run:
         """Ingest new lines in chunks until the time is over; the rest is left for the next read, if any."""
-        in_time = self.limits.begin(looks)
+        has_time = self.limits.start_timer(looks)
         while news.lines:
-            count = news.chunk
-            part, news = news.first(count), news.after(count)
-            run, reading = self._take(run, reading, part, in_time, is_last=not news.lines)
-            if news.lines and not in_time():
-                if REPORTED.is_new(run.id, "slow log"):
+            count = news.chunk_size
+            part, news = news.take_first(count), news.drop_first(count)
+            run, cursor = self._ingest_part(run, cursor, part, has_time, is_last=not news.lines)
+            if news.lines and not has_time():
+                if REPORTED_FAILURES.is_new(run.id, "slow log"):
                     log.warning("run %s: its log is slow to read; it is read a part at a time", run.id)
                 break
         return run
 
-    def _take(
-        self, run: Run, reading: Reading, part: News, in_time: Callable[[], bool], is_last: bool
-    ) -> tuple[Run, Reading]:
+    def _ingest_part(
+        self, run: Run, cursor: LogCursor, part: NewLines, has_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, LogCursor]:
         """Ingest a chunk. Where that fails, ingest each half by itself, down to the one line that
         cannot be ingested."""
         try:
-            return self._commit(run, reading, part, in_time, is_last)
+            return self._commit(run, cursor, part, has_time, is_last)
         except (Unavailable, UnreadableRecord):
             raise
         except Exception as error:
-            stored = self._reading(run)
-            if stored != reading:  # the transaction succeeded; what failed came later
+            stored = self._load_cursor(run)
+            if stored != cursor:  # the transaction succeeded; what failed came later
                 report_once(f"run {run.id}: after its log was taken in", error)
                 return self.store.get(run.id) or run, stored
             # The halves have led to the one faulty line.
             if len(part.lines) == 1:
-                begin = ascii(part.lines[0][:QUOTED])
+                begin = ascii(part.lines[0][:QUOTED_CHARACTERS])
                 report_once(f"run {run.id}: a line of its log cannot be taken in, and is skipped", error, begin)
-                after = reading.skip(part, self.now().timestamp())
-                return self.store.take_in(run.id, lambda run: run, after, ()), after
+                after = cursor.skip_lines(part, self.now().timestamp())
+                return self.store.append_metrics(run.id, lambda run: run, after, ()), after
         half = len(part.lines) // 2
-        run, reading = self._take(run, reading, part.first(half), in_time, is_last=False)
-        return self._take(run, reading, part.after(half), in_time, is_last)
+        run, cursor = self._ingest_part(run, cursor, part.take_first(half), has_time, is_last=False)
+        return self._ingest_part(run, cursor, part.drop_first(half), has_time, is_last)
 
     def _commit(
-        self, run: Run, reading: Reading, part: News, in_time: Callable[[], bool], is_last: bool
-    ) -> tuple[Run, Reading]:
-        after, facts = reading.take(part, self.now().timestamp())
+        self, run: Run, cursor: LogCursor, part: NewLines, has_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, LogCursor]:
+        after, events = cursor.advance(part, self.now().timestamp())
         if is_last:
-            after = after.end_look()
-        new = list(rows(facts))
-        verdict = self._judge(run, new, in_time) if new else None
+            after = after.end_read()
+        new = list(select_step_metrics(events))
+        update = self._judge(run, new, has_time) if new else None
 
         def change(run: Run) -> Run:
-            return told(run, facts, verdict, self.now(), self.rhythm) if facts else run
+            return apply_events(run, events, update, self.now(), self.summary_interval) if events else run
 
-        return self.store.take_in(run.id, change, after, new), after
+        return self.store.append_metrics(run.id, change, after, new), after
 
-    def _judge(self, run: Run, new: Sequence[Row], in_time: Callable[[], bool]) -> Verdict | None:
+    def _judge(self, run: Run, new: Sequence[StepMetrics], has_time: Callable[[], bool]) -> HealthUpdate | None:
         """Judge the health with the new steps; a mistake in judging loses none of them."""
         try:
-            known = self.store.rows(run.id, WINDOW_ROWS)
-            return self.watcher.judged(run.watch, known, new, self.store.task(run.id), in_time)
+            earlier = self.store.get_recent_metrics(run.id, WINDOW_ROWS)
+            return self.health_monitor.judge_steps(run.health, earlier, new, self.store.get_task(run.id), has_time)
         except Unavailable:
             raise
         except Exception as error:
             report_once(f"run {run.id}: its new steps cannot be judged", error)
         return None
 
-    def _diagnose(self, run: Run, text: str) -> Digest | None:
+    def _diagnose(self, run: Run, text: str) -> FailureSummary | None:
         """Return why the run failed, from the whole known log.
 
         The stored log may end before the first error is in it.
         """
-        if run.reason is None or not run.reason.is_told_by_log:
+        if run.reason is None or not run.reason.is_explained_by_log:
             return None
-        known = "\n".join([whole(self.store.log(run.id), text), run.detail or ""])
-        return diagnose(known, run.nodes, self.limits.begin())
+        full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), run.detail or ""])
+        return diagnose(full_log, run.nodes, self.limits.start_timer())
 
-    def _listen(self, run: Run, seen: Seen | None) -> Run:
+    def _detect_stall(self, run: Run, observation: Observation | None) -> Run:
         """Check whether a run that has made no step for a while is stalled; return the run."""
-        reading = self.store.reading(run.id)
-        settled = run.recoveries.settled_at  # a recovered job starts again on new machines then
-        quiet = Quiet(
-            began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled),
-            step_at=max(run.progress.stepped_at, settled) if run.progress.stepped_at else None,
-            line_at=reading.at,
-            answers=seen is not None,
-            doing=reading.doing,
+        cursor = self.store.get_log_cursor(run.id)
+        settled_at = run.recoveries.stable_since  # a recovered job starts again on new machines then
+        signals = LivenessSignals(
+            began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled_at),
+            step_at=max(run.progress.stepped_at, settled_at) if run.progress.stepped_at else None,
+            line_at=cursor.read_at,
+            is_answering=observation is not None,
+            phase=cursor.phase,
         )
-        watch = self.watcher.stalled(run, self.store.rows(run.id, WINDOW_ROWS), quiet, self.now())
-        if watch == run.watch:
+        health = self.health_monitor.check_for_stall(
+            run, self.store.get_recent_metrics(run.id, WINDOW_ROWS), signals, self.now()
+        )
+        if health == run.health:
             return run
-        run = self.store.update(run.id, lambda run: run.judged(watch, run.misleading))
+        run = self.store.update(run.id, lambda run: run.record_health(health, run.unreliable_metrics))
         self.notifier.show([run])
         return run
 
-    def _grow_log(self, run: Run, text: str) -> None:
+    def _append_log(self, run: Run, text: str) -> None:
         """Append the new lines to the stored log."""
-        before = self.store.log(run.id)
-        after = bounded(joined(before, text))
+        before = self.store.get_log(run.id)
+        after = truncate_log(append_log(before, text))
         if after != before:
             self.store.save_log(run.id, after)
 
 
-def told(run: Run, facts: Sequence[Fact], verdict: Verdict | None, now: datetime, rhythm: Rhythm) -> Run:
+def apply_events(
+    run: Run, events: Sequence[LogEvent], update: HealthUpdate | None, now: datetime, summary_interval: SummaryInterval
+) -> Run:
     """Apply log events and a health update to a run; return the changed run."""
-    run = summarised(run.progressed(run.progress.told(facts, run.metrics), now), now, rhythm)
-    return run.judged(verdict.watch, verdict.misleading) if verdict else run
+    run = prepare_summary(
+        run.record_progress(run.progress.record_events(events, run.metrics), now), now, summary_interval
+    )
+    return run.record_health(update.health, update.unreliable_metrics) if update else run
 
 
-def skipped(run: Run) -> Run:
+def count_skip(run: Run) -> Run:
     """Return the run with one more skipped read."""
     return replace(run, progress=replace(run.progress, skips=run.progress.skips + 1))

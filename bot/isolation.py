@@ -13,16 +13,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MOST_REPORTED = 1_000
+MAX_REPORTED_FAILURES = 1_000
 """Maximum number of failures that are remembered, so that each has its traceback in the log once."""
 
 
 def render_each(runs: Iterable[Run], render: Callable[[Run], T], fallback: Callable[[Run], T]) -> list[T]:
     """Return the rendering of each run; the fallback's for a run that cannot be rendered."""
-    return [render_one(run, render, fallback) for run in runs]
+    return [render_or_fallback(run, render, fallback) for run in runs]
 
 
-def render_one(run: Run, render: Callable[[Run], T], fallback: Callable[[Run], T]) -> T:
+def render_or_fallback(run: Run, render: Callable[[Run], T], fallback: Callable[[Run], T]) -> T:
     """Return the rendering of a run; the fallback's where it fails."""
     try:
         return render(run)
@@ -31,7 +31,7 @@ def render_one(run: Run, render: Callable[[Run], T], fallback: Callable[[Run], T
         return fallback(run)
 
 
-def sound_ones(runs: Iterable[Run], probe: Callable[[Run], object], failed: list[str]) -> Iterator[Run]:
+def skip_failing_runs(runs: Iterable[Run], probe: Callable[[Run], object], failed: list[str]) -> Iterator[Run]:
     """Yield the runs on which the probe succeeds; add the ids of the others to `failed`."""
     for run in runs:
         try:
@@ -43,29 +43,29 @@ def sound_ones(runs: Iterable[Run], probe: Callable[[Run], object], failed: list
             yield run
 
 
-class Reported:
+class ReportedFailures:
     """The latest failures whose traceback is in the log already."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: dict[tuple[str, ...], None] = {}
+        self._keys: dict[tuple[str, ...], None] = {}
 
     def is_new(self, *key: str) -> bool:
         """Return whether this failure is new, and remember it."""
         with self._lock:
-            if key in self._known:
+            if key in self._keys:
                 return False
-            self._known[key] = None
-            if len(self._known) > MOST_REPORTED:
-                del self._known[next(iter(self._known))]
+            self._keys[key] = None
+            if len(self._keys) > MAX_REPORTED_FAILURES:
+                del self._keys[next(iter(self._keys))]
             return True
 
     def forget(self) -> None:
         with self._lock:
-            self._known.clear()
+            self._keys.clear()
 
 
-REPORTED = Reported()
+REPORTED_FAILURES = ReportedFailures()
 
 
 def report_once(what: str, error: Exception, about: str = "") -> None:
@@ -81,5 +81,5 @@ def report_once(what: str, error: Exception, about: str = "") -> None:
         raise error
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    if REPORTED.is_new(what, type(error).__name__, place):
+    if REPORTED_FAILURES.is_new(what, type(error).__name__, place):
         log.error("%s%s", what, f": {about}" if about else "", exc_info=error)

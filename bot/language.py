@@ -25,47 +25,47 @@ LANGUAGES = {ENGLISH: "English", "zh-CN": "简体中文"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ActiveLanguage:
     """A language and its phrases."""
 
     language: str
     phrases: NullTranslations
 
 
-AS_WRITTEN = Spoken(ENGLISH, NullTranslations())
+DEFAULT_LANGUAGE = ActiveLanguage(ENGLISH, NullTranslations())
 
-_spoken: ContextVar[Spoken] = ContextVar("spoken", default=AS_WRITTEN)
+_active_language: ContextVar[ActiveLanguage] = ContextVar("spoken", default=DEFAULT_LANGUAGE)
 
 
-def spoken() -> str:
+def current_language() -> str:
     """Return the current language."""
-    return _spoken.get().language
+    return _active_language.get().language
 
 
 @contextmanager
-def speaking(language: str, phrases: NullTranslations | None = None) -> Iterator[None]:
+def use_language(language: str, phrases: NullTranslations | None = None) -> Iterator[None]:
     """Use this language within the context; English where the language does not exist.
 
     Args:
         phrases: in place of the language's own.
 
-    >>> with speaking("zh-CN"):
-    ...     say("{count} h", count=2)
+    >>> with use_language("zh-CN"):
+    ...     translate("{count} h", count=2)
     '2 小时'
     """
-    before = _spoken.set(Spoken(language, phrases or catalogue(language)))
+    token = _active_language.set(ActiveLanguage(language, phrases or load_catalogue(language)))
     try:
         yield
     finally:
-        _spoken.reset(before)
+        _active_language.reset(token)
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """Use this language from here to the end of the current context."""
-    _spoken.set(Spoken(language, catalogue(language)))
+    _active_language.set(ActiveLanguage(language, load_catalogue(language)))
 
 
-def carried(function: Callable[P, T]) -> Callable[P, T]:
+def with_language_context(function: Callable[P, T]) -> Callable[P, T]:
     """Return the function wrapped so that another thread runs it in the current language."""
     context = copy_context()
 
@@ -75,73 +75,75 @@ def carried(function: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-def say(phrase: str, /, **fields: object) -> str:
+def translate(phrase: str, /, **fields: object) -> str:
     """Return the translated phrase with its named fields filled in. Text from outside must be escaped before.
 
     Text that is not one of the bot's phrases, such as the title of a team's own recipe, stays as it is.
 
-    >>> say("{count} h", count=2), say("as {it} is")
+    >>> translate("{count} h", count=2), translate("as {it} is")
     ('2 h', 'as {it} is')
     """
-    return filled(translated(phrase), phrase, fields)
+    return fill_fields(translate_template(phrase), phrase, fields)
 
 
-def say_many(one: str, many: str, count: int, /, **fields: object) -> str:
+def ngettext(singular: str, plural: str, count: int, /, **fields: object) -> str:
     """Return the translated phrase for a number, which is its field `count`.
 
-    >>> say_many("{count} node", "{count} nodes", 1), say_many("{count} node", "{count} nodes", 2)
+    >>> ngettext("{count} node", "{count} nodes", 1), ngettext("{count} node", "{count} nodes", 2)
     ('1 node', '2 nodes')
     """
-    english = one if count == 1 else many
-    return filled(translated_many(one, many, count), english, {"count": count} | fields)
+    english = singular if count == 1 else plural
+    return fill_fields(translate_plural(singular, plural, count), english, {"count": count} | fields)
 
 
-def translated(phrase: str) -> str:
+def translate_template(phrase: str) -> str:
     """Return the phrase in the current language without its fields; unchanged where there is no translation."""
-    return _spoken.get().phrases.gettext(phrase) if phrase else ""  # the empty key is the catalogue's header
+    return _active_language.get().phrases.gettext(phrase) if phrase else ""  # the empty key is the catalogue's header
 
 
-def translated_many(one: str, many: str, count: int) -> str:
+def translate_plural(singular: str, plural: str, count: int) -> str:
     """Return the phrase for a number in the current language without its fields."""
-    return _spoken.get().phrases.ngettext(one, many, count)
+    return _active_language.get().phrases.ngettext(singular, plural, count)
 
 
-def mark(phrase: str) -> str:
+def N_(phrase: str) -> str:
     """Return the phrase unchanged: it is translated later, and marked here for the catalogue."""
     return phrase
 
 
-def together(*sentences: str) -> str:
+def join_sentences(*sentences: str) -> str:
     """Return the sentences that are not empty, one after the other.
 
-    >>> together("One.", "", "Two.")
+    >>> join_sentences("One.", "", "Two.")
     'One. Two.'
     """
-    found = [sentence for sentence in sentences if sentence]
-    return reduce(lambda before, next_one: say("{before} {next}", before=before, next=next_one), found or [""])
+    nonempty = [sentence for sentence in sentences if sentence]
+    return reduce(
+        lambda before, next_sentence: translate("{before} {next}", before=before, next=next_sentence), nonempty or [""]
+    )
 
 
-def listing(items: Iterable[str]) -> str:
+def join_list(items: Iterable[str]) -> str:
     """Return the items as a list, separated as the language does it.
 
-    >>> listing(["a", "b"])
+    >>> join_list(["a", "b"])
     'a, b'
     """
-    return say(", ").join(items)
+    return translate(", ").join(items)
 
 
-def filled(said: str, english: str, fields: Mapping[str, object]) -> str:
+def fill_fields(translation: str, english: str, fields: Mapping[str, object]) -> str:
     """Return the translation with its fields; the English phrase where the translation names other fields."""
     if not fields:
-        return said
+        return translation
     try:
-        return said.format_map(fields)
+        return translation.format_map(fields)
     except (LookupError, ValueError):
         return english.format_map(fields)
 
 
 @lru_cache
-def catalogue(language: str) -> NullTranslations:
+def load_catalogue(language: str) -> NullTranslations:
     """Return a language's phrases from its file, with its plural rules. Babel reads the file, once."""
     if language == ENGLISH or language not in LANGUAGES:
         return NullTranslations()
@@ -149,16 +151,16 @@ def catalogue(language: str) -> NullTranslations:
     from babel.messages.pofile import read_po  # noqa: PLC0415
 
     compiled = BytesIO()
-    with (resources.files("bot") / "languages" / file_name(language)).open("rb") as file:
+    with (resources.files("bot") / "languages" / catalogue_file_name(language)).open("rb") as file:
         write_mo(compiled, read_po(file))
     compiled.seek(0)
     return GNUTranslations(compiled)
 
 
-def file_name(language: str) -> str:
+def catalogue_file_name(language: str) -> str:
     """Return the name of a language's file.
 
-    >>> file_name("zh-CN")
+    >>> catalogue_file_name("zh-CN")
     'zh_CN.po'
     """
     return f"{language.replace('-', '_')}.po"

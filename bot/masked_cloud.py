@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.adapters.secret_filter import SecretFilter
-from bot.core.autostop import Setting
-from bot.core.keeping import Fetch, Parcel, Shelf
-from bot.core.managed import Controller
+from bot.core.autostop import AutostopSetting
+from bot.core.keeping import CheckpointListing, CheckpointRef, DownloadProgress
+from bot.core.managed import JobsController
 from bot.core.money import Rate
-from bot.core.order import Order, Watched
-from bot.core.orphans import Standing
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.orphans import ListedCluster
 from bot.core.recipe import Task
-from bot.core.seen import Seen
+from bot.core.seen import Observation
 from bot.errors import UserError
 from bot.ports import Cloud
 
@@ -31,65 +31,72 @@ class MaskingCloud:
         self._cloud = cloud
         self._secrets = secrets
 
-    def greet(self) -> str:
-        return self._masked(self._call(self._cloud.greet))
+    def describe_server(self) -> str:
+        return self._mask(self._call(self._cloud.describe_server))
 
-    def refusal(self, task: Task) -> str | None:
-        self._learn(task)
-        return self._sentence(self._call(lambda: self._cloud.refusal(task)))
+    def explain_refusal(self, task: Task) -> str | None:
+        self._learn_secrets(task)
+        return self._mask_optional(self._call(lambda: self._cloud.explain_refusal(task)))
 
-    def rate(self, task: Task) -> Rate | None:
-        found = self._call(lambda: self._cloud.rate(task))
-        return found and replace(found, source=self._masked(found.source))
+    def estimate_rate(self, task: Task) -> Rate | None:
+        rate = self._call(lambda: self._cloud.estimate_rate(task))
+        return rate and replace(rate, source=self._mask(rate.source))
 
-    def controller(self, task: Task) -> Controller | None:
-        return self._call(lambda: self._cloud.controller(task))
+    def find_missing_controller(self, task: Task) -> JobsController | None:
+        return self._call(lambda: self._cloud.find_missing_controller(task))
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
-        return {name: self._seen(seen) for name, seen in self._call(lambda: self._cloud.observe(watched)).items()}
+    def observe(self, clusters: Sequence[ClusterRef]) -> Mapping[str, Observation]:
+        return {
+            name: self._mask_observation(observation)
+            for name, observation in self._call(lambda: self._cloud.observe(clusters)).items()
+        }
 
-    def launch(self, order: Order) -> str:
+    def launch(self, order: LaunchOrder) -> str:
         self._secrets.learn(order.secrets)
-        self._learn(order.task)
+        self._learn_secrets(order.task)
         return self._call(lambda: self._cloud.launch(order))
 
-    def tail(self, watched: Watched, lines: int) -> str:
+    def tail_log(self, cluster: ClusterRef, lines: int) -> str:
         """Return the masked tail. It is masked before it is cut, because half a secret would not be recognised."""
-        return self._secrets.mask(self._call(lambda: self._cloud.tail(watched, lines)), cut=True)
+        return self._secrets.mask(self._call(lambda: self._cloud.tail_log(cluster, lines)), cut=True)
 
-    def halt(self, watched: Watched) -> None:
-        self._call(lambda: self._cloud.halt(watched))
+    def cancel_job(self, cluster: ClusterRef) -> None:
+        self._call(lambda: self._cloud.cancel_job(cluster))
 
-    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
-        return self._call(lambda: self._cloud.shelf(watched, parcel, over))
+    def list_checkpoints(
+        self, cluster: ClusterRef, checkpoint: CheckpointRef, job_ended: bool = False
+    ) -> CheckpointListing:
+        return self._call(lambda: self._cloud.list_checkpoints(cluster, checkpoint, job_ended))
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
-        return self._call(lambda: self._cloud.fetch(watched, parcel))
+    def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
+        return self._call(lambda: self._cloud.download_checkpoint(cluster, checkpoint))
 
-    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
-        return self._call(lambda: self._cloud.recall(parcel))
+    def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return self._call(lambda: self._cloud.list_downloads(checkpoint))
 
-    def down(self, watched: Watched) -> str | None:
-        return self._sentence(self._call(lambda: self._cloud.down(watched)))
+    def tear_down(self, cluster: ClusterRef) -> str | None:
+        return self._mask_optional(self._call(lambda: self._cloud.tear_down(cluster)))
 
-    def autostop(self, watched: Watched, minutes: int) -> Setting:
-        found = self._call(lambda: self._cloud.autostop(watched, minutes))
-        return replace(found, by=self._sentence(found.by))
+    def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
+        setting = self._call(lambda: self._cloud.set_autostop(cluster, minutes))
+        return replace(setting, by=self._mask_optional(setting.by))
 
-    def clusters(self) -> Sequence[Standing]:
-        found = self._call(self._cloud.clusters)
-        return [replace(one, user=self._masked(one.user), infra=self._masked(one.infra)) for one in found]
+    def list_clusters(self) -> Sequence[ListedCluster]:
+        clusters = self._call(self._cloud.list_clusters)
+        return [
+            replace(cluster, user=self._mask(cluster.user), infra=self._mask(cluster.infra)) for cluster in clusters
+        ]
 
-    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
-        return self._call(lambda: self._cloud.gone(cluster_ids))
+    def find_gone_clusters(self, cluster_ids: Collection[str]) -> Collection[str]:
+        return self._call(lambda: self._cloud.find_gone_clusters(cluster_ids))
 
-    def by_hand(self, watched: Watched) -> str:
-        return self._masked(self._call(lambda: self._cloud.by_hand(watched)))
+    def teardown_command(self, cluster: ClusterRef) -> str:
+        return self._mask(self._call(lambda: self._cloud.teardown_command(cluster)))
 
     def stop(self) -> None:
         self._call(self._cloud.stop)
 
-    def _call(self, ask: Callable[[], T]) -> T:
+    def _call(self, call: Callable[[], T]) -> T:
         """Return the cloud's answer.
 
         Raises:
@@ -97,28 +104,28 @@ class MaskingCloud:
                 shows the original.
         """
         try:
-            return ask()
+            return call()
         except Exception as error:
-            failure = mask_error(error, self._masked)
+            failure = mask_error(error, self._mask)
         raise failure
 
-    def _masked(self, text: str) -> str:
+    def _mask(self, text: str) -> str:
         return self._secrets.mask(text)
 
-    def _sentence(self, text: str | None) -> str | None:
-        return text and self._masked(text)
+    def _mask_optional(self, text: str | None) -> str | None:
+        return text and self._mask(text)
 
-    def _seen(self, seen: Seen) -> Seen:
-        if not (seen.error or seen.infra or seen.unhealthy):
-            return seen
+    def _mask_observation(self, observation: Observation) -> Observation:
+        if not (observation.error or observation.infra or observation.unhealthy):
+            return observation
         return replace(
-            seen,
-            error=self._sentence(seen.error),
-            infra=self._masked(seen.infra),
-            unhealthy=self._sentence(seen.unhealthy),
+            observation,
+            error=self._mask_optional(observation.error),
+            infra=self._mask(observation.infra),
+            unhealthy=self._mask_optional(observation.unhealthy),
         )
 
-    def _learn(self, task: Task) -> None:
+    def _learn_secrets(self, task: Task) -> None:
         self._secrets.learn(map(str, task.get("secrets") or {}))
 
 
@@ -126,7 +133,7 @@ def mask_error(error: BaseException, mask: Mask) -> BaseException:
     """Return the exception with its texts masked; itself where neither it nor its causes hold a secret."""
     if is_clean(error, mask):
         return error
-    masked = remade(error, mask)
+    masked = rebuild_error(error, mask)
     masked.__suppress_context__ = True
     if error.__cause__ is not None:
         masked.__cause__ = mask_error(error.__cause__, mask)
@@ -137,21 +144,21 @@ def is_clean(error: BaseException | None, mask: Mask, depth: int = 0) -> bool:
     """Return whether neither an exception nor any that caused it has a text that must be masked."""
     if error is None:
         return True
-    if depth > DEEPEST or any(mask(text) != text for text in words_of(error)):
+    if depth > MAX_CHAIN_LENGTH or any(mask(text) != text for text in collect_texts(error)):
         return False
     return is_clean(error.__cause__, mask, depth + 1) and is_clean(error.__context__, mask, depth + 1)
 
 
-DEEPEST = 8
+MAX_CHAIN_LENGTH = 8
 """Maximum length of a chain of exceptions that is examined."""
 
 
-def words_of(error: BaseException) -> list[str]:
+def collect_texts(error: BaseException) -> list[str]:
     """Return all texts of an exception."""
     return [str(error), *map(str, error.args), getattr(error, "hint", ""), *getattr(error, "__notes__", ())]
 
 
-def remade(error: BaseException, mask: Mask) -> BaseException:
+def rebuild_error(error: BaseException, mask: Mask) -> BaseException:
     """Return an exception of the same class with masked texts; a RuntimeError where the class
     needs more than a text."""
     kind = type(error)

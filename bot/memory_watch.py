@@ -7,26 +7,26 @@ from datetime import timedelta
 from bot.announcer import Announcer
 from bot.core.doubt import Outage
 from bot.core.run import Run
-from bot.core.status import Status
-from bot.language import ENGLISH, listing, mark, say, speaking
+from bot.core.status import RunStatus
+from bot.language import ENGLISH, N_, join_list, translate, use_language
 from bot.ports import Now, Store
 
-GATHERED = timedelta(seconds=30)
+GATHER_DELAY = timedelta(seconds=30)
 """Delay after the first run whose cluster is forgotten: by then the others are known, and one notice names all."""
 
-NEWS = timedelta(hours=1)
+NEWS_PERIOD = timedelta(hours=1)
 """How long the notice that a server remembers again is still worth sending."""
 
-MOST_NAMED = 20
+MAX_NAMED_RUNS = 20
 """Maximum number of runs that a notice names."""
 
-FORGOT = mark(
+FORGOT = N_(
     ":rotating_light: *SkyPilot's server does not remember the clusters of {runs}.* Its database was lost, or "
     "SKYPILOT_API_SERVER_ENDPOINT names another server. Their machines may be running and billing. Until the right "
     "server answers I conclude nothing: these runs stay open and keep their places, and what their leases or people "
     "end I ask it to remove, without proof. Bring the server or its database back; the runs go on then."
 )
-REMEMBERS = mark(":white_check_mark: SkyPilot's server remembers the clusters of {runs} again.")
+REMEMBERS = N_(":white_check_mark: SkyPilot's server remembers the clusters of {runs} again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +40,35 @@ class MemoryWatch:
     store: Store
     announcer: Announcer
     now: Now
-    leads: Callable[[], bool]
+    is_leader: Callable[[], bool]
     language: str = ENGLISH
 
-    def look(self) -> timedelta | None:
+    def check(self) -> timedelta | None:
         """Announce what is new. Return the delay until the next look, None for the usual period."""
-        if not self.leads():
+        if not self.is_leader():
             return None
-        known = [(run, run.memory.loss) for run in self.store.open() if run.status is not Status.ENDED]
-        losses = [(run, loss) for run, loss in known if loss is not None]
+        candidates = [
+            (run, run.memory.loss) for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED
+        ]
+        losses = [(run, loss) for run, loss in candidates if loss is not None]
         lost = [(run, loss) for run, loss in losses if loss.until is None]
-        back = [(run, loss) for run, loss in losses if loss.until is not None and self.now() < loss.until + NEWS]
-        with speaking(self.language):
+        recovered = [
+            (run, loss) for run, loss in losses if loss.until is not None and self.now() < loss.until + NEWS_PERIOD
+        ]
+        with use_language(self.language):
             if lost:
                 return self._announce("forgot", FORGOT, lost)
-            return self._announce("remembers", REMEMBERS, back) if back else None
+            return self._announce("remembers", REMEMBERS, recovered) if recovered else None
 
-    def _announce(self, what: str, text: str, found: Sequence[tuple[Run, Outage]]) -> timedelta | None:
+    def _announce(self, what: str, text: str, losses: Sequence[tuple[Run, Outage]]) -> timedelta | None:
         """Announce an incident, which is identified by when it began; return the delay if it is too early."""
-        began = min(loss.since for _, loss in found)
+        began = min(loss.since for _, loss in losses)
         # Other clusters may be forgotten at the same time: wait, so that one notice names them all.
-        if (wait := began + GATHERED - self.now()) > timedelta():
+        if (wait := began + GATHER_DELAY - self.now()) > timedelta():
             return wait
-        names = [f"`{run.id}`" for run, _ in found[:MOST_NAMED]]
-        more = [f"+{len(found) - MOST_NAMED}"] if len(found) > MOST_NAMED else []
-        self.announcer.announce(f"memory-{what}-{began.timestamp():.0f}", say(text, runs=listing([*names, *more])))
+        names = [f"`{run.id}`" for run, _ in losses[:MAX_NAMED_RUNS]]
+        more = [f"+{len(losses) - MAX_NAMED_RUNS}"] if len(losses) > MAX_NAMED_RUNS else []
+        self.announcer.announce(
+            f"memory-{what}-{began.timestamp():.0f}", translate(text, runs=join_list([*names, *more]))
+        )
         return None

@@ -4,24 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.core.access import refuse_act
-from bot.core.admission import excesses
-from bot.core.audit import wish_event
-from bot.core.command import GiveMonth
-from bot.core.holds import Hold, hold, month_of
+from bot.core.admission import find_cap_violations
+from bot.core.audit import build_request_event
+from bot.core.command import SetMonthlyBudget
+from bot.core.holds import Reservation, build_reservation, format_month
 from bot.core.policy import Measure, Policy, cap_rule
-from bot.core.purse import Taken, purses, spent_from, taken
+from bot.core.purse import CapUsage, group_runs_by_budget, list_cap_usage, sum_spending
 from bot.core.roles import Act
 from bot.core.run import Run
 from bot.errors import Denied
-from bot.language import say, together
-from bot.origin import current_origin
+from bot.language import join_sentences, translate
+from bot.origin import get_origin
 from bot.ports import Audit, Now, Store
 
 
 @dataclass(frozen=True, slots=True)
-class MonthlyBudgets:
+class MonthlyBudgetService:
     """Shows, sets and enforces monthly budgets.
 
     Attributes:
@@ -32,14 +32,14 @@ class MonthlyBudgets:
     audit: Audit
     now: Now
     read_policy: Callable[[], Policy]
-    zone: tzinfo = UTC
+    timezone: tzinfo = UTC
 
-    def taken(self, caller: Caller) -> list[Taken]:
+    def get_cap_usage(self, caller: Requester) -> list[CapUsage]:
         """Return the usage of every cap that applies to this person's next launch here."""
-        month = month_of(self.now(), self.zone)
-        return taken(self.read_policy(), self.store.ledger(), caller.user, caller.channel, month)
+        month = format_month(self.now(), self.timezone)
+        return list_cap_usage(self.read_policy(), self.store.get_ledger(), caller.user, caller.channel, month)
 
-    def give(self, asked: GiveMonth, caller: Caller) -> float:
+    def set_monthly_budget(self, command: SetMonthlyBudget, caller: Requester) -> float:
         """Record the monthly budget of a channel, a person or the workspace, in dollars.
 
         Returns the dollars of it that are already spent; 0 where that has no consequence: no run is active, or the
@@ -50,32 +50,46 @@ class MonthlyBudgets:
         """
         policy = self.read_policy()
         refuse_act(policy, Act.SET_MONTHLY_BUDGET, caller.actor)
-        purse = Hold("", asked.person, caller.channel, 0, 0.0, 0.0).purse(asked.scope)
-        before = {"dollars_per_month": self.store.ledger().given.get(purse)}
-        self.store.give(purse, asked.dollars, caller.user, now := self.now())
-        given = {"dollars_per_month": asked.dollars}
-        self.audit.record(wish_event(Act.SET_MONTHLY_BUDGET, purse, now, current_origin(), after=given, before=before))
-        if policy.is_shadow(cap_rule(asked.scope, Measure.DOLLARS_PER_MONTH)):
+        budget_key = Reservation("", command.person, caller.channel, 0, 0.0, 0.0).budget_key(command.scope)
+        before = {"dollars_per_month": self.store.get_ledger().budget_overrides.get(budget_key)}
+        self.store.set_monthly_budget(budget_key, command.dollars, caller.user, now := self.now())
+        new_value = {"dollars_per_month": command.dollars}
+        self.audit.record(
+            build_request_event(Act.SET_MONTHLY_BUDGET, budget_key, now, get_origin(), after=new_value, before=before)
+        )
+        if policy.is_report_only(cap_rule(command.scope, Measure.DOLLARS_PER_MONTH)):
             return 0.0
-        ledger = self.store.ledger()
-        held = purses(self.store.open()).get(purse)
-        return spent_from(ledger, purse, held.runs, now, month_of(now, self.zone)) if held else 0.0
+        ledger = self.store.get_ledger()
+        open_budget = group_runs_by_budget(self.store.list_open_runs()).get(budget_key)
+        return (
+            sum_spending(ledger, budget_key, open_budget.runs, now, format_month(now, self.timezone))
+            if open_budget
+            else 0.0
+        )
 
-    def refuse_used_up(self, run: Run) -> None:
+    def refuse_exhausted(self, run: Run) -> None:
         """Refuse to approve a run that no longer fits a monthly budget: an approval must not override it silently.
 
         Raises:
             UserError: a budget is exhausted; the message says which, and how to raise it.
         """
-        policy, wanted = self.read_policy(), hold(run)
+        policy, run_reservation = self.read_policy(), build_reservation(run)
         # Without the run's own reservation, which must not count twice.
-        ledger = self.store.ledger().without(run.id)
-        over = excesses(policy, ledger, wanted, month_of(self.now(), self.zone)) if wanted else []
-        used_up = [one for one in over if one.measure is Measure.DOLLARS_PER_MONTH and not policy.is_shadow(one.rule)]
-        if used_up:
+        ledger = self.store.get_ledger().without_run(run.id)
+        cap_violations = (
+            find_cap_violations(policy, ledger, run_reservation, format_month(self.now(), self.timezone))
+            if run_reservation
+            else []
+        )
+        exhausted = [
+            cap_violation
+            for cap_violation in cap_violations
+            if cap_violation.measure is Measure.DOLLARS_PER_MONTH and not policy.is_report_only(cap_violation.rule)
+        ]
+        if exhausted:
             raise Denied(
-                together(*(one.sentence for one in used_up)),
-                say("Raise it first, such as `/verl budget team 5000`, and approve then."),
+                join_sentences(*(cap_violation.sentence for cap_violation in exhausted)),
+                translate("Raise it first, such as `/verl budget team 5000`, and approve then."),
                 act=Act.APPROVE,
                 on=run.id,
             )

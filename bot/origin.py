@@ -18,15 +18,15 @@ class Origin:
     channel: str = ""
 
 
-CURRENT: ContextVar[Origin | None] = ContextVar("origin", default=None)
+CURRENT_ORIGIN: ContextVar[Origin | None] = ContextVar("origin", default=None)
 """Origin of the delivery that is being served: each is served in a context of its own."""
 
 
-def set_origin(found: Origin | None) -> None:
+def set_origin(origin: Origin | None) -> None:
     """Record where the delivery that is being served came from."""
-    CURRENT.set(found)
+    CURRENT_ORIGIN.set(origin)
 
 
-def current_origin() -> Origin | None:
+def get_origin() -> Origin | None:
     """Return the origin of the current delivery; None where the bot acts by itself."""
-    return CURRENT.get()
+    return CURRENT_ORIGIN.get()

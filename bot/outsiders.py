@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bot.core.holds import Ledger
-from bot.core.orphans import LATE, Standing, claim
-from bot.core.outside import Outsider, came_to_stand, counts
+from bot.core.orphans import CLOCK_TOLERANCE, ListedCluster, determine_ownership
+from bot.core.outside import ExternalCluster, discover_cluster, needs_reservation
 from bot.core.policy import Policy
 from bot.ports import Now, Store
 
@@ -14,28 +14,32 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Outsiders:
+class ExternalClusterTracker:
     """Compares records with the listed clusters, not with past events: the next look corrects what was missed."""
 
     store: Store
     read_policy: Callable[[], Policy]
     now: Now
 
-    def missing(self, standing: Sequence[Standing]) -> set[str]:
+    def find_missing_ids(self, clusters: Sequence[ListedCluster]) -> set[str]:
         """Return the ids of external clusters that were listed before and are not listed now."""
-        return {one.cluster_id for one in self._missing(standing)} - {""}
+        return {external.cluster_id for external in self._find_missing(clusters)} - {""}
 
-    def unlisted(self, standing: Sequence[Standing], gone: Collection[str]) -> list[Outsider]:
+    def find_unlisted(self, clusters: Sequence[ListedCluster], gone: Collection[str]) -> list[ExternalCluster]:
         """Return the clusters that no list has shown for a while and whose end is unknown. See `sync`."""
         now = self.now()
-        return [one for one in self._missing(standing) if one.is_unlisted(now) and one.cluster_id not in gone]
+        return [
+            external
+            for external in self._find_missing(clusters)
+            if external.is_unlisted(now) and external.cluster_id not in gone
+        ]
 
-    def _missing(self, standing: Sequence[Standing]) -> list[Outsider]:
+    def _find_missing(self, clusters: Sequence[ListedCluster]) -> list[ExternalCluster]:
         """Return the recorded external clusters that are not listed."""
-        names = {one.name for one in standing}
-        return [one for name, one in self.store.outsiders().items() if name not in names]
+        names = {cluster.name for cluster in clusters}
+        return [cluster for name, cluster in self.store.get_external_clusters().items() if name not in names]
 
-    def settle(self, standing: Sequence[Standing], gone: Collection[str]) -> bool:
+    def sync(self, clusters: Sequence[ListedCluster], gone: Collection[str]) -> bool:
         """Update all records by one look. Return whether another look is needed soon, because a cluster may be gone.
 
         Args:
@@ -43,38 +47,44 @@ class Outsiders:
                 until then, or for a week: otherwise a SkyPilot whose database is lost for good would keep
                 reservations for ever.
         """
-        for one in standing:
-            if counts(claim(one, self.store.get)):
-                self._seen(one)
+        for cluster in clusters:
+            if needs_reservation(determine_ownership(cluster, self.store.get)):
+                self._record_seen(cluster)
         now = self.now()
-        missing = [one for one in self._missing(standing) if one.cluster_id in ("", *gone) or one.has_lapsed(now)]
-        waiting = [self._missed(one.cluster) for one in missing]
+        missing = [
+            cluster
+            for cluster in self._find_missing(clusters)
+            if cluster.cluster_id in ("", *gone) or cluster.has_expired(now)
+        ]
+        waiting = [self._record_missing(cluster.cluster) for cluster in missing]
         return any(waiting)
 
-    def has_admitted(self, standing: Standing) -> bool:
+    def has_admitted(self, cluster: ListedCluster) -> bool:
         """Return whether this cluster's launch was admitted, so that it has an owner and a reservation."""
-        known = self.store.outsiders().get(standing.name)
-        if known is None or known.asked_at is None:
+        record = self.store.get_external_clusters().get(cluster.name)
+        if record is None or record.admitted_at is None:
             return False
-        return standing.since is None or standing.since >= known.asked_at - LATE
+        return cluster.launched_at is None or cluster.launched_at >= record.admitted_at - CLOCK_TOLERANCE
 
-    def _seen(self, standing: Standing) -> None:
+    def _record_seen(self, cluster: ListedCluster) -> None:
         """Record that a cluster is listed."""
         now = self.now()
 
-        def change(known: Outsider | None, _: Ledger) -> Outsider:
-            return (known or came_to_stand(standing, self.read_policy().outside, now)).seen(standing, now)
+        def change(record: ExternalCluster | None, _: Ledger) -> ExternalCluster:
+            return (record or discover_cluster(cluster, self.read_policy().external_launches, now)).record_observation(
+                cluster, now
+            )
 
-        self.store.change_outsider(standing.name, change, now)
+        self.store.change_external_cluster(cluster.name, change, now)
 
-    def _missed(self, cluster: str) -> bool:
+    def _record_missing(self, cluster: str) -> bool:
         """Record that a cluster is not listed. Return whether it may be gone and another look will show it."""
         now = self.now()
 
-        def change(known: Outsider | None, _: Ledger) -> Outsider | None:
-            return known and known.missed(now, self.read_policy().outside.grace)
+        def change(record: ExternalCluster | None, _: Ledger) -> ExternalCluster | None:
+            return record and record.record_absence(now, self.read_policy().external_launches.reservation_ttl)
 
-        left = self.store.change_outsider(cluster, change, now)
-        if left is None:
+        remaining = self.store.change_external_cluster(cluster, change, now)
+        if remaining is None:
             log.info("the place of cluster %s, launched outside Slack, is free again", cluster)
-        return left is not None and left.seen_at is not None
+        return remaining is not None and remaining.last_seen_at is not None

@@ -11,40 +11,52 @@ from redis import Redis
 
 from bot import heartbeat
 from bot.adapters import health_rules, prices
-from bot.adapters.connection import client, greet
+from bot.adapters.connection import check_connection, create_client
 from bot.adapters.disk_room import GIGABYTE
-from bot.adapters.fetches import Fetches
-from bot.adapters.local.accounts import NOBODY, SAME, Account, account_named, closed_folder, name_of
+from bot.adapters.fetches import CheckpointDownloads
+from bot.adapters.local.accounts import (
+    BOT_USER,
+    UNPRIVILEGED_USER,
+    SystemAccount,
+    account_name,
+    find_account,
+    find_closed_folder,
+)
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.recipes import RecipeFolder
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.secret_patterns import read_patterns
 from bot.adapters.sky import autostops, calls, halts, managed_calls
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
-from bot.adapters.valkey import Valkey
+from bot.adapters.sky.courier import SdkWorker
+from bot.adapters.valkey import EmbeddedValkey
 from bot.clock import Clock, read_clocks
-from bot.core.admission import Admit, admitted
+from bot.core.admission import AdmissionCheck, admit_run
 from bot.core.clock import is_same_boot
-from bot.core.drain import Patience
+from bot.core.drain import CheckpointGrace
 from bot.core.health.rules import HealthRules
-from bot.core.known_secrets import passwords
+from bot.core.known_secrets import extract_passwords
 from bot.core.policy import Policy
-from bot.core.rules import Rules
-from bot.core.standings import Rhythm
+from bot.core.rules import ReconcileTimings
+from bot.core.standings import SummaryInterval
 from bot.errors import Unavailable, UserError
 from bot.ports import Cloud, Now
 from bot.settings import Settings
-from bot.slack.slack_time import ask_time
-from bot.tails import Tails
-from bot.watcher import Watcher
-from bot.web_server import Limits
-from bot.zones import zone
+from bot.slack.slack_time import fetch_time
+from bot.tails import LogTailer
+from bot.watcher import HealthMonitor
+from bot.web_server import PortLimits
+from bot.zones import load_zone
 
-LEAST_LOG_LINES = 50
+MIN_LOG_LINES = 50
 """Minimum lines per log read, which is what a quiet run gets."""
 
-SHARES = {**calls.SHARES, **managed_calls.SHARES, **autostops.SHARES, **halts.SHARES}
+CALL_SHARES = {
+    **calls.CLUSTER_CALL_SHARES,
+    **managed_calls.MANAGED_JOB_SHARES,
+    **autostops.AUTOSTOP_SHARES,
+    **halts.CANCEL_SHARES,
+}
 
 MEGABYTE = 10**6
 
@@ -52,21 +64,21 @@ STORE_SECONDS = 1.2
 """Seconds for one answer of the store. Each request needs at most two, and Slack waits for three seconds."""
 
 
-def secret_filter(settings: Settings) -> SecretFilter:
+def build_secret_filter(settings: Settings) -> SecretFilter:
     """Return the filter that knows the bot's own secrets, and the secrets that its environment holds for recipes.
 
     Raises:
         UserError: the team's own patterns are not valid.
     """
     patterns = read_patterns(settings.secret_patterns) if settings.secret_patterns else None
-    own = {word for value in settings.own_secrets for word in (passwords(value) if "://" in value else {value})}
-    found = SecretFilter(settings.secrets, own, patterns)
-    for recipe in FolderOfRecipes(settings.recipes_dir).valid_ones():
-        found.learn([*recipe.secrets, *(recipe.task.get("secrets") or {})])
-    return found
+    own = {word for value in settings.own_secrets for word in (extract_passwords(value) if "://" in value else {value})}
+    masking_filter = SecretFilter(settings.secrets, own, patterns)
+    for recipe in RecipeFolder(settings.recipes_dir).list_valid_recipes():
+        masking_filter.learn([*recipe.secrets, *(recipe.task.get("secrets") or {})])
+    return masking_filter
 
 
-def local_account(settings: Settings) -> tuple[Account | None, str]:
+def find_local_account(settings: Settings) -> tuple[SystemAccount | None, str]:
     """Return the account of local runs, None for the bot's own user.
 
     Where the bot is root and no other account can be used, the second value says why.
@@ -75,18 +87,23 @@ def local_account(settings: Settings) -> tuple[Account | None, str]:
         UserError: the configured user does not exist, or cannot reach the folders of runs.
     """
     word = settings.local_user
-    if word == SAME or (os.geteuid() != 0 and not word):
+    if word == BOT_USER or (os.geteuid() != 0 and not word):
         return None, ""
     if os.geteuid() != 0:
         raise UserError("Only root may give local runs another user.", "Unset VERLBOT_LOCAL_USER.")
-    account = account_named(word or NOBODY)
-    needed = (settings.data_dir, Path(sys.executable))
-    closed = next(filter(None, (closed_folder(account, one.parent / one.name) for one in needed)), None)
-    if closed is None:
+    account = find_account(word or UNPRIVILEGED_USER)
+    needed_paths = (settings.data_dir, Path(sys.executable))
+    closed_path = next(
+        filter(
+            None, (find_closed_folder(account, needed_path.parent / needed_path.name) for needed_path in needed_paths)
+        ),
+        None,
+    )
+    if closed_path is None:
         return account, ""
-    why = f"The user {name_of(account)} of local runs cannot pass {closed}."
+    why = f"The user {account_name(account)} of local runs cannot pass {closed_path}."
     # Where Slack is a playground of this machine, runs fall back to root's own user rather than fail.
-    if word or not settings.slack_is_here:
+    if word or not settings.is_slack_local:
         raise UserError(
             why,
             "Set VERLBOT_DATA_DIR to a folder such as /var/lib/verlbot, and install the bot where every user can read "
@@ -95,33 +112,33 @@ def local_account(settings: Settings) -> tuple[Account | None, str]:
     return None, f"{why} They run as the bot's own user, root, without its powers."
 
 
-def http_limits(settings: Settings) -> Limits:
+def build_port_limits(settings: Settings) -> PortLimits:
     """Return the limits of the bot's own ports."""
-    return Limits(
+    return PortLimits(
         body_bytes=int(settings.http_body_megabytes * MEGABYTE),
         seconds=settings.http_seconds,
         connections=settings.http_connections,
     )
 
 
-def local_cloud(settings: Settings, account: Account | None = None) -> LocalCloud:
+def build_local_cloud(settings: Settings, account: SystemAccount | None = None) -> LocalCloud:
     """Return the cloud that runs processes on this machine."""
     return LocalCloud(
         settings.data_dir / "local",
         secrets=settings.secrets,
-        most_nodes=settings.local_most_nodes,
+        max_nodes=settings.local_max_nodes,
         dollars_per_node_hour=settings.local_dollars_per_node_hour,
         minute_seconds=settings.local_minute_seconds,
         grace_seconds=settings.local_grace_seconds,
-        fetches=fetches(settings),
+        downloads=build_checkpoint_downloads(settings),
         account=account,
     )
 
 
-def fetches(settings: Settings) -> Fetches:
+def build_checkpoint_downloads(settings: Settings) -> CheckpointDownloads:
     """Return the downloads of checkpoints to this machine."""
     reserve = settings.disk_reserve_gigabytes
-    return Fetches(
+    return CheckpointDownloads(
         settings.artifacts.resolve(),
         int(settings.artifacts_gigabytes * GIGABYTE),
         settings.artifacts_files,
@@ -129,28 +146,28 @@ def fetches(settings: Settings) -> Fetches:
     )
 
 
-def sky_cloud(settings: Settings, now: Now) -> SkyCloud:
+def build_sky_cloud(settings: Settings, now: Now) -> SkyCloud:
     """Return the cloud that calls SkyPilot."""
     return SkyCloud(
-        Courier(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, SHARES),
+        SdkWorker(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, CALL_SHARES),
         now,
         secrets=settings.secrets,
-        table=prices.read(settings.prices) if settings.prices else None,
+        price_table=prices.read_prices(settings.prices) if settings.prices else None,
         slurm_containers=settings.slurm_containers,
         start_server=settings.sky_start_server,
         job_period=timedelta(seconds=settings.sky_job_seconds),
         bill_period=timedelta(seconds=settings.sky_bill_seconds),
-        fetches=fetches(settings),
+        downloads=build_checkpoint_downloads(settings),
         environment=settings.sky_environment,
     )
 
 
-def tails(settings: Settings, cloud: Cloud) -> Tails:
+def build_log_tailer(settings: Settings, cloud: Cloud) -> LogTailer:
     """Return the log tailer. It gets at most half of the calls to SkyPilot at once, so that a removal need not wait."""
-    lines = (min(LEAST_LOG_LINES, settings.log_lines), settings.log_lines)
+    lines = (min(MIN_LOG_LINES, settings.log_lines), settings.log_lines)
     if not settings.uses_skypilot:
-        return Tails(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
-    return Tails(
+        return LogTailer(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
+    return LogTailer(
         cloud,
         lines=lines,
         period=timedelta(seconds=settings.sky_log_seconds),
@@ -159,47 +176,48 @@ def tails(settings: Settings, cloud: Cloud) -> Tails:
     )
 
 
-def watcher(settings: Settings) -> Watcher:
+def build_health_monitor(settings: Settings) -> HealthMonitor:
     """Return the health monitor: the bot's rules, the team's rules, and the detectors of installed packages."""
-    team = health_rules.read(settings.findings) if settings.findings else ()
-    return Watcher(HealthRules(team=team), partial(health_rules.found_by, health_rules.plugins()))
+    team = health_rules.read_rules(settings.findings) if settings.findings else ()
+    return HealthMonitor(HealthRules(team_rules=team), partial(health_rules.run_plugins, health_rules.load_plugins()))
 
 
-def admission(policy: Callable[[], Policy], settings: Settings, now: Now) -> Admit:
+def build_admission_check(policy: Callable[[], Policy], settings: Settings, now: Now) -> AdmissionCheck:
     """Return the check of a run against the caps as they are now."""
-    here = zone(settings.timezone)
-    return lambda run, ledger: admitted(run, ledger, policy(), now(), here)
+    here = load_zone(settings.timezone)
+    return lambda run, ledger: admit_run(run, ledger, policy(), now(), here)
 
 
-def rules(settings: Settings, allowed: Policy) -> Rules:
+def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTimings:
     """Return the timings of reconciliation.
 
     A launch that the bot gave up may still arrive for as long as its call may take, and looks may be that far apart.
     """
     call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
-    return Rules(
-        ask_again=timedelta(seconds=max(settings.launch_doubt_seconds, 1.5 * call)),
-        gone=timedelta(seconds=settings.gone_seconds),
-        steady=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
-        unhealthy=timedelta(seconds=settings.unhealthy_seconds),
-        autostop_again=timedelta(seconds=settings.autostop_again_seconds),
-        stopping_alarm=timedelta(minutes=settings.stopping_alarm_minutes),
-        shadow=allowed.shadow,
+    return ReconcileTimings(
+        launch_confirm=timedelta(seconds=max(settings.launch_confirm_seconds, 1.5 * call)),
+        teardown_confirm=timedelta(seconds=settings.teardown_confirm_seconds),
+        max_observation_gap=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
+        unhealthy_grace=timedelta(seconds=settings.unhealthy_seconds),
+        autostop_retry=timedelta(seconds=settings.autostop_retry_seconds),
+        teardown_overdue=timedelta(minutes=settings.stopping_alarm_minutes),
+        report_only=allowed.report_only,
         needs_price=allowed.needs_price,
-        down_again=timedelta(seconds=max(settings.down_again_seconds, 2 * settings.local_grace_seconds)),
-        patience=Patience(
-            save=timedelta(minutes=settings.save_grace_minutes), fetch=timedelta(minutes=settings.fetch_grace_minutes)
+        teardown_retry=timedelta(seconds=max(settings.teardown_retry_seconds, 2 * settings.local_grace_seconds)),
+        checkpoint_grace=CheckpointGrace(
+            save=timedelta(minutes=settings.save_grace_minutes),
+            download=timedelta(minutes=settings.fetch_grace_minutes),
         ),
     )
 
 
-def rhythm(settings: Settings) -> Rhythm:
+def build_summary_interval(settings: Settings) -> SummaryInterval:
     """Return how often a run's thread gets a summary."""
     minutes = settings.summary_minutes
-    return Rhythm(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
+    return SummaryInterval(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
 
 
-def connect(settings: Settings, valkey: Valkey | None) -> Redis:
+def connect_store(settings: Settings, valkey: EmbeddedValkey | None) -> Redis:
     """Return a client of the configured store, or of the embedded one.
 
     Raises:
@@ -207,20 +225,20 @@ def connect(settings: Settings, valkey: Valkey | None) -> Redis:
     """
     if valkey:
         return valkey.start()
-    found = client(settings.redis_url, STORE_SECONDS)
+    redis_client = create_client(settings.redis_url, STORE_SECONDS)
     try:
-        greet(found)
+        check_connection(redis_client)
     except Unavailable as error:
         raise UserError(f"{error} ({error.__cause__})", "Start it, or mend REDIS_URL.") from error
-    return found
+    return redis_client
 
 
-def clock(settings: Settings) -> Clock:
+def build_clock(settings: Settings) -> Clock:
     """Return the bot's clock, which continues the time of the bot before this one.
 
     Where the machine was started since, ask Slack for the time first.
     """
-    kept = heartbeat.read(settings.data_dir)
-    goes_on = kept is not None and is_same_boot(kept, read_clocks())
-    other = None if goes_on else ask_time(settings.slack_api_url)
-    return Clock(read_clocks, kept, other, settings.clock_jump_seconds)
+    last_line = heartbeat.read(settings.data_dir)
+    is_continued = last_line is not None and is_same_boot(last_line, read_clocks())
+    slack_time = None if is_continued else fetch_time(settings.slack_api_url)
+    return Clock(read_clocks, last_line, slack_time, settings.clock_jump_seconds)

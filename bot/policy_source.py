@@ -8,15 +8,15 @@ from pathlib import Path
 from threading import Lock
 
 from bot.adapters import policies
-from bot.core.policy import SAFE, Policy
+from bot.core.policy import SAFE_POLICY, Policy
 from bot.errors import UserError
 
 log = logging.getLogger(__name__)
 
-Signature = tuple[int, int, int]
+FileSignature = tuple[int, int, int]
 """Inode, size and modification time of a file. A ConfigMap that is replaced has another inode."""
 
-Changed = Callable[[Policy, Policy], None]
+PolicyListener = Callable[[Policy, Policy], None]
 """Called with the policy before the change and the one after it."""
 
 
@@ -31,14 +31,14 @@ class PolicySource:
     """
 
     path: Path | None
-    policy: Policy = SAFE
-    signature: Signature | None = None
-    on_change: Changed = lambda before, after: None
+    policy: Policy = SAFE_POLICY
+    signature: FileSignature | None = None
+    on_change: PolicyListener = lambda before, after: None
     on_error: Callable[[str], None] = log.error
     lock: Lock = field(default_factory=Lock)
 
     @classmethod
-    def of_file(cls, path: Path | None) -> "PolicySource":
+    def from_file(cls, path: Path | None) -> "PolicySource":
         """Return the source of a file, which has been read.
 
         Raises:
@@ -46,37 +46,37 @@ class PolicySource:
         """
         if path is None:
             return cls(None)
-        signature = signature_of(path)
-        return cls(path, policies.read(path), signature)
+        signature = read_signature(path)
+        return cls(path, policies.read_policy(path), signature)
 
-    def current(self) -> Policy:
+    def read_current(self) -> Policy:
         """Return the current policy. It costs one stat of the file."""
         if self.path is None:
             return self.policy
         with self.lock:
-            signature = signature_of(self.path)
+            signature = read_signature(self.path)
             if signature != self.signature:
                 self.signature = signature
-                self._read_again(self.path)
+                self._reload(self.path)
             return self.policy
 
-    def _read_again(self, path: Path) -> None:
+    def _reload(self, path: Path) -> None:
         try:
-            after = policies.read(path)
+            after = policies.read_policy(path)
         except UserError as error:
             # The signature is stored already, so that each version is reported once.
             self.on_error(error.sentence)
             return
         before, self.policy = self.policy, after
         if before != after:
-            log.info("the policy file has changed: %s", ", ".join(policies.differences(before, after)))
+            log.info("the policy file has changed: %s", ", ".join(policies.list_differences(before, after)))
             self.on_change(before, after)
 
 
-def signature_of(path: Path) -> Signature | None:
+def read_signature(path: Path) -> FileSignature | None:
     """Return a value that changes with the file; None where it does not exist."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

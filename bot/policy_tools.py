@@ -7,33 +7,33 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.adapters import policies
-from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.yaml_files import lines_of
+from bot.adapters.recipes import RecipeFolder
+from bot.adapters.yaml_files import find_setting_lines
 from bot.core.access import refuse_act
 from bot.core.actor import Actor
-from bot.core.acts import act_of
+from bot.core.acts import get_act
 from bot.core.command import Launch
 from bot.core.holds import Ledger
-from bot.core.launch_bounds import Violation, ask_of, violations
-from bot.core.launch_facts import causes_of, facts_of
-from bot.core.parse import parse
+from bot.core.launch_bounds import BoundViolation, build_launch_request, find_violations
+from bot.core.launch_facts import build_launch_facts, find_approval_causes
+from bot.core.parse import parse_command
 from bot.core.people import Channel, Person
-from bot.core.plan import Plan, plan
-from bot.core.policy import SAFE, Measure, Policy, Scope
+from bot.core.plan import LaunchPlan, build_launch_plan
+from bot.core.policy import SAFE_POLICY, Measure, Policy, Scope
 from bot.core.roles import KIND_WORDS, Act, Role
 from bot.core.run import Run
 from bot.errors import UserError
-from bot.policy_summary import summary
+from bot.policy_summary import summarize_policy
 
-STARTER = Path(__file__).parent / "starter_policy.yaml"
+STARTER_FILE = Path(__file__).parent / "starter_policy.yaml"
 
-DEFAULT = "the default"
+DEFAULT_PLACE = "the default"
 """Shown in place of a line where no file has the setting."""
 
 
-def init() -> int:
+def print_starter() -> int:
     """Print a starter file with comments, which say what applies without a file."""
-    print(STARTER.read_text(), end="")
+    print(STARTER_FILE.read_text(), end="")
     return 0
 
 
@@ -43,9 +43,9 @@ def check(path: Path) -> int:
     Raises:
         UserError: the file is not valid; the message says what is wrong, and where.
     """
-    policy = policies.read(path)
+    policy = policies.read_policy(path)
     print(f"✓ {path} can be used")
-    for line in summary(policy):
+    for line in summarize_policy(policy):
         print(f"  {line}")
     return 0
 
@@ -61,129 +61,132 @@ class Explanation:
     policy: Policy
     lines: Mapping[str, int]
     name: str
-    recipes: FolderOfRecipes
+    recipes: RecipeFolder
 
-    def of(self, person: Person, channel: Channel, line: str) -> Iterator[str]:
+    def explain_line(self, person: Person, channel: Channel, line: str) -> Iterator[str]:
         """Yield what is decided and by which line of the file, the decision last."""
-        asked = parse(line.removeprefix("/verl").strip())
+        command = parse_command(line.removeprefix("/verl").strip())
         actor = Actor(
             person.user,
             channel,
             person,
-            self.policy.grants.role_in(person, channel),
-            self.policy.grants.role_of(person),
+            self.policy.grants.effective_role(person, channel),
+            self.policy.grants.own_role(person),
         )
         yield from self.explain_role(actor, person, channel)
-        act = act_of(asked)
-        needed = self.policy.needed(act)
-        rule = self.place("stop_others") if act is Act.STOP else ""
-        own = "" if needed.on_own == needed.role else f" ({role_word(needed.on_own)} on one's own run)"
-        yield f"Whoever wants to {act.value} must be {role_word(needed.role)}{own}.{rule}"
+        act = get_act(command)
+        needed = self.policy.least_role(act)
+        rule = self.locate("stop_others") if act is Act.STOP else ""
+        own = "" if needed.on_own == needed.role else f" ({format_role(needed.on_own)} on one's own run)"
+        yield f"Whoever wants to {act.value} must be {format_role(needed.role)}{own}.{rule}"
         try:
             refuse_act(self.policy, act, actor)
         except UserError as error:
             only = ", but on an own run" if actor.role >= needed.on_own else ""
             yield f"→ Refused{only}: {error.sentence}"
             return
-        if isinstance(asked, Launch):
-            yield from self.explain_launch(asked, actor, channel)
+        if isinstance(command, Launch):
+            yield from self.explain_launch(command, actor, channel)
         else:
             yield "→ Allowed."
 
     def explain_role(self, actor: Actor, person: Person, channel: Channel) -> Iterator[str]:
         """Yield which role the person has, by which line, and what the channel makes of it."""
         names = {person.user, *person.groups, KIND_WORDS.get(person.kind, "")}
-        given = self.policy.grants.given
+        grants = self.policy.grants.holders_by_role
         role = actor.own_role
-        by = next((name for name in given.get(role, ()) if name in names), "")
+        by = next((name for name in grants.get(role, ()) if name in names), "")
         if by:
-            yield f"{person.user} is {role_word(role)}, by `{by}`.{self.place(f'roles.{role.word}', 'roles')}"
+            yield f"{person.user} is {format_role(role)}, by `{by}`.{self.locate(f'roles.{role.word}', 'roles')}"
         else:
-            yield f"{person.user} has no role: no line gives one to a {person.kind.value}.{self.place('roles')}"
+            yield f"{person.user} has no role: no line gives one to a {person.kind.value}.{self.locate('roles')}"
         if actor.role is not actor.own_role:
-            most = self.place(f"channels.{channel.id}.most", f"channels.{channel.kind.value}.most")
-            yield f"Here {role_word(actor.role)} counts at most.{most}"
+            most = self.locate(f"channels.{channel.id}.most", f"channels.{channel.kind.value}.most")
+            yield f"Here {format_role(actor.role)} counts at most.{most}"
 
-    def explain_launch(self, asked: Launch, actor: Actor, channel: Channel) -> Iterator[str]:
+    def explain_launch(self, command: Launch, actor: Actor, channel: Channel) -> Iterator[str]:
         """Yield what the launch needs, which bounds it violates, and the decision."""
-        recipe = self.recipes.get(asked.recipe)
-        made = plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
-        ask = ask_of(made)
+        recipe = self.recipes.get(command.recipe)
+        launch_plan = build_launch_plan(recipe, command.parameters, command.overrides, f"{recipe.name}-0000")
+        ask = build_launch_request(launch_plan)
         gpus = f", {ask.gpus} GPUs, {ask.gpu_hours:g} GPU-hours" if ask.gpus else ""
-        hours = made.lease / timedelta(hours=1)
-        nodes = "1 node" if made.nodes == 1 else f"{made.nodes} nodes"
-        yield f"It asks for {nodes}{gpus}, ${made.budget_dollars:g} and {hours:g} h."
-        by_role, by_channel = self.policy.bounds_of(actor.role, channel)
-        found = [
-            *((one, self.bound_place(actor.role, one)) for one in violations(by_role, ask)),
-            *((one, self.channel_bound_place(channel, one)) for one in violations(by_channel, ask)),
+        hours = launch_plan.lease / timedelta(hours=1)
+        nodes = "1 node" if launch_plan.nodes == 1 else f"{launch_plan.nodes} nodes"
+        yield f"It asks for {nodes}{gpus}, ${launch_plan.budget_dollars:g} and {hours:g} h."
+        by_role, by_channel = self.policy.bounds_for(actor.role, channel)
+        placed_violations = [
+            *((violation, self.locate_bound(actor.role, violation)) for violation in find_violations(by_role, ask)),
+            *(
+                (violation, self.locate_channel_bound(channel, violation))
+                for violation in find_violations(by_channel, ask)
+            ),
         ]
-        for one, place in found:
-            yield f"✗ {one.sentence}{place}"
-        if found:
-            hints = [one.hint for one, _ in found if one.hint]
+        for violation, place in placed_violations:
+            yield f"✗ {violation.sentence}{place}"
+        if placed_violations:
+            hints = [violation.hint for violation, _ in placed_violations if violation.hint]
             yield f"→ Refused.{f' Type {chr(32).join(hints)} instead.' if hints else ''}"
             return
         yield "✓ It is within the bounds."
         for scope in Scope:
-            limits = {measure: self.policy.most(scope, measure, channel.id) for measure in Measure}
+            limits = {measure: self.policy.cap_for(scope, measure, channel.id) for measure in Measure}
             caps = [f"{measure} {most:g}" for measure, most in limits.items() if most is not None]
             if caps:
-                yield f"What runs already counts too: {scope.value} {', '.join(caps)}.{self.place(scope.value)}"
-        yield from self.explain_approval(made, actor)
+                yield f"What runs already counts too: {scope.value} {', '.join(caps)}.{self.locate(scope.value)}"
+        yield from self.explain_approval(launch_plan, actor)
 
-    def explain_approval(self, made: Plan, actor: Actor) -> Iterator[str]:
+    def explain_approval(self, launch_plan: LaunchPlan, actor: Actor) -> Iterator[str]:
         """Yield the decision about a launch without its price, which SkyPilot gives only at launch."""
-        facts = facts_of(unpriced(made, actor.user), Ledger(), NOW)
-        causes = causes_of(self.policy, facts)
+        facts = build_launch_facts(build_unpriced_run(launch_plan, actor.user), Ledger(), EXPLAINED_AT)
+        causes = find_approval_causes(self.policy, facts)
         if causes:
             rules = {"dollars": "approve_over_dollars", "gpu_hours": "approve_over_gpu_hours"}
-            places = "".join(self.place(rules[cause.value]) for cause in causes if cause.value in rules)
+            places = "".join(self.locate(rules[cause.value]) for cause in causes if cause.value in rules)
             yield f"→ It waits for an approver.{places}"
         elif self.policy.needs_price:
             yield "→ Launched, unless its price passes a limit: then it waits for an approver, or is refused."
-        elif self.policy.asks_first(made.budget_dollars):
-            yield f"→ Launched, once the person has confirmed it.{self.place('confirm_over_dollars')}"
+        elif self.policy.needs_confirmation(launch_plan.budget_dollars):
+            yield f"→ Launched, once the person has confirmed it.{self.locate('confirm_over_dollars')}"
         else:
             yield "→ Launched."
 
-    def bound_place(self, role: Role, violation: Violation) -> str:
-        return self.place(f"bounds_by_role.{role.word}.{violation.bound}", f"bounds.{violation.bound}")
+    def locate_bound(self, role: Role, violation: BoundViolation) -> str:
+        return self.locate(f"bounds_by_role.{role.word}.{violation.bound}", f"bounds.{violation.bound}")
 
-    def channel_bound_place(self, channel: Channel, violation: Violation) -> str:
-        return self.place(*(f"channels.{key}.bounds.{violation.bound}" for key in (channel.id, channel.kind.value)))
+    def locate_channel_bound(self, channel: Channel, violation: BoundViolation) -> str:
+        return self.locate(*(f"channels.{key}.bounds.{violation.bound}" for key in (channel.id, channel.kind.value)))
 
-    def place(self, *settings: str) -> str:
+    def locate(self, *settings: str) -> str:
         """Return the line of the first of these settings that the file has."""
-        line = next((self.lines[one] for one in settings if one in self.lines), None)
-        return f"  ({self.name}:{line})" if line else f"  ({DEFAULT})"
+        line = next((self.lines[setting] for setting in settings if setting in self.lines), None)
+        return f"  ({self.name}:{line})" if line else f"  ({DEFAULT_PLACE})"
 
 
-NOW = datetime(2000, 1, 1, tzinfo=UTC)
+EXPLAINED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of a launch that is only explained: no decision depends on it."""
 
 
-def unpriced(made: Plan, user: str) -> Run:
+def build_unpriced_run(launch_plan: LaunchPlan, user: str) -> Run:
     """Return a run of this plan without a price."""
     return Run(
         id="explained",
-        recipe=made.recipe.name,
-        line=made.line,
+        recipe=launch_plan.recipe.name,
+        command_line=launch_plan.command_line,
         requester=user,
         channel="",
-        created_at=NOW,
-        nodes=made.nodes,
-        gpus=made.gpus,
-        task_hash=made.hash,
-        budget_dollars=made.budget_dollars,
-        lease=made.lease,
+        created_at=EXPLAINED_AT,
+        nodes=launch_plan.nodes,
+        gpus=launch_plan.gpus,
+        task_hash=launch_plan.hash,
+        budget_dollars=launch_plan.budget_dollars,
+        lease=launch_plan.lease,
     )
 
 
-def role_word(role: Role) -> str:
+def format_role(role: Role) -> str:
     """Return a role with its article.
 
-    >>> role_word(Role.ADMIN), role_word(Role.NONE)
+    >>> format_role(Role.ADMIN), format_role(Role.NONE)
     ('an admin', 'no role')
     """
     if role is Role.NONE:
@@ -197,9 +200,9 @@ def explain(path: Path | None, recipes: Path, person: Person, channel: Channel, 
     Raises:
         UserError: the file cannot be read, or the command is not valid.
     """
-    policy = policies.read(path) if path else SAFE
-    lines = lines_of(path.read_text()) if path else {}
+    policy = policies.read_policy(path) if path else SAFE_POLICY
+    lines = find_setting_lines(path.read_text()) if path else {}
     name = path.name if path else ""
-    for said in Explanation(policy, lines, name, FolderOfRecipes(recipes)).of(person, channel, line):
-        print(said)
+    for text in Explanation(policy, lines, name, RecipeFolder(recipes)).explain_line(person, channel, line):
+        print(text)
     return 0

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class Precedence:
+class InteractivePriority:
     """The number of people who wait for an answer, and a gate at which background work pauses meanwhile.
 
     Python runs one thread at a time: with fifty commands in progress, a tick and the notifier would take as much of it
@@ -20,13 +20,13 @@ class Precedence:
         self._waiting = 0
         self._changed = Condition()
 
-    def come(self) -> int:
+    def begin_wait(self) -> int:
         """Count a person who begins to wait. Return how many wait now."""
         with self._changed:
             self._waiting += 1
             return self._waiting
 
-    def go(self) -> None:
+    def end_wait(self) -> None:
         """Count a person as answered."""
         with self._changed:
             self._waiting -= 1
@@ -34,15 +34,15 @@ class Precedence:
                 self._changed.notify_all()
 
     @contextmanager
-    def person(self) -> Iterator[None]:
+    def serve_person(self) -> Iterator[None]:
         """Count a person as waiting within the context."""
-        self.come()
+        self.begin_wait()
         try:
             yield
         finally:
-            self.go()
+            self.end_wait()
 
-    def give_way(self) -> None:
+    def yield_to_interactive(self) -> None:
         """Return as soon as no person waits, or when the maximum pause is over."""
         # Read without the lock, because most calls find no person waiting.
         if self._waiting:

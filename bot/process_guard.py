@@ -13,43 +13,43 @@ from collections.abc import Iterable, MutableMapping
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
 """Options of prctl(2)."""
 
-MOST_CAPABILITIES = 64
+MAX_CAPABILITIES = 64
 
-PRIVATE = 0o077
+PRIVATE_UMASK = 0o077
 """Umask that keeps new files to the bot's own user."""
 
 
 def guard_process() -> None:
     """Keep this process's memory and environment, and every file that it makes, from others."""
-    os.umask(PRIVATE)
+    os.umask(PRIVATE_UMASK)
     forbid_dumps()
 
 
 def forbid_dumps() -> None:
     """Keep the memory and environment of this process from other processes of its user."""
-    control(PR_SET_DUMPABLE, 0)
+    call_prctl(PR_SET_DUMPABLE, 0)
 
 
 def forbid_new_privileges() -> None:
     """Keep child processes from becoming another user by a program such as sudo."""
-    control(PR_SET_NO_NEW_PRIVS, 1)
+    call_prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def drop_capabilities() -> None:
     """Keep root's powers from child processes, where this process is root: they could read every process otherwise."""
-    for number in range(MOST_CAPABILITIES):
-        if not control(PR_CAPBSET_DROP, number):
+    for number in range(MAX_CAPABILITIES):
+        if not call_prctl(PR_CAPBSET_DROP, number):
             return
 
 
-def control(option: int, value: int) -> bool:
+def call_prctl(option: int, value: int) -> bool:
     """Call prctl; return whether Linux has done it."""
     if not sys.platform.startswith("linux"):
         return False
     return int(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)) == 0
 
 
-def forget(environment: MutableMapping[str, str], names: Iterable[str]) -> None:
+def remove_variables(environment: MutableMapping[str, str], names: Iterable[str]) -> None:
     """Remove secrets from the environment, so that no child process gets them."""
     for name in names:
         environment.pop(name, None)

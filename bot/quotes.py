@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Lock
 
-from bot.core.choices import cloud_of, gpus_of, kinds_of, nodes_of
+from bot.core.choices import count_choice_gpus, count_nodes, get_cloud_name, list_accelerators
 from bot.core.money import Rate
 from bot.core.plan import resources
 from bot.core.recipe import Task
@@ -16,11 +16,11 @@ from bot.ports import Now
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(minutes=10)
+PRICE_LIFETIME = timedelta(minutes=10)
 """How long a price is kept: prices change rarely, and one launch needs one three times."""
 
 
-class Quotes:
+class PriceCache:
     """Asks a cloud for prices in a thread; an answer that is late is ready for the next call.
 
     Args:
@@ -33,41 +33,41 @@ class Quotes:
         self._now = now
         self._patience_seconds = patience_seconds
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="quotes")
-        self._asked: dict[str, tuple[datetime, Future[Rate | None]]] = {}
+        self._requests: dict[str, tuple[datetime, Future[Rate | None]]] = {}
         self._lock = Lock()
 
     def dollars_per_hour(self, task: Task) -> float:
         """Return dollars an hour of the whole cluster; zero where the price is unknown, or not known in time."""
         try:
-            found = self._question(task).result(self._patience_seconds)
+            rate = self._request_rate(task).result(self._patience_seconds)
         except (TimeoutError, Unavailable) as error:
             log.warning("no price is known in time: %s", str(error) or "no answer")
             return 0.0
-        return found.dollars_per_hour if found else 0.0
+        return rate.dollars_per_hour if rate else 0.0
 
     def stop(self) -> None:
         """Cancel the requests that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _question(self, task: Task) -> Future[Rate | None]:
+    def _request_rate(self, task: Task) -> Future[Rate | None]:
         """Return the request that is in progress or recent; a failed one is made again."""
-        name, now = machines(task), self._now()
+        name, now = price_key(task), self._now()
         with self._lock:
-            asked_at, known = self._asked.get(name, (now, None))
-            failed = known is not None and known.done() and known.exception() is not None
-            if known and not failed and now < asked_at + KEPT:
-                return known
-            bare = {"num_nodes": nodes_of(task), "resources": dict(resources(task))}  # no secret is passed on
-            self._asked = {one: kept for one, kept in self._asked.items() if now < kept[0] + KEPT}
-            found = self._pool.submit(self._rate, bare)
-            self._asked[name] = now, found
-            return found
+            requested_at, earlier = self._requests.get(name, (now, None))
+            failed = earlier is not None and earlier.done() and earlier.exception() is not None
+            if earlier and not failed and now < requested_at + PRICE_LIFETIME:
+                return earlier
+            bare_task = {"num_nodes": count_nodes(task), "resources": dict(resources(task))}  # no secret is passed on
+            self._requests = {
+                key: request for key, request in self._requests.items() if now < request[0] + PRICE_LIFETIME
+            }
+            future = self._pool.submit(self._rate, bare_task)
+            self._requests[name] = now, future
+            return future
 
 
-def machines(task: Task) -> str:
+def price_key(task: Task) -> str:
     """Return what a price depends on, as a key."""
-    asked = resources(task)
-    kinds = ",".join(kinds_of(asked.get("accelerators")))
-    return (
-        f"{nodes_of(task)} {asked.get('infra')} {cloud_of(asked)} {kinds} {gpus_of(asked, 1)} {asked.get('use_spot')}"
-    )
+    options = resources(task)
+    kinds = ",".join(list_accelerators(options.get("accelerators")))
+    return f"{count_nodes(task)} {options.get('infra')} {get_cloud_name(options)} {kinds} {count_choice_gpus(options, 1)} {options.get('use_spot')}"

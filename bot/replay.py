@@ -13,25 +13,25 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bot.adapters.secret_filter import UNKNOWING
-from bot.core.fact import Fact
-from bot.core.forecast import forecast
-from bot.core.history import in_order
+from bot.adapters.secret_filter import GENERAL_FILTER
+from bot.core.fact import LogEvent
+from bot.core.forecast import build_forecast
+from bot.core.history import merge_rows
 from bot.core.money import Rate
-from bot.core.reader import Reader
-from bot.core.row import Row
+from bot.core.reader import LogParser
+from bot.core.row import StepMetrics
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import UserError
 from bot.slack import views, words
-from bot.slack.standing import progress, seconds, written
-from bot.watcher import WINDOW_ROWS, Watcher
+from bot.slack.standing import format_number, format_seconds, metrics_line
+from bot.watcher import WINDOW_ROWS, HealthMonitor
 
 CHUNK_BYTES = 1 << 20
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
 """When a replayed run began: only the time since then matters."""
 
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+LATEST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 """Limit of the clock: a log may claim any times, and dates end with the year 9999."""
 
 STEP_TIME = timedelta(minutes=1)
@@ -45,7 +45,7 @@ UNBOUNDED_DOLLARS, UNBOUNDED_TIME = 1e6, timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ReplayedStep:
     """A run after one step of its log.
 
     Attributes:
@@ -53,15 +53,15 @@ class Moment:
         notices: what the bot would have posted in the run's thread at that step.
     """
 
-    row: Row
+    row: StepMetrics
     run: Run
     at: datetime
-    said: tuple[str, ...]
+    notices: tuple[str, ...]
 
     @property
-    def passed(self) -> timedelta:
+    def elapsed(self) -> timedelta:
         """Return the time since the run began."""
-        return self.at - BEGIN
+        return self.at - BEGAN_AT
 
 
 def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool) -> int:
@@ -72,8 +72,8 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
     """
     try:
         with path.open("rb") as file:
-            shown = moments(facts(file), a_run(path.stem, dollars_per_hour, nodes))
-            steps = printed_json(shown) if as_json else printed_table(shown)
+            replayed = replay_events(read_events(file), build_run(path.stem, dollars_per_hour, nodes))
+            steps = print_json(replayed) if as_json else print_table(replayed)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.", "Give a log of verl's, or its JSON lines."
@@ -84,131 +84,142 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
     return 0
 
 
-def a_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
+def build_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
     """Return a record for a log of which nothing else is known; its budget and lease end nothing."""
     return Run(
         id=name,
         recipe="replay",
-        line=f"replay {name}",
+        command_line=f"replay {name}",
         requester="replay",
         channel="replay",
-        created_at=BEGIN,
+        created_at=BEGAN_AT,
         nodes=nodes,
         task_hash="",
         budget_dollars=UNBOUNDED_DOLLARS,
         lease=UNBOUNDED_TIME,
         rate=None if dollars_per_hour is None else Rate(dollars_per_hour, "--rate"),
-        status=Status.RUNNING,
-        first_asked_at=BEGIN,
-        asked_at=BEGIN,
-        running_at=BEGIN,
+        status=RunStatus.RUNNING,
+        first_launch_requested_at=BEGAN_AT,
+        launch_requested_at=BEGAN_AT,
+        running_at=BEGAN_AT,
     )
 
 
-def facts(file: BinaryIO) -> Iterator[Fact]:
+def read_events(file: BinaryIO) -> Iterator[LogEvent]:
     """Yield all events of a log. It is read a megabyte at a time, so that memory does not grow with the log."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    reader = Reader()
+    reader = LogParser()
     while chunk := file.read(CHUNK_BYTES):
-        reader, found = reader.read(decoder.decode(chunk))
-        yield from found
+        reader, events = reader.parse(decoder.decode(chunk))
+        yield from events
     yield from reader.finish()[1]
 
 
-def moments(found: Iterable[Fact], run: Run) -> Iterator[Moment]:
+def replay_events(events: Iterable[LogEvent], run: Run) -> Iterator[ReplayedStep]:
     """Yield the run after each row; other events are applied together with the row after them."""
-    now, known = BEGIN, set(said(run, BEGIN))
-    watcher, window = Watcher(), tuple[Row, ...]()
-    for fact in found:
-        if not isinstance(fact, Row):
-            run = run.progressed(run.progress.told([fact]), now)
+    now, sent_keys = BEGAN_AT, set(get_notices(run, BEGAN_AT))
+    watcher, window = HealthMonitor(), tuple[StepMetrics, ...]()
+    for event in events:
+        if not isinstance(event, StepMetrics):
+            run = run.record_progress(run.progress.record_events([event]), now)
             continue
-        if fact.trains and fact.step != run.progress.step:
-            now = min(now + (STEP_TIME if fact.seconds is None else timedelta(seconds=fact.seconds)), LATEST)
-        row = replace(fact, at=now.timestamp())
-        verdict = watcher.judged(run.watch, window, [row], {})
-        window = in_order([*window[-WINDOW_ROWS:], row])
-        run = run.progressed(run.progress.told([row]), now).judged(verdict.watch, verdict.misleading)
-        new = {key: text for key, text in said(run, now).items() if key not in known}
-        known |= new.keys()
-        yield Moment(row, run, now, tuple(new.values()))
+        if event.is_training_step and event.step != run.progress.step:
+            now = min(now + (STEP_TIME if event.seconds is None else timedelta(seconds=event.seconds)), LATEST_TIME)
+        row = replace(event, at=now.timestamp())
+        update = watcher.judge_steps(run.health, window, [row], {})
+        window = merge_rows([*window[-WINDOW_ROWS:], row])
+        run = run.record_progress(run.progress.record_events([row]), now).record_health(
+            update.health, update.unreliable_metrics
+        )
+        new = {key: text for key, text in get_notices(run, now).items() if key not in sent_keys}
+        sent_keys |= new.keys()
+        yield ReplayedStep(row, run, now, tuple(new.values()))
 
 
-def tell(text: str) -> None:
+def print_masked(text: str) -> None:
     """Print a line with its secrets masked."""
-    print(UNKNOWING.mask(text))
+    print(GENERAL_FILTER.mask(text))
 
 
-def said(run: Run, now: datetime) -> dict[str, str]:
+def get_notices(run: Run, now: datetime) -> dict[str, str]:
     """Return the notices that the run's thread should have, by key."""
-    return {message.key: message.text for message in views.conversation(run, now, "")}
+    return {message.key: message.text for message in views.build_conversation(run, now, "")}
 
 
-def ends_after(moment: Moment) -> timedelta | None:
+def forecast_duration(moment: ReplayedStep) -> timedelta | None:
     """Return how long the run will have taken; None where that is unknown, and where it is more than a year."""
-    ahead = forecast(moment.run, moment.at)
-    return ahead.ends_at - BEGIN if ahead and isinstance(ahead.ends_at, datetime) else None
+    ahead = build_forecast(moment.run, moment.at)
+    return ahead.ends_at - BEGAN_AT if ahead and isinstance(ahead.ends_at, datetime) else None
 
 
-def printed_json(found: Iterable[Moment]) -> int:
+def print_json(replayed: Iterable[ReplayedStep]) -> int:
     """Print one JSON object a row. Return how many."""
     count = 0
-    for moment in found:
-        tell(json.dumps(as_object(moment), ensure_ascii=False))
+    for moment in replayed:
+        print_masked(json.dumps(to_object(moment), ensure_ascii=False))
         count += 1
     return count
 
 
-def as_object(moment: Moment) -> dict[str, Any]:
+def to_object(moment: ReplayedStep) -> dict[str, Any]:
     """Return everything of a step; NaN and infinity become null."""
-    run, ahead, end = moment.run, forecast(moment.run, moment.at), ends_after(moment)
+    run, ahead, end = moment.run, build_forecast(moment.run, moment.at), forecast_duration(moment)
     return {
         "step": moment.row.step,
         "last_step": run.progress.last_step,
-        "seconds": round(moment.passed.total_seconds(), 3),
+        "seconds": round(moment.elapsed.total_seconds(), 3),
         "read": {key: value if isfinite(value) else None for key, value in moment.row.values.items()},
         "seconds_per_step": run.progress.seconds_per_step,
         "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
         "dollars": run.cost(moment.at),
         "forecast_dollars": ahead and ahead.dollars,
         "card": views.card(run, moment.at).text,
-        "said": list(moment.said),
+        "said": list(moment.notices),
     }
 
 
-HEADS = {"step": 9, "time": 12, "reward": 8, "val": 8, "s/step": 7, "ends after": 12, "cost": 11, "forecast": 11}
+COLUMN_WIDTHS = {
+    "step": 9,
+    "time": 12,
+    "reward": 8,
+    "val": 8,
+    "s/step": 7,
+    "ends after": 12,
+    "cost": 11,
+    "forecast": 11,
+}
 """Columns of the table, each with its width in characters."""
 
 
-def printed_table(found: Iterable[Moment]) -> int:
+def print_table(replayed: Iterable[ReplayedStep]) -> int:
     """Print some rows at even distances, and each row with a notice. Return how many rows there were."""
-    kept = list(found)
-    every = max(len(kept) // TABLE_ROWS, 1)
-    tell(line(HEADS))
-    for at, moment in enumerate(kept):
-        if at % every == 0 or moment.said or moment is kept[-1]:
-            tell(line(cells(moment)))
-        for text in moment.said:
-            tell(f"  {text}")
-    if kept:
-        tell(f"\n{len(kept)} rows. {progress(kept[-1].run.progress)}")
-    return len(kept)
+    steps = list(replayed)
+    every = max(len(steps) // TABLE_ROWS, 1)
+    print_masked(format_row(COLUMN_WIDTHS))
+    for at, moment in enumerate(steps):
+        if at % every == 0 or moment.notices or moment is steps[-1]:
+            print_masked(format_row(format_cells(moment)))
+        for text in moment.notices:
+            print_masked(f"  {text}")
+    if steps:
+        print_masked(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.progress)}")
+    return len(steps)
 
 
-def line(cells: Iterable[str]) -> str:
+def format_row(cells: Iterable[str]) -> str:
     """Return a row of the table."""
-    return " ".join(f"{text:>{width}}" for text, width in zip(cells, HEADS.values(), strict=True))
+    return " ".join(f"{text:>{width}}" for text, width in zip(cells, COLUMN_WIDTHS.values(), strict=True))
 
 
-def cells(moment: Moment) -> Iterator[str]:
+def format_cells(moment: ReplayedStep) -> Iterator[str]:
     """Yield the cells of a row."""
-    found, ahead, cost = moment.run.progress, forecast(moment.run, moment.at), moment.run.cost(moment.at)
-    end = ends_after(moment)
-    yield f"{found.step}/{found.last_step}" if found.last_step else str(found.step)
-    yield words.lasted(moment.passed)
-    yield "" if found.reward is None else written(found.reward)
-    yield "" if found.validation is None else written(found.validation)
-    yield "" if found.seconds_per_step is None else seconds(found.seconds_per_step)
-    yield words.lasted(end) if end else ""
-    yield "" if cost is None else words.dollars(cost)
-    yield words.dollars(ahead.dollars) if ahead and ahead.dollars is not None else ""
+    training, ahead, cost = moment.run.progress, build_forecast(moment.run, moment.at), moment.run.cost(moment.at)
+    end = forecast_duration(moment)
+    yield f"{training.step}/{training.last_step}" if training.last_step else str(training.step)
+    yield words.format_duration(moment.elapsed)
+    yield "" if training.reward is None else format_number(training.reward)
+    yield "" if training.validation is None else format_number(training.validation)
+    yield "" if training.seconds_per_step is None else format_seconds(training.seconds_per_step)
+    yield words.format_duration(end) if end else ""
+    yield "" if cost is None else words.format_dollars(cost)
+    yield words.format_dollars(ahead.dollars) if ahead and ahead.dollars is not None else ""

@@ -6,30 +6,30 @@ from datetime import datetime, time, timedelta
 from functools import partial
 
 from bot import zones
-from bot.core.audit import wish_event
-from bot.core.board import Board, gather, reckon, spent_by
-from bot.core.nearest import listed, unknown
+from bot.core.audit import build_request_event
+from bot.core.board import DigestContent, build_digest_content, compute_run_content, list_costs
+from bot.core.nearest import list_valid_names, unknown_name_error
 from bot.core.report import Report
-from bot.core.report_command import AskReport, ChangeReport, EndReport, Options
+from bot.core.report_command import AddReport, ChangeReport, RemoveReport, ReportOptions
 from bot.core.run import Run
-from bot.core.schedule import Daily, spelled
+from bot.core.schedule import Daily, format_schedule
 from bot.core.spend import calendar_month
 from bot.errors import UserError
-from bot.isolation import sound_ones
-from bot.language import mark, say
-from bot.origin import current_origin
-from bot.ports import Now, Record, Store, unrecorded
+from bot.isolation import skip_failing_runs
+from bot.language import N_, translate
+from bot.origin import get_origin
+from bot.ports import EventRecorder, Now, Store, discard_event
 
-MOST = 10
+MAX_REPORTS = 10
 """Maximum number of reports of one channel."""
 
 DAY = timedelta(days=1)
 
-ASK = mark("`/verl report daily 09:00` asks for one.")
+REPORT_HINT = N_("`/verl report daily 09:00` asks for one.")
 
 
 @dataclass(frozen=True, slots=True)
-class Reports:
+class ReportService:
     """Records people's requests about reports.
 
     Attributes:
@@ -41,57 +41,63 @@ class Reports:
     store: Store
     now: Now
     wake: Callable[[], None]
-    zone: str = "UTC"
-    channel_sees: Callable[[str, Run], bool] = lambda channel, run: True
-    record: Record = unrecorded
+    timezone: str = "UTC"
+    channel_may_read: Callable[[str, Run], bool] = lambda channel, run: True
+    record: EventRecorder = discard_event
 
-    def ask(self, asked: AskReport, user: str, channel: str, zone: str) -> Report:
+    def schedule(self, command: AddReport, user: str, channel: str, zone: str) -> Report:
         """Record a report; a report that exists already with the same options is not added twice.
 
         Raises:
             UserError: the channel has as many reports as a channel may have.
         """
-        made = wished(asked, user, channel, zone, self.now())
-        there = self.of(channel)
+        report = new_report(command, user, channel, zone, self.now())
+        existing = self.list_for_channel(channel)
         # The same options once more mean the same report.
-        if alike := next((one for one in there if wish(one) == wish(made)), None):
-            return alike
-        if len(there) >= MOST:
-            many = say("This channel has {count} reports already.", count=len(there))
-            raise UserError(many, say("`/verl report off report-1` takes one away."))
-        open_runs = filter(made.covers, self.store.open())
-        spent = spent_by(sound_ones(open_runs, lambda run: reckon(run, made.told_at), []), made.told_at)
-        added = self.store.add_report(lambda name: replace(made, id=name, spent=spent))
-        self._record("schedule report", added, None)
-        return self._woken(added)
-
-    def change(self, asked: ChangeReport, user: str, channel: str) -> Report:
-        """Change the schedule or the options; what was not typed stays."""
-        found, options = self.find(asked.report, user, channel), asked.options
-        when = spelled(asked.schedule) if asked.schedule else found.when
-        zone = zones.named(options.zone) if options.zone else found.zone
-        quiet = found.quiet if options.quiet is None else options.quiet or None
-        everywhere = found.everywhere if options.everywhere is None else options.everywhere
-        changed = self.store.update_report(
-            found.id, lambda report: report.changed(self.now(), when, zone, quiet, everywhere)
+        if duplicate := next((other for other in existing if schedule_key(other) == schedule_key(report)), None):
+            return duplicate
+        if len(existing) >= MAX_REPORTS:
+            message = translate("This channel has {count} reports already.", count=len(existing))
+            raise UserError(message, translate("`/verl report off report-1` takes one away."))
+        open_runs = filter(report.covers, self.store.list_open_runs())
+        costs = list_costs(
+            skip_failing_runs(open_runs, lambda run: compute_run_content(run, report.covered_until), []),
+            report.covered_until,
         )
-        self._record("change report", changed or found, found)
-        return self._woken(changed or found)
+        added = self.store.add_report(lambda name: replace(report, id=name, run_costs=costs))
+        self._record("schedule report", added, None)
+        return self._wake_publisher(added)
 
-    def end(self, asked: EndReport, user: str, channel: str) -> Report:
+    def change(self, command: ChangeReport, user: str, channel: str) -> Report:
+        """Change the schedule or the options; what was not typed stays."""
+        current, options = self.find(command.report, user, channel), command.options
+        when = format_schedule(command.schedule) if command.schedule else current.when
+        zone = zones.canonical_name(options.zone) if options.zone else current.zone
+        quiet = current.quiet if options.quiet is None else options.quiet or None
+        everywhere = current.everywhere if options.everywhere is None else options.everywhere
+        changed = self.store.update_report(
+            current.id, lambda report: report.change(self.now(), when, zone, quiet, everywhere)
+        )
+        self._record("change report", changed or current, current)
+        return self._wake_publisher(changed or current)
+
+    def end(self, command: RemoveReport, user: str, channel: str) -> Report:
         """Remove a report; without a name the only one of the channel."""
-        if asked.report:
-            found = self.find(asked.report, user, channel)
+        if command.report:
+            report = self.find(command.report, user, channel)
         else:
-            there = self.of(channel)
-            if not there:
-                raise UserError(say("This channel has no report."), say(ASK))
-            if len(there) > 1:
-                raise UserError(say("This channel has several reports."), listed([one.id for one in there]))
-            found = there[0]
-        self.store.remove_report(found.id)
-        self._record("end report", found, found)
-        return found
+            existing = self.list_for_channel(channel)
+            if not existing:
+                raise UserError(translate("This channel has no report."), translate(REPORT_HINT))
+            if len(existing) > 1:
+                raise UserError(
+                    translate("This channel has several reports."),
+                    list_valid_names([candidate.id for candidate in existing]),
+                )
+            report = existing[0]
+        self.store.remove_report(report.id)
+        self._record("end report", report, report)
+        return report
 
     def find(self, name: str, user: str, channel: str) -> Report:
         """Return a report of this channel, or of this person elsewhere: what others receive is theirs.
@@ -99,61 +105,72 @@ class Reports:
         Raises:
             UserError: it does not exist; the hint names the ones that do.
         """
-        known = {
-            one.id: one for one in self.store.reports() if channel in (one.channel, one.stands_in) or one.by == user
+        visible = {
+            report.id: report
+            for report in self.store.list_reports()
+            if channel in (report.channel, report.fallback_channel) or report.by == user
         }
-        if name not in known:
-            raise unknown("report", name, known, say(ASK))
-        return known[name]
+        if name not in visible:
+            raise unknown_name_error("report", name, visible, translate(REPORT_HINT))
+        return visible[name]
 
-    def of(self, channel: str) -> Sequence[Report]:
+    def list_for_channel(self, channel: str) -> Sequence[Report]:
         """Return the reports of a channel."""
-        return [one for one in self.store.reports() if one.channel == channel]
+        return [report for report in self.store.list_reports() if report.channel == channel]
 
-    def board(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> Board:
+    def build_digest(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> DigestContent:
         """Return the content of a report at this time.
 
         Args:
             show: returns a run as its readers may see it; unless given, as all members of the report's channel may.
         """
-        show = show or partial(self._shown_in, report.channel)
-        open_runs = self.store.open()
-        month = calendar_month(now, zones.zone(self.zone))
+        show = show or partial(self._redact_for_channel, report.channel)
+        open_runs = self.store.list_open_runs()
+        month = calendar_month(now, zones.load_zone(self.timezone))
         # At least the last day, even if the clocks disagree.
-        ended = self.store.ended_since(min(month.begin, report.told_at - DAY))
+        ended = self.store.iterate_ended_runs(min(month.begin, report.covered_until - DAY))
         failed: list[str] = []
-        sound = partial(sound_ones, probe=lambda run: reckon(run, now), failed=failed)
+        sound = partial(skip_failing_runs, probe=lambda run: compute_run_content(run, now), failed=failed)
         active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
-        found = gather(report, active, gone, month, now)
-        return replace(found, failed=tuple(dict.fromkeys(failed)))
+        content = build_digest_content(report, active, gone, month, now)
+        return replace(content, failed_ids=tuple(dict.fromkeys(failed)))
 
-    def _shown_in(self, channel: str, run: Run) -> Run:
+    def _redact_for_channel(self, channel: str, run: Run) -> Run:
         """Return a run as all members of a channel may see it."""
-        return run if self.channel_sees(channel, run) else run.redact()
+        return run if self.channel_may_read(channel, run) else run.redact()
 
-    def board_now(self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]) -> tuple[Report, Board]:
+    def build_digest_now(
+        self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]
+    ) -> tuple[Report, DigestContent]:
         """Return a report of the last day for this channel, and its content.
 
         Args:
             show: returns a run as the person may see it.
         """
-        asked = AskReport(Daily(time()), Options(everywhere=everywhere))
-        report = wished(asked, user, channel, self.zone, self.now() - DAY)
-        return report, self.board(report, self.now(), show)
+        command = AddReport(Daily(time()), ReportOptions(everywhere=everywhere))
+        report = new_report(command, user, channel, self.timezone, self.now() - DAY)
+        return report, self.build_digest(report, self.now(), show)
 
     def _record(self, what: str, report: Report, before: Report | None) -> None:
         """Record a change of a report in the audit."""
         self.record(
-            wish_event(what, report.id, self.now(), current_origin(), after=options(report), before=options(before))
+            build_request_event(
+                what,
+                report.id,
+                self.now(),
+                get_origin(),
+                after=describe_options(report),
+                before=describe_options(before),
+            )
         )
 
-    def _woken(self, report: Report) -> Report:
+    def _wake_publisher(self, report: Report) -> Report:
         """Wake the report publisher; return the report."""
         self.wake()
         return report
 
 
-def options(report: Report | None) -> dict[str, str]:
+def describe_options(report: Report | None) -> dict[str, str]:
     """Return what the audit records of a report."""
     if report is None:
         return {}
@@ -161,21 +178,21 @@ def options(report: Report | None) -> dict[str, str]:
     return {"schedule": report.when, "zone": report.zone, "quiet": str(quiet or ""), "channel": report.channel}
 
 
-def wished(asked: AskReport, user: str, channel: str, zone: str, now: datetime) -> Report:
+def new_report(command: AddReport, user: str, channel: str, zone: str, now: datetime) -> Report:
     """Return the record of a report that was never sent; it has no name yet."""
     return Report(
         id="",
         channel=channel,
         by=user,
-        when=spelled(asked.schedule),
+        when=format_schedule(command.schedule),
         zone=zone,
-        quiet=asked.options.quiet or None,
-        everywhere=bool(asked.options.everywhere),
-        told=now,
-        told_at=now,
+        quiet=command.options.quiet or None,
+        everywhere=bool(command.options.everywhere),
+        last_due_at=now,
+        covered_until=now,
     )
 
 
-def wish(report: Report) -> tuple[object, ...]:
+def schedule_key(report: Report) -> tuple[object, ...]:
     """Return the parts of a report that people choose."""
     return report.when, report.zone, report.quiet, report.everywhere

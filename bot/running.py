@@ -7,36 +7,50 @@ from threading import Thread
 from typing import IO
 
 from bot import heartbeat
-from bot.adapters.painter import Painter
-from bot.adapters.valkey import Valkey
+from bot.adapters.painter import ProcessChartRenderer
+from bot.adapters.valkey import EmbeddedValkey
 from bot.clock import Clock
 from bot.errors import Unavailable
-from bot.gate_server import GateServer
+from bot.gate_server import AdminPolicyServer
 from bot.memory_watch import MemoryWatch
 from bot.ports import Cloud
-from bot.purses import Purses
-from bot.quotes import Quotes
+from bot.purses import MonthlyBudgetMonitor
+from bot.quotes import PriceCache
 from bot.reconcile import Reconciler
 from bot.scheduler import Scheduler
-from bot.service import Service
+from bot.service import RunService
 from bot.settings import Settings
-from bot.slack.boards import Boards
+from bot.slack.boards import ReportPublisher
 from bot.slack.clock_watch import ClockWatch
 from bot.slack.directory import SlackDirectory
-from bot.slack.errands import Errands
-from bot.slack.homes import Homes
+from bot.slack.errands import BackgroundReplies
+from bot.slack.homes import HomePublisher
 from bot.slack.http import HttpServer
 from bot.slack.notice_sender import NoticeSender
-from bot.slack.notifier import SlackNotifier
-from bot.slack.socket import CHECK_PERIOD, Socket
-from bot.slack.teller import Teller
-from bot.sweep import Sweep
-from bot.tongues import REFRESH_PERIOD, Tongues
-from bot.unreadable_runs import UnreadableRuns
+from bot.slack.notifier import RunNotifier
+from bot.slack.socket import CHECK_PERIOD, SocketConnection
+from bot.slack.teller import OrphanNotifier
+from bot.sweep import ClusterSweep
+from bot.tongues import REFRESH_PERIOD, LanguagePreferences
+from bot.unreadable_runs import UnreadableRunReconciler
 
 log = logging.getLogger(__name__)
 
-TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNREADABLE, MEMORY, CLOCK = (
+(
+    TICK,
+    NOTIFY,
+    REPORTS,
+    CONNECT,
+    HOMES,
+    LANGUAGES,
+    SWEEP,
+    ORPHANS,
+    MONTHLY_BUDGETS,
+    NOTICES,
+    UNREADABLE,
+    MEMORY,
+    CLOCK,
+) = (
     "tick",
     "speak",
     "boards",
@@ -53,16 +67,16 @@ TICK, SPEAK, BOARDS, CONNECT, HOMES, TONGUES, SWEEP, TELL, PURSES, NOTICES, UNRE
 )
 """Names of the scheduler's jobs."""
 
-SPEAK_PERIOD = timedelta(seconds=30)
+NOTIFY_PERIOD = timedelta(seconds=30)
 """Slack is brought up to date when a run changes, and at least this often in case that is missed."""
 
-BOARDS_PERIOD = timedelta(seconds=30)
+REPORTS_PERIOD = timedelta(seconds=30)
 """Reports are sent when they are due; another bot on the same store may have recorded one."""
 
 SWEEP_RETRY = timedelta(minutes=2)
 """Delay after a sweep without an answer, which blocked one of the few calls for as long as a call may take."""
 
-PURSES_PERIOD = timedelta(minutes=1)
+MONTHLY_BUDGETS_PERIOD = timedelta(minutes=1)
 """How often the month's cost is checked; only the store is read for it."""
 
 NOTICES_PERIOD = timedelta(seconds=30)
@@ -77,10 +91,10 @@ MEMORY_PERIOD = timedelta(seconds=30)
 CLOCK_PERIOD = timedelta(seconds=5)
 """How often this machine's clock is compared with the bot's own time."""
 
-TELL_PERIOD = timedelta(minutes=5)
+ORPHANS_PERIOD = timedelta(minutes=5)
 """How often the cost in an orphan's message is brought up to date."""
 
-TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500, 2000))
+TICK_PAUSE, NOTIFY_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=pause) for pause in (500, 100, 500, 2000))
 """However much is requested at once, listeners come first, because a person waits for them."""
 
 
@@ -88,52 +102,54 @@ TICK_PAUSE, SPEAK_PAUSE, HOMES_PAUSE, SWEEP_PAUSE = (timedelta(milliseconds=paus
 class Bot:
     """All running parts, which start and stop together."""
 
-    service: Service
+    run_service: RunService
     scheduler: Scheduler
     cloud: Cloud
     reconciler: Reconciler
-    notifier: SlackNotifier
-    boards: Boards
-    homes: Homes
-    tongues: Tongues
-    sweep: Sweep
-    teller: Teller
-    purses: Purses
-    notices: NoticeSender
-    unreadable: UnreadableRuns
+    notifier: RunNotifier
+    report_publisher: ReportPublisher
+    home_publisher: HomePublisher
+    language_preferences: LanguagePreferences
+    cluster_sweep: ClusterSweep
+    orphan_notifier: OrphanNotifier
+    budget_monitor: MonthlyBudgetMonitor
+    notice_sender: NoticeSender
+    unreadable_runs: UnreadableRunReconciler
     memory_watch: MemoryWatch
-    connection: Socket | HttpServer
-    errands: Errands
-    painter: Painter
-    valkey: Valkey | None
+    connection: SocketConnection | HttpServer
+    background_replies: BackgroundReplies
+    chart_renderer: ProcessChartRenderer
+    valkey: EmbeddedValkey | None
     lock: IO[str]
-    timepiece: Clock
+    clock: Clock
     clock_watch: ClockWatch
-    gate: GateServer | None
-    quotes: Quotes
+    admin_policy_server: AdminPolicyServer | None
+    price_cache: PriceCache
     directory: SlackDirectory
     settings: Settings = field(repr=False)
 
     def start(self) -> None:
         """Start all parts."""
-        if self.gate:
-            self.gate.start()
-        Thread(target=self._greet, name="greet", daemon=True).start()
+        if self.admin_policy_server:
+            self.admin_policy_server.start()
+        Thread(target=self._log_server, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
-        self.scheduler.every(TICK, period, self._tick, TICK_PAUSE)
-        self.scheduler.every(SPEAK, SPEAK_PERIOD, self.notifier.speak, SPEAK_PAUSE)
-        self.scheduler.every(BOARDS, BOARDS_PERIOD, self.boards.speak, SPEAK_PAUSE)
-        self.scheduler.every(HOMES, timedelta(seconds=self.settings.home_seconds), self.homes.publish, HOMES_PAUSE)
-        self.scheduler.every(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
-        self.scheduler.every(PURSES, PURSES_PERIOD, self.purses.look, SPEAK_PAUSE)
-        self.scheduler.every(NOTICES, NOTICES_PERIOD, self.notices.send_due, SPEAK_PAUSE)
-        self.scheduler.every(UNREADABLE, UNREADABLE_PERIOD, self.unreadable.look, SPEAK_PAUSE)
-        self.scheduler.every(MEMORY, MEMORY_PERIOD, self.memory_watch.look, SPEAK_PAUSE)
-        self.scheduler.every(CLOCK, CLOCK_PERIOD, self.clock_watch.look, SPEAK_PAUSE)
-        self.scheduler.every(TELL, TELL_PERIOD, self.teller.tell, SPEAK_PAUSE)
-        self.scheduler.every(TONGUES, REFRESH_PERIOD, self.tongues.refresh)
-        if isinstance(self.connection, Socket):
-            self.scheduler.every(CONNECT, CHECK_PERIOD, self.connection.check)
+        self.scheduler.add_job(TICK, period, self._tick, TICK_PAUSE)
+        self.scheduler.add_job(NOTIFY, NOTIFY_PERIOD, self.notifier.sync, NOTIFY_PAUSE)
+        self.scheduler.add_job(REPORTS, REPORTS_PERIOD, self.report_publisher.publish_due_reports, NOTIFY_PAUSE)
+        self.scheduler.add_job(
+            HOMES, timedelta(seconds=self.settings.home_seconds), self.home_publisher.publish, HOMES_PAUSE
+        )
+        self.scheduler.add_job(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
+        self.scheduler.add_job(MONTHLY_BUDGETS, MONTHLY_BUDGETS_PERIOD, self.budget_monitor.check, NOTIFY_PAUSE)
+        self.scheduler.add_job(NOTICES, NOTICES_PERIOD, self.notice_sender.send_due, NOTIFY_PAUSE)
+        self.scheduler.add_job(UNREADABLE, UNREADABLE_PERIOD, self.unreadable_runs.reconcile, NOTIFY_PAUSE)
+        self.scheduler.add_job(MEMORY, MEMORY_PERIOD, self.memory_watch.check, NOTIFY_PAUSE)
+        self.scheduler.add_job(CLOCK, CLOCK_PERIOD, self.clock_watch.check_clock, NOTIFY_PAUSE)
+        self.scheduler.add_job(ORPHANS, ORPHANS_PERIOD, self.orphan_notifier.sync, NOTIFY_PAUSE)
+        self.scheduler.add_job(LANGUAGES, REFRESH_PERIOD, self.language_preferences.refresh)
+        if isinstance(self.connection, SocketConnection):
+            self.scheduler.add_job(CONNECT, CHECK_PERIOD, self.connection.check)
         else:
             self.connection.start()
         self.scheduler.start()
@@ -146,31 +162,31 @@ class Bot:
         """
         self.scheduler.close()
         self.connection.stop()
-        if self.gate:
-            self.gate.stop()
-        self.quotes.stop()
+        if self.admin_policy_server:
+            self.admin_policy_server.stop()
+        self.price_cache.stop()
         self.directory.stop()
         self.cloud.stop()
         self.scheduler.stop()
-        self.errands.stop()
-        self.painter.stop()
-        self.reconciler.tails.stop()
+        self.background_replies.stop()
+        self.chart_renderer.stop()
+        self.reconciler.log_tailer.stop()
         self.reconciler.pool.shutdown()
         if self.valkey:
             self.valkey.stop()
         self.lock.close()
 
-    def _greet(self) -> None:
+    def _log_server(self) -> None:
         """Log which server runs the clusters, or that it does not answer; the bot keeps looking for them."""
         try:
-            log.info("%s", self.cloud.greet())
+            log.info("%s", self.cloud.describe_server())
         except Unavailable as error:
             log.error("%s", error)
 
     def _sweep(self) -> timedelta | None:
         """Run the sweep; return a short delay after one without an answer, because clusters must be known soon."""
         try:
-            return self.sweep.sweep()
+            return self.cluster_sweep.sweep()
         except Unavailable as error:
             log.warning("the sweep has seen nothing: %s", error)
             return SWEEP_RETRY
@@ -181,7 +197,7 @@ class Bot:
         except Unavailable as error:
             log.warning("%s (%s)", error, error.__cause__)
             if self.valkey:
-                self.valkey.revive()
+                self.valkey.restart_if_ended()
             return None
-        heartbeat.write(self.settings.data_dir, self.timepiece.line())
+        heartbeat.write(self.settings.data_dir, self.clock.read_timeline())
         return wait

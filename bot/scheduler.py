@@ -14,11 +14,11 @@ from bot.ports import Now
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[], timedelta | None]
+ScheduledJob = Callable[[], timedelta | None]
 """Does its work, and returns the delay until its next run; None for its usual period."""
 
 
-class OwnTime(tzinfo):
+class BotTimeZone(tzinfo):
     """UTC by the bot's own clock.
 
     It is how APScheduler (3.11) is given a clock: it calls `datetime.now(timezone)` for the time and nothing else, and
@@ -42,7 +42,7 @@ class OwnTime(tzinfo):
         return "UTC"
 
 
-class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
+class PeriodicTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
     """Fires once in a period, counted from now: what was missed, as while the machine slept, is not made up for."""
 
     def __init__(self, period: timedelta) -> None:
@@ -60,16 +60,16 @@ class Scheduler:
     """
 
     def __init__(self, now: Now) -> None:
-        self._zone = OwnTime(now)
+        self._zone = BotTimeZone(now)
         self._scheduler = BackgroundScheduler(timezone=self._zone, executors={"default": ThreadPoolExecutor(8)})
         self._lock = Lock()
         self._running: set[str] = set()
         self._woken: set[str] = set()
-        self._over = False
+        self._is_closed = False
         self._pauses: dict[str, timedelta] = {}
         self._rest_until: dict[str, datetime] = {}
 
-    def every(self, name: str, period: timedelta, job: Job, pause: timedelta = timedelta()) -> None:
+    def add_job(self, name: str, period: timedelta, job: ScheduledJob, pause: timedelta = timedelta()) -> None:
         """Run the job as soon as the scheduler starts, and then every `period`.
 
         Args:
@@ -78,7 +78,7 @@ class Scheduler:
         self._pauses[name] = pause
         self._scheduler.add_job(
             lambda: self._run(name, job),
-            Every(period),
+            PeriodicTrigger(period),
             id=name,
             next_run_time=datetime.now(self._zone),
             max_instances=1,
@@ -95,12 +95,12 @@ class Scheduler:
             if name in self._running:
                 self._woken.add(name)
             else:
-                self._within(name, timedelta())
+                self._bring_forward(name, timedelta())
 
     def close(self) -> None:
         """Let no job start any more; running jobs continue. Does not wait."""
         with self._lock:
-            self._over = True
+            self._is_closed = True
 
     def stop(self) -> None:
         """Wait for running jobs; none starts any more.
@@ -111,10 +111,10 @@ class Scheduler:
         if self._scheduler.running:
             self._scheduler.shutdown()
 
-    def _run(self, name: str, job: Job) -> None:
+    def _run(self, name: str, job: ScheduledJob) -> None:
         """Run a job, unless the scheduler is closed, and schedule its next run."""
         with self._lock:
-            if self._over:
+            if self._is_closed:
                 return
             self._running.add(name)
         wait = None
@@ -130,17 +130,17 @@ class Scheduler:
                     self._woken.discard(name)
                     wait = timedelta()
                 if wait is not None:
-                    self._within(name, wait)
+                    self._bring_forward(name, wait)
 
-    def _within(self, name: str, wait: timedelta) -> None:
+    def _bring_forward(self, name: str, wait: timedelta) -> None:
         """Move the job's next run forward, never back."""
-        if self._over or not self._scheduler.running:
+        if self._is_closed or not self._scheduler.running:
             return
         job = self._scheduler.get_job(name)
         now = datetime.now(self._zone)
-        wanted = max(now + wait, self._rest_until.get(name, now))
-        if job and (job.next_run_time is None or wanted < job.next_run_time):
-            job.modify(next_run_time=wanted)
+        run_at = max(now + wait, self._rest_until.get(name, now))
+        if job and (job.next_run_time is None or run_at < job.next_run_time):
+            job.modify(next_run_time=run_at)
         elif job and job.next_run_time <= now:
             # It is due already, but APScheduler still waits by the time that it had computed.
             self._scheduler.wakeup()

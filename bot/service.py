@@ -6,45 +6,45 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from bot import runs
-from bot.asked import Caller, Rehearsal, wished
+from bot.asked import LaunchPreview, Requester, new_run
 from bot.audit_service import AuditService
 from bot.core import command
-from bot.core.access import refuse_act, refuse_to_judge, refuse_unseen
-from bot.core.admission import Admit, uncapped
-from bot.core.again import Again, again
-from bot.core.amendment import Limit, Mute
+from bot.core.access import check_may_approve, refuse_act, refuse_outdated_approval
+from bot.core.admission import AdmissionCheck, admit_all
+from bot.core.again import Relaunch, relaunch
+from bot.core.amendment import Mute, RunLimit
 from bot.core.approval_rule import refuse_unapproved_change
-from bot.core.launch_bounds import ask_of, refuse_limits_out_of_bounds, refuse_out_of_bounds
-from bot.core.line import shown
-from bot.core.people import OWN_PAGE
-from bot.core.plan import Plan, plan, shortened
-from bot.core.policy import UNSET, Policy
-from bot.core.posted import Follow
+from bot.core.launch_bounds import build_launch_request, refuse_limits_out_of_bounds, refuse_out_of_bounds
+from bot.core.line import format_inline_code
+from bot.core.people import APP_HOME
+from bot.core.plan import LaunchPlan, build_launch_plan, shorten_task
+from bot.core.policy import UNRESTRICTED, Policy
+from bot.core.posted import LogFollow
 from bot.core.recipe import Recipe
-from bot.core.roles import Act, others
+from bot.core.roles import Act, exclude_person
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
-from bot.core.standings import Rhythm
+from bot.core.standings import SummaryInterval
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import say
-from bot.monthly_budgets import MonthlyBudgets
-from bot.ports import Cloud, Notifier, Now, Recipes, Store
-from bot.rate_limits import Kind, RateLimits
-from bot.run_queries import RunQueries, refuse_node
-from bot.unreadable_runs import UnreadableRuns
+from bot.language import translate
+from bot.monthly_budgets import MonthlyBudgetService
+from bot.ports import Cloud, Notifier, Now, RecipeSource, Store
+from bot.rate_limits import RateLimitKind, RateLimits
+from bot.run_queries import RunQueries, refuse_unknown_node
+from bot.unreadable_runs import UnreadableRunReconciler
 
-ID_TRIES = 50
+MAX_ID_TRIES = 50
 
-ONE_CLICK = timedelta(minutes=1)
+DOUBLE_CLICK_PERIOD = timedelta(minutes=1)
 """Clicks within that time count as one."""
 
 
-KEPT_FOR = timedelta(hours=1)
+KEEP_PERIOD = timedelta(hours=1)
 """How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RunService:
     """Records people's requests about runs.
 
     Attributes:
@@ -58,27 +58,27 @@ class Service:
     """
 
     store: Store
-    recipes: Recipes
+    recipes: RecipeSource
     cloud: Cloud
     notifier: Notifier
     now: Now
     queries: RunQueries
-    unreadable: UnreadableRuns
+    unreadable_runs: UnreadableRunReconciler
     new_id: Callable[[str], str]
     wake: Callable[[], None]
-    follow_for: timedelta
-    limits: RateLimits
-    monthly: MonthlyBudgets
-    auditing: AuditService
-    read_policy: Callable[[], Policy] = lambda: UNSET
-    admit: Admit = uncapped
+    follow_period: timedelta
+    rate_limits: RateLimits
+    monthly_budgets: MonthlyBudgetService
+    audit_service: AuditService
+    read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
+    admit: AdmissionCheck = admit_all
 
     @property
     def policy(self) -> Policy:
         """Return the current policy."""
         return self.read_policy()
 
-    def refuse(self, act: Act, caller: Caller, run: Run | RunStub | None = None) -> None:
+    def refuse(self, act: Act, caller: Requester, run: Run | RunStub | None = None) -> None:
         """Refuse what the person may not do.
 
         Raises:
@@ -86,33 +86,33 @@ class Service:
         """
         refuse_act(self.policy, act, caller.actor, run)
 
-    def launch(self, asked: command.Launch, caller: Caller) -> Run:
+    def launch(self, launch_command: command.Launch, caller: Requester) -> Run:
         """Record a new run; the same delivery makes one run, however often Slack sends it.
 
         Raises:
             UserError: the person may not launch it, it is out of bounds, or a cap has no room for it.
         """
         self.refuse(Act.LAUNCH, caller)
-        recipe = self.recipes.get(asked.recipe)
-        self.limits.take(caller.user, Kind.LAUNCH)
-        for _ in range(ID_TRIES):
-            made = self._plan(recipe, asked, self.new_id(recipe.name))
-            self.refuse_out_of_bounds(made, caller)
-            run = wished(made, caller, self.now(), self.policy)
-            if added := self.store.add(run, made.task, caller.wish, caller.lasting, self.admit):
-                return self._wished(added)
-        raise Unavailable(say("No free name was found for the run."))
+        recipe = self.recipes.get(launch_command.recipe)
+        self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
+        for _ in range(MAX_ID_TRIES):
+            launch_plan = self._plan_supported(recipe, launch_command, self.new_id(recipe.name))
+            self.refuse_out_of_bounds(launch_plan, caller)
+            run = new_run(launch_plan, caller, self.now(), self.policy)
+            if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
+                return self._show_and_wake(added)
+        raise Unavailable(translate("No free name was found for the run."))
 
-    def refuse_out_of_bounds(self, made: Plan, caller: Caller) -> None:
+    def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:
         """Refuse a launch that needs more than the person's role, or the channel, allows.
 
         Raises:
             UserError: it does; the message names every bound, and what to type instead.
         """
-        bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
-        refuse_out_of_bounds(bounds, ask_of(made), others(self.policy.admins, caller.user))
+        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
+        refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))
 
-    def again(self, asked: Again, caller: Caller) -> Run:
+    def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.
 
         A typed command has Slack's id of its delivery, and makes one run. A click has none: it makes the one launch
@@ -122,79 +122,82 @@ class Service:
             UserError: the run has not finished, or cannot be resumed, or the person may not launch.
         """
         self.refuse(Act.LAUNCH, caller)
-        found, wanted = self.queries.find(asked.run, caller.actor), self.relaunch(asked, caller)
-        caller = replace(caller, channel=caller.channel or found.channel)
-        if caller.wish:
-            return self.launch(wanted, caller)
+        earlier_run, launch_command = (
+            self.queries.find(relaunch_command.run, caller.actor),
+            self.to_launch_command(relaunch_command, caller),
+        )
+        caller = replace(caller, channel=caller.channel or earlier_run.channel)
+        if caller.delivery_id:
+            return self.launch(launch_command, caller)
         # The button's launch is recorded under a number: a click after that run has finished makes the next one.
         for number in count():
-            click = f"{type(asked).__name__} {found.id} {number}"
-            made = self.launch(wanted, replace(caller, wish=click, lasting=True))
-            if not made.over or self.now() - made.created_at < ONE_CLICK:
+            click = f"{type(relaunch_command).__name__} {earlier_run.id} {number}"
+            later_run = self.launch(launch_command, replace(caller, delivery_id=click, permanent=True))
+            if not later_run.is_finished or self.now() - later_run.created_at < DOUBLE_CLICK_PERIOD:
                 break
-        return made
+        return later_run
 
-    def relaunch(self, asked: Again, caller: Caller) -> command.Launch:
+    def to_launch_command(self, relaunch_command: Relaunch, caller: Requester) -> command.Launch:
         """Return the launch command that a relaunch amounts to.
 
         Raises:
             UserError: as for `launch_again`.
         """
-        return again(self.queries.find(asked.run, caller.actor), asked)
+        return relaunch(self.queries.find(relaunch_command.run, caller.actor), relaunch_command)
 
-    def planned(self, asked: command.Launch) -> Plan:
+    def plan_launch(self, launch_command: command.Launch) -> LaunchPlan:
         """Return what a launch would do.
 
         Raises:
             UserError: the command is not valid.
         """
-        recipe = self.recipes.get(asked.recipe)
-        return plan(recipe, asked.parameters, asked.overrides, f"{recipe.name}-0000")
+        recipe = self.recipes.get(launch_command.recipe)
+        return build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, f"{recipe.name}-0000")
 
-    def asks_first(self, asked: command.Launch) -> bool:
+    def needs_confirmation(self, launch_command: command.Launch) -> bool:
         """Return whether the person must confirm the launch, because it is expensive and needs no approver.
 
         Raises:
             UserError: as for `plan_launch`.
         """
-        dollars, most = self.planned(asked).budget_dollars, self.policy.approve_over_dollars
-        return self.policy.asks_first(dollars) and (most is None or dollars <= most)
+        dollars, threshold = self.plan_launch(launch_command).budget_dollars, self.policy.approve_above_dollars
+        return self.policy.needs_confirmation(dollars) and (threshold is None or dollars <= threshold)
 
-    def rehearse(self, made: Plan, caller: Caller) -> Rehearsal:
+    def preview(self, launch_plan: LaunchPlan, caller: Requester) -> LaunchPreview:
         """Return what the launch would cost, and whether it would be refused. Waits for the cloud;
         not for listeners."""
-        rate, trouble, controller = None, None, None
+        rate, failure, controller = None, None, None
         try:
-            rate = self.cloud.rate(made.task)
-            controller = self.cloud.controller(made.task)
+            rate = self.cloud.estimate_rate(launch_plan.task)
+            controller = self.cloud.find_missing_controller(launch_plan.task)
         except Unavailable as error:
-            trouble = str(error)
-        yaml = self.recipes.write(shortened(made.task))
-        refusal = self.cloud.refusal(made.task) or self._refusal(made, caller)
-        return Rehearsal(made, yaml, rate, refusal, trouble, controller)
+            failure = str(error)
+        yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
+        refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
+        return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
 
-    def _refusal(self, made: Plan, caller: Caller) -> str | None:
+    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> str | None:
         """Return why the person may not launch this here; None where it is allowed."""
         try:
             self.refuse(Act.LAUNCH, caller)
-            self.refuse_out_of_bounds(made, caller)
+            self.refuse_out_of_bounds(launch_plan, caller)
         except UserError as error:
             return error.sentence
         return None
 
-    def _plan(self, recipe: Recipe, asked: command.Launch, run_id: str) -> Plan:
+    def _plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
         """Return the plan of a launch.
 
         Raises:
             UserError: the command is not valid, or the cloud can never run the task.
         """
-        made = plan(recipe, asked.parameters, asked.overrides, run_id)
-        if why := self.cloud.refusal(made.task):
-            refused = say("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
-            raise UserError(refused, say("`/verl recipes` shows what there is."))
-        return made
+        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        if why := self.cloud.explain_refusal(launch_plan.task):
+            message = translate("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
+            raise UserError(message, translate("`/verl recipes` shows what there is."))
+        return launch_plan
 
-    def stop(self, name: str, caller: Caller, save: bool | None = None, gone: bool = False) -> Run | RunStub:
+    def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.
 
         Args:
@@ -209,60 +212,70 @@ class Service:
         """
         act = Act.DISCARD if save is False else Act.STOP
         try:
-            found = self._own(name, caller.user)
+            target = self._find_own(name, caller.user)
         except UnreadableRecord as error:
-            stub = self.store.stub(error.run_id)
+            stub = self.store.get_stub(error.run_id)
             if not error.is_open:
                 raise
             self.refuse(act, caller, stub)
-            self.unreadable.request_stop(error.run_id, caller.user, gone)
-            self.auditing.record_stop(error.run_id)
+            self.unreadable_runs.request_stop(error.run_id, caller.user, gone)
+            self.audit_service.record_stop(error.run_id)
             return stub
         except UserError:
             # A person who may see no run must not learn from an error which runs exist.
             self.refuse(Act.READ, caller)
             raise
-        self.refuse(act, caller, found)
-        if gone and not found.memory.is_lost:
-            seen = say("SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{found.id}`")
-            raise UserError(seen, say("Type `/verl stop {run}` to end it.", run=found.id))
+        self.refuse(act, caller, target)
+        if gone and not target.memory.is_lost:
+            message = translate(
+                "SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{target.id}`"
+            )
+            raise UserError(message, translate("Type `/verl stop {run}` to end it.", run=target.id))
 
         def change(run: Run) -> Run:
-            return run.stop_requested(caller.user, self.now(), False).confirm_gone(caller.user)
+            return run.request_stop(caller.user, self.now(), False).confirm_gone(caller.user)
 
-        wish = change if gone else lambda run: run.stop_requested(caller.user, self.now(), save)
-        return self._wished(self.store.update(found.id, wish))
+        transition = change if gone else lambda run: run.request_stop(caller.user, self.now(), save)
+        return self._show_and_wake(self.store.update(target.id, transition))
 
-    def keep(self, run_id: str, caller: Caller, until: datetime) -> Run:
+    def keep_cluster(self, run_id: str, caller: Requester, until: datetime) -> Run:
         """Record that a cluster is kept for a model that cannot be downloaded.
 
         Args:
             until: the cluster's deadline as the person saw it; where it has changed since, nothing is changed.
         """
-        self.refuse(Act.EXTEND, caller, runs.find(self.store, run_id))
-        longer = max(self.now(), until) + KEPT_FOR
+        self.refuse(Act.EXTEND, caller, runs.find_run(self.store, run_id))
+        longer = max(self.now(), until) + KEEP_PERIOD
 
         def change(run: Run) -> Run:
-            known = run.keeping.until
-            return run.kept_until(longer, caller.user) if known and abs(known - until) < timedelta(seconds=1) else run
+            current_until = run.checkpoint_rescue.deadline
+            return (
+                run.keep_cluster(longer, caller.user)
+                if current_until and abs(current_until - until) < timedelta(seconds=1)
+                else run
+            )
 
-        return self._wished(self.store.update(run_id, change))
+        return self._show_and_wake(self.store.update(run_id, change))
 
-    def _own(self, name: str, by: str) -> Run:
+    def _find_own(self, name: str, by: str) -> Run:
         """Return the run of this name; another person's run only by its full name.
 
         Raises:
             UserError: the name is short for another person's run, or no single run fits.
         """
-        found = runs.find(self.store, name)
-        if found.requester != by and found.id != name.lower():
+        run = runs.find_run(self.store, name)
+        if run.requester != by and run.id != name.lower():
             raise UserError(
-                say("{name} is short for `{run}`, which somebody else launched.", name=shown(name), run=found.id),
-                say("Type its whole name: {run}.", run=f"`{found.id}`"),
+                translate(
+                    "{name} is short for `{run}`, which somebody else launched.",
+                    name=format_inline_code(name),
+                    run=run.id,
+                ),
+                translate("Type its whole name: {run}.", run=f"`{run.id}`"),
             )
-        return found
+        return run
 
-    def extend(self, asked: command.Extend, caller: Caller, ends_at: datetime | None = None) -> Run:
+    def extend(self, extend_command: command.Extend, caller: Requester, ends_at: datetime | None = None) -> Run:
         """Record a longer lease.
 
         Args:
@@ -271,56 +284,63 @@ class Service:
         Raises:
             UserError: the lease would be too long, has changed meanwhile, or more is not this person's to give.
         """
-        run = self._amendable(asked.run, caller)
-        most = timedelta(hours=command.MOST_EXTENDED_HOURS)
-        longer = replace(run, lease=min(run.lease + timedelta(hours=asked.hours), most))
+        run = self._find_changeable(extend_command.run, caller)
+        longest = timedelta(hours=command.MAX_LEASE_HOURS)
+        longer = replace(run, lease=min(run.lease + timedelta(hours=extend_command.hours), longest))
 
         def change(run: Run) -> Run:
             # The lease has changed since the person saw it.
             if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
                 return run
-            hours = (run.lease + timedelta(hours=asked.hours)).total_seconds() / 3600
-            return run.amended(Limit.LEASE, hours, caller.user, self.now(), caller.wish or "")
+            hours = (run.lease + timedelta(hours=extend_command.hours)).total_seconds() / 3600
+            return run.change_limit(RunLimit.LEASE, hours, caller.user, self.now(), caller.delivery_id or "")
 
-        if run.lease + timedelta(hours=asked.hours) > most:
+        if run.lease + timedelta(hours=extend_command.hours) > longest:
             raise UserError(
-                say("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=most.days),
-                say("Extend it by less."),
+                translate("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=longest.days),
+                translate("Extend it by less."),
             )
         self._refuse_change(run, longer, caller)
         extended = self.store.update(run.id, change)
-        known = any(one.wish and one.wish == caller.wish for one in extended.amendments)
-        if extended.amendments == run.amendments and not known:
+        is_repeat = any(
+            limit_change.delivery_id and limit_change.delivery_id == caller.delivery_id
+            for limit_change in extended.limit_changes
+        )
+        if extended.limit_changes == run.limit_changes and not is_repeat:
             raise UserError(
-                say("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
-                say("Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id),
+                translate("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
+                translate(
+                    "Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id
+                ),
             )
-        return self._wished(extended)
+        return self._show_and_wake(extended)
 
-    def set_budget(self, asked: command.SetBudget, caller: Caller) -> Run:
+    def set_budget(self, budget_command: command.SetBudget, caller: Requester) -> Run:
         """Record another budget.
 
         Raises:
             UserError: the run has spent more already, or this person may not give more.
         """
-        run = self._amendable(asked.run, caller)
-        spent = run.cost(self.now())
-        if spent is not None and spent >= asked.dollars:
+        run = self._find_changeable(budget_command.run, caller)
+        cost = run.cost(self.now())
+        if cost is not None and cost >= budget_command.dollars:
             raise UserError(
-                say("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{spent:,.2f}"),
-                say("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
+                translate("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
+                translate("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
             )
-        more = asked.dollars > run.budget_dollars
-        if more:
-            self._refuse_change(run, replace(run, budget_dollars=asked.dollars), caller)
+        is_increase = budget_command.dollars > run.budget_dollars
+        if is_increase:
+            self._refuse_change(run, replace(run, budget_dollars=budget_command.dollars), caller)
         amended = self.store.update(
             run.id,
-            lambda run: run.amended(Limit.BUDGET, asked.dollars, caller.user, self.now(), caller.wish or ""),
-            self.admit if more else None,
+            lambda run: run.change_limit(
+                RunLimit.BUDGET, budget_command.dollars, caller.user, self.now(), caller.delivery_id or ""
+            ),
+            self.admit if is_increase else None,
         )
-        return self._wished(amended)
+        return self._show_and_wake(amended)
 
-    def judge(self, name: str, granted: bool, caller: Caller, seen: str = "") -> Run:
+    def decide_approval(self, name: str, granted: bool, caller: Requester, shown_digest: str = "") -> Run:
         """Record an approver's decision on a launch that waits for it; the first decision counts.
 
         Args:
@@ -331,70 +351,74 @@ class Service:
                 possible cost is no longer what the person has seen.
         """
         run = self.queries.find(name, caller.actor)
-        refuse_to_judge(self.policy, run, caller.actor)
+        check_may_approve(self.policy, run, caller.actor)
         if granted:
-            refuse_unseen(run, seen)
-            self.monthly.refuse_used_up(run)
-        return self._wished(self.store.update(run.id, lambda run: run.answered(caller.user, granted, self.now())))
+            refuse_outdated_approval(run, shown_digest)
+            self.monthly_budgets.refuse_exhausted(run)
+        return self._show_and_wake(
+            self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now()))
+        )
 
-    def mute(self, run_id: str, finding: str, caller: Caller) -> Run:
+    def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
         """Record that a finding of a run is not to be reported again."""
-        self.refuse(Act.TUNE, caller, runs.find(self.store, run_id))
+        self.refuse(Act.TUNE, caller, runs.find_run(self.store, run_id))
         mute = Mute(finding, caller.user, self.now())
-        return self._wished(self.store.update(run_id, lambda run: run.muted(mute)))
+        return self._show_and_wake(self.store.update(run_id, lambda run: run.mute_finding(mute)))
 
-    def _refuse_change(self, before: Run, after: Run, caller: Caller) -> None:
+    def _refuse_change(self, before: Run, after: Run, caller: Requester) -> None:
         """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
 
         Raises:
             UserError: it is, or does.
         """
-        bounds = self.policy.bounds_of(caller.actor.role, caller.actor.channel or OWN_PAGE)
-        refuse_limits_out_of_bounds(bounds, before, after, others(self.policy.admins, caller.user))
-        refuse_unapproved_change(before, after, self.store.ledger(), self.policy, caller.actor, self.now())
+        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
+        refuse_limits_out_of_bounds(bounds, before, after, exclude_person(self.policy.admins, caller.user))
+        refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
 
-    def _amendable(self, name: str, caller: Caller) -> Run:
+    def _find_changeable(self, name: str, caller: Requester) -> Run:
         """Return the run of this name, which has not finished and which this person may extend.
 
         Raises:
             UserError: the run has finished, or the person may not.
         """
-        found = self._own(name, caller.user)
-        self.refuse(Act.EXTEND, caller, found)
-        if found.over:
-            over = say("`{run}` is over already.", run=found.id)
-            raise UserError(over, say("Launch it again: `/verl retry {run}`.", run=found.id))
-        return found
+        run = self._find_own(name, caller.user)
+        self.refuse(Act.EXTEND, caller, run)
+        if run.is_finished:
+            message = translate("`{run}` is over already.", run=run.id)
+            raise UserError(message, translate("Launch it again: `/verl retry {run}`.", run=run.id))
+        return run
 
-    def _wished(self, run: Run) -> Run:
+    def _show_and_wake(self, run: Run) -> Run:
         """Show a recorded request now, without waiting for the tick, and wake the tick, which carries it out."""
         self.notifier.show([run])
         self.wake()
         return run
 
-    def follow(self, asked: command.Logs, caller: Caller) -> Run:
+    def follow(self, logs_command: command.ShowLogs, caller: Requester) -> Run:
         """Record the request to show the growing log in the run's thread.
 
         Raises:
             UserError: the run has finished, or the person may not.
         """
-        run = self.queries.find(asked.run, caller.actor)
+        run = self.queries.find(logs_command.run, caller.actor)
         self.refuse(Act.TUNE, caller, run)
-        refuse_node(run, asked.node)
-        if run.over:
-            over = say("`{run}` is over and prints no more.", run=run.id)
-            raise UserError(over, say("Its last lines: `logs {run}`.", run=run.id))
-        wish = Follow(caller.user, self.now() + self.follow_for, asked.count, asked.grep, asked.node)
-        return self._wished(self.store.update(run.id, lambda run: run.followed(wish)))
+        refuse_unknown_node(run, logs_command.node)
+        if run.is_finished:
+            message = translate("`{run}` is over and prints no more.", run=run.id)
+            raise UserError(message, translate("Its last lines: `logs {run}`.", run=run.id))
+        follow_request = LogFollow(
+            caller.user, self.now() + self.follow_period, logs_command.line_count, logs_command.grep, logs_command.node
+        )
+        return self._show_and_wake(self.store.update(run.id, lambda run: run.follow_log(follow_request)))
 
-    def summarise(self, name: str, rhythm: Rhythm, caller: Caller) -> Run:
+    def set_summary_interval(self, name: str, summary_interval: SummaryInterval, caller: Requester) -> Run:
         """Record how often a run's thread gets a summary.
 
         Raises:
             UserError: the run has finished, or the person may not.
         """
-        run = runs.find(self.store, name)
+        run = runs.find_run(self.store, name)
         self.refuse(Act.TUNE, caller, run)
-        if run.over:
-            raise UserError(say("`{run}` is over; nothing more is told of it.", run=run.id))
-        return self.store.update(run.id, lambda run: run.told_every(rhythm))
+        if run.is_finished:
+            raise UserError(translate("`{run}` is over; nothing more is told of it.", run=run.id))
+        return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bot.valid import host_of, is_loopback, one_of, positive, starting, web_address, whole
+from bot.valid import (
+    choice_parser,
+    host_of,
+    is_loopback,
+    parse_positive,
+    parse_web_address,
+    parse_whole_number,
+    token_parser,
+)
 
 
 def setting(
@@ -28,13 +36,13 @@ class SlackSettings:
     """How the bot reaches Slack, and Slack the bot."""
 
     slack_bot_token: str = setting(
-        "SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", starting("xoxb-"), secret=True
+        "SLACK_BOT_TOKEN", "Bot token of the Slack app, `xoxb-…`.", "", token_parser("xoxb-"), secret=True
     )
     slack_app_token: str = setting(
         "SLACK_APP_TOKEN",
         "App-level token with `connections:write`, `xapp-…`; for Socket Mode.",
         "",
-        starting("xapp-"),
+        token_parser("xapp-"),
         secret=True,
     )
     slack_signing_secret: str = setting(
@@ -47,46 +55,50 @@ class SlackSettings:
         "VERLBOT_SLACK_MODE",
         "`socket` for Socket Mode, `http` for signed requests.",
         "socket",
-        one_of("socket", "http"),
+        choice_parser("socket", "http"),
     )
     public_url: str = setting(
         "VERLBOT_PUBLIC_URL",
         "Where Slack reaches the bot in HTTP mode; `verlbot doctor` looks whether it does.",
         "",
-        web_address,
+        parse_web_address,
     )
     http_host: str = setting("VERLBOT_HTTP_HOST", "Address that HTTP mode listens on.", "127.0.0.1")
-    http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, whole)
+    http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, parse_whole_number)
     http_body_megabytes: float = setting(
         "VERLBOT_HTTP_BODY_MEGABYTES",
         "Of one request to the bot's own ports (HTTP mode, and the admin policy's), at the most.",
         1.0,
-        positive,
+        parse_positive,
     )
     http_seconds: float = setting(
         "VERLBOT_HTTP_SECONDS",
         "That the headers of such a request may take to arrive, and again its body.",
         10.0,
-        positive,
+        parse_positive,
     )
     http_connections: int = setting(
         "VERLBOT_HTTP_CONNECTIONS",
         "Connections open at once on each of those ports; beyond them the slowest sender gives way.",
         100,
-        whole,
+        parse_whole_number,
     )
 
     @property
-    def slack_is_here(self) -> bool:
+    def is_slack_local(self) -> bool:
         """Return whether Slack is a playground of this machine, as in the demo and in tests."""
         return is_loopback(host_of(self.slack_api_url))
 
-    def lacking(self) -> dict[str, str]:
+    def find_missing(self) -> dict[str, str]:
         """Return the required variables that are not set, each with a sentence."""
         needed = {"SLACK_BOT_TOKEN": self.slack_bot_token}
         if self.slack_mode == "socket":
             needed["SLACK_APP_TOKEN"] = self.slack_app_token
         else:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
-        meanings = {one.metadata["variable"]: one.metadata["meaning"] for one in fields(self) if one.metadata}
+        meanings = {
+            setting_field.metadata["variable"]: setting_field.metadata["meaning"]
+            for setting_field in fields(self)
+            if setting_field.metadata
+        }
         return {name: f"{name} is not set. {meanings[name]}" for name, value in needed.items() if not value}

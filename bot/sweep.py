@@ -8,35 +8,35 @@ from datetime import timedelta
 
 from bot.announcer import Announcer
 from bot.core.audit import BOT, AuditEvent
-from bot.core.order import Watched
+from bot.core.order import ClusterRef
 from bot.core.orphans import (
-    Claim,
+    ListedCluster,
     Orphan,
-    Patience,
-    Standing,
-    claim,
-    first_sight,
-    is_unsettled,
-    wants_removal,
+    OrphanTimings,
+    Ownership,
+    build_orphan,
+    determine_ownership,
+    is_teardown_due,
+    needs_attention,
 )
-from bot.core.outside import UNLISTED_FOR
+from bot.core.outside import UNLISTED_AFTER
 from bot.core.run import Run
-from bot.core.seen import Seen
+from bot.core.seen import Observation
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.language import ENGLISH, mark, say, speaking
-from bot.outsiders import Outsiders
-from bot.ports import Cloud, Now, Record, Store, unrecorded
+from bot.language import ENGLISH, N_, translate, use_language
+from bot.outsiders import ExternalClusterTracker
+from bot.ports import Cloud, EventRecorder, Now, Store, discard_event
 
 log = logging.getLogger(__name__)
 
-UNLISTED = mark(
+UNLISTED = N_(
     ":rotating_light: *SkyPilot does not list `{cluster}` any more*, and has no record that it is gone. "
     "It may be running and billing: look for its machines by hand."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class ClusterSweep:
     """Looks at every cluster that the cloud lists.
 
     Attributes:
@@ -53,15 +53,15 @@ class Sweep:
     cloud: Cloud
     store: Store
     now: Now
-    leads: Callable[[], bool]
-    show: Callable[[], None]
+    is_leader: Callable[[], bool]
+    notify: Callable[[], None]
     channel: str = ""
-    patience: Patience = field(default_factory=Patience)
-    soon: timedelta = timedelta(seconds=30)
+    timings: OrphanTimings = field(default_factory=OrphanTimings)
+    retry_period: timedelta = timedelta(seconds=30)
     language: str = ENGLISH
-    outsiders: Outsiders | None = None
+    external_clusters: ExternalClusterTracker | None = None
     announcer: Announcer | None = None
-    record: Record = unrecorded
+    record: EventRecorder = discard_event
 
     def sweep(self) -> timedelta | None:
         """Look at everything once. Return the delay until the next sweep, None for the usual period.
@@ -69,89 +69,100 @@ class Sweep:
         Raises:
             Unavailable: the cloud does not answer, and nothing is known.
         """
-        if not self.leads():
+        if not self.is_leader():
             return None
-        with speaking(self.language):
+        with use_language(self.language):
             return self._sweep()
 
     def _sweep(self) -> timedelta | None:
         # Listed before the runs are read: see `claim`.
-        standing = {one.id: one for one in self.cloud.clusters()}
-        known = self.store.orphans()
-        for one in standing.values():
-            self._sighted(one, known.get(one.id))
-        missing = [orphan for orphan in known.values() if orphan.id not in standing]
-        outside = self.outsiders.missing(list(standing.values())) if self.outsiders else set()
-        gone = self._find_gone({orphan.id for orphan in missing} | outside)
-        self._miss(missing, gone or ())
-        orphans = list(self.store.orphans().values())
+        clusters = {cluster.id: cluster for cluster in self.cloud.list_clusters()}
+        known_orphans = self.store.get_orphans()
+        for cluster in clusters.values():
+            self._try_judge(cluster, known_orphans.get(cluster.id))
+        missing = [orphan for orphan in known_orphans.values() if orphan.id not in clusters]
+        external_ids = (
+            self.external_clusters.find_missing_ids(list(clusters.values())) if self.external_clusters else set()
+        )
+        gone = self._find_gone({orphan.id for orphan in missing} | external_ids)
+        self._record_all_missing(missing, gone or ())
+        orphans = list(self.store.get_orphans().values())
         for orphan in orphans:
-            if orphan.id in standing and wants_removal(orphan, self.now(), self.patience):
+            if orphan.id in clusters and is_teardown_due(orphan, self.now(), self.timings):
                 self._remove(orphan)
         unsettled = False
-        if self.outsiders:
-            unsettled = self.outsiders.settle(list(standing.values()), gone or ())
+        if self.external_clusters:
+            unsettled = self.external_clusters.sync(list(clusters.values()), gone or ())
         if gone is not None:
-            self._announce_unlisted(missing, list(standing.values()), gone)
-        self.show()
-        return self._next(orphans, unsettled)
+            self._announce_unlisted(missing, list(clusters.values()), gone)
+        self.notify()
+        return self._next_delay(orphans, unsettled)
 
     def _find_gone(self, ids: Collection[str]) -> Collection[str] | None:
         """Return which of these the cloud knows to be gone; None where it does not answer."""
         try:
-            return self.cloud.gone(ids) if ids else ()
+            return self.cloud.find_gone_clusters(ids) if ids else ()
         except Unavailable as error:
             log.warning("what has become of %d clusters is not known: %s", len(ids), error)
             return None
 
-    def _next(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
+    def _next_delay(self, orphans: list[Orphan], missing: bool) -> timedelta | None:
         """Return the delay until the next sweep: short while something is unsettled, else until an orphan needs one."""
         now = self.now()
-        if missing or any(is_unsettled(one, now) for one in orphans):
-            return self.soon
-        return min((at - now for one in orphans if (at := one.comes(now))), default=None)
+        if missing or any(needs_attention(orphan, now) for orphan in orphans):
+            return self.retry_period
+        return min((at - now for orphan in orphans if (at := orphan.next_event_at(now))), default=None)
 
-    def _sighted(self, standing: Standing, known: Orphan | None) -> None:
+    def _try_judge(self, cluster: ListedCluster, orphan: Orphan | None) -> None:
         """Judge one cluster. One that cannot be judged is left alone, and blocks no other.
 
         That is so where the record of its run cannot be read, for example.
         """
         try:
-            self._sight(standing, known)
+            self._judge(cluster, orphan)
         except Exception:
-            log.exception("cluster %s cannot be judged, and is left alone", standing.name)
+            log.exception("cluster %s cannot be judged, and is left alone", cluster.name)
 
-    def _sight(self, standing: Standing, known: Orphan | None) -> None:
+    def _judge(self, cluster: ListedCluster, known_orphan: Orphan | None) -> None:
         """Record a listed cluster that no run owns; delete the record of one that a run owns."""
-        found = claim(standing, self._find)
-        if found is None:  # a run owns it, perhaps since a moment ago
-            if known:
-                self.store.change_orphan(standing.id, lambda _: None)
+        ownership = determine_ownership(cluster, self._find_run)
+        if ownership is None:  # a run owns it, perhaps since a moment ago
+            if known_orphan:
+                self.store.change_orphan(cluster.id, lambda _: None)
             return
-        if found is Claim.NOBODY and known is None and self.outsiders and self.outsiders.has_admitted(standing):
+        if (
+            ownership is Ownership.UNCLAIMED
+            and known_orphan is None
+            and self.external_clusters
+            and self.external_clusters.has_admitted(cluster)
+        ):
             return
         now = self.now()
 
         def change(orphan: Orphan | None) -> Orphan:
-            seen = orphan.seen(standing, found, now, self.patience) if orphan else None
-            return self._placed(seen or first_sight(standing, found, now, self.patience))
+            updated = orphan.record_observation(cluster, ownership, now, self.timings) if orphan else None
+            return self._assign_channel(updated or build_orphan(cluster, ownership, now, self.timings))
 
-        changed = self.store.change_orphan(standing.id, change)
-        if changed and changed.told_at == now:
-            log.warning("cluster %s stands, and no run owns it (%s): %s", standing.name, found, standing)
+        changed = self.store.change_orphan(cluster.id, change)
+        if changed and changed.reported_at == now:
+            log.warning("cluster %s stands, and no run owns it (%s): %s", cluster.name, ownership, cluster)
 
-    def _placed(self, orphan: Orphan) -> Orphan:
+    def _assign_channel(self, orphan: Orphan) -> Orphan:
         """Return the orphan with its channel: that of the people who run the machines, or else that of its run."""
-        if orphan.posted:
+        if orphan.sent_message:
             return orphan
-        run = self._find(orphan.standing.run_id) if orphan.claim in (Claim.ENDED, Claim.RETURNED) else None
-        owned = orphan.owned_by(run.requester) if run else orphan
-        return owned.told_in(self.channel or (run.thread_channel or run.channel if run else ""))
+        run = (
+            self._find_run(orphan.cluster.run_id)
+            if orphan.ownership in (Ownership.ENDED_RUN, Ownership.REAPPEARED)
+            else None
+        )
+        owned = orphan.with_owner(run.requester) if run else orphan
+        return owned.with_channel(self.channel or (run.thread_channel or run.channel if run else ""))
 
-    def _find(self, run_id: str) -> Run | None:
+    def _find_run(self, run_id: str) -> Run | None:
         return self.store.get(run_id) if run_id else None
 
-    def _miss(self, orphans: list[Orphan], gone: Collection[str]) -> None:
+    def _record_all_missing(self, orphans: list[Orphan], gone: Collection[str]) -> None:
         """Record the orphans that are not listed any more.
 
         They are found by their ids: a look at a name may show another cluster, and goes through the queues of jobs,
@@ -159,37 +170,54 @@ class Sweep:
         lost, or another server may answer.
         """
         for orphan in orphans:
-            self._missed(orphan, Seen() if orphan.id in gone else None)
+            self._record_missing(orphan, Observation() if orphan.id in gone else None)
 
     def _announce_unlisted(
-        self, missing: Sequence[Orphan], standing: Sequence[Standing], gone: Collection[str]
+        self, missing: Sequence[Orphan], clusters: Sequence[ListedCluster], gone: Collection[str]
     ) -> None:
         """Report once each cluster that no list has shown for a while and that has no record of its end."""
         if self.announcer is None:
             return
-        found = [one for one in missing if one.id not in gone and self.now() - one.last_at >= UNLISTED_FOR]
-        outside = self.outsiders.unlisted(standing, gone) if self.outsiders else []
-        named = [(one.id, one.standing.name, one.channel) for one in found]
-        for cluster_id, name, channel in [*named, *((one.cluster_id, one.cluster, "") for one in outside)]:
-            self.announcer.announce(f"unlisted-{cluster_id}", say(UNLISTED, cluster=name), channel)
+        orphans = [
+            cluster
+            for cluster in missing
+            if cluster.id not in gone and self.now() - cluster.last_seen_at >= UNLISTED_AFTER
+        ]
+        external = self.external_clusters.find_unlisted(clusters, gone) if self.external_clusters else []
+        targets = [(cluster.id, cluster.cluster.name, cluster.channel) for cluster in orphans]
+        for cluster_id, name, channel in [
+            *targets,
+            *((cluster.cluster_id, cluster.cluster, "") for cluster in external),
+        ]:
+            self.announcer.announce(f"unlisted-{cluster_id}", translate(UNLISTED, cluster=name), channel)
 
-    def _missed(self, orphan: Orphan, look: Seen | None) -> None:
+    def _record_missing(self, orphan: Orphan, observation: Observation | None) -> None:
         """Record one orphan as not listed; delete the record where it is gone and was never reported."""
         now = self.now()
-        changed = self.store.change_orphan(orphan.id, lambda one: one and one.missed(look, now, self.patience))
-        if changed and changed.gone_at and changed.told_at is None:  # it was never reported
+        changed = self.store.change_orphan(
+            orphan.id, lambda record: record and record.record_absence(observation, now, self.timings)
+        )
+        if changed and changed.gone_at and changed.reported_at is None:  # it was never reported
             self.store.change_orphan(orphan.id, lambda _: None)
 
     def _remove(self, orphan: Orphan) -> None:
         """Request its removal; a failure is reported, and the removal tried again."""
-        name = orphan.standing.name
-        rule = "remove_asked" if orphan.remove_by else "adoption_over" if orphan.adopted_until else "run_ended"
+        name = orphan.cluster.name
+        rule = (
+            "remove_asked" if orphan.removal_requested_by else "adoption_over" if orphan.adopted_until else "run_ended"
+        )
         self.record(AuditEvent(at=self.now(), who=BOT, what="ask for removal", on=name, rule=rule))
-        log.warning("cluster %s is removed: %s", name, orphan.remove_by or orphan.adopted_until or "its run has ended")
+        log.warning(
+            "cluster %s is removed: %s",
+            name,
+            orphan.removal_requested_by or orphan.adopted_until or "its run has ended",
+        )
         try:
-            trouble = self.cloud.down(Watched(name, managed=orphan.standing.managed))
+            failure = self.cloud.tear_down(ClusterRef(name, is_managed=orphan.cluster.is_managed))
         except BeingStopped:  # nothing was refused: the next start tries again
             raise
         except (Unavailable, UserError) as error:
-            trouble = str(error)
-        self.store.change_orphan(orphan.id, lambda one: one and one.downed(trouble, self.now()))
+            failure = str(error)
+        self.store.change_orphan(
+            orphan.id, lambda record: record and record.record_teardown_request(failure, self.now())
+        )

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.loglines import fresh, shortened
+from bot.core.loglines import find_new_lines, truncate_line
 from bot.core.run import Run
 from bot.errors import Unavailable
 from bot.isolation import report_once
@@ -13,7 +13,7 @@ from bot.ports import Cloud
 
 
 @dataclass(slots=True)
-class Tail:
+class TailState:
     """What is remembered of a run's log between two reads.
 
     Attributes:
@@ -27,7 +27,7 @@ class Tail:
     last: str | None = None
 
 
-class Tails:
+class LogTailer:
     """The newest log lines of many runs, without making the tick wait for a slow cluster.
 
     A read is twice as long as the new part of the last one, so that a quiet run costs little and nothing of a busy
@@ -52,13 +52,13 @@ class Tails:
         threads: int = 4,
     ) -> None:
         self._cloud = cloud
-        self._least, self._most = lines
+        self._min_lines, self._max_lines = lines
         self._period = period
         self._reads_per_tick = reads_per_tick
         self._patience_seconds = patience_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
-        self._under_way: dict[str, Future[str]] = {}
-        self._known: dict[str, Tail] = {}
+        self._reads: dict[str, Future[str]] = {}
+        self._states: dict[str, TailState] = {}
 
     def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
         """Start reads for these runs; return what has arrived, of these and of earlier reads, by run id.
@@ -66,43 +66,43 @@ class Tails:
         Args:
             busy: runs that cannot ingest lines now; their text waits for a later tick.
         """
-        self._known = {run.id: self._known.get(run.id) or Tail(self._most, now) for run in runs}
-        for run in self._due(runs, now):
-            tail = self._known[run.id]
+        self._states = {run.id: self._states.get(run.id) or TailState(self._max_lines, now) for run in runs}
+        for run in self._select_due(runs, now):
+            tail = self._states[run.id]
             tail.due_at = now + self._period
-            self._under_way[run.id] = self._pool.submit(self._cloud.tail, run.watched, tail.lines)
-        wait(self._under_way.values(), timeout=self._patience_seconds)
-        done = [run_id for run_id, future in self._under_way.items() if future.done() and run_id not in busy]
-        texts = {run_id: self._text(run_id) for run_id in done}
+            self._reads[run.id] = self._pool.submit(self._cloud.tail_log, run.cluster_ref, tail.lines)
+        wait(self._reads.values(), timeout=self._patience_seconds)
+        done = [run_id for run_id, future in self._reads.items() if future.done() and run_id not in busy]
+        texts = {run_id: self._finish_read(run_id) for run_id in done}
         return {run_id: text for run_id, text in texts.items() if text}
 
     def stop(self) -> None:
         """Cancel the reads that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
+    def _select_due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
         """Return the runs to read now, those that were read longest ago first."""
-        due = [run for run in runs if run.id not in self._under_way and self._known[run.id].due_at <= now]
-        longest_ago = sorted(due, key=lambda run: self._known[run.id].due_at)
+        due = [run for run in runs if run.id not in self._reads and self._states[run.id].due_at <= now]
+        longest_ago = sorted(due, key=lambda run: self._states[run.id].due_at)
         return longest_ago[: self._reads_per_tick]
 
-    def _text(self, run_id: str) -> str:
+    def _finish_read(self, run_id: str) -> str:
         """Return what a finished read brought; empty where the cluster did not answer."""
         try:
-            text = self._under_way.pop(run_id).result()
+            text = self._reads.pop(run_id).result()
         except Unavailable:
             return ""
         except Exception as error:
             report_once(f"run {run_id}: its log cannot be read", error)
             return ""
-        if text and (tail := self._known.get(run_id)):
-            self._learn(tail, list(map(shortened, text.rstrip("\n").split("\n"))))
+        if text and (tail := self._states.get(run_id)):
+            self._plan_next_read(tail, list(map(truncate_line, text.rstrip("\n").split("\n"))))
         return text
 
-    def _learn(self, tail: Tail, lines: Sequence[str]) -> None:
+    def _plan_next_read(self, tail: TailState, lines: Sequence[str]) -> None:
         """Set how long the next read is, and the last line."""
-        new = fresh(lines, tail.last)
+        new = find_new_lines(lines, tail.last)
         # None: the previous last line is not in this read, so lines may be missing and the next read is longer.
-        wanted = 2 * (tail.lines if new is None else len(new))
-        tail.lines = min(max(wanted, self._least), self._most)
+        line_count = 2 * (tail.lines if new is None else len(new))
+        tail.lines = min(max(line_count, self._min_lines), self._max_lines)
         tail.last = lines[-1]

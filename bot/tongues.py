@@ -12,7 +12,7 @@ REFRESH_PERIOD = timedelta(seconds=30)
 """How often the choices are read: another bot on the same store may have recorded one."""
 
 
-class Tongues:
+class LanguagePreferences:
     """The languages that people have chosen, read ahead, so that an answer does not wait for the store for this.
 
     Args:
@@ -22,11 +22,11 @@ class Tongues:
     def __init__(self, store: Store, workspace: str) -> None:
         self._store = store
         self.workspace = workspace
-        self._chosen: dict[str, str] = {}
+        self._choices: dict[str, str] = {}
 
-    def of(self, user: str | None) -> str:
+    def get_language(self, user: str | None) -> str:
         """Return a person's language. It calls nothing outside, and so cannot fail."""
-        return self._chosen.get(user or "", self.workspace)
+        return self._choices.get(user or "", self.workspace)
 
     def choose(self, user: str, language: str | None) -> None:
         """Record a person's choice; None for the workspace's language.
@@ -35,12 +35,12 @@ class Tongues:
             Unavailable: it may not have been recorded.
         """
         self._store.choose_language(user, language)
-        chosen = {name: one for name, one in self._chosen.items() if name != user}
-        self._chosen = chosen | ({user: language} if language else {})
+        others = {name: choice for name, choice in self._choices.items() if name != user}
+        self._choices = others | ({user: language} if language else {})
 
     def refresh(self) -> None:
         """Read all choices; where the store does not answer, keep the earlier ones."""
         try:
-            self._chosen = dict(self._store.languages())
+            self._choices = dict(self._store.get_languages())
         except Unavailable as error:
             log.warning("who has chosen which language cannot be read: %s", error)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 
-def positive(text: str) -> float:
+def parse_positive(text: str) -> float:
     """Return a number above 0."""
     value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
     if value <= 0:
@@ -16,28 +16,28 @@ def positive(text: str) -> float:
     return value
 
 
-def not_negative(text: str) -> float:
+def parse_not_negative(text: str) -> float:
     """Return a number, 0 or above."""
     if not text.replace(".", "", 1).isdigit():
         raise ValueError("a number, 0 or above")
     return float(text)
 
 
-def time_zone(text: str) -> str:
+def parse_time_zone(text: str) -> str:
     """Return the name of a time zone."""
     if text not in available_timezones():
         raise ValueError("the name of a time zone such as Europe/Berlin")
     return text
 
 
-def whole(text: str) -> int:
+def parse_whole_number(text: str) -> int:
     """Return a whole number above 0."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("a whole number above 0")
     return int(text)
 
 
-def one_of(*words: str) -> Callable[[str], str]:
+def choice_parser(*words: str) -> Callable[[str], str]:
     """Return a parser that accepts only these words."""
 
     def read(text: str) -> str:
@@ -48,7 +48,7 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def starting(prefix: str) -> Callable[[str], str]:
+def token_parser(prefix: str) -> Callable[[str], str]:
     """Return a parser of Slack tokens with this prefix."""
 
     def read(text: str) -> str:
@@ -59,14 +59,14 @@ def starting(prefix: str) -> Callable[[str], str]:
     return read
 
 
-def channel_id(text: str) -> str:
+def parse_channel_id(text: str) -> str:
     """Return the id of a Slack channel."""
     if not re.fullmatch(r"[CG][A-Z0-9]+", text):
         raise ValueError("the id of a channel, which Slack shows at the end of its details, such as C0123456789")
     return text
 
 
-def sky_token(text: str) -> str:
+def parse_sky_token(text: str) -> str:
     """Return a service-account token of SkyPilot.
 
     It is a JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service).
@@ -76,7 +76,7 @@ def sky_token(text: str) -> str:
     return text
 
 
-def store_url(text: str) -> str:
+def parse_store_url(text: str) -> str:
     """Return the URL of a store."""
     if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
         raise ValueError("an address such as redis://localhost:6379/0, odd characters of its password percent-encoded")
@@ -94,21 +94,21 @@ def is_address(text: str) -> bool:
         return False
 
 
-def flag(text: str) -> bool:
+def parse_flag(text: str) -> bool:
     """Return a boolean."""
     if text not in ("true", "false"):
         raise ValueError("true or false")
     return text == "true"
 
 
-def web_address(text: str) -> str:
+def parse_web_address(text: str) -> str:
     """Return a web address without its final slash."""
     if not re.fullmatch(r"https?://\S+", text):
         raise ValueError("an address such as https://sky.example.org")
     return text.rstrip("/")
 
 
-def url_word(text: str) -> str:
+def parse_url_word(text: str) -> str:
     """Return a word that needs no escape in a URL."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", text):
         raise ValueError("16 letters, digits, dashes and underscores or more, such as `openssl rand -hex 24` prints")
@@ -139,14 +139,14 @@ def host_of(address: str) -> str:
         return ""
 
 
-def existing_file(text: str) -> Path:
+def parse_existing_file(text: str) -> Path:
     """Return the path of an existing file."""
     if not Path(text).is_file():
         raise ValueError("a file that there is")
     return Path(text)
 
 
-def folder(text: str) -> Path:
+def parse_existing_folder(text: str) -> Path:
     """Return the path of an existing folder."""
     if not Path(text).is_dir():
         raise ValueError("a folder that there is")

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.health.finding import Finding, Severity
-from bot.core.health.misleading import misleading
+from bot.core.health.misleading import find_unreliable_metrics
 from bot.core.health.rules import HealthRules
-from bot.core.health.stall import Quiet, dead_after, stalled
-from bot.core.health.task import rules_for
-from bot.core.health.watch import Watch, judge
-from bot.core.history import in_order
+from bot.core.health.stall import LivenessSignals, compute_dead_seconds, detect_stall
+from bot.core.health.task import adapt_rules
+from bot.core.health.watch import HealthState, judge
+from bot.core.history import merge_rows
 from bot.core.recipe import Task
-from bot.core.row import Row
+from bot.core.row import StepMetrics
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 
-STALL = "stall"
+STALL_KEY = "stall"
 
 WINDOW_ROWS = 256
 """Number of rows that a judgement looks at."""
@@ -26,19 +26,19 @@ CHUNK_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HealthUpdate:
     """A run's health after its newest row.
 
     Attributes:
         unreliable_metrics: why displayed metrics mean nothing, by key.
     """
 
-    watch: Watch
-    misleading: Mapping[str, str]
+    health: HealthState
+    unreliable_metrics: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
+class HealthMonitor:
     """Judges runs by rules.
 
     Attributes:
@@ -46,48 +46,55 @@ class Watcher:
     """
 
     rules: HealthRules = field(default_factory=HealthRules)
-    others: Callable[[Sequence[Row]], Iterable[Finding]] = lambda rows: ()
+    find_others: Callable[[Sequence[StepMetrics]], Iterable[Finding]] = lambda rows: ()
 
-    def judged(
+    def judge_steps(
         self,
-        watch: Watch,
-        known: Sequence[Row],
-        new: Sequence[Row],
+        health: HealthState,
+        earlier: Sequence[StepMetrics],
+        new: Sequence[StepMetrics],
         task: Task,
-        in_time: Callable[[], bool] = lambda: True,
-    ) -> Verdict:
+        has_time: Callable[[], bool] = lambda: True,
+    ) -> HealthUpdate:
         """Return the health after new rows.
 
         Args:
             earlier: the run's last rows before these, oldest first.
             has_time: called every few rows; where no time is left, the rest is not judged.
         """
-        rules, window = rules_for(task, self.rules), tuple(known)
+        rules, window = adapt_rules(task, self.rules), tuple(earlier)
         for count, row in enumerate(new, 1):
-            if count % CHUNK_ROWS == 0 and not in_time():
+            if count % CHUNK_ROWS == 0 and not has_time():
                 break
-            window = in_order([*window[-WINDOW_ROWS:], row])
-            watch = judge(window, watch, rules, self.others(window))
+            window = merge_rows([*window[-WINDOW_ROWS:], row])
+            health = judge(window, health, rules, self.find_others(window))
             # A step of training disproves a stall.
-            if row.trains and (stall := watch.found(STALL)):
-                watch = watch.taken_back(stall, row)
-        return Verdict(watch, misleading(window))
+            if row.is_training_step and (stall := health.find_open(STALL_KEY)):
+                health = health.without_finding(stall, row)
+        return HealthUpdate(health, find_unreliable_metrics(window))
 
     def is_quiet(self, run: Run, now: datetime) -> bool:
         """Return whether to check for a stall: no step for a while, and no lasting report of it."""
-        if run.status is not Status.RUNNING or run.running_at is None or run.recoveries.open or run.memory.is_lost:
+        if (
+            run.status is not RunStatus.RUNNING
+            or run.running_at is None
+            or run.recoveries.ongoing
+            or run.memory.is_lost
+        ):
             return False
-        found = run.watch.found(STALL)
+        finding = run.health.find_open(STALL_KEY)
         since = run.progress.stepped_at or run.running_at.timestamp()
-        waited = now.timestamp() - max(since, run.recoveries.settled_at)
-        if found is None:
-            return waited > self.rules.stall_least_seconds
-        return found.severity is not Severity.STOP and waited > dead_after(None, self.rules)
+        waited = now.timestamp() - max(since, run.recoveries.stable_since)
+        if finding is None:
+            return waited > self.rules.stall_min_seconds
+        return finding.severity is not Severity.STOP and waited > compute_dead_seconds(None, self.rules)
 
-    def stalled(self, run: Run, rows: Sequence[Row], quiet: Quiet, now: datetime) -> Watch:
+    def check_for_stall(
+        self, run: Run, rows: Sequence[StepMetrics], signals: LivenessSignals, now: datetime
+    ) -> HealthState:
         """Return the health after a check for a stall; the same where there is none, or it is reported already."""
-        found = stalled(rows, now.timestamp(), quiet, self.rules)
-        known = run.watch.found(STALL)
-        if found is None or (known and known.severity is found.severity):
-            return run.watch
-        return run.watch.said(replace(found, since_step=known.since_step) if known else found)
+        finding = detect_stall(rows, now.timestamp(), signals, self.rules)
+        reported = run.health.find_open(STALL_KEY)
+        if finding is None or (reported and reported.severity is finding.severity):
+            return run.health
+        return run.health.with_finding(replace(finding, since_step=reported.since_step) if reported else finding)

@@ -21,15 +21,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bot.errors import UserError
 
 START_SECONDS = 20
-HEADER_BYTES = 16_384
+MAX_HEADER_BYTES = 16_384
 """Maximum bytes of a request's headers, which come in pieces or at once; Slack's have about 1,000."""
 
 KEEP_ALIVE_SECONDS = 5
-HEALTH = "/health"
+HEALTH_PATH = "/health"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PortLimits:
     """Limits of one port.
 
     Attributes:
@@ -58,7 +58,7 @@ class Endpoint:
 
     refuse: Callable[[str, Headers], Response | None]
     answer: Callable[[Headers, bytes], Awaitable[Response]]
-    deeper: bool = False
+    has_subpaths: bool = False
 
 
 class BodyTooLarge(Exception):
@@ -69,10 +69,10 @@ class Disconnected(Exception):
     """The sender disconnected before its request was complete."""
 
 
-class Application:
+class WebApplication:
     """The ASGI application: paths, limits, and endpoints."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], limits: Limits) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], limits: PortLimits) -> None:
         self._endpoints = endpoints
         self._limits = limits
 
@@ -84,16 +84,16 @@ class Application:
         await response(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
-            return text("too many headers", 431)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            return text_response("too many headers", 431)
         path, method = str(scope["path"]), str(scope["method"])
-        if path == HEALTH:
-            return text("ok", 200) if method in ("GET", "HEAD") else not_allowed("GET")
-        endpoint, rest = self._found(path)
+        if path == HEALTH_PATH:
+            return text_response("ok", 200) if method in ("GET", "HEAD") else method_not_allowed_response("GET")
+        endpoint, rest = self._find_endpoint(path)
         if endpoint is None:
-            return text("not found", 404)
+            return text_response("not found", 404)
         if method != "POST":
-            return not_allowed("POST")
+            return method_not_allowed_response("POST")
         headers = Headers(scope=scope)
         if refusal := endpoint.refuse(rest, headers):
             return refusal
@@ -101,22 +101,22 @@ class Application:
             async with asyncio.timeout(self._limits.seconds):
                 body = await read_body(headers, receive, self._limits.body_bytes)
         except BodyTooLarge:
-            return text("too large", 413)
+            return text_response("too large", 413)
         except TimeoutError:
-            return text("too slow", 408)
+            return text_response("too slow", 408)
         return await endpoint.answer(headers, body)
 
-    def _found(self, path: str) -> tuple[Endpoint | None, str]:
+    def _find_endpoint(self, path: str) -> tuple[Endpoint | None, str]:
         """Return the endpoint of a path, and what follows the endpoint's own path."""
         for start, endpoint in self._endpoints.items():
             if path == start:
                 return endpoint, ""
-            if endpoint.deeper and path.startswith(f"{start}/"):
+            if endpoint.has_subpaths and path.startswith(f"{start}/"):
                 return endpoint, path[len(start) + 1 :]
         return None, ""
 
 
-async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes:
     """Return the body. A declared length that is too large is refused unread; what arrives counts all the same.
 
     Raises:
@@ -124,7 +124,7 @@ async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
     """
     declared = headers.get("content-length", "0")
     # The length of the digits is compared first: a number of any size would take time to parse.
-    if not declared.isdecimal() or len(declared) > len(str(most)) or int(declared) > most:
+    if not declared.isdecimal() or len(declared) > len(str(max_bytes)) or int(declared) > max_bytes:
         raise BodyTooLarge
     body = bytearray()
     while True:
@@ -132,18 +132,18 @@ async def read_body(headers: Headers, receive: Receive, most: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise Disconnected
         body += message.get("body", b"")
-        if len(body) > most:
+        if len(body) > max_bytes:
             raise BodyTooLarge
         if not message.get("more_body"):
             return bytes(body)
 
 
-def text(words: str, status: int) -> Response:
+def text_response(words: str, status: int) -> Response:
     """Return a plain-text response."""
     return PlainTextResponse(words, status_code=status)
 
 
-def not_allowed(method: str) -> Response:
+def method_not_allowed_response(method: str) -> Response:
     """Return the response to a method that is not allowed."""
     return PlainTextResponse("method not allowed", status_code=405, headers={"Allow": method})
 
@@ -161,31 +161,31 @@ class GuardedProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _reading_deadline: asyncio.TimerHandle | None = None
-    began: float = 0.0
+    began_at: float = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= self.most_connections and not self._has_made_room():
+        if len(self.connections) >= self.most_connections and not self._make_room():
             transport.abort()
             return
         super().connection_made(transport)
         # With no buffer, every answer that is not read pauses writing, which is noticed.
         transport.set_write_buffer_limits(high=0)
-        self.began = time.monotonic()
+        self.began_at = time.monotonic()
         self._set_deadline(self.header_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self.transport is None:  # refused in connection_made
             return
-        if self._deadline is None and self.awaited and not self._body_is_awaited:
+        if self._deadline is None and self.is_awaiting_sender and not self._is_awaiting_body:
             self._set_deadline(self.header_seconds)
         super().data_received(data)
-        if self._body_is_awaited or not self.awaited:
-            self._lift_deadline()
+        if self._is_awaiting_body or not self.is_awaiting_sender:
+            self._cancel_deadline()
 
     def on_response_complete(self) -> None:
         is_refused = self.conn.their_state is h11.SEND_BODY
         super().on_response_complete()
-        self.began = time.monotonic()
+        self.began_at = time.monotonic()
         if is_refused:
             self._set_deadline(self.linger_seconds)
 
@@ -196,61 +196,65 @@ class GuardedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._lift_reading_deadline()
+        self._cancel_reading_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lift_deadline()
-        self._lift_reading_deadline()
+        self._cancel_deadline()
+        self._cancel_reading_deadline()
         if self.transport is not None:
             super().connection_lost(exc)
 
     @property
-    def awaited(self) -> bool:
+    def is_awaiting_sender(self) -> bool:
         """Return whether the sender must act next: send, or read its answer."""
         if self.cycle is None or self.flow.write_paused:
             return True
         return self.cycle.response_complete or self.cycle.more_body
 
     @property
-    def _body_is_awaited(self) -> bool:
+    def _is_awaiting_body(self) -> bool:
         """Return whether the rest of a request's body is still to come."""
         return self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body
 
-    def _has_made_room(self) -> bool:
+    def _make_room(self) -> bool:
         """Close the slowest waiting connection; return whether there was one."""
-        slow = [one for one in self.connections if isinstance(one, GuardedProtocol) and one.awaited]
+        slow = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, GuardedProtocol) and connection.is_awaiting_sender
+        ]
         if not slow:
             return False
-        slowest = min(slow, key=lambda one: one.began)
+        slowest = min(slow, key=lambda connection: connection.began_at)
         self.connections.discard(slowest)
         slowest.transport.abort()
         return True
 
     def _set_deadline(self, seconds: float) -> None:
-        self._lift_deadline()
+        self._cancel_deadline()
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
-    def _lift_deadline(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _lift_reading_deadline(self) -> None:
+    def _cancel_reading_deadline(self) -> None:
         if self._reading_deadline is not None:
             self._reading_deadline.cancel()
             self._reading_deadline = None
 
 
-class Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """Uvicorn's server, which signals when it serves; stopped before that, it would leave its socket open."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.serves = Event()
+        self.serving = Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.serves.set()
+        self.serving.set()
 
 
 class WebServer:
@@ -262,7 +266,7 @@ class WebServer:
     """
 
     def __init__(
-        self, name: str, host: str, port: int, endpoints: Mapping[str, Endpoint], limits: Limits, settings: str
+        self, name: str, host: str, port: int, endpoints: Mapping[str, Endpoint], limits: PortLimits, settings: str
     ) -> None:
         self._host, self._port = host, port
         self._settings = settings
@@ -272,7 +276,7 @@ class WebServer:
             "linger_seconds": limits.linger_seconds,
         }
         configuration = uvicorn.Config(
-            Application(endpoints, limits),
+            WebApplication(endpoints, limits),
             http=type("BoundedProtocol", (GuardedProtocol,), bounds),
             ws="none",
             lifespan="off",
@@ -280,11 +284,11 @@ class WebServer:
             log_level="error",  # otherwise every request of a stranger would be a line
             access_log=False,
             server_header=False,
-            h11_max_incomplete_event_size=HEADER_BYTES,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=3,
         )
-        self._server = Server(configuration)
+        self._server = UvicornServer(configuration)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -294,7 +298,7 @@ class WebServer:
     def address(self) -> str:
         """Return the address, such as `http://127.0.0.1:3000`."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://{bracketed(host)}:{port}"
+        return f"http://{format_host(host)}:{port}"
 
     def start(self) -> None:
         """Listen.
@@ -311,7 +315,7 @@ class WebServer:
                 f"Set {self._settings} to an address of this machine that is free.",
             ) from error
         self._thread.start()
-        self._server.serves.wait(START_SECONDS)
+        self._server.serving.wait(START_SECONDS)
 
     def stop(self) -> None:
         """Stop serving, and close the socket."""
@@ -321,10 +325,10 @@ class WebServer:
         self._socket.close()
 
 
-def bracketed(host: str) -> str:
+def format_host(host: str) -> str:
     """Return a host as a URL has it.
 
-    >>> bracketed("::1"), bracketed("127.0.0.1")
+    >>> format_host("::1"), format_host("127.0.0.1")
     ('[::1]', '127.0.0.1')
     """
     return f"[{host}]" if ":" in host else host

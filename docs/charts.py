@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.adapters.charts import picture
-from bot.core.figure import Figure, Told, compare_figure, metric_figure, reward_figure
-from bot.core.history import History
-from bot.core.row import Row
+from bot.adapters.charts import render_chart
+from bot.core.figure import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
+from bot.core.history import MetricsHistory
+from bot.core.row import StepMetrics
 from tests.builders import NOON, running
 
 PICTURES = Path(__file__).parent / "pictures" / "charts"
@@ -25,7 +25,7 @@ BACKGROUNDS = {"light": "#ffffff", "dark": "#1a1d21"}
 MARGIN = 16
 
 
-def history(seed: int, steps: int, top: float, seconds: float = 60.0) -> History:
+def history(seed: int, steps: int, top: float, seconds: float = 60.0) -> MetricsHistory:
     """A training as it goes: fast at first, noisy, validated every 20 steps, saved every 100."""
     source, rows = random.Random(seed), []  # noqa: S311  # noise, no secret
     for step in range(1, steps + 1):
@@ -38,20 +38,20 @@ def history(seed: int, steps: int, top: float, seconds: float = 60.0) -> History
             values["val-core/gsm8k/reward/mean@1"] = reward * 0.92 + source.gauss(0, 0.008)
         if step % 100 == 0:
             values["timing_s/save_checkpoint"] = 30.0
-        rows.append(Row(step, values, NOON.timestamp() + 300 + step * seconds))
-    return History.of({}, rows).compact()
+        rows.append(StepMetrics(step, values, NOON.timestamp() + 300 + step * seconds))
+    return MetricsHistory.from_stored({}, rows).compact()
 
 
-def figures() -> dict[str, Figure]:
+def figures() -> dict[str, Chart]:
     a, b = running(), running(id="ppo-9c21")
     first, second = history(1, 420, 0.7), history(2, 600, 0.62, 40.0)
     found = {
-        "reward": reward_figure(a, first),
-        "metric": metric_figure(a, first, "kl"),
-        "compare": compare_figure(Told(a, first), Told(b, second)),
-        "compare-by-time": compare_figure(Told(a, first), Told(b, second), "time"),
-        "compare-by-dollars": compare_figure(Told(a, first), Told(b, second), "dollars"),
-        "beginning": reward_figure(a, history(3, 9, 0.3)),
+        "reward": build_reward_chart(a, first),
+        "metric": build_metric_chart(a, first, "kl"),
+        "compare": build_comparison_chart(RunHistory(a, first), RunHistory(b, second)),
+        "compare-by-time": build_comparison_chart(RunHistory(a, first), RunHistory(b, second), "time"),
+        "compare-by-dollars": build_comparison_chart(RunHistory(a, first), RunHistory(b, second), "dollars"),
+        "beginning": build_reward_chart(a, history(3, 9, 0.3)),
     }
     return {name: figure for name, figure in found.items() if figure}
 
@@ -68,7 +68,7 @@ def shown(png: bytes, width: int, background: str) -> Image.Image:
 def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for name, figure in figures().items():
-        png = picture(figure)
+        png = render_chart(figure)
         for place, width, theme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")):
             small = shown(png, width, BACKGROUNDS[theme]).quantize(128, method=Image.Quantize.MEDIANCUT)
             small.save(PICTURES / f"{name}-{place}-{theme}.png", optimize=True)

@@ -7,7 +7,7 @@ from typing import Any
 import roles_page
 import threats_page
 
-from bot.core.forms import FORMS
+from bot.core.forms import COMMAND_SPECS
 from bot.settings import Settings
 from bot.slack.manifest import SCOPES
 
@@ -20,7 +20,7 @@ def table(*rows: tuple[str, ...]) -> str:
 
 
 def commands() -> str:
-    rows = [(f"`/verl {form.usage}`", form.meaning, f"`/verl {form.example}`") for form in FORMS.values()]
+    rows = [(f"`/verl {form.usage}`", form.meaning, f"`/verl {form.example}`") for form in COMMAND_SPECS.values()]
     return f"""# Commands
 
 Type them after `/verl`, or after a mention of the bot. Made from `bot/core/forms.py` by `make docs`.

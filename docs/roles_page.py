@@ -5,21 +5,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from bot.core.acts import act_of
-from bot.core.parse import parse
+from bot.core.acts import get_act
+from bot.core.parse import parse_command
 from bot.core.people import ChannelKind, PersonKind
-from bot.core.policy import SAFE
-from bot.core.roles import KIND_WORDS, NEEDED, Act, Role
+from bot.core.policy import SAFE_POLICY
+from bot.core.roles import KIND_WORDS, REQUIRED_ROLES, Act, Role
 from bot.slack import app
-from bot.slack.again import FORM, RESUME, RETRY
-from bot.slack.approvals import APPROVE, REFUSE, TASK
+from bot.slack.again import OPEN_FORM, RESUME, RETRY
+from bot.slack.approvals import APPROVE, REFUSE, SHOW_TASK
 from bot.slack.findings import MUTE
-from bot.slack.launch_form import LAUNCH_FORM, PREVIEW, RECIPE
+from bot.slack.launch_form import LAUNCH_FORM, PREVIEW_ACTION, RECIPE_ACTION
 from bot.slack.limits import EXTEND
-from bot.slack.models import KEEP, LOSE, SAVE_AND_STOP
+from bot.slack.models import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
 from bot.slack.orphans import ADOPT, LEAVE, REMOVE
-from bot.slack.question import SURE
-from bot.slack.teller import Teller
+from bot.slack.question import CONFIRM_LAUNCH
+from bot.slack.teller import OrphanNotifier
 
 HERE, OWN_PAGE, CHOSEN = "there", "direct", "the chosen channel"
 """Where a role counts."""
@@ -109,19 +109,19 @@ class Door:
 DOORS: dict[str, Door] = {
     "action stop": Door("*Stop*", Act.STOP, False),
     f"action {SAVE_AND_STOP}": Door("*Save and stop*", Act.STOP, False),
-    f"action {LOSE}": Door("*Tear down and lose it*", Act.DISCARD, False),
-    f"action {KEEP}": Door("*Keep* a cluster whose model cannot be fetched", Act.EXTEND, False),
+    f"action {DISCARD_CHECKPOINT}": Door("*Tear down and lose it*", Act.DISCARD, False),
+    f"action {KEEP_CHECKPOINT}": Door("*Keep* a cluster whose model cannot be fetched", Act.EXTEND, False),
     rf"action {EXTEND}-\d+": Door("*Extend* by so many hours", Act.EXTEND, False),
-    f"action {SURE}": Door("*Launch it*, below the question before a dear launch", Act.LAUNCH, None),
+    f"action {CONFIRM_LAUNCH}": Door("*Launch it*, below the question before a dear launch", Act.LAUNCH, None),
     f"action {APPROVE}|{REFUSE}": Door("*Approve* and *Refuse*", Act.APPROVE, True),
     f"action {MUTE}": Door("*Mute this*, of a finding", Act.TUNE, False),
-    f"action {TASK}": Door("*Show task*", Act.READ, True),
+    f"action {SHOW_TASK}": Door("*Show task*", Act.READ, True),
     "action logs": Door("*Logs*", Act.READ, True),
     f"action {RETRY}": Door("*Retry*", Act.LAUNCH, True),
     f"action {RESUME}": Door("*Resume from checkpoint*", Act.LAUNCH, True),
-    f"action {FORM}": Door("*Retry with…*, which opens the form", Act.LAUNCH, True),
-    f"action {RECIPE}": Door("another recipe in the form", Act.LAUNCH, None, CHOSEN),
-    f"action {PREVIEW}": Door("*Show the command and its cost* in the form", Act.LAUNCH, None, CHOSEN),
+    f"action {OPEN_FORM}": Door("*Retry with…*, which opens the form", Act.LAUNCH, True),
+    f"action {RECIPE_ACTION}": Door("another recipe in the form", Act.LAUNCH, None, CHOSEN),
+    f"action {PREVIEW_ACTION}": Door("*Show the command and its cost* in the form", Act.LAUNCH, None, CHOSEN),
     f"view {LAUNCH_FORM}": Door("*Launch*, of the form", Act.LAUNCH, None, CHOSEN),
     f"action {REMOVE}": Door("*Remove*, of a cluster that no run owns", Act.MANAGE_CLUSTER, None),
     f"action {LEAVE}": Door("*Leave it*, of such a cluster", Act.MANAGE_CLUSTER, None),
@@ -158,8 +158,8 @@ class Anything:
 def registrations() -> list[str]:
     """Return all that the app listens to, as `action stop`."""
     recorder: Any = Registrations()
-    app.listen(recorder, cast(Any, Anything()))
-    cast(Any, Teller).listen(Anything(), recorder)
+    app.register_listeners(recorder, cast(Any, Anything()))
+    cast(Any, OrphanNotifier).listen(Anything(), recorder)
     return list(recorder.found)
 
 
@@ -178,7 +178,7 @@ Row = tuple[str, ...]
 
 def acts() -> Iterator[Row]:
     yield ("act", "what it is", "on anything", "on one's own run")
-    for act, needed in NEEDED.items():
+    for act, needed in REQUIRED_ROLES.items():
         own = "never" if act is Act.APPROVE else word(needed.on_own)
         yield (f"`{act.value}`", WHAT[act], word(needed.role), own)
 
@@ -186,7 +186,7 @@ def acts() -> Iterator[Row]:
 def typed() -> Iterator[Row]:
     yield ("command", "act", "shows a run's text")
     for usage, shows_text in TYPED.items():
-        yield (f"`{usage}`", f"`{act_of(parse(command_of(usage))).value}`", yes_or_no(shows_text))
+        yield (f"`{usage}`", f"`{get_act(parse_command(command_of(usage))).value}`", yes_or_no(shows_text))
 
 
 def pressed() -> Iterator[Row]:
@@ -208,14 +208,14 @@ def people() -> Iterator[Row]:
     }
     for kind in PersonKind:
         holder = KIND_WORDS.get(kind)
-        roles = [role for role, holders in SAFE.grants.given.items() if holder in holders]
+        roles = [role for role, holders in SAFE_POLICY.grants.holders_by_role.items() if holder in holders]
         yield (f"`{kind.value}`", word(max(roles, default=Role.NONE)), how[kind])
 
 
 def channels() -> Iterator[Row]:
     yield ("channel", "highest role that counts")
     for kind in ChannelKind:
-        yield (f"`{kind.value}`", word(SAFE.grants.most.get(kind, Role.ADMIN)))
+        yield (f"`{kind.value}`", word(SAFE_POLICY.grants.highest_by_channel.get(kind, Role.ADMIN)))
 
 
 def word(role: Role) -> str:

@@ -11,14 +11,14 @@ from typing import Any, cast
 from redis import Redis
 from slack_bolt import BoltRequest
 
-from bot.adapters.keys import AUDIT, LEADER, TERM
+from bot.adapters.keys import AUDIT_EVENTS, LEADER, LEADER_TERM
 from bot.core.approval import Approval
-from bot.core.orphans import Claim, Orphan, Standing
-from bot.core.policy import SAFE, UNSET, Policy
+from bot.core.orphans import ListedCluster, Orphan, Ownership
+from bot.core.policy import SAFE_POLICY, UNRESTRICTED, Policy
 from bot.core.roles import Grants, Role
 from bot.core.run import Run
-from bot.core.seen import Cluster
-from bot.core.status import Reason, Status
+from bot.core.seen import ClusterState
+from bot.core.status import Reason, RunStatus
 from bot.playground.workspace import Channel, Message, User, View
 from tests.story import Bot, read
 
@@ -143,8 +143,8 @@ GIVEN: Mapping[Role, tuple[str, ...]] = {
     for role in Role
     if role is not Role.NONE
 }
-BY_IDS = Policy(grants=Grants(given=GIVEN, most=SAFE.grants.most))
-BY_DEFAULT = Policy(grants=SAFE.grants)
+BY_IDS = Policy(grants=Grants(holders_by_role=GIVEN, highest_by_channel=SAFE_POLICY.grants.highest_by_channel))
+BY_DEFAULT = Policy(grants=SAFE_POLICY.grants)
 """The defaults of an installation without a policy file, but for bounds and caps."""
 
 CHANNELS: Mapping[str, str] = {"public": "C0TRAIN", "private": "C0HIDDEN", "shared": "C0SHARED"}
@@ -178,7 +178,7 @@ BOX = "box-1"
 
 def furnish(bot: Bot, channel: str) -> None:
     """Record a run of each sort, a report and a cluster without a run; nothing of it waits for time."""
-    bot.policy = UNSET
+    bot.policy = UNRESTRICTED
     for _ in RUNS:
         said = bot.say("launch smoke nodes=2", OWNER, channel)
         assert "Recorded" in said, said
@@ -189,27 +189,43 @@ def furnish(bot: Bot, channel: str) -> None:
     assert bot.run(LIVE).progress.step == 20
     for name, change in CHANGES.items():
         bot.store.update(name, lambda run, change=change: change(bot, run))  # type: ignore[misc]  # mypy takes the default for a second type
-    bot.store.settle(OVER)
+    bot.store.archive(OVER)
     bot.say("report weekdays 08:00 tz=UTC", OWNER, channel)
-    standing = Standing(id=BOX, name="box", status=Cluster.UP, since=bot.moment)
-    orphan = Orphan(standing=standing, claim=Claim.NOBODY, seen_at=bot.moment, last_at=bot.moment, channel=channel)
+    standing = ListedCluster(id=BOX, name="box", status=ClusterState.UP, launched_at=bot.moment)
+    orphan = Orphan(
+        cluster=standing,
+        ownership=Ownership.UNCLAIMED,
+        first_seen_at=bot.moment,
+        last_seen_at=bot.moment,
+        channel=channel,
+    )
     bot.store.change_orphan(BOX, lambda _: orphan)
 
 
 def ended(bot: Bot, run: Run) -> Run:
     saved = replace(run.progress, step=20, checkpoint_step=20, checkpoint=f"/checkpoints/{run.id}/global_step_20")
-    over = replace(run.ended(Reason.FAILED, bot.moment), status=Status.ENDED, ended_at=bot.moment)
-    return replace(over, line="launch smoke nodes=2 volume=models", place="models", progress=saved, resumes=True)
+    over = replace(run.close(Reason.FAILED, bot.moment), status=RunStatus.ENDED, closed_at=bot.moment)
+    return replace(
+        over, command_line="launch smoke nodes=2 volume=models", checkpoint_store="models", progress=saved, resumes=True
+    )
 
 
 def waiting(bot: Bot, run: Run) -> Run:
     approval = Approval((KINDS["approver"].user,), bot.moment + timedelta(days=1), run.task_hash)
-    return replace(run, status=Status.AWAITING_APPROVAL, approval=approval, asked_at=None, first_asked_at=None)
+    return replace(
+        run,
+        status=RunStatus.AWAITING_APPROVAL,
+        approval=approval,
+        launch_requested_at=None,
+        first_launch_requested_at=None,
+    )
 
 
 def kept(bot: Bot, run: Run) -> Run:
-    keeping = replace(run.keeping, asked_at=bot.moment, until=bot.moment + timedelta(hours=1))
-    return replace(run, keeping=keeping, status=Status.STOPPING, reason=Reason.SUCCEEDED, over_at=bot.moment)
+    keeping = replace(run.checkpoint_rescue, people_notified_at=bot.moment, deadline=bot.moment + timedelta(hours=1))
+    return replace(
+        run, checkpoint_rescue=keeping, status=RunStatus.STOPPING, reason=Reason.SUCCEEDED, finished_at=bot.moment
+    )
 
 
 CHANGES: Mapping[str, Callable[[Bot, Run], Run]] = {OVER: ended, WAITS: waiting, KEPT: kept}
@@ -261,7 +277,7 @@ Dump = Mapping[bytes, bytes]
 
 
 def is_apart(key: str) -> bool:
-    return key in (AUDIT, LEADER, TERM) or key.endswith(":events")
+    return key in (AUDIT_EVENTS, LEADER, LEADER_TERM) or key.endswith(":events")
 
 
 @dataclass
@@ -282,7 +298,7 @@ class World:
     def made(cls, bot: Bot, redis: Redis) -> "World":
         redis.flushall()
         populate(bot)
-        bot.policy = UNSET
+        bot.policy = UNRESTRICTED
         bot.say("launch", OWNER)
         return cls(bot, redis, bot.view(OWNER) | {"state": {"values": {}}})
 
@@ -300,7 +316,7 @@ class World:
             for key, value in dump.items():
                 pipe.restore(key, 0, value)
             pipe.execute()
-        self.bot.listeners.tongues.refresh()
+        self.bot.listeners.language_preferences.refresh()
 
     def furnished(self, kind: str, owner: str) -> Dump:
         """Return the store with all that there is in a channel of this kind, of this owner; it stands there then."""
@@ -367,8 +383,8 @@ class World:
         return {"type": "event_callback", "team_id": "T0PLAY", "event_id": event_id, "event": event}
 
     def opens_page(self, kind: Kind) -> str:
-        self.bot.homes._opened.clear()
-        self.bot.homes._shown.clear()
+        self.bot.homes._opened_at.clear()
+        self.bot.homes._published_blocks.clear()
         said = self.dispatch(
             self.event({"type": "app_home_opened", "user": kind.user, "tab": "home", "user_team": kind.team})
         )

@@ -38,7 +38,7 @@ def extension(world: World) -> str:
 
 
 def keeping(world: World) -> str:
-    until = world.bot.run(KEPT).keeping.until
+    until = world.bot.run(KEPT).checkpoint_rescue.deadline
     assert until
     return f"{KEPT} {until.timestamp():.0f}"
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.money import Rate
-from bot.core.parameter import Kind, Parameter
-from bot.core.recipe import Checkpoints, Recipe, common_parameters
+from bot.core.parameter import Parameter, ParameterKind
+from bot.core.recipe import CheckpointSettings, Recipe, build_common_parameters
 from bot.core.roles import MEMBERS, Grants, Role
 from bot.core.run import Run
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.status import Status
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.status import RunStatus
 from bot.errors import UserError
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 def approvers(*people: str, admins: tuple[str, ...] = ()) -> Grants:
     """Roles in which every member launches, and these people approve."""
-    return Grants(given={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: people, Role.ADMIN: admins})
+    return Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: people, Role.ADMIN: admins})
 
 
 def at(seconds: float) -> datetime:
@@ -30,7 +30,7 @@ def a_run(**changes: Any) -> Run:
     defaults: dict[str, Any] = {
         "id": "ppo-7f3a",
         "recipe": "ppo",
-        "line": "launch ppo nodes=2",
+        "command_line": "launch ppo nodes=2",
         "requester": "U0ANA",
         "channel": "C0TRAIN",
         "created_at": NOON,
@@ -45,25 +45,30 @@ def a_run(**changes: Any) -> Run:
 
 def launching(**changes: Any) -> Run:
     """Asked for at noon."""
-    asked = {"status": Status.LAUNCHING, "asked_at": NOON, "first_asked_at": NOON, "asks": 1}
+    asked = {
+        "status": RunStatus.LAUNCHING,
+        "launch_requested_at": NOON,
+        "first_launch_requested_at": NOON,
+        "launch_attempts": 1,
+    }
     return a_run(**asked | changes)
 
 
 def running(**changes: Any) -> Run:
     """Asked for at noon, and its job seen to run."""
-    seen = {"job": Job.RUNNING, "job_id": 1, "running_at": NOON, "infra": "this machine"}
-    return launching(**{"status": Status.RUNNING} | seen | changes)
+    seen = {"job": JobState.RUNNING, "job_id": 1, "running_at": NOON, "infra": "this machine"}
+    return launching(**{"status": RunStatus.RUNNING} | seen | changes)
 
 
-def up(job: Job | None = Job.RUNNING, **changes: Any) -> Seen:
+def up(job: JobState | None = JobState.RUNNING, **changes: Any) -> Observation:
     """A cluster that stands, with its job."""
-    defaults: dict[str, Any] = {"request": Request.SUCCEEDED, "cluster": Cluster.UP, "job": job}
-    return Seen(**defaults | ({"job_id": 1, "infra": "this machine"} if job else {}) | changes)
+    defaults: dict[str, Any] = {"request": RequestState.SUCCEEDED, "cluster": ClusterState.UP, "job": job}
+    return Observation(**defaults | ({"job_id": 1, "infra": "this machine"} if job else {}) | changes)
 
 
-NOTHING = Seen()
-PROVISIONING = Seen(request=Request.LIVE)
-GONE = Seen(ending=Ending.DOWNED)
+NOTHING = Observation()
+PROVISIONING = Observation(request=RequestState.LIVE)
+GONE = Observation(ending=Ending.DOWNED)
 
 
 def a_recipe(**changes: Any) -> Recipe:
@@ -75,7 +80,7 @@ def a_recipe(**changes: Any) -> Recipe:
         "resources": {"accelerators": "H100:1"},
         "run": 'python3 train.py "$@"',
     }
-    checkpoints = Checkpoints("CHECKPOINT_DIR", "/checkpoints")
+    checkpoints = CheckpointSettings("CHECKPOINT_DIR", "/checkpoints")
     defaults: dict[str, Any] = {
         "name": "toy",
         "title": "Toy",
@@ -83,34 +88,43 @@ def a_recipe(**changes: Any) -> Recipe:
         "parameters": (
             Parameter(
                 name="nodes",
-                kind=Kind.INTEGER,
+                kind=ParameterKind.INTEGER,
                 meaning="machines",
-                sets="num_nodes",
+                target="num_nodes",
                 default="1",
                 minimum=1,
                 maximum=8,
             ),
-            Parameter(name="epochs", kind=Kind.INTEGER, meaning="passes", sets="envs.EPOCHS", default="2", minimum=1),
+            Parameter(
+                name="epochs",
+                kind=ParameterKind.INTEGER,
+                meaning="passes",
+                target="envs.EPOCHS",
+                default="2",
+                minimum=1,
+            ),
             Parameter(
                 name="learning_rate",
-                kind=Kind.NUMBER,
+                kind=ParameterKind.NUMBER,
                 meaning="step size",
-                sets="envs.LEARNING_RATE",
+                target="envs.LEARNING_RATE",
                 default="0.1",
                 minimum=0,
                 maximum=10,
             ),
-            Parameter(name="model", kind=Kind.TEXT, meaning="what is trained", sets="envs.MODEL", default="small"),
+            Parameter(
+                name="model", kind=ParameterKind.TEXT, meaning="what is trained", target="envs.MODEL", default="small"
+            ),
             Parameter(
                 name="mode",
-                kind=Kind.CHOICE,
+                kind=ParameterKind.CHOICE,
                 meaning="how",
-                sets="envs.MODE",
+                target="envs.MODE",
                 default="fast",
                 choices=("fast", "slow"),
             ),
-            Parameter(name="debug", kind=Kind.FLAG, meaning="say more", sets="envs.DEBUG", default="false"),
-            *common_parameters(task, checkpoints, 50.0, 6.0),
+            Parameter(name="debug", kind=ParameterKind.FLAG, meaning="say more", target="envs.DEBUG", default="false"),
+            *build_common_parameters(task, checkpoints, 50.0, 6.0),
         ),
         "takes_overrides": True,
         "secrets": {"WANDB_API_KEY": "for W&B"},

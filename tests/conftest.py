@@ -10,12 +10,12 @@ from hypothesis import settings
 from redis import Redis
 
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
-from bot.isolation import REPORTED
+from bot.adapters.valkey import EmbeddedValkey
+from bot.isolation import REPORTED_FAILURES
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack.manifest import SCOPES
-from bot.slack.messages import MALFORMED
+from bot.slack.messages import MALFORMED_CODES
 from tests.access import World
 from tests.examples import USUAL
 from tests.spreading import spread
@@ -66,13 +66,13 @@ def kind(item: pytest.Item) -> str:
 @pytest.fixture(autouse=True)
 def unreported() -> None:
     """What was reported in one test is reported again in the next."""
-    REPORTED.forget()
+    REPORTED_FAILURES.forget()
 
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """Without its file, which tests of kills have one each for: to wait for the disk is most of a story's time."""
-    server = Valkey(tmp_path_factory.mktemp("valkey"), answer_seconds=10)
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"), answer_seconds=10)
     client = server.start()
     client.config_set("appendonly", "no")
     yield client
@@ -134,7 +134,7 @@ def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> I
     malformed = [
         entry
         for entry in slack.record("call")
-        if entry["outcome"] in MALFORMED | {"invalid_arguments", "missing_scope"}
+        if entry["outcome"] in MALFORMED_CODES | {"invalid_arguments", "missing_scope"}
     ]
     assert malformed == []
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-STORE = ("add", "update", "take_in", "settle", "save_log", "mark")
-CLOUD = ("launch", "down", "tail")
+STORE = ("add", "update", "append_metrics", "archive", "save_log", "link_card")
+CLOUD = ("launch", "tear_down", "tail_log")
 SLACK = ("chat_postMessage", "chat_update")
 
 

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from bot.core.characters import UNSEEN
+from bot.core.characters import INVISIBLE
 from bot.errors import Unavailable, UserError
 from bot.playground.checks import check_blocks, check_message, check_metadata, check_view
 from bot.slack.text import CODE_SPAN, Markup, escape
@@ -180,7 +180,7 @@ LABELLED = re.compile(r"\|[^<>]*>")
 def refuse_unseen(value: Any) -> None:
     """Fail on what cannot be seen or written, in any string of a payload, and in its keys."""
     for text in strings_in(value):
-        assert not UNSEEN.search(text), f"not seen: {text!r}"
+        assert not INVISIBLE.search(text), f"not seen: {text!r}"
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from bot.adapters.local.places import Place
-from bot.adapters.local.processes import keepers, marked
-from bot.adapters.valkey import Valkey
+from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.local.processes import find_marked_processes, find_supervisors
+from bot.adapters.valkey import EmbeddedValkey
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
@@ -82,7 +82,7 @@ class Live:
 
     def kill_store(self) -> None:
         """kill -9 of the embedded store."""
-        store = Valkey(self.data_dir / "store", answer_seconds=5)
+        store = EmbeddedValkey(self.data_dir / "store", answer_seconds=5)
         process = psutil.Process(store.start().info("server")["process_id"])
         process.kill()
         process.wait(10)
@@ -100,11 +100,11 @@ class Live:
         if self.bot and self.bot.poll() is None:
             self.bot.terminate()
             self.bot.wait(60)
-        store = Valkey(self.data_dir / "store", answer_seconds=5)
+        store = EmbeddedValkey(self.data_dir / "store", answer_seconds=5)
         store.start()
         store.stop()
         for place in self.places():
-            for process in (*keepers(place.marker), *marked(place.marker)):
+            for process in (*find_supervisors(place.marker), *find_marked_processes(place.marker)):
                 process.kill()
         self.slack.close()
         self.playground.stop()
@@ -129,7 +129,7 @@ class Live:
         return re.findall(r"Recorded as `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
 
     def run_id(self) -> str:
-        read = self.ana.sees("*smoke* `smoke-")
+        read = self.ana.can_see("*smoke* `smoke-")
         found = re.search(r"\*smoke\* `(smoke-[0-9a-f]{4})`", read)
         assert found is not None
         return found[1]
@@ -163,19 +163,19 @@ class Live:
 
     # what is there
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[ClusterDirectory]:
         root = self.data_dir / "local"
         names = {path.name for path in root.glob("clusters/*")} | {path.stem for path in root.glob("gone/*.json")}
-        return [Place(root.resolve(), name) for name in sorted(names)]
+        return [ClusterDirectory(root.resolve(), name) for name in sorted(names)]
 
     def processes(self) -> int:
         """Node processes that are alive."""
-        return sum(len(marked(place.marker)) for place in self.places())
+        return sum(len(find_marked_processes(place.marker)) for place in self.places())
 
     def assert_nothing_left(self) -> None:
         assert [place.cluster for place in self.places() if place.folder.exists()] == []
         assert self.processes() == 0
-        eventually(lambda: not any(keepers(place.marker) for place in self.places()))
+        eventually(lambda: not any(find_supervisors(place.marker) for place in self.places()))
 
 
 def keys(message: dict[str, Any]) -> list[str]:

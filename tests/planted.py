@@ -26,13 +26,13 @@ OPEN = {
     "gpus": "costs are told by it",
     "rate": "where its price comes from",
     "bill": "where its price comes from",
-    "purses": "budgets",
-    "overdrafts": "budgets",
+    "budget_thresholds": "budgets",
+    "budget_overruns": "budgets",
     "approval": "people, and dollars",
-    "amendments": "people, and limits",
+    "limit_changes": "people, and limits",
     "mutes": "people, and slugs of findings",
     "follow": "what was asked is shown in its own thread alone",
-    "posted": "ids of messages",
+    "sent_messages": "ids of messages",
     "task_hash": "a hash",
     "request_id": "SkyPilot's id",
     "memory": "whether SkyPilot remembers it",
@@ -44,8 +44,9 @@ OPEN = {
 """Fields that hold text, and are shown to everybody, or nowhere but in its own channel; and why that is right."""
 
 PLANTED = (
-    *("why", "image", "place", "detail", "failure", "shadows", "trouble", "doubt", "outage", "mending", "recoveries"),
-    *("by_hand", "progress", "watch", "misleading", "summary", "keeping"),
+    *("why", "image", "checkpoint_store", "detail", "failure", "policy_hits", "last_error", "pending_confirmation"),
+    *("outage", "autostop_repair", "recoveries", "manual_command", "progress", "health", "unreliable_metrics"),
+    *("summary", "checkpoint_rescue"),
 )
 """Fields that hold what a run prints, was set to, or does, beside its line."""
 
@@ -90,7 +91,7 @@ def plant(run: Run, line: str) -> Run:
         line: what it was launched by, the mark in it.
     """
     made = {name: planted(hints(Run)[name], name) for name in PLANTED}
-    texts = {name: getattr(made["keeping"], name) for name in ("trouble", "fetch", "torn")}
-    made["keeping"] = replace(run.keeping, **texts)  # of its dates, those that it has
+    texts = {name: getattr(made["checkpoint_rescue"], name) for name in ("last_error", "download", "torn_checkpoints")}
+    made["checkpoint_rescue"] = replace(run.checkpoint_rescue, **texts)  # of its dates, those that it has
     made["progress"] = replace(made["progress"], step=20, checkpoint_step=20, rewards=run.progress.rewards)
-    return replace(run, line=line, **made)
+    return replace(run, command_line=line, **made)

@@ -14,17 +14,17 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar
 
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import attempted, opened
+from bot.adapters.sky.courier import capture_result, unwrap_result
 from bot.adapters.store import RedisStore
-from bot.core.audit import audited, replay
-from bot.core.rules import Rules
+from bot.core.audit import replay_events, snapshot_run
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.status import Reason, Status
+from bot.core.status import Reason, RunStatus
 from bot.playground.faults import Fault, Trouble
-from bot.precedence import Precedence
+from bot.precedence import InteractivePriority
 from bot.reconcile import Reconciler
-from bot.tails import Tails
-from bot.watcher import Watcher
+from bot.tails import LogTailer
+from bot.watcher import HealthMonitor
 from tests.builders import NOON, a_run
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import LIVE_JOBS, Pace, World
@@ -32,7 +32,9 @@ from tests.doubles.sky_world import LIVE_JOBS, Pace, World
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
+RULES = ReconcileTimings(
+    launch_confirm=timedelta(seconds=30), teardown_confirm=timedelta(seconds=5), teardown_retry=timedelta(seconds=60)
+)
 
 CHAOS, CALM, LAST_TICK = 150.0, 330.0, 150
 """Until when faults begin and end, until when what they left has come right; seconds of the story."""
@@ -51,7 +53,7 @@ REASONS = {
     "SUCCEEDED": [Reason.SUCCEEDED],
     "FAILED": [Reason.SUCCEEDED, Reason.FAILED],
     "FAILED_SETUP": [Reason.SUCCEEDED, Reason.SETUP_FAILED],
-    "CANCELLED": [Reason.SUCCEEDED, Reason.CANCELLED_OUTSIDE],
+    "CANCELLED": [Reason.SUCCEEDED, Reason.CANCELLED_EXTERNALLY],
 }
 """Why a run may end that nothing hinders, by how its job ends; which it may be too late for."""
 
@@ -60,7 +62,7 @@ class Here:
     """Carries calls out in this process."""
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = opened(*attempted(function, args, kwargs))
+        result: T = unwrap_result(*capture_result(function, args, kwargs))
         return result
 
     def stop(self) -> None:
@@ -123,7 +125,8 @@ class Life:
         self._reborn()
         for seed in seeds:
             self._give_a_fate(
-                a_run(id=f"smoke-{seed:04x}", created_at=NOON, lease=timedelta(hours=9), autostop_asked=5), Random(seed)
+                a_run(id=f"smoke-{seed:04x}", created_at=NOON, lease=timedelta(hours=9), requested_autostop_minutes=5),
+                Random(seed),
             )
         self._trouble_everybody()
         if forgets:
@@ -140,7 +143,7 @@ class Life:
         while ticks < LAST_TICK and (self._active() or self.events):
             self._tick(self.rng.choice((3.0, 6.0, 9.0, 12.0)))
             ticks += 1
-        self.bot.tails.stop()
+        self.bot.log_tailer.stop()
         self.cloud.stop()
         self.server.stop()
         return self
@@ -153,9 +156,9 @@ class Life:
         for run_id, fate in self.fates.items():
             run, name = self._run(run_id), f"verl-{run_id}"
             said = f"{run_id} {fate.told}"
-            if replay(self.store.audit.of_run(run_id)) != audited(run):
+            if replay_events(self.store.audit.list_run_events(run_id)) != snapshot_run(run):
                 found.append(f"not as its events say: {said}")
-            if run.status is not Status.ENDED or run.reason is None:
+            if run.status is not RunStatus.ENDED or run.reason is None:
                 found.append(f"lost: {said}")
             times = self.world.launched.get(name, 0) - fate.strangers
             if times > 1:
@@ -171,24 +174,24 @@ class Life:
     def _reborn(self) -> None:
         """The bot after a restart: nothing of what it knew, all that it wrote down."""
         self.cloud = SkyCloud(
-            Here(), lambda: self.moment, secrets={}, job_period=timedelta(seconds=8), patience=timedelta(seconds=60)
+            Here(), lambda: self.moment, secrets={}, job_period=timedelta(seconds=8), stale_after=timedelta(seconds=60)
         )
         self.pool = ThreadPoolExecutor(2)
         self.bot = Reconciler(
             cloud=self.cloud,
             store=self.store,
             notifier=Silent(),
-            watcher=Watcher(),
-            tails=Tails(
+            health_monitor=HealthMonitor(),
+            log_tailer=LogTailer(
                 self.cloud, lines=(50, 200), period=timedelta(seconds=60), reads_per_tick=4, patience_seconds=9
             ),
             now=lambda: self.moment,
-            read_rules=lambda: RULES,
+            read_timings=lambda: RULES,
             pool=self.pool,
             wake=lambda: None,
-            precedence=Precedence(),
-            began=self.moment,
-            leads=lambda: True,
+            priority=InteractivePriority(),
+            began_at=self.moment,
+            is_leader=lambda: True,
             log_lines=50,
             patience=timedelta(seconds=20),
         )
@@ -204,7 +207,7 @@ class Life:
         self.world.advance()
         standing = self.world.standing()
         whose = [run_id for run_id in self.fates if f"verl-{run_id}" in standing]
-        self.ended_standing += [run.id for run in map(self._run, whose) if run.status is Status.ENDED]
+        self.ended_standing += [run.id for run in map(self._run, whose) if run.status is RunStatus.ENDED]
 
     def _now(self) -> float:
         return self.moment.timestamp()
@@ -221,7 +224,7 @@ class Life:
         return found
 
     def _active(self) -> list[Run]:
-        return [run for run in self.store.open() if run.status is not Status.ENDED]
+        return [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
 
     def _stop(self, run_id: str) -> None:
         self.store.update(run_id, lambda run: replace(run, stop_requested_by="U0ANA"))
@@ -233,7 +236,7 @@ class Life:
             if run.memory.is_lost:
                 self.world.remove_by_hand(run.cluster)
                 self.store.update(
-                    run.id, lambda run: run.stop_requested("U0ANA", self.moment, False).confirm_gone("U0ANA")
+                    run.id, lambda run: run.request_stop("U0ANA", self.moment, False).confirm_gone("U0ANA")
                 )
 
     def _calm(self) -> None:
@@ -243,7 +246,7 @@ class Life:
 
     def _finish_jobs(self) -> None:
         """By now a cluster has one job at the most that is not over, and its autostop."""
-        trains = {run.cluster for run in self._active() if run.status is Status.RUNNING}
+        trains = {run.cluster for run in self._active() if run.status is RunStatus.RUNNING}
         self.unguarded += [
             name for name in trains & self.world.clusters.keys() if self.world.clusters[name].autostop != 5
         ]
@@ -278,7 +281,7 @@ class Life:
         self.world.forget()
         known = {*self.world.clusters, *(one.name for one in self.world.graves)}
         for run in map(self._run, self.fates):
-            if run.asks and run.cluster not in known:
+            if run.launch_attempts and run.cluster not in known:
                 self.fates[run.id].cut_off = True
 
     def _over(self, fault: Fault) -> None:

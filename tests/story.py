@@ -15,95 +15,97 @@ from typing import Any
 from slack_bolt import BoltRequest
 
 from bot.access_control import AccessControl
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.recipes import RecipeFolder
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.audit_service import AuditService
-from bot.core.admission import admitted
-from bot.core.figure import Figure
+from bot.core.admission import admit_run
+from bot.core.figure import Chart
 from bot.core.holds import Ledger
 from bot.core.policy import Policy
-from bot.core.rules import Rules
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.standings import Rhythm
-from bot.costs import Costs
+from bot.core.standings import SummaryInterval
+from bot.costs import CostService
 from bot.errors import Unavailable
 from bot.language import ENGLISH
 from bot.masked_cloud import MaskingCloud
 from bot.memory_watch import MemoryWatch
-from bot.monthly_budgets import MonthlyBudgets
+from bot.monthly_budgets import MonthlyBudgetService
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from bot.ports import Cloud
-from bot.precedence import Precedence
-from bot.purses import Purses
+from bot.precedence import InteractivePriority
+from bot.purses import MonthlyBudgetMonitor
 from bot.rate_limits import RateLimits
 from bot.reconcile import Reconciler
-from bot.reports import Reports
+from bot.reports import ReportService
 from bot.run_queries import RunQueries
-from bot.service import Service
+from bot.service import RunService
 from bot.settings import SOURCE_RECIPES
 from bot.slack.answers import Answer
 from bot.slack.app import Listeners, build_app
-from bot.slack.auditing import Auditing
-from bot.slack.boards import Boards
-from bot.slack.channels import Channels
-from bot.slack.client import Identity, web_client
+from bot.slack.auditing import AuditCommands
+from bot.slack.boards import ReportPublisher
+from bot.slack.channels import ChannelRateLimiter
+from bot.slack.client import BotIdentity, build_web_client
 from bot.slack.commands import Commands
-from bot.slack.costing import Costing
+from bot.slack.costing import CostCommands
 from bot.slack.directory import SlackDirectory
-from bot.slack.errands import Errands, Reply
-from bot.slack.gallery import Gallery
-from bot.slack.homes import Homes
+from bot.slack.errands import BackgroundReplies, Responder
+from bot.slack.gallery import ChartPublisher
+from bot.slack.homes import HomePublisher
 from bot.slack.modals import Modals
 from bot.slack.notice_sender import NoticeSender
-from bot.slack.notifier import SlackNotifier
-from bot.slack.plots import Plots
-from bot.slack.reporting import Reporting
-from bot.slack.teller import Teller
-from bot.sweep import Sweep
-from bot.tails import Tails
-from bot.tongues import Tongues
-from bot.unreadable_runs import UnreadableRuns
-from bot.watcher import Watcher
+from bot.slack.notifier import RunNotifier
+from bot.slack.plots import ChartCommands
+from bot.slack.reporting import ReportCommands
+from bot.slack.teller import OrphanNotifier
+from bot.sweep import ClusterSweep
+from bot.tails import LogTailer
+from bot.tongues import LanguagePreferences
+from bot.unreadable_runs import UnreadableRunReconciler
+from bot.watcher import HealthMonitor
 from tests.builders import NOON, approvers
 from tests.doubles.cloud import FakeCloud
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
 
-RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+RECIPES = RecipeFolder(SOURCE_RECIPES)
 """One for all stories: it keeps what it has read, and a story changes no recipe."""
 
 OPEN = Policy(grants=approvers(BEN, LEA))
 """Without bounds; Ben and Lea are approvers."""
 
-HOURLY = Rhythm(period=timedelta(hours=1))
-RULES = Rules(ask_again=timedelta(seconds=30), gone=timedelta(seconds=5), down_again=timedelta(seconds=60))
+HOURLY = SummaryInterval(period=timedelta(hours=1))
+RULES = ReconcileTimings(
+    launch_confirm=timedelta(seconds=30), teardown_confirm=timedelta(seconds=5), teardown_retry=timedelta(seconds=60)
+)
 
 
-class AtOnce(Errands):
+class AtOnce(BackgroundReplies):
     """Errands that are done before `run` returns, so that a story need not wait."""
 
-    def run(self, answer: Callable[[], Answer], reply: Reply, who: str = "") -> None:
-        self._go(answer, reply)
+    def answer_later(self, answer: Callable[[], Answer], reply: Responder, who: str = "") -> None:
+        self._answer_and_deliver(answer, reply)
 
-    def say(self, answer: Answer, reply: Reply) -> None:
-        self._go(lambda: answer, reply)
+    def send(self, answer: Answer, reply: Responder) -> None:
+        self._answer_and_deliver(lambda: answer, reply)
 
 
 @dataclass
 class FakePainter:
     """Draws nothing: a picture is a dot, and what was to be drawn is kept."""
 
-    figures: list[Figure] = field(default_factory=list)
+    figures: list[Chart] = field(default_factory=list)
     answers: bool = True
 
-    def paint(self, figure: Figure) -> bytes:
+    def render(self, figure: Chart) -> bytes:
         if not self.answers:
             raise Unavailable("No picture.")
         self.figures.append(figure)
@@ -132,7 +134,7 @@ class Bot:
         owner: str = "the story's",
         machines: Cloud | None = None,
         language: str = ENGLISH,
-        rhythm: Rhythm = HOURLY,
+        rhythm: SummaryInterval = HOURLY,
         ops_channel: str = "",
         policy: Policy = OPEN,
         secrets: SecretFilter | None = None,
@@ -147,75 +149,77 @@ class Bot:
         self.policy = policy
         self.ids = count(1)
         self.deliveries = count(1)
-        client = web_client(BOT_TOKEN, playground.api_url)
+        client = build_web_client(BOT_TOKEN, playground.api_url)
         period = timedelta(seconds=30)
 
         def leads() -> bool:
-            return store.lead(owner, timedelta(minutes=1))
+            return store.acquire_leadership(owner, timedelta(minutes=1))
 
         self.painter = FakePainter()
-        gallery = Gallery(client, self.painter, self.now)
-        channels = Channels()
-        self.notifier = SlackNotifier(
+        gallery = ChartPublisher(client, self.painter, self.now)
+        channels = ChannelRateLimiter()
+        self.notifier = RunNotifier(
             store,
             client,
             self.now,
             leads,
             period,
             lambda: None,
-            Precedence(),
+            InteractivePriority(),
             gallery,
             language,
             channels,
             self.task_yaml,
         )
-        identity = Identity(client)
+        identity = BotIdentity(client)
         self.directory = SlackDirectory(client, identity, answer_seconds=30.0)  # a busy machine refuses nobody
         self.access = AccessControl(self.directory, self.allowed)
         self.audit = store.audit
         self.audit.now = self.now
-        reports = Reports(
-            store, self.now, lambda: None, channel_sees=self.access.channel_sees, record=self.audit.record
+        reports = ReportService(
+            store, self.now, lambda: None, channel_may_read=self.access.can_channel_see, record=self.audit.record
         )
-        self.boards = Boards(reports, store, client, self.now, leads, channels, Precedence(), language)
-        self.tails = Tails(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
+        self.boards = ReportPublisher(
+            reports, store, client, self.now, leads, channels, InteractivePriority(), language
+        )
+        self.tails = LogTailer(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(
             cloud=machines,
             store=store,
             notifier=self.notifier,
-            tails=self.tails,
-            watcher=Watcher(),
+            log_tailer=self.tails,
+            health_monitor=HealthMonitor(),
             now=self.now,
-            read_rules=self.rules,
+            read_timings=self.rules,
             admit=self.admit,
             pool=self.pool,
             wake=lambda: None,
-            precedence=Precedence(),
-            began=self.moment,
-            leads=leads,
+            priority=InteractivePriority(),
+            began_at=self.moment,
+            is_leader=leads,
             log_lines=200,
             language=language,
-            rhythm=rhythm,
+            summary_interval=rhythm,
             patience=timedelta(seconds=20),
         )
         self.notices = NoticeSender(store, client, self.now, leads)
         announcer = Announcer(store, self.now, ops_channel)
-        failing = self.reconciler.failing
-        self.unreadable = UnreadableRuns(
+        failing = self.reconciler.failing_since
+        self.unreadable = UnreadableRunReconciler(
             machines,
             store,
             announcer,
             self.now,
             self.rules,
             leads,
-            failing=failing,
+            failing_since=failing,
             language=language,
             record=self.audit.record,
         )
         queries = RunQueries(store, RECIPES, machines, self.access)
         self.memory_watch = MemoryWatch(store, announcer, self.now, leads, language)
-        self.service = Service(
+        self.service = RunService(
             store=store,
             recipes=RECIPES,
             cloud=machines,
@@ -223,47 +227,57 @@ class Bot:
             now=self.now,
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
             wake=lambda: None,
-            follow_for=timedelta(minutes=15),
+            follow_period=timedelta(minutes=15),
             queries=queries,
-            unreadable=self.unreadable,
-            limits=RateLimits(self.allowed, self.now),
+            unreadable_runs=self.unreadable,
+            rate_limits=RateLimits(self.allowed, self.now),
             read_policy=self.allowed,
             admit=self.admit,
-            monthly=MonthlyBudgets(store, self.audit, self.now, self.allowed),
-            auditing=AuditService(store, self.audit, queries, self.now, self.allowed),
+            monthly_budgets=MonthlyBudgetService(store, self.audit, self.now, self.allowed),
+            audit_service=AuditService(store, self.audit, queries, self.now, self.allowed),
         )
-        errands = AtOnce(Precedence())
-        tongues = Tongues(store, language)
+        errands = AtOnce(InteractivePriority())
+        tongues = LanguagePreferences(store, language)
         tongues.refresh()
-        self.homes = Homes(self.service, client, tongues, self.access, self.now, wake=lambda: None)
-        modals, plots = Modals(self.service, client, errands, self.secrets), Plots(self.service, errands, gallery)
-        reporting = Reporting(self.service, reports, client, errands)
-        costing = Costing(Costs(store, self.now), errands, queries)
-        answering = Auditing(self.service.auditing, client, errands)
+        self.homes = HomePublisher(self.service, client, tongues, self.access, self.now, wake=lambda: None)
+        modals, plots = (
+            Modals(self.service, client, errands, self.secrets),
+            ChartCommands(self.service, errands, gallery),
+        )
+        reporting = ReportCommands(self.service, reports, client, errands)
+        costing = CostCommands(CostService(store, self.now), errands, queries)
+        answering = AuditCommands(self.service.audit_service, client, errands)
         commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing, answering)
         self.listeners = Listeners(
             self.service, client, errands, commands, modals, self.homes, tongues, self.access, self.secrets
         )
-        self.sweeper = Sweep(
+        self.sweeper = ClusterSweep(
             machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer, record=self.audit.record
         )
-        self.teller = Teller(
-            store, client, self.now, leads, lambda: None, self.listeners.may_manage, language, record=self.audit.record
+        self.teller = OrphanNotifier(
+            store,
+            client,
+            self.now,
+            leads,
+            lambda: None,
+            self.listeners.check_may_manage_cluster,
+            language,
+            record_event=self.audit.record,
         )
-        self.app = build_app(self.listeners, lambda **_: identity.learn(), "unused")
+        self.app = build_app(self.listeners, lambda **_: identity.resolve(), "unused")
         self.teller.listen(self.app)
 
     def admit(self, run: Run, ledger: Ledger) -> Run:
-        return admitted(run, ledger, self.policy, self.moment, UTC)
+        return admit_run(run, ledger, self.policy, self.moment, UTC)
 
     def allowed(self) -> Policy:
         return self.policy
 
-    def rules(self) -> Rules:
-        return replace(RULES, shadow=self.policy.shadow, needs_price=self.policy.needs_price)
+    def rules(self) -> ReconcileTimings:
+        return replace(RULES, report_only=self.policy.report_only, needs_price=self.policy.needs_price)
 
     def task_yaml(self, run: Run) -> str:
-        return RECIPES.write(self.store.task(run.id))
+        return RECIPES.to_yaml(self.store.get_task(run.id))
 
     def now(self) -> datetime:
         return self.moment
@@ -322,9 +336,9 @@ class Bot:
         trigger = self.playground._deliveries.new_trigger(user)
         return {"team": {"id": "T0PLAY"}, "user": {"id": user}, "trigger_id": trigger}
 
-    def caller(self, user: str = ANA, channel: str = TRAINING, wish: str | None = None) -> Caller:
+    def caller(self, user: str = ANA, channel: str = TRAINING, wish: str | None = None) -> Requester:
         """A person with the role that counts in a channel, as the listeners make one."""
-        return Caller(user, channel, self.access.actor(user, "T0PLAY", channel), wish)
+        return Requester(user, channel, self.access.find_actor(user, "T0PLAY", channel), wish)
 
     # views
 
@@ -387,8 +401,8 @@ class Bot:
         """Let time pass, then one tick, then whatever is to be said."""
         self.moment += timedelta(seconds=seconds)
         self.reconciler.tick()
-        self.unreadable.look()
-        self.memory_watch.look()
+        self.unreadable.reconcile()
+        self.memory_watch.check()
         self.speak()
 
     def ticks(self, number: int, seconds: float = 1) -> None:
@@ -400,19 +414,19 @@ class Bot:
         self.moment += timedelta(minutes=minutes)
         wanted = self.sweeper.sweep()
         for _ in range(20):
-            wait = self.teller.tell()
+            wait = self.teller.sync()
             if wait is None or wait > timedelta():
                 break
         return wanted
 
     def look_at_purses(self) -> None:
-        Purses(self.store, self.notifier, self.allowed, self.now, lambda: True, UTC).look()
+        MonthlyBudgetMonitor(self.store, self.notifier, self.allowed, self.now, lambda: True, UTC).check()
         self.speak()
 
     def speak(self) -> None:
         """Turns of the notifier, as long as it wants another at once."""
         for _ in range(50):
-            waits = [self.notifier.speak(), self.boards.speak(), self.notices.send_due()]
+            waits = [self.notifier.sync(), self.boards.publish_due_reports(), self.notices.send_due()]
             if all(wait is None or wait > timedelta() for wait in waits):
                 return
 
@@ -429,7 +443,7 @@ class Bot:
 
     def card(self, run_id: str = "smoke-0001") -> str:
         """The card of a run, as text."""
-        ts = self.run(run_id).posted["card"].ts
+        ts = self.run(run_id).sent_messages["card"].ts
         channel = self.run(run_id).thread_channel
         messages = self.slack.get("messages", user=ANA, channel=channel)["messages"]
         return next(read(message) for message in messages if message["ts"] == ts)
@@ -438,7 +452,7 @@ class Bot:
         """Launch, and let its job be seen to run; the run's id."""
         self.say(line)
         self.ticks(2)
-        run_id = self.service.queries.active()[0].id
+        run_id = self.service.queries.list_active()[0].id
         assert self.run(run_id).status == "running"
         return run_id
 

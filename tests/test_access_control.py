@@ -9,16 +9,16 @@ import pytest
 
 from bot.access_control import AccessControl
 from bot.adapters.store import RedisStore
-from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
+from bot.core.people import APP_HOME, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
-from bot.core.report_command import AskReport, Options
+from bot.core.report_command import AddReport, ReportOptions
 from bot.core.roles import Grants, Role
 from bot.core.run import Run
 from bot.core.schedule import Daily
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import Unavailable
-from bot.reports import Reports, wished
-from bot.slack.app import team_of
+from bot.reports import ReportService, new_report
+from bot.slack.app import find_team
 from tests.builders import NOON, a_run, approvers, refusal_of
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
@@ -39,11 +39,11 @@ class FakeDirectory:
     answers: bool = True
     members: dict[str, set[str]] = field(default_factory=lambda: {SECRET: {ANA}, "C0THEM": {ANA, EVE}})
 
-    def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
+    def get_person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
         self._answer()
         return Person(user, PersonKind.STRANGER if user == EVE else PersonKind.MEMBER)
 
-    def channel(self, channel_id: str) -> Channel:
+    def get_channel(self, channel_id: str) -> Channel:
         self._answer()
         return Channel(channel_id, CHANNELS[channel_id])
 
@@ -58,19 +58,19 @@ class FakeDirectory:
 
 def test_where_slack_does_not_answer_nobody_has_a_role() -> None:
     directory = FakeDirectory(answers=False)
-    actor = AccessControl(directory, lambda: POLICY).actor(LEA, "", TRAINING)
+    actor = AccessControl(directory, lambda: POLICY).find_actor(LEA, "", TRAINING)
     assert (actor.role, actor.own_role, actor.is_known) == (Role.NONE, Role.NONE, False)
 
 
 def sees(user: str, run: Run, here: str = RANDOM, directory: FakeDirectory | None = None) -> bool:
     found = AccessControl(FakeDirectory(), lambda: POLICY)
-    actor = found.actor(user, "", here)
-    return AccessControl(directory or FakeDirectory(), lambda: POLICY).sees(actor, run)
+    actor = found.find_actor(user, "", here)
+    return AccessControl(directory or FakeDirectory(), lambda: POLICY).can_see(actor, run)
 
 
-EVERYWHERE = AskReport(Daily(time()), Options(everywhere=True))
+EVERYWHERE = AddReport(Daily(time()), ReportOptions(everywhere=True))
 PRIVATE = a_run(requester="U0ZOE", channel=SECRET, thread_channel=SECRET)
-WAITING = a_run(requester="U0ZOE", channel=SECRET, status=Status.AWAITING_APPROVAL)
+WAITING = a_run(requester="U0ZOE", channel=SECRET, status=RunStatus.AWAITING_APPROVAL)
 
 
 @pytest.mark.parametrize(
@@ -97,27 +97,27 @@ def test_what_is_private_is_read_by_who_is_there(user: str, run: Run, here: str,
 def test_where_slack_does_not_say_what_a_channel_is_it_is_private() -> None:
     silent = FakeDirectory(answers=False)
     assert not sees("U0MAX", a_run(channel=TRAINING), RANDOM, silent)
-    assert not AccessControl(silent, lambda: POLICY).channel_sees(RANDOM, a_run(channel=TRAINING))
+    assert not AccessControl(silent, lambda: POLICY).can_channel_see(RANDOM, a_run(channel=TRAINING))
 
 
 def test_a_channel_is_told_of_its_own_runs_and_of_public_ones() -> None:
     access = AccessControl(FakeDirectory(), lambda: POLICY)
-    assert access.channel_sees(SECRET, PRIVATE)
-    assert access.channel_sees(RANDOM, a_run(channel=TRAINING))
-    assert not access.channel_sees(RANDOM, PRIVATE)
+    assert access.can_channel_see(SECRET, PRIVATE)
+    assert access.can_channel_see(RANDOM, a_run(channel=TRAINING))
+    assert not access.can_channel_see(RANDOM, PRIVATE)
 
 
 def test_nobody_has_the_bot_post_where_that_person_is_not() -> None:
     access, silent = (AccessControl(FakeDirectory(answers), lambda: POLICY) for answers in (True, False))
-    assert refusal_of(lambda: access.refuse_absent(BEN, TRAINING)) is None
-    assert refusal_of(lambda: access.refuse_absent(ANA, SECRET)) is None
-    assert refusal_of(lambda: access.refuse_absent(BEN, SECRET)) is not None
-    assert refusal_of(lambda: silent.refuse_absent(ANA, SECRET)) is not None
+    assert refusal_of(lambda: access.refuse_non_member(BEN, TRAINING)) is None
+    assert refusal_of(lambda: access.refuse_non_member(ANA, SECRET)) is None
+    assert refusal_of(lambda: access.refuse_non_member(BEN, SECRET)) is not None
+    assert refusal_of(lambda: silent.refuse_non_member(ANA, SECRET)) is not None
 
 
 def test_on_the_bots_page_the_persons_own_role_counts() -> None:
-    actor = AccessControl(FakeDirectory(), lambda: POLICY).actor(BEN, "", "")
-    assert (actor.channel, actor.role) == (OWN_PAGE, Role.APPROVER)
+    actor = AccessControl(FakeDirectory(), lambda: POLICY).find_actor(BEN, "", "")
+    assert (actor.channel, actor.role) == (APP_HOME, Role.APPROVER)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_on_the_bots_page_the_persons_own_role_counts() -> None:
     ],
 )
 def test_the_workspace_is_the_persons_and_not_the_channels(body: dict[str, Any], team: str) -> None:
-    assert team_of(body) == team
+    assert find_team(body) == team
 
 
 # through Bolt
@@ -185,11 +185,11 @@ DELIVERIES: dict[str, Callable[[Bot], str]] = {
 def test_without_a_role_every_delivery_is_refused_and_changes_nothing(bot: Bot, deliver: Callable[[Bot], str]) -> None:
     bot.running()
     before = bot.run()
-    bot.policy = Policy(grants=Grants(given={Role.LAUNCHER: (ANA,), Role.ADMIN: (LEA,)}))
+    bot.policy = Policy(grants=Grants(holders_by_role={Role.LAUNCHER: (ANA,), Role.ADMIN: (LEA,)}))
     assert "You have no role here." in deliver(bot)
     bot.tick(0)
-    assert [run.id for run in bot.store.open()] == ["smoke-0001"]
-    assert (bot.run().stop_requested_at, bot.run().amendments) == (None, before.amendments)
+    assert [run.id for run in bot.store.list_open_runs()] == ["smoke-0001"]
+    assert (bot.run().stop_requested_at, bot.run().limit_changes) == (None, before.limit_changes)
     assert bot.view(BEN) == {}
 
 
@@ -208,9 +208,9 @@ def test_a_private_run_is_no_more_than_a_line_elsewhere(bot: Bot) -> None:
 
 def test_a_board_elsewhere_shows_no_more_of_a_private_run(store: RedisStore) -> None:
     access = AccessControl(FakeDirectory(), lambda: POLICY)
-    reports = Reports(store, lambda: NOON, lambda: None, channel_sees=access.channel_sees)
+    reports = ReportService(store, lambda: NOON, lambda: None, channel_may_read=access.can_channel_see)
     store.add(PRIVATE, {"run": "true"})
-    told = {here: wished(EVERYWHERE, ANA, here, "UTC", NOON) for here in (RANDOM, SECRET)}
-    shown = {here: reports.board(report, NOON).active for here, report in told.items()}
+    told = {here: new_report(EVERYWHERE, ANA, here, "UTC", NOON) for here in (RANDOM, SECRET)}
+    shown = {here: reports.build_digest(report, NOON).active for here, report in told.items()}
     assert [run.is_redacted for run in shown[RANDOM]] == [True]
     assert [run.is_redacted for run in shown[SECRET]] == [False]

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from bot.core import command as commands
-from bot.core.acts import act_of
-from bot.core.forms import FORMS
-from bot.core.parse import parse
+from bot.core.acts import get_act
+from bot.core.forms import COMMAND_SPECS
+from bot.core.parse import parse_command
 from bot.core.roles import Act
 from tests.access import (
     BY_DEFAULT,
@@ -170,14 +170,14 @@ def test_every_registration_of_the_app_has_a_row_and_is_tried(world: World) -> N
 
 
 def test_every_command_has_a_row() -> None:
-    tried = {type(parse(typed_as(usage))) for usage in PROMISED.commands}
+    tried = {type(parse_command(typed_as(usage))) for usage in PROMISED.commands}
     assert tried == set(get_args(commands.Command))
 
 
 def test_each_form_and_each_of_its_flags_and_options_that_need_another_role_has_a_row() -> None:
-    acts = {(usage.split()[0], act_of(parse(typed_as(usage))).value) for usage in PROMISED.commands}
+    acts = {(usage.split()[0], get_act(parse_command(typed_as(usage))).value) for usage in PROMISED.commands}
     assert acts == {(usage.split()[0], row.act) for usage, row in PROMISED.commands.items()}
-    assert {word for word, _ in acts} == set(FORMS)
+    assert {word for word, _ in acts} == set(COMMAND_SPECS)
 
 
 def test_every_act_of_a_row_is_one_of_the_page() -> None:

@@ -8,11 +8,11 @@ import pytest
 from bot.access_control import AccessControl
 from bot.core.actor import Actor
 from bot.core.approval import Approval
-from bot.core.people import OWN_PAGE, Channel, ChannelKind, Person, PersonKind
+from bot.core.people import APP_HOME, Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
 from bot.core.roles import MEMBERS, Grants, Role
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import Unavailable, UserError
 from tests.builders import NOON, a_run
 
@@ -28,8 +28,8 @@ CHANNELS = {
 PUBLIC_RUN, PRIVATE_RUN = a_run(channel="C0TRAIN"), a_run(channel="C0HIDDEN")
 POLICY = Policy(
     grants=Grants(
-        given={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: (LEA,), Role.ADMIN: (EVA,)},
-        most={ChannelKind.SHARED: Role.VIEWER},
+        holders_by_role={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: (LEA,), Role.ADMIN: (EVA,)},
+        highest_by_channel={ChannelKind.SHARED: Role.VIEWER},
     )
 )
 
@@ -49,11 +49,11 @@ class KnownDirectory:
         if question in self.silent:
             raise Unavailable("Slack does not answer in time.")
 
-    def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
+    def get_person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
         self._answers("person")
         return Person(user, KINDS.get(user, PersonKind.MEMBER))
 
-    def channel(self, channel_id: str) -> Channel:
+    def get_channel(self, channel_id: str) -> Channel:
         self._answers("channel")
         return Channel(channel_id, CHANNELS[channel_id])
 
@@ -67,7 +67,7 @@ def control(*silent: str) -> AccessControl:
 
 
 def actor(user: str, channel: str, *silent: str) -> Actor:
-    return control(*silent).actor(user, "T0PLAY", channel)
+    return control(*silent).find_actor(user, "T0PLAY", channel)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_lower_role_counts(user: str, channel: str, role: Role, own_role: Ro
     found = actor(user, channel)
     assert (found.role, found.own_role) == (role, own_role)
     assert found.is_known
-    assert found.channel == (Channel(channel, CHANNELS[channel]) if channel else OWN_PAGE)
+    assert found.channel == (Channel(channel, CHANNELS[channel]) if channel else APP_HOME)
 
 
 def test_what_slack_does_not_say_is_left_open_and_gives_no_role() -> None:
@@ -93,7 +93,7 @@ def test_what_slack_does_not_say_is_left_open_and_gives_no_role() -> None:
     assert (nowhere.channel, nowhere.role, nowhere.own_role) == (None, Role.NONE, Role.ADMIN)
 
 
-WAITING = replace(PRIVATE_RUN, status=Status.AWAITING_APPROVAL, approval=Approval((LEA,), NOON, "0" * 64))
+WAITING = replace(PRIVATE_RUN, status=RunStatus.AWAITING_APPROVAL, approval=Approval((LEA,), NOON, "0" * 64))
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ WAITING = replace(PRIVATE_RUN, status=Status.AWAITING_APPROVAL, approval=Approva
     ],
 )
 def test_who_sees_a_run(user: str, channel: str, run: Run, sees: bool) -> None:
-    assert control().sees(actor(user, channel), run) == sees
+    assert control().can_see(actor(user, channel), run) == sees
 
 
 @pytest.mark.parametrize("silent", ["channel", "is_in"])
 def test_while_slack_says_nothing_a_private_run_is_shown_to_its_owner_and_admins_alone(silent: str) -> None:
-    assert control(silent).sees(actor(ANA, "C0RANDOM"), PRIVATE_RUN)
-    assert control(silent).sees(actor(EVA, "C0RANDOM"), PRIVATE_RUN)
-    assert not control(silent).sees(actor(BEN, "C0RANDOM"), PRIVATE_RUN)
+    assert control(silent).can_see(actor(ANA, "C0RANDOM"), PRIVATE_RUN)
+    assert control(silent).can_see(actor(EVA, "C0RANDOM"), PRIVATE_RUN)
+    assert not control(silent).can_see(actor(BEN, "C0RANDOM"), PRIVATE_RUN)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_while_slack_says_nothing_a_private_run_is_shown_to_its_owner_and_admins
 def test_what_a_whole_channel_may_read_even_an_admin_is_shown_no_more_of_there(
     channel: str, run: Run, sees: bool
 ) -> None:
-    assert control().channel_sees(channel, run) == sees
-    heard = replace(actor(EVA, channel), role=Role.ADMIN, is_heard=True)
-    assert control().sees(heard, run) == sees
+    assert control().can_channel_see(channel, run) == sees
+    heard = replace(actor(EVA, channel), role=Role.ADMIN, is_channel_audience=True)
+    assert control().can_see(heard, run) == sees
 
 
 def test_while_slack_says_nothing_a_channel_sees_its_own_runs_alone() -> None:
-    assert control("channel").channel_sees("C0HIDDEN", PRIVATE_RUN)
-    assert not control("channel").channel_sees("C0RANDOM", PUBLIC_RUN)
+    assert control("channel").can_channel_see("C0HIDDEN", PRIVATE_RUN)
+    assert not control("channel").can_channel_see("C0RANDOM", PUBLIC_RUN)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_while_slack_says_nothing_a_channel_sees_its_own_runs_alone() -> None:
 )
 def test_a_run_is_posted_where_its_person_is(user: str, channel: str, silent: tuple[str, ...], said: str) -> None:
     if not said:
-        control(*silent).refuse_absent(user, channel)
+        control(*silent).refuse_non_member(user, channel)
         return
     with pytest.raises(UserError, match=said):
-        control(*silent).refuse_absent(user, channel)
+        control(*silent).refuse_non_member(user, channel)

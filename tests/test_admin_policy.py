@@ -7,28 +7,30 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.admin_wire import mapping
-from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.sky.orders import completed
+from bot.adapters.admin_wire import load_mapping
+from bot.adapters.recipes import RecipeFolder
+from bot.adapters.sky.orders import complete_task
 from bot.adapters.store import RedisStore
-from bot.core.order import Order
-from bot.core.plan import plan
-from bot.core.policy import Caps, Outside, Policy
+from bot.core.order import LaunchOrder
+from bot.core.plan import build_launch_plan
+from bot.core.policy import Caps, ExternalLaunchPolicy, Policy
 from bot.core.recipe import Task
-from bot.core.task_identity import gist, secret_names
-from bot.gate import Gate
-from bot.gate_server import GateServer
+from bot.core.task_identity import secret_names, task_fingerprint
+from bot.gate import AdminPolicy
+from bot.gate_server import AdminPolicyServer
 from bot.settings import default_recipes_dir
 from tests.builders import NOON
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("sky_here")]
 
-POLICY = Policy(outside=Outside(autostop_idle_minutes=20, caps=Caps(gpus=8)))
+POLICY = Policy(external_launches=ExternalLaunchPolicy(autostop_idle_minutes=20, caps=Caps(gpus=8)))
 
 
 @pytest.fixture
-def gate(store: RedisStore) -> Iterator[GateServer]:
-    found = GateServer(Gate(store, lambda: POLICY, lambda: NOON, lambda _: 0.0, lambda: None, UTC), "127.0.0.1", 0)
+def gate(store: RedisStore) -> Iterator[AdminPolicyServer]:
+    found = AdminPolicyServer(
+        AdminPolicy(store, lambda: POLICY, lambda: NOON, lambda _: 0.0, lambda: None, UTC), "127.0.0.1", 0
+    )
     found.start()
     yield found
     found.stop()
@@ -60,7 +62,7 @@ def only(resources: Any) -> Any:
 
 @pytest.mark.parametrize("at_client_side", [False, True])
 def test_a_task_without_autostop_comes_back_with_one_and_with_all_the_rest(
-    gate: GateServer, at_client_side: bool
+    gate: AdminPolicyServer, at_client_side: bool
 ) -> None:
     script = "#!/bin/bash\n\necho 'a: b'  # ünï\n"
     task = apply(
@@ -76,14 +78,14 @@ def test_a_task_without_autostop_comes_back_with_one_and_with_all_the_rest(
     assert task.envs_and_secrets["KEY"].get_secret_value() == "on"
 
 
-def test_a_longer_one_is_cut_and_keeps_its_words(gate: GateServer) -> None:
+def test_a_longer_one_is_cut_and_keeps_its_words(gate: AdminPolicyServer) -> None:
     asked = {"idle_minutes": 90, "down": False, "wait_for": "none"}
     autostop = only(apply(gate.address, {"run": "a", "resources": {"autostop": asked}}).resources).autostop_config
     assert (autostop.idle_minutes, autostop.down, autostop.wait_for.value) == (20, False, "none")
 
 
 @pytest.mark.parametrize("name", ["validate", "launch", "jobs.launch", "serve.up"])
-def test_a_refusal_is_raised_with_its_reason(gate: GateServer, name: str) -> None:
+def test_a_refusal_is_raised_with_its_reason(gate: AdminPolicyServer, name: str) -> None:
     from sky import exceptions
 
     task = {"run": "a", "resources": {"accelerators": "H100:8"}, "num_nodes": 2}
@@ -92,7 +94,7 @@ def test_a_refusal_is_raised_with_its_reason(gate: GateServer, name: str) -> Non
 
 
 def test_the_secret_may_be_kept_out_of_the_address_which_skypilot_prints(
-    gate: GateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gate: AdminPolicyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sky import exceptions
 
@@ -111,14 +113,14 @@ def test_the_secret_may_be_kept_out_of_the_address_which_skypilot_prints(
 
 
 @pytest.mark.parametrize("accelerators", ["H100:nan", "H100:1e308"])
-def test_what_skypilot_itself_takes_for_a_number_of_gpus_is_refused(gate: GateServer, accelerators: str) -> None:
+def test_what_skypilot_itself_takes_for_a_number_of_gpus_is_refused(gate: AdminPolicyServer, accelerators: str) -> None:
     from sky import exceptions
 
     with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="`accelerators` must be"):
         apply(gate.address, {"run": "a", "resources": {"accelerators": accelerators}})
 
 
-def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> None:
+def test_one_that_does_not_answer_lets_nothing_be_launched(gate: AdminPolicyServer) -> None:
     from sky import exceptions
 
     address = gate.address
@@ -127,7 +129,7 @@ def test_one_that_does_not_answer_lets_nothing_be_launched(gate: GateServer) -> 
         apply(address, {"run": "a"})
 
 
-RECIPES = FolderOfRecipes(default_recipes_dir())
+RECIPES = RecipeFolder(default_recipes_dir())
 TYPED = {
     "as it is": (),
     "another infra": (("infra", "aws/us-east-1"),),
@@ -143,15 +145,15 @@ TYPED = {
 
 
 @pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
-@pytest.mark.parametrize("recipe", RECIPES.names())
+@pytest.mark.parametrize("recipe", RECIPES.list_names())
 @pytest.mark.long
 def test_what_the_bot_launches_is_known_again_in_skypilots_writing(
     recipe: str, typed: tuple[tuple[str, str], ...]
 ) -> None:
     found = RECIPES.get(recipe)
     known = {parameter.name for parameter in found.parameters}
-    made = plan(found, tuple(one for one in typed if one[0] in known), (), f"{recipe}-7f3a")
-    assert gist(rewritten(made.task)) == gist(made.task)
+    made = build_launch_plan(found, tuple(one for one in typed if one[0] in known), (), f"{recipe}-7f3a")
+    assert task_fingerprint(rewritten(made.task)) == task_fingerprint(made.task)
     assert secret_names(rewritten(made.task)) == secret_names(made.task)
 
 
@@ -161,9 +163,9 @@ def rewritten(task: Task) -> Task:
     from sky.utils import yaml_utils
 
     secrets = dict.fromkeys(task.get("secrets") or {}, "x")
-    order = Order(f"verl-{task['name']}", task, list(secrets), {"run": str(task["name"])}, deadline=NOON)
-    written = sky.Task.from_yaml_config(dict(completed(order, secrets))).to_yaml_config()
-    return mapping(yaml_utils.dump_yaml_str(written))
+    order = LaunchOrder(f"verl-{task['name']}", task, list(secrets), {"run": str(task["name"])}, deadline=NOON)
+    written = sky.Task.from_yaml_config(dict(complete_task(order, secrets))).to_yaml_config()
+    return load_mapping(yaml_utils.dump_yaml_str(written))
 
 
 def on(**resources: Any) -> dict[str, Any]:
@@ -204,4 +206,4 @@ WRITTEN_OTHERWISE = {
 @pytest.mark.parametrize("task", WRITTEN_OTHERWISE.values(), ids=WRITTEN_OTHERWISE)
 def test_a_task_of_the_teams_own_is_known_again_too(task: dict[str, Any]) -> None:
     own = {"name": "ppo-7f3a", "run": "train", **task}
-    assert gist(rewritten(own)) == gist(own)
+    assert task_fingerprint(rewritten(own)) == task_fingerprint(own)

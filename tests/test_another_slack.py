@@ -12,9 +12,9 @@ import httpx
 import pytest
 from slack_sdk import WebClient
 
-from bot.adapters.valkey import Valkey
+from bot.adapters.valkey import EmbeddedValkey
 from bot.playground.deliveries import encoded, signed
-from bot.slack.http import PATH
+from bot.slack.http import EVENTS_PATH
 from tests.live import ENVIRONMENT, QUICK
 from tests.waiting import eventually
 
@@ -70,7 +70,7 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
         channel = client.conversations_list()["channels"][0]["id"]
         with process(tmp_path, sys.executable, "-m", "bot", "run", **settings) as log:
             eventually(lambda: answers(bot), log.read_text)
-            answer = say(f"{bot}{PATH}", f"launch smoke {QUICK}", channel)
+            answer = say(f"{bot}{EVENTS_PATH}", f"launch smoke {QUICK}", channel)
             assert "Recorded as" in answer.json()["text"]
 
             def told() -> str:
@@ -83,7 +83,7 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
 
             found = eventually(told, log.read_text, 60)
             assert "Asked for 1 node" in found
-    store = Valkey(tmp_path / "data" / "store", answer_seconds=5)
+    store = EmbeddedValkey(tmp_path / "data" / "store", answer_seconds=5)
     store.start()
     store.stop()
 

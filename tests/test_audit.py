@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from bot.adapters.audits import MOST_RUN_EVENTS, RedisAudit
-from bot.adapters.keys import AUDIT, EVENTS
+from bot.adapters.audits import MAX_RUN_EVENTS, RedisAudit
+from bot.adapters.keys import AUDIT_EVENTS, RUN_EVENTS
 from bot.adapters.store import RedisStore
 from bot.core.approval import Approval, ApprovalCause, LaunchFacts
-from bot.core.audit import BOT, AuditEvent, audited, replay, run_event, wish_event
+from bot.core.audit import BOT, AuditEvent, build_request_event, build_run_event, replay_events, snapshot_run
 from bot.core.policy import Caps, Policy
 from bot.core.roles import MEMBERS, Grants, Role
 from bot.core.run import Run
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.errors import Unavailable
-from bot.origin import Origin, current_origin
+from bot.origin import Origin, get_origin
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from tests.builders import NOON, a_run, approvers
@@ -27,7 +27,9 @@ from tests.story import ANA, BEN, LEA, TRAINING, Bot
 
 RUN = "smoke-0001"
 
-ADMIN_ANA = Policy(grants=Grants(given={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: (BEN, LEA), Role.ADMIN: (ANA,)}))
+ADMIN_ANA = Policy(
+    grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,), Role.APPROVER: (BEN, LEA), Role.ADMIN: (ANA,)})
+)
 
 Made = Callable[[Policy], Bot]
 
@@ -38,11 +40,11 @@ def under(store: RedisStore, playground: Playground, slack: PlaygroundClient) ->
 
 
 def told(bot: Bot, run_id: str = RUN) -> list[tuple[str, str]]:
-    return [(event.who, event.what) for event in bot.audit.of_run(run_id)]
+    return [(event.who, event.what) for event in bot.audit.list_run_events(run_id)]
 
 
 def everything(bot: Bot) -> list[AuditEvent]:
-    return list(bot.audit.since(timedelta(days=1)))
+    return list(bot.audit.iterate_events(timedelta(days=1)))
 
 
 def test_a_life_is_told_act_by_act_with_who_and_from_where(bot: Bot) -> None:
@@ -51,7 +53,7 @@ def test_a_life_is_told_act_by_act_with_who_and_from_where(bot: Bot) -> None:
     bot.click("stop", RUN)
     bot.ticks(8, seconds=10)
     assert bot.run().status == "ended"
-    found = bot.audit.of_run(RUN)
+    found = bot.audit.list_run_events(RUN)
     assert told(bot) == [
         (ANA, "launch"),
         (BOT, "ask for launch"),
@@ -87,7 +89,7 @@ def wait_and_be_approved(bot: Bot) -> None:
     bot.say("launch smoke nodes=2 budget=90")
     bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(4)
-    bot.cloud.finish(f"verl-{RUN}", Job.FAILED)
+    bot.cloud.finish(f"verl-{RUN}", JobState.FAILED)
     bot.ticks(8, seconds=30)
 
 
@@ -105,21 +107,21 @@ def outlive_its_lease(bot: Bot) -> None:
 
 @pytest.mark.parametrize("live", [live_and_stop, wait_and_be_approved, wait_and_be_refused, outlive_its_lease])
 def test_the_events_of_a_run_put_together_are_what_its_record_says(under: Made, live: Callable[[Bot], None]) -> None:
-    bot = under(Policy(grants=approvers(BEN, LEA), approve_over_dollars=50))
+    bot = under(Policy(grants=approvers(BEN, LEA), approve_above_dollars=50))
     live(bot)
     run = bot.run()
     assert run.status == "ended"
-    assert replay(bot.audit.of_run(RUN)) == audited(run)
-    assert sum(event.on == RUN for event in everything(bot)) == len(bot.audit.of_run(RUN))
+    assert replay_events(bot.audit.list_run_events(RUN)) == snapshot_run(run)
+    assert sum(event.on == RUN for event in everything(bot)) == len(bot.audit.list_run_events(RUN))
 
 
 def test_what_a_record_says_is_of_it_alone_not_of_its_progress(bot: Bot) -> None:
     bot.running("launch smoke nodes=2")
-    before = len(bot.audit.of_run(RUN))
+    before = len(bot.audit.list_run_events(RUN))
     bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
     bot.ticks(3, seconds=60)
     assert bot.run().progress.step == 20
-    assert len(bot.audit.of_run(RUN)) == before
+    assert len(bot.audit.list_run_events(RUN)) == before
 
 
 def test_a_refusal_is_written_down_with_who_what_and_why(bot: Bot) -> None:
@@ -166,7 +168,7 @@ def test_reports_months_and_clusters_that_no_run_owns_are_written_down(bot: Bot)
 
 def test_an_origin_ends_with_its_delivery(bot: Bot) -> None:
     bot.say("launch smoke")
-    assert current_origin() is None
+    assert get_origin() is None
 
 
 def test_each_event_is_a_line_of_json_once_it_is_recorded(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
@@ -240,42 +242,46 @@ def test_many_events_come_as_a_file_to_the_person_alone(under: Made) -> None:
 
 def test_events_are_kept_for_as_long_as_it_was_set(redis: Redis) -> None:
     audit = RedisAudit(redis, lambda: NOON, timedelta(days=30))
-    event = wish_event("forget", RUN, NOON, Origin(ANA, "command", TRAINING))
+    event = build_request_event("forget", RUN, NOON, Origin(ANA, "command", TRAINING))
     old = int(redis.time()[0] - 31 * 86_400) * 1000
-    redis.xadd(AUDIT, {"event": b"{}"}, id=f"{old}-0")
+    redis.xadd(AUDIT_EVENTS, {"event": b"{}"}, id=f"{old}-0")
     audit.record(event)
-    assert list(audit.since(timedelta(days=365))) == [event]
-    assert redis.xlen(AUDIT) == 1
+    assert list(audit.iterate_events(timedelta(days=365))) == [event]
+    assert redis.xlen(AUDIT_EVENTS) == 1
 
 
 def test_many_are_read_a_few_at_a_time_the_newest_first(redis: Redis) -> None:
     audit = RedisAudit(redis, lambda: NOON)
     for number in range(1_203):
-        redis.xadd(AUDIT, {"event": json.dumps({"at": NOON.isoformat(), "who": BOT, "what": "end", "on": str(number)})})
-    assert [event.on for event in audit.since(timedelta(days=1))] == [str(number) for number in reversed(range(1_203))]
+        redis.xadd(
+            AUDIT_EVENTS, {"event": json.dumps({"at": NOON.isoformat(), "who": BOT, "what": "end", "on": str(number)})}
+        )
+    assert [event.on for event in audit.iterate_events(timedelta(days=1))] == [
+        str(number) for number in reversed(range(1_203))
+    ]
 
 
 def test_one_that_cannot_be_read_costs_no_other(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
     audit = RedisAudit(redis, lambda: NOON)
-    redis.xadd(AUDIT, {"event": b"{"})
-    redis.xadd(AUDIT, {"other": b""})
-    event = wish_event("forget", RUN, NOON, None)
+    redis.xadd(AUDIT_EVENTS, {"event": b"{"})
+    redis.xadd(AUDIT_EVENTS, {"other": b""})
+    event = build_request_event("forget", RUN, NOON, None)
     audit.record(event)
-    assert list(audit.since(timedelta(days=1))) == [event]
+    assert list(audit.iterate_events(timedelta(days=1))) == [event]
     assert "cannot be read" in caplog.text
 
 
 def test_beside_the_stream_a_run_has_its_last_events_alone(store: RedisStore, redis: Redis) -> None:
     store.add(a_run(id=RUN, budget_dollars=1.0), {"run": "true"})
-    redis.rpush(EVENTS.format(RUN), *[b"{}"] * MOST_RUN_EVENTS)
+    redis.rpush(RUN_EVENTS.format(RUN), *[b"{}"] * MAX_RUN_EVENTS)
     store.update(RUN, lambda run: replace(run, budget_dollars=2.0))
-    assert redis.llen(EVENTS.format(RUN)) == MOST_RUN_EVENTS
-    assert store.audit.of_run(RUN)[-1].after["budget_dollars"] == 2.0
+    assert redis.llen(RUN_EVENTS.format(RUN)) == MAX_RUN_EVENTS
+    assert store.audit.list_run_events(RUN)[-1].after["budget_dollars"] == 2.0
 
 
 def test_what_was_not_written_is_no_event(store: RedisStore) -> None:
     store.add(a_run(id=RUN), {"run": "true"})
-    before = store.audit.of_run(RUN)
+    before = store.audit.list_run_events(RUN)
 
     def meanwhile(run: Run) -> Run:
         if len(tries) == 0:
@@ -285,7 +291,7 @@ def test_what_was_not_written_is_no_event(store: RedisStore) -> None:
 
     tries: list[int] = []
     store.update(RUN, meanwhile)
-    assert [event.after["budget_dollars"] for event in store.audit.of_run(RUN)[len(before) :]] == [5.0, 9.0]
+    assert [event.after["budget_dollars"] for event in store.audit.list_run_events(RUN)[len(before) :]] == [5.0, 9.0]
 
 
 # what is forgotten
@@ -299,12 +305,12 @@ def test_a_run_that_has_ended_is_forgotten_and_its_cost_stays(under: Made, redis
     bot.say(f"stop {RUN}")
     bot.ticks(8, seconds=30)
     assert "is not over" not in bot.say(f"status {RUN}")
-    spent = bot.store.ledger().spent
+    spent = bot.store.get_ledger().spent_dollars
     assert "What was kept of `smoke-0001` is deleted." in bot.say(f"forget {RUN}")
     assert bot.store.get(RUN) is None
     assert [key for key in redis.keys("*") if RUN.encode() in key] == []
-    assert bot.store.recent(10) == []
-    assert bot.store.ledger().spent == spent
+    assert bot.store.list_recent_runs(10) == []
+    assert bot.store.get_ledger().spent_dollars == spent
     assert "There is no run" in bot.say(f"status {RUN}")
     newest = everything(bot)[0]
     assert (newest.who, newest.what, newest.on) == (ANA, "forget", RUN)
@@ -312,9 +318,9 @@ def test_a_run_that_has_ended_is_forgotten_and_its_cost_stays(under: Made, redis
 
 def test_no_other_run_gets_its_name(store: RedisStore) -> None:
     store.add(a_run(id=RUN), {"run": "true"})
-    store.forget(RUN)
+    store.delete_run(RUN)
     assert store.add(a_run(id=RUN), {"run": "true"}) is None
-    assert store.open() == []
+    assert store.list_open_runs() == []
 
 
 @pytest.mark.parametrize(
@@ -333,9 +339,9 @@ def test_what_may_not_be_forgotten_stays(bot: Bot, line: str, user: str, refused
 
 
 def test_a_launch_that_is_sent_again_after_its_run_was_forgotten_is_a_new_one(store: RedisStore) -> None:
-    store.add(a_run(id=RUN), {"run": "true"}, wish="click", lasting=True)
-    store.forget(RUN)
-    again = store.add(a_run(id="smoke-0002"), {"run": "true"}, wish="click", lasting=True)
+    store.add(a_run(id=RUN), {"run": "true"}, delivery_id="click", permanent=True)
+    store.delete_run(RUN)
+    again = store.add(a_run(id="smoke-0002"), {"run": "true"}, delivery_id="click", permanent=True)
     assert again is not None
     assert again.id == "smoke-0002"
 
@@ -356,7 +362,7 @@ def test_the_audit_is_told_to_the_person_alone_though_the_bot_was_mentioned(unde
 
 
 def test_a_dear_retry_is_asked_about_alone_though_the_bot_was_mentioned(under: Made) -> None:
-    bot = under(replace(ADMIN_ANA, confirm_over_dollars=5.0))
+    bot = under(replace(ADMIN_ANA, confirm_above_dollars=5.0))
     bot.say("launch smoke nodes=2 budget=9 --yes")
     bot.say(f"stop {RUN}")
     bot.ticks(8, seconds=30)
@@ -368,27 +374,27 @@ def test_a_dear_retry_is_asked_about_alone_though_the_bot_was_mentioned(under: M
 def test_an_approval_that_covers_too_little_is_nobodys_refusal() -> None:
     facts = LaunchFacts(10.0, 0.0, False, 10.0)
     asked = Approval((LEA,), NOON, "hash", (ApprovalCause.DOLLARS,), facts)
-    before = a_run(id=RUN, approval=asked.answered(LEA, True, NOON))
+    before = a_run(id=RUN, approval=asked.record_answer(LEA, True, NOON))
     after = replace(before, approval=replace(asked, facts=replace(facts, dollars=99.0)))
-    event = run_event(before, after, NOON, None)
+    event = build_run_event(before, after, NOON, None)
     assert event is not None
     assert (event.who, event.what, event.rule) == (BOT, "ask for approval", "approval: dollars")
 
 
 def test_changes_alone_keep_the_stream_within_its_days(redis: Redis) -> None:
     store = RedisStore(redis, audit=RedisAudit(redis, lambda: NOON, timedelta(days=30)))
-    redis.xadd(AUDIT, {"event": b"{}"}, id=f"{int(redis.time()[0] - 31 * 86_400) * 1000}-0")
+    redis.xadd(AUDIT_EVENTS, {"event": b"{}"}, id=f"{int(redis.time()[0] - 31 * 86_400) * 1000}-0")
     store.add(a_run(id=RUN), {"run": "true"})
-    store.settle(RUN)
-    assert [event.what for event in store.audit.since(timedelta(days=365))] == ["launch"]
-    assert redis.xlen(AUDIT) == 1
+    store.archive(RUN)
+    assert [event.what for event in store.audit.iterate_events(timedelta(days=365))] == ["launch"]
+    assert redis.xlen(AUDIT_EVENTS) == 1
 
 
 def test_a_click_that_launched_again_is_forgotten_with_its_run(store: RedisStore, redis: Redis) -> None:
     store.add(a_run(id=RUN), {"run": "true"})
-    store.add(a_run(id="smoke-0002"), {"run": "true"}, wish=f"Retry {RUN} 0", lasting=True)
+    store.add(a_run(id="smoke-0002"), {"run": "true"}, delivery_id=f"Retry {RUN} 0", permanent=True)
     assert 0 < (redis.ttl(f"verl:wish:Retry {RUN} 0") or 0) <= 365 * 86_400
-    store.forget(RUN)
+    store.delete_run(RUN)
     assert redis.keys("verl:wish:*") == []
 
 
@@ -397,17 +403,17 @@ def test_a_refusal_of_a_cap_and_of_the_own_page_are_written_down(under: Made) ->
     bot.say("launch smoke")
     bot.say("launch smoke")
     assert next(event.what for event in everything(bot)) == "refused: person.runs"
-    bot.policy = Policy(grants=Grants(given={Role.ADMIN: (ANA,)}))
+    bot.policy = Policy(grants=Grants(holders_by_role={Role.ADMIN: (ANA,)}))
     bot.opens_page(BEN)
     assert next((event.who, event.what) for event in everything(bot)) == (BEN, "refused: read")
 
 
 def test_the_refusal_of_something_done_to_a_run_is_in_its_history(under: Made) -> None:
-    bot = under(Policy(grants=Grants(given={Role.LAUNCHER: (MEMBERS,), Role.ADMIN: (ANA,)})))
+    bot = under(Policy(grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,), Role.ADMIN: (ANA,)})))
     bot.say("launch smoke nodes=2")
     bot.say(f"budget {RUN} 9", user=BEN)
     assert "<@U0BEN> was refused: `extend`" in bot.say(f"history {RUN}")
-    assert replay(bot.audit.of_run(RUN)) == audited(bot.run())
+    assert replay_events(bot.audit.list_run_events(RUN)) == snapshot_run(bot.run())
 
 
 def test_a_store_that_is_away_hides_no_refusal(under: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
 from bot.build import build
 from bot.clock import Clock, read_clocks
-from bot.core.actor import trusted
-from bot.core.clock import Line, Reading
+from bot.core.actor import create_trusted_actor
+from bot.core.clock import ClockReading, Timeline
 from bot.core.money import Bill, Rate
 from bot.core.status import Reason
 from bot.playground.client import Person, PlaygroundClient
@@ -43,8 +43,8 @@ class Machine:
     slack: float | None = None
     boot: str = "a"
 
-    def read(self) -> Reading:
-        return Reading(self.wall, self.elapsed, self.boot)
+    def read(self) -> ClockReading:
+        return ClockReading(self.wall, self.elapsed, self.boot)
 
     def ask_slack(self) -> float | None:
         return self.slack
@@ -66,7 +66,7 @@ class Timed:
     def ticks(self, number: int = 1, seconds: float = 5) -> None:
         for _ in range(number):
             self.machine.passes(seconds)
-            self.watch.look()
+            self.watch.check_clock()
             self.bot.moment = self.clock.now()
             self.bot.tick(0)
 
@@ -86,7 +86,7 @@ def test_a_person_stops_a_run_within_seconds_of_a_jump(timed: Timed, jump: float
     timed.bot.say("stop smoke-0001")
     timed.ticks(6)
     assert timed.bot.run().status == "ended"
-    assert timed.bot.run().billed(timed.clock.now()) < timedelta(minutes=2)
+    assert timed.bot.run().billed_duration(timed.clock.now()) < timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("jump", [-120.0, -HOUR, HOUR, 30 * 24 * HOUR])
@@ -97,7 +97,7 @@ def test_a_lease_lasts_as_long_as_it_should(timed: Timed, jump: float) -> None:
     timed.ticks(5, seconds=600)
     assert timed.bot.run().status == "running"  # for an hour and fifty minutes
     timed.ticks(8, seconds=100)
-    assert timed.bot.run().reason is Reason.LEASE_OVER
+    assert timed.bot.run().reason is Reason.LEASE_EXPIRED
 
 
 @pytest.mark.parametrize("jump", [-120.0, -HOUR, HOUR, 30 * 24 * HOUR])
@@ -108,7 +108,7 @@ def test_a_budget_lasts_as_long_as_it_should(timed: Timed, jump: float) -> None:
     timed.ticks(5, seconds=600)
     assert timed.bot.run().status == "running"
     timed.ticks(8, seconds=100)
-    assert timed.bot.run().reason is Reason.OVER_BUDGET
+    assert timed.bot.run().reason is Reason.BUDGET_EXCEEDED
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_a_budget_outlasts_a_jump_of_the_clock_that_skypilot_bills_by(
         bill = Bill(rate.dollars_per_hour * billed / HOUR, rate, timed.clock.now())
         changed(bot.cloud, "verl-smoke-0001", bill=bill)
         timed.ticks(1, seconds=30)
-        if bot.run().over:
+        if bot.run().is_finished:
             break
-    assert bot.run().reason is Reason.OVER_BUDGET
+    assert bot.run().reason is Reason.BUDGET_EXCEEDED
     minutes = (timed.clock.now() - began) / timedelta(minutes=1)
     assert minutes == pytest.approx(ends_after, abs=2)
 
@@ -175,7 +175,7 @@ def test_a_lease_ends_by_time_that_has_passed_without_being_counted(timed: Timed
     timed.sets_clock(2 * HOUR)
     timed.machine.slack = timed.machine.wall
     timed.ticks(3)
-    assert timed.bot.run().reason is Reason.LEASE_OVER
+    assert timed.bot.run().reason is Reason.LEASE_EXPIRED
 
 
 @pytest.mark.parametrize("jump", [-120.0, HOUR])
@@ -184,7 +184,7 @@ def test_a_restart_goes_on_with_the_time_of_the_bot_before_it(tmp_path: Path, ju
     first = Clock(machine.read)
     machine.wall += jump
     machine.passes(60)
-    heartbeat.write(tmp_path, first.line())
+    heartbeat.write(tmp_path, first.read_timeline())
     machine.passes(30)
     assert Clock(machine.read, heartbeat.read(tmp_path)).now() == NOON + timedelta(seconds=90)
 
@@ -209,41 +209,43 @@ def test_times_are_read_from_clocks_that_nobody_can_set() -> None:
 )
 def test_a_sign_of_life_is_as_old_as_it_is(tmp_path: Path, passes: float, jump: float, age: float) -> None:
     machine = Machine()
-    heartbeat.write(tmp_path, Clock(machine.read).line())
+    heartbeat.write(tmp_path, Clock(machine.read).read_timeline())
     machine.passes(passes)
     machine.wall += jump
-    assert heartbeat.age_seconds(tmp_path, machine.read) == pytest.approx(age)
+    assert heartbeat.read_age_seconds(tmp_path, machine.read) == pytest.approx(age)
 
 
 def test_a_sign_of_life_of_before_a_reboot_is_none(tmp_path: Path) -> None:
     machine = Machine()
-    assert heartbeat.age_seconds(tmp_path, machine.read) is None
-    heartbeat.write(tmp_path, Clock(machine.read).line())
+    assert heartbeat.read_age_seconds(tmp_path, machine.read) is None
+    heartbeat.write(tmp_path, Clock(machine.read).read_timeline())
     machine.boot, machine.elapsed = "b", 60.0
-    assert heartbeat.age_seconds(tmp_path, machine.read) == float("inf")
+    assert heartbeat.read_age_seconds(tmp_path, machine.read) == float("inf")
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"time": 1, "elapsed": "1", "boot": "a"}', b'{"time": 1e300, "elapsed": 1}']
 )
 def test_a_sign_of_life_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / heartbeat.NAME).write_bytes(content)
+    (tmp_path / heartbeat.FILE_NAME).write_bytes(content)
     assert heartbeat.read(tmp_path) is None
-    assert heartbeat.age_seconds(tmp_path) == float("inf")
+    assert heartbeat.read_age_seconds(tmp_path) == float("inf")
 
 
 @pytest.mark.parametrize(
     ("line", "code", "told"),
     [
         pytest.param(None, 1, "No verlbot has run in", id="none"),
-        pytest.param(Line(0.0, 0.0, "another boot"), 1, "The last tick was before this machine was started.", id="old"),
+        pytest.param(
+            Timeline(0.0, 0.0, "another boot"), 1, "The last tick was before this machine was started.", id="old"
+        ),
     ],
 )
 def test_health_says_so(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    line: Line | None,
+    line: Timeline | None,
     code: int,
     told: str,
 ) -> None:
@@ -258,7 +260,7 @@ def test_health_knows_a_bot_that_ticks_by_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("VERLBOT_DATA_DIR", str(tmp_path))
-    heartbeat.write(tmp_path, Clock().line())
+    heartbeat.write(tmp_path, Clock().read_timeline())
     assert main(["health"]) == 0
     assert "alive: the last tick was 0" in capsys.readouterr().out
 
@@ -272,9 +274,9 @@ class Shifted:
     def __init__(self) -> None:
         self.shift = 0.0
 
-    def read(self) -> Reading:
+    def read(self) -> ClockReading:
         reading = read_clocks()
-        return Reading(reading.wall + self.shift, reading.elapsed, reading.boot)
+        return ClockReading(reading.wall + self.shift, reading.elapsed, reading.boot)
 
 
 @pytest.fixture
@@ -307,12 +309,12 @@ def test_a_bot_as_it_runs_loses_no_tick_to_a_clock_that_is_set_back(
         ana = Person(slack)
         eventually(lambda: slack.get("state")["connections"])
         ana.says("/verl launch smoke")
-        ana.sees("*running*")
+        ana.can_see("*running*")
         clocks.shift = -120.0
-        run = bot.service.queries.active()[0]
+        run = bot.run_service.queries.list_active()[0]
         ana.says(f"/verl stop {run.id}")
-        eventually(lambda: bot.service.queries.find(run.id, trusted(ANA)).ended_at, seconds=10)
-        assert (heartbeat.age_seconds(tmp_path) or 0.0) < 5
+        eventually(lambda: bot.run_service.queries.find(run.id, create_trusted_actor(ANA)).closed_at, seconds=10)
+        assert (heartbeat.read_age_seconds(tmp_path) or 0.0) < 5
         eventually(lambda: "This machine's clock jumped back by 2 min 0 s" in slack.transcript(ANA, "C0RANDOM"))
     finally:
         bot.stop()
@@ -338,8 +340,8 @@ def test_a_job_goes_on_at_its_pace_whatever_the_wall_clock_does(
 ) -> None:
     clocks, scheduler = shifted
     often, seldom = Counter(), Counter()
-    scheduler.every("often", timedelta(milliseconds=20), often)
-    scheduler.every("seldom", timedelta(hours=2), seldom)
+    scheduler.add_job("often", timedelta(milliseconds=20), often)
+    scheduler.add_job("seldom", timedelta(hours=2), seldom)
     often.runs_again()
     clocks.shift = jump
     began = time.monotonic()
@@ -355,8 +357,8 @@ def test_the_scheduler_has_no_clock_but_the_one_it_is_given_and_makes_up_for_no_
     """As after a sleep of the machine, which the bot's own time counts."""
     clock, slept, tick, other = Clock(), Event(), Counter(), Counter()
     scheduler = Scheduler(lambda: clock.now() + timedelta(days=400 if slept.is_set() else 0))
-    scheduler.every("tick", timedelta(hours=1), tick)
-    scheduler.every("other", timedelta(hours=1), other)
+    scheduler.add_job("tick", timedelta(hours=1), tick)
+    scheduler.add_job("other", timedelta(hours=1), other)
     scheduler.start()
     try:
         eventually(lambda: tick.runs == other.runs == 1)

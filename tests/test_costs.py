@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.seen import Ending, Job
+from bot.core.seen import Ending, JobState
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot, read
 
 CLUSTER = "verl-smoke-0001"
@@ -13,9 +13,9 @@ TRAINS = "step:{} - critic/rewards/mean:0.5 - val-core/gsm8k/reward/mean@1:{} - 
 
 
 def over(bot: Bot, run_id: str) -> None:
-    bot.cloud.finish(f"verl-{run_id}", Job.SUCCEEDED)
+    bot.cloud.finish(f"verl-{run_id}", JobState.SUCCEEDED)
     bot.ticks(6, 10)
-    assert bot.run(run_id).ended_at
+    assert bot.run(run_id).closed_at
 
 
 def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) -> None:
@@ -127,7 +127,7 @@ def test_a_launch_bills_from_the_ask_on_and_until_its_machines_are_seen_to_be_go
 
 def test_in_a_runs_thread_the_run_is_that_of_the_thread(bot: Bot) -> None:
     bot.running(LINE)
-    bot.mention("cost", thread_ts=bot.run().posted["card"].ts)
+    bot.mention("cost", thread_ts=bot.run().sent_messages["card"].ts)
     assert "`smoke-0001` has cost" in bot.reads(user=BEN)
 
 

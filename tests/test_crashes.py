@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.adapters.store import RedisStore
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from tests.builders import NOTHING
@@ -47,7 +47,7 @@ def goes_on(bot: Bot) -> None:
     bot.cloud.print(CLUSTER, "(job, pid=1) step:1 - critic/rewards/mean:0.5")
     bot.ticks(2, seconds=31)
     if CLUSTER in bot.cloud.seen and bot.cloud.seen[CLUSTER].job:
-        bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+        bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(8)
     bot.ticks(3, seconds=40)
 
@@ -89,15 +89,15 @@ def test_whenever_the_bot_dies_the_next_one_ends_the_run_once(
             live(bot)
         where = f"died {points.names[-1]} (point {fatal} of {count})"
         later = reborn(bot)
-        if not later.store.open() and not later.store.recent(1):
+        if not later.store.list_open_runs() and not later.store.list_recent_runs(1):
             later.say("launch smoke nodes=2", trigger="T1")  # nothing was recorded: the person types it again
         go_on(later)
         assert (later.run().status, later.run().reason) == ("ended", reason), where
         assert len(later.cloud.launches) == 1 or (later.cloud.launches == [] and reason == "stopped"), where
         assert set(notices(later).values()) == {1}, where
         assert {f"{RUN} card", f"{RUN} ended"} <= set(notices(later)), where
-        assert later.cloud.seen.get(CLUSTER, NOTHING).nothing, where
-        assert later.store.open() == [], where
+        assert later.cloud.seen.get(CLUSTER, NOTHING).is_empty, where
+        assert later.store.list_open_runs() == [], where
 
 
 def points_of(live: Callable[[Bot], None], bot: Bot) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.data_dir import kept_secret, prepare
+from bot.data_dir import load_admin_policy_secret, prepare
 from bot.errors import UserError
 
 
@@ -99,9 +99,9 @@ def test_one_of_another_user_is_refused(
 
 
 def test_a_secret_is_made_once_and_read_by_nobody_else(tmp_path: Path) -> None:
-    first = kept_secret(tmp_path)
-    assert kept_secret(tmp_path) == first
+    first = load_admin_policy_secret(tmp_path)
+    assert load_admin_policy_secret(tmp_path) == first
     assert len(first) >= 32
     assert mode(tmp_path / "admin-policy-secret") == 0o600
     (tmp_path / "admin-policy-secret").write_text("\n")  # as a full disk may leave it
-    assert len(kept_secret(tmp_path)) >= 32
+    assert len(load_admin_policy_secret(tmp_path)) >= 32

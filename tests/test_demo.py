@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from bot.adapters.local.places import Place
-from bot.adapters.local.processes import marked
-from bot.demo import settings as demo_settings
+from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.local.processes import find_marked_processes
+from bot.demo import build_settings
 from tests.examples import thorough
 from tests.live import ENDLESS, QUICK
 from tests.waiting import SECONDS, eventually
@@ -30,8 +30,8 @@ def program(folder: Path, *lines: str) -> list[str]:
     return [sys.executable, "-m", "bot", "demo", "--data-dir", str(folder), "--port", "0", *lines]
 
 
-def places(folder: Path) -> list[Place]:
-    return [Place(folder / "local", path.name) for path in (folder / "local" / "clusters").glob("*")]
+def places(folder: Path) -> list[ClusterDirectory]:
+    return [ClusterDirectory(folder / "local", path.name) for path in (folder / "local" / "clusters").glob("*")]
 
 
 def everything_of(folder: Path) -> list[psutil.Process]:
@@ -97,7 +97,7 @@ def test_a_run_that_fails_is_told_by_the_exit_code_of_its_own_demo(folder: Path)
 def test_an_interrupted_demo_ends_everything_that_it_started(folder: Path, number: signal.Signals) -> None:
     line = f"/verl launch smoke nodes=2 {ENDLESS}"
     with started(folder, line) as demo:
-        eventually(lambda: any(marked(place.marker) for place in places(folder)))
+        eventually(lambda: any(find_marked_processes(place.marker) for place in places(folder)))
         demo.send_signal(number)
         eventually(lambda: ending(folder))
         demo.send_signal(number)  # an impatient person's
@@ -114,13 +114,13 @@ def test_a_demo_keeps_away_from_a_store_that_the_environment_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://production:6379/0")
-    assert demo_settings(folder, "http://127.0.0.1:1/api/").redis_url == ""
+    assert build_settings(folder, "http://127.0.0.1:1/api/").redis_url == ""
 
 
 def test_a_demo_keeps_away_from_machines_that_cost_money(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKYPILOT_API_SERVER_ENDPOINT", "https://sky.example.org")
     monkeypatch.setenv("VERLBOT_COMPUTE", "skypilot")
-    assert not demo_settings(folder, "http://127.0.0.1:1/api/").uses_skypilot
+    assert not build_settings(folder, "http://127.0.0.1:1/api/").uses_skypilot
 
 
 @pytest.mark.thorough
@@ -184,7 +184,7 @@ def read_until(terminal: int, text: str, pressing: bytes = b"") -> None:
 def test_two_bots_in_one_folder_are_refused_in_words(folder: Path) -> None:
     line = f"/verl launch smoke {ENDLESS}"
     with started(folder, line) as demo:
-        eventually(lambda: any(marked(place.marker) for place in places(folder)))
+        eventually(lambda: any(find_marked_processes(place.marker) for place in places(folder)))
         second = subprocess.run(program(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert second.returncode == 1
         assert second.stderr.startswith(f"verlbot: Another verlbot uses {folder}.")

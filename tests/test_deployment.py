@@ -21,11 +21,11 @@ import yaml
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from bot.__main__ import parser
-from bot.adapters.valkey import binary
+from bot.__main__ import build_parser
+from bot.adapters.valkey import find_server_program
 from bot.playground.pages import PAGE
 from bot.settings import Settings
-from bot.slack.manifest import SCOPES, manifest
+from bot.slack.manifest import SCOPES, build_manifest
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,7 @@ def test_redis_does_not_start_with_a_password_that_guards_nothing(where: str, pa
 def test_redis_asks_for_its_password_and_shows_it_in_no_command_line(where: str, tmp_path: Path) -> None:
     """The embedded server stands in for Redis: it reads the same options."""
     password, address = "x" * 24, tmp_path / "s"
-    server = f"{binary()} - --port 0 --unixsocket {address} --dir {tmp_path}"
+    server = f"{find_server_program()} - --port 0 --unixsocket {address} --dir {tmp_path}"
     script = shell_of(where).replace("redis-server -", server)
     with subprocess.Popen(
         ["sh", "-c", script], env={"REDIS_PASSWORD": password, "PATH": os.defpath}, stdout=subprocess.DEVNULL
@@ -315,7 +315,7 @@ def test_the_pod_is_what_the_image_is() -> None:
     for probe in ("startupProbe", "livenessProbe"):
         words = container[probe]["exec"]["command"]
         assert words[0] == "verlbot"
-        assert parser().parse_args(words[1:]).action.__name__ == "do_health"
+        assert build_parser().parse_args(words[1:]).action.__name__ == "do_health"
 
 
 def test_a_bot_in_that_pod_can_read_its_settings() -> None:
@@ -352,7 +352,7 @@ def test_the_commands_that_pages_tell_people_to_run_are_commands() -> None:
     words = {one.strip() for pair in typed for one in pair if one}
     assert {"manifest", "doctor", "run", "health"} <= words
     for word in words:
-        parser().parse_args(shlex.split(word))
+        build_parser().parse_args(shlex.split(word))
     for path in re.findall(r"deploy/[a-z./]*[a-z]", page):
         assert (ROOT / path).exists(), path
 
@@ -389,7 +389,7 @@ def on_a_terminal(words: list[str]) -> str:
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 def test_the_manifest_asks_for_what_the_bot_uses(mode: str) -> None:
-    found = manifest(mode, "https://verlbot.example.org/")
+    found = build_manifest(mode, "https://verlbot.example.org/")
     (command,) = found["features"]["slash_commands"]
     assert (command["command"], command["should_escape"]) == ("/verl", True)
     assert found["oauth_config"]["scopes"]["bot"] == list(SCOPES)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.command import Launch
-from bot.core.forms import FORMS
-from bot.core.parse import parse
+from bot.core.forms import COMMAND_SPECS
+from bot.core.parse import parse_command
 from tests.story import Bot
 
 ROOT = Path(__file__).parent.parent
@@ -39,16 +39,18 @@ def typed_in(page: Path) -> list[str]:
     """What a page tells people to type after `/verl`, but for usages with their brackets and commands by name."""
     lines = re.findall(r"`/verl ([^`\n]*)`|^    /verl (.*)$", page.read_text(), re.MULTILINE)
     typed = [line for pair in lines for line in pair if line]
-    usages = {form.usage for form in FORMS.values()}
-    return [line for line in typed if line not in FORMS and line not in usages and not re.search(r"[\[…]", line)]
+    usages = {form.usage for form in COMMAND_SPECS.values()}
+    return [
+        line for line in typed if line not in COMMAND_SPECS and line not in usages and not re.search(r"[\[…]", line)
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_tells_people_to_type_is_understood(page: Path, bot: Bot) -> None:
     for line in typed_in(page):
-        command = parse(line)
+        command = parse_command(line)
         if isinstance(command, Launch):
-            bot.service.planned(command)
+            bot.service.plan_launch(command)
 
 
 def test_there_are_such_lines() -> None:

@@ -29,7 +29,7 @@ def test_a_model_outlives_its_machines(live: Live) -> None:
     run_id = live.launch(f"nodes=2 {QUICK}")
     live.sees_end("succeeded")
     assert step_in(live, run_id) == 12
-    live.ana.sees("Model: step 12")
+    live.ana.can_see("Model: step 12")
     live.assert_nothing_left()
 
 
@@ -47,7 +47,7 @@ def test_a_program_that_saves_nothing_by_itself_saves_before_its_budget_ends_it(
 def test_a_bot_that_is_killed_while_it_fetches_goes_on_when_it_is_back(live: Live) -> None:
     live.start()
     run_id = live.launch(f"nodes=2 {QUICK}")
-    live.ana.sees("It succeeded.")
+    live.ana.can_see("It succeeded.")
     live.kill()
     live.start()
     live.sees_end("succeeded")
@@ -59,7 +59,7 @@ def test_a_bot_that_is_killed_while_it_fetches_goes_on_when_it_is_back(live: Liv
 def test_a_bot_that_is_stopped_while_it_fetches_calls_that_no_failure_and_goes_on_when_it_is_back(live: Live) -> None:
     live.start()
     run_id = live.launch(f"nodes=2 {QUICK}")
-    live.ana.sees("It succeeded.")
+    live.ana.can_see("It succeeded.")
     assert live.bot is not None
     live.bot.terminate()
     assert live.bot.wait(20) == 0, live.log()

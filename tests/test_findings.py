@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.health.finding import Finding
-from bot.watcher import Watcher
+from bot.watcher import HealthMonitor
 from tests.story import BEN, Bot, changed
 
 RUN = "smoke-0001"
@@ -31,13 +31,13 @@ def a_bot_whose_gradient_is_none(bot: Bot) -> None:
 def test_a_healthy_training_is_not_talked_about(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     trains(bot, range(1, 40))
-    assert bot.run().watch.judged == 39
+    assert bot.run().health.row_count == 39
     assert "Mute this" not in bot.reads()
 
 
 def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_change(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
-    (found,) = bot.run().watch.open
+    (found,) = bot.run().health.open_findings
     assert found.name == "not-a-number"
     trains(bot, range(10, 11), **{"actor/grad_norm": float("nan")})
     read = bot.reads()
@@ -51,7 +51,7 @@ def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_ch
 def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     trains(bot, range(10, 40))
-    assert bot.run().watch.open == ()
+    assert bot.run().health.open_findings == ()
     assert bot.reads().count("`not-a-number` has passed. It had stood since step 9.") == 1
     assert "Mute this" in bot.reads()  # what was said stands
     assert "gradient" not in bot.card()
@@ -71,7 +71,7 @@ def test_a_finding_that_is_muted_is_said_no_more(bot: Bot) -> None:
 
 def test_a_finding_outlives_a_restart_and_is_not_said_twice(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
-    what = bot.run().watch.open[0].what
+    what = bot.run().health.open_findings[0].what
     later = bot.later()
     later.ticks(4, seconds=30)
     assert later.reads().count(what) == bot.reads().count(what) == 3
@@ -84,7 +84,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
     assert "The log is silent: the training hangs." in bot.reads()
     assert bot.reads().count("[Mute this]") == 2
     trains(bot, range(20, 22), seconds=60)
-    assert bot.run().watch.open == ()
+    assert bot.run().health.open_findings == ()
     assert "`stall` has passed" in bot.reads()
 
 
@@ -119,7 +119,7 @@ def test_whatever_is_wrong_with_a_log_its_run_is_ended_when_it_is_to_be(bot: Bot
     def fails(_: object) -> list[Finding]:
         raise RuntimeError("a mistake in the judging of rows")
 
-    bot.reconciler = replace(bot.reconciler, watcher=Watcher(others=fails))
+    bot.reconciler = replace(bot.reconciler, health_monitor=HealthMonitor(find_others=fails))
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     bot.say(f"stop {RUN}")
     bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:1 - critic/rewards/mean:0.5 - actor/entropy:0.5")
@@ -132,7 +132,7 @@ def test_setting_up_for_long_is_no_stall(bot: Bot, minutes: int) -> None:
     bot.cloud.comes_up_at_once = False
     bot.say("launch smoke nodes=2 budget=1000 lease=12 --yes")
     bot.ticks(minutes, seconds=60)
-    assert bot.run().watch.open == ()
+    assert bot.run().health.open_findings == ()
 
 
 def test_a_number_that_says_nothing_is_not_shown_as_one(bot: Bot) -> None:

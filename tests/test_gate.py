@@ -18,17 +18,17 @@ import pytest
 import yaml
 from redis import Redis
 
-from bot.adapters.connection import client
+from bot.adapters.connection import create_client
 from bot.adapters.store import RedisStore
 from bot.announcer import Announcer
-from bot.core.orphans import Standing
-from bot.core.policy import UNSET, Caps, Outside, Policy, WhenDown
-from bot.core.seen import Cluster, Request, Seen
-from bot.gate import Gate
-from bot.gate_server import GateServer, answer
-from bot.outsiders import Outsiders
+from bot.core.orphans import ListedCluster
+from bot.core.policy import UNRESTRICTED, Caps, ExternalLaunchPolicy, Policy, StoreOutageBehaviour
+from bot.core.seen import ClusterState, Observation, RequestState
+from bot.gate import AdminPolicy
+from bot.gate_server import AdminPolicyServer, answer_launch
+from bot.outsiders import ExternalClusterTracker
 from bot.ports import Store
-from bot.sweep import Sweep
+from bot.sweep import ClusterSweep
 from tests.builders import NOON, launching
 from tests.doubles.cloud import FakeCloud
 from tests.live import ENDLESS, Live
@@ -52,10 +52,10 @@ class Served:
         self.now = NOON
         self.looks = 0
         self.forgotten: set[str] = set()
-        gate = Gate(store, lambda: policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
-        self.server = GateServer(gate, "127.0.0.1", 0)
+        gate = AdminPolicy(store, lambda: policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
+        self.server = AdminPolicyServer(gate, "127.0.0.1", 0)
         self.server.start()
-        self.outsiders = Outsiders(store, lambda: policy, lambda: self.now)
+        self.outsiders = ExternalClusterTracker(store, lambda: policy, lambda: self.now)
 
     def look(self) -> None:
         self.looks += 1
@@ -65,8 +65,8 @@ class Served:
 
     def stands(self, *names: str, minutes: float = 1) -> None:
         self.now += timedelta(minutes=minutes)
-        listed = [Standing(id=name, name=name, status=Cluster.UP, user="ben") for name in names]
-        self.outsiders.settle(listed, self.outsiders.missing(listed) - self.forgotten)
+        listed = [ListedCluster(id=name, name=name, status=ClusterState.UP, user="ben") for name in names]
+        self.outsiders.sync(listed, self.outsiders.find_missing_ids(listed) - self.forgotten)
 
 
 def asked(
@@ -98,7 +98,7 @@ def post(address: str, content: str) -> httpx.Response:
 def serve(store: RedisStore) -> Iterator[Any]:
     served: list[Served] = []
 
-    def made(policy: Policy = UNSET, to: Store = store) -> Served:
+    def made(policy: Policy = UNRESTRICTED, to: Store = store) -> Served:
         served.append(Served(to, policy))
         return served[-1]
 
@@ -117,13 +117,13 @@ def passed(answer: httpx.Response) -> dict[str, Any]:
 
 
 def places(store: RedisStore) -> list[str]:
-    return sorted(one.run for one in store.ledger().holds)
+    return sorted(one.run_id for one in store.get_ledger().reservations)
 
 
 def test_a_launch_that_fits_passes_as_it_came_and_takes_its_place(serve: Any, store: RedisStore) -> None:
     assert passed(serve().ask()) == TASK
-    (hold,) = store.ledger().holds
-    assert (hold.run, hold.person, hold.gpus, hold.dollars_per_hour) == ("sky/dev-box", "sky/ben", 16, 4.0)
+    (hold,) = store.get_ledger().reservations
+    assert (hold.run_id, hold.person, hold.gpus, hold.dollars_per_hour) == ("sky/dev-box", "sky/ben", 16, 4.0)
 
 
 def test_one_without_autostop_gets_it_and_keeps_its_secrets(serve: Any) -> None:
@@ -134,7 +134,7 @@ def test_one_without_autostop_gets_it_and_keeps_its_secrets(serve: Any) -> None:
 
 
 def test_one_that_passes_a_cap_is_refused_in_words_and_takes_nothing(serve: Any, store: RedisStore) -> None:
-    served = serve(Policy(person=Caps(gpus=16), outside=Outside(people={"ben": "U0BEN"})))
+    served = serve(Policy(person=Caps(gpus=16), external_launches=ExternalLaunchPolicy(people={"ben": "U0BEN"})))
     store.add(launching(requester="U0BEN", nodes=1, gpus="H100:1"), {"run": "true"})
     answer = served.ask()
     assert answer.status_code == 400
@@ -159,18 +159,18 @@ def test_what_launches_nothing_yet_takes_nothing(serve: Any, store: RedisStore, 
 
 @pytest.mark.parametrize("kind", ["validate", "optimize", "launch", "jobs.launch", "serve.up"])
 def test_each_step_meets_the_same_caps(serve: Any, kind: str) -> None:
-    assert serve(Policy(everybody=Caps(gpus=15))).ask(kind=kind).status_code == 400
+    assert serve(Policy(workspace=Caps(gpus=15))).ask(kind=kind).status_code == 400
 
 
 @pytest.mark.parametrize("kind", ["exec", "jobs.launch_cluster", "jobs.launch_controller", "of a later SkyPilot"])
 def test_what_needs_no_machines_of_its_own_is_let_pass(serve: Any, kind: str) -> None:
-    assert passed(serve(Policy(everybody=Caps(runs=0))).ask({"run": "a"}, kind=kind)) == {"run": "a"}
+    assert passed(serve(Policy(workspace=Caps(runs=0))).ask({"run": "a"}, kind=kind)) == {"run": "a"}
 
 
 def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_without_it(
     serve: Any, store: RedisStore
 ) -> None:
-    served = serve(Policy(outside=Outside(caps=Caps(runs=1))))
+    served = serve(Policy(external_launches=ExternalLaunchPolicy(caps=Caps(runs=1))))
     passed(served.ask())
     served.stands("dev-box", minutes=60)
     assert served.ask(cluster_name="another").status_code == 400
@@ -178,7 +178,7 @@ def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_wi
     served.stands()
     passed(served.ask(cluster_name="another"))
     assert places(store) == ["sky/another"]
-    assert store.ledger().spent == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
+    assert store.get_ledger().spent_dollars == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
 
 
 def test_a_place_is_kept_while_skypilot_does_not_remember_its_cluster(serve: Any, store: RedisStore) -> None:
@@ -188,11 +188,11 @@ def test_a_place_is_kept_while_skypilot_does_not_remember_its_cluster(serve: Any
     served.forgotten = {"dev-box"}
     for _ in range(3):
         served.stands()
-    assert len(store.ledger().holds) == 1
+    assert len(store.get_ledger().reservations) == 1
     served.forgotten = set()
     for _ in range(3):
         served.stands()
-    assert store.ledger().holds == ()
+    assert store.get_ledger().reservations == ()
 
 
 @pytest.mark.parametrize(("days", "held"), [pytest.param(6, 1, id="six days"), pytest.param(8, 0, id="eight")])
@@ -205,7 +205,7 @@ def test_a_place_is_not_kept_for_ever_where_skypilots_memory_never_comes_back(
     served.forgotten = {"dev-box"}
     served.stands(minutes=days * 24 * 60)
     served.stands()
-    assert len(store.ledger().holds) == held
+    assert len(store.get_ledger().reservations) == held
 
 
 def test_of_a_cluster_that_has_a_place_and_is_not_listed_any_more_people_hear_once(
@@ -213,19 +213,19 @@ def test_of_a_cluster_that_has_a_place_and_is_not_listed_any_more_people_hear_on
 ) -> None:
     served, cloud = serve(), FakeCloud()
     passed(served.ask())
-    cloud.seen["dev-box"] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP)
+    cloud.seen["dev-box"] = Observation(request=RequestState.SUCCEEDED, cluster=ClusterState.UP)
     told = Announcer(store, lambda: served.now, "C0OPS")
-    sweep = Sweep(
-        cloud, store, lambda: served.now, lambda: True, lambda: None, outsiders=served.outsiders, announcer=told
+    sweep = ClusterSweep(
+        cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.outsiders, announcer=told
     )
     sweep.sweep()
     cloud.forget()
     for _ in range(4):
         served.now += timedelta(minutes=3)
         sweep.sweep()
-    texts = [one.text for one in store.notices()]
+    texts = [one.text for one in store.list_notices()]
     assert [text.count("SkyPilot does not list `dev-box` any more") for text in texts] == [1]
-    assert len(store.ledger().holds) == 1
+    assert len(store.get_ledger().reservations) == 1
 
 
 def test_a_cluster_that_was_let_pass_is_not_told_of_as_nobodys_and_one_that_never_asked_is(
@@ -234,9 +234,11 @@ def test_a_cluster_that_was_let_pass_is_not_told_of_as_nobodys_and_one_that_neve
     served, cloud = serve(), FakeCloud()
     passed(served.ask())
     for name in ("dev-box", "by-hand"):
-        cloud.seen[name] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP)
-    Sweep(cloud, store, lambda: served.now, lambda: True, lambda: None, outsiders=served.outsiders).sweep()
-    assert [one.standing.name for one in store.orphans().values()] == ["by-hand"]
+        cloud.seen[name] = Observation(request=RequestState.SUCCEEDED, cluster=ClusterState.UP)
+    ClusterSweep(
+        cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.outsiders
+    ).sweep()
+    assert [one.cluster.name for one in store.get_orphans().values()] == ["by-hand"]
     assert places(store) == ["sky/by-hand", "sky/dev-box"]
 
 
@@ -247,7 +249,7 @@ def test_one_that_never_came_is_given_up_after_its_grace(serve: Any, store: Redi
     assert places(store) == ["sky/dev-box"]
     served.stands(minutes=2)
     assert places(store) == []
-    assert store.ledger().spent == {}
+    assert store.get_ledger().spent_dollars == {}
 
 
 def test_what_stands_without_having_asked_is_counted(serve: Any, store: RedisStore) -> None:
@@ -262,7 +264,7 @@ def test_a_runs_cluster_takes_no_second_place(serve: Any, store: RedisStore) -> 
 
 
 def test_the_bots_own_launch_passes_and_a_stranger_under_its_name_does_not(serve: Any, store: RedisStore) -> None:
-    served = serve(Policy(everybody=Caps(runs=0)))
+    served = serve(Policy(workspace=Caps(runs=0)))
     own = {"name": "ppo-7f3a", "run": "train", "resources": {"accelerators": "H100:8"}}
     store.add(launching(secrets=("API_KEY",)), own)
     written = own | {"resources": {"accelerators": {"H100": 8}}, "secrets": {"API_KEY": HUSH}, "num_nodes": 1}
@@ -273,7 +275,7 @@ def test_the_bots_own_launch_passes_and_a_stranger_under_its_name_does_not(serve
 
 
 def test_of_fifty_at_once_never_one_too_many_is_let_pass(serve: Any, store: RedisStore, redis: Redis) -> None:
-    policy = Policy(everybody=Caps(gpus=16 * 7))
+    policy = Policy(workspace=Caps(gpus=16 * 7))
     both = [serve(policy), serve(policy, RedisStore(redis))]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda number: both[number % 2].ask(cluster_name=f"c{number}"), range(50)))
@@ -283,11 +285,13 @@ def test_of_fifty_at_once_never_one_too_many_is_let_pass(serve: Any, store: Redi
 
 @pytest.mark.parametrize(
     ("chosen", "status", "words"),
-    [(WhenDown.REFUSE, 400, "records do not answer"), (WhenDown.ALLOW, 200, "idle_minutes")],
+    [(StoreOutageBehaviour.REFUSE, 400, "records do not answer"), (StoreOutageBehaviour.ALLOW, 200, "idle_minutes")],
 )
-def test_without_a_store_it_fails_as_the_team_has_chosen(serve: Any, chosen: WhenDown, status: int, words: str) -> None:
-    gone = RedisStore(client("redis://127.0.0.1:1/0", 0.2))
-    answer = serve(Policy(outside=Outside(when_store_is_down=chosen)), gone).ask({"run": "a"})
+def test_without_a_store_it_fails_as_the_team_has_chosen(
+    serve: Any, chosen: StoreOutageBehaviour, status: int, words: str
+) -> None:
+    gone = RedisStore(create_client("redis://127.0.0.1:1/0", 0.2))
+    answer = serve(Policy(external_launches=ExternalLaunchPolicy(on_store_outage=chosen)), gone).ask({"run": "a"})
     assert answer.status_code == status
     assert words in answer.text
 
@@ -403,8 +407,8 @@ def with_machines(**resources: Any) -> dict[str, Any]:
 def test_what_cannot_be_meant_is_refused_in_words_and_counts_nothing(
     store: RedisStore, task: dict[str, Any], words: str
 ) -> None:
-    gate = Gate(store, lambda: Policy(everybody=Caps(gpus=8)), lambda: NOON, lambda _: 4.0, lambda: None, UTC)
-    told = answer(gate, wire(task).encode())
+    gate = AdminPolicy(store, lambda: Policy(workspace=Caps(gpus=8)), lambda: NOON, lambda _: 4.0, lambda: None, UTC)
+    told = answer_launch(gate, wire(task).encode())
     assert (told.status_code, words in str(told.body)) == (400, True), told.body
     assert places(store) == []
 
@@ -436,10 +440,10 @@ LAUGHS = "a: &b0 [x, x]\n" + "".join(f"b{n}: &b{n + 1} [{', '.join([f'*b{n}'] * 
 def test_a_text_that_is_made_to_hold_it_up_does_not(
     store: RedisStore, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate = Gate(store, lambda: UNSET, lambda: NOON, lambda _: 4.0, lambda: None, UTC)
+    gate = AdminPolicy(store, lambda: UNRESTRICTED, lambda: NOON, lambda _: 4.0, lambda: None, UTC)
     body = {"task": task, "skypilot_config": "a: 1\n", "request_name": "launch", "user": "name: ben"}
     began = time.monotonic()
-    told = answer(gate, json.dumps(json.dumps(body)).encode())
+    told = answer_launch(gate, json.dumps(json.dumps(body)).encode())
     assert (told.status_code, told.body) == (400, b"This is no request of SkyPilot's for an admin policy.")
     assert time.monotonic() - began < 5
     assert caplog.text == ""
@@ -457,9 +461,11 @@ def test_no_secret_is_logged_or_kept_whatever_becomes_of_its_launch(
     caplog.set_level(logging.DEBUG)
     # SkyPilot silences the loggers of others, where another test has imported it; no bot does.
     monkeypatch.setattr(logging.getLogger("bot.gate_server"), "disabled", False)
-    told = [serve(Policy(everybody=Caps(gpus=most))).ask(cluster_name=f"c{most}").text for most in (0, 16)]
+    told = [serve(Policy(workspace=Caps(gpus=most))).ask(cluster_name=f"c{most}").text for most in (0, 16)]
     failing = serve()
-    monkeypatch.setattr(failing.server, "_gate", replace(failing.server._gate, rate=priced_wrongly))
+    monkeypatch.setattr(
+        failing.server, "_admin_policy", replace(failing.server._admin_policy, hourly_rate=priced_wrongly)
+    )
     told.append(failing.ask().text)
     told.append(serve().ask(TASK | {"num_nodes": HUSH}).text)
     assert "its log says where" in told[2]
@@ -474,7 +480,7 @@ def priced_wrongly(task: Any) -> float:
 
 def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore) -> None:
     passed(serve().ask())
-    assert store.outsiders()["dev-box"].asked_at == datetime(2026, 1, 2, 12, tzinfo=UTC)
+    assert store.get_external_clusters()["dev-box"].admitted_at == datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.mark.slow

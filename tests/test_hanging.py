@@ -9,9 +9,9 @@ from threading import Event
 import pytest
 
 from bot.build import build
-from bot.core.actor import trusted
-from bot.core.order import Order, Watched
-from bot.core.seen import Seen
+from bot.core.actor import create_trusted_actor
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import Observation
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
@@ -41,21 +41,21 @@ class HangingCloud(FakeCloud):
         super().__init__()
         self.released = Event()
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, watched: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         self.released.wait()
         return super().observe(watched)
 
-    def launch(self, order: Order) -> str:
+    def launch(self, order: LaunchOrder) -> str:
         self.released.wait()
         return super().launch(order)
 
-    def down(self, watched: Watched) -> None:
+    def tear_down(self, watched: ClusterRef) -> None:
         self.released.wait()
-        super().down(watched)
+        super().tear_down(watched)
 
-    def tail(self, watched: Watched, lines: int) -> str:
+    def tail_log(self, watched: ClusterRef, lines: int) -> str:
         self.released.wait()
-        return super().tail(watched, lines)
+        return super().tail_log(watched, lines)
 
 
 class SlowToRemove(FakeCloud):
@@ -66,11 +66,11 @@ class SlowToRemove(FakeCloud):
         self.released = Event()
         self.asked: list[str] = []
 
-    def down(self, watched: Watched) -> None:
+    def tear_down(self, watched: ClusterRef) -> None:
         self.asked.append(watched.cluster)
         if len(self.asked) == 1:
             self.released.wait()
-        super().down(watched)
+        super().tear_down(watched)
 
 
 class TicksAsItStops(FakeCloud):
@@ -82,7 +82,7 @@ class TicksAsItStops(FakeCloud):
         self.looks = Event()
         self.wake: Callable[[], None] = lambda: None
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, watched: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         self.looks.set()
         return super().observe(watched)
 
@@ -154,20 +154,20 @@ def removing(tmp_path: Path, playground: Playground, slack: PlaygroundClient, sl
 def test_a_removal_that_takes_long_holds_up_no_other_run(
     removing: Bot, slack: PlaygroundClient, slow: SlowToRemove
 ) -> None:
-    service, ana = removing.service, Person(slack)
+    service, ana = removing.run_service, Person(slack)
     ana.says("/verl launch smoke")
-    first = eventually(service.queries.active)[0]
-    ana.sees("*running*")
+    first = eventually(service.queries.list_active)[0]
+    ana.can_see("*running*")
     ana.says(f"/verl stop {first.id}")
     eventually(lambda: first.cluster in slow.asked)
     ana.says("/verl launch smoke")
-    second = eventually(lambda: [run for run in service.queries.active() if run.id != first.id])[0]
-    ana.sees(f"`{second.id}` · :large_blue_circle: *running*")
+    second = eventually(lambda: [run for run in service.queries.list_active() if run.id != first.id])[0]
+    ana.can_see(f"`{second.id}` · :large_blue_circle: *running*")
     ana.says(f"/verl stop {second.id}")
-    eventually(lambda: service.queries.find(second.id, trusted(ANA)).ended_at)
-    assert service.queries.find(first.id, trusted(ANA)).status == "stopping"
+    eventually(lambda: service.queries.find(second.id, create_trusted_actor(ANA)).closed_at)
+    assert service.queries.find(first.id, create_trusted_actor(ANA)).status == "stopping"
     slow.released.set()
-    eventually(lambda: service.queries.find(first.id, trusted(ANA)).ended_at)
+    eventually(lambda: service.queries.find(first.id, create_trusted_actor(ANA)).closed_at)
     assert slow.asked.count(first.cluster) == 1
 
 
@@ -186,10 +186,10 @@ def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
 ) -> None:
     ana = Person(slack)
     ana.says("/verl launch smoke nodes=2")
-    ana.sees("*waiting*")
-    (run,) = hanging.service.queries.active()
+    ana.can_see("*waiting*")
+    (run,) = hanging.run_service.queries.list_active()
     ana.says(f"/verl stop {run.id}")
-    ana.sees("stop asked for by @ana")
+    ana.can_see("stop asked for by @ana")
     cloud.released.set()
-    ana.sees("was stopped by @ana")
+    ana.can_see("was stopped by @ana")
     assert cloud.launches == []

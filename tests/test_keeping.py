@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.fetches import Errand, Fetches
-from bot.core.drain import Patience
-from bot.core.keeping import Fetch, Parcel
-from bot.core.order import Watched
-from bot.core.seen import Ending, Job
-from bot.fetcher import HOLD_MINUTES, Fetcher
+from bot.adapters.fetches import CheckpointDownloads, DownloadTask
+from bot.core.drain import CheckpointGrace
+from bot.core.keeping import CheckpointRef, DownloadProgress
+from bot.core.order import ClusterRef
+from bot.core.seen import Ending, JobState
+from bot.fetcher import AUTOSTOP_MARGIN_MINUTES, CheckpointRescuer
 from tests.builders import at
 from tests.doubles.cloud import FakeCloud
 from tests.story import BEN, LEA, Bot
@@ -54,14 +54,14 @@ def stands(bot: Bot) -> bool:
 def test_a_launch_tells_its_program_when_it_will_be_ended(bot: Bot, lease: int, budget: int, ends: float) -> None:
     bot.running(f"launch smoke nodes=2 lease={lease} budget={budget}")  # at four dollars an hour
     deadline = bot.cloud.deadlines[CLUSTER]
-    asked_at = bot.run().first_asked_at
+    asked_at = bot.run().first_launch_requested_at
     assert deadline is not None
     assert asked_at is not None
     assert deadline == asked_at + timedelta(seconds=ends)
 
 
-@pytest.mark.parametrize("job", [Job.SUCCEEDED, Job.FAILED])
-def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: Bot, job: Job) -> None:
+@pytest.mark.parametrize("job", [JobState.SUCCEEDED, JobState.FAILED])
+def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: Bot, job: JobState) -> None:
     trained(bot)
     bot.cloud.finish(CLUSTER, job)
     bot.ticks(20)
@@ -76,7 +76,7 @@ def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: B
 
 def test_a_model_in_a_volume_is_not_fetched(bot: Bot) -> None:
     trained(bot, "launch smoke nodes=2 budget=100 lease=3 volume=models")
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert bot.cloud.fetches == []
     assert "/verl resume smoke-0001" in bot.say(f"artifacts {RUN}")
@@ -84,8 +84,8 @@ def test_a_model_in_a_volume_is_not_fetched(bot: Bot) -> None:
 
 def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autostop_waits(bot: Bot) -> None:
     trained(bot)
-    bot.cloud.fetched = Fetch("", 500_000_000, 2_000_000_000)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.fetched = DownloadProgress("", 500_000_000, 2_000_000_000)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
     assert stands(bot)
     read = bot.reads()
@@ -94,7 +94,7 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     assert "does not go" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
-    bot.cloud.fetched = Fetch("", 2_000_000_000, 2_000_000_000, done=True)
+    bot.cloud.fetched = DownloadProgress("", 2_000_000_000, 2_000_000_000, is_complete=True)
     bot.ticks(20)
     assert bot.run().status == "ended"
 
@@ -122,9 +122,9 @@ def test_a_budget_that_is_spent_waits_no_longer_than_the_grace(bot: Bot) -> None
     bot.ticks(15)
     run = bot.run()
     assert run.reason == "over_budget"
-    assert run.over_at is not None
-    assert run.over_at < at(3600 + 600 + 260)
-    assert run.keeping.step == 20
+    assert run.finished_at is not None
+    assert run.finished_at < at(3600 + 600 + 260)
+    assert run.checkpoint_rescue.step == 20
 
 
 def test_a_run_that_is_given_more_while_it_waits_goes_on(bot: Bot) -> None:
@@ -165,7 +165,7 @@ def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
 def test_what_is_to_end_is_ended_before_its_model_is_fetched_and_its_autostop_put_off_before_that(bot: Bot) -> None:
     trained(bot)
     bot.cloud.silent_on_autostop = True
-    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.cloud.fetched = DownloadProgress("", 1, 2)
     bot.click("stop", RUN)
     bot.ticks(6)
     assert bot.cloud.fetches
@@ -173,7 +173,7 @@ def test_what_is_to_end_is_ended_before_its_model_is_fetched_and_its_autostop_pu
     bot.cloud.silent_on_autostop = False
     bot.ticks(6)
     assert bot.cloud.halts == [CLUSTER]
-    bot.cloud.fetched = Fetch("", 2, 2, done=True)
+    bot.cloud.fetched = DownloadProgress("", 2, 2, is_complete=True)
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert bot.run().reason == "stopped"
@@ -206,7 +206,7 @@ def test_one_that_is_never_written_whole_is_waited_for_no_longer_than_the_grace(
     assert bot.cloud.halts == []
     bot.ticks(10, seconds=28)
     assert bot.cloud.halts == [CLUSTER]
-    assert bot.run().keeping.step == 20
+    assert bot.run().checkpoint_rescue.step == 20
 
 
 @pytest.mark.parametrize("breaks", [None, "The cluster does not answer."], ids=["ends", "trains on"])
@@ -231,11 +231,11 @@ def test_what_is_saved_while_an_older_one_is_fetched_is_fetched_too(bot: Bot) ->
     trained(bot)
     bot.cloud.breaks_halt = "The cluster does not answer."
     bot.cloud.saved[CLUSTER] = 20
-    bot.cloud.fetched = Fetch("", 1, 2)
+    bot.cloud.fetched = DownloadProgress("", 1, 2)
     bot.click("stop", RUN)
     bot.ticks(3)
     assert bot.cloud.fetches[-1] == ON_CLUSTER
-    bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, Fetch("", 2, 2, done=True)
+    bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, DownloadProgress("", 2, 2, is_complete=True)
     bot.ticks(20)
     assert bot.cloud.fetches[-1] == f"~/checkpoints/{RUN}/global_step_40"
     assert "The model of step 40 is fetched" in bot.reads()
@@ -305,8 +305,8 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
 
 def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
     trained(bot)
-    bot.cloud.fetched = Fetch("", 1_000_000, 2_000_000)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.fetched = DownloadProgress("", 1_000_000, 2_000_000)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=60)
     assert "is not here yet" not in bot.reads()
     bot.ticks(2, seconds=1800)  # of the lease there are two hours left
@@ -325,7 +325,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
     trained(bot, line)
     bot.cloud.breaks_fetch = "Its cluster could not be read by SSH: no route to host"
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=30)
 
 
@@ -354,17 +354,17 @@ def test_a_person_who_says_so_has_it_torn_down(bot: Bot) -> None:
 
 def test_a_person_keeps_it_for_an_hour_longer_and_a_second_click_adds_nothing(bot: Bot) -> None:
     cannot_be_fetched(bot)
-    until = bot.run().keeping.until
+    until = bot.run().checkpoint_rescue.deadline
     assert until is not None
     for user in (LEA, BEN):
         bot.click("keep_model", f"{RUN} {until.timestamp():.0f}", user=user)
-    kept = bot.run().keeping
-    assert kept.keep_by == LEA
-    assert kept.keep_until
-    assert abs(kept.keep_until - until - timedelta(hours=1)) < timedelta(seconds=1)
+    kept = bot.run().checkpoint_rescue
+    assert kept.keep_requested_by == LEA
+    assert kept.keep_cluster_until
+    assert abs(kept.keep_cluster_until - until - timedelta(hours=1)) < timedelta(seconds=1)
     bot.tick()
     assert "@lea has it kept until then." in bot.reads()
-    bot.tick((kept.keep_until - bot.moment).total_seconds() - 60)
+    bot.tick((kept.keep_cluster_until - bot.moment).total_seconds() - 60)
     assert stands(bot)
     bot.tick(90)
     bot.ticks(12)
@@ -385,7 +385,7 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
 def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
     trained(bot)
     bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB at the most."
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5)
     assert "*The model of step 20 cannot be fetched*: It has 300 GB" in bot.reads()
     assert stands(bot)
@@ -396,7 +396,7 @@ def test_a_log_that_names_a_folder_elsewhere_has_nothing_fetched(bot: Bot) -> No
     step(bot, 20)
     bot.cloud.print(CLUSTER, "(TaskRunner pid=7) local_global_step_folder: /etc/$(reboot)/global_step_20")
     bot.tick()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(6)
     assert bot.cloud.fetches == []
     assert "Its log names a checkpoint that is not in the run's own folder" in bot.reads()
@@ -424,9 +424,9 @@ def test_a_restart_goes_on_with_the_fetching_and_says_nothing_twice(bot: Bot) ->
 def test_an_autostop_that_cannot_be_put_off_keeps_nothing_from_being_fetched(bot: Bot) -> None:
     trained(bot)
     bot.cloud.silent_on_autostop = True
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
-    assert bot.run().keeping.fetched
+    assert bot.run().checkpoint_rescue.is_downloaded
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_what_a_run_has_left_can_be_asked(bot: Bot, line: str, told: str) -> Non
 
 def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies(bot: Bot) -> None:
     trained(bot)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
     assert f"It was fetched to `{HERE}`" in bot.say(f"resume {RUN}")
@@ -456,14 +456,16 @@ def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
     bot.cloud.autostops.clear()
     run = bot.store.update(RUN, lambda run: replace(run, autostop_minutes=None))
     until = bot.moment + timedelta(hours=9)
-    Fetcher(bot.cloud, bot.store, bot.now, Patience()).fetch(run, until)
-    assert bot.cloud.autostops == [9 * 60 + HOLD_MINUTES]
+    CheckpointRescuer(bot.cloud, bot.store, bot.now, CheckpointGrace()).rescue(run, until)
+    assert bot.cloud.autostops == [9 * 60 + AUTOSTOP_MARGIN_MINUTES]
 
 
 # issue 19, fault 6: (a) first seen after its end
 
 
-def ended_unseen(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3", job: Job = Job.SUCCEEDED) -> None:
+def ended_unseen(
+    bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3", job: JobState = JobState.SUCCEEDED
+) -> None:
     """A run whose whole training lies between two looks."""
     bot.cloud.comes_up_at_once = False
     bot.say(line)
@@ -471,9 +473,9 @@ def ended_unseen(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3"
     bot.cloud.come_up(CLUSTER, job)
 
 
-@pytest.mark.parametrize("job", [Job.SUCCEEDED, Job.FAILED, Job.FAILED_DRIVER, Job.CANCELLED])
+@pytest.mark.parametrize("job", [JobState.SUCCEEDED, JobState.FAILED, JobState.FAILED_DRIVER, JobState.CANCELLED])
 def test_a_run_that_is_first_seen_after_its_end_has_its_model_fetched_though_its_log_cannot_be_read(
-    bot: Bot, job: Job
+    bot: Bot, job: JobState
 ) -> None:
     bot.cloud.breaks_logs = True
     bot.cloud.saved[CLUSTER] = 6
@@ -493,14 +495,14 @@ def test_six_launches_that_are_over_at_once_and_looks_that_fail_lose_no_model(bo
     bot.cloud.breaks_logs = True
     for cluster in clusters:
         bot.cloud.saved[cluster] = 6
-        bot.cloud.come_up(cluster, Job.SUCCEEDED)
+        bot.cloud.come_up(cluster, JobState.SUCCEEDED)
     for _ in range(20):  # every other look fails
         bot.tick()
         bot.cloud.answers = False
         bot.tick()
         bot.cloud.answers = True
     bot.ticks(30, seconds=5)
-    assert {bot.run(f"smoke-000{number}").keeping.step for number in range(1, 7)} == {6}
+    assert {bot.run(f"smoke-000{number}").checkpoint_rescue.step for number in range(1, 7)} == {6}
     assert sorted(set(bot.cloud.downs)) == clusters
 
 
@@ -511,7 +513,7 @@ def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot
     bot.ticks(3)
     assert "saves no model" not in bot.say(f"artifacts {RUN}")
     bot.ticks(40)
-    assert bot.run().keeping.none_at
+    assert bot.run().checkpoint_rescue.no_checkpoint_at
     assert bot.run().status == "ended"
     assert "Its cluster had no checkpoint." in bot.say(f"artifacts {RUN}")
 
@@ -529,7 +531,7 @@ def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more
 
 
 def test_a_run_that_never_trained_keeps_no_cluster_and_says_so(bot: Bot) -> None:
-    ended_unseen(bot, job=Job.FAILED_SETUP)
+    ended_unseen(bot, job=JobState.FAILED_SETUP)
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert bot.cloud.autostops == []
@@ -546,7 +548,7 @@ def test_a_lease_that_has_ended_while_the_bot_was_away_costs_no_model(bot: Bot) 
     bot.tick(7200)
     bot.ticks(40)
     assert bot.run().reason == "lease_over"
-    assert bot.run().keeping.step == 40
+    assert bot.run().checkpoint_rescue.step == 40
 
 
 def test_a_stop_while_it_is_launched_keeps_nothing_standing(bot: Bot) -> None:
@@ -568,7 +570,7 @@ def test_a_stop_while_it_is_launched_keeps_nothing_standing(bot: Bot) -> None:
 def test_an_autostop_is_put_off_before_the_last_lines_are_waited_for(bot: Bot) -> None:
     trained(bot)
     bot.cloud.breaks_logs = True
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(2)
     assert bot.run().log_saved_at is None
     assert len(bot.cloud.autostops) == 1
@@ -578,8 +580,8 @@ def test_an_autostop_is_put_off_before_the_last_lines_are_waited_for(bot: Bot) -
 def test_an_autostop_that_cannot_be_put_off_is_tried_again_and_keeps_no_lines_from_being_read(bot: Bot) -> None:
     trained(bot)
     bot.cloud.silent_on_autostop = True
-    bot.cloud.fetched = Fetch("", 1, 2)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.fetched = DownloadProgress("", 1, 2)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(2)
     assert bot.run().log_saved_at
     bot.cloud.silent_on_autostop = False
@@ -590,17 +592,17 @@ def test_an_autostop_that_cannot_be_put_off_is_tried_again_and_keeps_no_lines_fr
 # (c) what is on our own disk is asked before anything is called lost
 
 
-WHOLE = Fetch(HERE, 2_000_000, 2_000_000, done=True)
+WHOLE = DownloadProgress(HERE, 2_000_000, 2_000_000, is_complete=True)
 
 
 def arrived_unseen(bot: Bot) -> None:
     """Its fetch, which goes on beside the looks, has come to its last byte since the last of them."""
     trained(bot)
-    bot.cloud.fetched = Fetch("", 1_000_000, 2_000_000)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.fetched = DownloadProgress("", 1_000_000, 2_000_000)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(4)
-    assert bot.run().keeping.fetch
-    assert not bot.run().keeping.fetched
+    assert bot.run().checkpoint_rescue.download
+    assert not bot.run().checkpoint_rescue.is_downloaded
     bot.cloud.kept[RUN] = {20: WHOLE}
 
 
@@ -642,7 +644,7 @@ def test_a_model_that_has_come_when_it_is_to_be_given_up_is_not_given_up(bot: Bo
     bot.tick(3 * 3600)
     bot.cloud.answers = True
     bot.ticks(12)
-    assert bot.run().keeping.given_up_at is None
+    assert bot.run().checkpoint_rescue.abandoned_at is None
     assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
 
 
@@ -666,13 +668,13 @@ def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_s
     trained(bot)
     bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 40, (20,)
     bot.cloud.torn[40] = MISSING
-    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
     assert f"The model of step 40 is not fetched yet, and I try again: {MISSING}" in bot.reads()
     assert stands(bot)  # what writes it may not have ended yet
     bot.ticks(12, seconds=30)
     assert bot.run().status == "ended"
-    assert bot.run().keeping.step == 20
+    assert bot.run().checkpoint_rescue.step == 20
     assert f"Its checkpoint of step 40 is not whole: {MISSING}" in bot.say(f"artifacts {RUN}")
     assert bot.reads().count("Model: step 20") == 2  # in its end's notice and on its card
 
@@ -681,18 +683,18 @@ def test_one_that_is_whole_at_the_second_look_is_fetched(bot: Bot) -> None:
     trained(bot)
     bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 40, (20,)
     bot.cloud.torn[40] = MISSING
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5)
     bot.cloud.torn.clear()
     bot.ticks(12, seconds=30)
-    assert bot.run().keeping.step == 40
+    assert bot.run().checkpoint_rescue.step == 40
     assert "is not whole" not in bot.reads()
 
 
 def test_one_that_verl_has_not_named_was_not_finished(bot: Bot) -> None:
     trained(bot)
     bot.cloud.saved[CLUSTER], bot.cloud.unnamed[CLUSTER] = 20, (40,)
-    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
     assert bot.cloud.fetches == [ON_CLUSTER]
     told = "Its checkpoint of step 40 is not whole: verl names an older one as its newest: this one was not finished."
@@ -708,7 +710,7 @@ def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_t
     trained(bot, "launch smoke nodes=2 budget=100 lease=12")
     bot.cloud.unnamed[CLUSTER] = (20,)
     bot.cloud.torn[20] = why
-    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(10, seconds=30)
     assert f"*None of its checkpoints is whole.* Step 20: {why}" in bot.reads()
     assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
@@ -724,8 +726,8 @@ def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_t
 def test_one_that_is_found_torn_only_after_hours_of_fetching_is_asked_about_before_it_is_lost(bot: Bot) -> None:
     trained(bot, "launch smoke nodes=2 budget=100 lease=12")
     bot.cloud.unnamed[CLUSTER] = (20,)
-    bot.cloud.fetched = Fetch("", 1, 2)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.fetched = DownloadProgress("", 1, 2)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5, seconds=3600)
     bot.cloud.torn[20] = MISSING
     bot.ticks(10, seconds=30)
@@ -741,13 +743,13 @@ class WithRealFetches(FakeCloud):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.real = Fetches(folder, 10**9)
+        self.real = CheckpointDownloads(folder, 10**9)
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
-        return self.real.fetch(Errand(parcel, lambda _: {"model.bin": 7}, write_model))
+    def download_checkpoint(self, watched: ClusterRef, parcel: CheckpointRef) -> DownloadProgress:
+        return self.real.begin_or_check(DownloadTask(parcel, lambda _: {"model.bin": 7}, write_model))
 
-    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
-        return self.real.recall(parcel)
+    def list_downloads(self, parcel: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return self.real.find_downloaded(parcel)
 
     def stop(self) -> None:
         self.real.stop()
@@ -764,16 +766,16 @@ def test_a_bot_that_is_stopped_while_a_fetch_begins_records_no_failure_and_the_n
     bot = bot.later()
     trained(bot)
     cloud.stop()
-    cloud.finish(CLUSTER, Job.SUCCEEDED)
+    cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(6)
-    assert bot.run().keeping.began_at
-    assert (bot.run().keeping.trouble, bot.run().keeping.tries) == (None, 0)
-    cloud.real = Fetches(tmp_path, 10**9)
+    assert bot.run().checkpoint_rescue.started_at
+    assert (bot.run().checkpoint_rescue.last_error, bot.run().checkpoint_rescue.failure_count) == (None, 0)
+    cloud.real = CheckpointDownloads(tmp_path, 10**9)
     later = bot.later()
 
     def fetches() -> bool:
         later.tick()
-        return later.run().keeping.fetched
+        return later.run().checkpoint_rescue.is_downloaded
 
     eventually(fetches)
     cloud.stop()

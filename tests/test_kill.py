@@ -20,10 +20,10 @@ POINTS = [
     pytest.param("before LocalCloud.launch 1", marks=THOROUGH, id="recorded that it is asked for, and not asked"),
     pytest.param("after LocalCloud.launch 1", id="launched, and not recorded"),
     pytest.param("after WebClient.chat_postMessage 2", id="between a notice and its record"),
-    pytest.param("after LocalCloud.tail 1", marks=THOROUGH, id="while running"),
+    pytest.param("after LocalCloud.tail_log 1", marks=THOROUGH, id="while running"),
     pytest.param("after RedisStore.save_log 1", marks=THOROUGH, id="while its log is kept"),
-    pytest.param("before LocalCloud.down 1", marks=THOROUGH, id="before the teardown"),
-    pytest.param("after LocalCloud.down 1", marks=THOROUGH, id="during the teardown"),
+    pytest.param("before LocalCloud.tear_down 1", marks=THOROUGH, id="before the teardown"),
+    pytest.param("after LocalCloud.tear_down 1", marks=THOROUGH, id="during the teardown"),
 ]
 
 
@@ -50,9 +50,9 @@ def test_a_run_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param("before LocalCloud.down 1", id="before the teardown"),
-        pytest.param("after LocalCloud.down 1", id="during the teardown"),
-        pytest.param("after RedisStore.settle 1", id="after the last word"),
+        pytest.param("before LocalCloud.tear_down 1", id="before the teardown"),
+        pytest.param("after LocalCloud.tear_down 1", id="during the teardown"),
+        pytest.param("after RedisStore.archive 1", id="after the last word"),
     ],
 )
 def test_a_stop_survives_the_kill_of_its_bot(live: Live, point: str) -> None:
@@ -134,12 +134,12 @@ def test_a_board_survives_the_kill_of_its_bot_between_its_post_and_its_record(li
     live.start(KILL_AT="after WebClient.chat_postMessage 1")
     due = datetime.now(UTC) + timedelta(seconds=70)
     live.ana.says(f"/verl report daily {due:%H:%M} tz=UTC")
-    live.ana.sees("`report-1` · *every day at")
+    live.ana.can_see("`report-1` · *every day at")
     live.wait_killed(90)
     live.start()
     board = live.ana.sees_message(lambda message: "occasion" in payload(message) and message["edited"])
     live.ana.says("/verl report")
-    live.ana.sees("takes it away, ")
+    live.ana.can_see("takes it away, ")
     told = [message["ts"] for message in live.ana.messages() if "occasion" in payload(message)]
     assert told == [board["ts"]]
     assert 0 <= float(board["ts"]) - due.replace(second=0, microsecond=0).timestamp() < 10

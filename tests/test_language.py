@@ -7,7 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from babel.messages.catalog import Message
 
-from bot.language import ENGLISH, carried, catalogue, file_name, say, say_many, speak, speaking, spoken, together
+from bot.language import (
+    ENGLISH,
+    catalogue_file_name,
+    current_language,
+    join_sentences,
+    load_catalogue,
+    ngettext,
+    set_language,
+    translate,
+    use_language,
+    with_language_context,
+)
 from tests import words
 from tests.words import CATALOGUES, CODE, FIELD, TRANSLATED, phrases, translated, unsayable, written
 
@@ -24,7 +35,9 @@ def test_a_catalogue_has_every_phrase_of_the_code_and_no_other(language: str) ->
 def test_a_catalogue_stands_as_make_words_writes_it(language: str) -> None:
     stands = words.catalogue(language)
     stands.update(phrases(), no_fuzzy_matching=True, update_creation_date=False)
-    assert words.as_file(stands, language) == (CATALOGUES / file_name(language)).read_bytes(), "run `make words`"
+    assert words.as_file(stands, language) == (CATALOGUES / catalogue_file_name(language)).read_bytes(), (
+        "run `make words`"
+    )
     assert not stands.obsolete
 
 
@@ -86,54 +99,54 @@ def test_chinese_leaves_room_around_code_and_emphasis() -> None:
 
 
 def test_a_phrase_is_said_in_the_language_that_is_spoken_and_then_in_the_one_before() -> None:
-    with speaking("zh-CN"):
-        assert say("{count} h", count=2) == "2 小时"
-        with speaking(ENGLISH):
-            assert say("{count} h", count=2) == "2 h"
-        assert say_many("{count} node", "{count} nodes", 1) == "1 个节点"
-        assert spoken() == "zh-CN"
-    assert (say("{count} h", count=2), spoken()) == ("2 h", ENGLISH)
+    with use_language("zh-CN"):
+        assert translate("{count} h", count=2) == "2 小时"
+        with use_language(ENGLISH):
+            assert translate("{count} h", count=2) == "2 h"
+        assert ngettext("{count} node", "{count} nodes", 1) == "1 个节点"
+        assert current_language() == "zh-CN"
+    assert (translate("{count} h", count=2), current_language()) == ("2 h", ENGLISH)
 
 
 @pytest.mark.parametrize("language", ["xx", "", "../zh_CN"])
 def test_an_unknown_language_is_english(language: str) -> None:
-    with speaking(language):
-        assert say("{count} h", count=2) == "2 h"
+    with use_language(language):
+        assert translate("{count} h", count=2) == "2 h"
 
 
 def test_an_unknown_phrase_is_said_as_it_is() -> None:
-    with speaking("zh-CN"):
-        assert say("Our {own} recipe") == "Our {own} recipe"
-        assert say("Our {own} recipe", own="best") == "Our best recipe"
-        assert say("") == ""  # which to gettext is the catalogue's header
+    with use_language("zh-CN"):
+        assert translate("Our {own} recipe") == "Our {own} recipe"
+        assert translate("Our {own} recipe", own="best") == "Our best recipe"
+        assert translate("") == ""  # which to gettext is the catalogue's header
 
 
 def test_a_translation_that_asks_for_another_field_is_said_in_english() -> None:
-    class Broken(type(catalogue(ENGLISH))):  # type: ignore[misc]  # gettext's own class for no translation
+    class Broken(type(load_catalogue(ENGLISH))):  # type: ignore[misc]  # gettext's own class for no translation
         def gettext(self, message: str) -> str:
             return "{wrong} {"
 
-    with speaking("xx", Broken()):
-        assert say("{count} h", count=2) == "2 h"
+    with use_language("xx", Broken()):
+        assert translate("{count} h", count=2) == "2 h"
 
 
 def test_what_is_filled_in_is_not_read_as_a_phrase() -> None:
-    assert say("{command} launches nothing.", command="{run} {0}") == "{run} {0} launches nothing."
+    assert translate("{command} launches nothing.", command="{run} {0}") == "{run} {0} launches nothing."
 
 
 def test_sentences_that_are_not_there_leave_no_gap() -> None:
-    assert together("", "One.", "") == "One."
-    assert together() == ""
+    assert join_sentences("", "One.", "") == "One."
+    assert join_sentences() == ""
 
 
 def test_another_thread_speaks_the_language_that_it_was_given() -> None:
     with ThreadPoolExecutor(1) as pool:
-        with speaking("zh-CN"):
-            kept = carried(spoken)
+        with use_language("zh-CN"):
+            kept = with_language_context(current_language)
         assert pool.submit(kept).result() == "zh-CN"
-        assert pool.submit(spoken).result() == ENGLISH
+        assert pool.submit(current_language).result() == ENGLISH
 
 
 def test_a_language_that_is_spoken_in_a_thread_ends_with_its_context() -> None:
-    carried(lambda: speak("zh-CN"))()
-    assert spoken() == ENGLISH
+    with_language_context(lambda: set_language("zh-CN"))()
+    assert current_language() == ENGLISH

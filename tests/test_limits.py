@@ -65,7 +65,7 @@ def test_what_makes_no_sense_is_refused_with_what_would(bot: Bot, line: str, ref
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(1800)
     assert refused in bot.say(line)
-    assert bot.run().amendments == ()
+    assert bot.run().limit_changes == ()
 
 
 def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run(bot: Bot) -> None:
@@ -101,8 +101,8 @@ def test_the_same_delivery_of_a_line_extends_once(bot: Bot) -> None:
 
 def test_in_its_thread_the_run_can_be_left_out(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
-    bot.mention("extend 2h", thread_ts=bot.run().posted["card"].ts)
-    bot.mention("budget 200", thread_ts=bot.run().posted["card"].ts)
+    bot.mention("extend 2h", thread_ts=bot.run().sent_messages["card"].ts)
+    bot.mention("budget 200", thread_ts=bot.run().sent_messages["card"].ts)
     assert bot.run().lease == timedelta(hours=5)
     assert bot.run().budget_dollars == 200.0
 

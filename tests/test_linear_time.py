@@ -6,19 +6,27 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.adapters.sky.calls import without_chatter
-from bot.adapters.sky.errors import in_words
-from bot.adapters.sky.managed_calls import without_epitaph
-from bot.adapters.sky.streams import end_of
+from bot.adapters.sky.calls import remove_skypilot_lines
+from bot.adapters.sky.errors import describe_error
+from bot.adapters.sky.managed_calls import remove_no_log_message
+from bot.adapters.sky.streams import decode_end
 from bot.core.failure import diagnose
-from bot.core.grammar import bare, json_row, pairs
-from bot.core.keeping import step_of
-from bot.core.line import LONGEST_LINE, bracket_ends, quote
-from bot.core.loglines import bounded, cleaned, failure, fresh, joined, select, whole
-from bot.core.reader import Reader
-from bot.core.reading import News, Reading, place_after
-from bot.slack.blocks import printed
-from bot.slack.text import as_typed, code, without_mention
+from bot.core.grammar import parse_json_metrics, parse_pairs, strip_prefixes
+from bot.core.keeping import parse_step_number
+from bot.core.line import MAX_LINE_CHARACTERS, find_bracket_ends, quote_word
+from bot.core.loglines import (
+    append_log,
+    find_failure,
+    find_new_lines,
+    merge_logs,
+    select_lines,
+    split_clean_lines,
+    truncate_log,
+)
+from bot.core.reader import LogParser
+from bot.core.reading import LogCursor, NewLines, find_resume_index
+from bot.slack.blocks import output_block
+from bot.slack.text import code, restore_typed_text, strip_mention
 from tests.examples import thorough
 from tests.linear import Use, grows_linearly, hard_texts, repeated, uses
 
@@ -102,43 +110,43 @@ LINES = [
 
 
 def looked_at(text: str) -> object:
-    return Reading().look(text, 0.0, over=True)
+    return LogCursor().read_tail(text, 0.0, is_final=True)
 
 
 def looked_at_again(text: str) -> object:
-    reading = Reading(last=("00",) * 63 + ("ff",))
-    return reading.look(text, 0.0)
+    reading = LogCursor(last_digests=("00",) * 63 + ("ff",))
+    return reading.read_tail(text, 0.0)
 
 
 FUNCTIONS: dict[str, Callable[[str], object]] = {
-    "Reader.read": lambda text: Reader().read(text),
-    "Reading.look": looked_at,
-    "Reading.look again": looked_at_again,
-    "bare": bare,
-    "pairs": pairs,
-    "json_row": lambda text: json_row(text, 0.0),
-    "cleaned": cleaned,
-    "select": lambda text: select(text, 20, "x", 1),
-    "failure": failure,
+    "LogParser.parse": lambda text: LogParser().parse(text),
+    "LogCursor.read_tail": looked_at,
+    "LogCursor.read_tail again": looked_at_again,
+    "strip_prefixes": strip_prefixes,
+    "parse_pairs": parse_pairs,
+    "parse_json_metrics": lambda text: parse_json_metrics(text, 0.0),
+    "split_clean_lines": split_clean_lines,
+    "select_lines": lambda text: select_lines(text, 20, "x", 1),
+    "find_failure": find_failure,
     "diagnose": lambda text: diagnose(text, 2),
-    "joined": lambda text: joined(text, "x" + text),
-    "joined to its half": lambda text: joined(text[: len(text) // 2], text),
-    "whole": lambda text: whole(text, "x" + text),
-    "bounded": bounded,
-    "fresh": lambda text: fresh(text.split("\n"), "nowhere"),
-    "place_after": lambda text: place_after("b" + text, text),
-    "place_after, within": lambda text: place_after(text, text + "b" + text[1:]),
-    "step_of": step_of,
-    "without_chatter": without_chatter,
-    "without_epitaph": without_epitaph,
-    "in_words": lambda text: in_words("ValueError", text),
-    "end_of": lambda text: end_of((text[at : at + 100].encode() for at in range(0, len(text), 100)), 10_000),
-    "as_typed": as_typed,
-    "without_mention": without_mention,
+    "append_log": lambda text: append_log(text, "x" + text),
+    "append_log to its half": lambda text: append_log(text[: len(text) // 2], text),
+    "merge_logs": lambda text: merge_logs(text, "x" + text),
+    "truncate_log": truncate_log,
+    "find_new_lines": lambda text: find_new_lines(text.split("\n"), "nowhere"),
+    "find_resume_index": lambda text: find_resume_index("b" + text, text),
+    "find_resume_index, within": lambda text: find_resume_index(text, text + "b" + text[1:]),
+    "parse_step_number": parse_step_number,
+    "remove_skypilot_lines": remove_skypilot_lines,
+    "remove_no_log_message": remove_no_log_message,
+    "describe_error": lambda text: describe_error("ValueError", text),
+    "decode_end": lambda text: decode_end((text[at : at + 100].encode() for at in range(0, len(text), 100)), 10_000),
+    "restore_typed_text": restore_typed_text,
+    "strip_mention": strip_mention,
     "code": code,
-    "printed": printed,
-    "quote": quote,
-    "bracket_ends": bracket_ends,
+    "output_block": output_block,
+    "quote_word": quote_word,
+    "find_bracket_ends": find_bracket_ends,
 }
 
 
@@ -154,8 +162,8 @@ def test_a_function_that_takes_text_takes_time_in_proportion_to_it(name: str, be
 def test_the_lines_of_a_look_are_taken_in_few_chunks_however_long_they_are() -> None:
     for text in ("x" * 300_000 + "\n", "x\n" * 1000, "\n" * 1000):
         lines = (text * 3).split("\n")
-        news, chunks = News(lines, lines), 0
+        news, chunks = NewLines(lines, lines), 0
         while news.lines:
-            news, chunks = news.after(news.chunk), chunks + 1
+            news, chunks = news.drop_first(news.chunk_size), chunks + 1
         assert chunks <= 12
-    assert LONGEST_LINE < 10_000  # what a person types is split a character at a time
+    assert MAX_LINE_CHARACTERS < 10_000  # what a person types is split a character at a time

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.local.processes import marked
+from bot.adapters.local.processes import find_marked_processes
 from tests.examples import thorough
 from tests.live import ENDLESS, QUICK, Live, keys
 from tests.waiting import eventually
@@ -87,7 +87,7 @@ def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("step ")
     (place,) = live.places()
-    ranks = sorted(process.environ()["SKYPILOT_NODE_RANK"] for process in marked(place.marker))
+    ranks = sorted(process.environ()["SKYPILOT_NODE_RANK"] for process in find_marked_processes(place.marker))
     assert ranks == ["0", "1"]
 
 
@@ -137,7 +137,7 @@ def test_processes_that_are_killed_from_outside(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS} save_every_steps=100000")  # a half-written model would be asked about, for an hour
     live.sees_card("step ")
     (place,) = live.places()
-    os.kill(marked(place.marker)[0].pid, signal.SIGKILL)
+    os.kill(find_marked_processes(place.marker)[0].pid, signal.SIGKILL)
     live.sees_end("failed")
     assert "exit code 137 (SIGKILL)" in live.ana.reads()
     live.assert_nothing_left()
@@ -148,11 +148,11 @@ def test_a_whole_cluster_that_is_killed_from_outside(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("step ")
     (place,) = live.places()
-    state = place.read()
+    state = place.read_state()
     assert state is not None
     assert state.supervisor is not None
     os.kill(state.supervisor.pid, signal.SIGKILL)
-    for process in marked(place.marker):
+    for process in find_marked_processes(place.marker):
         process.kill()
     live.sees_end("its driver died")
     live.assert_nothing_left()

@@ -8,10 +8,10 @@ import pytest
 
 from bot.adapters.local.cloud import LocalCloud
 from bot.adapters.store import RedisStore
-from bot.core.managed import Controller
+from bot.core.managed import JobsController
 from bot.core.money import Bill, Rate
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.status import Status
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.status import RunStatus
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from tests.builders import at
@@ -19,11 +19,16 @@ from tests.story import Bot
 
 X = "verl-smoke-0001"
 MANAGED = "launch smoke nodes=2 managed=true"
-RECOVERING = {"job": Job.PENDING, "request": Request.LIVE, "cluster": Cluster.INIT, "recovering": True}
-RECOVERED = {"job": Job.RUNNING, "request": Request.SUCCEEDED, "cluster": Cluster.UP, "recovering": False}
-GONE = Seen(
-    request=Request.SUCCEEDED, job=Job.SUCCEEDED, job_id=1, ending=Ending.DOWNED, recoveries=1, keeps_log=True,
-    bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(0), closed=True),
+RECOVERING = {"job": JobState.PENDING, "request": RequestState.LIVE, "cluster": ClusterState.INIT, "recovering": True}
+RECOVERED = {
+    "job": JobState.RUNNING,
+    "request": RequestState.SUCCEEDED,
+    "cluster": ClusterState.UP,
+    "recovering": False,
+}
+GONE = Observation(
+    request=RequestState.SUCCEEDED, job=JobState.SUCCEEDED, job_id=1, ending=Ending.DOWNED, recoveries=1, keeps_log=True,
+    bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(0), is_closed=True),
 )  # fmt: skip
 
 
@@ -77,13 +82,13 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
     assert "SkyPilot removes its cluster at its end" in bot.card()
-    assert bot.run(run_id).autostop_asked is None
+    assert bot.run(run_id).requested_autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
     assert "its machines went away, waiting for others" in bot.card()
     assert bot.reads().count("Its machines went away") == 1
-    assert bot.run(run_id).status is Status.RUNNING
+    assert bot.run(run_id).status is RunStatus.RUNNING
 
     shows(bot, **RECOVERED, recoveries=1)
     bot.ticks(8, seconds=10)
@@ -111,8 +116,8 @@ def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(
     bot.cloud.seen[X] = GONE  # between two ticks, so that its recovery is heard of at its end
     bot.ticks(6, seconds=6)
     run = bot.run(run_id)
-    assert (run.status, run.recoveries.count, run.cost(bot.now())) == (Status.ENDED, 1, 3.0)
-    assert "the last line" in bot.store.log(run_id)
+    assert (run.status, run.recoveries.count, run.cost(bot.now())) == (RunStatus.ENDED, 1, 3.0)
+    assert "the last line" in bot.store.get_log(run_id)
     assert "*succeeded*" in bot.reads()
     assert "interruptions left out" in bot.reads()
     assert bot.reads().count("Its machines went away") == 1
@@ -125,13 +130,17 @@ def test_stopping_it_cancels_it_and_waits_for_its_controller(bot: Bot) -> None:
     bot.say(f"stop {run_id}")
     bot.ticks(3)
     assert bot.cloud.downs == [X]
-    bot.cloud.seen[X] = Seen(request=Request.LIVE, cluster=Cluster.AUTOSTOPPING, job_id=1)  # CANCELLING
+    bot.cloud.seen[X] = Observation(
+        request=RequestState.LIVE, cluster=ClusterState.AUTOSTOPPING, job_id=1
+    )  # CANCELLING
     bot.ticks(4, seconds=10)
-    assert bot.run(run_id).status is Status.STOPPING
-    bot.cloud.seen[X] = Seen(request=Request.SUCCEEDED, job=Job.CANCELLED, ending=Ending.DOWNED, keeps_log=True)
+    assert bot.run(run_id).status is RunStatus.STOPPING
+    bot.cloud.seen[X] = Observation(
+        request=RequestState.SUCCEEDED, job=JobState.CANCELLED, ending=Ending.DOWNED, keeps_log=True
+    )
     bot.ticks(6, seconds=6)
     assert "was stopped by" in bot.reads()
-    assert bot.run(run_id).status is Status.ENDED
+    assert bot.run(run_id).status is RunStatus.ENDED
 
 
 def test_one_that_arrives_after_its_run_has_ended_is_cancelled_as_a_managed_job(bot: Bot) -> None:
@@ -139,15 +148,15 @@ def test_one_that_arrives_after_its_run_has_ended_is_cancelled_as_a_managed_job(
     running = bot.cloud.seen[X]
     bot.say(f"stop {run_id}")
     bot.ticks(6, seconds=6)
-    assert bot.run(run_id).status is Status.ENDED
+    assert bot.run(run_id).status is RunStatus.ENDED
     bot.cloud.seen[X] = running
     for _ in range(4):
         bot.sweep(minutes=1)
-    assert bot.cloud.seen[X].nothing
+    assert bot.cloud.seen[X].is_empty
 
 
 def test_no_machines_at_first_is_a_launch_that_failed_and_none_later_a_cluster_that_was_lost(bot: Bot) -> None:
-    nowhere = Seen(request=Request.FAILED, ending=Ending.LOST, error="No such GPU.", keeps_log=True)
+    nowhere = Observation(request=RequestState.FAILED, ending=Ending.LOST, error="No such GPU.", keeps_log=True)
     bot.cloud.comes_up_at_once = False
     bot.say(MANAGED)
     bot.ticks(2)
@@ -164,7 +173,7 @@ def test_no_machines_at_first_is_a_launch_that_failed_and_none_later_a_cluster_t
 
 
 def test_a_rehearsal_says_what_would_be_rented_first_and_what_to_type(bot: Bot) -> None:
-    bot.cloud.needs_controller = Controller(rate=Rate(0.25, "the price table"))
+    bot.cloud.needs_controller = JobsController(rate=Rate(0.25, "the price table"))
     bot.say(f"{MANAGED} --dry-run")
     told = bot.told()
     assert "it would first rent a machine for that" in told

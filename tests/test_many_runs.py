@@ -8,22 +8,26 @@ from typing import Any
 import pytest
 
 from bot.adapters.store import RedisStore
-from bot.core.figure import Told
-from bot.core.history import History
-from bot.core.progress import Lap, Progress
+from bot.core.figure import RunHistory
+from bot.core.history import MetricsHistory
+from bot.core.progress import Progress, StepTime
 from bot.core.run import Run
-from bot.core.trained import Trained
-from bot.costs import Costs
-from bot.reports import Reports
+from bot.core.trained import TrainingTotals
+from bot.costs import CostService
+from bot.reports import ReportService
 from bot.slack import answers, spend
-from bot.slack.board import at_once
-from bot.slack.home import Runs, home
-from bot.slack.plotted import compared
+from bot.slack.board import render_report_answer
+from bot.slack.home import HomeRuns, build_home_blocks
+from bot.slack.plotted import build_comparison_answer
 from tests.builders import NOON, a_run, at, running
 from tests.story import ANA, TRAINING, Bot, read
 
 PROGRESS = Progress(
-    40, 100, stepped_at=at(2400).timestamp(), laps=(Lap(60.0),) * 10, trained=Trained(steps=40, seconds=2400.0, last=40)
+    40,
+    100,
+    stepped_at=at(2400).timestamp(),
+    step_times=(StepTime(60.0),) * 10,
+    training_totals=TrainingTotals(steps=40, seconds=2400.0, last_step=40),
 )
 IMPOSSIBLE = replace(PROGRESS, stepped_at=1e300)
 """As a hand in the store may leave it: no date, so that neither its end nor its idle time can be reckoned."""
@@ -36,18 +40,20 @@ NOW = at(3600)
 
 
 def a_board(runs: Sequence[Run], store: RedisStore) -> Any:
-    reports = Reports(kept(runs, store), lambda: NOW, lambda: None)
-    return at_once(*reports.board_now("U0ANA", "C0TRAIN", everywhere=True, show=lambda run: run), NOW)
+    reports = ReportService(kept(runs, store), lambda: NOW, lambda: None)
+    return render_report_answer(
+        *reports.build_digest_now("U0ANA", "C0TRAIN", everywhere=True, show=lambda run: run), NOW
+    )
 
 
 def a_month(runs: Sequence[Run], store: RedisStore) -> Any:
-    costs = Costs(kept(runs, store), lambda: NOW)
-    return spend.of_all(costs.of_month(lambda _: True), costs.zone)
+    costs = CostService(kept(runs, store), lambda: NOW)
+    return spend.build_workspace_costs(costs.report_month(lambda _: True), costs.zone)
 
 
 def own_month(runs: Sequence[Run], store: RedisStore) -> Any:
-    costs = Costs(kept(runs, store), lambda: NOW)
-    return spend.of_person(costs.of_month(lambda run: run.requester == "U0ANA"), costs.zone)
+    costs = CostService(kept(runs, store), lambda: NOW)
+    return spend.build_person_costs(costs.report_month(lambda run: run.requester == "U0ANA"), costs.zone)
 
 
 def kept(runs: Sequence[Run], store: RedisStore) -> RedisStore:
@@ -57,14 +63,14 @@ def kept(runs: Sequence[Run], store: RedisStore) -> RedisStore:
 
 
 def a_comparison(runs: Sequence[Run], store: RedisStore) -> Any:
-    a, b = (Told(run, History()) for run in (runs[0], replace(runs[-1], rate=None, bill="none")))  # type: ignore[arg-type]
-    return compared(a, b, None, NOW)
+    a, b = (RunHistory(run, MetricsHistory()) for run in (runs[0], replace(runs[-1], rate=None, bill="none")))  # type: ignore[arg-type]
+    return build_comparison_answer(a, b, None, NOW)
 
 
 VIEWS: dict[str, Callable[[Sequence[Run], RedisStore], Any]] = {
-    "list": lambda runs, store: answers.runs(runs, "active", NOW),
-    "own page": lambda runs, store: {"blocks": home(Runs(runs, [], runs), NOW)},
-    "the team's part of the page": lambda runs, store: {"blocks": home(Runs([], runs, []), NOW)},
+    "list": lambda runs, store: answers.render_runs(runs, "active", NOW),
+    "own page": lambda runs, store: {"blocks": build_home_blocks(HomeRuns(runs, [], runs), NOW)},
+    "the team's part of the page": lambda runs, store: {"blocks": build_home_blocks(HomeRuns([], runs, []), NOW)},
     "board": a_board,
     "cost month": a_month,
     "cost mine": own_month,
@@ -160,4 +166,4 @@ def test_numbers_that_are_finite_and_absurd_cost_a_run_its_end_and_nothing_else(
 
 
 def test_a_run_that_waits_is_a_view_too() -> None:
-    assert "ppo-7f3a" in read(answers.runs([a_run(created_at=NOON - timedelta(days=1))], "active", NOW))
+    assert "ppo-7f3a" in read(answers.render_runs([a_run(created_at=NOON - timedelta(days=1))], "active", NOW))

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from bot.adapters.keys import HOLDS, RUN
+from bot.adapters.keys import RESERVATIONS, RUN_RECORD
 from bot.adapters.store import RedisStore
-from bot.core.memory import Memory
+from bot.core.memory import CloudMemory
 from bot.core.policy import Caps, Policy
-from bot.core.seen import Ending, Job
+from bot.core.seen import Ending, JobState
 from bot.core.status import Reason
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
@@ -61,7 +61,7 @@ def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
     later = bot.later() if restarts else bot
     later.ticks(12, seconds=20)
     assert later.run().status == before
-    assert redis.hexists(HOLDS, RUN_ID)
+    assert redis.hexists(RESERVATIONS, RUN_ID)
     assert "are allowed" in bot.say("launch smoke")  # its place is taken
     assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
     assert "SkyPilot does not remember it" in later.card()
@@ -85,7 +85,7 @@ def test_the_ops_channel_hears_of_all_runs_at_once_and_when_they_are_remembered(
 @pytest.mark.parametrize("before", ["launching", "running"])
 def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, before: str) -> None:
     BEFORE[before](bot)
-    card = bot.run().posted["card"].ts
+    card = bot.run().sent_messages["card"].ts
     bot.cloud.forget()
     bot.ticks(12, seconds=20)
     bot.cloud.remember()
@@ -93,13 +93,13 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     assert "SkyPilot's server remembers `smoke-0001` again" in bot.reads()
     assert "SkyPilot does not remember it" not in bot.card()
     bot.sweep()
-    assert bot.store.orphans() == {}
+    assert bot.store.get_orphans() == {}
     bot.cloud.come_up(CLUSTER)
     bot.ticks(2)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12, seconds=10)
     assert (bot.run().status, bot.run().reason) == ("ended", Reason.SUCCEEDED)
-    assert (bot.run().posted["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
+    assert (bot.run().sent_messages["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
 
 
 @pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
@@ -133,7 +133,7 @@ def test_a_person_who_has_looked_by_hand_closes_it(bot: Bot, redis: Redis) -> No
     bot.ticks(3)
     assert bot.run().status == "ended"
     assert "machines gone, says @ana; SkyPilot cannot tell" in bot.reads()
-    assert not redis.hexists(HOLDS, RUN_ID)
+    assert not redis.hexists(RESERVATIONS, RUN_ID)
 
 
 def test_what_skypilot_shows_is_not_gone_by_a_persons_word(bot: Bot) -> None:
@@ -146,10 +146,10 @@ def test_what_skypilot_shows_is_not_gone_by_a_persons_word(bot: Bot) -> None:
 def without_an_id(bot: Bot) -> None:
     """As a record of an older version, which lost its run to a server that had forgotten."""
 
-    def change(memory: Memory) -> Memory:
+    def change(memory: CloudMemory) -> CloudMemory:
         return replace(memory, cluster_id="")
 
-    bot.store.update(RUN_ID, lambda run: replace(run, memory=change(run.memory)).ended(Reason.CLUSTER_LOST, bot.moment))
+    bot.store.update(RUN_ID, lambda run: replace(run, memory=change(run.memory)).close(Reason.CLUSTER_LOST, bot.moment))
 
 
 def called_gone(bot: Bot) -> None:
@@ -181,7 +181,7 @@ def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot
         run_id,
         lambda run: replace(
             run,
-            model_dies=True,
+            checkpoints_ephemeral=True,
             checkpoints="~/models",
             progress=replace(run.progress, step=20, checkpoint=f"~/models/{run_id}/global_step_20", checkpoint_step=20),
         ),
@@ -189,10 +189,10 @@ def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
     bot.ticks(40, seconds=600)
-    assert (bot.run(run_id).status, bot.run(run_id).keeping.given_up_at) == ("stopping", None)
+    assert (bot.run(run_id).status, bot.run(run_id).checkpoint_rescue.abandoned_at) == ("stopping", None)
     bot.cloud.remember()
     bot.ticks(30, seconds=5)
-    assert bot.run(run_id).keeping.fetched
+    assert bot.run(run_id).checkpoint_rescue.is_downloaded
     assert (bot.run(run_id).status, bot.cloud.downs[-1]) == ("ended", cluster)
 
 
@@ -210,18 +210,18 @@ def test_a_launch_whose_reply_was_lost_is_not_sent_to_another_server(bot: Bot) -
 
 def test_a_run_whose_record_cannot_be_read_keeps_its_place_too(bot: Bot, redis: Redis) -> None:
     bot.running("launch smoke lease=1")
-    redis.set(RUN.format(RUN_ID), b"{")
+    redis.set(RUN_RECORD.format(RUN_ID), b"{")
     bot.cloud.forget()
     bot.ticks(12, seconds=20)
-    assert redis.hexists(HOLDS, RUN_ID)
+    assert redis.hexists(RESERVATIONS, RUN_ID)
     assert "does not remember the cluster of `smoke-0001`" in bot.reads(channel=TRAINING)
     bot.tick(3600)
     bot.ticks(3, seconds=120)
     assert len(bot.cloud.downs) > 1
-    assert redis.hexists(HOLDS, RUN_ID)
+    assert redis.hexists(RESERVATIONS, RUN_ID)
     bot.say(f"stop {RUN_ID} gone=yes")
     bot.ticks(2)
-    assert not redis.hexists(HOLDS, RUN_ID)
+    assert not redis.hexists(RESERVATIONS, RUN_ID)
 
 
 def test_a_loss_is_noted_at_the_second_look_and_ends_with_the_first_that_remembers(bot: Bot) -> None:

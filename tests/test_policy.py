@@ -8,15 +8,15 @@ from typing import Any, cast
 import pytest
 
 from bot.adapters.store import RedisStore
-from bot.core.action import End
-from bot.core.noting import noted
-from bot.core.plan import task_hash
+from bot.core.action import Close
+from bot.core.noting import apply_action
+from bot.core.plan import hash_task
 from bot.core.policy import Caps, Fairness, Policy
-from bot.core.status import Reason, Status
+from bot.core.status import Reason, RunStatus
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.ports import Store
-from bot.purses import Purses
+from bot.purses import MonthlyBudgetMonitor
 from tests.builders import approvers
 from tests.story import ANA, BEN, LEA, Bot
 
@@ -31,33 +31,33 @@ def under(store: RedisStore, playground: Playground, slack: PlaygroundClient) ->
 
 
 def test_a_run_that_is_typed_once_more_with_a_dear_budget_is_asked_about_too(under: Made) -> None:
-    bot = under(Policy(confirm_over_dollars=5.0))
+    bot = under(Policy(confirm_above_dollars=5.0))
     bot.say("launch smoke")
     bot.say(f"stop {RUN}")
     bot.ticks(3)
     bot.say(f"retry {RUN} budget=9")
     assert "`/verl launch smoke budget=9` may spend up to *$9.00*. Launch it?" in bot.told()
-    assert [run.id for run in bot.store.open() if not run.over] == []
+    assert [run.id for run in bot.store.list_open_runs() if not run.is_finished] == []
 
 
-APPROVING = Policy(grants=approvers(LEA, BEN), approve_over_dollars=5.0)
+APPROVING = Policy(grants=approvers(LEA, BEN), approve_above_dollars=5.0)
 
 
 def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made) -> None:
-    bot = under(Policy(confirm_over_dollars=5.0))
+    bot = under(Policy(confirm_above_dollars=5.0))
     bot.say("launch smoke nodes=2 budget=9")
     asked = bot.told()
     assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
     assert "$4.00/h by a pretended price" in asked
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
-    assert [run.id for run in bot.store.open()] == [RUN]
+    assert [run.id for run in bot.store.list_open_runs()] == [RUN]
 
 
 @pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
 def test_what_is_not_dear_and_what_is_meant_is_launched_at_once(under: Made, line: str) -> None:
-    bot = under(Policy(confirm_over_dollars=5.0))
+    bot = under(Policy(confirm_above_dollars=5.0))
     assert "Recorded as `smoke-0001`" in bot.say(line)
 
 
@@ -101,13 +101,13 @@ def test_the_first_word_stands(under: Made) -> None:
 
 
 def test_without_a_word_it_is_given_up(under: Made) -> None:
-    bot = under(replace(APPROVING, approval_lapses_hours=2))
+    bot = under(replace(APPROVING, approval_timeout_hours=2))
     bot.say("launch smoke budget=9")
     bot.tick(2 * 3600 - 10)
     assert bot.run().status == "awaiting_approval"
     bot.tick(20)
     assert bot.run().reason == "not_approved"
-    assert bot.store.ledger().holds == ()
+    assert bot.store.get_ledger().reservations == ()
 
 
 def test_the_person_may_stop_what_waits(under: Made) -> None:
@@ -124,7 +124,7 @@ def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
     bot.say(f"approve {RUN}", user=LEA)
     approval = bot.run().approval
     assert approval
-    assert approval.task_hash == task_hash(bot.store.task(RUN))
+    assert approval.task_hash == hash_task(bot.store.get_task(RUN))
     bot.store.update(RUN, lambda run: replace(run, approval=replace(approval, task_hash="0" * 64)))
     bot.ticks(2)
     assert bot.run().reason == "refused"
@@ -155,8 +155,8 @@ def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under
 def test_a_word_that_comes_as_the_time_is_over_counts(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
-    run = bot.store.update(RUN, lambda run: run.answered(BEN, granted=True, now=bot.moment))
-    assert noted(run, End(Reason.NOT_APPROVED), bot.moment, bot.reconciler.rules) == run
+    run = bot.store.update(RUN, lambda run: run.record_approval_decision(BEN, is_granted=True, now=bot.moment))
+    assert apply_action(run, Close(Reason.NOT_APPROVED), bot.moment, bot.reconciler.timings) == run
 
 
 def test_a_cap_of_dollars_an_hour_waits_for_the_price(under: Made) -> None:
@@ -173,11 +173,11 @@ def test_a_cap_of_dollars_an_hour_waits_for_the_price(under: Made) -> None:
 def test_what_another_bot_has_ended_is_not_asked_for(under: Made) -> None:
     bot = under(Policy())
     bot.say("launch smoke")
-    ended = bot.store.update(RUN, lambda run: run.ended(Reason.OVER_CAP, bot.moment))
-    bot.reconciler._ask(replace(ended, status=Status.PENDING))
+    ended = bot.store.update(RUN, lambda run: run.close(Reason.CAP_EXCEEDED, bot.moment))
+    bot.reconciler._provision(replace(ended, status=RunStatus.PENDING))
     assert bot.run().status == "ended"
     assert bot.cloud.launches == []
-    assert bot.store.ledger().holds == ()
+    assert bot.store.get_ledger().reservations == ()
 
 
 def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Made) -> None:
@@ -186,7 +186,7 @@ def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Ma
     refused = bot.say("launch smoke")
     assert "That would be 2 runs of yours at once; 1 are allowed. End one first" in refused
     assert "Recorded" in bot.say("launch smoke", user=BEN)
-    assert len(bot.store.open()) == 2
+    assert len(bot.store.list_open_runs()) == 2
 
 
 def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(under: Made) -> None:
@@ -214,7 +214,7 @@ def test_a_launch_that_is_asked_for_again_is_not_weighed_again_for_its_cluster_m
     later = Bot(store, playground, slack, bot.cloud, bot.moment, policy=NOTHING)
     later.ticks(12, seconds=5)
     assert later.run().status == "launching"
-    assert later.run().asks == 2
+    assert later.run().launch_attempts == 2
 
 
 def test_a_smaller_budget_is_given_however_full_the_caps_are(
@@ -227,7 +227,7 @@ def test_a_smaller_budget_is_given_however_full_the_caps_are(
 
 
 def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
-    bot = under(Policy(person=Caps(runs=0), shadow=("person.runs", "budget", "lease")))
+    bot = under(Policy(person=Caps(runs=0), report_only=("person.runs", "budget", "lease")))
     bot.running("launch smoke nodes=2 budget=2 lease=1")
     bot.tick(1900)
     bot.tick(1900)
@@ -296,7 +296,7 @@ def test_one_person_asks_for_so_much_a_minute_and_no_more(under: Made) -> None:
     for _ in range(2):
         assert "Recorded" in bot.say("launch smoke")
     assert "You have asked for more than 2 launches within a minute" in bot.say("launch smoke")
-    assert len(bot.store.open()) == 2
+    assert len(bot.store.list_open_runs()) == 2
     for _ in range(2):
         assert "smoke-0002" in bot.say("list")
     assert "You have asked for more than 5 things within a minute." in bot.say("list")
@@ -314,7 +314,7 @@ def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
 
 def overdrawn(under: Made, *shadow: str) -> Bot:
     """Two runs of one channel, of which a lead has made the month smaller than what they have cost."""
-    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), shadow=shadow))
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), report_only=shadow))
     bot.running("launch smoke nodes=2 budget=20 lease=12")  # at four dollars an hour
     bot.say("launch smoke nodes=2 budget=20 lease=12", user=BEN)
     bot.ticks(3)
@@ -369,7 +369,7 @@ def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: M
 def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
     bot = overdrawn(under, "team.dollars_per_month")
     bot.tick(3600)
-    later = under(replace(bot.policy, shadow=()))
+    later = under(replace(bot.policy, report_only=()))
     later.cloud, later.moment = bot.cloud, bot.moment
     later.look_at_purses()
     assert later.run().status == "running"
@@ -415,16 +415,16 @@ def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None
     bot.tick(3500)  # one has cost almost four dollars by then, the other two
 
     def ends() -> None:
-        bot.store.update(RUN, lambda run: run.ended(Reason.STOPPED, bot.moment))
+        bot.store.update(RUN, lambda run: run.close(Reason.STOPPED, bot.moment))
 
     store = cast(Store, Between(bot.store, ends))
-    Purses(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).look()
+    MonthlyBudgetMonitor(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).check()
     assert bot.run().status == "ended"
-    assert bot.run().purses == bot.run("smoke-0002").purses == ()
+    assert bot.run().budget_thresholds == bot.run("smoke-0002").budget_thresholds == ()
 
 
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
-    bot = under(Policy(grants=approvers(LEA), everybody=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot = under(Policy(grants=approvers(LEA), workspace=Caps(dollars_per_month=50), month_grace_minutes=0))
     bot.running("launch smoke nodes=2 budget=20 lease=12")
     bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
     bot.tick(3600)
@@ -439,13 +439,13 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
 
 
 def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
-    bot = under(replace(APPROVING, approve_over_dollars=5.0))
+    bot = under(replace(APPROVING, approve_above_dollars=5.0))
     bot.say("launch smoke budget=9")
     approval = bot.run().approval
     assert approval is not None
     bot.click("approve", f"{RUN} {approval.digest}0", BEN)
     assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
-    assert bot.run().status is Status.AWAITING_APPROVAL
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
     bot.click("approve", f"{RUN} {approval.digest}", BEN)
     assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there
 

@@ -11,18 +11,18 @@ from redis import Redis
 from bot.adapters.audits import RedisAudit
 from bot.build import build
 from bot.core.audit import AuditEvent
-from bot.core.policy import SAFE, Policy
+from bot.core.policy import SAFE_POLICY, Policy
 from bot.core.roles import Grants, Role
 from bot.errors import Unavailable
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.policy_audit import MOST_POLICY_CHARACTERS, policy_recorder
+from bot.policy_audit import MAX_POLICY_CHARACTERS, policy_recorder
 from bot.settings import Settings
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 
 PATH = Path("policy.yaml")
-LEA = replace(SAFE, grants=Grants(given={Role.APPROVER: ("U0LEA",)}))
+LEA = replace(SAFE_POLICY, grants=Grants(holders_by_role={Role.APPROVER: ("U0LEA",)}))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def start(audit: RedisAudit, *policies: Policy) -> list[AuditEvent]:
     record = policy_recorder(audit, PATH, lambda: NOON)
     for policy in policies:
         record(policy)
-    return list(audit.since(timedelta(days=1)))[::-1]
+    return list(audit.iterate_events(timedelta(days=1)))[::-1]
 
 
 def test_a_first_start_and_a_start_by_the_same_policy_change_nothing(audit: RedisAudit) -> None:
@@ -44,7 +44,7 @@ def test_a_first_start_and_a_start_by_the_same_policy_change_nothing(audit: Redi
 
 
 def test_a_change_is_written_down_with_what_was_allowed_before(audit: RedisAudit) -> None:
-    (event,) = start(audit, SAFE, LEA)
+    (event,) = start(audit, SAFE_POLICY, LEA)
     assert (event.what, event.who, event.on, event.after["changed"]) == (
         "change policy",
         "verlbot",
@@ -56,16 +56,18 @@ def test_a_change_is_written_down_with_what_was_allowed_before(audit: RedisAudit
 
 
 def test_a_change_while_the_bot_was_down_is_written_down_by_the_next_start(audit: RedisAudit) -> None:
-    start(audit, SAFE)
-    (event,) = start(audit, replace(SAFE, approve_over_dollars=50.0))
-    assert event.before == {"approve_over_dollars": "null"}
-    assert event.after == {"changed": "approve_over_dollars", "approve_over_dollars": "50.0"}
+    start(audit, SAFE_POLICY)
+    (event,) = start(audit, replace(SAFE_POLICY, approve_above_dollars=50.0))
+    assert event.before == {"approve_above_dollars": "null"}
+    assert event.after == {"changed": "approve_above_dollars", "approve_above_dollars": "50.0"}
 
 
 def test_an_event_holds_a_part_of_a_policy_that_is_too_long(audit: RedisAudit) -> None:
-    many = replace(SAFE, grants=Grants(given={Role.APPROVER: tuple(f"U{number:09}" for number in range(1000))}))
-    (event,) = start(audit, SAFE, many)
-    assert len(str(event.after["grants"])) == MOST_POLICY_CHARACTERS
+    many = replace(
+        SAFE_POLICY, grants=Grants(holders_by_role={Role.APPROVER: tuple(f"U{number:09}" for number in range(1000))})
+    )
+    (event,) = start(audit, SAFE_POLICY, many)
+    assert len(str(event.after["grants"])) == MAX_POLICY_CHARACTERS
 
 
 def test_a_store_that_is_away_keeps_no_policy_from_holding(audit: RedisAudit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +75,7 @@ def test_a_store_that_is_away_keeps_no_policy_from_holding(audit: RedisAudit, mo
         raise Unavailable("away")
 
     monkeypatch.setattr(audit, "swap_policy", away)
-    assert start(audit, SAFE, LEA) == []
+    assert start(audit, SAFE_POLICY, LEA) == []
 
 
 @pytest.mark.slow
@@ -90,7 +92,7 @@ def test_a_bot_compares_at_its_start(tmp_path: Path, playground: Playground) -> 
     for dollars in (200, 50):
         file.write_text(f"confirm_over_dollars: {dollars}\n")
         bot = build(Settings.read(environment), FakeCloud())
-        found += bot.service.auditing.audit.since(timedelta(days=1))
+        found += bot.run_service.audit_service.audit.iterate_events(timedelta(days=1))
         bot.stop()
     (event,) = found
-    assert (event.before["confirm_over_dollars"], event.after["confirm_over_dollars"]) == ("200.0", "50.0")
+    assert (event.before["confirm_above_dollars"], event.after["confirm_above_dollars"]) == ("200.0", "50.0")

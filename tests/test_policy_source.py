@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.policy import SAFE, Policy
+from bot.core.policy import SAFE_POLICY, Policy
 from bot.core.roles import Role
 from bot.errors import UserError
 from bot.policy_source import PolicySource
@@ -21,7 +21,7 @@ class Heard:
         path.write_text(text)
         self.changes: list[tuple[Policy, Policy]] = []
         self.errors: list[str] = []
-        self.source = PolicySource.of_file(path)
+        self.source = PolicySource.from_file(path)
         self.source.on_change = lambda before, after: self.changes.append((before, after))
         self.source.on_error = self.errors.append
 
@@ -33,7 +33,7 @@ class Heard:
 
     @property
     def approvers(self) -> tuple[str, ...]:
-        return self.source.current().grants.given[Role.APPROVER]
+        return self.source.read_current().grants.holders_by_role[Role.APPROVER]
 
 
 @pytest.fixture
@@ -42,21 +42,21 @@ def heard(tmp_path: Path) -> Heard:
 
 
 def test_without_a_file_the_safe_defaults_hold() -> None:
-    assert PolicySource.of_file(None).current() is SAFE
+    assert PolicySource.from_file(None).read_current() is SAFE_POLICY
 
 
 def test_a_bot_does_not_start_by_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("roles: [")
     with pytest.raises(UserError):
-        PolicySource.of_file(tmp_path / "policy.yaml")
+        PolicySource.from_file(tmp_path / "policy.yaml")
 
 
 def test_a_removed_approver_is_none_at_the_next_look(heard: Heard) -> None:
     heard.writes("roles: {approver: [U0BEN]}\n")
     assert heard.approvers == ("U0BEN",)
     ((before, after),) = heard.changes
-    assert before.grants.given[Role.APPROVER] == ("U0LEA", "U0BEN")
-    assert after == heard.source.current()
+    assert before.grants.holders_by_role[Role.APPROVER] == ("U0LEA", "U0BEN")
+    assert after == heard.source.read_current()
 
 
 def test_a_file_that_is_written_over_in_place_is_read_again(heard: Heard) -> None:
@@ -82,7 +82,7 @@ def test_a_broken_file_keeps_the_policy_before_and_is_told_of_once(heard: Heard,
 
 def test_an_empty_file_leaves_everything_out_which_is_told_as_any_change(heard: Heard) -> None:
     heard.writes("")
-    assert heard.source.current().grants == SAFE.grants
+    assert heard.source.read_current().grants == SAFE_POLICY.grants
     assert (len(heard.changes), heard.errors) == (1, [])
 
 

@@ -7,7 +7,7 @@ import pytest
 from bot.__main__ import CHANNEL_KINDS, PERSON_KINDS, main
 from bot.adapters import policies
 from bot.core.people import ChannelKind, PersonKind
-from bot.core.policy import SAFE
+from bot.core.policy import SAFE_POLICY
 from bot.core.roles import ROLES_IN_FILE
 
 FILE = """\
@@ -50,9 +50,11 @@ def test_the_starter_file_says_what_holds_without_one(tmp_path: Path, capsys: py
     assert main(["policy", "init"]) == 0
     starter = tmp_path / "starter.yaml"
     starter.write_text(capsys.readouterr().out)
-    found = policies.read(starter)
-    assert {role: people for role, people in found.grants.given.items() if people} == SAFE.grants.given
-    assert found == SAFE
+    found = policies.read_policy(starter)
+    assert {
+        role: people for role, people in found.grants.holders_by_role.items() if people
+    } == SAFE_POLICY.grants.holders_by_role
+    assert found == SAFE_POLICY
 
 
 def test_a_file_that_can_be_used_is_summed_up(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

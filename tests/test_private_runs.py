@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from bot.adapters.keys import TASK
+from bot.adapters.keys import RUN_TASK
 from bot.core.run import Run
 from tests.access import (
     BY_IDS,
@@ -42,12 +42,15 @@ def before(world: World) -> Dump:
         world.bot.cloud.print(f"verl-{name}", f"{MARK}-log", f"step:21 - {MARK}-metric:0.5 - critic/rewards/mean:0.4")
     world.bot.tick()
     for name in RUNS:
-        task = json.dumps({**world.bot.store.task(name), "workdir": f"{MARK}-task"})
-        world.redis.set(TASK.format(name), task)
+        task = json.dumps({**world.bot.store.get_task(name), "workdir": f"{MARK}-task"})
+        world.redis.set(RUN_TASK.format(name), task)
         world.bot.store.update(name, lambda run: plant(run, f"launch smoke nodes=2 volume={MARK}-line"))
     grants = replace(
         BY_IDS.grants,
-        given={role: (*ids, OWNER) if role.word == "launcher" else ids for role, ids in BY_IDS.grants.given.items()},
+        holders_by_role={
+            role: (*ids, OWNER) if role.word == "launcher" else ids
+            for role, ids in BY_IDS.grants.holders_by_role.items()
+        },
     )
     world.bot.policy = replace(BY_IDS, grants=grants)
     return world.dump()
@@ -55,7 +58,7 @@ def before(world: World) -> Dump:
 
 def test_every_field_of_a_run_that_holds_text_is_planted_or_known_to_be_open() -> None:
     texts = {one.name for one in fields(Run) if holds_text(hints(Run)[one.name])}
-    assert texts <= {"line", *OPEN, *PLANTED}
+    assert texts <= {"command_line", *OPEN, *PLANTED}
 
 
 PRESSED = ("stop", "logs", "task", "retry", "resume", "form", "approve", "refuse", "save_and_stop", "lose_model")
@@ -91,7 +94,7 @@ def around(text: str) -> str:
 def test_nor_does_any_other_role_but_an_approver_what_waits_for_one(who: str, world: World, before: Dump) -> None:
     members = world.bot.playground._slack.workspace.channels[PRIVATE].members
     members.remove(KINDS[who].user)
-    world.bot.directory._members.forget()
+    world.bot.directory._members.clear()
     try:
         for usage in SHOWN - {"approve RUN", "refuse RUN"}:
             found = world.outcome(before, by_command(typed_as(usage)), KINDS[who], ELSEWHERE)
@@ -99,7 +102,7 @@ def test_nor_does_any_other_role_but_an_approver_what_waits_for_one(who: str, wo
             assert MARK not in found.raw, usage
     finally:
         members.append(KINDS[who].user)
-        world.bot.directory._members.forget()
+        world.bot.directory._members.clear()
 
 
 READERS = {
@@ -115,7 +118,7 @@ def test_its_owner_people_in_its_channel_and_admins_read_it(
 ) -> None:
     texts = {
         "logs RUN": f"{MARK}-log",
-        "status RUN": f"{MARK}-trouble",
+        "status RUN": f"{MARK}-last_error",
         f"plot RUN {MARK}-metric": f"{MARK}-metric",
         "artifacts RUN": MARK,
     }
@@ -150,7 +153,7 @@ def test_a_board_elsewhere_shows_no_text_of_it(world: World, before: Dump) -> No
     def told(world: World, kind: Kind, channel: str) -> str:
         world.types(kind, "report every 1h runs=all tz=UTC", channel)
         world.bot.moment += (waited := 2 * HOUR)
-        world.bot.boards.speak()
+        world.bot.boards.publish_due_reports()
         world.bot.moment -= waited
         return ""
 

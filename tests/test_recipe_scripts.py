@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.core.plan import plan
+from bot.adapters.recipes import RecipeFolder
+from bot.core.plan import build_launch_plan
 from bot.settings import SOURCE_RECIPES
 
 pytestmark = pytest.mark.slow
 
-RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+RECIPES = RecipeFolder(SOURCE_RECIPES)
 VERL = ("ppo", "grpo", "multiturn-tools")
 
 RAY = """#!/bin/sh
@@ -70,7 +70,7 @@ class Node:
         (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
 
     def run(self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), **more: Any) -> Any:
-        made = plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
+        made = build_launch_plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
         gpus = made.gpus.partition(":")[2]
         script = self.folder / "run.sh"
         script.write_text(str(made.task["run"]))

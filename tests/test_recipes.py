@@ -9,18 +9,18 @@ import pytest
 import yaml
 
 from bot.__main__ import main
-from bot.adapters.recipes import FolderOfRecipes, parse
-from bot.core.plan import plan
+from bot.adapters.recipes import RecipeFolder, parse_recipe
+from bot.core.plan import build_launch_plan
 from bot.core.recipe import Recipe
 from bot.errors import UserError
 from bot.settings import SOURCE_RECIPES
 
-RECIPES = FolderOfRecipes(SOURCE_RECIPES)
+RECIPES = RecipeFolder(SOURCE_RECIPES)
 VERL = ("ppo", "grpo", "multiturn-tools")
 
 
 def test_the_recipes_are_those_that_were_promised() -> None:
-    assert list(RECIPES.names()) == ["grpo", "multiturn-tools", "ppo", "smoke"]
+    assert list(RECIPES.list_names()) == ["grpo", "multiturn-tools", "ppo", "smoke"]
 
 
 def check(folder: Path) -> tuple[int, str]:
@@ -79,14 +79,14 @@ def test_a_mistake_in_a_recipe_is_named(old: str, new: str, why: str) -> None:
     text = (SOURCE_RECIPES / "smoke.yaml").read_text()
     assert old in text
     with pytest.raises(UserError, match="not valid") as refusal:
-        parse("smoke", text.replace(old, new, 1))
+        parse_recipe("smoke", text.replace(old, new, 1))
     assert why in refusal.value.sentence
 
 
 def test_a_changed_recipe_counts_from_its_next_use(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text((SOURCE_RECIPES / "smoke.yaml").read_text())
-    recipes = FolderOfRecipes(tmp_path)
+    recipes = RecipeFolder(tmp_path)
     assert recipes.get("mine").title == "Smoke test"
     path.write_text(path.read_text().replace("Smoke test", "Mine"))
     assert recipes.get("mine").title == "Mine"
@@ -134,7 +134,7 @@ def test_the_verl_recipes_pin_a_hydra_that_executes_no_target(name: str) -> None
     ],
 )
 def test_the_verl_recipes_do_what_verls_examples_do(name: str, nodes: int, gpus: str, model: str) -> None:
-    made = plan(RECIPES.get(name), (), (), f"{name}-1")
+    made = build_launch_plan(RECIPES.get(name), (), (), f"{name}-1")
     assert (made.nodes, made.gpus, made.task["envs"]["MODEL"]) == (nodes, gpus, model)
 
 
@@ -154,23 +154,23 @@ def test_every_script_is_one_that_bash_can_read_and_evaluates_nothing(name: str,
 def test_a_rendered_launch_is_the_recipe_with_what_was_typed() -> None:
     """`/verl launch ppo nodes=2 trainer.total_epochs=3 'data.prompt_key=a b'`"""
     recipe: Recipe = RECIPES.get("ppo")
-    made = plan(recipe, (("nodes", "2"),), ("trainer.total_epochs=3", "data.prompt_key=a b"), "ppo-7f3a")
+    made = build_launch_plan(recipe, (("nodes", "2"),), ("trainer.total_epochs=3", "data.prompt_key=a b"), "ppo-7f3a")
     first, _, rest = str(made.task["run"]).partition("\n")
     assert shlex.split(first) == ["set", "--", "trainer.total_epochs=3", "data.prompt_key=a b"]
     assert rest == recipe.task["run"]
     assert made.task["num_nodes"] == 2
-    assert yaml.safe_load(RECIPES.write(made.task)) == made.task
+    assert yaml.safe_load(RECIPES.to_yaml(made.task)) == made.task
 
 
 def test_a_key_that_stands_twice_is_refused_by_name() -> None:
     text = (SOURCE_RECIPES / "smoke.yaml").read_text()
     with pytest.raises(UserError, match="`num_nodes` stands twice"):
-        parse("smoke", text.replace("num_nodes: 1\n", "num_nodes: 1\nnum_nodes: 2\n", 1))
+        parse_recipe("smoke", text.replace("num_nodes: 1\n", "num_nodes: 1\nnum_nodes: 2\n", 1))
 
 
 def test_yaml_that_is_odd_but_valid_is_taken_and_what_is_not_is_refused_in_words() -> None:
     smoke = (SOURCE_RECIPES / "smoke.yaml").read_text()
     merged = "x-base: &base {a: 1, b: 2}\nx-more: {<<: *base, b: 3}\n"
-    assert parse("smoke", merged + smoke).task["x-more"] == {"a": 1, "b": 3}
+    assert parse_recipe("smoke", merged + smoke).task["x-more"] == {"a": 1, "b": 3}
     with pytest.raises(UserError, match="unhashable"):
-        parse("smoke", "x: {{ y }}\n" + smoke)
+        parse_recipe("smoke", "x: {{ y }}\n" + smoke)

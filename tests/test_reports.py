@@ -6,9 +6,9 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.adapters.store import RedisStore
-from bot.core.report import Report, Telling
-from bot.core.seen import Job
-from bot.core.standings import Rhythm
+from bot.core.report import Report, ReportDelivery
+from bot.core.seen import JobState
+from bot.core.standings import SummaryInterval
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack import boards
@@ -67,7 +67,7 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     assert "*Best validation* of smoke: 0.37" in read
     assert "*Lease ends within a day*: `smoke-0001`" in read
     assert "The model of `smoke-0001` is on its machine alone." in read
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     until(bot, on(2, 16))
     read = bot.reads().split(":clipboard:")[2]
@@ -144,7 +144,7 @@ def test_the_list_is_of_the_channel_with_when_each_comes_next(bot: Bot) -> None:
 def test_the_same_wish_twice_is_one_report(bot: Bot) -> None:
     for _ in range(2):
         bot.say("report daily 09:00 tz=UTC")
-    assert [report.id for report in bot.store.reports()] == ["report-1"]
+    assert [report.id for report in bot.store.list_reports()] == ["report-1"]
 
 
 def test_a_channel_has_ten_reports_at_the_most(bot: Bot) -> None:
@@ -176,7 +176,7 @@ def test_what_another_channel_is_told_is_not_changed_from_here(bot: Bot) -> None
 )
 def test_what_cannot_be_is_refused_with_what_can(bot: Bot, typed: str, said: str) -> None:
     assert said in bot.say(typed)
-    assert bot.store.reports() == []
+    assert bot.store.list_reports() == []
 
 
 def test_where_slack_tells_no_time_zone_the_workspaces_counts(bot: Bot) -> None:
@@ -197,7 +197,7 @@ def test_the_board_as_it_is_now_is_shown_to_the_person_alone(bot: Bot) -> None:
 def test_where_the_bot_may_not_write_the_person_who_asked_is_told(bot: Bot) -> None:
     bot.say("report daily 09:00 tz=UTC", channel=SECRET)
     until(bot, on(3, 10))
-    direct = bot.store.reports()[0].stands_in
+    direct = bot.store.list_reports()[0].fallback_channel
     assert direct is not None
     assert boards_in(bot, direct) == [on(3, 9)]
     assert "so I tell you here" in bot.reads(channel=direct)
@@ -230,16 +230,16 @@ def test_a_board_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> Non
 def test_a_bot_that_dies_between_posting_and_recording_brings_that_board_up_to_date(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = boards.post
+    post = boards.post_report
 
-    def dies_after(client: WebClient, report: Report, telling: Telling, message: Message) -> str:
+    def dies_after(client: WebClient, report: Report, telling: ReportDelivery, message: Message) -> str:
         post(client, report, telling, message)
         raise KeyboardInterrupt
 
     bot.say("report every 2h tz=UTC")
     bot.running("launch smoke nodes=2 lease=48 budget=1000 --yes")
     with monkeypatch.context() as patch:
-        patch.setattr(boards, "post", dies_after)
+        patch.setattr(boards, "post_report", dies_after)
         with pytest.raises(KeyboardInterrupt):
             until(bot, on(2, 14))
     assert "*Spent* $8.00 since then" in bot.reads()
@@ -298,7 +298,7 @@ def test_a_short_run_gets_none(bot: Bot) -> None:
     bot.running()
     steps(bot, *range(1, 60))
     bot.ticks(10, seconds=300)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     assert summaries(bot) == []
 
@@ -324,22 +324,22 @@ def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
 
 def test_in_the_thread_of_a_run_its_name_can_be_left_out(bot: Bot) -> None:
     bot.running()
-    thread = bot.run().posted["card"].ts
+    thread = bot.run().sent_messages["card"].ts
     bot.mention("report every 20 steps", thread_ts=thread)
-    assert bot.run().rhythm == Rhythm(steps=20)
+    assert bot.run().summary_interval == SummaryInterval(steps=20)
     bot.mention("report off", thread_ts=thread)
-    assert bot.run().rhythm == Rhythm()
+    assert bot.run().summary_interval == SummaryInterval()
 
 
 def test_a_run_that_is_over_is_not_summed_up(bot: Bot) -> None:
     bot.running()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     assert "`smoke-0001` is over; nothing more is told of it." in bot.say("report smoke-0001 every 20 steps")
 
 
 def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:
-    bot = Bot(store, playground, slack, rhythm=Rhythm(steps=10))
+    bot = Bot(store, playground, slack, rhythm=SummaryInterval(steps=10))
     bot.running("launch smoke nodes=2 lease=24 budget=100")
     for step in range(1, 13):
         steps(bot, step)

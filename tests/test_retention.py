@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from bot.adapters.keys import CARD, ENDED, EVENTS, IDS, LOG, RUN, TASK
+from bot.adapters.keys import ENDED_RUNS, RUN_EVENTS, RUN_IDS, RUN_LOG, RUN_OF_CARD, RUN_RECORD, RUN_TASK
 from bot.adapters.retention import Retention
 from bot.adapters.store import RedisStore
-from bot.core.posted import Posted
+from bot.core.posted import SentMessage
 from bot.core.status import Reason
 from tests.builders import NOON, a_run
 
@@ -23,10 +23,10 @@ def kept(redis: Redis) -> RedisStore:
 
 
 def end(store: RedisStore) -> None:
-    store.add(a_run(id=ID, channel="C1", posted={"card": Posted("1.5", "d", "", NOON)}), {"run": "true"})
-    store.mark("C1", "1.5", ID)
+    store.add(a_run(id=ID, channel="C1", sent_messages={"card": SentMessage("1.5", "d", "", NOON)}), {"run": "true"})
+    store.link_card("C1", "1.5", ID)
     store.save_log(ID, "one\ntwo")
-    store.update(ID, lambda run: run.ended(Reason.SUCCEEDED, NOON))
+    store.update(ID, lambda run: run.close(Reason.SUCCEEDED, NOON))
 
 
 def days(redis: Redis, key: str) -> float:
@@ -35,46 +35,46 @@ def days(redis: Redis, key: str) -> float:
 
 def test_parts_of_a_run_go_after_their_times(kept: RedisStore, redis: Redis) -> None:
     end(kept)
-    assert redis.ttl(RUN.format(ID)) == -1
-    kept.settle(ID)
-    assert days(redis, LOG.format(ID)) == 2
-    records = [RUN.format(ID), TASK.format(ID), EVENTS.format(ID), CARD.format("C1", "1.5")]
+    assert redis.ttl(RUN_RECORD.format(ID)) == -1
+    kept.archive(ID)
+    assert days(redis, RUN_LOG.format(ID)) == 2
+    records = [RUN_RECORD.format(ID), RUN_TASK.format(ID), RUN_EVENTS.format(ID), RUN_OF_CARD.format("C1", "1.5")]
     assert {key: days(redis, key) for key in records} == dict.fromkeys(records, 9)
 
 
 def test_a_log_is_kept_no_longer_than_its_run(redis: Redis) -> None:
     store = RedisStore(redis, Retention(timedelta(days=30), timedelta(days=30), timedelta(days=1)))
     end(store)
-    store.settle(ID)
-    assert days(redis, LOG.format(ID)) == 1
+    store.archive(ID)
+    assert days(redis, RUN_LOG.format(ID)) == 1
 
 
 def test_a_write_after_the_end_takes_no_time_away(kept: RedisStore, redis: Redis) -> None:
     end(kept)
-    kept.settle(ID)
+    kept.archive(ID)
     kept.update(ID, lambda run: replace(run, budget_dollars=7.0))
-    assert days(redis, RUN.format(ID)) == 9
+    assert days(redis, RUN_RECORD.format(ID)) == 9
 
 
 def test_those_that_are_gone_are_in_no_list(kept: RedisStore, redis: Redis) -> None:
     end(kept)
-    redis.zadd(ENDED, {"old-0001": NOON.timestamp() - 10 * DAY, "new-0001": NOON.timestamp() - 8 * DAY})
-    kept.settle(ID)
-    assert redis.zrange(ENDED, 0, -1) == [b"new-0001", ID.encode()]
+    redis.zadd(ENDED_RUNS, {"old-0001": NOON.timestamp() - 10 * DAY, "new-0001": NOON.timestamp() - 8 * DAY})
+    kept.archive(ID)
+    assert redis.zrange(ENDED_RUNS, 0, -1) == [b"new-0001", ID.encode()]
 
 
 def test_an_id_is_remembered_for_good(kept: RedisStore, redis: Redis) -> None:
     end(kept)
-    kept.settle(ID)
-    redis.delete(RUN.format(ID))
-    assert redis.ttl(IDS) == -1
+    kept.archive(ID)
+    redis.delete(RUN_RECORD.format(ID))
+    assert redis.ttl(RUN_IDS) == -1
     assert kept.add(a_run(id=ID), {"run": "true"}) is None
 
 
 def test_a_run_whose_record_cannot_be_read_goes_too(kept: RedisStore, redis: Redis) -> None:
     kept.add(a_run(id=ID), {"run": "true"})
     kept.save_log(ID, "one")
-    stub = kept.stub(ID)
-    redis.set(RUN.format(ID), b"{")
-    kept.settle_unreadable(stub, NOON)
-    assert (days(redis, RUN.format(ID)), days(redis, LOG.format(ID))) == (9, 2)
+    stub = kept.get_stub(ID)
+    redis.set(RUN_RECORD.format(ID), b"{")
+    kept.close_unreadable(stub, NOON)
+    assert (days(redis, RUN_RECORD.format(ID)), days(redis, RUN_LOG.format(ID))) == (9, 2)

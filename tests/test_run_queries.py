@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.store import RedisStore
-from bot.core.actor import Actor, trusted
-from bot.core.command import Logs
+from bot.core.actor import Actor, create_trusted_actor
+from bot.core.command import ShowLogs
 from bot.core.run import Run
 from bot.errors import UserError
-from bot.run_queries import GREP_LINES, RunQueries, lines_to_read, refuse_node
+from bot.run_queries import MAX_GREP_LINES, RunQueries, count_lines_to_read, refuse_unknown_node
 from tests.builders import a_run
 from tests.doubles.cloud import FakeCloud
 from tests.story import RECIPES
 
 SEEN, HIDDEN = a_run(), a_run(id="ppo-9c21", channel="C0HIDDEN", why="a secret plan")
-ANA = trusted("U0ANA")
+ANA = create_trusted_actor("U0ANA")
 
 
 class SeesAllBut:
@@ -25,8 +25,8 @@ class SeesAllBut:
         self.hidden = hidden
         self.only_heard = only_heard
 
-    def sees(self, actor: Actor, run: Run) -> bool:
-        return run.id != self.hidden or (self.only_heard and not actor.is_heard)
+    def can_see(self, actor: Actor, run: Run) -> bool:
+        return run.id != self.hidden or (self.only_heard and not actor.is_channel_audience)
 
 
 def queries(
@@ -42,7 +42,7 @@ def test_a_run_is_found_by_its_name_or_the_end_of_it(store: RedisStore, name: st
     assert queries(store).find(name, ANA).id == SEEN.id
 
 
-@pytest.mark.parametrize("ask", ["find", "told", "task_yaml"])
+@pytest.mark.parametrize("ask", ["find", "get_run_history", "get_task_yaml"])
 def test_what_a_person_may_not_read_is_refused_by_every_question(store: RedisStore, ask: str) -> None:
     with pytest.raises(UserError, match="belongs to a private channel that you are not in") as refused:
         getattr(queries(store, hidden=HIDDEN.id), ask)(HIDDEN.id, ANA)
@@ -53,37 +53,37 @@ def test_what_a_person_may_not_read_is_refused_by_every_question(store: RedisSto
 def test_what_others_would_hear_is_refused_with_how_to_ask_alone(store: RedisStore) -> None:
     found = queries(store, hidden=HIDDEN.id, only_heard=True)
     with pytest.raises(UserError, match="is not shown here, because others would read it"):
-        found.find(HIDDEN.id, replace(ANA, is_heard=True))
+        found.find(HIDDEN.id, replace(ANA, is_channel_audience=True))
     assert found.find(HIDDEN.id, ANA).why == "a secret plan"
 
 
 def test_in_a_list_it_exists_and_costs_and_says_no_more(store: RedisStore) -> None:
-    seen, hidden = queries(store, hidden=HIDDEN.id).shown_to(ANA, [SEEN, HIDDEN])
+    seen, hidden = queries(store, hidden=HIDDEN.id).redact_for(ANA, [SEEN, HIDDEN])
     assert seen == SEEN
     assert (hidden.id, hidden.requester, hidden.rate) == (HIDDEN.id, HIDDEN.requester, HIDDEN.rate)
     assert hidden.is_redacted
-    assert (hidden.line, hidden.why) == ("", "")
+    assert (hidden.command_line, hidden.why) == ("", "")
 
 
 def test_a_log_is_read_from_its_cluster_and_from_what_was_kept_where_that_does_not_answer(store: RedisStore) -> None:
     cloud = FakeCloud()
     found = queries(store, cloud)
-    run = replace(SEEN, asked_at=SEEN.created_at)
+    run = replace(SEEN, launch_requested_at=SEEN.created_at)
     cloud.answers = False
-    silent = found.read_log(run, Logs(run.id))
+    silent = found.read_log(run, ShowLogs(run.id))
     assert (silent.lines, bool(silent.trouble)) == ([], True)
-    never_asked = found.read_log(SEEN, Logs(SEEN.id))
+    never_asked = found.read_log(SEEN, ShowLogs(SEEN.id))
     assert (never_asked.lines, never_asked.trouble) == ([], None)
 
 
 def test_a_node_that_the_run_does_not_have_is_refused() -> None:
-    refuse_node(SEEN, None)
-    refuse_node(SEEN, SEEN.nodes - 1)
+    refuse_unknown_node(SEEN, None)
+    refuse_unknown_node(SEEN, SEEN.nodes - 1)
     with pytest.raises(UserError, match="node"):
-        refuse_node(SEEN, SEEN.nodes)
+        refuse_unknown_node(SEEN, SEEN.nodes)
 
 
 def test_what_is_searched_is_more_than_what_is_shown() -> None:
-    assert lines_to_read(Logs("ppo-7f3a", lines=50)) == 50
-    assert lines_to_read(Logs("ppo-7f3a", lines=50, grep="error")) == GREP_LINES
-    assert lines_to_read(Logs("ppo-7f3a", lines=9_000, node=1)) == 9_000
+    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=50)) == 50
+    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=50, grep="error")) == MAX_GREP_LINES
+    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=9_000, node=1)) == 9_000

@@ -44,7 +44,7 @@ def scheduler() -> Iterator[Scheduler]:
 
 def test_a_job_runs_at_once_and_then_when_it_is_woken(scheduler: Scheduler) -> None:
     job = Job()
-    scheduler.every("tick", HOUR, job)
+    scheduler.add_job("tick", HOUR, job)
     job.next_run()
     scheduler.wake("tick")
     job.next_run()
@@ -54,7 +54,7 @@ def test_a_job_runs_at_once_and_then_when_it_is_woken(scheduler: Scheduler) -> N
 def test_a_job_that_is_woken_while_it_runs_runs_once_more(scheduler: Scheduler) -> None:
     job = Job()
     job.held.clear()
-    scheduler.every("tick", HOUR, job)
+    scheduler.add_job("tick", HOUR, job)
     job.next_run()
     for _ in range(5):
         scheduler.wake("tick")
@@ -66,7 +66,7 @@ def test_a_job_that_is_woken_while_it_runs_runs_once_more(scheduler: Scheduler) 
 
 def test_a_job_says_when_it_wants_to_run_again(scheduler: Scheduler) -> None:
     job = Job(wants=timedelta(milliseconds=1))
-    scheduler.every("tick", HOUR, job)
+    scheduler.add_job("tick", HOUR, job)
     for _ in range(3):
         job.next_run()
 
@@ -78,7 +78,7 @@ def test_a_job_that_fails_runs_again(scheduler: Scheduler, caplog: pytest.LogCap
         ran.set()
         raise ZeroDivisionError
 
-    scheduler.every("tick", HOUR, fails)
+    scheduler.add_job("tick", HOUR, fails)
     for _ in range(2):
         assert ran.wait(SECONDS)
         ran.clear()
@@ -88,13 +88,13 @@ def test_a_job_that_fails_runs_again(scheduler: Scheduler, caplog: pytest.LogCap
 
 def test_however_often_it_is_woken_a_job_pauses(scheduler: Scheduler) -> None:
     job = Job()
-    scheduler.every("tick", HOUR, job, pause=HOUR)
+    scheduler.add_job("tick", HOUR, job, pause=HOUR)
     job.next_run()
     assert not scheduler._running
     for _ in range(5):
         scheduler.wake("tick")
     other = Job()
-    scheduler.every("other", HOUR, other)
+    scheduler.add_job("other", HOUR, other)
     other.next_run()
     assert job.runs == 1
 
@@ -102,7 +102,7 @@ def test_however_often_it_is_woken_a_job_pauses(scheduler: Scheduler) -> None:
 def test_stopping_waits_for_a_job_that_wants_more(scheduler: Scheduler) -> None:
     """APScheduler waits with its lock held; a job that asked it for anything then would wait for ever."""
     job = Job(wants=timedelta())
-    scheduler.every("tick", HOUR, job)
+    scheduler.add_job("tick", HOUR, job)
     for _ in range(50):
         job.next_run()
     scheduler.stop()
@@ -111,8 +111,8 @@ def test_stopping_waits_for_a_job_that_wants_more(scheduler: Scheduler) -> None:
 def test_once_it_is_closed_nothing_begins_and_what_runs_runs_on(scheduler: Scheduler) -> None:
     running, other = Job(), Job()
     running.held.clear()
-    scheduler.every("tick", HOUR, running)
-    scheduler.every("other", HOUR, other)
+    scheduler.add_job("tick", HOUR, running)
+    scheduler.add_job("other", HOUR, other)
     running.next_run()
     other.next_run()
     scheduler.close()

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.sky import calls
-from bot.adapters.sky.client import answered, impatient
+from bot.adapters.sky.client import sdk_without_retries, translate_errors
 from bot.adapters.sky.records import JobRecord
 from bot.adapters.store import RedisStore
-from bot.core.action import End
+from bot.core.action import Close
 from bot.core.recipe import Task
-from bot.core.seen import Ending, Job, Seen
+from bot.core.seen import Ending, JobState, Observation
 from bot.errors import Unavailable
 from tests.examples import thorough
 from tests.schedules import RULES, Life
@@ -44,15 +44,15 @@ def never_ends(patch: Patch) -> None:
 
 
 def ends_whatever_stands(patch: Patch) -> None:
-    patch.setattr("bot.core.decide.decide_stopping", lambda run, *_: End(run.reason))
+    patch.setattr("bot.core.decide.decide_stopping", lambda run, *_: Close(run.reason))
 
 
 def sees_no_job_end(patch: Patch) -> None:
-    patch.setattr("bot.core.decide.over_by_job", lambda *_: None)
+    patch.setattr("bot.core.decide.find_job_end", lambda *_: None)
 
 
 def asks_once(patch: Patch) -> None:
-    patch.setattr("tests.schedules.RULES", replace(RULES, most_asks=1))
+    patch.setattr("tests.schedules.RULES", replace(RULES, max_launch_attempts=1))
 
 
 def sends_again_what_was_not_answered(patch: Patch) -> None:
@@ -62,14 +62,14 @@ def sends_again_what_was_not_answered(patch: Patch) -> None:
         try:
             return asked_once(cluster, task)
         except Unavailable:
-            with answered():
-                return str(impatient().launch(calls.accepted(task), cluster_name=cluster))
+            with translate_errors():
+                return str(sdk_without_retries().launch(calls.validate_task(task), cluster_name=cluster))
 
     patch.setattr(calls, "launch", launch)
 
 
 def believes_the_table(patch: Patch) -> None:
-    patch.setattr("bot.adapters.sky.cloud.seen_absent", lambda *_: Seen(ending=Ending.LOST))
+    patch.setattr("bot.adapters.sky.cloud.map_absent_cluster", lambda *_: Observation(ending=Ending.LOST))
 
 
 def believes_an_empty_memory(patch: Patch) -> None:
@@ -78,15 +78,15 @@ def believes_an_empty_memory(patch: Patch) -> None:
 
 def cancels_no_second_job(patch: Patch) -> None:
     def first(cluster: str, name: str | None) -> list[JobRecord]:
-        with answered():
-            found = impatient().get(impatient().queue(cluster, all_users=True))
-        return [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in reversed(found)][:1]
+        with translate_errors():
+            found = sdk_without_retries().get(sdk_without_retries().queue(cluster, all_users=True))
+        return [JobRecord(one["job_id"], JobState(one["status"].value.lower())) for one in reversed(found)][:1]
 
-    patch.setattr(calls, "jobs", first)
+    patch.setattr(calls, "list_jobs", first)
 
 
 def sets_no_autostop(patch: Patch) -> None:
-    patch.setattr("bot.core.decide.autostop_to_set", lambda *_: None)
+    patch.setattr("bot.core.decide.find_autostop_drift", lambda *_: None)
 
 
 @pytest.mark.thorough

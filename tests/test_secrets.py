@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.secret_filter import UNKNOWING, SecretFilter
+from bot.adapters.recipes import RecipeFolder
+from bot.adapters.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.adapters.store import RedisStore
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.doctor import page
-from bot.doctor.finding import Finding, Status
+from bot.doctor.finding import DoctorFinding, DoctorStatus
 from bot.errors import Unavailable, UserError
-from bot.masked_log import FORM, MaskingFormatter
+from bot.masked_log import LOG_FORMAT, MaskingFormatter
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
-from bot.precedence import Precedence
-from bot.slack.errands import Errands
+from bot.precedence import InteractivePriority
+from bot.slack.errands import BackgroundReplies
 from bot.slack.inbox import Inbox
 from tests.secret_corpus import Planted, corpus
 from tests.slack.test_inbox import a_request, now
@@ -107,7 +107,7 @@ def drive(bot: Bot, planted: Sequence[Planted]) -> None:
     bot.say(f"logs {run.id} lines=200")
     bot.say(f"logs {run.id} grep=a lines=100")
     bot.say(f"status {run.id}")
-    bot.cloud.finish(run.cluster, Job.FAILED, " ".join(one.text for one in planted[:3]))
+    bot.cloud.finish(run.cluster, JobState.FAILED, " ".join(one.text for one in planted[:3]))
     bot.ticks(12)
     bot.say(f"logs {run.id} lines=200")
     bot.say(f"status {run.id}")
@@ -169,7 +169,7 @@ def test_a_refused_launch_shows_and_keeps_no_secret(bot: Bot, redis: Redis) -> N
 
 def test_a_price_that_fails_shows_no_secret(bot: Bot) -> None:
     class Silent(type(bot.cloud)):  # type: ignore[misc]  # whatever the double is
-        def rate(self, task: Any) -> None:
+        def estimate_rate(self, task: Any) -> None:
             raise Unavailable(f"no price for {TOKEN}")
 
     bot.cloud.__class__ = Silent
@@ -183,7 +183,7 @@ def test_a_typed_secret_is_refused_and_found_nowhere(bot: Bot, redis: Redis, cap
     said = [bot.say(f"launch smoke note={one.text}") for one in planted]
     assert all("what looks like a secret" in text for text in said)
     assert leaks(planted, *said, everything(redis), caplog.text) == []
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_a_typed_secret_in_a_mention_is_refused_to_the_person_alone(bot: Bot, redis: Redis) -> None:
@@ -201,7 +201,7 @@ def test_a_secret_in_a_form_is_refused_at_its_field(bot: Bot, redis: Redis) -> N
     assert list(wrong) == ["overrides"]
     assert "what looks like a secret" in wrong["overrides"]
     assert TOKEN not in everything(redis) + json.dumps(wrong)
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_a_form_with_a_secret_in_it_is_shown_again_without(bot: Bot) -> None:
@@ -225,18 +225,18 @@ def test_a_known_value_is_refused_and_masked_too(
 
 
 def test_a_command_with_a_secret_is_not_kept_in_the_inbox(store: RedisStore, redis: Redis) -> None:
-    inbox = Inbox(store, Errands(Precedence()), now)
+    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), now)
     planted = LINES[:40]
-    assert all(inbox.takes(a_request(f"launch smoke note={one.text}")) for one in planted)
-    assert store.deliveries() == []
+    assert all(inbox.accept(a_request(f"launch smoke note={one.text}")) for one in planted)
+    assert store.list_deliveries() == []
     assert leaks(planted, everything(redis)) == []
 
 
 def test_the_inbox_keeps_no_token_of_slacks(store: RedisStore) -> None:
     request = a_request("stop ppo-7f3a")
     request.payload["token"] = "a-verification-token"
-    assert Inbox(store, Errands(Precedence()), now).takes(request)
-    (kept,) = store.deliveries()
+    assert Inbox(store, BackgroundReplies(InteractivePriority()), now).accept(request)
+    (kept,) = store.list_deliveries()
     assert "a-verification-token" not in kept
 
 
@@ -265,14 +265,14 @@ LITERALS = {
 def test_a_recipe_that_holds_the_value_of_a_secret_is_refused(tmp_path: Path, text: str, place: str) -> None:
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(UserError) as refused:
-        FolderOfRecipes(tmp_path).get("own")
+        RecipeFolder(tmp_path).get("own")
     assert f"it holds the value of a secret in `{place}`" in refused.value.sentence
     assert not any(value in refused.value.sentence for value in ("some-value", "hunter2", TOKEN))
 
 
 def test_a_recipe_that_names_a_secret_or_uses_a_variable_is_taken(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(RECIPE % (", API_URL: https://x/y", "null", '"$HF_TOKEN" -u me:"$PASSWORD"'))
-    assert FolderOfRecipes(tmp_path).get("own").name == "own"
+    assert RecipeFolder(tmp_path).get("own").name == "own"
 
 
 # the bot's own log, the doctor
@@ -282,7 +282,7 @@ def a_log() -> tuple[logging.Logger, io.StringIO]:
     """Return a library's logger whose records go where the bot's own do, and what comes there."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(MaskingFormatter(UNKNOWING.mask))
+    handler.setFormatter(MaskingFormatter(GENERAL_FILTER.mask))
     log = logging.getLogger("slack_sdk.web.base_client.test")
     log.propagate, log.handlers = False, [handler]
     log.setLevel(logging.DEBUG)
@@ -322,7 +322,7 @@ def test_a_record_that_cannot_be_formatted_is_told_of_without_its_arguments(caps
 
 
 def test_another_handler_gets_no_traceback_that_ours_has_rendered() -> None:
-    formatter = MaskingFormatter(UNKNOWING.mask, FORM)
+    formatter = MaskingFormatter(GENERAL_FILTER.mask, LOG_FORMAT)
     try:
         raise RuntimeError(TOKEN)
     except RuntimeError as error:
@@ -333,5 +333,7 @@ def test_another_handler_gets_no_traceback_that_ours_has_rendered() -> None:
 
 def test_what_the_doctor_finds_is_shown_without_secrets() -> None:
     for one in CORPUS:
-        found = page.masked(Finding(Status.FAILURE, "store", one.text, f"Unset {one.text}"), UNKNOWING.mask)
-        assert leaks([one], page.as_json([found]), page.lines(found)) == []
+        found = page.mask_finding(
+            DoctorFinding(DoctorStatus.FAILURE, "store", one.text, f"Unset {one.text}"), GENERAL_FILTER.mask
+        )
+        assert leaks([one], page.format_json([found]), page.format_finding(found)) == []

@@ -116,7 +116,7 @@ def test_local_runs_beside_a_real_slack_are_refused_unless_a_setting_allows_them
     ],
 )
 def test_an_open_port_of_the_admin_policy_needs_a_secret(environment: dict[str, str], needed: bool) -> None:
-    assert Settings.read(TOKENS | environment).admin_policy_needs_secret is needed
+    assert Settings.read(TOKENS | environment).needs_admin_policy_secret is needed
 
 
 @pytest.mark.parametrize("secret", ["short", "with/a/slash/in/it", "ünïversal-ünïversal"])
@@ -129,4 +129,4 @@ def test_a_secret_that_no_address_can_hold_is_refused_and_not_shown(secret: str)
 def test_what_may_be_a_secret_is_taken_from_the_environment_and_no_more() -> None:
     private = {"SLACK_BOT_TOKEN", "REDIS_URL", "HF_TOKEN", "AWS_ACCESS_KEY_ID", "db_password", "GIT_CREDENTIALS"}
     others = {"PATH", "HOME", "HTTPS_PROXY", "SSL_CERT_FILE", "VERLBOT_DATA_DIR", "SLACK_API_URL"}
-    assert Settings.secret_variables(dict.fromkeys(private | others, "x")) == private
+    assert Settings.find_secret_variables(dict.fromkeys(private | others, "x")) == private

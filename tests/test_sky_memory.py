@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
+from bot.adapters.sky.courier import SdkWorker
 from bot.core.memory import is_forgotten
-from bot.core.order import Watched
-from bot.core.seen import Cluster, Seen
+from bot.core.order import ClusterRef
+from bot.core.seen import ClusterState, Observation
 from tests.adapters.beds import client_environment
 from tests.waiting import eventually
 
@@ -109,13 +109,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_only_a_restart_without_its_database_makes_it_forget(server: Server, tmp_path: Path) -> None:
     (tmp_path / "client").mkdir()
-    courier = Courier(
+    courier = SdkWorker(
         client_environment(tmp_path / "client", f"http://127.0.0.1:{server.port}"), seconds=300
     )  # a database is made anew, on a machine that does much else
     cloud = SkyCloud(courier, lambda: datetime.now(UTC), secrets={})
-    x, never = Watched("verl-x"), Watched("verl-never")
+    x, never = ClusterRef("verl-x"), ClusterRef("verl-never")
 
-    def look(watched: Watched) -> Seen:
+    def look(watched: ClusterRef) -> Observation:
         return cloud.observe([watched])[watched.cluster]
 
     try:
@@ -123,24 +123,24 @@ def test_only_a_restart_without_its_database_makes_it_forget(server: Server, tmp
         first = look(never).server
         cluster_id = look(x).cluster_id
         assert first
-        assert [one.id for one in cloud.clusters()] == [cluster_id]
+        assert [one.id for one in cloud.list_clusters()] == [cluster_id]
 
         server.restart()
-        assert (look(x).cluster, look(x).cluster_id, look(never).server) == (Cluster.UP, cluster_id, first)
+        assert (look(x).cluster, look(x).cluster_id, look(never).server) == (ClusterState.UP, cluster_id, first)
 
         server.kill()
         server.databases(there=tmp_path / "first", back=tmp_path / "none")
         server.start()
         lost = look(x)
-        assert (lost.nothing, lost.ending) == (True, None)
+        assert (lost.is_empty, lost.ending) == (True, None)
         assert lost.server not in ("", first)
         assert is_forgotten(True, first, lost)
         assert is_forgotten(False, first, lost)  # as of a launch that no look has shown
-        assert (list(cloud.clusters()), list(cloud.gone([cluster_id]))) == ([], [])
+        assert (list(cloud.list_clusters()), list(cloud.find_gone_clusters([cluster_id]))) == ([], [])
 
         server.kill()
         server.databases(there=tmp_path / "second", back=tmp_path / "first")
         server.start()
-        assert (look(x).cluster, look(x).cluster_id, look(never).server) == (Cluster.UP, cluster_id, first)
+        assert (look(x).cluster, look(x).cluster_id, look(never).server) == (ClusterState.UP, cluster_id, first)
     finally:
         cloud.stop()

@@ -10,13 +10,13 @@ from typing import TypeVar
 import pytest
 
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
+from bot.adapters.sky.courier import SdkWorker
 from bot.adapters.store import RedisStore
-from bot.core.action import Finish
-from bot.core.decide import over_by_job
-from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.status import Reason, Status
+from bot.core.action import BeginTeardown
+from bot.core.decide import find_job_end
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.status import Reason, RunStatus
 from bot.errors import Unavailable, UserError
 from bot.playground.client import PlaygroundClient
 from bot.playground.faults import Trouble
@@ -114,7 +114,7 @@ def test_its_absence_is_said_once_and_its_return_once(
     tmp_path: Path, server: SkyServer, store: RedisStore, playground: Playground, slack: PlaygroundClient
 ) -> None:
     """By the clock of a story, because it is said after minutes; with one run that trains and one that waits."""
-    courier = Courier(client_environment(tmp_path, server.url), seconds=30)
+    courier = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
     machines = SkyCloud(courier, lambda: bot.moment, secrets={}, job_period=timedelta(seconds=1))
     bot = Bot(store, playground, slack, machines=machines)
     server.world.now = lambda: bot.now().timestamp()
@@ -135,7 +135,7 @@ def test_its_absence_is_said_once_and_its_return_once(
     told = bot.reads()
     assert told.count("Nothing can be seen of it since") == 1
     assert told.count("It can be seen again since") == 2  # once in each thread
-    assert [run.status for run in bot.service.queries.active()] == [Status.RUNNING] * 2
+    assert [run.status for run in bot.service.queries.list_active()] == [RunStatus.RUNNING] * 2
     machines.stop()
 
 
@@ -149,14 +149,16 @@ def shown(found: Callable[[], T]) -> T:
 
 @pytest.fixture
 def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
-    courier = Courier(client_environment(tmp_path, server.url), seconds=30)
+    courier = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
     found = SkyCloud(courier, lambda: datetime.now(UTC), secrets={}, job_period=timedelta(seconds=0.2))
     yield found
     found.stop()
 
 
-X = Watched("verl-x", job_name="job")
-ORDER = Order("verl-x", {"name": "job", "run": "true", "resources": {"autostop": {"idle_minutes": 5, "down": True}}})
+X = ClusterRef("verl-x", job_name="job")
+ORDER = LaunchOrder(
+    "verl-x", {"name": "job", "run": "true", "resources": {"autostop": {"idle_minutes": 5, "down": True}}}
+)
 
 
 @pytest.mark.parametrize("trouble", [Trouble.LOST, Trouble.BROKEN_AFTER])
@@ -167,7 +169,7 @@ def test_a_launch_whose_reply_is_lost_is_found_and_not_sent_again(
     with pytest.raises(Unavailable):
         cloud.launch(ORDER)
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     assert server.world.launched == {"verl-x": 1}
 
 
@@ -176,10 +178,10 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     cloud: SkyCloud, server: SkyServer
 ) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     restart(server)
     seen = cloud.observe([X])["verl-x"]
-    assert (seen.cluster, seen.job) == (Cluster.UP, Job.RUNNING)
+    assert (seen.cluster, seen.job) == (ClusterState.UP, JobState.RUNNING)
     assert cloud.launch(ORDER) == ""
     assert server.world.launched == {"verl-x": 1}
 
@@ -188,10 +190,15 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
 def test_a_launch_whose_server_dies_leaves_a_cluster_without_a_job(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.pace = Pace(record=0.2, up=60, submitted=60, running=60)
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].cluster is Cluster.INIT)
+    shown(lambda: cloud.observe([X])["verl-x"].cluster is ClusterState.INIT)
     restart(server)
-    seen = shown(lambda: [one for one in [cloud.observe([X])["verl-x"]] if one.request is not Request.LIVE])[0]
-    assert (seen.request, seen.cluster, seen.job, seen.autostop_minutes) == (Request.NONE, Cluster.UP, None, None)
+    seen = shown(lambda: [one for one in [cloud.observe([X])["verl-x"]] if one.request is not RequestState.LIVE])[0]
+    assert (seen.request, seen.cluster, seen.job, seen.autostop_minutes) == (
+        RequestState.NONE,
+        ClusterState.UP,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("broken", [None, "One or more nodes terminated."])
@@ -199,13 +206,13 @@ def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_its
     cloud: SkyCloud, server: SkyServer, broken: str | None
 ) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.world.clusters["verl-x"].broken = broken
     server.world.finish("verl-x", "FAILED")
 
-    def look() -> Finish | None:
-        cloud._queues.hurry("verl-x")  # each time: a question that was under way has seen the job before its end
-        return over_by_job(cloud.observe([X])["verl-x"])
+    def look() -> BeginTeardown | None:
+        cloud._job_poller.poll_now("verl-x")  # each time: a question that was under way has seen the job before its end
+        return find_job_end(cloud.observe([X])["verl-x"])
 
     over = shown(look)
     assert over is not None
@@ -216,9 +223,9 @@ def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_its
 def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    shown(lambda: cloud.observe([X])["verl-x"].request is RequestState.FAILED)
     server.calls.clear()
-    assert cloud.observe([X])["verl-x"].request is Request.FAILED
+    assert cloud.observe([X])["verl-x"].request is RequestState.FAILED
     assert server.calls["/api/status"] == 1
 
 
@@ -226,9 +233,9 @@ def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) ->
 def test_a_launch_that_waits_for_room_is_under_way_until_it_is_removed(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.waits.add("verl-x")
     cloud.launch(ORDER)
-    assert cloud.observe([X])["verl-x"].request is Request.LIVE
-    cloud.down(X)
-    shown(lambda: cloud.observe([X])["verl-x"].nothing)
+    assert cloud.observe([X])["verl-x"].request is RequestState.LIVE
+    cloud.tear_down(X)
+    shown(lambda: cloud.observe([X])["verl-x"].is_empty)
 
 
 def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why(
@@ -236,19 +243,19 @@ def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why
 ) -> None:
     server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].request is Request.FAILED)
+    shown(lambda: cloud.observe([X])["verl-x"].request is RequestState.FAILED)
     seen = cloud.observe([X])["verl-x"]
-    assert (seen.cluster, "No room for H100" in (seen.error or "")) == (Cluster.INIT, True)
+    assert (seen.cluster, "No room for H100" in (seen.error or "")) == (ClusterState.INIT, True)
 
 
 @pytest.mark.long
 def test_a_record_that_is_dropped_is_no_absence(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.world.clusters["verl-x"].hidden = True
     assert cloud.observe([X]) == {}
     server.world.clusters["verl-x"].hidden = False
-    assert shown(lambda: cloud.observe([X]).get("verl-x", Seen()).job is Job.RUNNING)
+    assert shown(lambda: cloud.observe([X]).get("verl-x", Observation()).job is JobState.RUNNING)
 
 
 @pytest.mark.long
@@ -257,9 +264,9 @@ def test_a_cluster_that_went_long_ago_is_gone_and_not_forgotten(cloud: SkyCloud,
     asked_at = datetime.now(UTC) - timedelta(days=20)
     went = Machines("verl-x", 1, time.time() - 20 * day, gone_at=time.time() - 19 * day)
     server.world.graves.append(went)
-    seen = cloud.observe([replace(X, asked_at=asked_at)])["verl-x"]
-    assert (seen.nothing, seen.ending, seen.cluster_id) == (True, Ending.LOST, went.hash)
-    assert list(cloud.gone([went.hash])) == [went.hash]
+    seen = cloud.observe([replace(X, launch_requested_at=asked_at)])["verl-x"]
+    assert (seen.is_empty, seen.ending, seen.cluster_id) == (True, Ending.LOST, went.hash)
+    assert list(cloud.find_gone_clusters([went.hash])) == [went.hash]
 
 
 @pytest.mark.parametrize("status", [500, 403])
@@ -271,16 +278,16 @@ def test_a_server_that_does_not_say_who_it_is_is_not_taken_for_another(
     if status == 500:
         assert cloud.observe([X]) == {}  # it may be another: nothing is seen
     else:
-        assert cloud.observe([X])["verl-x"] == Seen()
+        assert cloud.observe([X])["verl-x"] == Observation()
 
 
 @pytest.mark.long
 def test_a_second_job_is_cancelled(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.world.submit("verl-x", {"name": "job"})
     server.world.submit("verl-x", {"name": "somebody-looks-around"})
-    cloud._queues.hurry("verl-x")
+    cloud._job_poller.poll_now("verl-x")
     shown(lambda: cloud.observe([X]) and server.world.clusters["verl-x"].jobs[1].status == "CANCELLED")
     assert [job.status for job in server.world.clusters["verl-x"].jobs] == ["RUNNING", "CANCELLED", "PENDING"]
 
@@ -296,12 +303,12 @@ def test_an_autostop_that_is_gone_is_shown_as_gone(cloud: SkyCloud, server: SkyS
 @pytest.mark.long
 def test_an_infra_that_can_have_no_autostop_refuses_it_for_good(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.world.cannot_autostop = "Autodown is not supported on Hyperbolic."
     with pytest.raises(UserError, match="Autodown is not supported on Hyperbolic"):
-        cloud.autostop(X, 5)
+        cloud.set_autostop(X, 5)
     with pytest.raises(Unavailable, match="does not exist"):
-        cloud.autostop(Watched("verl-y"), 5)
+        cloud.set_autostop(ClusterRef("verl-y"), 5)
 
 
 @pytest.mark.long
@@ -319,7 +326,7 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
     server.world.clusters["verl-x"] = Machines(
         "verl-x", 1, time.time(), status="UP", jobs=[sky_world.Job(1, "job", "RUNNING")]
     )
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.calls.clear()
     server.records = 0
     cloud.observe([X])
@@ -329,22 +336,22 @@ def test_ten_thousand_clusters_of_others_cost_the_look_at_one_nothing(cloud: Sky
 @pytest.mark.long
 def test_a_cost_report_that_fails_hides_no_cluster_that_stands(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.trouble("/cost_report", Trouble.BROKEN, times=None)
-    seen = cloud.observe([X, Watched("verl-y")])
-    assert (set(seen), seen["verl-x"].job) == ({"verl-x"}, Job.RUNNING)
+    seen = cloud.observe([X, ClusterRef("verl-y")])
+    assert (set(seen), seen["verl-x"].job) == ({"verl-x"}, JobState.RUNNING)
 
 
 @pytest.mark.long
 def test_a_removal_that_failed_is_asked_for_again_with_why(cloud: SkyCloud, server: SkyServer) -> None:
     cloud.launch(ORDER)
-    shown(lambda: cloud.observe([X])["verl-x"].job is Job.RUNNING)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
     server.world.refuses_removal = ("CloudUserIdentityError", "The credentials have expired.")
-    assert cloud.down(X) is None
+    assert cloud.tear_down(X) is None
     server.world.refuses_removal = None
-    why = shown(lambda: cloud.down(X))
+    why = shown(lambda: cloud.tear_down(X))
     assert "The credentials have expired" in str(why)
-    shown(lambda: cloud.observe([X])["verl-x"].nothing)
+    shown(lambda: cloud.observe([X])["verl-x"].is_empty)
 
 
 # what guards against forgotten machines
@@ -375,12 +382,12 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
 ) -> None:
     run_id = sweeping.launch(f"nodes=2 {ENDLESS}")
     sweeping.sees_card("running")
-    sweeping.ana.sees("autostop after 5 idle min")
+    sweeping.ana.can_see("autostop after 5 idle min")
     server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
-    sweeping.ana.sees("SkyPilot names `ben`. It is set to 5 idle min, as asked.", 30)
+    sweeping.ana.can_see("SkyPilot names `ben`. It is set to 5 idle min, as asked.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
-    sweeping.ana.sees("By whom is not known", 60)
+    sweeping.ana.can_see("By whom is not known", 60)
     assert server.calls["/autostop"] == 2
 
 
@@ -392,12 +399,12 @@ def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_ot
     sweeping.sees_card("running")
     server.world.clusters["dev-box"] = Machines("dev-box", 2, time.time() - 3600, status="UP")
     server.world.clusters["sky-jobs-controller-1"] = Machines("sky-jobs-controller-1", 1, time.time(), status="UP")
-    sweeping.ana.sees("`dev-box` stands, and no run owns it", 30)
-    sweeping.ana.sees("so far at $4.00/h", 30)
+    sweeping.ana.can_see("`dev-box` stands, and no run owns it", 30)
+    sweeping.ana.can_see("so far at $4.00/h", 30)
     message = sweeping.ana.sees_message(lambda one: "dev-box" in one["text"])
     sweeping.ana.clicks("remove_orphan", message["ts"], confirmed=True)
     eventually(lambda: server.world.standing() == ["sky-jobs-controller-1", f"verl-{run_id}"], sweeping.log, 30)
-    sweeping.ana.sees("`dev-box` is gone", 90)
+    sweeping.ana.can_see("`dev-box` is gone", 90)
     assert "sky-jobs-controller" not in sweeping.ana.reads()
 
 
@@ -408,5 +415,5 @@ def test_a_worker_that_launches_after_the_end_of_its_run_leaves_nothing(sweeping
     sweeping.ana.says(f"/verl stop {run_id}")
     sweeping.sees_end("stopped")
     server.world.clusters[f"verl-{run_id}"] = Machines(f"verl-{run_id}", 1, time.time(), status="UP", set_up=False)
-    sweeping.ana.sees("stands, and its run has ended", 90)
+    sweeping.ana.can_see("stands, and its run has ended", 90)
     eventually(lambda: server.world.standing() == [], sweeping.log, 30)

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from slack_bolt import BoltRequest
 
-from bot.core.doubt import Doubt, Puzzle
-from bot.core.order import Order, Watched
-from bot.core.seen import Ending, Job, Seen
+from bot.core.doubt import Ambiguity, PendingConfirmation
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import Ending, JobState, Observation
 from bot.errors import Unavailable
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
@@ -30,18 +30,18 @@ def test_a_run_from_the_line_to_the_end(bot: Bot) -> None:
     bot.cloud.print(CLUSTER, *STEPS)
     bot.ticks(2, seconds=30)
     assert "step 12/60 · reward 0.41 · val 0.38 (step 12)" in bot.card()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10)
     assert bot.run().status == "ended"
     assert "succeeded" in bot.card()
     assert bot.cloud.launches == bot.cloud.downs == [CLUSTER]
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_the_thread_tells_each_change_of_state_once_and_the_channel_the_end(bot: Bot) -> None:
     bot.running()
     bot.ticks(5)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     read = bot.reads()
     for told in ("Asked for 2 nodes", "Running on 2 nodes", "Its cluster is being removed", "`smoke-0001` *succeeded*"):
@@ -87,7 +87,7 @@ def test_the_person_who_launched_it_is_called_at_its_end_unless_he_ended_it(bot:
 def test_a_failed_run_shows_why_and_its_last_lines(bot: Bot) -> None:
     bot.running()
     bot.cloud.print(CLUSTER, *(f"(head, rank=0, pid=7) line {number}" for number in range(30)))
-    bot.cloud.finish(CLUSTER, Job.FAILED, "`run` failed on node 0 with exit code 1.")
+    bot.cloud.finish(CLUSTER, JobState.FAILED, "`run` failed on node 0 with exit code 1.")
     bot.ticks(12)
     end = bot.reads().split("(also in the channel)")[1]
     assert "`run` failed on node 0 with exit code 1." in end
@@ -99,7 +99,7 @@ def test_a_failed_run_shows_why_and_its_last_lines(bot: Bot) -> None:
 def test_a_failed_setup_is_called_so(bot: Bot) -> None:
     bot.say("launch smoke fail_setup=true")
     bot.tick()
-    bot.cloud.finish(CLUSTER, Job.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
+    bot.cloud.finish(CLUSTER, JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     bot.ticks(12)
     assert "*failed in its setup*" in bot.reads()
 
@@ -119,7 +119,7 @@ def test_a_record_that_is_dropped_and_back_is_no_end(bot: Bot) -> None:
     bot.cloud.seen[CLUSTER] = there
     bot.ticks(60)
     assert bot.run().status == "running"
-    assert bot.run().doubt is None
+    assert bot.run().pending_confirmation is None
 
 
 def test_a_launch_whose_reply_was_lost_is_found_by_its_name(bot: Bot) -> None:
@@ -150,7 +150,7 @@ def test_a_cluster_of_the_same_name_that_is_another_bots_is_neither_taken_nor_re
 def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
     run = bot.run(bot.running())
     bot.cloud.breaks_logs = True
-    bot.cloud.finish(run.cluster, Job.FAILED)
+    bot.cloud.finish(run.cluster, JobState.FAILED)
     bot.ticks(60)
     assert bot.cloud.downs == [run.cluster]
     assert bot.run().status == "ended"
@@ -195,7 +195,7 @@ def test_a_run_whose_lease_is_over_is_ended(bot: Bot) -> None:
 def test_the_same_delivery_twice_is_one_run(bot: Bot) -> None:
     bot.say("launch smoke", trigger="T1")
     bot.say("launch smoke", trigger="T1")
-    assert len(bot.store.open()) == 1
+    assert len(bot.store.list_open_runs()) == 1
 
 
 def test_one_bad_run_never_stops_the_others(
@@ -203,7 +203,7 @@ def test_one_bad_run_never_stops_the_others(
 ) -> None:
     bot.say("launch smoke")
     bot.say("launch smoke")
-    bad, good = sorted(run.id for run in bot.store.open())
+    bad, good = sorted(run.id for run in bot.store.list_open_runs())
     launch = bot.cloud.launch
 
     def breaks(order: object) -> str:
@@ -236,12 +236,12 @@ def test_a_card_is_posted_in_a_public_channel_without_an_invitation(bot: Bot) ->
 def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: Bot) -> None:
     bot.running()
     bot.slack.post("channel", channel="C0TRAIN", is_archived=True)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(30)
     direct = bot.run().thread_channel
     assert direct is not None
     assert "*succeeded*" in bot.reads(channel=direct)
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_unpriced_is_said_and_is_not_free(bot: Bot) -> None:
@@ -266,14 +266,14 @@ def test_unpriced_is_said_and_is_not_free(bot: Bot) -> None:
 def test_what_cannot_be_done_is_said_to_the_person_alone_and_changes_nothing(bot: Bot, line: str, said: str) -> None:
     assert said in bot.say(line)
     bot.ticks(2)
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
     assert bot.reads(user=LEA) == ""
 
 
 def test_a_mistake_of_ours_gets_a_reference_to_the_log(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(type(bot.cloud), "refusal", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(bot.cloud), "explain_refusal", lambda *_: 1 / 0)
     said = bot.say("launch smoke")
     reference = said.split("`")[1]
     assert "my mistake, not yours" in said
@@ -294,7 +294,7 @@ def test_a_store_that_is_away_is_said_to_the_person(bot: Bot, monkeypatch: pytes
 def test_a_restarted_bot_takes_up_everything(bot: Bot) -> None:
     bot.running()
     later = bot.later()
-    later.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    later.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     later.ticks(12)
     assert later.run().status == "ended"
     assert later.reads().count("`smoke-0001` *succeeded*") == 2
@@ -325,7 +325,7 @@ def test_a_launch_that_arrives_after_its_stop_is_removed(bot: Bot, monkeypatch: 
     """Its reply is lost, and it is under way for longer than anybody wonders."""
     arrives = bot.cloud.launch
 
-    def lost(order: Order) -> str:
+    def lost(order: LaunchOrder) -> str:
         raise Unavailable("The reply was lost.")
 
     monkeypatch.setattr(bot.cloud, "launch", lost)
@@ -339,7 +339,7 @@ def test_a_launch_that_arrives_after_its_stop_is_removed(bot: Bot, monkeypatch: 
     assert bot.run().status == "stopping"
     assert bot.cloud.downs == [CLUSTER]
     bot.cloud.seen.pop(CLUSTER)
-    arrives(Order(CLUSTER, {}))
+    arrives(LaunchOrder(CLUSTER, {}))
     bot.ticks(90)
     assert bot.cloud.seen[CLUSTER].ending is not None
     assert bot.run().status == "ended"
@@ -361,12 +361,12 @@ def test_a_log_that_cannot_be_read_stops_nobody_else(bot: Bot, monkeypatch: pyte
     bot.running()
     bot.say("launch smoke")
     bot.ticks(3)
-    tail = bot.cloud.tail
+    tail = bot.cloud.tail_log
 
-    def breaks_for_one(watched: Watched, lines: int) -> str:
+    def breaks_for_one(watched: ClusterRef, lines: int) -> str:
         return breaks() if watched.cluster == CLUSTER else tail(watched, lines)
 
-    monkeypatch.setattr(bot.cloud, "tail", breaks_for_one)
+    monkeypatch.setattr(bot.cloud, "tail_log", breaks_for_one)
     bot.say("stop smoke-0002")
     bot.ticks(20)
     assert (bot.run("smoke-0002").status, bot.run().status) == ("ended", "running")
@@ -376,7 +376,7 @@ def test_a_document_of_a_newer_bot_concerns_its_own_run_alone(bot: Bot, caplog: 
     bot.running()
     bot.say("launch smoke")
     bot.store._redis.set("verl:run:smoke-0002", b'{"schema": 99, "run": {}}')
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert bot.run().status == "ended"
     assert "`smoke-0001`" in bot.say("list all")
@@ -387,22 +387,22 @@ def test_lines_that_come_late_write_over_no_last_lines(bot: Bot) -> None:
     bot.running()
     before = bot.run()
     bot.cloud.print(CLUSTER, "(job, pid=1) the error")
-    bot.cloud.finish(CLUSTER, Job.FAILED)
+    bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(3)
     assert bot.run().log_saved_at is not None
-    bot.reconciler._keep(before, Seen(), "(job, pid=1) older lines")
-    assert "the error" in bot.store.log("smoke-0001")
+    bot.reconciler._record_news(before, Observation(), "(job, pid=1) older lines")
+    assert "the error" in bot.store.get_log("smoke-0001")
 
 
 def test_new_lines_beside_an_absence_do_not_bring_back_what_an_earlier_bot_doubted(bot: Bot) -> None:
     bot.running()
-    doubt = Doubt(Puzzle.ABSENT, bot.moment, bot.moment)
-    bot.store.update("smoke-0001", lambda run: run.doubted(doubt))
+    doubt = PendingConfirmation(Ambiguity.ABSENT, bot.moment, bot.moment)
+    bot.store.update("smoke-0001", lambda run: run.await_confirmation(doubt))
     bot.moment += timedelta(seconds=35)
     later = bot.later()
     later.moment += timedelta(seconds=1)
-    snapshot = later.run().watched_since(later.reconciler.began)
-    later.reconciler._bring(snapshot, Seen(), "(job, pid=1) step:3 - critic/rewards/mean:0.5")
+    snapshot = later.run().discard_stale_confirmation(later.reconciler.began_at)
+    later.reconciler._reconcile_run(snapshot, Observation(), "(job, pid=1) step:3 - critic/rewards/mean:0.5")
     assert later.run().status == "running"
 
 
@@ -415,7 +415,7 @@ def test_what_cannot_be_a_name_of_a_run_is_refused_in_words(bot: Bot, name: str)
 
 def test_of_several_runs_that_a_short_name_fits_the_only_active_one_is_meant(bot: Bot) -> None:
     bot.running()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     bot.say("launch smoke")
     bot.ticks(3)
@@ -443,8 +443,8 @@ def test_a_shortened_name_ends_no_run_of_somebody_else(bot: Bot, name: str) -> N
 def test_a_mention_is_answered_while_logs_hang(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot.running()
     said: list[str] = []
-    errands = bot.listeners.errands
-    monkeypatch.setattr(errands, "run", lambda answer, reply: said.append("waits"))
+    errands = bot.listeners.background
+    monkeypatch.setattr(errands, "answer_later", lambda answer, reply: said.append("waits"))
     bot.mention("status")
     assert "*running*" in bot.reads().split("status")[-1]
     assert said == []

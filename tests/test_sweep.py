@@ -8,12 +8,12 @@ import pytest
 from bot.adapters.store import RedisStore
 from bot.core.audit import BOT
 from bot.core.orphans import Orphan
-from bot.core.policy import Outside
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.core.policy import ExternalLaunchPolicy
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
 from bot.errors import BeingStopped
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
-from bot.slack.teller import Teller
+from bot.slack.teller import OrphanNotifier
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, BEN, LEA, RANDOM, TRAINING, Bot, changed, read
@@ -47,12 +47,12 @@ def times(bot: Bot, text: str) -> int:
 
 def by_hand(bot: Bot, name: str = BOX, user: str = "ana") -> None:
     """Somebody launches a cluster without the bot."""
-    bot.cloud.seen[name] = Seen(request=Request.SUCCEEDED, cluster=Cluster.UP, infra="slurm/testbed")
+    bot.cloud.seen[name] = Observation(request=RequestState.SUCCEEDED, cluster=ClusterState.UP, infra="slurm/testbed")
     bot.cloud.users[name] = user
 
 
 def press(bot: Bot, action: str, user: str = BEN) -> None:
-    (orphan_id,) = bot.store.orphans()
+    (orphan_id,) = bot.store.get_orphans()
     bot.click(action, orphan_id, user, OPS)
 
 
@@ -124,10 +124,12 @@ def test_a_launch_that_fails_after_it_has_provisioned_leaves_nothing(bot: Bot) -
     bot.say("launch smoke")
     bot.ticks(2)
     (name,) = bot.cloud.seen
-    bot.cloud.seen[name] = Seen(request=Request.FAILED, cluster=Cluster.UP, error="The setup of the runtime failed.")
+    bot.cloud.seen[name] = Observation(
+        request=RequestState.FAILED, cluster=ClusterState.UP, error="The setup of the runtime failed."
+    )
     bot.ticks(8, seconds=6)
     assert bot.run().status == "ended"
-    assert bot.cloud.clusters() == []
+    assert bot.cloud.list_clusters() == []
     assert bot.sweep() is None
     assert told(bot) == ""
 
@@ -153,7 +155,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
     bot.sweep(minutes=0.5)
     assert "`dev-box` is gone*: nothing of it was seen, twice." in told(bot)
     bot.sweep()
-    assert bot.store.orphans() == {}
+    assert bot.store.get_orphans() == {}
 
 
 def test_a_runs_own_cluster_is_nobodys_orphan_from_its_launch_to_its_end(bot: Bot) -> None:
@@ -170,7 +172,7 @@ def test_a_runs_own_cluster_is_nobodys_orphan_from_its_launch_to_its_end(bot: Bo
     bot.ticks(6, seconds=6)
     assert bot.run().status == "ended"
     bot.sweep(minutes=0)
-    assert (bot.store.orphans(), told(bot)) == ({}, "")
+    assert (bot.store.get_orphans(), told(bot)) == ({}, "")
 
 
 def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
@@ -184,7 +186,7 @@ def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
 
 
 def adopt(bot: Bot, user: str = BEN) -> None:
-    (orphan,) = bot.store.orphans().values()
+    (orphan,) = bot.store.get_orphans().values()
     end = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
     bot.click("adopt_orphan", f"{orphan.id} {end:.0f}", user, OPS)
 
@@ -193,17 +195,17 @@ def adopt(bot: Bot, user: str = BEN) -> None:
 def test_who_is_no_approver_decides_about_no_cluster(bot: Bot, action: str) -> None:
     by_hand(bot)
     bot.sweep()
-    (orphan,) = before = list(bot.store.orphans().values())
+    (orphan,) = before = list(bot.store.get_orphans().values())
     bot.click(action, f"{orphan.id} 0" if action == "adopt_orphan" else orphan.id, ANA, OPS)
     assert "To remove, keep or adopt a cluster you need the role `approver`" in bot.told(ANA, OPS)
-    assert list(bot.store.orphans().values()) == before
+    assert list(bot.store.get_orphans().values()) == before
     bot.sweep()
     assert bot.cloud.downs == []
 
 
 @pytest.mark.parametrize(("owner", "may"), [("ana", True), ("max", False), ("", False)])
 def test_whose_cluster_it_is_by_skypilots_word_decides_about_it(bot: Bot, owner: str, may: bool) -> None:
-    bot.policy = replace(bot.policy, outside=Outside(people={"ana": ANA}))
+    bot.policy = replace(bot.policy, external_launches=ExternalLaunchPolicy(people={"ana": ANA}))
     by_hand(bot, user=owner)
     bot.sweep()
     press(bot, "remove_orphan", ANA)
@@ -278,32 +280,32 @@ def test_a_warning_does_not_wait_for_the_next_edit_of_what_the_cluster_costs(bot
 
 def test_one_that_is_kept_longer_at_the_last_moment_is_not_warned_of(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot = adopted_where_it_reads(bot)
-    known = bot.store.orphans()
+    known = bot.store.get_orphans()
     adopt(bot, LEA)
     bot.moment += timedelta(hours=7)
-    monkeypatch.setattr(RedisStore, "orphans", lambda _: known)  # as the teller has read them a moment before
-    bot.teller.tell()
+    monkeypatch.setattr(RedisStore, "get_orphans", lambda _: known)  # as the teller has read them a moment before
+    bot.teller.sync()
     assert WARNING not in bot.reads()
 
 
 def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot = adopted_where_it_reads(bot)
-    warned = Teller._warned
+    warned = OrphanNotifier._record_warning
 
-    def dies(teller: Teller, orphan: Orphan, ts: str | None) -> bool:
+    def dies(teller: OrphanNotifier, orphan: Orphan, ts: str | None) -> bool:
         if ts:
             raise KeyboardInterrupt
         return warned(teller, orphan, ts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Teller, "_warned", dies)
+        patch.setattr(OrphanNotifier, "_record_warning", dies)
         with pytest.raises(KeyboardInterrupt):
             bot.sweep(minutes=7 * 60)
     later = Bot(bot.store, bot.playground, bot.slack, bot.cloud, bot.moment, ops_channel=TRAINING)
     for _ in range(5):
         later.sweep(minutes=2)
     assert bot.reads().count(WARNING) == 2
-    assert later.store.orphans()[f"{BOX}-0"].warned.ts, "no doubt is left"  # type: ignore[union-attr]  # it is there
+    assert later.store.get_orphans()[f"{BOX}-0"].current_warning.ts, "no doubt is left"  # type: ignore[union-attr]  # it is there
 
 
 def test_however_many_a_first_sweep_finds_each_is_told_of_a_second_apart(bot: Bot) -> None:
@@ -313,7 +315,7 @@ def test_however_many_a_first_sweep_finds_each_is_told_of_a_second_apart(bot: Bo
     told_after: list[timedelta] = []
     began = bot.moment
     while bot.moment < began + timedelta(minutes=1):
-        wait = bot.teller.tell()
+        wait = bot.teller.sync()
         messages = bot.slack.get("messages", user=ANA, channel=OPS)["messages"]
         told_after += [bot.moment - began] * (sum(map(orphan, messages)) - len(told_after))
         bot.moment += wait or timedelta()
@@ -344,8 +346,8 @@ def test_a_removal_that_the_end_of_the_bot_cuts_off_is_no_failure(bot: Bot) -> N
     bot.cloud.cuts_off_removals = True
     with pytest.raises(BeingStopped):
         bot.sweep(minutes=0)
-    (orphan,) = bot.store.orphans().values()
-    assert (orphan.downed_at, orphan.trouble) == (None, None)
+    (orphan,) = bot.store.get_orphans().values()
+    assert (orphan.teardown_requested_at, orphan.last_error) == (None, None)
     bot.cloud.cuts_off_removals = False
     bot.sweep(minutes=0)
     assert bot.cloud.downs == [BOX]
@@ -354,7 +356,7 @@ def test_a_removal_that_the_end_of_the_bot_cuts_off_is_no_failure(bot: Bot) -> N
 def test_a_button_of_a_cluster_that_is_gone_removes_no_later_one_of_its_name(bot: Bot) -> None:
     by_hand(bot)
     bot.sweep()
-    (orphan_id,) = bot.store.orphans()
+    (orphan_id,) = bot.store.get_orphans()
     bot.cloud.launches.append(BOX)  # another one of the name: the cloud gives it another id
     bot.click("remove_orphan", orphan_id, BEN, OPS)
     bot.sweep(minutes=0)
@@ -364,7 +366,7 @@ def test_a_button_of_a_cluster_that_is_gone_removes_no_later_one_of_its_name(bot
 def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot: Bot) -> None:
     """A worker of a dead server launches after the removal."""
     run_id = bot.running()
-    bot.cloud.finish(f"verl-{run_id}", Job.SUCCEEDED)
+    bot.cloud.finish(f"verl-{run_id}", JobState.SUCCEEDED)
     bot.ticks(8, seconds=6)
     assert bot.run(run_id).status == "ended"
     downs = len(bot.cloud.downs)
@@ -449,7 +451,9 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
 def test_its_owner_adopts_it_where_a_launch_of_that_price_would_wait_for_nobody(
     bot: Bot, most: float, says: str
 ) -> None:
-    bot.policy = replace(bot.policy, outside=Outside(people={"ana": ANA}), approve_over_dollars=most)
+    bot.policy = replace(
+        bot.policy, external_launches=ExternalLaunchPolicy(people={"ana": ANA}), approve_above_dollars=most
+    )
     bot.cloud.dollars_per_node_hour = 12.0
     by_hand(bot, user="ana")
     bot.sweep()
@@ -463,6 +467,6 @@ def test_what_the_sweep_removes_by_itself_is_written_down_with_its_rule(bot: Bot
     bot.sweep()
     press(bot, "remove_orphan")
     bot.sweep()
-    found = [(event.who, event.what, event.on, event.rule) for event in bot.audit.since(timedelta(days=1))]
+    found = [(event.who, event.what, event.on, event.rule) for event in bot.audit.iterate_events(timedelta(days=1))]
     assert (BOT, "ask for removal", BOX, "remove_asked") in found
     assert any(who == BEN and what == "remove cluster" for who, what, _, _ in found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.process_guard import control
+from bot.process_guard import call_prctl
 from tests.threats.mutants import PR_SET_CHILD_SUBREAPER, Copy, Outcome, children, chosen, copied
 from tests.threats.rows import Theme, Threat, find_faults, read_themes
 
@@ -107,9 +107,9 @@ def test_a_mutant_is_judged_and_taken_back(tree: Path, row: Threat, outcome: Out
 
 @pytest.fixture
 def adopts_orphans() -> Iterator[None]:
-    control(PR_SET_CHILD_SUBREAPER, 1)
+    call_prctl(PR_SET_CHILD_SUBREAPER, 1)
     yield
-    control(PR_SET_CHILD_SUBREAPER, 0)
+    call_prctl(PR_SET_CHILD_SUBREAPER, 0)
 
 
 @pytest.fixture

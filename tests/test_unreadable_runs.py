@@ -10,13 +10,13 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from bot.adapters.documents import SCHEMA, dumps
-from bot.adapters.keys import HOLDS, NOTICES, OPEN, RUN, STUBS, TASK
+from bot.adapters.documents import RUN_SCHEMA_VERSION, encode_run
+from bot.adapters.keys import NOTICES, OPEN_RUNS, RESERVATIONS, RUN_RECORD, RUN_STUBS, RUN_TASK
 from bot.adapters.store import RedisStore
-from bot.core.order import Watched
+from bot.core.order import ClusterRef
 from bot.core.policy import Caps, Policy
 from bot.core.roles import Role
-from bot.core.seen import Ending, Seen
+from bot.core.seen import Ending, Observation
 from bot.errors import UnreadableRecord
 from bot.playground.client import PlaygroundClient
 from bot.playground.faults import Fault, Trouble
@@ -26,7 +26,7 @@ from tests.story import ANA, BEN, RANDOM, TRAINING, Bot
 
 OPS = RANDOM
 RUN_ID, CLUSTER = "smoke-0001", "verl-smoke-0001"
-KEY = RUN.format(RUN_ID)
+KEY = RUN_RECORD.format(RUN_ID)
 
 
 @pytest.fixture
@@ -37,16 +37,16 @@ def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> B
 def with_null(redis: Redis) -> None:
     """As an infinite number was written before: msgspec writes null for it."""
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["progress"]["trained"]["seconds"] = None
+    document["run"]["progress"]["training_totals"]["seconds"] = None
     redis.set(KEY, json.dumps(document))
 
 
 def of_a_newer_version(redis: Redis) -> None:
-    redis.set(KEY, json.dumps({"schema": SCHEMA + 1, "run": {"something": "else"}}))
+    redis.set(KEY, json.dumps({"schema": RUN_SCHEMA_VERSION + 1, "run": {"something": "else"}}))
 
 
 def of_an_older_version(redis: Redis) -> None:
-    redis.set(KEY, json.dumps({"schema": SCHEMA - 1, "run": {"something": "else"}}))
+    redis.set(KEY, json.dumps({"schema": RUN_SCHEMA_VERSION - 1, "run": {"something": "else"}}))
 
 
 def of_another_type(redis: Redis) -> None:
@@ -62,7 +62,7 @@ def with_a_lease_beyond_dates(redis: Redis) -> None:
 
 def without_a_zone(redis: Redis) -> None:
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["first_asked_at"] = "2026-01-02T12:00:00"
+    document["run"]["first_launch_requested_at"] = "2026-01-02T12:00:00"
     redis.set(KEY, json.dumps(document))
 
 
@@ -100,9 +100,9 @@ def test_it_is_said_in_its_channel_and_to_ops_and_its_lease_ends_it(
     assert bot.cloud.downs == [CLUSTER]
     bot.ticks(3, seconds=10)
     assert counted(bot, "The cluster of `smoke-0001` is confirmed gone.", TRAINING) == 1
-    assert not redis.sismember(OPEN, RUN_ID)
+    assert not redis.sismember(OPEN_RUNS, RUN_ID)
     assert "Recorded as" in bot.say("launch smoke")  # its place is free
-    spent = bot.store.ledger().spent["2026-01 person:U0ANA"]
+    spent = bot.store.get_ledger().spent_dollars["2026-01 person:U0ANA"]
     assert spent == pytest.approx(4.0 * 3660 / 3600, rel=0.02)
 
 
@@ -114,7 +114,7 @@ def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> Non
     bot.ticks(3, seconds=10)
     assert bot.cloud.downs == [CLUSTER]
     assert "is confirmed gone" in bot.reads()
-    assert bot.store.unreadable_runs() == []
+    assert bot.store.list_unreadable_runs() == []
 
 
 def test_who_may_not_stop_a_run_does_not_stop_it_by_its_stub(bot: Bot, redis: Redis) -> None:
@@ -155,20 +155,20 @@ def test_the_list_shows_it_beside_the_others(bot: Bot, redis: Redis) -> None:
 def test_a_stub_that_is_gone_too_leaves_the_name_of_its_cluster(bot: Bot, redis: Redis) -> None:
     bot.running("launch smoke lease=1")
     with_null(redis)
-    redis.delete(STUBS)
+    redis.delete(RUN_STUBS)
     bot.ticks(2, seconds=7200)
     assert bot.cloud.downs == []
     assert "When its lease ends is not known, so its cluster `verl-smoke-0001` runs on" in bot.reads(channel=OPS)
     bot.say(f"stop {RUN_ID}")
     bot.ticks(3, seconds=10)
     assert bot.cloud.downs == [CLUSTER]
-    assert bot.store.ledger().holds == ()
+    assert bot.store.get_ledger().reservations == ()
 
 
 @pytest.mark.parametrize("stub", [b"{", b"[]", b'{"lease_ends_at": 1e300, "channel": 7, "dollars_per_hour": -1}'])
 def test_a_stub_that_is_spoilt_costs_only_what_it_held(store: RedisStore, redis: Redis, stub: bytes) -> None:
-    redis.hset(STUBS, RUN_ID, stub.decode())
-    found = store.stub(RUN_ID)
+    redis.hset(RUN_STUBS, RUN_ID, stub.decode())
+    found = store.get_stub(RUN_ID)
     assert (found.cluster, found.lease_ends_at, found.channel, found.dollars_per_hour) == (CLUSTER, None, "", 0.0)
 
 
@@ -180,7 +180,7 @@ def test_a_run_that_waits_is_settled_and_launches_nothing(bot: Bot, redis: Redis
     bot.ticks(4, seconds=20)
     assert bot.cloud.launches == []
     assert "No cluster was asked for. Launch it again: `/verl launch smoke`." in bot.reads()
-    assert bot.store.ledger().holds == ()
+    assert bot.store.get_ledger().reservations == ()
 
 
 def with_null_of_a_run_that_waits(redis: Redis) -> None:
@@ -195,9 +195,9 @@ def test_a_removal_that_the_end_of_the_bot_cuts_off_is_asked_for_by_the_next_one
     bot.cloud.cuts_off_removals = True
     bot.say(f"stop {RUN_ID}")
     bot.ticks(3)
-    found = bot.store.unreadable_run(RUN_ID)
+    found = bot.store.get_unreadable_run(RUN_ID)
     assert found
-    assert (found.removal_at, found.trouble) == (None, None)
+    assert (found.teardown_requested_at, found.last_error) == (None, None)
     bot.cloud.cuts_off_removals = False
     bot.tick(1)
     assert bot.cloud.downs == [CLUSTER]
@@ -233,11 +233,11 @@ def test_the_sweep_leaves_its_cluster_to_its_lease_and_finds_what_an_ended_one_h
     bot.running()
     with_null(redis)
     bot.sweep()
-    assert bot.store.orphans() == {}
-    redis.srem(OPEN, RUN_ID)
+    assert bot.store.get_orphans() == {}
+    redis.srem(OPEN_RUNS, RUN_ID)
     bot.sweep()
-    (orphan,) = bot.store.orphans().values()
-    assert orphan.standing.name == CLUSTER
+    (orphan,) = bot.store.get_orphans().values()
+    assert orphan.cluster.name == CLUSTER
 
 
 def test_one_that_cannot_be_read_holds_up_no_other(bot: Bot, redis: Redis) -> None:
@@ -259,17 +259,17 @@ def test_one_whose_look_fails_holds_up_no_other(bot: Bot, redis: Redis, monkeypa
     with_null(redis)
     bot.say("launch smoke lease=1", user=BEN)
     bot.ticks(3)
-    spoilt = RUN.format("smoke-0002")
+    spoilt = RUN_RECORD.format("smoke-0002")
     redis.set(spoilt, b"{")
     bot.say(f"stop {RUN_ID}")
-    remove = bot.cloud.down
+    remove = bot.cloud.tear_down
 
-    def fail_on_the_first(watched: Watched) -> str | None:
+    def fail_on_the_first(watched: ClusterRef) -> str | None:
         if watched.cluster == CLUSTER:
             raise RuntimeError("a mistake of ours")
         return remove(watched)
 
-    monkeypatch.setattr(bot.cloud, "down", fail_on_the_first)
+    monkeypatch.setattr(bot.cloud, "tear_down", fail_on_the_first)
     bot.tick(3700)
     assert bot.cloud.downs == ["verl-smoke-0002"]
 
@@ -277,7 +277,7 @@ def test_one_whose_look_fails_holds_up_no_other(bot: Bot, redis: Redis, monkeypa
 def test_a_task_that_cannot_be_read_ends_its_run(bot: Bot, redis: Redis) -> None:
     bot.cloud.answers = False
     bot.say("launch smoke")
-    redis.set(TASK.format(RUN_ID), b"{")
+    redis.set(RUN_TASK.format(RUN_ID), b"{")
     bot.cloud.answers = True
     bot.ticks(3)
     assert (bot.run().status, bot.run().reason) == ("ended", "launch_failed")
@@ -285,7 +285,7 @@ def test_a_task_that_cannot_be_read_ends_its_run(bot: Bot, redis: Redis) -> None
 
 
 def test_an_entry_of_the_ledger_that_cannot_be_read_stops_no_launch(bot: Bot, redis: Redis) -> None:
-    redis.hset(HOLDS, "ppo-0000", "{")
+    redis.hset(RESERVATIONS, "ppo-0000", "{")
     redis.hset("verl:spent", "2026-01 everybody", "inf")
     redis.hset("verl:given", "everybody", "x")
     assert "Recorded" in bot.say("launch smoke")
@@ -306,48 +306,48 @@ def test_a_notice_whose_reply_was_lost_is_looked_for_and_not_sent_twice(bot: Bot
 def test_a_notice_goes_to_the_person_where_the_bot_may_not_post(bot: Bot, redis: Redis) -> None:
     bot.running()
     with_null(redis)
-    stub = json.loads(redis.hget(STUBS, RUN_ID) or "")
-    redis.hset(STUBS, RUN_ID, json.dumps(stub | {"channel": "C0GONE"}))
+    stub = json.loads(redis.hget(RUN_STUBS, RUN_ID) or "")
+    redis.hset(RUN_STUBS, RUN_ID, json.dumps(stub | {"channel": "C0GONE"}))
     bot.ticks(4, seconds=10)
-    direct = [one for one in bot.store.notices() if one.channel == ANA]
-    assert [one.is_posted for one in direct] == [True]
+    direct = [one for one in bot.store.list_notices() if one.channel == ANA]
+    assert [one.is_sent for one in direct] == [True]
 
 
 def test_a_notice_is_forgotten_after_a_month(bot: Bot, redis: Redis) -> None:
     bot.running("launch smoke lease=2000")
     with_null(redis)
     bot.ticks(3)
-    assert len(bot.store.notices()) == 2
-    bot.cloud.seen[CLUSTER] = Seen(ending=Ending.DOWNED)
+    assert len(bot.store.list_notices()) == 2
+    bot.cloud.seen[CLUSTER] = Observation(ending=Ending.DOWNED)
     bot.ticks(3, seconds=10)
     bot.moment += timedelta(days=31)
     bot.notices.send_due()
-    assert bot.store.notices() == []
+    assert bot.store.list_notices() == []
 
 
 def test_a_notice_of_another_version_is_left_out(store: RedisStore, redis: Redis) -> None:
     redis.hset(NOTICES, "C1 x", "{")
-    assert store.notices() == []
+    assert store.list_notices() == []
 
 
 def test_a_run_that_the_tick_fails_on_is_ended_by_its_lease_all_the_same(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 lease=1")
     mistake = SimpleNamespace(ending=None, error=None, infra="", unhealthy=None)  # in the reading of SkyPilot's answers
-    bot.cloud.seen[CLUSTER] = cast(Seen, mistake)
+    bot.cloud.seen[CLUSTER] = cast(Observation, mistake)
     bot.ticks(7, seconds=60)
     assert counted(bot, "cannot be read* (a mistake of mine, which my own log describes)", OPS) == 1
     bot.tick(3600)
     assert bot.cloud.downs == [CLUSTER]
     bot.ticks(3, seconds=10)
     assert bot.run().status == "ended"
-    assert bot.store.ledger().holds == ()
+    assert bot.store.get_ledger().reservations == ()
 
 
 def test_the_store_says_why(store: RedisStore, redis: Redis) -> None:
     store.add(a_run(id=RUN_ID), {"run": "true"})
-    assert store.unreadable_runs() == []
-    redis.set(KEY, dumps(a_run(id=RUN_ID))[:-3])
-    ((stub, why),) = store.unreadable_runs()
+    assert store.list_unreadable_runs() == []
+    redis.set(KEY, encode_run(a_run(id=RUN_ID))[:-3])
+    ((stub, why),) = store.list_unreadable_runs()
     assert (stub.run_id, stub.requester) == (RUN_ID, "U0ANA")
     assert "truncated" in why
     with pytest.raises(UnreadableRecord, match="smoke-0001 cannot be read"):

@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from bot.errors import UserError
-from bot.web_server import Endpoint, GuardedProtocol, Limits, WebServer, text
+from bot.web_server import Endpoint, GuardedProtocol, PortLimits, WebServer, text_response
 from tests.waiting import eventually
 
-LIMITS = Limits(body_bytes=1000, seconds=0.3, connections=8, linger_seconds=0.1)
+LIMITS = PortLimits(body_bytes=1000, seconds=0.3, connections=8, linger_seconds=0.1)
 SECONDS = 5.0
 """After which a socket that is still open has been held open; far beyond the limits."""
 
@@ -28,18 +28,18 @@ class Counted:
         self.bodies: list[bytes] = []
 
     def refuse(self, _: str, headers: Headers) -> Response | None:
-        return text("stranger", 403) if "x-stranger" in headers else None
+        return text_response("stranger", 403) if "x-stranger" in headers else None
 
     async def answer(self, _: Headers, body: bytes) -> Response:
         self.bodies.append(body)
-        return text(f"read {len(body)}", 200)
+        return text_response(f"read {len(body)}", 200)
 
 
 COUNTED = Counted()
 
 
 async def answer_much(_: Headers, body: bytes) -> Response:
-    return text("x" * 10_000_000, 200)
+    return text_response("x" * 10_000_000, 200)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ OK = (POST + "Connection: close\r\nContent-Length: 2\r\n\r\nok").encode()
 
 
 @contextmanager
-def serving(limits: Limits) -> Iterator[WebServer]:
+def serving(limits: PortLimits) -> Iterator[WebServer]:
     endpoints = {"/in": Endpoint(COUNTED.refuse, COUNTED.answer), "/much": Endpoint(COUNTED.refuse, answer_much)}
     found = WebServer("test", "127.0.0.1", 0, endpoints, limits, "VERLBOT_HTTP_PORT")
     found.start()

@@ -11,15 +11,15 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.language import ENGLISH, LANGUAGES, file_name
+from bot.adapters.recipes import RecipeFolder
+from bot.language import ENGLISH, LANGUAGES, catalogue_file_name
 from bot.settings import SOURCE_RECIPES
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = ROOT / "bot" / "languages"
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 
-KEYWORDS: dict[str, Any] = {"say": None, "mark": None, "say_many": (1, 2)}
+KEYWORDS: dict[str, Any] = {"translate": None, "N_": None, "ngettext": (1, 2)}
 """What says a phrase, and which of its arguments are phrases."""
 
 FIELD = re.compile(r"(?<!\{)\{([^{}]*)\}(?!\})")
@@ -40,7 +40,7 @@ def phrases_in(file: IO[bytes], keywords: Any, comment_tags: Any, options: Any) 
     """Babel's way to ask for the phrases of a file. Its own reader does not look into f-strings; this one does."""
     for call in calls(file.read(), keywords):
         if isinstance(call.func, ast.Name):
-            given = call.args[: 2 if call.func.id == "say_many" else 1]
+            given = call.args[: 2 if call.func.id == "ngettext" else 1]
             texts = [one.value if isinstance(one, ast.Constant) else None for one in given]
             if None not in texts:
                 yield call.lineno, call.func.id, texts[0] if len(texts) == 1 else tuple(texts), []
@@ -69,8 +69,8 @@ def phrases() -> Catalog:
 
 
 def phrases_of_recipes() -> Iterator[tuple[str, str]]:
-    recipes = FolderOfRecipes(SOURCE_RECIPES)
-    for name in recipes.names():
+    recipes = RecipeFolder(SOURCE_RECIPES)
+    for name in recipes.list_names():
         recipe = recipes.get(name)
         own = [recipe.title, recipe.description, *recipe.secrets.values()]
         for parameter in recipe.parameters:
@@ -79,7 +79,7 @@ def phrases_of_recipes() -> Iterator[tuple[str, str]]:
 
 
 def catalogue(language: str) -> Catalog:
-    path = CATALOGUES / file_name(language)
+    path = CATALOGUES / catalogue_file_name(language)
     if not path.exists():
         return Catalog(locale=language.replace("-", "_"), charset="utf-8", fuzzy=False)
     with path.open("rb") as file:
@@ -120,7 +120,7 @@ def update() -> None:
         found = catalogue(language)
         found.update(phrases(), no_fuzzy_matching=True, update_creation_date=False)
         found.obsolete.clear()
-        with (CATALOGUES / file_name(language)).open("wb") as file:
+        with (CATALOGUES / catalogue_file_name(language)).open("wb") as file:
             file.write(as_file(found, language))
         lacking = [message for message in found if message.id and not all(translated(message))]
         print(f"{language}: {len(found)} phrases, {len(lacking)} without a translation")  # noqa: T201

@@ -16,104 +16,104 @@ from typing import Any
 import msgspec
 import yaml
 
-from bot.core.admin_request import AdminRequest, Kind
+from bot.core.admin_request import AdminRequest, AdminRequestKind
 from bot.core.recipe import Task
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-DEEPEST = 40
+MAX_DEPTH = 40
 """Maximum depth of a YAML text in levels; a pod's specification in a task has about fifteen."""
 
-MOST_EVENTS = 50_000
+MAX_EVENTS = 50_000
 """Maximum events of a YAML text: every value, key, list and mapping is one or two. A task of 1,000 variables has
 2,000.
 """
 
-MOST_SIZE = 50_000
+MAX_VALUES = 50_000
 """Maximum number of values once every alias is followed."""
 
-LONGEST_NUMBER = 400
+MAX_NUMBER_CHARACTERS = 400
 """Maximum characters of a scalar that YAML reads as a number or a date: YAML multiplies, digit by digit. The largest
 float has 309.
 """
 
-LONGEST_NAME = 200
+MAX_NAME_CHARACTERS = 200
 """Maximum characters of a cluster's name, and of a user's name."""
 
-NUMBER = re.compile(r"[-+]?0[xb][0-9a-fA-F_]+|[-+0-9_:.]+")
-UNREADABLE = "This is no request of SkyPilot's for an admin policy."
+NUMBER_PATTERN = re.compile(r"[-+]?0[xb][0-9a-fA-F_]+|[-+0-9_:.]+")
+UNREADABLE_REQUEST = "This is no request of SkyPilot's for an admin policy."
 
 
-class Unreadable(Exception):
+class UnreadableAdminRequest(Exception):
     """The body is not an admin policy request of SkyPilot. The message quotes nothing of the body."""
 
 
-class Options(msgspec.Struct):
+class AdminRequestOptions(msgspec.Struct):
     """The part of SkyPilot's `request_options` that the bot reads."""
 
     cluster_name: str | None = None
     dryrun: bool = False
 
 
-class Body(msgspec.Struct):
+class AdminRequestBody(msgspec.Struct):
     """The part of SkyPilot's `_UserRequestBody` that the bot reads; other fields are ignored."""
 
     task: str
     skypilot_config: str
     request_name: str
-    request_options: Options | None = None
+    request_options: AdminRequestOptions | None = None
     at_client_side: bool = False
     user: str = ""
 
 
-class Mutated(msgspec.Struct):
+class MutatedRequestBody(msgspec.Struct):
     """SkyPilot's `_MutatedUserRequestBody`."""
 
     task: str
     skypilot_config: str
 
 
-def decode(content: bytes) -> tuple[AdminRequest, Body]:
+def decode_request(content: bytes) -> tuple[AdminRequest, AdminRequestBody]:
     """Return the admin request and SkyPilot's own body of it.
 
     Raises:
         UnreadableAdminRequest: the body is not such a request, or is larger, deeper or odder than any task.
     """
     try:
-        body = msgspec.json.decode(msgspec.json.decode(content, type=str), type=Body)
-        task, user = mapping(body.task), mapping(body.user) if body.user else {}
-        return understood(body, task, user), body
+        body = msgspec.json.decode(msgspec.json.decode(content, type=str), type=AdminRequestBody)
+        task, user = load_mapping(body.task), load_mapping(body.user) if body.user else {}
+        return build_admin_request(body, task, user), body
     # A parser may fail with any error, and its message may quote a secret.
     except Exception:
-        raise Unreadable(UNREADABLE) from None
+        raise UnreadableAdminRequest(UNREADABLE_REQUEST) from None
 
 
-def understood(body: Body, task: Mapping[str, Any], user: Mapping[str, Any]) -> AdminRequest:
+def build_admin_request(body: AdminRequestBody, task: Mapping[str, Any], user: Mapping[str, Any]) -> AdminRequest:
     """Return the admin request that a decoded body, its task and its user describe."""
     options = body.request_options
     return AdminRequest(
-        kind=Kind.of(body.request_name),
+        kind=AdminRequestKind.from_name(body.request_name),
         task=task,
-        cluster=name(options.cluster_name) if options else None,
-        dry=options.dryrun if options else False,
-        of_cluster=options is not None,
-        user=None if body.at_client_side else name(user.get("name") or user.get("id") or "nobody"),
+        cluster=check_name(options.cluster_name) if options else None,
+        is_dry_run=options.dryrun if options else False,
+        is_about_cluster=options is not None,
+        user=None if body.at_client_side else check_name(user.get("name") or user.get("id") or "nobody"),
     )
 
 
-def name(given: object) -> Any:
+def check_name(raw_name: object) -> Any:
     """Return a name unchanged.
 
     Raises:
         ValueError: no person would be given such a name, so it does not come from SkyPilot.
     """
-    if given is not None and not (len(str(given)) <= LONGEST_NAME and str(given).isprintable()):
+    if raw_name is not None and not (len(str(raw_name)) <= MAX_NAME_CHARACTERS and str(raw_name).isprintable()):
         raise ValueError
-    return None if given is None else str(given)
+    return None if raw_name is None else str(raw_name)
 
 
-def mapping(text: str) -> Mapping[str, Any]:
+def load_mapping(text: str) -> Mapping[str, Any]:
     """Return the first document of a YAML text.
 
     Raises:
@@ -121,11 +121,11 @@ def mapping(text: str) -> Mapping[str, Any]:
         TypeError: the document is not a mapping.
     """
     check_shape(text)
-    found = next(iter(yaml.load_all(text, LOADER)), None)
-    if not isinstance(found, Mapping):
+    document = next(iter(yaml.load_all(text, LOADER)), None)
+    if not isinstance(document, Mapping):
         raise TypeError
-    measure(found, {})
-    return found
+    measure_expanded_size(document, {})
+    return document
 
 
 def check_shape(text: str) -> None:
@@ -138,11 +138,11 @@ def check_shape(text: str) -> None:
             depth -= 1
         elif isinstance(event, yaml.DocumentEndEvent):
             return
-        if depth > DEEPEST or count > MOST_EVENTS or is_odd(event):
+        if depth > MAX_DEPTH or count > MAX_EVENTS or is_disallowed_event(event):
             raise ValueError
 
 
-def is_odd(event: yaml.Event) -> bool:
+def is_disallowed_event(event: yaml.Event) -> bool:
     """Return whether no task contains such an event.
 
     That is a merge of mappings, which multiplies, a Python type, or a number too long to be useful.
@@ -151,10 +151,12 @@ def is_odd(event: yaml.Event) -> bool:
         return True
     if not isinstance(event, yaml.ScalarEvent) or event.style:
         return False
-    return event.value in ("<<", "=") or (len(event.value) > LONGEST_NUMBER and bool(NUMBER.fullmatch(event.value)))
+    return event.value in ("<<", "=") or (
+        len(event.value) > MAX_NUMBER_CHARACTERS and bool(NUMBER_PATTERN.fullmatch(event.value))
+    )
 
 
-def measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+def measure_expanded_size(value: Any, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """Return the number of values once every alias is followed, and their depth.
 
     Args:
@@ -166,18 +168,20 @@ def measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """
     if not isinstance(value, Mapping | list):
         return 1, 0
-    if id(value) not in known:
+    if id(value) not in sizes:
         # A value that contains itself meets this entry, and counts as too large.
-        known[id(value)] = MOST_SIZE, DEEPEST
-        inner = [measure(one, known) for one in (value.values() if isinstance(value, Mapping) else value)]
-        count, depth = 1 + sum(one[0] for one in inner), 1 + max((one[1] for one in inner), default=0)
-        if count > MOST_SIZE or depth > DEEPEST:
+        sizes[id(value)] = MAX_VALUES, MAX_DEPTH
+        inner_sizes = [
+            measure_expanded_size(item, sizes) for item in (value.values() if isinstance(value, Mapping) else value)
+        ]
+        count, depth = 1 + sum(item[0] for item in inner_sizes), 1 + max((item[1] for item in inner_sizes), default=0)
+        if count > MAX_VALUES or depth > MAX_DEPTH:
             raise ValueError
-        known[id(value)] = count, depth
-    return known[id(value)]
+        sizes[id(value)] = count, depth
+    return sizes[id(value)]
 
 
-def encode(body: Body, before: Task, after: Task) -> bytes:
+def encode_response(body: AdminRequestBody, before: Task, after: Task) -> bytes:
     """Return the response that lets a task pass: the task's own text where the policy changed nothing."""
     task = body.task if after == before else yaml.dump(dict(after), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
-    return msgspec.json.encode(msgspec.json.encode(Mutated(task, body.skypilot_config)).decode())
+    return msgspec.json.encode(msgspec.json.encode(MutatedRequestBody(task, body.skypilot_config)).decode())

@@ -9,10 +9,10 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from bot.errors import Unavailable, UnreadableRecord
-from bot.language import say
+from bot.language import translate
 
 
-def client(url: str, answer_seconds: float) -> Redis:
+def create_client(url: str, answer_seconds: float) -> Redis:
     """Return a client that gives up after so many seconds, because a person or the tick waits for each answer.
 
     One immediate retry covers a connection that the server has closed meanwhile; redis-py's own retries wait for
@@ -26,18 +26,18 @@ def client(url: str, answer_seconds: float) -> Redis:
     )
 
 
-def greet(redis: Redis) -> None:
+def check_connection(redis: Redis) -> None:
     """Check that the server answers.
 
     Raises:
         Unavailable: it does not answer.
     """
-    with answered():
+    with translate_redis_errors():
         redis.ping()
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def translate_redis_errors() -> Iterator[None]:
     """Translate Redis errors into errors of the bot.
 
     Raises:
@@ -49,6 +49,6 @@ def answered() -> Iterator[None]:
     except ResponseError as error:
         if str(error).startswith("WRONGTYPE"):
             raise UnreadableRecord("a run", "a key of the store holds another type of value") from error
-        raise Unavailable(say("The store does not answer.")) from error
+        raise Unavailable(translate("The store does not answer.")) from error
     except RedisError as error:
-        raise Unavailable(say("The store does not answer.")) from error
+        raise Unavailable(translate("The store does not answer.")) from error

@@ -13,7 +13,7 @@ from threading import Event
 
 from bot.core.checkpoint import TOO_MANY
 from bot.errors import UserError
-from bot.language import mark, say
+from bot.language import N_, translate
 
 GIGABYTE = 10**9
 
@@ -26,19 +26,19 @@ RESERVE_FILES = 10_000
 that cannot create a file cannot write either.
 """
 
-MEASURE_SHARE = 0.1
+MAX_MEASURE_TIME_SHARE = 0.1
 """Maximum share of the time spent on measuring what has arrived; with very many files, one measurement takes a second.
 """
 
-GREW = mark(
+CHECKPOINT_GREW = N_(
     "It has grown to more than {most} GB while I fetched it, and I fetch no more (VERLBOT_ARTIFACTS_GIGABYTES)."
 )
-DISK_FULL = mark(
+DISK_FULL = N_(
     "My disk has {free} GB left, and {reserve} GB of it are not for models (VERLBOT_DISK_RESERVE_GIGABYTES)."
 )
 
 
-NO_FILES_LEFT = mark("My disk takes hardly any more files, whatever their size, and those are not for models.")
+NO_FILES_LEFT = N_("My disk takes hardly any more files, whatever their size, and those are not for models.")
 
 
 class CheckpointTooLarge(UserError):
@@ -46,7 +46,7 @@ class CheckpointTooLarge(UserError):
 
 
 @dataclass(slots=True)
-class Allowance:
+class DiskAllowance:
     """The disk space that one download may use, checked again and again during the download.
 
     Attributes:
@@ -59,74 +59,76 @@ class Allowance:
     """
 
     folder: Path
-    most_bytes: int
-    most_files: int
+    max_bytes: int
+    max_files: int
     reserve_bytes: int
-    over: Event
-    free: Callable[[Path], int]
-    free_files: Callable[[Path], float]
-    _bytes: int = field(default=0, init=False)
-    _files: int = field(default=0, init=False)
+    stopping: Event
+    measure_free_bytes: Callable[[Path], int]
+    measure_free_files: Callable[[Path], float]
+    _used_bytes: int = field(default=0, init=False)
+    _used_files: int = field(default=0, init=False)
     _measured_at: float = field(default=0.0, init=False)
     _measuring_seconds: float = field(default=0.0, init=False)
 
     def measure(self) -> None:
         """Count the bytes and files in the folder."""
-        began = time.monotonic()
-        self._bytes, self._files = measure_folder(self.folder)
+        started_at = time.monotonic()
+        self._used_bytes, self._used_files = measure_folder(self.folder)
         self._measured_at = time.monotonic()
-        self._measuring_seconds = self._measured_at - began
+        self._measuring_seconds = self._measured_at - started_at
 
-    def watch(self) -> None:
+    def check_written(self) -> None:
         """Check what another process has written meanwhile.
 
         Raises:
             UserError: the files exceed a limit.
         """
-        if time.monotonic() >= self._measured_at + self._measuring_seconds / MEASURE_SHARE:
+        if time.monotonic() >= self._measured_at + self._measuring_seconds / MAX_MEASURE_TIME_SHARE:
             self.measure()
-        self.check()
+        self.check_limits()
 
-    def take(self, size: int, files: int = 0) -> None:
+    def count_write(self, size: int, files: int = 0) -> None:
         """Count bytes and files that are about to be written.
 
         Raises:
             UserError: they would exceed a limit, and must not be written.
         """
-        self._bytes += size
-        self._files += files
-        self.check(size, files)
+        self._used_bytes += size
+        self._used_files += files
+        self.check_limits(size, files)
 
-    def check(self, more: int = 0, files: int = 0) -> None:
+    def check_limits(self, more_bytes: int = 0, more_files: int = 0) -> None:
         """Raise UserError if a limit is exceeded, or would be with so many more bytes and files."""
-        if self._bytes > self.most_bytes:
-            raise CheckpointTooLarge(say(GREW, most=gigabytes(self.most_bytes)))
-        if self._files > self.most_files:
-            raise CheckpointTooLarge(say(TOO_MANY, most=self.most_files))
-        free = self.free(self.folder)
-        if free - more < self.reserve_bytes:
-            raise UserError(say(DISK_FULL, free=gigabytes(free), reserve=gigabytes(self.reserve_bytes)))
-        if self.free_files(self.folder) < files:
-            raise UserError(say(NO_FILES_LEFT))
+        if self._used_bytes > self.max_bytes:
+            raise CheckpointTooLarge(translate(CHECKPOINT_GREW, most=format_gigabytes(self.max_bytes)))
+        if self._used_files > self.max_files:
+            raise CheckpointTooLarge(translate(TOO_MANY, most=self.max_files))
+        free = self.measure_free_bytes(self.folder)
+        if free - more_bytes < self.reserve_bytes:
+            raise UserError(
+                translate(DISK_FULL, free=format_gigabytes(free), reserve=format_gigabytes(self.reserve_bytes))
+            )
+        if self.measure_free_files(self.folder) < more_files:
+            raise UserError(translate(NO_FILES_LEFT))
 
     @property
-    def most_of_one_file(self) -> int:
+    def max_file_bytes(self) -> int:
         """Return how many bytes one file may reach before a limit is certainly exceeded."""
-        free = self.free(self.folder)
-        return max(min(self.most_bytes, self._bytes + free - self.reserve_bytes), 0) + 1
+        free = self.measure_free_bytes(self.folder)
+        return max(min(self.max_bytes, self._used_bytes + free - self.reserve_bytes), 0) + 1
 
 
-def free_bytes(folder: Path) -> int:
+def get_free_bytes(folder: Path) -> int:
     """Return the bytes that are free on a folder's disk."""
     return shutil.disk_usage(folder).free
 
 
-def default_reserve(folder: Path) -> int:
+def get_default_reserve_bytes(folder: Path) -> int:
     """Return the bytes that stay free on a folder's disk unless a setting says otherwise."""
     return min(RESERVE_BYTES, int(shutil.disk_usage(folder).total * RESERVE_SHARE))
 
 
-def free_files(folder: Path) -> float:
+def get_free_files(folder: Path) -> float:
     """Return how many more files a folder's disk takes beside its reserve; infinite if it has no such limit."""
     disk = os.statvfs(folder)
     return disk.f_favail - min(RESERVE_FILES, disk.f_files * RESERVE_SHARE) if disk.f_files else float("inf")
@@ -151,10 +153,10 @@ def measure_folder(folder: Path) -> tuple[int, int]:
     return size, max(files, folders)
 
 
-def gigabytes(size: int) -> str:
+def format_gigabytes(size: int) -> str:
     """Return bytes as gigabytes, with two digits below 10 GB.
 
-    >>> gigabytes(1_500_000_000), gigabytes(250_000_000_000), gigabytes(-3_000_000_000)
+    >>> format_gigabytes(1_500_000_000), format_gigabytes(250_000_000_000), format_gigabytes(-3_000_000_000)
     ('1.5', '250', '0')
     """
     size = max(size, 0)

@@ -13,33 +13,33 @@ from threading import Event, Lock
 from bot.adapters.damage import find_damage
 from bot.adapters.disk_room import (
     NO_FILES_LEFT,
-    Allowance,
     CheckpointTooLarge,
-    default_reserve,
-    free_bytes,
-    free_files,
-    gigabytes,
+    DiskAllowance,
+    format_gigabytes,
+    get_default_reserve_bytes,
+    get_free_bytes,
+    get_free_files,
     measure_folder,
 )
-from bot.core.checkpoint import PARTIAL, Listing, find_flaw
-from bot.core.keeping import NEWEST, Fetch, Parcel, step_in
-from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
-from bot.language import carried, mark, say
+from bot.core.checkpoint import PARTIAL_FOLDER, CheckpointFiles, find_flaw
+from bot.core.keeping import LATEST_STEP_FILE, CheckpointRef, DownloadProgress, parse_step_folder
+from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
+from bot.language import N_, translate, with_language_context
 
-AT_ONCE = 4
+MAX_PARALLEL_DOWNLOADS = 4
 """Maximum number of downloads at the same time."""
 
-MOST_FILES = 100_000
+MAX_CHECKPOINT_FILES = 100_000
 """Maximum files of one checkpoint, unless a setting says otherwise; verl writes some thousands for a hundred nodes."""
 
-TOO_BIG = mark("It has {size} GB, and I fetch {most} GB at the most (VERLBOT_ARTIFACTS_GIGABYTES).")
-NO_ROOM = mark("It has {size} GB, and there is room for {free} GB where I would put it.")
-GROWS = mark("It was still being written while I fetched it.")
-STOPPED = mark("The bot is being stopped.")
+CHECKPOINT_TOO_BIG = N_("It has {size} GB, and I fetch {most} GB at the most (VERLBOT_ARTIFACTS_GIGABYTES).")
+NO_DISK_SPACE = N_("It has {size} GB, and there is room for {free} GB where I would put it.")
+CHECKPOINT_GROWING = N_("It was still being written while I fetched it.")
+BOT_STOPPING = N_("The bot is being stopped.")
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DownloadTask:
     """The description of one download for a thread.
 
     Attributes:
@@ -50,13 +50,13 @@ class Errand:
             that no second process begins beside it.
     """
 
-    parcel: Parcel
-    list_files: Callable[[int], Listing]
-    bring: Callable[[Path, Listing, int, Allowance], None]
+    checkpoint: CheckpointRef
+    list_files: Callable[[int], CheckpointFiles]
+    download: Callable[[Path, CheckpointFiles, int, DiskAllowance], None]
 
 
 @dataclass(slots=True)
-class Fetches:
+class CheckpointDownloads:
     """The folder of downloaded checkpoints: `RUN/global_step_N`, and `….json` beside it once it is complete.
 
     Attributes:
@@ -71,18 +71,20 @@ class Fetches:
     """
 
     root: Path
-    most_bytes: int
-    most_files: int = MOST_FILES
+    max_bytes: int
+    max_files: int = MAX_CHECKPOINT_FILES
     reserve_bytes: int | None = None
-    free: Callable[[Path], int] = free_bytes
-    free_files: Callable[[Path], float] = free_files
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch"))
-    under_way: dict[str, Future[None]] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    measure_free_bytes: Callable[[Path], int] = get_free_bytes
+    measure_free_files: Callable[[Path], float] = get_free_files
+    pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MAX_PARALLEL_DOWNLOADS, thread_name_prefix="fetch")
+    )
+    active: dict[str, Future[None]] = field(default_factory=dict)
+    expected_bytes: dict[str, int] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
-    over: Event = field(default_factory=Event)
+    stopping: Event = field(default_factory=Event)
 
-    def fetch(self, errand: Errand) -> Fetch:
+    def begin_or_check(self, task: DownloadTask) -> DownloadProgress:
         """Begin a download, or return its progress. An error of the thread is raised once.
 
         Raises:
@@ -91,82 +93,92 @@ class Fetches:
             Unavailable: the download failed.
             BeingStopped: the bot ends.
         """
-        name = errand.parcel.name
+        name = task.checkpoint.name
         with self.lock:
-            if found := self._whole(name):
-                return found
-            if self.over.is_set():
-                raise BeingStopped(say(STOPPED))
-            known = self.under_way.get(name)
-            if known is None:
-                self.sizes.pop(name, None)  # from an earlier attempt
-                self.under_way[name] = self.pool.submit(carried(self._bring), errand)
-            elif known.done():
-                del self.under_way[name]
-                known.result()
-        return Fetch(str(self.root / name), measure_folder(self.root / name)[0], self.sizes.get(name))
+            if progress := self._find_recorded(name):
+                return progress
+            if self.stopping.is_set():
+                raise BeingStopped(translate(BOT_STOPPING))
+            future = self.active.get(name)
+            if future is None:
+                self.expected_bytes.pop(name, None)  # from an earlier attempt
+                self.active[name] = self.pool.submit(with_language_context(self._download), task)
+            elif future.done():
+                del self.active[name]
+                future.result()
+        return DownloadProgress(
+            str(self.root / name), measure_folder(self.root / name)[0], self.expected_bytes.get(name)
+        )
 
-    def recall(self, shelf: Parcel) -> Mapping[int, Fetch]:
+    def find_downloaded(self, folder_ref: CheckpointRef) -> Mapping[int, DownloadProgress]:
         """Return the complete checkpoints of a run on the bot's machine, by step, without a call to the run's cluster.
 
         A checkpoint counts once its last byte has arrived, compared with the cluster's listing, even if its thread has
         not recorded that yet.
         """
-        folder = self.root / shelf.name
-        steps = {step: path for path in folder.glob("global_step_*") if (step := step_in(path.name)) is not None}
-        named = {step: f"{shelf.name}/{path.name}" for step, path in steps.items()}
-        found = {step: self._whole(name) or self._complete(name) for step, name in named.items()}
-        return {step: fetch for step, fetch in found.items() if fetch}
+        folder = self.root / folder_ref.name
+        paths_by_step = {
+            step: path for path in folder.glob("global_step_*") if (step := parse_step_folder(path.name)) is not None
+        }
+        names_by_step = {step: f"{folder_ref.name}/{path.name}" for step, path in paths_by_step.items()}
+        progress_by_step = {
+            step: self._find_recorded(name) or self._record_if_complete(name) for step, name in names_by_step.items()
+        }
+        return {step: progress for step, progress in progress_by_step.items() if progress}
 
     def stop(self) -> None:
         """Stop all active downloads, because the bot ends."""
         with self.lock:
-            self.over.set()
+            self.stopping.set()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def _whole(self, name: str) -> Fetch | None:
+    def _find_recorded(self, name: str) -> DownloadProgress | None:
         """Return a complete checkpoint by its note; None if there is no note, or the folder is gone."""
         folder = self.root / name
         try:
-            size = int(json.loads(self._note(name).read_text())["bytes"]) or 1
+            size = int(json.loads(self._get_note_path(name).read_text())["bytes"]) or 1
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        sharded = (folder / "actor").is_dir()
-        return Fetch(str(folder), size, size, done=True, sharded=sharded) if folder.is_dir() else None
+        is_sharded = (folder / "actor").is_dir()
+        return (
+            DownloadProgress(str(folder), size, size, is_complete=True, is_sharded=is_sharded)
+            if folder.is_dir()
+            else None
+        )
 
-    def _complete(self, name: str) -> Fetch | None:
+    def _record_if_complete(self, name: str) -> DownloadProgress | None:
         """Return a checkpoint that is complete without a note, and write its note; None if it is not complete.
 
         It is complete if all listed files have arrived and can be opened.
         """
         try:
-            listing: Listing = json.loads(self._listing(name).read_text())
+            listing: CheckpointFiles = json.loads(self._get_listing_path(name).read_text())
             if find_flaw(listing) or find_damage(self.root / name, listing):
                 return None
-            self._conclude(name, listing)
+            self._record_complete(name, listing)
         except (OSError, ValueError, AttributeError, TypeError):
             return None
-        return self._whole(name)
+        return self._find_recorded(name)
 
-    def _note(self, name: str) -> Path:
+    def _get_note_path(self, name: str) -> Path:
         """Return the path of the note that says that a checkpoint is complete."""
         return self.root / f"{name}.json"
 
-    def _listing(self, name: str) -> Path:
+    def _get_listing_path(self, name: str) -> Path:
         """Return the path of the listing that the cluster gave before the download."""
-        folder, _, own = name.rpartition("/")
-        return self.root / folder / f".{own}.listing"
+        folder, _, step_name = name.rpartition("/")
+        return self.root / folder / f".{step_name}.listing"
 
-    def _bring(self, errand: Errand) -> None:
+    def _download(self, task: DownloadTask) -> None:
         """Download a checkpoint, and raise Unavailable if the disk fails."""
-        target = self.root / errand.parcel.name
+        target = self.root / task.checkpoint.name
         try:
             target.mkdir(parents=True, exist_ok=True)
-            self._bring_alone(errand, target)
+            self._download_exclusively(task, target)
         except OSError as error:
             raise Unavailable(f"{error.strerror}: {error.filename or target}") from error
 
-    def _bring_alone(self, errand: Errand, target: Path) -> None:
+    def _download_exclusively(self, task: DownloadTask, target: Path) -> None:
         """Download a checkpoint unless another process already does, check it, and record that it is complete."""
         with (target.parent / f".{target.name}.lock").open("w") as lock:
             try:
@@ -174,64 +186,81 @@ class Fetches:
             # The process of a killed bot still downloads it, and this bot waits for that.
             except BlockingIOError:
                 return
-            name = errand.parcel.name
-            listing = errand.list_files(self.most_files)
+            name = task.checkpoint.name
+            listing = task.list_files(self.max_files)
             if flaw := find_flaw(listing):
-                raise NotWhole(flaw)
-            self._refuse(name, listing, target)
-            write_whole(self._listing(name), json.dumps(listing))
-            remove_others(target, listing)
-            self._bring_within(errand, target, listing, lock.fileno())
-            if not self.over.is_set():
-                self._refuse_half(errand, listing, target)
-                self._conclude(name, listing)
+                raise IncompleteCheckpoint(flaw)
+            self._check_size(name, listing, target)
+            write_atomically(self._get_listing_path(name), json.dumps(listing))
+            remove_unlisted_files(target, listing)
+            self._download_within_allowance(task, target, listing, lock.fileno())
+            if not self.stopping.is_set():
+                self._check_complete(task, listing, target)
+                self._record_complete(name, listing)
 
-    def _bring_within(self, errand: Errand, target: Path, listing: Listing, lock: int) -> None:
+    def _download_within_allowance(self, task: DownloadTask, target: Path, listing: CheckpointFiles, lock: int) -> None:
         """Download a checkpoint within the allowance. Delete one that outgrows the limit for any checkpoint."""
-        reserve = self._reserve(target)
-        allowance = Allowance(target, self.most_bytes, self.most_files, reserve, self.over, self.free, self.free_files)
+        reserve = self._get_reserve_bytes(target)
+        allowance = DiskAllowance(
+            target,
+            self.max_bytes,
+            self.max_files,
+            reserve,
+            self.stopping,
+            self.measure_free_bytes,
+            self.measure_free_files,
+        )
         allowance.measure()
         try:
-            errand.bring(target, listing, lock, allowance)
+            task.download(target, listing, lock, allowance)
         except CheckpointTooLarge:
             shutil.rmtree(target, ignore_errors=True)
             raise
 
-    def _refuse(self, name: str, listing: Listing, target: Path) -> None:
+    def _check_size(self, name: str, listing: CheckpointFiles, target: Path) -> None:
         """Raise UserError if a checkpoint is too big, or if other downloads leave too little space for it."""
         size = sum(listing.values())
-        if size > self.most_bytes:
-            raise UserError(say(TOO_BIG, size=gigabytes(size), most=gigabytes(self.most_bytes)))
-        here, files = measure_folder(target)
+        if size > self.max_bytes:
+            raise UserError(
+                translate(CHECKPOINT_TOO_BIG, size=format_gigabytes(size), most=format_gigabytes(self.max_bytes))
+            )
+        present_bytes, files = measure_folder(target)
         # Without the lock, two downloads that begin at once would use the same space, or reject each other.
         with self.lock:
-            room = self.free(target) + here - self._reserve(target) - self._awaited(name)
-            if size > room:
-                raise UserError(say(NO_ROOM, size=gigabytes(size), free=gigabytes(room)))
-            self.sizes[name] = size
-        if len(listing) - files > self.free_files(target):
-            raise UserError(say(NO_FILES_LEFT))
+            available_bytes = (
+                self.measure_free_bytes(target)
+                + present_bytes
+                - self._get_reserve_bytes(target)
+                - self._count_pending_bytes(name)
+            )
+            if size > available_bytes:
+                raise UserError(
+                    translate(NO_DISK_SPACE, size=format_gigabytes(size), free=format_gigabytes(available_bytes))
+                )
+            self.expected_bytes[name] = size
+        if len(listing) - files > self.measure_free_files(target):
+            raise UserError(translate(NO_FILES_LEFT))
 
-    def _awaited(self, name: str) -> int:
+    def _count_pending_bytes(self, name: str) -> int:
         """Return the bytes that other active downloads still need. The caller has the lock."""
-        others = [one for one, future in self.under_way.items() if one != name and not future.done()]
-        return sum(max(self.sizes.get(one, 0) - measure_folder(self.root / one)[0], 0) for one in others)
+        others = [other for other, future in self.active.items() if other != name and not future.done()]
+        return sum(max(self.expected_bytes.get(other, 0) - measure_folder(self.root / other)[0], 0) for other in others)
 
-    def _reserve(self, folder: Path) -> int:
+    def _get_reserve_bytes(self, folder: Path) -> int:
         """Return the bytes that stay free on a folder's disk."""
-        return default_reserve(folder) if self.reserve_bytes is None else self.reserve_bytes
+        return get_default_reserve_bytes(folder) if self.reserve_bytes is None else self.reserve_bytes
 
-    def _refuse_half(self, errand: Errand, listing: Listing, target: Path) -> None:
+    def _check_complete(self, task: DownloadTask, listing: CheckpointFiles, target: Path) -> None:
         """Raise an error if the checkpoint changed during the download, or is torn.
 
         A checkpoint that the training was still writing is not the model; the next attempt downloads the rest.
         """
-        if errand.list_files(self.most_files) != listing:
-            raise Unavailable(say(GROWS))
+        if task.list_files(self.max_files) != listing:
+            raise Unavailable(translate(CHECKPOINT_GROWING))
         if damage := find_damage(target, listing):
-            raise NotWhole(damage)
+            raise IncompleteCheckpoint(damage)
 
-    def _conclude(self, name: str, listing: Listing) -> None:
+    def _record_complete(self, name: str, listing: CheckpointFiles) -> None:
         """Write the note that the checkpoint is complete, and the file in which verl looks for the newest step.
 
         That step is the newest complete checkpoint of the run.
@@ -239,24 +268,24 @@ class Fetches:
         target = self.root / name
         # The cluster is removed next, so from here on a power cut must not lose the files either.
         for file in listing:
-            flush(target / file)
-        remove_others(target, listing, partial=True)
+            flush_to_disk(target / file)
+        remove_unlisted_files(target, listing, partial=True)
         names = [target.name, *(note.stem for note in target.parent.glob("*.json"))]
-        steps = [step for one in names if (step := step_in(one)) is not None]
+        steps = [step for entry_name in names if (step := parse_step_folder(entry_name)) is not None]
         if steps:
-            write_whole(target.parent / NEWEST, str(max(steps)))
-        write_whole(self._note(name), json.dumps({"bytes": sum(listing.values())}))
+            write_atomically(target.parent / LATEST_STEP_FILE, str(max(steps)))
+        write_atomically(self._get_note_path(name), json.dumps({"bytes": sum(listing.values())}))
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees all of it or nothing, after a power cut too."""
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text(text)
-    flush(draft)
+    flush_to_disk(draft)
     draft.replace(path)
 
 
-def flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Wait until the disk has stored a file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
@@ -265,7 +294,7 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_others(folder: Path, listing: Listing, partial: bool = False) -> None:
+def remove_unlisted_files(folder: Path, listing: CheckpointFiles, partial: bool = False) -> None:
     """Remove files in a folder that do not belong to its checkpoint: leftovers of an earlier attempt, or unrequested
     files.
 
@@ -274,12 +303,12 @@ def remove_others(folder: Path, listing: Listing, partial: bool = False) -> None
     """
     for at, folders, names in os.walk(folder, topdown=False):
         inside = Path(at).relative_to(folder)
-        if PARTIAL in inside.parts:
+        if PARTIAL_FOLDER in inside.parts:
             continue
         links = [name for name in folders if (Path(at) / name).is_symlink()]
         for name in [*names, *links]:
             path = Path(at) / name
             if listing.get(str(inside / name)) != path.lstat().st_size or path.is_symlink():
                 path.unlink()
-        if partial and PARTIAL in folders:
-            shutil.rmtree(Path(at) / PARTIAL, ignore_errors=True)
+        if partial and PARTIAL_FOLDER in folders:
+            shutil.rmtree(Path(at) / PARTIAL_FOLDER, ignore_errors=True)

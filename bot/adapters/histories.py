@@ -15,32 +15,32 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from bot.adapters.keys import COLUMNS, FOLDED, READING, READING_TRIES, ROWS
-from bot.core.history import RECENT_ROWS, Bucket, History, columns_to_add
-from bot.core.reading import Reading
-from bot.core.row import Row, bound
+from bot.adapters.keys import RUN_BUCKETS, RUN_COLUMNS, RUN_LOG_ATTEMPTS, RUN_LOG_CURSOR, RUN_ROWS
+from bot.core.history import MIN_RECENT_ROWS, HistoryBucket, MetricsHistory, choose_new_columns
+from bot.core.reading import LogCursor
+from bot.core.row import StepMetrics, clamp_value
 
 log = logging.getLogger(__name__)
 
-LOST = Reading(last=("lost",))
+LOST_CURSOR = LogCursor(last_digests=("lost",))
 """The log position if the real one is lost: it matches no line of the log, so that the reader reports a gap."""
 
-READING_DECODER = msgspec.json.Decoder(Reading)
+CURSOR_DECODER = msgspec.json.Decoder(LogCursor)
 ROW_DECODER = msgspec.msgpack.Decoder(tuple[int, float, list[int], list[float]])
 BUCKETS_DECODER = msgspec.msgpack.Decoder(tuple[tuple[int, int, float, int, float, int, float], ...])
 
 
-def reading(redis: Redis, run_id: str) -> Reading:
+def read_cursor(redis: Redis, run_id: str) -> LogCursor:
     """Return how far a run's log has been read."""
-    found = redis.get(READING.format(run_id))
+    document = redis.get(RUN_LOG_CURSOR.format(run_id))
     try:
-        return READING_DECODER.decode(cast(bytes, found)) if found else Reading()
+        return CURSOR_DECODER.decode(cast(bytes, document)) if document else LogCursor()
     except msgspec.DecodeError as error:
         log.error("run %s: how far its log was read cannot be read: %s", run_id, error)
-        return LOST
+        return LOST_CURSOR
 
 
-def begin_reading(redis: Redis, run_id: str, anew: bool) -> int:
+def count_read_attempt(redis: Redis, run_id: str, earlier_returned: bool) -> int:
     """Count an attempt to read a run's log, before it is made.
 
     Return how many attempts have begun since one last came back.
@@ -48,128 +48,136 @@ def begin_reading(redis: Redis, run_id: str, anew: bool) -> int:
     Args:
         earlier_returned: whether the previous attempt is known to have come back.
     """
-    key = READING_TRIES.format(run_id)
-    if anew:
+    key = RUN_LOG_ATTEMPTS.format(run_id)
+    if earlier_returned:
         redis.delete(key)
     return redis.incr(key)
 
 
-def end_reading(redis: Redis, run_id: str) -> None:
+def clear_read_attempts(redis: Redis, run_id: str) -> None:
     """Record that an attempt to read a run's log came back."""
-    redis.delete(READING_TRIES.format(run_id))
+    redis.delete(RUN_LOG_ATTEMPTS.format(run_id))
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LogIncrement:
     """The result of reading a log: how far the log has been read, and the rows that are new."""
 
-    reading: Reading
-    rows: Sequence[Row]
+    cursor: LogCursor
+    rows: Sequence[StepMetrics]
 
 
-def keys(run_id: str) -> tuple[str, str]:
+def list_watched_keys(run_id: str) -> tuple[str, str]:
     """Return the keys that must not change between reading a run's columns and writing its rows."""
-    return ROWS.format(run_id), COLUMNS.format(run_id)
+    return RUN_ROWS.format(run_id), RUN_COLUMNS.format(run_id)
 
 
-def write(tx: Pipeline, run_id: str, taken: Taken, columns: Sequence[str]) -> None:
+def write_increment(tx: Pipeline, run_id: str, increment: LogIncrement, columns: Sequence[str]) -> None:
     """Queue the commands that add rows and record how far the log has been read."""
-    new = columns_to_add(columns, (key for row in taken.rows for key in row.values))
-    tx.set(READING.format(run_id), msgspec.json.encode(taken.reading))
-    if new:
-        tx.rpush(COLUMNS.format(run_id), *new)
-    if taken.rows:
-        tx.rpush(ROWS.format(run_id), *packed(taken.rows, [*columns, *new]))
+    new_columns = choose_new_columns(columns, (key for row in increment.rows for key in row.values))
+    tx.set(RUN_LOG_CURSOR.format(run_id), msgspec.json.encode(increment.cursor))
+    if new_columns:
+        tx.rpush(RUN_COLUMNS.format(run_id), *new_columns)
+    if increment.rows:
+        tx.rpush(RUN_ROWS.format(run_id), *pack_rows(increment.rows, [*columns, *new_columns]))
 
 
 def compact_if_long(redis: Redis, run_id: str) -> None:
     """Compact a run's rows once there are twice as many as are kept."""
-    if redis.llen(ROWS.format(run_id)) >= 2 * RECENT_ROWS:
+    if redis.llen(RUN_ROWS.format(run_id)) >= 2 * MIN_RECENT_ROWS:
         compact(redis, run_id)
 
 
 def compact(redis: Redis, run_id: str) -> None:
     """Fold the older rows into buckets. If another process wrote meanwhile, leave all of them for the next time."""
     with redis.pipeline() as tx:
-        tx.watch(*keys(run_id))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-        columns = names(tx, run_id)
-        whole = fetched(tx, run_id, columns)
-        history = whole.compact()
+        tx.watch(*list_watched_keys(run_id))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+        columns = read_columns(tx, run_id)
+        stored = read_history_columns(tx, run_id, columns)
+        compacted = stored.compact()
         tx.multi()
-        tx.delete(ROWS.format(run_id), FOLDED.format(run_id))
-        tx.rpush(ROWS.format(run_id), *packed(history.rows, columns))
-        if history.folded:
-            tx.hset(FOLDED.format(run_id), mapping=cast(Any, {k: packed_buckets(b) for k, b in history.folded.items()}))
+        tx.delete(RUN_ROWS.format(run_id), RUN_BUCKETS.format(run_id))
+        tx.rpush(RUN_ROWS.format(run_id), *pack_rows(compacted.rows, columns))
+        if compacted.buckets_by_metric:
+            tx.hset(
+                RUN_BUCKETS.format(run_id),
+                mapping=cast(
+                    Any, {metric: pack_buckets(buckets) for metric, buckets in compacted.buckets_by_metric.items()}
+                ),
+            )
         try:
             tx.execute()
         except WatchError:
             return
 
 
-def rows(redis: Redis, run_id: str, last: int) -> tuple[Row, ...]:
+def read_last_rows(redis: Redis, run_id: str, last: int) -> tuple[StepMetrics, ...]:
     """Return the last rows, the oldest first."""
-    columns = names(redis, run_id)
-    found = cast(list[bytes], redis.lrange(ROWS.format(run_id), -last, -1))
-    return History.of({}, (unpacked(row, columns) for row in found)).rows
+    columns = read_columns(redis, run_id)
+    packed_rows = cast(list[bytes], redis.lrange(RUN_ROWS.format(run_id), -last, -1))
+    return MetricsHistory.from_stored({}, (unpack_row(row, columns) for row in packed_rows)).rows
 
 
-def history(redis: Redis, run_id: str) -> History:
+def read_history(redis: Redis, run_id: str) -> MetricsHistory:
     """Return a run's metrics over all steps."""
-    return fetched(redis, run_id, names(redis, run_id))
+    return read_history_columns(redis, run_id, read_columns(redis, run_id))
 
 
-def expire(redis: Redis, run_id: str, after: timedelta) -> None:
+def expire_metrics(redis: Redis, run_id: str, after: timedelta) -> None:
     """Let a run's metrics expire after so long."""
-    for key in all_keys(run_id):
+    for key in list_log_keys(run_id):
         redis.expire(key, after)
 
 
-def all_keys(run_id: str) -> list[str]:
+def list_log_keys(run_id: str) -> list[str]:
     """Return the keys of everything that is stored about the reading of a run's log."""
-    return [key.format(run_id) for key in (READING, READING_TRIES, ROWS, COLUMNS, FOLDED)]
+    return [key.format(run_id) for key in (RUN_LOG_CURSOR, RUN_LOG_ATTEMPTS, RUN_ROWS, RUN_COLUMNS, RUN_BUCKETS)]
 
 
-def fetched(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> History:
+def read_history_columns(redis: Redis | Pipeline, run_id: str, columns: Sequence[str]) -> MetricsHistory:
     """Return a run's metrics over all steps, with these columns."""
-    found = cast(list[bytes], redis.lrange(ROWS.format(run_id), 0, -1))
-    folded = cast(Mapping[bytes, bytes], redis.hgetall(FOLDED.format(run_id)))
-    buckets = {key.decode(): unpacked_buckets(value) for key, value in folded.items()}
-    return History.of(buckets, (unpacked(row, columns) for row in found))
+    packed_rows = cast(list[bytes], redis.lrange(RUN_ROWS.format(run_id), 0, -1))
+    packed_by_metric = cast(Mapping[bytes, bytes], redis.hgetall(RUN_BUCKETS.format(run_id)))
+    buckets = {key.decode(): unpack_buckets(value) for key, value in packed_by_metric.items()}
+    return MetricsHistory.from_stored(buckets, (unpack_row(row, columns) for row in packed_rows))
 
 
-def names(redis: Redis | Pipeline, run_id: str) -> list[str]:
+def read_columns(redis: Redis | Pipeline, run_id: str) -> list[str]:
     """Return the metrics of a run, in the order of the numbers in its rows."""
-    return [name.decode() for name in cast(list[bytes], redis.lrange(COLUMNS.format(run_id), 0, -1))]
+    return [name.decode() for name in cast(list[bytes], redis.lrange(RUN_COLUMNS.format(run_id), 0, -1))]
 
 
-def packed(rows: Sequence[Row], columns: Sequence[str]) -> list[bytes]:
+def pack_rows(rows: Sequence[StepMetrics], columns: Sequence[str]) -> list[bytes]:
     """Return rows as bytes, with each metric as its position in the columns."""
-    place = {key: at for at, key in enumerate(columns)}
-    found = []
+    positions = {key: at for at, key in enumerate(columns)}
+    packed_rows = []
     for row in rows:
-        values = {place[key]: value for key, value in row.values.items() if key in place}
-        found.append(msgspec.msgpack.encode((row.step, row.at, list(values), list(values.values()))))
-    return found
+        values = {positions[key]: value for key, value in row.values.items() if key in positions}
+        packed_rows.append(msgspec.msgpack.encode((row.step, row.at, list(values), list(values.values()))))
+    return packed_rows
 
 
-def unpacked(found: bytes, columns: Sequence[str]) -> Row:
+def unpack_row(data: bytes, columns: Sequence[str]) -> StepMetrics:
     """Return the row of packed bytes."""
-    step, at, places, values = ROW_DECODER.decode(found)
-    return Row(step, {columns[place]: value for place, value in zip(places, values, strict=True)}, at)
+    step, at, positions, values = ROW_DECODER.decode(data)
+    return StepMetrics(step, {columns[position]: value for position, value in zip(positions, values, strict=True)}, at)
 
 
-def packed_buckets(buckets: Sequence[Bucket]) -> bytes:
+def pack_buckets(buckets: Sequence[HistoryBucket]) -> bytes:
     """Return the buckets of one metric as bytes."""
     return msgspec.msgpack.encode(
-        [(one.first, one.last, one.low, one.low_step, one.high, one.high_step, one.value) for one in buckets]
+        [
+            (bucket.first, bucket.last, bucket.low, bucket.low_step, bucket.high, bucket.high_step, bucket.value)
+            for bucket in buckets
+        ]
     )
 
 
-def unpacked_buckets(found: bytes) -> tuple[Bucket, ...]:
+def unpack_buckets(data: bytes) -> tuple[HistoryBucket, ...]:
     """Return the buckets of packed bytes. Bound the numbers, because an older verlbot stored numbers whose sums
     overflow.
     """
     return tuple(
-        Bucket(first, last, bound(low), low_step, bound(high), high_step, bound(value))
-        for first, last, low, low_step, high, high_step, value in BUCKETS_DECODER.decode(found)
+        HistoryBucket(first, last, clamp_value(low), low_step, clamp_value(high), high_step, clamp_value(value))
+        for first, last, low, low_step, high, high_step, value in BUCKETS_DECODER.decode(data)
     )

@@ -6,9 +6,9 @@ from typing import cast
 
 from redis import Redis
 
-from bot.adapters.keys import LEADER, TERM
+from bot.adapters.keys import LEADER, LEADER_TERM
 
-TAKE_LEAD = """
+ACQUIRE_SCRIPT = """
 local held = redis.call('GET', KEYS[1])
 local owner = held and (string.match(held, '^(.*) %d+$') or held)
 if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
@@ -30,15 +30,15 @@ class Leadership:
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._seen: tuple[bytes, float] = (b"", 0.0)
+        self._last_leader: tuple[bytes, float] = (b"", 0.0)
 
-    def take(self, redis: Redis, owner: str, lease: timedelta) -> bool:
+    def acquire(self, redis: Redis, owner: str, lease: timedelta) -> bool:
         """Return whether `owner` is the leader, from now on for the length of a lease."""
         milliseconds = lease // timedelta(milliseconds=1)
-        seen, since = self._seen
+        last_leader, since = self._last_leader
         # The server ignores a leader that has not renewed for a whole lease.
-        silent = seen if self._elapsed() >= since + lease.total_seconds() else b""
-        leader = cast(bytes, redis.eval(TAKE_LEAD, 2, LEADER, TERM, owner, milliseconds, silent))
-        if leader != seen:
-            self._seen = leader, self._elapsed()
+        expired_leader = last_leader if self._elapsed() >= since + lease.total_seconds() else b""
+        leader = cast(bytes, redis.eval(ACQUIRE_SCRIPT, 2, LEADER, LEADER_TERM, owner, milliseconds, expired_leader))
+        if leader != last_leader:
+            self._last_leader = leader, self._elapsed()
         return not leader

@@ -11,22 +11,22 @@ import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
-from bot.adapters.keys import GIVEN, HOLDS, LAUNCHED, SPENT, TOLD
-from bot.core.holds import Hold, Launched, Ledger, hold, spending
-from bot.core.launch_facts import DAY, launched
-from bot.core.purse import told_entry
+from bot.adapters.keys import BUDGET_WARNINGS, MONTHLY_BUDGETS, MONTHLY_SPENDING, RECENT_LAUNCHES, RESERVATIONS
+from bot.core.holds import Ledger, RecentLaunch, Reservation, build_reservation, build_spending
+from bot.core.launch_facts import LAUNCH_WINDOW, build_recent_launch
+from bot.core.purse import build_threshold_key
 from bot.core.run import Run
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DECODER = msgspec.json.Decoder(Hold)
-LAUNCHED_DECODER = msgspec.json.Decoder(Launched)
+RESERVATION_DECODER = msgspec.json.Decoder(Reservation)
+LAUNCH_DECODER = msgspec.json.Decoder(RecentLaunch)
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
+class BudgetOverride:
     """Dollars per month that an approver has set for a budget scope, with who set them and when."""
 
     dollars: float
@@ -34,38 +34,40 @@ class Gift:
     at: datetime
 
 
-GIFT = msgspec.json.Decoder(Gift)
+OVERRIDE_DECODER = msgspec.json.Decoder(BudgetOverride)
 
 
-def give(redis: Redis, purse: str, dollars: float, by: str, at: datetime) -> None:
+def write_monthly_budget(redis: Redis, budget_key: str, dollars: float, by: str, at: datetime) -> None:
     """Record the monthly budget of a budget scope, in place of the policy's."""
-    redis.hset(GIVEN, purse, msgspec.json.encode(Gift(dollars, by, at)))
+    redis.hset(MONTHLY_BUDGETS, budget_key, msgspec.json.encode(BudgetOverride(dollars, by, at)))
 
 
-def ledger(redis: Redis | Pipeline) -> Ledger:
+def read_ledger(redis: Redis | Pipeline) -> Ledger:
     """Return the current ledger; within a transaction, call it before the writes begin."""
-    holds = entries(redis.hgetall(HOLDS), DECODER.decode)
-    spent = entries(redis.hgetall(SPENT), finite)
-    given = entries(redis.hgetall(GIVEN), lambda found: GIFT.decode(found).dollars)
-    told = entries(redis.hgetall(TOLD), int)
-    recent = entries(redis.hgetall(LAUNCHED), LAUNCHED_DECODER.decode)
-    return Ledger(tuple(holds.values()), spent, given, told, recent)
+    reservations = decode_entries(redis.hgetall(RESERVATIONS), RESERVATION_DECODER.decode)
+    spent_dollars = decode_entries(redis.hgetall(MONTHLY_SPENDING), parse_dollars)
+    overrides = decode_entries(
+        redis.hgetall(MONTHLY_BUDGETS), lambda document: OVERRIDE_DECODER.decode(document).dollars
+    )
+    notified_percents = decode_entries(redis.hgetall(BUDGET_WARNINGS), int)
+    recent = decode_entries(redis.hgetall(RECENT_LAUNCHES), LAUNCH_DECODER.decode)
+    return Ledger(tuple(reservations.values()), spent_dollars, overrides, notified_percents, recent)
 
 
-def entries(found: Mapping[Any, Any], read: Callable[[Any], T]) -> dict[str, T]:
+def decode_entries(stored: Mapping[Any, Any], decode: Callable[[Any], T]) -> dict[str, T]:
     """Return the entries of a hash that can be read. An unreadable one must not hide the others: every launch depends
     on them.
     """
-    known: dict[str, T] = {}
-    for key, value in found.items():
+    decoded: dict[str, T] = {}
+    for key, value in stored.items():
         try:
-            known[text(key)] = read(value)
+            decoded[decode_key(key)] = decode(value)
         except (msgspec.DecodeError, ValueError) as error:
             log.error("an entry of the ledger cannot be read, and does not count: %r: %s", key, error)
-    return known
+    return decoded
 
 
-def finite(value: bytes) -> float:
+def parse_dollars(value: bytes) -> float:
     """Return a number of dollars, and raise ValueError if it is not finite."""
     dollars = float(value)
     if not isfinite(dollars):
@@ -73,30 +75,30 @@ def finite(value: bytes) -> float:
     return dollars
 
 
-def text(key: bytes | str) -> str:
+def decode_key(key: bytes | str) -> str:
     """Return a key as text."""
     return str(cast(bytes, key), "utf-8")
 
 
-def write(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
+def write_ledger_change(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
     """Queue the writes that bring the ledger from one state of a run to the next in a transaction."""
-    for share in after.purses[len(before.purses) if before else 0 :]:
-        tx.hset(TOLD, told_entry(share.month, share.purse, share.most), share.percent)
-    if (counts := launched(after)) is None:
-        tx.hdel(LAUNCHED, after.id)
-    elif before is None or counts != launched(before):
-        tx.hset(LAUNCHED, after.id, msgspec.json.encode(counts))
-    was, now = hold(before) if before else None, hold(after)
-    if now is None and was is not None:
-        tx.hdel(HOLDS, after.id)
-        for key, dollars in spending(after, zone).items():
-            tx.hincrbyfloat(SPENT, key, dollars)
-    elif now is not None and now != was:
-        tx.hset(HOLDS, after.id, msgspec.json.encode(now))
+    for share in after.budget_thresholds[len(before.budget_thresholds) if before else 0 :]:
+        tx.hset(BUDGET_WARNINGS, build_threshold_key(share.month, share.budget_key, share.limit_dollars), share.percent)
+    if (launch := build_recent_launch(after)) is None:
+        tx.hdel(RECENT_LAUNCHES, after.id)
+    elif before is None or launch != build_recent_launch(before):
+        tx.hset(RECENT_LAUNCHES, after.id, msgspec.json.encode(launch))
+    reservation_before, reservation_after = build_reservation(before) if before else None, build_reservation(after)
+    if reservation_after is None and reservation_before is not None:
+        tx.hdel(RESERVATIONS, after.id)
+        for key, dollars in build_spending(after, zone).items():
+            tx.hincrbyfloat(MONTHLY_SPENDING, key, dollars)
+    elif reservation_after is not None and reservation_after != reservation_before:
+        tx.hset(RESERVATIONS, after.id, msgspec.json.encode(reservation_after))
 
 
-def forget_launches(tx: Pipeline, known: Ledger, now: datetime) -> None:
+def delete_old_launches(tx: Pipeline, ledger: Ledger, now: datetime) -> None:
     """Queue the deletion of launches that no longer count, among the writes of a transaction."""
-    old = (now - DAY).timestamp()
-    if past := [run for run, one in known.launched.items() if one.at < old]:
-        tx.hdel(LAUNCHED, *past)
+    oldest_counted = (now - LAUNCH_WINDOW).timestamp()
+    if old_runs := [run for run, launch in ledger.recent_launches.items() if launch.recorded_at < oldest_counted]:
+        tx.hdel(RECENT_LAUNCHES, *old_runs)

@@ -13,7 +13,7 @@ from bot.core.notice import Notice
 
 log = logging.getLogger(__name__)
 
-DECODER = msgspec.json.Decoder(Notice)
+NOTICE_DECODER = msgspec.json.Decoder(Notice)
 
 
 def add_notice(redis: Redis, notice: Notice) -> bool:
@@ -25,7 +25,7 @@ def read_notices(redis: Redis) -> list[Notice]:
     """Return all readable notices, the oldest first."""
     documents = cast(dict[bytes, bytes], redis.hgetall(NOTICES))
     notices = (decode_notice(name, document) for name, document in documents.items())
-    return sorted((notice for notice in notices if notice), key=lambda notice: notice.at)
+    return sorted((notice for notice in notices if notice), key=lambda notice: notice.created_at)
 
 
 def change_notice(redis: Redis, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
@@ -50,7 +50,7 @@ def change_notice(redis: Redis, name: str, change: Callable[[Notice], Notice | N
 def decode_notice(name: bytes, document: bytes) -> Notice | None:
     """Return the notice, or None if another version wrote it: it is left out so that the others can be read."""
     try:
-        return DECODER.decode(document)
+        return NOTICE_DECODER.decode(document)
     except msgspec.DecodeError as error:
         log.error("the notice %s cannot be read, and is left out: %s", name.decode(errors="replace"), error)
         return None

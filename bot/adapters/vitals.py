@@ -14,21 +14,21 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bot.adapters.connection import client
-from bot.adapters.valkey import Valkey, socket_of
+from bot.adapters.connection import create_client
+from bot.adapters.valkey import EmbeddedValkey, get_socket_path
 from bot.errors import Unavailable
 
-PROBE = "verl:doctor:{}"
+PROBE_KEY = "verl:doctor:{}"
 PROBE_SECONDS = 10
 """Seconds after which the doctor's key expires by itself, in case the doctor dies before it deletes the key."""
 
 
-GREETS_SECONDS = 5
+BOT_ANSWER_SECONDS = 5
 """Maximum seconds for a bot on this machine to answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreDiagnosis:
     """A Redis-protocol server and its configuration.
 
     Attributes:
@@ -45,13 +45,13 @@ class Store:
     appendonly: bool
     fsync: str | None
     snapshots: str | None
-    policy: str
-    limit_bytes: int
-    refusal: str
+    eviction_policy: str
+    memory_limit_bytes: int
+    write_error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class DataFolderDiagnosis:
     """The data directory.
 
     Attributes:
@@ -64,19 +64,19 @@ class Folder:
     exists: bool
     error: str
     free_bytes: int
-    taken: bool
+    is_in_use: bool
 
 
-def ask_store(url: str, answer_seconds: float) -> Store:
+def inspect_store(url: str, answer_seconds: float) -> StoreDiagnosis:
     """Return the server at an address and its configuration.
 
     Raises:
         Unavailable: it does not answer; the message is the server's or the system's.
     """
-    return examine(client(url, answer_seconds))
+    return inspect_client(create_client(url, answer_seconds))
 
 
-def ask_embedded(folder: Path, answer_seconds: float) -> tuple[Store, bool]:
+def inspect_embedded_store(folder: Path, answer_seconds: float) -> tuple[StoreDiagnosis, bool]:
     """Return the embedded store of a folder, and whether it runs; if not, start one elsewhere to check that it can.
 
     Raises:
@@ -84,17 +84,17 @@ def ask_embedded(folder: Path, answer_seconds: float) -> tuple[Store, bool]:
         Unavailable: it does not answer.
     """
     try:
-        return ask_store(f"unix://{socket_of(folder)}", answer_seconds), True
+        return inspect_store(f"unix://{get_socket_path(folder)}", answer_seconds), True
     except Unavailable:
         with tempfile.TemporaryDirectory(prefix="verlbot-") as elsewhere:
-            trial = Valkey(Path(elsewhere), answer_seconds)
+            trial = EmbeddedValkey(Path(elsewhere), answer_seconds)
             try:
-                return examine(trial.start()), False
+                return inspect_client(trial.start()), False
             finally:
                 trial.stop()
 
 
-def examine(redis: Redis) -> Store:
+def inspect_client(redis: Redis) -> StoreDiagnosis:
     """Return the server of a client and its configuration, and close the client.
 
     Raises:
@@ -102,14 +102,14 @@ def examine(redis: Redis) -> Store:
     """
     try:
         info = cast(Mapping[str, Any], redis.info())
-        return Store(
-            name=name_of(info),
+        return StoreDiagnosis(
+            name=describe_server(info),
             appendonly=bool(info.get("aof_enabled")),
-            fsync=configured(redis, "appendfsync"),
-            snapshots=configured(redis, "save"),
-            policy=str(info.get("maxmemory_policy") or ""),
-            limit_bytes=int(info.get("maxmemory") or 0),
-            refusal=refusal(redis),
+            fsync=read_server_parameter(redis, "appendfsync"),
+            snapshots=read_server_parameter(redis, "save"),
+            eviction_policy=str(info.get("maxmemory_policy") or ""),
+            memory_limit_bytes=int(info.get("maxmemory") or 0),
+            write_error=find_write_error(redis),
         )
     except RedisError as error:
         raise Unavailable(" ".join(str(error).split())) from error
@@ -117,10 +117,10 @@ def examine(redis: Redis) -> Store:
         redis.close()
 
 
-def name_of(info: Mapping[str, Any]) -> str:
+def describe_server(info: Mapping[str, Any]) -> str:
     """Return the name and version of a server.
 
-    >>> name_of({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"})
+    >>> describe_server({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.2"})
     'Valkey 9.1.2'
     """
     if "valkey_version" in info:
@@ -128,44 +128,44 @@ def name_of(info: Mapping[str, Any]) -> str:
     return f"Redis {info.get('redis_version', 'of an unknown version')}"
 
 
-def configured(redis: Redis, parameter: str) -> str | None:
+def read_server_parameter(redis: Redis, parameter: str) -> str | None:
     """Return a parameter of the server; None if it does not reveal it, as hosted servers do not."""
     try:
-        found = cast(Mapping[str, Any], redis.config_get(parameter))
+        values = cast(Mapping[str, Any], redis.config_get(parameter))
     except RedisError:
         return None
-    return str(found[parameter]) if parameter in found else None
+    return str(values[parameter]) if parameter in values else None
 
 
-def refusal(redis: Redis) -> str:
+def find_write_error(redis: Redis) -> str:
     """Return why a key cannot be written and read back; empty if it can."""
-    key = PROBE.format(uuid4().hex)
+    key = PROBE_KEY.format(uuid4().hex)
     try:
         redis.set(key, "well", ex=PROBE_SECONDS)
-        kept = redis.get(key) == b"well"
+        is_readable = redis.get(key) == b"well"
         redis.delete(key)
     except RedisError as error:
         return " ".join(str(error).split())
-    return "" if kept else "what was written could not be read again"
+    return "" if is_readable else "what was written could not be read again"
 
 
-def ask_folder(folder: Path) -> Folder:
+def inspect_data_folder(folder: Path) -> DataFolderDiagnosis:
     """Return whether the data directory can be used, and the free space there."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
     try:
-        with tempfile.TemporaryFile(dir=there) as probe:
+        with tempfile.TemporaryFile(dir=nearest) as probe:
             probe.write(b"well")
             probe.flush()
             os.fsync(probe.fileno())
         error = ""
-    except OSError as problem:
-        error = str(problem.strerror or problem)
+    except OSError as failure:
+        error = str(failure.strerror or failure)
     if folder.is_dir() and folder.stat().st_uid not in (0, os.geteuid()):
         error = "it belongs to another user"
-    return Folder(folder.is_dir(), error, shutil.disk_usage(there).free, taken(folder))
+    return DataFolderDiagnosis(folder.is_dir(), error, shutil.disk_usage(nearest).free, is_folder_in_use(folder))
 
 
-def taken(folder: Path) -> bool:
+def is_folder_in_use(folder: Path) -> bool:
     """Return whether a bot has the folder's lock; the check releases the lock at once."""
     try:
         with (folder / "lock").open() as lock:
@@ -177,13 +177,13 @@ def taken(folder: Path) -> bool:
     return False
 
 
-def greets(url: str) -> bool:
+def is_bot_answering(url: str) -> bool:
     """Return whether the bot itself answers at its own address.
 
     Raises:
         Unavailable: there is no answer.
     """
     try:
-        return httpx.get(url, timeout=GREETS_SECONDS, trust_env=False).text == "ok"
+        return httpx.get(url, timeout=BOT_ANSWER_SECONDS, trust_env=False).text == "ok"
     except httpx.HTTPError as error:
         raise Unavailable(str(error) or type(error).__name__) from error

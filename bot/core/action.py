@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.doubt import Doubt
-from bot.core.keeping import Draining
+from bot.core.doubt import PendingConfirmation
+from bot.core.keeping import SaveGrace
 from bot.core.money import Bill
-from bot.core.seen import Seen
+from bot.core.seen import Observation
 from bot.core.status import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Provision:
     """Record that a cluster is requested, then request it from the cloud.
 
     Attributes:
@@ -22,22 +22,22 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class EstimatePrice:
     """Ask the cloud for the price of a launch that waits for an approval, so that approvers can see it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RecordObservation:
     """Record what the observation showed."""
 
-    seen: Seen
+    observation: Observation
 
 
 @dataclass(frozen=True, slots=True)
-class Wonder:
+class AwaitConfirmation:
     """Record an ambiguity that was observed, and observe again soon."""
 
-    doubt: Doubt
+    pending_confirmation: PendingConfirmation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class SetAutostop:
     """
 
     minutes: int
-    found: int | None
+    observed_minutes: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class BeginTeardown:
     """Record that the run is finished and why; its cluster is torn down next."""
 
     reason: Reason
@@ -66,22 +66,22 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearse:
+class RecordPolicyHit:
     """Record that a rule would have ended the run, which is not done because the rule is report-only."""
 
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
-class Drain:
+class WaitForCheckpoint:
     """Record until when the end of the run waits for a checkpoint; None if it no longer waits,
     since it is not to end."""
 
-    draining: Draining | None
+    save_grace: SaveGrace | None
 
 
 @dataclass(frozen=True, slots=True)
-class FetchModel:
+class DownloadCheckpoint:
     """Download the newest checkpoint, or check the progress of its download.
 
     Attributes:
@@ -92,12 +92,12 @@ class FetchModel:
 
 
 @dataclass(frozen=True, slots=True)
-class RecallModel:
+class FindDownloadedCheckpoint:
     """Look for the checkpoint on the bot's own disk, before it is reported as lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class PutOffAutostop:
+class PostponeAutostop:
     """Postpone the autostop of a cluster whose job has ended, so that its checkpoint can be looked for.
 
     Attributes:
@@ -108,7 +108,7 @@ class PutOffAutostop:
 
 
 @dataclass(frozen=True, slots=True)
-class LoseModel:
+class AbandonCheckpoint:
     """Give up a checkpoint that could not be downloaded in time."""
 
 
@@ -123,22 +123,34 @@ class TearDown:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class RaiseAlarm:
     """Record that the cluster is not being removed, so that people are notified."""
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Close:
     """Close the record: the cluster is gone."""
 
     reason: Reason
     bill: Bill | None = None
 
 
-Settle = Finish | Rehearse | Drain | LoseModel
+RecordOnlyAction = BeginTeardown | RecordPolicyHit | WaitForCheckpoint | AbandonCheckpoint
 """Actions that change only the record of the run."""
 
-Keep = PutOffAutostop | SaveLog | FetchModel | RecallModel
+PreservationAction = PostponeAutostop | SaveLog | DownloadCheckpoint | FindDownloadedCheckpoint
 """Actions that preserve the log and the checkpoint of a run before its cluster goes."""
 
-Action = Ask | Price | Look | Wonder | NoteMemoryLoss | SetAutostop | Settle | Keep | TearDown | Alarm | End
+Action = (
+    Provision
+    | EstimatePrice
+    | RecordObservation
+    | AwaitConfirmation
+    | NoteMemoryLoss
+    | SetAutostop
+    | RecordOnlyAction
+    | PreservationAction
+    | TearDown
+    | RaiseAlarm
+    | Close
+)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.core.people import OWN_PAGE, Channel, Person
+from bot.core.people import APP_HOME, Channel, Person
 from bot.core.roles import Role
 
 
@@ -23,7 +23,7 @@ class Actor:
     role: Role
     own_role: Role
     trouble: str = ""
-    is_heard: bool = False
+    is_channel_audience: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -31,6 +31,6 @@ class Actor:
         return self.person is not None and self.channel is not None
 
 
-def trusted(user: str, role: Role = Role.ADMIN) -> Actor:
+def create_trusted_actor(user: str, role: Role = Role.ADMIN) -> Actor:
     """Return an actor on whose behalf the bot itself acts, as when a demo ends its own runs."""
-    return Actor(user, OWN_PAGE, None, role, role)
+    return Actor(user, APP_HOME, None, role, role)

@@ -7,25 +7,25 @@ from typing import Self
 from bot.core.recipe import Task
 
 
-class Kind(StrEnum):
+class AdminRequestKind(StrEnum):
     """What SkyPilot does with a request, by SkyPilot's name of it (sky/server/requests/request_names.py)."""
 
-    LOOK = "look"  # launches nothing yet: validate and optimize
+    VALIDATE = "look"  # launches nothing yet: validate and optimize
     LAUNCH = "launch"  # launches a cluster
     SUBMIT = "submit"  # submits managed jobs and services, whose machines their controller launches
     OTHER = "other"  # launches no machines of its own, or those of a job or service that was checked before
 
     @classmethod
-    def of(cls, name: str) -> Self:
+    def from_name(cls, name: str) -> Self:
         """Return the kind of the request that has this name in SkyPilot.
 
-        >>> Kind.of("launch"), Kind.of("jobs.launch"), Kind.of("exec")
-        (<Kind.LAUNCH: 'launch'>, <Kind.SUBMIT: 'submit'>, <Kind.OTHER: 'other'>)
+        >>> [AdminRequestKind.from_name(name) for name in ("launch", "jobs.launch", "exec")]
+        [<AdminRequestKind.LAUNCH: 'launch'>, <AdminRequestKind.SUBMIT: 'submit'>, <AdminRequestKind.OTHER: 'other'>]
         """
-        return cls(KINDS.get(name, "other"))
+        return cls(KIND_BY_REQUEST_NAME.get(name, "other"))
 
 
-KINDS = {
+KIND_BY_REQUEST_NAME = {
     "validate": "look",
     "optimize": "look",
     "launch": "launch",
@@ -48,9 +48,9 @@ class AdminRequest:
         user: SkyPilot's name of the requester; None if the requester's own client asks, whose word proves nothing.
     """
 
-    kind: Kind
+    kind: AdminRequestKind
     task: Task = field(repr=False)
     cluster: str | None = None
-    dry: bool = False
-    of_cluster: bool = True
+    is_dry_run: bool = False
+    is_about_cluster: bool = True
     user: str | None = None

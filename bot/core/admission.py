@@ -7,51 +7,51 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from bot.core.approval_rule import settle_approval
-from bot.core.holds import Hold, Ledger, hold, month_of
+from bot.core.approval_rule import update_approval
+from bot.core.holds import Ledger, Reservation, build_reservation, format_month
 from bot.core.policy import Measure, Policy, Scope
 from bot.core.run import Run
-from bot.core.shadow import Shadow
+from bot.core.shadow import PolicyHit
 from bot.errors import Denied
-from bot.language import mark, say, together
+from bot.language import N_, join_sentences, translate
 
-Admit = Callable[[Run, Ledger], Run]
+AdmissionCheck = Callable[[Run, Ledger], Run]
 """A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
 
 
-def uncapped(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
+def admit_all(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
     """Return the run as it is, checked against no cap."""
     return run
 
 
-FULL = {
-    (Scope.PERSON, Measure.RUNS): mark("That would be {would} runs of yours at once; {most} are allowed."),
-    (Scope.PERSON, Measure.GPUS): mark("That would be {would} GPUs of yours at once; {most} are allowed."),
-    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): mark("Your runs would cost ${would} an hour; ${most} are allowed."),
-    (Scope.PERSON, Measure.DOLLARS_PER_MONTH): mark(
+CAP_VIOLATIONS = {
+    (Scope.PERSON, Measure.RUNS): N_("That would be {would} runs of yours at once; {most} are allowed."),
+    (Scope.PERSON, Measure.GPUS): N_("That would be {would} GPUs of yours at once; {most} are allowed."),
+    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("Your runs would cost ${would} an hour; ${most} are allowed."),
+    (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
         "Your runs of this month may then cost ${would} together; ${most} are allowed."
     ),
-    (Scope.TEAM, Measure.RUNS): mark("That would be {would} runs of this channel at once; {most} are allowed."),
-    (Scope.TEAM, Measure.GPUS): mark("That would be {would} GPUs of this channel at once; {most} are allowed."),
-    (Scope.TEAM, Measure.DOLLARS_PER_HOUR): mark(
+    (Scope.TEAM, Measure.RUNS): N_("That would be {would} runs of this channel at once; {most} are allowed."),
+    (Scope.TEAM, Measure.GPUS): N_("That would be {would} GPUs of this channel at once; {most} are allowed."),
+    (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
         "The runs of this channel would cost ${would} an hour; ${most} are allowed."
     ),
-    (Scope.TEAM, Measure.DOLLARS_PER_MONTH): mark(
+    (Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_(
         "The runs of this channel may then cost ${would} together this month; ${most} are allowed."
     ),
-    (Scope.EVERYBODY, Measure.RUNS): mark("That would be {would} runs of everybody at once; {most} are allowed."),
-    (Scope.EVERYBODY, Measure.GPUS): mark("That would be {would} GPUs of everybody at once; {most} are allowed."),
-    (Scope.EVERYBODY, Measure.DOLLARS_PER_HOUR): mark(
+    (Scope.WORKSPACE, Measure.RUNS): N_("That would be {would} runs of everybody at once; {most} are allowed."),
+    (Scope.WORKSPACE, Measure.GPUS): N_("That would be {would} GPUs of everybody at once; {most} are allowed."),
+    (Scope.WORKSPACE, Measure.DOLLARS_PER_HOUR): N_(
         "The runs of everybody would cost ${would} an hour; ${most} are allowed."
     ),
-    (Scope.EVERYBODY, Measure.DOLLARS_PER_MONTH): mark(
+    (Scope.WORKSPACE, Measure.DOLLARS_PER_MONTH): N_(
         "The runs of everybody may then cost ${would} together this month; ${most} are allowed."
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class CapViolation:
     """A cap that a launch would exceed.
 
     Attributes:
@@ -60,8 +60,8 @@ class Excess:
 
     scope: Scope
     measure: Measure
-    most: float
-    would: float
+    cap: float
+    total: float
 
     @property
     def rule(self) -> str:
@@ -72,49 +72,51 @@ class Excess:
     def sentence(self) -> str:
         """Return the violation in words, addressed to the person who launches."""
         counted = self.measure in (Measure.RUNS, Measure.GPUS)
-        would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.would, self.most))
-        return say(FULL[self.scope, self.measure], would=would, most=most)
+        would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.total, self.cap))
+        return translate(CAP_VIOLATIONS[self.scope, self.measure], would=would, most=most)
 
 
-def excesses(policy: Policy, ledger: Ledger, wanted: Hold, month: str) -> list[Excess]:
+def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reservation, month: str) -> list[CapViolation]:
     """Return every cap that the reservation would exceed, the narrowest scope first.
 
     A cap counts only if the reservation grows by its measure: a run keeps what it has reserved already.
     """
-    found = []
-    held = next((one for one in ledger.holds if one.run == wanted.run), None)
+    violations = []
+    current = next((other for other in ledger.reservations if other.run_id == run_reservation.run_id), None)
     for scope in Scope:
         for measure in Measure:
-            most = ledger.most(policy, scope, measure, wanted)
-            asked = wanted.of(measure)
-            would = ledger.taken(scope, measure, wanted, month) + asked
+            cap = ledger.get_cap(policy, scope, measure, run_reservation)
+            requested = run_reservation.get_amount(measure)
+            total = ledger.sum_usage_by_others(scope, measure, run_reservation, month) + requested
             # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
-            grows = asked > (held.of(measure) if held else 0)
-            if most is not None and grows and would > most:
-                found.append(Excess(scope, measure, most, would))
-    return found
+            grows = requested > (current.get_amount(measure) if current else 0)
+            if cap is not None and grows and total > cap:
+                violations.append(CapViolation(scope, measure, cap, total))
+    return violations
 
 
-def admitted(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
+def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
     """Return the run with the approval that it needs, and with the report-only caps that would have refused it.
 
     Raises:
         UserError: the run would exceed a cap; the message says what to do instead.
     """
-    wanted = hold(run)
-    over = excesses(policy, ledger, wanted, month_of(now, zone)) if wanted else []
-    enforced = [one for one in over if not policy.is_shadow(one.rule)]
+    run_reservation = build_reservation(run)
+    violations = (
+        find_cap_violations(policy, ledger, run_reservation, format_month(now, zone)) if run_reservation else []
+    )
+    enforced = [violation for violation in violations if not policy.is_report_only(violation.rule)]
     # All caps in one refusal, so that the person does not correct one after the other.
     if enforced:
-        sentences = together(*(one.sentence for one in enforced))
-        raise Denied(sentences, way_out(enforced), act=enforced[0].rule, on=run.id)
-    for one in over:
-        run = run.shadowed(Shadow(one.rule, now, run.cost(now)))
-    return settle_approval(run, ledger, policy, now)
+        sentences = join_sentences(*(violation.sentence for violation in enforced))
+        raise Denied(sentences, suggestion(enforced), act=enforced[0].rule, on=run.id)
+    for violation in violations:
+        run = run.record_policy_hit(PolicyHit(violation.rule, now, run.cost(now)))
+    return update_approval(run, ledger, policy, now)
 
 
-def way_out(over: list[Excess]) -> str:
+def suggestion(violations: list[CapViolation]) -> str:
     """Return what the person may do about the violations, a sentence."""
-    if any(one.measure is not Measure.DOLLARS_PER_MONTH for one in over):
-        return say("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
-    return say("Ask for less, with `budget=`: `/verl budget` shows what is left.")
+    if any(violation.measure is not Measure.DOLLARS_PER_MONTH for violation in violations):
+        return translate("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
+    return translate("Ask for less, with `budget=`: `/verl budget` shows what is left.")

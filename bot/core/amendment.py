@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Limit(StrEnum):
+class RunLimit(StrEnum):
     """A limit that ends a run by itself."""
 
     BUDGET = "budget"  # dollars
@@ -13,7 +13,7 @@ class Limit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Amendment:
+class LimitChange:
     """One change of a limit.
 
     Attributes:
@@ -22,12 +22,12 @@ class Amendment:
         delivery_id: Slack's id of the delivery, the same if Slack delivers twice; empty if there is none.
     """
 
-    limit: Limit
+    limit: RunLimit
     by: str
     at: datetime
     before: float
     after: float
-    wish: str = ""
+    delivery_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class ApprovalCause(StrEnum):
     UNPRICED = "unpriced"  # no price is known, so no budget ends it
 
 
-CENT = 0.01
+TOLERANCE_DOLLARS = 0.01
 """Dollars by which two computations of the same cost may differ."""
 
 
@@ -39,7 +39,7 @@ class LaunchFacts:
     def is_within(self, approved: "LaunchFacts") -> bool:
         """Return whether an approval of the `approved` facts covers these."""
         return (
-            self.dollars <= approved.dollars + CENT
+            self.dollars <= approved.dollars + TOLERANCE_DOLLARS
             and self.gpu_hours <= approved.gpu_hours
             and (approved.unpriced or not self.unpriced)
         )
@@ -58,7 +58,7 @@ class Approval:
         causes: why the launch needs an approval; facts: what it may cost, which is what is approved.
     """
 
-    asked: tuple[str, ...]
+    approvers: tuple[str, ...]
     until: datetime
     task_hash: str
     causes: tuple[ApprovalCause, ...] = ()
@@ -71,9 +71,9 @@ class Approval:
     def digest(self) -> str:
         """Return a hash that differs for an approval of another task, or of one that may cost something else."""
         facts = self.facts
-        shown = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
-        return sha256(f"{self.task_hash} {shown}".encode(errors="replace")).hexdigest()[:12]
+        facts_text = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
+        return sha256(f"{self.task_hash} {facts_text}".encode(errors="replace")).hexdigest()[:12]
 
-    def answered(self, by: str, granted: bool, now: datetime) -> Self:
+    def record_answer(self, by: str, granted: bool, now: datetime) -> Self:
         """Record an approver's answer; only the first counts."""
         return self if self.by else replace(self, by=by, at=now, granted=granted)

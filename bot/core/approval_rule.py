@@ -7,53 +7,53 @@ from datetime import datetime, timedelta
 from bot.core.actor import Actor
 from bot.core.approval import Approval, ApprovalCause
 from bot.core.holds import Ledger
-from bot.core.launch_facts import causes_of, facts_of
-from bot.core.orphans import ADOPTED, Standing
+from bot.core.launch_facts import build_launch_facts, find_approval_causes
+from bot.core.orphans import ADOPTION_TIME, ListedCluster
 from bot.core.policy import APPROVAL_RULE, Policy
-from bot.core.roles import Act, Role, others
+from bot.core.roles import Act, Role, exclude_person
 from bot.core.run import Run
-from bot.core.shadow import Shadow
-from bot.core.status import Status
+from bot.core.shadow import PolicyHit
+from bot.core.status import RunStatus
 from bot.errors import Denied
-from bot.language import mark, say, together
+from bot.language import N_, join_sentences, translate
 
-WAITS = (Status.PENDING, Status.AWAITING_APPROVAL)
+WAITING_STATUSES = (RunStatus.PENDING, RunStatus.AWAITING_APPROVAL)
 """Statuses of a run for which no cluster has been requested yet."""
 
 
-def settle_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> Run:
+def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> Run:
     """Return a waiting run with the approval that it needs, by what is known of it now.
 
     An approval covers the facts that were approved, and no larger ones: a price that is learned later, or a higher
     one, needs a new approval.
     """
     approval = run.approval
-    if run.status not in WAITS or (approval and approval.by and not approval.granted):
+    if run.status not in WAITING_STATUSES or (approval and approval.by and not approval.granted):
         return run
-    facts = facts_of(run, ledger, now)
+    facts = build_launch_facts(run, ledger, now)
     if approval and approval.granted and approval.facts and facts.is_within(approval.facts):
         return run
-    causes = causes_of(policy, facts)
+    causes = find_approval_causes(policy, facts)
     # A report-only rule is recorded once, and the launch does not wait.
-    if policy.is_shadow(APPROVAL_RULE):
-        return run.shadowed(Shadow(APPROVAL_RULE, now, None)) if causes else run
+    if policy.is_report_only(APPROVAL_RULE):
+        return run.record_policy_hit(PolicyHit(APPROVAL_RULE, now, None)) if causes else run
     if not causes:
-        return run if approval is None else replace(run, approval=None, status=Status.PENDING)
+        return run if approval is None else replace(run, approval=None, status=RunStatus.PENDING)
     # An unanswered approval keeps its approvers and its deadline; only the facts are updated.
     if approval and approval.by is None:
         return run.await_approval(replace(approval, causes=causes, facts=facts))
-    asked = others(policy.approvers, run.requester)
-    return run.await_approval(Approval(asked, now + policy.approval_lapses, run.task_hash, causes, facts))
+    approvers = exclude_person(policy.approvers, run.requester)
+    return run.await_approval(Approval(approvers, now + policy.approval_timeout, run.task_hash, causes, facts))
 
 
-MORE: Mapping[ApprovalCause, str] = {
-    ApprovalCause.DOLLARS: mark("It may then cost ${dollars}; more than ${most} needs another approver."),
-    ApprovalCause.DAY: mark(
+CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: N_("It may then cost ${dollars}; more than ${most} needs another approver."),
+    ApprovalCause.DAY: N_(
         "With what its owner has launched within a day it may then come to ${day}; more than ${most} needs another "
         "approver."
     ),
-    ApprovalCause.GPU_HOURS: mark("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
-    ApprovalCause.UNPRICED: mark("Its price is not known, so giving it more needs another approver."),
+    ApprovalCause.GPU_HOURS: N_("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
+    ApprovalCause.UNPRICED: N_("Its price is not known, so giving it more needs another approver."),
 }
 
 
@@ -65,40 +65,46 @@ def refuse_unapproved_change(
     Raises:
         UserError: another person must approve it; the message says who can.
     """
-    facts = facts_of(after, ledger, now)
+    facts = build_launch_facts(after, ledger, now)
     approved = before.approval.facts if before.approval and before.approval.granted else None
-    if policy.is_shadow(APPROVAL_RULE) or (approved and facts.is_within(approved)):
+    if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
         return
-    causes = causes_of(policy, facts)
+    causes = find_approval_causes(policy, facts)
     if not causes or (actor.role >= Role.APPROVER and actor.user != before.requester):
         return
     numbers = {
         "dollars": f"{facts.dollars:,.2f}",
         "day": f"{facts.day_dollars:,.2f}",
-        "most": f"{policy.approve_over_dollars or 0:,.2f}",
+        "most": f"{policy.approve_above_dollars or 0:,.2f}",
         "hours": f"{facts.gpu_hours:,.0f}",
-        "most_hours": f"{policy.approve_over_gpu_hours or 0:,.0f}",
+        "most_hours": f"{policy.approve_above_gpu_hours or 0:,.0f}",
     }
-    people = others(policy.approvers, before.requester)
-    raise Denied(together(*(say(MORE[cause], **numbers) for cause in causes)), "", people, Act.EXTEND, before.id)
+    people = exclude_person(policy.approvers, before.requester)
+    raise Denied(
+        join_sentences(*(translate(CHANGE_NEEDS_APPROVER[cause], **numbers) for cause in causes)),
+        "",
+        people,
+        Act.EXTEND,
+        before.id,
+    )
 
 
-ADOPTION_DEAR = mark("Adopting it may cost ${dollars}; more than ${most} needs an approver.")
-ADOPTION_UNPRICED = mark("Its price is not known, so adopting it needs an approver.")
+ADOPTION_EXPENSIVE = N_("Adopting it may cost ${dollars}; more than ${most} needs an approver.")
+ADOPTION_UNPRICED = N_("Its price is not known, so adopting it needs an approver.")
 
 
-def refuse_dear_adoption(policy: Policy, standing: Standing) -> None:
+def refuse_expensive_adoption(policy: Policy, cluster: ListedCluster) -> None:
     """Raise an error if a launch at the cluster's price would need an approver, so that its owner may not keep it.
 
     Raises:
         UserError: it would need an approver; the message says who can approve.
     """
-    rate, most = standing.dollars_per_hour, policy.approve_over_dollars
-    dollars = (rate or 0.0) * (ADOPTED / timedelta(hours=1))
+    rate, most = cluster.dollars_per_hour, policy.approve_above_dollars
+    dollars = (rate or 0.0) * (ADOPTION_TIME / timedelta(hours=1))
     why = ""
     if most is not None and dollars > most:
-        why = say(ADOPTION_DEAR, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
+        why = translate(ADOPTION_EXPENSIVE, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
     elif rate is None and policy.approve_unpriced:
-        why = say(ADOPTION_UNPRICED)
-    if why and not policy.is_shadow(APPROVAL_RULE):
-        raise Denied(why, "", policy.approvers, Act.MANAGE_CLUSTER, standing.name)
+        why = translate(ADOPTION_UNPRICED)
+    if why and not policy.is_report_only(APPROVAL_RULE):
+        raise Denied(why, "", policy.approvers, Act.MANAGE_CLUSTER, cluster.name)

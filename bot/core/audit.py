@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.origin import Origin
 
-Value = str | float | bool | None
+AuditValue = str | float | bool | None
 """The value of one field in an event: flat, as in JSON."""
 
 BOT = "verlbot"
@@ -40,24 +40,24 @@ class AuditEvent:
     channel: str = ""
     why: str = ""
     rule: str = ""
-    before: Mapping[str, Value] = field(default_factory=dict)
-    after: Mapping[str, Value] = field(default_factory=dict)
+    before: Mapping[str, AuditValue] = field(default_factory=dict)
+    after: Mapping[str, AuditValue] = field(default_factory=dict)
 
 
-def audited(run: Run) -> dict[str, Value]:
+def snapshot_run(run: Run) -> dict[str, AuditValue]:
     """Return what the audit records of a run: every request of a person, and every status that the bot set.
 
     Values that are absent, or not set yet, are left out.
     """
-    return {name: value for name, value in facts_of(run).items() if value is not None}
+    return {name: value for name, value in collect_fields(run).items() if value is not None}
 
 
-def facts_of(run: Run) -> dict[str, Value]:
+def collect_fields(run: Run) -> dict[str, AuditValue]:
     """Return every audited field of a run with its value; None if it is absent."""
-    approval, keeping, rhythm = run.approval, run.keeping, run.rhythm
+    approval, rescue, interval = run.approval, run.checkpoint_rescue, run.summary_interval
     facts = approval.facts if approval and approval.granted else None
     return {
-        "line": run.line,
+        "line": run.command_line,
         "requester": run.requester,
         "channel": run.channel,
         "task_hash": run.task_hash,
@@ -69,70 +69,70 @@ def facts_of(run: Run) -> dict[str, Value]:
         "approved_dollars": facts.dollars if facts else None,
         "approved_gpu_hours": facts.gpu_hours if facts else None,
         "stop_requested_by": run.stop_requested_by,
-        "save_before_stop": keeping.save_asked or None,
-        "model_lost_by": keeping.lost_by,
-        "gone_by": run.memory.gone_by or None,
-        "kept_until": iso(keeping.keep_until),
-        "kept_by": keeping.keep_by,
+        "save_before_stop": rescue.is_save_requested or None,
+        "model_lost_by": rescue.discard_approved_by,
+        "gone_by": run.memory.confirmed_gone_by or None,
+        "kept_until": format_iso(rescue.keep_cluster_until),
+        "kept_by": rescue.keep_requested_by,
         "muted": " ".join(mute.finding for mute in run.mutes) or None,
         "muted_by": run.mutes[-1].by if run.mutes else None,
-        "amended_by": run.amendments[-1].by if run.amendments else None,
-        "summary_steps": float(rhythm.steps) if rhythm and rhythm.steps else None,
-        "summary_hours": rhythm.period / timedelta(hours=1) if rhythm and rhythm.period else None,
-        "follow_until": iso(run.follow.until) if run.follow else None,
+        "amended_by": run.limit_changes[-1].by if run.limit_changes else None,
+        "summary_steps": float(interval.steps) if interval and interval.steps else None,
+        "summary_hours": interval.period / timedelta(hours=1) if interval and interval.period else None,
+        "follow_until": format_iso(run.follow.until) if run.follow else None,
         "followed_by": run.follow.by if run.follow else None,
         "status": run.status.value,
         "reason": run.reason.value if run.reason else None,
-        "launches_asked": float(run.asks),
-        "removal_asked_at": iso(run.downed_at),
-        "autostop_set_at": iso(run.mending.tried_at) if run.mending else None,
-        "autostop_put_off_until": iso(keeping.held_until),
-        "fetch_began_at": iso(keeping.began_at),
-        "model_given_up_at": iso(keeping.given_up_at),
-        "alarmed_at": iso(run.alarmed_at),
+        "launches_asked": float(run.launch_attempts),
+        "removal_asked_at": format_iso(run.teardown_requested_at),
+        "autostop_set_at": format_iso(run.autostop_repair.tried_at) if run.autostop_repair else None,
+        "autostop_put_off_until": format_iso(rescue.autostop_postponed_until),
+        "fetch_began_at": format_iso(rescue.started_at),
+        "model_given_up_at": format_iso(rescue.abandoned_at),
+        "alarmed_at": format_iso(run.teardown_overdue_since),
     }
 
 
-def iso(moment: datetime | None) -> str | None:
+def format_iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestedAct:
     """A change that a person makes: its name, and the field that says who made it."""
 
     what: str
     who: str
 
 
-WISHES: Mapping[str, Wish] = {
-    "line": Wish("launch", "requester"),
-    "approved": Wish("approve", "approved_by"),
-    "gone_by": Wish("confirm gone", "gone_by"),
-    "model_lost_by": Wish("give up model", "model_lost_by"),
-    "stop_requested_by": Wish("stop", "stop_requested_by"),
-    "budget_dollars": Wish("set budget", "amended_by"),
-    "lease_hours": Wish("extend lease", "amended_by"),
-    "kept_until": Wish("keep cluster", "kept_by"),
-    "muted": Wish("mute finding", "muted_by"),
-    "follow_until": Wish("follow log", "followed_by"),
-    "summary_steps": Wish("set summaries", ""),
-    "summary_hours": Wish("set summaries", ""),
-    "save_before_stop": Wish("stop", "stop_requested_by"),
+REQUESTED_ACT_BY_FIELD: Mapping[str, RequestedAct] = {
+    "line": RequestedAct("launch", "requester"),
+    "approved": RequestedAct("approve", "approved_by"),
+    "gone_by": RequestedAct("confirm gone", "gone_by"),
+    "model_lost_by": RequestedAct("give up model", "model_lost_by"),
+    "stop_requested_by": RequestedAct("stop", "stop_requested_by"),
+    "budget_dollars": RequestedAct("set budget", "amended_by"),
+    "lease_hours": RequestedAct("extend lease", "amended_by"),
+    "kept_until": RequestedAct("keep cluster", "kept_by"),
+    "muted": RequestedAct("mute finding", "muted_by"),
+    "follow_until": RequestedAct("follow log", "followed_by"),
+    "summary_steps": RequestedAct("set summaries", ""),
+    "summary_hours": RequestedAct("set summaries", ""),
+    "save_before_stop": RequestedAct("stop", "stop_requested_by"),
 }
 """The act of a person by the field that shows it, the most specific first: one change may move several fields."""
 
-STATES: Mapping[str, str] = {
-    Status.AWAITING_APPROVAL: "ask for approval",
-    Status.PENDING: "need no approval",
-    Status.LAUNCHING: "ask for launch",
-    Status.RUNNING: "see it run",
-    Status.STOPPING: "end",
-    Status.ENDED: "settle",
+BOT_ACT_BY_STATUS: Mapping[str, str] = {
+    RunStatus.AWAITING_APPROVAL: "ask for approval",
+    RunStatus.PENDING: "need no approval",
+    RunStatus.LAUNCHING: "ask for launch",
+    RunStatus.RUNNING: "see it run",
+    RunStatus.STOPPING: "end",
+    RunStatus.ENDED: "settle",
 }
 """The act of the bot, by the status that it set."""
 
-OWN_ACTS: Mapping[str, str] = {
+BOT_ACT_BY_FIELD: Mapping[str, str] = {
     "launches_asked": "ask for launch again",
     "removal_asked_at": "ask for removal",
     "autostop_set_at": "set autostop",
@@ -145,88 +145,91 @@ OWN_ACTS: Mapping[str, str] = {
 """The act of the bot, by the field that shows it, if the status did not change."""
 
 
-def run_event(before: Run | None, after: Run, at: datetime, origin: Origin | None) -> AuditEvent | None:
+def build_run_event(before: Run | None, after: Run, at: datetime, origin: Origin | None) -> AuditEvent | None:
     """Return the event of one change of a run's record; None if it changed nothing that is audited.
 
     Args:
         origin: where the change came from; None if the bot acted by itself.
     """
-    old, new = audited(before) if before else {}, audited(after)
-    changed = [name for name in dict.fromkeys((*new, *old)) if old.get(name) != new.get(name)]
-    if not changed:
+    old, new = snapshot_run(before) if before else {}, snapshot_run(after)
+    changed_fields = [name for name in dict.fromkeys((*new, *old)) if old.get(name) != new.get(name)]
+    if not changed_fields:
         return None
-    wish = next((one for name, one in WISHES.items() if name in changed and name in new), None)
-    what = wish.what if wish else own_act(changed, after)
+    request = next(
+        (candidate for name, candidate in REQUESTED_ACT_BY_FIELD.items() if name in changed_fields and name in new),
+        None,
+    )
+    what = request.what if request else describe_bot_act(changed_fields, after)
     # Both answers of an approver set the same field.
-    if wish and wish.what == "approve" and not new["approved"]:
+    if request and request.what == "approve" and not new["approved"]:
         what = "refuse"
-    named = str(new.get(wish.who) or "") if wish else ""
+    person = str(new.get(request.who) or "") if request else ""
     return AuditEvent(
         at=at,
-        who=(named or (origin.user if origin else "") or BOT) if wish else BOT,
+        who=(person or (origin.user if origin else "") or BOT) if request else BOT,
         what=what,
         on=after.id,
-        door=origin.door if wish and origin else "",
-        channel=origin.channel if wish and origin else "",
-        why=after.why if wish and wish.what == "launch" else "",
-        rule="" if wish else rule_of(changed, new),
-        before={name: old[name] for name in changed if name in old},
-        after={name: new.get(name) for name in changed},
+        door=origin.door if request and origin else "",
+        channel=origin.channel if request and origin else "",
+        why=after.why if request and request.what == "launch" else "",
+        rule="" if request else find_rule(changed_fields, new),
+        before={name: old[name] for name in changed_fields if name in old},
+        after={name: new.get(name) for name in changed_fields},
     )
 
 
-def own_act(changed: Iterable[str], run: Run) -> str:
+def describe_bot_act(changed_fields: Iterable[str], run: Run) -> str:
     """Return what the bot did. A value that was removed, such as an approval that covers too
     little, is the bot's act."""
     # An approval that no longer covers the launch was removed, so the bot asks for a new one.
-    if "approved" in changed:
-        return OWN_ACTS["approval_causes"]
-    if "status" in changed:
-        return STATES[run.status]
-    return next((what for name, what in OWN_ACTS.items() if name in changed), "change")
+    if "approved" in changed_fields:
+        return BOT_ACT_BY_FIELD["approval_causes"]
+    if "status" in changed_fields:
+        return BOT_ACT_BY_STATUS[run.status]
+    return next((what for name, what in BOT_ACT_BY_FIELD.items() if name in changed_fields), "change")
 
 
-def rule_of(changed: Iterable[str], new: Mapping[str, Value]) -> str:
+def find_rule(changed_fields: Iterable[str], new: Mapping[str, AuditValue]) -> str:
     """Return the rule by which the bot acted: why a run is finished, or why it needs an approval."""
-    if {"approval_causes", "approved"} & set(changed) and "approval_causes" in new:
+    if {"approval_causes", "approved"} & set(changed_fields) and "approval_causes" in new:
         return f"approval: {new['approval_causes']}"
     return str(new.get("reason") or "")
 
 
-def wish_event(
+def build_request_event(
     what: str,
     on: str,
     at: datetime,
     origin: Origin | None,
     why: str = "",
-    after: Mapping[str, Value] | None = None,
-    before: Mapping[str, Value] | None = None,
+    after: Mapping[str, AuditValue] | None = None,
+    before: Mapping[str, AuditValue] | None = None,
 ) -> AuditEvent:
     """Return the event of a request that changes no run's record, or that was refused.
 
     Args:
         why: the text of the refusal. before, after: the values before and now.
     """
-    found = origin or Origin(BOT, "")
+    source = origin or Origin(BOT, "")
     return AuditEvent(
         at=at,
-        who=found.user,
+        who=source.user,
         what=what,
         on=on,
-        door=found.door,
-        channel=found.channel,
+        door=source.door,
+        channel=source.channel,
         why=why,
         before=before or {},
         after=after or {},
     )
 
 
-def replay(events: Iterable[AuditEvent]) -> dict[str, Value]:
+def replay_events(events: Iterable[AuditEvent]) -> dict[str, AuditValue]:
     """Return the fields that a run's events put together: `snapshot_run` of its record, if no event is missing."""
-    found: dict[str, Value] = {}
+    fields: dict[str, AuditValue] = {}
     for event in events:
-        found |= event.after
-    return {name: value for name, value in found.items() if value is not None}
+        fields |= event.after
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +245,15 @@ class AuditFilter:
     who: str = ""
     what: str = ""
 
-    def takes(self, event: AuditEvent, now: datetime) -> bool:
+    def matches(self, event: AuditEvent, now: datetime) -> bool:
         """Return whether the filter selects an event.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
         >>> stop = AuditEvent(at=noon, who="U1", what="refused: stop", on="ppo-1")
         >>> hour = timedelta(hours=1)
-        >>> [AuditFilter(hour, who, what).takes(stop, noon) for who, what in [("U1", "STOP"), ("U2", ""), ("", "x")]]
+        >>> [AuditFilter(hour, who, what).matches(stop, noon) for who, what in [("U1", "STOP"), ("U2", ""), ("", "x")]]
         [True, False, False]
         """
-        named = self.what.lower() in f"{event.what} {event.on}".lower()
-        return event.at >= now - self.since and self.who in ("", event.who) and named
+        is_named = self.what.lower() in f"{event.what} {event.on}".lower()
+        return event.at >= now - self.since and self.who in ("", event.who) and is_named

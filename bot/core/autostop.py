@@ -9,12 +9,12 @@ from typing import Any, Self
 DEFAULT_MINUTES = 15
 """Idle minutes of a recipe that does not set an autostop."""
 
-UNITS = {"": 1, "m": 1, "h": 60, "d": 1440, "w": 10080}
+MINUTES_PER_UNIT = {"": 1, "m": 1, "h": 60, "d": 1440, "w": 10080}
 """Minutes of each of SkyPilot's time units (sky/skylet/constants.py, TIME_UNITS)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class AutostopSetting:
     """An autostop that was set.
 
     Attributes:
@@ -27,7 +27,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mending:
+class AutostopRepair:
     """The repair of an autostop that was observed other than the task requests.
 
     Attributes:
@@ -41,73 +41,81 @@ class Mending:
     """
 
     since: datetime
-    found: int | None
+    observed_minutes: int | None
     was_set: bool
     tried_at: datetime
-    setting: Setting | None = None
-    refused: str | None = None
-    mended_at: datetime | None = None
-    earlier_request: str | None = None
+    setting: AutostopSetting | None = None
+    refusal: str | None = None
+    repaired_at: datetime | None = None
+    earlier_request_id: str | None = None
 
     @property
     def request_id(self) -> str | None:
         """Return the request id of the bot's last setting, so that the bot's own change is not blamed on a person."""
-        return self.setting.request_id if self.setting else self.earlier_request
+        return self.setting.request_id if self.setting else self.earlier_request_id
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether the repair needs no more tries: the autostop is as requested, or never can be."""
-        return self.mended_at is not None or self.refused is not None
+        return self.repaired_at is not None or self.refusal is not None
 
-    def looked(self, as_asked: bool, now: datetime) -> Self:
+    def record_observation(self, as_requested: bool, now: datetime) -> Self:
         """Record an observation; the first that shows the autostop as requested finishes the repair."""
-        return replace(self, mended_at=now) if as_asked and not self.over else self
+        return replace(self, repaired_at=now) if as_requested and not self.is_finished else self
 
-    def was_accepted(self, setting: Setting) -> Self:
+    def record_setting(self, setting: AutostopSetting) -> Self:
         """Record a setting that the cloud accepted.
 
         The first setting after a change names who made it; a later one would name the bot.
         """
         by = self.setting.by if self.setting else setting.by
-        return replace(self, setting=Setting(setting.request_id, by))
+        return replace(self, setting=AutostopSetting(setting.request_id, by))
 
-    def was_refused(self, why: str) -> Self:
+    def record_refusal(self, why: str) -> Self:
         """Record why the cluster cannot have an autostop."""
-        return replace(self, refused=why)
+        return replace(self, refusal=why)
 
 
-def begun(before: Mending | None, found: int | None, was_set: bool, now: datetime) -> Mending:
+def begin_repair(
+    before: AutostopRepair | None, observed_minutes: int | None, was_set: bool, now: datetime
+) -> AutostopRepair:
     """Return the repair with one more try: of the same change while it is not repaired, or of a new one."""
-    if before and not before.over:
-        return replace(before, found=found, tried_at=now)
+    if before and not before.is_finished:
+        return replace(before, observed_minutes=observed_minutes, tried_at=now)
     # A repair that succeeded has shown the cluster as requested, so this is a new change.
-    known = before is not None and before.mended_at is not None
+    was_repaired = before is not None and before.repaired_at is not None
     earlier = before.request_id if before else None
-    return Mending(since=now, found=found, was_set=was_set or known, tried_at=now, earlier_request=earlier)
+    return AutostopRepair(
+        since=now,
+        observed_minutes=observed_minutes,
+        was_set=was_set or was_repaired,
+        tried_at=now,
+        earlier_request_id=earlier,
+    )
 
 
-def asked_minutes(task: Mapping[str, Any]) -> int | None:
+def read_idle_minutes(task: Mapping[str, Any]) -> int | None:
     """Return the idle minutes after which the task wants its cluster removed; None if it wants the cluster kept.
 
-    >>> [asked_minutes({"resources": {"autostop": asked}}) for asked in ({"idle_minutes": 5}, 0, "2h", True, False)]
+    >>> [read_idle_minutes({"resources": {"autostop": asked}}) for asked in ({"idle_minutes": 5}, 0, "2h", True, False)]
     [5, 1, 120, 15, None]
-    >>> asked_minutes({})
+    >>> read_idle_minutes({})
     15
     """
-    asked = (task.get("resources") or {}).get("autostop")
-    if isinstance(asked, Mapping):
-        asked = asked.get("idle_minutes")
+    autostop = (task.get("resources") or {}).get("autostop")
+    if isinstance(autostop, Mapping):
+        autostop = autostop.get("idle_minutes")
     # `autostop: false` keeps the cluster; `true`, or no setting, means DEFAULT_MINUTES.
-    if asked is False:
+    if autostop is False:
         return None
-    return DEFAULT_MINUTES if asked is None or asked is True else max(minutes(str(asked)), 1)
+    return DEFAULT_MINUTES if autostop is None or autostop is True else max(parse_minutes(str(autostop)), 1)
 
 
-def minutes(text: str) -> int:
+def parse_minutes(text: str) -> int:
     """Return a duration in minutes as SkyPilot parses it; DEFAULT_MINUTES if SkyPilot could not.
 
-    >>> minutes("90"), minutes("2h"), minutes("soon")
+    >>> parse_minutes("90"), parse_minutes("2h"), parse_minutes("soon")
     (90, 120, 15)
     """
-    found = re.fullmatch(r"(\d{1,9})([mhdw]?)", text.strip().lower())
-    return int(found[1]) * UNITS[found[2]] if found else DEFAULT_MINUTES
+    matched = re.fullmatch(r"(\d{1,9})([mhdw]?)", text.strip().lower())
+    return int(matched[1]) * MINUTES_PER_UNIT[matched[2]] if matched else DEFAULT_MINUTES

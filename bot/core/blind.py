@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
-from bot.core.autostop import asked_minutes
+from bot.core.autostop import read_idle_minutes
 from bot.core.managed import is_managed
-from bot.core.plan import Plan
+from bot.core.plan import LaunchPlan
 
 
-class Blind(StrEnum):
+class Safeguard(StrEnum):
     """A safeguard that a run may lack."""
 
     CHECKPOINTS = "checkpoints"
@@ -17,28 +17,30 @@ class Blind(StrEnum):
     AUTOSTOP = "autostop"
 
 
-def blind(made: Plan) -> tuple[Blind, ...]:
+def find_missing_safeguards(plan: LaunchPlan) -> tuple[Safeguard, ...]:
     """Return the safeguards that the plan lacks. Parameters cannot switch these off; Hydra overrides and a recipe can.
 
     The autostop of a managed job is not counted: its controller removes the cluster in any case.
     """
-    lacks = {
-        Blind.CHECKPOINTS: made.recipe.checkpoints is None or switched_off(made.overrides, "trainer.save_freq"),
-        Blind.VALIDATION: switched_off(made.overrides, "trainer.test_freq"),
-        Blind.AUTOSTOP: asked_minutes(made.task) is None and not is_managed(made.task),
+    missing = {
+        Safeguard.CHECKPOINTS: plan.recipe.checkpoints is None or is_switched_off(plan.overrides, "trainer.save_freq"),
+        Safeguard.VALIDATION: is_switched_off(plan.overrides, "trainer.test_freq"),
+        Safeguard.AUTOSTOP: read_idle_minutes(plan.task) is None and not is_managed(plan.task),
     }
-    return tuple(one for one, lacking in lacks.items() if lacking)
+    return tuple(safeguard for safeguard, is_missing in missing.items() if is_missing)
 
 
-def switched_off(overrides: Sequence[str], key: str) -> bool:
+def is_switched_off(overrides: Sequence[str], key: str) -> bool:
     """Return whether verl never does something periodic: its interval is zero, negative or null.
 
     The last override counts.
 
-    >>> switched_off(("trainer.save_freq=20", "++trainer.save_freq=-1"), "trainer.save_freq")
+    >>> is_switched_off(("trainer.save_freq=20", "++trainer.save_freq=-1"), "trainer.save_freq")
     True
-    >>> switched_off(("trainer.save_freq=-1", "trainer.save_freq=20"), "trainer.save_freq")
+    >>> is_switched_off(("trainer.save_freq=-1", "trainer.save_freq=20"), "trainer.save_freq")
     False
     """
-    values = [found[1] for one in overrides if (found := re.fullmatch(rf"\+{{0,2}}{re.escape(key)}=(.*)", one))]
+    values = [
+        matched[1] for override in overrides if (matched := re.fullmatch(rf"\+{{0,2}}{re.escape(key)}=(.*)", override))
+    ]
     return bool(values) and re.fullmatch(r"0|-\d+|null", values[-1].strip()) is not None

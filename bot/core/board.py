@@ -8,26 +8,26 @@ from itertools import chain
 
 from bot.core.report import Report
 from bot.core.run import Run
-from bot.core.spend import Charge, Month, Spent, Tally, charge, counts
-from bot.core.status import Status
+from bot.core.spend import CostTotals, Month, MonthlyCosts, RunCharge, belongs_to_month, compute_charge
+from bot.core.status import RunStatus
 
-AHEAD = timedelta(hours=24)
+LEASE_NOTICE_WINDOW = timedelta(hours=24)
 """A lease that ends within this time is shown in a report."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dollars:
+class DigestDollars:
     """Dollars since the last report, and this month."""
 
     since: float = 0.0
     month: float = 0.0
 
-    def __add__(self, more: "Dollars") -> "Dollars":
-        return Dollars(self.since + more.since, self.month + more.month)
+    def __add__(self, more: "DigestDollars") -> "DigestDollars":
+        return DigestDollars(self.since + more.since, self.month + more.month)
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class BestValidation:
     """The best validation of a run."""
 
     run: Run
@@ -36,7 +36,7 @@ class Best:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class DigestContent:
     """What a report shows.
 
     Attributes:
@@ -52,18 +52,18 @@ class Board:
     since: datetime
     active: Sequence[Run]
     ended: Sequence[Run]
-    by_person: Mapping[str, Dollars]
-    by_recipe: Mapping[str, Dollars]
-    by_infra: Mapping[str, Dollars]
-    spent: Spent
-    best: Mapping[str, Best]
-    ending: Sequence[Run]
-    failed: Sequence[str] = ()
+    by_person: Mapping[str, DigestDollars]
+    by_recipe: Mapping[str, DigestDollars]
+    by_infra: Mapping[str, DigestDollars]
+    month_costs: MonthlyCosts
+    best: Mapping[str, BestValidation]
+    ending_soon: Sequence[Run]
+    failed_ids: Sequence[str] = ()
 
     @property
-    def dollars(self) -> Dollars:
+    def dollars(self) -> DigestDollars:
         """Return the dollars of all runs together."""
-        return sum(self.by_recipe.values(), Dollars())
+        return sum(self.by_recipe.values(), DigestDollars())
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -71,91 +71,97 @@ class Board:
         return [*self.active, *self.ended]
 
     @property
-    def unpriced(self) -> Sequence[Run]:
+    def runs_without_price(self) -> Sequence[Run]:
         """Return the runs whose price is unknown; a run that waits for its machines costs nothing yet."""
-        return [run for run in self.runs if run.hourly is None and run.first_asked_at]
+        return [run for run in self.runs if run.hourly_rate is None and run.first_launch_requested_at]
 
 
-def gather(report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], month: Month, now: datetime) -> Board:
+def build_digest_content(
+    report: Report, open_runs: Iterable[Run], ended_runs: Iterable[Run], month: Month, now: datetime
+) -> DigestContent:
     """Return what a report shows now.
 
     A run that the last report showed as active and that has ended counts as ended since, even if the clocks disagree.
     """
-    told: dict[str, Run] = {}
-    charges: dict[str, Charge] = {}
+    covered: dict[str, Run] = {}
+    charges: dict[str, RunCharge] = {}
     for run in chain(open_runs, ended_runs):
-        if report.covers(run) and is_told(report, run):
-            told[run.id] = run
-        if report.covers(run) and counts(run, month, now):
-            charges[run.id] = charge(run, now)
-    active = sorted((run for run in told.values() if run.status is not Status.ENDED), key=lambda run: run.created_at)
-    ended = sorted((run for run in told.values() if run.status is Status.ENDED), key=lambda run: run.ended_at or now)
-    runs, spent = [*active, *ended], Spent.of(month, charges.values())
-    return Board(
-        since=report.told_at,
+        if report.covers(run) and is_in_digest(report, run):
+            covered[run.id] = run
+        if report.covers(run) and belongs_to_month(run, month, now):
+            charges[run.id] = compute_charge(run, now)
+    active = sorted(
+        (run for run in covered.values() if run.status is not RunStatus.ENDED), key=lambda run: run.created_at
+    )
+    ended = sorted(
+        (run for run in covered.values() if run.status is RunStatus.ENDED), key=lambda run: run.closed_at or now
+    )
+    runs, costs = [*active, *ended], MonthlyCosts.from_charges(month, charges.values())
+    return DigestContent(
+        since=report.covered_until,
         active=active[::-1],
         ended=ended,
-        by_person=tally(runs, report, now, spent.by_person, lambda run: run.requester),
-        by_recipe=tally(runs, report, now, spent.by_recipe, lambda run: run.recipe),
-        by_infra=tally(runs, report, now, spent.by_infra, lambda run: run.infra),
-        spent=spent,
-        best=best_of(runs),
-        ending=sorted((run for run in active if ends_soon(run, now)), key=lambda run: run.lease_ends_at or now),
+        by_person=sum_dollars(runs, report, now, costs.by_person, lambda run: run.requester),
+        by_recipe=sum_dollars(runs, report, now, costs.by_recipe, lambda run: run.recipe),
+        by_infra=sum_dollars(runs, report, now, costs.by_infra, lambda run: run.infra),
+        month_costs=costs,
+        best=find_best(runs),
+        ending_soon=sorted((run for run in active if ends_soon(run, now)), key=lambda run: run.lease_ends_at or now),
     )
 
 
-def reckon(run: Run, now: datetime) -> object:
+def compute_run_content(run: Run, now: datetime) -> object:
     """Return everything that a report computes of one run, so that a caller can test each run by itself."""
-    return charge(run, now), ends_soon(run, now), best_of([run]), cost_before(run, now, now)
+    return compute_charge(run, now), ends_soon(run, now), find_best([run]), estimate_cost_before(run, now, now)
 
 
-def is_told(report: Report, run: Run) -> bool:
+def is_in_digest(report: Report, run: Run) -> bool:
     """Return whether the report shows the run: it is active, or has ended since the last report."""
-    if run.status is not Status.ENDED:
+    if run.status is not RunStatus.ENDED:
         return True
-    return run.ended_at is not None and (run.ended_at > report.told_at or run.id in report.spent)
+    return run.closed_at is not None and (run.closed_at > report.covered_until or run.id in report.run_costs)
 
 
-def spent_by(runs: Iterable[Run], now: datetime) -> Mapping[str, float | None]:
+def list_costs(runs: Iterable[Run], now: datetime) -> Mapping[str, float | None]:
     """Return the dollars that each active run has cost, from which the next report counts."""
-    return {run.id: run.cost(now) for run in runs if run.status is not Status.ENDED}
+    return {run.id: run.cost(now) for run in runs if run.status is not RunStatus.ENDED}
 
 
-def tally(
-    runs: Iterable[Run], report: Report, now: datetime, month: Mapping[str, Tally], key: Callable[[Run], str]
-) -> Mapping[str, Dollars]:
+def sum_dollars(
+    runs: Iterable[Run], report: Report, now: datetime, month: Mapping[str, CostTotals], key: Callable[[Run], str]
+) -> Mapping[str, DigestDollars]:
     """Return dollars by person, recipe or infra, the largest since the last report first."""
-    found: dict[str, Dollars] = defaultdict(Dollars)
+    dollars: dict[str, DigestDollars] = defaultdict(DigestDollars)
     for run in runs:
         total = run.cost(now)
-        if total is not None and run.first_asked_at:
-            before = report.spent.get(run.id)
-            before = cost_before(run, report.told_at, now) if before is None else before
-            found[key(run)] += Dollars(since=max(total - before, 0.0))
-    for name, one in month.items():
-        if one.runs > one.unpriced:
-            found[name] += Dollars(month=one.dollars)
-    return dict(sorted(found.items(), key=lambda one: (-one[1].since, -one[1].month, one[0])))
+        if total is not None and run.first_launch_requested_at:
+            before = report.run_costs.get(run.id)
+            before = estimate_cost_before(run, report.covered_until, now) if before is None else before
+            dollars[key(run)] += DigestDollars(since=max(total - before, 0.0))
+    for name, entry in month.items():
+        if entry.runs > entry.unpriced:
+            dollars[name] += DigestDollars(month=entry.dollars)
+    return dict(sorted(dollars.items(), key=lambda entry: (-entry[1].since, -entry[1].month, entry[0])))
 
 
-def cost_before(run: Run, moment: datetime, now: datetime) -> float:
+def estimate_cost_before(run: Run, moment: datetime, now: datetime) -> float:
     """Return a run's dollars at a moment, computed back by its rate: for a run that the last report did not show."""
-    if run.hourly is None or run.first_asked_at is None:
+    if run.hourly_rate is None or run.first_launch_requested_at is None:
         return 0.0
-    since = max((run.ended_at or now) - max(run.first_asked_at, moment), timedelta())
-    return max((run.cost(now) or 0.0) - run.hourly.dollars_per_hour * since.total_seconds() / 3600, 0.0)
+    since = max((run.closed_at or now) - max(run.first_launch_requested_at, moment), timedelta())
+    return max((run.cost(now) or 0.0) - run.hourly_rate.dollars_per_hour * since.total_seconds() / 3600, 0.0)
 
 
-def best_of(runs: Iterable[Run]) -> Mapping[str, Best]:
+def find_best(runs: Iterable[Run]) -> Mapping[str, BestValidation]:
     """Return the best validation by recipe; validations of two recipes do not compare."""
-    found: dict[str, Best] = {}
+    best: dict[str, BestValidation] = {}
     for run in runs:
         for step, value in run.progress.validations.points:
-            if run.recipe not in found or value > found[run.recipe].value:
-                found[run.recipe] = Best(run, step, value)
-    return found
+            if run.recipe not in best or value > best[run.recipe].value:
+                best[run.recipe] = BestValidation(run, step, value)
+    return best
 
 
 def ends_soon(run: Run, now: datetime) -> bool:
     """Return whether an active run's lease ends within `LEASE_NOTICE_WINDOW`."""
-    return not run.over and run.lease_ends_at is not None and run.lease_ends_at <= now + AHEAD
+    return not run.is_finished and run.lease_ends_at is not None and run.lease_ends_at <= now + LEASE_NOTICE_WINDOW

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-OWN = "recipe"
+FROM_RECIPE = "recipe"
 """Allows, in place of a pattern, the value that the recipe itself has."""
 
 DENIED_OVERRIDES = (

@@ -7,61 +7,66 @@ from typing import Any
 from bot.core.recipe import Task
 
 
-def choices(task: Task) -> list[Mapping[str, Any]]:
+def list_resources(task: Task) -> list[Mapping[str, Any]]:
     """Return the resources of which SkyPilot may choose one, each with at most one kind of accelerators.
 
     Usually there is one.
 
-    >>> choices({"resources": {"infra": "aws", "any_of": [{"accelerators": ["L4:1", "T4:2"]}]}})
+    >>> list_resources({"resources": {"infra": "aws", "any_of": [{"accelerators": ["L4:1", "T4:2"]}]}})
     [{'infra': 'aws', 'accelerators': 'L4:1'}, {'infra': 'aws', 'accelerators': 'T4:2'}]
     """
     common = dict(task.get("resources") or {})
-    several = common.pop("any_of", None) or common.pop("ordered", None) or [{}]
-    found: list[Mapping[str, Any]] = []
-    for one in several:
-        kinds = kinds_of({**common, **one}.get("accelerators"))
-        found += [{**common, **one, "accelerators": kind} for kind in kinds] or [{**common, **one}]
-    return found
+    alternatives = common.pop("any_of", None) or common.pop("ordered", None) or [{}]
+    resources: list[Mapping[str, Any]] = []
+    for alternative in alternatives:
+        accelerators = list_accelerators({**common, **alternative}.get("accelerators"))
+        resources += [{**common, **alternative, "accelerators": accelerator} for accelerator in accelerators] or [
+            {**common, **alternative}
+        ]
+    return resources
 
 
-def kinds_of(accelerators: object) -> list[str]:
+def list_accelerators(accelerators: object) -> list[str]:
     """Return the kinds of accelerators with their counts, as SkyPilot writes them.
 
-    >>> kinds_of({"H100": 8, "A100": 4}), kinds_of("L4"), kinds_of(None)
+    >>> list_accelerators({"H100": 8, "A100": 4}), list_accelerators("L4"), list_accelerators(None)
     (['H100:8', 'A100:4'], ['L4'], [])
     """
     if isinstance(accelerators, Mapping):
         return [f"{name}:{count or 1}" for name, count in accelerators.items()]
     if isinstance(accelerators, str):
         return [accelerators]
-    return [str(one) for one in accelerators] if isinstance(accelerators, Iterable) else []
+    return [str(accelerator) for accelerator in accelerators] if isinstance(accelerators, Iterable) else []
 
 
-def gpus_of(choice: Mapping[str, Any], nodes: int) -> int:
+def count_choice_gpus(choice: Mapping[str, Any], nodes: int) -> int:
     """Return the accelerators of all nodes together, rounded up.
 
-    >>> gpus_of({"accelerators": "H100:8"}, 2), gpus_of({"accelerators": "L4:0.5"}, 3), gpus_of({}, 2)
+    >>> (count_choice_gpus({"accelerators": "H100:8"}, 2), count_choice_gpus({"accelerators": "L4:0.5"}, 3),
+    ...  count_choice_gpus({}, 2))
     (16, 2, 0)
     """
-    counts = [float(kind.partition(":")[2] or 1) for kind in kinds_of(choice.get("accelerators"))]
+    counts = [
+        float(accelerator.partition(":")[2] or 1) for accelerator in list_accelerators(choice.get("accelerators"))
+    ]
     return ceil(nodes * max(counts, default=0.0))
 
 
-def nodes_of(task: Task) -> int:
+def count_nodes(task: Task) -> int:
     """Return the number of nodes, one unless the task sets it."""
     return int(task.get("num_nodes") or 1)
 
 
-def dearest(task: Task) -> dict[str, Any]:
+def with_most_accelerators(task: Task) -> dict[str, Any]:
     """Return the task with only those of its resources that have the most accelerators: the most that it may cost."""
-    most = max(choices(task), key=lambda one: gpus_of(one, 1))
-    return {**task, "resources": dict(most)}
+    largest = max(list_resources(task), key=lambda choice: count_choice_gpus(choice, 1))
+    return {**task, "resources": dict(largest)}
 
 
-def cloud_of(choice: Mapping[str, Any]) -> str:
+def get_cloud_name(choice: Mapping[str, Any]) -> str:
     """Return SkyPilot's name of the cloud; empty for any.
 
-    >>> cloud_of({"infra": "k8s/east"}), cloud_of({"cloud": "AWS"}), cloud_of({})
+    >>> get_cloud_name({"infra": "k8s/east"}), get_cloud_name({"cloud": "AWS"}), get_cloud_name({})
     ('kubernetes', 'aws', '')
     """
     name = str(choice.get("infra") or choice.get("cloud") or "").partition("/")[0].lower()

@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-SLEW = 0.01
+SLEW_RATE = 0.01
 """Seconds by which the timeline is brought towards the wall clock in a second: a lease of a day errs by at most a
 quarter of an hour, and half a minute is corrected in fifty minutes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """A machine's clocks, read together.
 
     Attributes:
@@ -39,7 +39,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Timeline:
     """The timeline, as it was last read.
 
     Attributes:
@@ -53,7 +53,7 @@ class Line:
     follows: bool = False
 
 
-class Verdict(StrEnum):
+class ClockVerdict(StrEnum):
     """The verdict of another clock on a wall clock that differs from the timeline."""
 
     PASSED = "passed"  # the wall clock is right, and ahead: that time has passed
@@ -62,7 +62,9 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"  # it agrees with neither
 
 
-def begin_line(reading: Reading, kept: Line | None, other: float | None, bound: float) -> Line:
+def begin_timeline(
+    reading: ClockReading, previous: Timeline | None, reference: float | None, max_offset: float
+) -> Timeline:
     """Return the timeline of a bot that starts.
 
     Args:
@@ -70,50 +72,52 @@ def begin_line(reading: Reading, kept: Line | None, other: float | None, bound: 
         reference: Unix seconds by another clock; None if none answers.
         max_offset: seconds by which the wall clock may differ from the reference and still be trusted.
     """
-    if kept and is_same_boot(kept, reading):
-        return advance(kept, reading, bound)
-    time = other if other is not None and abs(other - reading.wall) > bound else reading.wall
-    return Line(max(time, kept.time) if kept else time, reading.elapsed, reading.boot)
+    if previous and is_same_boot(previous, reading):
+        return advance(previous, reading, max_offset)
+    time = reference if reference is not None and abs(reference - reading.wall) > max_offset else reading.wall
+    return Timeline(max(time, previous.time) if previous else time, reading.elapsed, reading.boot)
 
 
-def is_same_boot(line: Line, reading: Reading) -> bool:
+def is_same_boot(timeline: Timeline, reading: ClockReading) -> bool:
     """Return whether the reading comes from the boot of the timeline."""
-    return line.boot == reading.boot and line.elapsed <= reading.elapsed
+    return timeline.boot == reading.boot and timeline.elapsed <= reading.elapsed
 
 
-def advance(line: Line, reading: Reading, bound: float) -> Line:
+def advance(timeline: Timeline, reading: ClockReading, max_offset: float) -> Timeline:
     """Return the timeline at a later reading of the same boot."""
-    passed = max(reading.elapsed - line.elapsed, 0.0)
-    apart = reading.wall - line.time - passed
-    is_near = abs(apart) <= bound
+    elapsed_seconds = max(reading.elapsed - timeline.elapsed, 0.0)
+    offset = reading.wall - timeline.time - elapsed_seconds
+    is_near = abs(offset) <= max_offset
     # A difference beyond the bound is a jump, which is ignored until another clock has judged it.
-    most = SLEW * passed if is_near or line.follows else 0.0
-    time = line.time + passed + min(max(apart, -most), most)
-    return Line(time, max(reading.elapsed, line.elapsed), line.boot, line.follows and not is_near)
+    max_slew = SLEW_RATE * elapsed_seconds if is_near or timeline.follows else 0.0
+    time = timeline.time + elapsed_seconds + min(max(offset, -max_slew), max_slew)
+    return Timeline(time, max(reading.elapsed, timeline.elapsed), timeline.boot, timeline.follows and not is_near)
 
 
-def apart(line: Line, reading: Reading) -> float:
+def measure_offset(timeline: Timeline, reading: ClockReading) -> float:
     """Return the seconds by which the wall clock is ahead of the timeline at its last reading; negative if behind."""
-    return reading.wall - line.time
+    return reading.wall - timeline.time
 
 
-def judge(line: Line, reading: Reading, other: float, bound: float) -> tuple[Line, Verdict]:
+def judge_jump(
+    timeline: Timeline, reading: ClockReading, reference: float, max_offset: float
+) -> tuple[Timeline, ClockVerdict]:
     """Return the timeline after another clock's verdict on a jump, and that verdict.
 
     Args:
         reference: Unix seconds by the other clock.
     """
-    to_wall, to_line = abs(other - reading.wall), abs(other - line.time)
-    if min(to_wall, to_line) > bound:
-        return line, Verdict.UNKNOWN
-    if to_line < to_wall:
-        return replace(line, follows=False), Verdict.WRONG
-    if reading.wall > line.time:
-        return replace(line, time=reading.wall, follows=False), Verdict.PASSED
-    return replace(line, follows=True), Verdict.AHEAD
+    to_wall, to_timeline = abs(reference - reading.wall), abs(reference - timeline.time)
+    if min(to_wall, to_timeline) > max_offset:
+        return timeline, ClockVerdict.UNKNOWN
+    if to_timeline < to_wall:
+        return replace(timeline, follows=False), ClockVerdict.WRONG
+    if reading.wall > timeline.time:
+        return replace(timeline, time=reading.wall, follows=False), ClockVerdict.PASSED
+    return replace(timeline, follows=True), ClockVerdict.AHEAD
 
 
-def has_passed(wait: timedelta, since: datetime, now: datetime) -> bool:
+def has_passed(duration: timedelta, since: datetime, now: datetime) -> bool:
     """Return whether a duration has passed since a recorded time.
 
     A recorded time in the future comes from a clock that was ahead, as another machine's: nothing may wait for it.
@@ -123,4 +127,4 @@ def has_passed(wait: timedelta, since: datetime, now: datetime) -> bool:
     >>> has_passed(minute, noon, noon), has_passed(minute, noon, noon + minute), has_passed(minute, noon + minute, noon)
     (False, True, True)
     """
-    return now < since or now >= since + wait
+    return now < since or now >= since + duration

@@ -5,29 +5,29 @@ from dataclasses import dataclass
 from bot.core.audit import AuditFilter
 from bot.core.policy import Scope
 from bot.core.report_command import (
-    AskReport,
+    AddReport,
     ChangeReport,
-    EndReport,
     ListReports,
+    RemoveReport,
     ReportCommand,
-    Summarise,
-    TellNow,
+    SetSummaryInterval,
+    ShowReport,
 )
 
-WORKSPACE = "workspace"
+WORKSPACE_LANGUAGE = "workspace"
 """The word that sets a person's language back to that of the workspace."""
 
-MOST_EXTENDED_HOURS = 24 * 90
+MAX_LEASE_HOURS = 24 * 90
 """Maximum hours of a lease, with all its extensions."""
 
-AXES = ("step", "time", "dollars")
+COMPARE_AXES = ("step", "time", "dollars")
 
-LISTS = ("active", "mine", "all", "ended")
+RUN_LISTS = ("active", "mine", "all", "ended")
 
-COSTS = ("mine", "team", "month")
+COST_SCOPES = ("mine", "team", "month")
 """The words that `/verl cost` accepts beside the name of a run."""
 
-FEW_LINES = 20
+DEFAULT_LOG_LINES = 20
 """Log lines that are shown by default."""
 
 
@@ -43,12 +43,12 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenForm:
+class OpenLaunchForm:
     """Open the form of a launch: `launch` without a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ShowStatus:
     """Show the progress of one run, or of all of the person's."""
 
     run: str | None = None
@@ -62,14 +62,14 @@ class ListRuns:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ShowCost:
     """Show what a run has cost, or what one of `COST_SCOPES` has cost this month."""
 
     of: str = "mine"
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
+class ShowLogs:
     """Show the last lines that a run printed, or, with `follow`, a message that grows with them.
 
     Without `lines`, the answer is only an overview: long lines are cut.
@@ -82,13 +82,13 @@ class Logs:
     follow: bool = False
 
     @property
-    def count(self) -> int:
+    def line_count(self) -> int:
         """Return the number of lines to show."""
-        return self.lines or FEW_LINES
+        return self.lines or DEFAULT_LOG_LINES
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class ShowChart:
     """Show charts of a run: of its reward with its validation, or of the named metrics."""
 
     run: str
@@ -96,7 +96,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Compare:
+class CompareRuns:
     """Compare two runs side by side, by one of `COMPARE_AXES`; without names, the person's last two."""
 
     a: str = ""
@@ -120,7 +120,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifacts:
+class ShowArtifacts:
     """Show what a run has left, and where."""
 
     run: str
@@ -166,7 +166,7 @@ class ShowBudgets:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveMonth:
+class SetMonthlyBudget:
     """Set the monthly budget in dollars of the channel, the workspace, or a person.
 
     Attributes:
@@ -193,17 +193,17 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ShowHistory:
     """Show who did what to a run."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True)
-class AskAudit:
+class ShowAudit:
     """Show who did what, to anything."""
 
-    wanted: AuditFilter
+    criteria: AuditFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,21 +219,21 @@ class ListRecipes:
 
 
 @dataclass(frozen=True, slots=True)
-class Describe:
+class DescribeRecipe:
     """Show one recipe with its parameters."""
 
     recipe: str
 
 
 @dataclass(frozen=True, slots=True)
-class Speak:
+class SetLanguage:
     """Set the language of the person's answers: one of `LANGUAGES`, or `workspace`; None to show the current one."""
 
     language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
+class ShowHelp:
     """Show what can be typed, or everything about one command."""
 
     word: str | None = None
@@ -241,61 +241,61 @@ class Help:
 
 Command = (
     Launch
-    | OpenForm
-    | Status
+    | OpenLaunchForm
+    | ShowStatus
     | ListRuns
-    | Cost
-    | Logs
-    | Plot
-    | Compare
+    | ShowCost
+    | ShowLogs
+    | ShowChart
+    | CompareRuns
     | Stop
-    | Artifacts
+    | ShowArtifacts
     | Retry
     | Resume
     | Extend
     | SetBudget
     | ShowBudgets
-    | GiveMonth
+    | SetMonthlyBudget
     | Approve
     | Refuse
-    | History
-    | AskAudit
+    | ShowHistory
+    | ShowAudit
     | Forget
     | ReportCommand
     | ListRecipes
-    | Describe
-    | Speak
-    | Help
+    | DescribeRecipe
+    | SetLanguage
+    | ShowHelp
 )
 
 
-def changes_nothing(asked: Command) -> bool:
+def is_read_only(command: Command) -> bool:
     """Return whether the command is only a question: it records, opens and starts nothing."""
-    match asked:
+    match command:
         case Launch(dry_run=dry_run):
             return dry_run
-        case Logs(follow=follow):
+        case ShowLogs(follow=follow):
             return not follow
-        case Speak(language):
+        case SetLanguage(language):
             return language is None
-        case Status() | ListRuns() | Cost() | ShowBudgets() | Plot() | Compare() | Artifacts():
+        case ShowStatus() | ListRuns() | ShowCost() | ShowBudgets() | ShowChart() | CompareRuns() | ShowArtifacts():
             return True
-        case ListReports() | TellNow() | ListRecipes() | Describe() | Help():
+        case ListReports() | ShowReport() | ListRecipes() | DescribeRecipe() | ShowHelp():
             return True
-        case History() | AskAudit():
+        case ShowHistory() | ShowAudit():
             return True
         case (
-            OpenForm()
+            OpenLaunchForm()
             | Forget()
             | Stop()
             | Retry()
             | Resume()
             | Extend()
             | SetBudget()
-            | GiveMonth()
+            | SetMonthlyBudget()
             | Approve()
             | Refuse()
         ):
             return False
-        case AskReport() | ChangeReport() | EndReport() | Summarise():
+        case AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
             return False

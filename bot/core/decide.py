@@ -10,365 +10,441 @@ from datetime import datetime, timedelta
 
 from bot.core import drain
 from bot.core.action import (
+    AbandonCheckpoint,
     Action,
-    Alarm,
-    Ask,
-    Drain,
-    End,
-    FetchModel,
-    Finish,
-    Look,
-    LoseModel,
+    AwaitConfirmation,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
     NoteMemoryLoss,
-    Price,
-    PutOffAutostop,
-    RecallModel,
-    Rehearse,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
+    RecordObservation,
+    RecordPolicyHit,
     SaveLog,
     SetAutostop,
     TearDown,
-    Wonder,
+    WaitForCheckpoint,
 )
 from bot.core.clock import has_passed
-from bot.core.doubt import Doubt, Puzzle
+from bot.core.doubt import Ambiguity, PendingConfirmation
 from bot.core.policy import BUDGET_RULE, LEASE_RULE
-from bot.core.rules import Rules
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.status import Reason, Status
-from bot.language import say, say_many, together
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.status import Reason, RunStatus
+from bot.language import join_sentences, ngettext, translate
 
 
-def decide(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def decide(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
     """Return the next action for a run, or None to wait. `observation` is None if none succeeded."""
     match run.status:
-        case Status.ENDED:
+        case RunStatus.ENDED:
             return None
-        case Status.AWAITING_APPROVAL:
-            return decide_awaiting(run, seen, now)
-        case Status.PENDING:
-            return decide_pending(run, seen)
-        case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.is_forgotten_by(seen):
-            return decide_forgotten(run, now, rules)
-        case Status.LAUNCHING | Status.RUNNING | Status.STOPPING if seen and run.memory.is_lost:
-            return Look(seen)  # first, so that people hear that the cloud remembers the cluster
-        case Status.LAUNCHING | Status.RUNNING:
-            if seen and run.recoveries.looked(seen.recovering, seen.recoveries, now) != run.recoveries:
-                return Look(seen)  # before its end, so that its recoveries are recorded
-            over = (seen and over_by_job(seen)) or decide_wished(run, seen, now, rules)
-            return over or rehearse(run, now, rules) or (decide_active(run, seen, now, rules) if seen else None)
-        case Status.STOPPING:
-            return decide_stopping(run, seen, now, rules)
+        case RunStatus.AWAITING_APPROVAL:
+            return decide_awaiting_approval(run, observation, now)
+        case RunStatus.PENDING:
+            return decide_pending(run, observation)
+        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.is_forgotten_by(
+            observation
+        ):
+            return decide_forgotten(run, now, timings)
+        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.memory.is_lost:
+            return RecordObservation(observation)  # first, so that people hear that the cloud remembers the cluster
+        case RunStatus.LAUNCHING | RunStatus.RUNNING:
+            if (
+                observation
+                and run.recoveries.record_observation(observation.recovering, observation.recoveries, now)
+                != run.recoveries
+            ):
+                return RecordObservation(observation)  # before its end, so that its recoveries are recorded
+            ending = (observation and find_job_end(observation)) or decide_requested_end(run, observation, now, timings)
+            return (
+                ending
+                or find_policy_hit(run, now, timings)
+                or (decide_active(run, observation, now, timings) if observation else None)
+            )
+        case RunStatus.STOPPING:
+            return decide_stopping(run, observation, now, timings)
 
 
-def decide_awaiting(run: Run, seen: Seen | None, now: datetime) -> Action | None:
+def decide_awaiting_approval(run: Run, observation: Observation | None, now: datetime) -> Action | None:
     """Return the action for a run that waits for an approver.
 
     An answer that has come counts, however late it is applied.
     """
     approval = run.approval
     if run.stop_requested_by:
-        return End(Reason.STOPPED)
+        return Close(Reason.STOPPED)
     if approval is None or (now >= approval.until and approval.by is None):
-        return End(Reason.NOT_APPROVED)
+        return Close(Reason.NOT_APPROVED)
     if approval.by is None:
-        return Price() if seen and run.priced_at is None else None
-    return decide_pending(run, seen) if approval.granted else End(Reason.REFUSED)
+        return EstimatePrice() if observation and run.priced_at is None else None
+    return decide_pending(run, observation) if approval.granted else Close(Reason.REFUSED)
 
 
-def decide_pending(run: Run, seen: Seen | None) -> Action | None:
+def decide_pending(run: Run, observation: Observation | None) -> Action | None:
     """Return the action for a run that is not requested yet.
 
     A stop needs no teardown, and without an observation no launch begins.
     """
     if run.stop_requested_by:
-        return End(Reason.STOPPED)
-    return Ask(seen.server) if seen else None
+        return Close(Reason.STOPPED)
+    return Provision(observation.server) if observation else None
 
 
-def decide_forgotten(run: Run, now: datetime, rules: Rules) -> Action | None:
+def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Action | None:
     """Return the action while the cloud does not remember the cluster.
 
     The cluster's absence proves nothing. What a person, a lease or a budget requires is done as far as possible: the
     teardown is requested by name, again and again, until the cloud remembers or a person confirms what is gone.
     """
-    over: Action | None
-    if run.status is not Status.STOPPING:
-        over = decide_wished(run, None, now, rules) or rehearse(run, now, rules)
-    elif run.memory.gone_by:
-        return End(run.reason or Reason.STOPPED)
+    action: Action | None
+    if run.status is not RunStatus.STOPPING:
+        action = decide_requested_end(run, None, now, timings) or find_policy_hit(run, now, timings)
+    elif run.memory.confirmed_gone_by:
+        return Close(run.reason or Reason.STOPPED)
     else:
-        waits = drain.keeps_while_forgotten(run, now, rules.patience)
-        over = TearDown() if not waits and is_removal_due(run, now, rules) else None
-    if over or run.memory.is_lost:
-        return over
-    return after(run, Puzzle.FORGOTTEN, rules.gone, now, rules, NoteMemoryLoss())
+        awaits_rescue = drain.needs_rescue_while_forgotten(run, now, timings.checkpoint_grace)
+        action = TearDown() if not awaits_rescue and is_teardown_due(run, now, timings) else None
+    if action or run.memory.is_lost:
+        return action
+    return act_once_confirmed(run, Ambiguity.FORGOTTEN, timings.teardown_confirm, now, timings, NoteMemoryLoss())
 
 
-def decide_wished(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Finish | Drain | None:
+def decide_requested_end(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> BeginTeardown | WaitForCheckpoint | None:
     """Return the end that a person or a limit requires, or the wait for a checkpoint before it.
 
     The run stays active while it waits.
     """
-    finish = over_by_wish(run, now, rules.shadow)
-    draining = drain.waits(run, finish.reason, seen, now, rules.patience) if finish else None
-    if finish and draining is None:
-        return finish
-    known = run.keeping.draining
-    same = known and draining and known.reason is draining.reason  # a new bill may move the end by seconds
-    return None if same or known == draining else Drain(draining)
+    teardown = find_requested_end(run, now, timings.report_only)
+    save_grace = (
+        drain.find_save_grace(run, teardown.reason, observation, now, timings.checkpoint_grace) if teardown else None
+    )
+    if teardown and save_grace is None:
+        return teardown
+    current = run.checkpoint_rescue.save_grace
+    is_same_end = (
+        current and save_grace and current.reason is save_grace.reason
+    )  # a new bill may move the end by seconds
+    return None if is_same_end or current == save_grace else WaitForCheckpoint(save_grace)
 
 
-def over_by_wish(run: Run, now: datetime, shadow: Collection[str] = ()) -> Finish | None:
+def find_requested_end(run: Run, now: datetime, report_only: Collection[str] = ()) -> BeginTeardown | None:
     """Return the end that needs no observation: a person's stop, the lease, the budget.
 
     Report-only rules do not count.
     """
     if run.stop_requested_by:
-        return Finish(Reason.STOPPED)
-    enforced = (rule for rule in limits_passed(run, now) if rule not in shadow)
-    return next((Finish(LIMITS.get(rule, Reason.MONTH_SPENT)) for rule in enforced), None)
+        return BeginTeardown(Reason.STOPPED)
+    enforced = (rule for rule in list_exceeded_limits(run, now) if rule not in report_only)
+    return next((BeginTeardown(REASON_BY_RULE.get(rule, Reason.MONTHLY_BUDGET_EXCEEDED)) for rule in enforced), None)
 
 
-LIMITS = {LEASE_RULE: Reason.LEASE_OVER, BUDGET_RULE: Reason.OVER_BUDGET}
+REASON_BY_RULE = {LEASE_RULE: Reason.LEASE_EXPIRED, BUDGET_RULE: Reason.BUDGET_EXCEEDED}
 """The reason of a run that a rule ends, by the name of the rule; all other rules are monthly budgets."""
 
 
-def limits_passed(run: Run, now: datetime) -> list[str]:
+def list_exceeded_limits(run: Run, now: datetime) -> list[str]:
     """Return the names of the rules by which the run is to end."""
-    leased = run.lease_ends_at is not None and now >= run.lease_ends_at
-    spent = (run.spent(now) or 0.0) > run.budget_dollars
-    months = [one.rule for one in run.overdrafts if one.stands and now >= one.until]
-    return [*(rule for rule, passed in ((LEASE_RULE, leased), (BUDGET_RULE, spent)) if passed), *months]
+    lease_ended = run.lease_ends_at is not None and now >= run.lease_ends_at
+    budget_exceeded = (run.budget_usage(now) or 0.0) > run.budget_dollars
+    month_rules = [overrun.rule for overrun in run.budget_overruns if overrun.is_open and now >= overrun.until]
+    return [
+        *(rule for rule, is_exceeded in ((LEASE_RULE, lease_ended), (BUDGET_RULE, budget_exceeded)) if is_exceeded),
+        *month_rules,
+    ]
 
 
-def rehearse(run: Run, now: datetime, rules: Rules) -> Rehearse | None:
+def find_policy_hit(run: Run, now: datetime, timings: ReconcileTimings) -> RecordPolicyHit | None:
     """Return a record of a report-only rule that would end the run if enforced; each rule is recorded once."""
-    told = {one.rule for one in run.shadows if one.ends}
-    passed = (rule for rule in limits_passed(run, now) if rule in rules.shadow and rule not in told)
-    return next(map(Rehearse, passed), None)
+    recorded = {hit.rule for hit in run.policy_hits if hit.ends}
+    exceeded = (rule for rule in list_exceeded_limits(run, now) if rule in timings.report_only and rule not in recorded)
+    return next(map(RecordPolicyHit, exceeded), None)
 
 
-def decide_active(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
+def decide_active(run: Run, observation: Observation, now: datetime, timings: ReconcileTimings) -> Action | None:
     """Return the action for a run whose launch is in progress or whose job trains, as far as the record knows."""
-    if finish := over_by_request(run, seen) or over_by_cluster(seen):
-        return finish
-    if seen.nothing:
-        return explain_absence(run, seen, now, rules)
-    if seen.unhealthy:
-        lost = Finish(Reason.CLUSTER_LOST, seen.unhealthy)
-        return after(run, Puzzle.UNHEALTHY, rules.unhealthy, now, rules, lost, seen.unhealthy)
+    if teardown := find_launch_failure(run, observation) or find_cluster_stop(observation):
+        return teardown
+    if observation.is_empty:
+        return decide_absent(run, observation, now, timings)
+    if observation.unhealthy:
+        cluster_lost = BeginTeardown(Reason.CLUSTER_LOST, observation.unhealthy)
+        return act_once_confirmed(
+            run, Ambiguity.UNHEALTHY, timings.unhealthy_grace, now, timings, cluster_lost, observation.unhealthy
+        )
     # A cluster without a job, whose launch request is over: the launch was interrupted before the job was submitted.
-    if seen.job is run.job is None and seen.request is not Request.LIVE:
-        failed = Finish(Reason.LAUNCH_FAILED, jobless(seen))
-        return after(run, Puzzle.JOBLESS, rules.ask_again, now, rules, failed)
-    if unguarded := autostop_to_set(run, seen, now, rules):
-        return unguarded
-    return Look(seen) if run.looked(seen, now) != run else None
+    if observation.job is run.job is None and observation.request is not RequestState.LIVE:
+        launch_failed = BeginTeardown(Reason.LAUNCH_FAILED, explain_missing_job(observation))
+        return act_once_confirmed(run, Ambiguity.JOBLESS, timings.launch_confirm, now, timings, launch_failed)
+    if autostop_drift := find_autostop_drift(run, observation, now, timings):
+        return autostop_drift
+    return RecordObservation(observation) if run.record_observation(observation, now) != run else None
 
 
-def autostop_to_set(run: Run, seen: Seen, now: datetime, rules: Rules) -> SetAutostop | None:
+def find_autostop_drift(
+    run: Run, observation: Observation, now: datetime, timings: ReconcileTimings
+) -> SetAutostop | None:
     """Return the action that repairs the autostop, the safety net below the lease, if it is not as requested.
 
     SkyPilot sets it before it submits the job, so it counts as missing only after an earlier observation of the job.
     """
-    asked, mending = run.autostop_asked, run.mending
-    if asked is None or asked == seen.autostop_minutes or run.job is None:
+    requested, repair = run.requested_autostop_minutes, run.autostop_repair
+    if requested is None or requested == observation.autostop_minutes or run.job is None:
         return None
-    if seen.cluster is not Cluster.UP or seen.request is Request.LIVE:
+    if observation.cluster is not ClusterState.UP or observation.request is RequestState.LIVE:
         return None
-    if mending and (mending.refused or not has_passed(rules.autostop_again, mending.tried_at, now)):
+    if repair and (repair.refusal or not has_passed(timings.autostop_retry, repair.tried_at, now)):
         return None
-    return SetAutostop(asked, seen.autostop_minutes)
+    return SetAutostop(requested, observation.autostop_minutes)
 
 
-def jobless(seen: Seen) -> str:
+def explain_missing_job(observation: Observation) -> str:
     """Return what happened to a launch that left a cluster without a job, a sentence."""
-    if seen.cluster is Cluster.UP:
-        return say("The cluster came up and was given no job.")
-    return say("Its launch was interrupted half-way, and nobody goes on with it.")
+    if observation.cluster is ClusterState.UP:
+        return translate("The cluster came up and was given no job.")
+    return translate("Its launch was interrupted half-way, and nobody goes on with it.")
 
 
-def over_by_job(seen: Seen) -> Finish | None:
+def find_job_end(observation: Observation) -> BeginTeardown | None:
     """Return the end that the job's state requires. It comes before any request, because it is what happened.
 
     A job that failed on a broken cluster did not fail by itself.
     """
-    if seen.unhealthy and seen.job in (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER):
-        return Finish(Reason.CLUSTER_LOST, seen.unhealthy)
-    match seen.job:
-        case Job.SUCCEEDED:
-            return Finish(Reason.SUCCEEDED)
-        case Job.FAILED:
-            return Finish(Reason.FAILED, seen.error)
-        case Job.FAILED_SETUP:
-            return Finish(Reason.SETUP_FAILED, seen.error)
-        case Job.FAILED_DRIVER:
-            return Finish(Reason.DRIVER_DIED, seen.error)
-        case Job.CANCELLED:
-            return Finish(Reason.CANCELLED_OUTSIDE, seen.error)
-        case Job.INIT | Job.PENDING | Job.SETTING_UP | Job.RUNNING | None:
+    if observation.unhealthy and observation.job in (JobState.FAILED, JobState.FAILED_SETUP, JobState.FAILED_DRIVER):
+        return BeginTeardown(Reason.CLUSTER_LOST, observation.unhealthy)
+    match observation.job:
+        case JobState.SUCCEEDED:
+            return BeginTeardown(Reason.SUCCEEDED)
+        case JobState.FAILED:
+            return BeginTeardown(Reason.FAILED, observation.error)
+        case JobState.FAILED_SETUP:
+            return BeginTeardown(Reason.SETUP_FAILED, observation.error)
+        case JobState.FAILED_DRIVER:
+            return BeginTeardown(Reason.DRIVER_DIED, observation.error)
+        case JobState.CANCELLED:
+            return BeginTeardown(Reason.CANCELLED_EXTERNALLY, observation.error)
+        case JobState.INIT | JobState.PENDING | JobState.SETTING_UP | JobState.RUNNING | None:
             return None
 
 
-def over_by_request(run: Run, seen: Seen) -> Finish | None:
+def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | None:
     """Return the end after a failed or cancelled launch; a job that exists all the same says more, and comes first."""
-    if run.status is Status.LAUNCHING and seen.job is None and run.job is None:
-        if seen.request is Request.FAILED:
-            return Finish(Reason.LAUNCH_FAILED, seen.error)
-        if seen.request is Request.CANCELLED:
-            cancelled = say("Its launch was cancelled outside of verlbot.")
-            return Finish(Reason.CANCELLED_OUTSIDE, seen.error or cancelled)
+    if run.status is RunStatus.LAUNCHING and observation.job is None and run.job is None:
+        if observation.request is RequestState.FAILED:
+            return BeginTeardown(Reason.LAUNCH_FAILED, observation.error)
+        if observation.request is RequestState.CANCELLED:
+            cancelled = translate("Its launch was cancelled outside of verlbot.")
+            return BeginTeardown(Reason.CANCELLED_EXTERNALLY, observation.error or cancelled)
     return None
 
 
-def over_by_cluster(seen: Seen) -> Finish | None:
+def find_cluster_stop(observation: Observation) -> BeginTeardown | None:
     """Return the end after a stopped cluster: it no longer trains, and its disks are still billed."""
-    if seen.cluster is Cluster.STOPPED:
-        return Finish(Reason.CANCELLED_OUTSIDE, say("Its cluster was stopped outside of verlbot."))
+    if observation.cluster is ClusterState.STOPPED:
+        return BeginTeardown(Reason.CANCELLED_EXTERNALLY, translate("Its cluster was stopped outside of verlbot."))
     return None
 
 
-def explain_absence(run: Run, seen: Seen, now: datetime, rules: Rules) -> Action | None:
+def decide_absent(run: Run, observation: Observation, now: datetime, timings: ReconcileTimings) -> Action | None:
     """Return the action if there is no cluster and no launch in progress: it is gone, or the launch never arrived.
 
     See also `decide_forgotten`.
     """
-    if seen.ending is not None:
-        return after(run, Puzzle.ABSENT, rules.gone, now, rules, Finish(reason_of(seen.ending), seen.error))
+    if observation.ending is not None:
+        return act_once_confirmed(
+            run,
+            Ambiguity.ABSENT,
+            timings.teardown_confirm,
+            now,
+            timings,
+            BeginTeardown(to_reason(observation.ending), observation.error),
+        )
     # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
-    if run.asks >= rules.most_asks:
-        asked = say_many(
+    if run.launch_attempts >= timings.max_launch_attempts:
+        sentence = ngettext(
             "It was asked for {count} time, and no cluster of its name has appeared.",
             "It was asked for {count} times, and no cluster of its name has appeared.",
-            run.asks,
+            run.launch_attempts,
         )
-        detail = together(asked, run.trouble or "")
-        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Finish(Reason.LAUNCH_FAILED, detail))
-    return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, Ask(seen.server))
+        detail = join_sentences(sentence, run.last_error or "")
+        return act_once_confirmed(
+            run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, BeginTeardown(Reason.LAUNCH_FAILED, detail)
+        )
+    return act_once_confirmed(
+        run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, Provision(observation.server)
+    )
 
 
-def reason_of(ending: Ending) -> Reason:
+def to_reason(ending: Ending) -> Reason:
     """Return the reason of a run whose cluster went away like this."""
     match ending:
         case Ending.DOWNED:
-            return Reason.DOWNED_OUTSIDE
+            return Reason.DOWNED_EXTERNALLY
         case Ending.AUTODOWNED:
             return Reason.AUTODOWNED
         case Ending.LOST:
             return Reason.CLUSTER_LOST
 
 
-def after(
-    run: Run, puzzle: Puzzle, wait: timedelta, now: datetime, rules: Rules, action: Action, detail: str | None = None
+def act_once_confirmed(
+    run: Run,
+    ambiguity: Ambiguity,
+    wait: timedelta,
+    now: datetime,
+    timings: ReconcileTimings,
+    action: Action,
+    detail: str | None = None,
 ) -> Action:
     """Return the action once every observation for that long has shown the ambiguity, this one included.
 
     Until then, return the wait for its confirmation.
     """
-    doubt = run.doubt
+    pending = run.pending_confirmation
     # A gap between two observations, or a clock that was set back, proves nothing: the wait begins again.
-    if doubt is None or doubt.puzzle is not puzzle or now > doubt.last + rules.steady or now < doubt.since:
-        return Wonder(Doubt(puzzle, now, now, detail))
-    return action if now >= doubt.since + wait else Wonder(Doubt(puzzle, doubt.since, now, detail))
+    if (
+        pending is None
+        or pending.ambiguity is not ambiguity
+        or now > pending.last + timings.max_observation_gap
+        or now < pending.since
+    ):
+        return AwaitConfirmation(PendingConfirmation(ambiguity, now, now, detail))
+    return (
+        action
+        if now >= pending.since + wait
+        else AwaitConfirmation(PendingConfirmation(ambiguity, pending.since, now, detail))
+    )
 
 
-def decide_stopping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def decide_stopping(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> Action | None:
     """Return the action for a finished run that may still be billed.
 
     A checkpoint on the bot's own disk is never reported as lost, so the disk is checked first.
     """
-    action = decide_removal(run, seen, now, rules)
-    last_chance = isinstance(action, TearDown | LoseModel | End)
-    return RecallModel() if last_chance and drain.wants_recall(run) else action
+    action = decide_teardown(run, observation, now, timings)
+    is_last_chance = isinstance(action, TearDown | AbandonCheckpoint | Close)
+    return FindDownloadedCheckpoint() if is_last_chance and drain.must_find_download(run) else action
 
 
-def decide_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def decide_teardown(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> Action | None:
     """Return the next step of the teardown: last log lines, checkpoint, removal, proof that the machines are gone.
 
     The removal is requested even if nothing is observed: a launch may still be in progress, and arrive unobserved.
     """
-    if seen and seen.keeps_log and wants_log(run, seen, rules):
-        return log_to_save(run, seen, now, rules)
-    if seen and seen.nothing and (run.downed_at is not None or seen.ending is not None):
+    if observation and observation.keeps_log and needs_log(run, observation, timings):
+        return decide_log(run, observation, now, timings)
+    if (
+        observation
+        and observation.is_empty
+        and (run.teardown_requested_at is not None or observation.ending is not None)
+    ):
         # A server that was restarted has forgotten its requests: without a confirmation the absence must last longer.
-        confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
-        wait = rules.gone if confirmed else rules.ask_again
-        return after(run, Puzzle.ABSENT, wait, now, rules, End(run.reason or Reason.STOPPED, seen.bill))
-    if seen and tells_more(run, seen):
-        return Look(seen)
-    keeps = drain.keeps(run) and not (seen and drain.shows_untrained(run, seen))
+        confirmed = observation.ending is not None or observation.request in (
+            RequestState.FAILED,
+            RequestState.CANCELLED,
+        )
+        wait = timings.teardown_confirm if confirmed else timings.launch_confirm
+        return act_once_confirmed(
+            run, Ambiguity.ABSENT, wait, now, timings, Close(run.reason or Reason.STOPPED, observation.bill)
+        )
+    if observation and must_record_first(run, observation):
+        return RecordObservation(observation)
+    needs_checkpoint = drain.needs_rescue(run) and not (observation and drain.shows_no_training(run, observation))
     # A cluster that is kept for its checkpoint is expected to stay.
-    if run.alarmed_at is None and not keeps and stands_since(run, now) >= rules.stopping_alarm:
-        return Alarm()
-    if keeps and seen and drain.puts_off_autostop(run, seen, now, rules.patience):
-        return PutOffAutostop(drain.gives_up_at(run, rules.patience))
-    if wants_log(run, seen, rules):
-        return log_to_save(run, seen, now, rules)
-    if keeps:
-        return decide_keeping(run, seen, now, rules)
-    if is_removal_due(run, now, rules):
+    if (
+        run.teardown_overdue_since is None
+        and not needs_checkpoint
+        and measure_overdue(run, now) >= timings.teardown_overdue
+    ):
+        return RaiseAlarm()
+    if (
+        needs_checkpoint
+        and observation
+        and drain.must_postpone_autostop(run, observation, now, timings.checkpoint_grace)
+    ):
+        return PostponeAutostop(drain.rescue_deadline(run, timings.checkpoint_grace))
+    if needs_log(run, observation, timings):
+        return decide_log(run, observation, now, timings)
+    if needs_checkpoint:
+        return decide_rescue(run, observation, now, timings)
+    if is_teardown_due(run, now, timings):
         return TearDown()
-    return Look(seen) if seen and run.looked(seen, now) != run else None
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
 
 
-def is_removal_due(run: Run, now: datetime, rules: Rules) -> bool:
+def is_teardown_due(run: Run, now: datetime, timings: ReconcileTimings) -> bool:
     """Return whether the removal is to be requested now: it never was, or not lately."""
-    return run.downed_at is None or has_passed(rules.down_again, run.downed_at, now)
+    return run.teardown_requested_at is None or has_passed(timings.teardown_retry, run.teardown_requested_at, now)
 
 
-def tells_more(run: Run, seen: Seen) -> bool:
+def must_record_first(run: Run, observation: Observation) -> bool:
     """Return whether to record the observation before anything else: an outage has ended, or the job began unobserved.
 
     The bot may have been away for the whole training; what is done next depends on whether there was one.
     """
     silence_ends = run.outage is not None and run.outage.until is None
-    return silence_ends or (seen.job in drain.TRAINED and not drain.may_have_trained(run))
+    return silence_ends or (observation.job in drain.STARTED_JOB_STATES and not drain.may_have_trained(run))
 
 
-def stands_since(run: Run, now: datetime) -> timedelta:
+def measure_overdue(run: Run, now: datetime) -> timedelta:
     """Return how long the cluster has existed since its teardown was due."""
-    since = run.keeping.settled_at or run.over_at
+    since = run.checkpoint_rescue.rescue_ended_at or run.finished_at
     loss = run.memory.loss
     if since and loss and loss.until:  # until then the teardown could be neither done nor observed
         since = max(since, loss.until)
     return now - since if since else timedelta()
 
 
-def decide_keeping(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def decide_rescue(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
     """Return the action for a checkpoint that exists on the cluster alone.
 
     It is downloaded before the teardown, or given up in time.
     """
-    until = drain.gives_up_at(run, rules.patience)
-    if now >= until:
-        return LoseModel()
-    if seen and seen.nothing:  # SkyPilot may drop a record for a while; a teardown would still find the machines
-        return after(run, Puzzle.ABSENT, rules.ask_again, now, rules, TearDown())
-    if drain.is_due(run, now, rules.patience):
-        return FetchModel(until)
-    return Look(seen) if seen and run.looked(seen, now) != run else None
+    rescue_until = drain.rescue_deadline(run, timings.checkpoint_grace)
+    if now >= rescue_until:
+        return AbandonCheckpoint()
+    if (
+        observation and observation.is_empty
+    ):  # SkyPilot may drop a record for a while; a teardown would still find the machines
+        return act_once_confirmed(run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, TearDown())
+    if drain.is_download_due(run, now, timings.checkpoint_grace):
+        return DownloadCheckpoint(rescue_until)
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
 
 
-def wants_log(run: Run, seen: Seen | None, rules: Rules) -> bool:
+def needs_log(run: Run, observation: Observation | None, timings: ReconcileTimings) -> bool:
     """Return whether there are last log lines to read, and tries left to read them.
 
     A failed observation says nothing about that: the lines are read all the same, before a teardown deletes them.
     """
-    if run.log_saved_at is not None or run.log_tries >= rules.log_tries:
+    if run.log_saved_at is not None or run.log_tries >= timings.max_log_attempts:
         return False
-    if seen is None:
-        has_job = run.job is not None or run.reason in (*drain.PROGRAM_ENDED, Reason.SETUP_FAILED)
-        return has_job and run.downed_at is None
-    return (seen.cluster is Cluster.UP or seen.keeps_log) and (seen.job or run.job) is not None
+    if observation is None:
+        has_job = run.job is not None or run.reason in (*drain.REASONS_OF_PROGRAM_END, Reason.SETUP_FAILED)
+        return has_job and run.teardown_requested_at is None
+    return (observation.cluster is ClusterState.UP or observation.keeps_log) and (
+        observation.job or run.job
+    ) is not None
 
 
-def log_to_save(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> SaveLog | Look | None:
+def decide_log(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> SaveLog | RecordObservation | None:
     """Return the action that saves the last log lines, or None to wait.
 
     A failed read is tried again after some time: the obstacle may be gone.
     """
-    tried = run.log_tried_at
-    if tried is None or has_passed(rules.log_again, tried, now) or drain.is_heard_again(run, tried):
+    tried_at = run.log_tried_at
+    if tried_at is None or has_passed(timings.log_retry, tried_at, now) or drain.has_outage_ended(run, tried_at):
         return SaveLog()
-    return Look(seen) if seen and run.looked(seen, now) != run else None
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None

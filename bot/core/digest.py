@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Patterns of failure that have a likely cause (facts of verl: how runs die)."""
 
     GPU_MEMORY = "gpu_memory"
@@ -24,56 +24,57 @@ class Kind(StrEnum):
     CRASHED = "crashed"
 
 
-MARKS: Mapping[Kind, Sequence[tuple[str, ...]]] = {
-    Kind.NODE_MEMORY: [
+PATTERNS_BY_KIND: Mapping[FailureKind, Sequence[tuple[str, ...]]] = {
+    FailureKind.NODE_MEMORY: [
         (r"ray\.exceptions\.OutOfMemoryError|node running low on memory|killed due to memory pressure",)
     ],
-    Kind.GPU_MEMORY: [(r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError|CUDA error: out of memory",)],
-    Kind.NCCL_TIMEOUT: [(r"watchdog caught collective operation timeout",)],
-    Kind.NCCL_ERROR: [(r"NCCL error\b|ncclSystemError|ncclUnhandledCudaError|ncclInternalError",)],
-    Kind.DISK_FULL: [(r"no space left on device",)],
-    Kind.HUGGING_FACE: [(r"401 Client Error|GatedRepoError",), (r"access to model ", r" is restricted")],
-    Kind.WANDB: [(r"wandb: ERROR|wandb\.\S{0,60}?Error\b",)],
-    Kind.DATA_MISSING: [(r"(FileNotFoundError|no such file or directory)\b", r"\.parquet")],
-    Kind.OVERRIDE: [(r"ConfigCompositionException|could not override '|OverrideParseException",)],
-    Kind.BATCH_SIZE: [(r"AssertionError", r"batch_size|batch size|equal chunk|DataProto|divisible")],
-    Kind.WORKER_DIED: [(r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",)],
+    FailureKind.GPU_MEMORY: [(r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError|CUDA error: out of memory",)],
+    FailureKind.NCCL_TIMEOUT: [(r"watchdog caught collective operation timeout",)],
+    FailureKind.NCCL_ERROR: [(r"NCCL error\b|ncclSystemError|ncclUnhandledCudaError|ncclInternalError",)],
+    FailureKind.DISK_FULL: [(r"no space left on device",)],
+    FailureKind.HUGGING_FACE: [(r"401 Client Error|GatedRepoError",), (r"access to model ", r" is restricted")],
+    FailureKind.WANDB: [(r"wandb: ERROR|wandb\.\S{0,60}?Error\b",)],
+    FailureKind.DATA_MISSING: [(r"(FileNotFoundError|no such file or directory)\b", r"\.parquet")],
+    FailureKind.OVERRIDE: [(r"ConfigCompositionException|could not override '|OverrideParseException",)],
+    FailureKind.BATCH_SIZE: [(r"AssertionError", r"batch_size|batch size|equal chunk|DataProto|divisible")],
+    FailureKind.WORKER_DIED: [(r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",)],
 }
 """For each kind the expressions that its line matches: all of one sequence, one after the other. The first match
 counts, so the more specific come first. The text between two expressions belongs to neither, because it would be
 matched again from each place where the first of them may begin."""
 
-COMPILED = [
-    (kind, [[re.compile(one, re.IGNORECASE) for one in sequence] for sequence in sequences])
-    for kind, sequences in MARKS.items()
+COMPILED_PATTERNS = [
+    (kind, [[re.compile(pattern, re.IGNORECASE) for pattern in sequence] for sequence in sequences])
+    for kind, sequences in PATTERNS_BY_KIND.items()
 ]
 
 
-def kind_of(text: str) -> Kind | None:
+def classify_failure(text: str) -> FailureKind | None:
     """Return the failure pattern that a line matches; None if it matches none.
 
-    >>> kind_of("AssertionError: only support equal chunk."), kind_of("only support equal chunk: AssertionError")
-    (<Kind.BATCH_SIZE: 'batch_size'>, None)
+    >>> (classify_failure("AssertionError: only support equal chunk."),
+    ...  classify_failure("only support equal chunk: AssertionError"))
+    (<FailureKind.BATCH_SIZE: 'batch_size'>, None)
     """
-    for kind, sequences in COMPILED:
-        if any(follow_each_other(sequence, text) for sequence in sequences):
+    for kind, sequences in COMPILED_PATTERNS:
+        if any(occur_in_order(sequence, text) for sequence in sequences):
             return kind
     return None
 
 
-def follow_each_other(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
+def occur_in_order(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
     """Return whether the text contains the patterns one after the other."""
     end = 0
     for pattern in patterns:
-        found = pattern.search(text, end)
-        if found is None:
+        matched = pattern.search(text, end)
+        if matched is None:
             return False
-        end = found.end()
+        end = matched.end()
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
+class FailureSummary:
     """A failure in a few words.
 
     Attributes:
@@ -86,7 +87,7 @@ class Digest:
     """
 
     error: str
-    kind: Kind | None = None
+    kind: FailureKind | None = None
     node: int | None = None
     address: str | None = None
     rank: int | None = None

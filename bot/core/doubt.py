@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Puzzle(StrEnum):
+class Ambiguity(StrEnum):
     """An ambiguity that an observation may show and only a later one can explain."""
 
     ABSENT = "absent"  # no cluster and no launch in progress: gone, or not created yet, or the record was dropped
@@ -15,10 +15,10 @@ class Puzzle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class PendingConfirmation:
     """An ambiguity that every observation from `since` to `last` has shown; `detail` is what the last one showed."""
 
-    puzzle: Puzzle
+    ambiguity: Ambiguity
     since: datetime
     last: datetime
     detail: str | None = None

@@ -5,12 +5,12 @@ from typing import Any
 
 import re2
 
-from bot.core.line import shown
+from bot.core.line import format_inline_code
 from bot.errors import UserError
-from bot.language import say
+from bot.language import translate
 
 
-def fits(pattern: str, text: str) -> bool:
+def is_full_match(pattern: str, text: str) -> bool:
     """Return whether an expression matches the whole text.
 
     A text with half a surrogate pair, which is no character, never matches.
@@ -33,11 +33,13 @@ def compile_pattern(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        why = reason_of(error)
-        raise UserError(say("{pattern} is no expression of RE2's: {why}.", pattern=shown(pattern), why=why)) from error
+        why = describe_re2_error(error)
+        raise UserError(
+            translate("{pattern} is no expression of RE2's: {why}.", pattern=format_inline_code(pattern), why=why)
+        ) from error
 
 
-def reason_of(error: re2.error) -> str:
+def describe_re2_error(error: re2.error) -> str:
     """Return the reason that RE2 gives for rejecting an expression."""
     reason = error.args[0] if error.args else error
     return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

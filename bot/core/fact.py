@@ -3,27 +3,27 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.core.row import Row
+from bot.core.row import StepMetrics
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class TotalSteps:
     """The number of steps that the training will have."""
 
     steps: int
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ProgressBar:
     """A progress bar: how many steps are done, and how many seconds one takes."""
 
-    done: int
-    total: int
+    steps_done: int
+    total_steps: int
     seconds_per_step: float
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class CheckpointSaved:
     """A checkpoint that was saved at a step, and its folder."""
 
     folder: str
@@ -31,15 +31,15 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class TrainingResumed:
     """The training resumes from a checkpoint: its next step is the one after `step`."""
 
     step: int
 
 
-Fact = Row | Total | Bar | Saved | Resumed
+LogEvent = StepMetrics | TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed
 
 
-def rows(facts: Sequence[Fact]) -> Iterator[Row]:
+def select_step_metrics(events: Sequence[LogEvent]) -> Iterator[StepMetrics]:
     """Yield the metrics among the events of a log, in order."""
-    return (fact for fact in facts if isinstance(fact, Row))
+    return (event for event in events if isinstance(event, StepMetrics))

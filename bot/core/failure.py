@@ -9,56 +9,56 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.core.digest import Digest, Kind, kind_of
-from bot.core.grammar import find_step, pairs
-from bot.core.loglines import cleaned, narrow, prefixed
+from bot.core.digest import FailureKind, FailureSummary, classify_failure
+from bot.core.grammar import find_step, parse_pairs
+from bot.core.loglines import shorten_for_display, split_clean_lines, split_prefix
 
-BEFORE, AFTER = 8, 2
+EXCERPT_LINES_BEFORE, EXCERPT_LINES_AFTER = 8, 2
 """Lines of the same process that are shown before and after an error."""
 
 
-EXITS = {Kind.KILLED: ("137", "-9"), Kind.CRASHED: ("139", "-11")}
-EXIT_MARKS = {
-    Kind.KILLED: re.compile(r"137 \(SIGKILL\)|line \d{1,9}: {1,20}\d{1,9} Killed\b"),
-    Kind.CRASHED: re.compile(r"139 \(SIGSEGV\)|line \d{1,9}: {1,20}\d{1,9} Segmentation fault"),
+EXIT_CODES = {FailureKind.KILLED: ("137", "-9"), FailureKind.CRASHED: ("139", "-11")}
+EXIT_PATTERNS = {
+    FailureKind.KILLED: re.compile(r"137 \(SIGKILL\)|line \d{1,9}: {1,20}\d{1,9} Killed\b"),
+    FailureKind.CRASHED: re.compile(r"139 \(SIGSEGV\)|line \d{1,9}: {1,20}\d{1,9} Segmentation fault"),
 }
 RETURN_CODES = re.compile(r"ERROR: Job \d{1,9}(?:'s setup)? failed with return code list: *+\[([-\d, ]*+)\]")
 """What SkyPilot prints about a job that failed: an exit code for each node."""
 
-MODULES = r"(?:[A-Za-z_]\w*+\.)*+"
-RAISED = re.compile(rf"{MODULES}[A-Z](?=\w*[a-z])\w*+(?:\(\w++\))?+(?:: .*|:)?")
+MODULE_PATH = r"(?:[A-Za-z_]\w*+\.)*+"
+EXCEPTION_LINE = re.compile(rf"{MODULE_PATH}[A-Z](?=\w*[a-z])\w*+(?:\(\w++\))?+(?:: .*|:)?")
 """The line that ends a traceback: an exception class with its message."""
 
-ERROR = re.compile(rf"{MODULES}[A-Z]\w*(?:Error|Exception): .+")
+ERROR_LINE = re.compile(rf"{MODULE_PATH}[A-Z]\w*(?:Error|Exception): .+")
 """The same line, where no traceback was printed."""
 
-SAID = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot) .+")
+GIVE_UP_MESSAGE = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot) .+")
 """What our recipes and pip print before they give up."""
 
-WRAPPED = re.compile(r"\bray::\S{1,80}?\(\) \(pid=\d{1,9}(?:, ip=([\w.:]{1,64}))?")
+RAY_TASK = re.compile(r"\bray::\S{1,80}?\(\) \(pid=\d{1,9}(?:, ip=([\w.:]{1,64}))?")
 """Ray's line at the driver that names the failed task; Ray then prints what that task had printed."""
 
-TRACEBACK = "Traceback (most recent call last):"
-SURVIVED = "Exception ignored in"
-CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+TRACEBACK_HEADER = "Traceback (most recent call last):"
+IGNORED_EXCEPTION = "Exception ignored in"
+CHAINED_EXCEPTION = ("During handling of the above exception", "The above exception was the direct cause")
 
 TORCH_RANK = re.compile(r"\[rank(\d{1,9})\]: ?")
-LOGGED = re.compile(r"(?:ERROR|CRITICAL) [\d-]{1,20} [\d:.]{1,20} \[[^\]]*+\] ?")
+VLLM_LOG_PREFIX = re.compile(r"(?:ERROR|CRITICAL) [\d-]{1,20} [\d:.]{1,20} \[[^\]]*+\] ?")
 """What vLLM's logger prints before each line of a traceback."""
 
-REPEATED = re.compile(r"(?<!\s)\s*+\[repeated \d{1,9}x across cluster\].*")
-CHUNK_LINES = 256
+RAY_REPEAT_NOTE = re.compile(r"(?<!\s)\s*+\[repeated \d{1,9}x across cluster\].*")
+LINES_PER_TIME_CHECK = 256
 """Lines that are read between two looks at the clock."""
 
-FEWEST_METRICS = 4
+MIN_STEP_METRICS = 4
 """Minimum number of metrics of a step line between two answers of the model: verl's lines have dozens."""
 
-ADDRESS = re.compile(r"\bip=([\w.:]{1,64})")
-NODE = re.compile(r"\((?=[^()]*+\))[^()]*?\brank=(\d{1,9})\b[^()]*+\)")
+IP_ADDRESS = re.compile(r"\bip=([\w.:]{1,64})")
+NODE_PREFIX = re.compile(r"\((?=[^()]*+\))[^()]*?\brank=(\d{1,9})\b[^()]*+\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of a log.
 
     Attributes:
@@ -74,28 +74,28 @@ class Line:
     @property
     def node(self) -> int | None:
         """Return the node's number as SkyPilot counts; None where the prefix does not name one."""
-        found = NODE.search(self.source)
-        return int(found[1]) if found else None
+        match = NODE_PREFIX.search(self.source)
+        return int(match[1]) if match else None
 
     @property
     def address(self) -> str | None:
         """Return the node's IP as Ray prints it; None for Ray's lines from the driver's own node."""
-        found = ADDRESS.search(NODE.sub("", self.source))
-        return found[1] if found else None
+        match = IP_ADDRESS.search(NODE_PREFIX.sub("", self.source))
+        return match[1] if match else None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LoggedError:
     """An error, and the index of the line that reports it."""
 
-    at: int
-    error: str
-    kind: Kind | None = None
+    line_index: int
+    message: str
+    kind: FailureKind | None = None
     address: str | None = None
 
 
 @dataclass(slots=True)
-class Process:
+class ProcessLogState:
     """State of one process while its lines are read.
 
     Attributes:
@@ -107,57 +107,57 @@ class Process:
         is_next_chained: whether the next error is caused by it too.
     """
 
-    samples: bool = False
-    traces: bool = False
-    survived: bool = False
+    prints_samples: bool = False
+    prints_traceback: bool = False
+    is_exception_ignored: bool = False
     task_address: str | None = None
-    root: Found | None = None
-    chained: bool = False
+    root_error: LoggedError | None = None
+    is_next_chained: bool = False
 
-    def hear(self, at: int, text: str) -> Found | None:
+    def find_error(self, line_index: int, text: str) -> LoggedError | None:
         """Return the error that a line reports, if it reports one."""
         if text.startswith(("[prompt]", "[response]")):
-            self.samples = True
+            self.prints_samples = True
         elif text.startswith(("[score]", "[ground_truth]")):
-            self.samples = False
-        elif not self.samples:
-            return self._listen(at, text)
+            self.prints_samples = False
+        elif not self.prints_samples:
+            return self._find_error_outside_samples(line_index, text)
         return None
 
-    def _listen(self, at: int, text: str) -> Found | None:
+    def _find_error_outside_samples(self, line_index: int, text: str) -> LoggedError | None:
         """Return the error of a line outside the model's answers; record where a traceback begins."""
-        if text.startswith(CHAINED):
-            self.chained = True
-        elif text.startswith(SURVIVED):
-            self.survived = True
-        elif text.startswith(TRACEBACK):
-            self.traces = True
-        elif found := WRAPPED.search(text):
-            self.traces, self.task_address = True, found[1]
-        elif not (self.traces and text[:1].isspace()):
-            return self._judge(at, text)
+        if text.startswith(CHAINED_EXCEPTION):
+            self.is_next_chained = True
+        elif text.startswith(IGNORED_EXCEPTION):
+            self.is_exception_ignored = True
+        elif text.startswith(TRACEBACK_HEADER):
+            self.prints_traceback = True
+        elif match := RAY_TASK.search(text):
+            self.prints_traceback, self.task_address = True, match[1]
+        elif not (self.prints_traceback and text[:1].isspace()):
+            return self._match_error(line_index, text)
         return None
 
-    def _judge(self, at: int, text: str) -> Found | None:
+    def _match_error(self, line_index: int, text: str) -> LoggedError | None:
         """Return the error of a line that is not inside a traceback."""
-        ends_trace = self.traces and RAISED.fullmatch(text) is not None
-        kind = kind_of(text)
-        if not (ends_trace or kind or ERROR.fullmatch(text) or SAID.fullmatch(text)):
+        ends_trace = self.prints_traceback and EXCEPTION_LINE.fullmatch(text) is not None
+        kind = classify_failure(text)
+        if not (ends_trace or kind or ERROR_LINE.fullmatch(text) or GIVE_UP_MESSAGE.fullmatch(text)):
             return None
-        survived = self.survived
+        is_ignored = self.is_exception_ignored
         if ends_trace:
-            self.traces = self.survived = False
-        if survived:
+            self.prints_traceback = self.is_exception_ignored = False
+        if is_ignored:
             return None
-        found = Found(at, text, kind, self.task_address)
-        if not self.chained:
-            self.root = found
-        self.chained = False
-        return found
+        error = LoggedError(line_index, text, kind, self.task_address)
+        if not self.is_next_chained:
+            self.root_error = error
+        self.is_next_chained = False
+        return error
 
 
 @dataclass(slots=True)
-class Search:
+class ErrorSearch:
     """The first error of each weight.
 
     Attributes:
@@ -168,43 +168,43 @@ class Search:
         processes: the state of each process, by its prefixes.
     """
 
-    error: Found | None = None
-    wrapper: Found | None = None
-    remark: Found | None = None
-    exit: Found | None = None
-    processes: dict[str, Process] = field(default_factory=dict)
+    error: LoggedError | None = None
+    wrapper: LoggedError | None = None
+    remark: LoggedError | None = None
+    exit: LoggedError | None = None
+    processes: dict[str, ProcessLogState] = field(default_factory=dict)
 
-    def read(self, at: int, line: Line) -> None:
+    def add_line(self, line_index: int, line: LogLine) -> None:
         """Record the error that a line reports, or that the training survived the earlier ones."""
-        process = self.processes.setdefault(line.source, Process())
-        metrics = step_metrics(line.text)
+        process = self.processes.setdefault(line.source, ProcessLogState())
+        metrics = count_step_metrics(line.text)
         # The model's answers may look like an error or a short step line; only a real step line ends them.
-        if process.samples and metrics < FEWEST_METRICS:
-            process.hear(at, line.text)
+        if process.prints_samples and metrics < MIN_STEP_METRICS:
+            process.find_error(line_index, line.text)
         elif metrics:
-            process.samples = False
+            process.prints_samples = False
             # Another step after an error: the training survived everything so far.
             self.error = self.wrapper = self.remark = None
-        elif found := process.hear(at, line.text):
-            self._weigh(found, process)
-        elif self.wrapper is None and WRAPPED.search(line.text):
-            self.wrapper = Found(at, line.text, None, process.task_address)
+        elif error := process.find_error(line_index, line.text):
+            self._record_error(error, process)
+        elif self.wrapper is None and RAY_TASK.search(line.text):
+            self.wrapper = LoggedError(line_index, line.text, None, process.task_address)
         elif self.exit is None:
-            self.exit = exited(at, line.text)
+            self.exit = parse_exit(line_index, line.text)
 
-    def _weigh(self, found: Found, process: Process) -> None:
+    def _record_error(self, error: LoggedError, process: ProcessLogState) -> None:
         """Record an error.
 
         The error that caused it counts for more, unless only the later one matches a known pattern.
         """
         # W&B reports many errors that do not stop a training.
-        if found.error.startswith("wandb: "):
-            self.remark = self.remark or found
-        elif self.error is None or (self.error.kind is None and found.kind and process.root is self.error):
-            self.error = found
+        if error.message.startswith("wandb: "):
+            self.remark = self.remark or error
+        elif self.error is None or (self.error.kind is None and error.kind and process.root_error is self.error):
+            self.error = error
 
     @property
-    def first(self) -> Found | None:
+    def first_error(self) -> LoggedError | None:
         """Return the error that explains most; None where the log has none."""
         return self.error or self.wrapper or self.remark or self.exit
 
@@ -214,7 +214,7 @@ def has_time() -> bool:
     return True
 
 
-def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) -> Digest | None:
+def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) -> FailureSummary | None:
     r"""Return the failure summary of a log's last lines; None where they contain no error.
 
     Args:
@@ -226,85 +226,90 @@ def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) 
     >>> diagnose("(worker1, rank=1, pid=7) Traceback (most recent call last):\n"
     ...          "(worker1, rank=1, pid=7) RuntimeError: CUDA out of memory.", nodes=2)
     ... # doctest: +ELLIPSIS
-    Digest(error='RuntimeError: CUDA out of memory.', kind=<Kind.GPU_MEMORY: 'gpu_memory'>, node=1, ...)
+    FailureSummary(error='RuntimeError: CUDA out of memory.', kind=<FailureKind.GPU_MEMORY: 'gpu_memory'>, node=1, ...)
     """
-    lines: list[Line] = []
-    search = Search()
-    for at, one in enumerate(cleaned(text)):
-        if at % CHUNK_LINES == 0 and not in_time():
+    lines: list[LogLine] = []
+    search = ErrorSearch()
+    for line_index, raw_line in enumerate(split_clean_lines(text)):
+        if line_index % LINES_PER_TIME_CHECK == 0 and not in_time():
             break
-        lines.append(line_of(one))
-        search.read(at, lines[-1])
-    found = search.first
-    if found is None:
+        lines.append(parse_line(raw_line))
+        search.add_line(line_index, lines[-1])
+    error = search.first_error
+    if error is None:
         return None
-    line = lines[found.at]
-    digest = Digest(error=narrow(" ".join(found.error.split())), kind=found.kind, rank=line.rank)
-    if found is not search.exit:
-        digest = replace(digest, excerpt=excerpt(lines, found.at))
-    return placed(digest, found, lines, nodes)
+    line = lines[error.line_index]
+    digest = FailureSummary(error=shorten_for_display(" ".join(error.message.split())), kind=error.kind, rank=line.rank)
+    if error is not search.exit:
+        digest = replace(digest, excerpt=build_excerpt(lines, error.line_index))
+    return with_location(digest, error, lines, nodes)
 
 
-def line_of(text: str) -> Line:
+def parse_line(text: str) -> LogLine:
     """Return a line split into its prefixes, its text and its rank.
 
-    >>> line_of("(head, rank=0, pid=1) [rank3]:   File x")
-    Line(source='(head, rank=0, pid=1) [rank3]', text='  File x', rank=3)
+    >>> parse_line("(head, rank=0, pid=1) [rank3]:   File x")
+    LogLine(source='(head, rank=0, pid=1) [rank3]', text='  File x', rank=3)
     """
-    prefix, body = prefixed(text)
+    prefix, body = split_prefix(text)
     rank = None
-    if found := TORCH_RANK.match(body):
-        rank, body = int(found[1]), body[found.end() :]
+    if match := TORCH_RANK.match(body):
+        rank, body = int(match[1]), body[match.end() :]
         prefix = f"{prefix}[rank{rank}]"
-    if found := LOGGED.match(body):
-        body = body[found.end() :]
-    return Line(prefix.strip(), REPEATED.sub("", body), rank)
+    if match := VLLM_LOG_PREFIX.match(body):
+        body = body[match.end() :]
+    return LogLine(prefix.strip(), RAY_REPEAT_NOTE.sub("", body), rank)
 
 
-def step_metrics(text: str) -> int:
+def count_step_metrics(text: str) -> int:
     """Return how many metrics of a step a line has; 0 for any other line."""
-    found = find_step(text)
-    return len(pairs(found[2])) if found else 0
+    match = find_step(text)
+    return len(parse_pairs(match[2])) if match else 0
 
 
-def exited(at: int, text: str) -> Found | None:
+def parse_exit(line_index: int, text: str) -> LoggedError | None:
     """Return the error that a process's exit code shows; None where the line has no such code."""
-    codes = RETURN_CODES.search(text)
-    for kind, known in EXITS.items():
-        if EXIT_MARKS[kind].search(text) or (codes and set(known) & {one.strip() for one in codes[1].split(",")}):
-            return Found(at, text, kind)
+    return_codes = RETURN_CODES.search(text)
+    for kind, exit_codes in EXIT_CODES.items():
+        if EXIT_PATTERNS[kind].search(text) or (
+            return_codes and set(exit_codes) & {code.strip() for code in return_codes[1].split(",")}
+        ):
+            return LoggedError(line_index, text, kind)
     return None
 
 
-def placed(digest: Digest, found: Found, lines: Sequence[Line], nodes: int) -> Digest:
+def with_location(digest: FailureSummary, error: LoggedError, lines: Sequence[LogLine], nodes: int) -> FailureSummary:
     """Return the summary with the node where the failure happened, as far as the log is certain about it."""
     if nodes < 2:
         return digest
-    line = lines[found.at]
+    line = lines[error.line_index]
     if codes := RETURN_CODES.search(line.text):
-        known = EXITS.get(found.kind, ()) if found.kind else ()
-        each = [code.strip() for code in codes[1].split(",")]
-        return replace(digest, node=next((node for node, code in enumerate(each) if code in known), None))
-    address = found.address or line.address
+        failure_codes = EXIT_CODES.get(error.kind, ()) if error.kind else ()
+        node_codes = [code.strip() for code in codes[1].split(",")]
+        return replace(digest, node=next((node for node, code in enumerate(node_codes) if code in failure_codes), None))
+    address = error.address or line.address
     if address is None:
         return replace(digest, node=line.node)
-    known_nodes = addresses(lines)
-    if address in known_nodes:
-        return replace(digest, node=known_nodes[address])
+    nodes_by_address = map_addresses(lines)
+    if address in nodes_by_address:
+        return replace(digest, node=nodes_by_address[address])
     # SkyPilot prints no IP of the first node, so an unknown IP is that node's once all others are known.
-    return replace(digest, node=0) if len(known_nodes) == nodes - 1 else replace(digest, address=address)
+    return replace(digest, node=0) if len(nodes_by_address) == nodes - 1 else replace(digest, address=address)
 
 
-def addresses(lines: Iterable[Line]) -> dict[str, int]:
+def map_addresses(lines: Iterable[LogLine]) -> dict[str, int]:
     """Return the nodes by their IPs. SkyPilot prints the IPs of all nodes but the first."""
     sources = {line.source: line.node for line in lines}
-    found = {source: (NODE.search(source), node) for source, node in sources.items() if node is not None}
-    ips = {match[0]: node for match, node in found.values() if match}
-    return {ip[1]: node for prefix, node in ips.items() if (ip := ADDRESS.search(prefix))}
+    matches = {source: (NODE_PREFIX.search(source), node) for source, node in sources.items() if node is not None}
+    ips = {match[0]: node for match, node in matches.values() if match}
+    return {ip[1]: node for prefix, node in ips.items() if (ip := IP_ADDRESS.search(prefix))}
 
 
-def excerpt(lines: Sequence[Line], at: int) -> tuple[str, ...]:
+def build_excerpt(lines: Sequence[LogLine], line_index: int) -> tuple[str, ...]:
     """Return the lines that the same process printed around a line."""
-    own = [number for number, line in enumerate(lines) if line.source == lines[at].source]
-    place = own.index(at)
-    return tuple(narrow(lines[number].text) for number in own[max(place - BEFORE, 0) : place + AFTER + 1])
+    own_lines = [number for number, line in enumerate(lines) if line.source == lines[line_index].source]
+    position = own_lines.index(line_index)
+    return tuple(
+        shorten_for_display(lines[number].text)
+        for number in own_lines[max(position - EXCERPT_LINES_BEFORE, 0) : position + EXCERPT_LINES_AFTER + 1]
+    )

@@ -5,45 +5,45 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.core.command import (
-    AXES,
-    WORKSPACE,
+    COMPARE_AXES,
+    WORKSPACE_LANGUAGE,
     Approve,
-    Artifacts,
     Command,
-    Compare,
-    Describe,
+    CompareRuns,
+    DescribeRecipe,
     Forget,
-    Help,
-    History,
     ListRecipes,
-    OpenForm,
+    OpenLaunchForm,
     Refuse,
     Resume,
     Retry,
+    ShowArtifacts,
     ShowBudgets,
-    Status,
+    ShowHelp,
+    ShowHistory,
+    ShowStatus,
 )
 from bot.core.makers import (
-    make_audit,
-    make_budget,
-    make_compare,
-    make_cost,
-    make_extend,
-    make_launch,
-    make_list,
-    make_logs,
-    make_plot,
-    make_speak,
-    make_stop,
+    build_audit_command,
+    build_budget_command,
+    build_compare_command,
+    build_cost_command,
+    build_extend_command,
+    build_launch_command,
+    build_list_command,
+    build_logs_command,
+    build_plot_command,
+    build_set_language_command,
+    build_stop_command,
 )
-from bot.core.nearest import unknown
-from bot.core.report_command import make_report
-from bot.core.typed import Typed
-from bot.language import LANGUAGES, mark
+from bot.core.nearest import unknown_name_error
+from bot.core.report_command import build_report_command
+from bot.core.typed import ParsedArguments
+from bot.language import LANGUAGES, N_
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CommandSpec:
     """One command as it may be typed.
 
     Attributes:
@@ -63,234 +63,234 @@ class Form:
     word: str
     meaning: str
     example: str
-    make: Callable[[Typed], Command]
-    needs: tuple[str, ...] = ()
-    may: str | None = None
-    many: str | None = None
+    build: Callable[[ParsedArguments], Command]
+    required: tuple[str, ...] = ()
+    optional: str | None = None
+    variadic: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
-    alone: Command | None = None
+    default: Command | None = None
 
     @property
-    def most(self) -> float:
+    def max_names(self) -> float:
         """Return the maximum number of names that may be typed."""
-        return math.inf if self.many else len(self.needs) + bool(self.may)
+        return math.inf if self.variadic else len(self.required) + bool(self.optional)
 
     @property
     def usage(self) -> str:
         """Return the usage line for the help, such as `stop RUN`."""
-        parts = [self.word, *self.needs]
-        parts += [f"[{self.may}]"] if self.may else []
-        parts += [f"[{self.many} …]"] if self.many else []
+        parts = [self.word, *self.required]
+        parts += [f"[{self.optional}]"] if self.optional else []
+        parts += [f"[{self.variadic} …]"] if self.variadic else []
         parts += ["[parameter=value …]", "[hydra.key=value …]"] if self.takes_settings else []
         parts += [f"[{key}={value}]" for key, value in self.options.items()]
         parts += [f"[--{flag}]" for flag in self.flags]
         return " ".join(parts)
 
 
-def make_help(typed: Typed) -> Help:
-    word = typed.name(0)
-    if word is not None and word.lower() not in FORMS:
-        raise unknown("command", word, FORMS)
-    return Help(word.lower() if word else None)
+def build_help_command(arguments: ParsedArguments) -> ShowHelp:
+    word = arguments.get_name(0)
+    if word is not None and word.lower() not in COMMAND_SPECS:
+        raise unknown_name_error("command", word, COMMAND_SPECS)
+    return ShowHelp(word.lower() if word else None)
 
 
-RUN_FORMS = (
+RUN_COMMANDS = (
     *("status", "logs", "plot", "compare", "stop", "artifacts", "retry", "resume"),
     *("extend", "budget", "approve", "refuse", "cost", "history"),
 )
-FORMS: dict[str, Form] = {
-    form.word: form
-    for form in (
-        Form(
+COMMAND_SPECS: dict[str, CommandSpec] = {
+    spec.word: spec
+    for spec in (
+        CommandSpec(
             "launch",
-            mark(
+            N_(
                 "Start a run of a recipe; alone, it opens a form. "
                 "`--dry-run` shows what would start, and starts nothing; `--yes` asks nothing first."
             ),
             "launch ppo nodes=2 trainer.total_epochs=3",
-            make_launch,
-            needs=("RECIPE",),
+            build_launch_command,
+            required=("RECIPE",),
             flags=("dry-run", "yes"),
             takes_settings=True,
-            alone=OpenForm(),
+            default=OpenLaunchForm(),
         ),
-        Form(
+        CommandSpec(
             "status",
-            mark("How a run is doing; without RUN, all of yours that are active."),
+            N_("How a run is doing; without RUN, all of yours that are active."),
             "status ppo-7f3a",
-            lambda typed: Status(typed.name(0)),
-            may="RUN",
+            lambda arguments: ShowStatus(arguments.get_name(0)),
+            optional="RUN",
         ),
-        Form(
+        CommandSpec(
             "list",
-            mark("The runs: `active` (as without a word), `mine`, `ended`, or `all`."),
+            N_("The runs: `active` (as without a word), `mine`, `ended`, or `all`."),
             "list mine",
-            make_list,
-            may="mine|all|ended",
+            build_list_command,
+            optional="mine|all|ended",
         ),
-        Form(
+        CommandSpec(
             "logs",
-            mark("The last lines of a run. `--follow` keeps them coming in its thread."),
+            N_("The last lines of a run. `--follow` keeps them coming in its thread."),
             "logs ppo-7f3a lines=50 grep=error",
-            make_logs,
-            needs=("RUN",),
+            build_logs_command,
+            required=("RUN",),
             options={"lines": "N", "grep": "TEXT", "node": "K"},
             flags=("follow",),
         ),
-        Form(
+        CommandSpec(
             "plot",
-            mark(
-                "A chart of its reward and validation, or of metrics such as `kl`, `entropy`, `length`, or verl's key."
-            ),
+            N_("A chart of its reward and validation, or of metrics such as `kl`, `entropy`, `length`, or verl's key."),
             "plot ppo-7f3a kl entropy",
-            make_plot,
-            needs=("RUN",),
-            many="METRIC",
+            build_plot_command,
+            required=("RUN",),
+            variadic="METRIC",
         ),
-        Form(
+        CommandSpec(
             "compare",
-            mark(
+            N_(
                 "Two runs in one chart, what each has reached and cost, and which of their settings differ; alone, it "
                 "takes your last two."
             ),
             "compare ppo-7f3a ppo-9c21 by=time",
-            make_compare,
-            needs=("A", "B"),
-            alone=Compare(),
-            options={"by": "|".join(AXES)},
+            build_compare_command,
+            required=("A", "B"),
+            default=CompareRuns(),
+            options={"by": "|".join(COMPARE_AXES)},
         ),
-        Form(
+        CommandSpec(
             "stop",
-            mark(
+            N_(
                 "End a run and remove its cluster; a checkpoint that is there alone is fetched before. "
                 "`save=yes` waits for one more, `save=no` loses it. "
                 "`gone=yes` says that its machines are gone, where SkyPilot does not remember them."
             ),
             "stop ppo-7f3a",
-            make_stop,
-            needs=("RUN",),
+            build_stop_command,
+            required=("RUN",),
             options={"save": "yes|no", "gone": "yes|no"},
         ),
-        Form(
+        CommandSpec(
             "artifacts",
-            mark("What a run has left, where that is, and how to load it or go on from it."),
+            N_("What a run has left, where that is, and how to load it or go on from it."),
             "artifacts ppo-7f3a",
-            lambda typed: Artifacts(typed.names[0]),
-            needs=("RUN",),
+            lambda arguments: ShowArtifacts(arguments.names[0]),
+            required=("RUN",),
         ),
-        Form(
+        CommandSpec(
             "retry",
-            mark("Launch a run that is over once more; settings that follow replace its own."),
+            N_("Launch a run that is over once more; settings that follow replace its own."),
             "retry ppo-7f3a nodes=4",
-            lambda typed: Retry(typed.names[0], typed.parameters, typed.overrides),
-            needs=("RUN",),
+            lambda arguments: Retry(arguments.names[0], arguments.parameters, arguments.overrides),
+            required=("RUN",),
             takes_settings=True,
         ),
-        Form(
+        CommandSpec(
             "resume",
-            mark("The same, but on from the newest checkpoint that the run has left in its volume or bucket."),
+            N_("The same, but on from the newest checkpoint that the run has left in its volume or bucket."),
             "resume ppo-7f3a",
-            lambda typed: Resume(typed.names[0], typed.parameters, typed.overrides),
-            needs=("RUN",),
+            lambda arguments: Resume(arguments.names[0], arguments.parameters, arguments.overrides),
+            required=("RUN",),
             takes_settings=True,
         ),
-        Form(
+        CommandSpec(
             "extend",
-            mark("Let a run live longer than its lease."),
+            N_("Let a run live longer than its lease."),
             "extend ppo-7f3a 2h",
-            make_extend,
-            needs=("RUN", "TIME"),
+            build_extend_command,
+            required=("RUN", "TIME"),
         ),
-        Form(
+        CommandSpec(
             "budget",
-            mark(
+            N_(
                 "Change the most that a run may spend, in dollars; alone, it shows what is taken and left. "
                 "`budget team 5000`, `budget everybody 20000` and `budget @person 800` are for a month; an "
                 "approver gives them."
             ),
             "budget ppo-7f3a 300",
-            make_budget,
-            needs=("RUN", "DOLLARS"),
-            alone=ShowBudgets(),
+            build_budget_command,
+            required=("RUN", "DOLLARS"),
+            default=ShowBudgets(),
         ),
-        Form(
+        CommandSpec(
             "approve",
-            mark("Approve a launch that waits for an approver."),
+            N_("Approve a launch that waits for an approver."),
             "approve ppo-7f3a",
-            lambda typed: Approve(typed.names[0]),
-            needs=("RUN",),
+            lambda arguments: Approve(arguments.names[0]),
+            required=("RUN",),
         ),
-        Form(
+        CommandSpec(
             "refuse",
-            mark("Refuse such a launch."),
+            N_("Refuse such a launch."),
             "refuse ppo-7f3a",
-            lambda typed: Refuse(typed.names[0]),
-            needs=("RUN",),
+            lambda arguments: Refuse(arguments.names[0]),
+            required=("RUN",),
         ),
-        Form(
+        CommandSpec(
             "cost",
-            mark(
+            N_(
                 "What a run has cost, and where each number comes from; or this month's dollars: "
                 "`mine` (as without a word), `team` for this channel's, `month` for everybody's."
             ),
             "cost ppo-7f3a",
-            make_cost,
-            may="mine|team|RUN|month",
+            build_cost_command,
+            optional="mine|team|RUN|month",
         ),
-        Form(
+        CommandSpec(
             "report",
-            mark(
+            N_(
                 "Tell this channel on a schedule how its runs do; alone, it lists the schedules. "
                 "`report off` ends one, `report report-1 daily 10:00` changes one, `report now` shows you the board. "
                 "`report RUN every 20 steps` sets how often a run's thread is told."
             ),
             "report weekdays 09:00 quiet=22:00-07:00",
-            make_report,
-            many="daily|weekdays HH:MM|every 2h",
+            build_report_command,
+            variadic="daily|weekdays HH:MM|every 2h",
             options={"tz": "ZONE", "quiet": "HH:MM-HH:MM", "runs": "all"},
         ),
-        Form(
+        CommandSpec(
             "history",
-            mark("Who did what to a run, and what the bot did by itself, by which rule."),
+            N_("Who did what to a run, and what the bot did by itself, by which rule."),
             "history ppo-7f3a",
-            lambda typed: History(typed.names[0]),
-            needs=("RUN",),
+            lambda arguments: ShowHistory(arguments.names[0]),
+            required=("RUN",),
         ),
-        Form(
+        CommandSpec(
             "audit",
-            mark("Who did what, to anything, in the last day or as far back as you say; for admins."),
+            N_("Who did what, to anything, in the last day or as far back as you say; for admins."),
             "audit 7d what=approve",
-            make_audit,
-            may="TIME",
+            build_audit_command,
+            optional="TIME",
             options={"who": "@PERSON", "what": "WORD"},
         ),
-        Form(
+        CommandSpec(
             "forget",
-            mark(
+            N_(
                 "Delete what is kept of a run that has ended: its record, task, log and numbers. Its cost and who did "
                 "what to it stay on record, its messages stay in Slack, and its model stays where it is."
             ),
             "forget ppo-7f3a",
-            lambda typed: Forget(typed.names[0]),
-            needs=("RUN",),
+            lambda arguments: Forget(arguments.names[0]),
+            required=("RUN",),
         ),
-        Form("recipes", mark("What can be launched."), "recipes", lambda typed: ListRecipes()),
-        Form(
+        CommandSpec("recipes", N_("What can be launched."), "recipes", lambda arguments: ListRecipes()),
+        CommandSpec(
             "describe",
-            mark("One recipe with its parameters, their ranges and defaults."),
+            N_("One recipe with its parameters, their ranges and defaults."),
             "describe ppo",
-            lambda typed: Describe(typed.names[0]),
-            needs=("RECIPE",),
+            lambda arguments: DescribeRecipe(arguments.names[0]),
+            required=("RECIPE",),
         ),
-        Form(
+        CommandSpec(
             "language",
-            mark("In which language you are answered; without a word, it tells which there are."),
+            N_("In which language you are answered; without a word, it tells which there are."),
             "language zh-CN",
-            make_speak,
-            may="|".join((*LANGUAGES, WORKSPACE)),
+            build_set_language_command,
+            optional="|".join((*LANGUAGES, WORKSPACE_LANGUAGE)),
         ),
-        Form("help", mark("This list, or all of one command."), "help launch", make_help, may="COMMAND"),
+        CommandSpec(
+            "help", N_("This list, or all of one command."), "help launch", build_help_command, optional="COMMAND"
+        ),
     )
 }

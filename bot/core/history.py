@@ -5,29 +5,29 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
-from bot.core.row import KNOWN_KEYS, VALIDATING, Row, weight
+from bot.core.row import KNOWN_KEYS, VALIDATION_PREFIXES, StepMetrics, rank_key
 
-RECENT_ROWS = 256
+MIN_RECENT_ROWS = 256
 """Minimum recent steps that are kept in full; the older half is folded once there are twice as many."""
 
-MOST_BUCKETS = 128
+MAX_BUCKETS = 128
 """Maximum buckets of one metric. With 80 metrics, the whole history stays under two megabytes for a run of any length.
 """
 
-MOST_METRICS = 256
+MAX_METRICS = 256
 """Maximum metrics of one run; verl has about eighty. The metrics that the bot itself uses always get a column."""
 
-MOST_VALIDATIONS = 128
+MAX_VALIDATION_METRICS = 128
 """Maximum validation metrics among these: a run with 14 validation sources and 32 answers each reports 2,200 of them
 before its first step.
 """
 
-AT = "at"
+TIME_KEY = "at"
 """The name of the series of times, in Unix seconds: the time of each step is folded like a metric."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class HistoryBucket:
     """Neighbouring steps of one metric.
 
     Attributes:
@@ -44,11 +44,11 @@ class Bucket:
     high_step: int
     value: float
 
-    def joined(self, later: "Bucket") -> "Bucket":
+    def merge(self, later: "HistoryBucket") -> "HistoryBucket":
         """Return one bucket for this one and a later one."""
         low = self if self.low <= later.low else later
         high = self if self.high >= later.high else later
-        return Bucket(self.first, later.last, low.low, low.low_step, high.high, high.high_step, later.value)
+        return HistoryBucket(self.first, later.last, low.low, low.low_step, high.high, high.high_step, later.value)
 
     @property
     def points(self) -> list[tuple[int, float]]:
@@ -58,7 +58,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class MetricsHistory:
     """The metrics of one run.
 
     Attributes:
@@ -66,146 +66,155 @@ class History:
         rows: the recent steps, oldest first.
     """
 
-    folded: Mapping[str, tuple[Bucket, ...]] = field(default_factory=dict)
-    rows: tuple[Row, ...] = ()
+    buckets_by_metric: Mapping[str, tuple[HistoryBucket, ...]] = field(default_factory=dict)
+    rows: tuple[StepMetrics, ...] = ()
 
     @classmethod
-    def of(cls, folded: Mapping[str, tuple[Bucket, ...]], rows: Iterable[Row]) -> Self:
+    def from_stored(
+        cls, buckets_by_metric: Mapping[str, tuple[HistoryBucket, ...]], rows: Iterable[StepMetrics]
+    ) -> Self:
         """Return the history from stored buckets and rows, the rows in the order in which they were read."""
-        ordered = in_order(rows)
+        ordered = merge_rows(rows)
         if not ordered:
-            return cls(folded)
+            return cls(buckets_by_metric)
         first = ordered[0].step  # the training resumed at this step, so later buckets are void
-        earlier = {key: before(buckets, first) for key, buckets in folded.items()}
+        earlier = {key: truncate_buckets(buckets, first) for key, buckets in buckets_by_metric.items()}
         return cls(earlier, ordered)
 
     @property
     def keys(self) -> list[str]:
         """Return every metric of the run, in alphabetical order."""
         recent = {key for row in self.rows for key in row.values}
-        return sorted(recent | {key for key in self.folded if key != AT})
+        return sorted(recent | {key for key in self.buckets_by_metric if key != TIME_KEY})
 
-    def series(self, key: str) -> tuple[tuple[int, float], ...]:
+    def get_series(self, key: str) -> tuple[tuple[int, float], ...]:
         """Return the steps and values of a metric, in order.
 
         Older steps are represented by the extremes and the last value of each bucket.
         """
-        recent = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in self.rows)
-        older = [point for bucket in self.folded.get(key, ()) for point in bucket.points]
+        recent = ((row.step, row.at if key == TIME_KEY else row.values.get(key, float("nan"))) for row in self.rows)
+        older = [point for bucket in self.buckets_by_metric.get(key, ()) for point in bucket.points]
         return (*older, *((step, value) for step, value in recent if isfinite(value)))
 
     def compact(self) -> Self:
         """Return the history with all but the recent rows folded into buckets."""
-        rows = self.rows[: max(len(self.rows) - RECENT_ROWS, 0)]
-        keys = {key for row in rows for key in row.values} | {AT}
-        new = {key: folded(self.folded.get(key, ()), column(rows, key)) for key in keys}
-        return replace(self, folded={**self.folded, **new}, rows=self.rows[len(rows) :])
+        rows = self.rows[: max(len(self.rows) - MIN_RECENT_ROWS, 0)]
+        keys = {key for row in rows for key in row.values} | {TIME_KEY}
+        new = {key: fold_points(self.buckets_by_metric.get(key, ()), extract_series(rows, key)) for key in keys}
+        return replace(self, buckets_by_metric={**self.buckets_by_metric, **new}, rows=self.rows[len(rows) :])
 
 
-def column(rows: Iterable[Row], key: str) -> list[tuple[int, float]]:
+def extract_series(rows: Iterable[StepMetrics], key: str) -> list[tuple[int, float]]:
     """Return the steps and values of one metric, without values that are not finite."""
-    values = ((row.step, row.at if key == AT else row.values.get(key, float("nan"))) for row in rows)
+    values = ((row.step, row.at if key == TIME_KEY else row.values.get(key, float("nan"))) for row in rows)
     return [(step, value) for step, value in values if isfinite(value)]
 
 
-def folded(buckets: Sequence[Bucket], points: Iterable[tuple[int, float]]) -> tuple[Bucket, ...]:
+def fold_points(buckets: Sequence[HistoryBucket], points: Iterable[tuple[int, float]]) -> tuple[HistoryBucket, ...]:
     """Return the buckets with later points added.
 
     All buckets have one width: the smallest power of two with which there are at most `MAX_BUCKETS`.
     """
-    each = [*buckets, *(Bucket(step, step, value, step, value, step, value) for step, value in points)]
-    every = 1 << max((one.last - one.first for one in each), default=0).bit_length()
-    each = merged(each, every)
-    while len(each) > MOST_BUCKETS:
-        every *= 2
-        each = merged(each, every)
-    return tuple(each)
+    all_buckets = [*buckets, *(HistoryBucket(step, step, value, step, value, step, value) for step, value in points)]
+    width = 1 << max((bucket.last - bucket.first for bucket in all_buckets), default=0).bit_length()
+    all_buckets = merge_buckets(all_buckets, width)
+    while len(all_buckets) > MAX_BUCKETS:
+        width *= 2
+        all_buckets = merge_buckets(all_buckets, width)
+    return tuple(all_buckets)
 
 
-def merged(buckets: Iterable[Bucket], every: int) -> list[Bucket]:
+def merge_buckets(buckets: Iterable[HistoryBucket], width: int) -> list[HistoryBucket]:
     """Return the buckets merged so that each spans at most `width` steps."""
-    found: list[Bucket] = []
+    result: list[HistoryBucket] = []
     for bucket in buckets:
-        if found and found[-1].first // every == bucket.first // every:
+        if result and result[-1].first // width == bucket.first // width:
             # Aligned to multiples of the width, so that merging twice gives the same buckets.
-            found[-1] = found[-1].joined(bucket)
+            result[-1] = result[-1].merge(bucket)
         else:
-            found.append(bucket)
-    return found
+            result.append(bucket)
+    return result
 
 
-def before(buckets: Sequence[Bucket], step: int) -> tuple[Bucket, ...]:
+def truncate_buckets(buckets: Sequence[HistoryBucket], step: int) -> tuple[HistoryBucket, ...]:
     """Return what the buckets know about the steps before a step; a bucket that spans it is clipped.
 
-    >>> [(one.first, one.last, one.low, one.high) for one in before([Bucket(1, 8, 0.0, 2, 1.0, 7, 0.5)], 5)]
+    >>> [(one.first, one.last, one.low, one.high) for one in truncate_buckets([HistoryBucket(1, 8, 0.0, 2, 1.0,
+    ...     7, 0.5)], 5)]
     [(1, 2, 0.0, 0.0)]
     """
-    whole = [one for one in buckets if one.last < step]
-    return (*whole, *(part for one in buckets if one.first < step <= one.last for part in clipped(one, step)))
+    complete = [bucket for bucket in buckets if bucket.last < step]
+    return (
+        *complete,
+        *(part for bucket in buckets if bucket.first < step <= bucket.last for part in clip_bucket(bucket, step)),
+    )
 
 
-def clipped(bucket: Bucket, step: int) -> list[Bucket]:
+def clip_bucket(bucket: HistoryBucket, step: int) -> list[HistoryBucket]:
     """Return a bucket clipped before a step within it: its extremes, as far as they lie before that step."""
     extremes = {bucket.low_step: bucket.low, bucket.high_step: bucket.high}
-    known = sorted((at, value) for at, value in extremes.items() if at < step)
-    if not known:
+    earlier = sorted((step_before, value) for step_before, value in extremes.items() if step_before < step)
+    if not earlier:
         return []
-    (low_step, low), (high_step, high) = min(known, key=value_of), max(known, key=value_of)
-    last, value = known[-1]
-    return [Bucket(bucket.first, last, low, low_step, high, high_step, value)]
+    (low_step, low), (high_step, high) = min(earlier, key=get_value), max(earlier, key=get_value)
+    last, value = earlier[-1]
+    return [HistoryBucket(bucket.first, last, low, low_step, high, high_step, value)]
 
 
-def value_of(point: tuple[int, float]) -> float:
+def get_value(point: tuple[int, float]) -> float:
     return point[1]
 
 
-def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
+def merge_rows(rows: Iterable[StepMetrics]) -> tuple[StepMetrics, ...]:
     """Return the rows as the training had them.
 
     Several lines about one step become one row. Where the training resumed from an earlier step, the rows of that step
     and of those after it are replaced by the later ones.
 
-    >>> [(row.step, dict(row.values)) for row in in_order([Row(1, {"a": 1}), Row(2, {"a": 2}), Row(2, {"b": 3})])]
+    >>> [(row.step, dict(row.values)) for row in merge_rows([StepMetrics(1, {"a": 1}), StepMetrics(2, {"a": 2}),
+    ...     StepMetrics(2, {"b": 3})])]
     [(1, {'a': 1}), (2, {'a': 2, 'b': 3})]
-    >>> [(row.step, row.values["a"]) for row in in_order(Row(step, {"a": at}) for at, step in enumerate([1, 2, 3, 2]))]
+    >>> [(row.step, row.values["a"]) for row in merge_rows(StepMetrics(step, {"a": at}) for at, step in enumerate([1, 2, 3, 2]))]
     [(1, 0), (2, 3)]
     """
-    found: list[Row] = []
+    ordered: list[StepMetrics] = []
     for row in rows:
         # The training resumed from an earlier step, so the later steps are void.
-        while found and found[-1].step > row.step:
-            found.pop()
-        if found and found[-1].step == row.step:
-            found[-1] = Row(row.step, {**found[-1].values, **row.values}, row.at)
+        while ordered and ordered[-1].step > row.step:
+            ordered.pop()
+        if ordered and ordered[-1].step == row.step:
+            ordered[-1] = StepMetrics(row.step, {**ordered[-1].values, **row.values}, row.at)
         else:
-            found.append(row)
-    return tuple(found)
+            ordered.append(row)
+    return tuple(ordered)
 
 
-def columns_to_add(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
+def choose_new_columns(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
     """Return which of a run's new metrics get a column besides those that it has; the most informative come first.
 
-    >>> columns_to_add(["a"], ["a", "val-core/x", "b", "actor/grad_norm"])
+    >>> choose_new_columns(["a"], ["a", "val-core/x", "b", "actor/grad_norm"])
     ['actor/grad_norm', 'b', 'val-core/x']
     """
-    known, validations = set(columns), sum(map(is_validation, columns))
-    added: list[str] = []
-    for key in sorted((key for key in dict.fromkeys(keys) if key not in known), key=order):
-        is_full = len(known) + len(added) >= MOST_METRICS or (is_validation(key) and validations >= MOST_VALIDATIONS)
+    existing, validation_count = set(columns), sum(map(is_validation_key, columns))
+    new_columns: list[str] = []
+    for key in sorted((key for key in dict.fromkeys(keys) if key not in existing), key=get_priority):
+        is_full = len(existing) + len(new_columns) >= MAX_METRICS or (
+            is_validation_key(key) and validation_count >= MAX_VALIDATION_METRICS
+        )
         # A key that the bot itself reads gets a column even where the history is full.
         if key in KNOWN_KEYS or not is_full:
-            validations += is_validation(key)
-            added.append(key)
-    return added
+            validation_count += is_validation_key(key)
+            new_columns.append(key)
+    return new_columns
 
 
-def is_validation(key: str) -> bool:
-    return key.startswith(VALIDATING)
+def is_validation_key(key: str) -> bool:
+    return key.startswith(VALIDATION_PREFIXES)
 
 
-def order(key: str) -> tuple[int, str]:
+def get_priority(key: str) -> tuple[int, str]:
     """Return a sort key: the most informative metrics come first.
 
     Validations are sorted by name, because the first of them is the one that is shown.
     """
-    return weight(key), key if is_validation(key) else ""
+    return rank_key(key), key if is_validation_key(key) else ""

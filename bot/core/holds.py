@@ -7,11 +7,11 @@ from datetime import datetime, tzinfo
 
 from bot.core.policy import Measure, Policy, Scope
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Reservation:
     """What one run that has not ended may use.
 
     Attributes:
@@ -22,14 +22,14 @@ class Hold:
         dollars: its budget: the most that it may spend altogether.
     """
 
-    run: str
+    run_id: str
     person: str
     team: str
     gpus: int
     dollars_per_hour: float
     dollars: float
 
-    def of(self, measure: Measure) -> float:
+    def get_amount(self, measure: Measure) -> float:
         """Return how much of a measure the run reserves."""
         match measure:
             case Measure.RUNS:
@@ -41,19 +41,19 @@ class Hold:
             case Measure.DOLLARS_PER_MONTH:
                 return self.dollars
 
-    def purse(self, scope: Scope) -> str:
+    def budget_key(self, scope: Scope) -> str:
         """Return the ledger's key of the budget in this scope, such as `person:U0ANA`."""
         match scope:
             case Scope.PERSON:
                 return f"{scope}:{self.person}"
             case Scope.TEAM:
                 return f"{scope}:{self.team}"
-            case Scope.EVERYBODY:
+            case Scope.WORKSPACE:
                 return str(scope)
 
 
 @dataclass(frozen=True, slots=True)
-class Launched:
+class RecentLaunch:
     """A launch of the last day or two.
 
     Attributes:
@@ -62,7 +62,7 @@ class Launched:
     """
 
     person: str
-    at: float
+    recorded_at: float
     dollars: float
 
 
@@ -78,75 +78,87 @@ class Ledger:
         recent_launches: recent launches, by run.
     """
 
-    holds: tuple[Hold, ...] = ()
-    spent: Mapping[str, float] = field(default_factory=dict)
-    given: Mapping[str, float] = field(default_factory=dict)
-    told: Mapping[str, int] = field(default_factory=dict)
-    launched: Mapping[str, Launched] = field(default_factory=dict)
+    reservations: tuple[Reservation, ...] = ()
+    spent_dollars: Mapping[str, float] = field(default_factory=dict)
+    budget_overrides: Mapping[str, float] = field(default_factory=dict)
+    notified_percents: Mapping[str, int] = field(default_factory=dict)
+    recent_launches: Mapping[str, RecentLaunch] = field(default_factory=dict)
 
-    def without(self, run: str) -> "Ledger":
+    def without_run(self, run_id: str) -> "Ledger":
         """Return the ledger without the reservation of a run."""
-        return replace(self, holds=tuple(one for one in self.holds if one.run != run))
+        return replace(
+            self, reservations=tuple(reservation for reservation in self.reservations if reservation.run_id != run_id)
+        )
 
-    def launched_by(self, person: str, since: datetime, but: str) -> float:
+    def sum_launch_dollars(self, person: str, since: datetime, excluded_run: str) -> float:
         """Return the most that a person's launches since then may cost together, without one run."""
-        recent = (one for run, one in self.launched.items() if run != but and one.person == person)
-        return sum(one.dollars for one in recent if one.at >= since.timestamp())
+        recent = (
+            launch
+            for run_id, launch in self.recent_launches.items()
+            if run_id != excluded_run and launch.person == person
+        )
+        return sum(launch.dollars for launch in recent if launch.recorded_at >= since.timestamp())
 
-    def most(self, policy: Policy, scope: Scope, measure: Measure, wanted: Hold) -> float | None:
+    def get_cap(self, policy: Policy, scope: Scope, measure: Measure, reservation: Reservation) -> float | None:
         """Return the cap that applies: the one that an approver has set, or else the policy's; None for none."""
-        given = self.given.get(wanted.purse(scope)) if measure is Measure.DOLLARS_PER_MONTH else None
-        return policy.most(scope, measure, wanted.team) if given is None else given
+        override = (
+            self.budget_overrides.get(reservation.budget_key(scope)) if measure is Measure.DOLLARS_PER_MONTH else None
+        )
+        return policy.cap_for(scope, measure, reservation.team) if override is None else override
 
-    def taken(self, scope: Scope, measure: Measure, wanted: Hold, month: str) -> float:
+    def sum_usage_by_others(self, scope: Scope, measure: Measure, reservation: Reservation, month: str) -> float:
         """Return how much other runs use of a cap that `reservation` falls under."""
-        purse = wanted.purse(scope)
-        others = sum(one.of(measure) for one in self.holds if one.run != wanted.run and one.purse(scope) == purse)
+        budget_key = reservation.budget_key(scope)
+        usage = sum(
+            other.get_amount(measure)
+            for other in self.reservations
+            if other.run_id != reservation.run_id and other.budget_key(scope) == budget_key
+        )
         if measure is Measure.DOLLARS_PER_MONTH:
-            return others + self.spent.get(entry(month, purse), 0.0)
-        return others
+            return usage + self.spent_dollars.get(build_ledger_key(month, budget_key), 0.0)
+        return usage
 
 
-def hold(run: Run) -> Hold | None:
+def build_reservation(run: Run) -> Reservation | None:
     """Return what a run reserves; None once it has ended."""
-    if run.status is Status.ENDED:
+    if run.status is RunStatus.ENDED:
         return None
-    rate = run.hourly.dollars_per_hour if run.hourly else 0.0
+    rate = run.hourly_rate.dollars_per_hour if run.hourly_rate else 0.0
     dollars = max(run.budget_dollars, run.bill.dollars if run.bill else 0.0)  # a rescue may exceed the budget
-    return Hold(run.id, run.requester, run.channel, gpu_count(run.nodes, run.gpus), rate, dollars)
+    return Reservation(run.id, run.requester, run.channel, count_gpus(run.nodes, run.gpus), rate, dollars)
 
 
-def spending(run: Run, zone: tzinfo) -> dict[str, float]:
+def build_spending(run: Run, zone: tzinfo) -> dict[str, float]:
     """Return what an ended run adds to the ledger, by entry; nothing where it has cost nothing, or is unpriced.
 
     All of it counts in the month in which the run ended.
     """
-    dollars = run.cost(run.ended_at) if run.ended_at else None
-    if not dollars or run.ended_at is None:
+    dollars = run.cost(run.closed_at) if run.closed_at else None
+    if not dollars or run.closed_at is None:
         return {}
-    month = month_of(run.ended_at, zone)
-    paid = Hold(run.id, run.requester, run.channel, 0, 0.0, dollars)
-    return {entry(month, paid.purse(scope)): dollars for scope in Scope}
+    month = format_month(run.closed_at, zone)
+    reservation = Reservation(run.id, run.requester, run.channel, 0, 0.0, dollars)
+    return {build_ledger_key(month, reservation.budget_key(scope)): dollars for scope in Scope}
 
 
-def month_of(at: datetime, zone: tzinfo) -> str:
+def format_month(moment: datetime, zone: tzinfo) -> str:
     """Return the calendar month in a time zone, such as `2026-11`."""
-    return at.astimezone(zone).strftime("%Y-%m")
+    return moment.astimezone(zone).strftime("%Y-%m")
 
 
-def entry(month: str, purse: str) -> str:
+def build_ledger_key(month: str, budget_key: str) -> str:
     """Return the ledger's key of a budget in a month."""
-    return f"{month} {purse}"
+    return f"{month} {budget_key}"
 
 
-def gpu_count(nodes: int, gpus: str) -> int:
+def count_gpus(nodes: int, gpus: str) -> int:
     """Return the number of accelerators of all nodes.
 
     Of several kinds that SkyPilot may choose from, the largest number counts.
 
-    >>> gpu_count(2, "H100:8"), gpu_count(1, "L4"), gpu_count(3, ""), gpu_count(1, "A100:4, H100:8")
+    >>> count_gpus(2, "H100:8"), count_gpus(1, "L4"), count_gpus(3, ""), count_gpus(1, "A100:4, H100:8")
     (16, 1, 0, 8)
     """
-    kinds = [one.strip() for one in gpus.split(",") if one.strip()]
-    counts = [int(found[1]) if (found := re.search(r":(\d{1,9})$", kind)) else 1 for kind in kinds]
+    kinds = [part.strip() for part in gpus.split(",") if part.strip()]
+    counts = [int(match[1]) if (match := re.search(r":(\d{1,9})$", kind)) else 1 for kind in kinds]
     return nodes * max(counts, default=0)

@@ -8,26 +8,26 @@ from typing import Self
 
 from bot.core.status import Reason
 from bot.errors import Unavailable, UserError
-from bot.language import say
+from bot.language import translate
 
-PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
+SAFE_PATH_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
 """A part of a path that no shell and no rsync can misread."""
 
-NEWEST = "latest_checkpointed_iteration.txt"
+LATEST_STEP_FILE = "latest_checkpointed_iteration.txt"
 """The file next to the checkpoints with the step of the newest complete one (verl 0.9.1)."""
 
-FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
+SAFE_FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
 
-MOST_CANDIDATES = 8
+MAX_CANDIDATES = 8
 """Maximum checkpoints of one run that are examined for a complete one, newest first."""
 
-SURE_LOOKS = 2
+MIN_TORN_OBSERVATIONS = 2
 """Looks that must find a checkpoint incomplete before an older one is taken: its writer may live some seconds longer.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class CheckpointRef:
     """A checkpoint to be downloaded.
 
     Attributes:
@@ -46,7 +46,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
+class DownloadProgress:
     """How much of a checkpoint has been downloaded.
 
     Attributes:
@@ -57,15 +57,15 @@ class Fetch:
         is_sharded: whether it is in the shards that verl's trainers write.
     """
 
-    where: str
-    size: int = 0
-    of: int | None = None
-    done: bool = False
-    sharded: bool = False
+    folder: str
+    downloaded_bytes: int = 0
+    total_bytes: int | None = None
+    is_complete: bool = False
+    is_sharded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CheckpointListing:
     """The checkpoints of a run on its cluster, as one look shows them.
 
     Attributes:
@@ -74,7 +74,7 @@ class Shelf:
     """
 
     steps: tuple[int, ...] = ()
-    named: int | None = None
+    latest_step: int | None = None
 
     @property
     def candidates(self) -> tuple[int, ...]:
@@ -82,36 +82,38 @@ class Shelf:
 
         verl writes the name of a checkpoint last. Some programs name none; then each checkpoint may be complete.
 
-        >>> Shelf((20, 40), 20).candidates, Shelf((20, 40)).candidates, Shelf((20, 40), 30).candidates
+        >>> (CheckpointListing((20, 40), 20).candidates, CheckpointListing((20, 40)).candidates,
+        ...  CheckpointListing((20, 40), 30).candidates)
         ((20,), (40, 20), (20,))
-        >>> Shelf((40,), 20).candidates, Shelf().candidates
+        >>> CheckpointListing((40,), 20).candidates, CheckpointListing().candidates
         ((40,), ())
         """
-        below = [step for step in self.steps if self.named is None or step <= self.named]
-        return tuple(sorted(below or self.steps, reverse=True)[:MOST_CANDIDATES])
+        below = [step for step in self.steps if self.latest_step is None or step <= self.latest_step]
+        return tuple(sorted(below or self.steps, reverse=True)[:MAX_CANDIDATES])
 
     @property
     def newest(self) -> int | None:
         """Return the step to download: the one that verl names, or else the highest, because some programs name none.
 
-        >>> Shelf((20, 40), 20).newest, Shelf((20, 40)).newest, Shelf((40,), 20).newest, Shelf().newest
+        >>> (CheckpointListing((20, 40), 20).newest, CheckpointListing((20, 40)).newest,
+        ...  CheckpointListing((40,), 20).newest, CheckpointListing().newest)
         (20, 40, 40, None)
         """
         return next(iter(self.candidates), None)
 
     @property
-    def unfinished(self) -> tuple[int, ...]:
+    def incomplete_steps(self) -> tuple[int, ...]:
         """Return the steps above the one that verl names: these checkpoints were begun, and not finished.
 
-        >>> Shelf((20, 40), 20).unfinished, Shelf((20, 40)).unfinished, Shelf((40,), 20).unfinished
+        >>> CheckpointListing((20, 40), 20).incomplete_steps, CheckpointListing((20, 40)).incomplete_steps, CheckpointListing((40,), 20).incomplete_steps
         ((40,), (), ())
         """
-        if self.named is None or not any(step <= self.named for step in self.steps):
+        if self.latest_step is None or not any(step <= self.latest_step for step in self.steps):
             return ()
-        return tuple(sorted((step for step in self.steps if step > self.named), reverse=True)[:MOST_CANDIDATES])
+        return tuple(sorted((step for step in self.steps if step > self.latest_step), reverse=True)[:MAX_CANDIDATES])
 
     @classmethod
-    def of_node(cls, names: Collection[str], newest: str, over: bool = False) -> Self:
+    def from_node(cls, names: Collection[str], latest_step_text: str, job_finished: bool = False) -> Self:
         """Return the listing of one node.
 
         Args:
@@ -123,18 +125,21 @@ class Shelf:
         Raises:
             Unavailable: there is such a file, and it names none: it cannot be read, or is being written.
         """
-        named = step_of(newest)
+        latest_step = parse_step_number(latest_step_text)
         # While the job runs, a file without a number is probably being written; a later look decides.
-        if named is None and NEWEST in names and not over:
-            raise Unavailable(say("Which of its checkpoints is the newest cannot be read."))
-        return cls(tuple(sorted(step for name in names if (step := step_in(name)) is not None)), named)
+        if latest_step is None and LATEST_STEP_FILE in names and not job_finished:
+            raise Unavailable(translate("Which of its checkpoints is the newest cannot be read."))
+        return cls(tuple(sorted(step for name in names if (step := parse_step_folder(name)) is not None)), latest_step)
 
     @classmethod
-    def of_all(cls, nodes: Iterable[Self]) -> Self:
+    def combine(cls, nodes: Iterable[Self]) -> Self:
         """Return the listing of all nodes together. The head node comes first; verl's trainer may be on any node."""
-        found = list(nodes)
-        steps = {step for one in found for step in one.steps}
-        return cls(tuple(sorted(steps)), next((one.named for one in found if one.named is not None), None))
+        listings = list(nodes)
+        steps = {step for listing in listings for step in listing.steps}
+        return cls(
+            tuple(sorted(steps)),
+            next((listing.latest_step for listing in listings if listing.latest_step is not None), None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +152,12 @@ class TornCheckpoint:
     """
 
     step: int
-    why: str
-    looks: int = 1
+    reason: str
+    observations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Draining:
+class SaveGrace:
     """The time until which a run that is about to end, for that reason, may still save a checkpoint."""
 
     reason: Reason
@@ -160,7 +165,7 @@ class Draining:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class CheckpointRescue:
     """What is done so that the model survives its machine.
 
     Attributes:
@@ -189,115 +194,147 @@ class Keeping:
         local_copy_checked_at: when the bot last looked on its own disk for a complete download.
     """
 
-    save_asked: bool = False
-    halted_at: datetime | None = None
-    halt_tried_at: datetime | None = None
-    none_at: datetime | None = None
-    lost_by: str | None = None
-    draining: Draining | None = None
-    began_at: datetime | None = None
-    tried_at: datetime | None = None
-    tries: int = 0
-    trouble: str | None = None
-    fetch: Fetch | None = None
+    is_save_requested: bool = False
+    job_cancelled_at: datetime | None = None
+    cancel_failed_at: datetime | None = None
+    no_checkpoint_at: datetime | None = None
+    discard_approved_by: str | None = None
+    save_grace: SaveGrace | None = None
+    started_at: datetime | None = None
+    last_tried_at: datetime | None = None
+    failure_count: int = 0
+    last_error: str | None = None
+    download: DownloadProgress | None = None
     step: int | None = None
-    keep_until: datetime | None = None
-    keep_by: str | None = None
-    given_up_at: datetime | None = None
-    lost_at: datetime | None = None
-    asked_at: datetime | None = None
-    until: datetime | None = None
-    held_until: datetime | None = None
-    hold_tried_at: datetime | None = None
-    torn: tuple[TornCheckpoint, ...] = ()
-    none_whole_at: datetime | None = None
-    recalled_at: datetime | None = None
+    keep_cluster_until: datetime | None = None
+    keep_requested_by: str | None = None
+    abandoned_at: datetime | None = None
+    discard_approved_at: datetime | None = None
+    people_notified_at: datetime | None = None
+    deadline: datetime | None = None
+    autostop_postponed_until: datetime | None = None
+    autostop_postpone_failed_at: datetime | None = None
+    torn_checkpoints: tuple[TornCheckpoint, ...] = ()
+    none_complete_at: datetime | None = None
+    local_copy_checked_at: datetime | None = None
 
     @property
-    def fetched(self) -> bool:
-        return self.fetch is not None and self.fetch.done
+    def is_downloaded(self) -> bool:
+        return self.download is not None and self.download.is_complete
 
     @property
-    def settled(self) -> bool:
+    def is_resolved(self) -> bool:
         """Return whether nothing more is done for the model."""
-        return self.fetched or self.lost_by is not None or self.given_up_at is not None or self.none_at is not None
+        return (
+            self.is_downloaded
+            or self.discard_approved_by is not None
+            or self.abandoned_at is not None
+            or self.no_checkpoint_at is not None
+        )
 
     @property
-    def looks_anew(self) -> bool:
+    def needs_listing(self) -> bool:
         """Return whether the cluster's checkpoints must be listed.
 
         That is so at first, and after each failure, because they may change.
         """
-        return self.fetch is None or self.trouble is not None
+        return self.download is None or self.last_error is not None
 
     @property
-    def settled_at(self) -> datetime | None:
+    def rescue_ended_at(self) -> datetime | None:
         """Return since when nothing more is done for the model.
 
         None where something still is done, or nothing ever had to be.
         """
-        return (self.tried_at if self.fetched else None) or self.lost_at or self.given_up_at or self.none_at
+        return (
+            (self.last_tried_at if self.is_downloaded else None)
+            or self.discard_approved_at
+            or self.abandoned_at
+            or self.no_checkpoint_at
+        )
 
-    def stopped(self, by: str, save: bool | None, now: datetime) -> Self:
+    def request_stop(self, by: str, save: bool | None, now: datetime) -> Self:
         """Return the rescue after a stop request.
 
         Args:
             save: True to save a checkpoint first, False to discard the model, None to rescue what there is.
         """
         # A complete download stays, also where the model may be discarded.
-        if save is False and not self.fetched:
-            return replace(self, save_asked=False, lost_by=self.lost_by or by, lost_at=self.lost_at or now)
-        return replace(self, save_asked=bool(save))
+        if save is False and not self.is_downloaded:
+            return replace(
+                self,
+                is_save_requested=False,
+                discard_approved_by=self.discard_approved_by or by,
+                discard_approved_at=self.discard_approved_at or now,
+            )
+        return replace(self, is_save_requested=bool(save))
 
-    def begun(self, until: datetime, now: datetime) -> Self:
+    def begin(self, deadline: datetime, now: datetime) -> Self:
         """Return the rescue once a download is due; a person may have requested more time in the meantime."""
-        return replace(self, began_at=self.began_at or now, until=self.keep_until or until)
+        return replace(self, started_at=self.started_at or now, deadline=self.keep_cluster_until or deadline)
 
-    def moved(self, fetch: Fetch, step: int | None, now: datetime) -> Self:
+    def record_progress(self, download: DownloadProgress, step: int | None, now: datetime) -> Self:
         """Return the rescue with this progress of the download."""
-        torn = tuple(one for one in self.torn if one.step != step or not fetch.done)
-        return replace(self, fetch=fetch, step=step, tried_at=now, trouble=None, torn=torn)
+        torn_checkpoints = tuple(
+            checkpoint for checkpoint in self.torn_checkpoints if checkpoint.step != step or not download.is_complete
+        )
+        return replace(
+            self, download=download, step=step, last_tried_at=now, last_error=None, torn_checkpoints=torn_checkpoints
+        )
 
-    def found_torn(self, step: int, why: str, looks: int = 1) -> Self:
+    def record_torn(self, step: int, reason: str, observations: int = 1) -> Self:
         """Return the rescue after a look found a checkpoint that is not complete.
 
         The newest of these checkpoints are remembered.
         """
-        known = next((one.looks for one in self.torn if one.step == step), 0)
-        others = [one for one in self.torn if one.step != step]
-        torn = sorted([*others, TornCheckpoint(step, why, known + looks)], key=lambda one: -one.step)[:MOST_CANDIDATES]
-        return replace(self, torn=tuple(torn), fetch=None, trouble=None)
+        earlier = next((checkpoint.observations for checkpoint in self.torn_checkpoints if checkpoint.step == step), 0)
+        others = [checkpoint for checkpoint in self.torn_checkpoints if checkpoint.step != step]
+        torn_checkpoints = sorted(
+            [*others, TornCheckpoint(step, reason, earlier + observations)], key=lambda checkpoint: -checkpoint.step
+        )[:MAX_CANDIDATES]
+        return replace(self, torn_checkpoints=tuple(torn_checkpoints), download=None, last_error=None)
 
     def is_torn(self, step: int) -> bool:
         """Return whether enough looks have found that checkpoint incomplete."""
-        return any(one.step == step and one.looks >= SURE_LOOKS for one in self.torn)
+        return any(
+            checkpoint.step == step and checkpoint.observations >= MIN_TORN_OBSERVATIONS
+            for checkpoint in self.torn_checkpoints
+        )
 
-    def choose(self, shelf: Shelf) -> tuple[int | None, bool]:
+    def choose_checkpoint(self, listing: CheckpointListing) -> tuple[int | None, bool]:
         """Return the checkpoint to download, and whether it may be complete.
 
         It is the newest that may be complete, or else the newest.
         """
-        whole = [step for step in shelf.candidates if not self.is_torn(step)]
-        return next(iter(whole or shelf.candidates), None), bool(whole)
+        complete = [step for step in listing.candidates if not self.is_torn(step)]
+        return next(iter(complete or listing.candidates), None), bool(complete)
 
-    def recalled(self, step: int | None, fetch: Fetch | None, now: datetime) -> Self:
+    def record_local_copy(self, step: int | None, download: DownloadProgress | None, now: datetime) -> Self:
         """Return the rescue after a look at the bot's own disk, which has that complete checkpoint, or none."""
-        if fetch is None:
-            return replace(self, recalled_at=now)
-        return replace(self, recalled_at=now, fetch=fetch, step=step, tried_at=now, trouble=None)
+        if download is None:
+            return replace(self, local_copy_checked_at=now)
+        return replace(
+            self, local_copy_checked_at=now, download=download, step=step, last_tried_at=now, last_error=None
+        )
 
-    def failed(self, why: str, asks: bool, now: datetime) -> Self:
+    def record_failure(self, error: str, notifies_people: bool, now: datetime) -> Self:
         """Return the rescue after a download failed."""
-        asked_at = self.asked_at or (now if asks else None)
-        return replace(self, trouble=why, tries=self.tries + 1, tried_at=now, asked_at=asked_at)
+        notified_at = self.people_notified_at or (now if notifies_people else None)
+        return replace(
+            self,
+            last_error=error,
+            failure_count=self.failure_count + 1,
+            last_tried_at=now,
+            people_notified_at=notified_at,
+        )
 
 
-def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
+def locate_checkpoint(folder: str, checkpoint: str, run_id: str, nodes: int) -> CheckpointRef:
     """Return the checkpoint that a log names: the folder from the recipe, and below it the run's own folder.
 
     A log can be made to contain anything. Of the path in it, only the part from the run's own name on counts.
 
-    >>> parcel("~/checkpoints", "/home/sky/checkpoints/ppo-7f3a/global_step_40", "ppo-7f3a", 2).path
+    >>> locate_checkpoint("~/checkpoints", "/home/sky/checkpoints/ppo-7f3a/global_step_40", "ppo-7f3a", 2).path
     '~/checkpoints/ppo-7f3a/global_step_40'
 
     Raises:
@@ -308,60 +345,68 @@ def parcel(folder: str, checkpoint: str, run_id: str, nodes: int) -> Parcel:
     parts = after.rstrip("/").split("/")
     at_home = folder.startswith("~") and before.startswith(("/", "~"))  # where the home is `/`, the prefix is empty
     inside = bool(below) and bool(after) and (at_home or not before)
-    if not inside or not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *parts, *folders(below)))):
-        odd = say("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
-        raise UserError(odd)
-    return Parcel(folder, "/".join([run_id, *parts]), nodes)
+    if (
+        not inside
+        or not SAFE_FOLDER.fullmatch(folder)
+        or not all(map(is_safe_path_part, (run_id, *parts, *split_path(below))))
+    ):
+        refusal = translate(
+            "Its log names a checkpoint that is not in the run's own folder, and I do not touch others."
+        )
+        raise UserError(refusal)
+    return CheckpointRef(folder, "/".join([run_id, *parts]), nodes)
 
 
-def shelf(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> Parcel:
+def locate_checkpoint_folder(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> CheckpointRef:
     """Return the folder in which the newest checkpoint is named.
 
     It is the one next to the checkpoint in the log, as verl's trainers write it, or else the run's own folder.
 
-    >>> shelf("~/checkpoints", None, "ppo-7f3a", 1).path
+    >>> locate_checkpoint_folder("~/checkpoints", None, "ppo-7f3a", 1).path
     '~/checkpoints/ppo-7f3a'
-    >>> shelf("~/checkpoints", "/root/checkpoints/ppo-7f3a/actor/global_step_4", "ppo-7f3a", 1).path
+    >>> locate_checkpoint_folder("~/checkpoints", "/root/checkpoints/ppo-7f3a/actor/global_step_4", "ppo-7f3a", 1).path
     '~/checkpoints/ppo-7f3a/actor'
 
     Raises:
         UserError: the log, or the recipe, names a folder that is not one of the run's.
     """
     if checkpoint is None:
-        if not FOLDER.fullmatch(folder) or not all(map(is_plain, (run_id, *folders(folder.removeprefix("~"))))):
-            raise UserError(say("Its recipe names a folder of checkpoints that I do not touch."))
-        return Parcel(folder, run_id, nodes)
-    found = parcel(folder, checkpoint, run_id, nodes)
-    return replace(found, name=found.name.rpartition("/")[0] or found.name)
+        if not SAFE_FOLDER.fullmatch(folder) or not all(
+            map(is_safe_path_part, (run_id, *split_path(folder.removeprefix("~"))))
+        ):
+            raise UserError(translate("Its recipe names a folder of checkpoints that I do not touch."))
+        return CheckpointRef(folder, run_id, nodes)
+    checkpoint_ref = locate_checkpoint(folder, checkpoint, run_id, nodes)
+    return replace(checkpoint_ref, name=checkpoint_ref.name.rpartition("/")[0] or checkpoint_ref.name)
 
 
-def step_in(name: str) -> int | None:
+def parse_step_folder(name: str) -> int | None:
     """Return the step in the name of one of verl's checkpoint folders; None for any other name.
 
-    >>> step_in("global_step_40"), step_in("global_step_40.part"), step_in("metrics.jsonl")
+    >>> parse_step_folder("global_step_40"), parse_step_folder("global_step_40.part"), parse_step_folder("metrics.jsonl")
     (40, None, None)
     """
-    return step_of(name.removeprefix("global_step_")) if name.startswith("global_step_") else None
+    return parse_step_number(name.removeprefix("global_step_")) if name.startswith("global_step_") else None
 
 
-def step_of(text: str) -> int | None:
+def parse_step_number(text: str) -> int | None:
     r"""Return the step that such a file contains; None where that is no number.
 
-    >>> step_of("40\n"), step_of("-1"), step_of("$(reboot)")
+    >>> parse_step_number("40\n"), parse_step_number("-1"), parse_step_number("$(reboot)")
     (40, None, None)
     """
-    found = re.fullmatch(r"\s*(\d{1,9})\s*", text, re.ASCII)
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"\s*(\d{1,9})\s*", text, re.ASCII)
+    return int(match[1]) if match else None
 
 
-def folders(path: str) -> list[str]:
+def split_path(path: str) -> list[str]:
     return path.strip("/").split("/")
 
 
-def is_plain(part: str) -> bool:
+def is_safe_path_part(part: str) -> bool:
     """Return whether a part of a path is safe for every shell and for rsync.
 
-    >>> is_plain("global_step_40"), is_plain(".."), is_plain("a b"), is_plain("$(id)"), is_plain("-rf")
+    >>> is_safe_path_part("global_step_40"), is_safe_path_part(".."), is_safe_path_part("a b"), is_safe_path_part("$(id)"), is_safe_path_part("-rf")
     (True, False, False, False, False)
     """
-    return PLAIN.fullmatch(part) is not None
+    return SAFE_PATH_PART.fullmatch(part) is not None

@@ -5,38 +5,38 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.secret_forms import LEAD, is_mixed
+from bot.core.secret_forms import LINE_PREFIX, is_mixed
 from bot.core.secret_shapes import ANSI, BLOCK_EDGE
 
-LINE = re.compile(rb"[A-Za-z0-9+/=]{1,128}|(?:Proc-Type|DEK-Info|Comment|Version|Hash):[^\n]{0,200}")
-TRAIL = re.compile(rb"(?:" + ANSI + rb"|[\"',\r \t])*+")
-FULL_LENGTHS = (64, 70)
+KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{1,128}|(?:Proc-Type|DEK-Info|Comment|Version|Hash):[^\n]{0,200}")
+LINE_END = re.compile(rb"(?:" + ANSI + rb"|[\"',\r \t])*+")
+FULL_LINE_LENGTHS = (64, 70)
 """Characters of a full line of a key: OpenSSL writes 64, OpenSSH 70. Such a line is masked wherever it is printed."""
 
-FULL_WORD = re.compile(rb"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?(?![A-Za-z0-9+/=_\-])")
+FULL_KEY_LINE = re.compile(rb"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?(?![A-Za-z0-9+/=_\-])")
 """A full line of a key among other words, as behind the message that a logger puts before the first line."""
 
 HEXADECIMAL = re.compile(rb"[0-9a-f]+|[0-9A-F]+")
 
-ESCAPED = re.compile(rb"(?:\\{1,3}[nr]|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/]{16}))*+")
+ESCAPED_KEY = re.compile(rb"(?:\\{1,3}[nr]|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/]{16}))*+")
 """A key inside a JSON string, where line ends are two characters, or on one line with spaces."""
 
-DEPACSE = re.compile(rb"(?:[nr]\\{1,3}|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/=]{16}))*+")
+ESCAPED_KEY_REVERSED = re.compile(rb"(?:[nr]\\{1,3}|[A-Za-z0-9+/=]+| (?=[A-Za-z0-9+/=]{16}))*+")
 """The same, read backwards."""
 
-FULL = re.compile(rb"[A-Za-z0-9+/]{64}")
-LEAST_ESCAPED = 8
-MOST_BEHIND = 200
+FULL_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{64}")
+MIN_ESCAPED_BYTES = 8
+MAX_LINES_BETWEEN = 200
 """Maximum lines of other programs between two lines of one key."""
 
-LONGEST_BACK = 8_192
+MAX_LOOKBACK_BYTES = 8_192
 """Maximum bytes that are searched before the end of a key on one line."""
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KeyBlockLine:
     """One line of a log.
 
     Attributes:
@@ -48,15 +48,15 @@ class Line:
 
     start: int
     end: int
-    after: int
+    next_start: int
     source: bytes
-    body: int | None
+    key_end: int | None
 
-    def spans_full_line(self, raw: bytes) -> bool:
+    def is_full_key_line(self, raw: bytes) -> bool:
         """Return whether the line is a full line of a key, which is masked wherever it is printed."""
-        if self.body is None or self.body - self.start not in FULL_LENGTHS:
+        if self.key_end is None or self.key_end - self.start not in FULL_LINE_LENGTHS:
             return False
-        text = raw[self.start : self.body]
+        text = raw[self.start : self.key_end]
         return is_key_text(text)
 
 
@@ -65,7 +65,7 @@ def is_key_text(text: bytes) -> bool:
     return is_mixed(text) and HEXADECIMAL.fullmatch(text) is None
 
 
-def read_line(raw: bytes, start: int, column: int | None = None) -> Line:
+def read_line(raw: bytes, start: int, column: int | None = None) -> KeyBlockLine:
     """Return the line that begins at `start`.
 
     Args:
@@ -73,84 +73,84 @@ def read_line(raw: bytes, start: int, column: int | None = None) -> Line:
     """
     newline = raw.find(b"\n", start)
     end = len(raw) if newline < 0 else newline
-    lead = LEAD.match(raw, start, end)
+    lead = LINE_PREFIX.match(raw, start, end)
     begin = lead.end() if lead else start
     if column is not None:
         begin = min(start + column, end)
-    found = LINE.match(raw, begin, end)
-    trail = TRAIL.match(raw, found.end(), end) if found else None
-    body = found.end() if found and trail and trail.end() == end else None
+    match = KEY_LINE.match(raw, begin, end)
+    trail = LINE_END.match(raw, match.end(), end) if match else None
+    body = match.end() if match and trail and trail.end() == end else None
     source = b"".join(re.findall(rb"\([^()]*\)", raw[start:begin]))
-    return Line(begin, end, min(end + 1, len(raw)), source, body)
+    return KeyBlockLine(begin, end, min(end + 1, len(raw)), source, body)
 
 
-def block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
+def find_block_spans(raw: bytes, marks: Sequence[int]) -> Iterator[Span]:
     """Yield the lines of private keys.
 
     Args:
         marks: where an edge of a block or a full line of base64 was found, in order.
     """
-    walked = escaped = 0
+    scanned_until = escaped_until = 0
     for mark in marks:
-        if mark >= escaped:
-            begin, escaped = within_line(raw, mark, escaped)
-            if begin < escaped:
-                yield begin, escaped
-        if (word := FULL_WORD.match(raw, mark)) and is_key_text(word[0]):
+        if mark >= escaped_until:
+            begin, escaped_until = find_escaped_key(raw, mark, escaped_until)
+            if begin < escaped_until:
+                yield begin, escaped_until
+        if (word := FULL_KEY_LINE.match(raw, mark)) and is_key_text(word[0]):
             yield word.span()
-        if mark >= walked:
-            walked, spans = walk(raw, raw.rfind(b"\n", 0, mark) + 1)
+        if mark >= scanned_until:
+            scanned_until, spans = scan_lines(raw, raw.rfind(b"\n", 0, mark) + 1)
             yield from spans
 
 
-def walk(raw: bytes, at: int) -> tuple[int, list[Span]]:
+def scan_lines(raw: bytes, position: int) -> tuple[int, list[Span]]:
     """Return where the scan has stopped, because no key continues there, and the lines of keys up to it."""
     spans: list[Span] = []
-    opened: dict[bytes, int | None] = {}
-    behind = 0
+    open_columns: dict[bytes, int | None] = {}
+    lines_since_key = 0
     while True:
-        line = read_line(raw, at)
+        line = read_line(raw, position)
         # An unknown prefix: the key continues in the column where its first line began.
-        if line.body is None and (column := opened.get(line.source)) is not None:
-            under = read_line(raw, at, column)  # any prefix as wide as that of the key's edge
-            line = line if under.body is None else replace(under, source=line.source)
+        if line.key_end is None and (column := open_columns.get(line.source)) is not None:
+            shifted = read_line(raw, position, column)  # any prefix as wide as that of the key's edge
+            line = line if shifted.key_end is None else replace(shifted, source=line.source)
         edge = BLOCK_EDGE.search(raw, line.start, line.end)
-        behind += 1
+        lines_since_key += 1
         if edge and edge[1] == b"END":
             # An end without a beginning: the log was truncated within the key.
-            if line.source not in opened:
-                spans += before(raw, at, line.source, edge.start() - at)
-            opened.pop(line.source, None)
+            if line.source not in open_columns:
+                spans += find_lines_before_end(raw, position, line.source, edge.start() - position)
+            open_columns.pop(line.source, None)
         elif edge:
-            opened[line.source] = edge.start() - at
-            behind = 0
-        elif line.spans_full_line(raw) or (line.source in opened and line.body is not None):
-            spans.append((line.start, line.body or line.end))
-            opened.setdefault(line.source, None)
-            behind = 0
+            open_columns[line.source] = edge.start() - position
+            lines_since_key = 0
+        elif line.is_full_key_line(raw) or (line.source in open_columns and line.key_end is not None):
+            spans.append((line.start, line.key_end or line.end))
+            open_columns.setdefault(line.source, None)
+            lines_since_key = 0
         elif line.start < line.end:
-            opened.pop(line.source, None)
-        at = line.after
-        if not opened or behind > MOST_BEHIND or at >= len(raw):
-            return at, spans
+            open_columns.pop(line.source, None)
+        position = line.next_start
+        if not open_columns or lines_since_key > MAX_LINES_BETWEEN or position >= len(raw):
+            return position, spans
 
 
-def before(raw: bytes, at: int, source: bytes, column: int) -> Iterator[Span]:
+def find_lines_before_end(raw: bytes, position: int, source: bytes, column: int) -> Iterator[Span]:
     """Yield the lines before the end of a key whose beginning was truncated, behind the prefix that the end has."""
-    for _ in range(MOST_BEHIND):
-        if at <= 0:
+    for _ in range(MAX_LINES_BETWEEN):
+        if position <= 0:
             return
-        at = raw.rfind(b"\n", 0, at - 1) + 1
-        line = read_line(raw, at)
+        position = raw.rfind(b"\n", 0, position - 1) + 1
+        line = read_line(raw, position)
         if line.source != source:
             continue
-        under = line if line.body is not None else read_line(raw, at, column)
-        if under.body is None:
+        shifted = line if line.key_end is not None else read_line(raw, position, column)
+        if shifted.key_end is None:
             return
-        yield under.start, under.body
+        yield shifted.start, shifted.key_end
 
 
-def within_line(raw: bytes, mark: int, least: int) -> Span:
+def find_escaped_key(raw: bytes, mark: int, searched_until: int) -> Span:
     """Return the part of a key that is on one line with the mark.
 
     Where there is none, the range is empty and lies where the search ended.
@@ -162,18 +162,18 @@ def within_line(raw: bytes, mark: int, least: int) -> Span:
     if edge is None and not raw.startswith(b"\\", mark):  # a full line has no escaped line ends
         return mark, mark
     if edge and edge[1] == b"END":
-        begin, end = begin_of_escaped(raw, mark, least), mark
+        begin, end = find_escaped_start(raw, mark, searched_until), mark
     else:
         start = edge.end() if edge else mark
-        end = ESCAPED.match(raw, start).end()  # type: ignore[union-attr]  # it matches the empty string
-        begin = start if edge else begin_of_escaped(raw, mark, least)
+        end = ESCAPED_KEY.match(raw, start).end()  # type: ignore[union-attr]  # it matches the empty string
+        begin = start if edge else find_escaped_start(raw, mark, searched_until)
         # Without an edge, only base64 of mixed characters counts as a key; escaped prose does not.
-        if edge is None and not any(map(is_mixed, FULL.findall(raw, begin, end))):
+        if edge is None and not any(map(is_mixed, FULL_BASE64_RUN.findall(raw, begin, end))):
             return end, end
-    return (begin, end) if end - begin >= LEAST_ESCAPED else (mark, mark)
+    return (begin, end) if end - begin >= MIN_ESCAPED_BYTES else (mark, mark)
 
 
-def begin_of_escaped(raw: bytes, mark: int, least: int) -> int:
+def find_escaped_start(raw: bytes, mark: int, searched_until: int) -> int:
     """Return where the bytes of a key that come right before the mark, on its line, begin."""
-    turned = raw[max(mark - LONGEST_BACK, least) : mark][::-1]
-    return mark - DEPACSE.match(turned).end()  # type: ignore[union-attr]  # it matches the empty string
+    reversed_bytes = raw[max(mark - MAX_LOOKBACK_BYTES, searched_until) : mark][::-1]
+    return mark - ESCAPED_KEY_REVERSED.match(reversed_bytes).end()  # type: ignore[union-attr]  # it matches the empty string

@@ -3,160 +3,161 @@
 import re
 from collections.abc import Sequence
 
-from bot.core.grammar import ANSI, CONTROL, LONGEST_SHOWN, PREFIX
-from bot.core.reading import MOST_REDRAWN, place_after
+from bot.core.grammar import ANSI_SEQUENCE, CONTROL_CHARACTERS, LOG_PREFIXES, MAX_LINE_CHARACTERS
+from bot.core.reading import MAX_REDRAWN_PIECES, find_resume_index
 
-FAILURE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
+FAILURE_LINE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
 
-RANK = re.compile(r"\brank=(\d{1,9})\b")
+RANK_PREFIX = re.compile(r"\brank=(\d{1,9})\b")
 
-WIDEST = 280
+MAX_DISPLAY_CHARACTERS = 280
 """Maximum characters of a line that is shown in a message: verl's lines of metrics have thousands."""
 
-GAP = "[… lines in between were not read …]"
+GAP_LINE = "[… lines in between were not read …]"
 
-FIRST_LINES = 5
+OVERLAP_CHECK_LINES = 5
 """Lines of the stored log by which the code checks whether a read contains the stored log's beginning."""
 
-SAVED_BYTES = 65_536
+MAX_SAVED_BYTES = 65_536
 """Maximum bytes of a log that are kept in the store."""
 
-LOOK_BYTES = 2_097_152
+MAX_READ_BYTES = 2_097_152
 """Maximum bytes per log read: a line of a megabyte is complete in it, with its prefixes and with other lines."""
 
 
-def select(text: str, lines: int, grep: str | None = None, node: int | None = None) -> list[str]:
+def select_lines(text: str, lines: int, grep: str | None = None, node: int | None = None) -> list[str]:
     r"""Return the last `lines` lines that contain `grep`, in any case, and come from `node`, without prefixes.
 
-    >>> select("(head, rank=0, pid=1) a\n(worker1, rank=1, pid=2) b\n(head, rank=0, pid=1) c", 2)
+    >>> select_lines("(head, rank=0, pid=1) a\n(worker1, rank=1, pid=2) b\n(head, rank=0, pid=1) c", 2)
     ['[1] b', '[0] c']
     """
-    ranked = [(line, rank(line)) for line in cleaned(text)]
-    wanted = [line for line, of in ranked if node is None or of == node]
-    wanted = [line for line in wanted if grep is None or grep.lower() in line.lower()]
-    shown = wanted[-lines:]
-    several = len({of for _, of in ranked} - {None}) > 1
-    return [tidy(line, several) for line in shown]
+    ranked_lines = [(line, parse_rank(line)) for line in split_clean_lines(text)]
+    matching = [line for line, line_rank in ranked_lines if node is None or line_rank == node]
+    matching = [line for line in matching if grep is None or grep.lower() in line.lower()]
+    last_lines = matching[-lines:]
+    has_several_ranks = len({line_rank for _, line_rank in ranked_lines} - {None}) > 1
+    return [format_line(line, has_several_ranks) for line in last_lines]
 
 
-def joined(before: str, text: str) -> str:
+def append_log(before: str, text: str) -> str:
     r"""Return a log extended by a later read of its end.
 
-    >>> joined("a\nb\nc", "b\nc\nd").split()
+    >>> append_log("a\nb\nc", "b\nc\nd").split()
     ['a', 'b', 'c', 'd']
-    >>> joined("a\nb", "x\ny").split("\n")
+    >>> append_log("a\nb", "x\ny").split("\n")
     ['a', 'b', '[… lines in between were not read …]', 'x', 'y']
     """
-    old = [shortened(line) for line in before.rstrip("\n").split("\n")]
-    new = [shortened(line) for line in text.rstrip("\n").split("\n")]
+    old = [truncate_line(line) for line in before.rstrip("\n").split("\n")]
+    new = [truncate_line(line) for line in text.rstrip("\n").split("\n")]
     if not before or not text:
         return "\n".join(new) if text else before
-    start = place_after(old, new)
-    return "\n".join([*old, *([GAP] if start is None else []), *new[start or 0 :]])
+    start = find_resume_index(old, new)
+    return "\n".join([*old, *([GAP_LINE] if start is None else []), *new[start or 0 :]])
 
 
-def whole(before: str, text: str) -> str:
+def merge_logs(before: str, text: str) -> str:
     r"""Return the same, as far back as either text reaches: a stored log is shorter than a read may be.
 
-    >>> whole("c\nd", "a\nb\nc\nd\ne").split(), whole("a\nb", "b\nc").split()
+    >>> merge_logs("c\nd", "a\nb\nc\nd\ne").split(), merge_logs("a\nb", "b\nc").split()
     (['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c'])
     """
-    beginning = "\n".join(before.split("\n")[:FIRST_LINES])
-    return text if beginning in text else joined(before, text)
+    beginning = "\n".join(before.split("\n")[:OVERLAP_CHECK_LINES])
+    return text if beginning in text else append_log(before, text)
 
 
-def fresh(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
+def find_new_lines(lines: Sequence[str], last: str | None) -> Sequence[str] | None:
     """Return the lines after the previous last line; None where that line is no longer among them.
 
-    >>> fresh(["a", "b", "c"], "a"), fresh(["a"], None), fresh(["b"], "a")
+    >>> find_new_lines(["a", "b", "c"], "a"), find_new_lines(["a"], None), find_new_lines(["b"], "a")
     (['b', 'c'], ['a'], None)
     """
     if last is None:
         return lines
-    at = next((at for at in range(len(lines) - 1, -1, -1) if lines[at] == last), None)
-    return None if at is None else lines[at + 1 :]
+    index = next((index for index in range(len(lines) - 1, -1, -1) if lines[index] == last), None)
+    return None if index is None else lines[index + 1 :]
 
 
-def failure(text: str) -> str | None:
+def find_failure(text: str) -> str | None:
     r"""Return what SkyPilot wrote into the log of a job that failed; None where it wrote no such line.
 
-    >>> failure("boom\n\x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [137] ")
+    >>> find_failure("boom\n\x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [137] ")
     'Job 1 failed with return code list: [137]'
     """
-    found = (FAILURE.fullmatch(line) for line in reversed(cleaned(text)))
-    return next((match[1] for match in found if match), None)
+    matches = (FAILURE_LINE.fullmatch(line) for line in reversed(split_clean_lines(text)))
+    return next((match[1] for match in matches if match), None)
 
 
-def cleaned(text: str) -> list[str]:
+def split_clean_lines(text: str) -> list[str]:
     r"""Return the lines without colours, and of a line that carriage returns overwrote, only its final text.
 
     Each line is truncated before any pattern reads it.
 
-    >>> cleaned("\x1b[36m(head, pid=1)\x1b[0m 10%\r 20%\n" + "x" * 9_000)[0], cleaned("x" * 9_000)[0][-2:]
+    >>> (split_clean_lines("\x1b[36m(head, pid=1)\x1b[0m 10%\r 20%\n" + "x" * 9_000)[0],
+    ...  split_clean_lines("x" * 9_000)[0][-2:])
     ('(head, pid=1) 20%', 'x…')
     """
-    lines = map(clean, text.split("\n"))
+    lines = map(clean_line, text.split("\n"))
     return [line for line in lines if line]
 
 
-def clean(line: str) -> str:
+def clean_line(line: str) -> str:
     """Return one line as it is shown; empty where nothing of it is visible."""
     first, overwrote, rest = line.rstrip("\r").partition("\r")
     if not overwrote:
-        return plain(first).rstrip()
-    prefix, body = prefixed(plain(first))
-    pieces = map(plain, reversed(rest.rsplit("\r", MOST_REDRAWN)))
-    left = next((piece for piece in pieces if piece.strip()), body)
-    return (prefix + left.lstrip()).rstrip()
+        return strip_formatting(first).rstrip()
+    prefix, body = split_prefix(strip_formatting(first))
+    pieces = map(strip_formatting, reversed(rest.rsplit("\r", MAX_REDRAWN_PIECES)))
+    final_text = next((piece for piece in pieces if piece.strip()), body)
+    return (prefix + final_text.lstrip()).rstrip()
 
 
-def plain(line: str) -> str:
+def strip_formatting(line: str) -> str:
     """Return a line without colours and control characters; of a line that is too long, the beginning."""
-    found = ANSI.sub("", shortened(line))
-    return found if found.isprintable() else CONTROL.sub("", found)
+    stripped_line = ANSI_SEQUENCE.sub("", truncate_line(line))
+    return stripped_line if stripped_line.isprintable() else CONTROL_CHARACTERS.sub("", stripped_line)
 
 
-def prefixed(line: str) -> tuple[str, str]:
+def split_prefix(line: str) -> tuple[str, str]:
     """Return the prefixes of SkyPilot and Ray, and the rest, with its indentation.
 
-    >>> prefixed("(head, rank=0, pid=1) (TaskRunner pid=8)   File x")
+    >>> split_prefix("(head, rank=0, pid=1) (TaskRunner pid=8)   File x")
     ('(head, rank=0, pid=1) (TaskRunner pid=8) ', '  File x')
     """
-    found = PREFIX.match(line)
-    end = min(found.end(), len(found[0].rstrip()) + 1) if found and found[0] else 0
+    match = LOG_PREFIXES.match(line)
+    end = min(match.end(), len(match[0].rstrip()) + 1) if match and match[0] else 0
     return line[:end], line[end:]
 
 
-def narrow(line: str) -> str:
+def shorten_for_display(line: str) -> str:
     """Return a line shortened to what a phone can show.
 
-    >>> narrow("step:1 - " + "a" * 400)[-3:]
+    >>> shorten_for_display("step:1 - " + "a" * 400)[-3:]
     'aa…'
     """
-    return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+    return line if len(line) <= MAX_DISPLAY_CHARACTERS else line[: MAX_DISPLAY_CHARACTERS - 1] + "…"
 
 
-def rank(line: str) -> int | None:
+def parse_rank(line: str) -> int | None:
     """Return the node that printed a line; None where the prefix does not name it."""
-    found = RANK.search(prefixed(line)[0])
-    return int(found[1]) if found else None
+    match = RANK_PREFIX.search(split_prefix(line)[0])
+    return int(match[1]) if match else None
 
 
-def tidy(line: str, several: bool) -> str:
+def format_line(line: str, with_rank: bool) -> str:
     """Return the line without the prefixes of SkyPilot and Ray, and with its rank where there are several."""
-    text = prefixed(line)[1]
-    return f"[{rank(line)}] {text}" if several and rank(line) is not None else text
+    text = split_prefix(line)[1]
+    return f"[{parse_rank(line)}] {text}" if with_rank and parse_rank(line) is not None else text
 
 
-def shortened(line: str) -> str:
+def truncate_line(line: str) -> str:
     """Return a line as it is stored and shown: of a line that is too long, the beginning."""
-    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+    return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"
 
 
-def whole_characters(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return a text that can be encoded: half a surrogate pair, which is no character, becomes a question mark.
 
-    >>> whole_characters("é" + chr(0xD800))
+    >>> replace_surrogates("é" + chr(0xD800))
     'é?'
     """
     try:
@@ -166,14 +167,14 @@ def whole_characters(text: str) -> str:
     return text
 
 
-def bounded(text: str, most_bytes: int = SAVED_BYTES) -> str:
+def truncate_log(text: str, most_bytes: int = MAX_SAVED_BYTES) -> str:
     r"""Return the last complete lines that fit into so many bytes of UTF-8; of a line that is too long, the beginning.
 
-    >>> bounded("early\n" + "x" * 20_000 + "\nlate", 20_000).split("\n")[-1]
+    >>> truncate_log("early\n" + "x" * 20_000 + "\nlate", 20_000).split("\n")[-1]
     'late'
     """
-    whole = "\n".join(map(shortened, text.split("\n")))
-    encoded = whole.encode()
+    full_text = "\n".join(map(truncate_line, text.split("\n")))
+    encoded = full_text.encode()
     if len(encoded) <= most_bytes:
-        return whole
+        return full_text
     return encoded[-most_bytes:].decode(errors="ignore").partition("\n")[2]

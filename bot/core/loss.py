@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.money import cost
+from bot.core.money import compute_cost
 from bot.core.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class RunLoss:
     """What a failed run has lost.
 
     Attributes:
@@ -20,33 +20,40 @@ class Loss:
     """
 
     dollars: float | None
-    since: int | None = None
-    steps: int = 0
-    whole: bool = True
+    checkpoint_step: int | None = None
+    steps_lost: int = 0
+    is_checkpoint_complete: bool = True
 
 
-def loss(run: Run, now: datetime) -> Loss:
+def compute_loss(run: Run, now: datetime) -> RunLoss:
     """Return the part of a run's cost that left no checkpoint.
 
     verl names a checkpoint before it writes it, and prints the step after that.
     """
-    found, kept = run.progress, run.keeping
-    fetched = (kept.step if kept.step is not None else found.checkpoint_step) if kept.fetched else None
-    left = found.checkpoint_step if checkpoint_outlives(run) else fetched
-    spent = run.cost(now)
+    progress, rescue = run.progress, run.checkpoint_rescue
+    downloaded_step = (
+        (rescue.step if rescue.step is not None else progress.checkpoint_step) if rescue.is_downloaded else None
+    )
+    surviving_step = progress.checkpoint_step if checkpoint_outlives_cluster(run) else downloaded_step
+    spent_dollars = run.cost(now)
     # No checkpoint survives, so the whole cost is lost.
-    if left is None:
-        return Loss(spent)
-    saved_at = run.checkpoint_at if left == found.checkpoint_step else None
-    since = cost(run.hourly, (run.ended_at or now) - saved_at) if saved_at else None
-    dollars = None if spent is None or since is None else min(spent, since)
-    step = found.step or 0
-    return Loss(dollars, left, max(step - left, 0), step >= left or left == fetched)
+    if surviving_step is None:
+        return RunLoss(spent_dollars)
+    saved_at = run.checkpoint_at if surviving_step == progress.checkpoint_step else None
+    dollars_since = compute_cost(run.hourly_rate, (run.closed_at or now) - saved_at) if saved_at else None
+    dollars = None if spent_dollars is None or dollars_since is None else min(spent_dollars, dollars_since)
+    step = progress.step or 0
+    return RunLoss(
+        dollars,
+        surviving_step,
+        max(step - surviving_step, 0),
+        step >= surviving_step or surviving_step == downloaded_step,
+    )
 
 
-def checkpoint_outlives(run: Run) -> bool:
+def checkpoint_outlives_cluster(run: Run) -> bool:
     """Return whether the newest checkpoint survives the cluster.
 
     It does in the run's own folder of its checkpoint store, which the cluster's end does not reach.
     """
-    return run.place is not None and run.id in (run.progress.checkpoint or "")
+    return run.checkpoint_store is not None and run.id in (run.progress.checkpoint or "")

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any, Self
 
 from bot.core.money import Rate
-from bot.language import mark, say, together
+from bot.language import N_, join_sentences, translate
 
-RENT = "rent"
+RENT_WORD = "rent"
 """The word to type to agree to a jobs controller of one's own."""
 
-MOST_KEPT = 20
+MAX_RECOVERIES = 20
 """Maximum recoveries of a run that are remembered individually; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Controller:
+class JobsController:
     """The machine that SkyPilot would rent first, to supervise managed jobs.
 
     Attributes:
@@ -24,7 +24,7 @@ class Controller:
         rate: what it costs while it runs; None where that is not known.
     """
 
-    stopped: bool = False
+    is_stopped: bool = False
     rate: Rate | None = None
 
 
@@ -42,11 +42,11 @@ class Recovery:
     number: int
     since: datetime | None
     until: datetime | None = None
-    counted: bool = True
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Recoveries:
+class RecoveryHistory:
     """The recoveries of one run.
 
     Attributes:
@@ -55,41 +55,42 @@ class Recoveries:
     """
 
     count: int = 0
-    last: tuple[Recovery, ...] = ()
+    latest: tuple[Recovery, ...] = ()
 
     @property
-    def open(self) -> Recovery | None:
+    def ongoing(self) -> Recovery | None:
         """Return the recovery in progress; None for none."""
-        return self.last[-1] if self.last and self.last[-1].until is None else None
+        return self.latest[-1] if self.latest and self.latest[-1].until is None else None
 
     @property
-    def settled_at(self) -> float:
+    def stable_since(self) -> float:
         """Return since when the run has had its present machines, in Unix seconds; 0 where it never lost any."""
-        return max((one.until.timestamp() for one in self.last if one.until), default=0.0)
+        return max((recovery.until.timestamp() for recovery in self.latest if recovery.until), default=0.0)
 
-    def looked(self, recovering: bool, count: int, now: datetime) -> Self:
+    def record_observation(self, recovering: bool, count: int, now: datetime) -> Self:
         """Return the recoveries after an observation.
 
         Observations have gaps, so a recovery may be finished when it is first seen.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
-        >>> lost = Recoveries().looked(True, 0, noon)
-        >>> lost.open.number, lost.looked(False, 1, noon).last[0].counted, lost.looked(False, 0, noon).last[0].counted
+        >>> lost = RecoveryHistory().record_observation(True, 0, noon)
+        >>> (lost.ongoing.number, lost.record_observation(False, 1, noon).latest[0].is_counted,
+        ...  lost.record_observation(False, 0, noon).latest[0].is_counted)
         (1, True, False)
-        >>> [(one.number, one.since) for one in Recoveries().looked(False, 2, noon).last]
+        >>> [(one.number, one.since) for one in RecoveryHistory().record_observation(False, 2, noon).latest]
         [(1, None), (2, None)]
         """
-        last, unheard = list(self.last), max(count - self.count, 0)
+        latest, new_count = list(self.latest), max(count - self.count, 0)
         # SkyPilot counts a recovery once it is finished, so the first new count belongs to the open one.
-        if self.open and (unheard or not recovering):
-            last[-1] = replace(last[-1], until=now, counted=unheard > 0)
-            unheard = max(unheard - 1, 0)
-        following = last[-1].number + 1 if last else 1
-        last += [Recovery(following + one, None, now) for one in range(unheard)]
-        if recovering and not (last and last[-1].until is None):
-            last.append(Recovery(following + unheard, now))
-        return replace(self, count=max(count, self.count), last=tuple(last[-MOST_KEPT:]))
+        if self.ongoing and (new_count or not recovering):
+            latest[-1] = replace(latest[-1], until=now, is_counted=new_count > 0)
+            new_count = max(new_count - 1, 0)
+        following = latest[-1].number + 1 if latest else 1
+        latest += [Recovery(following + offset, None, now) for offset in range(new_count)]
+        if recovering and not (latest and latest[-1].until is None):
+            latest.append(Recovery(following + new_count, now))
+        return replace(self, count=max(count, self.count), latest=tuple(latest[-MAX_RECOVERIES:]))
 
 
 def is_managed(task: Mapping[str, Any]) -> bool:
@@ -98,40 +99,50 @@ def is_managed(task: Mapping[str, Any]) -> bool:
     >>> is_managed({"_metadata": {"verlbot": {"managed": True}}}), is_managed({"_metadata": None})
     (True, False)
     """
-    return own(task).get("managed") is True
+    return get_bot_metadata(task).get("managed") is True
 
 
-def may_rent(task: Mapping[str, Any]) -> bool:
+def may_rent_controller(task: Mapping[str, Any]) -> bool:
     """Return whether a person has agreed that a jobs controller is rented for the task."""
-    return own(task).get("controller") == RENT
+    return get_bot_metadata(task).get("controller") == RENT_WORD
 
 
-def own(task: Mapping[str, Any]) -> Mapping[str, Any]:
+def get_bot_metadata(task: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what the bot stores in a task beside what SkyPilot reads."""
     return (task.get("_metadata") or {}).get("verlbot") or {}
 
 
-RENTS = mark(
+RENT_PHRASE = N_(
     "SkyPilot's server does not look after managed jobs itself: it would first rent a machine for that, "
     "with 4 CPUs and 16 GB unless its configuration says otherwise."
 )
-STARTS = mark("SkyPilot's server does not look after managed jobs itself: it would first start its controller again.")
-BILLS = mark("That machine bills {dollars}/h by {source}, and no run's budget counts it.")
-UNPRICED = mark("Nobody has told me what that machine costs, and no run's budget counts it.")
-STOPS = mark("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
+RESTART_PHRASE = N_(
+    "SkyPilot's server does not look after managed jobs itself: it would first start its controller again."
+)
+BILLING_PHRASE = N_("That machine bills {dollars}/h by {source}, and no run's budget counts it.")
+UNPRICED_PHRASE = N_("Nobody has told me what that machine costs, and no run's budget counts it.")
+AUTOSTOP_PHRASE = N_("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
 
 
-def needs(found: Controller) -> str:
+def describe_controller(controller: JobsController) -> str:
     """Return sentences about the machine that would have to be rented, and its cost."""
-    bills = say(UNPRICED)
-    if found.rate:
-        bills = say(BILLS, dollars=f"${found.rate.dollars_per_hour:,.2f}", source=say(found.rate.source))
-    return together(say(STARTS if found.stopped else RENTS), bills, say(STOPS))
+    billing_sentence = translate(UNPRICED_PHRASE)
+    if controller.rate:
+        billing_sentence = translate(
+            BILLING_PHRASE,
+            dollars=f"${controller.rate.dollars_per_hour:,.2f}",
+            source=translate(controller.rate.source),
+        )
+    return join_sentences(
+        translate(RESTART_PHRASE if controller.is_stopped else RENT_PHRASE),
+        billing_sentence,
+        translate(AUTOSTOP_PHRASE),
+    )
 
 
-def agreement() -> str:
+def describe_agreement() -> str:
     """Return the sentence about what to type instead, or what the server's administrator can set."""
-    return say(
+    return translate(
         "Launch it with `controller=rent` if that is wanted, or without `managed=true`; where whoever keeps the server "
         "sets `jobs.controller.consolidation_mode: true`, nothing is rented."
     )

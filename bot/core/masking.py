@@ -12,25 +12,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.core.key_blocks import block_spans
-from bot.core.secret_forms import Found, block_mark, cut_token, shaped_secrets
+from bot.core.key_blocks import find_block_spans
+from bot.core.secret_forms import SecretSpan, find_block_start, find_cut_token, find_shaped_secrets
 from bot.core.secret_shapes import MASKED, SHAPE_ANCHORS
-from bot.core.secret_values import NAME_ANCHORS, NAME_STARTS, named_secrets
+from bot.core.secret_values import NAME_ANCHORS, NAME_STARTS, find_named_secrets
 
-ANCHORS = b"|".join((*SHAPE_ANCHORS, *NAME_ANCHORS))
+SECRET_ANCHORS = b"|".join((*SHAPE_ANCHORS, *NAME_ANCHORS))
 """Every candidate for a secret begins with a match of this."""
 
 REPLACEMENT = MASKED.encode()
 
-LEAST = 6
+MIN_TEXT_BYTES = 6
 """Minimum bytes of a text that can contain a secret."""
 
-MOST_CANDIDATES, BYTES_A_CANDIDATE = 64, 32
+MAX_CANDIDATES_PER_LINE, BYTES_PER_CANDIDATE = 64, 32
 """Maximum candidates on a line that are judged: so many, plus one for each so many bytes. Measured lines have one in
 1,000 bytes, and dumps of configurations one in 100.
 """
 
-LEAST_CUT = 4
+MIN_CUT_CHARACTERS = 4
 """Minimum characters of a known value that identify it at the end of a truncated text."""
 
 
@@ -42,24 +42,24 @@ class Hit(Protocol):
     def end(self) -> int: ...
 
 
-Search = Callable[[bytes, int], Hit | None]
+SearchFunction = Callable[[bytes, int], Hit | None]
 """Returns the first match of one pattern from a position on."""
 
 
-def search_nothing(raw: bytes, at: int) -> None:
+def search_nothing(raw: bytes, position: int) -> None:
     """Return no match: the default for a pattern that is not configured."""
     return
 
 
-def hits(search: Search, raw: bytes) -> Iterator[Hit]:
+def find_all(search: SearchFunction, raw: bytes) -> Iterator[Hit]:
     """Yield all matches of a pattern, in order; one may begin within another."""
-    at = 0
-    while hit := search(raw, at):
+    position = 0
+    while hit := search(raw, position):
         yield hit
-        at = hit.start() + 1
+        position = hit.start() + 1
 
 
-class Crowd:
+class CandidateCounter:
     """Counts the candidates of one line after the other.
 
     A program can print a line of nothing but the beginnings of secrets, each of which takes time to judge. The rest of
@@ -70,15 +70,15 @@ class Crowd:
         self._raw = raw
         self._line_start = self.line_end = self._count = 0
 
-    def is_too_dense(self, at: int) -> bool:
+    def is_too_dense(self, position: int) -> bool:
         """Count a candidate and return whether its line has too many; candidates are counted in order."""
-        if at >= self.line_end:
-            self._line_start = max(self._raw.rfind(b"\n", self._line_start, at) + 1, self._line_start)
-            end = self._raw.find(b"\n", at)
+        if position >= self.line_end:
+            self._line_start = max(self._raw.rfind(b"\n", self._line_start, position) + 1, self._line_start)
+            end = self._raw.find(b"\n", position)
             self.line_end = len(self._raw) if end < 0 else end
             self._count = 0
         self._count += 1
-        return self._count > MOST_CANDIDATES + (at - self._line_start) // BYTES_A_CANDIDATE
+        return self._count > MAX_CANDIDATES_PER_LINE + (position - self._line_start) // BYTES_PER_CANDIDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ class Masker:
         known_values: the known values, unchanged.
     """
 
-    search: Search = re.compile(ANCHORS).search
-    search_known: Search = search_nothing
-    search_own: Search = search_nothing
-    values: tuple[bytes, ...] = ()
+    search_candidates: SearchFunction = re.compile(SECRET_ANCHORS).search
+    search_known: SearchFunction = search_nothing
+    search_team_patterns: SearchFunction = search_nothing
+    known_values: tuple[bytes, ...] = ()
 
     def mask(self, text: str, cut: bool = False) -> str:
         """Return the text without secrets. Masking it once more changes nothing.
@@ -109,14 +109,14 @@ class Masker:
         'redis://:…(masked)@store:6379/0 at commit 3f786850e387550fdab836ed7e6dc881de23001b'
         """
         raw = text.encode("utf-8", "surrogatepass")
-        spans = self._spans(raw, cut)
+        spans = self._find_spans(raw, cut)
         if not spans:
             return text
-        pieces, at = [], 0
+        pieces, position = [], 0
         for start, end in spans:
-            pieces += [raw[at:start], REPLACEMENT]
-            at = end
-        return b"".join([*pieces, raw[at:]]).decode("utf-8", "surrogatepass")
+            pieces += [raw[position:start], REPLACEMENT]
+            position = end
+        return b"".join([*pieces, raw[position:]]).decode("utf-8", "surrogatepass")
 
     def find_secret(self, text: str, by_name: bool = True) -> str | None:
         """Return a label for the first secret in a text, with nothing of the secret in it; None where there is none.
@@ -127,57 +127,64 @@ class Masker:
         >>> Masker().find_secret("trainer.api_key=aB3dE6gH9jK2"), Masker().find_secret("data.prompt_key=prompt")
         ('key=…', None)
         """
-        found = self._found(text.encode("utf-8", "surrogatepass"), by_name)
-        return min(found, key=lambda one: one.start).label if found else None
+        secrets = self._find_secrets(text.encode("utf-8", "surrogatepass"), by_name)
+        return min(secrets, key=lambda secret: secret.start).label if secrets else None
 
-    def _spans(self, raw: bytes, cut: bool) -> list[tuple[int, int]]:
+    def _find_spans(self, raw: bytes, cut: bool) -> list[tuple[int, int]]:
         """Return the byte ranges to be replaced, in order and without overlap."""
-        found = self._found(raw)
+        secrets = self._find_secrets(raw)
         if cut and not raw.endswith(b"\n"):
-            found += self._cut(raw)
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted((one.start, one.end) for one in found):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+            secrets += self._find_cut_secrets(raw)
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted((secret.start, secret.end) for secret in secrets):
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:
-                merged.append((start, end))
-        return merged
+                spans.append((start, end))
+        return spans
 
-    def _found(self, raw: bytes, by_name: bool = True) -> list[Found]:
+    def _find_secrets(self, raw: bytes, by_name: bool = True) -> list[SecretSpan]:
         """Return every secret in the text."""
-        if len(raw) < LEAST:
+        if len(raw) < MIN_TEXT_BYTES:
             return []
-        found = [Found(hit.start(), hit.end(), "the value of a secret") for hit in hits(self.search_known, raw)]
-        found += (Found(hit.start(), hit.end(), "a secret of your team's") for hit in hits(self.search_own, raw))
+        secrets = [
+            SecretSpan(hit.start(), hit.end(), "the value of a secret") for hit in find_all(self.search_known, raw)
+        ]
+        secrets += (
+            SecretSpan(hit.start(), hit.end(), "a secret of your team's")
+            for hit in find_all(self.search_team_patterns, raw)
+        )
         marks: list[int] = []
-        at, crowd = 0, Crowd(raw)
-        while hit := self.search(raw, at):
+        position, counter = 0, CandidateCounter(raw)
+        while hit := self.search_candidates(raw, position):
             start = hit.start()
             # Judging every candidate of a crafted line would take too long.
-            if crowd.is_too_dense(start):
-                found.append(Found(start, crowd.line_end, "a line of names"))
-                at = crowd.line_end
+            if counter.is_too_dense(start):
+                secrets.append(SecretSpan(start, counter.line_end, "a line of names"))
+                position = counter.line_end
                 continue
-            if (mark := block_mark(raw, start)) is not None:
+            if (mark := find_block_start(raw, start)) is not None:
                 marks.append(mark)
-            new = list(shaped_secrets(raw, start))
+            new_secrets = list(find_shaped_secrets(raw, start))
             # A value with a secret's own form needs no revealing name.
-            if not new and by_name and raw[start] in NAME_STARTS:
-                new = list(named_secrets(raw, start))
-            found += new
-            at = max(start + 1, new[0].end if new else 0)  # candidates may overlap, but none begins within a secret
-        found += (Found(start, end, "-----BEGIN…") for start, end in block_spans(raw, marks))
-        return found
+            if not new_secrets and by_name and raw[start] in NAME_STARTS:
+                new_secrets = list(find_named_secrets(raw, start))
+            secrets += new_secrets
+            position = max(
+                start + 1, new_secrets[0].end if new_secrets else 0
+            )  # candidates may overlap, but none begins within a secret
+        secrets += (SecretSpan(start, end, "-----BEGIN…") for start, end in find_block_spans(raw, marks))
+        return secrets
 
-    def _cut(self, raw: bytes) -> Iterator[Found]:
+    def _find_cut_secrets(self, raw: bytes) -> Iterator[SecretSpan]:
         """Yield the beginning of a secret at the end of the text."""
-        yield from cut_token(raw)
-        for value in self.values:
-            for length in range(min(len(value), len(raw)) - 1, LEAST_CUT - 1, -1):
+        yield from find_cut_token(raw)
+        for value in self.known_values:
+            for length in range(min(len(value), len(raw)) - 1, MIN_CUT_CHARACTERS - 1, -1):
                 if raw.endswith(value[:length]):
-                    yield Found(len(raw) - length, len(raw), "the value of a secret")
+                    yield SecretSpan(len(raw) - length, len(raw), "the value of a secret")
                     break
 
 
-SHAPES = Masker()
+SHAPE_MASKER = Masker()
 """Recognises secrets by their form and their name alone."""

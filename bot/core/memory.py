@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Self
 
 from bot.core.doubt import Outage
-from bot.core.seen import Request, Seen
+from bot.core.seen import Observation, RequestState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class CloudMemory:
     """What a cloud has shown of a run's cluster, and whether it still knows that.
 
     Attributes:
@@ -24,21 +24,21 @@ class Memory:
     cluster_id: str = ""
     server: str = ""
     loss: Outage | None = None
-    gone_by: str | None = None
+    confirmed_gone_by: str | None = None
 
     @property
     def is_lost(self) -> bool:
         """Return whether the cloud does not know the cluster now, so that its absence proves nothing."""
         return self.loss is not None and self.loss.until is None
 
-    def record_ask(self, server: str) -> Self:
+    def record_request(self, server: str) -> Self:
         """Return the memory after the cluster was requested from a server of that identity."""
         return replace(self, server=server or self.server)
 
-    def record_look(self, seen: Seen, now: datetime) -> Self:
+    def record_observation(self, observation: Observation, now: datetime) -> Self:
         """Return the memory after an observation by a cloud that knows the cluster, which ends a loss."""
         loss = replace(self.loss, until=now) if self.loss and self.is_lost else self.loss
-        return replace(self, cluster_id=seen.cluster_id or self.cluster_id, loss=loss, gone_by=None)
+        return replace(self, cluster_id=observation.cluster_id or self.cluster_id, loss=loss, confirmed_gone_by=None)
 
     def record_loss(self, now: datetime) -> Self:
         """Return the memory after a look found that the cloud does not know the cluster."""
@@ -49,10 +49,10 @@ class Memory:
 
         It counts while the cloud cannot show whether they are.
         """
-        return replace(self, gone_by=self.gone_by or by) if self.is_lost else self
+        return replace(self, confirmed_gone_by=self.confirmed_gone_by or by) if self.is_lost else self
 
 
-def is_forgotten(was_shown: bool, server: str, seen: Seen) -> bool:
+def is_forgotten(was_shown: bool, server: str, observation: Observation) -> bool:
     """Return whether an observation without the cluster comes from a cloud that has lost the cluster's record.
 
     SkyPilot never deletes a cluster from its history (0.14.1, table `cluster_history`), so a cluster that it has shown
@@ -64,8 +64,11 @@ def is_forgotten(was_shown: bool, server: str, seen: Seen) -> bool:
             it is not known.
     """
     # A cluster or its recorded ending proves that the cloud remembers.
-    if not seen.nothing or seen.ending is not None:
+    if not observation.is_empty or observation.ending is not None:
         return False
-    if seen.request in (Request.FAILED, Request.CANCELLED):  # a server that knows how the launch ended has received it
+    if observation.request in (
+        RequestState.FAILED,
+        RequestState.CANCELLED,
+    ):  # a server that knows how the launch ended has received it
         return was_shown
-    return was_shown or (server != "" and seen.server not in ("", server))
+    return was_shown or (server != "" and observation.server not in ("", server))

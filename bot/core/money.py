@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-APART = timedelta(minutes=1)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 """Maximum difference between a provider's seconds and the bot's, since each measures at another moment."""
 
 
@@ -20,7 +20,7 @@ class Rate:
     source: str
 
     @property
-    def is_price(self) -> bool:
+    def is_priced(self) -> bool:
         """Return whether the rate is known: SkyPilot reports 0 where it knows no price, as for Kubernetes and Slurm."""
         return self.dollars_per_hour > 0
 
@@ -39,19 +39,19 @@ class Bill:
     dollars: float
     rate: Rate
     at: datetime
-    closed: bool = False
+    is_closed: bool = False
 
-    def total(self, until: datetime) -> float:
+    def compute_total(self, until: datetime) -> float:
         """Return the dollars until then: what was billed, plus the rate since.
 
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
-        >>> Bill(10.0, Rate(4.0, "SkyPilot"), noon).total(noon + timedelta(minutes=30))
+        >>> Bill(10.0, Rate(4.0, "SkyPilot"), noon).compute_total(noon + timedelta(minutes=30))
         12.0
         """
-        return self.dollars if self.closed else self.dollars + (cost(self.rate, until - self.at) or 0.0)
+        return self.dollars if self.is_closed else self.dollars + (compute_cost(self.rate, until - self.at) or 0.0)
 
-    def bounded(self, until: datetime, least: timedelta, most: timedelta) -> float:
+    def compute_bounded_total(self, until: datetime, least: timedelta, most: timedelta) -> float:
         """Return the dollars until then, bounded by the time that the cluster has billed by the bot's own clock.
 
         The provider counts time by a clock that may be set: an hour ahead would exhaust a budget that is not exhausted,
@@ -60,21 +60,24 @@ class Bill:
         >>> from datetime import UTC
         >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
         >>> bill, hour = Bill(10.0, Rate(4.0, "SkyPilot"), noon), timedelta(hours=1)
-        >>> [round(bill.bounded(noon, least * hour, most * hour), 1) for least, most in ((1, 2), (1, 3), (3, 3))]
+        >>> [round(bill.compute_bounded_total(noon, least * hour, most * hour), 1)
+        ...  for least, most in ((1, 2), (1, 3), (3, 3))]
         [8.1, 10.0, 11.9]
         """
-        low, high = (cost(self.rate, span) or 0.0 for span in (least - APART, most + APART))
-        return max(low, min(self.total(until), high))
+        low, high = (
+            compute_cost(self.rate, span) or 0.0 for span in (least - MAX_CLOCK_DIFFERENCE, most + MAX_CLOCK_DIFFERENCE)
+        )
+        return max(low, min(self.compute_total(until), high))
 
 
-def cost(rate: Rate | None, billed: timedelta) -> float | None:
+def compute_cost(rate: Rate | None, billed: timedelta) -> float | None:
     """Return the dollars for a span of time; None where the price is not known.
 
-    >>> cost(Rate(4.0, "the price table"), timedelta(minutes=30))
+    >>> compute_cost(Rate(4.0, "the price table"), timedelta(minutes=30))
     2.0
-    >>> cost(Rate(0.0, "SkyPilot"), timedelta(minutes=30)) is None
+    >>> compute_cost(Rate(0.0, "SkyPilot"), timedelta(minutes=30)) is None
     True
     """
     return (
-        None if rate is None or not rate.is_price else rate.dollars_per_hour * max(billed.total_seconds(), 0.0) / 3600
+        None if rate is None or not rate.is_priced else rate.dollars_per_hour * max(billed.total_seconds(), 0.0) / 3600
     )

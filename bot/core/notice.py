@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from bot.core.posted import Posted
+from bot.core.posted import SentMessage
 
-REMEMBERED = timedelta(days=30)
+NOTICE_RETENTION = timedelta(days=30)
 """How long a posted notice is remembered, so that it is not posted again."""
 
 
@@ -26,40 +26,40 @@ class Notice:
     key: str
     channel: str
     text: str
-    at: datetime
-    fallback: str = ""
-    sent: Posted | None = None
+    created_at: datetime
+    fallback_user: str = ""
+    sent_message: SentMessage | None = None
 
     @property
     def id(self) -> str:
         """Return the notice's id in the store."""
-        return notice_id(self.channel, self.key)
+        return build_notice_id(self.channel, self.key)
 
     @property
-    def is_posted(self) -> bool:
+    def is_sent(self) -> bool:
         """Return whether Slack has confirmed the message."""
-        return self.sent is not None and self.sent.ts is not None
+        return self.sent_message is not None and self.sent_message.ts is not None
 
     def begin_sending(self, now: datetime) -> Self:
         """Return the notice as about to be sent.
 
         A crash from here on leaves an unconfirmed message, not a second one.
         """
-        return replace(self, sent=Posted(None, "", "", now))
+        return replace(self, sent_message=SentMessage(None, "", "", now))
 
-    def confirm(self, ts: str, now: datetime) -> Self:
+    def confirm_sent(self, ts: str, now: datetime) -> Self:
         """Return the notice as posted in Slack under this id."""
-        return replace(self, sent=Posted(ts, "", "", now))
+        return replace(self, sent_message=SentMessage(ts, "", "", now))
 
     def withdraw(self) -> Self:
         """Return the notice as not sent: Slack refused it, or a look did not find it."""
-        return replace(self, sent=None)
+        return replace(self, sent_message=None)
 
-    def is_forgotten(self, now: datetime) -> bool:
+    def is_expired(self, now: datetime) -> bool:
         """Return whether it was posted so long ago that it can be deleted from the store."""
-        return self.is_posted and now >= self.at + REMEMBERED
+        return self.is_sent and now >= self.created_at + NOTICE_RETENTION
 
 
-def notice_id(channel: str, key: str) -> str:
+def build_notice_id(channel: str, key: str) -> str:
     """Return the id of the notice with this key in this channel."""
     return f"{channel} {key}"

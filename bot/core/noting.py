@@ -4,72 +4,94 @@ from datetime import datetime, timedelta
 
 from bot.core import drain
 from bot.core.action import (
+    AbandonCheckpoint,
     Action,
-    Alarm,
-    Ask,
-    Drain,
-    End,
-    FetchModel,
-    Finish,
-    Look,
-    LoseModel,
+    AwaitConfirmation,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
     NoteMemoryLoss,
-    Price,
-    PutOffAutostop,
-    RecallModel,
-    Rehearse,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
+    RecordObservation,
+    RecordOnlyAction,
+    RecordPolicyHit,
     SaveLog,
     SetAutostop,
-    Settle,
     TearDown,
-    Wonder,
+    WaitForCheckpoint,
 )
-from bot.core.decide import over_by_wish
-from bot.core.rules import Rules
+from bot.core.decide import find_requested_end
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.shadow import Shadow
+from bot.core.shadow import PolicyHit
 from bot.core.status import Reason
 
 
-def noted(run: Run, action: Look | Wonder | NoteMemoryLoss | Settle | End, now: datetime, rules: Rules) -> Run:
+def apply_action(
+    run: Run,
+    action: RecordObservation | AwaitConfirmation | NoteMemoryLoss | RecordOnlyAction | Close,
+    now: datetime,
+    timings: ReconcileTimings,
+) -> Run:
     """Return the run after an action that changes only its record."""
     match action:
-        case Look(seen):
-            return run.looked(seen, now)
-        case Wonder(doubt):
-            return run.doubted(doubt)
+        case RecordObservation(observation):
+            return run.record_observation(observation, now)
+        case AwaitConfirmation(confirmation):
+            return run.await_confirmation(confirmation)
         case NoteMemoryLoss():
             return run.record_memory_loss(now)
-        case Drain(draining):
-            return run.drains(draining)
-        case LoseModel():
+        case WaitForCheckpoint(save_grace):
+            return run.set_save_grace(save_grace)
+        case AbandonCheckpoint():
             # A person may have extended the deadline since the decision.
-            return run.gave_up(now) if now >= drain.gives_up_at(run, rules.patience) else run
-        case Finish(
-            Reason.LEASE_OVER | Reason.OVER_BUDGET | Reason.MONTH_SPENT
+            return run.abandon_checkpoint(now) if now >= drain.rescue_deadline(run, timings.checkpoint_grace) else run
+        case BeginTeardown(
+            Reason.LEASE_EXPIRED | Reason.BUDGET_EXCEEDED | Reason.MONTHLY_BUDGET_EXCEEDED
         ):  # a person may have raised the limit in the meantime
-            return over(run, over_by_wish(run, now, rules.shadow), now)
-        case Finish():
-            return over(run, action, now)
-        case Rehearse(rule):
-            return run.shadowed(Shadow(rule, now, run.cost(now), ends=True))
-        case End(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # an approver has answered in the meantime
+            return apply_finish(run, find_requested_end(run, now, timings.report_only), now)
+        case BeginTeardown():
+            return apply_finish(run, action, now)
+        case RecordPolicyHit(rule):
+            return run.record_policy_hit(PolicyHit(rule, now, run.cost(now), ends=True))
+        case Close(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # an approver has answered in the meantime
             return run
-        case End(reason, bill):
-            return run.ended(reason, now, bill)
+        case Close(reason, bill):
+            return run.close(reason, now, bill)
 
 
-def over(run: Run, finish: Finish | None, now: datetime) -> Run:
+def apply_finish(run: Run, finish: BeginTeardown | None, now: datetime) -> Run:
     """Return the run after an action that begins its teardown; unchanged where there is no such action any more."""
-    return run.stopping(finish.reason, finish.detail, now) if finish else run
+    return run.begin_teardown(finish.reason, finish.detail, now) if finish else run
 
 
-def wanted_again(action: Action, rules: Rules) -> timedelta:
+def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
     """Return the delay until the run should be looked at again after an action."""
     match action:
-        case Finish() | SaveLog() | Ask() | Alarm() | End() | LoseModel() | PutOffAutostop() | RecallModel():
+        case (
+            BeginTeardown()
+            | SaveLog()
+            | Provision()
+            | RaiseAlarm()
+            | Close()
+            | AbandonCheckpoint()
+            | PostponeAutostop()
+            | FindDownloadedCheckpoint()
+        ):
             return timedelta()
-        case Look() | Wonder() | NoteMemoryLoss() | Price() | SetAutostop() | TearDown() | Rehearse():
-            return rules.gone
-        case Drain() | FetchModel():
-            return rules.gone
+        case (
+            RecordObservation()
+            | AwaitConfirmation()
+            | NoteMemoryLoss()
+            | EstimatePrice()
+            | SetAutostop()
+            | TearDown()
+            | RecordPolicyHit()
+        ):
+            return timings.teardown_confirm
+        case WaitForCheckpoint() | DownloadCheckpoint():
+            return timings.teardown_confirm

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.core.managed import is_managed, may_rent
+from bot.core.managed import is_managed, may_rent_controller
 from bot.core.recipe import Task
 
 DEADLINE_VARIABLE = "MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP"
@@ -14,7 +14,7 @@ DEADLINE_VARIABLE = "MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LaunchOrder:
     """A launch, as a cloud receives it.
 
     Attributes:
@@ -31,18 +31,18 @@ class Order:
     task: Task
     secrets: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    again: bool = False
+    is_retry: bool = False
     deadline: datetime | None = None
 
     @property
-    def managed(self) -> bool:
+    def is_managed(self) -> bool:
         """Return whether it is to be a managed job."""
         return is_managed(self.task)
 
     @property
-    def may_rent(self) -> bool:
+    def may_rent_controller(self) -> bool:
         """Return whether a jobs controller may be rented for it."""
-        return may_rent(self.task)
+        return may_rent_controller(self.task)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -50,13 +50,13 @@ class Order:
 
         A value that the task sets itself has precedence.
         """
-        told = {DEADLINE_VARIABLE: f"{self.deadline.timestamp():.0f}"} if self.deadline else {}
+        deadline_variables = {DEADLINE_VARIABLE: f"{self.deadline.timestamp():.0f}"} if self.deadline else {}
         # The task's own value comes last, so it has precedence.
-        return {**told, **(self.task.get("envs") or {})}
+        return {**deadline_variables, **(self.task.get("envs") or {})}
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class ClusterRef:
     """A reference to a cluster, with what the run's record knows of it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Watched:
     request_id: str | None = None
     job_id: int | None = None
     job_name: str | None = None
-    asked_at: datetime | None = None
-    autostop_request: str | None = None
-    managed: bool = False
+    launch_requested_at: datetime | None = None
+    autostop_request_id: str | None = None
+    is_managed: bool = False
     was_shown: bool = False

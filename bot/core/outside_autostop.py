@@ -5,26 +5,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.core.autostop import asked_minutes
-from bot.core.choices import choices, cloud_of
-from bot.core.policy import Outside, Remedy
+from bot.core.autostop import read_idle_minutes
+from bot.core.choices import get_cloud_name, list_resources
+from bot.core.policy import AutostopRemedy, ExternalLaunchPolicy
 from bot.core.recipe import Task
 
-CANNOT = ("hyperbolic", "primeintellect", "verda", "yotta")
+CLOUDS_WITHOUT_AUTODOWN = ("hyperbolic", "primeintellect", "verda", "yotta")
 """Clouds for which SkyPilot supports no autodown (0.14.1: clouds without AUTODOWN)."""
 
-LACKS = "It has no autostop; {most} idle minutes are the most that this team allows."
-LONGER = "Its autostop of {found} idle minutes is too long; {most} are the most that this team allows."
-WAY_OUT = (
+NO_AUTOSTOP = "It has no autostop; {most} idle minutes are the most that this team allows."
+AUTOSTOP_TOO_LONG = "Its autostop of {found} idle minutes is too long; {most} are the most that this team allows."
+AUTOSTOP_SUGGESTION = (
     "Launch it with `-i {most} --down`, which removes the cluster after that, "
     "or with `-i {most}`, which stops it where its infra can."
 )
-ADDED = "verlbot: this cluster had no autostop. It removes itself after {most} idle minutes, as the team's policy says."
-CUT = "verlbot: the autostop of this cluster is {most} idle minutes, not {found}, as the team's policy says."
+AUTOSTOP_ADDED = (
+    "verlbot: this cluster had no autostop. It removes itself after {most} idle minutes, as the team's policy says."
+)
+AUTOSTOP_SHORTENED = (
+    "verlbot: the autostop of this cluster is {most} idle minutes, not {found}, as the team's policy says."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AutostopVerdict:
     """The decision about a task's autostop.
 
     Attributes:
@@ -36,50 +40,55 @@ class Kept:
     refusal: str = ""
 
 
-def keep(task: Task, outside: Outside) -> Kept:
+def enforce_autostop(task: Task, external_policy: ExternalLaunchPolicy) -> AutostopVerdict:
     """Return the task with every choice of machines removing itself in time, where it can.
 
     A change to the task is printed in the job's log.
     """
-    most = outside.autostop_idle_minutes
-    if most is None:
-        return Kept(task)
-    found = [idle_minutes(one) for one in choices(task) if can(one) and not within(idle_minutes(one), most)]
-    if not found:
-        return Kept(task)
-    longest = None if None in found else max(minutes for minutes in found if minutes is not None)
-    if outside.autostop is Remedy.REFUSE:
-        why = (LACKS if longest is None else LONGER).format(most=most, found=longest)
-        return Kept(task, f"{why} {WAY_OUT.format(most=most)}")
-    said = (ADDED if longest is None else CUT).format(most=most, found=longest)
-    return Kept(told(mended(task, most), said))
+    max_minutes = external_policy.autostop_idle_minutes
+    if max_minutes is None:
+        return AutostopVerdict(task)
+    unsafe_minutes = [
+        parse_idle_minutes(choice)
+        for choice in list_resources(task)
+        if supports_autodown(choice) and not is_within_limit(parse_idle_minutes(choice), max_minutes)
+    ]
+    if not unsafe_minutes:
+        return AutostopVerdict(task)
+    longest = None if None in unsafe_minutes else max(minutes for minutes in unsafe_minutes if minutes is not None)
+    if external_policy.autostop is AutostopRemedy.REFUSE:
+        refusal = (NO_AUTOSTOP if longest is None else AUTOSTOP_TOO_LONG).format(most=max_minutes, found=longest)
+        return AutostopVerdict(task, f"{refusal} {AUTOSTOP_SUGGESTION.format(most=max_minutes)}")
+    sentence = (AUTOSTOP_ADDED if longest is None else AUTOSTOP_SHORTENED).format(most=max_minutes, found=longest)
+    return AutostopVerdict(with_log_sentence(with_autostop(task, max_minutes), sentence))
 
 
-def idle_minutes(choice: Mapping[str, Any]) -> int | None:
+def parse_idle_minutes(choice: Mapping[str, Any]) -> int | None:
     """Return the idle minutes of a choice's autostop; None where it has none.
 
-    >>> idle_minutes({}), idle_minutes({"autostop": False}), idle_minutes({"autostop": {"idle_minutes": -1}})
+    >>> (parse_idle_minutes({}), parse_idle_minutes({"autostop": False}),
+    ...  parse_idle_minutes({"autostop": {"idle_minutes": -1}}))
     (None, None, None)
-    >>> idle_minutes({"autostop": {"idle_minutes": 90}}), idle_minutes({"autostop": "2h"})
+    >>> parse_idle_minutes({"autostop": {"idle_minutes": 90}}), parse_idle_minutes({"autostop": "2h"})
     (90, 120)
     """
-    asked = choice.get("autostop")
-    given = asked.get("idle_minutes", 0) if isinstance(asked, Mapping) else asked
-    if given is None or given is False or str(given).startswith("-"):
+    autostop = choice.get("autostop")
+    minutes = autostop.get("idle_minutes", 0) if isinstance(autostop, Mapping) else autostop
+    if minutes is None or minutes is False or str(minutes).startswith("-"):
         return None
-    return asked_minutes({"resources": {"autostop": given}})
+    return read_idle_minutes({"resources": {"autostop": minutes}})
 
 
-def within(minutes: int | None, most: int) -> bool:
-    return minutes is not None and minutes <= most
+def is_within_limit(minutes: int | None, max_minutes: int) -> bool:
+    return minutes is not None and minutes <= max_minutes
 
 
-def can(choice: Mapping[str, Any]) -> bool:
+def supports_autodown(choice: Mapping[str, Any]) -> bool:
     """Return whether the cloud of a choice supports autodown."""
-    return cloud_of(choice) not in CANNOT
+    return get_cloud_name(choice) not in CLOUDS_WITHOUT_AUTODOWN
 
 
-def mended(task: Task, most: int) -> Task:
+def with_autostop(task: Task, max_minutes: int) -> Task:
     """Return the task with the policy's autostop.
 
     Choices without autostop get one that removes the cluster, which every infra supports. A longer one only gets
@@ -88,26 +97,29 @@ def mended(task: Task, most: int) -> Task:
     resources = dict(task.get("resources") or {})
     kind = next((kind for kind in ("any_of", "ordered") if resources.get(kind)), None)
     if kind is None:
-        return {**task, "resources": shortened(resources, most)}
-    return {**task, "resources": {**resources, kind: [shortened(one, most) for one in resources[kind]]}}
+        return {**task, "resources": limit_autostop(resources, max_minutes)}
+    return {
+        **task,
+        "resources": {**resources, kind: [limit_autostop(choice, max_minutes) for choice in resources[kind]]},
+    }
 
 
-def shortened(choice: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+def limit_autostop(choice: Mapping[str, Any], max_minutes: int) -> Mapping[str, Any]:
     """Return a choice of machines with at most this autostop."""
-    found, asked = idle_minutes(choice), choice.get("autostop")
-    if not can(choice) or within(found, most):
+    minutes, autostop = parse_idle_minutes(choice), choice.get("autostop")
+    if not supports_autodown(choice) or is_within_limit(minutes, max_minutes):
         return choice
     # A choice without autostop gets autodown, because some infra cannot stop a cluster.
-    own = {"down": True} if found is None else dict(asked) if isinstance(asked, Mapping) else {}
-    return {**choice, "autostop": {**own, "idle_minutes": most}}
+    settings = {"down": True} if minutes is None else dict(autostop) if isinstance(autostop, Mapping) else {}
+    return {**choice, "autostop": {**settings, "idle_minutes": max_minutes}}
 
 
-def told(task: Task, sentence: str) -> Task:
+def with_log_sentence(task: Task, sentence: str) -> Task:
     """Return the task with a sentence for the person who launched it.
 
     SkyPilot has no place for it, so the first line of the job's log, on one node, shows it.
     """
     if not task.get("run"):
         return task
-    said = f'[ "${{SKYPILOT_NODE_RANK:-0}}" != 0 ] || echo {shlex.quote(sentence)}'
-    return {**task, "run": f"{said}\n{task['run']}"}
+    command = f'[ "${{SKYPILOT_NODE_RANK:-0}}" != 0 ] || echo {shlex.quote(sentence)}'
+    return {**task, "run": f"{command}\n{task['run']}"}

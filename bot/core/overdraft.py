@@ -8,7 +8,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Overdraft:
+class BudgetOverrun:
     """A monthly budget that is exhausted, as a run's record has it.
 
     Attributes:
@@ -21,33 +21,35 @@ class Overdraft:
     """
 
     rule: str
-    purse: str
-    spent: float
-    most: float
+    budget_key: str
+    spent_dollars: float
+    limit_dollars: float
     until: datetime
-    rehearsed: bool = False
-    made_good_at: datetime | None = None
+    is_report_only: bool = False
+    resolved_at: datetime | None = None
 
     @property
-    def stands(self) -> bool:
+    def is_open(self) -> bool:
         """Return whether the overrun is not resolved."""
-        return self.made_good_at is None
+        return self.resolved_at is None
 
 
-def after(known: Sequence[Overdraft], found: Mapping[str, Overdraft], now: datetime) -> tuple[Overdraft, ...]:
+def update_budget_overruns(
+    previous: Sequence[BudgetOverrun], current: Mapping[str, BudgetOverrun], now: datetime
+) -> tuple[BudgetOverrun, ...]:
     """Return a run's budget overruns after these were found, by rule.
 
     An open one keeps its deadline, however often it is found.
 
     An overrun whose rule has become report only, or has become enforced, begins again, with the full grace time.
     """
-    kept: list[Overdraft] = []
-    for one in known:
-        new = found.get(one.rule)
+    updated: list[BudgetOverrun] = []
+    for overrun in previous:
+        current_overrun = current.get(overrun.rule)
         # A resolved overrun stays as history; an open one keeps its deadline.
-        if not one.stands or (new and new.rehearsed == one.rehearsed):
-            kept.append(one)
-        elif new is None:
-            kept.append(replace(one, made_good_at=now))
-    standing = {one.rule for one in kept if one.stands}
-    return (*kept, *(one for rule, one in found.items() if rule not in standing))
+        if not overrun.is_open or (current_overrun and current_overrun.is_report_only == overrun.is_report_only):
+            updated.append(overrun)
+        elif current_overrun is None:
+            updated.append(replace(overrun, resolved_at=now))
+    open_rules = {overrun.rule for overrun in updated if overrun.is_open}
+    return (*updated, *(overrun for rule, overrun in current.items() if rule not in open_rules))

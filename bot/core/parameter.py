@@ -6,32 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.expression import fits
-from bot.core.line import shown
+from bot.core.expression import is_full_match
+from bot.core.line import format_inline_code
 from bot.errors import UserError
-from bot.language import mark, say
+from bot.language import N_, translate
 
 Value = str | int | float | bool
 
 
-Bounds = Mapping[tuple[bool, bool], str]
+RangePhrases = Mapping[tuple[bool, bool], str]
 """Phrases for a range, by whether it has a lowest and a highest number."""
 
-WHOLE_NUMBERS: Bounds = {
-    (False, False): mark("a whole number"),
-    (True, False): mark("a whole number from {low}"),
-    (False, True): mark("a whole number up to {high}"),
-    (True, True): mark("a whole number from {low} to {high}"),
+INTEGER_RANGE_PHRASES: RangePhrases = {
+    (False, False): N_("a whole number"),
+    (True, False): N_("a whole number from {low}"),
+    (False, True): N_("a whole number up to {high}"),
+    (True, True): N_("a whole number from {low} to {high}"),
 }
-NUMBERS: Bounds = {
-    (False, False): mark("a number"),
-    (True, False): mark("a number from {low}"),
-    (False, True): mark("a number up to {high}"),
-    (True, True): mark("a number from {low} to {high}"),
+NUMBER_RANGE_PHRASES: RangePhrases = {
+    (False, False): N_("a number"),
+    (True, False): N_("a number from {low}"),
+    (False, True): N_("a number up to {high}"),
+    (True, True): N_("a number from {low} to {high}"),
 }
 
 
-class Kind(StrEnum):
+class ParameterKind(StrEnum):
     """The kind of values that a parameter takes."""
 
     INTEGER = "integer"
@@ -60,9 +60,9 @@ class Parameter:
     """
 
     name: str
-    kind: Kind
+    kind: ParameterKind
     meaning: str
-    sets: str = ""
+    target: str = ""
     default: str = ""
     minimum: float | None = None
     maximum: float | None = None
@@ -72,41 +72,41 @@ class Parameter:
     unit: str = ""
     removable: bool = False
 
-    def read(self, text: str) -> Value:
+    def parse(self, text: str) -> Value:
         """Return the value that a user typed.
 
-        >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).read("2")
+        >>> Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).parse("2")
         2
 
         Raises:
             UserError: the text is not of this kind or out of range; the hint names the valid values.
         """
         value = self.convert(text.strip())
-        if value is None or not self.admits(value):
+        if value is None or not self.accepts(value):
             raise UserError(
-                say("`{name}` cannot be {value}.", name=self.name, value=shown(text)),
-                say("Valid: {range}.", range=self.range),
+                translate("`{name}` cannot be {value}.", name=self.name, value=format_inline_code(text)),
+                translate("Valid: {range}.", range=self.range),
             )
         return value
 
     def convert(self, text: str) -> Value | None:
         """Return the text as a value of this kind, or None if it is not one."""
         match self.kind:
-            case Kind.INTEGER:
+            case ParameterKind.INTEGER:
                 return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
-            case Kind.NUMBER:
-                return number(without_unit(text, self.unit))
-            case Kind.TEXT:
+            case ParameterKind.NUMBER:
+                return parse_number(remove_unit(text, self.unit))
+            case ParameterKind.TEXT:
                 return text or None
-            case Kind.CHOICE:
+            case ParameterKind.CHOICE:
                 return text if text in self.choices else None
-            case Kind.FLAG:
-                return FLAGS.get(text.lower())
+            case ParameterKind.FLAG:
+                return FLAG_VALUES.get(text.lower())
 
-    def admits(self, value: Value) -> bool:
+    def accepts(self, value: Value) -> bool:
         """Return whether a value of the right kind is within the range or matches the pattern."""
         if isinstance(value, str):
-            return self.pattern is None or fits(self.pattern, value)
+            return self.pattern is None or is_full_match(self.pattern, value)
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
 
@@ -114,50 +114,50 @@ class Parameter:
     def range(self) -> str:
         """Return the valid values in words.
 
-        >>> Parameter(name="nodes", kind=Kind.INTEGER, meaning="", minimum=1, maximum=8).range
+        >>> Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).range
         'a whole number from 1 to 8'
         """
         match self.kind:
-            case Kind.INTEGER:
-                return self.bounded(WHOLE_NUMBERS)
-            case Kind.NUMBER:
-                return self.bounded(NUMBERS)
-            case Kind.TEXT:
-                return say(self.shape) or say("any text")
-            case Kind.CHOICE:
-                return say(" or ").join(f"`{choice}`" for choice in self.choices)
-            case Kind.FLAG:
-                return say("`true` or `false`")
+            case ParameterKind.INTEGER:
+                return self.describe_range(INTEGER_RANGE_PHRASES)
+            case ParameterKind.NUMBER:
+                return self.describe_range(NUMBER_RANGE_PHRASES)
+            case ParameterKind.TEXT:
+                return translate(self.shape) or translate("any text")
+            case ParameterKind.CHOICE:
+                return translate(" or ").join(f"`{choice}`" for choice in self.choices)
+            case ParameterKind.FLAG:
+                return translate("`true` or `false`")
 
-    def bounded(self, phrases: Bounds) -> str:
+    def describe_range(self, phrases: RangePhrases) -> str:
         """Return the range of a number in words: of the four phrases, the one for the ends that it has."""
-        low, high = (end if end is None else plain(end) for end in (self.minimum, self.maximum))
-        found = say(phrases[low is not None, high is not None], low=low, high=high)
-        return say("{range} {unit}", range=found, unit=say(self.unit)) if self.unit else found
+        low, high = (end if end is None else format_number(end) for end in (self.minimum, self.maximum))
+        range_text = translate(phrases[low is not None, high is not None], low=low, high=high)
+        return translate("{range} {unit}", range=range_text, unit=translate(self.unit)) if self.unit else range_text
 
 
-FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+FLAG_VALUES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+HOURS_PER_UNIT = {"m": 1 / 60, "h": 1.0, "d": 24.0}
 
 
-def without_unit(text: str, unit: str) -> str:
+def remove_unit(text: str, unit: str) -> str:
     """Return the text without its unit; hours are converted from minutes and days.
 
-    >>> without_unit("$5", "dollars"), without_unit("90m", "hours"), without_unit("1d", "hours"), without_unit("2h", "")
+    >>> remove_unit("$5", "dollars"), remove_unit("90m", "hours"), remove_unit("1d", "hours"), remove_unit("2h", "")
     ('5', '1.5', '24', '2h')
     """
     match unit:
         case "dollars":
             return text.removeprefix("$")
-        case "hours" if text[-1:].lower() in HOURS and (value := number(text[:-1].strip())) is not None:
-            return f"{value * HOURS[text[-1].lower()]:g}"
+        case "hours" if text[-1:].lower() in HOURS_PER_UNIT and (value := parse_number(text[:-1].strip())) is not None:
+            return f"{value * HOURS_PER_UNIT[text[-1].lower()]:g}"
         case _:
             return text
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """Return a finite decimal number, which may have an exponent; None if the text is not one."""
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
         return None
@@ -165,10 +165,10 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number as users read it.
 
-    >>> plain(1e6), plain(0.01)
+    >>> format_number(1e6), format_number(0.01)
     ('1,000,000', '0.01')
     """
     return f"{int(value):,}" if value == int(value) else f"{value:g}"

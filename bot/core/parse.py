@@ -3,24 +3,24 @@
 import re
 
 from bot.core import line
-from bot.core.command import Command, Help
-from bot.core.forms import FORMS, RUN_FORMS, Form
-from bot.core.line import shown
-from bot.core.masking import SHAPES, Masker
-from bot.core.metric import is_metric
-from bot.core.nearest import no_override, unknown
-from bot.core.typed import Typed
+from bot.core.command import Command, ShowHelp
+from bot.core.forms import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
+from bot.core.line import format_inline_code
+from bot.core.masking import SHAPE_MASKER, Masker
+from bot.core.metric import is_metric_word
+from bot.core.nearest import describe_override_refusal, unknown_name_error
+from bot.core.typed import ParsedArguments
 from bot.errors import Denied, UserError
-from bot.language import mark, say, together
+from bot.language import N_, join_sentences, translate
 
-HOW_TO_PASS = mark(
+HOW_TO_PASS_SECRETS = N_(
     "Slack has it now: revoke it. A run gets a secret from the bot's environment: name it under `secrets:` of the "
     "recipe, and set the variable where the bot runs. `/verl describe RECIPE` shows which secrets a recipe takes."
 )
 """The hint to a user who typed a secret."""
 
 
-def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Command:
+def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHAPE_MASKER) -> Command:
     """Return the command that a user typed after `/verl`.
 
     Args:
@@ -28,7 +28,7 @@ def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Comman
         thread_run: the run whose thread the user typed in; it is used where a RUN is left out.
         masker: recognises secrets.
 
-    >>> parse("launch ppo nodes=2 trainer.total_epochs=3")
+    >>> parse_command("launch ppo nodes=2 trainer.total_epochs=3")
     Launch(recipe='ppo', parameters=(('nodes', '2'),), overrides=('trainer.total_epochs=3',), dry_run=False, sure=False)
 
     Raises:
@@ -36,29 +36,31 @@ def parse(text: str, here: str | None = None, masker: Masker = SHAPES) -> Comman
             of it is in the error.
     """
     refuse_secret(text, masker)  # first, because other errors show a part of the line
-    words = line.split(text)
-    for typed_as in (*words, " ".join(words)):  # without the quotes and long dashes that may hide a secret
-        refuse_secret(typed_as, masker)
+    words = line.split_words(text)
+    for variant in (*words, " ".join(words)):  # without the quotes and long dashes that may hide a secret
+        refuse_secret(variant, masker)
     if not words:
-        return Help()
-    form = FORMS.get(words[0].lower())
-    if form is None:
-        raise unknown("command", words[0], FORMS)
-    if len(words) == 1 and form.alone is not None:
-        return form.alone
-    typed = sort(words[1:], form)
-    return form.make(check(typed, form, here))
+        return ShowHelp()
+    spec = COMMAND_SPECS.get(words[0].lower())
+    if spec is None:
+        raise unknown_name_error("command", words[0], COMMAND_SPECS)
+    if len(words) == 1 and spec.default is not None:
+        return spec.default
+    arguments = sort_words(words[1:], spec)
+    return spec.build(check_arguments(arguments, spec, thread_run))
 
 
-def refuse_secret(text: str, masker: Masker = SHAPES) -> None:
+def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
     """Raise Denied if a line contains a secret, before any part of it is recorded or shown."""
-    if found := masker.find_secret(text):
-        kind = f"`{found}`"
-        held = say("Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind)
-        raise Denied(held, say(HOW_TO_PASS), act="type a secret")
+    if label := masker.find_secret(text):
+        kind = f"`{label}`"
+        message = translate(
+            "Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind
+        )
+        raise Denied(message, translate(HOW_TO_PASS_SECRETS), act="type a secret")
 
 
-def sort(words: tuple[str, ...], form: Form) -> Typed:
+def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
     """Return the words sorted into names, parameters, overrides and flags, by the way they are written."""
     names, parameters, overrides, flags = [], [], [], []
     for word in words:
@@ -66,7 +68,8 @@ def sort(words: tuple[str, ...], form: Form) -> Typed:
         # The user wrote spaces around the equals sign.
         if word.startswith("="):
             raise UserError(
-                say("{word} stands by itself.", word=shown(word)), say("Write it without spaces: `nodes=2`.")
+                translate("{word} stands by itself.", word=format_inline_code(word)),
+                translate("Write it without spaces: `nodes=2`."),
             )
         if word.startswith("-") and word.strip("-"):
             flags.append(word.removeprefix("--"))
@@ -77,7 +80,7 @@ def sort(words: tuple[str, ...], form: Form) -> Typed:
         else:
             names.append(word)
     refuse_repeated(parameters)
-    return Typed(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
+    return ParsedArguments(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
 
 
 def is_override(key: str, has_value: bool) -> bool:
@@ -90,58 +93,62 @@ def is_override(key: str, has_value: bool) -> bool:
 
 def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
     """Raise UserError if a parameter occurs twice."""
-    seen: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in parameters:
-        if key in seen:
-            once = say("Give it once: {setting}.", setting=shown(f"{key}={seen[key]}"))
-            raise UserError(say("{key} is given twice.", key=shown(key)), once)
-        seen[key] = value
+        if key in values:
+            once = translate("Give it once: {setting}.", setting=format_inline_code(f"{key}={values[key]}"))
+            raise UserError(translate("{key} is given twice.", key=format_inline_code(key)), once)
+        values[key] = value
 
 
-def check(typed: Typed, form: Form, here: str | None) -> Typed:
+def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: str | None) -> ParsedArguments:
     """Return the arguments with the run of this thread filled in where it was left out.
 
     Raises:
         UserError: the command does not take one of the words, or lacks one.
     """
-    for flag in sorted(typed.flags):
-        if flag not in form.flags:
-            valid = [f"--{flag}" for flag in form.flags]
-            raise unknown("flag", flag if flag.startswith("-") else f"--{flag}", valid, takes_none(form), of=form.word)
-    names = (here, *typed.names) if here and leaves_out_run(typed.names, form) else typed.names
-    if len(names) < len(form.needs):
+    for flag in sorted(arguments.flags):
+        if flag not in spec.flags:
+            valid = [f"--{flag}" for flag in spec.flags]
+            raise unknown_name_error(
+                "flag", flag if flag.startswith("-") else f"--{flag}", valid, usage_hint(spec), owner=spec.word
+            )
+    names = (thread_run, *arguments.names) if thread_run and omits_run(arguments.names, spec) else arguments.names
+    if len(names) < len(spec.required):
         raise UserError(
-            say("`{command}` needs {name}.", command=form.word, name=form.needs[len(names)]),
-            say("Type `/verl {usage}`, such as `/verl {example}`.", usage=form.usage, example=form.example),
+            translate("`{command}` needs {name}.", command=spec.word, name=spec.required[len(names)]),
+            translate("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
         )
-    if len(names) > form.most:
-        surplus = say("{word} is one word too many for `{command}`.", word=shown(names[-1]), command=form.word)
-        raise UserError(surplus, surplus_hint(form))
-    if not form.takes_settings:
-        refuse_settings(typed, form)
-    return Typed(names, typed.parameters, typed.overrides, typed.flags, here)
+    if len(names) > spec.max_names:
+        surplus = translate(
+            "{word} is one word too many for `{command}`.", word=format_inline_code(names[-1]), command=spec.word
+        )
+        raise UserError(surplus, surplus_hint(spec))
+    if not spec.takes_settings:
+        refuse_settings(arguments, spec)
+    return ParsedArguments(names, arguments.parameters, arguments.overrides, arguments.flags, thread_run)
 
 
-def leaves_out_run(names: tuple[str, ...], form: Form) -> bool:
+def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
     """Return whether the command means the run of its thread: it names none, or only the second of two, or a metric."""
-    if form.word not in RUN_FORMS:
+    if spec.word not in RUN_COMMANDS:
         return False
-    return len(names) < max(len(form.needs), 1) or (form.many is not None and is_metric(names[0]))
+    return len(names) < max(len(spec.required), 1) or (spec.variadic is not None and is_metric_word(names[0]))
 
 
-def surplus_hint(form: Form) -> str:
-    settings = say("Settings are written `key=value`, and values with spaces in quotes.")
-    return together(takes_none(form), settings if form.takes_settings else "")
+def surplus_hint(spec: CommandSpec) -> str:
+    settings = translate("Settings are written `key=value`, and values with spaces in quotes.")
+    return join_sentences(usage_hint(spec), settings if spec.takes_settings else "")
 
 
-def takes_none(form: Form) -> str:
-    return say("Type `/verl {usage}`.", usage=form.usage)
+def usage_hint(spec: CommandSpec) -> str:
+    return translate("Type `/verl {usage}`.", usage=spec.usage)
 
 
-def refuse_settings(typed: Typed, form: Form) -> None:
+def refuse_settings(arguments: ParsedArguments, spec: CommandSpec) -> None:
     """Raise UserError for a parameter or an override that the command does not take."""
-    for key, _ in typed.parameters:
-        if key not in form.options:
-            raise unknown("option", key, form.options, takes_none(form), of=form.word)
-    for override in typed.overrides:
-        raise UserError(no_override(form.word, override), takes_none(form))
+    for key, _ in arguments.parameters:
+        if key not in spec.options:
+            raise unknown_name_error("option", key, spec.options, usage_hint(spec), owner=spec.word)
+    for override in arguments.overrides:
+        raise UserError(describe_override_refusal(spec.word, override), usage_hint(spec))

@@ -49,4 +49,4 @@ class Channel:
     kind: ChannelKind
 
 
-OWN_PAGE = Channel("", ChannelKind.DIRECT)
+APP_HOME = Channel("", ChannelKind.DIRECT)

@@ -10,23 +10,23 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core import line
-from bot.core.choices import choices, kinds_of
+from bot.core.choices import list_accelerators, list_resources
 from bot.core.managed import is_managed
-from bot.core.nearest import no_override
+from bot.core.nearest import describe_override_refusal
 from bot.core.parameter import Parameter, Value
 from bot.core.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
 from bot.errors import UserError
-from bot.language import listing, say, say_many
+from bot.language import join_list, ngettext, translate
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
 
-SCRIPT_LINES = 6
+PREVIEW_SCRIPT_LINES = 6
 """Maximum lines of each script in a launch preview: those that the bot adds, and a few of the recipe's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LaunchPlan:
     """A launch, worked out before anything is recorded or requested.
 
     Attributes:
@@ -42,12 +42,12 @@ class Plan:
 
     recipe: Recipe
     task: Task
-    line: str
+    command_line: str
     parameters: tuple[tuple[str, str], ...]
     overrides: tuple[str, ...]
     budget_dollars: float
     lease: timedelta
-    place: str | None
+    checkpoint_store: str | None
     why: str = ""
 
     @property
@@ -60,7 +60,7 @@ class Plan:
         """Return the accelerators of one node, such as `H100:8`: all kinds that SkyPilot may choose from; empty for
         none.
         """
-        kinds = (kind for one in choices(self.task) for kind in kinds_of(one.get("accelerators")))
+        kinds = (kind for choice in list_resources(self.task) for kind in list_accelerators(choice.get("accelerators")))
         return ", ".join(dict.fromkeys(kinds))
 
     @property
@@ -70,12 +70,12 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        return task_hash(self.task)
+        return hash_task(self.task)
 
     @property
-    def model_dies(self) -> bool:
+    def checkpoints_ephemeral(self) -> bool:
         """Return whether checkpoints are written, but not to a store that outlives the cluster."""
-        return self.recipe.checkpoints is not None and self.place is None
+        return self.recipe.checkpoints is not None and self.checkpoint_store is None
 
     @property
     def checkpoints(self) -> str:
@@ -85,72 +85,79 @@ class Plan:
         return str((self.task.get("envs") or {}).get(self.recipe.checkpoints.variable) or "")
 
 
-def task_hash(task: Task) -> str:
+def hash_task(task: Task) -> str:
     """Return the SHA-256 of the exact task, over its canonical JSON: 64 hexadecimal digits."""
     return sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 
-def plan(recipe: Recipe, typed: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str) -> Plan:
+def build_launch_plan(
+    recipe: Recipe, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str
+) -> LaunchPlan:
     """Return the plan of a launch: the recipe's task with the user's settings written into it.
 
     Raises:
         UserError: a parameter is unknown or its value is not valid, the recipe takes no overrides, or two settings
             exclude each other.
     """
-    typed = tuple((recipe.parameter(name).name, text) for name, text in typed)
-    given = dict(typed)
-    values = {name: recipe.parameter(name).read(text) for name, text in typed}
-    refuse_conflicts(recipe, given, overrides)
+    parameters = tuple((recipe.find_parameter(name).name, text) for name, text in parameters)
+    settings = dict(parameters)
+    values = {name: recipe.find_parameter(name).parse(text) for name, text in parameters}
+    refuse_conflicts(recipe, settings, overrides)
     task = deepcopy({key: value for key, value in recipe.task.items() if key != "_metadata"})
     task["name"] = run_id
     off = {"findings_off": list(recipe.findings_off)} if recipe.findings_off else {}
     task["_metadata"] = {"verlbot": {"run": run_id, "recipe": recipe.name, **off}}
-    put(task, f"envs.{RUN_ID_VARIABLE}", run_id)
+    set_path(task, f"envs.{RUN_ID_VARIABLE}", run_id)
     for name, value in values.items():
-        set_parameter(task, recipe.parameter(name), value, given[name].strip())
-    refuse_spot(task, given)
-    place = keep_checkpoints(task, recipe, given.get(BUCKET.name), given.get(VOLUME.name))
+        set_parameter(task, recipe.find_parameter(name), value, settings[name].strip())
+    refuse_spot(task, settings)
+    checkpoint_store = mount_checkpoint_store(task, recipe, settings.get(BUCKET.name), settings.get(VOLUME.name))
     if overrides:
-        task["run"] = with_words(str(task.get("run") or ""), overrides)
-    return Plan(
+        task["run"] = with_overrides(str(task.get("run") or ""), overrides)
+    return LaunchPlan(
         recipe=recipe,
         task=task,
-        line=line.join(("launch", recipe.name, *(f"{name}={text}" for name, text in typed), *overrides)),
-        parameters=typed,
+        command_line=line.join_words(
+            ("launch", recipe.name, *(f"{name}={text}" for name, text in parameters), *overrides)
+        ),
+        parameters=parameters,
         overrides=overrides,
         budget_dollars=float(values.get(BUDGET.name, recipe.budget_dollars)),
         lease=timedelta(hours=float(values.get(LEASE.name, recipe.lease_hours))),
-        place=place,
-        why=given.get(WHY.name, "").strip(),
+        checkpoint_store=checkpoint_store,
+        why=settings.get(WHY.name, "").strip(),
     )
 
 
-def refuse_conflicts(recipe: Recipe, given: Mapping[str, str], overrides: tuple[str, ...]) -> None:
+def refuse_conflicts(recipe: Recipe, settings: Mapping[str, str], overrides: tuple[str, ...]) -> None:
     """Raise UserError if the recipe takes no overrides, or if two settings exclude each other."""
     if overrides and not recipe.takes_overrides:
-        names = listing(f"`{parameter.name}`" for parameter in recipe.parameters)
-        raise UserError(no_override(recipe.name, overrides[0]), say("Its parameters: {names}.", names=names))
-    if BUCKET.name in given and VOLUME.name in given:
-        raise UserError(say("Checkpoints go to one place."), say("Give `bucket=` or `volume=`, not both."))
-    if RESUME.name in given and not {BUCKET.name, VOLUME.name} & set(given):
+        names = join_list(f"`{parameter.name}`" for parameter in recipe.parameters)
         raise UserError(
-            say("A new machine holds no checkpoint to go on from."),
-            say("Give the `volume=` or `bucket=` of the earlier run too."),
+            describe_override_refusal(recipe.name, overrides[0]), translate("Its parameters: {names}.", names=names)
+        )
+    if BUCKET.name in settings and VOLUME.name in settings:
+        raise UserError(translate("Checkpoints go to one place."), translate("Give `bucket=` or `volume=`, not both."))
+    if RESUME.name in settings and not {BUCKET.name, VOLUME.name} & set(settings):
+        raise UserError(
+            translate("A new machine holds no checkpoint to go on from."),
+            translate("Give the `volume=` or `bucket=` of the earlier run too."),
         )
 
 
-def refuse_spot(task: Task, given: Mapping[str, str]) -> None:
+def refuse_spot(task: Task, settings: Mapping[str, str]) -> None:
     """Raise UserError for a spot machine without a managed job: the provider may reclaim it, and SkyPilot relaunches
     only a managed job then.
     """
-    if SPOT.name in given and resources(task).get("use_spot") and not is_managed(task):
+    if SPOT.name in settings and resources(task).get("use_spot") and not is_managed(task):
         raise UserError(
-            say("A spot machine may be taken away at any time, and a run on it would end there."),
-            say("Give `managed=true` too: then SkyPilot launches it anew."),
+            translate("A spot machine may be taken away at any time, and a run on it would end there."),
+            translate("Give `managed=true` too: then SkyPilot launches it anew."),
         )
-    if CONTROLLER.name in given and not is_managed(task):
+    if CONTROLLER.name in settings and not is_managed(task):
         raise UserError(
-            say("Only managed jobs have a controller."), say("Give `managed=true` too, or leave out `controller=`.")
+            translate("Only managed jobs have a controller."),
+            translate("Give `managed=true` too, or leave out `controller=`."),
         )
 
 
@@ -161,15 +168,15 @@ def set_parameter(task: dict[str, Any], parameter: Parameter, value: Value, text
     value as it was typed.
     """
     if parameter.removable and text == NONE:
-        take_away(task, parameter.sets)
-    elif parameter.sets.startswith("envs."):
+        remove_path(task, parameter.target)
+    elif parameter.target.startswith("envs."):
         # A bool is an int too: a flag becomes `true` or `false`.
-        put(task, parameter.sets, str(value).lower() if isinstance(value, int) else text)
-    elif parameter.sets:
-        put(task, parameter.sets, value)
+        set_path(task, parameter.target, str(value).lower() if isinstance(value, int) else text)
+    elif parameter.target:
+        set_path(task, parameter.target, value)
 
 
-def put(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> None:
+def set_path(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> None:
     """Set the value at a dotted path, and create the missing mappings on the way."""
     *parents, last = path.split(".")
     for parent in parents:
@@ -178,7 +185,7 @@ def put(task: dict[str, Any], path: str, value: Value | Mapping[str, Any]) -> No
     task[last] = value
 
 
-def take_away(task: dict[str, Any], path: str) -> None:
+def remove_path(task: dict[str, Any], path: str) -> None:
     """Remove the value at a dotted path."""
     *parents, last = path.split(".")
     for parent in parents:
@@ -186,7 +193,7 @@ def take_away(task: dict[str, Any], path: str) -> None:
     del task[last]
 
 
-def keep_checkpoints(task: dict[str, Any], recipe: Recipe, bucket: str | None, volume: str | None) -> str | None:
+def mount_checkpoint_store(task: dict[str, Any], recipe: Recipe, bucket: str | None, volume: str | None) -> str | None:
     """Mount the bucket or volume on every node and point the recipe at it. Return the store in words, or None.
 
     A bucket is mounted with SkyPilot's MOUNT_CACHED: writes go to the disk first and are uploaded in the background,
@@ -199,28 +206,28 @@ def keep_checkpoints(task: dict[str, Any], recipe: Recipe, bucket: str | None, v
         task.setdefault("file_mounts", {})[mount] = {"source": bucket, "mode": "MOUNT_CACHED"}
     else:
         task.setdefault("volumes", {})[mount] = volume
-    put(task, f"envs.{recipe.checkpoints.variable}", mount)
+    set_path(task, f"envs.{recipe.checkpoints.variable}", mount)
     return bucket or f"volume {volume}"
 
 
-def with_words(script: str, words: tuple[str, ...]) -> str:
+def with_overrides(script: str, overrides: tuple[str, ...]) -> str:
     """Return the script with the overrides as its positional parameters, so that it passes them on as `"$@"`.
 
     Each override is quoted as one shell word with any content; the shell evaluates nothing in it.
 
-    >>> print(with_words('python3 train.py "$@"', ("data.prompt_key=a b", "x.y=$(date)")))
+    >>> print(with_overrides('python3 train.py "$@"', ("data.prompt_key=a b", "x.y=$(date)")))
     set -- 'data.prompt_key=a b' 'x.y=$(date)'
     python3 train.py "$@"
     """
-    return f"set -- {shlex.join(words)}\n{script}"
+    return f"set -- {shlex.join(overrides)}\n{script}"
 
 
-def missing_secrets(task: Task, known: Collection[str]) -> list[str]:
+def find_missing_secrets(task: Task, available: Collection[str]) -> list[str]:
     """Return the names of secrets that the task needs and that are not available.
 
     SkyPilot accepts such a task, and fails its launch later (facts of 0.14: a null secret is a reference).
     """
-    return [name for name, value in (task.get("secrets") or {}).items() if value is None and name not in known]
+    return [name for name, value in (task.get("secrets") or {}).items() if value is None and name not in available]
 
 
 def resources(task: Task) -> Mapping[str, Any]:
@@ -228,22 +235,22 @@ def resources(task: Task) -> Mapping[str, Any]:
     return task.get("resources") or {}
 
 
-def shortened(task: Task) -> Task:
+def shorten_task(task: Task) -> Task:
     """Return the task without the bot's own metadata, and with its scripts cut after the lines that the bot adds."""
-    scripts = {key: cut_short(str(task[key])) for key in ("setup", "run") if task.get(key)}
+    scripts = {key: shorten_script(str(task[key])) for key in ("setup", "run") if task.get(key)}
     return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
 
 
-def cut_short(script: str) -> str:
+def shorten_script(script: str) -> str:
     """Return the first lines of a script, and how many more there are.
 
-    >>> cut_short("a" + chr(10) * SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
+    >>> shorten_script("a" + chr(10) * PREVIEW_SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
     '# … and 1 more line, as in the recipe'
     """
     lines = script.splitlines()
-    if (more := len(lines) - SCRIPT_LINES) > 0:
-        lines[SCRIPT_LINES:] = [
-            say_many(
+    if (more := len(lines) - PREVIEW_SCRIPT_LINES) > 0:
+        lines[PREVIEW_SCRIPT_LINES:] = [
+            ngettext(
                 "# … and {count} more line, as in the recipe", "# … and {count} more lines, as in the recipe", more
             )
         ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.core.bounds import DENIED_OVERRIDES, OWN, UNBOUNDED, Bounds
+from bot.core.bounds import DENIED_OVERRIDES, FROM_RECIPE, UNBOUNDED, Bounds
 from bot.core.people import Channel, ChannelKind
-from bot.core.roles import MEMBERS, NEEDED, Act, Grants, Needed, Role
+from bot.core.roles import MEMBERS, REQUIRED_ROLES, Act, Grants, RequiredRole, Role
 
 
 class Scope(StrEnum):
@@ -17,7 +17,7 @@ class Scope(StrEnum):
 
     PERSON = "person"
     TEAM = "team"  # the runs of one channel
-    EVERYBODY = "everybody"
+    WORKSPACE = "everybody"
 
 
 class Measure(StrEnum):
@@ -44,7 +44,7 @@ class Caps:
     dollars_per_hour: float | None = None
     dollars_per_month: float | None = None
 
-    def of(self, measure: Measure) -> float | None:
+    def limit_for(self, measure: Measure) -> float | None:
         """Return the cap of a measure."""
         match measure:
             case Measure.RUNS:
@@ -57,14 +57,14 @@ class Caps:
                 return self.dollars_per_month
 
 
-class Remedy(StrEnum):
+class AutostopRemedy(StrEnum):
     """The treatment of an external launch without the autostop that the policy requires."""
 
     ADD = "add"
     REFUSE = "refuse"
 
 
-class WhenDown(StrEnum):
+class StoreOutageBehaviour(StrEnum):
     """The treatment of an external launch that cannot be checked because the store is down."""
 
     REFUSE = "refuse"
@@ -72,7 +72,7 @@ class WhenDown(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class ExternalLaunchPolicy:
     """The rules for launches with SkyPilot's own command line (docs/admin-policy.md).
 
     Attributes:
@@ -85,16 +85,16 @@ class Outside:
     """
 
     autostop_idle_minutes: int | None = 30
-    autostop: Remedy = Remedy.ADD
+    autostop: AutostopRemedy = AutostopRemedy.ADD
     caps: Caps = field(default_factory=Caps)
     people: Mapping[str, str] = field(default_factory=dict)
-    appears_minutes: float = 30.0
-    when_store_is_down: WhenDown = WhenDown.REFUSE
+    reservation_ttl_minutes: float = 30.0
+    on_store_outage: StoreOutageBehaviour = StoreOutageBehaviour.REFUSE
 
     @property
-    def grace(self) -> timedelta:
+    def reservation_ttl(self) -> timedelta:
         """Return how long a reservation is kept for a cluster that no observation has shown yet."""
-        return timedelta(minutes=self.appears_minutes)
+        return timedelta(minutes=self.reservation_ttl_minutes)
 
 
 def cap_rule(scope: Scope, measure: Measure) -> str:
@@ -109,7 +109,7 @@ def cap_rule(scope: Scope, measure: Measure) -> str:
 BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
 """Names of the rules beside the caps: those that end a run, and the one that makes it wait."""
 
-RULES = (
+RULE_NAMES = (
     BUDGET_RULE,
     LEASE_RULE,
     APPROVAL_RULE,
@@ -132,7 +132,7 @@ class Fairness:
     questions_per_minute: int | None = None
 
 
-MEMBERS_LAUNCH = Grants(given={Role.LAUNCHER: (MEMBERS,)})
+MEMBER_LAUNCH_GRANTS = Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,)})
 """Grants by which every full member of the workspace may launch, and no person may approve."""
 
 
@@ -162,63 +162,63 @@ class Policy:
         report_only: names of rules that only report what they would have done.
     """
 
-    grants: Grants = MEMBERS_LAUNCH
-    workspaces: frozenset[str] = frozenset()
+    grants: Grants = MEMBER_LAUNCH_GRANTS
+    member_workspaces: frozenset[str] = frozenset()
     stop_role: Role = Role.LAUNCHER
     bounds: Mapping[Role, Bounds] = field(default_factory=dict)
     channel_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     fairness: Fairness = field(default_factory=Fairness)
-    confirm_over_dollars: float | None = 100.0
-    approve_over_dollars: float | None = None
-    approve_over_gpu_hours: float | None = None
+    confirm_above_dollars: float | None = 100.0
+    approve_above_dollars: float | None = None
+    approve_above_gpu_hours: float | None = None
     approve_unpriced: bool = False
-    approval_lapses_hours: float = 24.0
+    approval_timeout_hours: float = 24.0
     lease_warnings_minutes: tuple[float, ...] = (60.0, 15.0)
     month_grace_minutes: float = 15.0
     person: Caps = field(default_factory=Caps)
     team: Caps = field(default_factory=Caps)
     teams: Mapping[str, Caps] = field(default_factory=dict)
-    everybody: Caps = field(default_factory=Caps)
-    outside: Outside = field(default_factory=Outside)
-    shadow: tuple[str, ...] = ()
+    workspace: Caps = field(default_factory=Caps)
+    external_launches: ExternalLaunchPolicy = field(default_factory=ExternalLaunchPolicy)
+    report_only: tuple[str, ...] = ()
 
     @property
-    def approval_lapses(self) -> timedelta:
-        return timedelta(hours=self.approval_lapses_hours)
+    def approval_timeout(self) -> timedelta:
+        return timedelta(hours=self.approval_timeout_hours)
 
     @property
     def lease_warnings(self) -> tuple[timedelta, ...]:
-        return tuple(timedelta(minutes=one) for one in self.lease_warnings_minutes)
+        return tuple(timedelta(minutes=minutes) for minutes in self.lease_warnings_minutes)
 
     @property
     def month_grace(self) -> timedelta:
         return timedelta(minutes=self.month_grace_minutes)
 
-    def most(self, scope: Scope, measure: Measure, team: str) -> float | None:
+    def cap_for(self, scope: Scope, measure: Measure, team: str) -> float | None:
         """Return the cap of a measure for a scope; None for no cap."""
         match scope:
             case Scope.PERSON:
-                return self.person.of(measure)
+                return self.person.limit_for(measure)
             case Scope.TEAM:
-                return self.teams.get(team, self.team).of(measure)
-            case Scope.EVERYBODY:
-                return self.everybody.of(measure)
+                return self.teams.get(team, self.team).limit_for(measure)
+            case Scope.WORKSPACE:
+                return self.workspace.limit_for(measure)
 
     @property
     def approvers(self) -> tuple[str, ...]:
         """Return the ids of people and user groups who may approve, for users to turn to."""
-        return self.grants.holders(Role.APPROVER)
+        return self.grants.list_holders(Role.APPROVER)
 
     @property
     def admins(self) -> tuple[str, ...]:
-        return self.grants.holders(Role.ADMIN)
+        return self.grants.list_holders(Role.ADMIN)
 
-    def needed(self, act: Act) -> Needed:
+    def least_role(self, act: Act) -> RequiredRole:
         """Return the least role for an act."""
-        needed = NEEDED[act]
-        return replace(needed, role=self.stop_role) if act is Act.STOP else needed
+        required = REQUIRED_ROLES[act]
+        return replace(required, role=self.stop_role) if act is Act.STOP else required
 
-    def bounds_of(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
+    def bounds_for(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
         """Return the bounds of a launch by a person with this role in this channel; all of them apply.
 
         A channel's own bounds apply in place of those of its kind.
@@ -226,47 +226,53 @@ class Policy:
         by_kind = self.channel_bounds.get(channel.kind, UNBOUNDED)
         return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, by_kind)
 
-    def is_shadow(self, rule: str) -> bool:
-        return rule in self.shadow
+    def is_report_only(self, rule: str) -> bool:
+        return rule in self.report_only
 
-    def asks_first(self, budget_dollars: float) -> bool:
+    def needs_confirmation(self, budget_dollars: float) -> bool:
         """Return whether the user must confirm a launch with this budget."""
-        return self.confirm_over_dollars is not None and budget_dollars > self.confirm_over_dollars
+        return self.confirm_above_dollars is not None and budget_dollars > self.confirm_above_dollars
 
     @property
     def needs_price(self) -> bool:
         """Return whether a rule can only be applied once the hourly price is known."""
-        caps = (self.person, self.team, *self.teams.values(), self.everybody)
-        approves = self.approve_over_dollars is not None or self.approve_unpriced
-        return approves or any(one.dollars_per_hour is not None for one in caps)
+        caps = (self.person, self.team, *self.teams.values(), self.workspace)
+        approval_needs_price = self.approve_above_dollars is not None or self.approve_unpriced
+        return approval_needs_price or any(cap.dollars_per_hour is not None for cap in caps)
 
-    def problems(self) -> list[str]:
+    def find_contradictions(self) -> list[str]:
         """Return the contradictions in the policy, one sentence each."""
-        found = [
-            f"`shadow` names {rule}, which is none of {', '.join(RULES)}." for rule in self.shadow if rule not in RULES
+        problems = [
+            f"`shadow` names {rule}, which is none of {', '.join(RULE_NAMES)}."
+            for rule in self.report_only
+            if rule not in RULE_NAMES
         ]
-        found += [
+        problems += [
             f"`channels.{key}` has `caps`, which count the runs of one channel: write them under its id."
             for key in self.teams
             if key in set(ChannelKind)
         ]
-        asks = self.approve_over_dollars is not None or self.approve_over_gpu_hours is not None or self.approve_unpriced
+        needs_approval = (
+            self.approve_above_dollars is not None or self.approve_above_gpu_hours is not None or self.approve_unpriced
+        )
         # A user group (`S…`) may have any number of members.
-        lone = len(set(self.approvers)) < 2 and not any(one.startswith("S") for one in self.approvers)
-        if asks and lone and not self.is_shadow(APPROVAL_RULE):
-            found.append(
+        has_single_approver = len(set(self.approvers)) < 2 and not any(
+            approver.startswith("S") for approver in self.approvers
+        )
+        if needs_approval and has_single_approver and not self.is_report_only(APPROVAL_RULE):
+            problems.append(
                 "Approvals need two people at least with the role `approver` or `admin`, or a user group: "
                 "you cannot approve your own launch."
             )
-        return found
+        return problems
 
 
-UNSET = Policy()
+UNRESTRICTED = Policy()
 """A policy without any bound: the base for code and tests. An installation without a policy file has `SAFE_POLICY`."""
 
 SAFE_BOUNDS = Bounds(
-    infra=(OWN,),
-    images=(OWN,),
+    infra=(FROM_RECIPE,),
+    images=(FROM_RECIPE,),
     accelerators={"*": 8},
     nodes=4,
     gpu_hours=200.0,
@@ -277,8 +283,8 @@ SAFE_BOUNDS = Bounds(
 )
 """Bounds for all roles below admin, unless the policy file says otherwise."""
 
-SAFE = Policy(
-    grants=Grants(given={Role.LAUNCHER: (MEMBERS,)}, most={ChannelKind.SHARED: Role.VIEWER}),
+SAFE_POLICY = Policy(
+    grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,)}, highest_by_channel={ChannelKind.SHARED: Role.VIEWER}),
     bounds=dict.fromkeys((Role.LAUNCHER, Role.APPROVER), SAFE_BOUNDS),
     person=Caps(runs=2),
     fairness=Fairness(launches_per_minute=10, questions_per_minute=60),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class SentMessage:
     """One message of a run in Slack: where it is and what it showed.
 
     Attributes:
@@ -17,13 +17,13 @@ class Posted:
     """
 
     ts: str | None
-    digest: str
+    content_hash: str
     urgent: str
-    at: datetime
+    sent_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
+class LogFollow:
     """A request to follow the log in the run's thread."""
 
     by: str

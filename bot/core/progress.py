@@ -7,25 +7,25 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
-from bot.core.curve import Curve, mean
-from bot.core.fact import Bar, Fact, Resumed, Saved, Total
-from bot.core.row import REWARD, SCORE, VALIDATION, Row, weight
-from bot.core.trained import Trained
+from bot.core.curve import Sparkline, compute_mean
+from bot.core.fact import CheckpointSaved, LogEvent, ProgressBar, TotalSteps, TrainingResumed
+from bot.core.row import REWARD, SCORE, VALIDATION_METRICS, StepMetrics, rank_key
+from bot.core.trained import TrainingTotals
 
 PACED_STEPS = 64
 """Number of last steps whose mean is the pace: enough to include validations and checkpoints, few enough to follow a
 change."""
 
-MOST_METRICS = 32
+MAX_METRICS = 32
 """Maximum metrics of training in a record, and as many of validation: the record is written at every observation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
+class StepTime:
     """The duration of a step, and whether a validation was part of it."""
 
     seconds: float
-    validated: bool = False
+    includes_validation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Progress:
     checkpoint_step: int | None = None
     from_zero: bool = False
     stepped_at: float = 0.0
-    laps: tuple[Lap, ...] = ()
+    step_times: tuple[StepTime, ...] = ()
     bar_seconds: float | None = None
-    rewards: Curve = field(default_factory=Curve)
-    validations: Curve = field(default_factory=Curve)
-    trained: Trained = field(default_factory=Trained)
+    rewards: Sparkline = field(default_factory=Sparkline)
+    validations: Sparkline = field(default_factory=Sparkline)
+    training_totals: TrainingTotals = field(default_factory=TrainingTotals)
     skips: int = 0
 
     @property
@@ -68,7 +68,7 @@ class Progress:
     @property
     def validation(self) -> float | None:
         """Return the first validation metric in alphabetical order, of the newest kind that the run has."""
-        return Row(0, self.metrics).validation
+        return StepMetrics(0, self.metrics).validation
 
     @property
     def last_step(self) -> int | None:
@@ -89,75 +89,85 @@ class Progress:
         If validations recur among them, whole periods between two validations count, so that no validation has more
         than its share.
         """
-        ends = [at for at, lap in enumerate(self.laps, 1) if lap.validated]
-        laps = self.laps[ends[0] : ends[-1]] if len(ends) > 1 else self.laps
-        return mean([lap.seconds for lap in laps]) if laps else self.bar_seconds
+        ends = [position for position, step_time in enumerate(self.step_times, 1) if step_time.includes_validation]
+        step_times = self.step_times[ends[0] : ends[-1]] if len(ends) > 1 else self.step_times
+        return compute_mean([step_time.seconds for step_time in step_times]) if step_times else self.bar_seconds
 
-    def told(self, facts: Iterable[Fact], kept: tuple[str, ...] = ()) -> Self:
+    def record_events(self, events: Iterable[LogEvent], metric_prefixes: tuple[str, ...] = ()) -> Self:
         """Return the progress after these events.
 
         Args:
             metric_prefixes: beginnings of the metric keys to keep, beside reward, score and validation.
 
-        >>> found = Progress().told([Total(10), Row(1, {"critic/rewards/mean": 0.5, "timing_s/step": 60.0})])
+        >>> found = Progress().record_events([TotalSteps(10), StepMetrics(1, {"critic/rewards/mean": 0.5,
+        ...     "timing_s/step": 60.0})])
         >>> found.step, found.reward, found.steps_left, found.seconds_per_step
         (1, 0.5, 9, 60.0)
         """
-        found = self
-        for fact in facts:
-            found = found._after(fact, (*REWARD, *SCORE, *VALIDATION, *kept))
-        return found
+        progress = self
+        for event in events:
+            progress = progress._record_event(event, (*REWARD, *SCORE, *VALIDATION_METRICS, *metric_prefixes))
+        return progress
 
-    def _after(self, fact: Fact, kept: tuple[str, ...]) -> Self:
+    def _record_event(self, event: LogEvent, metric_prefixes: tuple[str, ...]) -> Self:
         """Return the progress after one event."""
-        match fact:
-            case Row():
-                return self._stepped(fact, kept)
-            case Total(steps):
+        match event:
+            case StepMetrics():
+                return self._record_step(event, metric_prefixes)
+            case TotalSteps(steps):
                 return replace(self, total_steps=steps)
-            case Bar(_, total, seconds):
+            case ProgressBar(_, total, seconds):
                 return replace(self, total_steps=total, bar_seconds=seconds)
-            case Saved(folder, step):
+            case CheckpointSaved(folder, step):
                 return replace(self, checkpoint=folder, checkpoint_step=step)
-            case Resumed(step):
-                return replace(self, step=step, laps=())
+            case TrainingResumed(step):
+                return replace(self, step=step, step_times=())
 
-    def _stepped(self, row: Row, kept: tuple[str, ...]) -> Self:
+    def _record_step(self, row: StepMetrics, metric_prefixes: tuple[str, ...]) -> Self:
         """Return the progress after one step, or after a validation, which verl may log on a line of its own."""
-        known = {key: value for key, value in row.values.items() if key.startswith(kept) and isfinite(value)}
-        reward, validation = row.first(REWARD), row.validation
-        found = replace(
+        finite_values = {
+            key: value for key, value in row.values.items() if key.startswith(metric_prefixes) and isfinite(value)
+        }
+        reward, validation = row.find_first(REWARD), row.validation
+        progress = replace(
             self,
             step=row.step,
-            metrics=few({**self.metrics, **known}),
-            rewards=self.rewards if reward is None else self.rewards.added(row.step, reward),
+            metrics=select_metrics({**self.metrics, **finite_values}),
+            rewards=self.rewards if reward is None else self.rewards.with_point(row.step, reward),
         )
         if validation is not None:
-            drawn = self.validations.added(row.step, validation)
-            trained = found.trained.validated(validation)
-            found = replace(found, validated_step=row.step, validations=drawn, trained=trained)
-        laps = self.laps
-        if row.step == self.step and laps:  # more of the same step
-            laps = (*laps[:-1], replace(laps[-1], validated=laps[-1].validated or validation is not None))
-        elif row.trains and row.seconds is not None:
-            laps = (*laps, Lap(row.seconds, validation is not None))[-PACED_STEPS:]
+            validations = self.validations.with_point(row.step, validation)
+            totals = progress.training_totals.record_validation(validation)
+            progress = replace(progress, validated_step=row.step, validations=validations, training_totals=totals)
+        step_times = self.step_times
+        if row.step == self.step and step_times:  # more of the same step
+            step_times = (
+                *step_times[:-1],
+                replace(
+                    step_times[-1], includes_validation=step_times[-1].includes_validation or validation is not None
+                ),
+            )
+        elif row.is_training_step and row.seconds is not None:
+            step_times = (*step_times, StepTime(row.seconds, validation is not None))[-PACED_STEPS:]
         # A validation alone is not a step: it changes neither the totals nor the time of the last step.
-        if not row.trains:
-            return replace(found, laps=laps)
-        from_zero, at = self.from_zero or row.step == 0, row.at or self.stepped_at
-        trained = found.trained.stepped(row.step, row.seconds or 0.0)
-        return replace(found, laps=laps, from_zero=from_zero, stepped_at=at, trained=trained)
+        if not row.is_training_step:
+            return replace(progress, step_times=step_times)
+        from_zero, stepped_at = self.from_zero or row.step == 0, row.at or self.stepped_at
+        totals = progress.training_totals.record_step(row.step, row.seconds or 0.0)
+        return replace(
+            progress, step_times=step_times, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals
+        )
 
 
-def few(metrics: Mapping[str, float]) -> Mapping[str, float]:
+def select_metrics(metrics: Mapping[str, float]) -> Mapping[str, float]:
     """Return the metrics, or the few most important ones: of validations the first in alphabetical order.
 
-    >>> list(few({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
+    >>> list(select_metrics({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
     ['val-core/000', 'val-core/031']
     """
-    if len(metrics) <= MOST_METRICS:
+    if len(metrics) <= MAX_METRICS:
         return metrics
-    validations = sorted(key for key in metrics if key.startswith(VALIDATION))
-    others = sorted((key for key in metrics if not key.startswith(VALIDATION)), key=weight)
-    kept = {*validations[:MOST_METRICS], *others[:MOST_METRICS]}
-    return {key: value for key, value in metrics.items() if key in kept}
+    validations = sorted(key for key in metrics if key.startswith(VALIDATION_METRICS))
+    others = sorted((key for key in metrics if not key.startswith(VALIDATION_METRICS)), key=rank_key)
+    selected = {*validations[:MAX_METRICS], *others[:MAX_METRICS]}
+    return {key: value for key, value in metrics.items() if key in selected}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PurseShare:
+class BudgetThreshold:
     """A threshold of a monthly budget that is reached.
 
     Attributes:
@@ -13,7 +13,7 @@ class PurseShare:
     """
 
     month: str
-    purse: str
+    budget_key: str
     percent: int
-    spent: float
-    most: float
+    spent_dollars: float
+    limit_dollars: float

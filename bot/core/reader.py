@@ -10,11 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from bot.core.fact import Fact, Resumed
-from bot.core.grammar import FEWEST_KEYS, METRICS, bare, dict_row, find_step, json_row, other_fact, pairs, verls
-from bot.core.row import VALIDATING, Row
+from bot.core.fact import LogEvent, TrainingResumed
+from bot.core.grammar import (
+    MIN_VERL_KEYS,
+    VALIDATION_METRICS_LINE,
+    find_step,
+    parse_dict_metrics,
+    parse_event,
+    parse_json_metrics,
+    parse_pairs,
+    select_verl_keys,
+    strip_prefixes,
+)
+from bot.core.row import VALIDATION_PREFIXES, StepMetrics
 
-MARKS = (
+LINE_MARKS = (
     "step:",
     "Training Progress:",
     "Total training steps:",
@@ -29,7 +39,7 @@ MARKS = (
 )
 """Every line that matters contains one of these marks; all other lines, most of a log, are passed over."""
 
-LONGEST_LINE = 1_048_576 + 4_096
+MAX_LINE_CHARACTERS = 1_048_576 + 4_096
 """Maximum characters of a line: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14
 validation sources with 32 answers each print 136 KB."""
 
@@ -38,7 +48,7 @@ REMEMBERED_KEYS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class LogParser:
     """The state of the parser between two pieces of a log.
 
     However a log is cut into pieces, the events are the same.
@@ -52,115 +62,119 @@ class Reader:
         unfamiliar_keys: keys of a line that looked like a row but did not belong to the run.
     """
 
-    rest: str = ""
+    partial_line: str = ""
     block: str = ""
     sampling: bool = False
     step: int | None = None
     keys: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
+    unfamiliar_keys: tuple[str, ...] = ()
 
-    def read(self, text: str, at: float = 0.0) -> tuple[Self, list[Fact]]:
+    def parse(self, text: str, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
         r"""Return the parser for the next piece, and the events of all lines that this piece completes.
 
         Args:
             at: Unix seconds of now, for the rows.
 
-        >>> reader, facts = Reader().read("step:1 - critic/rewards/mean:0.5\nstep:2 - critic/rew")
+        >>> reader, facts = LogParser().parse("step:1 - critic/rewards/mean:0.5\nstep:2 - critic/rew")
         >>> facts
-        [Row(step=1, values={'critic/rewards/mean': 0.5}, at=0.0)]
-        >>> reader.read("ards/mean:np.float64(0.75)\n")[1]
-        [Row(step=2, values={'critic/rewards/mean': 0.75}, at=0.0)]
+        [StepMetrics(step=1, values={'critic/rewards/mean': 0.5}, at=0.0)]
+        >>> reader.parse("ards/mean:np.float64(0.75)\n")[1]
+        [StepMetrics(step=2, values={'critic/rewards/mean': 0.75}, at=0.0)]
         """
-        text = self.rest + text
+        text = self.partial_line + text
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
         # Of a line that is too long to be verl's, only enough is kept that it is still too long.
-        reader = replace(self, rest=text[end : end + LONGEST_LINE + 1], block="")
-        facts: list[Fact] = []
-        lines = Lines(text, end)
-        block = Block(self.block)
-        while line := lines.next_line() if block else lines.next_marked():
-            if len(line) <= LONGEST_LINE:
-                reader = reader.take(bare(line), at, facts, block)
-        return replace(reader, block=block.text), facts
+        reader = replace(self, partial_line=text[end : end + MAX_LINE_CHARACTERS + 1], block="")
+        events: list[LogEvent] = []
+        lines = LineScanner(text, end)
+        block = ValidationBlock(self.block)
+        while line := lines.next_line() if block else lines.next_marked_line():
+            if len(line) <= MAX_LINE_CHARACTERS:
+                reader = reader.parse_line(strip_prefixes(line), at, events, block)
+        return replace(reader, block=block.text), events
 
-    def finish(self, at: float = 0.0) -> tuple[Self, list[Fact]]:
+    def finish(self, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
         """Return the events of the last line, because no further text will complete it."""
-        return self.read("\n", at) if self.rest else (self, [])
+        return self.parse("\n", at) if self.partial_line else (self, [])
 
-    def take(self, line: str, at: float, facts: list[Fact], block: "Block") -> Self:
+    def parse_line(self, line: str, at: float, events: list[LogEvent], block: "ValidationBlock") -> Self:
         """Return the parser after one complete line without prefixes, and append the line's events to `events`."""
-        if block and not self._ends_block(line, at, facts, block):
+        if block and not self._ends_block(line, at, events, block):
             return self
         if line.startswith(("[prompt]", "[response]")):
             return replace(self, sampling=True)
         if line.startswith(("[score]", "[ground_truth]")):
             return replace(self, sampling=False)
-        if row := self._row(line, at):
-            if not self._is_ours(row):
-                return replace(self, strange=tuple(row.values)[:REMEMBERED_KEYS])
-            facts.append(row)
-            return self._after(row)
+        if row := self._parse_row(line, at):
+            if not self._belongs_to_run(row):
+                return replace(self, unfamiliar_keys=tuple(row.values)[:REMEMBERED_KEYS])
+            events.append(row)
+            return self._record_row(row)
         # A model's answer may look like any other line.
         if self.sampling:
             return self
-        if found := METRICS.search(line):
+        if metrics_match := VALIDATION_METRICS_LINE.search(line):
             block.begin()
-            self._ends_block(found[1], at, facts, block)
+            self._ends_block(metrics_match[1], at, events, block)
             return self
-        other = other_fact(line)
-        if other is None:
+        event = parse_event(line)
+        if event is None:
             return self
-        facts.append(other)
-        return replace(self, step=other.step, keys=()) if isinstance(other, Resumed) else self
+        events.append(event)
+        return replace(self, step=event.step, keys=()) if isinstance(event, TrainingResumed) else self
 
-    def _ends_block(self, line: str, at: float, facts: list[Fact], block: "Block") -> bool:
+    def _ends_block(self, line: str, at: float, events: list[LogEvent], block: "ValidationBlock") -> bool:
         """Add a line to validation metrics in braces. Return whether it is not part of them, and still has to be
         parsed.
         """
         if find_step(line):  # another line interrupts the block
             block.end()
             return True
-        if (text := block.add(line)) and (row := dict_row(text, self.step or 0, at)):
-            facts.append(row)
+        if (text := block.add_line(line)) and (row := parse_dict_metrics(text, self.step or 0, at)):
+            events.append(row)
         return False
 
-    def _row(self, line: str, at: float) -> Row | None:
+    def _parse_row(self, line: str, at: float) -> StepMetrics | None:
         if line.startswith('{"step"'):
-            row = json_row(line, at)
-        elif found := find_step(line):
-            row = Row(int(found[1]), pairs(found[2]), at)
+            row = parse_json_metrics(line, at)
+        elif step_match := find_step(line):
+            row = StepMetrics(int(step_match[1]), parse_pairs(step_match[2]), at)
         else:
             return None
         return row if row and row.values else None
 
-    def _is_ours(self, row: Row) -> bool:
+    def _belongs_to_run(self, row: StepMetrics) -> bool:
         """Return whether the run prints such rows: the model's answer may look like one."""
-        if not row.trains:
+        if not row.is_training_step:
             return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
         if not self.keys:
             return not self.sampling
-        return alike(row, self.keys) or (not self.sampling and self._takes_over(row))
+        return shares_keys(row, self.keys) or (not self.sampling and self._is_new_program(row))
 
-    def _takes_over(self, row: Row) -> bool:
+    def _is_new_program(self, row: StepMetrics) -> bool:
         """Return whether another program has started to train in the same job: it printed two lines of its own in
         succession.
         """
-        return len(verls(row.values)) >= FEWEST_KEYS and bool(self.strange) and alike(row, self.strange)
+        return (
+            len(select_verl_keys(row.values)) >= MIN_VERL_KEYS
+            and bool(self.unfamiliar_keys)
+            and shares_keys(row, self.unfamiliar_keys)
+        )
 
-    def _after(self, row: Row) -> Self:
+    def _record_row(self, row: StepMetrics) -> Self:
         keys = self.keys
-        if row.trains and tuple(row.values) != keys:
+        if row.is_training_step and tuple(row.values) != keys:
             # Validation keys are left out, because not every row has them.
-            keys = tuple(key for key in row.values if not key.startswith(VALIDATING))[:REMEMBERED_KEYS]
-        return replace(self, step=row.step, keys=keys, strange=(), sampling=False)
+            keys = tuple(key for key in row.values if not key.startswith(VALIDATION_PREFIXES))[:REMEMBERED_KEYS]
+        return replace(self, step=row.step, keys=keys, unfamiliar_keys=(), sampling=False)
 
 
-def alike(row: Row, keys: Sequence[str]) -> bool:
+def shares_keys(row: StepMetrics, keys: Sequence[str]) -> bool:
     """Return whether a row has half of these keys."""
     return 2 * len(row.values.keys() & set(keys)) >= len(keys)
 
 
-class Block:
+class ValidationBlock:
     """Validation metrics as pprint breaks them into lines, up to the brace that ends them.
 
     Args:
@@ -185,7 +199,7 @@ class Block:
     def end(self) -> None:
         self._parts, self._size, self._is_open = [], 0, False
 
-    def add(self, line: str) -> str | None:
+    def add_line(self, line: str) -> str | None:
         """Add a line. Return the whole text if the line ends the block, and None if the block continues or the line is
         not part of it.
 
@@ -195,15 +209,15 @@ class Block:
         self._parts.append(part)
         self._size += len(part) + 1
         self._is_open = self._is_open or "{" in part
-        whole = self.text if "}" in line and self._is_open else None
+        complete_text = self.text if "}" in line and self._is_open else None
         # A block opens with a brace: text before it is not part of one.
-        is_none = not self._is_open and bool(part)
-        if whole is not None or is_none or self._size > LONGEST_LINE:
+        is_foreign = not self._is_open and bool(part)
+        if complete_text is not None or is_foreign or self._size > MAX_LINE_CHARACTERS:
             self.end()
-        return whole
+        return complete_text
 
 
-class Lines:
+class LineScanner:
     """The complete lines of a text, one after the other, or only those that may matter.
 
     Each mark, and each kind of line end, is searched for once in the whole text, by `str.find`, which passes over the
@@ -212,33 +226,33 @@ class Lines:
 
     def __init__(self, text: str, end: int) -> None:
         self._text, self._end, self._at = text, end, 0
-        self._next = dict.fromkeys((*MARKS, "\n", "\r"), -1)
+        self._next = dict.fromkeys((*LINE_MARKS, "\n", "\r"), -1)
 
     def next_line(self) -> str | None:
         """Return the next line that is not empty; None at the end."""
         while self._at < self._end:
-            if line := self._line_from(self._at):
+            if line := self._read_line_from(self._at):
                 return line
         return None
 
-    def next_marked(self) -> str | None:
+    def next_marked_line(self) -> str | None:
         """Return the next line with a mark in it; None at the end."""
-        nearest = min(map(self._find, MARKS))
+        nearest = min(map(self._find_mark, LINE_MARKS))
         if nearest >= self._end:
             self._at = self._end
             return None
         before = max(self._text.rfind("\n", self._at, nearest), self._text.rfind("\r", self._at, nearest))
-        return self._line_from(max(before + 1, self._at))
+        return self._read_line_from(max(before + 1, self._at))
 
-    def _find(self, mark: str) -> int:
+    def _find_mark(self, mark: str) -> int:
         """Return the next position of a mark; the end of the text if there is none."""
         if self._next[mark] < self._at:
-            found = self._text.find(mark, self._at, self._end)
-            self._next[mark] = self._end if found < 0 else found
+            index = self._text.find(mark, self._at, self._end)
+            self._next[mark] = self._end if index < 0 else index
         return self._next[mark]
 
-    def _line_from(self, start: int) -> str:
+    def _read_line_from(self, start: int) -> str:
         self._at = start
-        end = min(self._find("\n"), self._find("\r"))
+        end = min(self._find_mark("\n"), self._find_mark("\r"))
         self._at = end + 1
         return self._text[start:end]

@@ -8,29 +8,29 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
 
-from bot.core.fact import Fact, Resumed
-from bot.core.grammar import LONGEST_SHOWN, bare
-from bot.core.health.stall import Doing
-from bot.core.reader import Reader
-from bot.core.row import Row
+from bot.core.fact import LogEvent, TrainingResumed
+from bot.core.grammar import MAX_LINE_CHARACTERS, strip_prefixes
+from bot.core.health.stall import TrainingPhase
+from bot.core.reader import LogParser
+from bot.core.row import StepMetrics
 
-SAVING = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
-VALIDATING = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
+SAVING_PATTERN = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
+VALIDATING_PATTERN = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
 """Lines that verl prints while it saves, and while it validates."""
 
-REMEMBERED = 64
+REMEMBERED_LINES = 64
 """Number of lines that are remembered to find the end of the last read again."""
 
 CHUNK_LINES, CHUNK_CHARACTERS = 256, 262_144
 """Maximum lines and characters that are parsed at once: between two chunks, waiting callers get their turn."""
 
-MOST_REDRAWN = 200
+MAX_REDRAWN_PIECES = 200
 """Maximum pieces of one line that are read, the last ones, if carriage returns redraw it again and again: a terminal
 shows only the last piece."""
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class NewLines:
     """The lines of a read that were not parsed before.
 
     Attributes:
@@ -43,16 +43,16 @@ class News:
     digests: Sequence[str]
     is_gap: bool = False
 
-    def first(self, count: int) -> Self:
+    def take_first(self, count: int) -> Self:
         """Return only the first lines."""
         return replace(self, lines=self.lines[:count], digests=self.digests[:count])
 
-    def after(self, count: int) -> Self:
+    def drop_first(self, count: int) -> Self:
         """Return the lines that remain after the first ones; the gap lies before the first of them."""
         return replace(self, lines=self.lines[count:], digests=self.digests[count:], is_gap=self.is_gap and not count)
 
     @property
-    def chunk(self) -> int:
+    def chunk_size(self) -> int:
         """Return how many of the lines are parsed at once: at least one."""
         size = 0
         for count, line in enumerate(self.lines[:CHUNK_LINES]):
@@ -63,7 +63,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LogCursor:
     """The position up to which a run's log has been read.
 
     Attributes:
@@ -76,14 +76,14 @@ class Reading:
             the read that found the gap is parsed, or the training resumed from a checkpoint.
     """
 
-    reader: Reader = field(default_factory=Reader)
-    last: tuple[str, ...] = ()
+    parser: LogParser = field(default_factory=LogParser)
+    last_digests: tuple[str, ...] = ()
     gaps: int = 0
-    at: float | None = None
-    doing: Doing = Doing.TRAINING
+    read_at: float | None = None
+    phase: TrainingPhase = TrainingPhase.TRAINING
     floor: int | None = None
 
-    def news(self, text: str, over: bool = False) -> News:
+    def find_new_lines(self, text: str, is_final: bool = False) -> NewLines:
         """Return the lines at the end of a log that were not parsed before.
 
         A last line without its newline is left for a later read, because its other half may be missing.
@@ -95,74 +95,76 @@ class Reading:
         lines = text.split("\n")
         unfinished = lines.pop()
         # Otherwise the other half of an unfinished line may still come.
-        if over and unfinished:
+        if is_final and unfinished:
             lines.append(unfinished)
-        digests = [digest(line) for line in lines]
-        start = place_after(self.last, digests)
-        is_gap = start is None and bool(self.last)
-        return News(lines[start or 0 :], digests[start or 0 :], is_gap)
+        digests = [hash_line(line) for line in lines]
+        start = find_resume_index(self.last_digests, digests)
+        is_gap = start is None and bool(self.last_digests)
+        return NewLines(lines[start or 0 :], digests[start or 0 :], is_gap)
 
-    def take(self, news: News, at: float) -> tuple[Self, list[Fact]]:
+    def advance(self, new_lines: NewLines, at: float) -> tuple[Self, list[LogEvent]]:
         """Return the cursor after these lines, and their events.
 
         Args:
             at: Unix seconds of now.
         """
-        start = self.open_gap(news)
-        lines = [drop_redrawn(line) for line in news.lines]
-        reader, facts = start.reader.read("".join(line + "\n" for line in lines), at)
+        cursor = self.open_gap(new_lines)
+        lines = [drop_redrawn(line) for line in new_lines.lines]
+        reader, events = cursor.parser.parse("".join(line + "\n" for line in lines), at)
         # After a gap, rows up to the floor may have been parsed before.
-        facts, floor = unknown(facts, start.floor)
-        return replace(start.remember(news, at), reader=reader, doing=doing(lines), floor=floor), facts
+        events, floor = drop_known_steps(events, cursor.floor)
+        return replace(
+            cursor.remember_lines(new_lines, at), parser=reader, phase=detect_phase(lines), floor=floor
+        ), events
 
-    def skip(self, news: News, at: float) -> Self:
+    def skip_lines(self, new_lines: NewLines, at: float) -> Self:
         """Return the cursor after lines that were not parsed."""
-        return self.open_gap(news).interrupt().remember(news, at)
+        return self.open_gap(new_lines).interrupt().remember_lines(new_lines, at)
 
-    def end_look(self) -> Self:
+    def end_read(self) -> Self:
         """Return the cursor once all lines of a read are parsed."""
         return replace(self, floor=None)
 
-    def look(self, text: str, at: float, over: bool = False) -> tuple[Self, list[Fact]]:
+    def read_tail(self, text: str, at: float, is_final: bool = False) -> tuple[Self, list[LogEvent]]:
         r"""Return the cursor after all new lines at the end of a log, and their events.
 
-        >>> reading, facts = Reading().look("step:1 - a:1\nstep:2 - a:2\nste", 0.0)
+        >>> reading, facts = LogCursor().read_tail("step:1 - a:1\nstep:2 - a:2\nste", 0.0)
         >>> [fact.step for fact in facts]
         [1, 2]
-        >>> [fact.step for fact in reading.look("step:2 - a:2\nstep:3 - a:3\n", 0.0)[1]]
+        >>> [fact.step for fact in reading.read_tail("step:2 - a:2\nstep:3 - a:3\n", 0.0)[1]]
         [3]
         """
-        news = self.news(text, over)
-        if not news.lines:
+        new_lines = self.find_new_lines(text, is_final)
+        if not new_lines.lines:
             return self, []
-        reading, facts = self.take(news, at)
-        return reading.end_look(), facts
+        cursor, events = self.advance(new_lines, at)
+        return cursor.end_read(), events
 
-    def open_gap(self, news: News) -> Self:
+    def open_gap(self, new_lines: NewLines) -> Self:
         """Return the cursor before these lines; after a gap, no unfinished line or block continues in them."""
-        return replace(self.interrupt(), gaps=self.gaps + 1, floor=self.reader.step) if news.is_gap else self
+        return replace(self.interrupt(), gaps=self.gaps + 1, floor=self.parser.step) if new_lines.is_gap else self
 
     def interrupt(self) -> Self:
         """Return the cursor without any unfinished line or block."""
-        return replace(self, reader=replace(self.reader, rest="", block="", sampling=False))
+        return replace(self, parser=replace(self.parser, partial_line="", block="", sampling=False))
 
-    def remember(self, news: News, at: float) -> Self:
+    def remember_lines(self, new_lines: NewLines, at: float) -> Self:
         """Return the cursor that recognises these lines again."""
-        return replace(self, last=(*self.last, *news.digests)[-REMEMBERED:], at=at)
+        return replace(self, last_digests=(*self.last_digests, *new_lines.digests)[-REMEMBERED_LINES:], read_at=at)
 
 
-def unknown(facts: Sequence[Fact], floor: int | None) -> tuple[list[Fact], int | None]:
+def drop_known_steps(events: Sequence[LogEvent], floor: int | None) -> tuple[list[LogEvent], int | None]:
     """Return the events without rows of known steps, and the last known step after them.
 
     Once the training resumes from an earlier step, the steps that follow are new.
     """
-    found: list[Fact] = []
-    for fact in facts:
-        if isinstance(fact, Resumed):
+    new_events: list[LogEvent] = []
+    for event in events:
+        if isinstance(event, TrainingResumed):
             floor = None
-        if floor is None or not isinstance(fact, Row) or fact.step > floor:
-            found.append(fact)
-    return found, floor
+        if floor is None or not isinstance(event, StepMetrics) or event.step > floor:
+            new_events.append(event)
+    return new_events, floor
 
 
 def drop_redrawn(line: str) -> str:
@@ -171,28 +173,31 @@ def drop_redrawn(line: str) -> str:
     >>> drop_redrawn("1%\r2%"), drop_redrawn("x\r" * 999).count("x")
     ('1%\r2%', 199)
     """
-    if line.count("\r") < MOST_REDRAWN:
+    if line.count("\r") < MAX_REDRAWN_PIECES:
         return line
-    return "\r".join(line.rsplit("\r", MOST_REDRAWN)[1:])
+    return "\r".join(line.rsplit("\r", MAX_REDRAWN_PIECES)[1:])
 
 
-def doing(lines: Sequence[str]) -> Doing:
+def detect_phase(lines: Sequence[str]) -> TrainingPhase:
     """Return the phase that the last line with any text belongs to.
 
-    >>> doing(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]), doing(["step:9 - a:1", ""])
-    (<Doing.VALIDATING: 'validating'>, <Doing.TRAINING: 'training'>)
+    >>> (detect_phase(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]),
+    ...  detect_phase(["step:9 - a:1", ""]))
+    (<TrainingPhase.VALIDATING: 'validating'>, <TrainingPhase.TRAINING: 'training'>)
     """
-    last = next((text for line in reversed(lines) if (text := bare(line[:LONGEST_SHOWN]).strip())), "")
-    if SAVING.search(last):
-        return Doing.SAVING
-    return Doing.VALIDATING if VALIDATING.search(last) else Doing.TRAINING
+    last_line = next(
+        (text for line in reversed(lines) if (text := strip_prefixes(line[:MAX_LINE_CHARACTERS]).strip())), ""
+    )
+    if SAVING_PATTERN.search(last_line):
+        return TrainingPhase.SAVING
+    return TrainingPhase.VALIDATING if VALIDATING_PATTERN.search(last_line) else TrainingPhase.TRAINING
 
 
-def digest(line: str) -> str:
+def hash_line(line: str) -> str:
     return blake2b(line.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
-def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
+def find_resume_index(last_digests: Sequence[str], digests: Sequence[str]) -> int | None:
     """Return the index in a read where the lines begin that follow the last ones; None if none of the last ones is in
     it.
 
@@ -200,40 +205,43 @@ def place_after(last: Sequence[str], seen: Sequence[str]) -> int | None:
     before it. Of several such places the latest counts: between them the same lines repeat. The time is proportional to
     the number of lines (Knuth, Morris, Pratt), even if all are equal.
 
-    >>> place_after("abc", "abcde"), place_after("abc", "cde"), place_after("abc", "xyz"), place_after("", "ab")
+    >>> (find_resume_index("abc", "abcde"), find_resume_index("abc", "cde"), find_resume_index("abc", "xyz"),
+    ...  find_resume_index("", "ab"))
     (3, 1, None, None)
     """
-    if not last or not seen:
+    if not last_digests or not digests:
         return None
-    if whole := last_end(last, seen):
-        return whole
-    return overlap(seen, last) or None
+    if end := find_last_end(last_digests, digests):
+        return end
+    return measure_overlap(digests, last_digests) or None
 
 
-def last_end(pattern: Sequence[str], text: Sequence[str]) -> int:
+def find_last_end(pattern: Sequence[str], text: Sequence[str]) -> int:
     """Return where a pattern ends in a text for the last time; 0 if the text does not contain it.
 
-    >>> last_end("aa", "aaab"), last_end("aa", "ab")
+    >>> find_last_end("aa", "aaab"), find_last_end("aa", "ab")
     (3, 0)
     """
-    return max((at for at, matched in enumerate(matches(pattern, text), 1) if matched == len(pattern)), default=0)
+    return max(
+        (at for at, matched in enumerate(iterate_match_lengths(pattern, text), 1) if matched == len(pattern)), default=0
+    )
 
 
-def overlap(pattern: Sequence[str], text: Sequence[str]) -> int:
+def measure_overlap(pattern: Sequence[str], text: Sequence[str]) -> int:
     """Return how much of a pattern's beginning a text ends with.
 
-    >>> overlap("cde", "abc"), overlap("xyz", "abc")
+    >>> measure_overlap("cde", "abc"), measure_overlap("xyz", "abc")
     (1, 0)
     """
     matched = 0
-    for matched in matches(pattern, text[-len(pattern) :]):  # noqa: B007  # only the last one is needed
+    for matched in iterate_match_lengths(pattern, text[-len(pattern) :]):  # noqa: B007  # only the last one is needed
         pass
     return matched
 
 
-def matches(pattern: Sequence[str], text: Sequence[str]) -> Iterator[int]:
+def iterate_match_lengths(pattern: Sequence[str], text: Sequence[str]) -> Iterator[int]:
     """Yield for each place of a text how much of the pattern's beginning ends there."""
-    borders, matched = borders_of(pattern), 0
+    borders, matched = compute_borders(pattern), 0
     for item in text:
         while matched and (matched == len(pattern) or pattern[matched] != item):
             matched = borders[matched - 1]
@@ -241,10 +249,10 @@ def matches(pattern: Sequence[str], text: Sequence[str]) -> Iterator[int]:
         yield matched
 
 
-def borders_of(pattern: Sequence[str]) -> list[int]:
+def compute_borders(pattern: Sequence[str]) -> list[int]:
     """Return for each beginning of a pattern how much of it, short of all, it also ends with.
 
-    >>> borders_of("abab")
+    >>> compute_borders("abab")
     [0, 0, 1, 2]
     """
     borders, matched = [0], 0

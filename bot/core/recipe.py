@@ -5,17 +5,17 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from bot.core.managed import RENT
-from bot.core.nearest import unknown
-from bot.core.parameter import Kind, Parameter
-from bot.language import mark
+from bot.core.managed import RENT_WORD
+from bot.core.nearest import unknown_name_error
+from bot.core.parameter import Parameter, ParameterKind
+from bot.language import N_
 
 Task = Mapping[str, Any]
 """A SkyPilot task as its YAML gives it: mappings, lists, strings, numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoints:
+class CheckpointSettings:
     """The place where a recipe writes its checkpoints.
 
     Attributes:
@@ -58,10 +58,10 @@ class Recipe:
     lease_hours: float
     metrics: tuple[str, ...]
     findings_off: tuple[str, ...] = ()
-    checkpoints: Checkpoints | None
+    checkpoints: CheckpointSettings | None
     task: Task
 
-    def parameter(self, name: str) -> Parameter:
+    def find_parameter(self, name: str) -> Parameter:
         """Return the parameter of this name.
 
         Raises:
@@ -71,7 +71,7 @@ class Recipe:
             if parameter.name.replace("-", "_") == name.replace("-", "_"):
                 return parameter
         valid = [parameter.name for parameter in self.parameters]
-        raise unknown("parameter", name, valid, of=self.name)
+        raise unknown_name_error("parameter", name, valid, owner=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +82,43 @@ class Accelerators:
     count: int
 
 
-def accelerators(task: Task) -> Accelerators | None:
+def parse_accelerators(task: Task) -> Accelerators | None:
     """Return the accelerators that each node of a task must have; None for none, and if SkyPilot may choose among
     several.
 
-    >>> accelerators({"resources": {"accelerators": "H100:8"}}), accelerators({"resources": {"accelerators": "L4"}})
+    >>> (parse_accelerators({"resources": {"accelerators": "H100:8"}}),
+    ...  parse_accelerators({"resources": {"accelerators": "L4"}}))
     (Accelerators(name='H100', count=8), Accelerators(name='L4', count=1))
     """
-    asked = (task.get("resources") or {}).get("accelerators")
-    if isinstance(asked, Mapping) and len(asked) == 1:
-        name, count = next(iter(asked.items()))
+    value = (task.get("resources") or {}).get("accelerators")
+    if isinstance(value, Mapping) and len(value) == 1:
+        name, count = next(iter(value.items()))
         return Accelerators(str(name), ceil(float(count or 1)))
     # SkyPilot may choose among several kinds.
-    if not isinstance(asked, str) or "," in asked:
+    if not isinstance(value, str) or "," in value:
         return None
-    name, _, count = asked.partition(":")
+    name, _, count = value.partition(":")
     return Accelerators(name.strip(), ceil(float(count or 1)))
 
 
-def common_parameters(
-    task: Task, checkpoints: Checkpoints | None, budget_dollars: float, lease_hours: float
+def build_common_parameters(
+    task: Task, checkpoints: CheckpointSettings | None, budget_dollars: float, lease_hours: float
 ) -> tuple[Parameter, ...]:
     """Return the parameters of every recipe: where it runs, where its checkpoints go, its budget and its lease."""
     resources = task.get("resources") or {}
-    gpus = (unless_set(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
-    image = (unless_set(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
+    gpus = (with_default(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
+    image = (with_default(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
     ports = (PORTS,) if resources.get("ports") else ()
-    kept: tuple[Parameter, ...] = (BUCKET, VOLUME) if checkpoints else ()
+    checkpoint_parameters: tuple[Parameter, ...] = (BUCKET, VOLUME) if checkpoints else ()
     if checkpoints and checkpoints.resume:
-        kept = (*kept, replace(RESUME, sets=f"envs.{checkpoints.resume}"))
-    infra = unless_set(INFRA, resources.get("infra"))
+        checkpoint_parameters = (*checkpoint_parameters, replace(RESUME, target=f"envs.{checkpoints.resume}"))
+    infra = with_default(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
-    limits = (unless_set(BUDGET, f"{budget_dollars:g}"), unless_set(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *kept, *managed, *limits, WHY)
+    limits = (with_default(BUDGET, f"{budget_dollars:g}"), with_default(LEASE, f"{lease_hours:g}"))
+    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, WHY)
 
 
-def unless_set(parameter: Parameter, value: object) -> Parameter:
+def with_default(parameter: Parameter, value: object) -> Parameter:
     """Return the parameter with the recipe's own value as its default, if that is one word."""
     return replace(parameter, default=value) if isinstance(value, str) else parameter
 
@@ -128,99 +129,99 @@ NONE = "none"
 
 INFRA = Parameter(
     name="infra",
-    kind=Kind.TEXT,
-    meaning=mark("where it runs, as SkyPilot names it"),
-    sets="resources.infra",
+    kind=ParameterKind.TEXT,
+    meaning=N_("where it runs, as SkyPilot names it"),
+    target="resources.infra",
     pattern=r"[A-Za-z0-9*][A-Za-z0-9*/_.:@-]*",
-    shape=mark("an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`"),
+    shape=N_("an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`"),
 )
 GPUS = Parameter(
     name="gpus",
-    kind=Kind.TEXT,
-    meaning=mark("accelerators of each node"),
-    sets="resources.accelerators",
+    kind=ParameterKind.TEXT,
+    meaning=N_("accelerators of each node"),
+    target="resources.accelerators",
     pattern=r"[A-Za-z][A-Za-z0-9-]*(:[1-9]\d{0,2})?",
-    shape=mark("a type and a count, such as `H100:8`"),
+    shape=N_("a type and a count, such as `H100:8`"),
 )
 IMAGE = Parameter(
     name="image",
-    kind=Kind.TEXT,
-    meaning=mark("container image that it runs in"),
-    sets="resources.image_id",
+    kind=ParameterKind.TEXT,
+    meaning=N_("container image that it runs in"),
+    target="resources.image_id",
     pattern=r"none|[A-Za-z0-9][A-Za-z0-9._/:@-]*",
-    shape=mark("an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is"),
+    shape=N_("an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is"),
     removable=True,
 )
 PORTS = Parameter(
     name="ports",
-    kind=Kind.CHOICE,
-    meaning=mark("ports that are opened to the world"),
-    sets="resources.ports",
+    kind=ParameterKind.CHOICE,
+    meaning=N_("ports that are opened to the world"),
+    target="resources.ports",
     choices=(NONE,),
     removable=True,
 )
 BUCKET = Parameter(
     name="bucket",
-    kind=Kind.TEXT,
-    meaning=mark("object storage that the checkpoints are written to"),
+    kind=ParameterKind.TEXT,
+    meaning=N_("object storage that the checkpoints are written to"),
     pattern=r"(s3|gs|r2|cos|oci|nebius|https)://[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]",
-    shape=mark("an address such as `s3://models/team-a`"),
+    shape=N_("an address such as `s3://models/team-a`"),
 )
 VOLUME = Parameter(
     name="volume",
-    kind=Kind.TEXT,
-    meaning=mark("volume that the checkpoints are written to"),
+    kind=ParameterKind.TEXT,
+    meaning=N_("volume that the checkpoints are written to"),
     pattern=r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
-    shape=mark("the name of a volume, such as `models`"),
+    shape=N_("the name of a volume, such as `models`"),
 )
 RESUME = Parameter(
     name="resume_from",
-    kind=Kind.TEXT,
-    meaning=mark("an earlier run on the same volume or bucket, to go on from its newest checkpoint"),
+    kind=ParameterKind.TEXT,
+    meaning=N_("an earlier run on the same volume or bucket, to go on from its newest checkpoint"),
     pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*(/global_step_\d{1,9})?",
-    shape=mark("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
+    shape=N_("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
 )
 MANAGED = Parameter(
     name="managed",
-    kind=Kind.FLAG,
-    meaning=mark("whether SkyPilot launches it anew where its machines go away"),
-    sets="_metadata.verlbot.managed",
+    kind=ParameterKind.FLAG,
+    meaning=N_("whether SkyPilot launches it anew where its machines go away"),
+    target="_metadata.verlbot.managed",
     default="false",
 )
 SPOT = Parameter(
     name="spot",
-    kind=Kind.FLAG,
-    meaning=mark("whether it takes cheaper machines that may be taken away; with `managed=true`"),
-    sets="resources.use_spot",
+    kind=ParameterKind.FLAG,
+    meaning=N_("whether it takes cheaper machines that may be taken away; with `managed=true`"),
+    target="resources.use_spot",
     default="false",
 )
 CONTROLLER = Parameter(
     name="controller",
-    kind=Kind.CHOICE,
-    meaning=mark("that a machine may be rented to look after managed jobs, where SkyPilot's server does not itself"),
-    sets="_metadata.verlbot.controller",
-    choices=(RENT,),
+    kind=ParameterKind.CHOICE,
+    meaning=N_("that a machine may be rented to look after managed jobs, where SkyPilot's server does not itself"),
+    target="_metadata.verlbot.controller",
+    choices=(RENT_WORD,),
 )
 WHY = Parameter(
     name="why",
-    kind=Kind.TEXT,
-    meaning=mark("why it is launched, for whoever approves or pays for it"),
+    kind=ParameterKind.TEXT,
+    meaning=N_("why it is launched, for whoever approves or pays for it"),
     pattern=r".{1,200}",
-    shape=mark("up to 200 characters, in quotes where it has spaces"),
+    shape=N_("up to 200 characters, in quotes where it has spaces"),
 )
 BUDGET = Parameter(
     name="budget",
-    kind=Kind.NUMBER,
-    meaning=mark("the most that the run may spend"),
+    kind=ParameterKind.NUMBER,
+    meaning=N_("the most that the run may spend"),
     minimum=0.01,
     maximum=1_000_000,
-    unit=mark("dollars"),
+    unit=N_("dollars"),
 )
 LEASE = Parameter(
     name="lease",
-    kind=Kind.NUMBER,
-    meaning=mark("how long the run may live"),
+    kind=ParameterKind.NUMBER,
+    meaning=N_("how long the run may live"),
     minimum=0.01,
     maximum=24 * 90,
-    unit=mark("hours"),
+    unit=N_("hours"),
 )

@@ -9,14 +9,22 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
 from bot.core.run import Run
-from bot.core.schedule import Every, Quiet, Schedule, last_due, next_due, quiet_until, read
+from bot.core.schedule import (
+    Interval,
+    QuietHours,
+    Schedule,
+    find_last_due,
+    find_next_due,
+    find_quiet_end,
+    parse_schedule,
+)
 
-LATE = timedelta(minutes=5)
+LATE_AFTER = timedelta(minutes=5)
 """Time after its due time from which a report says that it is late."""
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class ReportDelivery:
     """A report message that is being delivered: recorded before it is sent.
 
     Attributes:
@@ -25,9 +33,9 @@ class Telling:
         run_costs: what each active run had cost by then.
     """
 
-    occasion: datetime
-    at: datetime
-    spent: Mapping[str, float | None]
+    due_at: datetime
+    sent_at: datetime
+    run_costs: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,124 +60,126 @@ class Report:
     by: str
     when: str
     zone: str
-    quiet: Quiet | None = None
+    quiet: QuietHours | None = None
     everywhere: bool = False
-    told: datetime
-    told_at: datetime
-    spent: Mapping[str, float | None] = field(default_factory=dict)
-    boards: int = 0
-    telling: Telling | None = None
-    stands_in: str | None = None
+    last_due_at: datetime
+    covered_until: datetime
+    run_costs: Mapping[str, float | None] = field(default_factory=dict)
+    delivery_count: int = 0
+    pending_delivery: ReportDelivery | None = None
+    fallback_channel: str | None = None
 
     @property
     def schedule(self) -> Schedule:
-        return read(tuple(self.when.split()))
+        return parse_schedule(tuple(self.when.split()))
 
     @property
-    def place(self) -> str:
-        return self.stands_in or self.channel
+    def target_channel(self) -> str:
+        return self.fallback_channel or self.channel
 
     @property
-    def is_own(self) -> bool:
+    def is_personal(self) -> bool:
         """Return whether it was requested in a direct message, and reports to one person on that person's runs."""
         return self.channel.startswith("D") and not self.everywhere
 
     def covers(self, run: Run) -> bool:
         """Return whether the report covers the run."""
-        return self.everywhere or run.channel == self.channel or (self.is_own and run.requester == self.by)
+        return self.everywhere or run.channel == self.channel or (self.is_personal and run.requester == self.by)
 
-    def next_due(self, now: datetime, tz: tzinfo) -> datetime:
+    def find_next_delivery(self, now: datetime, tz: tzinfo) -> datetime:
         """Return when the next message comes: after the quiet hours, if it is due within them."""
-        due = next_due(self.schedule, now, tz)
-        return quiet_until(self.quiet, due, tz) or due
+        due_at = find_next_due(self.schedule, now, tz)
+        return find_quiet_end(self.quiet, due_at, tz) or due_at
 
     # the request, by users
 
-    def changed(self, now: datetime, when: str, zone: str, quiet: Quiet | None, everywhere: bool) -> Self:
+    def change(self, now: datetime, when: str, zone: str, quiet: QuietHours | None, everywhere: bool) -> Self:
         """Return the report with another schedule, which counts from now on: no due time before now is missed."""
-        return replace(self, when=when, zone=zone, quiet=quiet, everywhere=everywhere, told=max(self.told, now))
+        return replace(
+            self, when=when, zone=zone, quiet=quiet, everywhere=everywhere, last_due_at=max(self.last_due_at, now)
+        )
 
     # deliveries, by the report publisher
 
-    def sending(self, telling: Telling) -> Self:
-        return replace(self, telling=telling)
+    def begin_delivery(self, delivery: ReportDelivery) -> Self:
+        return replace(self, pending_delivery=delivery)
 
-    def arrived(self, telling: Telling) -> Self:
+    def record_delivery(self, delivery: ReportDelivery) -> Self:
         """Return the report after Slack confirmed the message."""
-        told = max(self.told, telling.occasion)
+        last_due_at = max(self.last_due_at, delivery.due_at)
         return replace(
-            self, told=told, told_at=telling.at, spent=telling.spent, boards=self.boards + 1, telling=None
+            self, last_due_at=last_due_at, covered_until=delivery.sent_at, run_costs=delivery.run_costs, delivery_count=self.delivery_count + 1, pending_delivery=None
         )  # fmt: skip
 
-    def unsent(self) -> Self:
+    def drop_delivery(self) -> Self:
         """Return the report after a delivery that is known not to be in Slack."""
-        return replace(self, telling=None)
+        return replace(self, pending_delivery=None)
 
-    def passed_over(self, occasion: datetime) -> Self:
+    def skip(self, due_at: datetime) -> Self:
         """Return the report after a due time with no news."""
-        return replace(self, told=max(self.told, occasion))
+        return replace(self, last_due_at=max(self.last_due_at, due_at))
 
-    def tells_in(self, channel: str) -> Self:
-        return replace(self, stands_in=channel, telling=None)
+    def use_fallback_channel(self, channel: str) -> Self:
+        return replace(self, fallback_channel=channel, pending_delivery=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class ReportDue:
     """A message is due; its time was `due_at`."""
 
-    occasion: datetime
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ReportUnconfirmed:
     """A message may have arrived: it was sent, but Slack did not confirm it."""
 
-    telling: Telling
+    delivery: ReportDelivery
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class NothingDue:
     """No message is due before this time."""
 
     until: datetime
 
 
-Due = Tell | Check | Wait
+ReportStep = ReportDue | ReportUnconfirmed | NothingDue
 
 
-def next_step(report: Report, now: datetime, tz: tzinfo) -> Due:
+def decide_report_step(report: Report, now: datetime, tz: tzinfo) -> ReportStep:
     """Return the next step for a report."""
     # An unconfirmed message comes first, because a message must not arrive twice.
-    if report.telling:
-        return Check(report.telling)
-    if end := quiet_until(report.quiet, now, tz):
-        return Wait(end)
-    occasion = due(report, now, tz)
-    return Tell(occasion) if occasion else Wait(next_due(report.schedule, now, tz))
+    if report.pending_delivery:
+        return ReportUnconfirmed(report.pending_delivery)
+    if end := find_quiet_end(report.quiet, now, tz):
+        return NothingDue(end)
+    due_at = find_due_time(report, now, tz)
+    return ReportDue(due_at) if due_at else NothingDue(find_next_due(report.schedule, now, tz))
 
 
-def due(report: Report, now: datetime, tz: tzinfo) -> datetime | None:
+def find_due_time(report: Report, now: datetime, tz: tzinfo) -> datetime | None:
     """Return the newest due time that has come, unless it was delivered; None in quiet hours."""
-    if quiet_until(report.quiet, now, tz):
+    if find_quiet_end(report.quiet, now, tz):
         return None
-    newest = last_due(report.schedule, now, tz)
-    return newest if newest > report.told else None
+    newest = find_last_due(report.schedule, now, tz)
+    return newest if newest > report.last_due_at else None
 
 
-def is_late(occasion: datetime, now: datetime) -> bool:
-    return now - occasion > LATE
+def is_late(due_at: datetime, now: datetime) -> bool:
+    return now - due_at > LATE_AFTER
 
 
-def was_quiet(report: Report, occasion: datetime, tz: tzinfo) -> bool:
+def fell_in_quiet_hours(report: Report, due_at: datetime, tz: tzinfo) -> bool:
     """Return whether the due time was in the quiet hours, so that the message waited for their end."""
-    return quiet_until(report.quiet, occasion, tz) is not None
+    return find_quiet_end(report.quiet, due_at, tz) is not None
 
 
-def is_silent(report: Report, active: int, ended: int) -> bool:
+def has_nothing_new(report: Report, active: int, ended: int) -> bool:
     """Return whether there is no news since the message before: that no run is active is reported once.
 
     A daily report is sent all the same, because that no machine bills is news enough for a day.
     """
     # The message before already reported that no run is active.
-    said_before = bool(report.boards) and not report.spent
-    return isinstance(report.schedule, Every) and said_before and not active and not ended
+    reported_idle_before = bool(report.delivery_count) and not report.run_costs
+    return isinstance(report.schedule, Interval) and reported_idle_before and not active and not ended

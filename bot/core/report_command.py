@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from bot.core.line import shown
-from bot.core.nearest import unknown
-from bot.core.schedule import HOW, Quiet, Schedule, read, read_quiet, timespan
-from bot.core.standings import Rhythm
-from bot.core.typed import Typed
+from bot.core.line import format_inline_code
+from bot.core.nearest import unknown_name_error
+from bot.core.schedule import SCHEDULE_HINT, QuietHours, Schedule, parse_quiet_hours, parse_schedule, parse_timespan
+from bot.core.standings import SummaryInterval
+from bot.core.typed import ParsedArguments
 from bot.errors import UserError
-from bot.language import mark, say, together
+from bot.language import N_, join_sentences, translate
 
 REPORT_ID = re.compile(r"report-\d{1,9}")
-WHICH = ("channel", "all")
-FOR_A_RUN = mark("For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`.")
-SCHEDULES = ("daily", "weekdays", "every")
+RUN_CHOICES = ("channel", "all")
+RUN_REPORT_HINT = N_("For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`.")
+SCHEDULE_WORDS = ("daily", "weekdays", "every")
 
-LEAST_PERIOD = timedelta(minutes=1)
-MOST_STEPS = 1_000_000
+MIN_SUMMARY_PERIOD = timedelta(minutes=1)
+MAX_SUMMARY_STEPS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class ListReports:
 
 
 @dataclass(frozen=True, slots=True)
-class TellNow:
+class ShowReport:
     """The request to show a report as of now, to this person only."""
 
     everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ReportOptions:
     """The options of a schedule; None for an option that was not typed.
 
     Attributes:
@@ -44,16 +44,16 @@ class Options:
     """
 
     zone: str | None = None
-    quiet: Quiet | Literal[False] | None = None
+    quiet: QuietHours | Literal[False] | None = None
     everywhere: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AskReport:
+class AddReport:
     """The request to report to this channel on a schedule."""
 
     schedule: Schedule
-    options: Options = Options()
+    options: ReportOptions = ReportOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,89 +62,94 @@ class ChangeReport:
 
     report: str
     schedule: Schedule | None
-    options: Options = Options()
+    options: ReportOptions = ReportOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class EndReport:
+class RemoveReport:
     """The request to remove a report; without a name, the only one of this channel."""
 
     report: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Summarise:
+class SetSummaryInterval:
     """The request to set how often a run's thread gets a summary."""
 
     run: str
-    rhythm: Rhythm
+    interval: SummaryInterval
 
 
-ReportCommand = ListReports | TellNow | AskReport | ChangeReport | EndReport | Summarise
+ReportCommand = ListReports | ShowReport | AddReport | ChangeReport | RemoveReport | SetSummaryInterval
 
 
-def make_report(typed: Typed) -> ReportCommand:
+def build_report_command(arguments: ParsedArguments) -> ReportCommand:
     """Return the command of the words after `report`: a schedule, or a name with the change to it."""
-    options = read_options(typed)
-    match tuple(name.lower() for name in typed.names):
-        case () if options == Options():
+    options = parse_options(arguments)
+    match tuple(name.lower() for name in arguments.names):
+        case () if options == ReportOptions():
             return ListReports()
         case ("now",):
-            return TellNow(bool(options.everywhere))
-        case ("off",) if typed.here:
-            return Summarise(typed.here, Rhythm())
+            return ShowReport(bool(options.everywhere))
+        case ("off",) if arguments.thread_run:
+            return SetSummaryInterval(arguments.thread_run, SummaryInterval())
         case ("off",):
-            return EndReport()
+            return RemoveReport()
         case ("off", name) | (name, "off") if REPORT_ID.fullmatch(name):
-            return EndReport(name)
+            return RemoveReport(name)
         case ("off", name) | (name, "off"):
-            return Summarise(name, Rhythm())
-        case ("every", *often) if typed.here:
-            return Summarise(typed.here, read_rhythm("".join(often)))
-        case (word, *_) as schedule if word in SCHEDULES:
-            return AskReport(read_schedule(schedule), options)
+            return SetSummaryInterval(name, SummaryInterval())
+        case ("every", *interval_words) if arguments.thread_run:
+            return SetSummaryInterval(arguments.thread_run, parse_summary_interval("".join(interval_words)))
+        case (word, *_) as schedule if word in SCHEDULE_WORDS:
+            return AddReport(parse_channel_schedule(schedule), options)
         case (name, *schedule) if REPORT_ID.fullmatch(name):
-            return ChangeReport(name, read_schedule(tuple(schedule)) if schedule else None, options)
-        case (name, "every", *often):
-            return Summarise(name, read_rhythm("".join(often)))
-    words = shown(" ".join(typed.names) or " ".join(f"{key}={value}" for key, value in typed.parameters))
-    raise UserError(say("{words} is no schedule.", words=words), together(say(HOW), say(FOR_A_RUN)))
+            return ChangeReport(name, parse_channel_schedule(tuple(schedule)) if schedule else None, options)
+        case (name, "every", *interval_words):
+            return SetSummaryInterval(name, parse_summary_interval("".join(interval_words)))
+    words = format_inline_code(
+        " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
+    )
+    raise UserError(
+        translate("{words} is no schedule.", words=words),
+        join_sentences(translate(SCHEDULE_HINT), translate(RUN_REPORT_HINT)),
+    )
 
 
-def read_schedule(words: tuple[str, ...]) -> Schedule:
+def parse_channel_schedule(words: tuple[str, ...]) -> Schedule:
     if "step" in "".join(words[1:]):
-        steps = say("A channel is told by the clock; steps are counted for one run.")
-        raise UserError(steps, say(FOR_A_RUN))
-    return read(words)
+        steps = translate("A channel is told by the clock; steps are counted for one run.")
+        raise UserError(steps, translate(RUN_REPORT_HINT))
+    return parse_schedule(words)
 
 
-def read_options(typed: Typed) -> Options:
+def parse_options(arguments: ParsedArguments) -> ReportOptions:
     """Return the options of a schedule.
 
     Raises:
         UserError: an option is not valid.
     """
-    quiet, which = typed.option("quiet"), typed.option("runs")
-    if which is not None and which.lower() not in WHICH:
-        raise unknown("choice", which, WHICH)
-    return Options(
-        zone=typed.option("tz") or None,
-        quiet=None if quiet is None else read_quiet(quiet),
+    quiet, which = arguments.get_option("quiet"), arguments.get_option("runs")
+    if which is not None and which.lower() not in RUN_CHOICES:
+        raise unknown_name_error("choice", which, RUN_CHOICES)
+    return ReportOptions(
+        zone=arguments.get_option("tz") or None,
+        quiet=None if quiet is None else parse_quiet_hours(quiet),
         everywhere=None if which is None else which.lower() == "all",
     )
 
 
-def read_rhythm(text: str) -> Rhythm:
+def parse_summary_interval(text: str) -> SummaryInterval:
     """Return the summary interval of a text.
 
-    >>> read_rhythm("20steps"), read_rhythm("30min")
-    (Rhythm(steps=20, period=None), Rhythm(steps=None, period=datetime.timedelta(seconds=1800)))
+    >>> parse_summary_interval("20steps"), parse_summary_interval("30min")
+    (SummaryInterval(steps=20, period=None), SummaryInterval(steps=None, period=datetime.timedelta(seconds=1800)))
     """
     steps = re.fullmatch(r"(\d{1,7})steps?", text, re.ASCII)
-    if steps and 1 <= int(steps[1]) <= MOST_STEPS:
-        return Rhythm(steps=int(steps[1]))
-    period = timespan(text)
-    if period and period >= LEAST_PERIOD:
-        return Rhythm(period=period)
-    often = say("{words} is neither steps nor time.", words=shown(text))
-    raise UserError(often, say(FOR_A_RUN))
+    if steps and 1 <= int(steps[1]) <= MAX_SUMMARY_STEPS:
+        return SummaryInterval(steps=int(steps[1]))
+    period = parse_timespan(text)
+    if period and period >= MIN_SUMMARY_PERIOD:
+        return SummaryInterval(period=period)
+    problem = translate("{words} is neither steps nor time.", words=format_inline_code(text))
+    raise UserError(problem, translate(RUN_REPORT_HINT))

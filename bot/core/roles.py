@@ -53,7 +53,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class RequiredRole:
     """The least role for an act.
 
     Attributes:
@@ -64,19 +64,21 @@ class Needed:
     on_own: Role
 
 
-NEEDED: Mapping[Act, Needed] = {
-    Act.READ: Needed(Role.VIEWER, Role.VIEWER),
-    Act.LAUNCH: Needed(Role.LAUNCHER, Role.LAUNCHER),
-    Act.STOP: Needed(Role.LAUNCHER, Role.NONE),  # a requester may always stop a run that spends in that person's name
-    Act.TUNE: Needed(Role.LAUNCHER, Role.VIEWER),
-    Act.EXTEND: Needed(Role.APPROVER, Role.LAUNCHER),
-    Act.DISCARD: Needed(Role.APPROVER, Role.NONE),
-    Act.REPORT: Needed(Role.LAUNCHER, Role.LAUNCHER),
-    Act.APPROVE: Needed(Role.APPROVER, Role.APPROVER),
-    Act.SET_MONTHLY_BUDGET: Needed(Role.APPROVER, Role.APPROVER),
-    Act.MANAGE_CLUSTER: Needed(Role.APPROVER, Role.APPROVER),
-    Act.FORGET: Needed(Role.ADMIN, Role.LAUNCHER),
-    Act.AUDIT: Needed(Role.ADMIN, Role.ADMIN),
+REQUIRED_ROLES: Mapping[Act, RequiredRole] = {
+    Act.READ: RequiredRole(Role.VIEWER, Role.VIEWER),
+    Act.LAUNCH: RequiredRole(Role.LAUNCHER, Role.LAUNCHER),
+    Act.STOP: RequiredRole(
+        Role.LAUNCHER, Role.NONE
+    ),  # a requester may always stop a run that spends in that person's name
+    Act.TUNE: RequiredRole(Role.LAUNCHER, Role.VIEWER),
+    Act.EXTEND: RequiredRole(Role.APPROVER, Role.LAUNCHER),
+    Act.DISCARD: RequiredRole(Role.APPROVER, Role.NONE),
+    Act.REPORT: RequiredRole(Role.LAUNCHER, Role.LAUNCHER),
+    Act.APPROVE: RequiredRole(Role.APPROVER, Role.APPROVER),
+    Act.SET_MONTHLY_BUDGET: RequiredRole(Role.APPROVER, Role.APPROVER),
+    Act.MANAGE_CLUSTER: RequiredRole(Role.APPROVER, Role.APPROVER),
+    Act.FORGET: RequiredRole(Role.ADMIN, Role.LAUNCHER),
+    Act.AUDIT: RequiredRole(Role.ADMIN, Role.ADMIN),
 }
 """The least role for each act, unless the policy says otherwise."""
 
@@ -94,44 +96,50 @@ class Grants:
         highest_by_channel: the highest role that is valid in a channel, by its id or its kind.
     """
 
-    given: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
-    most: Mapping[str, Role] = field(default_factory=dict)
+    holders_by_role: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    highest_by_channel: Mapping[str, Role] = field(default_factory=dict)
 
-    def role_of(self, person: Person) -> Role:
+    def own_role(self, person: Person) -> Role:
         """Return the highest role that is granted to a person, wherever it is valid."""
         if person.kind in (PersonKind.BOT, PersonKind.DEACTIVATED):
             return Role.NONE
         names = {person.user, *person.groups} | ({KIND_WORDS[person.kind]} if person.kind in KIND_WORDS else set())
-        return max((role for role, holders in self.given.items() if names & set(holders)), default=Role.NONE)
+        return max((role for role, holders in self.holders_by_role.items() if names & set(holders)), default=Role.NONE)
 
-    def most_in(self, channel: Channel) -> Role:
+    def highest_role_in(self, channel: Channel) -> Role:
         """Return the highest role that is valid in a channel: its own, or that of its kind; any role if neither is
         set.
         """
-        by_kind = self.most.get(channel.kind, Role.ADMIN)
-        return self.most.get(channel.id, by_kind)
+        by_kind = self.highest_by_channel.get(channel.kind, Role.ADMIN)
+        return self.highest_by_channel.get(channel.id, by_kind)
 
-    def role_in(self, person: Person, channel: Channel) -> Role:
+    def effective_role(self, person: Person, channel: Channel) -> Role:
         """Return the role that a person has in a channel."""
-        return min(self.role_of(person), self.most_in(channel))
+        return min(self.own_role(person), self.highest_role_in(channel))
 
-    def holders(self, least: Role) -> tuple[str, ...]:
+    def list_holders(self, least: Role) -> tuple[str, ...]:
         """Return the ids of those who have at least this role, the lowest such role first, for users to turn to."""
-        found = [
-            holder for role in ROLES_IN_FILE if role >= least for holder in self.given.get(role, ()) if is_id(holder)
+        holder_ids = [
+            holder
+            for role in ROLES_IN_FILE
+            if role >= least
+            for holder in self.holders_by_role.get(role, ())
+            if is_id(holder)
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(holder_ids))
 
     @property
     def groups(self) -> frozenset[str]:
         """Return the ids of the user groups that have a role."""
-        return frozenset(holder for holders in self.given.values() for holder in holders if holder.startswith("S"))
+        return frozenset(
+            holder for holders in self.holders_by_role.values() for holder in holders if holder.startswith("S")
+        )
 
 
 def is_id(holder: str) -> bool:
     return holder not in (MEMBERS, GUESTS)
 
 
-def others(people: Sequence[str], but: str) -> tuple[str, ...]:
+def exclude_person(people: Sequence[str], excluded: str) -> tuple[str, ...]:
     """Return these people without one of them."""
-    return tuple(person for person in people if person != but)
+    return tuple(person for person in people if person != excluded)

@@ -15,14 +15,14 @@ ABORTED = ("response/aborted_ratio",)
 TURNS = ("num_turns/mean",)
 TOOLS = ("tool_call_counts/mean",)
 SECONDS = ("timing_s/step", "perf/time_per_step")
-PARTS = "timing/"
+STEP_PART_PREFIX = "timing/"
 THROUGHPUT = ("perf/throughput",)
 """Keys that verl has given each number, newest first (verl 0.1 to 0.9)."""
 
-VALIDATION = ("val-core/", "val/test_score/")
+VALIDATION_METRICS = ("val-core/", "val/test_score/")
 """Beginnings of the keys that verl has given validation metrics, newest first."""
 
-VALIDATING = ("val-", "val/")
+VALIDATION_PREFIXES = ("val-", "val/")
 """Beginnings of all keys of a validation; verl's SFT trainer has `val/loss`."""
 
 KNOWN_KEYS = frozenset(
@@ -30,22 +30,22 @@ KNOWN_KEYS = frozenset(
 )
 """Keys that the bot itself uses."""
 
-LARGEST, SMALLEST = 3.4028235e38, 1.4e-45
+LARGEST_FLOAT32, SMALLEST_FLOAT32 = 3.4028235e38, 1.4e-45
 """The largest number of float32, and its smallest above zero: the range of numbers that a training computes. No sum,
 square or ratio of numbers in this range overflows a double, so that every value computed from them is finite."""
 
-MOST_KEYS = 4_096
+MAX_KEYS = 4_096
 """Maximum keys of one row. 14 validation sources with 32 answers each make 2,200."""
 
-LONGEST_KEY = 200
+MAX_KEY_CHARACTERS = 200
 """Maximum characters of a key; verl's longest, of a validation, have some eighty."""
 
-LONGEST_STEP_SECONDS = 366 * 86_400.0
+MAX_STEP_SECONDS = 366 * 86_400.0
 """Maximum seconds of a step, a year, however long it reports: a forecast from it stays within the range of dates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StepMetrics:
     """The metrics that one step reported.
 
     Attributes:
@@ -62,13 +62,13 @@ class Row:
 
     def __post_init__(self) -> None:
         """Limit the values, which come from outside. Nearly every row is within the limits, and costs no copy."""
-        if len(self.values) > MOST_KEYS or not have_keys(self.values) or not are_bounded(self.values.values()):
-            object.__setattr__(self, "values", bound_values(self.values))
+        if len(self.values) > MAX_KEYS or not are_valid_keys(self.values) or not are_bounded(self.values.values()):
+            object.__setattr__(self, "values", limit_metrics(self.values))
 
-    def first(self, keys: Sequence[str]) -> float | None:
+    def find_first(self, keys: Sequence[str]) -> float | None:
         """Return the finite value of the first of these keys that the step has; None if it has none of them.
 
-        >>> Row(1, {"actor/entropy_loss": 0.5}).first(ENTROPY)
+        >>> StepMetrics(1, {"actor/entropy_loss": 0.5}).find_first(ENTROPY)
         0.5
         """
         for key in keys:
@@ -78,9 +78,9 @@ class Row:
         return None
 
     @property
-    def trains(self) -> bool:
+    def is_training_step(self) -> bool:
         """Return whether it is a training step, and not a validation alone."""
-        return not all(key.startswith(VALIDATING) for key in self.values)
+        return not all(key.startswith(VALIDATION_PREFIXES) for key in self.values)
 
     @property
     def seconds(self) -> float | None:
@@ -88,77 +88,83 @@ class Row:
 
         None if it reports no time above zero; never more than `MAX_STEP_SECONDS`.
 
-        >>> Row(1, {"timing_s/step": 60.0}).seconds, Row(1, {"timing/gen": 20.0, "timing/ref": 5.0}).seconds
+        >>> (StepMetrics(1, {"timing_s/step": 60.0}).seconds,
+        ...  StepMetrics(1, {"timing/gen": 20.0, "timing/ref": 5.0}).seconds)
         (60.0, 25.0)
-        >>> Row(1, {"timing_s/step": -1.0}).seconds, Row(1, {"timing_s/step": 1e300}).seconds
+        >>> StepMetrics(1, {"timing_s/step": -1.0}).seconds, StepMetrics(1, {"timing_s/step": 1e300}).seconds
         (None, 31622400.0)
         """
-        told = next((value for key in SECONDS if (value := self.values.get(key, 0.0)) > 0), None)
-        if told is None:
+        step_seconds = next((value for key in SECONDS if (value := self.values.get(key, 0.0)) > 0), None)
+        if step_seconds is None:
             # Old versions only report the time of the parts.
-            told = sum(value for key, value in self.values.items() if key.startswith(PARTS) and value > 0)
-        return min(told, LONGEST_STEP_SECONDS) if told > 0 else None
+            step_seconds = sum(
+                value for key, value in self.values.items() if key.startswith(STEP_PART_PREFIX) and value > 0
+            )
+        return min(step_seconds, MAX_STEP_SECONDS) if step_seconds > 0 else None
 
     @property
     def validation(self) -> float | None:
         """Return the first validation metric in alphabetical order, of the newest kind that the step has."""
-        for beginning in VALIDATION:
+        for beginning in VALIDATION_METRICS:
             keys = sorted(key for key, value in self.values.items() if key.startswith(beginning) and isfinite(value))
             if keys:
                 return self.values[keys[0]]
         return None
 
 
-def have_keys(values: Mapping[str, float]) -> bool:
+def are_valid_keys(values: Mapping[str, float]) -> bool:
     """Return whether every key is valid, in a tenth of the time that checking each key takes."""
-    return max(map(len, values), default=1) <= LONGEST_KEY and "" not in values and "".join(values).isprintable()
+    return max(map(len, values), default=1) <= MAX_KEY_CHARACTERS and "" not in values and "".join(values).isprintable()
 
 
 def are_bounded(values: Iterable[float]) -> bool:
     """Return whether all numbers are within the range of float32."""
     for value in values:
-        if not (SMALLEST <= value <= LARGEST or -LARGEST <= value <= -SMALLEST or value == 0) and isfinite(value):
+        if not (
+            SMALLEST_FLOAT32 <= value <= LARGEST_FLOAT32 or -LARGEST_FLOAT32 <= value <= -SMALLEST_FLOAT32 or value == 0
+        ) and isfinite(value):
             return False
     return True
 
 
-def is_key(key: str) -> bool:
+def is_valid_key(key: str) -> bool:
     """Return whether a key can be stored and shown: not long, and without control characters or half characters.
 
-    >>> is_key("actor/lr"), is_key("a" * 201), is_key(chr(0xD800)), is_key("a" + chr(7)), is_key("")
+    >>> (is_valid_key("actor/lr"), is_valid_key("a" * 201), is_valid_key(chr(0xD800)),
+    ...  is_valid_key("a" + chr(7)), is_valid_key(""))
     (True, False, False, False, False)
     """
-    return 0 < len(key) <= LONGEST_KEY and key.isprintable()
+    return 0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable()
 
 
-def bound_values(values: Mapping[str, float]) -> dict[str, float]:
+def limit_metrics(values: Mapping[str, float]) -> dict[str, float]:
     """Return the values with clamped numbers under valid keys; of too many, the most important ones."""
-    kept = {key: bound(value) for key, value in values.items() if is_key(key)}
-    if len(kept) > MOST_KEYS:
-        kept = {key: kept[key] for key in sorted(kept, key=weight)[:MOST_KEYS]}
-    return kept
+    limited = {key: clamp_value(value) for key, value in values.items() if is_valid_key(key)}
+    if len(limited) > MAX_KEYS:
+        limited = {key: limited[key] for key in sorted(limited, key=rank_key)[:MAX_KEYS]}
+    return limited
 
 
-def bound(value: float) -> float:
+def clamp_value(value: float) -> float:
     """Return the number as float32 represents it at the edges of its range: infinite beyond it, zero below it.
 
-    >>> bound(1e39), bound(-1e308), bound(1e-46), bound(0.1)
+    >>> clamp_value(1e39), clamp_value(-1e308), clamp_value(1e-46), clamp_value(0.1)
     (inf, -inf, 0.0, 0.1)
     """
     size = abs(value)
-    if size > LARGEST:
+    if size > LARGEST_FLOAT32:
         return copysign(inf, value)
-    return 0.0 if size < SMALLEST else value
+    return 0.0 if size < SMALLEST_FLOAT32 else value
 
 
-def weight(key: str) -> int:
+def rank_key(key: str) -> int:
     """Return the rank of a key where there is no room for all: keys that the bot uses, training, validation, the rest.
 
-    >>> [weight(key) for key in ("actor/grad_norm", "actor/lr", "val-core/a", "val-aux/a")]
+    >>> [rank_key(key) for key in ("actor/grad_norm", "actor/lr", "val-core/a", "val-aux/a")]
     [0, 1, 2, 3]
     """
     if key in KNOWN_KEYS:
         return 0
-    if not key.startswith(VALIDATING):
+    if not key.startswith(VALIDATION_PREFIXES):
         return 1
-    return 2 if key.startswith(VALIDATION) else 3
+    return 2 if key.startswith(VALIDATION_METRICS) else 3

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.core.drain import Patience
+from bot.core.drain import CheckpointGrace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class ReconcileTimings:
     """The times and counts that decisions depend on.
 
     Attributes:
@@ -28,16 +28,16 @@ class Rules:
         checkpoint_grace: how long the end of a run waits for its checkpoint.
     """
 
-    ask_again: timedelta = timedelta(seconds=30)
-    most_asks: int = 3
-    gone: timedelta = timedelta(seconds=5)
-    steady: timedelta = timedelta(seconds=45)
-    unhealthy: timedelta = timedelta(minutes=3)
-    down_again: timedelta = timedelta(seconds=60)
-    log_tries: int = 3
-    log_again: timedelta = timedelta(seconds=10)
-    autostop_again: timedelta = timedelta(seconds=60)
-    stopping_alarm: timedelta = timedelta(minutes=10)
-    shadow: tuple[str, ...] = ()
+    launch_confirm: timedelta = timedelta(seconds=30)
+    max_launch_attempts: int = 3
+    teardown_confirm: timedelta = timedelta(seconds=5)
+    max_observation_gap: timedelta = timedelta(seconds=45)
+    unhealthy_grace: timedelta = timedelta(minutes=3)
+    teardown_retry: timedelta = timedelta(seconds=60)
+    max_log_attempts: int = 3
+    log_retry: timedelta = timedelta(seconds=10)
+    autostop_retry: timedelta = timedelta(seconds=60)
+    teardown_overdue: timedelta = timedelta(minutes=10)
+    report_only: tuple[str, ...] = ()
     needs_price: bool = False
-    patience: Patience = field(default_factory=Patience)
+    checkpoint_grace: CheckpointGrace = field(default_factory=CheckpointGrace)

@@ -5,27 +5,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from bot.core.amendment import Amendment, Mute
+from bot.core.amendment import LimitChange, Mute
 from bot.core.approval import Approval
-from bot.core.autostop import Mending
-from bot.core.blind import Blind
-from bot.core.digest import Digest
-from bot.core.doubt import Doubt, Outage
-from bot.core.health.watch import Watch
-from bot.core.keeping import Keeping
-from bot.core.managed import Recoveries
-from bot.core.memory import Memory, is_forgotten
-from bot.core.money import Bill, Rate, cost
-from bot.core.order import Watched
-from bot.core.overdraft import Overdraft
-from bot.core.policy import UNSET
-from bot.core.posted import Follow, Posted
+from bot.core.autostop import AutostopRepair
+from bot.core.blind import Safeguard
+from bot.core.digest import FailureSummary
+from bot.core.doubt import Outage, PendingConfirmation
+from bot.core.health.watch import HealthState
+from bot.core.keeping import CheckpointRescue
+from bot.core.managed import RecoveryHistory
+from bot.core.memory import CloudMemory, is_forgotten
+from bot.core.money import Bill, Rate, compute_cost
+from bot.core.order import ClusterRef
+from bot.core.overdraft import BudgetOverrun
+from bot.core.policy import UNRESTRICTED
+from bot.core.posted import LogFollow, SentMessage
 from bot.core.progress import Progress
-from bot.core.purse_share import PurseShare
-from bot.core.seen import Job, Seen
-from bot.core.shadow import Shadow
-from bot.core.standings import Rhythm, Summary
-from bot.core.status import Reason, Status
+from bot.core.purse_share import BudgetThreshold
+from bot.core.seen import JobState, Observation
+from bot.core.shadow import PolicyHit
+from bot.core.standings import Summary, SummaryInterval
+from bot.core.status import Reason, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class RunRecord:
 
     id: str
     recipe: str
-    line: str
+    command_line: str
     requester: str
     channel: str
     created_at: datetime
@@ -96,65 +96,65 @@ class RunRecord:
     gpus: str = ""
     infra: str = ""
     task_hash: str
-    place: str | None = None
-    model_dies: bool = False
+    checkpoint_store: str | None = None
+    checkpoints_ephemeral: bool = False
     checkpoints: str = ""
     resumes: bool = False
-    blind: tuple[Blind, ...] = ()
+    missing_safeguards: tuple[Safeguard, ...] = ()
     metrics: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     budget_dollars: float
     lease: timedelta
-    lease_warnings: tuple[timedelta, ...] = UNSET.lease_warnings
+    lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
     rate: Rate | None = None
     priced_at: datetime | None = None
-    autostop_asked: int | None = None
+    requested_autostop_minutes: int | None = None
     managed: bool = False
 
-    status: Status = Status.PENDING
+    status: RunStatus = RunStatus.PENDING
     reason: Reason | None = None
     detail: str | None = None
-    failure: Digest | None = None
+    failure: FailureSummary | None = None
     stop_requested_by: str | None = None
     stop_requested_at: datetime | None = None
     approval: Approval | None = None
-    shadows: tuple[Shadow, ...] = ()
-    overdrafts: tuple[Overdraft, ...] = ()
-    purses: tuple[PurseShare, ...] = ()
-    asked_at: datetime | None = None
-    first_asked_at: datetime | None = None
-    asks: int = 0
+    policy_hits: tuple[PolicyHit, ...] = ()
+    budget_overruns: tuple[BudgetOverrun, ...] = ()
+    budget_thresholds: tuple[BudgetThreshold, ...] = ()
+    launch_requested_at: datetime | None = None
+    first_launch_requested_at: datetime | None = None
+    launch_attempts: int = 0
     request_id: str | None = None
-    trouble: str | None = None
+    last_error: str | None = None
     bill: Bill | None = None
-    job: Job | None = None
+    job: JobState | None = None
     job_id: int | None = None
     running_at: datetime | None = None
-    over_at: datetime | None = None
-    ended_at: datetime | None = None
-    doubt: Doubt | None = None
+    finished_at: datetime | None = None
+    closed_at: datetime | None = None
+    pending_confirmation: PendingConfirmation | None = None
     outage: Outage | None = None
-    downed_at: datetime | None = None
+    teardown_requested_at: datetime | None = None
     log_saved_at: datetime | None = None
     log_tries: int = 0
     log_tried_at: datetime | None = None
     autostop_minutes: int | None = None
-    mending: Mending | None = None
-    recoveries: Recoveries = field(default_factory=Recoveries)
-    alarmed_at: datetime | None = None
-    by_hand: str = ""
-    memory: Memory = field(default_factory=Memory)
+    autostop_repair: AutostopRepair | None = None
+    recoveries: RecoveryHistory = field(default_factory=RecoveryHistory)
+    teardown_overdue_since: datetime | None = None
+    manual_command: str = ""
+    memory: CloudMemory = field(default_factory=CloudMemory)
     progress: Progress = field(default_factory=Progress)
     checkpoint_at: datetime | None = None
-    follow: Follow | None = None
-    watch: Watch = field(default_factory=Watch)
-    misleading: Mapping[str, str] = field(default_factory=dict)
+    follow: LogFollow | None = None
+    health: HealthState = field(default_factory=HealthState)
+    unreliable_metrics: Mapping[str, str] = field(default_factory=dict)
     mutes: tuple[Mute, ...] = ()
-    amendments: tuple[Amendment, ...] = ()
-    rhythm: Rhythm | None = None
+    limit_changes: tuple[LimitChange, ...] = ()
+    summary_interval: SummaryInterval | None = None
     summary: Summary | None = None
-    keeping: Keeping = field(default_factory=Keeping)
-    posted: Mapping[str, Posted] = field(default_factory=dict)
+    checkpoint_rescue: CheckpointRescue = field(default_factory=CheckpointRescue)
+    sent_messages: Mapping[str, SentMessage] = field(default_factory=dict)
     thread_channel: str | None = None
 
     @property
@@ -165,11 +165,11 @@ class RunRecord:
         return f"verl-{self.id}"
 
     @property
-    def watched(self) -> Watched:
+    def cluster_ref(self) -> ClusterRef:
         """Return the reference that a cloud needs to observe its cluster."""
-        setting = self.mending.request_id if self.mending else None
-        known = (self.request_id, self.job_id, self.id, self.first_asked_at, setting)
-        return Watched(self.cluster, *known, self.managed, self.was_shown)
+        setting = self.autostop_repair.request_id if self.autostop_repair else None
+        identifiers = (self.request_id, self.job_id, self.id, self.first_launch_requested_at, setting)
+        return ClusterRef(self.cluster, *identifiers, self.managed, self.was_shown)
 
     @property
     def was_shown(self) -> bool:
@@ -178,55 +178,55 @@ class RunRecord:
         """
         return self.memory.cluster_id != "" or self.job is not None or self.bill is not None
 
-    def is_forgotten_by(self, seen: Seen) -> bool:
+    def is_forgotten_by(self, observation: Observation) -> bool:
         """Return whether an observation without the cluster comes from a cloud that lost its memory of it."""
-        return is_forgotten(self.was_shown, self.memory.server, seen)
+        return is_forgotten(self.was_shown, self.memory.server, observation)
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether the run has a reason to end; its cluster may still be billing."""
         return self.reason is not None
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Return whether nothing has been requested from the cloud yet."""
-        return self.status in (Status.AWAITING_APPROVAL, Status.PENDING)
+        return self.status in (RunStatus.AWAITING_APPROVAL, RunStatus.PENDING)
 
     @property
     def lease_ends_at(self) -> datetime | None:
         """Return the end of the lease, which begins with the first launch request; None before it."""
-        return self.first_asked_at + self.lease if self.first_asked_at else None
+        return self.first_launch_requested_at + self.lease if self.first_launch_requested_at else None
 
-    def billed(self, now: datetime) -> timedelta:
+    def billed_duration(self, now: datetime) -> timedelta:
         """Return how long a cluster may have been billing: from the first launch request until it was observed to be
         gone.
         """
-        if self.first_asked_at is None:
+        if self.first_launch_requested_at is None:
             return timedelta()
-        return max((self.ended_at or now) - self.first_asked_at, timedelta())
+        return max((self.closed_at or now) - self.first_launch_requested_at, timedelta())
 
     def cost(self, now: datetime) -> float | None:
         """Return the dollars so far, by the provider's bill or else by the rate; None if unknown."""
-        if self.bill and self.bill.rate.is_price:
-            return self.bill.total(self.ended_at or now)
-        return cost(self.rate, self.billed(now))
+        if self.bill and self.bill.rate.is_priced:
+            return self.bill.compute_total(self.closed_at or now)
+        return compute_cost(self.rate, self.billed_duration(now))
 
-    def spent(self, now: datetime) -> float | None:
+    def budget_usage(self, now: datetime) -> float | None:
         """Return the dollars that count against the budget: the cost, limited to the time that the cluster can have
         billed.
 
         The minimum is the time since its job started.
         """
-        if self.bill is None or not self.bill.rate.is_price:
+        if self.bill is None or not self.bill.rate.is_priced:
             return self.cost(now)
         # A managed job may have been without machines since its job started.
         least = now - self.running_at if self.running_at and not self.managed else timedelta()
-        return self.bill.bounded(now, least, self.billed(now))
+        return self.bill.compute_bounded_total(now, least, self.billed_duration(now))
 
     @property
-    def hourly(self) -> Rate | None:
+    def hourly_rate(self) -> Rate | None:
         """Return the hourly rate of the best source that knows a price."""
-        return next((rate for rate in (self.bill and self.bill.rate, self.rate) if rate and rate.is_price), None)
+        return next((rate for rate in (self.bill and self.bill.rate, self.rate) if rate and rate.is_priced), None)
 
     def redact(self) -> Self:
         """Return the run as it is shown outside of its private channel: that it exists, who requested it, and what it
@@ -234,21 +234,21 @@ class RunRecord:
         """
         return replace(
             self,
-            line="",
+            command_line="",
             why="",
-            place=None,
+            checkpoint_store=None,
             progress=Progress(),
-            watch=Watch(),
-            misleading={},
+            health=HealthState(),
+            unreliable_metrics={},
             detail=None,
             failure=None,
-            trouble=None,
-            doubt=None,
+            last_error=None,
+            pending_confirmation=None,
             summary=None,
-            shadows=(),
+            policy_hits=(),
         )
 
     @property
     def is_redacted(self) -> bool:
         """Return whether it is shown to a person without access to it: every run was launched by a command line."""
-        return not self.line
+        return not self.command_line

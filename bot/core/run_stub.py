@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from bot.core.memory import is_forgotten
-from bot.core.order import Watched
-from bot.core.orphans import PREFIX
+from bot.core.order import ClusterRef
+from bot.core.orphans import RUN_CLUSTER_PREFIX
 from bot.core.run import Run
-from bot.core.seen import Seen
+from bot.core.seen import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +30,23 @@ class RunStub:
     requester: str = ""
     channel: str = ""
     managed: bool = False
-    asked_at: float | None = None
+    launch_requested_at: float | None = None
     lease_ends_at: float | None = None
     dollars_per_hour: float = 0.0
     was_shown: bool = False
     server: str = ""
 
     @classmethod
-    def of_run(cls, run: Run) -> Self:
+    def from_run(cls, run: Run) -> Self:
         """Return the stub of a run."""
         return cls(
             run_id=run.id,
             requester=run.requester,
             channel=run.thread_channel or run.channel,
             managed=run.managed,
-            asked_at=run.first_asked_at.timestamp() if run.first_asked_at else None,
+            launch_requested_at=run.first_launch_requested_at.timestamp() if run.first_launch_requested_at else None,
             lease_ends_at=run.lease_ends_at.timestamp() if run.lease_ends_at else None,
-            dollars_per_hour=run.hourly.dollars_per_hour if run.hourly else 0.0,
+            dollars_per_hour=run.hourly_rate.dollars_per_hour if run.hourly_rate else 0.0,
             was_shown=run.was_shown,
             server=run.memory.server,
         )
@@ -54,27 +54,33 @@ class RunStub:
     @property
     def cluster(self) -> str:
         """Return the name of its cluster, derived from its id as in `Run.cluster`."""
-        return f"{PREFIX}{self.run_id}"
+        return f"{RUN_CLUSTER_PREFIX}{self.run_id}"
 
     @property
-    def watched(self) -> Watched:
+    def cluster_ref(self) -> ClusterRef:
         """Return the reference that a cloud needs to observe its cluster."""
-        asked_at = datetime.fromtimestamp(self.asked_at, UTC) if self.asked_at is not None else None
-        return Watched(
-            self.cluster, job_name=self.run_id, asked_at=asked_at, managed=self.managed, was_shown=self.was_shown
+        launch_requested_at = (
+            datetime.fromtimestamp(self.launch_requested_at, UTC) if self.launch_requested_at is not None else None
+        )
+        return ClusterRef(
+            self.cluster,
+            job_name=self.run_id,
+            launch_requested_at=launch_requested_at,
+            is_managed=self.managed,
+            was_shown=self.was_shown,
         )
 
-    def is_forgotten_by(self, seen: Seen) -> bool:
+    def is_forgotten_by(self, observation: Observation) -> bool:
         """Return whether an observation without the cluster comes from a cloud that lost its memory of it."""
-        return is_forgotten(self.was_shown, self.server, seen)
+        return is_forgotten(self.was_shown, self.server, observation)
 
     @property
-    def lease_end(self) -> datetime | None:
+    def lease_end_time(self) -> datetime | None:
         return datetime.fromtimestamp(self.lease_ends_at, UTC) if self.lease_ends_at is not None else None
 
-    def dollars(self, now: datetime) -> float:
+    def cost(self, now: datetime) -> float:
         """Return its cost by its rate since the first launch request; 0.0 if unknown."""
-        if self.asked_at is None:
+        if self.launch_requested_at is None:
             return 0.0
-        hours = timedelta(seconds=now.timestamp() - self.asked_at) / timedelta(hours=1)
+        hours = timedelta(seconds=now.timestamp() - self.launch_requested_at) / timedelta(hours=1)
         return self.dollars_per_hour * max(hours, 0.0)

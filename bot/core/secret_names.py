@@ -5,7 +5,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 
-def words(text: str) -> frozenset[str]:
+def split_words(text: str) -> frozenset[str]:
     """Return the words of a list that is written as text."""
     return frozenset(text.split())
 
@@ -21,9 +21,9 @@ class Suspicion(IntEnum):
     STRONG = 2
 
 
-PARTS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]|[0-9]++")
+NAME_PARTS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]|[0-9]++")
 
-TELL_NOTHING = words(
+HARMLESS_ENDINGS = split_words(
     "id ids name names path paths file files dir folder url uri link len length count counts type types size "
     "limit max min index idx mask masks ratio prob probs logprob logprobs level budget usage mean sum std "
     "rate expiry expires ttl field fields env var variable arn ref refs version store manager class policy "
@@ -33,7 +33,7 @@ TELL_NOTHING = words(
 )
 """Last parts of names that mention a secret without being one: `token_count`, `secret_name`, `KEY_FILE`."""
 
-KEYS = words(
+KEY_QUALIFIERS = split_words(
     "api access secret private auth account encryption signing master license licence subscription storage "
     "service shared deploy client consumer app application admin ssh gpg ssl tls rsa pem host write ingest "
     "ingestion integration security session wandb hf huggingface openai anthropic cohere mistral groq gemini "
@@ -44,7 +44,7 @@ KEYS = words(
 )
 """Words before `key` in a secret's name; other keys are columns, fields and metrics."""
 
-TOKENS = words(
+TOKEN_QUALIFIERS = split_words(
     "access auth api refresh session security bearer bot user app id csrf xsrf hf github gitlab gh gl slack "
     "wandb npm pypi docker vault service account deploy push job login jwt oauth private personal hub "
     "huggingface telegram discord sky skypilot registration runner bootstrap join cluster identity registry "
@@ -53,7 +53,7 @@ TOKENS = words(
 )
 """Words before `token` in a secret's name."""
 
-VOCABULARY = words(
+MODEL_TOKEN_WORDS = split_words(
     "eos bos pad unk sep cls mask image video audio vision stop special think thinking begin end start last "
     "first next prev previous new max min num total avg mean per each one single prompt response input output "
     "completion generated gen target source draft accepted bonus text tool reasoning reward valid padded sub "
@@ -62,9 +62,9 @@ VOCABULARY = words(
 )
 """Words before `token` where it is a token of a language model."""
 
-UNMISTAKABLE = ("password", "passwd", "passphrase", "passcode")
-ALONE = words("pwd secret secrets")
-SLIGHT = words("auth authorization credential credentials creds cookie jwt authtoken")
+PASSWORD_WORDS = ("password", "passwd", "passphrase", "passcode")
+STRONG_WORDS = split_words("pwd secret secrets")
+SLIGHT_WORDS = split_words("auth authorization credential credentials creds cookie jwt authtoken")
 
 
 @lru_cache(maxsize=4096)
@@ -79,25 +79,25 @@ def judge_name(name: str) -> Suspicion:
     ('SLIGHT', 'STRONG')
     """
     own = name.rpartition(".")[2]
-    parts = [part.lower() for part in PARTS.findall(own)]
+    parts = [part.lower() for part in NAME_PARTS.findall(own)]
     while parts and (parts[-1].isdigit() or parts[-2:] == ["key", "data"]):  # as in a kubeconfig
         parts.pop()
-    if not parts or parts[-1] in TELL_NOTHING:
+    if not parts or parts[-1] in HARMLESS_ENDINGS:
         return Suspicion.NONE
-    last, before, whole = parts[-1], parts[-2] if len(parts) > 1 else "", "".join(parts)
-    if any(word in whole for word in UNMISTAKABLE) or last in ALONE or whole.endswith("secret"):
+    last, before, joined = parts[-1], parts[-2] if len(parts) > 1 else "", "".join(parts)
+    if any(word in joined for word in PASSWORD_WORDS) or last in STRONG_WORDS or joined.endswith("secret"):
         return Suspicion.STRONG
-    if last in ("pass", "pw", "sas") or (whole.endswith("pass") and own.isupper()):
+    if last in ("pass", "pw", "sas") or (joined.endswith("pass") and own.isupper()):
         return Suspicion.STRONG if before or own.isupper() else Suspicion.NONE
-    singular = whole.removesuffix("s")
+    singular = joined.removesuffix("s")
     if singular.endswith("key"):
         return judge_key(singular.removesuffix("key"), before, own.isupper())
     if singular.endswith("token"):
-        return judge_token(singular.removesuffix("token"), before, own.isupper(), plural=whole != singular)
-    return Suspicion.SLIGHT if last in SLIGHT else Suspicion.NONE
+        return judge_token(singular.removesuffix("token"), before, own.isupper(), is_plural=joined != singular)
+    return Suspicion.SLIGHT if last in SLIGHT_WORDS else Suspicion.NONE
 
 
-def judge_key(before: str, word: str, shouted: bool) -> Suspicion:
+def judge_key(before: str, word: str, is_upper: bool) -> Suspicion:
     """Return the suspicion of a name that ends with `key`.
 
     Args:
@@ -105,15 +105,23 @@ def judge_key(before: str, word: str, shouted: bool) -> Suspicion:
     """
     if not before:
         return Suspicion.SLIGHT
-    if word in KEYS or before in KEYS or before.endswith(("api", "access", "secret", "private", "account")):
+    if (
+        word in KEY_QUALIFIERS
+        or before in KEY_QUALIFIERS
+        or before.endswith(("api", "access", "secret", "private", "account"))
+    ):
         return Suspicion.STRONG
-    return Suspicion.SLIGHT if shouted else Suspicion.NONE
+    return Suspicion.SLIGHT if is_upper else Suspicion.NONE
 
 
-def judge_token(before: str, word: str, shouted: bool, plural: bool) -> Suspicion:
+def judge_token(before: str, word: str, is_upper: bool, is_plural: bool) -> Suspicion:
     """Return the suspicion of a name that ends with `token`; the arguments are those of `judge_key`."""
-    if word in TOKENS or before in TOKENS or before.endswith(("access", "auth", "api", "refresh", "session")):
+    if (
+        word in TOKEN_QUALIFIERS
+        or before in TOKEN_QUALIFIERS
+        or before.endswith(("access", "auth", "api", "refresh", "session"))
+    ):
         return Suspicion.STRONG
-    if plural or word in VOCABULARY:
+    if is_plural or word in MODEL_TOKEN_WORDS:
         return Suspicion.NONE
-    return Suspicion.STRONG if shouted and not before else Suspicion.SLIGHT
+    return Suspicion.STRONG if is_upper and not before else Suspicion.SLIGHT

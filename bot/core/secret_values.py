@@ -3,36 +3,45 @@
 import re
 from collections.abc import Iterator
 
-from bot.core.secret_forms import JUDGED, LEAD, Found, counts, line_before, shaped_secrets
+from bot.core.secret_forms import (
+    JUDGED_BYTES,
+    LINE_PREFIX,
+    SecretSpan,
+    count_characters,
+    find_shaped_secrets,
+    line_before,
+)
 from bot.core.secret_names import Suspicion, judge_name
 from bot.core.secret_shapes import ANSI, CONTEXT_BYTES
 
-WORDS = rb"passw|passphrase|passcode|pwd|[_\-]pass|pgpass|secret|token|key|credential|creds|auth|cookie|jwt|[_\-]sas"
+SECRET_WORDS = (
+    rb"passw|passphrase|passcode|pwd|[_\-]pass|pgpass|secret|token|key|credential|creds|auth|cookie|jwt|[_\-]sas"
+)
 """One of these words is in every name of a secret."""
 
-TAIL = rb"[A-Za-z0-9_\-]{0,24}"
+NAME_TAIL = rb"[A-Za-z0-9_\-]{0,24}"
 QUOTE = rb"(?:\\{0,3}[\"'`]|%2[27]|&quot;)"
-CLOSE = QUOTE + rb"?\]?(?:" + ANSI + rb"){0,3}[ \t]{0,8}"
+NAME_CLOSE = QUOTE + rb"?\]?(?:" + ANSI + rb"){0,3}[ \t]{0,8}"
 SEPARATOR = rb"(?:===?|=>|:=|!=|=|:|%3[AaDd]|>| is )"
 COMMA = rb"[\"'],[ ]{0,2}b?[\"']"
 """The separator in a list of arguments or of headers."""
 
 NAME_ANCHORS = (
-    rb"(?i:" + WORDS + rb")" + TAIL + CLOSE + SEPARATOR,
-    rb"(?i:" + WORDS + rb")" + TAIL + COMMA,
+    rb"(?i:" + SECRET_WORDS + rb")" + NAME_TAIL + NAME_CLOSE + SEPARATOR,
+    rb"(?i:" + SECRET_WORDS + rb")" + NAME_TAIL + COMMA,
     rb"-(?i:passw|pass|secret|token|key|credential)[A-Za-z\-]{0,16}[ \t]{1,4}[^\s\-]",  # a flag
     rb"(?i:password|passwd)[ \t]{1,4}[^\s:=]",  # as in `.netrc`
 )
 
 NAME = re.compile(
     rb"-?(?P<tail>[A-Za-z0-9_\-]{1,64}+)"
-    rb"(?:(?P<comma>" + COMMA + rb")|" + CLOSE + rb"(?P<by>" + SEPARATOR + rb")|(?P<blank>[ \t]{1,4}))"
+    rb"(?:(?P<comma>" + COMMA + rb")|" + NAME_CLOSE + rb"(?P<by>" + SEPARATOR + rb")|(?P<blank>[ \t]{1,4}))"
 )
 NAME_STARTS = frozenset(b"pPsStTkKcCaAjJ_-")
 """First characters of the anchors of names."""
 
 NAME_CHARS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-LONGEST_NAME = 64
+MAX_NAME_BYTES = 64
 FIRST_WORD = re.compile(rb"(?i:api|access|secret|private|auth|account|encryption|signing|bearer|session) \Z")
 """The first word of a name of two words, as people write it: `API key: …`."""
 
@@ -40,23 +49,23 @@ BEFORE_VALUE = re.compile(
     rb"(?:" + ANSI + rb"|[ \t]){0,12}(?:[A-Za-z_][A-Za-z_\[\]. |]{0,40}=[ \t]{0,2}(?=[bBrRfFuU]{0,2}[\"']))?"
     rb"(?:[bBrRfFuU]{1,2}(?=[\"']))?(?P<call>[A-Za-z_.]{1,40}\()?(?P<quote>" + QUOTE + rb")?"
 )
-QUOTED = {
+QUOTED_VALUES = {
     b'"': re.compile(rb'(?:[^"\\\n]|\\[^\n])*+'),
     b"'": re.compile(rb"(?:[^'\\\n]|\\[^\n])*+"),
     b"`": re.compile(rb"[^`\n]*+"),
 }
-LIST = re.compile(rb"\[[^\]\n]*+\]?")
-WORD = re.compile(rb"[^\s\"'<>\x1b]*+")
-PARAMETER = re.compile(rb"[^\s\"'<>\x1b&;,]*+")
-WORDS_ON = re.compile(rb"[^\n\r\x1b\"'<>,;|)}\]]*+")
+LIST_VALUE = re.compile(rb"\[[^\]\n]*+\]?")
+WORD_VALUE = re.compile(rb"[^\s\"'<>\x1b]*+")
+PARAMETER_VALUE = re.compile(rb"[^\s\"'<>\x1b&;,]*+")
+PHRASE_VALUE = re.compile(rb"[^\n\r\x1b\"'<>,;|)}\]]*+")
 """A password of several words, as people print it; it ends where another value seems to begin."""
 
 LINE_REST = re.compile(rb"[^\n\r\x1b]*+")
-TRAILING = b",;)]}.:| \t"
+TRAILING_CHARACTERS = b",;)]}.:| \t"
 SCHEME = re.compile(rb"(?i:bearer|basic|token|apikey|negotiate|digest|key)[ \t]{1,4}[\"']?")
 SCHEME_BEFORE = re.compile(SCHEME.pattern + rb"\Z")
 
-NOTHING_SECRET = re.compile(
+HARMLESS_VALUE = re.compile(
     rb"(?i:none|null|nil|undefined|nan|true|false|yes|no|on|off|unset|missing|required|optional|empty|redacted|hidden"
     rb"|masked|placeholder|invalid|expired|incorrect|wrong|not|str|string|int|bool|bytes|any|float|object|secretstr"
     rb"|changeme|change_me|todo|example|dummy|fake|x{3,}|\*+|\.{3,}|-+|\?+|0|1)"
@@ -69,78 +78,86 @@ NOTHING_SECRET = re.compile(
 )
 """Values that are not secrets: placeholders, types, references, and masked text."""
 
-READS = re.compile(rb"(?i)env|get|read|input|prompt|load|open|len|hash|type|field|isinstance|default")
+LOOKUP_CALL = re.compile(rb"(?i)env|get|read|input|prompt|load|open|len|hash|type|field|isinstance|default")
 """Parts of the names of calls that contain no secret but say where it comes from."""
 
 NUMERIC = re.compile(rb"[+\-]?[0-9][0-9_,.:eE%+\-/ ]*[sKkMmGgBbT%]?")
 LOGIN = re.compile(rb"\b(?:login|machine|user|username|account)[ \t]")
 LONE_ENTRY = re.compile(rb"[A-Za-z]{1,16}[ \t]{1,4}[^\s]{1,200}[ \t]*\r?(?:\n|\Z)")
 HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}")
-NO_SECRET = b" \t()[]{}<>|"
+UNLIKELY_CHARACTERS = b" \t()[]{}<>|"
 """Characters that a likely secret does not contain."""
 
-LEAST_LIKELY = 8
-LEAST_KEY = 20
+MIN_LIKELY_LENGTH = 8
+MIN_KEY_LENGTH = 20
 """Minimum characters of a value that is assigned to a plain `key`."""
 
 LABELS = {b"pass": "password=…", b"pwd": "password=…", b"secret": "secret=…", b"token": "token=…", b"key": "key=…"}
-Span = tuple[int, int]
+ByteRange = tuple[int, int]
 
 
-def named_secrets(raw: bytes, at: int) -> Iterator[Found]:
+def find_named_secrets(raw: bytes, at: int) -> Iterator[SecretSpan]:
     """Yield the value that is assigned to the name around an anchor, if it is a secret."""
-    begin = max(at - CONTEXT_BYTES - LONGEST_NAME, 0)
-    piece = raw[begin : at + LONGEST_NAME + JUDGED]  # or each of many candidates on one line would read it to the end
-    for one in in_piece(piece, at - begin):
-        end = begin + one.end
-        yield Found(begin + one.start, end if one.end < len(piece) else rest_of(raw, begin + one.start, end), one.label)
+    begin = max(at - CONTEXT_BYTES - MAX_NAME_BYTES, 0)
+    piece = raw[
+        begin : at + MAX_NAME_BYTES + JUDGED_BYTES
+    ]  # or each of many candidates on one line would read it to the end
+    for secret in find_secrets_in_piece(piece, at - begin):
+        end = begin + secret.end
+        yield SecretSpan(
+            begin + secret.start,
+            end if secret.end < len(piece) else find_value_end(raw, begin + secret.start, end),
+            secret.label,
+        )
 
 
-def rest_of(raw: bytes, start: int, at: int) -> int:
+def find_value_end(raw: bytes, start: int, at: int) -> int:
     """Return where a value ends that continues after this place."""
     quote = raw[start - 1 : start]
-    if quote in QUOTED and raw[start - 2 : start - 1] != b"\\":
-        return quoted(raw, at, quote)[1]
-    return WORD.match(raw, at).end()  # type: ignore[union-attr]  # it matches the empty string
+    if quote in QUOTED_VALUES and raw[start - 2 : start - 1] != b"\\":
+        return find_quoted_span(raw, at, quote)[1]
+    return WORD_VALUE.match(raw, at).end()  # type: ignore[union-attr]  # it matches the empty string
 
 
-def in_piece(raw: bytes, at: int) -> Iterator[Found]:
+def find_secrets_in_piece(raw: bytes, at: int) -> Iterator[SecretSpan]:
     """Yield the secrets that are assigned to the name at an anchor."""
-    found = NAME.match(raw, at)
-    if found is None:
+    name_match = NAME.match(raw, at)
+    if name_match is None:
         return
-    start = name_start(raw, at)
-    name = raw[start : found.end("tail")]
-    words = name.decode() if not FIRST_WORD.search(raw, max(start - 11, 0), start) else f"api_{name.decode()}"
-    suspicion = judge_name(words)
+    start = find_name_start(raw, at)
+    name = raw[start : name_match.end("tail")]
+    full_name = name.decode() if not FIRST_WORD.search(raw, max(start - 11, 0), start) else f"api_{name.decode()}"
+    suspicion = judge_name(full_name)
     is_flag = name.startswith(b"-") and not (start and raw[start - 1] in NAME_CHARS)
-    alone = found["blank"] and not is_flag and not is_netrc(raw, start)
-    if suspicion is Suspicion.NONE or (alone and suspicion is Suspicion.SLIGHT):
+    has_no_separator = name_match["blank"] and not is_flag and not is_netrc(raw, start)
+    if suspicion is Suspicion.NONE or (has_no_separator and suspicion is Suspicion.SLIGHT):
         return
-    if found["by"] == b">" and raw[start - 1 : start] != b"<":  # neither XML nor an arrow
+    if name_match["by"] == b">" and raw[start - 1 : start] != b"<":  # neither XML nor an arrow
         return
-    span = value_span(raw, found, start, suspicion)
+    span = find_value_span(raw, name_match, start, suspicion)
     value = raw[slice(*span)]
-    header = found["by"] == b":" and name.lower() in (b"cookie", b"set-cookie")
-    told = is_flag or header
+    is_header = name_match["by"] == b":" and name.lower() in (b"cookie", b"set-cookie")
+    is_certain = is_flag or is_header
     if b"auth" in name.lower():
-        told = told or SCHEME_BEFORE.search(raw, max(span[0] - 12, 0), span[0]) is not None
-    doubtful = not told and (suspicion is Suspicion.SLIGHT or found["by"] == b" is " or found["comma"] or alone)
-    if is_nothing(value, name) or (doubtful and not is_likely(value, words)):
+        is_certain = is_certain or SCHEME_BEFORE.search(raw, max(span[0] - 12, 0), span[0]) is not None
+    is_doubtful = not is_certain and (
+        suspicion is Suspicion.SLIGHT or name_match["by"] == b" is " or name_match["comma"] or has_no_separator
+    )
+    if is_harmless(value, name) or (is_doubtful and not is_likely_secret(value, full_name)):
         return
     # A form of its own is more precise than the name, if it covers the whole value.
-    shaped = [one for one in shaped_secrets(raw, span[0]) if one.end >= span[1]]
-    yield from shaped or [Found(*span, label(name))]
+    by_shape = [secret for secret in find_shaped_secrets(raw, span[0]) if secret.end >= span[1]]
+    yield from by_shape or [SecretSpan(*span, label_for(name))]
 
 
-def name_start(raw: bytes, at: int) -> int:
-    least = max(at - LONGEST_NAME, 0)
+def find_name_start(raw: bytes, at: int) -> int:
+    least = max(at - MAX_NAME_BYTES, 0)
     while at > least and raw[at - 1] in NAME_CHARS:
         at -= 1
     return at
 
 
-def label(name: bytes) -> str:
+def label_for(name: bytes) -> str:
     lowered = name.lower()
     return next((text for word, text in LABELS.items() if word in lowered), "Authorization: …")
 
@@ -151,73 +168,85 @@ def is_netrc(raw: bytes, start: int) -> bool:
     """
     before = line_before(raw, start)
     return LOGIN.search(before) is not None or (
-        LEAD.fullmatch(before) is not None and LONE_ENTRY.match(raw, start) is not None
+        LINE_PREFIX.fullmatch(before) is not None and LONE_ENTRY.match(raw, start) is not None
     )
 
 
-def value_span(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> Span:
+def find_value_span(raw: bytes, name_match: re.Match[bytes], start: int, suspicion: Suspicion) -> ByteRange:
     """Return the position of the value of a name."""
-    if found["comma"]:
-        return quoted(raw, found.end(), found["comma"][-1:])
-    before = BEFORE_VALUE.match(raw, found.end())
+    if name_match["comma"]:
+        return find_quoted_span(raw, name_match.end(), name_match["comma"][-1:])
+    before = BEFORE_VALUE.match(raw, name_match.end())
     begin = before.end()  # type: ignore[union-attr]  # it matches the empty string
     call, quote = before["call"], before["quote"]  # type: ignore[index]
     # Such a call says where a secret comes from, and contains none.
-    if call and READS.search(call):
+    if call and LOOKUP_CALL.search(call):
         return begin, begin
-    lowered = raw[start : found.end("tail")].lower()
+    lowered = raw[start : name_match.end("tail")].lower()
     if quote:
-        begin, end = quoted(raw, begin, quote)
+        begin, end = find_quoted_span(raw, begin, quote)
     elif raw.startswith(b"[", begin):
-        end = LIST.match(raw, begin).end()  # type: ignore[union-attr]
-    elif b"cookie" in lowered or is_entry(raw, found, start, suspicion):
+        end = LIST_VALUE.match(raw, begin).end()  # type: ignore[union-attr]
+    elif b"cookie" in lowered or is_entry(raw, name_match, start, suspicion):
         end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
     elif (
-        found["by"] in (b":", b"=") and raw[begin - 1 : begin] == b" " and (b"passw" in lowered or b"secret" in lowered)
+        name_match["by"] in (b":", b"=")
+        and raw[begin - 1 : begin] == b" "
+        and (b"passw" in lowered or b"secret" in lowered)
     ):
-        end = WORDS_ON.match(raw, begin).end()  # type: ignore[union-attr]
+        end = PHRASE_VALUE.match(raw, begin).end()  # type: ignore[union-attr]
     else:
         scheme = SCHEME.match(raw, begin) if b"auth" in lowered else None
         begin = scheme.end() if scheme else begin
         narrow = raw[start - 1 : start] in (b"?", b"&") or not (b"pass" in lowered or b"pwd" in lowered)
-        end = (PARAMETER if narrow else WORD).match(raw, begin).end()  # type: ignore[union-attr]
+        end = (PARAMETER_VALUE if narrow else WORD_VALUE).match(raw, begin).end()  # type: ignore[union-attr]
     scheme = SCHEME.match(raw, begin, end) if b"auth" in lowered else None
     begin = scheme.end() if scheme else begin
-    return begin, begin + len(raw[begin:end].rstrip(TRAILING)) if not quote else end
+    return begin, begin + len(raw[begin:end].rstrip(TRAILING_CHARACTERS)) if not quote else end
 
 
-def is_entry(raw: bytes, found: re.Match[bytes], start: int, suspicion: Suspicion) -> bool:
+def is_entry(raw: bytes, name_match: re.Match[bytes], start: int, suspicion: Suspicion) -> bool:
     """Return whether a line is one entry of a file such as YAML's, whose value extends to the end of the line."""
-    if found["by"] not in (b":", b"=") or suspicion is Suspicion.SLIGHT or raw[found.end() : found.end() + 1] != b" ":
+    if (
+        name_match["by"] not in (b":", b"=")
+        or suspicion is Suspicion.SLIGHT
+        or raw[name_match.end() : name_match.end() + 1] != b" "
+    ):
         return False
-    return LEAD.fullmatch(line_before(raw, start)) is not None
+    return LINE_PREFIX.fullmatch(line_before(raw, start)) is not None
 
 
-def quoted(raw: bytes, begin: int, quote: bytes) -> Span:
+def find_quoted_span(raw: bytes, begin: int, quote: bytes) -> ByteRange:
     """Return the position of a quoted text; if its quote is not closed on this line, the rest of the line."""
-    if quote in QUOTED:
-        return begin, QUOTED[quote].match(raw, begin).end()  # type: ignore[union-attr]  # it matches the empty string
+    if quote in QUOTED_VALUES:
+        return begin, QUOTED_VALUES[quote].match(raw, begin).end()  # type: ignore[union-attr]  # it matches the empty string
     line_end = LINE_REST.match(raw, begin).end()  # type: ignore[union-attr]
     end = raw.find(quote, begin, line_end)
     return begin, line_end if end < 0 else end
 
 
-def is_nothing(value: bytes, name: bytes) -> bool:
+def is_harmless(value: bytes, name: bytes) -> bool:
     """Return whether a value is not a secret, even if its name suggests one."""
-    if not value or NOTHING_SECRET.fullmatch(value):
+    if not value or HARMLESS_VALUE.fullmatch(value):
         return True
     lowered = name.lower()
-    counted = b"pass" not in lowered and b"pwd" not in lowered and b"secret" not in lowered
-    return counted and NUMERIC.fullmatch(value) is not None
+    may_be_number = b"pass" not in lowered and b"pwd" not in lowered and b"secret" not in lowered
+    return may_be_number and NUMERIC.fullmatch(value) is not None
 
 
-def is_likely(value: bytes, name: str) -> bool:
+def is_likely_secret(value: bytes, name: str) -> bool:
     """Return whether a value looks like a secret by itself: not a word, a number or a path."""
-    if len(value) < LEAST_LIKELY or NUMERIC.fullmatch(value) or len(value.translate(None, NO_SECRET)) < len(value):
+    if (
+        len(value) < MIN_LIKELY_LENGTH
+        or NUMERIC.fullmatch(value)
+        or len(value.translate(None, UNLIKELY_CHARACTERS)) < len(value)
+    ):
         return False
     if value[:1] in b"/~." or b"://" in value:
         return False
-    digits, lower, upper = counts(value)
+    digits, lower, upper = count_characters(value)
     if name.lower().strip("-_") in ("key", "keys"):
-        return HEXADECIMAL.fullmatch(value) is not None or (len(value) >= LEAST_KEY and min(digits, lower, upper) > 1)
-    return lower + upper > 0 and (digits > 1 or (len(value) >= LEAST_KEY and min(lower, upper) > 2))
+        return HEXADECIMAL.fullmatch(value) is not None or (
+            len(value) >= MIN_KEY_LENGTH and min(digits, lower, upper) > 1
+        )
+    return lower + upper > 0 and (digits > 1 or (len(value) >= MIN_KEY_LENGTH and min(lower, upper) > 2))

@@ -6,7 +6,7 @@ from enum import StrEnum
 from bot.core.money import Bill
 
 
-class Request(StrEnum):
+class RequestState(StrEnum):
     """The state of the newest launch request for a cluster's name.
 
     NONE is also the answer of a server that has forgotten its requests, as SkyPilot's does at a restart.
@@ -19,7 +19,7 @@ class Request(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Cluster(StrEnum):
+class ClusterState(StrEnum):
     """The state in SkyPilot's record of a cluster; ABSENT means no record, which does not prove that the cluster is
     gone.
     """
@@ -31,7 +31,7 @@ class Cluster(StrEnum):
     AUTOSTOPPING = "autostopping"
 
 
-class Job(StrEnum):
+class JobState(StrEnum):
     """SkyPilot's job states (sky/skylet/job_lib.py, JobStatus)."""
 
     INIT = "init"
@@ -45,9 +45,9 @@ class Job(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether the job is in a final state."""
-        return self not in (Job.INIT, Job.PENDING, Job.SETTING_UP, Job.RUNNING)
+        return self not in (JobState.INIT, JobState.PENDING, JobState.SETTING_UP, JobState.RUNNING)
 
 
 class Ending(StrEnum):
@@ -59,7 +59,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Observation:
     """The outside world as one look showed it.
 
     Attributes:
@@ -81,9 +81,9 @@ class Seen:
             database is new, or if another server answers. Empty if unknown.
     """
 
-    request: Request = Request.NONE
-    cluster: Cluster = Cluster.ABSENT
-    job: Job | None = None
+    request: RequestState = RequestState.NONE
+    cluster: ClusterState = ClusterState.ABSENT
+    job: JobState | None = None
     job_id: int | None = None
     error: str | None = None
     ending: Ending | None = None
@@ -98,6 +98,6 @@ class Seen:
     server: str = ""
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Return whether no cluster exists and no launch is under way."""
-        return self.cluster is Cluster.ABSENT and self.request is not Request.LIVE
+        return self.cluster is ClusterState.ABSENT and self.request is not RequestState.LIVE

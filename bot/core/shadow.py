@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Shadow:
+class PolicyHit:
     """A report-only rule that would have acted, once for a run.
 
     Attributes:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 
-from bot.core.idle import idle_dollars
+from bot.core.idle import compute_idle_dollars
 from bot.core.run import Run
-from bot.core.status import Reason, Status
+from bot.core.status import Reason, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def calendar_month(now: datetime, tz: tzinfo) -> Month:
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class RunCharge:
     """The cost of one run: small enough that those of ten thousand runs can be kept.
 
     Attributes:
@@ -49,36 +49,36 @@ class Charge:
     person: str
     recipe: str
     infra: str
-    status: Status
+    status: RunStatus
     reason: Reason | None
     dollars: float | None
     idle: float
-    hourly: float
+    dollars_per_hour: float
 
     @property
-    def stands(self) -> bool:
-        return self.status is not Status.ENDED
+    def is_billing(self) -> bool:
+        return self.status is not RunStatus.ENDED
 
 
-def charge(run: Run, now: datetime) -> Charge:
+def compute_charge(run: Run, now: datetime) -> RunCharge:
     """Return the charge of a run."""
-    dollars, idle = run.cost(now), idle_dollars(run, now) or 0.0
-    return Charge(
-        run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, going_on(run)
+    dollars, idle = run.cost(now), compute_idle_dollars(run, now) or 0.0
+    return RunCharge(
+        run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, compute_dollars_per_hour(run)
     )  # fmt: skip
 
 
-def going_on(run: Run) -> float:
+def compute_dollars_per_hour(run: Run) -> float:
     """Return the dollars an hour from here on; zero while a managed run waits for new machines, whose last bill is
     closed.
     """
-    if run.status is Status.ENDED or run.hourly is None or (run.bill and run.bill.closed):
+    if run.status is RunStatus.ENDED or run.hourly_rate is None or (run.bill and run.bill.is_closed):
         return 0.0
-    return run.hourly.dollars_per_hour
+    return run.hourly_rate.dollars_per_hour
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class CostTotals:
     """The cost of several runs together.
 
     Attributes:
@@ -88,29 +88,31 @@ class Tally:
 
     dollars: float = 0.0
     idle: float = 0.0
-    hourly: float = 0.0
+    dollars_per_hour: float = 0.0
     runs: int = 0
-    standing: int = 0
+    billing: int = 0
     unpriced: int = 0
 
-    def __add__(self, more: Self) -> "Tally":
+    def __add__(self, other: Self) -> "CostTotals":
         """Return the sum of both."""
-        return Tally(
-            self.dollars + more.dollars,
-            self.idle + more.idle,
-            self.hourly + more.hourly,
-            self.runs + more.runs,
-            self.standing + more.standing,
-            self.unpriced + more.unpriced,
+        return CostTotals(
+            self.dollars + other.dollars,
+            self.idle + other.idle,
+            self.dollars_per_hour + other.dollars_per_hour,
+            self.runs + other.runs,
+            self.billing + other.billing,
+            self.unpriced + other.unpriced,
         )
 
     @classmethod
-    def of(cls, one: Charge) -> Self:
-        return cls(one.dollars or 0.0, one.idle, one.hourly, 1, one.stands, one.dollars is None)
+    def from_charge(cls, charge: RunCharge) -> Self:
+        return cls(
+            charge.dollars or 0.0, charge.idle, charge.dollars_per_hour, 1, charge.is_billing, charge.dollars is None
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class MonthlyCosts:
     """The cost of a month: first the runs that still bill, by dollars an hour; then the others by cost.
 
     Attributes:
@@ -118,44 +120,47 @@ class Spent:
     """
 
     month: Month
-    charges: Sequence[Charge] = ()
+    charges: Sequence[RunCharge] = ()
     failed: Sequence[str] = ()
 
     @classmethod
-    def of(cls, month: Month, charges: Iterable[Charge]) -> Self:
-        order = sorted(charges, key=lambda one: (not one.stands, -one.hourly, -(one.dollars or 0.0), one.run))
-        return cls(month, tuple(order))
+    def from_charges(cls, month: Month, charges: Iterable[RunCharge]) -> Self:
+        ordered = sorted(
+            charges,
+            key=lambda charge: (not charge.is_billing, -charge.dollars_per_hour, -(charge.dollars or 0.0), charge.run),
+        )
+        return cls(month, tuple(ordered))
 
     @property
-    def whole(self) -> Tally:
-        return sum(map(Tally.of, self.charges), Tally())
+    def total(self) -> CostTotals:
+        return sum(map(CostTotals.from_charge, self.charges), CostTotals())
 
     @property
-    def by_person(self) -> Mapping[str, Tally]:
-        return self._by(lambda one: one.person)
+    def by_person(self) -> Mapping[str, CostTotals]:
+        return self._group_by(lambda charge: charge.person)
 
     @property
-    def by_recipe(self) -> Mapping[str, Tally]:
-        return self._by(lambda one: one.recipe)
+    def by_recipe(self) -> Mapping[str, CostTotals]:
+        return self._group_by(lambda charge: charge.recipe)
 
     @property
-    def by_infra(self) -> Mapping[str, Tally]:
-        return self._by(lambda one: one.infra)
+    def by_infra(self) -> Mapping[str, CostTotals]:
+        return self._group_by(lambda charge: charge.infra)
 
-    def _by(self, key: Callable[[Charge], str]) -> Mapping[str, Tally]:
+    def _group_by(self, key: Callable[[RunCharge], str]) -> Mapping[str, CostTotals]:
         """Return the totals of each group, the costliest first."""
-        found: dict[str, Tally] = defaultdict(Tally)
-        for one in self.charges:
-            found[key(one)] += Tally.of(one)
-        return dict(sorted(found.items(), key=lambda part: (-part[1].dollars, -part[1].runs, part[0])))
+        totals: dict[str, CostTotals] = defaultdict(CostTotals)
+        for charge in self.charges:
+            totals[key(charge)] += CostTotals.from_charge(charge)
+        return dict(sorted(totals.items(), key=lambda item: (-item[1].dollars, -item[1].runs, item[0])))
 
 
-def spent(runs: Iterable[Run], month: Month, now: datetime) -> Spent:
+def compute_monthly_costs(runs: Iterable[Run], month: Month, now: datetime) -> MonthlyCosts:
     """Return the cost of a month. If a run occurs twice, the later record counts: it has ended meanwhile."""
-    found = {run.id: charge(run, now) for run in runs if counts(run, month, now)}
-    return Spent.of(month, found.values())
+    charges = {run.id: compute_charge(run, now) for run in runs if belongs_to_month(run, month, now)}
+    return MonthlyCosts.from_charges(month, charges.values())
 
 
-def counts(run: Run, month: Month, now: datetime) -> bool:
+def belongs_to_month(run: Run, month: Month, now: datetime) -> bool:
     """Return whether the run counts in the month; a run that never requested machines has no cost."""
-    return run.first_asked_at is not None and month.begin <= (run.ended_at or now) < month.end
+    return run.first_launch_requested_at is not None and month.begin <= (run.closed_at or now) < month.end

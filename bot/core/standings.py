@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class SummaryInterval:
     """An interval: a number of steps, or the first step after a period, whichever comes first; without both, never."""
 
     steps: int | None = None
@@ -13,7 +13,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProgressSnapshot:
     """The progress of a run at one moment; None for a value that is not known, or not yet."""
 
     at: datetime
@@ -28,8 +28,8 @@ class Summary:
     """The span that a summary covers. Number 0 is the start of the first one, and is not sent itself."""
 
     number: int
-    before: Standing
-    now: Standing
+    before: ProgressSnapshot
+    now: ProgressSnapshot
 
     @property
     def key(self) -> str:

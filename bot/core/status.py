@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class RunStatus(StrEnum):
     """The status of a run. It has not ended until its cluster is gone."""
 
     AWAITING_APPROVAL = "awaiting_approval"  # recorded; an approver must agree before a cluster is requested
@@ -22,17 +22,17 @@ class Reason(StrEnum):
     SETUP_FAILED = "setup_failed"
     DRIVER_DIED = "driver_died"
     LAUNCH_FAILED = "launch_failed"
-    CANCELLED_OUTSIDE = "cancelled_outside"
+    CANCELLED_EXTERNALLY = "cancelled_outside"
     STOPPED = "stopped"
-    OVER_BUDGET = "over_budget"
-    MONTH_SPENT = "month_spent"
-    LEASE_OVER = "lease_over"
+    BUDGET_EXCEEDED = "over_budget"
+    MONTHLY_BUDGET_EXCEEDED = "month_spent"
+    LEASE_EXPIRED = "lease_over"
     AUTODOWNED = "autodowned"
-    DOWNED_OUTSIDE = "downed_outside"
+    DOWNED_EXTERNALLY = "downed_outside"
     CLUSTER_LOST = "cluster_lost"
     REFUSED = "refused"  # by an approver
     NOT_APPROVED = "not_approved"  # no approver decided in time
-    OVER_CAP = "over_cap"  # a cap left no room for it when it was to be launched
+    CAP_EXCEEDED = "over_cap"  # a cap left no room for it when it was to be launched
 
     @property
     def is_failure(self) -> bool:
@@ -40,14 +40,14 @@ class Reason(StrEnum):
         return self not in (
             Reason.SUCCEEDED,
             Reason.STOPPED,
-            Reason.OVER_BUDGET,
-            Reason.MONTH_SPENT,
+            Reason.BUDGET_EXCEEDED,
+            Reason.MONTHLY_BUDGET_EXCEEDED,
             Reason.REFUSED,
             Reason.NOT_APPROVED,
-            Reason.OVER_CAP,
+            Reason.CAP_EXCEEDED,
         )
 
     @property
-    def is_told_by_log(self) -> bool:
+    def is_explained_by_log(self) -> bool:
         """Return whether the program ended by itself, so that its log explains why."""
         return self in (Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED)

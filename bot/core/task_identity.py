@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bot.core.choices import choices, kinds_of, nodes_of
+from bot.core.choices import count_nodes, list_accelerators, list_resources
 from bot.core.order import DEADLINE_VARIABLE
 from bot.core.recipe import Task
 
-OWN_LABELS = "verlbot-"
+OWN_LABEL_PREFIX = "verlbot-"
 """Prefix of the labels that the bot adds to each launch."""
 
 UPLOADED = "(uploaded)"
@@ -22,7 +22,7 @@ UPLOADED = "(uploaded)"
 VARIABLE = re.compile(r"\$\{?\b([a-zA-Z_][a-zA-Z0-9_]*)\b\}?", re.ASCII)
 """A variable as SkyPilot fills it in (sky/task.py, `_fill_in_env_vars`)."""
 
-FILLED_IN = ("file_mounts", "volumes", "service", "workdir")
+FILLED_IN_SECTIONS = ("file_mounts", "volumes", "service", "workdir")
 """Sections in which SkyPilot fills in variables."""
 
 NOT_COMPARED = {"_metadata", "_user_specified_yaml", "file_mounts_mapping", "secrets"}
@@ -52,25 +52,25 @@ HOOK_EVENTS, HOOK_SECONDS = ["stop", "preemption", "down"], 3600
 UNIT_GIGABYTES = {"": 1, "gb": 1, "g": 1, "gi": 1, "tb": 1024, "t": 1024, "ti": 1024}
 
 
-def gist(task: Task) -> dict[str, object]:
+def task_fingerprint(task: Task) -> dict[str, object]:
     """Return the properties that identify a task, in a form that SkyPilot's rewriting does not change.
 
     The deadline is left out: it is no part of the task, because the bot sets it with each launch.
     """
     envs = {str(name): str(value) for name, value in (task.get("envs") or {}).items() if name != DEADLINE_VARIABLE}
-    section = {key: filled(task[key], envs) if key in FILLED_IN else task[key] for key in task}
-    config, hooks = config_and_hooks(section.pop("config", None))
+    section = {key: fill_in_variables(task[key], envs) if key in FILLED_IN_SECTIONS else task[key] for key in task}
+    config, hooks = split_config_and_hooks(section.pop("config", None))
     has_login = any(name in envs or name in secret_names(task) for name in DOCKER_LOGIN)
-    found = {key: plain(value) for key, value in section.items() if key not in NOT_COMPARED}
-    found |= {
+    identity = {key: normalise_value(value) for key, value in section.items() if key not in NOT_COMPARED}
+    identity |= {
         "envs": envs,
         "hooks": hooks,
-        "num_nodes": nodes_of(task),
-        "file_mounts": {str(at): mount(source) for at, source in (section.get("file_mounts") or {}).items()},
-        "workdir": workdir(section.get("workdir")),
-        "resources": sorted(repr(machine(one, config, has_login)) for one in choices(task)),
+        "num_nodes": count_nodes(task),
+        "file_mounts": {str(at): normalise_mount(source) for at, source in (section.get("file_mounts") or {}).items()},
+        "workdir": normalise_workdir(section.get("workdir")),
+        "resources": sorted(repr(normalise_machine(choice, config, has_login)) for choice in list_resources(task)),
     }
-    return {key: value for key, value in found.items() if value not in ("", None, {}, [])}
+    return {key: value for key, value in identity.items() if value not in ("", None, {}, [])}
 
 
 def secret_names(task: Task) -> frozenset[str]:
@@ -79,31 +79,32 @@ def secret_names(task: Task) -> frozenset[str]:
     return frozenset(map(str, secrets))
 
 
-def machine(choice: Mapping[str, Any], config: Mapping[str, Any], has_login: bool) -> dict[str, object]:
+def normalise_machine(choice: Mapping[str, Any], config: Mapping[str, Any], has_login: bool) -> dict[str, object]:
     """Return one choice of machines, with the values that its task's `config` overrides there."""
-    found = {key: plain(value) for key, value in choice.items() if key not in NOT_COMPARED_OF_RESOURCES}
+    identity = {key: normalise_value(value) for key, value in choice.items() if key not in NOT_COMPARED_OF_RESOURCES}
     if has_login:  # built from variables or secrets whose names are compared
-        found.pop("_docker_login_config", None)
+        identity.pop("_docker_login_config", None)
     overrides = {**config, **(choice.get("_cluster_config_overrides") or {})}
     labels = {str(key): str(value) for key, value in (choice.get("labels") or {}).items()}
-    found |= {
-        "infra": infra(choice),
-        "accelerators": [accelerator(kind) for kind in kinds_of(choice.get("accelerators"))],
-        "image_id": images(choice.get("image_id")),
-        "ports": ports(choice.get("ports")),
-        "labels": {key: value for key, value in labels.items() if not key.startswith(OWN_LABELS)},
+    identity |= {
+        "infra": normalise_infra(choice),
+        "accelerators": [normalise_accelerator(kind) for kind in list_accelerators(choice.get("accelerators"))],
+        "image_id": normalise_images(choice.get("image_id")),
+        "ports": normalise_ports(choice.get("ports")),
+        "labels": {key: value for key, value in labels.items() if not key.startswith(OWN_LABEL_PREFIX)},
         "use_spot": bool(choice.get("use_spot")),
-        "_cluster_config_overrides": plain(overrides),
+        "_cluster_config_overrides": normalise_value(overrides),
     }
-    found |= {key: amount(choice.get(key)) for key in ("cpus", "memory", "disk_size")}
-    kept = {key: value for key, value in found.items() if value not in ("", None, {}, [], False)}
-    return dict(sorted(kept.items()))
+    identity |= {key: normalise_amount(choice.get(key)) for key in ("cpus", "memory", "disk_size")}
+    present = {key: value for key, value in identity.items() if value not in ("", None, {}, [], False)}
+    return dict(sorted(present.items()))
 
 
-def infra(choice: Mapping[str, Any]) -> str:
+def normalise_infra(choice: Mapping[str, Any]) -> str:
     """Return an infra in one spelling.
 
-    >>> infra({"infra": "k8s/east"}), infra({"cloud": "AWS", "region": "us-east-1"}), infra({"infra": "*/*"})
+    >>> (normalise_infra({"infra": "k8s/east"}), normalise_infra({"cloud": "AWS", "region": "us-east-1"}),
+    ...  normalise_infra({"infra": "*/*"}))
     ('kubernetes/east', 'aws/us-east-1', '')
     """
     parts = str(choice.get("infra") or "").split("/")
@@ -116,34 +117,34 @@ def infra(choice: Mapping[str, Any]) -> str:
     return "/".join(parts)
 
 
-def accelerator(kind: str) -> str:
+def normalise_accelerator(kind: str) -> str:
     """Return a kind of accelerator and its count in one spelling.
 
-    >>> accelerator("h100:8.0"), accelerator("L4")
+    >>> normalise_accelerator("h100:8.0"), normalise_accelerator("L4")
     ('H100:8', 'L4:1')
     """
     name, _, count = kind.partition(":")
     return f"{name.strip().upper()}:{float(count or 1):g}"
 
 
-def images(asked: object) -> list[str]:
+def normalise_images(value: object) -> list[str]:
     """Return the images; SkyPilot names the region that each is for.
 
-    >>> images("docker:x"), images({None: "docker:x"}), images(None)
+    >>> normalise_images("docker:x"), normalise_images({None: "docker:x"}), normalise_images(None)
     (['docker:x'], ['docker:x'], [])
     """
-    return sorted(map(str, asked.values())) if isinstance(asked, Mapping) else [str(asked)] if asked else []
+    return sorted(map(str, value.values())) if isinstance(value, Mapping) else [str(value)] if value else []
 
 
-def ports(asked: object) -> list[tuple[int, int] | str]:
+def normalise_ports(value: object) -> list[tuple[int, int] | str]:
     """Return the ranges of ports; ranges that touch are merged.
 
-    >>> ports(8080), ports(["9000-9010", 8080, "8081"]), ports("any")
+    >>> normalise_ports(8080), normalise_ports(["9000-9010", 8080, "8081"]), normalise_ports("any")
     ([(8080, 8080)], [(8080, 8081), (9000, 9010)], ['any'])
     """
-    listed = asked if isinstance(asked, list | tuple) else [] if asked is None else [asked]
-    spans = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", str(one)) for one in listed]
-    odd = sorted(str(one) for one, span in zip(listed, spans, strict=True) if span is None)
+    entries = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    spans = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", str(entry)) for entry in entries]
+    odd = sorted(str(entry) for entry, span in zip(entries, spans, strict=True) if span is None)
     merged: list[tuple[int, int]] = []
     for first, last in sorted((int(span[1]), int(span[2] or span[1])) for span in spans if span):
         if merged and first <= merged[-1][1] + 1:
@@ -153,84 +154,85 @@ def ports(asked: object) -> list[tuple[int, int] | str]:
     return [*merged, *odd]
 
 
-def amount(asked: object) -> str:
+def normalise_amount(value: object) -> str:
     """Return CPUs, or gigabytes of memory or disk, in one spelling.
 
-    >>> amount(16), amount("16+"), amount(64.50), amount("1TB"), amount("512 Gi"), amount(None)
+    >>> (normalise_amount(16), normalise_amount("16+"), normalise_amount(64.50), normalise_amount("1TB"),
+    ...  normalise_amount("512 Gi"), normalise_amount(None))
     ('16', '16+', '64.5', '1024', '512', '')
     """
-    text = "" if asked is None else str(asked).strip()
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{0,2})(\+?)", text)
-    if not found or found[2].lower() not in UNIT_GIGABYTES:
+    text = "" if value is None else str(value).strip()
+    amount_match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]{0,2})(\+?)", text)
+    if not amount_match or amount_match[2].lower() not in UNIT_GIGABYTES:
         return text
-    return f"{float(found[1]) * UNIT_GIGABYTES[found[2].lower()]:.12g}{found[3]}"
+    return f"{float(amount_match[1]) * UNIT_GIGABYTES[amount_match[2].lower()]:.12g}{amount_match[3]}"
 
 
-def mount(source: object) -> object:
+def normalise_mount(source: object) -> object:
     """Return the source of a mount: a bucket's address, a storage with SkyPilot's defaults, or an upload."""
     if not isinstance(source, Mapping):
-        return located(source)
+        return normalise_source(source)
     storage = {"mode": "MOUNT", "persistent": True, **source}
     storage |= {key: str(storage[key]).upper() for key in ("mode", "store") if storage.get(key)}
-    return plain({**storage, "source": located(storage.get("source"))})
+    return normalise_value({**storage, "source": normalise_source(storage.get("source"))})
 
 
-def located(source: object) -> object:
+def normalise_source(source: object) -> object:
     """Return an address unchanged, and `UPLOADED` for a local path."""
     if source is None or (isinstance(source, str) and "://" in source):
         return source
     return UPLOADED
 
 
-def workdir(asked: object) -> object:
+def normalise_workdir(value: object) -> object:
     """Return a repository as it is named, and `UPLOADED` for a folder."""
-    return plain(asked) if isinstance(asked, Mapping) else UPLOADED if asked else None
+    return normalise_value(value) if isinstance(value, Mapping) else UPLOADED if value else None
 
 
-def config_and_hooks(config: object) -> tuple[Mapping[str, Any], object]:
+def split_config_and_hooks(config: object) -> tuple[Mapping[str, Any], object]:
     """Return a task's overrides of SkyPilot's configuration, and the scripts that it hooks into a cluster's life."""
     if not isinstance(config, Mapping):
-        return {}, plain(config)
+        return {}, normalise_value(config)
     hooks = config.get("hooks") or []
     if isinstance(hooks, list):
         hooks = [
-            {**one, "events": one.get("events") or HOOK_EVENTS, "timeout": one.get("timeout") or HOOK_SECONDS}
-            if isinstance(one, Mapping)
-            else one
-            for one in hooks
+            {**hook, "events": hook.get("events") or HOOK_EVENTS, "timeout": hook.get("timeout") or HOOK_SECONDS}
+            if isinstance(hook, Mapping)
+            else hook
+            for hook in hooks
         ]
-    return {key: value for key, value in config.items() if key != "hooks"}, plain(hooks)
+    return {key: value for key, value in config.items() if key != "hooks"}, normalise_value(hooks)
 
 
-def filled(value: Any, envs: Mapping[str, str]) -> Any:
+def fill_in_variables(value: Any, envs: Mapping[str, str]) -> Any:
     """Return a section with the task's variables in it filled in.
 
-    >>> filled({"/data/${SIZE}b": ["s3://models/$SIZE", 1]}, {"SIZE": "7"})
+    >>> fill_in_variables({"/data/${SIZE}b": ["s3://models/$SIZE", 1]}, {"SIZE": "7"})
     {'/data/7b': ['s3://models/7', 1]}
     """
     match value:
         case str():
-            return VARIABLE.sub(lambda found: envs.get(found[1], found[0]), value)
+            return VARIABLE.sub(lambda variable_match: envs.get(variable_match[1], variable_match[0]), value)
         case Mapping():
-            return {filled(key, envs): filled(inner, envs) for key, inner in value.items()}
+            return {fill_in_variables(key, envs): fill_in_variables(inner, envs) for key, inner in value.items()}
         case list() | tuple():
-            return [filled(inner, envs) for inner in value]
+            return [fill_in_variables(inner, envs) for inner in value]
         case _:
             return value
 
 
-def plain(value: Any) -> Any:
+def normalise_value(value: Any) -> Any:
     """Return a value whose `repr` is the same for equal values: keys in order, no nulls.
 
-    >>> plain({"b": 2.0, "a": {"c": None}}) == {"a": {}, "b": 2}
+    >>> normalise_value({"b": 2.0, "a": {"c": None}}) == {"a": {}, "b": 2}
     True
     """
     match value:
         case Mapping():
-            named = ((str(key), plain(inner)) for key, inner in value.items() if inner is not None)
-            return dict(sorted(named, key=lambda pair: pair[0]))
+            items = ((str(key), normalise_value(inner)) for key, inner in value.items() if inner is not None)
+            return dict(sorted(items, key=lambda pair: pair[0]))
         case list() | tuple():
-            return [plain(inner) for inner in value]
+            return [normalise_value(inner) for inner in value]
         case float() if value.is_integer():
             return int(value)
         case _:

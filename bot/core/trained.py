@@ -5,7 +5,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingTotals:
     """Sums over the whole log of a run.
 
     Attributes:
@@ -16,26 +16,28 @@ class Trained:
 
     steps: int = 0
     seconds: float = 0.0
-    last: int | None = None
-    first: float | None = None
-    best: float | None = None
+    last_step: int | None = None
+    first_validation: float | None = None
+    best_validation: float | None = None
 
-    def stepped(self, step: int, seconds: float) -> Self:
+    def record_step(self, step: int, seconds: float) -> Self:
         """Return the totals after a step; further lines on the last step do not count.
 
-        >>> Trained().stepped(1, 60.0).stepped(1, 60.0)
-        Trained(steps=1, seconds=60.0, last=1, first=None, best=None)
+        >>> TrainingTotals().record_step(1, 60.0).record_step(1, 60.0)
+        TrainingTotals(steps=1, seconds=60.0, last_step=1, first_validation=None, best_validation=None)
         """
         # verl may report one step on several lines.
-        if step == self.last:
+        if step == self.last_step:
             return self
-        return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last=step)
+        return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last_step=step)
 
-    def validated(self, value: float) -> Self:
+    def record_validation(self, value: float) -> Self:
         """Return the totals after a validation.
 
-        >>> Trained().validated(0.5).validated(0.25)
-        Trained(steps=0, seconds=0.0, last=None, first=0.5, best=0.5)
+        >>> TrainingTotals().record_validation(0.5).record_validation(0.25)
+        TrainingTotals(steps=0, seconds=0.0, last_step=None, first_validation=0.5, best_validation=0.5)
         """
-        first, best = (value if known is None else known for known in (self.first, self.best))
-        return replace(self, first=first, best=max(best, value))
+        first, best = (
+            value if previous is None else previous for previous in (self.first_validation, self.best_validation)
+        )
+        return replace(self, first_validation=first, best_validation=max(best, value))

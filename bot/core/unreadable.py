@@ -10,18 +10,18 @@ from enum import StrEnum
 from typing import Self
 
 from bot.core.clock import has_passed
-from bot.core.rules import Rules
+from bot.core.rules import ReconcileTimings
 from bot.core.run_stub import RunStub
-from bot.core.seen import Request, Seen
+from bot.core.seen import Observation, RequestState
 
 
-class Step(StrEnum):
+class UnreadableRunStep(StrEnum):
     """The next step for a run with an unreadable record."""
 
     WAIT = "wait"
-    REMOVE = "remove"  # request its teardown
-    ALARM = "alarm"  # report that its cluster is not removed
-    SETTLE = "settle"  # its cluster is gone: free its reservation
+    TEAR_DOWN = "remove"  # request its teardown
+    REPORT_OVERDUE = "alarm"  # report that its cluster is not removed
+    ARCHIVE = "settle"  # its cluster is gone: free its reservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,72 +40,91 @@ class UnreadableRun:
     """
 
     run_id: str
-    found_at: datetime
+    discovered_at: datetime
     stop_requested_by: str | None = None
-    removal_at: datetime | None = None
-    first_removal_at: datetime | None = None
-    trouble: str | None = None
+    teardown_requested_at: datetime | None = None
+    first_teardown_requested_at: datetime | None = None
+    last_error: str | None = None
     absent_since: datetime | None = None
-    alarmed: bool = False
-    gone_by: str | None = None
+    overdue_reported: bool = False
+    confirmed_gone_by: str | None = None
 
-    def request_stop(self, by: str, gone: bool = False) -> Self:
+    def request_stop(self, by: str, confirms_gone: bool = False) -> Self:
         """Return the run with a person's request to stop it; the first one counts.
 
         Args:
             confirms_gone: whether that person confirms that its machines are gone.
         """
-        confirmed = replace(self, gone_by=self.gone_by or by) if gone else self
+        confirmed = replace(self, confirmed_gone_by=self.confirmed_gone_by or by) if confirms_gone else self
         return confirmed if self.stop_requested_by else replace(confirmed, stop_requested_by=by)
 
-    def observe(self, seen: Seen | None, now: datetime) -> Self:
+    def record_observation(self, observation: Observation | None, now: datetime) -> Self:
         """Return the run after an observation; None means no observation, and changes nothing."""
-        if seen is None:
+        if observation is None:
             return self
-        if not seen.nothing:  # an observed cluster overrides a person's confirmation
-            return replace(self, absent_since=None, gone_by=None)
+        if not observation.is_empty:  # an observed cluster overrides a person's confirmation
+            return replace(self, absent_since=None, confirmed_gone_by=None)
         return replace(self, absent_since=min(self.absent_since or now, now))
 
-    def record_removal(self, now: datetime, trouble: str | None) -> Self:
+    def record_teardown_request(self, now: datetime, error: str | None) -> Self:
         """Return the run with a teardown requested."""
-        first = self.first_removal_at or now
-        return replace(self, removal_at=now, first_removal_at=first, trouble=trouble, absent_since=None)
+        first_requested_at = self.first_teardown_requested_at or now
+        return replace(
+            self,
+            teardown_requested_at=now,
+            first_teardown_requested_at=first_requested_at,
+            last_error=error,
+            absent_since=None,
+        )
 
-    def record_alarm(self) -> Self:
+    def record_overdue_report(self) -> Self:
         """Return the run with its overdue teardown reported."""
-        return replace(self, alarmed=True)
+        return replace(self, overdue_reported=True)
 
-    def is_to_end(self, stub: RunStub, now: datetime) -> bool:
+    def should_end(self, stub: RunStub, now: datetime) -> bool:
         """Return whether its cluster is to be removed: by a person's request, or because its lease has expired."""
-        leased_out = stub.lease_end is not None and now >= stub.lease_end
-        return self.stop_requested_by is not None or leased_out
+        lease_has_ended = stub.lease_end_time is not None and now >= stub.lease_end_time
+        return self.stop_requested_by is not None or lease_has_ended
 
 
-def next_step(run: UnreadableRun, stub: RunStub, seen: Seen | None, now: datetime, rules: Rules) -> Step:
+def decide_unreadable_step(
+    run: UnreadableRun, stub: RunStub, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> UnreadableRunStep:
     """Return the next step. `observation` is None if no observation succeeded, which delays no teardown."""
-    if seen is not None and stub.is_forgotten_by(seen):
-        if run.gone_by:
-            return Step.SETTLE
+    if observation is not None and stub.is_forgotten_by(observation):
+        if run.confirmed_gone_by:
+            return UnreadableRunStep.ARCHIVE
         # A cloud that forgot the cluster proves nothing, as if there were no observation.
-        seen = None
-    if seen is not None and seen.nothing:
-        return next_step_absent(run, stub, seen, now, rules)
-    if not run.is_to_end(stub, now):
-        return Step.WAIT
-    if run.first_removal_at and not run.alarmed and now >= run.first_removal_at + rules.stopping_alarm:
-        return Step.ALARM
-    is_due = run.removal_at is None or has_passed(rules.down_again, run.removal_at, now)
-    return Step.REMOVE if is_due else Step.WAIT
+        observation = None
+    if observation is not None and observation.is_empty:
+        return decide_absent_step(run, stub, observation, now, timings)
+    if not run.should_end(stub, now):
+        return UnreadableRunStep.WAIT
+    if (
+        run.first_teardown_requested_at
+        and not run.overdue_reported
+        and now >= run.first_teardown_requested_at + timings.teardown_overdue
+    ):
+        return UnreadableRunStep.REPORT_OVERDUE
+    is_due = run.teardown_requested_at is None or has_passed(timings.teardown_retry, run.teardown_requested_at, now)
+    return UnreadableRunStep.TEAR_DOWN if is_due else UnreadableRunStep.WAIT
 
 
-def next_step_absent(run: UnreadableRun, stub: RunStub, seen: Seen, now: datetime, rules: Rules) -> Step:
+def decide_absent_step(
+    run: UnreadableRun, stub: RunStub, observation: Observation, now: datetime, timings: ReconcileTimings
+) -> UnreadableRunStep:
     """Return the next step without a cluster and a launch under way: archive once a second observation, long enough
     after the first, shows the same.
     """
-    is_confirmed = seen.ending is not None or seen.request in (Request.FAILED, Request.CANCELLED)
-    wait = rules.gone if is_confirmed else rules.ask_again
+    is_confirmed = observation.ending is not None or observation.request in (
+        RequestState.FAILED,
+        RequestState.CANCELLED,
+    )
+    wait = timings.teardown_confirm if is_confirmed else timings.launch_confirm
     if run.absent_since is None or now < run.absent_since + wait:
-        return Step.WAIT
+        return UnreadableRunStep.WAIT
     # A launch whose reply was lost may still arrive: one teardown request cancels it.
-    may_arrive = stub.asked_at is not None and seen.ending is None and run.removal_at is None
-    return Step.REMOVE if may_arrive else Step.SETTLE
+    may_arrive = (
+        stub.launch_requested_at is not None and observation.ending is None and run.teardown_requested_at is None
+    )
+    return UnreadableRunStep.TEAR_DOWN if may_arrive else UnreadableRunStep.ARCHIVE

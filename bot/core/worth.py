@@ -11,12 +11,12 @@ from bot.core.progress import Progress
 from bot.core.run import Run
 from bot.core.status import Reason
 
-POINT = 0.01
+VALIDATION_POINT = 0.01
 """A point of validation: a hundredth of a validation that is a share of right answers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class ValidationGain:
     """The gain from a run's first validation to its best."""
 
     first: float
@@ -25,22 +25,22 @@ class Gain:
     @property
     def points(self) -> float:
         """Return the gain in points of validation."""
-        return (self.best - self.first) / POINT
+        return (self.best - self.first) / VALIDATION_POINT
 
 
-def gain(progress: Progress) -> Gain | None:
+def compute_gain(progress: Progress) -> ValidationGain | None:
     """Return the gain in validation; None before two validations can be distinguished. Older records only have the
     points of their sparkline.
     """
-    if progress.trained.first is not None and progress.trained.best is not None:
-        return Gain(progress.trained.first, progress.trained.best)
+    if progress.training_totals.first_validation is not None and progress.training_totals.best_validation is not None:
+        return ValidationGain(progress.training_totals.first_validation, progress.training_totals.best_validation)
     # Older records only have the points of their sparkline.
     values = [value for _, value in progress.validations.points]
-    return Gain(values[0], max(values)) if values else None
+    return ValidationGain(values[0], max(values)) if values else None
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class Efficiency:
     """Dollars per unit; None if there was no such unit, or if the price is unknown.
 
     Attributes:
@@ -49,31 +49,35 @@ class Worth:
 
     per_step: float | None
     per_point: float | None
-    gain: Gain | None
+    gain: ValidationGain | None
 
 
-def worth(run: Run, now: datetime) -> Worth:
+def compute_efficiency(run: Run, now: datetime) -> Efficiency:
     """Return the cost efficiency of a run."""
-    spent, steps, found = run.cost(now), run.progress.trained.steps, gain(run.progress)
-    per_step = spent / steps if spent is not None and steps else None
-    per_point = spent / found.points if spent is not None and found and found.points > 0 else None
-    return Worth(per_step, per_point, found)
+    dollars, steps, validation_gain = run.cost(now), run.progress.training_totals.steps, compute_gain(run.progress)
+    per_step = dollars / steps if dollars is not None and steps else None
+    per_point = (
+        dollars / validation_gain.points
+        if dollars is not None and validation_gain and validation_gain.points > 0
+        else None
+    )
+    return Efficiency(per_step, per_point, validation_gain)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RecipeBaseline:
     """The cost of a point in the recipe's earlier runs: the median, and the number of runs."""
 
     per_point: float
     runs: int
 
 
-def past(runs: Iterable[Run], of: Run, now: datetime) -> Past | None:
+def compute_baseline(runs: Iterable[Run], reference: Run, now: datetime) -> RecipeBaseline | None:
     """Return the baseline from runs that succeeded and have a price and a gain; None if there are none."""
-    found = [
+    costs_per_point = [
         value
         for run in runs
-        if run.recipe == of.recipe and run.id != of.id and run.reason is Reason.SUCCEEDED
-        if (value := worth(run, now).per_point) is not None
+        if run.recipe == reference.recipe and run.id != reference.id and run.reason is Reason.SUCCEEDED
+        if (value := compute_efficiency(run, now).per_point) is not None
     ]
-    return Past(median(found), len(found)) if found else None
+    return RecipeBaseline(median(costs_per_point), len(costs_per_point)) if costs_per_point else None

@@ -10,25 +10,25 @@ from typing import TypeVar
 
 from bot import heartbeat
 from bot.adapters import health_rules, policies, prices, vitals
-from bot.adapters.local.accounts import name_of
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.local.accounts import account_name
+from bot.adapters.recipes import RecipeFolder
 from bot.adapters.secret_filter import SecretFilter
 from bot.adapters.secret_patterns import read_patterns
 from bot.adapters.sky import schema
 from bot.adapters.sky import vitals as sky_vitals
-from bot.adapters.sky.courier import Carries, Courier
-from bot.check import problems_of
+from bot.adapters.sky.courier import SdkExecutor, SdkWorker
+from bot.check import find_problems
 from bot.clock import Clock
-from bot.core.policy import SAFE, Policy
+from bot.core.policy import SAFE_POLICY, Policy
 from bot.core.recipe import Recipe
 from bot.doctor import files, machine, page, recipes, sky, slack, store
-from bot.doctor.finding import Finding, Status, failure, ok, warning
-from bot.doctor.visit import Check, visit
+from bot.doctor.finding import DoctorFinding, DoctorStatus, failure, ok, warning
+from bot.doctor.visit import DoctorCheck, run_checks
 from bot.errors import Unavailable, UserError
-from bot.parts import STORE_SECONDS, local_account, sky_cloud
+from bot.parts import STORE_SECONDS, build_sky_cloud, find_local_account
 from bot.settings import LOCAL_HINT, Settings
 from bot.slack import vitals as slack_vitals
-from bot.slack.client import web_client
+from bot.slack.client import build_web_client
 from bot.slack.manifest import SCOPES
 
 T = TypeVar("T")
@@ -45,16 +45,16 @@ SETTING_ADVICE = {
 """Advice for settings whose value comes from Slack."""
 
 
-def outcome(ask: Callable[[], T]) -> T | Unavailable:
+def call_or_error(call: Callable[[], T]) -> T | Unavailable:
     """Return the result of a call, or its error where the service is unavailable."""
     try:
-        return ask()
+        return call()
     except Unavailable as error:
         return error
 
 
 @dataclass(frozen=True, slots=True)
-class Surgery:
+class CheckContext:
     """All that is checked for one environment.
 
     Attributes:
@@ -66,72 +66,87 @@ class Surgery:
     environment: Mapping[str, str]
     settings: Settings
     problems: Mapping[str, str]
-    courier: Carries
+    worker: SdkExecutor
 
-    def checks(self) -> Iterator[Check]:
+    def list_checks(self) -> Iterator[DoctorCheck]:
         """Yield the checks of all parts that these settings use."""
-        yield Check((SETTINGS,), self.look_at_settings)
-        yield Check((slack.SLACK, slack.CLOCK), self.look_at_slack, hindered=self.wrong("SLACK_API_URL"))
-        yield Check((slack.TOKEN, slack.SCOPES), self.look_at_bot_token, (slack.SLACK,), self.wrong("SLACK_BOT_TOKEN"))
-        yield from self.socket_mode() if self.settings.slack_mode == "socket" else self.http_mode()
-        yield Check(
-            (store.STORE, store.DISK, store.MEMORY, store.WRITES), self.look_at_store, hindered=self.wrong("REDIS_URL")
+        yield DoctorCheck((SETTINGS,), self.check_settings)
+        yield DoctorCheck((slack.SLACK, slack.CLOCK), self.check_slack, blocker=self.find_blocker("SLACK_API_URL"))
+        yield DoctorCheck(
+            (slack.TOKEN, slack.SCOPES), self.check_bot_token, (slack.SLACK,), self.find_blocker("SLACK_BOT_TOKEN")
         )
-        yield from self.skypilot()
-        yield Check(
-            (recipes.RECIPES, recipes.SECRETS), self.look_at_recipes, hindered=self.wrong("VERLBOT_RECIPES_DIR")
+        yield from (
+            self.list_socket_mode_checks() if self.settings.slack_mode == "socket" else self.list_http_mode_checks()
         )
-        yield Check((files.POLICY,), self.look_at_policy, hindered=self.wrong("VERLBOT_POLICY"))
-        yield from self.named_files()
-        yield Check((machine.FOLDER, machine.BOT), self.look_at_machine)
+        yield DoctorCheck(
+            (store.STORE, store.DISK, store.MEMORY, store.WRITES),
+            self.check_store,
+            blocker=self.find_blocker("REDIS_URL"),
+        )
+        yield from self.list_skypilot_checks()
+        yield DoctorCheck(
+            (recipes.RECIPES, recipes.SECRETS), self.check_recipes, blocker=self.find_blocker("VERLBOT_RECIPES_DIR")
+        )
+        yield DoctorCheck((files.POLICY,), self.check_policy, blocker=self.find_blocker("VERLBOT_POLICY"))
+        yield from self.list_file_checks()
+        yield DoctorCheck((machine.DATA_DIRECTORY, machine.BOT), self.check_machine)
         if self.settings.admin_policy_port:
-            yield Check((machine.GATE,), self.look_at_gate)
+            yield DoctorCheck((machine.ADMIN_POLICY,), self.check_admin_policy)
 
-    def named_files(self) -> Iterator[Check]:
+    def list_file_checks(self) -> Iterator[DoctorCheck]:
         """Yield the checks of the files that the settings name."""
         if (findings := self.settings.findings) is not None:
-            own = partial(self.look_at_file, files.FINDINGS_FILE, findings, health_rules.read)
-            yield Check((files.FINDINGS_FILE,), own)
+            check_findings = partial(self.check_file, files.FINDINGS_FILE, findings, health_rules.read_rules)
+            yield DoctorCheck((files.FINDINGS_FILE,), check_findings)
         table = None if self.settings.uses_skypilot else self.settings.prices  # the check of prices covers it
         if table is not None:
-            yield Check((files.PRICES_FILE,), partial(self.look_at_file, files.PRICES_FILE, table, prices.read))
+            yield DoctorCheck(
+                (files.PRICES_FILE,), partial(self.check_file, files.PRICES_FILE, table, prices.read_prices)
+            )
 
-    def socket_mode(self) -> Iterator[Check]:
+    def list_socket_mode_checks(self) -> Iterator[DoctorCheck]:
         """Yield the checks of Socket Mode."""
-        yield Check(
-            (slack.APP_TOKEN, slack.CONNECTION), self.look_at_app_token, (slack.SLACK,), self.wrong("SLACK_APP_TOKEN")
+        yield DoctorCheck(
+            (slack.APP_TOKEN, slack.CONNECTION),
+            self.check_app_token,
+            (slack.SLACK,),
+            self.find_blocker("SLACK_APP_TOKEN"),
         )
 
-    def http_mode(self) -> Iterator[Check]:
+    def list_http_mode_checks(self) -> Iterator[DoctorCheck]:
         """Yield the checks of HTTP mode."""
-        yield Check((slack.SIGNING_SECRET,), self.look_at_secret, hindered=self.wrong("SLACK_SIGNING_SECRET"))
-        yield Check((slack.PUBLIC_URL,), self.look_at_public_url, hindered=self.wrong("VERLBOT_PUBLIC_URL"))
+        yield DoctorCheck(
+            (slack.SIGNING_SECRET,), self.check_signing_secret, blocker=self.find_blocker("SLACK_SIGNING_SECRET")
+        )
+        yield DoctorCheck((slack.PUBLIC_URL,), self.check_public_url, blocker=self.find_blocker("VERLBOT_PUBLIC_URL"))
 
-    def skypilot(self) -> Iterator[Check]:
+    def list_skypilot_checks(self) -> Iterator[DoctorCheck]:
         """Yield the checks of SkyPilot, or that of local compute."""
-        wrong = self.wrong("VERLBOT_COMPUTE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_SERVICE_ACCOUNT_TOKEN")
-        if not (self.settings.uses_skypilot or wrong):
-            yield Check((sky.SERVER,), self.look_at_no_skypilot)
+        blocker = self.find_blocker("VERLBOT_COMPUTE", "SKYPILOT_API_SERVER_ENDPOINT", "SKYPILOT_SERVICE_ACCOUNT_TOKEN")
+        if not (self.settings.uses_skypilot or blocker):
+            yield DoctorCheck((sky.SERVER,), self.check_local_compute)
             return
-        yield Check((sky.SERVER, sky.VERSION), self.look_at_server, hindered=wrong)
-        yield Check((sky.INFRA, sky.PLACES), self.look_at_infra, (sky.SERVER,), wrong)
-        yield Check((sky.PRICES,), self.look_at_prices, (sky.SERVER,), wrong or self.wrong("VERLBOT_PRICES"))
+        yield DoctorCheck((sky.SERVER, sky.VERSION), self.check_server, blocker=blocker)
+        yield DoctorCheck((sky.INFRA, sky.RECIPE_INFRA), self.check_infra, (sky.SERVER,), blocker)
+        yield DoctorCheck(
+            (sky.PRICES,), self.check_prices, (sky.SERVER,), blocker or self.find_blocker("VERLBOT_PRICES")
+        )
 
-    def wrong(self, *variables: str) -> str:
+    def find_blocker(self, *variables: str) -> str:
         """Return why a check that needs these variables cannot run; empty where it can."""
-        return next((f"{one} is not right" for one in variables if one in self.problems), "")
+        return next((f"{variable} is not right" for variable in variables if variable in self.problems), "")
 
     # The queries, each with the function that judges the answer.
 
-    def look_at_settings(self) -> Iterator[Finding]:
+    def check_settings(self) -> Iterator[DoctorFinding]:
         for variable, problem in self.problems.items():
             yield failure(
                 SETTINGS, problem, SETTING_ADVICE.get(variable, f"Set {variable} as docs/settings.md has it.")
             )
-        known = {str(one.metadata["variable"]) for one in fields(self.settings) if one.metadata}
+        setting_names = {str(setting.metadata["variable"]) for setting in fields(self.settings) if setting.metadata}
         for name in sorted(self.environment):
-            if name.startswith("VERLBOT_") and name not in known:
-                near = difflib.get_close_matches(name, known, 1)
+            if name.startswith("VERLBOT_") and name not in setting_names:
+                near = difflib.get_close_matches(name, setting_names, 1)
                 yield warning(
                     SETTINGS, f"{name} is no setting", f"Write {near[0]}, or unset it." if near else "Unset it."
                 )
@@ -141,107 +156,113 @@ class Surgery:
             except UserError as error:
                 yield failure(SETTINGS, str(error), error.hint)
         if not self.problems:
-            count = sum(bool(self.environment.get(name)) for name in known)
+            count = sum(bool(self.environment.get(name)) for name in setting_names)
             yield ok(SETTINGS, f"{count} in the environment, all readable; the others as in docs/settings.md")
 
-    def look_at_slack(self) -> Iterable[Finding]:
+    def check_slack(self) -> Iterable[DoctorFinding]:
         url = self.settings.slack_api_url
-        answer = outcome(lambda: slack_vitals.ask(web_client("", url), "api.test"))
+        answer = call_or_error(lambda: slack_vitals.check_token(build_web_client("", url), "api.test"))
         return slack.judge_slack(answer, url), slack.judge_clock(answer)
 
-    def look_at_bot_token(self) -> Iterable[Finding]:
-        client = web_client(self.settings.slack_bot_token, self.settings.slack_api_url)
-        answer = outcome(lambda: slack_vitals.ask(client, "auth.test"))
+    def check_bot_token(self) -> Iterable[DoctorFinding]:
+        client = build_web_client(self.settings.slack_bot_token, self.settings.slack_api_url)
+        answer = call_or_error(lambda: slack_vitals.check_token(client, "auth.test"))
         return slack.judge_token(answer), slack.judge_scopes(answer, SCOPES)
 
-    def look_at_app_token(self) -> Iterable[Finding]:
-        client = web_client(self.settings.slack_app_token, self.settings.slack_api_url)
-        answer = outcome(lambda: slack_vitals.ask(client, "apps.connections.open"))
+    def check_app_token(self) -> Iterable[DoctorFinding]:
+        client = build_web_client(self.settings.slack_app_token, self.settings.slack_api_url)
+        answer = call_or_error(lambda: slack_vitals.check_token(client, "apps.connections.open"))
         connections = None
         if not isinstance(answer, Unavailable) and not answer.error:
             address = answer.address
-            connections = outcome(lambda: slack_vitals.connect(address, self.settings.doctor_seconds))
+            connections = call_or_error(lambda: slack_vitals.connect(address, self.settings.doctor_seconds))
         return slack.judge_app_token(answer), slack.judge_connection(connections)
 
-    def look_at_secret(self) -> Iterable[Finding]:
+    def check_signing_secret(self) -> Iterable[DoctorFinding]:
         yield ok(slack.SIGNING_SECRET, "set; whether it is the right one shows at the first command")
 
-    def look_at_public_url(self) -> Iterable[Finding]:
+    def check_public_url(self) -> Iterable[DoctorFinding]:
         url = self.settings.public_url
-        status = outcome(lambda: slack_vitals.reach(url)) if url else None
-        yield slack.judge_reach(url, status, vitals.taken(self.settings.data_dir))
+        status = call_or_error(lambda: slack_vitals.probe_public_url(url)) if url else None
+        yield slack.judge_reach(url, status, vitals.is_folder_in_use(self.settings.data_dir))
 
-    def look_at_store(self) -> Iterable[Finding]:
+    def check_store(self) -> Iterable[DoctorFinding]:
         url, folder = self.settings.redis_url, self.settings.data_dir / "store"
         if url:
-            return store.judge_store(outcome(lambda: vitals.ask_store(url, STORE_SECONDS)), page.without_password(url))
+            return store.judge_store(
+                call_or_error(lambda: vitals.inspect_store(url, STORE_SECONDS)), page.remove_password(url)
+            )
         try:
-            found, runs = vitals.ask_embedded(folder, STORE_SECONDS)
+            answer, is_running = vitals.inspect_embedded_store(folder, STORE_SECONDS)
         except UserError as error:
             return store.judge_store(Unavailable(error.sentence), str(folder))
-        return store.judge_store(found, f"{folder} (embedded; " + ("it runs)" if runs else "it starts with the bot)"))
+        return store.judge_store(
+            answer, f"{folder} (embedded; " + ("it runs)" if is_running else "it starts with the bot)")
+        )
 
-    def look_at_no_skypilot(self) -> Iterable[Finding]:
+    def check_local_compute(self) -> Iterable[DoctorFinding]:
         try:
-            account, problem = local_account(self.settings)
+            account, problem = find_local_account(self.settings)
         except UserError as error:
             yield failure(machine.COMPUTE, str(error), error.hint)
             return
-        user = name_of(account) if account else ""
+        user = account_name(account) if account else ""
         yield machine.judge_local_compute(self.settings.local_compute_refusal, LOCAL_HINT, user, problem)
 
-    def look_at_server(self) -> Iterable[Finding]:
-        found = outcome(lambda: self.courier.call(sky_vitals.health))
+    def check_server(self) -> Iterable[DoctorFinding]:
+        health = call_or_error(lambda: self.worker.call(sky_vitals.fetch_health))
         has_token, starts = bool(self.settings.sky_token), self.settings.sky_start_server
-        return sky.judge_server(found, has_token=has_token, starts=starts), sky.judge_version(found)
+        return sky.judge_server(health, has_token=has_token, starts=starts), sky.judge_version(health)
 
-    def look_at_infra(self) -> Iterable[Finding]:
-        found = outcome(lambda: self.courier.call(sky_vitals.infra))
-        tasks = {recipe.name: recipe.task for recipe in self.valid_recipes()}
-        return sky.judge_infra(found), sky.judge_places(found, tasks)
+    def check_infra(self) -> Iterable[DoctorFinding]:
+        infra = call_or_error(lambda: self.worker.call(sky_vitals.list_infra))
+        tasks = {recipe.name: recipe.task for recipe in self.load_valid_recipes()}
+        return sky.judge_infra(infra), sky.judge_recipe_infra(infra, tasks)
 
-    def look_at_prices(self) -> Iterable[Finding]:
-        tasks = {sky.request(one.task): {**one.task, "num_nodes": 1} for one in self.valid_recipes()}
-        patience = min(self.settings.sky_call_seconds, self.settings.doctor_seconds)
+    def check_prices(self) -> Iterable[DoctorFinding]:
+        tasks = {
+            sky.describe_node(recipe.task): {**recipe.task, "num_nodes": 1} for recipe in self.load_valid_recipes()
+        }
+        call_seconds = min(self.settings.sky_call_seconds, self.settings.doctor_seconds)
         table = str(self.settings.prices or "")
         try:
-            cloud = sky_cloud(replace(self.settings, sky_call_seconds=patience), Clock().now)
+            cloud = build_sky_cloud(replace(self.settings, sky_call_seconds=call_seconds), Clock().now)
         except UserError as error:
             yield failure(sky.PRICES, str(error), error.hint)
             return
         try:
-            found = outcome(lambda: {name: cloud.rate(task) for name, task in tasks.items()})
+            rates = call_or_error(lambda: {name: cloud.estimate_rate(task) for name, task in tasks.items()})
         finally:
             cloud.stop()
-        yield sky.judge_prices(found, table)
+        yield sky.judge_prices(rates, table)
 
-    def look_at_recipes(self) -> Iterable[Finding]:
-        folder = FolderOfRecipes(self.settings.recipes_dir)
+    def check_recipes(self) -> Iterable[DoctorFinding]:
+        folder = RecipeFolder(self.settings.recipes_dir)
         problems = {
-            name: problems_of(folder, name, lambda task: self.courier.call(schema.problem, task))
-            for name in folder.names()
+            name: find_problems(folder, name, lambda task: self.worker.call(schema.find_schema_problem, task))
+            for name in folder.list_names()
         }
-        known = self.settings.secrets
-        judged = recipes.judge_recipes(problems, str(self.settings.recipes_dir))
-        return judged, recipes.judge_secrets(self.valid_recipes(), known)
+        secret_names = self.settings.secrets
+        validity = recipes.judge_recipes(problems, str(self.settings.recipes_dir))
+        return validity, recipes.judge_secrets(self.load_valid_recipes(), secret_names)
 
-    def valid_recipes(self) -> Sequence[Recipe]:
-        folder = FolderOfRecipes(self.settings.recipes_dir)
-        found = []
-        for name in folder.names():
+    def load_valid_recipes(self) -> Sequence[Recipe]:
+        folder = RecipeFolder(self.settings.recipes_dir)
+        valid = []
+        for name in folder.list_names():
             with suppress(UserError):  # reported by the check of recipes
-                found.append(folder.get(name))
-        return found
+                valid.append(folder.get(name))
+        return valid
 
-    def look_at_policy(self) -> Iterable[Finding]:
+    def check_policy(self) -> Iterable[DoctorFinding]:
         path = self.settings.policy
         try:
-            found: Policy | UserError = policies.read(path) if path else SAFE
+            policy: Policy | UserError = policies.read_policy(path) if path else SAFE_POLICY
         except UserError as error:
-            found = error
-        yield files.judge_policy(path, found)
+            policy = error
+        yield files.judge_policy(path, policy)
 
-    def look_at_file(self, name: str, path: Path, read: Callable[[Path], object]) -> Iterable[Finding]:
+    def check_file(self, name: str, path: Path, read: Callable[[Path], object]) -> Iterable[DoctorFinding]:
         problem = None
         try:
             read(path)
@@ -249,36 +270,40 @@ class Surgery:
             problem = error
         yield files.judge_file(name, path, problem)
 
-    def look_at_machine(self) -> Iterable[Finding]:
+    def check_machine(self) -> Iterable[DoctorFinding]:
         path = self.settings.data_dir
-        folder = vitals.ask_folder(path)
-        longest = heartbeat.longest_seconds(self.settings)
+        folder = vitals.inspect_data_folder(path)
+        longest = heartbeat.max_age_seconds(self.settings)
         return (
             machine.judge_folder(str(path), folder),
-            machine.judge_bot(str(path), folder.taken, heartbeat.age_seconds(path), longest),
+            machine.judge_bot(str(path), folder.is_in_use, heartbeat.read_age_seconds(path), longest),
         )
 
-    def look_at_gate(self) -> Iterable[Finding]:
+    def check_admin_policy(self) -> Iterable[DoctorFinding]:
         host, port = self.settings.admin_policy_host, self.settings.admin_policy_port
-        place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        found = outcome(lambda: vitals.greets(f"{place}/health"))
-        taken, needs = vitals.taken(self.settings.data_dir), self.settings.admin_policy_needs_secret
-        yield machine.judge_gate(f"{place}/admin-policy", taken, found, self.settings.uses_skypilot, needs)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        answer = call_or_error(lambda: vitals.is_bot_answering(f"{address}/health"))
+        bot_runs, needs = vitals.is_folder_in_use(self.settings.data_dir), self.settings.needs_admin_policy_secret
+        yield machine.judge_admin_policy(
+            f"{address}/admin-policy", bot_runs, answer, self.settings.uses_skypilot, needs
+        )
 
 
-def doctor(environment: Mapping[str, str], as_json: bool) -> int:
+def run_doctor(environment: Mapping[str, str], as_json: bool) -> int:
     """Run all checks and print their findings; return 0 where none has failed, else 1."""
     settings, problems = Settings.examine(environment)
-    courier = Courier(settings.sky_environment, settings.doctor_seconds)
+    worker = SdkWorker(settings.sky_environment, settings.doctor_seconds)
     secrets = SecretFilter(environment)
-    found: list[Finding] = []
+    findings: list[DoctorFinding] = []
     try:
-        for some in visit(list(Surgery(environment, settings, problems, courier).checks()), settings.doctor_seconds):
-            told = [page.masked(one, secrets.mask) for one in some]
-            found += told
+        for check_findings in run_checks(
+            list(CheckContext(environment, settings, problems, worker).list_checks()), settings.doctor_seconds
+        ):
+            masked_findings = [page.mask_finding(finding, secrets.mask) for finding in check_findings]
+            findings += masked_findings
             if not as_json:
-                print(*map(page.lines, told), sep="\n", flush=True)
+                print(*map(page.format_finding, masked_findings), sep="\n", flush=True)
     finally:
-        courier.stop()
-    print(page.as_json(found) if as_json else f"\n{page.conclusion(found)}")
-    return 1 if any(one.status is Status.FAILURE for one in found) else 0
+        worker.stop()
+    print(page.format_json(findings) if as_json else f"\n{page.summary_line(findings)}")
+    return 1 if any(finding.status is DoctorStatus.FAILURE for finding in findings) else 0

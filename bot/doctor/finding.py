@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class DoctorStatus(StrEnum):
     """How a check of the doctor's ended."""
 
     OK = "ok"
@@ -14,7 +14,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One line of the doctor's report.
 
     Attributes:
@@ -23,40 +23,40 @@ class Finding:
         advice: what to do, a sentence with the exact setting or command; empty where there is nothing to do.
     """
 
-    status: Status
+    status: DoctorStatus
     subject: str
     found: str
     advice: str = ""
 
 
-def ok(subject: str, found: str) -> Finding:
+def ok(subject: str, result: str) -> DoctorFinding:
     """Return a finding that nothing is wrong."""
-    return Finding(Status.OK, subject, found)
+    return DoctorFinding(DoctorStatus.OK, subject, result)
 
 
-def warning(subject: str, found: str, advice: str) -> Finding:
+def warning(subject: str, result: str, advice: str) -> DoctorFinding:
     """Return a finding of something to improve."""
-    return Finding(Status.WARNING, subject, found, advice)
+    return DoctorFinding(DoctorStatus.WARNING, subject, result, advice)
 
 
-def failure(subject: str, found: str, advice: str) -> Finding:
+def failure(subject: str, result: str, advice: str) -> DoctorFinding:
     """Return a finding of something that must be fixed."""
-    return Finding(Status.FAILURE, subject, found, advice)
+    return DoctorFinding(DoctorStatus.FAILURE, subject, result, advice)
 
 
-def skipped(subject: str, why: str) -> Finding:
+def skip(subject: str, why: str) -> DoctorFinding:
     """Return a finding that the subject was not checked.
 
-    >>> skipped("prices", "SkyPilot failed").found
+    >>> skip("prices", "SkyPilot failed").found
     'not checked, because SkyPilot failed'
     """
-    return Finding(Status.SKIPPED, subject, f"not checked, because {why}")
+    return DoctorFinding(DoctorStatus.SKIPPED, subject, f"not checked, because {why}")
 
 
-def several(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """Return the names joined by commas and an `and`.
 
-    >>> several(["a"]), several(["a", "b", "c"])
+    >>> join_names(["a"]), join_names(["a", "b", "c"])
     ('a', 'a, b and c')
     """
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""

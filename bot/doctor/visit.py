@@ -8,14 +8,14 @@ from functools import partial
 from threading import Thread
 from typing import TypeVar
 
-from bot.doctor.finding import Finding, Status, failure, skipped
+from bot.doctor.finding import DoctorFinding, DoctorStatus, failure, skip
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One check of the doctor's.
 
     Attributes:
@@ -26,77 +26,79 @@ class Check:
     """
 
     subjects: tuple[str, ...]
-    look: Callable[[], Iterable[Finding]]
+    run: Callable[[], Iterable[DoctorFinding]]
     needs: tuple[str, ...] = ()
-    hindered: str = ""
+    blocker: str = ""
 
 
-TOO_LONG = "See what slows it down, or set VERLBOT_DOCTOR_SECONDS higher."
+TOO_SLOW_ADVICE = "See what slows it down, or set VERLBOT_DOCTOR_SECONDS higher."
 
-Findings = tuple[Finding, ...]
+CheckFindings = tuple[DoctorFinding, ...]
 T = TypeVar("T")
 
 
-def visit(checks: Sequence[Check], seconds: float) -> Iterator[Findings]:
+def run_checks(checks: Sequence[DoctorCheck], seconds: float) -> Iterator[CheckFindings]:
     """Yield the findings of each check, in order. All checks start at once, except those that need others.
 
     Args:
         seconds: deadline of one check; a slower one has failed, and is left running.
     """
-    begun: list[Future[Findings]] = []
-    by_subject: dict[str, Future[Findings]] = {}
+    futures: list[Future[CheckFindings]] = []
+    by_subject: dict[str, Future[CheckFindings]] = {}
     for check in checks:
         needed = {subject: by_subject[subject] for subject in check.needs}
-        found = in_the_background(partial(carried_out, check, needed, seconds))
-        begun.append(found)
-        by_subject |= dict.fromkeys(check.subjects, found)
-    for found in begun:
-        yield found.result()
+        future = run_in_background(partial(run_when_ready, check, needed, seconds))
+        futures.append(future)
+        by_subject |= dict.fromkeys(check.subjects, future)
+    for future in futures:
+        yield future.result()
 
 
-def carried_out(check: Check, needed: Mapping[str, Future[Findings]], seconds: float) -> Findings:
+def run_when_ready(check: DoctorCheck, needed: Mapping[str, Future[CheckFindings]], seconds: float) -> CheckFindings:
     """Wait for the checks that this one needs, each with its own deadline, then run it and return its findings."""
-    if check.hindered:
-        return none_of(check, check.hindered)
+    if check.blocker:
+        return skip_all(check, check.blocker)
     for subject, earlier in needed.items():
-        if any(one.subject == subject and stands_in_the_way(one) for one in earlier.result()):
-            return none_of(check, f"of what was found of {subject}")
+        if any(finding.subject == subject and is_blocking(finding) for finding in earlier.result()):
+            return skip_all(check, f"of what was found of {subject}")
     try:
-        return tuple(in_the_background(check.look).result(seconds))
+        return tuple(run_in_background(check.run).result(seconds))
     except TimeoutError:
-        return instead_of(check, failure(check.subjects[0], f"no answer within {seconds:g} s", TOO_LONG))
+        return replace_findings(check, failure(check.subjects[0], f"no answer within {seconds:g} s", TOO_SLOW_ADVICE))
     except Unavailable as error:
-        return instead_of(check, failure(check.subjects[0], str(error), TOO_LONG))
+        return replace_findings(check, failure(check.subjects[0], str(error), TOO_SLOW_ADVICE))
     except Exception as error:
         log.debug("a check failed", exc_info=True)
         why = f"the check itself failed: {type(error).__name__}: {error}"
-        return instead_of(check, failure(check.subjects[0], why, "Report it, with what `verlbot doctor --json` says."))
+        return replace_findings(
+            check, failure(check.subjects[0], why, "Report it, with what `verlbot doctor --json` says.")
+        )
 
 
-def stands_in_the_way(one: Finding) -> bool:
+def is_blocking(finding: DoctorFinding) -> bool:
     """Return whether a finding blocks the checks that need its subject."""
-    return one.status in (Status.FAILURE, Status.SKIPPED)
+    return finding.status in (DoctorStatus.FAILURE, DoctorStatus.SKIPPED)
 
 
-def none_of(check: Check, why: str) -> Findings:
+def skip_all(check: DoctorCheck, why: str) -> CheckFindings:
     """Return a skipped finding for each subject."""
-    return tuple(skipped(subject, why) for subject in check.subjects)
+    return tuple(skip(subject, why) for subject in check.subjects)
 
 
-def instead_of(check: Check, first: Finding) -> Findings:
+def replace_findings(check: DoctorCheck, first: DoctorFinding) -> CheckFindings:
     """Return the findings of a check that returned none itself."""
-    return (first, *(skipped(subject, f"of what was found of {first.subject}") for subject in check.subjects[1:]))
+    return (first, *(skip(subject, f"of what was found of {first.subject}") for subject in check.subjects[1:]))
 
 
-def in_the_background(function: Callable[[], T]) -> Future[T]:
+def run_in_background(function: Callable[[], T]) -> Future[T]:
     """Return the result of a function as a future; its thread does not delay the program's exit."""
-    found: Future[T] = Future()
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
-            found.set_result(function())
+            future.set_result(function())
         except BaseException as error:  # the caller of `result` gets it
-            found.set_exception(error)
+            future.set_exception(error)
 
     Thread(target=run, name="doctor", daemon=True).start()
-    return found
+    return future

@@ -118,7 +118,7 @@ class Person:
         """The channel as text, threads included."""
         return self._playground.transcript(self.user, self.channel)
 
-    def sees(self, text: str, seconds: float = 20) -> str:
+    def can_see(self, text: str, seconds: float = 20) -> str:
         """Wait until the channel holds the text; the channel then."""
 
         def found() -> str:

@@ -5,161 +5,196 @@ from datetime import timedelta
 
 from bot.core.approval import Approval, ApprovalCause
 from bot.core.command import Launch
-from bot.core.parse import parse
+from bot.core.parse import parse_command
 from bot.core.recipe import WHY
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import UserError
-from bot.language import mark
+from bot.language import N_
 from bot.slack import words
-from bot.slack.blocks import SECTION_TEXT, Block, button, confirm, context, section
+from bot.slack.blocks import MAX_SECTION_CHARACTERS, Block, button, confirmation, context, section
 from bot.slack.message import Attachment, Message
-from bot.slack.phrases import listing, say, say_many
-from bot.slack.text import Markup, code, command, date, escape, holder, joined, mention, mrkdwn
+from bot.slack.phrases import join_list, ngettext, translate
+from bot.slack.text import (
+    Markup,
+    code,
+    command_code,
+    date,
+    escape,
+    join_parts,
+    mention,
+    mention_person_or_group,
+    mrkdwn,
+)
 
-APPROVE, REFUSE, TASK = "approve", "refuse", "task"
+APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
-NEEDS = mark("*{run} needs approval* from {people} until {time}.")
-CAUSES: Mapping[ApprovalCause, str] = {
-    ApprovalCause.DOLLARS: mark("Its budget or its lease allows up to {dollars}."),
-    ApprovalCause.DAY: mark("With the other launches of {person} within a day it may come to {day}."),
-    ApprovalCause.GPU_HOURS: mark("Its lease allows {hours} GPU-hours."),
-    ApprovalCause.UNPRICED: mark("Its price is not known, so no budget can end it."),
+NEEDS_APPROVAL = N_("*{run} needs approval* from {people} until {time}.")
+APPROVAL_CAUSE_PHRASES: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: N_("Its budget or its lease allows up to {dollars}."),
+    ApprovalCause.DAY: N_("With the other launches of {person} within a day it may come to {day}."),
+    ApprovalCause.GPU_HOURS: N_("Its lease allows {hours} GPU-hours."),
+    ApprovalCause.UNPRICED: N_("Its price is not known, so no budget can end it."),
 }
-GRANTED = mark("{person} has approved the launch of {run}, which may spend up to {budget}.")
-DENIED = mark("{person} has refused the launch of {run}.")
-UNANSWERED = mark("No approver answered for {run} in time; it is not launched.")
-QUESTION = mark("You approve the task {digest}, with all that its card and *Show task* say.")
+APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
+APPROVAL_DENIED = N_("{person} has refused the launch of {run}.")
+APPROVAL_UNANSWERED = N_("No approver answered for {run} in time; it is not launched.")
+APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
 
-SETTINGS_TEXT = 6_000
+MAX_SETTINGS_CHARACTERS = 6_000
 """Maximum characters of settings on a card: half of what Slack accepts in a message. The card counts the rest, which
 only the task shows."""
 
-LONGEST_SETTING = 500
+MAX_SETTING_CHARACTERS = 500
 """Maximum characters of one setting on a card; the card refers to the task for a longer one."""
 
 
-def is_waiting(run: Run) -> bool:
+def is_awaiting_approval(run: Run) -> bool:
     """Return whether the run waits for an approver's decision."""
-    return run.status is Status.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
+    return run.status is RunStatus.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
 
 
-def approval_messages(run: Run) -> list[Message]:
+def build_approval_messages(run: Run) -> list[Message]:
     """Return the question to the approvers, which later shows the decision, and the exact task as a file."""
-    found = run.approval
-    if found is None:
+    approval = run.approval
+    if approval is None:
         return []
-    text = outcome(run, found)
-    file = Message("task", say("Task of {run}", run=run.id), (), attachment=Attachment.TASK)
-    if text:
-        return [Message("approval", text, (section(text),), urgent="answered", edited=True, broadcast=True), file]
-    asked = say(
-        NEEDS,
+    outcome_text = render_approval_outcome(run, approval)
+    file = Message("task", translate("Task of {run}", run=run.id), (), attachment=Attachment.TASK)
+    if outcome_text:
+        return [
+            Message(
+                "approval", outcome_text, (section(outcome_text),), urgent="answered", is_edited=True, broadcast=True
+            ),
+            file,
+        ]
+    question = translate(
+        NEEDS_APPROVAL,
         run=code(run.id),
-        people=listing(map(holder, found.asked)),
-        time=date(found.until, "{date_short_pretty} {time}"),
+        people=join_list(map(mention_person_or_group, approval.approvers)),
+        time=date(approval.until, "{date_short_pretty} {time}"),
     )
-    how = say("Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}"))
-    blocks = (section(mrkdwn(":raised_hand: {}", joined(" ", [asked, *reasons(run, found)]))), context(how))
-    return [Message("approval", asked, blocks, urgent="asked", edited=True, broadcast=True), file]
+    how_to_approve = translate(
+        "Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}")
+    )
+    blocks = (
+        section(mrkdwn(":raised_hand: {}", join_parts(" ", [question, *build_approval_reasons(run, approval)]))),
+        context(how_to_approve),
+    )
+    return [Message("approval", question, blocks, urgent="asked", is_edited=True, broadcast=True), file]
 
 
-def outcome(run: Run, found: Approval) -> Markup:
+def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     """Return the outcome of an approval; empty while it is open."""
-    about = {"run": code(run.id), "person": mention(found.by), "budget": words.dollars(run.budget_dollars)}
-    if found.by is None:
-        return mrkdwn(":raised_hand: {}", say(UNANSWERED, **about)) if run.over else Markup()
-    if found.granted:
-        return mrkdwn(":ok: {}", say(GRANTED, **about))
-    return mrkdwn(":no_entry_sign: {}", say(DENIED, **about))
+    about = {"run": code(run.id), "person": mention(approval.by), "budget": words.format_dollars(run.budget_dollars)}
+    if approval.by is None:
+        return mrkdwn(":raised_hand: {}", translate(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
+    if approval.granted:
+        return mrkdwn(":ok: {}", translate(APPROVAL_GRANTED, **about))
+    return mrkdwn(":no_entry_sign: {}", translate(APPROVAL_DENIED, **about))
 
 
-def reasons(run: Run, found: Approval) -> list[Markup]:
+def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
     """Return why the launch needs approval, one sentence per cause."""
-    if found.facts is None:
+    if approval.facts is None:
         return []
     about = {
-        "dollars": words.dollars(found.facts.dollars),
-        "day": words.dollars(found.facts.day_dollars),
-        "hours": f"{found.facts.gpu_hours:,.0f}",
+        "dollars": words.format_dollars(approval.facts.dollars),
+        "day": words.format_dollars(approval.facts.day_dollars),
+        "hours": f"{approval.facts.gpu_hours:,.0f}",
         "person": mention(run.requester),
     }
-    return [say(CAUSES[cause], **about) for cause in found.causes]
+    return [translate(APPROVAL_CAUSE_PHRASES[cause], **about) for cause in approval.causes]
 
 
-def approval_blocks(run: Run) -> list[Block]:
+def build_approval_blocks(run: Run) -> list[Block]:
     """Return everything that an approver agrees to, for the card of a waiting launch; empty if the launch does not
     wait.
     """
-    found = run.approval
-    if found is None or not is_waiting(run):
+    approval = run.approval
+    if approval is None or not is_awaiting_approval(run):
         return []
-    lines = [joined(" ", reasons(run, found)), *(mrkdwn("*{}* {}", name, value) for name, value in facts(run) if value)]
-    return [section(joined("\n", lines)), *settings(run)]
+    lines = [
+        join_parts(" ", build_approval_reasons(run, approval)),
+        *(mrkdwn("*{}* {}", name, value) for name, value in build_approval_facts(run) if value),
+    ]
+    return [section(join_parts("\n", lines)), *build_settings_blocks(run)]
 
 
-def facts(run: Run) -> list[tuple[Markup, Markup]]:
+def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
     """Return the properties of a launch as pairs of name and value."""
     hours = run.lease / timedelta(hours=1)
-    rate = say("not known yet") if run.priced_at is None else say("unpriced")
+    rate = translate("not known yet") if run.priced_at is None else translate("unpriced")
     return [
-        (say("Why"), escape(run.why) or say("no reason given")),
-        (say("Price"), words.rate(run.hourly) if run.hourly else rate),
-        (say("Limits"), joined(" · ", [words.budget(run.budget_dollars), words.lasting(hours)])),
-        (say("Image"), code(run.image) if run.image else say("the machine as it is")),
-        (say("Model goes to"), code(run.place) if run.place else say("the cluster's own disk")),
-        (say("Secrets"), listing(map(code, run.secrets))),
-        (say("Task"), say("SHA-256 {digest}", digest=code(run.task_hash[:16]))),
+        (translate("Why"), escape(run.why) or translate("no reason given")),
+        (translate("Price"), words.describe_rate(run.hourly_rate) if run.hourly_rate else rate),
+        (
+            translate("Limits"),
+            join_parts(" · ", [words.describe_budget(run.budget_dollars), words.describe_lease_hours(hours)]),
+        ),
+        (translate("Image"), code(run.image) if run.image else translate("the machine as it is")),
+        (
+            translate("Model goes to"),
+            code(run.checkpoint_store) if run.checkpoint_store else translate("the cluster's own disk"),
+        ),
+        (translate("Secrets"), join_list(map(code, run.secrets))),
+        (translate("Task"), translate("SHA-256 {digest}", digest=code(run.task_hash[:16]))),
     ]
 
 
-def settings(run: Run) -> list[Block]:
+def build_settings_blocks(run: Run) -> list[Block]:
     """Return every typed parameter and override; state how many the card leaves to the task."""
-    typed = typed_settings(run)
-    if not typed:
-        return [context(say("No setting differs from the recipe's."))]
+    all_settings = parse_settings(run)
+    if not all_settings:
+        return [context(translate("No setting differs from the recipe's."))]
     pages: list[list[Markup]] = [[]]
-    taken = shown = 0
-    for one in typed:
-        line = command(one)
+    characters = shown_count = 0
+    for setting in all_settings:
+        line = command_code(setting)
         # A cut setting would hide a part of what is approved, so the card refers to the task instead.
-        if len(one) > LONGEST_SETTING:
-            line = say("{setting} is too long for a card: see the task.", setting=code(one, 80))
-        taken += len(line) + 1
-        if taken > SETTINGS_TEXT:
+        if len(setting) > MAX_SETTING_CHARACTERS:
+            line = translate("{setting} is too long for a card: see the task.", setting=code(setting, 80))
+        characters += len(line) + 1
+        if characters > MAX_SETTINGS_CHARACTERS:
             break
-        if sum(map(len, pages[-1])) + len(pages[-1]) + len(line) > SECTION_TEXT:
+        if sum(map(len, pages[-1])) + len(pages[-1]) + len(line) > MAX_SECTION_CHARACTERS:
             pages.append([])
         pages[-1].append(line)
-        shown += 1
-    blocks = [section(joined("\n", lines)) for lines in pages if lines]
-    more = len(typed) - shown
-    left_out = say_many("{count} more setting is in the task.", "{count} more settings are in the task.", more)
-    return [*blocks, context(left_out)] if more else blocks
+        shown_count += 1
+    blocks = [section(join_parts("\n", lines)) for lines in pages if lines]
+    more = len(all_settings) - shown_count
+    more_note = ngettext("{count} more setting is in the task.", "{count} more settings are in the task.", more)
+    return [*blocks, context(more_note)] if more else blocks
 
 
-def typed_settings(run: Run) -> list[str]:
+def parse_settings(run: Run) -> list[str]:
     """Return the parameters and overrides of the run's command; the whole command if it cannot be parsed."""
     try:
-        launch = parse(run.line)
+        launch = parse_command(run.command_line)
     except UserError:
         # No run is ever recorded with a line that does not parse.
-        return [run.line]
+        return [run.command_line]
     if not isinstance(launch, Launch):
-        return [run.line]
+        return [run.command_line]
     return [*(f"{name}={value}" for name, value in launch.parameters if name != WHY.name), *launch.overrides]
 
 
-def approval_buttons(run: Run) -> list[Block]:
+def build_approval_buttons(run: Run) -> list[Block]:
     """Return the buttons of a launch that waits for approval."""
-    return [approve(run), button(say("Refuse"), REFUSE, run.id), button(say("Show task"), TASK, run.id)]
+    return [
+        build_approve_button(run),
+        button(translate("Refuse"), REFUSE, run.id),
+        button(translate("Show task"), SHOW_TASK, run.id),
+    ]
 
 
-def approve(run: Run) -> Block:
+def build_approve_button(run: Run) -> Block:
     """Return the button that approves a launch. Its value carries the digest of the facts that the
     approver was shown."""
-    question = say(QUESTION, digest=code(run.task_hash[:16]))
-    asked = confirm(say("Approve this launch?"), question, say("Approve"), say("Not now"), "primary")
+    question = translate(APPROVAL_QUESTION, digest=code(run.task_hash[:16]))
+    dialog = confirmation(
+        translate("Approve this launch?"), question, translate("Approve"), translate("Not now"), "primary"
+    )
     # The digest makes an approval count only for the facts that the approver saw.
-    seen = f"{run.id} {run.approval.digest}" if run.approval else run.id
-    return button(say("Approve"), APPROVE, seen, asked, "primary")
+    value = f"{run.id} {run.approval.digest}" if run.approval else run.id
+    return button(translate("Approve"), APPROVE, value, dialog, "primary")

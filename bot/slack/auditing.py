@@ -7,23 +7,23 @@ from functools import partial
 
 from slack_sdk import WebClient
 
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.audit_service import AuditService
 from bot.core.audit import AuditEvent
-from bot.core.command import AskAudit, Forget, History
+from bot.core.command import Forget, ShowAudit, ShowHistory
 from bot.slack import answers, audit_views
 from bot.slack.answers import Answer
-from bot.slack.client import Refused
-from bot.slack.errands import Errands, Reply, Said, post_directly
-from bot.slack.files import sent
-from bot.slack.phrases import say, together
+from bot.slack.client import SlackRejected
+from bot.slack.errands import BackgroundReplies, DeferredAnswer, Responder, post_direct_message
+from bot.slack.files import upload_file
+from bot.slack.phrases import join_sentences, translate
 from bot.slack.text import code
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Auditing:
+class AuditCommands:
     """The commands that show or delete who did what.
 
     Attributes:
@@ -32,31 +32,35 @@ class Auditing:
 
     service: AuditService
     client: WebClient
-    errands: Errands
+    background: BackgroundReplies
 
-    def answer(self, asked: History | AskAudit | Forget, caller: Caller, reply: Reply) -> Said:
+    def answer(
+        self, command: ShowHistory | ShowAudit | Forget, requester: Requester, responder: Responder
+    ) -> DeferredAnswer:
         """Return the answer to an audit command. Errors in the command are raised at once.
 
         Raises:
             UserError: the run does not exist, or the person may not.
         """
-        match asked:
-            case History(name):
-                return partial(audit_views.history, *self.service.history(name, caller))
-            case Forget(name):
-                return partial(forgotten, self.service.forget(name, caller))
-            case AskAudit():
-                self.service.refuse_audit(caller)
-                return lambda: self.errands.run(self.found(asked, caller), reply, caller.user)
+        match command:
+            case ShowHistory(run_id):
+                return partial(audit_views.render_run_history, *self.service.read_history(run_id, requester))
+            case Forget(run_id):
+                return partial(acknowledge_deletion, self.service.forget(run_id, requester))
+            case ShowAudit():
+                self.service.refuse_audit(requester)
+                return lambda: self.background.answer_later(
+                    self.prepare_search(command, requester), responder, requester.user
+                )
 
-    def found(self, asked: AskAudit, caller: Caller) -> Callable[[], Answer]:
+    def prepare_search(self, command: ShowAudit, requester: Requester) -> Callable[[], Answer]:
         """Return the function that searches the audit in the background."""
 
         def search() -> Answer:
-            events = self.service.search(asked.wanted, caller)
-            if len(events) <= audit_views.SHOWN_EVENTS:
-                return audit_views.found(events)
-            return self.send_file(events, caller.user)
+            events = self.service.search(command.criteria, requester)
+            if len(events) <= audit_views.MAX_SHOWN_EVENTS:
+                return audit_views.render_events(events)
+            return self.send_file(events, requester.user)
 
         return search
 
@@ -64,18 +68,24 @@ class Auditing:
         """Send many events to a person as a direct message with a file; if Slack takes no file, return as many as a
         message holds.
         """
-        upload = audit_views.as_file(events, self.service.now())
+        upload = audit_views.build_events_file(events, self.service.now())
         try:
-            channel, message = post_directly(self.client, user, answers.text(audit_views.filed(len(events))))
-            sent(self.client, upload, channel, message)
-        except Refused as error:
+            channel, message = post_direct_message(
+                self.client, user, answers.build_text_answer(audit_views.render_file_summary(len(events)))
+            )
+            upload_file(self.client, upload, channel, message)
+        except SlackRejected as error:
             # Without the right to upload files, the person still gets the newest events.
             log.warning("Slack takes no file of the audit: %s", error.code)
-            return audit_views.found(events[: audit_views.SHOWN_EVENTS])
-        return answers.text(say("I have sent you {count} events, as a file in our direct messages.", count=len(events)))
+            return audit_views.render_events(events[: audit_views.MAX_SHOWN_EVENTS])
+        return answers.build_text_answer(
+            translate("I have sent you {count} events, as a file in our direct messages.", count=len(events))
+        )
 
 
-def forgotten(run_id: str) -> Answer:
+def acknowledge_deletion(run_id: str) -> Answer:
     """Return the answer to `/verl forget`: which data is deleted, and which is not."""
-    deleted = say("What was kept of {run} is deleted.", run=code(run_id))
-    return answers.text(together(deleted, say("Its messages in Slack, its model and its bill are not.")))
+    deleted = translate("What was kept of {run} is deleted.", run=code(run_id))
+    return answers.build_text_answer(
+        join_sentences(deleted, translate("Its messages in Slack, its model and its bill are not."))
+    )

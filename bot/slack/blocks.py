@@ -8,43 +8,43 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from bot.language import say
-from bot.slack.text import Markup, cut, escape, literal, plain, units
+from bot.language import translate
+from bot.slack.text import Markup, count_utf16_units, escape, to_literal, to_plain_line, truncate
 
 Block = dict[str, Any]
 
-SECTION_TEXT = 3_000
-PRINTED_TEXT = 6_000
-CONTEXT_TEXT = 2_000
-HEADER_TEXT, LABEL_OF_FIELD, BUTTON_TEXT = 150, 2_000, 75
-MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
-PLACEHOLDER_TEXT = 150
-OPTIONS, OPTION_TEXT, OPTION_VALUE, VALUE = 100, 75, 150, 2_000
-INPUT_TEXT, HINT_TEXT = 3_000, 2_000
-CONFIRM_TITLE, CONFIRM_TEXT, CONFIRM_BUTTON = 100, 300, 30
-VIEW_TITLE, VIEW_DATA = 24, 3_000
-CHART, CHART_TEXT, LABEL_TEXT = "data_visualization", 50, 20
-IMAGE, ALT_TEXT = "image", 2_000
+MAX_SECTION_CHARACTERS = 3_000
+MAX_CODE_BLOCK_CHARACTERS = 6_000
+MAX_CONTEXT_CHARACTERS = 2_000
+MAX_HEADER_CHARACTERS, MAX_FIELD_LABEL_CHARACTERS, MAX_BUTTON_CHARACTERS = 150, 2_000, 75
+MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100
+MAX_PLACEHOLDER_CHARACTERS = 150
+MAX_OPTIONS, MAX_OPTION_CHARACTERS, MAX_OPTION_VALUE_CHARACTERS, MAX_BUTTON_VALUE_CHARACTERS = 100, 75, 150, 2_000
+MAX_INPUT_CHARACTERS, MAX_HINT_CHARACTERS = 3_000, 2_000
+MAX_CONFIRM_TITLE_CHARACTERS, MAX_CONFIRM_TEXT_CHARACTERS, MAX_CONFIRM_BUTTON_CHARACTERS = 100, 300, 30
+MAX_VIEW_TITLE_CHARACTERS, MAX_VIEW_METADATA_CHARACTERS = 24, 3_000
+CHART, MAX_CHART_CAPTION_CHARACTERS, MAX_CHART_LABEL_CHARACTERS = "data_visualization", 50, 20
+IMAGE, MAX_ALT_TEXT_CHARACTERS = "image", 2_000
 
-NOTHING = "–"
+EMPTY_TEXT = "–"
 """The text in place of an empty one, which Slack refuses."""
 
 
 # texts
 
 
-def mrkdwn_text(text: Markup, longest: int) -> Block:
+def mrkdwn_text(text: Markup, max_characters: int) -> Block:
     """Return a text object of markup; a plain string is escaped.
 
     It is `verbatim`: otherwise Slack searches it for names of channels, people and addresses, and links what it finds.
     """
-    found = escape(text).shortened(longest)
-    return {"type": "mrkdwn", "text": found if found.strip() else Markup(NOTHING), "verbatim": True}
+    shortened = escape(text).shorten(max_characters)
+    return {"type": "mrkdwn", "text": shortened if shortened.strip() else Markup(EMPTY_TEXT), "verbatim": True}
 
 
-def plain_text(text: str, longest: int) -> Block:
+def plain_text(text: str, max_characters: int) -> Block:
     """Return a text object in which nothing is markup, not even `:name:`."""
-    return {"type": "plain_text", "text": plain(text, longest) or NOTHING, "emoji": False}
+    return {"type": "plain_text", "text": to_plain_line(text, max_characters) or EMPTY_TEXT, "emoji": False}
 
 
 # blocks
@@ -52,12 +52,12 @@ def plain_text(text: str, longest: int) -> Block:
 
 def section(text: Markup) -> Block:
     """Return a section of markup."""
-    return {"type": "section", "text": mrkdwn_text(text, SECTION_TEXT)}
+    return {"type": "section", "text": mrkdwn_text(text, MAX_SECTION_CHARACTERS)}
 
 
 def context(*texts: Markup) -> Block:
     """Return a line of small print."""
-    return {"type": "context", "elements": [mrkdwn_text(text, CONTEXT_TEXT) for text in texts]}
+    return {"type": "context", "elements": [mrkdwn_text(text, MAX_CONTEXT_CHARACTERS) for text in texts]}
 
 
 def actions(*elements: Block) -> Block:
@@ -67,31 +67,31 @@ def actions(*elements: Block) -> Block:
 
 def header(text: str) -> Block:
     """Return a header of plain text."""
-    return {"type": "header", "text": plain_text(text, HEADER_TEXT)}
+    return {"type": "header", "text": plain_text(text, MAX_HEADER_CHARACTERS)}
 
 
-def printed(lines: str) -> Block:
+def output_block(lines: str) -> Block:
     """Return a block with the end of a program's output, where it prints why it ended; whole lines if they fit.
 
-    >>> printed("a" * 10 + chr(10) + "b" * PRINTED_TEXT)["elements"][0]["elements"][0]["text"][:2]
+    >>> output_block("a" * 10 + chr(10) + "b" * MAX_CODE_BLOCK_CHARACTERS)["elements"][0]["elements"][0]["text"][:2]
     '…b'
     """
-    return preformatted(the_end(literal(lines), PRINTED_TEXT))
+    return code_block(keep_last_lines(to_literal(lines), MAX_CODE_BLOCK_CHARACTERS))
 
 
-def the_end(lines: str, longest: int) -> str:
+def keep_last_lines(lines: str, max_characters: int) -> str:
     """Return the last lines that fit, or the end of the last line if that alone is too long."""
-    if (length := units(lines)) <= longest:
+    if (length := count_utf16_units(lines)) <= max_characters:
         return lines
     # Python counts code points and Slack counts UTF-16 units: the difference errs on the short side.
-    end = lines[length - longest + len("…\n") :]
-    _, _, whole = end.partition("\n")
-    return f"…\n{whole}" if whole.strip() else f"…{end}"
+    tail = lines[length - max_characters + len("…\n") :]
+    _, _, whole_lines = tail.partition("\n")
+    return f"…\n{whole_lines}" if whole_lines.strip() else f"…{tail}"
 
 
-def preformatted(text: str) -> Block:
+def code_block(text: str) -> Block:
     """Return a block of text from outside as it is: nothing in it is markup."""
-    element = {"type": "text", "text": cut(literal(text), PRINTED_TEXT) or " "}
+    element = {"type": "text", "text": truncate(to_literal(text), MAX_CODE_BLOCK_CHARACTERS) or " "}
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
 
 
@@ -99,9 +99,9 @@ def line_chart(
     title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
 ) -> Block:
     """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0."""
-    categories = distinct([plain(label, LABEL_TEXT) for label in labels])
-    names = distinct([plain(name, LABEL_TEXT) for name in series])
-    drawn = [
+    categories = make_distinct([to_plain_line(label, MAX_CHART_LABEL_CHARACTERS) for label in labels])
+    names = make_distinct([to_plain_line(name, MAX_CHART_LABEL_CHARACTERS) for name in series])
+    series_data = [
         {
             "name": name,
             "data": [
@@ -111,35 +111,45 @@ def line_chart(
         }
         for name, values in zip(names, series.values(), strict=True)
     ]
-    axes = {"categories": categories, "x_label": caption(x_label), "y_label": caption(y_label)}
+    axes = {"categories": categories, "x_label": chart_caption(x_label), "y_label": chart_caption(y_label)}
     return {
         "type": CHART,
-        "title": caption(title),
-        "chart": {"type": "line", "series": drawn, "axis_config": axes},
+        "title": chart_caption(title),
+        "chart": {"type": "line", "series": series_data, "axis_config": axes},
     }
 
 
-def caption(text: str) -> str:
+def chart_caption(text: str) -> str:
     """Return the title of a chart or of an axis."""
-    return plain(text, CHART_TEXT) or NOTHING
+    return to_plain_line(text, MAX_CHART_CAPTION_CHARACTERS) or EMPTY_TEXT
 
 
-def distinct(names: Sequence[str]) -> list[str]:
+def make_distinct(names: Sequence[str]) -> list[str]:
     """Return the names, with a number added to those that are equal once cut: Slack refuses equal names.
 
-    >>> distinct(["a", "b", "a", ""])
+    >>> make_distinct(["a", "b", "a", ""])
     ['a', 'b', 'a 2', '–']
     """
-    found: list[str] = []
-    for name in (name or NOTHING for name in names):
-        free = (f"{cut(name, LABEL_TEXT - 4)} {number}" for number in range(2, len(names) + 2))
-        found.append(name if name not in found else next(one for one in free if one not in found))
-    return found
+    distinct_names: list[str] = []
+    for name in (name or EMPTY_TEXT for name in names):
+        candidates = (
+            f"{truncate(name, MAX_CHART_LABEL_CHARACTERS - 4)} {number}" for number in range(2, len(names) + 2)
+        )
+        distinct_names.append(
+            name
+            if name not in distinct_names
+            else next(candidate for candidate in candidates if candidate not in distinct_names)
+        )
+    return distinct_names
 
 
 def picture(file: str, alt_text: str) -> Block:
     """Return a block that shows an uploaded picture."""
-    return {"type": IMAGE, "slack_file": {"id": file}, "alt_text": plain(alt_text, ALT_TEXT) or NOTHING}
+    return {
+        "type": IMAGE,
+        "slack_file": {"id": file},
+        "alt_text": to_plain_line(alt_text, MAX_ALT_TEXT_CHARACTERS) or EMPTY_TEXT,
+    }
 
 
 # controls and forms
@@ -147,40 +157,43 @@ def picture(file: str, alt_text: str) -> Block:
 
 def button(text: str, action: str, value: str, confirm: Block | None = None, style: str | None = None) -> Block:
     """Return a button that sends `value` with its `action`."""
-    found: Block = {
+    block: Block = {
         "type": "button",
         "action_id": action,
-        "value": cut(literal(value), VALUE) or NOTHING,
-        "text": plain_text(text, BUTTON_TEXT),
+        "value": truncate(to_literal(value), MAX_BUTTON_VALUE_CHARACTERS) or EMPTY_TEXT,
+        "text": plain_text(text, MAX_BUTTON_CHARACTERS),
     }
-    return found | ({"confirm": confirm} if confirm else {}) | ({"style": style} if style else {})
+    return block | ({"confirm": confirm} if confirm else {}) | ({"style": style} if style else {})
 
 
-def confirm(title: str, text: Markup, yes: str, no: str, style: str = "danger") -> Block:
+def confirmation(title: str, text: Markup, yes: str, no: str, style: str = "danger") -> Block:
     """Return the confirmation dialog of a button."""
     return {
-        "title": plain_text(title, CONFIRM_TITLE),
-        "text": mrkdwn_text(text, CONFIRM_TEXT),
-        "confirm": plain_text(yes, CONFIRM_BUTTON),
-        "deny": plain_text(no, CONFIRM_BUTTON),
+        "title": plain_text(title, MAX_CONFIRM_TITLE_CHARACTERS),
+        "text": mrkdwn_text(text, MAX_CONFIRM_TEXT_CHARACTERS),
+        "confirm": plain_text(yes, MAX_CONFIRM_BUTTON_CHARACTERS),
+        "deny": plain_text(no, MAX_CONFIRM_BUTTON_CHARACTERS),
         "style": style,
     }
 
 
 def option(text: str) -> Block:
     """Return one choice of a menu; its text is its value."""
-    return {"text": plain_text(text, OPTION_TEXT), "value": plain(text, OPTION_VALUE) or NOTHING}
+    return {
+        "text": plain_text(text, MAX_OPTION_CHARACTERS),
+        "value": to_plain_line(text, MAX_OPTION_VALUE_CHARACTERS) or EMPTY_TEXT,
+    }
 
 
-def select(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
+def select_menu(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
     """Return a menu of choices with an initial choice."""
-    found = {
+    block = {
         "type": "static_select",
         "action_id": action,
-        "placeholder": plain_text(placeholder, PLACEHOLDER_TEXT),
-        "options": options[:OPTIONS],
+        "placeholder": plain_text(placeholder, MAX_PLACEHOLDER_CHARACTERS),
+        "options": options[:MAX_OPTIONS],
     }
-    return found | ({"initial_option": chosen} if chosen else {})
+    return block | ({"initial_option": chosen} if chosen else {})
 
 
 def input_field(block: str, label: str, element: Block, hint: str, optional: bool = True) -> Block:
@@ -188,28 +201,28 @@ def input_field(block: str, label: str, element: Block, hint: str, optional: boo
     return {
         "type": "input",
         "block_id": block,
-        "label": plain_text(label, LABEL_OF_FIELD),
+        "label": plain_text(label, MAX_FIELD_LABEL_CHARACTERS),
         "element": element,
-        "hint": plain_text(hint, HINT_TEXT),
+        "hint": plain_text(hint, MAX_HINT_CHARACTERS),
         "optional": optional,
     }
 
 
-def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "", kept: str = "") -> Block:
+def modal(title: str, blocks: list[Block], submit: str = "", callback: str = "", metadata: str = "") -> Block:
     """Return a view in front of a person; without `submit` it can only be read and closed.
 
     Args:
         metadata: the text that Slack returns with each interaction in the view.
     """
-    found = {
+    view = {
         "type": "modal",
-        "title": plain_text(title, VIEW_TITLE),
-        "close": plain_text(say("Close"), VIEW_TITLE),
-        "blocks": blocks[:VIEW_BLOCKS],
+        "title": plain_text(title, MAX_VIEW_TITLE_CHARACTERS),
+        "close": plain_text(translate("Close"), MAX_VIEW_TITLE_CHARACTERS),
+        "blocks": blocks[:MAX_VIEW_BLOCKS],
     }
     more = {
-        "submit": submit and plain_text(submit, VIEW_TITLE),
+        "submit": submit and plain_text(submit, MAX_VIEW_TITLE_CHARACTERS),
         "callback_id": callback,
-        "private_metadata": cut(literal(kept), VIEW_DATA),
+        "private_metadata": truncate(to_literal(metadata), MAX_VIEW_METADATA_CHARACTERS),
     }
-    return found | {key: value for key, value in more.items() if value}
+    return view | {key: value for key, value in more.items() if value}

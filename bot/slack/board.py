@@ -3,287 +3,332 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from bot.core.board import Best, Board, Dollars
-from bot.core.forecast import forecast
+from bot.core.board import BestValidation, DigestContent, DigestDollars
+from bot.core.forecast import build_forecast
 from bot.core.report import Report, is_late
 from bot.core.run import Run
-from bot.core.shadow import Shadow
-from bot.isolation import render_each, render_one
-from bot.language import mark
+from bot.core.shadow import PolicyHit
+from bot.isolation import render_each, render_or_fallback
+from bot.language import N_
 from bot.slack import spend, words
-from bot.slack.answers import Answer, answer, shown_line
+from bot.slack.answers import Answer, build_answer, render_isolated_run_line
 from bot.slack.blocks import context, section
-from bot.slack.findings import sickness
+from bot.slack.findings import render_open_findings
 from bot.slack.message import Message
-from bot.slack.phrases import listing, say, say_many
-from bot.slack.standing import written
-from bot.slack.text import Markup, channel, code, date, joined, mention, mrkdwn, unshaped
-from bot.slack.views import TOLD_ELSEWHERE
+from bot.slack.phrases import join_list, ngettext, translate
+from bot.slack.standing import format_number
+from bot.slack.text import Markup, channel_link, code, date, join_parts, mention, mrkdwn, strip_bold
+from bot.slack.views import SHOWN_IN_DIRECT_MESSAGE
 
-LISTED = 10
+MAX_REPORT_LINES = 10
 """Maximum lines of each section: more are unreadable on a phone."""
 
-BIGGEST = 3
+MAX_COST_SHARES = 3
 """Maximum people, recipes and infras whose dollars a report shows."""
 
-WHEN = "{date_short_pretty} {time}"
+REPORT_TIME_FORMAT = "{date_short_pretty} {time}"
 
 
-def board(report: Report, found: Board, now: datetime, occasion: datetime, was_quiet: bool = False) -> Message:
+def render_report(
+    report: Report, content: DigestContent, now: datetime, due_at: datetime, was_quiet: bool = False
+) -> Message:
     """Return the message of a scheduled report.
 
     Args:
         due_at: when the report is due.
         was_quiet: whether that time was in the quiet hours.
     """
-    head = heading(report, found)
-    notes = [late(occasion, now, was_quiet), elsewhere(report)]
+    head = render_report_heading(report, content)
+    notes = [render_lateness(due_at, now, was_quiet), render_fallback_channel(report)]
     parts = [
-        *runs(found, now),
-        unshown(found),
-        spent(found),
-        best(found),
-        ending(found),
-        needing(found, now),
-        rehearsed(found, now),
+        *render_run_sections(content, now),
+        render_unshown_runs(content),
+        render_costs(content),
+        render_best_by_recipe(content),
+        render_ending_leases(content),
+        render_concerns(content, now),
+        render_report_only_rules(content, now),
     ]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
-    text = joined(" · ", [unshaped(head), counted(found)])
-    return Message(f"board-{int(occasion.timestamp())}", text, tuple(blocks))
+    text = join_parts(" · ", [strip_bold(head), render_run_counts(content)])
+    return Message(f"board-{int(due_at.timestamp())}", text, tuple(blocks))
 
 
-def at_once(report: Report, found: Board, now: datetime) -> Answer:
+def render_report_answer(report: Report, content: DigestContent, now: datetime) -> Answer:
     """Return the report as an answer to a person."""
-    made = board(report, found, now, now)
-    return answer(made.text, made.blocks)
+    message = render_report(report, content, now, now)
+    return build_answer(message.text, message.blocks)
 
 
-def heading(report: Report, found: Board) -> Markup:
+def render_report_heading(report: Report, content: DigestContent) -> Markup:
     """Return the title of a report: which runs it covers, and since when."""
-    since = date(found.since, WHEN)
-    title = say("*Runs of {channel}* since {time}", channel=channel(report.channel), time=since)
+    since = date(content.since, REPORT_TIME_FORMAT)
+    title = translate("*Runs of {channel}* since {time}", channel=channel_link(report.channel), time=since)
     if report.everywhere:
-        title = say("*All runs* since {time}", time=since)
-    elif report.is_own:
-        title = say("*Your runs* since {time}", time=since)
+        title = translate("*All runs* since {time}", time=since)
+    elif report.is_personal:
+        title = translate("*Your runs* since {time}", time=since)
     return mrkdwn(":clipboard: {}", title)
 
 
-def counted(found: Board) -> Markup:
+def render_run_counts(content: DigestContent) -> Markup:
     """Return how many runs are active and how many have ended."""
-    return say("{active} active, {ended} ended", active=len(found.active), ended=len(found.ended))
+    return translate("{active} active, {ended} ended", active=len(content.active), ended=len(content.ended))
 
 
-def late(occasion: datetime, now: datetime, was_quiet: bool) -> Markup:
+def render_lateness(due_at: datetime, now: datetime, was_quiet: bool) -> Markup:
     """Return why a report comes late; empty if it is in time."""
-    if not is_late(occasion, now):
+    if not is_late(due_at, now):
         return Markup()
     if was_quiet:
-        return mrkdwn(":zzz: {}", say("It was due {time}, in the quiet hours.", time=date(occasion, WHEN)))
-    return mrkdwn(":hourglass: {}", say("It was due {time}; I could not tell it then.", time=date(occasion, WHEN)))
+        return mrkdwn(
+            ":zzz: {}", translate("It was due {time}, in the quiet hours.", time=date(due_at, REPORT_TIME_FORMAT))
+        )
+    return mrkdwn(
+        ":hourglass: {}",
+        translate("It was due {time}; I could not tell it then.", time=date(due_at, REPORT_TIME_FORMAT)),
+    )
 
 
-def elsewhere(report: Report) -> Markup:
+def render_fallback_channel(report: Report) -> Markup:
     """Return a note that the report belongs to another channel; empty if it does not."""
-    return say(TOLD_ELSEWHERE, channel=channel(report.channel)) if report.stands_in else Markup()
+    return (
+        translate(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(report.channel))
+        if report.fallback_channel
+        else Markup()
+    )
 
 
-def runs(found: Board, now: datetime) -> list[Markup]:
+def render_run_sections(content: DigestContent, now: datetime) -> list[Markup]:
     """Return the sections with the active and the ended runs."""
-    if not found.runs:
-        return [say("Nothing runs, and nothing has ended since.")]
-    if not found.active:
-        return [say("Nothing runs any more."), many(say("*Ended*"), found.ended, lambda run: end(run, now))]
+    if not content.runs:
+        return [translate("Nothing runs, and nothing has ended since.")]
+    if not content.active:
+        return [
+            translate("Nothing runs any more."),
+            render_run_section(translate("*Ended*"), content.ended, lambda run: render_ended_run(run, now)),
+        ]
     return [
-        many(say("*Active*"), found.active, lambda run: shown_line(run, now)),
-        many(say("*Ended*"), found.ended, lambda run: end(run, now)),
+        render_run_section(translate("*Active*"), content.active, lambda run: render_isolated_run_line(run, now)),
+        render_run_section(translate("*Ended*"), content.ended, lambda run: render_ended_run(run, now)),
     ]
 
 
-def unshown(found: Board) -> Markup:
+def render_unshown_runs(content: DigestContent) -> Markup:
     """Return one line for each run that could not be evaluated."""
-    return joined("\n", map(words.unshown, found.failed[:LISTED]))
+    return join_parts("\n", map(words.unshown_line, content.failed_ids[:MAX_REPORT_LINES]))
 
 
-def many(title: Markup, found: Sequence[Run], said: Callable[[Run], Markup]) -> Markup:
+def render_run_section(title: Markup, runs: Sequence[Run], render_line: Callable[[Run], Markup]) -> Markup:
     """Return a title and one line per run; empty for no runs."""
-    if not found:
+    if not runs:
         return Markup()
-    more = len(found) - LISTED
-    rest = [say("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
-    lines = render_each(found[:LISTED], said, lambda run: words.unshown(run.id))
-    return joined("\n", [title, *lines, *rest])
+    more = len(runs) - MAX_REPORT_LINES
+    more_note = [translate("… and {count} more; `/verl list all` shows them.", count=more)] if more > 0 else []
+    lines = render_each(runs[:MAX_REPORT_LINES], render_line, lambda run: words.unshown_line(run.id))
+    return join_parts("\n", [title, *lines, *more_note])
 
 
-def end(run: Run, now: datetime) -> Markup:
+def render_ended_run(run: Run, now: datetime) -> Markup:
     """Return how a run ended, on one line."""
     validation = run.progress.validation
     parts = [
-        words.ending(run, run.reason, now) if run.reason else code(run.id),
-        say("step {step}", step=run.progress.step) if run.progress.step is not None else "",
-        say("val {value}", value=written(validation)) if validation is not None else "",
-        words.spent(run, now),
+        words.end_headline(run, run.reason, now) if run.reason else code(run.id),
+        translate("step {step}", step=run.progress.step) if run.progress.step is not None else "",
+        translate("val {value}", value=format_number(validation)) if validation is not None else "",
+        words.describe_cost(run, now),
         mention(run.requester),
     ]
-    return joined(" · ", parts)
+    return join_parts(" · ", parts)
 
 
-WOULD_END = mark("{rule} would have ended {run} {time}")
-WOULD_END_AGO = mark("{rule} would have ended {run} {time}, {dollars} ago")
-WOULD_REFUSE = mark("{rule} would have held up {run} {time}")
+WOULD_END = N_("{rule} would have ended {run} {time}")
+WOULD_END_AGO = N_("{rule} would have ended {run} {time}, {dollars} ago")
+WOULD_REFUSE = N_("{rule} would have held up {run} {time}")
 
 
-def rehearsed(found: Board, now: datetime) -> Markup:
+def render_report_only_rules(content: DigestContent, now: datetime) -> Markup:
     """Return what report-only rules of the policy would have done."""
-    each = render_each(found.runs, lambda run: [would(run, one, now) for one in run.shadows], lambda _: [])
-    lines = [line for lines in each for line in lines]
+    lines_by_run = render_each(
+        content.runs, lambda run: [render_policy_hit(run, hit, now) for hit in run.policy_hits], lambda _: []
+    )
+    lines = [line for lines in lines_by_run for line in lines]
     if not lines:
         return Markup()
-    more = [say("… and {count} more", count=len(lines) - LISTED)] if len(lines) > LISTED else []
-    return joined("\n", [say("*Rehearsed*"), *lines[:LISTED], *more])
+    more = (
+        [translate("… and {count} more", count=len(lines) - MAX_REPORT_LINES)] if len(lines) > MAX_REPORT_LINES else []
+    )
+    return join_parts("\n", [translate("*Rehearsed*"), *lines[:MAX_REPORT_LINES], *more])
 
 
-def would(run: Run, one: Shadow, now: datetime) -> Markup:
+def render_policy_hit(run: Run, hit: PolicyHit, now: datetime) -> Markup:
     """Return what a report-only rule would have done to a run, and the dollars that the run has cost since."""
-    about = {"rule": code(one.rule), "run": code(run.id), "time": date(one.at, WHEN)}
-    if not one.ends:
-        return say(WOULD_REFUSE, **about)
+    about = {"rule": code(hit.rule), "run": code(run.id), "time": date(hit.at, REPORT_TIME_FORMAT)}
+    if not hit.ends:
+        return translate(WOULD_REFUSE, **about)
     cost = run.cost(now)
     # The rate may have become known only after the rule matched.
-    if cost is None or one.cost is None:
-        return say(WOULD_END, **about)
-    return say(WOULD_END_AGO, dollars=words.dollars(max(cost - one.cost, 0.0)), **about)
+    if cost is None or hit.cost is None:
+        return translate(WOULD_END, **about)
+    return translate(WOULD_END_AGO, dollars=words.format_dollars(max(cost - hit.cost, 0.0)), **about)
 
 
-SPENT = mark("*Spent* {since} since then / {month_dollars} in {month}")
-NO_PRICE = mark("*Spent*: nobody has told me what these runs cost")
+COST_SUMMARY = N_("*Spent* {since} since then / {month_dollars} in {month}")
+PRICES_UNKNOWN = N_("*Spent*: nobody has told me what these runs cost")
 
 
-def spent(found: Board) -> Markup:
+def render_costs(content: DigestContent) -> Markup:
     """Return the dollars since the last report and this month, the idle part of them, and their breakdown by person,
     recipe and infra.
     """
-    whole = found.spent.whole
-    if not found.by_recipe and not whole.runs:
+    total = content.month_costs.total
+    if not content.by_recipe and not total.runs:
         return Markup()
-    head = say(NO_PRICE)
+    head = translate(PRICES_UNKNOWN)
     # Only priced runs are broken down by recipe: without any, the dollars are unknown, not zero.
-    if found.by_recipe:
-        since, month = words.dollars(found.dollars.since), words.dollars(found.dollars.month)
-        head = say(SPENT, since=since, month_dollars=month, month=found.spent.month.name)
-    unpriced = say_many("*{count} run unpriced*", "*{count} runs unpriced*", whole.unpriced)
+    if content.by_recipe:
+        since, month = words.format_dollars(content.dollars.since), words.format_dollars(content.dollars.month)
+        head = translate(COST_SUMMARY, since=since, month_dollars=month, month=content.month_costs.month.name)
+    unpriced = ngettext("*{count} run unpriced*", "*{count} runs unpriced*", total.unpriced)
     lines = [
-        joined(" · ", [head, spend.idled(whole), unpriced if whole.unpriced else ""]),
-        shares(found.by_person, mention),
-        shares(found.by_recipe, code),
-        shares(found.by_infra, spend.place),
+        join_parts(" · ", [head, spend.describe_idle_dollars(total), unpriced if total.unpriced else ""]),
+        render_cost_breakdown(content.by_person, mention),
+        render_cost_breakdown(content.by_recipe, code),
+        render_cost_breakdown(content.by_infra, spend.format_infra),
     ]
-    return joined("\n", lines)
+    return join_parts("\n", lines)
 
 
-def shares(found: Mapping[str, Dollars], named: Callable[[str], Markup]) -> Markup:
+def render_cost_breakdown(dollars_by_name: Mapping[str, DigestDollars], render_name: Callable[[str], Markup]) -> Markup:
     """Return the dollars by name, the largest first; empty for fewer than two names."""
-    if len(found) < 2:
+    if len(dollars_by_name) < 2:
         return Markup()
-    rest = sum(list(found.values())[BIGGEST:], Dollars())
-    parts = [share(named(name), dollars) for name, dollars in list(found.items())[:BIGGEST]]
-    if len(found) > BIGGEST:
-        parts.append(share(say("… and {count} more", count=len(found) - BIGGEST), rest))
-    return joined(" · ", parts)
+    remaining_dollars = sum(list(dollars_by_name.values())[MAX_COST_SHARES:], DigestDollars())
+    parts = [
+        render_cost_share(render_name(name), dollars)
+        for name, dollars in list(dollars_by_name.items())[:MAX_COST_SHARES]
+    ]
+    if len(dollars_by_name) > MAX_COST_SHARES:
+        parts.append(
+            render_cost_share(
+                translate("… and {count} more", count=len(dollars_by_name) - MAX_COST_SHARES), remaining_dollars
+            )
+        )
+    return join_parts(" · ", parts)
 
 
-def share(name: Markup, dollars: Dollars) -> Markup:
+def render_cost_share(name: Markup, dollars: DigestDollars) -> Markup:
     """Return one entry of a breakdown: dollars since the last report and this month, as in the line above it."""
-    return mrkdwn("{} {} / {}", name, words.dollars(dollars.since), words.dollars(dollars.month))
+    return mrkdwn("{} {} / {}", name, words.format_dollars(dollars.since), words.format_dollars(dollars.month))
 
 
-def best(found: Board) -> Markup:
+def render_best_by_recipe(content: DigestContent) -> Markup:
     """Return the best validation of each recipe, a line each."""
-    return joined("\n", map(shown_best, list(found.best.values())[:LISTED]))
+    return join_parts("\n", map(render_isolated_best_run, list(content.best.values())[:MAX_REPORT_LINES]))
 
 
-BEST = mark("*Best validation* of {recipe}: {value} at step {step}, by {run}")
+BEST_VALIDATION = N_("*Best validation* of {recipe}: {value} at step {step}, by {run}")
 
 
-def shown_best(one: Best) -> Markup:
+def render_isolated_best_run(best: BestValidation) -> Markup:
     """Return the line of a best run; empty if it cannot be rendered."""
-    return render_one(one.run, lambda _: best_of(one), lambda _: Markup())
+    return render_or_fallback(best.run, lambda _: render_best_run(best), lambda _: Markup())
 
 
-def best_of(one: Best) -> Markup:
+def render_best_run(best: BestValidation) -> Markup:
     """Return the best validation of a recipe, with its step and its run."""
-    run = code(one.run.id)
-    sentence = say(BEST, recipe=one.run.recipe, value=written(one.value), step=one.step, run=run)
+    run = code(best.run.id)
+    sentence = translate(
+        BEST_VALIDATION, recipe=best.run.recipe, value=format_number(best.value), step=best.step, run=run
+    )
     return mrkdwn(":trophy: {}", sentence)
 
 
-def ending(found: Board) -> Markup:
+def render_ending_leases(content: DigestContent) -> Markup:
     """Return the leases that end within a day."""
-    ends = list(filter(None, render_each(found.ending[:LISTED], ends_at, lambda _: Markup())))
-    if not ends:
-        return Markup()
-    return mrkdwn(":alarm_clock: {}", say("*Lease ends within a day*: {runs}", runs=listing(ends)))
-
-
-def ends_at(run: Run) -> Markup:
-    """Return a run with the end of its lease; empty if it has no lease yet."""
-    return mrkdwn("{} {}", code(run.id), date(run.lease_ends_at, WHEN)) if run.lease_ends_at else Markup()
-
-
-def doubts(run: Run) -> list[tuple[Run, Markup]]:
-    """Return the open findings of a run, and what is unknown about it."""
-    return [(run, what) for what in (*sickness(run), words.doubt(run)) if what]
-
-
-def needing(found: Board, now: datetime) -> Markup:
-    """Return what needs attention, one line per kind."""
-    told = [one for ones in render_each(found.active, doubts, lambda _: []) for one in ones]
-    lines = [
-        *(mrkdwn("{} {}", code(run.id), what) for run, what in told[:LISTED]),
-        over_budget(found, now),
-        unpriced(found),
-        dying(found),
-    ]
-    needs = list(filter(None, lines))
-    return joined("\n", [mrkdwn(":warning: {}", say("*Needs somebody*")), *needs]) if needs else Markup()
-
-
-def over_budget(found: Board, now: datetime) -> Markup:
-    """Return the runs that are forecast to exceed their budgets."""
-    over = [run for run in found.active if render_one(run, lambda run: goes_over(run, now), lambda _: False)]
-    sentence = say_many(
-        "{runs} will go over its budget.", "{runs} will go over their budgets.", len(over), runs=names(over)
+    lease_ends = list(
+        filter(None, render_each(content.ending_soon[:MAX_REPORT_LINES], render_lease_end, lambda _: Markup()))
     )
-    return sentence if over else Markup()
+    if not lease_ends:
+        return Markup()
+    return mrkdwn(":alarm_clock: {}", translate("*Lease ends within a day*: {runs}", runs=join_list(lease_ends)))
 
 
-def goes_over(run: Run, now: datetime) -> bool:
+def render_lease_end(run: Run) -> Markup:
+    """Return a run with the end of its lease; empty if it has no lease yet."""
+    return mrkdwn("{} {}", code(run.id), date(run.lease_ends_at, REPORT_TIME_FORMAT)) if run.lease_ends_at else Markup()
+
+
+def find_concerns(run: Run) -> list[tuple[Run, Markup]]:
+    """Return the open findings of a run, and what is unknown about it."""
+    return [(run, concern) for concern in (*render_open_findings(run), words.describe_uncertainty(run)) if concern]
+
+
+def render_concerns(content: DigestContent, now: datetime) -> Markup:
+    """Return what needs attention, one line per kind."""
+    concerns = [
+        concern for run_concerns in render_each(content.active, find_concerns, lambda _: []) for concern in run_concerns
+    ]
+    lines = [
+        *(mrkdwn("{} {}", code(run.id), sentence) for run, sentence in concerns[:MAX_REPORT_LINES]),
+        render_budget_forecasts(content, now),
+        render_unpriced_runs(content),
+        render_ephemeral_checkpoints(content),
+    ]
+    concern_lines = list(filter(None, lines))
+    return (
+        join_parts("\n", [mrkdwn(":warning: {}", translate("*Needs somebody*")), *concern_lines])
+        if concern_lines
+        else Markup()
+    )
+
+
+def render_budget_forecasts(content: DigestContent, now: datetime) -> Markup:
+    """Return the runs that are forecast to exceed their budgets."""
+    exceeding_runs = [
+        run
+        for run in content.active
+        if render_or_fallback(run, lambda run: will_exceed_budget(run, now), lambda _: False)
+    ]
+    sentence = ngettext(
+        "{runs} will go over its budget.",
+        "{runs} will go over their budgets.",
+        len(exceeding_runs),
+        runs=render_run_names(exceeding_runs),
+    )
+    return sentence if exceeding_runs else Markup()
+
+
+def will_exceed_budget(run: Run, now: datetime) -> bool:
     """Return whether a run will have spent its budget before its last step."""
-    end = forecast(run, now)
-    return end is not None and end.over_at_step is not None
+    run_forecast = build_forecast(run, now)
+    return run_forecast is not None and run_forecast.budget_exhausted_at_step is not None
 
 
-def unpriced(found: Board) -> Markup:
+def render_unpriced_runs(content: DigestContent) -> Markup:
     """Return the runs whose cost is unknown."""
-    runs = found.unpriced
-    sentence = say_many(
-        "What {runs} costs, nobody has told me.", "What {runs} cost, nobody has told me.", len(runs), runs=names(runs)
+    runs = content.runs_without_price
+    sentence = ngettext(
+        "What {runs} costs, nobody has told me.",
+        "What {runs} cost, nobody has told me.",
+        len(runs),
+        runs=render_run_names(runs),
     )
     return sentence if runs else Markup()
 
 
-def dying(found: Board) -> Markup:
+def render_ephemeral_checkpoints(content: DigestContent) -> Markup:
     """Return the active runs whose checkpoints exist on their own machines alone."""
-    runs = [run for run in found.active if run.model_dies and not run.over]
-    sentence = say_many(
+    runs = [run for run in content.active if run.checkpoints_ephemeral and not run.is_finished]
+    sentence = ngettext(
         "The model of {runs} is on its machine alone.",
         "The models of {runs} are on their machines alone.",
         len(runs),
-        runs=names(runs),
+        runs=render_run_names(runs),
     )
     return sentence if runs else Markup()
 
 
-def names(runs: Sequence[Run]) -> Markup:
+def render_run_names(runs: Sequence[Run]) -> Markup:
     """Return the ids of runs as a list."""
-    return listing(code(run.id) for run in runs[:LISTED])
+    return join_list(code(run.id) for run in runs[:MAX_REPORT_LINES])

@@ -9,31 +9,40 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot import zones
-from bot.core.board import Board, spent_by
-from bot.core.pace import Turns
-from bot.core.report import Check, Report, Tell, Telling, Wait, is_silent, next_step, was_quiet
+from bot.core.board import DigestContent, list_costs
+from bot.core.pace import TurnReservations
+from bot.core.report import (
+    NothingDue,
+    Report,
+    ReportDelivery,
+    ReportDue,
+    ReportUnconfirmed,
+    decide_report_step,
+    fell_in_quiet_hours,
+    has_nothing_new,
+)
 from bot.errors import Unavailable
 from bot.isolation import report_once
-from bot.language import ENGLISH, speaking
+from bot.language import ENGLISH, use_language
 from bot.ports import Now, Store
-from bot.precedence import Precedence
-from bot.reports import Reports
-from bot.slack.board import board
-from bot.slack.channels import Channels
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.message import Message, mark_of
-from bot.slack.messages import CLOCKS_APART, EVENT, call
-from bot.slack.notifier import DOUBT, NO_ENTRY, RETRY
+from bot.precedence import InteractivePriority
+from bot.reports import ReportService
+from bot.slack.board import render_report
+from bot.slack.channels import ChannelRateLimiter
+from bot.slack.client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.message import Message, to_metadata_key
+from bot.slack.messages import MAX_CLOCK_DIFFERENCE, MESSAGE_EVENT, call_slack
+from bot.slack.notifier import NO_ENTRY_CODES, RETRY_AFTER, VERIFY_AFTER
 
 log = logging.getLogger(__name__)
 
-REFUSED = timedelta(minutes=5)
+REJECTION_PAUSE = timedelta(minutes=5)
 """Pause after a rejection that only people can resolve."""
 
-SOON = timedelta()
+IMMEDIATELY = timedelta()
 
 
-class Boards:
+class ReportPublisher:
     """Advances every scheduled report by at most one step per pass.
 
     Args:
@@ -44,201 +53,214 @@ class Boards:
 
     def __init__(
         self,
-        reports: Reports,
+        report_service: ReportService,
         store: Store,
         client: WebClient,
         now: Now,
-        leads: Callable[[], bool],
-        channels: Channels,
-        precedence: Precedence,
+        is_leader: Callable[[], bool],
+        channel_limiter: ChannelRateLimiter,
+        interactive_priority: InteractivePriority,
         language: str = ENGLISH,
     ) -> None:
-        self._reports = reports
+        self._report_service = report_service
         self._store = store
         self._client = client
         self._now = now
-        self._leads = leads
-        self._channels = channels
-        self._precedence = precedence
+        self._is_leader = is_leader
+        self._channel_limiter = channel_limiter
+        self._interactive_priority = interactive_priority
         self._language = language
-        self._turns = Turns()
-        self._held: dict[str, datetime] = {}
+        self._reservations = TurnReservations()
+        self._paused_until: dict[str, datetime] = {}
 
-    def speak(self) -> timedelta | None:
+    def publish_due_reports(self) -> timedelta | None:
         """Advance every due report by one step. Return the delay until the next pass; None if there are no reports."""
-        if not self._leads():
-            return RETRY
-        waits = []
-        for report in self._store.reports():
-            self._precedence.give_way()
-            waits.append(self._bring(report))
-        return min(waits, default=None)
+        if not self._is_leader():
+            return RETRY_AFTER
+        delays = []
+        for report in self._store.list_reports():
+            self._interactive_priority.yield_to_interactive()
+            delays.append(self._advance_report(report))
+        return min(delays, default=None)
 
-    def _bring(self, report: Report) -> timedelta:
+    def _advance_report(self, report: Report) -> timedelta:
         """Advance one report. Failures are retried and never block other reports."""
         now = self._now()
-        held = self._held.pop(report.id, now)
-        if held > now:
-            return self._hold(report, held - now)
+        paused_until = self._paused_until.pop(report.id, now)
+        if paused_until > now:
+            return self._pause_report(report, paused_until - now)
         try:
-            return self._step(report, now)
-        except Limited as limited:
-            log.info("%s: Slack asks to wait %s", report.id, limited.wait)
-            return self._hold(report, limited.wait)
-        except (Doubtful, Unavailable) as error:
+            return self._run_next_step(report, now)
+        except SlackRateLimited as rate_limit:
+            log.info("%s: Slack asks to wait %s", report.id, rate_limit.retry_after)
+            return self._pause_report(report, rate_limit.retry_after)
+        except (SlackUncertain, Unavailable) as error:
             log.warning("%s: %s", report.id, error)
         except Exception as error:
             report_once(f"{report.id}: its board cannot be told", error)
-        return self._hold(report, RETRY)
+        return self._pause_report(report, RETRY_AFTER)
 
-    def _hold(self, report: Report, wait: timedelta) -> timedelta:
+    def _pause_report(self, report: Report, wait: timedelta) -> timedelta:
         """Leave a report alone for the given time, even if the publisher is woken earlier."""
-        self._held[report.id] = self._now() + wait
+        self._paused_until[report.id] = self._now() + wait
         return wait
 
-    def _step(self, report: Report, now: datetime) -> timedelta:
+    def _run_next_step(self, report: Report, now: datetime) -> timedelta:
         """Run the next step of a report. Return the delay until the one after it."""
-        match next_step(report, now, zones.zone(report.zone)):
-            case Wait(until):
+        match decide_report_step(report, now, zones.load_zone(report.zone)):
+            case NothingDue(until):
                 return until - now
-            case Check(telling):
-                return self._check(report, telling)
-            case Tell(occasion):
-                return self._tell(report, occasion, now)
+            case ReportUnconfirmed(delivery):
+                return self._check_arrival(report, delivery)
+            case ReportDue(due_at):
+                return self._publish(report, due_at, now)
 
-    def _tell(self, report: Report, occasion: datetime, now: datetime) -> timedelta:
+    def _publish(self, report: Report, due_at: datetime, now: datetime) -> timedelta:
         """Send a report that is due, or skip it if it has no news."""
-        found = self._reports.board(report, now)
-        if is_silent(report, len(found.active), len(found.ended)):
-            self._store.update_report(report.id, lambda report: report.passed_over(occasion))
-            return SOON
-        if wait := self._turns.wait(report.id, partial(self._channels.reserve, report.place), now):
+        content = self._report_service.build_digest(report, now)
+        if has_nothing_new(report, len(content.active), len(content.ended)):
+            self._store.update_report(report.id, lambda report: report.skip(due_at))
+            return IMMEDIATELY
+        if wait := self._reservations.acquire(
+            report.id, partial(self._channel_limiter.reserve_post, report.target_channel), now
+        ):
             return wait
-        message, telling = self._made(report, found, occasion, now)
-        if self._store.update_report(report.id, lambda report: report.sending(telling)) is None:
+        message, delivery = self._render_message(report, content, due_at, now)
+        if self._store.update_report(report.id, lambda report: report.begin_delivery(delivery)) is None:
             # A person has removed the report in the meantime.
-            return SOON
+            return IMMEDIATELY
         try:
-            place = post(self._client, report, telling, message)
-        except Refused as error:
-            return self._refused(report, error.code)
-        except Limited:
+            place = post_report(self._client, report, delivery, message)
+        except SlackRejected as error:
+            return self._on_rejection(report, error.code)
+        except SlackRateLimited:
             # Slack has sent nothing, so the delivery is not uncertain and needs no lookup.
-            self._store.update_report(report.id, lambda report: report.unsent())
+            self._store.update_report(report.id, lambda report: report.drop_delivery())
             raise
-        return self._arrived(report, telling, place)
+        return self._record_arrival(report, delivery, place)
 
-    def _made(self, report: Report, found: Board, occasion: datetime, now: datetime) -> tuple[Message, Telling]:
+    def _render_message(
+        self, report: Report, content: DigestContent, due_at: datetime, now: datetime
+    ) -> tuple[Message, ReportDelivery]:
         """Return the message of a report, and the delivery to record for it."""
-        with speaking(self._language):
-            message = board(report, found, now, occasion, was_quiet(report, occasion, zones.zone(report.zone)))
-        return message, Telling(occasion, now, spent_by(found.active, now))
+        with use_language(self._language):
+            message = render_report(
+                report, content, now, due_at, fell_in_quiet_hours(report, due_at, zones.load_zone(report.zone))
+            )
+        return message, ReportDelivery(due_at, now, list_costs(content.active, now))
 
-    def _arrived(self, report: Report, telling: Telling, place: str) -> timedelta:
+    def _record_arrival(self, report: Report, delivery: ReportDelivery, place: str) -> timedelta:
         """Record that the report is in Slack.
 
         A direct message has a channel id of its own, which Slack returns with the first message.
         """
 
-        def told(report: Report) -> Report:
+        def record_arrival(report: Report) -> Report:
             """Return the report with the delivery, and with the channel of the direct message."""
-            found = report.arrived(telling)
-            return found.tells_in(place) if report.stands_in else found
+            arrived_report = report.record_delivery(delivery)
+            return arrived_report.use_fallback_channel(place) if report.fallback_channel else arrived_report
 
-        self._store.update_report(report.id, told)
-        return SOON
+        self._store.update_report(report.id, record_arrival)
+        return IMMEDIATELY
 
-    def _check(self, report: Report, telling: Telling) -> timedelta:
+    def _check_arrival(self, report: Report, delivery: ReportDelivery) -> timedelta:
         """Look for a report of unknown fate: update it if it has arrived, otherwise send it again."""
         now = self._now()
         # Slack may still be delivering the message, so an early lookup proves nothing.
-        if now < telling.at + DOUBT:
-            return telling.at + DOUBT - now
+        if now < delivery.sent_at + VERIFY_AFTER:
+            return delivery.sent_at + VERIFY_AFTER - now
         try:
-            ts = find(self._client, report, telling)
-        except Refused as error:
+            ts = find_report_message(self._client, report, delivery)
+        except SlackRejected as error:
             # Without the right to read the channel, a report that comes twice is better than one that is lost.
             log.warning("%s: cannot look for its board (%s); it may come twice", report.id, error.code)
             ts = None
         if ts is None:
-            self._store.update_report(report.id, lambda report: report.unsent())
-            return SOON
-        return self._arrived(report, self._mended(report, telling, ts, now), report.place)
+            self._store.update_report(report.id, lambda report: report.drop_delivery())
+            return IMMEDIATELY
+        return self._record_arrival(report, self._refresh_message(report, delivery, ts, now), report.target_channel)
 
-    def _mended(self, report: Report, telling: Telling, ts: str, now: datetime) -> Telling:
+    def _refresh_message(self, report: Report, delivery: ReportDelivery, ts: str, now: datetime) -> ReportDelivery:
         """Return the delivery with the content of the edited report, or the original one if Slack rejects the edit."""
-        message, newer = self._made(report, self._reports.board(report, now), telling.occasion, now)
+        message, new_delivery = self._render_message(
+            report, self._report_service.build_digest(report, now), delivery.due_at, now
+        )
         try:
-            edit(self._client, report, newer, message, ts)
-        except Refused as error:
+            edit_report(self._client, report, new_delivery, message, ts)
+        except SlackRejected as error:
             log.warning("%s: its board stays as it was sent: %s", report.id, error.code)
-            return telling
-        return newer
+            return delivery
+        return new_delivery
 
-    def _refused(self, report: Report, code: str) -> timedelta:
+    def _on_rejection(self, report: Report, code: str) -> timedelta:
         """Send the report to the person who requested it if Slack rejects it in its channel; otherwise pause it."""
         log.warning("%s: Slack refuses its board: %s", report.id, code)
-        if code in NO_ENTRY and not report.stands_in:
-            self._store.update_report(report.id, lambda report: report.tells_in(report.by))
-            return SOON
-        self._store.update_report(report.id, lambda report: report.unsent())
-        return self._hold(report, REFUSED)
+        if code in NO_ENTRY_CODES and not report.fallback_channel:
+            self._store.update_report(report.id, lambda report: report.use_fallback_channel(report.by))
+            return IMMEDIATELY
+        self._store.update_report(report.id, lambda report: report.drop_delivery())
+        return self._pause_report(report, REJECTION_PAUSE)
 
 
-def post(client: WebClient, report: Report, telling: Telling, message: Message) -> str:
+def post_report(client: WebClient, report: Report, delivery: ReportDelivery, message: Message) -> str:
     """Post a report. Return Slack's id of its channel.
 
     Raises:
         SlackRejected, SlackRateLimited: it was not sent.
         SlackUncertain: it may have been sent.
     """
-    response = call(
+    response = call_slack(
         client.chat_postMessage,
-        channel=report.place,
+        channel=report.target_channel,
         text=message.text,
         blocks=list(message.blocks),
-        metadata=metadata(report, telling),
+        metadata=build_report_metadata(report, delivery),
         unfurl_links=False,
     )
     return str(response["channel"])
 
 
-def edit(client: WebClient, report: Report, telling: Telling, message: Message, ts: str) -> None:
+def edit_report(client: WebClient, report: Report, delivery: ReportDelivery, message: Message, ts: str) -> None:
     """Replace the content of a report in Slack."""
-    call(
+    call_slack(
         client.chat_update,
-        channel=report.place,
+        channel=report.target_channel,
         ts=ts,
         text=message.text,
         blocks=list(message.blocks),
-        metadata=metadata(report, telling),
+        metadata=build_report_metadata(report, delivery),
     )
 
 
-def find(client: WebClient, report: Report, telling: Telling) -> str | None:
+def find_report_message(client: WebClient, report: Report, delivery: ReportDelivery) -> str | None:
     """Return Slack's id of the report with this due time; None if it is not in the channel.
 
     Raises:
         SlackRejected: the bot may not read the channel, because it lacks a scope or is not a member.
         SlackRateLimited, SlackUncertain: the answer is unknown for now.
     """
-    oldest = str(telling.at.timestamp() - CLOCKS_APART.total_seconds())
-    with sorted_failures():
-        pages = client.conversations_history(channel=report.place, oldest=oldest, limit=200, include_all_metadata=True)
+    oldest = str(delivery.sent_at.timestamp() - MAX_CLOCK_DIFFERENCE.total_seconds())
+    with classify_slack_errors():
+        pages = client.conversations_history(
+            channel=report.target_channel, oldest=oldest, limit=200, include_all_metadata=True
+        )
         messages = (message for page in pages for message in page["messages"])
-        return next((str(message["ts"]) for message in messages if is_ours(message, report, telling)), None)
+        return next((str(message["ts"]) for message in messages if is_report_message(message, report, delivery)), None)
 
 
-def metadata(report: Report, telling: Telling) -> dict[str, Any]:
+def build_report_metadata(report: Report, delivery: ReportDelivery) -> dict[str, Any]:
     """Return the metadata that identifies a report in Slack."""
-    occasion = int(telling.occasion.timestamp())
-    return {"event_type": EVENT, "event_payload": {"report": mark_of(report.id), "occasion": occasion}}
+    due_seconds = int(delivery.due_at.timestamp())
+    return {
+        "event_type": MESSAGE_EVENT,
+        "event_payload": {"report": to_metadata_key(report.id), "occasion": due_seconds},
+    }
 
 
-def is_ours(message: dict[str, Any], report: Report, telling: Telling) -> bool:
+def is_report_message(message: dict[str, Any], report: Report, delivery: ReportDelivery) -> bool:
     """Return whether a message is the report with this due time."""
-    found, wanted = message.get("metadata") or {}, metadata(report, telling)
-    payload = found.get("event_payload") or {}
-    return found.get("event_type") == EVENT and all(
-        payload.get(key) == it for key, it in wanted["event_payload"].items()
+    message_metadata, expected_metadata = message.get("metadata") or {}, build_report_metadata(report, delivery)
+    payload = message_metadata.get("event_payload") or {}
+    return message_metadata.get("event_type") == MESSAGE_EVENT and all(
+        payload.get(key) == value for key, value in expected_metadata["event_payload"].items()
     )

@@ -2,70 +2,91 @@
 
 from collections.abc import Sequence
 
-from bot.core.command import GiveMonth
+from bot.core.command import SetMonthlyBudget
 from bot.core.policy import Measure, Scope
-from bot.core.purse import Taken
-from bot.language import mark
+from bot.core.purse import CapUsage
+from bot.language import N_
 from bot.slack import words
-from bot.slack.answers import Answer, answer, text
+from bot.slack.answers import Answer, build_answer, build_text_answer
 from bot.slack.blocks import context, section
-from bot.slack.phrases import listing, say, say_many, together
-from bot.slack.text import Markup, holder, joined, mention, mrkdwn
+from bot.slack.phrases import join_list, join_sentences, ngettext, translate
+from bot.slack.text import Markup, join_parts, mention, mention_person_or_group, mrkdwn
 
-HEADS = {
-    Scope.PERSON: mark("Yours"),
-    Scope.TEAM: mark("This channel's"),
-    Scope.EVERYBODY: mark("Everybody's"),
+SCOPE_HEADINGS = {
+    Scope.PERSON: N_("Yours"),
+    Scope.TEAM: N_("This channel's"),
+    Scope.WORKSPACE: N_("Everybody's"),
 }
-GIVEN = {
-    Scope.PERSON: mark("{person} may spend {dollars} a month now."),
-    Scope.TEAM: mark("The runs of this channel may spend {dollars} a month now, together."),
-    Scope.EVERYBODY: mark("The runs of everybody may spend {dollars} a month now, together."),
+MONTHLY_BUDGET_SET = {
+    Scope.PERSON: N_("{person} may spend {dollars} a month now."),
+    Scope.TEAM: N_("The runs of this channel may spend {dollars} a month now, together."),
+    Scope.WORKSPACE: N_("The runs of everybody may spend {dollars} a month now, together."),
 }
-SPENT_ALREADY = mark("*{spent} are spent already*: what runs is to end, unless more is given. Its threads say when.")
-OF_MONTH = mark("{spent} spent this month, and {held} by the budgets of open runs")
+MONTHLY_BUDGET_EXHAUSTED = N_(
+    "*{spent} are spent already*: what runs is to end, unless more is given. Its threads say when."
+)
+MONTH_USAGE = N_("{spent} spent this month, and {held} by the budgets of open runs")
 
 
-def overview(found: Sequence[Taken], approvers: Sequence[str]) -> Answer:
+def render_budget_overview(cap_usages: Sequence[CapUsage], approvers: Sequence[str]) -> Answer:
     """Return the usage of each cap, one line per scope."""
-    blocks = [section(mrkdwn("*{}* · {}", say(HEADS[scope]), line(found, scope))) for scope in Scope]
+    blocks = [
+        section(mrkdwn("*{}* · {}", translate(SCOPE_HEADINGS[scope]), render_scope_usage(cap_usages, scope)))
+        for scope in Scope
+    ]
     if approvers:
-        people = listing(map(holder, approvers))
-        blocks.append(context(say("{people} can give more.", people=people)))
-    return answer(say("What is taken and left"), blocks)
+        people = join_list(map(mention_person_or_group, approvers))
+        blocks.append(context(translate("{people} can give more.", people=people)))
+    return build_answer(translate("What is taken and left"), blocks)
 
 
-def line(found: Sequence[Taken], scope: Scope) -> Markup:
+def render_scope_usage(cap_usages: Sequence[CapUsage], scope: Scope) -> Markup:
     """Return the usage of the caps of one scope."""
-    return joined(" · ", (measured(one) for one in found if one.scope is scope))
+    return join_parts(" · ", (render_cap_usage(usage) for usage in cap_usages if usage.scope is scope))
 
 
-def measured(one: Taken) -> Markup:
+def render_cap_usage(usage: CapUsage) -> Markup:
     """Return the usage of one measure, with its cap if it has one."""
-    match one.measure:
+    match usage.measure:
         case Measure.RUNS:
-            return of(say_many("{count} run", "{count} runs", round(one.taken)), count(one.most))
+            return render_usage_of_cap(
+                ngettext("{count} run", "{count} runs", round(usage.used)), format_cap(usage.cap)
+            )
         case Measure.GPUS:
-            return of(say_many("{count} GPU", "{count} GPUs", round(one.taken)), count(one.most))
+            return render_usage_of_cap(
+                ngettext("{count} GPU", "{count} GPUs", round(usage.used)), format_cap(usage.cap)
+            )
         case Measure.DOLLARS_PER_HOUR:
-            return of(words.hourly(one.taken), words.dollars(one.most) if one.most is not None else None)
+            return render_usage_of_cap(
+                words.format_hourly_rate(usage.used), words.format_dollars(usage.cap) if usage.cap is not None else None
+            )
         case Measure.DOLLARS_PER_MONTH:
-            month = say(OF_MONTH, spent=words.dollars(one.spent), held=words.dollars(one.taken - one.spent))
-            return of(month, words.dollars(one.most) if one.most is not None else None)
+            month = translate(
+                MONTH_USAGE,
+                spent=words.format_dollars(usage.spent),
+                held=words.format_dollars(usage.used - usage.spent),
+            )
+            return render_usage_of_cap(month, words.format_dollars(usage.cap) if usage.cap is not None else None)
 
 
-def count(most: float | None) -> str | None:
+def format_cap(cap: float | None) -> str | None:
     """Return a cap on a number as text; None for no cap."""
-    return None if most is None else f"{most:g}"
+    return None if cap is None else f"{cap:g}"
 
 
-def of(taken: Markup, most: str | None) -> Markup:
+def render_usage_of_cap(usage: Markup, cap: str | None) -> Markup:
     """Return the usage, followed by its cap."""
-    return joined(" ", [taken, say("of {most}", most=most)]) if most else taken
+    return join_parts(" ", [usage, translate("of {most}", most=cap)]) if cap else usage
 
 
-def given(asked: GiveMonth, spent: float) -> Answer:
+def acknowledge_monthly_budget(command: SetMonthlyBudget, spent_dollars: float) -> Answer:
     """Return the new monthly budget, with a warning if it is spent already."""
-    told = say(GIVEN[asked.scope], person=mention(asked.person), dollars=words.dollars(asked.dollars))
-    over = say(SPENT_ALREADY, spent=words.dollars(spent)) if spent and asked.dollars <= spent else Markup()
-    return text(mrkdwn(":moneybag: {}", together(told, over)))
+    confirmation = translate(
+        MONTHLY_BUDGET_SET[command.scope], person=mention(command.person), dollars=words.format_dollars(command.dollars)
+    )
+    warning = (
+        translate(MONTHLY_BUDGET_EXHAUSTED, spent=words.format_dollars(spent_dollars))
+        if spent_dollars and command.dollars <= spent_dollars
+        else Markup()
+    )
+    return build_text_answer(mrkdwn(":moneybag: {}", join_sentences(confirmation, warning)))

@@ -16,77 +16,77 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 TIMEOUT_SECONDS = 10
 
-PARSE = "none"
+PARSE_MODE = "none"
 """The parse mode of every message: Slack links no names in the text. In an edit it does so by default."""
 
-BROKEN = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
+UNCERTAIN_ERROR_CODES = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 """Error codes after which Slack may have executed part of the call, according to its documentation."""
 
 
 @dataclass(eq=False)
-class Refused(Exception):
+class SlackRejected(Exception):
     """Slack rejected the call and did nothing. `code` is Slack's error code."""
 
     code: str
 
 
 @dataclass(eq=False)
-class Limited(Exception):
+class SlackRateLimited(Exception):
     """Slack rate limited the call and did nothing; it accepts calls again after `retry_after`."""
 
-    wait: timedelta
+    retry_after: timedelta
 
 
-class Doubtful(Exception):
+class SlackUncertain(Exception):
     """Slack did not answer, or its server failed: it may have executed the call."""
 
 
-def web_client(token: str, base_url: str) -> WebClient:
+def build_web_client(token: str, base_url: str) -> WebClient:
     """Return a client without built-in retries: only the caller knows which call may safely be repeated."""
     return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
 
 
 @contextmanager
-def sorted_failures() -> Iterator[None]:
+def classify_slack_errors() -> Iterator[None]:
     """Translate the SDK's exceptions into SlackRejected, SlackRateLimited or SlackUncertain."""
     try:
         yield
     except SlackApiError as error:
-        raise sort(error) from error
+        raise classify_api_error(error) from error
     except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
-        raise Doubtful(str(error)) from error
+        raise SlackUncertain(str(error)) from error
 
 
-def sort(error: SlackApiError) -> Refused | Limited | Doubtful:
+def classify_api_error(error: SlackApiError) -> SlackRejected | SlackRateLimited | SlackUncertain:
     """Return the exception that an error of the API means."""
     response: Any = error.response
     status = response["status"] if isinstance(response, dict) else response.status_code
     if status == 429:
-        return Limited(timedelta(seconds=float(response.headers.get("Retry-After", 1))))
+        return SlackRateLimited(timedelta(seconds=float(response.headers.get("Retry-After", 1))))
     code = str(response.get("error") or "")
     # An error code of another form is not Slack's own, so it does not prove that nothing was done.
-    if status >= 500 or code in BROKEN or not re.fullmatch(r"[a-z0-9_]+", code):
-        return Doubtful(f"Slack answered {status} {code}")
-    return Refused(code)
+    if status >= 500 or code in UNCERTAIN_ERROR_CODES or not re.fullmatch(r"[a-z0-9_]+", code):
+        return SlackUncertain(f"Slack answered {status} {code}")
+    return SlackRejected(code)
 
 
-class Identity:
+class BotIdentity:
     """The bot's user and workspace: requested once, then cached."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
-        self._known: AuthorizeResult | None = None
+        self._authorization: AuthorizeResult | None = None
 
-    def learn(self) -> AuthorizeResult:
+    def resolve(self) -> AuthorizeResult:
         """Return the bot's authorization; request it from Slack on the first call.
 
         Raises:
             SlackRejected, SlackRateLimited, SlackUncertain: it is unknown for now.
         """
-        if self._known is None:
-            with sorted_failures():
+        if self._authorization is None:
+            with classify_slack_errors():
                 answer = self._client.auth_test()
-            self._known = AuthorizeResult.from_auth_test_response(
+            self._authorization = AuthorizeResult.from_auth_test_response(
                 auth_test_response=answer, bot_token=self._client.token
             )
-        return self._known
+        return self._authorization

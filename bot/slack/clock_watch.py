@@ -7,31 +7,31 @@ from datetime import datetime, timedelta
 
 from bot.announcer import Announcer
 from bot.clock import Clock
-from bot.core.clock import SLEW, Verdict, has_passed
-from bot.language import ENGLISH, mark, say, speaking, together
-from bot.slack.words import lasted
+from bot.core.clock import SLEW_RATE, ClockVerdict, has_passed
+from bot.language import ENGLISH, N_, join_sentences, translate, use_language
+from bot.slack.words import format_duration
 
 log = logging.getLogger(__name__)
 
-ASK_AGAIN = timedelta(minutes=1)
+QUERY_INTERVAL = timedelta(minutes=1)
 """Time between two queries of Slack's clock while no answer has explained a jump."""
 
-AHEAD = mark(":alarm_clock: *This machine's clock jumped ahead by {time}.*")
-BACK = mark(":alarm_clock: *This machine's clock jumped back by {time}.*")
-GOES_ON = mark("I go by the time that has really passed: no lease, budget or schedule moves.")
-VERDICTS = {
-    Verdict.PASSED: mark(
+CLOCK_JUMPED_AHEAD = N_(":alarm_clock: *This machine's clock jumped ahead by {time}.*")
+CLOCK_JUMPED_BACK = N_(":alarm_clock: *This machine's clock jumped back by {time}.*")
+TIMES_UNAFFECTED = N_("I go by the time that has really passed: no lease, budget or schedule moves.")
+VERDICT_PHRASES = {
+    ClockVerdict.PASSED: N_(
         "Slack's clock agrees with it: that time has passed, as while a virtual machine is paused, and I count it."
     ),
-    Verdict.AHEAD: mark(
+    ClockVerdict.AHEAD: N_(
         "Slack's clock agrees with it, so my own time is ahead. I bring it back by {seconds} s an hour; until then the "
         "times that I show are ahead."
     ),
-    Verdict.WRONG: mark("Slack's clock agrees with mine: set this machine's clock right."),
-    Verdict.UNKNOWN: mark("Slack's clock agrees with neither: set this machine's clock right."),
-    None: mark("Slack does not tell me the time. If this machine's clock is wrong, set it right."),
+    ClockVerdict.WRONG: N_("Slack's clock agrees with mine: set this machine's clock right."),
+    ClockVerdict.UNKNOWN: N_("Slack's clock agrees with neither: set this machine's clock right."),
+    None: N_("Slack does not tell me the time. If this machine's clock is wrong, set it right."),
 }
-AGREE = mark(":white_check_mark: This machine's clock and mine agree again.")
+CLOCKS_AGREE = N_(":white_check_mark: This machine's clock and mine agree again.")
 
 
 @dataclass(slots=True)
@@ -47,51 +47,55 @@ class ClockWatch:
     """
 
     clock: Clock
-    ask_time: Callable[[], float | None]
+    fetch_reference_time: Callable[[], float | None]
     announcer: Announcer
     language: str = ENGLISH
-    began: datetime | None = None
-    asked_at: datetime | None = None
-    verdict: Verdict | None = None
-    said: set[Verdict | None] = field(default_factory=set)
+    jump_started_at: datetime | None = None
+    last_queried_at: datetime | None = None
+    verdict: ClockVerdict | None = None
+    announced_verdicts: set[ClockVerdict | None] = field(default_factory=set)
 
-    def look(self) -> timedelta | None:
+    def check_clock(self) -> timedelta | None:
         """Compare the clocks once, and announce what is new."""
-        with speaking(self.language):
-            if jump := self.clock.jump():
-                self._look_into(jump)
-            elif self.began is not None:
-                self._end()
+        with use_language(self.language):
+            if jump := self.clock.measure_jump():
+                self._investigate_jump(jump)
+            elif self.jump_started_at is not None:
+                self._close_jump()
         return None
 
-    def _look_into(self, jump: float) -> None:
+    def _investigate_jump(self, jump: float) -> None:
         """Query the other clock about a jump, at most once per `QUERY_INTERVAL`, and announce a new verdict."""
         now = self.clock.now()
-        self.began = self.began or now
-        is_open = self.verdict in (None, Verdict.UNKNOWN)
-        if is_open and (self.asked_at is None or has_passed(ASK_AGAIN, self.asked_at, now)):
-            other = self.ask_time()
+        self.jump_started_at = self.jump_started_at or now
+        is_open = self.verdict in (None, ClockVerdict.UNKNOWN)
+        if is_open and (self.last_queried_at is None or has_passed(QUERY_INTERVAL, self.last_queried_at, now)):
+            reference_time = self.fetch_reference_time()
             # Without an answer the last verdict stays.
-            self.verdict = self.verdict if other is None else self.clock.judge(other)
-            self.asked_at = self.clock.now()
-        if self.verdict not in self.said:
-            self.said.add(self.verdict)
+            self.verdict = self.verdict if reference_time is None else self.clock.judge_jump(reference_time)
+            self.last_queried_at = self.clock.now()
+        if self.verdict not in self.announced_verdicts:
+            self.announced_verdicts.add(self.verdict)
             name = self.verdict or "noticed"
-            self.announcer.announce(f"clock-{self.began.timestamp():.0f}-{name}", describe(jump, self.verdict))
+            self.announcer.announce(
+                f"clock-{self.jump_started_at.timestamp():.0f}-{name}", describe_jump(jump, self.verdict)
+            )
 
-    def _end(self) -> None:
+    def _close_jump(self) -> None:
         """Announce that the clocks agree again: the machine's clock was corrected, or the bot counted that time."""
-        if self.began and self.verdict is not Verdict.PASSED:
-            self.announcer.announce(f"clock-{self.began.timestamp():.0f}-agree", say(AGREE))
-        self.began, self.asked_at, self.verdict, self.said = None, None, None, set()
+        if self.jump_started_at and self.verdict is not ClockVerdict.PASSED:
+            self.announcer.announce(f"clock-{self.jump_started_at.timestamp():.0f}-agree", translate(CLOCKS_AGREE))
+        self.jump_started_at, self.last_queried_at, self.verdict, self.announced_verdicts = None, None, None, set()
 
 
-def describe(jump: float, verdict: Verdict | None) -> str:
+def describe_jump(jump: float, verdict: ClockVerdict | None) -> str:
     """Return what has happened, and what it means as far as is known.
 
     Args:
         jump: seconds by which the machine's clock is ahead; negative if it is behind.
     """
-    what = say(AHEAD if jump > 0 else BACK, time=lasted(timedelta(seconds=abs(jump))))
-    means = say(VERDICTS[verdict], seconds=f"{3600 * SLEW:.0f}")
-    return together(what, *([] if verdict is Verdict.PASSED else [say(GOES_ON)]), means)
+    headline = translate(
+        CLOCK_JUMPED_AHEAD if jump > 0 else CLOCK_JUMPED_BACK, time=format_duration(timedelta(seconds=abs(jump)))
+    )
+    meaning = translate(VERDICT_PHRASES[verdict], seconds=f"{3600 * SLEW_RATE:.0f}")
+    return join_sentences(headline, *([] if verdict is ClockVerdict.PASSED else [translate(TIMES_UNAFFECTED)]), meaning)

@@ -6,53 +6,53 @@ from functools import partial
 
 from slack_sdk import WebClient
 
-from bot.asked import Caller, Rehearsal
-from bot.core.again import Again
+from bot.asked import LaunchPreview, Requester
+from bot.core.again import Relaunch
 from bot.core.command import (
-    WORKSPACE,
+    WORKSPACE_LANGUAGE,
     Approve,
-    Artifacts,
-    AskAudit,
     Command,
-    Compare,
-    Cost,
-    Describe,
+    CompareRuns,
+    DescribeRecipe,
     Extend,
     Forget,
-    GiveMonth,
-    Help,
-    History,
     Launch,
     ListRecipes,
     ListRuns,
-    Logs,
-    OpenForm,
-    Plot,
+    OpenLaunchForm,
     Refuse,
     Resume,
     Retry,
     SetBudget,
+    SetLanguage,
+    SetMonthlyBudget,
+    ShowArtifacts,
+    ShowAudit,
     ShowBudgets,
-    Speak,
-    Status,
+    ShowChart,
+    ShowCost,
+    ShowHelp,
+    ShowHistory,
+    ShowLogs,
+    ShowStatus,
     Stop,
 )
-from bot.core.report_command import AskReport, ChangeReport, EndReport, ListReports, Summarise, TellNow
+from bot.core.report_command import AddReport, ChangeReport, ListReports, RemoveReport, SetSummaryInterval, ShowReport
 from bot.core.roles import Act
 from bot.core.run import Run
 from bot.core.run_stub import RunStub
-from bot.language import speak, speaking
-from bot.service import Service
+from bot.language import set_language, use_language
+from bot.service import RunService
 from bot.slack import answers, budgets, excerpts, question
 from bot.slack.answers import Answer
-from bot.slack.auditing import Auditing
-from bot.slack.costing import Costing
-from bot.slack.errands import Errands, Reply, Said
+from bot.slack.auditing import AuditCommands
+from bot.slack.costing import CostCommands
+from bot.slack.errands import BackgroundReplies, DeferredAnswer, Responder
 from bot.slack.files import upload_log
-from bot.slack.homes import Homes
-from bot.slack.plots import Plots
-from bot.slack.reporting import Reporting
-from bot.tongues import Tongues
+from bot.slack.homes import HomePublisher
+from bot.slack.plots import ChartCommands
+from bot.slack.reporting import ReportCommands
+from bot.tongues import LanguagePreferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,17 @@ class Commands:
             chart_commands, report_commands, cost_commands, audit_commands: execute the commands of their kinds.
     """
 
-    service: Service
+    service: RunService
     client: WebClient
-    errands: Errands
-    homes: Homes
-    tongues: Tongues
-    plots: Plots
-    reporting: Reporting
-    costing: Costing
-    auditing: Auditing
+    background: BackgroundReplies
+    home_publisher: HomePublisher
+    language_preferences: LanguagePreferences
+    chart_commands: ChartCommands
+    report_commands: ReportCommands
+    cost_commands: CostCommands
+    audit_commands: AuditCommands
 
-    def answer(self, asked: Command, caller: Caller, reply: Reply) -> Said:
+    def answer(self, command: Command, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Execute a command. Return a function that renders its answer.
 
         Errors are raised at once and go to the person alone; the answer may be for others too.
@@ -84,147 +84,180 @@ class Commands:
             UserError: the command makes no sense, or the person may not.
         """
         # An owner may always stop a run, even after losing the role that launched it.
-        if not isinstance(asked, Stop):
-            self.service.refuse(Act.READ, caller)
-        match asked:
+        if not isinstance(command, Stop):
+            self.service.refuse(Act.READ, requester)
+        match command:
             case Launch():
-                return self.launch(asked, caller, reply)
-            case OpenForm():
-                self.service.refuse(Act.LAUNCH, caller)
-                return answers.form_offered
-            case Stop(name, save, gone):
-                return partial(answers.stop_asked, self.service.stop(name, caller, save, gone))
+                return self.launch(command, requester, responder)
+            case OpenLaunchForm():
+                self.service.refuse(Act.LAUNCH, requester)
+                return answers.offer_launch_form
+            case Stop(run_id, save, gone):
+                return partial(answers.acknowledge_stop, self.service.stop(run_id, requester, save, gone))
             case Retry() | Resume():
-                return self.again(asked, caller, reply)
-            case Extend() | SetBudget() | GiveMonth() | Approve() | Refuse():
-                return self.allow(asked, caller)
+                return self.relaunch(command, requester, responder)
+            case Extend() | SetBudget() | SetMonthlyBudget() | Approve() | Refuse():
+                return self.change_limits(command, requester)
             case ShowBudgets():
-                return partial(budgets.overview, self.service.monthly.taken(caller), self.service.policy.approvers)
-            case Speak(language):
-                return self.choose_language(language, caller.user)
-            case Logs() | Plot() | Compare() | Cost() | History() | AskAudit() | Forget():
-                return self.reckon(asked, caller, reply)
-            case ListReports() | TellNow() | AskReport() | ChangeReport() | EndReport() | Summarise():
-                return self.reporting.answer(asked, caller, reply)
-            case Status() | ListRuns() | Artifacts() | ListRecipes() | Describe() | Help():
-                return self.look(asked, caller)
+                return partial(
+                    budgets.render_budget_overview,
+                    self.service.monthly_budgets.get_cap_usage(requester),
+                    self.service.policy.approvers,
+                )
+            case SetLanguage(language):
+                return self.choose_language(language, requester.user)
+            case ShowLogs() | ShowChart() | CompareRuns() | ShowCost() | ShowHistory() | ShowAudit() | Forget():
+                return self.answer_slow_command(command, requester, responder)
+            case ListReports() | ShowReport() | AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
+                return self.report_commands.answer(command, requester, responder)
+            case ShowStatus() | ListRuns() | ShowArtifacts() | ListRecipes() | DescribeRecipe() | ShowHelp():
+                return self.answer_query(command, requester)
 
-    def allow(self, asked: Extend | SetBudget | GiveMonth | Approve | Refuse, caller: Caller) -> Said:
+    def change_limits(
+        self, command: Extend | SetBudget | SetMonthlyBudget | Approve | Refuse, requester: Requester
+    ) -> DeferredAnswer:
         """Change what a run, or a month, may spend or how long a run may live; approvals and refusals included."""
-        match asked:
+        match command:
             case Extend():
-                return partial(answers.extended, self.service.extend(asked, caller))
+                return partial(answers.acknowledge_extension, self.service.extend(command, requester))
             case SetBudget():
-                return partial(answers.budget_set, self.service.set_budget(asked, caller))
-            case GiveMonth():
-                spent = self.service.monthly.give(asked, caller)
-                return partial(budgets.given, asked, spent)
-            case Approve(name):
-                return partial(answers.judged, self.service.judge(name, True, caller))
-            case Refuse(name):
-                return partial(answers.judged, self.service.judge(name, False, caller))
+                return partial(answers.acknowledge_budget, self.service.set_budget(command, requester))
+            case SetMonthlyBudget():
+                spent_dollars = self.service.monthly_budgets.set_monthly_budget(command, requester)
+                return partial(budgets.acknowledge_monthly_budget, command, spent_dollars)
+            case Approve(run_id):
+                return partial(
+                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, True, requester)
+                )
+            case Refuse(run_id):
+                return partial(
+                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, False, requester)
+                )
 
-    def reckon(
-        self, asked: Logs | Plot | Compare | Cost | History | AskAudit | Forget, caller: Caller, reply: Reply
-    ) -> Said:
+    def answer_slow_command(
+        self,
+        command: ShowLogs | ShowChart | CompareRuns | ShowCost | ShowHistory | ShowAudit | Forget,
+        requester: Requester,
+        responder: Responder,
+    ) -> DeferredAnswer:
         """Answer a command that reads many lines or numbers, and takes its time."""
-        match asked:
-            case Logs():
-                return self.logs(asked, caller, reply)
-            case Plot() | Compare():
-                return self.plots.answer(asked, caller, reply)
-            case Cost():
-                return self.costing.answer(asked, caller, reply)
-            case History() | AskAudit() | Forget():
-                return self.auditing.answer(asked, caller, reply)
+        match command:
+            case ShowLogs():
+                return self.show_log(command, requester, responder)
+            case ShowChart() | CompareRuns():
+                return self.chart_commands.answer(command, requester, responder)
+            case ShowCost():
+                return self.cost_commands.answer(command, requester, responder)
+            case ShowHistory() | ShowAudit() | Forget():
+                return self.audit_commands.answer(command, requester, responder)
 
-    def look(self, asked: Status | ListRuns | Artifacts | ListRecipes | Describe | Help, caller: Caller) -> Said:
+    def answer_query(
+        self,
+        command: ShowStatus | ListRuns | ShowArtifacts | ListRecipes | DescribeRecipe | ShowHelp,
+        requester: Requester,
+    ) -> DeferredAnswer:
         """Answer a command that only reads records and recipes."""
         queries = self.service.queries
-        match asked:
-            case Status(name):
-                return self.status(name, caller)
-            case ListRuns(which):
-                broken = queries.unreadable() if which in ("active", "all") else ()
-                return self.listed(queries.listed(which, caller.user), which, caller, broken)
-            case Artifacts(name):
-                return partial(answers.artifacts, queries.find(name, caller.actor))
+        match command:
+            case ShowStatus(run_id):
+                return self.show_status(run_id, requester)
+            case ListRuns(selection):
+                unreadable_runs = queries.list_unreadable() if selection in ("active", "all") else ()
+                return self.list_runs(
+                    queries.list_runs(selection, requester.user), selection, requester, unreadable_runs
+                )
+            case ShowArtifacts(run_id):
+                return partial(answers.render_artifacts, queries.find(run_id, requester.actor))
             case ListRecipes():
-                return lambda: answers.recipes(queries.catalogue(), queries.refusals())
-            case Describe(name):
-                return partial(answers.describe, self.service.recipes.get(name))
-            case Help(word):
-                return partial(answers.help_on, word)
+                return lambda: answers.render_recipes(queries.load_catalogue(), queries.find_refusals())
+            case DescribeRecipe(run_id):
+                return partial(answers.describe_recipe, self.service.recipes.get(run_id))
+            case ShowHelp(word):
+                return partial(answers.render_help, word)
 
-    def status(self, name: str | None, caller: Caller) -> Said:
+    def show_status(self, run_id: str | None, requester: Requester) -> DeferredAnswer:
         """Return the card of one run, or of the person's only one; for several runs, one line each."""
         queries = self.service.queries
-        found = [queries.find(name, caller.actor)] if name else queries.active(caller.user)
-        if len(found) == 1:
-            return partial(answers.status, found[0], self.service.now())
-        return self.listed(found, "active", caller)
+        runs = [queries.find(run_id, requester.actor)] if run_id else queries.list_active(requester.user)
+        if len(runs) == 1:
+            return partial(answers.render_status, runs[0], self.service.now())
+        return self.list_runs(runs, "active", requester)
 
-    def listed(self, found: Sequence[Run], which: str, caller: Caller, broken: Sequence[RunStub] = ()) -> Said:
+    def list_runs(
+        self, runs: Sequence[Run], selection: str, requester: Requester, unreadable_runs: Sequence[RunStub] = ()
+    ) -> DeferredAnswer:
         """Return one line per run; for runs that the person may not read, only that they exist and what they cost."""
-        shown = self.service.queries.shown_to(caller.actor, found[: answers.LISTED])
-        return partial(answers.runs, [*shown, *found[answers.LISTED :]], which, self.service.now(), broken)
+        visible_runs = self.service.queries.redact_for(requester.actor, runs[: answers.MAX_LISTED_RUNS])
+        return partial(
+            answers.render_runs,
+            [*visible_runs, *runs[answers.MAX_LISTED_RUNS :]],
+            selection,
+            self.service.now(),
+            unreadable_runs,
+        )
 
-    def launch(self, asked: Launch, caller: Caller, reply: Reply) -> Said:
+    def launch(self, command: Launch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Launch a run at once, unless it needs a confirmation; preview a dry run in the background, because prices
         take seconds.
         """
-        if asked.dry_run:
-            return self.rehearse(asked, answers.rehearsal, caller, reply)
-        self.service.refuse(Act.LAUNCH, caller)
-        if not asked.sure and self.service.asks_first(asked):
-            return self.rehearse(asked, question.sure, caller, reply)
-        return partial(answers.launched, self.service.launch(asked, caller))
+        if command.dry_run:
+            return self.preview_launch(command, answers.render_launch_preview, requester, responder)
+        self.service.refuse(Act.LAUNCH, requester)
+        if not command.sure and self.service.needs_confirmation(command):
+            return self.preview_launch(command, question.build_launch_question, requester, responder)
+        return partial(answers.acknowledge_launch, self.service.launch(command, requester))
 
-    def again(self, asked: Again, caller: Caller, reply: Reply) -> Said:
+    def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
-        self.service.refuse(Act.LAUNCH, caller)
-        wanted = self.service.relaunch(asked, caller)
-        if self.service.asks_first(wanted):
-            return self.rehearse(wanted, question.sure, caller, reply)
-        return partial(answers.launched, self.service.again(asked, caller))
+        self.service.refuse(Act.LAUNCH, requester)
+        launch = self.service.to_launch_command(command, requester)
+        if self.service.needs_confirmation(launch):
+            return self.preview_launch(launch, question.build_launch_question, requester, responder)
+        return partial(answers.acknowledge_launch, self.service.launch_again(command, requester))
 
-    def rehearse(self, asked: Launch, show: Callable[[Rehearsal], Answer], caller: Caller, reply: Reply) -> Said:
+    def preview_launch(
+        self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder
+    ) -> DeferredAnswer:
         """Preview a launch in the background."""
-        made = self.service.planned(asked)
-        return lambda: self.errands.run(lambda: show(self.service.rehearse(made, caller)), reply, caller.user)
+        plan = self.service.plan_launch(command)
+        return lambda: self.background.answer_later(
+            lambda: render(self.service.preview(plan, requester)), responder, requester.user
+        )
 
-    def logs(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
+    def show_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Follow a log, or read it once."""
-        if asked.follow:
-            return partial(answers.followed, self.service.follow(asked, caller))
-        return self.read_log(asked, caller, reply)
+        if command.follow:
+            return partial(answers.acknowledge_follow, self.service.follow(command, requester))
+        return self.read_log(command, requester, responder)
 
-    def read_log(self, asked: Logs, caller: Caller, reply: Reply) -> Said:
+    def read_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Read a log in the background: a live cluster takes seconds to answer."""
-        run = self.service.queries.find(asked.run, caller.actor)
-        return lambda: self.errands.run(lambda: self.log_answer(run, asked), reply, caller.user)
+        run = self.service.queries.find(command.run, requester.actor)
+        return lambda: self.background.answer_later(
+            lambda: self.build_log_answer(run, command), responder, requester.user
+        )
 
-    def log_answer(self, run: Run, asked: Logs) -> Answer:
+    def build_log_answer(self, run: Run, command: ShowLogs) -> Answer:
         """Return the log lines in a message, or upload them as a file."""
-        excerpt = self.service.queries.read_log(run, asked)
-        if not excerpts.wants_file(excerpt):
-            return excerpts.excerpt(excerpt)
+        excerpt = self.service.queries.read_log(run, command)
+        if not excerpts.needs_file(excerpt):
+            return excerpts.render_log_excerpt(excerpt)
         # The file is in the thread, where everyone sees it.
-        with speaking(self.tongues.workspace):
-            title = excerpts.title(excerpt)
+        with use_language(self.language_preferences.workspace):
+            title = excerpts.render_log_file_title(excerpt)
         return upload_log(self.client, excerpt, title)
 
-    def choose_language(self, language: str | None, user: str) -> Said:
+    def choose_language(self, language: str | None, user: str) -> DeferredAnswer:
         """Switch the person's language, effective at once."""
         if language:
-            self.tongues.choose(user, None if language == WORKSPACE else language)
-            self.homes.changed(user)
-            speak(self.tongues.of(user))
-        return partial(answers.language, self.tongues.workspace)
+            self.language_preferences.choose(user, None if language == WORKSPACE_LANGUAGE else language)
+            self.home_publisher.refresh_if_open(user)
+            set_language(self.language_preferences.get_language(user))
+        return partial(answers.render_language, self.language_preferences.workspace)
 
 
-def is_private(asked: Command) -> bool:
+def has_private_answer(command: Command) -> bool:
     """Return whether the answer concerns the person alone."""
-    if isinstance(asked, Launch):
-        return not asked.dry_run
-    return isinstance(asked, Speak | Retry | Resume | AskAudit | Forget)
+    if isinstance(command, Launch):
+        return not command.dry_run
+    return isinstance(command, SetLanguage | Retry | Resume | ShowAudit | Forget)

@@ -4,48 +4,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from bot.asked import Caller
-from bot.core.command import Cost
+from bot.asked import Requester
+from bot.core.command import ShowCost
 from bot.core.run import Run
-from bot.costs import Costs
+from bot.costs import CostService
 from bot.run_queries import RunQueries
 from bot.slack import answers, spend
 from bot.slack.answers import Answer
-from bot.slack.errands import Errands, Reply, Said
+from bot.slack.errands import BackgroundReplies, DeferredAnswer, Responder
 
 
 @dataclass(frozen=True, slots=True)
-class Costing:
+class CostCommands:
     """The commands that show what runs cost."""
 
-    costs: Costs
-    errands: Errands
+    cost_service: CostService
+    background: BackgroundReplies
     queries: RunQueries
 
-    def answer(self, asked: Cost, caller: Caller, reply: Reply) -> Said:
+    def answer(self, command: ShowCost, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Return the answer to a cost command. A run is looked up here, so that errors are raised at once."""
-        found = self.reckoning(asked, caller)
-        return lambda: self.errands.run(found, reply, caller.user)
+        compute_answer = self.prepare_answer(command, requester)
+        return lambda: self.background.answer_later(compute_answer, responder, requester.user)
 
-    def reckoning(self, asked: Cost, caller: Caller) -> Callable[[], Answer]:
+    def prepare_answer(self, command: ShowCost, requester: Requester) -> Callable[[], Answer]:
         """Return the function that computes the answer in the background."""
-        costs = self.costs
-        match asked.of:
+        cost_service = self.cost_service
+        match command.of:
             case "mine":
-                own = partial(costs.of_month, lambda run: run.requester == caller.user)
-                return lambda: spend.of_person(own(), costs.zone)
+                own_costs = partial(cost_service.report_month, lambda run: run.requester == requester.user)
+                return lambda: spend.build_person_costs(own_costs(), cost_service.zone)
             case "team":
-                team = partial(costs.of_month, lambda run: run.channel == caller.channel)
-                return lambda: spend.of_channel(team(), costs.zone, caller.channel)
+                team_costs = partial(cost_service.report_month, lambda run: run.channel == requester.channel)
+                return lambda: spend.build_channel_costs(team_costs(), cost_service.zone, requester.channel)
             case "month":
-                return lambda: spend.of_all(costs.of_month(lambda _: True), costs.zone)
-            case name:
-                return partial(self.account, costs.find(name), caller)
+                return lambda: spend.build_workspace_costs(cost_service.report_month(lambda _: True), cost_service.zone)
+            case run_id:
+                return partial(self.answer_for_run, cost_service.find_run(run_id), requester)
 
-    def account(self, run: Run, caller: Caller) -> Answer:
+    def answer_for_run(self, run: Run, requester: Requester) -> Answer:
         """Return what a run has cost; for a person who may not read the run, only its line."""
-        (shown,) = self.queries.shown_to(caller.actor, [run])
-        if shown.is_redacted:
-            return answers.runs([shown], "all", self.costs.now())
-        found = self.costs.of_run(run)
-        return spend.of_run(found.run, found.past, self.costs.now())
+        (visible_run,) = self.queries.redact_for(requester.actor, [run])
+        if visible_run.is_redacted:
+            return answers.render_runs([visible_run], "all", self.cost_service.now())
+        run_account = self.cost_service.report_run(run)
+        return spend.build_run_costs(run_account.run, run_account.baseline, self.cost_service.now())

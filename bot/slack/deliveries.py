@@ -16,17 +16,17 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 log = logging.getLogger(__name__)
 
 
-class Malformed(Exception):
+class MalformedDelivery(Exception):
     """A delivery that Slack does not send."""
 
 
-class Named(msgspec.Struct):
+class SlackObjectRef(msgspec.Struct):
     """An object with an id."""
 
     id: str
 
 
-class Command(msgspec.Struct):
+class SlashCommandBody(msgspec.Struct):
     """A slash command."""
 
     command: str
@@ -51,7 +51,7 @@ class EventBody(msgspec.Struct):
     user_team: str | None = None
 
 
-class Event(msgspec.Struct):
+class EventDelivery(msgspec.Struct):
     """An event."""
 
     event: EventBody
@@ -59,147 +59,147 @@ class Event(msgspec.Struct):
     team_id: str | None = None
 
 
-class Option(msgspec.Struct):
+class SelectedOption(msgspec.Struct):
     """The choice that a person selected."""
 
     value: str
 
 
-class Action(msgspec.Struct):
+class BlockAction(msgspec.Struct):
     """A press of a button, or a choice."""
 
     action_id: str
     value: str | None = None
-    selected_option: Option | None = None
+    selected_option: SelectedOption | None = None
 
 
-class Container(msgspec.Struct):
+class ActionContainer(msgspec.Struct):
     """The message that contains a button."""
 
     message_ts: str | None = None
 
 
-class Field(msgspec.Struct):
+class ViewBlock(msgspec.Struct):
     """A block of a view."""
 
     type: str
     block_id: str | None = None
 
 
-class Filled(msgspec.Struct):
+class ViewState(msgspec.Struct):
     """The values of a view's fields, by block and control."""
 
     values: dict[str, dict[str, dict[str, Any]]] | None = None
 
 
-class View(msgspec.Struct):
+class ViewPayload(msgspec.Struct):
     """A view that a person looks at."""
 
     id: str | None = None
     hash: str | None = None
     private_metadata: str | None = None
-    state: Filled | None = None
-    blocks: list[Field] | None = None
+    state: ViewState | None = None
+    blocks: list[ViewBlock] | None = None
 
 
-class Form(View, kw_only=True):
+class SubmittedView(ViewPayload, kw_only=True):
     """A view that a person has filled in."""
 
     id: str
     private_metadata: str
-    blocks: list[Field]
+    blocks: list[ViewBlock]
 
 
-class Press(msgspec.Struct):
+class BlockActionsDelivery(msgspec.Struct):
     """Presses of buttons, and choices."""
 
-    user: Named
-    actions: list[Action]
+    user: SlackObjectRef
+    actions: list[BlockAction]
     trigger_id: str | None = None
     response_url: str | None = None
-    channel: Named | None = None
-    container: Container | None = None
-    view: View | None = None
-    team: Named | None = None
+    channel: SlackObjectRef | None = None
+    container: ActionContainer | None = None
+    view: ViewPayload | None = None
+    team: SlackObjectRef | None = None
 
 
-class Submission(msgspec.Struct):
+class ViewSubmissionDelivery(msgspec.Struct):
     """A view that a person has submitted."""
 
-    user: Named
-    view: Form
-    team: Named | None = None
+    user: SlackObjectRef
+    view: SubmittedView
+    team: SlackObjectRef | None = None
 
 
-KINDS: Mapping[str, type[msgspec.Struct]] = {
-    "event_callback": Event,
-    "block_actions": Press,
-    "view_submission": Submission,
+DELIVERY_TYPES: Mapping[str, type[msgspec.Struct]] = {
+    "event_callback": EventDelivery,
+    "block_actions": BlockActionsDelivery,
+    "view_submission": ViewSubmissionDelivery,
 }
 """The struct of a delivery, by Slack's `type`. A slash command has none."""
 
 
-def checked(body: Mapping[str, Any]) -> None:
+def check_delivery(body: Mapping[str, Any]) -> None:
     """Raise unless a delivery has the form of Slack's, and a listener takes it. Bolt itself answers Slack's tests.
 
     Raises:
         MalformedDelivery: it does not; the message names the place, and contains nothing of the delivery.
     """
-    kind = Command if "command" in body else KINDS.get(str(body.get("type")))
+    kind = SlashCommandBody if "command" in body else DELIVERY_TYPES.get(str(body.get("type")))
     if kind is None:
         if body.get("type") == "url_verification" or "ssl_check" in body:
             return
-        raise Malformed("no listener takes a delivery of this kind")
+        raise MalformedDelivery("no listener takes a delivery of this kind")
     try:
-        found = msgspec.convert(body, kind)
+        delivery = msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
-        raise Malformed(str(error)) from None
-    if isinstance(found, Event):
-        refuse_incomplete(found.event)
-    if isinstance(found, Submission):
-        refuse_without_fields(found.view)
-    if isinstance(found, Press) and not found.actions:
-        raise Malformed("there is no action")
+        raise MalformedDelivery(str(error)) from None
+    if isinstance(delivery, EventDelivery):
+        check_event(delivery.event)
+    if isinstance(delivery, ViewSubmissionDelivery):
+        check_has_input(delivery.view)
+    if isinstance(delivery, BlockActionsDelivery) and not delivery.actions:
+        raise MalformedDelivery("there is no action")
 
 
-def refuse_incomplete(event: EventBody) -> None:
+def check_event(event: EventBody) -> None:
     """Raise if a mention or an opened page lacks what an answer needs."""
     if event.type == "app_mention" and event.user is not None and None in (event.channel, event.text, event.ts):
-        raise Malformed("a mention lacks its channel, text or time")
+        raise MalformedDelivery("a mention lacks its channel, text or time")
     if event.type == "app_home_opened" and event.user is None:
-        raise Malformed("a page was opened by nobody")
+        raise MalformedDelivery("a page was opened by nobody")
 
 
-def refuse_without_fields(view: Form) -> None:
+def check_has_input(view: SubmittedView) -> None:
     """Raise if a view has no field that can be filled in or can show an error."""
     if not any(block.type == "input" and block.block_id for block in view.blocks):
-        raise Malformed("the view has no field")
+        raise MalformedDelivery("the view has no field")
 
 
-def dispatched(app: App, request: SocketModeRequest) -> BoltResponse:
+def dispatch_delivery(app: App, request: SocketModeRequest) -> BoltResponse:
     """Dispatch a delivery that came over a socket; reject one that Bolt cannot parse."""
     try:
-        answered: BoltResponse = run_bolt_app(app, request)
+        response: BoltResponse = run_bolt_app(app, request)
     except Exception as error:
         # Bolt parses the delivery here, and raises many kinds of errors on one that is malformed.
         log.warning("a delivery is not what Slack sends: %s", type(error).__name__)
         return BoltResponse(status=400)
-    return answered
+    return response
 
 
-def words(action: Mapping[str, Any], count: int) -> list[str]:
+def split_value(action: Mapping[str, Any], count: int) -> list[str]:
     """Return the words of a button's value.
 
     Raises:
         MalformedDelivery: there are more or fewer.
     """
-    found = value_of(action).split()
-    if len(found) != count:
-        raise Malformed(f"a button's value has {len(found)} words, not {count}")
-    return found
+    parts = read_value(action).split()
+    if len(parts) != count:
+        raise MalformedDelivery(f"a button's value has {len(parts)} words, not {count}")
+    return parts
 
 
-def value_of(action: Mapping[str, Any]) -> str:
+def read_value(action: Mapping[str, Any]) -> str:
     """Return a button's value.
 
     Raises:
@@ -207,47 +207,47 @@ def value_of(action: Mapping[str, Any]) -> str:
     """
     value = action.get("value")
     if not isinstance(value, str):
-        raise Malformed("a button has no value")
+        raise MalformedDelivery("a button has no value")
     return value
 
 
-def number(text: str) -> float:
+def parse_number(text: str) -> float:
     """Return the finite number in a button's value.
 
     Raises:
         MalformedDelivery: it is not a number.
     """
     try:
-        found = float(text)
+        value = float(text)
     except ValueError:
         # NaN takes the same path as the infinities, which float() accepts.
-        found = math.nan
-    if not math.isfinite(found):
-        raise Malformed("a button's value holds no number")
-    return found
+        value = math.nan
+    if not math.isfinite(value):
+        raise MalformedDelivery("a button's value holds no number")
+    return value
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Return the time in a button's value, which is in Unix seconds.
 
     Raises:
         MalformedDelivery: it is not a time.
     """
     try:
-        return datetime.fromtimestamp(number(text), UTC)
+        return datetime.fromtimestamp(parse_number(text), UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise Malformed("a button's value holds no time") from error
+        raise MalformedDelivery("a button's value holds no time") from error
 
 
-def needed(body: Mapping[str, Any], *path: str) -> str:
+def read_required(body: Mapping[str, Any], *path: str) -> str:
     """Return a string that only some deliveries must have.
 
     Raises:
         MalformedDelivery: this delivery lacks it.
     """
-    found: Any = body
+    value: Any = body
     for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    if not isinstance(found, str):
-        raise Malformed(f"{'.'.join(path)} is missing")
-    return found
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, str):
+        raise MalformedDelivery(f"{'.'.join(path)} is missing")
+    return value

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -13,47 +14,47 @@ from slack_sdk import WebClient
 
 from bot.core.people import Channel, ChannelKind, Person, PersonKind
 from bot.errors import Unavailable
-from bot.language import mark, say
-from bot.slack.client import Doubtful, Identity, Limited, Refused, sorted_failures
+from bot.language import N_, translate
+from bot.slack.client import BotIdentity, SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PERSON_SECONDS = 600.0
+PERSON_CACHE_SECONDS = 600.0
 """Seconds for which a person's kind is cached. A deactivated person can do nothing in Slack anyway."""
 
-CHANNEL_SECONDS = 600.0
+CHANNEL_CACHE_SECONDS = 600.0
 """Seconds for which a channel's kind is cached."""
 
-MEMBERS_SECONDS = 60.0
+MEMBERS_CACHE_SECONDS = 60.0
 """Seconds for which the members of a channel or a user group are cached."""
 
-ANSWER_SECONDS = 1.0
+ANSWER_TIMEOUT_SECONDS = 1.0
 """Seconds to wait for Slack while a person waits for the bot: Slack allows three seconds for the whole answer."""
 
-MOST_ENTRIES = 10_000
+MAX_CACHE_ENTRIES = 10_000
 """Maximum cached entries of one kind: a few megabytes."""
 
-MOST_MEMBERS = 20_000
+MAX_MEMBERS = 20_000
 """Maximum members read of one channel or group; further members of a larger one count as not in it."""
 
-PAGE = 1_000
+MEMBERS_PER_PAGE = 1_000
 """Members per page of Slack's answer (docs: conversations.members)."""
 
-NO_ANSWER = mark("Slack does not answer in time.")
-REFUSED = mark("Slack refuses to say ({code}).")
-LACKS_RIGHT = mark("The Slack app lacks a right ({code}); whoever installed it runs `verlbot doctor`.")
+NO_ANSWER = N_("Slack does not answer in time.")
+SLACK_REFUSES = N_("Slack refuses to say ({code}).")
+MISSING_SCOPE = N_("The Slack app lacks a right ({code}); whoever installed it runs `verlbot doctor`.")
 
-UNSEEN = {"user_not_found", "user_not_visible", "users_not_found"}
+UNKNOWN_USER_CODES = {"user_not_found", "user_not_visible", "users_not_found"}
 """Error codes for a person who is not of this workspace."""
 
-HIDDEN = {"channel_not_found", "not_in_channel", "missing_channel"}
+HIDDEN_CHANNEL_CODES = {"channel_not_found", "not_in_channel", "missing_channel"}
 """Error codes for a channel that the bot is not in and may not see."""
 
 
 @dataclass(slots=True)
-class Cache(Generic[T]):
+class DirectoryCache(Generic[T]):
     """Recent answers of Slack, the most recent last.
 
     Attributes:
@@ -65,43 +66,43 @@ class Cache(Generic[T]):
     pool: ThreadPoolExecutor
     clock: Callable[[], float] = time.monotonic
     entries: OrderedDict[str, tuple[float, T]] = field(default_factory=OrderedDict)
-    asking: dict[str, Future[T]] = field(default_factory=dict)
+    pending: dict[str, Future[T]] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def ask(self, key: str, question: Callable[[], T]) -> Future[T]:
+    def get_or_fetch(self, key: str, question: Callable[[], T]) -> Future[T]:
         """Return a valid answer, or a request in progress."""
         with self.lock:
-            known = self.entries.get(key)
-            if known and self.clock() < known[0] + self.seconds:
-                done: Future[T] = Future()
-                done.set_result(known[1])
-                return done
+            entry = self.entries.get(key)
+            if entry and self.clock() < entry[0] + self.seconds:
+                completed: Future[T] = Future()
+                completed.set_result(entry[1])
+                return completed
             # One request serves all who need the answer now.
-            if key not in self.asking:
-                self.asking[key] = self.pool.submit(self._answer, key, question)
-            return self.asking[key]
+            if key not in self.pending:
+                self.pending[key] = self.pool.submit(self._fetch, key, question)
+            return self.pending[key]
 
-    def _answer(self, key: str, question: Callable[[], T]) -> T:
+    def _fetch(self, key: str, question: Callable[[], T]) -> T:
         """Fetch an answer and cache it; drop the oldest entries beyond `MAX_CACHE_ENTRIES`."""
         try:
             answer = question()
             with self.lock:
                 self.entries[key] = (self.clock(), answer)
                 self.entries.move_to_end(key)
-                while len(self.entries) > MOST_ENTRIES:
+                while len(self.entries) > MAX_CACHE_ENTRIES:
                     self.entries.popitem(last=False)
             return answer
         finally:
             with self.lock:
-                self.asking.pop(key, None)
+                self.pending.pop(key, None)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Remove all answers."""
         with self.lock:
             self.entries.clear()
 
 
-def get(future: Future[T], seconds: float) -> T:
+def wait_for_answer(future: Future[T], seconds: float) -> T:
     """Return an answer of Slack.
 
     Raises:
@@ -110,12 +111,12 @@ def get(future: Future[T], seconds: float) -> T:
     try:
         return future.result(seconds)
     except TimeoutError as error:
-        raise Unavailable(say(NO_ANSWER)) from error
-    except Refused as error:
-        lacking = LACKS_RIGHT if error.code in ("missing_scope", "not_allowed_token_type") else REFUSED
-        raise Unavailable(say(lacking, code=error.code)) from error
-    except (Limited, Doubtful) as error:
-        raise Unavailable(say(NO_ANSWER)) from error
+        raise Unavailable(translate(NO_ANSWER)) from error
+    except SlackRejected as error:
+        phrase = MISSING_SCOPE if error.code in ("missing_scope", "not_allowed_token_type") else SLACK_REFUSES
+        raise Unavailable(translate(phrase, code=error.code)) from error
+    except (SlackRateLimited, SlackUncertain) as error:
+        raise Unavailable(translate(NO_ANSWER)) from error
 
 
 class SlackDirectory:
@@ -128,143 +129,154 @@ class SlackDirectory:
     def __init__(
         self,
         client: WebClient,
-        identity: Identity,
-        answer_seconds: float = ANSWER_SECONDS,
+        identity: BotIdentity,
+        answer_seconds: float = ANSWER_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._identity = identity
         self._answer_seconds = answer_seconds
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="directory")
-        self._people: Cache[Json | None] = Cache(PERSON_SECONDS, self._pool, clock)
-        self._channels: Cache[Channel] = Cache(CHANNEL_SECONDS, self._pool, clock)
-        self._members: Cache[frozenset[str]] = Cache(MEMBERS_SECONDS, self._pool, clock)
-        self._groups: Cache[frozenset[str]] = Cache(MEMBERS_SECONDS, self._pool, clock)
+        self._people: DirectoryCache[JsonObject | None] = DirectoryCache(PERSON_CACHE_SECONDS, self._pool, clock)
+        self._channels: DirectoryCache[Channel] = DirectoryCache(CHANNEL_CACHE_SECONDS, self._pool, clock)
+        self._members: DirectoryCache[frozenset[str]] = DirectoryCache(MEMBERS_CACHE_SECONDS, self._pool, clock)
+        self._groups: DirectoryCache[frozenset[str]] = DirectoryCache(MEMBERS_CACHE_SECONDS, self._pool, clock)
 
     def prefetch(self, user: str) -> None:
         """Request a person who has just done something, so that the answer is cached when it is needed."""
-        self._people.ask(user, lambda: self._ask_person(user))
+        self._people.get_or_fetch(user, lambda: self._fetch_person(user))
 
     def stop(self) -> None:
         """Cancel the requests that wait for a thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
+    def get_person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
         """Return a person's kind and user groups; see `Directory`."""
-        answers = {group: self._groups.ask(group, lambda group=group: self._ask_group(group)) for group in groups}  # type: ignore[misc]  # mypy takes the default for a second type
-        own = self._own_team()
+        answers = {
+            group: self._groups.get_or_fetch(group, partial(self._fetch_group_members, group)) for group in groups
+        }
+        own_team = self._find_own_team()
         try:
-            described = get(self._people.ask(user, lambda: self._ask_person(user)), self._answer_seconds)
+            description = wait_for_answer(
+                self._people.get_or_fetch(user, lambda: self._fetch_person(user)), self._answer_seconds
+            )
         except Unavailable:
-            if team and team != own and team not in workspaces:
+            if team and team != own_team and team not in workspaces:
                 # Slack has signed the delivery, so its foreign team proves a stranger even without an answer.
                 return Person(user, PersonKind.STRANGER)
             raise
-        kind = kind_of(described, own, workspaces)
-        member_of = {group for group, answer in answers.items() if user in get(answer, self._answer_seconds)}
+        kind = classify_person(description, own_team, workspaces)
+        member_of = {
+            group for group, answer in answers.items() if user in wait_for_answer(answer, self._answer_seconds)
+        }
         return Person(user, kind, frozenset(member_of))
 
-    def channel(self, channel_id: str) -> Channel:
+    def get_channel(self, channel_id: str) -> Channel:
         """Return a conversation with its kind."""
         # A direct message; the channel of a run may also be a person's id.
         if channel_id.startswith(("D", "U", "W")):
             return Channel(channel_id, ChannelKind.DIRECT)
-        return get(self._channels.ask(channel_id, lambda: self._ask_channel(channel_id)), self._answer_seconds)
+        return wait_for_answer(
+            self._channels.get_or_fetch(channel_id, lambda: self._fetch_channel(channel_id)), self._answer_seconds
+        )
 
     def is_in(self, user: str, channel_id: str) -> bool:
         """Return whether a person is in a channel. A conversation with the bot alone has one person in it."""
         if channel_id.startswith(("U", "W")):
             return user == channel_id
-        members = get(self._members.ask(channel_id, lambda: self._ask_members(channel_id)), self._answer_seconds)
+        members = wait_for_answer(
+            self._members.get_or_fetch(channel_id, lambda: self._fetch_channel_members(channel_id)),
+            self._answer_seconds,
+        )
         return user in members
 
-    def _own_team(self) -> str:
+    def _find_own_team(self) -> str:
         """Return the id of the bot's workspace."""
         try:
-            return self._identity.learn().team_id or ""
-        except (Refused, Limited, Doubtful) as error:
-            raise Unavailable(say(NO_ANSWER)) from error
+            return self._identity.resolve().team_id or ""
+        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
+            raise Unavailable(translate(NO_ANSWER)) from error
 
-    def _ask_person(self, user: str) -> "Json | None":
+    def _fetch_person(self, user: str) -> "JsonObject | None":
         """Return Slack's description of a person; None if Slack does not show the person to this workspace."""
         try:
-            with sorted_failures():
+            with classify_slack_errors():
                 answer: Any = self._client.users_info(user=user)
-        except Refused as error:
-            if error.code in UNSEEN:
+        except SlackRejected as error:
+            if error.code in UNKNOWN_USER_CODES:
                 return None
             raise
         return dict(answer.get("user") or {})
 
-    def _ask_channel(self, channel_id: str) -> Channel:
+    def _fetch_channel(self, channel_id: str) -> Channel:
         """Return a channel with its kind; one that Slack hides from the bot is private."""
         try:
-            with sorted_failures():
+            with classify_slack_errors():
                 answer: Any = self._client.conversations_info(channel=channel_id)
-        except Refused as error:
-            if error.code in HIDDEN:
+        except SlackRejected as error:
+            if error.code in HIDDEN_CHANNEL_CODES:
                 return Channel(channel_id, ChannelKind.PRIVATE)
             raise
-        return Channel(channel_id, channel_kind(answer.get("channel") or {}))
+        return Channel(channel_id, classify_channel(answer.get("channel") or {}))
 
-    def _ask_members(self, channel_id: str) -> frozenset[str]:
+    def _fetch_channel_members(self, channel_id: str) -> frozenset[str]:
         """Return who is in a channel, up to `MAX_MEMBERS`; nothing for a channel that Slack hides from the bot."""
-        found: set[str] = set()
+        member_ids: set[str] = set()
         try:
-            with sorted_failures():
-                for page in self._client.conversations_members(channel=channel_id, limit=PAGE):
-                    found |= set(page.get("members") or ())
-                    if len(found) >= MOST_MEMBERS:
+            with classify_slack_errors():
+                for page in self._client.conversations_members(channel=channel_id, limit=MEMBERS_PER_PAGE):
+                    member_ids |= set(page.get("members") or ())
+                    if len(member_ids) >= MAX_MEMBERS:
                         break
-        except Refused as error:
-            if error.code not in HIDDEN:
+        except SlackRejected as error:
+            if error.code not in HIDDEN_CHANNEL_CODES:
                 raise
-        return frozenset(found)
+        return frozenset(member_ids)
 
-    def _ask_group(self, group: str) -> frozenset[str]:
+    def _fetch_group_members(self, group: str) -> frozenset[str]:
         """Return who is in a user group; empty if Slack does not show the group, so that it gives
         its people no role."""
         try:
-            with sorted_failures():
+            with classify_slack_errors():
                 answer: Any = self._client.usergroups_users_list(usergroup=group)
-        except Refused as error:
+        except SlackRejected as error:
             log.error("Slack does not show the user group %s, which the policy names: %s", group, error.code)
             return frozenset()
-        return frozenset(list(answer.get("users") or ())[:MOST_MEMBERS])
+        return frozenset(list(answer.get("users") or ())[:MAX_MEMBERS])
 
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def kind_of(described: Json | None, own_team: str, workspaces: frozenset[str]) -> PersonKind:
+def classify_person(description: JsonObject | None, own_team: str, workspaces: frozenset[str]) -> PersonKind:
     """Return what Slack's description of a person means here (docs: users.info, the user object).
 
-    >>> kind_of({"team_id": "T1"}, "T1", frozenset()), kind_of({"team_id": "T2"}, "T1", frozenset())
+    >>> classify_person({"team_id": "T1"}, "T1", frozenset()), classify_person({"team_id": "T2"}, "T1", frozenset())
     (<PersonKind.MEMBER: 'member'>, <PersonKind.STRANGER: 'stranger'>)
     """
-    if described is None:
+    if description is None:
         return PersonKind.STRANGER
-    if described.get("deleted"):
+    if description.get("deleted"):
         return PersonKind.DEACTIVATED
-    if described.get("is_bot") or described.get("is_workflow_bot") or described.get("id") == "USLACKBOT":
+    if description.get("is_bot") or description.get("is_workflow_bot") or description.get("id") == "USLACKBOT":
         return PersonKind.BOT
-    enterprise = described.get("enterprise_user") or {}
-    teams = {described.get("team_id"), *(enterprise.get("teams") or ())}
+    enterprise = description.get("enterprise_user") or {}
+    teams = {description.get("team_id"), *(enterprise.get("teams") or ())}
     if own_team not in teams and not workspaces & {*teams, enterprise.get("enterprise_id")}:
         return PersonKind.STRANGER
-    if described.get("is_restricted") or described.get("is_ultra_restricted"):
+    if description.get("is_restricted") or description.get("is_ultra_restricted"):
         return PersonKind.GUEST
     return PersonKind.MEMBER
 
 
-def channel_kind(described: Json) -> ChannelKind:
+def classify_channel(description: JsonObject) -> ChannelKind:
     """Return what Slack's description of a conversation means (docs: the conversation object).
 
-    >>> channel_kind({"is_private": True}), channel_kind({"is_ext_shared": True}), channel_kind({})
+    >>> classify_channel({"is_private": True}), classify_channel({"is_ext_shared": True}), classify_channel({})
     (<ChannelKind.PRIVATE: 'private'>, <ChannelKind.SHARED: 'shared'>, <ChannelKind.PUBLIC: 'public'>)
     """
-    if described.get("is_ext_shared") or described.get("is_pending_ext_shared"):
+    if description.get("is_ext_shared") or description.get("is_pending_ext_shared"):
         return ChannelKind.SHARED
-    if described.get("is_im"):
+    if description.get("is_im"):
         return ChannelKind.DIRECT
-    return ChannelKind.PRIVATE if described.get("is_private") or described.get("is_mpim") else ChannelKind.PUBLIC
+    return ChannelKind.PRIVATE if description.get("is_private") or description.get("is_mpim") else ChannelKind.PUBLIC

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from bot.core.status import Reason
-from bot.language import mark
+from bot.language import N_
 
 
 @dataclass(frozen=True, slots=True)
-class Became:
+class OutcomeLabels:
     """The phrases for one reason for which a run ends.
 
     Attributes:
@@ -22,95 +22,95 @@ class Became:
     ended: str
 
 
-ENDINGS = {
-    Reason.SUCCEEDED: Became(
-        ":white_check_mark:", mark("succeeded"), mark("It succeeded."), mark("{run} *succeeded* after {time}")
+OUTCOME_LABELS = {
+    Reason.SUCCEEDED: OutcomeLabels(
+        ":white_check_mark:", N_("succeeded"), N_("It succeeded."), N_("{run} *succeeded* after {time}")
     ),
-    Reason.FAILED: Became(":x:", mark("failed"), mark("It failed."), mark("{run} *failed* after {time}")),
-    Reason.SETUP_FAILED: Became(
+    Reason.FAILED: OutcomeLabels(":x:", N_("failed"), N_("It failed."), N_("{run} *failed* after {time}")),
+    Reason.SETUP_FAILED: OutcomeLabels(
         ":x:",
-        mark("failed in its setup"),
-        mark("It failed in its setup."),
-        mark("{run} *failed in its setup* after {time}"),
+        N_("failed in its setup"),
+        N_("It failed in its setup."),
+        N_("{run} *failed in its setup* after {time}"),
     ),
-    Reason.DRIVER_DIED: Became(
+    Reason.DRIVER_DIED: OutcomeLabels(
         ":x:",
-        mark("failed, its driver died"),
-        mark("It failed because its driver died."),
-        mark("{run} *failed because its driver died* after {time}"),
+        N_("failed, its driver died"),
+        N_("It failed because its driver died."),
+        N_("{run} *failed because its driver died* after {time}"),
     ),
-    Reason.LAUNCH_FAILED: Became(
+    Reason.LAUNCH_FAILED: OutcomeLabels(
         ":x:",
-        mark("not launched"),
-        mark("It could not be launched."),
-        mark("{run} *could not be launched* after {time}"),
+        N_("not launched"),
+        N_("It could not be launched."),
+        N_("{run} *could not be launched* after {time}"),
     ),
-    Reason.CANCELLED_OUTSIDE: Became(
+    Reason.CANCELLED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
-        mark("cancelled by others"),
-        mark("It was cancelled outside of verlbot."),
-        mark("{run} *was cancelled outside of verlbot* after {time}"),
+        N_("cancelled by others"),
+        N_("It was cancelled outside of verlbot."),
+        N_("{run} *was cancelled outside of verlbot* after {time}"),
     ),
-    Reason.STOPPED: Became(
+    Reason.STOPPED: OutcomeLabels(
         ":black_square_for_stop:",
-        mark("stopped"),
-        mark("It was stopped by {person}."),
-        mark("{run} *was stopped by {person}* after {time}"),
+        N_("stopped"),
+        N_("It was stopped by {person}."),
+        N_("{run} *was stopped by {person}* after {time}"),
     ),
-    Reason.OVER_BUDGET: Became(
+    Reason.BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
-        mark("ended, budget spent"),
-        mark("It was ended because its budget is spent."),
-        mark("{run} *was ended because its budget is spent* after {time}"),
+        N_("ended, budget spent"),
+        N_("It was ended because its budget is spent."),
+        N_("{run} *was ended because its budget is spent* after {time}"),
     ),
-    Reason.MONTH_SPENT: Became(
+    Reason.MONTHLY_BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
-        mark("ended, month spent"),
-        mark("It was ended because this month's dollars are spent."),
-        mark("{run} *was ended because this month's dollars are spent* after {time}"),
+        N_("ended, month spent"),
+        N_("It was ended because this month's dollars are spent."),
+        N_("{run} *was ended because this month's dollars are spent* after {time}"),
     ),
-    Reason.LEASE_OVER: Became(
+    Reason.LEASE_EXPIRED: OutcomeLabels(
         ":alarm_clock:",
-        mark("ended, lease over"),
-        mark("It was ended because its lease is over."),
-        mark("{run} *was ended because its lease is over* after {time}"),
+        N_("ended, lease over"),
+        N_("It was ended because its lease is over."),
+        N_("{run} *was ended because its lease is over* after {time}"),
     ),
-    Reason.AUTODOWNED: Became(
+    Reason.AUTODOWNED: OutcomeLabels(
         ":zzz:",
-        mark("removed by autostop"),
-        mark("It was removed by autostop."),
-        mark("{run} *was removed by autostop* after {time}"),
+        N_("removed by autostop"),
+        N_("It was removed by autostop."),
+        N_("{run} *was removed by autostop* after {time}"),
     ),
-    Reason.DOWNED_OUTSIDE: Became(
+    Reason.DOWNED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
-        mark("removed by others"),
-        mark("It was removed outside of verlbot."),
-        mark("{run} *was removed outside of verlbot* after {time}"),
+        N_("removed by others"),
+        N_("It was removed outside of verlbot."),
+        N_("{run} *was removed outside of verlbot* after {time}"),
     ),
-    Reason.CLUSTER_LOST: Became(
-        ":x:", mark("cluster lost"), mark("It lost its cluster."), mark("{run} *lost its cluster* after {time}")
+    Reason.CLUSTER_LOST: OutcomeLabels(
+        ":x:", N_("cluster lost"), N_("It lost its cluster."), N_("{run} *lost its cluster* after {time}")
     ),
-    Reason.REFUSED: Became(
-        ":no_entry_sign:", mark("refused"), mark("It was refused."), mark("{run} *was refused* and not launched")
+    Reason.REFUSED: OutcomeLabels(
+        ":no_entry_sign:", N_("refused"), N_("It was refused."), N_("{run} *was refused* and not launched")
     ),
-    Reason.NOT_APPROVED: Became(
+    Reason.NOT_APPROVED: OutcomeLabels(
         ":no_entry_sign:",
-        mark("not approved in time"),
-        mark("No approver answered in time."),
-        mark("{run} *was not launched*: no approver answered in time"),
+        N_("not approved in time"),
+        N_("No approver answered in time."),
+        N_("{run} *was not launched*: no approver answered in time"),
     ),
-    Reason.OVER_CAP: Became(
+    Reason.CAP_EXCEEDED: OutcomeLabels(
         ":no_entry_sign:",
-        mark("no room under the caps"),
-        mark("There was no room for it under the caps."),
-        mark("{run} *was not launched*: there is no room for it under the caps"),
+        N_("no room under the caps"),
+        N_("There was no room for it under the caps."),
+        N_("{run} *was not launched*: there is no room for it under the caps"),
     ),
 }
 
-DRAINING = {
-    Reason.LEASE_OVER: mark("lease over, saving first"),
-    Reason.OVER_BUDGET: mark("budget spent, saving first"),
-    Reason.MONTH_SPENT: mark("month spent, saving first"),
-    Reason.STOPPED: mark("saving first"),
+SAVING_LABELS = {
+    Reason.LEASE_EXPIRED: N_("lease over, saving first"),
+    Reason.BUDGET_EXCEEDED: N_("budget spent, saving first"),
+    Reason.MONTHLY_BUDGET_EXCEEDED: N_("month spent, saving first"),
+    Reason.STOPPED: N_("saving first"),
 }
 """The state of a run that is about to end for these reasons and has not saved yet."""

@@ -13,29 +13,29 @@ from slack_bolt import Respond
 from slack_sdk import WebClient
 
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import carried, say
-from bot.precedence import Precedence
+from bot.language import translate, with_language_context
+from bot.precedence import InteractivePriority
 from bot.slack import answers
 from bot.slack.answers import Answer
-from bot.slack.client import PARSE, Doubtful, Limited, Refused, sorted_failures
-from bot.slack.fair_pool import FairPool, Full
+from bot.slack.client import PARSE_MODE, SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.fair_pool import FairPool, PoolFull
 
 log = logging.getLogger(__name__)
 
-Reply = Callable[[Answer], None]
+Responder = Callable[[Answer], None]
 """Sends an answer to the person who requested it."""
 
-CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
+ERROR_CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
 """Matches Slack's error code, on its own or in JSON: response URLs answer either way."""
 
-Said = Callable[[], Answer | None]
+DeferredAnswer = Callable[[], Answer | None]
 """Renders the result of a person's request, in the language that is current where it is called."""
 
-TRIES = 3
+MAX_DELIVERY_ATTEMPTS = 3
 """Maximum attempts to deliver a reply: a person reads it soon or never. After the last one only the log records it."""
 
 
-class Errands:
+class BackgroundReplies:
     """Computes slow answers in the background, and sends ready ones without queueing behind them. Each answer is in
     the language of the context that requested it.
 
@@ -47,13 +47,18 @@ class Errands:
     """
 
     def __init__(
-        self, precedence: Precedence, threads: int = 4, most: int = 50, most_each: int = 10, at_once_each: int = 2
+        self,
+        interactive_priority: InteractivePriority,
+        threads: int = 4,
+        max_tasks: int = 50,
+        max_tasks_each: int = 10,
+        max_running_each: int = 2,
     ) -> None:
-        self._precedence = precedence
-        self._waiting = FairPool(threads, most, most_each, at_once_each, "errand")
-        self._bringing = ThreadPoolExecutor(2, thread_name_prefix="reply")
+        self._interactive_priority = interactive_priority
+        self._answer_pool = FairPool(threads, max_tasks, max_tasks_each, max_running_each, "errand")
+        self._reply_pool = ThreadPoolExecutor(2, thread_name_prefix="reply")
 
-    def run(self, answer: Callable[[], Answer], reply: Reply, who: str = "") -> None:
+    def answer_later(self, compute_answer: Callable[[], Answer], responder: Responder, user: str = "") -> None:
         """Compute an answer in a thread, then deliver it.
 
         Args:
@@ -62,49 +67,49 @@ class Errands:
         Raises:
             UserError: too many requests are waiting already.
         """
-        go = carried(self._go)
+        answer_and_deliver = with_language_context(self._answer_and_deliver)
         try:
-            self._waiting.submit(who, lambda: go(answer, reply))
-        except Full as full:
-            raise UserError(say("Too many questions at once."), say("Ask again in a minute.")) from full
+            self._answer_pool.submit(user, lambda: answer_and_deliver(compute_answer, responder))
+        except PoolFull as error:
+            raise UserError(translate("Too many questions at once."), translate("Ask again in a minute.")) from error
 
-    def say(self, answer: Answer, reply: Reply) -> None:
+    def send(self, answer: Answer, responder: Responder) -> None:
         """Deliver an answer that is ready. Never refused: a delivery waits for Slack only."""
-        self._bringing.submit(carried(self._go), lambda: answer, reply)
+        self._reply_pool.submit(with_language_context(self._answer_and_deliver), lambda: answer, responder)
 
-    def bring_to(self, url: str, answer: Answer) -> None:
+    def send_to_url(self, url: str, answer: Answer) -> None:
         """Deliver an answer to the response URL of a command."""
-        self.say(answer, by_response_url(Respond(response_url=url)))
+        self.send(answer, respond_by_url(Respond(response_url=url)))
 
     def stop(self) -> None:
         """Cancel what has not begun."""
-        self._waiting.stop()
-        self._bringing.shutdown(wait=False, cancel_futures=True)
+        self._answer_pool.stop()
+        self._reply_pool.shutdown(wait=False, cancel_futures=True)
 
-    def _go(self, answer: Callable[[], Answer], reply: Reply) -> None:
+    def _answer_and_deliver(self, compute_answer: Callable[[], Answer], responder: Responder) -> None:
         """Compute an answer, or describe the error if that fails, and deliver it."""
-        self._precedence.give_way()
+        self._interactive_priority.yield_to_interactive()
         try:
-            found = answer()
+            result = compute_answer()
         except Exception as error:
             # The person waits for an answer, so every error becomes one.
-            found = words_for(error)
-        self._precedence.give_way()
+            result = render_error(error)
+        self._interactive_priority.yield_to_interactive()
         try:
-            bring(found, reply)
+            deliver(result, responder)
         except Exception:
             log.exception("an answer could not be brought")
 
 
-def bring(found: Answer, reply: Reply) -> None:
+def deliver(answer: Answer, responder: Responder) -> None:
     """Deliver an answer; retry if Slack rate limits the call or does not answer."""
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(MAX_DELIVERY_ATTEMPTS)):
         try:
-            reply(found)
-        except (Limited, Doubtful) as error:
-            if not left:
+            responder(answer)
+        except (SlackRateLimited, SlackUncertain) as error:
+            if not tries_left:
                 raise
-            pause(min(error.wait.total_seconds(), 30) if isinstance(error, Limited) else 1)
+            pause(min(error.retry_after.total_seconds(), 30) if isinstance(error, SlackRateLimited) else 1)
         else:
             return
 
@@ -114,84 +119,84 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def by_response_url(respond: Respond) -> Reply:
+def respond_by_url(respond: Respond) -> Responder:
     """Return a responder that only the person sees, at the place of the command or button.
 
     Bolt's `respond` does not raise, so its status is checked.
     """
 
-    def reply(answer: Answer) -> None:
-        with sorted_failures():
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
             response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False})
-        check(response.status_code, response.headers, response.body)
+        check_response(response.status_code, response.headers, response.body)
 
-    return reply
+    return send_answer
 
 
-def check(status: int, headers: Any, body: str = "") -> None:
+def check_response(status: int, headers: Any, body: str = "") -> None:
     """Raise what an HTTP status of Slack, and the error code in its body, mean for the message.
 
     Raises:
         SlackRateLimited, SlackUncertain, SlackRejected: the message did not arrive, or may not have arrived.
     """
     if status == 429:
-        raise Limited(timedelta(seconds=float(headers.get("Retry-After", 1))))
+        raise SlackRateLimited(timedelta(seconds=float(headers.get("Retry-After", 1))))
     if status >= 500:
-        raise Doubtful(f"Slack answered {status}")
-    code = CODE.search(body)
+        raise SlackUncertain(f"Slack answered {status}")
+    code = ERROR_CODE.search(body)
     # A response URL may answer 200 and report the error in its body.
     if status != 200 or (code and '"ok":false' in body.replace(" ", "")):
-        raise Refused(code[1] if code else str(status))
+        raise SlackRejected(code[1] if code else str(status))
 
 
-def in_thread(client: WebClient, channel: str, thread: str) -> Reply:
+def respond_in_thread(client: WebClient, channel: str, thread: str) -> Responder:
     """Return a responder that everyone sees, under the message with the command."""
 
-    def reply(answer: Answer) -> None:
-        with sorted_failures():
-            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, parse=PARSE, **answer)
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
+            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, parse=PARSE_MODE, **answer)
 
-    return reply
+    return send_answer
 
 
-def to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Reply:
+def respond_to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Responder:
     """Return a responder that only the person sees, at the place of the mention."""
 
-    def reply(answer: Answer) -> None:
-        with sorted_failures():
-            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE, **answer)
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
+            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE_MODE, **answer)
 
-    return reply
+    return send_answer
 
 
-def directly(client: WebClient, user: str) -> Reply:
+def respond_directly(client: WebClient, user: str) -> Responder:
     """Return a responder that sends a direct message."""
 
-    def reply(answer: Answer) -> None:
-        post_directly(client, user, answer)
+    def send_answer(answer: Answer) -> None:
+        post_direct_message(client, user, answer)
 
-    return reply
+    return send_answer
 
 
-def post_directly(client: WebClient, user: str, answer: Answer) -> tuple[str, str]:
+def post_direct_message(client: WebClient, user: str, answer: Answer) -> tuple[str, str]:
     """Send a direct message. Return its channel and its id.
 
     Raises:
         SlackRejected, SlackRateLimited, SlackUncertain: it may not have arrived.
     """
-    with sorted_failures():
-        posted = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE, **answer)
-    return str(posted["channel"]), str(posted["ts"])
+    with classify_slack_errors():
+        response = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE_MODE, **answer)
+    return str(response["channel"]), str(response["ts"])
 
 
-def words_for(error: Exception) -> Answer:
+def render_error(error: Exception) -> Answer:
     """Return what a person sees of an error; a bug of ours gets a reference to its traceback in the log."""
     if isinstance(error, UserError):
-        return answers.refusal(error)
+        return answers.render_user_error(error)
     if isinstance(error, Unavailable):
-        return answers.unavailable(error)
+        return answers.render_unavailable(error)
     if isinstance(error, UnreadableRecord):
-        return answers.unreadable(error)
+        return answers.render_unreadable_record(error)
     reference = token_hex(4)
     log.error("unexpected error (reference %s)", reference, exc_info=error)
-    return answers.fault(reference)
+    return answers.render_internal_error(reference)

@@ -2,74 +2,84 @@
 
 from collections.abc import Sequence
 
-from bot.asked import Excerpt
-from bot.core.loglines import narrow
-from bot.slack.answers import Answer, answer, text
-from bot.slack.blocks import context, printed
-from bot.slack.phrases import say, say_many, together
+from bot.asked import LogExcerpt
+from bot.core.loglines import shorten_for_display
+from bot.slack.answers import Answer, build_answer, build_text_answer
+from bot.slack.blocks import context, output_block
+from bot.slack.phrases import join_sentences, ngettext, translate
 from bot.slack.text import Markup, code, link, mrkdwn
 
 INLINE_CHARACTERS = 2_800
 """Maximum characters of log text in a message; more are uploaded as a file."""
 
 
-def excerpt(found: Excerpt) -> Answer:
+def render_log_excerpt(log_excerpt: LogExcerpt) -> Answer:
     """Return log lines in a message: long lines are cut, and only the last lines are shown if there are too many."""
-    shown = list(map(narrow, found.lines))
-    body = "\n".join(shown) or nothing(found)
+    shortened_lines = list(map(shorten_for_display, log_excerpt.lines))
+    body = "\n".join(shortened_lines) or render_empty_log(log_excerpt)
     notes = []
-    if found.trouble:
-        trouble = together(found.trouble, say("These are the lines that were kept."))
-        notes.append(context(mrkdwn(":warning: {}", trouble)))
-    if cut_short(found.lines):
-        whole = code(f"/verl logs {found.run.id} lines={found.asked.count}")
-        cut = say("Long lines are cut; {command} puts them into the thread as a file.", command=whole)
-        notes.append(context(cut))
-    heads = [context(heading(found)), printed(body)]
-    return answer(say("Log of {run}", run=found.run.id), heads + notes)
+    if log_excerpt.trouble:
+        trouble_note = join_sentences(log_excerpt.trouble, translate("These are the lines that were kept."))
+        notes.append(context(mrkdwn(":warning: {}", trouble_note)))
+    if has_long_lines(log_excerpt.lines):
+        full_command = code(f"/verl logs {log_excerpt.run.id} lines={log_excerpt.request.line_count}")
+        long_lines_note = translate(
+            "Long lines are cut; {command} puts them into the thread as a file.", command=full_command
+        )
+        notes.append(context(long_lines_note))
+    blocks = [context(render_excerpt_heading(log_excerpt)), output_block(body)]
+    return build_answer(translate("Log of {run}", run=log_excerpt.run.id), blocks + notes)
 
 
-def heading(found: Excerpt) -> Markup:
+def render_excerpt_heading(log_excerpt: LogExcerpt) -> Markup:
     """Return which lines of which log an excerpt shows."""
-    asked = found.asked
-    lines = say_many("One line", "Last {count} lines", len(found.lines)) if found.lines else say("No line")
-    if asked.grep:
-        lines = say("{lines} with {text}", lines=lines, text=code(asked.grep))
-    if asked.node is not None:
-        lines = say("{lines} of node {node}", lines=lines, node=asked.node)
-    return mrkdwn(":scroll: {} · {}", code(found.run.id), lines)
+    command = log_excerpt.request
+    lines = (
+        ngettext("One line", "Last {count} lines", len(log_excerpt.lines))
+        if log_excerpt.lines
+        else translate("No line")
+    )
+    if command.grep:
+        lines = translate("{lines} with {text}", lines=lines, text=code(command.grep))
+    if command.node is not None:
+        lines = translate("{lines} of node {node}", lines=lines, node=command.node)
+    return mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), lines)
 
 
-def cut_short(lines: Sequence[str]) -> bool:
+def has_long_lines(lines: Sequence[str]) -> bool:
     """Return whether a message would cut any of the lines."""
-    return any(narrow(line) != line for line in lines)
+    return any(shorten_for_display(line) != line for line in lines)
 
 
-def nothing(found: Excerpt) -> Markup:
+def render_empty_log(log_excerpt: LogExcerpt) -> Markup:
     """Return why there are no lines."""
-    filtered = found.asked.grep or found.asked.node is not None
-    return say("(no such line among the last ones)") if filtered else say("(it has printed nothing yet)")
+    filtered = log_excerpt.request.grep or log_excerpt.request.node is not None
+    return translate("(no such line among the last ones)") if filtered else translate("(it has printed nothing yet)")
 
 
-def title(found: Excerpt) -> Markup:
+def render_log_file_title(log_excerpt: LogExcerpt) -> Markup:
     """Return the title of the file with the lines."""
-    return say_many("Log of {run}, last line", "Log of {run}, last {count} lines", len(found.lines), run=found.run.id)
+    return ngettext(
+        "Log of {run}, last line", "Log of {run}, last {count} lines", len(log_excerpt.lines), run=log_excerpt.run.id
+    )
 
 
-def filed(found: Excerpt, address: str) -> Answer:
+def render_log_file_answer(log_excerpt: LogExcerpt, address: str) -> Answer:
     """Return an answer with a link to the file with the lines."""
-    lines = say_many(
+    lines = ngettext(
         "{count} line is {file}.",
         "{count} lines are {file}.",
-        len(found.lines),
-        file=link(address, say("a file in its thread")),
+        len(log_excerpt.lines),
+        file=link(address, translate("a file in its thread")),
     )
-    return text(mrkdwn(":scroll: {} · {}", code(found.run.id), lines))
+    return build_text_answer(mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), lines))
 
 
-def wants_file(found: Excerpt) -> bool:
+def needs_file(log_excerpt: LogExcerpt) -> bool:
     """Return whether the lines are uploaded as a file: the person requested a number of lines, and they do not fit
     into a message uncut.
     """
-    whole = sum(len(one) + 1 for one in found.lines) <= INLINE_CHARACTERS and not cut_short(found.lines)
-    return found.asked.lines is not None and not whole
+    fits_message = sum(len(line) + 1 for line in log_excerpt.lines) <= INLINE_CHARACTERS and not has_long_lines(
+        log_excerpt.lines
+    )
+    return log_excerpt.request.lines is not None and not fits_message

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 Work = Callable[[], None]
 
 
-class Full(Exception):
+class PoolFull(Exception):
     """Too much work is waiting already: of everyone, or of this person."""
 
 
@@ -23,70 +23,72 @@ class FairPool:
             no one else waits.
     """
 
-    def __init__(self, threads: int, most: int, most_each: int, at_once_each: int, name: str) -> None:
-        self._most = most
-        self._most_each = most_each
-        self._at_once_each = at_once_each
-        self._waiting: dict[str, deque[Work]] = {}
-        self._under_way: dict[str, int] = {}
+    def __init__(self, threads: int, max_tasks: int, max_tasks_each: int, max_running_each: int, name: str) -> None:
+        self._max_tasks = max_tasks
+        self._max_tasks_each = max_tasks_each
+        self._max_running_each = max_running_each
+        self._queues: dict[str, deque[Work]] = {}
+        self._running_counts: dict[str, int] = {}
         self._changed = Condition()
-        self._is_over = False
-        self._threads = [Thread(target=self._serve, name=f"{name}-{at}", daemon=True) for at in range(threads)]
+        self._is_stopped = False
+        self._threads = [
+            Thread(target=self._run_tasks, name=f"{name}-{index}", daemon=True) for index in range(threads)
+        ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, who: str, work: Work) -> None:
+    def submit(self, user: str, work: Work) -> None:
         """Queue a task until its person's turn comes.
 
         Raises:
             PoolFull: too much work is waiting already.
         """
         with self._changed:
-            own = len(self._waiting.get(who, ())) + self._under_way.get(who, 0)
-            everybodys = sum(map(len, self._waiting.values())) + sum(self._under_way.values())
-            if self._is_over or everybodys >= self._most or own >= self._most_each:
-                raise Full
-            self._waiting.setdefault(who, deque()).append(work)
+            own_tasks = len(self._queues.get(user, ())) + self._running_counts.get(user, 0)
+            all_tasks = sum(map(len, self._queues.values())) + sum(self._running_counts.values())
+            if self._is_stopped or all_tasks >= self._max_tasks or own_tasks >= self._max_tasks_each:
+                raise PoolFull
+            self._queues.setdefault(user, deque()).append(work)
             self._changed.notify()
 
     def stop(self) -> None:
         """Start nothing more; running tasks end by their own deadlines."""
         with self._changed:
-            self._is_over = True
-            self._waiting.clear()
+            self._is_stopped = True
+            self._queues.clear()
             self._changed.notify_all()
 
-    def _next(self) -> tuple[str, Work] | None:
+    def _wait_for_task(self) -> tuple[str, Work] | None:
         """Return the next task, of the person who has waited longest for a turn; None once the pool is stopped."""
         with self._changed:
-            while not self._is_over:
+            while not self._is_stopped:
                 # The dictionary is in the order of turns: `_take_first_task` moves a person to its end.
-                for who in self._waiting:
-                    if self._under_way.get(who, 0) < self._at_once_each:
-                        return who, self._take(who)
+                for user in self._queues:
+                    if self._running_counts.get(user, 0) < self._max_running_each:
+                        return user, self._take_first_task(user)
                 self._changed.wait()
         return None
 
-    def _take(self, who: str) -> Work:
+    def _take_first_task(self, user: str) -> Work:
         """Remove and return a person's first task, and move the person behind all others."""
-        tasks = self._waiting.pop(who)
+        tasks = self._queues.pop(user)
         work = tasks.popleft()
         if tasks:
-            self._waiting[who] = tasks
-        self._under_way[who] = self._under_way.get(who, 0) + 1
+            self._queues[user] = tasks
+        self._running_counts[user] = self._running_counts.get(user, 0) + 1
         return work
 
-    def _serve(self) -> None:
+    def _run_tasks(self) -> None:
         """Run tasks until the pool is stopped."""
-        while (found := self._next()) is not None:
-            who, work = found
+        while (user_and_work := self._wait_for_task()) is not None:
+            user, work = user_and_work
             try:
                 work()
             except Exception:
                 log.exception("a task in the background failed")
             finally:
                 with self._changed:
-                    self._under_way[who] -= 1
-                    if not self._under_way[who]:
-                        del self._under_way[who]
+                    self._running_counts[user] -= 1
+                    if not self._running_counts[user]:
+                        del self._running_counts[user]
                     self._changed.notify_all()

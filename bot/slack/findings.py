@@ -4,103 +4,117 @@ from datetime import datetime
 
 from bot.core.amendment import Mute
 from bot.core.health.finding import Finding, Severity
-from bot.core.health.watch import Healed
-from bot.core.money import cost
+from bot.core.health.watch import ResolvedFinding
+from bot.core.money import compute_cost
 from bot.core.run import Run
-from bot.language import mark
+from bot.language import N_
 from bot.slack import words
 from bot.slack.blocks import Block, actions, button, context, section
-from bot.slack.limits import stop
-from bot.slack.message import Message, said
-from bot.slack.phrases import say
-from bot.slack.text import Markup, code, emoji, escape, joined, link, mention, mrkdwn, unshaped
+from bot.slack.limits import stop_button
+from bot.slack.message import Message, thread_notice
+from bot.slack.phrases import translate
+from bot.slack.text import Markup, code, emoji, escape, join_parts, link, mention, mrkdwn, strip_bold
 
 MUTE = "mute"
 
-ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severity.STOP: ":rotating_light:"}
+SEVERITY_ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severity.STOP: ":rotating_light:"}
 
-SINCE = mark("Since step {step}, {time} ago.")
-SINCE_AND_COST = mark("Since step {step}, {time} and {dollars} ago.")
-READ_MORE = mark("read more")
-HEALED = mark("Step {step}: {finding} has passed. It had stood since step {since}.")
-MUTED = mark("{person} wants to hear no more of {finding} here.")
-MISLEADING = mark("{key} is shown as unknown. {why}")
+SINCE_STEP = N_("Since step {step}, {time} ago.")
+SINCE_STEP_WITH_COST = N_("Since step {step}, {time} and {dollars} ago.")
+READ_MORE = N_("read more")
+FINDING_RESOLVED = N_("Step {step}: {finding} has passed. It had stood since step {since}.")
+FINDING_MUTED = N_("{person} wants to hear no more of {finding} here.")
+METRIC_UNRELIABLE = N_("{key} is shown as unknown. {why}")
 
 
-def finding_messages(run: Run, now: datetime) -> list[Message]:
+def build_health_messages(run: Run, now: datetime) -> list[Message]:
     """Return the messages about a run's health: open findings, resolved ones, and who muted which."""
-    stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
-    passed = [one for one in run.watch.healed if was_said(run, one)]
+    open_findings = (
+        [] if run.is_finished else [item for item in run.health.open_findings if not run.is_muted(item.name)]
+    )
+    resolved_findings = [item for item in run.health.resolved_findings if was_announced(run, item)]
     return [
-        *(finding_message(run, one, now) for one in stands),
-        *(healed_message(one) for one in passed),
-        *(muted_message(one) for one in run.mutes),
+        *(build_finding_message(run, item, now) for item in open_findings),
+        *(build_resolved_message(item) for item in resolved_findings),
+        *(build_mute_message(item) for item in run.mutes),
     ]
 
 
-def finding_message(run: Run, found: Finding, now: datetime) -> Message:
+def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
     """Return what a finding shows, its evidence, its age, the cost since then, and the advice."""
-    head = mrkdwn("{} *{}* {}", emoji(ICONS[found.severity]), found.what, found.evidence)
-    told = joined(" ", [since(run, found, now), reference(found)])
-    blocks = [section(head), section(escape(found.advice)), context(told), actions(*buttons(run, found))]
+    head = mrkdwn("{} *{}* {}", emoji(SEVERITY_ICONS[finding.severity]), finding.what, finding.evidence)
+    age_and_reference = join_parts(" ", [render_finding_age(run, finding, now), render_reference(finding)])
+    blocks = [
+        section(head),
+        section(escape(finding.advice)),
+        context(age_and_reference),
+        actions(*build_finding_buttons(run, finding)),
+    ]
     return Message(
-        f"finding-{found.key}",
-        unshaped(head),
-        tuple(blocks if found.advice else [blocks[0], *blocks[2:]]),
-        broadcast=found.severity is not Severity.NOTE,
+        f"finding-{finding.key}",
+        strip_bold(head),
+        tuple(blocks if finding.advice else [blocks[0], *blocks[2:]]),
+        broadcast=finding.severity is not Severity.NOTE,
     )
 
 
-def since(run: Run, found: Finding, now: datetime) -> Markup:
+def render_finding_age(run: Run, finding: Finding, now: datetime) -> Markup:
     """Return since when a finding is open, and the cost since then if it is known."""
-    if not found.since_at:
-        return say("Since step {step}.", step=found.since_step)
-    passed = now - datetime.fromtimestamp(found.since_at, now.tzinfo)
-    spent, time = cost(run.hourly, passed), words.lasted(passed)
-    if spent is None:
-        return say(SINCE, step=found.since_step, time=time)
-    return say(SINCE_AND_COST, step=found.since_step, time=time, dollars=words.dollars(spent))
+    if not finding.since_at:
+        return translate("Since step {step}.", step=finding.since_step)
+    elapsed = now - datetime.fromtimestamp(finding.since_at, now.tzinfo)
+    dollars_spent, time = compute_cost(run.hourly_rate, elapsed), words.format_duration(elapsed)
+    if dollars_spent is None:
+        return translate(SINCE_STEP, step=finding.since_step, time=time)
+    return translate(
+        SINCE_STEP_WITH_COST, step=finding.since_step, time=time, dollars=words.format_dollars(dollars_spent)
+    )
 
 
-def reference(found: Finding) -> Markup:
+def render_reference(finding: Finding) -> Markup:
     """Return the source of a finding, as a link if it is an address."""
-    is_address = found.reference.startswith("https://")
-    return link(found.reference, say(READ_MORE)) if is_address else escape(found.reference)
+    is_address = finding.reference.startswith("https://")
+    return link(finding.reference, translate(READ_MORE)) if is_address else escape(finding.reference)
 
 
-def buttons(run: Run, found: Finding) -> list[Block]:
+def build_finding_buttons(run: Run, finding: Finding) -> list[Block]:
     """Return the buttons of a finding. *Stop* is offered if the training looks dead; a person decides."""
-    mute = button(say("Mute this"), MUTE, f"{run.id} {found.name}")
-    return [mute, stop(run)] if found.severity is Severity.STOP else [mute]
+    mute = button(translate("Mute this"), MUTE, f"{run.id} {finding.name}")
+    return [mute, stop_button(run)] if finding.severity is Severity.STOP else [mute]
 
 
-def was_said(run: Run, healed: Healed) -> bool:
+def was_announced(run: Run, resolved: ResolvedFinding) -> bool:
     """Return whether a finding was posted: only then does its end need a message."""
-    beginning = f"finding-{healed.finding.name}:{healed.finding.since_step}:"
-    return any(key.startswith(beginning) for key in run.posted)
+    key_prefix = f"finding-{resolved.finding.name}:{resolved.finding.since_step}:"
+    return any(key.startswith(key_prefix) for key in run.sent_messages)
 
 
-def healed_message(healed: Healed) -> Message:
+def build_resolved_message(resolved: ResolvedFinding) -> Message:
     """Return the notice that a finding is resolved."""
-    found = healed.finding
-    text = say(HEALED, step=healed.step, finding=code(found.name), since=found.since_step)
-    return said(f"healed-{found.name}-{healed.step}", mrkdwn(":white_check_mark: {}", text))
+    finding = resolved.finding
+    text = translate(FINDING_RESOLVED, step=resolved.step, finding=code(finding.name), since=finding.since_step)
+    return thread_notice(f"healed-{finding.name}-{resolved.step}", mrkdwn(":white_check_mark: {}", text))
 
 
-def muted_message(mute: Mute) -> Message:
+def build_mute_message(mute: Mute) -> Message:
     """Return the notice that a person muted a finding."""
-    text = say(MUTED, person=mention(mute.by), finding=code(mute.finding))
-    return said(f"muted-{mute.finding}", mrkdwn(":mute: {}", text))
+    text = translate(FINDING_MUTED, person=mention(mute.by), finding=code(mute.finding))
+    return thread_notice(f"muted-{mute.finding}", mrkdwn(":mute: {}", text))
 
 
-def sickness(run: Run) -> list[Markup]:
+def render_open_findings(run: Run) -> list[Markup]:
     """Return the open findings for the card, one line each, the most severe first; empty if the training is healthy."""
-    stands = [] if run.over else [one for one in run.watch.open if not run.is_muted(one.name)]
-    grave = sorted((one for one in stands if one.severity is not Severity.NOTE), key=lambda one: -one.severity.rank)
-    return [mrkdwn("{} {}", emoji(ICONS[one.severity]), one.what) for one in grave]
+    open_findings = (
+        [] if run.is_finished else [finding for finding in run.health.open_findings if not run.is_muted(finding.name)]
+    )
+    serious_findings = sorted(
+        (finding for finding in open_findings if finding.severity is not Severity.NOTE),
+        key=lambda finding: -finding.severity.rank,
+    )
+    return [mrkdwn("{} {}", emoji(SEVERITY_ICONS[finding.severity]), finding.what) for finding in serious_findings]
 
 
-def unknown_numbers(run: Run) -> list[Markup]:
+def render_unreliable_metrics(run: Run) -> list[Markup]:
     """Return the metrics of the card whose values mean nothing, each with the reason."""
-    shown = [key for key in run.misleading if run.metrics and key.startswith(run.metrics)]
-    return [say(MISLEADING, key=code(key), why=run.misleading[key]) for key in shown]
+    shown_metrics = [key for key in run.unreliable_metrics if run.metrics and key.startswith(run.metrics)]
+    return [translate(METRIC_UNRELIABLE, key=code(key), why=run.unreliable_metrics[key]) for key in shown_metrics]

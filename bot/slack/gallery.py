@@ -10,39 +10,39 @@ from functools import cache
 
 from slack_sdk import WebClient
 
-from bot.core.figure import Figure
+from bot.core.figure import Chart
 from bot.core.run import Run
 from bot.errors import Unavailable
-from bot.language import mark
-from bot.ports import Now, Painter
+from bot.language import N_
+from bot.ports import ChartRenderer, Now
 from bot.slack.answers import Answer
 from bot.slack.blocks import CHART, Block, picture
 from bot.slack.charts import is_chart
-from bot.slack.client import Refused
-from bot.slack.errands import Reply
-from bot.slack.files import Upload, into_thread, sent
+from bot.slack.client import SlackRejected
+from bot.slack.errands import Responder
+from bot.slack.files import FileUpload, upload_file, upload_to_thread
 from bot.slack.message import Message
-from bot.slack.messages import MALFORMED
-from bot.slack.phrases import say
-from bot.slack.plotted import without
+from bot.slack.messages import MALFORMED_CODES
+from bot.slack.phrases import translate
+from bot.slack.plotted import remove_charts
 from bot.slack.text import Markup, code, link
 
 log = logging.getLogger(__name__)
 
-REMEMBERED = timedelta(days=1)
+REFUSAL_LIFETIME = timedelta(days=1)
 """How long a rejected mode is avoided: Slack introduces a new block in one workspace after the other."""
 
-RIPE, RIPE_AGAIN, TRIES = timedelta(seconds=2), timedelta(seconds=5), 4
+UPLOAD_SETTLING_TIME, UPLOAD_RETRY_DELAY, MAX_UPLOAD_TRIES = timedelta(seconds=2), timedelta(seconds=5), 4
 """Delay before an uploaded file is shown, delay after a rejection, and maximum tries: Slack needs about a second until
 a message may show a new file (python-slack-sdk, issue 1521)."""
 
-MOST_UPLOADS = 64
+MAX_REMEMBERED_UPLOADS = 64
 """Maximum messages whose uploads are remembered, for a message of unknown fate."""
 
-IN_THREAD = mark("This workspace draws no charts: {picture} is in the thread of {run}.")
+CHART_IN_THREAD = N_("This workspace draws no charts: {picture} is in the thread of {run}.")
 
 
-class Way(Enum):
+class ChartMode(Enum):
     """How charts are shown."""
 
     NATIVE = "native"
@@ -51,132 +51,141 @@ class Way(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hung:
+class UploadedChart:
     """The chart pictures of a message in Slack: their files, when these are usable, and how often Slack has rejected
     them.
     """
 
     files: tuple[str, ...]
-    ripe_at: datetime
+    usable_at: datetime
     tries: int = 0
 
 
-class Gallery:
+class ChartPublisher:
     """Shows charts in the best mode that the workspace has not rejected lately.
 
     A message with charts is prepared, then posted or edited; if Slack rejects that, it is prepared again.
     """
 
-    def __init__(self, client: WebClient, painter: Painter, now: Now) -> None:
+    def __init__(self, client: WebClient, renderer: ChartRenderer, now: Now) -> None:
         self._client = client
-        self._painter = painter
+        self._renderer = renderer
         self._now = now
-        self._again: dict[Way, datetime] = {}
-        self._hung: OrderedDict[str, Hung] = OrderedDict()
+        self._retry_at: dict[ChartMode, datetime] = {}
+        self._uploaded_charts: OrderedDict[str, UploadedChart] = OrderedDict()
 
     @property
-    def way(self) -> Way:
+    def mode(self) -> ChartMode:
         """Return the best mode that the workspace has not rejected lately."""
         now = self._now()
-        return next((way for way in (Way.NATIVE, Way.PICTURES) if self._again.get(way, now) <= now), Way.WORDS)
+        return next(
+            (mode for mode in (ChartMode.NATIVE, ChartMode.PICTURES) if self._retry_at.get(mode, now) <= now),
+            ChartMode.WORDS,
+        )
 
     # messages of runs
 
-    def prepare(self, messages: Sequence[Message]) -> timedelta:
+    def prepare_charts(self, messages: Sequence[Message]) -> timedelta:
         """Upload the charts of these messages if they must be pictures. Return the time until the messages can be
         sent.
 
         Raises:
             SlackRateLimited, SlackUncertain: an upload failed; nothing of it is visible in Slack.
         """
-        ripe = [self._hang(message) for message in messages if message.figures and self.way is Way.PICTURES]
-        return max([timedelta(), *(at - self._now() for at in ripe)])
+        usable_times = [
+            self._ensure_uploaded(message) for message in messages if message.charts and self.mode is ChartMode.PICTURES
+        ]
+        return max([timedelta(), *(at - self._now() for at in usable_times)])
 
-    def blocks(self, message: Message) -> list[Block]:
+    def build_blocks(self, message: Message) -> list[Block]:
         """Return the blocks of the message in the current mode."""
-        hung = self._hung.get(message.digest)
-        if not message.figures or self.way is Way.NATIVE:
+        uploaded_chart = self._uploaded_charts.get(message.digest)
+        if not message.charts or self.mode is ChartMode.NATIVE:
             return list(message.blocks)
-        files = iter(hung.files if hung and self.way is Way.PICTURES else ())
-        found = [swapped(block, files, message.alt_text) for block in message.blocks]
-        return [block for block in found if block]
+        files = iter(uploaded_chart.files if uploaded_chart and self.mode is ChartMode.PICTURES else ())
+        blocks = [replace_chart(block, files, message.alt_text) for block in message.blocks]
+        return [block for block in blocks if block]
 
-    def refused(self, messages: Sequence[Message]) -> None:
+    def record_rejection(self, messages: Sequence[Message]) -> None:
         """Record that Slack has rejected these messages as malformed: try the next mode, unless their pictures are
         very new.
         """
-        if self.way is Way.PICTURES:
-            for digest, hung in [(one.digest, self._hung.get(one.digest)) for one in messages if one.figures]:
+        if self.mode is ChartMode.PICTURES:
+            for digest, uploaded_chart in [
+                (message.digest, self._uploaded_charts.get(message.digest)) for message in messages if message.charts
+            ]:
                 # Slack may have rejected the message because its files are too new, not because of their kind.
-                if hung and hung.tries < TRIES:
-                    self._hung[digest] = replace(hung, ripe_at=self._now() + RIPE_AGAIN, tries=hung.tries + 1)
+                if uploaded_chart and uploaded_chart.tries < MAX_UPLOAD_TRIES:
+                    self._uploaded_charts[digest] = replace(
+                        uploaded_chart, usable_at=self._now() + UPLOAD_RETRY_DELAY, tries=uploaded_chart.tries + 1
+                    )
                     return
-        self._step_down(self.way)
+        self._downgrade(self.mode)
 
-    def _hang(self, message: Message) -> datetime:
+    def _ensure_uploaded(self, message: Message) -> datetime:
         """Upload the message's charts once. Return when they are usable."""
-        if message.digest not in self._hung:
+        if message.digest not in self._uploaded_charts:
             try:
-                files = [self._sent(figure) for figure in message.figures]
-            except (Refused, Unavailable) as error:
+                files = [self._upload_chart(chart) for chart in message.charts]
+            except (SlackRejected, Unavailable) as error:
                 log.warning("charts go without pictures: %s", error)
-                self._step_down(Way.PICTURES)
+                self._downgrade(ChartMode.PICTURES)
                 return self._now()
-            self._hung[message.digest] = Hung(tuple(files), self._now() + RIPE)
-            while len(self._hung) > MOST_UPLOADS:
-                self._hung.popitem(last=False)
-        return self._hung[message.digest].ripe_at
+            self._uploaded_charts[message.digest] = UploadedChart(tuple(files), self._now() + UPLOAD_SETTLING_TIME)
+            while len(self._uploaded_charts) > MAX_REMEMBERED_UPLOADS:
+                self._uploaded_charts.popitem(last=False)
+        return self._uploaded_charts[message.digest].usable_at
 
-    def _sent(self, figure: Figure) -> str:
+    def _upload_chart(self, chart: Chart) -> str:
         """Upload a chart as a picture. Return Slack's id of the file."""
-        return sent(self._client, upload(figure, self._painter))[0]
+        return upload_file(self._client, render_upload(chart, self._renderer))[0]
 
-    def _step_down(self, way: Way) -> None:
+    def _downgrade(self, mode: ChartMode) -> None:
         """Avoid a mode for a day."""
-        if way is not Way.WORDS:
-            log.warning("Slack refuses charts as %s; that is tried again in a day", way.value)
-            self._again[way] = self._now() + REMEMBERED
+        if mode is not ChartMode.WORDS:
+            log.warning("Slack refuses charts as %s; that is tried again in a day", mode.value)
+            self._retry_at[mode] = self._now() + REFUSAL_LIFETIME
 
     # answers to people
 
-    def showing(self, reply: Reply, run: Run, figures: Sequence[Figure]) -> Reply:
+    def with_charts(self, responder: Responder, run: Run, charts: Sequence[Chart]) -> Responder:
         """Return a responder for an answer with charts. If Slack draws none, it sends the text, and the pictures go
         into the run's thread.
 
         An answer to one person cannot show a file that belongs to the bot (java-slack-sdk, issue 1349).
         """
         # The reply may be tried several times; the pictures are uploaded once.
-        hang: Callable[[], Markup] = cache(lambda: self._note(run, figures))
+        upload_once: Callable[[], Markup] = cache(lambda: self._upload_to_thread(run, charts))
 
-        def shown(answer: Answer) -> None:
+        def respond(answer: Answer) -> None:
             """Send the answer with charts; if Slack rejects them, send it without and with a note."""
-            if self.way is Way.NATIVE or not any(map(is_chart, answer["blocks"])):
+            if self.mode is ChartMode.NATIVE or not any(map(is_chart, answer["blocks"])):
                 try:
-                    reply(answer)
-                except Refused as refused:
+                    responder(answer)
+                except SlackRejected as error:
                     # Only a malformed block means that this workspace does not know charts.
-                    if refused.code not in MALFORMED:
+                    if error.code not in MALFORMED_CODES:
                         raise
-                    self._step_down(Way.NATIVE)
+                    self._downgrade(ChartMode.NATIVE)
                 else:
                     return
-            reply(without(answer, hang()))
+            responder(remove_charts(answer, upload_once()))
 
-        return shown
+        return respond
 
-    def _note(self, run: Run, figures: Sequence[Figure]) -> Markup:
+    def _upload_to_thread(self, run: Run, charts: Sequence[Chart]) -> Markup:
         """Upload the pictures into the run's thread. Return a note on where they are."""
         links: list[str | None] = []
         try:
-            links = [into_thread(self._client, run, upload(figure, self._painter)) for figure in figures]
+            links = [upload_to_thread(self._client, run, render_upload(chart, self._renderer)) for chart in charts]
         except Unavailable as error:
             log.warning("run %s: %s", run.id, error)
         if not links or links[0] is None or None in links:
-            return say("This workspace draws no charts, and a picture could not be sent.")
-        return say(IN_THREAD, picture=link(links[0], say("a picture")), run=code(run.id))
+            return translate("This workspace draws no charts, and a picture could not be sent.")
+        return translate(CHART_IN_THREAD, picture=link(links[0], translate("a picture")), run=code(run.id))
 
 
-def swapped(block: Block, files: Iterator[str], text: str) -> Block | None:
+def replace_chart(block: Block, files: Iterator[str], text: str) -> Block | None:
     """Return the next picture in place of a chart, None if there is none left; any other block unchanged."""
     if block["type"] != CHART:
         return block
@@ -184,6 +193,6 @@ def swapped(block: Block, files: Iterator[str], text: str) -> Block | None:
     return picture(file, text) if file else None
 
 
-def upload(figure: Figure, painter: Painter) -> Upload:
+def render_upload(chart: Chart, renderer: ChartRenderer) -> FileUpload:
     """Return a chart as a PNG file to upload."""
-    return Upload("chart.png", str(figure.title), painter.paint(figure))
+    return FileUpload("chart.png", str(chart.title), renderer.render(chart))

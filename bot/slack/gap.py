@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.posted import Posted
+from bot.core.posted import SentMessage
 from bot.core.run import Run
-from bot.slack.blocks import MESSAGE_BLOCKS
-from bot.slack.message import CARD, Message, mark_of
-from bot.slack.room import ALL_TEXT, size
+from bot.slack.blocks import MAX_MESSAGE_BLOCKS
+from bot.slack.message import CARD, Message, to_metadata_key
+from bot.slack.room import MAX_BLOCKS_CHARACTERS, count_block_characters
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class MessagePost:
     """Messages that are not in Slack; several notices are sent as one message."""
 
     messages: tuple[Message, ...]
@@ -25,11 +25,11 @@ class Post:
     @property
     def keys(self) -> str:
         """Return the keys for the metadata that identifies the message in Slack."""
-        return ",".join(mark_of(message.key) for message in self.messages)
+        return ",".join(to_metadata_key(message.key) for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class MessageCheck:
     """A message that may be in Slack: it was sent, and no answer came."""
 
     key: str
@@ -37,25 +37,27 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class MessageEdit:
     """A message in Slack that shows outdated content; `is_urgent` if the change must be visible at once."""
 
     message: Message
     ts: str
-    urgent: bool
+    is_urgent: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class MessageWait:
     """A message that shows slightly outdated content, and was edited a moment ago."""
 
     until: datetime
 
 
-Due = Post | Check | Edit | Wait
+MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait
 
 
-def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Due | None:
+def find_next_step(
+    run: Run, desired_messages: Sequence[Message], now: datetime, period: timedelta
+) -> MessageStep | None:
     """Return the next step towards the desired messages, or None if Slack shows them.
 
     The card comes first, because the thread belongs to it; then uncertain messages, because a message must not be sent
@@ -64,55 +66,77 @@ def next_step(run: Run, wanted: Sequence[Message], now: datetime, period: timede
     Args:
         period: time between two regular edits of one message.
     """
-    card = wanted[0]
-    if card.key not in run.posted:
-        return Post((card,))
-    for message in wanted:
-        posted = run.posted.get(message.key)
-        if posted and posted.ts is None:
-            return Check(message.key, posted.at)
-    return missing(run, wanted) or stale(run, wanted, now, period)
+    card = desired_messages[0]
+    if card.key not in run.sent_messages:
+        return MessagePost((card,))
+    for message in desired_messages:
+        sent_message = run.sent_messages.get(message.key)
+        if sent_message and sent_message.ts is None:
+            return MessageCheck(message.key, sent_message.sent_at)
+    return find_missing_messages(run, desired_messages) or find_stale_message(run, desired_messages, now, period)
 
 
-def missing(run: Run, wanted: Sequence[Message]) -> Post | None:
+def find_missing_messages(run: Run, desired_messages: Sequence[Message]) -> MessagePost | None:
     """Return the first missing message, together with the missing notices that the same people see.
 
     Return as many as one message has room for; the others are still missing after it.
     """
-    lacking = [message for message in wanted if message.key not in run.posted]
-    if not lacking:
+    missing_messages = [message for message in desired_messages if message.key not in run.sent_messages]
+    if not missing_messages:
         return None
-    first = lacking[0]
-    alike = [one for one in lacking if (one.edited, one.broadcast) == (first.edited, first.broadcast)]
+    first = missing_messages[0]
+    similar_messages = [
+        candidate
+        for candidate in missing_messages
+        if (candidate.is_edited, candidate.broadcast) == (first.is_edited, first.broadcast)
+    ]
     # A message that is edited later, or is a file, cannot share its Slack message with notices.
-    if first.edited or first.attachment:
-        return Post((first,))
-    return Post(tuple(those_with_room([one for one in alike if not one.attachment])))
+    if first.is_edited or first.attachment:
+        return MessagePost((first,))
+    return MessagePost(
+        tuple(select_fitting_notices([candidate for candidate in similar_messages if not candidate.attachment]))
+    )
 
 
-def those_with_room(notices: Sequence[Message]) -> list[Message]:
+def select_fitting_notices(notices: Sequence[Message]) -> list[Message]:
     """Return the first notice, and as many of the others as Slack accepts together with it."""
-    blocks, taken = 0, 0
-    found: list[Message] = []
-    for one in notices:
-        blocks, taken = blocks + len(one.blocks), taken + size(one.blocks)
-        if found and (blocks > MESSAGE_BLOCKS or taken > ALL_TEXT):
+    block_count, text_size = 0, 0
+    fitting_notices: list[Message] = []
+    for notice in notices:
+        block_count, text_size = block_count + len(notice.blocks), text_size + count_block_characters(notice.blocks)
+        if fitting_notices and (block_count > MAX_MESSAGE_BLOCKS or text_size > MAX_BLOCKS_CHARACTERS):
             break
-        found.append(one)
-    return found
+        fitting_notices.append(notice)
+    return fitting_notices
 
 
-def stale(run: Run, wanted: Sequence[Message], now: datetime, period: timedelta) -> Edit | Wait | None:
+def find_stale_message(
+    run: Run, desired_messages: Sequence[Message], now: datetime, period: timedelta
+) -> MessageEdit | MessageWait | None:
     """Return the edit of a message with outdated content, or the wait until it may be edited."""
-    older = [(one, run.posted[one.key]) for one in wanted if one.edited and run.posted[one.key].digest != one.digest]
-    if not older:
+    outdated_messages = [
+        (candidate, run.sent_messages[candidate.key])
+        for candidate in desired_messages
+        if candidate.is_edited and run.sent_messages[candidate.key].content_hash != candidate.digest
+    ]
+    if not outdated_messages:
         return None
-    at, message, posted = min(((due_at(*pair, period, now), *pair) for pair in older), key=lambda due: due[0])
-    return Edit(message, posted.ts or "", message.urgent != posted.urgent) if at <= now else Wait(at)
+    edit_at, message, sent_message = min(
+        ((compute_edit_time(*pair, period, now), *pair) for pair in outdated_messages), key=lambda due: due[0]
+    )
+    return (
+        MessageEdit(message, sent_message.ts or "", message.urgent != sent_message.urgent)
+        if edit_at <= now
+        else MessageWait(edit_at)
+    )
 
 
-def due_at(message: Message, posted: Posted, period: timedelta, now: datetime) -> datetime:
+def compute_edit_time(message: Message, sent_message: SentMessage, period: timedelta, now: datetime) -> datetime:
     """Return when an edit is due: at once if the last one has a time in the future, because the
     clock was ahead then."""
-    is_urgent = posted.urgent != message.urgent
-    return min(posted.at, now) if is_urgent or posted.at > now else posted.at + period * message.pace
+    is_urgent = sent_message.urgent != message.urgent
+    return (
+        min(sent_message.sent_at, now)
+        if is_urgent or sent_message.sent_at > now
+        else sent_message.sent_at + period * message.period_factor
+    )

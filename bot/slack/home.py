@@ -7,19 +7,19 @@ from datetime import datetime
 from bot.core.run import Run
 from bot.isolation import render_each
 from bot.slack import words
-from bot.slack.again import FORM, NEW, retry_with
-from bot.slack.answers import line, shown_line
+from bot.slack.again import EMPTY_FORM, OPEN_FORM, build_retry_form_button
+from bot.slack.answers import render_isolated_run_line, render_run_line
 from bot.slack.blocks import Block, actions, button, context, header, section
-from bot.slack.phrases import say, say_many
-from bot.slack.text import Markup, date, joined, mrkdwn
-from bot.slack.views import buttons
+from bot.slack.phrases import ngettext, translate
+from bot.slack.text import Markup, date, join_parts, mrkdwn
+from bot.slack.views import card_buttons
 
-OWN, TEAM, ENDED = 10, 10, 5
+MAX_OWN_RUNS, MAX_TEAM_RUNS, MAX_ENDED_RUNS = 10, 10, 5
 """Maximum runs of each kind on a page: together well below Slack's limit of a hundred blocks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class HomeRuns:
     """The runs on a person's page: the person's and the team's active ones, and those that ended last; newest first."""
 
     own: Sequence[Run]
@@ -27,70 +27,77 @@ class Runs:
     ended: Sequence[Run]
 
 
-def home(runs: Runs, now: datetime) -> list[Block]:
+def build_home_blocks(home_runs: HomeRuns, now: datetime) -> list[Block]:
     """Return the page without its time, so that two pages with the same content are equal."""
     return [
-        actions(button(say("Launch a run"), FORM, NEW, style="primary")),
-        section(cost_now([*runs.own, *runs.team], now)),
-        header(say("Your runs")),
-        *listed(runs.own, OWN, now, say("You have no active run. `/verl launch smoke` starts a small one.")),
-        header(say("The team's runs")),
-        *listed(runs.team, TEAM, now, say("Nobody else has an active run.")),
-        *([header(say("Ended lately"))] if runs.ended else []),
-        *(ended(run, now) for run in runs.ended[:ENDED]),
+        actions(button(translate("Launch a run"), OPEN_FORM, EMPTY_FORM, style="primary")),
+        section(render_current_cost([*home_runs.own, *home_runs.team], now)),
+        header(translate("Your runs")),
+        *build_run_list(
+            home_runs.own,
+            MAX_OWN_RUNS,
+            now,
+            translate("You have no active run. `/verl launch smoke` starts a small one."),
+        ),
+        header(translate("The team's runs")),
+        *build_run_list(home_runs.team, MAX_TEAM_RUNS, now, translate("Nobody else has an active run.")),
+        *([header(translate("Ended lately"))] if home_runs.ended else []),
+        *(build_ended_row(run, now) for run in home_runs.ended[:MAX_ENDED_RUNS]),
     ]
 
 
-def stamped(blocks: list[Block], now: datetime) -> Block:
+def build_home_view(blocks: list[Block], now: datetime) -> Block:
     """Return the view for Slack with the time of the page: a page that is not looked at is not kept up to date."""
-    note = say("As of {time} · `/verl help` lists what can be typed.", time=date(now))
+    note = translate("As of {time} · `/verl help` lists what can be typed.", time=date(now))
     return {"type": "home", "blocks": [*blocks, context(note)]}
 
 
-def cost_now(runs: Sequence[Run], now: datetime) -> Markup:
+def render_current_cost(runs: Sequence[Run], now: datetime) -> Markup:
     """Return the hourly rate and the cost so far of all runs with machines, and how many of them are unpriced."""
-    standing = [run for run in runs if not run.waits]
-    if not standing:
-        return mrkdwn(":moneybag: {}", say("Nothing is billing."))
-    costs = render_each(standing, lambda run: priced_at(run, now), lambda _: None)
+    billing_runs = [run for run in runs if not run.is_waiting]
+    if not billing_runs:
+        return mrkdwn(":moneybag: {}", translate("Nothing is billing."))
+    costs = render_each(billing_runs, lambda run: find_rate_and_cost(run, now), lambda _: None)
     priced = [cost for cost in costs if cost]
-    rate, spent = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
-    known = say_many(
+    rate, total_dollars = (sum(column) for column in zip(*priced, strict=True)) if priced else (0.0, 0.0)
+    priced_cost = ngettext(
         "*{rate}* now for {count} run, {spent} so far",
         "*{rate}* now for {count} runs, {spent} so far",
         len(priced),
-        rate=words.hourly(rate),
-        spent=words.dollars(spent),
+        rate=words.format_hourly_rate(rate),
+        spent=words.format_dollars(total_dollars),
     )
-    unpriced = say("{count} unpriced", count=len(standing) - len(priced))
-    parts = [known if priced else "", unpriced if len(priced) < len(standing) else ""]
-    return mrkdwn(":moneybag: {}", joined(" · ", parts))
+    unpriced = translate("{count} unpriced", count=len(billing_runs) - len(priced))
+    parts = [priced_cost if priced else "", unpriced if len(priced) < len(billing_runs) else ""]
+    return mrkdwn(":moneybag: {}", join_parts(" · ", parts))
 
 
-def priced_at(run: Run, now: datetime) -> tuple[float, float] | None:
+def find_rate_and_cost(run: Run, now: datetime) -> tuple[float, float] | None:
     """Return a run's dollars an hour and its dollars so far; None if its rate is unknown."""
-    return (run.hourly.dollars_per_hour, run.cost(now) or 0.0) if run.hourly else None
+    return (run.hourly_rate.dollars_per_hour, run.cost(now) or 0.0) if run.hourly_rate else None
 
 
-def listed(runs: Sequence[Run], most: int, now: datetime, none: Markup) -> list[Block]:
+def build_run_list(runs: Sequence[Run], max_runs: int, now: datetime, empty_note: Markup) -> list[Block]:
     """Return a line and the buttons of each run, or a note if there are none."""
     if not runs:
-        return [context(none)]
-    rows = render_each(runs[:most], lambda run: row(run, now), lambda run: [section(words.unshown(run.id))])
-    shown = [block for blocks in rows for block in blocks]
+        return [context(empty_note)]
+    rows = render_each(
+        runs[:max_runs], lambda run: build_run_row(run, now), lambda run: [section(words.unshown_line(run.id))]
+    )
+    run_blocks = [block for blocks in rows for block in blocks]
     more = (
-        [context(say("… and {count} more; `/verl list` shows them.", count=len(runs) - most))]
-        if len(runs) > most
+        [context(translate("… and {count} more; `/verl list` shows them.", count=len(runs) - max_runs))]
+        if len(runs) > max_runs
         else []
     )
-    return shown + more
+    return run_blocks + more
 
 
-def row(run: Run, now: datetime) -> list[Block]:
+def build_run_row(run: Run, now: datetime) -> list[Block]:
     """Return a run's line and its buttons."""
-    return [section(line(run, now)), actions(*buttons(run))]
+    return [section(render_run_line(run, now)), actions(*card_buttons(run))]
 
 
-def ended(run: Run, now: datetime) -> Block:
+def build_ended_row(run: Run, now: datetime) -> Block:
     """Return the line of an ended run, with a button to relaunch it."""
-    return section(shown_line(run, now)) | {"accessory": retry_with(run)}
+    return section(render_isolated_run_line(run, now)) | {"accessory": build_retry_form_button(run)}

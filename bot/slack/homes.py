@@ -13,26 +13,26 @@ from bot.core.actor import Actor
 from bot.core.roles import Act
 from bot.errors import Unavailable, UserError
 from bot.isolation import report_once
-from bot.language import speaking
+from bot.language import use_language
 from bot.ports import Now
-from bot.service import Service
+from bot.service import RunService
 from bot.slack import answers
 from bot.slack import home as home_view
 from bot.slack.blocks import Block
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.home import Runs, home, stamped
-from bot.tongues import Tongues
+from bot.slack.client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.home import HomeRuns, build_home_blocks, build_home_view
+from bot.tongues import LanguagePreferences
 
 log = logging.getLogger(__name__)
 
-LOOKS_FOR = timedelta(hours=1)
+VIEWING_PERIOD = timedelta(hours=1)
 """How long a page is updated after it was opened: Slack does not report when a person closes it."""
 
-MOST = 50
+MAX_PAGES = 50
 """Maximum pages that are kept up to date; Slack accepts a hundred updates a minute."""
 
 
-class Homes:
+class HomePublisher:
     """The App Home pages that people have opened, the latest last.
 
     Args:
@@ -42,26 +42,26 @@ class Homes:
 
     def __init__(
         self,
-        service: Service,
+        service: RunService,
         client: WebClient,
-        tongues: Tongues,
+        language_preferences: LanguagePreferences,
         access: AccessControl,
         now: Now,
         wake: Callable[[], None],
     ) -> None:
         self._access = access
         self._teams: dict[str, str] = {}
-        self._tongues = tongues
+        self._language_preferences = language_preferences
         self._service = service
         self._client = client
         self._now = now
         self._wake = wake
         self._lock = Lock()
-        self._opened: dict[str, datetime] = {}
-        self._shown: dict[str, list[Block]] = {}
-        self._rest_until: datetime | None = None
+        self._opened_at: dict[str, datetime] = {}
+        self._published_blocks: dict[str, list[Block]] = {}
+        self._rate_limited_until: datetime | None = None
 
-    def opened(self, user: str, team: str = "") -> None:
+    def mark_opened(self, user: str, team: str = "") -> None:
         """Record that a person looks at the page, and publish it.
 
         Args:
@@ -69,33 +69,33 @@ class Homes:
         """
         with self._lock:
             self._teams[user] = team or self._teams.get(user, "")
-            self._opened.pop(user, None)
-            self._opened[user] = self._now()
-            self._shown.pop(user, None)
+            self._opened_at.pop(user, None)
+            self._opened_at[user] = self._now()
+            self._published_blocks.pop(user, None)
         self._wake()
 
-    def changed(self, user: str) -> None:
+    def refresh_if_open(self, user: str) -> None:
         """Publish a person's page again, if it is open, after the person has done something that it shows."""
-        if user in self._opened:
-            self.opened(user)
+        if user in self._opened_at:
+            self.mark_opened(user)
 
     def publish(self) -> timedelta | None:
         """Publish every page whose content has changed. Return the delay that Slack's rate limit demands; None for
         none.
         """
         now = self._now()
-        if self._rest_until and now < self._rest_until:
-            return self._rest_until - now
-        for user in self._looking():
+        if self._rate_limited_until and now < self._rate_limited_until:
+            return self._rate_limited_until - now
+        for user in self._list_viewers():
             try:
-                with speaking(self._tongues.of(user)):
-                    self._bring(user)
-            except Limited as limited:
-                self._rest_until = now + limited.wait
-                return limited.wait
-            except (Doubtful, Unavailable) as error:
+                with use_language(self._language_preferences.get_language(user)):
+                    self._publish_page(user)
+            except SlackRateLimited as rate_limit:
+                self._rate_limited_until = now + rate_limit.retry_after
+                return rate_limit.retry_after
+            except (SlackUncertain, Unavailable) as error:
                 log.warning("the page of %s: %s", user, error)
-            except Refused as error:
+            except SlackRejected as error:
                 log.error("Slack takes no page for %s: %s", user, error.code)
                 self._forget(user)
             except Exception as error:
@@ -103,48 +103,48 @@ class Homes:
                 report_once(f"the page of {user}", error)
         return None
 
-    def _looking(self) -> list[str]:
+    def _list_viewers(self) -> list[str]:
         """Return the people whose pages are kept up to date, after dropping pages that are too old or too many."""
         now = self._now()
         with self._lock:
-            late = [user for user, at in self._opened.items() if now - at > LOOKS_FOR]
-            crowded = list(self._opened)[:-MOST]
-            for user in {*late, *crowded}:
-                del self._opened[user]
-                self._shown.pop(user, None)
+            expired = [user for user, at in self._opened_at.items() if now - at > VIEWING_PERIOD]
+            surplus = list(self._opened_at)[:-MAX_PAGES]
+            for user in {*expired, *surplus}:
+                del self._opened_at[user]
+                self._published_blocks.pop(user, None)
                 self._teams.pop(user, None)
-            return list(self._opened)
+            return list(self._opened_at)
 
-    def _bring(self, user: str) -> None:
+    def _publish_page(self, user: str) -> None:
         """Publish a person's page if its content has changed."""
         now = self._now()
-        blocks = self._blocks(user, now)
-        if self._shown.get(user) == blocks:
+        blocks = self._build_blocks(user, now)
+        if self._published_blocks.get(user) == blocks:
             return
-        with sorted_failures():
-            self._client.views_publish(user_id=user, view=stamped(blocks, now))
-        self._shown[user] = blocks
+        with classify_slack_errors():
+            self._client.views_publish(user_id=user, view=build_home_view(blocks, now))
+        self._published_blocks[user] = blocks
 
-    def _blocks(self, user: str, now: datetime) -> list[Block]:
+    def _build_blocks(self, user: str, now: datetime) -> list[Block]:
         """Return the page of a person; the reason if the person may not see anything here."""
-        actor = self._access.actor(user, self._teams.get(user, ""), "")
+        actor = self._access.find_actor(user, self._teams.get(user, ""), "")
         try:
             refuse_act(self._service.policy, Act.READ, actor)
         except UserError as error:
-            return list(answers.refusal(error)["blocks"])
-        return home(self._runs(actor), now)
+            return list(answers.render_user_error(error)["blocks"])
+        return build_home_blocks(self._load_runs(actor), now)
 
-    def _runs(self, actor: Actor) -> Runs:
+    def _load_runs(self, actor: Actor) -> HomeRuns:
         """Return the runs that the person's page shows."""
         queries = self._service.queries
-        active = queries.active()
-        own = [run for run in active if run.requester == actor.user]
-        team = [run for run in active if run.requester != actor.user]
-        ended = queries.listed("ended", actor.user)[: home_view.ENDED]
-        return Runs(own, queries.shown_to(actor, team), queries.shown_to(actor, ended))
+        active_runs = queries.list_active()
+        own_runs = [run for run in active_runs if run.requester == actor.user]
+        team_runs = [run for run in active_runs if run.requester != actor.user]
+        ended_runs = queries.list_runs("ended", actor.user)[: home_view.MAX_ENDED_RUNS]
+        return HomeRuns(own_runs, queries.redact_for(actor, team_runs), queries.redact_for(actor, ended_runs))
 
     def _forget(self, user: str) -> None:
         """Stop updating a person's page."""
         with self._lock:
-            self._opened.pop(user, None)
-            self._shown.pop(user, None)
+            self._opened_at.pop(user, None)
+            self._published_blocks.pop(user, None)

@@ -9,19 +9,19 @@ from typing import Any
 
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.adapters.secret_filter import UNKNOWING, SecretFilter
-from bot.core.command import OpenForm, changes_nothing
-from bot.core.parse import parse
+from bot.adapters.secret_filter import GENERAL_FILTER, SecretFilter
+from bot.core.command import OpenLaunchForm, is_read_only
+from bot.core.parse import parse_command
 from bot.errors import Unavailable, UserError
 from bot.ports import Now, Store
 from bot.slack.answers import Answer
-from bot.slack.deliveries import Malformed, checked
-from bot.slack.errands import Errands
-from bot.slack.text import as_typed
+from bot.slack.deliveries import MalformedDelivery, check_delivery
+from bot.slack.errands import BackgroundReplies
+from bot.slack.text import restore_typed_text
 
 log = logging.getLogger(__name__)
 
-SERVED_WITHIN = timedelta(minutes=15)
+MAX_DELIVERY_AGE = timedelta(minutes=15)
 """Maximum age of a delivery at which it is still served. An older one is dropped: the person has typed the command
 again by then."""
 
@@ -36,52 +36,58 @@ class Inbox:
     """
 
     store: Store
-    errands: Errands
+    background: BackgroundReplies
     now: Now
-    secrets: SecretFilter = UNKNOWING
+    secrets: SecretFilter = GENERAL_FILTER
 
-    def takes(self, request: SocketModeRequest) -> bool:
+    def accept(self, request: SocketModeRequest) -> bool:
         """Return whether a delivery may be acknowledged now and served later; store it where that is required."""
         if request.type != "slash_commands" or is_malformed(request.payload):
             return False
         try:
-            asked = parse(as_typed(request.payload.get("text") or ""), masker=self.secrets.masker)
+            command = parse_command(restore_typed_text(request.payload.get("text") or ""), masker=self.secrets.masker)
         except UserError:  # it is only refused; a line with a secret in it is never stored
             return True
         # Slack opens a form within three seconds of the command, or not at all.
-        if isinstance(asked, OpenForm):
+        if isinstance(command, OpenLaunchForm):
             return False
-        return changes_nothing(asked) or self._keep(request)
+        return is_read_only(command) or self._save(request)
 
-    def done(self, request: SocketModeRequest, answer: Answer | None) -> None:
+    def complete(self, request: SocketModeRequest, answer: Answer | None) -> None:
         """Send the answer of a served delivery, and remove the delivery from the store."""
         if answer:
-            self.errands.bring_to(request.payload["response_url"], answer)
+            self.background.send_to_url(request.payload["response_url"], answer)
         try:
-            self.store.forget_delivery(request.envelope_id)
+            self.store.delete_delivery(request.envelope_id)
         except Unavailable as error:
             log.warning("%s: a delivery will be served once more, which changes nothing", error)
 
-    def left(self) -> list[SocketModeRequest]:
+    def recover_unserved(self) -> list[SocketModeRequest]:
         """Return the deliveries that an earlier process acknowledged and did not serve, oldest first; drop those that
         are too old.
 
         A command that is served long after it was typed may meet other runs than those that it was meant for.
         """
-        kept = sorted((json.loads(text) for text in self.store.deliveries()), key=lambda one: float(one["kept_at"]))
-        late = self.now().timestamp() - SERVED_WITHIN.total_seconds()
-        for one in kept:
-            if one["kept_at"] < late:
-                log.error("a delivery is too old to be served, and dropped: %s", one["request"]["payload"].get("text"))
-                self.store.forget_delivery(one["request"]["envelope_id"])
-        return [found for one in kept if one["kept_at"] >= late and (found := read(one["request"]))]
+        entries = sorted(
+            (json.loads(text) for text in self.store.list_deliveries()), key=lambda entry: float(entry["kept_at"])
+        )
+        late = self.now().timestamp() - MAX_DELIVERY_AGE.total_seconds()
+        for entry in entries:
+            if entry["kept_at"] < late:
+                log.error(
+                    "a delivery is too old to be served, and dropped: %s", entry["request"]["payload"].get("text")
+                )
+                self.store.delete_delivery(entry["request"]["envelope_id"])
+        return [
+            request for entry in entries if entry["kept_at"] >= late and (request := parse_request(entry["request"]))
+        ]
 
-    def _keep(self, request: SocketModeRequest) -> bool:
+    def _save(self, request: SocketModeRequest) -> bool:
         try:
             # Slack's deprecated verification token is a secret.
             payload = {key: value for key, value in request.payload.items() if key != "token"}
-            kept = {"kept_at": self.now().timestamp(), "request": request.to_dict() | {"payload": payload}}
-            self.store.keep_delivery(request.envelope_id, json.dumps(kept))
+            entry = {"kept_at": self.now().timestamp(), "request": request.to_dict() | {"payload": payload}}
+            self.store.save_delivery(request.envelope_id, json.dumps(entry))
         except Unavailable as error:
             log.warning("%s: a delivery is acknowledged once it has been served", error)
             return False
@@ -91,12 +97,12 @@ class Inbox:
 def is_malformed(payload: Any) -> bool:
     """Return whether a command is not shaped like Slack's: it is refused, and not stored."""
     try:
-        checked({"command": None} | payload)
-    except (Malformed, TypeError):
+        check_delivery({"command": None} | payload)
+    except (MalformedDelivery, TypeError):
         return True
     return False
 
 
-def read(message: Mapping[str, Any]) -> SocketModeRequest | None:
+def parse_request(message: Mapping[str, Any]) -> SocketModeRequest | None:
     """Return the Socket Mode request that a stored message describes; None where it describes none."""
     return SocketModeRequest.from_dict(dict(message))

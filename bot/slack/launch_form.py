@@ -10,19 +10,19 @@ import msgspec
 
 from bot.core import line
 from bot.core.command import Launch
-from bot.core.masking import SHAPES, Masker
-from bot.core.parameter import Kind, Parameter
-from bot.core.parse import parse, refuse_secret
+from bot.core.masking import SHAPE_MASKER, Masker
+from bot.core.parameter import Parameter, ParameterKind
+from bot.core.parse import parse_command, refuse_secret
 from bot.core.recipe import Recipe
 from bot.errors import UserError
-from bot.language import say
+from bot.language import translate
 from bot.slack import words
 from bot.slack.blocks import (
-    HINT_TEXT,
-    INPUT_TEXT,
-    OPTION_TEXT,
-    OPTIONS,
-    PLACEHOLDER_TEXT,
+    MAX_HINT_CHARACTERS,
+    MAX_INPUT_CHARACTERS,
+    MAX_OPTION_CHARACTERS,
+    MAX_OPTIONS,
+    MAX_PLACEHOLDER_CHARACTERS,
     Block,
     actions,
     button,
@@ -32,26 +32,26 @@ from bot.slack.blocks import (
     option,
     plain_text,
     section,
-    select,
+    select_menu,
 )
-from bot.slack.deliveries import Malformed, needed
-from bot.slack.text import CHANNEL_ID, Markup, cut, literal, plain
+from bot.slack.deliveries import MalformedDelivery, read_required
+from bot.slack.text import CHANNEL_ID, Markup, to_literal, to_plain_line, truncate
 
-LAUNCH_FORM, RECIPE, PREVIEW = "launch_form", "form_recipe", "form_preview"
+LAUNCH_FORM, RECIPE_ACTION, PREVIEW_ACTION = "launch_form", "form_recipe", "form_preview"
 """Slack's callback id of the form, and the action ids of the two controls in it that act at once."""
 
-VALUE = "value"
+VALUE_ACTION = "value"
 """Action id of every field: the id of its block says which field it is."""
 
-BLOCK_ID = 255
+MAX_BLOCK_ID_CHARACTERS = 255
 """Maximum characters of a block's id."""
 
-OVERRIDES, CHANNEL = "overrides", "channel"
+OVERRIDES_BLOCK, CHANNEL_BLOCK = "overrides", "channel"
 """Block ids of the fields that belong to no parameter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class LaunchFormValues:
     """Values that a person has entered, as typed; empty fields are left out.
 
     Attributes:
@@ -63,40 +63,49 @@ class Filled:
     recipe: str
     channel: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
-    more: str = ""
+    extra_arguments: str = ""
     asks_channel: bool = False
 
     @property
-    def line(self) -> str:
+    def command_line(self) -> str:
         """Return the equivalent command, as it can be typed after `/verl`.
 
-        >>> Filled("ppo", parameters=(("nodes", "2"),), more="trainer.total_epochs=3").line
+        >>> LaunchFormValues("ppo", parameters=(("nodes", "2"),), extra_arguments="trainer.total_epochs=3").command_line
         'launch ppo nodes=2 trainer.total_epochs=3'
         """
-        typed = line.join(("launch", self.recipe, *(f"{name}={text}" for name, text in self.parameters)))
-        return f"{typed} {self.more}".strip()
+        command = line.join_words(("launch", self.recipe, *(f"{name}={value}" for name, value in self.parameters)))
+        return f"{command} {self.extra_arguments}".strip()
 
     def without_secrets(self, masker: Masker) -> Self:
         """Return a copy without the values that may not be shown again."""
-        kept = tuple((name, text) for name, text in self.parameters if not masker.find_secret(f"{name}={text}"))
-        return replace(self, parameters=kept, more="" if masker.find_secret(self.more) else self.more)
+        parameters = tuple((name, text) for name, text in self.parameters if not masker.find_secret(f"{name}={text}"))
+        return replace(
+            self,
+            parameters=parameters,
+            extra_arguments="" if masker.find_secret(self.extra_arguments) else self.extra_arguments,
+        )
 
     @classmethod
-    def again(cls, command: str, channel: str) -> "Filled":
+    def from_command(cls, command: str, channel: str) -> "LaunchFormValues":
         """Return the values that correspond to an earlier command.
 
         Raises:
             UserError: the command is not a launch.
         """
-        asked = parse(command)
-        if not isinstance(asked, Launch):
+        launch = parse_command(command)
+        if not isinstance(launch, Launch):
             raise UserError(
-                say("{command} launches nothing.", command=line.shown(command)), say("Type `/verl launch`.")
+                translate("{command} launches nothing.", command=line.format_inline_code(command)),
+                translate("Type `/verl launch`."),
             )
-        return cls(asked.recipe, channel, asked.parameters, line.join(asked.overrides), asks_channel=not channel)
+        return cls(
+            launch.recipe, channel, launch.parameters, line.join_words(launch.overrides), asks_channel=not channel
+        )
 
 
-def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[Markup] = ()) -> Block:
+def build_form(
+    recipe: Recipe, recipe_names: Sequence[str], values: LaunchFormValues, notes: Sequence[Markup] = ()
+) -> Block:
     """Return the view of the form. Slack keeps what was typed into a field as long as the field stays.
 
     Args:
@@ -107,189 +116,213 @@ def form(recipe: Recipe, others: Sequence[str], filled: Filled, notes: Sequence[
     Raises:
         UserError: a value is too long for Slack's fields.
     """
-    if len(filled.more) > INPUT_TEXT or any(len(text) > INPUT_TEXT for _, text in filled.parameters):
-        raise UserError(say("No form holds settings that long."), say("Type the command: `/verl launch RECIPE …`."))
-    choices = [option(name) for name in shown_names(others, recipe.name)]
+    if len(values.extra_arguments) > MAX_INPUT_CHARACTERS or any(
+        len(text) > MAX_INPUT_CHARACTERS for _, text in values.parameters
+    ):
+        raise UserError(
+            translate("No form holds settings that long."), translate("Type the command: `/verl launch RECIPE …`.")
+        )
+    choices = [option(name) for name in select_menu_names(recipe_names, recipe.name)]
     blocks = [
-        section(words.recipe(recipe)) | {"accessory": select(RECIPE, say("Recipe"), choices, option(recipe.name))},
-        *([channel_field(filled.channel)] if filled.asks_channel else []),
-        *parameter_fields(recipe, dict(filled.parameters)),
-        *([overrides_field(filled.more)] if recipe.takes_overrides else []),
+        section(words.describe_recipe(recipe))
+        | {"accessory": select_menu(RECIPE_ACTION, translate("Recipe"), choices, option(recipe.name))},
+        *([build_channel_field(values.channel)] if values.asks_channel else []),
+        *list_parameter_fields(recipe, dict(values.parameters)),
+        *([build_overrides_field(values.extra_arguments)] if recipe.takes_overrides else []),
         *(context(note) for note in notes),
-        actions(button(say("Show the command and its cost"), PREVIEW, recipe.name)),
+        actions(button(translate("Show the command and its cost"), PREVIEW_ACTION, recipe.name)),
     ]
-    kept = json.dumps({"recipe": recipe.name, "channel": "" if filled.asks_channel else filled.channel})
-    return modal(say("Launch a run"), blocks, submit=say("Launch"), callback=LAUNCH_FORM, kept=kept)
+    metadata = json.dumps({"recipe": recipe.name, "channel": "" if values.asks_channel else values.channel})
+    return modal(translate("Launch a run"), blocks, submit=translate("Launch"), callback=LAUNCH_FORM, metadata=metadata)
 
 
-def shown_names(names: Sequence[str], chosen: str) -> list[str]:
+def select_menu_names(names: Sequence[str], chosen_name: str) -> list[str]:
     """Return as many names as a menu takes, the chosen one among them."""
-    shown = list(names[:OPTIONS])
-    return shown if chosen in shown else [*shown[: OPTIONS - 1], chosen]
+    visible_names = list(names[:MAX_OPTIONS])
+    return visible_names if chosen_name in visible_names else [*visible_names[: MAX_OPTIONS - 1], chosen_name]
 
 
-def channel_field(chosen: str) -> Block:
+def build_channel_field(channel_id: str) -> Block:
     """Return the field for the channel, with an initial choice where `channel_id` is one."""
-    asked = {
+    element = {
         "type": "conversations_select",
-        "action_id": VALUE,
+        "action_id": VALUE_ACTION,
         "default_to_current_conversation": True,
         "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    } | ({"initial_conversation": chosen} if CHANNEL_ID.fullmatch(chosen) else {})
-    return input_field(CHANNEL, say("Channel"), asked, say("Where the run's card and thread stand."), optional=False)
+    } | ({"initial_conversation": channel_id} if CHANNEL_ID.fullmatch(channel_id) else {})
+    return input_field(
+        CHANNEL_BLOCK,
+        translate("Channel"),
+        element,
+        translate("Where the run's card and thread stand."),
+        optional=False,
+    )
 
 
-def overrides_field(text: str) -> Block:
+def build_overrides_field(text: str) -> Block:
     """Return the field for Hydra overrides."""
-    asked = {"type": "plain_text_input", "action_id": VALUE, "multiline": True}
-    hint = say("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
-    return input_field(OVERRIDES, say("Hydra overrides"), asked | initial(text), hint)
+    element = {"type": "plain_text_input", "action_id": VALUE_ACTION, "multiline": True}
+    hint = translate("As after the command: trainer.total_epochs=3; values with spaces in quotes.")
+    return input_field(OVERRIDES_BLOCK, translate("Hydra overrides"), element | build_initial_value(text), hint)
 
 
-def parameter_fields(recipe: Recipe, given: Mapping[str, str]) -> list[Block]:
+def list_parameter_fields(recipe: Recipe, values: Mapping[str, str]) -> list[Block]:
     """Return a field for each parameter; of fields whose ids Slack cannot tell apart, the last."""
-    fields = [parameter_field(recipe, found, given) for found in recipe.parameters]
+    fields = [build_parameter_field(recipe, parameter, values) for parameter in recipe.parameters]
     # Blocks of one view may not share an id.
     return list({field["block_id"]: field for field in fields}.values())
 
 
-def parameter_field(recipe: Recipe, found: Parameter, given: Mapping[str, str]) -> Block:
+def build_parameter_field(recipe: Recipe, parameter: Parameter, values: Mapping[str, str]) -> Block:
     """Return the field of a parameter; an empty field means the recipe's default."""
-    hint = unmarked(say("{meaning}: {range}", meaning=say(found.meaning), range=found.range))
-    return input_field(block_of(recipe.name, found.name), found.name, control(found, given.get(found.name)), hint)
+    hint = to_hint_text(translate("{meaning}: {range}", meaning=translate(parameter.meaning), range=parameter.range))
+    return input_field(
+        make_block_id(recipe.name, parameter.name),
+        parameter.name,
+        build_control(parameter, values.get(parameter.name)),
+        hint,
+    )
 
 
-def control(found: Parameter, given: str | None) -> Block:
+def build_control(parameter: Parameter, value: str | None) -> Block:
     """Return a control for a parameter's kind."""
-    given = spelled(found, given)
-    unless_set = say("{value} unless set", value=found.default) if found.default else say("not set")
-    match found.kind:
+    value = normalize_value(parameter, value)
+    unless_set = translate("{value} unless set", value=parameter.default) if parameter.default else translate("not set")
+    match parameter.kind:
         # A menu takes no long choices: those are typed.
-        case Kind.CHOICE | Kind.FLAG if all(len(choice) <= OPTION_TEXT for choice in found.choices):
-            choices = [option(choice) for choice in found.choices or ("true", "false")]
-            chosen = option(given) if given is not None and option(given) in choices else None
-            return select(VALUE, unless_set, choices, chosen)
+        case ParameterKind.CHOICE | ParameterKind.FLAG if all(
+            len(choice) <= MAX_OPTION_CHARACTERS for choice in parameter.choices
+        ):
+            choices = [option(choice) for choice in parameter.choices or ("true", "false")]
+            selected_option = option(value) if value is not None and option(value) in choices else None
+            return select_menu(VALUE_ACTION, unless_set, choices, selected_option)
         # Slack's field for numbers takes no exponent and no unit, so it suits whole numbers only.
-        case Kind.INTEGER:
-            limits = {"min_value": found.minimum, "max_value": found.maximum}
-            whole = {key: str(int(limit)) for key, limit in limits.items() if limit is not None and isfinite(limit)}
-            return typed_control("number_input", unless_set, given) | {"is_decimal_allowed": False} | whole
-        case Kind.NUMBER | Kind.TEXT | Kind.CHOICE | Kind.FLAG:
-            return typed_control("plain_text_input", unless_set, given)
+        case ParameterKind.INTEGER:
+            limits = {"min_value": parameter.minimum, "max_value": parameter.maximum}
+            bounds = {key: str(int(limit)) for key, limit in limits.items() if limit is not None and isfinite(limit)}
+            return build_text_input("number_input", unless_set, value) | {"is_decimal_allowed": False} | bounds
+        case ParameterKind.NUMBER | ParameterKind.TEXT | ParameterKind.CHOICE | ParameterKind.FLAG:
+            return build_text_input("plain_text_input", unless_set, value)
 
 
-def spelled(found: Parameter, given: str | None) -> str | None:
+def normalize_value(parameter: Parameter, text: str | None) -> str | None:
     """Return an earlier value as a control takes it: whole numbers without a sign, flags in one spelling.
 
     Return None for a value that the recipe no longer admits, so that the field shows the default.
     """
-    if given is None:
+    if text is None:
         return None
     try:
-        value = found.read(given)
+        value = parameter.parse(text)
     except UserError:
         return None
-    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else given
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else text
 
 
-def typed_control(kind: str, placeholder: str, given: str | None) -> Block:
+def build_text_input(kind: str, placeholder: str, text: str | None) -> Block:
     """Return a control into which a person types a value."""
-    shown = plain_text(placeholder, PLACEHOLDER_TEXT)
-    return {"type": kind, "action_id": VALUE, "placeholder": shown} | initial(given)
+    placeholder_text = plain_text(placeholder, MAX_PLACEHOLDER_CHARACTERS)
+    return {"type": kind, "action_id": VALUE_ACTION, "placeholder": placeholder_text} | build_initial_value(text)
 
 
-def initial(text: str | None) -> Block:
+def build_initial_value(text: str | None) -> Block:
     """Return the entry of a control for its initial value."""
-    return {"initial_value": cut(literal(text), INPUT_TEXT)} if text else {}
+    return {"initial_value": truncate(to_literal(text), MAX_INPUT_CHARACTERS)} if text else {}
 
 
-def block_of(recipe: str, parameter: str) -> str:
+def make_block_id(recipe: str, parameter: str) -> str:
     """Return the id of a field's block. It contains the recipe, so that the fields of another recipe begin empty."""
-    return plain(f"{recipe}.{parameter}", BLOCK_ID)
+    return to_plain_line(f"{recipe}.{parameter}", MAX_BLOCK_ID_CHARACTERS)
 
 
-def filled_in(view: Mapping[str, Any]) -> Filled:
+def read_values(view: Mapping[str, Any]) -> LaunchFormValues:
     """Return the values in a view that Slack has sent."""
-    kept = kept_in(view)
+    metadata = read_metadata(view)
     state = (view.get("state") or {}).get("values") or {}
-    texts = {block: text for block, one in state.items() if (text := chosen(one.get(VALUE) or {}))}
-    prefix = block_of(kept["recipe"], "")
-    return Filled(
-        recipe=kept["recipe"],
-        channel=kept["channel"] or texts.get(CHANNEL, ""),
-        asks_channel=not kept["channel"],
-        parameters=tuple((at.removeprefix(prefix), text) for at, text in texts.items() if at.startswith(prefix)),
-        more=texts.get(OVERRIDES, ""),
+    texts = {
+        block: text for block, controls in state.items() if (text := read_control(controls.get(VALUE_ACTION) or {}))
+    }
+    prefix = make_block_id(metadata["recipe"], "")
+    return LaunchFormValues(
+        recipe=metadata["recipe"],
+        channel=metadata["channel"] or texts.get(CHANNEL_BLOCK, ""),
+        asks_channel=not metadata["channel"],
+        parameters=tuple(
+            (block_id.removeprefix(prefix), text) for block_id, text in texts.items() if block_id.startswith(prefix)
+        ),
+        extra_arguments=texts.get(OVERRIDES_BLOCK, ""),
     )
 
 
-def kept_in(view: Mapping[str, Any]) -> Mapping[str, str]:
+def read_metadata(view: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what the bot has stored in the form's private metadata.
 
     Raises:
         MalformedDelivery: the metadata is missing, or is not the bot's.
     """
     try:
-        kept = msgspec.json.decode(needed(view, "private_metadata"), type=dict[str, str])
+        metadata = msgspec.json.decode(read_required(view, "private_metadata"), type=dict[str, str])
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise Malformed("the view is no form of a launch") from error
-    if not {"recipe", "channel"} <= kept.keys():
-        raise Malformed("the view is no form of a launch")
-    return kept
+        raise MalformedDelivery("the view is no form of a launch") from error
+    if not {"recipe", "channel"} <= metadata.keys():
+        raise MalformedDelivery("the view is no form of a launch")
+    return metadata
 
 
-def chosen_recipe(view: Mapping[str, Any]) -> str:
+def read_chosen_recipe(view: Mapping[str, Any]) -> str:
     """Return the recipe that the menu shows, which may be ahead of the fields; empty where Slack does not send it."""
     state = (view.get("state") or {}).get("values") or {}
-    return next((chosen(one[RECIPE]) for one in state.values() if RECIPE in one), "")
+    return next((read_control(controls[RECIPE_ACTION]) for controls in state.values() if RECIPE_ACTION in controls), "")
 
 
-def chosen(element: Mapping[str, Any]) -> str:
+def read_control(element: Mapping[str, Any]) -> str:
     """Return the value of a control; empty where there is none.
 
-    >>> chosen({"type": "static_select", "selected_option": {"value": "fast"}}), chosen({"value": None})
+    >>> read_control({"type": "static_select", "selected_option": {"value": "fast"}}), read_control({"value": None})
     ('fast', '')
     """
-    option_chosen = element.get("selected_option")
-    picked = option_chosen.get("value") if isinstance(option_chosen, Mapping) else None
-    return str(picked or element.get("selected_conversation") or element.get("value") or "").strip()
+    selected_option = element.get("selected_option")
+    option_value = selected_option.get("value") if isinstance(selected_option, Mapping) else None
+    return str(option_value or element.get("selected_conversation") or element.get("value") or "").strip()
 
 
-def problems(recipe: Recipe, filled: Filled, masker: Masker = SHAPES) -> dict[str, UserError]:
+def find_problems(recipe: Recipe, values: LaunchFormValues, masker: Masker = SHAPE_MASKER) -> dict[str, UserError]:
     """Return what is wrong with single fields, by block."""
-    found = {}
-    for name, text in filled.parameters:
+    errors = {}
+    for name, text in values.parameters:
         try:
             refuse_secret(f"{name}={text}", masker)
-            recipe.parameter(name).read(text)
+            recipe.find_parameter(name).parse(text)
         except UserError as error:
-            found[block_of(recipe.name, name)] = error
+            errors[make_block_id(recipe.name, name)] = error
     try:
-        refuse_secret(filled.more, masker)
+        refuse_secret(values.extra_arguments, masker)
     except UserError as error:
-        found[OVERRIDES] = error
-    return found
+        errors[OVERRIDES_BLOCK] = error
+    return errors
 
 
-def launch_of(filled: Filled, masker: Masker = SHAPES) -> Launch:
+def parse_launch(values: LaunchFormValues, masker: Masker = SHAPE_MASKER) -> Launch:
     """Return the command of the form, parsed exactly as if it was typed.
 
     Raises:
         UserError: the values are no launch.
     """
-    match parse(filled.line, masker=masker):
-        case Launch(dry_run=False) as asked:
-            return asked
+    match parse_command(values.command_line, masker=masker):
+        case Launch(dry_run=False) as launch:
+            return launch
         case _:
-            raise UserError(say("Only settings belong here."), say("Type them as `trainer.total_epochs=3`."))
+            raise UserError(
+                translate("Only settings belong here."), translate("Type them as `trainer.total_epochs=3`.")
+            )
 
 
-def refused(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
+def build_refusal(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
     """Return a refusal that no single field caused, under the last field: next to the button that was pressed."""
     fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
-    return {fields[-1]: unmarked(sentence)}
+    return {fields[-1]: to_hint_text(sentence)}
 
 
-def unmarked(sentence: str) -> str:
+def to_hint_text(sentence: str) -> str:
     """Return a sentence for the hint under a field, where Slack renders no markup."""
-    return plain(sentence, HINT_TEXT).replace("`", "")
+    return to_plain_line(sentence, MAX_HINT_CHARACTERS).replace("`", "")

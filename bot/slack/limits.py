@@ -4,18 +4,18 @@ out.
 
 from datetime import datetime, timedelta
 
-from bot.core.amendment import Amendment, Limit
-from bot.core.forecast import Horizon, ends_at, forecast
+from bot.core.amendment import LimitChange, RunLimit
+from bot.core.forecast import Horizon, build_forecast, estimate_end
 from bot.core.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Measure, Scope, cap_rule
 from bot.core.run import Run
-from bot.core.shadow import Shadow
-from bot.core.warning import BudgetAhead, BudgetSpent, LeaseEnds, warnings
-from bot.language import mark
+from bot.core.shadow import PolicyHit
+from bot.core.warning import BudgetForecastExceeded, BudgetSpent, LeaseEnding, find_warnings
+from bot.language import N_
 from bot.slack import words
-from bot.slack.blocks import Block, actions, button, confirm, section
-from bot.slack.message import Message, said
-from bot.slack.models import save_and_stop
-from bot.slack.phrases import say, together
+from bot.slack.blocks import Block, actions, button, confirmation, section
+from bot.slack.message import Message, thread_notice
+from bot.slack.models import save_and_stop_button
+from bot.slack.phrases import join_sentences, translate
 from bot.slack.text import Markup, code, date, mention, mrkdwn
 
 EXTEND = "extend"
@@ -24,165 +24,174 @@ EXTENSIONS_HOURS = (2, 8)
 
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
-SPENT = mark("*{percent} % of its budget is spent*: {spent} of {budget}.")
-AHEAD = mark(
+BUDGET_USED = N_("*{percent} % of its budget is spent*: {spent} of {budget}.")
+FORECAST_EXCEEDS_BUDGET = N_(
     "At its pace it ends at {dollars}, *{over} over its budget of {budget}*, which is spent at step {step}, {time}."
 )
-WITHIN = mark("Its forecast is within its budget again: {dollars} of {budget}.")
-RAISE = mark("It is ended there; {command} gives it another budget.")
-ENDS = mark("*Its lease ends {time}*, in less than {left}. Then it is ended, and its cluster removed.")
-NEEDS = mark("At its pace it needs until {time}.")
-BUDGET = mark("Its budget is {after} now, {before} before, by {person}.")
-LEASE = mark("Its lease ends {time} now, by {person}.")
+FORECAST_WITHIN_BUDGET = N_("Its forecast is within its budget again: {dollars} of {budget}.")
+HOW_TO_RAISE_BUDGET = N_("It is ended there; {command} gives it another budget.")
+LEASE_ENDS = N_("*Its lease ends {time}*, in less than {left}. Then it is ended, and its cluster removed.")
+NEEDS_UNTIL = N_("At its pace it needs until {time}.")
+BUDGET_CHANGED = N_("Its budget is {after} now, {before} before, by {person}.")
+LEASE_CHANGED = N_("Its lease ends {time} now, by {person}.")
 
-ENDED = {
-    BUDGET_RULE: mark("In earnest it would be ended now: its budget is spent. The rule {rule} is only rehearsed."),
-    LEASE_RULE: mark("In earnest it would be ended now: its lease is over. The rule {rule} is only rehearsed."),
+WOULD_END = {
+    BUDGET_RULE: N_("In earnest it would be ended now: its budget is spent. The rule {rule} is only rehearsed."),
+    LEASE_RULE: N_("In earnest it would be ended now: its lease is over. The rule {rule} is only rehearsed."),
     **dict.fromkeys(
         (cap_rule(scope, Measure.DOLLARS_PER_MONTH) for scope in Scope),
-        mark("In earnest it would be ended now: this month's dollars are spent. The rule {rule} is only rehearsed."),
+        N_("In earnest it would be ended now: this month's dollars are spent. The rule {rule} is only rehearsed."),
     ),
 }
-HELD_UP = {
-    APPROVAL_RULE: mark("Its launch would wait for an approver, but the rule {rule} is only rehearsed."),
+WOULD_WAIT = {
+    APPROVAL_RULE: N_("Its launch would wait for an approver, but the rule {rule} is only rehearsed."),
 }
-REFUSED = mark("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
-SPENT_THEN = mark("It has cost {spent} so far.")
+WOULD_REFUSE = N_("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
+COST_SO_FAR = N_("It has cost {spent} so far.")
 
 
-def limit_messages(run: Run, now: datetime) -> list[Message]:
+def list_limit_messages(run: Run, now: datetime) -> list[Message]:
     """Return the warnings that are due, the forecasts that recovered, and the changes of the limits with their
     authors.
     """
-    due = [warning_message(run, now, one) for one in warnings(run, now)]
-    changed = [amended(run, number, one) for number, one in enumerate(run.amendments, 1)]
-    return [*changed, *due, *within(run, now), *(shadowed(run, one) for one in run.shadows)]
+    due = [build_warning_message(run, now, entry) for entry in find_warnings(run, now)]
+    changed = [limit_change_message(run, number, entry) for number, entry in enumerate(run.limit_changes, 1)]
+    return [
+        *changed,
+        *due,
+        *list_within_budget_messages(run, now),
+        *(report_only_message(run, entry) for entry in run.policy_hits),
+    ]
 
 
-def warning_message(run: Run, now: datetime, found: BudgetSpent | BudgetAhead | LeaseEnds) -> Message:
+def build_warning_message(
+    run: Run, now: datetime, warning: BudgetSpent | BudgetForecastExceeded | LeaseEnding
+) -> Message:
     """Return the message for one warning."""
-    match found:
+    match warning:
         case BudgetSpent(percent):
-            return budget_message(run, f"budget-{percent}", mrkdwn(":moneybag: {}", budget_spent(run, now, percent)))
-        case BudgetAhead():
-            return budget_message(run, "ahead", mrkdwn(":crystal_ball: {}", budget_ahead(run, now)))
-        case LeaseEnds(left):
-            return lease_message(run, now, left)
+            return build_budget_message(
+                run, f"budget-{percent}", mrkdwn(":moneybag: {}", describe_budget_use(run, now, percent))
+            )
+        case BudgetForecastExceeded():
+            return build_budget_message(run, "ahead", mrkdwn(":crystal_ball: {}", describe_forecast_excess(run, now)))
+        case LeaseEnding(time_left):
+            return build_lease_message(run, now, time_left)
 
 
-def budget_message(run: Run, kind: str, text: Markup) -> Message:
+def build_budget_message(run: Run, kind: str, text: Markup) -> Message:
     """Return a warning about the budget, which is sent once for each budget that the run is given."""
-    how_to_raise = say(RAISE, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
+    how_to_raise = translate(HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
     return Message(
         f"{kind}-{run.budget_dollars:g}",
-        together(text, how_to_raise),
-        (section(together(addressed(run, text), how_to_raise)),),
+        join_sentences(text, how_to_raise),
+        (section(join_sentences(mention_requester(run, text), how_to_raise)),),
         broadcast=True,
     )
 
 
-def addressed(run: Run, text: Markup) -> Markup:
+def mention_requester(run: Run, text: Markup) -> Markup:
     """Return the text followed by a mention of the requester."""
     return mrkdwn("{} {}", text, mention(run.requester))
 
 
-def budget_spent(run: Run, now: datetime, percent: int) -> Markup:
+def describe_budget_use(run: Run, now: datetime, percent: int) -> Markup:
     """Return how much of its budget the run has used, in percent and in dollars."""
-    spent, budget = words.dollars(run.cost(now) or 0.0), words.dollars(run.budget_dollars)
-    return say(SPENT, percent=percent, spent=spent, budget=budget)
+    cost, budget = words.format_dollars(run.cost(now) or 0.0), words.format_dollars(run.budget_dollars)
+    return translate(BUDGET_USED, percent=percent, spent=cost, budget=budget)
 
 
-def budget_ahead(run: Run, now: datetime) -> Markup:
+def describe_forecast_excess(run: Run, now: datetime) -> Markup:
     """Return by how much the forecast exceeds the budget, and when the budget is used up; empty without a forecast."""
-    ahead = forecast(run, now)
-    if ahead is None or ahead.dollars is None or run.hourly is None:
+    prediction = build_forecast(run, now)
+    if prediction is None or prediction.dollars is None or run.hourly_rate is None:
         return Markup()
-    left = max(run.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.hourly.dollars_per_hour
-    return say(
-        AHEAD,
-        dollars=words.dollars(ahead.dollars),
-        over=words.dollars(ahead.dollars - run.budget_dollars),
-        budget=words.dollars(run.budget_dollars),
-        step=ahead.over_at_step,
-        time=date(now + timedelta(hours=left), DAY_AND_TIME),
+    hours_left = max(run.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.hourly_rate.dollars_per_hour
+    return translate(
+        FORECAST_EXCEEDS_BUDGET,
+        dollars=words.format_dollars(prediction.dollars),
+        over=words.format_dollars(prediction.dollars - run.budget_dollars),
+        budget=words.format_dollars(run.budget_dollars),
+        step=prediction.budget_exhausted_at_step,
+        time=date(now + timedelta(hours=hours_left), DAY_AND_TIME),
     )
 
 
-def within(run: Run, now: datetime) -> list[Message]:
+def list_within_budget_messages(run: Run, now: datetime) -> list[Message]:
     """Return the message that the forecast is within the budget again, where an earlier message reported an excess."""
-    ahead = forecast(run, now)
+    prediction = build_forecast(run, now)
     # Only a warning that was sent needs to be taken back.
-    if f"ahead-{run.budget_dollars:g}" not in run.posted or ahead is None or ahead.dollars is None:
+    if f"ahead-{run.budget_dollars:g}" not in run.sent_messages or prediction is None or prediction.dollars is None:
         return []
-    if ahead.dollars > run.budget_dollars:
+    if prediction.dollars > run.budget_dollars:
         return []
-    dollars, budget = words.dollars(ahead.dollars), words.dollars(run.budget_dollars)
-    text = say(WITHIN, dollars=dollars, budget=budget)
-    return [said(f"within-{run.budget_dollars:g}", mrkdwn(":white_check_mark: {}", text))]
+    dollars, budget = words.format_dollars(prediction.dollars), words.format_dollars(run.budget_dollars)
+    text = translate(FORECAST_WITHIN_BUDGET, dollars=dollars, budget=budget)
+    return [thread_notice(f"within-{run.budget_dollars:g}", mrkdwn(":white_check_mark: {}", text))]
 
 
-def lease_message(run: Run, now: datetime, left: timedelta) -> Message:
+def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Message:
     """Return the warning before the end of the lease. Each of its buttons extends only the lease that it was shown
     with.
     """
     end = run.lease_ends_at or now
-    text = say(ENDS, time=date(end, DAY_AND_TIME), left=words.lasted(left))
-    text = mrkdwn(":alarm_clock: {}", together(text, needing(ends_at(run.progress, now), end)))
-    buttons = [extension(run, end, hours) for hours in EXTENSIONS_HOURS]
+    text = translate(LEASE_ENDS, time=date(end, DAY_AND_TIME), left=words.format_duration(time_left))
+    text = mrkdwn(":alarm_clock: {}", join_sentences(text, describe_time_needed(estimate_end(run.progress, now), end)))
+    buttons = [extend_button(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
-        f"lease-{left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
+        f"lease-{time_left.total_seconds() / 60:.0f}-{end.timestamp():.0f}",
         text,
-        (section(addressed(run, text)), actions(*buttons, *saving(run), stop(run))),
+        (section(mention_requester(run, text)), actions(*buttons, *save_buttons(run), stop_button(run))),
         broadcast=True,
     )
 
 
-def needing(needed: datetime | Horizon | None, end: datetime) -> Markup:
+def describe_time_needed(needed_until: datetime | Horizon | None, end: datetime) -> Markup:
     """Return until when a run needs its machines, where that is after the end of its lease."""
-    match needed:
+    match needed_until:
         case Horizon.BEYOND_A_YEAR:
-            return say("At its pace it needs more than a year.")
-        case datetime() if needed > end:
-            return say(NEEDS, time=date(needed, DAY_AND_TIME))
+            return translate("At its pace it needs more than a year.")
+        case datetime() if needed_until > end:
+            return translate(NEEDS_UNTIL, time=date(needed_until, DAY_AND_TIME))
         case _:
             return Markup()
 
 
-def extension(run: Run, end: datetime, hours: int) -> Block:
+def extend_button(run: Run, end: datetime, hours: int) -> Block:
     """Return the button that extends the lease; its value names the run, the hours and the end of the lease."""
-    label = say("Extend {hours} h", hours=hours)
+    label = translate("Extend {hours} h", hours=hours)
     return button(label, f"{EXTEND}-{hours}", f"{run.id} {hours} {end.timestamp():.0f}")
 
 
-def saving(run: Run) -> list[Block]:
+def save_buttons(run: Run) -> list[Block]:
     """Return the button that saves and stops, for a run that writes checkpoints."""
-    return [save_and_stop(run)] if run.model_dies or run.place else []
+    return [save_and_stop_button(run)] if run.checkpoints_ephemeral or run.checkpoint_store else []
 
 
-def stop(run: Run) -> Block:
+def stop_button(run: Run) -> Block:
     """Return the button that stops the run after a confirmation."""
-    question = say("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
-    asked = confirm(say("Stop this run?"), question, say("Stop it"), say("Keep it"))
-    return button(say("Stop"), "stop", run.id, asked, "danger")
+    question = translate("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
+    dialog = confirmation(translate("Stop this run?"), question, translate("Stop it"), translate("Keep it"))
+    return button(translate("Stop"), "stop", run.id, dialog, "danger")
 
 
-def shadowed(run: Run, found: Shadow) -> Message:
+def report_only_message(run: Run, hit: PolicyHit) -> Message:
     """Return what a rule would have done that the policy only reports."""
-    spent = say(SPENT_THEN, spent=words.dollars(found.cost)) if found.cost else Markup()
-    rehearsed = ENDED[found.rule] if found.ends else HELD_UP.get(found.rule, REFUSED)
-    text = together(say(rehearsed, rule=code(found.rule)), spent)
-    return said(f"shadow-{found.rule}{'-end' if found.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text))
+    cost = translate(COST_SO_FAR, spent=words.format_dollars(hit.cost)) if hit.cost else Markup()
+    phrase = WOULD_END[hit.rule] if hit.ends else WOULD_WAIT.get(hit.rule, WOULD_REFUSE)
+    text = join_sentences(translate(phrase, rule=code(hit.rule)), cost)
+    return thread_notice(f"shadow-{hit.rule}{'-end' if hit.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text))
 
 
-def amended(run: Run, number: int, found: Amendment) -> Message:
+def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:
     """Return the message about a changed limit and its author."""
-    person = mention(found.by)
-    match found.limit:
-        case Limit.BUDGET:
-            before, after = words.dollars(found.before), words.dollars(found.after)
-            text = say(BUDGET, before=before, after=after, person=person)
-        case Limit.LEASE:
+    person = mention(change.by)
+    match change.limit:
+        case RunLimit.BUDGET:
+            before, after = words.format_dollars(change.before), words.format_dollars(change.after)
+            text = translate(BUDGET_CHANGED, before=before, after=after, person=person)
+        case RunLimit.LEASE:
             # A lease is counted from the first launch request, as hours in all.
-            end = (run.first_asked_at or run.created_at) + timedelta(hours=found.after)
-            text = say(LEASE, time=date(end, DAY_AND_TIME), person=person)
-    return said(f"amended-{number}", mrkdwn(":memo: {}", text))
+            end = (run.first_launch_requested_at or run.created_at) + timedelta(hours=change.after)
+            text = translate(LEASE_CHANGED, time=date(end, DAY_AND_TIME), person=person)
+    return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", text))

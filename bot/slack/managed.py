@@ -1,55 +1,67 @@
 """Messages about managed jobs: that a run is one, and each loss of its machines. Pure."""
 
-from bot.core.managed import Controller, Recovery, agreement, needs
+from bot.core.managed import JobsController, Recovery, describe_agreement, describe_controller
 from bot.core.run import Run
-from bot.language import mark
-from bot.slack.message import Message, said
-from bot.slack.phrases import say, say_many, together
+from bot.language import N_
+from bot.slack.message import Message, thread_notice
+from bot.slack.phrases import join_sentences, ngettext, translate
 from bot.slack.text import Markup, code, date, escape, mrkdwn
 
-LOST = mark("Its machines went away {since}. SkyPilot looks for others, and launches it anew there.")
-OVER = mark("Its machines went away {since}; it was over before it had others.")
-RECOVERED = mark("Its machines went away {since}; since {until} it has others, and its command runs anew there.")
-UNSEEN = mark("Its machines went away when nobody looked; by {until} it had others, and its command runs anew there.")
-UNCOUNTED = mark(
+MACHINES_LOST = N_("Its machines went away {since}. SkyPilot looks for others, and launches it anew there.")
+MACHINES_LOST_BEFORE_END = N_("Its machines went away {since}; it was over before it had others.")
+JOB_RECOVERED = N_("Its machines went away {since}; since {until} it has others, and its command runs anew there.")
+RECOVERY_UNSEEN = N_(
+    "Its machines went away when nobody looked; by {until} it had others, and its command runs anew there."
+)
+RECOVERY_UNCOUNTED = N_(
     "From {since} to {until} SkyPilot looked after it anew, and counts no recovery: "
     "its own controller was started again, or the job was over."
 )
-KEPT = mark("Whatever it had saved is in {place}.")
+SAVED_IN = N_("Whatever it had saved is in {place}.")
 
 
-def about(run: Run) -> Markup:
+def describe_managed_job(run: Run) -> Markup:
     """Return that the run is a managed job, and how often SkyPilot had to relaunch it; empty for other runs."""
     if not run.managed:
         return Markup()
     if not run.recoveries.count:
-        return say("managed job")
+        return translate("managed job")
     count = run.recoveries.count
-    return say_many("managed job, recovered {count} time", "managed job, recovered {count} times", count)
+    return ngettext("managed job, recovered {count} time", "managed job, recovered {count} times", count)
 
 
-def recovery_messages(run: Run) -> list[Message]:
+def list_recovery_messages(run: Run) -> list[Message]:
     """Return one message for each recovery."""
-    return [recovery_message(run, one) for one in run.recoveries.last]
+    return [build_recovery_message(run, recovery) for recovery in run.recoveries.latest]
 
 
-def recovery_message(run: Run, one: Recovery) -> Message:
+def build_recovery_message(run: Run, recovery: Recovery) -> Message:
     """Return the message about a recovery; it is edited until the recovery ends."""
-    found = said(f"recovery-{one.number}", mrkdwn(":recycle: {}", told(run, one)))
-    return Message(found.key, found.text, found.blocks, urgent=str(one.until is None), edited=True)
+    notice = thread_notice(f"recovery-{recovery.number}", mrkdwn(":recycle: {}", describe_recovery(run, recovery)))
+    return Message(notice.key, notice.text, notice.blocks, urgent=str(recovery.until is None), is_edited=True)
 
 
-def told(run: Run, one: Recovery) -> Markup:
+def describe_recovery(run: Run, recovery: Recovery) -> Markup:
     """Return when the machines were lost, and what became of the job."""
-    since, until = (date(at) if at else "" for at in (one.since, one.until))
-    if one.until is None:
-        return say(OVER if run.over else LOST, since=since)
-    if not one.counted:
-        return say(UNCOUNTED, since=since, until=until)
-    recovered = say(RECOVERED, since=since, until=until) if one.since else say(UNSEEN, until=until)
-    return together(recovered, say(KEPT, place=code(run.place)) if run.place else Markup())
+    since, until = (date(moment) if moment else "" for moment in (recovery.since, recovery.until))
+    if recovery.until is None:
+        return translate(MACHINES_LOST_BEFORE_END if run.is_finished else MACHINES_LOST, since=since)
+    if not recovery.is_counted:
+        return translate(RECOVERY_UNCOUNTED, since=since, until=until)
+    sentence = (
+        translate(JOB_RECOVERED, since=since, until=until)
+        if recovery.since
+        else translate(RECOVERY_UNSEEN, until=until)
+    )
+    return join_sentences(
+        sentence, translate(SAVED_IN, place=code(run.checkpoint_store)) if run.checkpoint_store else Markup()
+    )
 
 
-def controller(found: Controller, agreed: bool) -> Markup:
+def explain_controller(controller: JobsController, has_agreed: bool) -> Markup:
     """Return which machine SkyPilot would rent first, and what to type to agree to it where that is needed."""
-    return escape(needs(found)) if agreed else together(needs(found), agreement())
+    return (
+        escape(describe_controller(controller))
+        if has_agreed
+        else join_sentences(describe_controller(controller), describe_agreement())
+    )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bot.core.forms import FORMS
-from bot.slack.app import COMMAND
-from bot.slack.http import PATH
+from bot.core.forms import COMMAND_SPECS
+from bot.slack.app import SLASH_COMMAND
+from bot.slack.http import EVENTS_PATH
 
 SCOPES = {
     "app_mentions:read": "to be called by a mention",
@@ -23,18 +23,18 @@ SCOPES = {
 """Every OAuth scope that the bot requests, with its purpose."""
 
 
-def manifest(mode: str, public_url: str = "") -> dict[str, Any]:
+def build_manifest(mode: str, public_url: str = "") -> dict[str, Any]:
     """Return what to paste at api.slack.com under "Create an app from a manifest".
 
     Args:
         mode: `socket` or `http`.
         public_url: where Slack reaches the bot in HTTP mode, such as `https://verlbot.example.org`.
     """
-    url = public_url.rstrip("/") + PATH
+    url = public_url.rstrip("/") + EVENTS_PATH
     command = {
-        "command": COMMAND,
+        "command": SLASH_COMMAND,
         "description": "Launch and track verl training runs",
-        "usage_hint": " | ".join(FORMS),
+        "usage_hint": " | ".join(COMMAND_SPECS),
         "should_escape": True,
     }
     events: dict[str, Any] = {"bot_events": ["app_home_opened", "app_mention"]}

@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.figure import Figure
+from bot.core.figure import Chart
 from bot.slack.blocks import Block, section
-from bot.slack.room import fitted, message_text
-from bot.slack.text import Markup, literal, plain
+from bot.slack.room import fit_blocks, fit_message_text
+from bot.slack.text import Markup, to_literal, to_plain_line
 
 CARD = "card"
 
-MARK_TEXT = 120
+MAX_MARK_CHARACTERS = 120
 """Maximum characters of a key in metadata, of which Slack takes 3,000 bytes."""
 
-NO_ASCII = re.compile("[^ -~]")
+NON_ASCII = re.compile("[^ -~]")
 
-EMOJI = re.compile(r":[a-z_]+: ")
+LEADING_EMOJI = re.compile(r":[a-z_]+: ")
 """An emoji at the beginning of a text, in Slack's notation."""
 
 
@@ -47,24 +47,24 @@ class Message:
     text: Markup
     blocks: tuple[Block, ...]
     urgent: str = ""
-    edited: bool = False
+    is_edited: bool = False
     broadcast: bool = False
-    pace: int = 1
+    period_factor: int = 1
     attachment: Attachment | None = None
-    figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     def __post_init__(self) -> None:
         """Cut what Slack would refuse as too long. `urgent` becomes a plain string, because the run's record stores
         it.
         """
         object.__setattr__(self, "urgent", str(self.urgent))
-        object.__setattr__(self, "text", message_text(self.text))
-        object.__setattr__(self, "blocks", tuple(fitted(self.blocks)))
+        object.__setattr__(self, "text", fit_message_text(self.text))
+        object.__setattr__(self, "blocks", tuple(fit_blocks(self.blocks)))
 
     @property
     def alt_text(self) -> str:
         """Return the text that describes a picture of the message to people who do not see it."""
-        return EMOJI.sub("", literal(self.text))
+        return LEADING_EMOJI.sub("", to_literal(self.text))
 
     @property
     def digest(self) -> str:
@@ -73,16 +73,16 @@ class Message:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def mark_of(key: str) -> str:
+def to_metadata_key(key: str) -> str:
     r"""Return a key or an id as a message's metadata contain it: in ASCII, and without commas, which separate several
     keys.
 
-    >>> mark_of("finding-a,b:1\n")
+    >>> to_metadata_key("finding-a,b:1\n")
     'finding-a;b:1'
     """
-    return NO_ASCII.sub("?", plain(key, MARK_TEXT)).replace(",", ";")
+    return NON_ASCII.sub("?", to_plain_line(key, MAX_MARK_CHARACTERS)).replace(",", ";")
 
 
-def said(key: str, text: Markup) -> Message:
+def thread_notice(key: str, text: Markup) -> Message:
     """Return a message that is sent once, in the thread."""
     return Message(key, text, (section(text),))

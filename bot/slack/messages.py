@@ -11,18 +11,18 @@ from slack_sdk.web import SlackResponse
 from bot.core.run import Run
 from bot.slack.blocks import Block
 from bot.slack.charts import is_chart
-from bot.slack.client import PARSE, Refused, sorted_failures
-from bot.slack.gap import Edit, Post
-from bot.slack.message import CARD, Message, mark_of
-from bot.slack.room import fitted, message_text
-from bot.slack.text import joined
+from bot.slack.client import PARSE_MODE, SlackRejected, classify_slack_errors
+from bot.slack.gap import MessageEdit, MessagePost
+from bot.slack.message import CARD, Message, to_metadata_key
+from bot.slack.room import fit_blocks, fit_message_text
+from bot.slack.text import join_parts
 
 log = logging.getLogger(__name__)
 
-EVENT = "verlbot_message"
+MESSAGE_EVENT = "verlbot_message"
 """Type of the metadata by which the bot recognizes a run's message."""
 
-MALFORMED = {
+MALFORMED_CODES = {
     "invalid_attachments",
     "invalid_blocks",
     "invalid_blocks_format",
@@ -33,19 +33,19 @@ MALFORMED = {
 """Slack's error codes for mistakes of the bot's own."""
 
 
-Show = Callable[[Message], list[Block]]
+BlockRenderer = Callable[[Message], list[Block]]
 """Returns a message's blocks as a workspace takes them."""
 
-CLOCKS_APART = timedelta(hours=6)
+MAX_CLOCK_DIFFERENCE = timedelta(hours=6)
 """Maximum difference between Slack's clock and the bot's."""
 
 
-def channel_of(run: Run) -> str:
+def get_channel(run: Run) -> str:
     """Return the channel that has, or will have, the run's messages."""
     return run.thread_channel or run.channel
 
 
-def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]:
+def send(client: WebClient, run: Run, step: MessagePost, render_blocks: BlockRenderer) -> tuple[str, str]:
     """Send a message; return Slack's id of it and of its channel.
 
     Args:
@@ -55,33 +55,33 @@ def send(client: WebClient, run: Run, step: Post, show: Show) -> tuple[str, str]
         SlackRejected, SlackRateLimited: the message was not sent.
         SlackUncertain: it may have been sent.
     """
-    response = call(
+    response = call_slack(
         client.chat_postMessage,
-        channel=channel_of(run),
-        thread_ts=None if step.is_card else run.posted[CARD].ts,
+        channel=get_channel(run),
+        thread_ts=None if step.is_card else run.sent_messages[CARD].ts,
         reply_broadcast=any(message.broadcast for message in step.messages) or None,
-        text=message_text(joined("\n", [message.text for message in step.messages])),
-        blocks=fitted([block for message in step.messages for block in show(message)]),
-        metadata=metadata(run, step.keys),
+        text=fit_message_text(join_parts("\n", [message.text for message in step.messages])),
+        blocks=fit_blocks([block for message in step.messages for block in render_blocks(message)]),
+        metadata=build_metadata(run, step.keys),
         unfurl_links=False,
     )
     return str(response["ts"]), str(response["channel"])
 
 
-def edit(client: WebClient, run: Run, step: Edit, show: Show) -> None:
+def edit(client: WebClient, run: Run, step: MessageEdit, render_blocks: BlockRenderer) -> None:
     """Edit a message so that it shows the wanted content.
 
     Raises:
         SlackRejected, SlackRateLimited: the message shows the old content.
         SlackUncertain: it may show either.
     """
-    call(
+    call_slack(
         client.chat_update,
-        channel=channel_of(run),
+        channel=get_channel(run),
         ts=step.ts,
         text=step.message.text,
-        blocks=show(step.message),
-        metadata=metadata(run, mark_of(step.message.key)),
+        blocks=render_blocks(step.message),
+        metadata=build_metadata(run, to_metadata_key(step.message.key)),
     )
 
 
@@ -92,46 +92,46 @@ def find(client: WebClient, run: Run, key: str) -> str | None:
         SlackRejected: the bot may not read here, for want of a scope or of membership.
         SlackRateLimited, SlackUncertain: the answer is unknown for now.
     """
-    channel = channel_of(run)
-    read: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
-    with sorted_failures():
+    channel = get_channel(run)
+    options: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
+    with classify_slack_errors():
         if key == CARD:
-            oldest = str(run.created_at.timestamp() - CLOCKS_APART.total_seconds())
-            pages = client.conversations_history(channel=channel, oldest=oldest, **read)
+            oldest = str(run.created_at.timestamp() - MAX_CLOCK_DIFFERENCE.total_seconds())
+            pages = client.conversations_history(channel=channel, oldest=oldest, **options)
         else:
-            pages = client.conversations_replies(channel=channel, ts=run.posted[CARD].ts or "", **read)
+            pages = client.conversations_replies(channel=channel, ts=run.sent_messages[CARD].ts or "", **options)
         messages = (message for page in pages for message in page["messages"])
         return next((str(message["ts"]) for message in messages if is_ours(message, run, key)), None)
 
 
-def call(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
+def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
     """Call Slack; send a message whose blocks Slack takes for malformed as text alone rather than not at all.
 
     A refused message with charts raises: a workspace may refuse charts, and there is another way to show them.
     """
     try:
-        with sorted_failures():
-            return method(parse=PARSE, **content)
-    except Refused as error:
+        with classify_slack_errors():
+            return method(parse=PARSE_MODE, **content)
+    except SlackRejected as error:
         # The chart publisher handles refused charts: it shows them in another way.
-        if error.code not in MALFORMED or any(map(is_chart, content["blocks"])):
+        if error.code not in MALFORMED_CODES or any(map(is_chart, content["blocks"])):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
-    with sorted_failures():
-        return method(parse=PARSE, **content | {"blocks": []})
+    with classify_slack_errors():
+        return method(parse=PARSE_MODE, **content | {"blocks": []})
 
 
-def metadata(run: Run, keys: str) -> dict[str, Any]:
+def build_metadata(run: Run, keys: str) -> dict[str, Any]:
     """Return the metadata of a run's message."""
-    return {"event_type": EVENT, "event_payload": {"run": mark_of(run.id), "keys": keys}}
+    return {"event_type": MESSAGE_EVENT, "event_payload": {"run": to_metadata_key(run.id), "keys": keys}}
 
 
 def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
     """Return whether a message of the channel is the run's message with this key."""
-    found = message.get("metadata") or {}
-    payload = found.get("event_payload") or {}
+    message_metadata = message.get("metadata") or {}
+    payload = message_metadata.get("event_payload") or {}
     return (
-        found.get("event_type") == EVENT
-        and payload.get("run") == mark_of(run.id)
-        and mark_of(key) in str(payload.get("keys") or "").split(",")
+        message_metadata.get("event_type") == MESSAGE_EVENT
+        and payload.get("run") == to_metadata_key(run.id)
+        and to_metadata_key(key) in str(payload.get("keys") or "").split(",")
     )

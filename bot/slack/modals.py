@@ -7,33 +7,33 @@ from typing import Any
 
 from slack_sdk import WebClient
 
-from bot.adapters.secret_filter import UNKNOWING, SecretFilter
-from bot.asked import Caller
-from bot.core.command import Logs
-from bot.core.line import shown
+from bot.adapters.secret_filter import GENERAL_FILTER, SecretFilter
+from bot.asked import Requester
+from bot.core.command import ShowLogs
+from bot.core.line import format_inline_code
 from bot.core.recipe import Recipe
 from bot.core.run import Run
 from bot.errors import UserError
-from bot.language import carried, say
-from bot.service import Service
+from bot.language import translate, with_language_context
+from bot.service import RunService
 from bot.slack import answers, excerpts, launch_form
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, modal
-from bot.slack.client import Refused, sorted_failures
-from bot.slack.deliveries import needed
-from bot.slack.errands import Errands, Reply, directly, to_person, words_for
-from bot.slack.launch_form import Filled, chosen_recipe, filled_in, launch_of
+from bot.slack.client import SlackRejected, classify_slack_errors
+from bot.slack.deliveries import read_required
+from bot.slack.errands import BackgroundReplies, Responder, render_error, respond_directly, respond_to_person
+from bot.slack.launch_form import LaunchFormValues, parse_launch, read_chosen_recipe, read_values
 from bot.slack.text import Markup
 
 log = logging.getLogger(__name__)
 
-MOVED_ON = {"hash_conflict", "not_found"}
+VIEW_CHANGED_CODES = {"hash_conflict", "not_found"}
 """Slack's error codes for a view that shows something else by now, or was closed."""
 
-LINE = 200
+MAX_SHOWN_COMMAND_CHARACTERS = 200
 """Maximum characters of a command in a refusal."""
 
-FIRST = "smoke"
+DEFAULT_RECIPE = "smoke"
 """Recipe that an empty form shows, where it exists: it runs anywhere, and costs next to nothing."""
 
 
@@ -41,148 +41,160 @@ FIRST = "smoke"
 class Modals:
     """Opens views, and handles what people do in them."""
 
-    service: Service
+    service: RunService
     client: WebClient
-    errands: Errands
-    secrets: SecretFilter = UNKNOWING
+    background: BackgroundReplies
+    secrets: SecretFilter = GENERAL_FILTER
 
-    def open_form(self, trigger: str, caller: Caller, run: str = "") -> None:
+    def open_form(self, trigger: str, requester: Requester, run: str = "") -> None:
         """Open the form of a launch in front of a person; outside of a channel, the form has a field for one.
 
         Args:
             run: an earlier run, whose settings are the initial values of the fields.
         """
-        channel = caller.channel
-        found = self.service.queries.find(run, caller.actor) if run else None
-        empty = Filled(self._first(), channel, asks_channel=not channel)
-        filled = Filled.again(found.line, channel) if found else empty
-        self.errands.say(self._form(filled), opening(self.client, trigger, caller.user))
+        channel = requester.channel
+        earlier_run = self.service.queries.find(run, requester.actor) if run else None
+        empty_values = LaunchFormValues(self._choose_default_recipe(), channel, asks_channel=not channel)
+        values = LaunchFormValues.from_command(earlier_run.command_line, channel) if earlier_run else empty_values
+        self.background.send(self._build_form(values), make_view_opener(self.client, trigger, requester.user))
 
-    def choose(self, view: dict[str, Any], recipe: str) -> None:
+    def choose_recipe(self, view: dict[str, Any], recipe: str) -> None:
         """Show the fields of another recipe; values that were typed for this recipe are not carried along."""
-        filled = filled_in(view)
-        fresh = Filled(recipe, filled.channel, asks_channel=filled.asks_channel)
-        self.errands.say(self._form(fresh), updating(self.client, needed(view, "id")))
+        values = read_values(view)
+        empty_values = LaunchFormValues(recipe, values.channel, asks_channel=values.asks_channel)
+        self.background.send(self._build_form(empty_values), make_view_updater(self.client, read_required(view, "id")))
 
-    def preview(self, view: dict[str, Any], caller: Caller) -> None:
+    def show_preview(self, view: dict[str, Any], requester: Requester) -> None:
         """Show the equivalent command of the form, and its cost.
 
         Looking up prices takes a while: a form that shows another recipe by then is left alone.
         """
-        filled = filled_in(view)
-        show = updating(self.client, needed(view, "id"), needed(view, "hash"))
-        self.errands.run(lambda: self._previewed(filled, caller), show, caller.user)
+        values = read_values(view)
+        show = make_view_updater(self.client, read_required(view, "id"), read_required(view, "hash"))
+        self.background.answer_later(lambda: self._build_preview(values, requester), show, requester.user)
 
-    def submit(self, view: dict[str, Any], caller: Caller) -> dict[str, str]:
+    def submit(self, view: dict[str, Any], requester: Requester) -> dict[str, str]:
         """Launch what the form describes; return errors by the field's block, or nothing where the run is recorded."""
-        filled = filled_in(view)
-        if (wanted := chosen_recipe(view)) not in ("", filled.recipe):  # the fields of that recipe have not arrived yet
-            return launch_form.refused(
-                view, say("The fields of {recipe} have not come yet. Send it again.", recipe=wanted)
+        values = read_values(view)
+        if (recipe_name := read_chosen_recipe(view)) not in (
+            "",
+            values.recipe,
+        ):  # the fields of that recipe have not arrived yet
+            return launch_form.build_refusal(
+                view, translate("The fields of {recipe} have not come yet. Send it again.", recipe=recipe_name)
             )
-        if wrong := launch_form.problems(self._recipe(filled.recipe), filled, self.secrets.masker):
-            for error in wrong.values():
-                self.service.auditing.record_refusal(error)
-            return {block: launch_form.unmarked(error.sentence) for block, error in wrong.items()}
+        if errors := launch_form.find_problems(self._get_recipe(values.recipe), values, self.secrets.masker):
+            for error in errors.values():
+                self.service.audit_service.record_refusal(error)
+            return {block: launch_form.to_hint_text(error.sentence) for block, error in errors.items()}
         try:
-            asked = launch_of(filled, self.secrets.masker)
-            run = self.service.launch(asked, caller)
+            launch = parse_launch(values, self.secrets.masker)
+            run = self.service.launch(launch, requester)
             # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
-            if run.line != self.service.planned(asked).line:
-                raise launched_before(run)
+            if run.command_line != self.service.plan_launch(launch).command_line:
+                raise already_launched_error(run)
         except UserError as error:
-            self.service.auditing.record_refusal(error)
-            return launch_form.refused(view, error.sentence)
-        self.errands.say(answers.launched(run), to_person(self.client, filled.channel, caller.user, None))
+            self.service.audit_service.record_refusal(error)
+            return launch_form.build_refusal(view, error.sentence)
+        self.background.send(
+            answers.acknowledge_launch(run), respond_to_person(self.client, values.channel, requester.user, None)
+        )
         return {}
 
     def show_log(self, run: Run, trigger: str, user: str) -> None:
         """Open a view at once, because Slack opens one within three seconds only, and read the log into it."""
 
-        def read() -> Answer:
-            return excerpts.excerpt(self.service.queries.read_log(run, Logs(run.id)))
+        def read_log() -> Answer:
+            return excerpts.render_log_excerpt(self.service.queries.read_log(run, ShowLogs(run.id)))
 
-        def into(view: str) -> None:
-            show = updating(self.client, view)
+        def fill_view(view: str) -> None:
+            show = make_view_updater(self.client, view)
             try:
-                self.errands.run(read, show, user)
+                self.background.answer_later(read_log, show, user)
             except UserError as error:
-                show(answers.refusal(error))
+                show(answers.render_user_error(error))
 
-        self.errands.say(answers.reading(run), opening(self.client, trigger, user, then=carried(into)))
+        self.background.send(
+            answers.acknowledge_log_read(run),
+            make_view_opener(self.client, trigger, user, then=with_language_context(fill_view)),
+        )
 
-    def show_task(self, run_id: str, trigger: str, caller: Caller) -> None:
+    def show_task(self, run_id: str, trigger: str, requester: Requester) -> None:
         """Open a view with the exact task of a run."""
-        run, yaml = self.service.queries.task_yaml(run_id, caller.actor)
-        self.errands.say(answers.task(run, yaml), opening(self.client, trigger, caller.user))
+        run, yaml = self.service.queries.get_task_yaml(run_id, requester.actor)
+        self.background.send(answers.render_task(run, yaml), make_view_opener(self.client, trigger, requester.user))
 
-    def _previewed(self, filled: Filled, caller: Caller) -> Block:
+    def _build_preview(self, values: LaunchFormValues, requester: Requester) -> Block:
         """Return the form with its notes. An error becomes a note, and the typed values stay."""
         try:
-            made = self.service.planned(launch_of(filled, self.secrets.masker))
-            notes = answers.preview(self.service.rehearse(made, caller))
+            plan = self.service.plan_launch(parse_launch(values, self.secrets.masker))
+            notes = answers.build_form_preview(self.service.preview(plan, requester))
         except Exception as error:  # the person sees a note; a bug is logged
-            notes = [words_for(error)["text"]]
-        return self._form(filled.without_secrets(self.secrets.masker), notes)
+            notes = [render_error(error)["text"]]
+        return self._build_form(values.without_secrets(self.secrets.masker), notes)
 
-    def _form(self, filled: Filled, notes: list[Markup] | None = None) -> Block:
-        return launch_form.form(self._recipe(filled.recipe), self._names(), filled, notes or [])
+    def _build_form(self, values: LaunchFormValues, notes: list[Markup] | None = None) -> Block:
+        return launch_form.build_form(self._get_recipe(values.recipe), self._list_recipe_names(), values, notes or [])
 
-    def _recipe(self, name: str) -> Recipe:
+    def _get_recipe(self, name: str) -> Recipe:
         return self.service.recipes.get(name)
 
-    def _names(self) -> list[str]:
+    def _list_recipe_names(self) -> list[str]:
         """Return the names of the recipes whose files are valid."""
-        return [name for name, found in self.service.queries.catalogue().items() if isinstance(found, Recipe)]
+        return [name for name, entry in self.service.queries.load_catalogue().items() if isinstance(entry, Recipe)]
 
-    def _first(self) -> str:
+    def _choose_default_recipe(self) -> str:
         """Return the recipe that an empty form shows.
 
         Raises:
             UserError: no recipe has a valid file.
         """
-        names = self._names()
+        names = self._list_recipe_names()
         if not names:
-            raise UserError(say("There is no recipe to launch."), say("`/verl recipes` says why."))
-        return FIRST if FIRST in names else names[0]
+            raise UserError(translate("There is no recipe to launch."), translate("`/verl recipes` says why."))
+        return DEFAULT_RECIPE if DEFAULT_RECIPE in names else names[0]
 
 
-def as_view(answer: Answer) -> Block:
+def to_view(answer: Answer) -> Block:
     """Return an answer as a view to read, unless it already is a view."""
     return answer if "type" in answer else modal("verlbot", answer["blocks"])
 
 
-def launched_before(run: Run) -> UserError:
+def already_launched_error(run: Run) -> UserError:
     """Return the error for a form that was launched already, and whose fields have changed since."""
-    before = say(
-        "This form was launched already as {run}: {line}.", run=shown(run.id), line=shown(f"/verl {run.line}", LINE)
+    sentence = translate(
+        "This form was launched already as {run}: {line}.",
+        run=format_inline_code(run.id),
+        line=format_inline_code(f"/verl {run.command_line}", MAX_SHOWN_COMMAND_CHARACTERS),
     )
-    return UserError(before, say("Close it, and open another for another run."))
+    return UserError(sentence, translate("Close it, and open another for another run."))
 
 
-def opening(client: WebClient, trigger: str, user: str, then: Callable[[str], None] | None = None) -> Reply:
+def make_view_opener(
+    client: WebClient, trigger: str, user: str, then: Callable[[str], None] | None = None
+) -> Responder:
     """Return a responder that opens a view in front of the person who caused the trigger, and calls `then` with its
     id.
 
     Where Slack no longer opens a view, the person gets a message instead.
     """
-    told = carried(answers.not_opened)
+    explain_not_opened = with_language_context(answers.explain_unopened_view)
 
     def reply(answer: Answer) -> None:
         try:
-            with sorted_failures():
-                opened: Any = client.views_open(trigger_id=trigger, view=as_view(answer))
-        except Refused as error:
+            with classify_slack_errors():
+                response: Any = client.views_open(trigger_id=trigger, view=to_view(answer))
+        except SlackRejected as error:
             log.warning("Slack opens no view: %s", error.code)
-            directly(client, user)(told())
+            respond_directly(client, user)(explain_not_opened())
             return
         if then:
-            then(opened["view"]["id"])
+            then(response["view"]["id"])
 
     return reply
 
 
-def updating(client: WebClient, view: str, showing: str = "") -> Reply:
+def make_view_updater(client: WebClient, view: str, showing: str = "") -> Responder:
     """Return a responder that replaces the content of the view with this id.
 
     Args:
@@ -191,10 +203,10 @@ def updating(client: WebClient, view: str, showing: str = "") -> Reply:
 
     def reply(answer: Answer) -> None:
         try:
-            with sorted_failures():
-                client.views_update(view_id=view, view=as_view(answer), **({"hash": showing} if showing else {}))
-        except Refused as error:
-            if error.code not in MOVED_ON:
+            with classify_slack_errors():
+                client.views_update(view_id=view, view=to_view(answer), **({"hash": showing} if showing else {}))
+        except SlackRejected as error:
+            if error.code not in VIEW_CHANGED_CODES:
                 raise
             log.info("a view shows something else by now: %s", error.code)
 

@@ -2,56 +2,66 @@
 
 from dataclasses import dataclass
 
-from bot.asked import Caller
-from bot.core.command import Compare, Plot
-from bot.core.figure import Figure, Told, compare_figure, metric_figure, reward_figure
+from bot.asked import Requester
+from bot.core.command import CompareRuns, ShowChart
+from bot.core.figure import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
 from bot.errors import UserError
 from bot.isolation import report_once
-from bot.language import say
-from bot.service import Service
+from bot.language import translate
+from bot.service import RunService
 from bot.slack import plotted
-from bot.slack.errands import Errands, Reply, Said
-from bot.slack.gallery import Gallery
+from bot.slack.errands import BackgroundReplies, DeferredAnswer, Responder
+from bot.slack.gallery import ChartPublisher
 
 
 @dataclass(frozen=True, slots=True)
-class Plots:
+class ChartCommands:
     """Answers chart commands. Errors are answered at once; charts in the background, because Slack may refuse them."""
 
-    service: Service
-    errands: Errands
-    gallery: Gallery
+    service: RunService
+    background: BackgroundReplies
+    chart_publisher: ChartPublisher
 
-    def answer(self, asked: Plot | Compare, caller: Caller, reply: Reply) -> Said:
+    def answer(self, command: ShowChart | CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Return the answer of a chart command."""
-        return self.plot(asked, caller, reply) if isinstance(asked, Plot) else self.compare(asked, caller, reply)
+        return (
+            self.plot(command, requester, reply)
+            if isinstance(command, ShowChart)
+            else self.compare(command, requester, reply)
+        )
 
-    def plot(self, asked: Plot, caller: Caller, reply: Reply) -> Said:
+    def plot(self, command: ShowChart, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Return the answer with the charts of one run."""
-        told = self.service.queries.told(asked.run, caller.actor)
-        figures = wanted(told, asked.metrics)
-        shown = self.gallery.showing(reply, told.run, figures)
-        return lambda: self.errands.run(lambda: plotted.plotted(told, figures), shown, caller.user)
+        run_history = self.service.queries.get_run_history(command.run, requester.actor)
+        selected_charts = select_charts(run_history, command.metrics)
+        show = self.chart_publisher.with_charts(reply, run_history.run, selected_charts)
+        return lambda: self.background.answer_later(
+            lambda: plotted.build_plot_answer(run_history, selected_charts), show, requester.user
+        )
 
-    def compare(self, asked: Compare, caller: Caller, reply: Reply) -> Said:
+    def compare(self, command: CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Return the answer that compares two runs; without names, the requester's last two."""
-        names = (asked.a, asked.b) if asked.a else self.service.queries.last_two(caller.user)
-        a, b = (self.service.queries.told(name, caller.actor) for name in names)
+        names = (command.a, command.b) if command.a else self.service.queries.find_last_two(requester.user)
+        a, b = (self.service.queries.get_run_history(name, requester.actor) for name in names)
         if a.run.id == b.run.id:
-            raise UserError(say("Both are `{run}`.", run=a.run.id), say("Name another run to compare it with."))
-        figure, now = figure_of_both(a, b, asked.by), self.service.now()
-        shown = self.gallery.showing(reply, a.run, [figure] if figure else [])
-        return lambda: self.errands.run(lambda: plotted.compared(a, b, figure, now), shown, caller.user)
+            raise UserError(
+                translate("Both are `{run}`.", run=a.run.id), translate("Name another run to compare it with.")
+            )
+        chart, now = draw_comparison_chart(a, b, command.by), self.service.now()
+        show = self.chart_publisher.with_charts(reply, a.run, [chart] if chart else [])
+        return lambda: self.background.answer_later(
+            lambda: plotted.build_comparison_answer(a, b, chart, now), show, requester.user
+        )
 
 
-def figure_of_both(a: Told, b: Told, by: str) -> Figure | None:
+def draw_comparison_chart(a: RunHistory, b: RunHistory, axis: str) -> Chart | None:
     """Return the chart of two runs; None where there is none, or their numbers cannot be drawn.
 
     Raises:
         UserError: the axis is dollars, and one of the runs is unpriced.
     """
     try:
-        return compare_figure(a, b, by)
+        return build_comparison_chart(a, b, axis)
     except UserError:
         raise
     except Exception as error:  # the answer still compares what the runs have reached
@@ -59,15 +69,15 @@ def figure_of_both(a: Told, b: Told, by: str) -> Figure | None:
         return None
 
 
-def wanted(told: Told, metrics: tuple[str, ...]) -> list[Figure]:
+def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Chart]:
     """Return a chart for each metric; without any, that of the reward.
 
     Raises:
         UserError: the run has no such metric, or none at all.
     """
     if metrics:
-        return [metric_figure(told.run, told.history, word) for word in metrics]
-    if (figure := reward_figure(told.run, told.history)) is None:
-        nothing = say("`{run}` has told no numbers yet.", run=told.run.id)
-        raise UserError(nothing, say("Its log: `logs {run}`.", run=told.run.id))
-    return [figure]
+        return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
+    if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
+        sentence = translate("`{run}` has told no numbers yet.", run=run_history.run.id)
+        raise UserError(sentence, translate("Its log: `logs {run}`.", run=run_history.run.id))
+    return [chart]

@@ -3,72 +3,72 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.core.contrast import Difference, differences
-from bot.core.figure import Figure, Line, Told
-from bot.core.metric import reward_of, validations
-from bot.core.thin import sparkline
-from bot.isolation import render_one
-from bot.language import mark
+from bot.core.contrast import SettingDifference, find_differences
+from bot.core.figure import Chart, ChartLine, RunHistory
+from bot.core.metric import choose_reward, get_validation_series
+from bot.core.thin import render_sparkline
+from bot.isolation import render_or_fallback
+from bot.language import N_
 from bot.slack import words
-from bot.slack.answers import Answer, answer
+from bot.slack.answers import Answer, build_answer
 from bot.slack.blocks import Block, context, section
-from bot.slack.charts import is_chart, label, native
-from bot.slack.phrases import say, say_many, translate
-from bot.slack.standing import seconds, written
-from bot.slack.text import Markup, code, joined, mrkdwn
+from bot.slack.charts import build_native_chart, format_x_value, is_chart
+from bot.slack.phrases import ngettext, translate, translate_text
+from bot.slack.standing import format_number, format_seconds
+from bot.slack.text import Markup, code, join_parts, mrkdwn
 
-MOST_DIFFERENCES = 12
+MAX_DIFFERENCES = 12
 """Maximum settings of a comparison: more are not readable on a phone."""
 
 
-def without(shown: Answer, note: Markup) -> Answer:
+def remove_charts(original: Answer, note: Markup) -> Answer:
     """Return the answer without its charts, and with a note why."""
-    blocks = [block for block in shown["blocks"] if not is_chart(block)]
-    return answer(shown["text"], [*blocks, context(note)])
+    blocks = [block for block in original["blocks"] if not is_chart(block)]
+    return build_answer(original["text"], [*blocks, context(note)])
 
 
 # One run.
 
 
-def plotted(told: Told, figures: Sequence[Figure]) -> Answer:
+def build_plot_answer(run_history: RunHistory, selected_charts: Sequence[Chart]) -> Answer:
     """Return charts of a run, each with its lines in words."""
     blocks: list[Block] = []
-    for figure in figures:
-        drawn = native(figure)
-        blocks += [drawn] if drawn else []
-        blocks.append(context(joined("\n", map(in_words, figure.lines))))
-    if saved := saves(figures[0].marks):
-        blocks.append(context(mrkdwn(":floppy_disk: {}", saved)))
-    return answer(joined(" · ", [figure.title for figure in figures]), blocks)
+    for chart in selected_charts:
+        chart_block = build_native_chart(chart)
+        blocks += [chart_block] if chart_block else []
+        blocks.append(context(join_parts("\n", map(describe_series, chart.lines))))
+    if saves_text := describe_saves(selected_charts[0].marks):
+        blocks.append(context(mrkdwn(":floppy_disk: {}", saves_text)))
+    return build_answer(join_parts(" · ", [chart.title for chart in selected_charts]), blocks)
 
 
-LINE = mark("{metric} {curve} {last} at step {step}, between {low} and {high}")
-NO_LINE = mark("{metric}: no number yet")
+SERIES_SUMMARY = N_("{metric} {curve} {last} at step {step}, between {low} and {high}")
+EMPTY_SERIES = N_("{metric}: no number yet")
 
 
-def in_words(line: Line) -> Markup:
+def describe_series(series: ChartLine) -> Markup:
     """Return a line in words, for people who see no chart, and for numbers that a chart does not show."""
-    if not line.points:
-        return say(NO_LINE, metric=line.name)
-    step, last = line.points[-1]
-    values = [value for _, value in line.points]
-    return say(
-        LINE,
-        metric=line.name,
-        curve=sparkline(line.points),
-        last=written(last),
-        step=label(step),
-        low=written(min(values)),
-        high=written(max(values)),
+    if not series.points:
+        return translate(EMPTY_SERIES, metric=series.name)
+    step, last = series.points[-1]
+    values = [value for _, value in series.points]
+    return translate(
+        SERIES_SUMMARY,
+        metric=series.name,
+        curve=render_sparkline(series.points),
+        last=format_number(last),
+        step=format_x_value(step),
+        low=format_number(min(values)),
+        high=format_number(max(values)),
     )
 
 
-def saves(steps: Sequence[float]) -> Markup:
+def describe_saves(steps: Sequence[float]) -> Markup:
     """Return how many checkpoints the chart marks, and the step of the last."""
     if not steps:
         return Markup()
-    last = label(steps[-1])
-    return say_many(
+    last = format_x_value(steps[-1])
+    return ngettext(
         "{count} checkpoint, of step {step}", "{count} checkpoints, the last of step {step}", len(steps), step=last
     )
 
@@ -76,54 +76,62 @@ def saves(steps: Sequence[float]) -> Markup:
 # Two runs.
 
 
-def compared(a: Told, b: Told, figure: Figure | None, now: datetime) -> Answer:
+def build_comparison_answer(a: RunHistory, b: RunHistory, chart: Chart | None, now: datetime) -> Answer:
     """Return two runs in one chart, what each has reached, and which settings differ."""
-    drawn = render_one(a.run, lambda _: native(figure), lambda _: None) if figure else None
-    lines = [shown_standing(one, now) for one in (a, b)]
-    blocks = [*([drawn] if drawn else []), section(joined("\n", lines))]
-    if drawn is None:
-        blocks.append(context(say("There is nothing that one chart could show of both.")))
-    blocks.append(section(contrast(a, b)))
-    return answer(say("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
+    chart_block = render_or_fallback(a.run, lambda _: build_native_chart(chart), lambda _: None) if chart else None
+    lines = [describe_safely(run_history, now) for run_history in (a, b)]
+    blocks = [*([chart_block] if chart_block else []), section(join_parts("\n", lines))]
+    if chart_block is None:
+        blocks.append(context(translate("There is nothing that one chart could show of both.")))
+    blocks.append(section(describe_config_diff(a, b)))
+    return build_answer(translate("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
 
 
-def shown_standing(told: Told, now: datetime) -> Markup:
+def describe_safely(run_history: RunHistory, now: datetime) -> Markup:
     """Return the progress of one of the two; an error in it does not affect the other."""
-    return render_one(told.run, lambda _: standing(told, now), lambda run: words.unshown(run.id))
+    return render_or_fallback(
+        run_history.run, lambda _: describe_progress(run_history, now), lambda run: words.unshown_line(run.id)
+    )
 
 
-def standing(told: Told, now: datetime) -> Markup:
+def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     """Return a run's progress: what it has reached, in how many steps, how fast, and at what cost."""
-    run, found = told.run, reward_of(told.history)
-    parts = [mrkdwn("{} {}", code(run.id), words.state(run))]
-    if found:
-        step, best = max(found.series, key=lambda point: (point[1], -point[0]))
-        last = written(found.series[-1][1])
-        parts.append(mrkdwn("{} {} {}", translate(found.name), sparkline(found.series), last))
-        parts.append(say("best {value} (step {step})", value=written(best), step=step))
-    if validation := validations(told.history):
-        parts.append(say("val {value} (step {step})", value=written(validation[-1][1]), step=label(validation[-1][0])))
+    run, reward = run_history.run, choose_reward(run_history.history)
+    parts = [mrkdwn("{} {}", code(run.id), words.describe_state(run))]
+    if reward:
+        step, best = max(reward.series, key=lambda point: (point[1], -point[0]))
+        last = format_number(reward.series[-1][1])
+        parts.append(mrkdwn("{} {} {}", translate_text(reward.name), render_sparkline(reward.series), last))
+        parts.append(translate("best {value} (step {step})", value=format_number(best), step=step))
+    if validation := get_validation_series(run_history.history):
+        parts.append(
+            translate(
+                "val {value} (step {step})",
+                value=format_number(validation[-1][1]),
+                step=format_x_value(validation[-1][0]),
+            )
+        )
     if run.progress.step is not None:
-        parts.append(say("step {step}", step=run.progress.step))
+        parts.append(translate("step {step}", step=run.progress.step))
     if run.progress.seconds_per_step is not None:
-        parts.append(say("{seconds} s/step", seconds=seconds(run.progress.seconds_per_step)))
+        parts.append(translate("{seconds} s/step", seconds=format_seconds(run.progress.seconds_per_step)))
     cost = run.cost(now)
-    parts.append(say("unpriced") if cost is None else words.dollars(cost))
-    return joined(" · ", parts)
+    parts.append(translate("unpriced") if cost is None else words.format_dollars(cost))
+    return join_parts(" · ", parts)
 
 
-def contrast(a: Told, b: Told) -> Markup:
+def describe_config_diff(a: RunHistory, b: RunHistory) -> Markup:
     """Return the settings that differ."""
-    found = differences(a.run, b.run)
-    if not found:
-        return say("Both were launched with the same settings.")
-    lines = [mrkdwn("• {}", difference(one)) for one in found[:MOST_DIFFERENCES]]
-    if len(found) > MOST_DIFFERENCES:
-        lines.append(say("… and {count} more", count=len(found) - MOST_DIFFERENCES))
-    return joined("\n", [say("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
+    settings = find_differences(a.run, b.run)
+    if not settings:
+        return translate("Both were launched with the same settings.")
+    lines = [mrkdwn("• {}", describe_difference(setting)) for setting in settings[:MAX_DIFFERENCES]]
+    if len(settings) > MAX_DIFFERENCES:
+        lines.append(translate("… and {count} more", count=len(settings) - MAX_DIFFERENCES))
+    return join_parts("\n", [translate("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
 
 
-def difference(one: Difference) -> Markup:
+def describe_difference(setting: SettingDifference) -> Markup:
     """Return one setting with its two values."""
-    values = [say("not set") if value is None else code(value) for value in (one.a, one.b)]
-    return say("{setting}: {a}, {b}", setting=code(one.name), a=values[0], b=values[1])
+    values = [translate("not set") if value is None else code(value) for value in (setting.a, setting.b)]
+    return translate("{setting}: {a}, {b}", setting=code(setting.name), a=values[0], b=values[1])

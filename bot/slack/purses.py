@@ -1,73 +1,86 @@
 """How much of a monthly budget is used. Pure: a record in, thread messages out."""
 
-from bot.core.overdraft import Overdraft
+from bot.core.overdraft import BudgetOverrun
 from bot.core.policy import Scope
-from bot.core.purse_share import PurseShare
+from bot.core.purse_share import BudgetThreshold
 from bot.core.run import Run
-from bot.language import mark
+from bot.language import N_
 from bot.slack import words
 from bot.slack.blocks import section
 from bot.slack.message import Message
-from bot.slack.phrases import say, together
+from bot.slack.phrases import join_sentences, translate
 from bot.slack.text import code, date, mention, mrkdwn
 
-SPENT = {
-    Scope.PERSON: mark("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
-    Scope.TEAM: mark("*{percent} % of what this channel may spend this month is spent*: {spent} of {most}."),
-    Scope.EVERYBODY: mark("*{percent} % of what everybody may spend this month is spent*: {spent} of {most}."),
+THRESHOLD_REACHED = {
+    Scope.PERSON: N_("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
+    Scope.TEAM: N_("*{percent} % of what this channel may spend this month is spent*: {spent} of {most}."),
+    Scope.WORKSPACE: N_("*{percent} % of what everybody may spend this month is spent*: {spent} of {most}."),
 }
-ALL_SPENT = mark("Nothing new is launched; what becomes of each run, its own thread says.")
-OVERDRAWN = {
-    Scope.PERSON: mark("*What {person} may spend this month is spent*: {spent} of {most}."),
-    Scope.TEAM: mark("*What this channel may spend this month is spent*: {spent} of {most}."),
-    Scope.EVERYBODY: mark("*What everybody may spend this month is spent*: {spent} of {most}."),
+NO_NEW_LAUNCHES = N_("Nothing new is launched; what becomes of each run, its own thread says.")
+BUDGET_EXHAUSTED = {
+    Scope.PERSON: N_("*What {person} may spend this month is spent*: {spent} of {most}."),
+    Scope.TEAM: N_("*What this channel may spend this month is spent*: {spent} of {most}."),
+    Scope.WORKSPACE: N_("*What everybody may spend this month is spent*: {spent} of {most}."),
 }
-ENDS = mark(
+RUN_ENDS = N_(
     "This run is to end at {time}, and saves first where it can, unless an approver gives more before: {command}."
 )
-GOES_ON = mark("There is more to spend again since {time}, and it goes on.")
-SHOWS = mark("{command} shows what is left.")
+BUDGET_RESTORED = N_("There is more to spend again since {time}, and it goes on.")
+HOW_TO_SHOW_BUDGET = N_("{command} shows what is left.")
 
 
-def purse_messages(run: Run) -> list[Message]:
+def list_monthly_budget_messages(run: Run) -> list[Message]:
     """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
     exhausted one.
     """
-    overdrawn = [one for one in run.overdrafts if not one.rehearsed]
-    return [*map(share_message, run.purses), *(overdraft_message(run, one) for one in overdrawn)]
+    enforced = [overrun for overrun in run.budget_overruns if not overrun.is_report_only]
+    return [
+        *map(build_threshold_message, run.budget_thresholds),
+        *(build_overrun_message(run, overrun) for overrun in enforced),
+    ]
 
 
-def overdraft_message(run: Run, found: Overdraft) -> Message:
+def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
     """Return one message about an exhausted budget, edited once the budget is raised."""
-    scope, whose = scope_of(found.purse)
-    dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
-    told = say(OVERDRAWN[scope], person=mention(whose), **dollars)
-    asked = "@person" if scope is Scope.PERSON else str(scope)
-    then = say(ENDS, time=date(found.until), command=code(f"/verl budget {asked} DOLLARS"))
-    if found.made_good_at:
-        then = say(GOES_ON, time=date(found.made_good_at))
-    text = mrkdwn(":moneybag: {}", together(told, then))
-    state = "good" if found.made_good_at else ""
-    key = f"overdraft-{found.rule}-{found.until.timestamp():.0f}"
-    return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, edited=True)
+    scope, owner = parse_scope(overrun.budget_key)
+    dollars = {
+        "spent": words.format_dollars(overrun.spent_dollars),
+        "most": words.format_dollars(overrun.limit_dollars),
+    }
+    headline = translate(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
+    budget_name = "@person" if scope is Scope.PERSON else str(scope)
+    consequence = translate(RUN_ENDS, time=date(overrun.until), command=code(f"/verl budget {budget_name} DOLLARS"))
+    if overrun.resolved_at:
+        consequence = translate(BUDGET_RESTORED, time=date(overrun.resolved_at))
+    text = mrkdwn(":moneybag: {}", join_sentences(headline, consequence))
+    state = "good" if overrun.resolved_at else ""
+    key = f"overdraft-{overrun.rule}-{overrun.until.timestamp():.0f}"
+    return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, is_edited=True)
 
 
-def scope_of(purse: str) -> tuple[Scope, str]:
+def parse_scope(budget_key: str) -> tuple[Scope, str]:
     """Return the scope and the owner of a monthly budget.
 
-    >>> scope_of("team:C0TRAIN")
+    >>> parse_scope("team:C0TRAIN")
     (<Scope.TEAM: 'team'>, 'C0TRAIN')
     """
-    scope, _, whose = purse.partition(":")
-    return Scope(scope), whose
+    scope, _, owner = budget_key.partition(":")
+    return Scope(scope), owner
 
 
-def share_message(found: PurseShare) -> Message:
+def build_threshold_message(threshold: BudgetThreshold) -> Message:
     """Return the message that a share of a monthly budget is used."""
-    scope, whose = scope_of(found.purse)
-    dollars = {"spent": words.dollars(found.spent), "most": words.dollars(found.most)}
-    told = say(SPENT[scope], percent=found.percent, person=mention(whose), **dollars)
-    then = say(ALL_SPENT) if found.percent >= 100 else say(SHOWS, command=code("/verl budget"))
-    sentence = mrkdwn(":moneybag: {}", together(told, then))
-    key = f"purse-{found.purse.replace(':', '-')}-{found.month}-{found.most:g}-{found.percent}"
+    scope, owner = parse_scope(threshold.budget_key)
+    dollars = {
+        "spent": words.format_dollars(threshold.spent_dollars),
+        "most": words.format_dollars(threshold.limit_dollars),
+    }
+    headline = translate(THRESHOLD_REACHED[scope], percent=threshold.percent, person=mention(owner), **dollars)
+    consequence = (
+        translate(NO_NEW_LAUNCHES)
+        if threshold.percent >= 100
+        else translate(HOW_TO_SHOW_BUDGET, command=code("/verl budget"))
+    )
+    sentence = mrkdwn(":moneybag: {}", join_sentences(headline, consequence))
+    key = f"purse-{threshold.budget_key.replace(':', '-')}-{threshold.month}-{threshold.limit_dollars:g}-{threshold.percent}"
     return Message(key, sentence, (section(sentence),), broadcast=True)

@@ -1,31 +1,35 @@
 """The question before an expensive launch. Pure: a launch preview in, an answer out."""
 
-from bot.asked import Rehearsal
-from bot.language import mark
+from bot.asked import LaunchPreview
+from bot.language import N_
 from bot.slack import answers, words
 from bot.slack.answers import Answer
 from bot.slack.blocks import Block, actions, button, context, section
-from bot.slack.phrases import say
-from bot.slack.text import command
+from bot.slack.phrases import translate
+from bot.slack.text import command_code
 
-SURE = "launch-sure"
+CONFIRM_LAUNCH = "launch-sure"
 
-VALUE_CHARACTERS = 2_000
+MAX_VALUE_CHARACTERS = 2_000
 """Maximum characters of a button's value (docs: Block Kit reference)."""
 
-ASKED_FIRST = mark("{command} may spend up to *{budget}*. Launch it?")
-ADD_YES = mark("Add `--yes` to launch it without being asked.")
+LAUNCH_QUESTION = N_("{command} may spend up to *{budget}*. Launch it?")
+HOW_TO_SKIP_QUESTION = N_("Add `--yes` to launch it without being asked.")
 
 
-def sure(found: Rehearsal) -> Answer:
+def build_launch_question(preview: LaunchPreview) -> Answer:
     """Return the question before an expensive launch, with a preview of it. The button carries the command that was
     typed.
     """
-    made = found.plan
-    asked = say(ASKED_FIRST, command=command("/verl " + made.line), budget=words.dollars(made.budget_dollars))
-    blocks: list[Block] = [section(asked), *map(context, answers.notes(found))]
-    if len(made.line) > VALUE_CHARACTERS:
-        blocks.append(context(say(ADD_YES)))
-    elif not found.refusal:
-        blocks.append(actions(button(say("Launch it"), SURE, made.line, style="primary")))
-    return answers.answer(asked, blocks)
+    plan = preview.plan
+    question = translate(
+        LAUNCH_QUESTION,
+        command=command_code("/verl " + plan.command_line),
+        budget=words.format_dollars(plan.budget_dollars),
+    )
+    blocks: list[Block] = [section(question), *map(context, answers.build_preview_notes(preview))]
+    if len(plan.command_line) > MAX_VALUE_CHARACTERS:
+        blocks.append(context(translate(HOW_TO_SKIP_QUESTION)))
+    elif not preview.refusal:
+        blocks.append(actions(button(translate("Launch it"), CONFIRM_LAUNCH, plan.command_line, style="primary")))
+    return answers.build_answer(question, blocks)

@@ -8,104 +8,114 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot import zones
-from bot.asked import Caller
+from bot.asked import Requester
 from bot.core.report import Report
 from bot.core.report_command import (
-    AskReport,
+    AddReport,
     ChangeReport,
-    EndReport,
     ListReports,
+    RemoveReport,
     ReportCommand,
-    Summarise,
-    TellNow,
+    SetSummaryInterval,
+    ShowReport,
 )
 from bot.core.roles import Act
 from bot.core.run import Run
 from bot.errors import UserError
-from bot.reports import Reports
-from bot.service import Service
+from bot.reports import ReportService
+from bot.service import RunService
 from bot.slack import report_answers
 from bot.slack.answers import Answer
-from bot.slack.board import at_once
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.errands import Errands, Reply, Said
+from bot.slack.board import render_report_answer
+from bot.slack.client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.errands import BackgroundReplies, DeferredAnswer, Responder
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reporting:
+class ReportCommands:
     """Answers commands about reports.
 
     Attributes:
         client: queried for people's time zones, in the background.
     """
 
-    service: Service
-    reports: Reports
+    service: RunService
+    reports: ReportService
     client: WebClient
-    errands: Errands
+    background: BackgroundReplies
 
-    def answer(self, asked: ReportCommand, caller: Caller, reply: Reply) -> Said:
+    def answer(self, command: ReportCommand, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Carry out a report command and return its answer.
 
         Raises:
             UserError: the requester may not, or the command names no report of the channel.
         """
-        user, channel = caller.user, caller.channel
-        if isinstance(asked, AskReport | ChangeReport | EndReport):
-            self.service.refuse(Act.REPORT, caller)
-        match asked:
+        user, channel = requester.user, requester.channel
+        if isinstance(command, AddReport | ChangeReport | RemoveReport):
+            self.service.refuse(Act.REPORT, requester)
+        match command:
             case ListReports():
-                found = [(one, zones.zone(one.zone)) for one in self.reports.of(channel)]
-                return partial(report_answers.listed, found, self.reports.now())
-            case TellNow(everywhere):
-                return lambda: self.errands.run(partial(self.board_now, caller, everywhere), reply, user)
-            case AskReport():
-                return self.ask(asked, caller, reply)
+                reports_with_zones = [
+                    (report, zones.load_zone(report.zone)) for report in self.reports.list_for_channel(channel)
+                ]
+                return partial(report_answers.list_reports, reports_with_zones, self.reports.now())
+            case ShowReport(everywhere):
+                return lambda: self.background.answer_later(
+                    partial(self.build_digest_now, requester, everywhere), reply, user
+                )
+            case AddReport():
+                return self.create_report(command, requester, reply)
             case ChangeReport():
-                return self.said(self.reports.change(asked, user, channel))
-            case EndReport():
-                return partial(report_answers.ended, self.reports.end(asked, user, channel))
-            case Summarise(name, rhythm):
-                return partial(report_answers.summarised, self.service.summarise(name, rhythm, caller), rhythm)
+                return self.make_confirmation(self.reports.change(command, user, channel))
+            case RemoveReport():
+                return partial(report_answers.confirm_report_end, self.reports.end(command, user, channel))
+            case SetSummaryInterval(name, interval):
+                return partial(
+                    report_answers.confirm_summaries,
+                    self.service.set_summary_interval(name, interval, requester),
+                    interval,
+                )
 
-    def board_now(self, caller: Caller, everywhere: bool) -> Answer:
+    def build_digest_now(self, requester: Requester, everywhere: bool) -> Answer:
         """Return the current digest. Called in the background: it reads every run that ended this month."""
 
         def show(run: Run) -> Run:
-            return self.service.queries.shown_to(caller.actor, [run])[0]
+            return self.service.queries.redact_for(requester.actor, [run])[0]
 
-        report, found = self.reports.board_now(caller.user, caller.channel, everywhere, show)
-        return at_once(report, found, self.reports.now())
+        report, content = self.reports.build_digest_now(requester.user, requester.channel, everywhere, show)
+        return render_report_answer(report, content, self.reports.now())
 
-    def ask(self, asked: AskReport, caller: Caller, reply: Reply) -> Said:
+    def create_report(self, command: AddReport, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Create a report: at once where the time zone was typed, else in the background, because Slack is queried for
         it.
         """
-        user, channel = caller.user, caller.channel
-        if asked.options.zone:
-            return self.said(self.reports.ask(asked, user, channel, zones.named(asked.options.zone)))
+        user, channel = requester.user, requester.channel
+        if command.options.zone:
+            return self.make_confirmation(
+                self.reports.schedule(command, user, channel, zones.canonical_name(command.options.zone))
+            )
 
-        def found() -> Answer:
-            return self.said(self.reports.ask(asked, user, channel, self.zone_of(user)))()
+        def confirm_with_zone() -> Answer:
+            return self.make_confirmation(self.reports.schedule(command, user, channel, self.find_time_zone(user)))()
 
-        return lambda: self.errands.run(found, reply, user)
+        return lambda: self.background.answer_later(confirm_with_zone, reply, user)
 
-    def said(self, report: Report) -> Callable[[], Answer]:
+    def make_confirmation(self, report: Report) -> Callable[[], Answer]:
         """Return what builds the confirmation of a report."""
-        return partial(report_answers.asked, report, self.reports.now(), zones.zone(report.zone))
+        return partial(report_answers.confirm_report, report, self.reports.now(), zones.load_zone(report.zone))
 
-    def zone_of(self, user: str) -> str:
+    def find_time_zone(self, user: str) -> str:
         """Return the person's time zone in Slack; the workspace's where Slack has none."""
         try:
-            with sorted_failures():
-                told = self.client.users_info(user=user)
-            return zones.named(str((told.get("user") or {}).get("tz") or self.reports.zone))
-        except (Refused, Limited, Doubtful) as error:
+            with classify_slack_errors():
+                response = self.client.users_info(user=user)
+            return zones.canonical_name(str((response.get("user") or {}).get("tz") or self.reports.timezone))
+        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
             log.warning(
-                "Slack does not tell the time zone of %s (%s); it is taken to be %s", user, error, self.reports.zone
+                "Slack does not tell the time zone of %s (%s); it is taken to be %s", user, error, self.reports.timezone
             )
         except UserError as error:
             log.warning("Slack has an unknown time zone of %s: %s", user, error)
-        return self.reports.zone
+        return self.reports.timezone

@@ -7,14 +7,14 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 """Maximum seconds to wait for an answer: the bot's start waits for it."""
 
-HALF_A_SECOND = 0.5
+MEAN_TRUNCATION_SECONDS = 0.5
 """Mean seconds by which Slack's clock is ahead of its header, which omits fractions of a second."""
 
 
-def ask_time(api_url: str) -> float | None:
+def fetch_time(api_url: str) -> float | None:
     """Return Unix seconds by Slack's clock, known to a second; None where Slack does not answer.
 
     Only a server that is reached by TLS is queried: another one may be on this very machine, and show the same clock.
@@ -22,19 +22,19 @@ def ask_time(api_url: str) -> float | None:
     if not api_url.startswith("https://"):
         return None
     try:
-        return seconds_of(httpx.get(f"{api_url}api.test", timeout=SECONDS).headers.get("date", ""))
+        return parse_date_header(httpx.get(f"{api_url}api.test", timeout=TIMEOUT_SECONDS).headers.get("date", ""))
     except (httpx.HTTPError, ValueError) as error:
         log.warning("Slack does not tell the time: %s", error)
         return None
 
 
-def seconds_of(date: str) -> float:
+def parse_date_header(date: str) -> float:
     """Return the Unix seconds of a header.
 
-    >>> seconds_of("Fri, 02 Jan 2026 12:00:00 GMT")
+    >>> parse_date_header("Fri, 02 Jan 2026 12:00:00 GMT")
     1767355200.5
 
     Raises:
         ValueError: the header is not a date.
     """
-    return parsedate_to_datetime(date).timestamp() + HALF_A_SECOND
+    return parsedate_to_datetime(date).timestamp() + MEAN_TRUNCATION_SECONDS

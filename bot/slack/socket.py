@@ -18,22 +18,22 @@ from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from websocket import WebSocketApp
 
 from bot.ports import Now
-from bot.precedence import Precedence
-from bot.slack.client import Identity, Refused, web_client
-from bot.slack.deliveries import dispatched
+from bot.precedence import InteractivePriority
+from bot.slack.client import BotIdentity, SlackRejected, build_web_client
+from bot.slack.deliveries import dispatch_delivery
 from bot.slack.inbox import Inbox
-from bot.slack.turns import Turns
+from bot.slack.turns import WorkQueue
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIME = timedelta(seconds=1.5)
+CONNECT_TIMEOUT = timedelta(seconds=1.5)
 """Time that a connection attempt gets before the next."""
 
 CHECK_PERIOD = timedelta(seconds=0.5)
 """Time between two calls of `check`."""
 
 
-ADVICE = {
+CONNECTION_ADVICE = {
     "invalid_auth": "Check SLACK_BOT_TOKEN and SLACK_APP_TOKEN.",
     "not_allowed_token_type": "SLACK_APP_TOKEN must be an app-level token with connections:write.",
     "missing_scope": "SLACK_APP_TOKEN needs connections:write.",
@@ -42,12 +42,12 @@ ADVICE = {
 }
 """Remedies, by Slack's error code for a refused connection."""
 
-CROWD = 4
+CROWD_SIZE = 4
 """Number of people who wait at once before a command is acknowledged first and answered after: with fewer, one response
 is quicker than two."""
 
 
-class Client(SocketModeClient):
+class SocketClient(SocketModeClient):
     """The SDK's client, which follows Slack's requests to reconnect and leaves the rest to `SocketConnection`.
 
     The SDK's own would retry a lost session's used address again and again, try a new one only at every ping, never
@@ -61,41 +61,41 @@ class Client(SocketModeClient):
         app_token: str,
         base_url: str,
         ping_seconds: float,
-        precedence: Precedence,
+        priority: InteractivePriority,
         inbox: Inbox | None,
-        crowd: int,
+        crowd_size: int,
         prefetch: Callable[[str], None],
     ) -> None:
         super().__init__(
             app_token=app_token,
             logger=app.logger,
-            web_client=web_client(app_token, base_url),
+            web_client=build_web_client(app_token, base_url),
             auto_reconnect_enabled=False,
             ping_interval=ping_seconds,
-            on_close_listeners=[self._forget],
+            on_close_listeners=[self._forget_session],
             concurrency=1,
         )
         self.message_workers.shutdown()  # the SDK's own; the work queue replaces them
         self.current_app_monitor_started = True  # untrue, but it keeps the SDK from starting its monitor
         self._app = app
-        self._precedence = precedence
-        self._inbox = self._left = inbox
-        self._crowd = crowd
+        self._priority = priority
+        self._inbox = self._unserved_inbox = inbox
+        self._crowd_size = crowd_size
         self._prefetch = prefetch
-        self._turns = Turns()
+        self._work_queue = WorkQueue()
 
-    def take_up(self) -> None:
+    def resume_unserved(self) -> None:
         """Serve what an earlier process left in the inbox, once: now that Slack answers."""
-        if self._left:
-            for request in self._left.left():
-                self._precedence.come()
-                self._defer(request, self._left)
-            self._left = None
+        if self._unserved_inbox:
+            for request in self._unserved_inbox.recover_unserved():
+                self._priority.begin_wait()
+                self._defer(request, self._unserved_inbox)
+            self._unserved_inbox = None
 
     def connect(self) -> None:
         """Drop the old session without waiting for it, and begin a new one."""
         session, self.current_session = self.current_session, None
-        cut(session)
+        cut_connection(session)
         super().connect()
 
     def _run_current_session(self) -> None:
@@ -105,10 +105,10 @@ class Client(SocketModeClient):
         session = self.current_session  # another may have replaced it by the end
         if session is None:
             return
-        hear: Any = session.on_message
+        on_message: Any = session.on_message
         sockets: list[Any] = []
         session.on_open = lambda session: sockets.append(session.sock)
-        session.on_message = lambda session, data: hear(session, data.decode())
+        session.on_message = lambda session, data: on_message(session, data.decode())
         try:
             session.run_forever(
                 ping_interval=self.ping_interval,
@@ -122,70 +122,74 @@ class Client(SocketModeClient):
             log.warning("the connection to Slack failed: %s", error)
         finally:
             # After Slack's goodbye, websocket-client 1.9 forgets the socket and leaves it open.
-            for opened in sockets:
-                opened.shutdown()
+            for raw_socket in sockets:
+                raw_socket.shutdown()
 
     def stop(self) -> None:
         """Receive no more, and finish what was received."""
         self.closed = True
         for runner in (self.current_session_runner, self.message_processor):
             runner.event.set()
-        cut(self.current_session)
-        self._turns.stop()
+        cut_connection(self.current_session)
+        self._work_queue.stop()
 
     def enqueue_message(self, text: str) -> None:
         """Queue a message without the SDK's queue between two threads: from here on a person waits.
 
         In a crowd a command is acknowledged here and now, and answered in its turn, after work that cannot wait.
         """
-        message = received(text)
+        message = parse_message(text)
         request = SocketModeRequest.from_dict(message)
         if message.get("type") == "disconnect":
             Thread(target=self.connect_to_new_endpoint, args=[True], name="reconnect", daemon=True).start()
         elif request is not None:
-            self._arrived(request)
-            crowd = self._precedence.come() > self._crowd
-            if crowd and self._inbox and self._inbox.takes(request):
+            self._prefetch_sender(request)
+            is_crowded = self._priority.begin_wait() > self._crowd_size
+            if is_crowded and self._inbox and self._inbox.accept(request):
                 self._defer(request, self._inbox)
                 self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
             else:
-                self._wait_for(self._turns.first(lambda: self._serve(request), sender(request)))
+                self._release_unless_queued(
+                    self._work_queue.add_urgent(lambda: self._serve(request), find_sender(request))
+                )
 
     def _defer(self, request: SocketModeRequest, inbox: Inbox) -> None:
-        self._wait_for(self._turns.later(lambda: self._serve_late(request, inbox), sender(request)))
+        self._release_unless_queued(
+            self._work_queue.add_deferred(lambda: self._serve_deferred(request, inbox), find_sender(request))
+        )
 
-    def _wait_for(self, is_taken: bool) -> None:
+    def _release_unless_queued(self, is_queued: bool) -> None:
         """End the wait of a person whose delivery was not queued."""
-        if not is_taken:
-            self._precedence.go()
+        if not is_queued:
+            self._priority.end_wait()
 
-    def _arrived(self, request: SocketModeRequest) -> None:
+    def _prefetch_sender(self, request: SocketModeRequest) -> None:
         """Prefetch the sender's data while the delivery waits for its turn."""
-        if who := sender(request):
-            self._prefetch(who)
+        if user := find_sender(request):
+            self._prefetch(user)
 
     def _serve(self, request: SocketModeRequest) -> None:
         """Serve a delivery, with its answer in the acknowledgement."""
         try:
-            send_response(self, request, dispatched(self._app, request), time.time())
+            send_response(self, request, dispatch_delivery(self._app, request), time.time())
         finally:
-            self._precedence.go()
+            self._priority.end_wait()
 
-    def _serve_late(self, request: SocketModeRequest, inbox: Inbox) -> None:
+    def _serve_deferred(self, request: SocketModeRequest, inbox: Inbox) -> None:
         """Serve a delivery that was acknowledged already."""
         try:
-            response = dispatched(self._app, request)
-            said = response.status == 200 and response.body
-            inbox.done(request, json.loads(response.body) if said else None)
+            response = dispatch_delivery(self._app, request)
+            has_answer = response.status == 200 and response.body
+            inbox.complete(request, json.loads(response.body) if has_answer else None)
         finally:
-            self._precedence.go()
+            self._priority.end_wait()
 
-    def _forget(self, session: WebSocketApp) -> None:
+    def _forget_session(self, session: WebSocketApp) -> None:
         if self.current_session is session:
             self.current_session = None
 
 
-class Socket:
+class SocketConnection:
     """A supervised Socket Mode connection.
 
     Args:
@@ -199,14 +203,14 @@ class Socket:
     def __init__(
         self,
         app: App,
-        identity: Identity,
+        identity: BotIdentity,
         app_token: str,
         base_url: str,
         now: Now,
-        precedence: Precedence,
+        priority: InteractivePriority,
         inbox: Inbox | None = None,
         *,
-        crowd: int = CROWD,
+        crowd_size: int = CROWD_SIZE,
         prefetch: Callable[[str], None] = lambda user: None,
         ping_seconds: float = 5.0,
         silence_seconds: float = 12.0,
@@ -214,38 +218,38 @@ class Socket:
         self._identity = identity
         self._now = now
         self._silence_seconds = silence_seconds
-        self._client = Client(app, app_token, base_url, ping_seconds, precedence, inbox, crowd, prefetch)
+        self._client = SocketClient(app, app_token, base_url, ping_seconds, priority, inbox, crowd_size, prefetch)
         self._session: WebSocketApp | None = None
-        self._session_since = self._heard_at = now()
-        self._pong = 0.0
+        self._session_since = self._last_pong_at = now()
+        self._last_pong = 0.0
         self._tried_at: datetime | None = None
         self._was_up = False
         self._complaint = ""
 
     def check(self) -> None:
         """Connect or reconnect if needed. To be called every CHECK_PERIOD."""
-        up = self.is_up()
-        if up != self._was_up:
-            log.info("connected to Slack" if up else "the connection to Slack is lost")
-            self._was_up, self._complaint = up, ""
-        if up:
+        is_connected = self.is_up()
+        if is_connected != self._was_up:
+            log.info("connected to Slack" if is_connected else "the connection to Slack is lost")
+            self._was_up, self._complaint = is_connected, ""
+        if is_connected:
             self._tried_at = None
-        elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIME:
+        elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIMEOUT:
             self._tried_at = self._now()
             try:
                 # Before the first delivery, so that no listener waits for it.
-                self._identity.learn()
-                self._client.take_up()
+                self._identity.resolve()
+                self._client.resume_unserved()
                 self._client.connect_to_new_endpoint(force=True)
-            except Refused as error:
-                self._complain(f"Slack refuses: {error.code}. {ADVICE.get(error.code, '')}")
+            except SlackRejected as error:
+                self._log_complaint(f"Slack refuses: {error.code}. {CONNECTION_ADVICE.get(error.code, '')}")
             except Exception as error:  # the next attempt is the only remedy for any of them
-                self._complain(str(error))
+                self._log_complaint(str(error))
 
-    def _complain(self, why: str) -> None:
+    def _log_complaint(self, why: str) -> None:
         """Log why there is no connection: when the reason changes, not at every attempt."""
         if why != self._complaint:
-            log.error("cannot connect to Slack, and try on every %g s: %s", CONNECT_TIME.total_seconds(), why)
+            log.error("cannot connect to Slack, and try on every %g s: %s", CONNECT_TIMEOUT.total_seconds(), why)
         self._complaint = why
 
     def is_up(self) -> bool:
@@ -257,43 +261,43 @@ class Socket:
         if session is None or session.sock is None or not session.sock.connected:
             return False
         # websocket-client records pongs by the wall clock, which may be set: only a change of the number counts.
-        if session.last_pong_tm != self._pong:
-            self._pong, self._heard_at = session.last_pong_tm, self._now()
-        heard = max(self._heard_at, self._session_since)
-        return self._now() - heard < timedelta(seconds=self._silence_seconds)
+        if session.last_pong_tm != self._last_pong:
+            self._last_pong, self._last_pong_at = session.last_pong_tm, self._now()
+        last_sign_at = max(self._last_pong_at, self._session_since)
+        return self._now() - last_sign_at < timedelta(seconds=self._silence_seconds)
 
     def stop(self) -> None:
         self._client.stop()
 
 
-def received(text: str) -> dict[str, Any]:
+def parse_message(text: str) -> dict[str, Any]:
     """Return a message of the socket; an empty one, which is ignored, where it is not shaped like Slack's."""
     try:
-        found = mapping(json.loads(text))
+        message = to_mapping(json.loads(text))
     except (ValueError, RecursionError):
-        found = {}
-    is_envelope = all(isinstance(found.get(key), str | None) for key in ("type", "envelope_id"))
-    if not is_envelope or not isinstance(found.get("payload"), dict | None):
-        found = {}
-    if not found:
+        message = {}
+    is_envelope = all(isinstance(message.get(key), str | None) for key in ("type", "envelope_id"))
+    if not is_envelope or not isinstance(message.get("payload"), dict | None):
+        message = {}
+    if not message:
         log.warning("a message of the socket is not what Slack sends")
-    return found
+    return message
 
 
-def sender(request: SocketModeRequest) -> str:
+def find_sender(request: SocketModeRequest) -> str:
     """Return Slack's id of the sender of a delivery; empty where it names none."""
-    payload = mapping(request.payload)
-    user = payload.get("user") or mapping(payload.get("event")).get("user")
-    found = payload.get("user_id") or (user.get("id") if isinstance(user, dict) else user)
-    return found if isinstance(found, str) else ""
+    payload = to_mapping(request.payload)
+    user = payload.get("user") or to_mapping(payload.get("event")).get("user")
+    user_id = payload.get("user_id") or (user.get("id") if isinstance(user, dict) else user)
+    return user_id if isinstance(user_id, str) else ""
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def to_mapping(value: Any) -> dict[str, Any]:
     """Return a mapping as it is, and an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def cut(session: Any) -> None:
+def cut_connection(session: Any) -> None:
     """End a connection below the protocol, so that nothing waits for the other side's goodbye."""
     raw = session.sock.sock if session and session.sock else None
     if raw:

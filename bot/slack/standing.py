@@ -3,77 +3,88 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.core.forecast import Horizon, forecast
+from bot.core.forecast import Horizon, build_forecast
 from bot.core.progress import Progress
-from bot.core.row import REWARD, SCORE, VALIDATION
+from bot.core.row import REWARD, SCORE, VALIDATION_METRICS
 from bot.core.run import Run
-from bot.slack.phrases import say
-from bot.slack.text import Markup, code, date, joined, mrkdwn
+from bot.slack.phrases import translate
+from bot.slack.text import Markup, code, date, join_parts, mrkdwn
 
-IN_WORDS = (*REWARD, *SCORE, *VALIDATION)
+NAMED_METRICS = (*REWARD, *SCORE, *VALIDATION_METRICS)
 """Metrics that have a word of their own."""
 
-FEWEST_LAPS = 2
+MIN_STEPS_FOR_FORECAST = 2
 """Minimum steps before an end is forecast: the first one compiles and warms up."""
 
-ARROWS = {1: "▲", 0: "", -1: "▼"}
+TREND_ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 
-def standing(run: Run, now: datetime) -> Markup:
+def progress_line(run: Run, now: datetime) -> Markup:
     """Return the run's progress and its end; empty before the first step."""
-    return joined(" · ", [progress(run.progress), *ahead(run, now)])
+    return join_parts(" · ", [metrics_line(run.progress), *list_pace_and_end(run, now)])
 
 
-def ahead(run: Run, now: datetime) -> list[Markup]:
+def list_pace_and_end(run: Run, now: datetime) -> list[Markup]:
     """Return the run's pace and its end, where they are known; nothing before the first step, and once it has
     finished.
     """
-    found = run.progress
+    progress = run.progress
     parts: list[Markup] = []
-    if run.over or found.step is None:
+    if run.is_finished or progress.step is None:
         return []
-    if found.seconds_per_step is not None:
-        parts.append(say("{seconds} s/step", seconds=seconds(found.seconds_per_step)))
-    end = forecast(run, now) if len(found.laps) >= FEWEST_LAPS else None
-    if end and found.steps_left:
-        parts.append(eta(end.ends_at))
+    if progress.seconds_per_step is not None:
+        parts.append(translate("{seconds} s/step", seconds=format_seconds(progress.seconds_per_step)))
+    end = build_forecast(run, now) if len(progress.step_times) >= MIN_STEPS_FOR_FORECAST else None
+    if end and progress.steps_left:
+        parts.append(format_eta(end.ends_at))
     return parts
 
 
-def eta(end: datetime | Horizon) -> Markup:
+def format_eta(end: datetime | Horizon) -> Markup:
     """Return when a run will end, or that no date can be given."""
     match end:
         case datetime():
-            return say("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
+            return translate("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
         case Horizon.BEYOND_A_YEAR:
-            return say("ETA unknown: more than a year")
+            return translate("ETA unknown: more than a year")
 
 
-def progress(found: Progress, metrics: tuple[str, ...] = (), misleading: Collection[str] = ()) -> Markup:
+def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: Collection[str] = ()) -> Markup:
     """Return step, reward and validation on one line, then the further metrics that are wanted; empty before the first
     step.
 
     Args:
         unreliable: keys of metrics whose values mean nothing.
     """
-    if found.step is None:
+    if progress.step is None:
         return Markup()
-    at = f"{found.step}/{found.last_step}" if found.last_step else found.step
-    parts = [say("step {step}", step=at)]
-    if (reward := found.reward) is not None:
-        parts.append(joined(" ", [say("reward {value}", value=written(reward)), ARROWS[found.rewards.trend]]))
-    if (validation := found.validation) is not None:
-        parts.append(say("val {value} (step {step})", value=written(validation), step=found.validated_step))
-    further = [key for key in found.metrics if metrics and key.startswith(metrics) and not key.startswith(IN_WORDS)]
-    known = {key: say("unknown") if key in misleading else written(found.metrics[key]) for key in sorted(further)}
-    parts += [mrkdwn("{} {}", code(key), value) for key, value in known.items()]
-    return joined(" · ", parts)
+    step_text = f"{progress.step}/{progress.last_step}" if progress.last_step else progress.step
+    parts = [translate("step {step}", step=step_text)]
+    if (reward := progress.reward) is not None:
+        parts.append(
+            join_parts(
+                " ", [translate("reward {value}", value=format_number(reward)), TREND_ARROWS[progress.rewards.trend]]
+            )
+        )
+    if (validation := progress.validation) is not None:
+        parts.append(
+            translate("val {value} (step {step})", value=format_number(validation), step=progress.validated_step)
+        )
+    further = [
+        key for key in progress.metrics if metrics and key.startswith(metrics) and not key.startswith(NAMED_METRICS)
+    ]
+    values = {
+        key: translate("unknown") if key in unreliable else format_number(progress.metrics[key])
+        for key in sorted(further)
+    }
+    parts += [mrkdwn("{} {}", code(key), value) for key, value in values.items()]
+    return join_parts(" · ", parts)
 
 
-def written(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number with as many digits as a reader needs.
 
-    >>> written(0.6123), written(1e-06), written(1234.5)
+    >>> format_number(0.6123), format_number(1e-06), format_number(1234.5)
     ('0.61', '1e-06', '1,234.5')
     """
     if value and not 0.01 <= abs(value) < 1e6:
@@ -81,10 +92,10 @@ def written(value: float) -> str:
     return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
 
 
-def seconds(value: float) -> str:
+def format_seconds(value: float) -> str:
     """Return seconds, with a decimal below ten.
 
-    >>> seconds(58.3), seconds(1.23), seconds(1e300)
+    >>> format_seconds(58.3), format_seconds(1.23), format_seconds(1e300)
     ('58', '1.2', '1e+300')
     """
     # Records of older verlbots contain any number that a log printed.

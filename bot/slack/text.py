@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bot.core.characters import clean, is_mark, one_line
+from bot.core.characters import clean, is_mark, to_single_line
 
-LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
+TYPED_LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
-ENTITY = re.compile("|".join(ENTITIES))
-MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
+ENTITY_PATTERN = re.compile("|".join(ENTITIES))
+LEADING_MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
 
 USER_ID, CHANNEL_ID = re.compile("[UW][A-Z0-9]{1,40}"), re.compile("[CGD][A-Z0-9]{1,40}")
 """Patterns of Slack's ids of people, and of channels with their private and direct kinds."""
@@ -23,28 +23,28 @@ USER_ID, CHANNEL_ID = re.compile("[UW][A-Z0-9]{1,40}"), re.compile("[CGD][A-Z0-9
 GROUP_ID = re.compile("S[A-Z0-9]{1,40}")
 """Pattern of Slack's id of a user group."""
 
-ADDRESS = re.compile(r"https?://[!#-&(-;=?-_a-{}~]{1,2000}")
+WEB_ADDRESS = re.compile(r"https?://[!#-&(-;=?-_a-{}~]{1,2000}")
 """A web address in ASCII, without characters that end a link or an address: letters of other scripts can look like
 these."""
 
-PROSE_TEXT, NAME_TEXT, COMMAND_TEXT = 2_000, 500, 2_500
+MAX_PROSE_CHARACTERS, MAX_NAME_CHARACTERS, MAX_COMMAND_CHARACTERS = 2_000, 500, 2_500
 """Maximum characters shown of a text from outside: of a sentence, of a name or path, of a line that may be typed."""
 
-EMOJI = re.compile(r":[a-z0-9_+-]{1,100}:")
+EMOJI_NAME = re.compile(r":[a-z0-9_+-]{1,100}:")
 
-TOKEN = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+SLACK_TOKEN = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 """What Slack renders specially: a mention, a link, a date; with the text for clients without markup."""
 
-PIECES = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
+INDIVISIBLE_PIECE = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
 """A piece that can be cut off only as a whole."""
 
 CODE_SPAN = re.compile(r"(?<![\w`])`[^`]+`(?![\w`])")
 """Code as Slack renders it: a letter next to its back-ticks prevents that."""
 
-WORD = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
+WORD_OR_CODE = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
 """A word between spaces; the spaces within code belong to the word."""
 
-SHAPING = re.compile(r"[*~`]|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|^&gt;")
+FORMATTING = re.compile(r"[*~`]|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|^&gt;")
 """What Slack renders as bold, italic, struck out, code, an emoji or a quote; Slack leaves an underscore within a word
 as it is."""
 
@@ -60,22 +60,24 @@ class Markup(str):
 
     __slots__ = ()
 
-    def shortened(self, longest: int) -> "Markup":
+    def shorten(self, longest: int) -> "Markup":
         """Return it without its end where it is too long; no mention, link or entity is cut, code and bold are closed.
 
-        >>> Markup("*see* `a&amp;b` <@U0ANA>").shortened(16)
+        >>> Markup("*see* `a&amp;b` <@U0ANA>").shorten(16)
         '*see* `a&amp;…`'
         """
-        if units(self) <= longest:
+        if count_utf16_units(self) <= longest:
             return self
         # Two characters are reserved for what closes code and bold.
-        found = beginning((piece[0] for piece in PIECES.finditer(self)), longest - len(ELLIPSIS) - 2)
-        outside = CODE_SPAN.sub("", found + ("`" if found.count("`") % 2 else ""))
-        closing = ("`" if found.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
-        return Markup(found + ELLIPSIS + closing)
+        start = take_fitting_pieces(
+            (piece[0] for piece in INDIVISIBLE_PIECE.finditer(self)), longest - len(ELLIPSIS) - 2
+        )
+        outside = CODE_SPAN.sub("", start + ("`" if start.count("`") % 2 else ""))
+        closing = ("`" if start.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
+        return Markup(start + ELLIPSIS + closing)
 
 
-def escape(value: object, longest: int = PROSE_TEXT) -> Markup:
+def escape(value: object, longest: int = MAX_PROSE_CHARACTERS) -> Markup:
     r"""Return text from outside as mrkdwn shows it: on one line, without invisible characters, and without live markup.
 
     Slack has no way to write a star, a tilde or `:name:` that formats nothing. A word with such a thing in it is shown
@@ -86,49 +88,49 @@ def escape(value: object, longest: int = PROSE_TEXT) -> Markup:
     """
     if isinstance(value, Markup):
         return value
-    text = entities(cut(one_line(str(value)), longest))
-    return Markup(WORD.sub(unshaping, text) if SHAPING.search(text) else text).shortened(longest)
+    text = escape_entities(truncate(to_single_line(str(value)), longest))
+    return Markup(WORD_OR_CODE.sub(neutralize_word, text) if FORMATTING.search(text) else text).shorten(longest)
 
 
-def unshaping(word: re.Match[str]) -> str:
+def neutralize_word(word: re.Match[str]) -> str:
     """Return a word, as code where Slack would format it."""
     rest = CODE_SPAN.sub(" ", word[0])
     # A quote begins a line; anywhere else `>` formats nothing.
     is_within = rest.startswith("&gt;") and word.start() > 0
-    shapes = SHAPING.search(rest[1:] if is_within else rest)
+    shapes = FORMATTING.search(rest[1:] if is_within else rest)
     return f"`{word[0].replace('`', chr(39))}`" if shapes else word[0]
 
 
-def entities(text: str) -> str:
+def escape_entities(text: str) -> str:
     """Return text with Slack's three special characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def escaped(text: str, longest: int) -> Markup:
+def escape_and_shorten(text: str, longest: int) -> Markup:
     """Return clean text with its three special characters escaped, cut after that."""
-    return Markup(entities(text)).shortened(longest)
+    return Markup(escape_entities(text)).shorten(longest)
 
 
-def code(text: str, longest: int = NAME_TEXT) -> Markup:
+def code(text: str, longest: int = MAX_NAME_CHARACTERS) -> Markup:
     """Return text from outside as a line of code, which its own back-ticks cannot end.
 
     >>> code("a `b` <c>"), code("")
     ("`a 'b' &lt;c&gt;`", '` `')
     """
-    return Markup(f"`{in_code(text, longest)}`")
+    return Markup(f"`{escape_in_code(text, longest)}`")
 
 
-def in_code(value: object, longest: int = NAME_TEXT) -> Markup:
+def escape_in_code(value: object, longest: int = MAX_NAME_CHARACTERS) -> Markup:
     """Return text from outside as it may be put between two back-ticks: nothing in it is markup, and none ends the
     code.
     """
-    text = plain(value).strip("`") if isinstance(value, Markup) else one_line(str(value))
-    return escaped(text.replace("`", "'") or " ", longest)
+    text = to_plain_line(value).strip("`") if isinstance(value, Markup) else to_single_line(str(value))
+    return escape_and_shorten(text.replace("`", "'") or " ", longest)
 
 
-def command(text: str) -> Markup:
+def command_code(text: str) -> Markup:
     """Return what a person may type or copy as a line of code, as long as a message has room for."""
-    return code(text, COMMAND_TEXT)
+    return code(text, MAX_COMMAND_CHARACTERS)
 
 
 def mention(user: str | None) -> Markup:
@@ -142,19 +144,19 @@ def mention(user: str | None) -> Markup:
     return Markup(f"<@{user}>") if USER_ID.fullmatch(user) else code(user)
 
 
-def holder(holder_id: str) -> Markup:
+def mention_person_or_group(holder_id: str) -> Markup:
     """Return what notifies a person, or a user group, by Slack's id: for people and groups that the policy names.
 
-    >>> holder("U0ANA"), holder("S0LEADS"), holder("S|<!here>")
+    >>> mention_person_or_group("U0ANA"), mention_person_or_group("S0LEADS"), mention_person_or_group("S|<!here>")
     ('<@U0ANA>', '<!subteam^S0LEADS>', '`S|&lt;!here&gt;`')
     """
     return Markup(f"<!subteam^{holder_id}>") if GROUP_ID.fullmatch(holder_id) else mention(holder_id)
 
 
-def channel(channel_id: str) -> Markup:
+def channel_link(channel_id: str) -> Markup:
     """Return what names a channel by Slack's id.
 
-    >>> channel("C0TRAIN"), channel("C0|<!here>")
+    >>> channel_link("C0TRAIN"), channel_link("C0|<!here>")
     ('<#C0TRAIN>', '`C0|&lt;!here&gt;`')
     """
     return Markup(f"<#{channel_id}>") if CHANNEL_ID.fullmatch(channel_id) else code(channel_id)
@@ -166,16 +168,16 @@ def link(address: str, label: object) -> Markup:
     >>> link("https://a.b/c?d&e", "here"), link("javascript:x", "here")
     ('<https://a.b/c?d&amp;e|here>', 'here')
     """
-    shown = escape(label)
+    label_text = escape(label)
     # A label with a token in it would end the link early.
-    if not ADDRESS.fullmatch(address) or TOKEN.search(shown):
-        return shown
-    return Markup(f"<{escaped(address, len(address) * 5)}|{shown.replace('|', '/')}>")
+    if not WEB_ADDRESS.fullmatch(address) or SLACK_TOKEN.search(label_text):
+        return label_text
+    return Markup(f"<{escape_and_shorten(address, len(address) * 5)}|{label_text.replace('|', '/')}>")
 
 
-def date(moment: datetime, form: str = "{time}") -> Markup:
+def date(moment: datetime, pattern: str = "{time}") -> Markup:
     """Return a moment that each reader sees in the reader's own time zone; in UTC where a client cannot."""
-    return Markup(f"<!date^{int(moment.timestamp())}^{form}|{moment.astimezone(UTC):%H:%M} UTC>")
+    return Markup(f"<!date^{int(moment.timestamp())}^{pattern}|{moment.astimezone(UTC):%H:%M} UTC>")
 
 
 def emoji(name: str) -> Markup:
@@ -184,7 +186,7 @@ def emoji(name: str) -> Markup:
     >>> emoji(":rocket:"), emoji(":a b:")
     (':rocket:', '`:a b:`')
     """
-    return Markup(name) if EMOJI.fullmatch(name) else code(name)
+    return Markup(name) if EMOJI_NAME.fullmatch(name) else code(name)
 
 
 def mrkdwn(pattern: str, *values: object) -> Markup:
@@ -196,85 +198,85 @@ def mrkdwn(pattern: str, *values: object) -> Markup:
     return Markup(pattern.format(*map(escape, values)))
 
 
-def joined(separator: str, parts: Iterable[object]) -> Markup:
+def join_parts(separator: str, parts: Iterable[object]) -> Markup:
     """Return the parts that are not empty, escaped unless they are markup, with the bot's own separator between them.
 
-    >>> joined(" · ", [code("a"), "", None, "<b>"])
+    >>> join_parts(" · ", [code("a"), "", None, "<b>"])
     '`a` · &lt;b&gt;'
     """
     return Markup(separator.join(filter(None, (escape(part) for part in parts if part is not None))))
 
 
-def unshaped(text: Markup) -> Markup:
+def strip_bold(text: Markup) -> Markup:
     """Return markup without bold, for places that show plain text only.
 
-    >>> unshaped(Markup("*failed* in `a*b`"))
+    >>> strip_bold(Markup("*failed* in `a*b`"))
     'failed in `a*b`'
     """
     parts = re.split("(`[^`]*`)", text)
     return Markup("".join(part if part.startswith("`") else part.replace("*", "") for part in parts))
 
 
-def literal(text: str) -> str:
+def to_literal(text: str) -> str:
     """Return text as Slack shows it where it renders no markup, line by line and without invisible characters.
 
-    >>> literal(mrkdwn("{} of {}", "a & b", mention("U0ANA")))
+    >>> to_literal(mrkdwn("{} of {}", "a & b", mention("U0ANA")))
     'a & b of @U0ANA'
     """
     if isinstance(text, Markup):
-        labelled = TOKEN.sub(lambda token: token[2] or token[1].removeprefix("!"), text)
-        text = ENTITY.sub(lambda entity: ENTITIES[entity[0]], labelled)
+        labelled = SLACK_TOKEN.sub(lambda token: token[2] or token[1].removeprefix("!"), text)
+        text = ENTITY_PATTERN.sub(lambda entity: ENTITIES[entity[0]], labelled)
     return clean(text)
 
 
-def plain(text: str, longest: int = 0) -> str:
+def to_plain_line(text: str, longest: int = 0) -> str:
     """Return text as Slack shows it where it renders no markup, on one line; without limit where `longest` is 0."""
-    found = one_line(literal(text))
-    return cut(found, longest) if longest else found
+    line = to_single_line(to_literal(text))
+    return truncate(line, longest) if longest else line
 
 
-def cut(text: str, longest: int) -> str:
+def truncate(text: str, longest: int) -> str:
     """Return the text, without its end where it is too long; no letter is separated from its marks.
 
-    >>> cut("abcdef", 4), cut("🎉🎉🎉", 4)
+    >>> truncate("abcdef", 4), truncate("🎉🎉🎉", 4)
     ('abc…', '🎉…')
     """
-    return text if units(text) <= longest else beginning(text, longest - len(ELLIPSIS)) + ELLIPSIS
+    return text if count_utf16_units(text) <= longest else take_fitting_pieces(text, longest - len(ELLIPSIS)) + ELLIPSIS
 
 
-def beginning(pieces: Iterable[str], room: int) -> str:
+def take_fitting_pieces(pieces: Iterable[str], room: int) -> str:
     """Return as many of the first pieces as fit, and no letter without all of its marks."""
-    kept: list[str] = []
+    pieces_that_fit: list[str] = []
     for piece in pieces:
-        room -= units(piece)
+        room -= count_utf16_units(piece)
         if room < 0:
-            while kept and is_mark(piece[0]):
-                piece = kept.pop()  # noqa: PLW2901  # in the end the letter that the marks belong to
+            while pieces_that_fit and is_mark(piece[0]):
+                piece = pieces_that_fit.pop()  # noqa: PLW2901  # in the end the letter that the marks belong to
             break
-        kept.append(piece)
-    return "".join(kept)
+        pieces_that_fit.append(piece)
+    return "".join(pieces_that_fit)
 
 
-def units(text: str) -> int:
+def count_utf16_units(text: str) -> int:
     """Return the length of a text as JavaScript counts it, in which an emoji is two: Slack may count either way."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def as_typed(text: str) -> str:
+def restore_typed_text(text: str) -> str:
     """Return what a person typed, before Slack made links of it and escaped it.
 
-    >>> as_typed("launch ppo bucket=<http://a.b/c|a.b/c> x=a&amp;b")
+    >>> restore_typed_text("launch ppo bucket=<http://a.b/c|a.b/c> x=a&amp;b")
     'launch ppo bucket=a.b/c x=a&b'
     """
-    unlinked = LINK.sub(lambda link: link[2] or link[1].removeprefix("mailto:"), text)
-    return ENTITY.sub(lambda entity: ENTITIES[entity[0]], unlinked)
+    unlinked = TYPED_LINK.sub(lambda link: link[2] or link[1].removeprefix("mailto:"), text)
+    return ENTITY_PATTERN.sub(lambda entity: ENTITIES[entity[0]], unlinked)
 
 
-def without_mention(text: str) -> str:
+def strip_mention(text: str) -> str:
     """Return the text of a mention without the bot's name at its beginning, and without back-ticks around the rest.
 
-    >>> without_mention("<@U0BOT> `launch ppo`")
+    >>> strip_mention("<@U0BOT> `launch ppo`")
     'launch ppo'
     """
-    rest = MENTION.sub("", text).strip()
+    rest = LEADING_MENTION.sub("", text).strip()
     return rest.strip("`") if rest.startswith("`") and rest.endswith("`") else rest

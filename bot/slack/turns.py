@@ -9,11 +9,11 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[], None]
 
-MOST_EACH = 200
+MAX_WAITING_PER_PERSON = 200
 """Maximum waiting deliveries of one person: no person types more, and Slack repeats what is refused."""
 
 
-class Line:
+class FairQueue:
     """Waiting work by person, served in turns: a flood of deliveries delays only its own sender."""
 
     def __init__(self) -> None:
@@ -22,25 +22,25 @@ class Line:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def put(self, who: str, work: Work) -> bool:
+    def add(self, person: str, work: Work) -> bool:
         """Add work behind the same person's other work. Return False where too much of it waits."""
-        own = self._waiting.setdefault(who, deque())
-        if len(own) >= MOST_EACH:
+        own_work = self._waiting.setdefault(person, deque())
+        if len(own_work) >= MAX_WAITING_PER_PERSON:
             return False
-        own.append(work)
+        own_work.append(work)
         return True
 
     def take(self) -> Work:
         """Return the next work and remove it; its person comes after all others then."""
-        who = next(iter(self._waiting))
-        own = self._waiting.pop(who)
-        work = own.popleft()
-        if own:
-            self._waiting[who] = own
+        person = next(iter(self._waiting))
+        own_work = self._waiting.pop(person)
+        work = own_work.popleft()
+        if own_work:
+            self._waiting[person] = own_work
         return work
 
 
-class Turns:
+class WorkQueue:
     """One thread, and two queues before it.
 
     Work waits for nothing but the store, so more threads would only alternate with each other: with 50 commands in
@@ -48,47 +48,51 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._first = Line()
-        self._later = Line()
+        self._urgent = FairQueue()
+        self._deferred = FairQueue()
         self._changed = Condition()
-        self._over = False
+        self._is_stopped = False
         self._thread = Thread(target=self._serve, name="deliveries", daemon=True)
         self._thread.start()
 
-    def first(self, work: Work, who: str = "") -> bool:
+    def add_urgent(self, work: Work, person: str = "") -> bool:
         """Queue work before all deferred work. Return False where it is refused: see `FairQueue.add`."""
-        return self._put(self._first, work, who)
+        return self._add(self._urgent, work, person)
 
-    def later(self, work: Work, who: str = "") -> bool:
+    def add_deferred(self, work: Work, person: str = "") -> bool:
         """Queue work after all urgent work. Return False where it is refused."""
-        return self._put(self._later, work, who)
+        return self._add(self._deferred, work, person)
 
     def stop(self) -> None:
         """Accept no more work, and finish what is queued."""
         with self._changed:
-            self._over = True
+            self._is_stopped = True
             self._changed.notify()
         self._thread.join()
 
-    def _put(self, queue: Line, work: Work, who: str) -> bool:
+    def _add(self, queue: FairQueue, work: Work, person: str) -> bool:
         with self._changed:
-            if self._over:
+            if self._is_stopped:
                 log.warning("a delivery came after the end, and is left to Slack to repeat")
                 return False
-            if not queue.put(who, work):
-                log.warning("%s has more than %d deliveries waiting; one is left to Slack to repeat", who, MOST_EACH)
+            if not queue.add(person, work):
+                log.warning(
+                    "%s has more than %d deliveries waiting; one is left to Slack to repeat",
+                    person,
+                    MAX_WAITING_PER_PERSON,
+                )
                 return False
             self._changed.notify()
             return True
 
-    def _next(self) -> Work | None:
+    def _take_next(self) -> Work | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._first or self._later or self._over)
-            queue = self._first or self._later
+            self._changed.wait_for(lambda: self._urgent or self._deferred or self._is_stopped)
+            queue = self._urgent or self._deferred
             return queue.take() if queue else None
 
     def _serve(self) -> None:
-        while work := self._next():
+        while work := self._take_next():
             try:
                 work()
             except Exception:

@@ -4,266 +4,313 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core import drain, loglines
-from bot.core.digest import Digest
-from bot.core.figure import progress_figure
-from bot.core.posted import Follow
+from bot.core.digest import FailureSummary
+from bot.core.figure import build_progress_chart
+from bot.core.posted import LogFollow
 from bot.core.run import Run
-from bot.core.status import Reason, Status
-from bot.language import mark
+from bot.core.status import Reason, RunStatus
+from bot.language import N_
 from bot.slack import failures, words
-from bot.slack.again import again
-from bot.slack.approvals import approval_blocks, approval_buttons, approval_messages, is_waiting
-from bot.slack.blocks import Block, actions, button, context, printed, section
-from bot.slack.charts import native
-from bot.slack.findings import finding_messages, sickness, unknown_numbers
-from bot.slack.guards import guard_messages
-from bot.slack.limits import limit_messages, stop
-from bot.slack.managed import about, recovery_messages
-from bot.slack.memory import memory_messages, removal
-from bot.slack.message import CARD, Message, said
-from bot.slack.models import how_to, lose, model_messages
-from bot.slack.phrases import say, together
-from bot.slack.purses import purse_messages
-from bot.slack.standing import progress, standing, written
-from bot.slack.summary import changes
-from bot.slack.text import Markup, channel, code, command, date, joined, mention, mrkdwn, unshaped
+from bot.slack.again import build_relaunch_buttons
+from bot.slack.approvals import (
+    build_approval_blocks,
+    build_approval_buttons,
+    build_approval_messages,
+    is_awaiting_approval,
+)
+from bot.slack.blocks import Block, actions, button, context, output_block, section
+from bot.slack.charts import build_native_chart
+from bot.slack.findings import build_health_messages, render_open_findings, render_unreliable_metrics
+from bot.slack.guards import build_cluster_alerts
+from bot.slack.limits import list_limit_messages, stop_button
+from bot.slack.managed import describe_managed_job, list_recovery_messages
+from bot.slack.memory import describe_unconfirmed_removal, list_memory_messages
+from bot.slack.message import CARD, Message, thread_notice
+from bot.slack.models import discard_button, list_checkpoint_messages, list_instructions
+from bot.slack.phrases import join_sentences, translate
+from bot.slack.purses import list_monthly_budget_messages
+from bot.slack.standing import format_number, metrics_line, progress_line
+from bot.slack.summary import summary_line
+from bot.slack.text import Markup, channel_link, code, command_code, date, join_parts, mention, mrkdwn, strip_bold
 
 FOLLOW = "follow"
 
-LAST_LINES = 20
+FAILURE_LOG_LINES = 20
 """Number of log lines under a failure."""
 
-CHART_PACE = 4
+CHART_PERIOD_FACTOR = 4
 """Time between two edits of a chart, as a multiple of a card's: a curve grows more slowly than a card counts, and Slack
 takes fifty edits a minute from a whole workspace."""
 
-SILENCE = timedelta(minutes=2)
+MIN_OUTAGE = timedelta(minutes=2)
 """Minimum length of an outage that is reported."""
 
 
-def conversation(run: Run, now: datetime, log: str) -> list[Message]:
+def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
     """Return every message of the run as Slack should show it now: what Slack lacks of them is sent next.
 
     Args:
         log: the last stored lines of the run's log.
     """
-    notices = [launching(run), running(run), chart(run), unseen(run, now), summary(run, now), stopping(run)]
-    notices.append(unread(run))
-    notices += [
-        *approval_messages(run),
-        ended(run, now, log),
-        *limit_messages(run, now),
-        *purse_messages(run),
-        *finding_messages(run, now),
-        *guard_messages(run),
-        *recovery_messages(run),
-        *model_messages(run, now),
-        *memory_messages(run),
+    notices = [
+        launching_message(run),
+        running_message(run),
+        chart_message(run),
+        outage_message(run, now),
+        summary_message(run, now),
+        stopping_message(run),
     ]
-    followed = [follow(run, run.follow, log)] if run.follow and (run.over_at or now) <= run.follow.until else []
-    return [card(run, now), *(notice for notice in notices if notice), *followed]
+    notices.append(log_gap_message(run))
+    notices += [
+        *build_approval_messages(run),
+        end_message(run, now, log),
+        *list_limit_messages(run, now),
+        *list_monthly_budget_messages(run),
+        *build_health_messages(run, now),
+        *build_cluster_alerts(run),
+        *list_recovery_messages(run),
+        *list_checkpoint_messages(run, now),
+        *list_memory_messages(run),
+    ]
+    follow_messages = (
+        [follow_message(run, run.follow, log)] if run.follow and (run.finished_at or now) <= run.follow.until else []
+    )
+    return [card(run, now), *(notice for notice in notices if notice), *follow_messages]
 
 
-TOLD_ELSEWHERE = mark("I may not write in {channel}, so I tell you here. `/invite` me there.")
+SHOWN_IN_DIRECT_MESSAGE = N_("I may not write in {channel}, so I tell you here. `/invite` me there.")
 
 
 def card(run: Run, now: datetime) -> Message:
     """Return the one message that shows a run, edited in place."""
-    state = words.state(run)
-    where = [say("by {person}", person=mention(run.requester)), words.machines(run), time(run, now), about(run)]
-    blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(joined(" · ", where))]
-    if found := standing(run, now):
-        blocks.append(section(found))
-    if sick := sickness(run):
-        blocks.append(section(joined("\n", sick)))
-    blocks.append(context(joined(" · ", [words.money(run, now), limits(run)])))
-    blocks += approval_blocks(run)
-    if not run.over:
-        blocks += map(context, words.red_lines(run.blind, run.model_dies, run.managed))
+    state = words.describe_state(run)
+    where = [
+        translate("by {person}", person=mention(run.requester)),
+        words.describe_machines(run),
+        describe_time(run, now),
+        describe_managed_job(run),
+    ]
+    blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(join_parts(" · ", where))]
+    if progress_text := progress_line(run, now):
+        blocks.append(section(progress_text))
+    if finding_lines := render_open_findings(run):
+        blocks.append(section(join_parts("\n", finding_lines)))
+    blocks.append(context(join_parts(" · ", [words.describe_money(run, now), describe_limits(run)])))
+    blocks += build_approval_blocks(run)
+    if not run.is_finished:
+        blocks += map(
+            context, words.list_safeguard_warnings(run.missing_safeguards, run.checkpoints_ephemeral, run.managed)
+        )
     if run.thread_channel and run.thread_channel != run.channel:
-        blocks.append(context(say(TOLD_ELSEWHERE, channel=channel(run.channel))))
-    if doubt := words.doubt(run):
+        blocks.append(context(translate(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel))))
+    if doubt := words.describe_uncertainty(run):
         blocks.append(context(mrkdwn(":grey_question: {}", doubt)))
-    blocks.append(actions(*buttons(run)))
-    text = joined(" · ", [mrkdwn("{} {}", run.recipe, run.id), unshaped(state), found])
-    return Message(CARD, text, tuple(blocks), urgent=state, edited=True)
+    blocks.append(actions(*card_buttons(run)))
+    text = join_parts(" · ", [mrkdwn("{} {}", run.recipe, run.id), strip_bold(state), progress_text])
+    return Message(CARD, text, tuple(blocks), urgent=state, is_edited=True)
 
 
-def time(run: Run, now: datetime) -> Markup:
+def describe_time(run: Run, now: datetime) -> Markup:
     """Return how long the run took, or since when it exists."""
-    if run.ended_at:
-        return say("took {time}", time=words.lasted(run.billed(now)))
-    return say("since {time}", time=date(run.created_at))
+    if run.closed_at:
+        return translate("took {time}", time=words.format_duration(run.billed_duration(now)))
+    return translate("since {time}", time=date(run.created_at))
 
 
-def limits(run: Run) -> Markup:
+def describe_limits(run: Run) -> Markup:
     """Return what ends the run by itself, while it can still end."""
-    if run.over or run.waits:
+    if run.is_finished or run.is_waiting:
         return Markup()
-    return joined(" · ", [words.lease(run), words.autostop(run) if run.job else ""])
+    return join_parts(" · ", [words.describe_lease(run), words.describe_autostop(run) if run.job else ""])
 
 
-def buttons(run: Run) -> list[Block]:
+def card_buttons(run: Run) -> list[Block]:
     """Return the buttons for what people may do now."""
-    logs = button(say("Logs"), "logs", run.id)
-    if is_waiting(run):
-        return [*approval_buttons(run), stop(run)]
-    if drain.is_kept(run):
-        return [logs, lose(run)]
-    if run.over:
-        return [logs, *again(run)]
-    if run.stop_requested_by and not run.keeping.draining:
+    logs = button(translate("Logs"), "logs", run.id)
+    if is_awaiting_approval(run):
+        return [*build_approval_buttons(run), stop_button(run)]
+    if drain.shows_rescue(run):
+        return [logs, discard_button(run)]
+    if run.is_finished:
+        return [logs, *build_relaunch_buttons(run)]
+    if run.stop_requested_by and not run.checkpoint_rescue.save_grace:
         return [logs]
-    return [logs, stop(run)]
+    return [logs, stop_button(run)]
 
 
-def launching(run: Run) -> Message | None:
+def launching_message(run: Run) -> Message | None:
     """Return the notice that machines are requested; None before the first request."""
-    if run.first_asked_at is None:
+    if run.first_launch_requested_at is None:
         return None
-    asked = say("Asked for {machines}: {command}", machines=words.machines(run), command=command("/verl " + run.line))
-    return said("launching", mrkdwn(":rocket: {}", asked))
+    sentence = translate(
+        "Asked for {machines}: {command}",
+        machines=words.describe_machines(run),
+        command=command_code("/verl " + run.command_line),
+    )
+    return thread_notice("launching", mrkdwn(":rocket: {}", sentence))
 
 
-RUNNING = mark("Running on {machines} since {time}; {autostop}.")
+RUNNING_SINCE = N_("Running on {machines} since {time}; {autostop}.")
 
 
-def running(run: Run) -> Message | None:
+def running_message(run: Run) -> Message | None:
     """Return the notice that the run is running; None once it has finished, because it is not sent late."""
-    if run.running_at is None or run.over:
+    if run.running_at is None or run.is_finished:
         return None
     since = date(run.running_at)
-    text = say(RUNNING, machines=words.machines(run), time=since, autostop=words.autostop(run))
-    return said("running", mrkdwn(":large_blue_circle: {}", text))
+    text = translate(
+        RUNNING_SINCE, machines=words.describe_machines(run), time=since, autostop=words.describe_autostop(run)
+    )
+    return thread_notice("running", mrkdwn(":large_blue_circle: {}", text))
 
 
-POINT = mark("{value} (step {step})")
+VALUE_AT_STEP = N_("{value} (step {step})")
 
 
-def chart(run: Run) -> Message | None:
+def chart_message(run: Run) -> Message | None:
     """Return the reward over the steps, in one message of the thread; as text too, for people without charts."""
-    figure, points = progress_figure(run), run.progress.rewards.points
-    drawn = native(figure)
-    if drawn is None or not points:
+    chart, points = build_progress_chart(run), run.progress.rewards.points
+    chart_block = build_native_chart(chart)
+    if chart_block is None or not points:
         return None
-    first, last = (say(POINT, value=written(value), step=step) for step, value in (points[0], points[-1]))
-    told = [say("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)]
+    first, last = (
+        translate(VALUE_AT_STEP, value=format_number(value), step=step) for step, value in (points[0], points[-1])
+    )
+    parts = [
+        translate("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)
+    ]
     if validation := run.progress.validations.points:
         step, value = validation[-1]
-        told.append(say("val {value} (step {step})", value=written(value), step=step))
-    if (saved := run.progress.checkpoint_step) is not None:
-        told.append(say("checkpoint of step {step}", step=saved))
-    text = mrkdwn(":chart_with_upwards_trend: {}", joined(" · ", told))
-    return Message("chart", text, (drawn, context(text)), edited=True, pace=CHART_PACE, figures=(figure,))
+        parts.append(translate("val {value} (step {step})", value=format_number(value), step=step))
+    if (saved_step := run.progress.checkpoint_step) is not None:
+        parts.append(translate("checkpoint of step {step}", step=saved_step))
+    text = mrkdwn(":chart_with_upwards_trend: {}", join_parts(" · ", parts))
+    return Message(
+        "chart", text, (chart_block, context(text)), is_edited=True, period_factor=CHART_PERIOD_FACTOR, charts=(chart,)
+    )
 
 
-def unseen(run: Run, now: datetime) -> Message | None:
+def outage_message(run: Run, now: datetime) -> Message | None:
     """Return the notice that the machines, or SkyPilot, do not respond, or that they respond again."""
     outage = run.outage
-    if outage is None or run.status is Status.ENDED or (outage.until or now) - outage.since < SILENCE:
+    if outage is None or run.status is RunStatus.ENDED or (outage.until or now) - outage.since < MIN_OUTAGE:
         return None
     began = int(outage.since.timestamp())
     # The run has no machines yet, so the notice is about its launch.
-    if outage.until is None and run.waits:
-        since = say("Nobody has answered for the machines since {time}.", time=date(outage.since))
-        waits = together(since, say("It is launched once somebody does."))
-        return said(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
+    if outage.until is None and run.is_waiting:
+        since = translate("Nobody has answered for the machines since {time}.", time=date(outage.since))
+        waits = join_sentences(since, translate("It is launched once somebody does."))
+        return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
     if outage.until is None:
-        looks = say("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
-        return said(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
-    again = say("It can be seen again since {time}.", time=date(outage.until))
-    return said(f"seen-{began}", mrkdwn(":eye: {}", again))
+        looks = translate("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
+        return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
+    sentence = translate("It can be seen again since {time}.", time=date(outage.until))
+    return thread_notice(f"seen-{began}", mrkdwn(":eye: {}", sentence))
 
 
-def summary(run: Run, now: datetime) -> Message | None:
+def summary_message(run: Run, now: datetime) -> Message | None:
     """Return the summary that is due; None once the run has finished, because it is not sent late."""
-    found = changes(run, now)
-    return said(run.summary.key, found) if run.summary and found else None
+    text = summary_line(run, now)
+    return thread_notice(run.summary.key, text) if run.summary and text else None
 
 
-UNREAD = mark(
+LOG_SKIPPED = N_(
     "I skipped a part of its log, because I crashed twice while I read it. My numbers lack the steps and checkpoints "
     "of that part."
 )
 
 
-def unread(run: Run) -> Message | None:
+def log_gap_message(run: Run) -> Message | None:
     """Return the notice that lines of its log were skipped; once a run."""
-    return said("unread", mrkdwn(":warning: {}", say(UNREAD))) if run.progress.skips else None
+    return thread_notice("unread", mrkdwn(":warning: {}", translate(LOG_SKIPPED))) if run.progress.skips else None
 
 
-STANDS_FOR_MODEL = mark("Its cluster stands until its model is fetched.")
-STANDS_FOR_MODEL_AT = mark("Its cluster stands until its model is fetched, and bills {rate}.")
-STANDS = mark("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
+KEPT_FOR_MODEL = N_("Its cluster stands until its model is fetched.")
+KEPT_FOR_MODEL_AT_RATE = N_("Its cluster stands until its model is fetched, and bills {rate}.")
+REMOVAL_UNDER_WAY = N_("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
 
 
-def stopping(run: Run) -> Message | None:
+def stopping_message(run: Run) -> Message | None:
     """Return the notice that the run stops and its cluster still bills; None once the cluster is gone, because it is
     not sent late.
     """
-    if run.status is not Status.STOPPING or run.reason is None or run.first_asked_at is None:
+    if run.status is not RunStatus.STOPPING or run.reason is None or run.first_launch_requested_at is None:
         return None
-    stays = drain.is_kept(run)
-    stands = say(STANDS_FOR_MODEL if stays else "Its cluster is being removed; until that is seen it stands.")
-    if run.hourly:
-        stands = say(STANDS_FOR_MODEL_AT if stays else STANDS, rate=words.hourly(run.hourly.dollars_per_hour))
+    waits_for_model = drain.shows_rescue(run)
+    cluster_text = translate(
+        KEPT_FOR_MODEL if waits_for_model else "Its cluster is being removed; until that is seen it stands."
+    )
+    if run.hourly_rate:
+        cluster_text = translate(
+            KEPT_FOR_MODEL_AT_RATE if waits_for_model else REMOVAL_UNDER_WAY,
+            rate=words.format_hourly_rate(run.hourly_rate.dollars_per_hour),
+        )
     if run.memory.is_lost:
-        stands = removal(run)
-    return said("stopping", together(words.stopping(run, run.reason), stands))
+        cluster_text = describe_unconfirmed_removal(run)
+    return thread_notice("stopping", join_sentences(words.stopping_sentence(run, run.reason), cluster_text))
 
 
-def ended(run: Run, now: datetime, log: str) -> Message | None:
+def end_message(run: Run, now: datetime, log: str) -> Message | None:
     """Return the end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
-    if run.ended_at is None or run.reason is None:
+    if run.closed_at is None or run.reason is None:
         return None
-    head = joined(" · ", [words.ending(run, run.reason, now), addressed(run)])
-    found = failures.digest_of(run, log)
-    why = failures.why(run, found)
-    blocks = [section(joined("\n", [head, why, failures.advice(run, found)]))]
-    last = progress(run.progress, run.metrics, run.misleading)
-    lines = [last, *unknown_numbers(run), failures.left(run, now), *how_to(run)]
+    head = join_parts(" · ", [words.end_headline(run, run.reason, now), mention_launcher(run)])
+    failure = failures.find_failure(run, log)
+    why = failures.render_failure_error(run, failure)
+    blocks = [section(join_parts("\n", [head, why, failures.render_failure_advice(run, failure)]))]
+    last = metrics_line(run.progress, run.metrics, run.unreliable_metrics)
+    lines = [
+        last,
+        *render_unreliable_metrics(run),
+        failures.render_remaining_checkpoint(run, now),
+        *list_instructions(run),
+    ]
     if any(lines):
-        blocks.append(section(joined("\n", lines)))
-    blocks.append(context(joined(" · ", [words.money(run, now), gone(run)])))
-    if excerpt := shown_lines(run.reason, found, log):
-        blocks.append(printed("\n".join(map(loglines.narrow, excerpt))))
-    blocks.append(actions(*again(run)))
-    text = joined(" · ", [unshaped(head), why if found else "", progress(run.progress)])
+        blocks.append(section(join_parts("\n", lines)))
+    blocks.append(context(join_parts(" · ", [words.describe_money(run, now), describe_removal(run)])))
+    if excerpt := select_log_lines(run.reason, failure, log):
+        blocks.append(output_block("\n".join(map(loglines.shorten_for_display, excerpt))))
+    blocks.append(actions(*build_relaunch_buttons(run)))
+    text = join_parts(" · ", [strip_bold(head), why if failure else "", metrics_line(run.progress)])
     return Message("ended", text, tuple(blocks), broadcast=True)
 
 
-def shown_lines(reason: Reason, found: Digest | None, log: str) -> Sequence[str]:
+def select_log_lines(reason: Reason, failure: FailureSummary | None, log: str) -> Sequence[str]:
     """Return what the run printed around its first error, or else last; nothing where that is of no interest."""
-    if found and found.excerpt:
-        return found.excerpt
-    return loglines.select(log, LAST_LINES) if reason.is_failure else ()
+    if failure and failure.excerpt:
+        return failure.excerpt
+    return loglines.select_lines(log, FAILURE_LOG_LINES) if reason.is_failure else ()
 
 
-def addressed(run: Run) -> Markup:
+def mention_launcher(run: Run) -> Markup:
     """Return a mention of the person who launched the run, unless that person stopped it."""
     return Markup() if run.stop_requested_by == run.requester else mention(run.requester)
 
 
-def gone(run: Run) -> Markup:
+def describe_removal(run: Run) -> Markup:
     """Return what is known of the end of its cluster, and how surely."""
-    if run.first_asked_at is None:
-        return say("no cluster was asked for")
-    if run.memory.gone_by:
-        return say("machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.gone_by))
-    return say("nothing of it stands any more: seen twice")
+    if run.first_launch_requested_at is None:
+        return translate("no cluster was asked for")
+    if run.memory.confirmed_gone_by:
+        return translate(
+            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.confirmed_gone_by)
+        )
+    return translate("nothing of it stands any more: seen twice")
 
 
-def follow(run: Run, wish: Follow, log: str) -> Message:
+def follow_message(run: Run, request: LogFollow, log: str) -> Message:
     """Return the log as it grows, in one message of the thread."""
-    lines = loglines.select(log, wish.lines, wish.grep, wish.node)
-    run_id, person = code(run.id), mention(wish.by)
-    head = say("Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(wish.until))
-    if run.over:
-        head = say("Log of {run}, followed for {person} to its end", run=run_id, person=person)
-    shown = "\n".join(map(loglines.narrow, lines)) or say("(nothing yet)")
+    lines = loglines.select_lines(log, request.lines, request.grep, request.node)
+    run_id, person = code(run.id), mention(request.by)
+    head = translate(
+        "Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(request.until)
+    )
+    if run.is_finished:
+        head = translate("Log of {run}, followed for {person} to its end", run=run_id, person=person)
+    text = "\n".join(map(loglines.shorten_for_display, lines)) or translate("(nothing yet)")
     return Message(
-        f"{FOLLOW}-{int(wish.until.timestamp())}",
-        say("Log of {run}", run=run.id),
-        (context(mrkdwn(":scroll: {}", head)), printed(shown)),
-        edited=True,
+        f"{FOLLOW}-{int(request.until.timestamp())}",
+        translate("Log of {run}", run=run.id),
+        (context(mrkdwn(":scroll: {}", head)), output_block(text)),
+        is_edited=True,
     )

@@ -14,16 +14,16 @@ from slack_sdk.errors import SlackApiError
 from websocket import WebSocket, WebSocketException
 
 from bot.errors import Unavailable
-from bot.slack.client import Doubtful, Limited, Refused, sorted_failures
-from bot.slack.http import PATH
-from bot.slack.slack_time import seconds_of
+from bot.slack.client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.http import EVENTS_PATH
+from bot.slack.slack_time import parse_date_header
 
-REACH_SECONDS = 10
+REACH_TIMEOUT_SECONDS = 10
 """Maximum seconds for the bot's public address to answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TokenCheck:
     """Slack's answer to a token.
 
     Attributes:
@@ -42,7 +42,7 @@ class Answer:
     address: str = field(default="", repr=False)
 
 
-def ask(client: WebClient, method: str) -> Answer:
+def check_token(client: WebClient, method: str) -> TokenCheck:
     """Call a method that takes no arguments, and return what Slack answers about the token.
 
     Raises:
@@ -50,46 +50,50 @@ def ask(client: WebClient, method: str) -> Answer:
     """
     began = time.time()
     try:
-        with sorted_failures():
+        with classify_slack_errors():
             answer: Any = client.api_call(method)
-    except Refused as refused:
+    except SlackRejected as refused:
         if not isinstance(refused.__cause__, SlackApiError):
             raise
         # A refusal is an answer about the token.
         answer = refused.__cause__.response
-    except Limited as limited:
-        raise Unavailable(f"asked too often; it answers again in {limited.wait.total_seconds():g} s") from limited
-    except Doubtful as doubtful:
-        raise Unavailable(reason(doubtful.__cause__ or doubtful)) from doubtful
-    return read(answer.data, {name.lower(): text for name, text in answer.headers.items()}, (began + time.time()) / 2)
+    except SlackRateLimited as limited:
+        raise Unavailable(
+            f"asked too often; it answers again in {limited.retry_after.total_seconds():g} s"
+        ) from limited
+    except SlackUncertain as doubtful:
+        raise Unavailable(describe_error(doubtful.__cause__ or doubtful)) from doubtful
+    return parse_answer(
+        answer.data, {name.lower(): text for name, text in answer.headers.items()}, (began + time.time()) / 2
+    )
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return the message of an exception: the wrapped one's where urllib wraps it, the class's name where it has none.
 
     >>> from urllib.error import URLError
-    >>> reason(URLError(ConnectionRefusedError(111, "Connection refused"))), reason(TimeoutError())
+    >>> describe_error(URLError(ConnectionRefusedError(111, "Connection refused"))), describe_error(TimeoutError())
     ('[Errno 111] Connection refused', 'TimeoutError')
     """
     wrapped = getattr(error, "reason", None)
-    said = wrapped if isinstance(wrapped, Exception) else error
-    return " ".join(str(said).split()) or type(said).__name__
+    cause = wrapped if isinstance(wrapped, Exception) else error
+    return " ".join(str(cause).split()) or type(cause).__name__
 
 
-def read(body: Mapping[str, Any], headers: Mapping[str, str], asked_at: float) -> Answer:
+def parse_answer(body: Mapping[str, Any], headers: Mapping[str, str], called_at: float) -> TokenCheck:
     """Return the token check that an answer's body and headers show.
 
-    >>> read({"ok": True, "team": "lab"}, {"x-oauth-scopes": "commands,chat:write"}, 0.0).team
+    >>> parse_answer({"ok": True, "team": "lab"}, {"x-oauth-scopes": "commands,chat:write"}, 0.0).team
     'lab'
     """
     scopes = headers.get("x-oauth-scopes")
     date = headers.get("date")
-    return Answer(
+    return TokenCheck(
         error="" if body.get("ok") else str(body.get("error")),
         team=str(body.get("team") or ""),
         bot=str(body.get("user") or ""),
         scopes=None if scopes is None else frozenset(filter(None, map(str.strip, scopes.split(",")))),
-        ahead_seconds=seconds_of(date) - asked_at if date else None,
+        ahead_seconds=parse_date_header(date) - called_at if date else None,
         address=str(body.get("url") or ""),
     )
 
@@ -108,7 +112,7 @@ def connect(address: str, seconds: float) -> int:
         link.connect(address, timeout=seconds)  # type: ignore[no-untyped-call]  # websocket-client's
         hello = json.loads(link.recv())
     except (OSError, WebSocketException, ValueError) as error:
-        raise Unavailable(reason(error)) from error
+        raise Unavailable(describe_error(error)) from error
     finally:
         link.close(timeout=1)
     if hello.get("type") != "hello":
@@ -116,7 +120,7 @@ def connect(address: str, seconds: float) -> int:
     return int(hello.get("num_connections") or 1)
 
 
-def reach(public_url: str) -> int:
+def probe_public_url(public_url: str) -> int:
     """Return the status of an unsigned delivery to the bot's public address: 401 is Bolt's own, and shows that it was
     reached.
 
@@ -124,6 +128,6 @@ def reach(public_url: str) -> int:
         Unavailable: the address does not answer.
     """
     try:
-        return httpx.post(f"{public_url}{PATH}", timeout=REACH_SECONDS).status_code
+        return httpx.post(f"{public_url}{EVENTS_PATH}", timeout=REACH_TIMEOUT_SECONDS).status_code
     except httpx.HTTPError as error:
-        raise Unavailable(reason(error)) from error
+        raise Unavailable(describe_error(error)) from error

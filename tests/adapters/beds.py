@@ -11,16 +11,16 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from bot.adapters.fetches import Fetches
+from bot.adapters.fetches import CheckpointDownloads
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.local.places import Place
-from bot.adapters.local.processes import marked
+from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.local.processes import find_marked_processes
 from bot.adapters.sky import reach
 from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import Courier
-from bot.core.keeping import NEWEST, Parcel
-from bot.core.order import Order, Watched
-from bot.core.seen import Ending, Job
+from bot.adapters.sky.courier import SdkWorker
+from bot.core.keeping import LATEST_STEP_FILE, CheckpointRef
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import Ending, JobState
 from bot.ports import Cloud
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
@@ -61,7 +61,7 @@ def save(homes: Mapping[int, Path], name: str) -> None:
         (folder / "data.pt").write_text("a worker's" if rank else "the head's")
         (folder / f"secret_{rank}").symlink_to("/etc/passwd")
         if rank == 0:
-            (folder.parent / NEWEST).write_text("4")
+            (folder.parent / LATEST_STEP_FILE).write_text("4")
 
 
 def tear(home: Path, name: str) -> None:
@@ -80,11 +80,11 @@ A_LOOK_SECONDS = 0.15
 class WithoutMachines:
     """Carries calls to a server that has no machines, so that there is no key to them either."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: SdkWorker) -> None:
         self._courier = courier
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if function is reach.reach:
+        if function is reach.write_ssh_config:
             return cast(T, "/dev/null")
         return self._courier.call(function, *args, **kwargs)
 
@@ -109,7 +109,7 @@ class Bed(Protocol):
     def cloud(self) -> Cloud: ...
     def launch(self, name: str, nodes: int = 1) -> None: ...
     def print(self, name: str, *lines: str) -> None: ...
-    def finish(self, name: str, job: Job) -> None: ...
+    def finish(self, name: str, job: JobState) -> None: ...
     def fail_setup(self, name: str) -> None:
         """Launch a task whose setup fails, with an autostop after the shortest time."""
 
@@ -117,7 +117,7 @@ class Bed(Protocol):
         """Let that time pass for a cluster without a job."""
 
     def jobs_started(self, name: str) -> int: ...
-    def parcel(self, name: str) -> Parcel:
+    def parcel(self, name: str) -> CheckpointRef:
         """A checkpoint of a cluster of two nodes, which is not there yet."""
 
     def save(self, name: str) -> None:
@@ -146,7 +146,7 @@ class ManagedBed(Bed, Protocol):
         """From now on its controller may find others; a real one does not wait for that."""
 
     def print_managed(self, name: str, line: str) -> None: ...
-    def finish_managed(self, name: str, job: Job) -> None: ...
+    def finish_managed(self, name: str, job: JobState) -> None: ...
     def managed_started(self, name: str) -> int:
         """How often its command has begun to run."""
 
@@ -175,24 +175,24 @@ class FakeBed:
         self.cloud = FakeCloud()
 
     def launch(self, name: str, nodes: int = 1) -> None:
-        self.cloud.launch(Order(name, {"num_nodes": nodes}))
+        self.cloud.launch(LaunchOrder(name, {"num_nodes": nodes}))
 
     def print(self, name: str, *lines: str) -> None:
         self.cloud.print(name, *(f"(job, pid=1) {line}" for line in lines))
 
-    def finish(self, name: str, job: Job) -> None:
+    def finish(self, name: str, job: JobState) -> None:
         self.cloud.finish(name, job)
 
     def fail_setup(self, name: str) -> None:
         self.launch(name)
-        self.cloud.finish(name, Job.FAILED_SETUP)
+        self.cloud.finish(name, JobState.FAILED_SETUP)
 
     def idle(self, name: str) -> None:
         self.cloud.vanish(name, Ending.AUTODOWNED)
 
-    def parcel(self, name: str) -> Parcel:
+    def parcel(self, name: str) -> CheckpointRef:
         self.cloud.refuses_fetch = "It is not there."
-        return Parcel("~/models", f"{name}/global_step_4", 2)
+        return CheckpointRef("~/models", f"{name}/global_step_4", 2)
 
     def save(self, name: str) -> None:
         self.cloud.refuses_fetch = None
@@ -246,26 +246,26 @@ class RealBed:
         orders = self.folder / name
         orders.mkdir(exist_ok=True)
         orders.chmod(0o777)
-        self.cloud.launch(Order(name, self.task(name, WAITS.format(orders=orders), nodes)))
+        self.cloud.launch(LaunchOrder(name, self.task(name, WAITS.format(orders=orders), nodes)))
 
     def print(self, name: str, *lines: str) -> None:
         with (self.folder / name / "say").open("a") as file:
             file.write("".join(f"{line}\n" for line in lines))
 
-    def finish(self, name: str, job: Job) -> None:
+    def finish(self, name: str, job: JobState) -> None:
         draft = self.folder / name / "draft"
-        draft.write_text({Job.SUCCEEDED: "0", Job.FAILED: "3"}[job])
+        draft.write_text({JobState.SUCCEEDED: "0", JobState.FAILED: "3"}[job])
         draft.rename(self.folder / name / "finish")
 
     def fail_setup(self, name: str) -> None:
         short = {"autostop": {"idle_minutes": 1, "down": True}, **self.resources}
-        self.cloud.launch(Order(name, self.task(name, "echo never", setup="exit 7", resources=short)))
+        self.cloud.launch(LaunchOrder(name, self.task(name, "echo never", setup="exit 7", resources=short)))
 
     def idle(self, name: str) -> None:
         """It passes by itself."""
 
-    def parcel(self, name: str) -> Parcel:
-        return Parcel("~/models", f"{name}/global_step_4", 2)
+    def parcel(self, name: str) -> CheckpointRef:
+        return CheckpointRef("~/models", f"{name}/global_step_4", 2)
 
     def fetched(self, where: str) -> dict[str, str]:
         return read(Path(where))
@@ -284,17 +284,17 @@ class LocalBed(RealBed):
         super().__init__(folder, cloud, {})
 
     def save(self, name: str) -> None:
-        place = Place(self.folder / "local", name)
-        save({rank: place.node(rank) / "home" for rank in range(2)}, name)
+        place = ClusterDirectory(self.folder / "local", name)
+        save({rank: place.node_folder(rank) / "home" for rank in range(2)}, name)
 
     def tear(self, name: str) -> None:
-        tear(Place(self.folder / "local", name).node(0) / "home", name)
+        tear(ClusterDirectory(self.folder / "local", name).node_folder(0) / "home", name)
 
     def stop(self) -> None:
         for state in (self.folder / "local" / "clusters").glob("*"):
-            self.cloud.down(Watched(state.name))
-            place = Place(self.folder / "local", state.name)
-            eventually(lambda place=place: not place.folder.exists() and not marked(place.marker))  # type: ignore[misc]
+            self.cloud.tear_down(ClusterRef(state.name))
+            place = ClusterDirectory(self.folder / "local", state.name)
+            eventually(lambda place=place: not place.folder.exists() and not find_marked_processes(place.marker))  # type: ignore[misc]
 
 
 class DoubleBed:
@@ -309,22 +309,22 @@ class DoubleBed:
         self.hosts, self.ssh = home / "hosts", home / "ssh.sh"
         self.ssh.write_text(NO_SSH)
         self.cloud = SkyCloud(
-            WithoutMachines(Courier(client_environment(home, self.server.url), seconds=30)),
+            WithoutMachines(SdkWorker(client_environment(home, self.server.url), seconds=30)),
             lambda: datetime.now(UTC),
             secrets={},
             job_period=timedelta(seconds=0.3),
-            fetches=Fetches(home / "artifacts", 10**9),
+            downloads=CheckpointDownloads(home / "artifacts", 10**9),
             environment={"PATH": os.environ["PATH"], "HOSTS": str(self.hosts)},
             ssh=("sh", str(self.ssh)),
         )
 
     def launch(self, name: str, nodes: int = 1) -> None:
-        self.cloud.launch(Order(name, {"name": "job", "num_nodes": nodes, "run": "true"}))
+        self.cloud.launch(LaunchOrder(name, {"name": "job", "num_nodes": nodes, "run": "true"}))
 
     def print(self, name: str, *lines: str) -> None:
         self.world.clusters[name].log += [f"(job, pid=1) {line}" for line in lines]
 
-    def finish(self, name: str, job: Job) -> None:
+    def finish(self, name: str, job: JobState) -> None:
         self.world.finish(name, job.upper())
 
     def fail_setup(self, name: str) -> None:
@@ -343,7 +343,7 @@ class DoubleBed:
         return self.world.launched[name]
 
     def launch_managed(self, name: str, again: bool = False) -> None:
-        self.cloud.launch(Order(name, {"name": "job", "run": "true", "_metadata": MANAGED}, again=again))
+        self.cloud.launch(LaunchOrder(name, {"name": "job", "run": "true", "_metadata": MANAGED}, is_retry=again))
 
     def lose(self, name: str) -> None:
         self.world.jobs.preempt(name)
@@ -354,7 +354,7 @@ class DoubleBed:
     def print_managed(self, name: str, line: str) -> None:
         self.world.jobs.job(name).log.append(f"(job, pid=1) {line}")
 
-    def finish_managed(self, name: str, job: Job) -> None:
+    def finish_managed(self, name: str, job: JobState) -> None:
         self.world.jobs.finish(name, job.upper())
 
     def managed_started(self, name: str) -> int:
@@ -374,10 +374,10 @@ class DoubleBed:
     def remember(self) -> None:
         self.world.forget()
 
-    def parcel(self, name: str) -> Parcel:
+    def parcel(self, name: str) -> CheckpointRef:
         for host in (name, f"{name}-worker1"):
             (self.hosts / host).mkdir(parents=True)
-        return Parcel("~/models", f"{name}/global_step_4", 2)
+        return CheckpointRef("~/models", f"{name}/global_step_4", 2)
 
     def save(self, name: str) -> None:
         save({0: self.hosts / name, 1: self.hosts / f"{name}-worker1"}, name)
@@ -422,11 +422,11 @@ class SlurmBed(RealBed):
 
     def another_cloud(self) -> SkyCloud:
         return SkyCloud(
-            Courier(client_environment(self.bed.at.sky_home, self.bed.endpoint), seconds=60),
+            SdkWorker(client_environment(self.bed.at.sky_home, self.bed.endpoint), seconds=60),
             lambda: datetime.now(UTC),
             secrets={},
             job_period=timedelta(seconds=15),
-            fetches=Fetches(self.artifacts, 10**9),
+            downloads=CheckpointDownloads(self.artifacts, 10**9),
             environment=client_environment(self.bed.at.sky_home, self.bed.endpoint),
         )
 
@@ -443,7 +443,7 @@ class SlurmBed(RealBed):
         orders.mkdir(exist_ok=True)
         orders.chmod(0o777)
         task = self.task(name, WAITS.format(orders=orders), _metadata=MANAGED)
-        self.cloud.launch(Order(name, task, again=again))
+        self.cloud.launch(LaunchOrder(name, task, is_retry=again))
 
     def lose(self, name: str) -> None:
         self.bed.cancel(name)
@@ -454,7 +454,7 @@ class SlurmBed(RealBed):
     def print_managed(self, name: str, line: str) -> None:
         self.print(name, line)
 
-    def finish_managed(self, name: str, job: Job) -> None:
+    def finish_managed(self, name: str, job: JobState) -> None:
         self.finish(name, job)
 
     def managed_started(self, name: str) -> int:
@@ -465,8 +465,8 @@ class SlurmBed(RealBed):
         self.cloud.stop()
         cloud = self.another_cloud()
         for name in (self.x, self.y):
-            cloud.down(Watched(name, managed=True))
-            cloud.down(Watched(name))
+            cloud.tear_down(ClusterRef(name, is_managed=True))
+            cloud.tear_down(ClusterRef(name))
         eventually(lambda: not self.left(self.x) + self.left(self.y), self.bed.queue, seconds=120)
         cloud.stop()
 

@@ -13,20 +13,27 @@ from threading import Event
 import psutil
 import pytest
 
-from bot.adapters.disk_room import Allowance
-from bot.adapters.local.accounts import NOBODY, Account, account_named, can_pass, closed_folder, let_pass
-from bot.adapters.local.checkpoints import Source, bring_file
+from bot.adapters.disk_room import DiskAllowance
+from bot.adapters.local.accounts import (
+    UNPRIVILEGED_USER,
+    SystemAccount,
+    allow_traversal,
+    can_traverse,
+    find_account,
+    find_closed_folder,
+)
+from bot.adapters.local.checkpoints import NodeFolder, copy_from_first_node
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.local.places import Place
-from bot.adapters.local.processes import SUPERVISOR, keepers, marked
-from bot.core.keeping import Parcel
-from bot.core.order import Order, Watched
+from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.local.processes import SUPERVISOR_MODULE, find_marked_processes, find_supervisors
+from bot.core.keeping import CheckpointRef
+from bot.core.order import ClusterRef, LaunchOrder
 from bot.data_dir import prepare
 from bot.errors import Unavailable, UserError
 from tests.waiting import eventually
 
 NAME = "verl-x"
-X = Watched(NAME)
+X = ClusterRef(NAME)
 HUSH = "xoxb-of-the-bot"
 IS_ROOT = os.geteuid() == 0
 
@@ -45,26 +52,26 @@ IS_ROOT = os.geteuid() == 0
 )
 def test_who_can_go_through_a_folder(owner: int, group: int, mode: int, passes: bool) -> None:
     found = os.stat_result((mode, 0, 0, 0, owner, group, 0, 0, 0, 0))
-    assert can_pass(Account(7, 8), found) is passes
+    assert can_traverse(SystemAccount(7, 8), found) is passes
 
 
 def test_the_uppermost_folder_that_is_closed_is_named(tmp_path: Path) -> None:
-    account = Account(os.geteuid() + 12345, os.getegid() + 12345)
+    account = SystemAccount(os.geteuid() + 12345, os.getegid() + 12345)
     closed = tmp_path / "closed"
     (closed / "below").mkdir(parents=True)
     closed.chmod(0o700)
-    assert closed_folder(account, closed / "below" / "data") in (closed, *closed.parents)
-    assert closed_folder(account, Path("/usr/bin/env")) is None
+    assert find_closed_folder(account, closed / "below" / "data") in (closed, *closed.parents)
+    assert find_closed_folder(account, Path("/usr/bin/env")) is None
 
 
 @pytest.mark.parametrize("word", ["no-such-user-here", "0", "root", "-1", "99999999999"])
 def test_a_user_that_there_is_not_or_that_is_root_is_refused(word: str) -> None:
     with pytest.raises(UserError, match=r"has no user|may not be root's"):
-        account_named(word)
+        find_account(word)
 
 
 def test_a_number_without_a_name_is_a_user_too() -> None:
-    assert account_named("54321") == Account(54321, 54321)
+    assert find_account("54321") == SystemAccount(54321, 54321)
 
 
 @pytest.fixture
@@ -78,22 +85,22 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture
 def cloud(data: Path) -> Iterator[LocalCloud]:
-    account = account_named(NOBODY) if IS_ROOT else None
+    account = find_account(UNPRIVILEGED_USER) if IS_ROOT else None
     prepare(data, account.gid if account else None)
-    let_pass(data, account)
+    allow_traversal(data, account)
     found = LocalCloud(data / "local", secrets={}, grace_seconds=0.5, account=account)
     yield found
-    place = Place(data / "local", NAME)
+    place = ClusterDirectory(data / "local", NAME)
     if place.folder.exists():
-        found.down(X)
-    eventually(lambda: not marked(place.marker) and not keepers(place.marker))
+        found.tear_down(X)
+    eventually(lambda: not find_marked_processes(place.marker) and not find_supervisors(place.marker))
 
 
 def printed(cloud: LocalCloud, run: str, **more: object) -> str:
     """What a run prints, once it is over."""
-    cloud.launch(Order(NAME, {"name": "job", "run": run, **more}))
-    eventually(lambda: (job := cloud.observe([X])[NAME].job) and job.over, lambda: cloud.tail(X, 50))
-    return cloud.tail(X, 1000)
+    cloud.launch(LaunchOrder(NAME, {"name": "job", "run": run, **more}))
+    eventually(lambda: (job := cloud.observe([X])[NAME].job) and job.is_finished, lambda: cloud.tail_log(X, 50))
+    return cloud.tail_log(X, 1000)
 
 
 GUARDED = (
@@ -133,7 +140,7 @@ def test_a_run_of_another_user_reads_no_file_of_the_bot_and_ends_none_of_its_pro
     for name in ("store/valkey.aof", "owner"):
         (data / name).parent.mkdir(exist_ok=True)
         (data / name).write_text(HUSH)
-    prepare(data, account_named(NOBODY).gid)
+    prepare(data, find_account(UNPRIVILEGED_USER).gid)
     text = printed(
         cloud,
         f"id -un; cat {data}/store/valkey.aof {data}/owner; ls {data} {data}/local; echo x > {data}/local/x; "
@@ -151,28 +158,28 @@ def test_a_run_of_another_user_reads_no_file_of_the_bot_and_ends_none_of_its_pro
 def test_what_a_run_leaves_goes_with_it_and_its_volume_and_its_model_stay(cloud: LocalCloud, data: Path) -> None:
     step = "~/c/ppo-7f3a/global_step_1"
     run = f"mkdir -p $OUT {step}; echo m > $OUT/m; echo w > {step}/w; (setsid sleep 600 &); sleep 600"
-    cloud.launch(Order(NAME, {"run": run, "envs": {"OUT": "/v/r"}, "volumes": {"/v": "models"}}))
-    place = Place(data / "local", NAME)
+    cloud.launch(LaunchOrder(NAME, {"run": run, "envs": {"OUT": "/v/r"}, "volumes": {"/v": "models"}}))
+    place = ClusterDirectory(data / "local", NAME)
     eventually((data / "local/volumes/models/r/m").exists)
-    eventually(lambda: len(marked(place.marker)) >= 3)
-    parcel = Parcel("~/c", "ppo-7f3a/global_step_1")
-    eventually(lambda: cloud.fetch(X, parcel).done)
-    cloud.down(X)
-    eventually(lambda: not place.folder.exists() and not marked(place.marker))
+    eventually(lambda: len(find_marked_processes(place.marker)) >= 3)
+    parcel = CheckpointRef("~/c", "ppo-7f3a/global_step_1")
+    eventually(lambda: cloud.download_checkpoint(X, parcel).is_complete)
+    cloud.tear_down(X)
+    eventually(lambda: not place.folder.exists() and not find_marked_processes(place.marker))
     assert (data / "local/volumes/models/r/m").read_text() == "m\n"
     assert next((data / "local/artifacts").rglob("w")).read_text() == "w\n"
 
 
 @pytest.mark.slow
 def test_a_supervisor_is_found_by_its_words_though_its_environment_is_closed(cloud: LocalCloud, data: Path) -> None:
-    cloud.launch(Order(NAME, {"run": "sleep 600"}))
-    marker = Place(data / "local", NAME).marker
-    (keeper,) = keepers(marker)
-    assert keeper.cmdline()[-2:] == [SUPERVISOR, marker]
+    cloud.launch(LaunchOrder(NAME, {"run": "sleep 600"}))
+    marker = ClusterDirectory(data / "local", NAME).marker
+    (keeper,) = find_supervisors(marker)
+    assert keeper.cmdline()[-2:] == [SUPERVISOR_MODULE, marker]
     keeper.send_signal(signal.SIGKILL)
     psutil.wait_procs([keeper], timeout=5)
-    cloud.down(X)
-    assert marked(marker) == []
+    cloud.tear_down(X)
+    assert find_marked_processes(marker) == []
 
 
 @pytest.mark.slow
@@ -190,20 +197,22 @@ def test_a_run_that_is_roots_has_none_of_roots_powers(data: Path) -> None:
         assert len(found) == 3
         assert found[:2] == [0, 0]
     finally:
-        cloud.down(X)
-        eventually(lambda: not keepers(Place(data / "local", NAME).marker))
+        cloud.tear_down(X)
+        eventually(lambda: not find_supervisors(ClusterDirectory(data / "local", NAME).marker))
 
 
 def test_no_link_in_the_place_of_a_models_file_is_followed(tmp_path: Path) -> None:
     secret, model, target = tmp_path / "valkey.aof", tmp_path / "step" / "part.bin", tmp_path / "artifacts"
     secret.write_text(HUSH)
     model.parent.mkdir()
-    found = [Source(tmp_path, ("step",))]
-    allowance = Allowance(target, 10**9, 10, 0, Event(), free=lambda _: 10**9, free_files=lambda _: 10**6)
+    found = [NodeFolder(tmp_path, ("step",))]
+    allowance = DiskAllowance(
+        target, 10**9, 10, 0, Event(), measure_free_bytes=lambda _: 10**9, measure_free_files=lambda _: 10**6
+    )
 
     def bring() -> None:
         with pytest.raises(Unavailable):
-            bring_file(found, target, "part.bin", len(HUSH), allowance)
+            copy_from_first_node(found, target, "part.bin", len(HUSH), allowance)
 
     model.symlink_to(secret)
     bring()

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.painter import Painter
-from bot.core.figure import Figure, Line, Words
+from bot.adapters.painter import ProcessChartRenderer
+from bot.core.figure import Chart, ChartLine, Phrase
 from bot.errors import Unavailable
-from bot.language import speaking
+from bot.language import use_language
 from tests.waiting import eventually
 
 
-def figure(lines: int = 1, seed: int = 1, steps: int = 200) -> Figure:
+def figure(lines: int = 1, seed: int = 1, steps: int = 200) -> Chart:
     source = random.Random(seed)
     drawn = tuple(
-        Line(Words(f"line-{number}"), tuple((step, source.gauss(number, 0.1)) for step in range(steps)))
+        ChartLine(Phrase(f"line-{number}"), tuple((step, source.gauss(number, 0.1)) for step in range(steps)))
         for number in range(lines)
     )
-    validation = Line(Words("validation"), tuple((step, -1.0) for step in range(0, steps, 20)), sparse=True)
-    return Figure(Words("Reward of a"), Words("step"), Words("reward"), (*drawn, validation), (50.0, 150.0))
+    validation = ChartLine(Phrase("validation"), tuple((step, -1.0) for step in range(0, steps, 20)), is_sparse=True)
+    return Chart(Phrase("Reward of a"), Phrase("step"), Phrase("reward"), (*drawn, validation), (50.0, 150.0))
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -56,36 +56,36 @@ def fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def test_a_picture_is_as_wide_as_a_phone_shows_and_small_enough_to_load_there() -> None:
-    from bot.adapters.charts import picture
+    from bot.adapters.charts import render_chart
 
-    png = picture(figure(2))
+    png = render_chart(figure(2))
     assert size(png) == (800, 640)
     assert len(png) < 60_000
 
 
 def test_equal_figures_make_equal_pictures_and_others_do_not() -> None:
-    from bot.adapters.charts import picture
+    from bot.adapters.charts import render_chart
 
-    assert picture(figure()) == picture(figure())
-    assert picture(figure()) != picture(figure(seed=2))
+    assert render_chart(figure()) == render_chart(figure())
+    assert render_chart(figure()) != render_chart(figure(seed=2))
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
 def test_every_line_is_there_in_its_colour_and_nothing_in_that_of_another(lines: int) -> None:
-    from bot.adapters.charts import COLOURS, INK, picture
+    from bot.adapters.charts import LINE_COLOURS, TEXT_COLOUR, render_chart
 
-    found = colours(picture(figure(lines)))
-    assert [near(colour, found) for colour in COLOURS[: lines + 1]] == [True] * (lines + 1)
-    assert [near(colour, found) for colour in COLOURS[lines + 1 :]] == [False] * (len(COLOURS) - lines - 1)
-    assert near(INK, found)
+    found = colours(render_chart(figure(lines)))
+    assert [near(colour, found) for colour in LINE_COLOURS[: lines + 1]] == [True] * (lines + 1)
+    assert [near(colour, found) for colour in LINE_COLOURS[lines + 1 :]] == [False] * (len(LINE_COLOURS) - lines - 1)
+    assert near(TEXT_COLOUR, found)
 
 
 def test_colours_and_letters_stand_out_from_the_paper() -> None:
     """WCAG's contrast: 4.5 for letters, 3 for what is drawn."""
-    from bot.adapters.charts import COLOURS, FAINT, INK, PAPER
+    from bot.adapters.charts import BACKGROUND_COLOUR, LINE_COLOURS, SECONDARY_COLOUR, TEXT_COLOUR
 
-    assert min(contrast(one, PAPER) for one in (INK, FAINT)) >= 4.5
-    assert min(contrast(one, PAPER) for one in COLOURS) >= 3
+    assert min(contrast(one, BACKGROUND_COLOUR) for one in (TEXT_COLOUR, SECONDARY_COLOUR)) >= 4.5
+    assert min(contrast(one, BACKGROUND_COLOUR) for one in LINE_COLOURS) >= 3
 
 
 def contrast(a: str, b: str) -> float:
@@ -102,35 +102,39 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param(Figure(Words("t"), Words("x"), Words("y"), ()), id="nothing at all"),
-        pytest.param(Figure(Words("t"), Words("x"), Words("y"), (Line(Words("a"), ((1, 0.5),)),)), id="one point"),
+        pytest.param(Chart(Phrase("t"), Phrase("x"), Phrase("y"), ()), id="nothing at all"),
         pytest.param(
-            Figure(Words(r"$\foo$ of a"), Words("x"), Words("y"), (Line(Words("_a"), ((1, 1e300), (2, -1e300))),)),
+            Chart(Phrase("t"), Phrase("x"), Phrase("y"), (ChartLine(Phrase("a"), ((1, 0.5),)),)), id="one point"
+        ),
+        pytest.param(
+            Chart(
+                Phrase(r"$\foo$ of a"), Phrase("x"), Phrase("y"), (ChartLine(Phrase("_a"), ((1, 1e300), (2, -1e300))),)
+            ),
             id="text that is no formula, numbers that are huge",
         ),
         pytest.param(figure(9), id="more lines than colours"),
     ],
 )
-def test_whatever_there_is_to_draw_there_is_a_picture(found: Figure) -> None:
-    from bot.adapters.charts import picture
+def test_whatever_there_is_to_draw_there_is_a_picture(found: Chart) -> None:
+    from bot.adapters.charts import render_chart
 
-    assert size(picture(found)) == (800, 640)
+    assert size(render_chart(found)) == (800, 640)
 
 
 def forget_fonts() -> None:
     from bot.adapters import charts
 
-    charts.chinese.cache_clear()
-    charts.families.cache_clear()
+    charts.find_chinese_fonts.cache_clear()
+    charts.list_font_families.cache_clear()
 
 
 def test_without_chinese_letters_a_picture_is_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     from bot.adapters import charts
 
-    found = Figure(Words("Reward of {run}", {"run": "a"}), Words("step"), Words("reward"), ())
-    monkeypatch.setattr(charts, "CHINESE", ())
+    found = Chart(Phrase("Reward of {run}", {"run": "a"}), Phrase("step"), Phrase("reward"), ())
+    monkeypatch.setattr(charts, "CHINESE_FONTS", ())
     forget_fonts()
-    assert charts.picture(found, "zh-CN") == charts.picture(found, "en")
+    assert charts.render_chart(found, "zh-CN") == charts.render_chart(found, "en")
     forget_fonts()
 
 
@@ -138,46 +142,46 @@ def test_without_chinese_letters_a_picture_is_in_english(monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def painter(tmp_path: Path) -> "Iterator[Painter]":
-    found = Painter(tmp_path / "fonts", {}, idle_seconds=4)
+def painter(tmp_path: Path) -> "Iterator[ProcessChartRenderer]":
+    found = ProcessChartRenderer(tmp_path / "fonts", {}, idle_seconds=4)
     yield found
     found.stop()
 
 
 @pytest.mark.slow
 @pytest.mark.thorough
-def test_figures_are_drawn_elsewhere_in_a_process_that_ends_when_none_is_wanted(painter: Painter) -> None:
-    from bot.adapters.charts import picture
+def test_figures_are_drawn_elsewhere_in_a_process_that_ends_when_none_is_wanted(painter: ProcessChartRenderer) -> None:
+    from bot.adapters.charts import render_chart
 
-    expected = picture(figure(), "zh-CN")
-    with speaking("zh-CN"):
-        assert painter.paint(figure()) == expected
+    expected = render_chart(figure(), "zh-CN")
+    with use_language("zh-CN"):
+        assert painter.render(figure()) == expected
     process = painter._process
     assert process
-    assert size(painter.paint(figure(seed=2)))
+    assert size(painter.render(figure(seed=2)))
     assert painter._process is process  # which has matplotlib already
     eventually(lambda: process.poll() is not None)
-    assert size(painter.paint(figure()))
+    assert size(painter.render(figure()))
     painter.stop()
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so(painter: Painter) -> None:
-    painter.paint(figure())
+def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so(painter: ProcessChartRenderer) -> None:
+    painter.render(figure())
     assert painter._process
     painter._process.kill()
-    assert size(painter.paint(figure()))
+    assert size(painter.render(figure()))
     painter.stop()
-    broken = Figure(Words("t"), Words("x"), Words("y"), (Line(Words("a"), ((1, 2),)),), ("no number",))  # type: ignore[arg-type]
+    broken = Chart(Phrase("t"), Phrase("x"), Phrase("y"), (ChartLine(Phrase("a"), ((1, 2),)),), ("no number",))  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
-        painter.paint(broken)
+        painter.render(broken)
     painter.stop()
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_bot_itself_never_loads_matplotlib(painter: Painter) -> None:
+def test_the_bot_itself_never_loads_matplotlib(painter: ProcessChartRenderer) -> None:
     import subprocess
 
     program = "import bot.build, sys; print([name for name in ('matplotlib', 'numpy', 'PIL') if name in sys.modules])"

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.adapters.sky.courier import Courier
+from bot.adapters.sky.courier import SdkWorker
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.language import say, speaking
+from bot.language import translate, use_language
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def refuses() -> None:
 
 
 def refuses_in_words() -> None:
-    raise UserError(say("Nothing was started."))
+    raise UserError(translate("Nothing was started."))
 
 
 def hears_nothing() -> None:
@@ -54,12 +54,12 @@ def hangs(folder: Path) -> None:
 
 
 @pytest.fixture
-def couriers() -> Iterator[Callable[..., Courier]]:
-    made: list[Courier] = []
+def couriers() -> Iterator[Callable[..., SdkWorker]]:
+    made: list[SdkWorker] = []
 
-    def make(seconds: float = 20, **more: object) -> Courier:
+    def make(seconds: float = 20, **more: object) -> SdkWorker:
         environment = {"HOME": "/nonexistent", "ONLY": "this"}
-        made.append(Courier(environment, seconds, **more))  # type: ignore[arg-type]  # as each test gives them
+        made.append(SdkWorker(environment, seconds, **more))  # type: ignore[arg-type]  # as each test gives them
         return made[-1]
 
     yield make
@@ -71,7 +71,7 @@ def under_way(folder: Path) -> list[int]:
     return [int(path.name) for path in folder.iterdir()]
 
 
-def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers: Callable[..., Courier]) -> None:
+def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers: Callable[..., SdkWorker]) -> None:
     found = couriers().call(answers, 7)
     assert (found["value"], found["pid"] != os.getpid()) == (7, True)
     assert couriers().call(tells_environment) == {"HOME": "/nonexistent", "ONLY": "this"}
@@ -87,21 +87,21 @@ def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers
     ],
 )
 def test_what_a_call_raises(
-    couriers: Callable[..., Courier], call: Callable[[], None], error: type[Exception], words: str
+    couriers: Callable[..., SdkWorker], call: Callable[[], None], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
         couriers().call(call)
 
 
-def test_a_call_that_hangs_is_given_up_and_is_no_more(couriers: Callable[..., Courier], tmp_path: Path) -> None:
+def test_a_call_that_hangs_is_given_up_and_is_no_more(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"within 2 s"):
         couriers(2).call(hangs, tmp_path)
     (pid,) = under_way(tmp_path)
     assert not psutil.pid_exists(pid)
 
 
-def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., Courier], tmp_path: Path) -> None:
-    courier = couriers(60, at_once=2, shares={hangs: 0.5})
+def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    courier = couriers(60, concurrency=2, shares={hangs: 0.5})
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(courier.call, hangs, tmp_path) for _ in range(3)]
         eventually(lambda: under_way(tmp_path))
@@ -113,8 +113,8 @@ def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., Courier]
                 one.result()
 
 
-def test_when_all_places_are_taken_that_is_said(couriers: Callable[..., Courier], tmp_path: Path) -> None:
-    courier = couriers(4, at_once=1)
+def test_when_all_places_are_taken_that_is_said(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    courier = couriers(4, concurrency=1)
     with ThreadPoolExecutor(2) as pool:
         hanging = pool.submit(courier.call, hangs, tmp_path)
         eventually(lambda: under_way(tmp_path))
@@ -126,13 +126,13 @@ def test_when_all_places_are_taken_that_is_said(couriers: Callable[..., Courier]
             hanging.result()
 
 
-def test_after_the_stop_nothing_is_sent(couriers: Callable[..., Courier]) -> None:
+def test_after_the_stop_nothing_is_sent(couriers: Callable[..., SdkWorker]) -> None:
     courier = couriers()
     courier.stop()
     with pytest.raises(BeingStopped, match="being stopped"):
         courier.call(answers, 1)
 
 
-def test_a_call_speaks_the_language_of_who_asks(couriers: Callable[..., Courier]) -> None:
-    with speaking("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
+def test_a_call_speaks_the_language_of_who_asks(couriers: Callable[..., SdkWorker]) -> None:
+    with use_language("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
         couriers().call(refuses_in_words)

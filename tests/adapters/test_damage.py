@@ -212,7 +212,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 def test_no_more_is_read_than_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is beyond it is taken as it is: a model is not lost for its size."""
-    monkeypatch.setattr(damage, "HEADER_BYTES", 100)
+    monkeypatch.setattr(damage, "MAX_HEADER_BYTES", 100)
     (tmp_path / "x.json").write_text("[" * 101)
     (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", 101) + b"}" * 101)
     assert damage_of(tmp_path) is None

@@ -9,10 +9,10 @@ import pytest
 
 from bot.adapters.disk_room import (
     RESERVE_BYTES,
-    Allowance,
     CheckpointTooLarge,
-    default_reserve,
-    free_bytes,
+    DiskAllowance,
+    get_default_reserve_bytes,
+    get_free_bytes,
     measure_folder,
 )
 from bot.adapters.sky.remote import Program
@@ -25,8 +25,8 @@ DISK = 1000
 
 def allowance(
     folder: Path, most_bytes: int = 400, most_files: int = 3, reserve: int = 700, files_left: int = 10**6
-) -> Allowance:
-    found = Allowance(
+) -> DiskAllowance:
+    found = DiskAllowance(
         folder,
         most_bytes,
         most_files,
@@ -53,7 +53,7 @@ def test_what_is_about_to_be_written_is_refused_before_it_is(
 ) -> None:
     (tmp_path / "old").write_bytes(b"x" * there)
     found = allowance(tmp_path)
-    refused = refusal_of(lambda: found.take(more, files=files - 1))
+    refused = refusal_of(lambda: found.count_write(more, files=files - 1))
     assert (refused is None) is (told is None)
     assert (told or "") in str(refused)
 
@@ -61,18 +61,18 @@ def test_what_is_about_to_be_written_is_refused_before_it_is(
 def test_the_disk_keeps_files_for_the_store_too(tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     found = allowance(tmp_path, most_files=10, files_left=2)
-    found.take(0, files=1)
-    refused = refusal_of(lambda: found.take(0, files=2))
+    found.count_write(0, files=1)
+    refused = refusal_of(lambda: found.count_write(0, files=2))
     assert "hardly any more files" in str(refused)
 
 
 WRITES = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); head -c 100000 /dev/zero > {folder}/file$n; sleep 0.01; done"
 
 
-def program(script: str, found: Allowance, **more: object) -> Program:
+def program(script: str, found: DiskAllowance, **more: object) -> Program:
     environment = {"PATH": os.environ["PATH"]}
-    known: dict[str, object] = {"most_bytes": 1000, "watch": found.watch}
-    return Program(("sh", "-c", script), environment, found.over, **known | more)  # type: ignore[arg-type]  # as given
+    known: dict[str, object] = {"max_output_bytes": 1000, "watch": found.check_written}
+    return Program(("sh", "-c", script), environment, found.stopping, **known | more)  # type: ignore[arg-type]  # as given
 
 
 def test_a_process_that_writes_file_after_file_is_ended_when_it_is_too_much(tmp_path: Path) -> None:
@@ -101,10 +101,8 @@ def test_what_stays_free_of_the_disk_is_watched_too(tmp_path: Path) -> None:
 def test_one_file_cannot_outrun_the_watch(tmp_path: Path) -> None:
     """The kernel holds it, so that no network is too fast."""
     found = allowance(tmp_path, most_bytes=500, reserve=-(10**12))
-    said = program(
-        f"sleep 0.1; head -c 50000000 /dev/zero > {tmp_path}/x", found, most_of_one_file=500, watch=None
-    ).run()
-    assert said.code
+    said = program(f"sleep 0.1; head -c 50000000 /dev/zero > {tmp_path}/x", found, max_file_bytes=500, watch=None).run()
+    assert said.exit_code
     assert (tmp_path / "x").stat().st_size == 500
 
 
@@ -128,7 +126,7 @@ def test_a_program_that_reaches_a_cluster_is_bounded(
 
 def test_what_the_bot_cuts_off_as_it_ends_is_no_failure(tmp_path: Path) -> None:
     found = allowance(tmp_path)
-    found.over.set()
+    found.stopping.set()
     with pytest.raises(BeingStopped):
         program("sleep 60", found, watch=None).run()
 
@@ -139,5 +137,5 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_unless_it_is_set_the_reserve_is_a_share_of_a_small_disk_and_no_more_than_is_of_use(tmp_path: Path) -> None:
-    assert 0 < default_reserve(tmp_path) <= RESERVE_BYTES
-    assert free_bytes(tmp_path) > 0
+    assert 0 < get_default_reserve_bytes(tmp_path) <= RESERVE_BYTES
+    assert get_free_bytes(tmp_path) > 0

@@ -10,14 +10,14 @@ from threading import Event
 
 import pytest
 
-from bot.adapters.disk_room import Allowance
-from bot.adapters.fetches import Errand, Fetches
-from bot.core.checkpoint import Listing
-from bot.core.keeping import NEWEST, Fetch, Parcel
-from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
+from bot.adapters.disk_room import DiskAllowance
+from bot.adapters.fetches import CheckpointDownloads, DownloadTask
+from bot.core.checkpoint import CheckpointFiles
+from bot.core.keeping import LATEST_STEP_FILE, CheckpointRef, DownloadProgress
+from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from tests.waiting import eventually
 
-PARCEL = Parcel("~/models", "r-1/global_step_4")
+PARCEL = CheckpointRef("~/models", "r-1/global_step_4")
 TEN = {"half": 5, "rest": 5}
 
 
@@ -29,55 +29,55 @@ class Source:
         listings: what each look at it shows; the last one again and again.
     """
 
-    listings: list[Listing] = field(default_factory=lambda: [TEN])
+    listings: list[CheckpointFiles] = field(default_factory=lambda: [TEN])
     go: Event = field(default_factory=Event)
     error: Exception | None = None
     brought: int = 0
-    parcel: Parcel = PARCEL
+    parcel: CheckpointRef = PARCEL
 
-    def bring(self, target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
+    def bring(self, target: Path, listing: CheckpointFiles, lock: int, allowance: DiskAllowance) -> None:
         (target / "half").write_text("half!")
-        while not allowance.over.is_set() and not self.go.wait(0.01):
+        while not allowance.stopping.is_set() and not self.go.wait(0.01):
             pass
         if self.error:
             raise self.error
-        if not allowance.over.is_set():
+        if not allowance.stopping.is_set():
             (target / "rest").write_text("rest!")
             self.brought += 1
 
     @property
-    def errand(self) -> Errand:
-        return Errand(self.parcel, self.list_files, self.bring)
+    def errand(self) -> DownloadTask:
+        return DownloadTask(self.parcel, self.list_files, self.bring)
 
-    def list_files(self, most_files: int) -> Listing:
+    def list_files(self, most_files: int) -> CheckpointFiles:
         return self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
 
 
 @pytest.fixture
-def fetches(tmp_path: Path) -> Iterator[Fetches]:
-    found = Fetches(tmp_path, 100)
+def fetches(tmp_path: Path) -> Iterator[CheckpointDownloads]:
+    found = CheckpointDownloads(tmp_path, 100)
     yield found
     found.stop()
 
 
-def until(fetches: Fetches, source: Source, holds: Callable[[Fetch], bool]) -> Fetch:
-    found: list[Fetch] = []
+def until(fetches: CheckpointDownloads, source: Source, holds: Callable[[DownloadProgress], bool]) -> DownloadProgress:
+    found: list[DownloadProgress] = []
 
     def looks() -> bool:
-        found[:] = [fetches.fetch(source.errand)]
+        found[:] = [fetches.begin_or_check(source.errand)]
         return holds(found[0])
 
     eventually(looks, lambda: found)
     return found[0]
 
 
-def fails(fetches: Fetches, source: Source) -> Exception:
+def fails(fetches: CheckpointDownloads, source: Source) -> Exception:
     """What a look is told that fails."""
     found: list[Exception] = []
 
     def failed() -> bool:
         try:
-            fetches.fetch(source.errand)
+            fetches.begin_or_check(source.errand)
         except (UserError, Unavailable) as error:
             found.append(error)
         return bool(found)
@@ -86,34 +86,36 @@ def fails(fetches: Fetches, source: Source) -> Exception:
     return found[0]
 
 
-def test_it_is_told_how_far_it_is_and_when_it_is_whole(fetches: Fetches, tmp_path: Path) -> None:
+def test_it_is_told_how_far_it_is_and_when_it_is_whole(fetches: CheckpointDownloads, tmp_path: Path) -> None:
     source = Source()
-    found = until(fetches, source, lambda found: found.size == 5)
-    assert (found.done, found.of) == (False, 10)
+    found = until(fetches, source, lambda found: found.downloaded_bytes == 5)
+    assert (found.is_complete, found.total_bytes) == (False, 10)
     source.go.set()
-    found = until(fetches, source, lambda found: found.done)
-    assert found == Fetch(str(tmp_path / PARCEL.name), 10, 10, done=True)
+    found = until(fetches, source, lambda found: found.is_complete)
+    assert found == DownloadProgress(str(tmp_path / PARCEL.name), 10, 10, is_complete=True)
     assert source.brought == 1
-    assert (tmp_path / "r-1" / NEWEST).read_text() == "4"
+    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "4"
 
 
-def test_another_bot_knows_that_it_is_whole(fetches: Fetches, tmp_path: Path) -> None:
+def test_another_bot_knows_that_it_is_whole(fetches: CheckpointDownloads, tmp_path: Path) -> None:
     source = Source()
     source.go.set()
-    found = until(fetches, source, lambda found: found.done)
-    assert Fetches(tmp_path, 100).fetch(Source(error=Unavailable("asked again")).errand) == found
+    found = until(fetches, source, lambda found: found.is_complete)
+    assert CheckpointDownloads(tmp_path, 100).begin_or_check(Source(error=Unavailable("asked again")).errand) == found
 
 
-def test_what_a_killed_bot_began_goes_on_alone_and_is_finished_after_it(fetches: Fetches, tmp_path: Path) -> None:
+def test_what_a_killed_bot_began_goes_on_alone_and_is_finished_after_it(
+    fetches: CheckpointDownloads, tmp_path: Path
+) -> None:
     (tmp_path / "r-1").mkdir()
     source = Source()
     source.go.set()
     with (tmp_path / "r-1" / ".global_step_4.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as the process that it has left behind holds it
         for _ in range(20):
-            assert not fetches.fetch(source.errand).done
+            assert not fetches.begin_or_check(source.errand).is_complete
         assert source.brought == 0
-    until(fetches, source, lambda found: found.done)
+    until(fetches, source, lambda found: found.is_complete)
 
 
 @pytest.mark.parametrize(
@@ -125,33 +127,35 @@ def test_what_a_killed_bot_began_goes_on_alone_and_is_finished_after_it(fetches:
         pytest.param(Source(error=OSError(28, "No space left on device", "/x")), "No space left", id="a full disk"),
     ],
 )
-def test_what_fails_is_told_and_the_next_try_may_succeed(fetches: Fetches, source: Source, told: str) -> None:
+def test_what_fails_is_told_and_the_next_try_may_succeed(
+    fetches: CheckpointDownloads, source: Source, told: str
+) -> None:
     source.go.set()
     assert told in str(fails(fetches, source))
     better = Source()
     better.go.set()
-    until(fetches, better, lambda found: found.done)
+    until(fetches, better, lambda found: found.is_complete)
 
 
-def test_what_is_still_being_written_is_not_taken_for_the_model(fetches: Fetches, tmp_path: Path) -> None:
+def test_what_is_still_being_written_is_not_taken_for_the_model(fetches: CheckpointDownloads, tmp_path: Path) -> None:
     source = Source([TEN, TEN | {"rest": 50}])
     source.go.set()
     assert "still being written" in str(fails(fetches, source))
-    assert Fetches(tmp_path, 100)._whole(PARCEL.name) is None
+    assert CheckpointDownloads(tmp_path, 100)._find_recorded(PARCEL.name) is None
     short = Source([TEN | {"rest": 6}])
     short.go.set()
     assert "`rest` has 5 bytes, and should have 6." in str(fails(fetches, short))
 
 
 def test_a_bot_that_ends_waits_for_nothing_and_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
-    fetches, source = Fetches(tmp_path, 100), Source()
-    until(fetches, source, lambda found: found.size == 5)
+    fetches, source = CheckpointDownloads(tmp_path, 100), Source()
+    until(fetches, source, lambda found: found.downloaded_bytes == 5)
     fetches.stop()
     fetches.pool.shutdown(wait=True)
-    later, whole = Fetches(tmp_path, 100), Source()
+    later, whole = CheckpointDownloads(tmp_path, 100), Source()
     whole.go.set()
-    assert not later.fetch(whole.errand).done
-    until(later, whole, lambda found: found.done)
+    assert not later.begin_or_check(whole.errand).is_complete
+    until(later, whole, lambda found: found.is_complete)
     later.stop()
 
 
@@ -168,44 +172,46 @@ class Files:
     listing: dict[str, int]
     written: dict[str, int] | None = None
     fails: Exception | None = None
-    parcel: Parcel = PARCEL
+    parcel: CheckpointRef = PARCEL
     looks: int = 0
 
-    def list_files(self, most_files: int) -> Listing:
+    def list_files(self, most_files: int) -> CheckpointFiles:
         self.looks += 1
         if self.fails and self.looks > 1:
             raise self.fails
         return self.listing
 
-    def bring(self, target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
+    def bring(self, target: Path, listing: CheckpointFiles, lock: int, allowance: DiskAllowance) -> None:
         for name, size in (self.written or self.listing).items():
-            allowance.take(size, files=1)
+            allowance.count_write(size, files=1)
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes(b"x" * size)
 
     @property
-    def errand(self) -> Errand:
-        return Errand(self.parcel, self.list_files, self.bring)
+    def errand(self) -> DownloadTask:
+        return DownloadTask(self.parcel, self.list_files, self.bring)
 
 
-def small_disk(root: Path, size: int, reserve: int, most_bytes: int = 10_000, most_files: int = 10) -> Fetches:
+def small_disk(
+    root: Path, size: int, reserve: int, most_bytes: int = 10_000, most_files: int = 10
+) -> CheckpointDownloads:
     """On a disk of so many bytes, which has nothing else on it."""
-    return Fetches(root, most_bytes, most_files, reserve, lambda _: size - contents(root))
+    return CheckpointDownloads(root, most_bytes, most_files, reserve, lambda _: size - contents(root))
 
 
 def contents(root: Path) -> int:
     return sum(path.stat().st_size for path in root.rglob("global_step_*/**/*") if path.is_file())
 
 
-def outcome(fetches: Fetches, files: Files) -> Fetch | Exception:
+def outcome(fetches: CheckpointDownloads, files: Files) -> DownloadProgress | Exception:
     """What came of it."""
 
-    def is_over() -> Fetch | Exception | None:
+    def is_over() -> DownloadProgress | Exception | None:
         try:
-            found = fetches.fetch(files.errand)
+            found = fetches.begin_or_check(files.errand)
         except (UserError, Unavailable) as error:
             return error
-        return found if found.done else None
+        return found if found.is_complete else None
 
     found = eventually(is_over)
     fetches.stop()
@@ -222,7 +228,7 @@ def outcome(fetches: Fetches, files: Files) -> Fetch | Exception:
 )
 def test_the_disk_keeps_its_reserve(tmp_path: Path, reserve: int, told: str | None) -> None:
     found = outcome(small_disk(tmp_path, 1000, reserve), Files({"model.bin": 600}))
-    assert isinstance(found, Fetch) is (told is None)
+    assert isinstance(found, DownloadProgress) is (told is None)
     assert (told or "") in str(found)
 
 
@@ -240,51 +246,52 @@ def test_what_grows_while_it_is_fetched_is_stopped_and_that_is_said(
     found = outcome(small_disk(tmp_path, 1000, 100, most_bytes), Files({"a": 500}, written))
     assert told in str(found)
     assert contents(tmp_path) == 0
-    assert Fetches(tmp_path, 10_000).recall(Parcel("~/models", "r-1")) == {}
+    assert CheckpointDownloads(tmp_path, 10_000).find_downloaded(CheckpointRef("~/models", "r-1")) == {}
 
 
 def test_a_model_of_more_files_than_the_disk_takes_is_refused(tmp_path: Path) -> None:
     listing = {f"{number}": 1 for number in range(6)}
-    disk = Fetches(tmp_path, 10_000, reserve_bytes=0, free_files=lambda _: 5)
+    disk = CheckpointDownloads(tmp_path, 10_000, reserve_bytes=0, measure_free_files=lambda _: 5)
     assert "hardly any more files" in str(outcome(disk, Files(listing)))
 
 
 def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
     fetches = small_disk(tmp_path, 1000, 0)
     first = Source([{"half": 5, "rest": 600}])
-    until(fetches, first, lambda found: found.of == 605)
-    second = Files({"model.bin": 600}, parcel=Parcel("~/models", "r-2/global_step_4"))
+    until(fetches, first, lambda found: found.total_bytes == 605)
+    second = Files({"model.bin": 600}, parcel=CheckpointRef("~/models", "r-2/global_step_4"))
     assert "there is room for" in str(outcome(fetches, second))
 
 
 def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path) -> None:
     first, second = (
-        Source([{"half": 5, "rest": 600}], parcel=Parcel("~/models", f"{run}/global_step_4")) for run in ("r-1", "r-2")
+        Source([{"half": 5, "rest": 600}], parcel=CheckpointRef("~/models", f"{run}/global_step_4"))
+        for run in ("r-1", "r-2")
     )
     looked = Event()
 
     def is_decided() -> bool:
-        return (tmp_path / first.parcel.name / "half").exists() or disk.under_way[first.parcel.name].done()
+        return (tmp_path / first.parcel.name / "half").exists() or disk.active[first.parcel.name].done()
 
     def free(folder: Path) -> int:
         """The second one is looked at while the first one measures, unless something keeps it off."""
         looked.set()
         mine = second.parcel.name in str(folder)
         deadline = time.monotonic() + 0.2
-        while not (is_decided() if mine else second.parcel.name in disk.sizes) and time.monotonic() < deadline:
+        while not (is_decided() if mine else second.parcel.name in disk.expected_bytes) and time.monotonic() < deadline:
             time.sleep(0.01)
         return 1000 - contents(tmp_path)
 
-    def list_files(most_files: int) -> Listing:
+    def list_files(most_files: int) -> CheckpointFiles:
         looked.wait(5)
         return second.list_files(most_files)
 
-    disk = Fetches(tmp_path, 10_000, reserve_bytes=0, free=free)
+    disk = CheckpointDownloads(tmp_path, 10_000, reserve_bytes=0, measure_free_bytes=free)
     try:
-        disk.fetch(first.errand)
-        disk.fetch(Errand(second.parcel, list_files, second.bring))
+        disk.begin_or_check(first.errand)
+        disk.begin_or_check(DownloadTask(second.parcel, list_files, second.bring))
         eventually((tmp_path / first.parcel.name / "half").exists, lambda: "the first one was refused")
-        refused = eventually(lambda: [name for name, one in disk.under_way.items() if one.done()])
+        refused = eventually(lambda: [name for name, one in disk.active.items() if one.done()])
     finally:
         disk.stop()
     assert refused == [second.parcel.name]
@@ -300,28 +307,31 @@ def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path
 def test_a_torn_checkpoint_is_no_model_and_is_not_named_newest(
     tmp_path: Path, listing: dict[str, int], told: str
 ) -> None:
-    found = outcome(Fetches(tmp_path, 100), Files(listing))
-    assert isinstance(found, NotWhole)
+    found = outcome(CheckpointDownloads(tmp_path, 100), Files(listing))
+    assert isinstance(found, IncompleteCheckpoint)
     assert told in str(found)
-    assert not (tmp_path / "r-1" / NEWEST).exists()
-    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+    assert not (tmp_path / "r-1" / LATEST_STEP_FILE).exists()
+    assert CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1")) == {}
 
 
 def test_of_two_whole_ones_the_newer_is_named_newest_whichever_came_last(tmp_path: Path) -> None:
     for step in (40, 4):
-        outcome(Fetches(tmp_path, 100), Files({"a": 5}, parcel=Parcel("~/models", f"r-1/global_step_{step}")))
-    assert (tmp_path / "r-1" / NEWEST).read_text() == "40"
-    assert sorted(Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1"))) == [4, 40]
+        outcome(
+            CheckpointDownloads(tmp_path, 100),
+            Files({"a": 5}, parcel=CheckpointRef("~/models", f"r-1/global_step_{step}")),
+        )
+    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "40"
+    assert sorted(CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1"))) == [4, 40]
 
 
 def test_what_has_come_to_its_last_byte_is_whole_though_its_cluster_went_before_that_was_said(tmp_path: Path) -> None:
     gone = Files({"a": 5, "sub/b": 7}, fails=Unavailable("no route to host"))
-    assert "no route to host" in str(outcome(Fetches(tmp_path, 100), gone))
-    later = Fetches(tmp_path, 100)
-    whole = Fetch(str(tmp_path / PARCEL.name), 12, 12, done=True)
-    assert later.recall(Parcel("~/models", "r-1")) == {4: whole}
-    assert later.fetch(gone.errand) == whole  # it is asked for no more
-    assert (tmp_path / "r-1" / NEWEST).read_text() == "4"
+    assert "no route to host" in str(outcome(CheckpointDownloads(tmp_path, 100), gone))
+    later = CheckpointDownloads(tmp_path, 100)
+    whole = DownloadProgress(str(tmp_path / PARCEL.name), 12, 12, is_complete=True)
+    assert later.find_downloaded(CheckpointRef("~/models", "r-1")) == {4: whole}
+    assert later.begin_or_check(gone.errand) == whole  # it is asked for no more
+    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "4"
 
 
 @pytest.mark.parametrize(
@@ -334,15 +344,15 @@ def test_what_has_come_to_its_last_byte_is_whole_though_its_cluster_went_before_
     ],
 )
 def test_what_has_not_come_to_its_last_byte_is_not(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
-    outcome(Fetches(tmp_path, 100), Files({"a": 5}, fails=Unavailable("no route to host")))
+    outcome(CheckpointDownloads(tmp_path, 100), Files({"a": 5}, fails=Unavailable("no route to host")))
     spoil(tmp_path / PARCEL.name)
-    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+    assert CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1")) == {}
 
 
 def test_a_model_that_somebody_has_removed_from_the_disk_is_not_there(tmp_path: Path) -> None:
-    outcome(Fetches(tmp_path, 100), Files({"a": 5}))
+    outcome(CheckpointDownloads(tmp_path, 100), Files({"a": 5}))
     shutil.rmtree(tmp_path / PARCEL.name)
-    assert Fetches(tmp_path, 100).recall(Parcel("~/models", "r-1")) == {}
+    assert CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1")) == {}
 
 
 def test_what_an_earlier_try_has_left_and_what_came_unasked_is_removed(tmp_path: Path) -> None:
@@ -351,11 +361,13 @@ def test_what_an_earlier_try_has_left_and_what_came_unasked_is_removed(tmp_path:
     (folder / "old" / "a").write_text("of another try")
     (folder / "a").write_text("of another size")
     (folder / "link").symlink_to("/etc")
-    assert isinstance(outcome(Fetches(tmp_path, 100), Files({"a": 5}, {"a": 5, "unasked": 5})), Fetch)
+    assert isinstance(
+        outcome(CheckpointDownloads(tmp_path, 100), Files({"a": 5}, {"a": 5, "unasked": 5})), DownloadProgress
+    )
     assert [path.name for path in folder.rglob("*") if not path.is_dir()] == ["a"]
 
 
-def test_a_fetch_that_begins_while_the_bot_is_stopped_is_no_failure(fetches: Fetches) -> None:
+def test_a_fetch_that_begins_while_the_bot_is_stopped_is_no_failure(fetches: CheckpointDownloads) -> None:
     fetches.stop()
     with pytest.raises(BeingStopped):
-        fetches.fetch(Source().errand)
+        fetches.begin_or_check(Source().errand)

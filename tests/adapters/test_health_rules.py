@@ -8,8 +8,8 @@ import pytest
 
 from bot.adapters import health_rules
 from bot.core.health.finding import Finding, Severity
-from bot.core.health.rules import Rule
-from bot.core.row import Row
+from bot.core.health.rules import MetricRule
+from bot.core.row import StepMetrics
 from bot.errors import UserError
 
 WHOLE = """
@@ -29,8 +29,8 @@ findings:
 def test_a_file_becomes_rules(tmp_path: Path) -> None:
     file = tmp_path / "findings.yaml"
     file.write_text(WHOLE)
-    assert health_rules.read(file) == (
-        Rule(
+    assert health_rules.read_rules(file) == (
+        MetricRule(
             "low-score",
             "critic/score/mean",
             below=0.1,
@@ -40,7 +40,7 @@ def test_a_file_becomes_rules(tmp_path: Path) -> None:
             what="The score does not rise.",
             advice="Ask Ada.",
         ),
-        Rule("hot", "custom/heat", above=80.0),
+        MetricRule("hot", "custom/heat", above=80.0),
     )
 
 
@@ -74,31 +74,31 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text: str | None, why: 
     if text is not None:
         file.write_text(text)
     with pytest.raises(UserError) as caught:
-        health_rules.read(file)
+        health_rules.read_rules(file)
     assert why in str(caught.value)
     assert "findings:" in caught.value.hint
 
 
-ROWS = [Row(1, {"a": 1.0})]
+ROWS = [StepMetrics(1, {"a": 1.0})]
 THEIRS = Finding("own", Severity.WARNING, 1, 0.0, "It smells.", "7 of 9.", "Air.", "")
 
 
-def finds(rows: Sequence[Row]) -> Iterable[Finding]:
+def finds(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
     yield THEIRS
 
 
-def fails(rows: Sequence[Row]) -> Iterable[Finding]:
+def fails(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
     yield THEIRS
     raise ZeroDivisionError
 
 
-def steals(rows: Sequence[Row]) -> Iterable[Finding]:
+def steals(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
     return [Finding("not-a-number", Severity.STOP, 1, 0.0, "", "", "", "")]
 
 
 def test_code_of_a_package_is_asked_and_what_fails_is_logged_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        found = health_rules.found_by({"bad": fails, "good": finds, "thief": steals}, ROWS)
+        found = health_rules.run_plugins({"bad": fails, "good": finds, "thief": steals}, ROWS)
     assert found == (THEIRS,)
     assert ["bad" in record.getMessage() for record in caplog.records] == [True]
 
@@ -117,6 +117,6 @@ def test_installed_packages_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: smelling\nVersion: 1.0\n")
     (described / "entry_points.txt").write_text(PACKAGE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = health_rules.plugins()
+    found = health_rules.load_plugins()
     assert set(found) == {"smell"}
-    assert health_rules.found_by(found, ROWS) == ()
+    assert health_rules.run_plugins(found, ROWS) == ()

@@ -19,22 +19,27 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from bot.adapters.local.cloud import INFRA, TAIL_BYTES, LocalCloud, last_lines
+from bot.adapters.local.cloud import INFRA, TAIL_BYTES, LocalCloud, read_last_lines
 from bot.adapters.local.nodes import Node
-from bot.adapters.local.places import Order as SupervisorOrder
-from bot.adapters.local.places import Place, Process, State
-from bot.adapters.local.processes import alive, identified, keepers, marked, myself
-from bot.adapters.local.supervisor import LOOK_SECONDS, STOP, Supervisor
-from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
+from bot.adapters.local.places import ClusterDirectory, LocalClusterState, ProcessIdentity, SupervisorOrder
+from bot.adapters.local.processes import (
+    current_process,
+    find_marked_processes,
+    find_supervisors,
+    identify_process,
+    is_alive,
+)
+from bot.adapters.local.supervisor import POLL_SECONDS, REMOVAL_REQUEST, Supervisor
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
 from bot.errors import Unavailable, UserError
-from bot.language import speaking
+from bot.language import use_language
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
 NAME = "verl-x"
-X = Watched(NAME)
+X = ClusterRef(NAME)
 
 
 class Machine:
@@ -43,38 +48,38 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.cloud = LocalCloud(root, secrets={"WANDB_API_KEY": "s3cret"}, grace_seconds=0.5)
-        self.place = Place(root, NAME)
-        self.sessions: list[Process] = []
+        self.place = ClusterDirectory(root, NAME)
+        self.sessions: list[ProcessIdentity] = []
 
     def launch(self, run: str, **more: Any) -> None:
-        self.cloud.launch(Order(NAME, {"name": "job", "run": run, **more}, secrets=("WANDB_API_KEY",)))
+        self.cloud.launch(LaunchOrder(NAME, {"name": "job", "run": run, **more}, secrets=("WANDB_API_KEY",)))
 
-    def look(self) -> Seen:
+    def look(self) -> Observation:
         return self.cloud.observe([X])[NAME]
 
-    def until(self, job: Job) -> Seen:
+    def until(self, job: JobState) -> Observation:
         return eventually(lambda: (seen := self.look()).job is job and seen, self.look) or self.look()
 
-    def ended(self) -> Seen:
+    def ended(self) -> Observation:
         return (
-            eventually(lambda: (seen := self.look()).job is not None and seen.job.over and seen, self.look)
+            eventually(lambda: (seen := self.look()).job is not None and seen.job.is_finished and seen, self.look)
             or self.look()
         )
 
     def processes_of_its_sessions(self) -> list[str]:
         """By name; of the sessions that it had when it was looked at first."""
         self.sessions = self.sessions or self.state().sessions
-        return [process.name() for process in marked("", self.sessions)]
+        return [process.name() for process in find_marked_processes("", self.sessions)]
 
     def printed(self) -> str:
-        return self.cloud.tail(X, 1000)
+        return self.cloud.tail_log(X, 1000)
 
     def down(self) -> None:
-        self.cloud.down(X)
-        eventually(lambda: not self.place.folder.exists() and not marked(self.place.marker), self.look)
+        self.cloud.tear_down(X)
+        eventually(lambda: not self.place.folder.exists() and not find_marked_processes(self.place.marker), self.look)
 
-    def state(self) -> State:
-        found = self.place.read()
+    def state(self) -> LocalClusterState:
+        found = self.place.read_state()
         assert found is not None
         return found
 
@@ -86,8 +91,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     yield found
     if found.place.folder.exists():
         found.down()
-    assert not marked(found.place.marker)
-    eventually(lambda: not keepers(found.place.marker))
+    assert not find_marked_processes(found.place.marker)
+    eventually(lambda: not find_supervisors(found.place.marker))
 
 
 def test_nodes_get_the_variables_that_skypilot_sets(machine: Machine) -> None:
@@ -106,7 +111,7 @@ def test_an_autostop_that_is_put_off_after_the_job_is_over_counts(machine: Machi
     machine.cloud = LocalCloud(machine.root, secrets={"WANDB_API_KEY": "s3cret"}, minute_seconds=0.1, grace_seconds=0.5)
     machine.launch("true", resources={"autostop": {"idle_minutes": 20, "down": True}})
     machine.ended()
-    machine.cloud.autostop(X, 40)
+    machine.cloud.set_autostop(X, 40)
     began = time.monotonic()
     eventually(lambda: not machine.place.folder.exists())
     assert time.monotonic() - began > 3
@@ -124,7 +129,7 @@ def test_setup_runs_on_every_node_before_run_does(machine: Machine) -> None:
     machine.launch(
         'cat "$HOME/ready"; cat "$HOME/sky_workdir/here"', setup='echo set > "$HOME/ready"; echo up > here', num_nodes=2
     )
-    assert machine.ended().job is Job.SUCCEEDED
+    assert machine.ended().job is JobState.SUCCEEDED
     assert machine.printed().count("set") == machine.printed().count("up") == 2
 
 
@@ -169,13 +174,13 @@ def test_a_volume_outlives_its_cluster(machine: Machine) -> None:
 def test_a_setup_that_fails_is_told_from_a_run_that_fails(machine: Machine) -> None:
     machine.launch("echo never", setup='[ "$SKYPILOT_NODE_RANK" = 0 ] && exit 7; true', num_nodes=2)
     seen = machine.ended()
-    assert (seen.job, seen.error) == (Job.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
+    assert (seen.job, seen.error) == (JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     assert "Job 1's setup failed with return code list: [7, 0]" in machine.printed()
     assert "never" not in machine.printed()
 
 
 def test_why_a_run_failed_is_said_in_the_language_in_which_it_was_launched(machine: Machine) -> None:
-    with speaking("zh-CN"):
+    with use_language("zh-CN"):
         machine.launch("exit 7")
     assert machine.ended().error == "`run` 在节点 0 上失败，退出码 7。"
 
@@ -184,7 +189,7 @@ def test_a_node_that_fails_takes_the_others_with_it(machine: Machine) -> None:
     machine.launch('[ "$SKYPILOT_NODE_RANK" = 1 ] && exit 3; sleep 600', num_nodes=3)
     seen = machine.ended()
     assert seen.error == "`run` failed on node 1 with exit code 3."
-    assert marked(machine.place.marker) == []
+    assert find_marked_processes(machine.place.marker) == []
 
 
 def test_a_killed_node_says_by_what(machine: Machine) -> None:
@@ -194,10 +199,10 @@ def test_a_killed_node_says_by_what(machine: Machine) -> None:
 
 def test_removal_takes_everything_that_the_job_started(machine: Machine) -> None:
     machine.launch("setsid nohup sleep 600 & (trap '' TERM; sleep 600) & sleep 600", num_nodes=2)
-    machine.until(Job.RUNNING)
-    eventually(lambda: len(marked(machine.place.marker)) >= 6)
+    machine.until(JobState.RUNNING)
+    eventually(lambda: len(find_marked_processes(machine.place.marker)) >= 6)
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
+    assert machine.look() == Observation(ending=Ending.DOWNED, cluster_id=NAME)
 
 
 def test_a_job_may_save_what_it_holds_when_it_is_asked_to_end(machine: Machine) -> None:
@@ -213,36 +218,36 @@ def test_a_job_may_save_what_it_holds_when_it_is_asked_to_end(machine: Machine) 
 
 def test_it_goes_on_without_the_bot_and_is_found_again(machine: Machine) -> None:
     machine.launch("sleep 600")
-    machine.until(Job.RUNNING)
+    machine.until(JobState.RUNNING)
     later = LocalCloud(machine.root, secrets={}, grace_seconds=0.5)
-    assert later.observe([X])[NAME].job is Job.RUNNING
-    later.down(X)
+    assert later.observe([X])[NAME].job is JobState.RUNNING
+    later.tear_down(X)
     eventually(lambda: later.observe([X])[NAME].ending)
 
 
 def test_a_killed_supervisor_is_a_dead_driver_and_what_it_left_is_removed(machine: Machine) -> None:
     machine.launch("sleep 600", num_nodes=2)
-    machine.until(Job.RUNNING)
+    machine.until(JobState.RUNNING)
     supervisor = machine.state().supervisor
     assert supervisor is not None
     os.kill(supervisor.pid, signal.SIGKILL)
     seen = machine.ended()
-    assert (seen.job, seen.cluster) == (Job.FAILED_DRIVER, Cluster.UP)
-    assert marked(machine.place.marker) != []
+    assert (seen.job, seen.cluster) == (JobState.FAILED_DRIVER, ClusterState.UP)
+    assert find_marked_processes(machine.place.marker) != []
     machine.down()
     assert machine.look().ending is Ending.DOWNED
 
 
 def test_a_supervisor_that_does_not_listen_is_ended_at_the_second_asking(machine: Machine) -> None:
     machine.launch("sleep 600")
-    machine.until(Job.RUNNING)
+    machine.until(JobState.RUNNING)
     supervisor = machine.state().supervisor
     assert supervisor is not None
     os.kill(supervisor.pid, signal.SIGSTOP)
-    machine.cloud.down(X)
-    assert machine.look().cluster is Cluster.UP
+    machine.cloud.tear_down(X)
+    assert machine.look().cluster is ClusterState.UP
     machine.down()
-    assert not alive(supervisor)
+    assert not is_alive(supervisor)
 
 
 def test_of_many_launches_at_the_same_moment_one_runs(machine: Machine) -> None:
@@ -254,10 +259,10 @@ def test_of_many_launches_at_the_same_moment_one_runs(machine: Machine) -> None:
 
 
 def test_a_name_that_was_removed_before_it_came_never_comes(machine: Machine) -> None:
-    machine.cloud.down(X)
+    machine.cloud.tear_down(X)
     machine.launch("sleep 600")
-    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
-    assert marked(machine.place.marker) == []
+    assert machine.look() == Observation(ending=Ending.DOWNED, cluster_id=NAME)
+    assert find_marked_processes(machine.place.marker) == []
 
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(4242)"
@@ -278,7 +283,7 @@ def test_a_script_that_shakes_off_its_environment_is_ended_all_the_same(machine:
         machine.down()
         assert machine.processes_of_its_sessions() == []
     finally:
-        for process in marked("", machine.sessions):
+        for process in find_marked_processes("", machine.sessions):
             process.kill()
 
 
@@ -287,47 +292,49 @@ def test_a_script_that_shakes_off_environment_and_session_is_ended_too(machine: 
     tells = machine.root.parent / "pid"
     machine.launch(f"env -i PATH=$PATH setsid sh -c 'echo $$ > {tells}; exec sleep 4242' & sleep 0.5")
     pid = int(eventually(lambda: tells.exists() and tells.read_text().strip()) or 0)
-    machine.until(Job.SUCCEEDED)
-    escaped = identified(pid)
-    assert alive(escaped)
+    machine.until(JobState.SUCCEEDED)
+    escaped = identify_process(pid)
+    assert is_alive(escaped)
     machine.down()
-    eventually(lambda: not alive(escaped))
+    eventually(lambda: not is_alive(escaped))
 
 
 def test_a_session_whose_number_went_to_another_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
-        session = identified(other.pid)
+        session = identify_process(other.pid)
         assert session is not None
-        assert [process.pid for process in marked("", [session])] == [other.pid]
-        assert marked("", [Process(other.pid, "earlier")]) == []
+        assert [process.pid for process in find_marked_processes("", [session])] == [other.pid]
+        assert find_marked_processes("", [ProcessIdentity(other.pid, "earlier")]) == []
         other.kill()
 
 
 def test_a_process_is_known_by_no_clock_that_may_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """psutil reckons a start from the time of the boot, which moves when the clock is set."""
-    before = myself()
+    before = current_process()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)
-    assert alive(before)
+    assert is_alive(before)
 
 
 def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machine) -> None:
     machine.launch("sleep 600")
-    eventually(lambda: marked(machine.place.marker))
+    eventually(lambda: find_marked_processes(machine.place.marker))
     (machine.place.folder / "state.json").write_bytes(b"")
     machine.down()
-    assert machine.look() == Seen(ending=Ending.DOWNED, cluster_id=NAME)
-    eventually(lambda: not keepers(machine.place.marker))
+    assert machine.look() == Observation(ending=Ending.DOWNED, cluster_id=NAME)
+    eventually(lambda: not find_supervisors(machine.place.marker))
 
 
 def test_of_nodes_that_fail_together_the_one_that_ended_first_is_named(tmp_path: Path) -> None:
     """Their ends are noticed in another order than they came in."""
-    place = Place(tmp_path, NAME)
+    place = ClusterDirectory(tmp_path, NAME)
     place.folder.mkdir(parents=True)
-    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {"num_nodes": 3}), place, State(cluster=NAME), "task")
-    nodes = [SimpleNamespace(code=1, ended_at=at, end=lambda _: None) for at in (3.0, 1.0, 2.0)]
+    supervisor = Supervisor(
+        SupervisorOrder(str(tmp_path), NAME, {"num_nodes": 3}), place, LocalClusterState(cluster=NAME), "task"
+    )
+    nodes = [SimpleNamespace(exit_code=1, ended_at=at, end=lambda _: None) for at in (3.0, 1.0, 2.0)]
     for rank in range(3):
-        supervisor._ended.put(rank)
-    assert supervisor._wait(cast(list[Node], nodes), together=True) == [1, 2, 0]
+        supervisor._events.put(rank)
+    assert supervisor._wait_for_nodes(cast(list[Node], nodes), ends_together=True) == [1, 2, 0]
     supervisor._output._file.close()
 
 
@@ -341,17 +348,17 @@ class Unlucky:
         self.waits.append(timeout)
         if len(self.waits) == 1:
             raise Empty
-        return STOP
+        return REMOVAL_REQUEST
 
 
 def test_a_signal_that_comes_just_before_a_wait_is_heard_within_a_look(tmp_path: Path) -> None:
-    place = Place(tmp_path, NAME)
+    place = ClusterDirectory(tmp_path, NAME)
     place.folder.mkdir(parents=True)
-    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {}), place, State(cluster=NAME), "task")
+    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {}), place, LocalClusterState(cluster=NAME), "task")
     supervisor._output._file.close()
-    queue = supervisor._ended = cast(Any, Unlucky())
-    assert supervisor._next(None) == STOP
-    assert queue.waits[0] <= LOOK_SECONDS
+    queue = supervisor._events = cast(Any, Unlucky())
+    assert supervisor._wait_for_event(None) == REMOVAL_REQUEST
+    assert queue.waits[0] <= POLL_SECONDS
 
 
 def test_the_supervisor_is_not_told_what_the_bot_is(machine: Machine) -> None:
@@ -378,7 +385,7 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
     machine.launch("sleep 600")
     content = (machine.place.folder / "state.json").read_bytes()
     (machine.place.folder / "state.json").write_bytes(b"")
-    assert machine.cloud.observe([X, Watched("verl-y")]) == {"verl-y": Seen()}
+    assert machine.cloud.observe([X, ClusterRef("verl-y")]) == {"verl-y": Observation()}
     (machine.place.folder / "state.json").write_bytes(content)
 
 
@@ -395,15 +402,15 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
 def test_what_this_machine_cannot_do_is_refused_before_anything_starts(
     machine: Machine, task: dict[str, Any], why: str
 ) -> None:
-    assert why in (machine.cloud.refusal(task) or "")
+    assert why in (machine.cloud.explain_refusal(task) or "")
     with pytest.raises(UserError, match="It asks for"):
-        machine.cloud.launch(Order(NAME, task))
-    assert machine.look() == Seen()
+        machine.cloud.launch(LaunchOrder(NAME, task))
+    assert machine.look() == Observation()
 
 
 def test_a_price_is_pretended_only_where_one_is_set(tmp_path: Path) -> None:
-    assert LocalCloud(tmp_path, secrets={}).rate({"num_nodes": 2}) is None
-    rate = LocalCloud(tmp_path, secrets={}, dollars_per_node_hour=1.5).rate({"num_nodes": 2})
+    assert LocalCloud(tmp_path, secrets={}).estimate_rate({"num_nodes": 2}) is None
+    rate = LocalCloud(tmp_path, secrets={}, dollars_per_node_hour=1.5).estimate_rate({"num_nodes": 2})
     assert rate is not None
     assert (rate.dollars_per_hour, rate.source) == (3.0, "a pretended price")
 
@@ -416,15 +423,15 @@ def test_it_says_where_it_runs(machine: Machine) -> None:
 def test_the_last_lines_of_a_long_file_are_read_without_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("".join(f"{number} {'x' * 100}\n" for number in range(20_000)))
-    lines = last_lines(path, 3).splitlines()
+    lines = read_last_lines(path, 3).splitlines()
     assert [line.split()[0] for line in lines] == ["19997", "19998", "19999"]
-    assert TAIL_BYTES * 0.9 < len(last_lines(path, 100_000)) < TAIL_BYTES * 2
+    assert TAIL_BYTES * 0.9 < len(read_last_lines(path, 100_000)) < TAIL_BYTES * 2
 
 
 def test_a_line_of_megabytes_holds_up_nobody(machine: Machine) -> None:
     machine.launch("echo early; head -c 5000000 /dev/zero | tr '\\0' x; echo; echo late; exit 1")
-    machine.until(Job.FAILED)
-    text = machine.cloud.tail(X, 20)
+    machine.until(JobState.FAILED)
+    text = machine.cloud.tail_log(X, 20)
     assert "late" in text
     assert len(text) < 2 * TAIL_BYTES
 
@@ -433,19 +440,19 @@ def test_an_autostop_that_is_set_later_counts_and_not_the_tasks(tmp_path: Path) 
     machine = Machine(tmp_path)
     machine.cloud = LocalCloud(tmp_path, secrets={}, grace_seconds=0.5, minute_seconds=0.05)
     machine.launch("sleep 0.5", resources={"autostop": {"idle_minutes": 10_000, "down": True}})
-    machine.until(Job.RUNNING)
-    machine.cloud.autostop(X, 1)
+    machine.until(JobState.RUNNING)
+    machine.cloud.set_autostop(X, 1)
     assert machine.look().autostop_minutes == 1
     assert eventually(lambda: machine.look().ending, machine.look) is Ending.AUTODOWNED
     with pytest.raises(Unavailable):
-        machine.cloud.autostop(X, 1)
+        machine.cloud.set_autostop(X, 1)
 
 
 @pytest.mark.parametrize("size", [TAIL_BYTES // 2, TAIL_BYTES - 20, TAIL_BYTES * 2])
 def test_of_the_last_lines_none_is_cut(tmp_path: Path, size: int) -> None:
     path = tmp_path / "log"
     path.write_text("early\n" + "x" * size + "\nlate\n")
-    lines = last_lines(path, 10).splitlines()
+    lines = read_last_lines(path, 10).splitlines()
     assert lines[-1] == "late"
     assert set(map(len, lines[:-1])) <= {5, size}
     assert (size in map(len, lines)) is (size < TAIL_BYTES)
@@ -453,17 +460,17 @@ def test_of_the_last_lines_none_is_cut(tmp_path: Path, size: int) -> None:
 
 def test_a_cluster_whose_files_are_lost_stands_while_its_processes_run(machine: Machine) -> None:
     machine.launch("sleep 600")
-    machine.until(Job.RUNNING)
+    machine.until(JobState.RUNNING)
     shown = replace(X, was_shown=True)
     rmtree(machine.place.folder)
     seen = machine.cloud.observe([shown])[NAME]
-    assert (seen.cluster, seen.request, seen.ending) == (Cluster.UP, Request.LIVE, None)
-    assert [one.name for one in machine.cloud.clusters()] == [NAME]
-    assert machine.cloud.gone([NAME, UNIQUE]) == {UNIQUE}
+    assert (seen.cluster, seen.request, seen.ending) == (ClusterState.UP, RequestState.LIVE, None)
+    assert [one.name for one in machine.cloud.list_clusters()] == [NAME]
+    assert machine.cloud.find_gone_clusters([NAME, UNIQUE]) == {UNIQUE}
     machine.down()
     seen = machine.cloud.observe([shown])[NAME]
-    assert (seen.nothing, seen.ending) == (True, Ending.DOWNED)
-    assert machine.cloud.gone([NAME]) == {NAME}
+    assert (seen.is_empty, seen.ending) == (True, Ending.DOWNED)
+    assert machine.cloud.find_gone_clusters([NAME]) == {NAME}
 
 
 UNIQUE = f"verl-{uuid4().hex}"
@@ -473,14 +480,14 @@ UNIQUE = f"verl-{uuid4().hex}"
 @pytest.mark.parametrize(
     ("watched", "ending"),
     [
-        pytest.param(Watched(UNIQUE), None, id="never asked for"),
-        pytest.param(Watched(UNIQUE, asked_at=datetime.now(UTC)), None, id="asked for, and never seen"),
-        pytest.param(Watched(UNIQUE, was_shown=True), Ending.LOST, id="seen before"),
+        pytest.param(ClusterRef(UNIQUE), None, id="never asked for"),
+        pytest.param(ClusterRef(UNIQUE, launch_requested_at=datetime.now(UTC)), None, id="asked for, and never seen"),
+        pytest.param(ClusterRef(UNIQUE, was_shown=True), Ending.LOST, id="seen before"),
     ],
 )
 def test_what_has_neither_files_nor_processes_is_lost_where_it_was_seen_before(
-    machine: Machine, watched: Watched, ending: Ending | None
+    machine: Machine, watched: ClusterRef, ending: Ending | None
 ) -> None:
     seen = machine.cloud.observe([watched])[UNIQUE]
-    assert (seen.nothing, seen.ending) == (True, ending)
+    assert (seen.is_empty, seen.ending) == (True, ending)
     assert ("Its files on this machine are gone" in (seen.error or "")) is (ending is not None)

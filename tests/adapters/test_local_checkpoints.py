@@ -7,54 +7,58 @@ from threading import Event
 
 import pytest
 
-from bot.adapters.disk_room import Allowance
-from bot.adapters.fetches import Fetches
+from bot.adapters.disk_room import DiskAllowance
+from bot.adapters.fetches import CheckpointDownloads
 from bot.adapters.local import checkpoints
-from bot.adapters.local.checkpoints import Source, Walk, list_files, read_shelf, sources
+from bot.adapters.local.checkpoints import FileWalk, NodeFolder, list_checkpoints, list_files, locate_node_folders
 from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.local.places import Place
-from bot.core.checkpoint import MOST_DEPTH
-from bot.core.keeping import NEWEST, Fetch, Parcel, Shelf
-from bot.core.order import Watched
-from bot.errors import BeingStopped, NotWhole, Unavailable, UserError
+from bot.adapters.local.places import ClusterDirectory
+from bot.core.checkpoint import MAX_PATH_DEPTH
+from bot.core.keeping import LATEST_STEP_FILE, CheckpointListing, CheckpointRef, DownloadProgress
+from bot.core.order import ClusterRef
+from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from tests.adapters.test_damage import cut, torch
 from tests.builders import refusal_of
 from tests.waiting import eventually
 
-X = Watched("verl-x")
-RUN = Parcel("~/models", "x")
-STEP = Parcel("~/models", "x/global_step_4")
+X = ClusterRef("verl-x")
+RUN = CheckpointRef("~/models", "x")
+STEP = CheckpointRef("~/models", "x/global_step_4")
 SECRET = "the bot's own"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """The home directory of the only node, with a checkpoint."""
-    found = Place(tmp_path.resolve() / "local", X.cluster).node(0) / "home"
+    found = ClusterDirectory(tmp_path.resolve() / "local", X.cluster).node_folder(0) / "home"
     folder = found / "models" / "x" / "global_step_4"
     folder.mkdir(parents=True)
     (folder / "model.bin").write_text("weights")
     (tmp_path / "secret").write_text(SECRET)
     (tmp_path / "secrets" / "global_step_9").mkdir(parents=True)
     (tmp_path / "secrets" / "global_step_9" / "model.bin").write_text(SECRET)
-    (tmp_path / "secrets" / NEWEST).write_text("9")
+    (tmp_path / "secrets" / LATEST_STEP_FILE).write_text("9")
     return found
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    found = LocalCloud(tmp_path / "local", secrets={}, fetches=Fetches(tmp_path / "artifacts", 10**9, 1000, 0))
+    found = LocalCloud(
+        tmp_path / "local", secrets={}, downloads=CheckpointDownloads(tmp_path / "artifacts", 10**9, 1000, 0)
+    )
     yield found
     found.stop()
 
 
-def fetched(cloud: LocalCloud, parcel: Parcel = STEP) -> Fetch:
-    return eventually(lambda: (found := cloud.fetch(X, parcel)).done and found) or Fetch("")
+def fetched(cloud: LocalCloud, parcel: CheckpointRef = STEP) -> DownloadProgress:
+    return eventually(
+        lambda: (found := cloud.download_checkpoint(X, parcel)).is_complete and found
+    ) or DownloadProgress("")
 
 
 def refused(cloud: LocalCloud) -> UserError:
     """Why it is not fetched."""
-    found = eventually(lambda: refusal_of(lambda: cloud.fetch(X, STEP)))
+    found = eventually(lambda: refusal_of(lambda: cloud.download_checkpoint(X, STEP)))
     assert found is not None
     return found
 
@@ -72,7 +76,7 @@ LINKS: list[tuple[str, Callable[[Path, Path], None]]] = [
     ("all checkpoints", replace_by_link),
     (
         "the file that names the newest",
-        lambda models, bot: (models / "x" / NEWEST).symlink_to(bot / "secrets" / NEWEST),
+        lambda models, bot: (models / "x" / LATEST_STEP_FILE).symlink_to(bot / "secrets" / LATEST_STEP_FILE),
     ),
 ]
 
@@ -80,17 +84,17 @@ LINKS: list[tuple[str, Callable[[Path, Path], None]]] = [
 @pytest.mark.parametrize("link", [make for _, make in LINKS], ids=[name for name, _ in LINKS])
 def test_no_link_is_followed(tmp_path: Path, home: Path, cloud: LocalCloud, link: Callable[[Path, Path], None]) -> None:
     link(home / "models", tmp_path)
-    shelf = cloud.shelf(X, RUN)
-    assert 9 not in (*shelf.steps, shelf.named)
+    shelf = cloud.list_checkpoints(X, RUN)
+    assert 9 not in (*shelf.steps, shelf.latest_step)
     for step in (4, 9):
-        files = list_files(sources([home], Parcel("~/models", f"x/global_step_{step}")), 100)
+        files = list_files(locate_node_folders([home], CheckpointRef("~/models", f"x/global_step_{step}")), 100)
         assert set(files) <= {"model.bin"}
     if shelf.steps:
-        assert SECRET not in "".join(path.read_text() for path in Path(fetched(cloud).where).rglob("*"))
+        assert SECRET not in "".join(path.read_text() for path in Path(fetched(cloud).folder).rglob("*"))
 
 
 def test_a_link_that_takes_a_files_place_between_a_look_and_a_copy_is_not_followed(tmp_path: Path, home: Path) -> None:
-    found = sources([home], STEP)
+    found = locate_node_folders([home], STEP)
     listing = list_files(found, 100)
     file = home / "models/x/global_step_4/model.bin"
     file.unlink()
@@ -98,23 +102,23 @@ def test_a_link_that_takes_a_files_place_between_a_look_and_a_copy_is_not_follow
     target = tmp_path / "copy"
     target.mkdir()
     with pytest.raises(Unavailable, match="change while"):
-        checkpoints.bring(found, target, listing, 0, allowance(target))
+        checkpoints.copy_files(found, target, listing, 0, allowance(target))
     assert not list(target.rglob("model.bin"))
 
 
-def allowance(folder: Path, most_bytes: int = 10**9) -> Allowance:
-    return Allowance(folder, most_bytes, 1000, 0, Event(), lambda _: 10**12, lambda _: 10**6)
+def allowance(folder: Path, most_bytes: int = 10**9) -> DiskAllowance:
+    return DiskAllowance(folder, most_bytes, 1000, 0, Event(), lambda _: 10**12, lambda _: 10**6)
 
 
 def a_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("name", ["x/global_step_4/pipe", f"x/{NEWEST}"])
+@pytest.mark.parametrize("name", ["x/global_step_4/pipe", f"x/{LATEST_STEP_FILE}"])
 def test_a_pipe_holds_nothing_up(home: Path, cloud: LocalCloud, name: str) -> None:
     a_pipe(home / "models" / name)
-    assert cloud.shelf(X, RUN) == Shelf((4,))
-    assert fetched(cloud).size == 7
+    assert cloud.list_checkpoints(X, RUN) == CheckpointListing((4,))
+    assert fetched(cloud).downloaded_bytes == 7
 
 
 def many(folder: Path, make: Callable[[Path], object]) -> None:
@@ -133,7 +137,9 @@ def many(folder: Path, make: Callable[[Path], object]) -> None:
             lambda folder: many(folder, lambda path: path.symlink_to("x")), "more than 1000 files", id="many links"
         ),
         pytest.param(
-            lambda folder: (folder / "/".join("x" * (MOST_DEPTH + 2))).mkdir(parents=True), "deeper than", id="depth"
+            lambda folder: (folder / "/".join("x" * (MAX_PATH_DEPTH + 2))).mkdir(parents=True),
+            "deeper than",
+            id="depth",
         ),
     ],
 )
@@ -147,10 +153,10 @@ def test_what_is_looked_at_is_bounded(
 def test_of_a_run_with_very_many_folders_no_more_are_read(
     home: Path, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "MOST_NAMES", 10)
+    monkeypatch.setattr(checkpoints, "MAX_NAMES", 10)
     many(home / "models/x", Path.touch)
     with pytest.raises(UserError, match="more than 10 files"):
-        cloud.shelf(X, RUN)
+        cloud.list_checkpoints(X, RUN)
 
 
 def test_a_file_that_takes_no_room_counts_as_what_it_would_take_here(tmp_path: Path, home: Path) -> None:
@@ -160,9 +166,9 @@ def test_a_file_that_takes_no_room_counts_as_what_it_would_take_here(tmp_path: P
         file.truncate(10**12)
     for number in range(9):
         os.link(folder / "model.bin", folder / f"model{number}.bin")
-    assert sum(list_files(sources([home], STEP), 100).values()) == 10**12 + 10 * 7
-    fetches = Fetches(tmp_path / "artifacts", 10**9)
-    cloud = LocalCloud(tmp_path / "local", secrets={}, fetches=fetches)
+    assert sum(list_files(locate_node_folders([home], STEP), 100).values()) == 10**12 + 10 * 7
+    fetches = CheckpointDownloads(tmp_path / "artifacts", 10**9)
+    cloud = LocalCloud(tmp_path / "local", secrets={}, downloads=fetches)
     assert "1,000 GB" in refused(cloud).sentence
     assert not list((tmp_path / "artifacts").rglob("sparse"))
     cloud.stop()
@@ -170,76 +176,76 @@ def test_a_file_that_takes_no_room_counts_as_what_it_would_take_here(tmp_path: P
 
 def test_a_file_of_somebody_else_is_not_the_programs_though_a_hard_link_leads_to_it(home: Path) -> None:
     folder = os.open(home / "models/x/global_step_4", os.O_RDONLY)
-    assert dict(Walk(os.getuid(), 10).files(folder)) == {"model.bin": 7}
-    assert dict(Walk(os.getuid() + 1, 10).files(folder)) == {}
+    assert dict(FileWalk(os.getuid(), 10).walk(folder)) == {"model.bin": 7}
+    assert dict(FileWalk(os.getuid() + 1, 10).walk(folder)) == {}
     os.close(folder)
 
 
 def test_of_a_file_that_grows_no_more_is_copied_than_was_listed(tmp_path: Path, home: Path) -> None:
-    found = sources([home], STEP)
+    found = locate_node_folders([home], STEP)
     listing = list_files(found, 100)
     (home / "models/x/global_step_4/model.bin").write_text("weights, and ever more of them")
     target = tmp_path / "copy"
     target.mkdir()
-    checkpoints.bring(found, target, listing, 0, allowance(target))
+    checkpoints.copy_files(found, target, listing, 0, allowance(target))
     assert (target / "model.bin").read_text() == "weights"
 
 
 def test_a_file_that_shrinks_is_no_copy(tmp_path: Path, home: Path) -> None:
-    found = sources([home], STEP)
+    found = locate_node_folders([home], STEP)
     with pytest.raises(Unavailable, match="change while"):
-        checkpoints.bring(found, tmp_path, {"model.bin": 8}, 0, allowance(tmp_path))
+        checkpoints.copy_files(found, tmp_path, {"model.bin": 8}, 0, allowance(tmp_path))
 
 
 def test_a_copy_asks_before_it_writes(tmp_path: Path, home: Path) -> None:
-    found = sources([home], STEP)
+    found = locate_node_folders([home], STEP)
     target = tmp_path / "copy"
     target.mkdir()
     with pytest.raises(UserError, match="grown to more than"):
-        checkpoints.bring(found, target, {"model.bin": 7}, 0, allowance(target, most_bytes=6))
+        checkpoints.copy_files(found, target, {"model.bin": 7}, 0, allowance(target, most_bytes=6))
     assert sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) == 0
 
 
 def test_what_is_here_is_not_copied_again_and_what_has_changed_is(tmp_path: Path, home: Path) -> None:
-    found, target = sources([home], STEP), tmp_path / "copy"
+    found, target = locate_node_folders([home], STEP), tmp_path / "copy"
     target.mkdir()
     tight = allowance(target, most_bytes=7)
-    checkpoints.bring(found, target, {"model.bin": 7}, 0, tight)
+    checkpoints.copy_files(found, target, {"model.bin": 7}, 0, tight)
     (target / "model.bin").chmod(0o400)  # one that is copied again is another file
-    checkpoints.bring(found, target, {"model.bin": 7}, 0, tight)
+    checkpoints.copy_files(found, target, {"model.bin": 7}, 0, tight)
     assert (target / "model.bin").stat().st_mode & 0o777 == 0o400
     (home / "models/x/global_step_4/model.bin").write_text("WEIGHTS")
     os.utime(home / "models/x/global_step_4/model.bin", (1, 1))
-    checkpoints.bring(found, target, {"model.bin": 7}, 0, tight)
+    checkpoints.copy_files(found, target, {"model.bin": 7}, 0, tight)
     assert (target / "model.bin").read_text() == "WEIGHTS"
 
 
 @pytest.mark.parametrize(
     ("over", "found"),
-    [pytest.param(False, None, id="it may be written now"), pytest.param(True, Shelf((4,)), id="over")],
+    [pytest.param(False, None, id="it may be written now"), pytest.param(True, CheckpointListing((4,)), id="over")],
 )
 def test_a_newest_that_names_none_is_waited_for_while_its_job_runs(
-    home: Path, cloud: LocalCloud, over: bool, found: Shelf | None
+    home: Path, cloud: LocalCloud, over: bool, found: CheckpointListing | None
 ) -> None:
-    (home / "models/x" / NEWEST).write_text("")
+    (home / "models/x" / LATEST_STEP_FILE).write_text("")
     if found:
-        assert cloud.shelf(X, RUN, over) == found
+        assert cloud.list_checkpoints(X, RUN, over) == found
     else:
         with pytest.raises(Unavailable):
-            cloud.shelf(X, RUN, over)
+            cloud.list_checkpoints(X, RUN, over)
 
 
 def test_where_there_is_no_cluster_there_is_no_checkpoint(cloud: LocalCloud) -> None:
-    assert cloud.shelf(X, RUN) == Shelf()
-    assert read_shelf([Source(Path("/nonexistent"), ("x",))]) == Shelf()
+    assert cloud.list_checkpoints(X, RUN) == CheckpointListing()
+    assert list_checkpoints([NodeFolder(Path("/nonexistent"), ("x",))]) == CheckpointListing()
 
 
 def test_an_absolute_folder_is_the_recipes_and_what_is_below_it_the_programs(tmp_path: Path, home: Path) -> None:
     (tmp_path / "shared").symlink_to(home / "models")
     (home / "models/x/more").symlink_to(tmp_path / "secrets")
-    parcel = Parcel(str(tmp_path / "shared"), "x")
-    assert read_shelf(sources([], parcel)) == Shelf((4,))
-    assert list_files(sources([], Parcel(str(tmp_path / "shared"), "x/more")), 10) == {}
+    parcel = CheckpointRef(str(tmp_path / "shared"), "x")
+    assert list_checkpoints(locate_node_folders([], parcel)) == CheckpointListing((4,))
+    assert list_files(locate_node_folders([], CheckpointRef(str(tmp_path / "shared"), "x/more")), 10) == {}
 
 
 def a_first_checkpoint_torn_by_a_full_disk(folder: Path) -> None:
@@ -261,20 +267,20 @@ def test_what_is_not_whole_is_not_taken_for_the_model(
 ) -> None:
     spoil(home / "models/x/global_step_4")
     found = refused(cloud)
-    assert isinstance(found, NotWhole)
+    assert isinstance(found, IncompleteCheckpoint)
     assert told in found.sentence
-    assert cloud.recall(RUN) == {}
+    assert cloud.list_downloads(RUN) == {}
 
 
 def test_what_was_fetched_is_there_though_its_cluster_is_gone(home: Path, cloud: LocalCloud) -> None:
     found = fetched(cloud)
     for path in sorted(home.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    assert cloud.recall(RUN) == {4: found}
-    assert cloud.fetch(X, STEP) == found
+    assert cloud.list_downloads(RUN) == {4: found}
+    assert cloud.download_checkpoint(X, STEP) == found
 
 
 def test_after_its_stop_it_begins_nothing_and_calls_that_no_failure(home: Path, cloud: LocalCloud) -> None:
     cloud.stop()
     with pytest.raises(BeingStopped):
-        cloud.fetch(X, STEP)
+        cloud.download_checkpoint(X, STEP)

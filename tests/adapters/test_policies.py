@@ -7,7 +7,16 @@ import pytest
 
 from bot.adapters import policies
 from bot.core.bounds import UNBOUNDED, Bounds
-from bot.core.policy import SAFE, SAFE_BOUNDS, Caps, Fairness, Outside, Policy, Remedy, WhenDown
+from bot.core.policy import (
+    SAFE_BOUNDS,
+    SAFE_POLICY,
+    AutostopRemedy,
+    Caps,
+    ExternalLaunchPolicy,
+    Fairness,
+    Policy,
+    StoreOutageBehaviour,
+)
 from bot.core.roles import MEMBERS, Grants, Role
 from bot.errors import UserError
 
@@ -47,14 +56,14 @@ COMMON = replace(SAFE_BOUNDS, recipes=("ppo*", "smoke"), lease_hours=48, images=
 def read(tmp_path: Path, text: str) -> Policy:
     file = tmp_path / "policy.yaml"
     file.write_text(text)
-    return policies.read(file)
+    return policies.read_policy(file)
 
 
 def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
     given = {Role.LAUNCHER: (MEMBERS,), Role.APPROVER: ("U0LEA", "S0LEADS"), Role.ADMIN: ("U0BEN",)}
     assert read(tmp_path, WHOLE) == Policy(
-        grants=Grants(given=given, most={"C0TRAIN": Role.APPROVER, "shared": Role.LAUNCHER}),
-        workspaces=frozenset({"T0SISTER"}),
+        grants=Grants(holders_by_role=given, highest_by_channel={"C0TRAIN": Role.APPROVER, "shared": Role.LAUNCHER}),
+        member_workspaces=frozenset({"T0SISTER"}),
         stop_role=Role.APPROVER,
         bounds={
             Role.LAUNCHER: COMMON,
@@ -63,30 +72,30 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
         },
         channel_bounds={"C0TRAIN": Bounds(gpu_hours=5000)},
         fairness=Fairness(launches_per_minute=5, questions_per_minute=None),
-        confirm_over_dollars=20,
-        approve_over_dollars=200,
-        approve_over_gpu_hours=400,
+        confirm_above_dollars=20,
+        approve_above_dollars=200,
+        approve_above_gpu_hours=400,
         approve_unpriced=True,
-        approval_lapses_hours=4,
+        approval_timeout_hours=4,
         lease_warnings_minutes=(30, 5),
         month_grace_minutes=0,
         person=Caps(runs=4, gpus=32),
         team=Caps(dollars_per_hour=200, dollars_per_month=10000),
         teams={"C0TRAIN": Caps(dollars_per_hour=200, dollars_per_month=50000)},
-        everybody=Caps(gpus=128),
-        outside=Outside(
+        workspace=Caps(gpus=128),
+        external_launches=ExternalLaunchPolicy(
             autostop_idle_minutes=20,
-            autostop=Remedy.REFUSE,
+            autostop=AutostopRemedy.REFUSE,
             caps=Caps(runs=2),
             people={"ben": "U0BEN"},
-            when_store_is_down=WhenDown.ALLOW,
+            on_store_outage=StoreOutageBehaviour.ALLOW,
         ),
-        shadow=("person.runs", "lease", "outside.gpus"),
+        report_only=("person.runs", "lease", "outside.gpus"),
     )
 
 
 def test_what_a_file_leaves_out_is_as_without_one(tmp_path: Path) -> None:
-    assert read(tmp_path, "# nothing yet\n") == SAFE
+    assert read(tmp_path, "# nothing yet\n") == SAFE_POLICY
 
 
 @pytest.mark.parametrize(
@@ -128,4 +137,4 @@ def test_what_cannot_hold_is_refused_with_the_place(tmp_path: Path, text: str, w
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"policy.yaml cannot be read"):
-        policies.read(tmp_path / "policy.yaml")
+        policies.read_policy(tmp_path / "policy.yaml")

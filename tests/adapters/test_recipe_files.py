@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.recipes import FolderOfRecipes, parse
-from bot.core.recipe import Accelerators, accelerators
+from bot.adapters.recipes import RecipeFolder, parse_recipe
+from bot.core.recipe import Accelerators, parse_accelerators
 from bot.errors import UserError
 from tests.fuzz.recipe_files import SHORT
 
@@ -37,30 +37,30 @@ REFUSED = {
 def test_a_recipe_file_that_the_bot_failed_on_is_refused_in_words(old: str, new: str, why: str) -> None:
     assert SHORT.count(old) == 1
     with pytest.raises(UserError) as refused:
-        parse("toy", SHORT.replace(old, new))
+        parse_recipe("toy", SHORT.replace(old, new))
     assert why in refused.value.sentence + refused.value.hint
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "toy.yaml").write_bytes(b"name: \xff")
     with pytest.raises(UserError, match="it is not UTF-8 text"):
-        FolderOfRecipes(tmp_path).get("toy")
+        RecipeFolder(tmp_path).get("toy")
 
 
 def test_a_part_of_an_accelerator_counts_as_one() -> None:
-    assert accelerators({"resources": {"accelerators": "L4:0.5"}}) == Accelerators("L4", 1)
+    assert parse_accelerators({"resources": {"accelerators": "L4:0.5"}}) == Accelerators("L4", 1)
 
 
 def test_a_pattern_that_would_take_for_ever_does_not() -> None:
     """With the standard library's expressions this text takes longer than there is time."""
-    recipe = parse("toy", SHORT.replace('"[a-z]+"', '"(a|a)*b|small"'))
+    recipe = parse_recipe("toy", SHORT.replace('"[a-z]+"', '"(a|a)*b|small"'))
     (model,) = (one for one in recipe.parameters if one.name == "model")
-    assert model.read("a" * 199 + "b")
+    assert model.parse("a" * 199 + "b")
     with pytest.raises(UserError):
-        model.read("a" * 200)
+        model.parse("a" * 200)
 
 
 def test_half_a_character_fits_no_pattern() -> None:
-    (model,) = (one for one in parse("toy", SHORT).parameters if one.name == "model")
+    (model,) = (one for one in parse_recipe("toy", SHORT).parameters if one.name == "model")
     with pytest.raises(UserError):
-        model.read("small\ud800")
+        model.parse("small\ud800")

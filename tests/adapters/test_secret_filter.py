@@ -10,13 +10,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from bot.adapters.secret_filter import UNKNOWING, SecretFilter
+from bot.adapters.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.adapters.secret_patterns import read_patterns
-from bot.core.autostop import Setting
-from bot.core.known_secrets import secret_values
-from bot.core.order import Order, Watched
-from bot.core.seen import Cluster, Seen
-from bot.errors import NameTaken, Unavailable, UserError
+from bot.core.autostop import AutostopSetting
+from bot.core.known_secrets import find_secret_values
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.seen import ClusterState, Observation
+from bot.errors import ClusterNameInUse, Unavailable, UserError
 from bot.masked_cloud import MaskingCloud
 from tests.doubles.cloud import FakeCloud
 
@@ -53,7 +53,7 @@ def test_a_known_value_is_masked_in_every_form(form: str) -> None:
     assert not is_readable(shown, form)
     assert shown.startswith("before ")
     assert shown.endswith(" after")
-    assert UNKNOWING.mask(f"before {form} after") == f"before {form} after"
+    assert GENERAL_FILTER.mask(f"before {form} after") == f"before {form} after"
 
 
 ENVIRONMENTS: dict[str, tuple[dict[str, str], set[str]]] = {
@@ -72,7 +72,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], set[str]]] = {
 
 @pytest.mark.parametrize(("environment", "secrets"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_what_of_an_environment_is_secret(environment: dict[str, str], secrets: set[str]) -> None:
-    assert secret_values(environment) == secrets
+    assert find_secret_values(environment) == secrets
 
 
 def test_a_value_is_learned_once_a_recipe_names_it() -> None:
@@ -139,31 +139,31 @@ def a_cloud(**environment: str) -> tuple[FakeCloud, MaskingCloud]:
 
 def test_a_log_and_what_is_seen_are_masked() -> None:
     cloud, masked = a_cloud()
-    cloud.seen["verl-a"] = Seen(
-        cluster=Cluster.UP, error=f"401 for {TOKEN}", infra=f"k8s/{TOKEN}", unhealthy=f"no {TOKEN}"
+    cloud.seen["verl-a"] = Observation(
+        cluster=ClusterState.UP, error=f"401 for {TOKEN}", infra=f"k8s/{TOKEN}", unhealthy=f"no {TOKEN}"
     )
     cloud.print("verl-a", f"export HF_TOKEN={TOKEN}", "step:1 - a:2")
-    watched = Watched("verl-a")
-    assert masked.tail(watched, 10) == "export HF_TOKEN=hf_…(masked)\nstep:1 - a:2\n"
+    watched = ClusterRef("verl-a")
+    assert masked.tail_log(watched, 10) == "export HF_TOKEN=hf_…(masked)\nstep:1 - a:2\n"
     seen = masked.observe([watched])["verl-a"]
     assert (seen.error, seen.infra, seen.unhealthy) == ("401 for hf_…(masked)", "k8s/hf_…(masked)", "no hf_…(masked)")
 
 
 def test_names_by_which_clusters_are_removed_stay_as_they_are() -> None:
     cloud, masked = a_cloud(MY_PASSWORD="verl-a-long-name")
-    cloud.seen["verl-a-long-name"] = Seen(cluster=Cluster.UP)
+    cloud.seen["verl-a-long-name"] = Observation(cluster=ClusterState.UP)
     cloud.users["verl-a-long-name"] = f"ana {TOKEN}"
-    (one,) = masked.clusters()
+    (one,) = masked.list_clusters()
     assert (one.name, one.user) == ("verl-a-long-name", "ana hf_…(masked)")
 
 
 def test_a_refusal_and_an_autostop_are_masked() -> None:
     cloud, masked = a_cloud()
     cloud.refuses = f"no image for {TOKEN}"
-    assert masked.refusal({}) == "no image for hf_…(masked)"
-    cloud.seen["verl-a"] = Seen(cluster=Cluster.UP)
+    assert masked.explain_refusal({}) == "no image for hf_…(masked)"
+    cloud.seen["verl-a"] = Observation(cluster=ClusterState.UP)
     cloud.autostop_by = f"ana {TOKEN}"
-    assert masked.autostop(Watched("verl-a"), 5) == Setting("autostop-1", "ana hf_…(masked)")
+    assert masked.set_autostop(ClusterRef("verl-a"), 5) == AutostopSetting("autostop-1", "ana hf_…(masked)")
 
 
 class Failing(FakeCloud):
@@ -173,7 +173,7 @@ class Failing(FakeCloud):
         super().__init__()
         self.error = error
 
-    def greet(self) -> str:
+    def describe_server(self) -> str:
         try:
             raise OSError(f"cannot reach https://ana:{PASSWORD}@sky with {TOKEN}")
         except OSError as error:
@@ -183,7 +183,7 @@ class Failing(FakeCloud):
 FAILURES: dict[str, tuple[Exception, str]] = {
     "no answer": (Unavailable(f"silent: {TOKEN}"), "silent: hf_…(masked)"),
     "a refusal": (UserError(f"refused: {TOKEN}", f"Try {TOKEN}.", ["U0LEA"]), "refused: hf_…(masked)"),
-    "a name that is taken": (NameTaken(f"taken: {TOKEN}"), "taken: hf_…(masked)"),
+    "a name that is taken": (ClusterNameInUse(f"taken: {TOKEN}"), "taken: hf_…(masked)"),
     "a mistake": (RuntimeError(f"mistake: {TOKEN}"), "mistake: hf_…(masked)"),
     "one that takes more than words": (
         UnicodeDecodeError("utf-8", b"x", 0, 1, TOKEN),
@@ -197,7 +197,7 @@ FAILURES: dict[str, tuple[Exception, str]] = {
 def test_what_a_failure_says_is_masked_with_what_caused_it(error: Exception, said: str) -> None:
     masked = MaskingCloud(Failing(error), SecretFilter({}))
     with pytest.raises((type(error), RuntimeError)) as met:
-        masked.greet()
+        masked.describe_server()
     assert str(met.value) == said
     shown = "".join(traceback.format_exception(met.value))
     assert TOKEN[3:11] not in shown
@@ -210,16 +210,16 @@ def test_a_failure_without_a_secret_is_raised_as_it_is() -> None:
     error = Unavailable("silent")
     cloud = FakeCloud(answers=False)
     with pytest.raises(Unavailable, match="The cloud does not answer"):
-        MaskingCloud(cloud, SecretFilter({})).greet()
+        MaskingCloud(cloud, SecretFilter({})).describe_server()
     assert error.__cause__ is None
 
 
 def test_what_a_task_names_as_secret_is_known_before_its_run_prints() -> None:
     cloud, masked = a_cloud(MY_THING="blue-sky-99", OTHER="green-hill-7")
     cloud.print("verl-a", "under a blue-sky-99 and a green-hill-7")
-    masked.refusal({"secrets": {"MY_THING": None}})
-    masked.launch(Order("verl-a", {}, ("OTHER",)))
-    assert masked.tail(Watched("verl-a"), 5) == "under a …(masked) and a …(masked)\n"
+    masked.explain_refusal({"secrets": {"MY_THING": None}})
+    masked.launch(LaunchOrder("verl-a", {}, ("OTHER",)))
+    assert masked.tail_log(ClusterRef("verl-a"), 5) == "under a …(masked) and a …(masked)\n"
 
 
 def test_a_folder_of_this_machine_is_no_secret_whatever_names_it(tmp_path: Path) -> None:

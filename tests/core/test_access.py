@@ -2,21 +2,26 @@
 
 import pytest
 
-from bot.core.access import refuse_act, refuse_to_judge
+from bot.core.access import check_may_approve, refuse_act
 from bot.core.actor import Actor
 from bot.core.approval import Approval
 from bot.core.people import Channel, ChannelKind, Person, PersonKind
-from bot.core.policy import SAFE, Policy
+from bot.core.policy import SAFE_POLICY, Policy
 from bot.core.roles import COSTS_OR_ENDS, GUESTS, MEMBERS, Act, Grants, Role
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from tests.builders import a_run, at, refusal_of
 
 ANA, BEN = "U0ANA", "U0BEN"
 
 GRANTS = Grants(
-    given={Role.VIEWER: (GUESTS,), Role.LAUNCHER: (MEMBERS,), Role.APPROVER: (BEN, "S0LEADS"), Role.ADMIN: ("B0APP",)},
-    most={ChannelKind.SHARED: Role.VIEWER, "C0QUIET": Role.VIEWER},
+    holders_by_role={
+        Role.VIEWER: (GUESTS,),
+        Role.LAUNCHER: (MEMBERS,),
+        Role.APPROVER: (BEN, "S0LEADS"),
+        Role.ADMIN: ("B0APP",),
+    },
+    highest_by_channel={ChannelKind.SHARED: Role.VIEWER, "C0QUIET": Role.VIEWER},
 )
 POLICY = Policy(grants=GRANTS)
 
@@ -38,7 +43,7 @@ def person(user: str = ANA, kind: PersonKind = PersonKind.MEMBER, *groups: str) 
     ],
 )
 def test_the_role_of_a_person(who: Person, role: Role) -> None:
-    assert GRANTS.role_of(who) is role
+    assert GRANTS.own_role(who) is role
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def test_the_role_of_a_person(who: Person, role: Role) -> None:
     ],
 )
 def test_a_role_is_the_lower_of_the_persons_and_the_channels(who: Person, channel: Channel, role: Role) -> None:
-    assert GRANTS.role_in(who, channel) is role
+    assert GRANTS.effective_role(who, channel) is role
 
 
 def actor(role: Role, user: str = ANA, own_role: Role | None = None) -> Actor:
@@ -110,17 +115,21 @@ def test_a_refusal_says_that_another_channel_allows_more() -> None:
 
 def waiting() -> Run:
     approval = Approval((BEN,), at(3600), "0" * 64)
-    return a_run(requester=ANA, status=Status.AWAITING_APPROVAL, approval=approval)
+    return a_run(requester=ANA, status=RunStatus.AWAITING_APPROVAL, approval=approval)
 
 
 def test_nobody_approves_a_launch_of_ones_own() -> None:
-    assert refusal_of(lambda: refuse_to_judge(POLICY, waiting(), actor(Role.ADMIN, BEN))) is None
+    assert refusal_of(lambda: check_may_approve(POLICY, waiting(), actor(Role.ADMIN, BEN))) is None
     for role in Role:
-        assert refusal_of(lambda role=role: refuse_to_judge(POLICY, waiting(), actor(role, ANA)))  # type: ignore[misc]
+        assert refusal_of(lambda role=role: check_may_approve(POLICY, waiting(), actor(role, ANA)))  # type: ignore[misc]
 
 
 def test_without_a_file_members_launch_guests_do_not_and_shared_channels_only_look() -> None:
     public, shared = Channel("C1", ChannelKind.PUBLIC), Channel("C2", ChannelKind.SHARED)
     kinds = (PersonKind.MEMBER, PersonKind.GUEST, PersonKind.STRANGER)
-    assert [SAFE.grants.role_in(person(ANA, kind), public) for kind in kinds] == [Role.LAUNCHER, Role.NONE, Role.NONE]
-    assert SAFE.grants.role_in(person(), shared) is Role.VIEWER
+    assert [SAFE_POLICY.grants.effective_role(person(ANA, kind), public) for kind in kinds] == [
+        Role.LAUNCHER,
+        Role.NONE,
+        Role.NONE,
+    ]
+    assert SAFE_POLICY.grants.effective_role(person(), shared) is Role.VIEWER

@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.access import refuse_act, refuse_to_judge
+from bot.core.access import check_may_approve, refuse_act
 from bot.core.actor import Actor
 from bot.core.approval import Approval
 from bot.core.people import Channel, ChannelKind, Person, PersonKind
 from bot.core.policy import Policy
-from bot.core.roles import COSTS_OR_ENDS, NEEDED, Act, Grants, Role
+from bot.core.roles import COSTS_OR_ENDS, REQUIRED_ROLES, Act, Grants, Role
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from bot.errors import UserError
 from tests.builders import NOON, a_run
 
 ANA, LEA, EVA = "U0ANA", "U0LEA", "U0EVA"
 HERE = Channel("C0TRAIN", ChannelKind.PUBLIC)
-POLICY = Policy(grants=Grants(given={Role.APPROVER: (LEA,), Role.ADMIN: (EVA,)}))
+POLICY = Policy(grants=Grants(holders_by_role={Role.APPROVER: (LEA,), Role.ADMIN: (EVA,)}))
 
 
 def actor(role: Role, user: str = "U0BEN", own_role: Role | None = None, kind: PersonKind = PersonKind.MEMBER) -> Actor:
@@ -41,8 +41,8 @@ def is_refused(act: Act, who: Actor, run: Run | None = None, policy: Policy = PO
 @pytest.mark.parametrize("act", Act)
 @pytest.mark.parametrize("role", Role)
 def test_an_act_needs_its_role_and_no_more(act: Act, role: Role) -> None:
-    assert bool(is_refused(act, actor(role), a_run())) == (role < NEEDED[act].role)
-    assert bool(is_refused(act, actor(role, ANA), a_run())) == (role < NEEDED[act].on_own)
+    assert bool(is_refused(act, actor(role), a_run())) == (role < REQUIRED_ROLES[act].role)
+    assert bool(is_refused(act, actor(role, ANA), a_run())) == (role < REQUIRED_ROLES[act].on_own)
 
 
 def test_who_may_stop_the_runs_of_others_is_set_by_the_policy() -> None:
@@ -92,7 +92,7 @@ def test_whose_role_is_known_to_be_too_low_is_not_let_in_because_the_channel_is_
     assert "Slack does not tell me" in is_refused(Act.LAUNCH, unknown(own_role=Role.LAUNCHER))
 
 
-WAITING = a_run(status=Status.AWAITING_APPROVAL, approval=Approval((LEA,), NOON, "0" * 64))
+WAITING = a_run(status=RunStatus.AWAITING_APPROVAL, approval=Approval((LEA,), NOON, "0" * 64))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ WAITING = a_run(status=Status.AWAITING_APPROVAL, approval=Approval((LEA,), NOON,
 )
 def test_a_launch_is_judged_once_by_another_who_may(run: Run, who: Actor, said: str) -> None:
     if not said:
-        refuse_to_judge(POLICY, run, who)
+        check_may_approve(POLICY, run, who)
         return
     with pytest.raises(UserError, match=said):
-        refuse_to_judge(POLICY, run, who)
+        check_may_approve(POLICY, run, who)

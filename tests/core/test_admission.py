@@ -7,20 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.admission import admitted, excesses
-from bot.core.holds import Ledger, entry, hold, month_of, spending
+from bot.core.admission import admit_run, find_cap_violations
+from bot.core.holds import Ledger, build_ledger_key, build_reservation, build_spending, format_month
 from bot.core.money import Bill, Rate
-from bot.core.policy import RULES, Caps, Measure, Policy, Scope
+from bot.core.policy import RULE_NAMES, Caps, Measure, Policy, Scope
 from bot.core.run import Run
-from bot.core.status import Reason, Status
+from bot.core.status import Reason, RunStatus
 from bot.errors import UserError
 from tests.builders import NOON, a_run, approvers, at, launching
 
-OURS = hold(a_run(id="ppo-0001", gpus="H100:8"))
-THEIRS = hold(a_run(id="ppo-0002", requester="U0BEN", channel="C0OTHER"))
+OURS = build_reservation(a_run(id="ppo-0001", gpus="H100:8"))
+THEIRS = build_reservation(a_run(id="ppo-0002", requester="U0BEN", channel="C0OTHER"))
 assert OURS
 assert THEIRS
-HELD = Ledger((OURS, THEIRS), {entry("2026-01", "person:U0ANA"): 300.0, entry("2025-12", "person:U0ANA"): 9_000.0})
+HELD = Ledger(
+    (OURS, THEIRS),
+    {build_ledger_key("2026-01", "person:U0ANA"): 300.0, build_ledger_key("2025-12", "person:U0ANA"): 9_000.0},
+)
 TWO = a_run(id="ppo-0003", gpus="H100:1")
 
 PASSED = [
@@ -48,9 +51,9 @@ PASSED = [
     pytest.param(
         Policy(team=Caps(runs=1), teams={"C0TRAIN": Caps(runs=9)}), TWO, None, id="a channel's own in place of a team's"
     ),
-    pytest.param(Policy(everybody=Caps(runs=2)), TWO, "3 runs of everybody at once; 2 are", id="everybody's"),
+    pytest.param(Policy(workspace=Caps(runs=2)), TWO, "3 runs of everybody at once; 2 are", id="everybody's"),
     pytest.param(
-        Policy(person=Caps(runs=1), everybody=Caps(runs=2)),
+        Policy(person=Caps(runs=1), workspace=Caps(runs=2)),
         TWO,
         "of yours at once; 1 are allowed. That would",
         id="two",
@@ -61,77 +64,77 @@ PASSED = [
 @pytest.mark.parametrize(("policy", "run", "refused"), PASSED)
 def test_a_launch_is_refused_by_the_caps_that_it_would_pass(policy: Policy, run: Run, refused: str | None) -> None:
     if refused is None:
-        assert admitted(run, HELD, policy, NOON, UTC) == run
+        assert admit_run(run, HELD, policy, NOON, UTC) == run
         return
     with pytest.raises(UserError) as caught:
-        admitted(run, HELD, policy, NOON, UTC)
+        admit_run(run, HELD, policy, NOON, UTC)
     assert refused in caught.value.sentence
 
 
 def test_a_run_does_not_stand_in_its_own_way() -> None:
     run = a_run(id="ppo-0001", gpus="H100:8")
-    assert admitted(run, HELD, Policy(person=Caps(runs=1, gpus=16)), NOON, UTC) == run
+    assert admit_run(run, HELD, Policy(person=Caps(runs=1, gpus=16)), NOON, UTC) == run
 
 
 def test_a_larger_budget_is_held_against_dollars_alone() -> None:
     run = a_run(id="ppo-0001", gpus="H100:8", budget_dollars=150.0)
-    assert admitted(run, HELD, Policy(person=Caps(runs=0, gpus=0, dollars_per_hour=0)), NOON, UTC) == run
+    assert admit_run(run, HELD, Policy(person=Caps(runs=0, gpus=0, dollars_per_hour=0)), NOON, UTC) == run
     with pytest.raises(UserError, match="this month may then cost"):
-        admitted(run, HELD, Policy(person=Caps(dollars_per_month=449)), NOON, UTC)
+        admit_run(run, HELD, Policy(person=Caps(dollars_per_month=449)), NOON, UTC)
 
 
 def test_a_run_that_has_cost_more_than_its_budget_holds_what_it_has_cost() -> None:
-    held = hold(launching(bill=Bill(1050.0, Rate(4.0, "b"), at(9))))
+    held = build_reservation(launching(bill=Bill(1050.0, Rate(4.0, "b"), at(9))))
     assert held
     assert held.dollars == 1050.0
 
 
 def test_a_cap_in_the_shadow_tells_what_it_would_have_done_once() -> None:
-    policy = Policy(person=Caps(runs=1), shadow=("person.runs",))
-    run = admitted(TWO, HELD, policy, NOON, UTC)
-    assert [(one.rule, one.at) for one in run.shadows] == [("person.runs", NOON)]
-    assert admitted(run, HELD, policy, at(60), UTC) == run
+    policy = Policy(person=Caps(runs=1), report_only=("person.runs",))
+    run = admit_run(TWO, HELD, policy, NOON, UTC)
+    assert [(one.rule, one.at) for one in run.policy_hits] == [("person.runs", NOON)]
+    assert admit_run(run, HELD, policy, at(60), UTC) == run
 
 
 @pytest.mark.parametrize(
     ("policy", "problem"),
     [
-        (Policy(shadow=("runs",)), "`shadow` names runs, which is none of budget, lease, approval, person.runs"),
-        (Policy(approve_over_dollars=5, grants=approvers("U1")), "Approvals need two people at least"),
-        (Policy(approve_over_dollars=5, grants=approvers("U1", "U1")), "Approvals need two people at least"),
+        (Policy(report_only=("runs",)), "`shadow` names runs, which is none of budget, lease, approval, person.runs"),
+        (Policy(approve_above_dollars=5, grants=approvers("U1")), "Approvals need two people at least"),
+        (Policy(approve_above_dollars=5, grants=approvers("U1", "U1")), "Approvals need two people at least"),
     ],
 )
 def test_a_policy_that_cannot_hold_says_why(policy: Policy, problem: str) -> None:
-    assert problem in " ".join(policy.problems())
+    assert problem in " ".join(policy.find_contradictions())
 
 
 def test_a_policy_that_can_hold_has_no_problems() -> None:
-    policy = Policy(approve_over_dollars=5, grants=approvers("U1", "U2"), shadow=RULES)
-    assert policy.problems() == []
+    policy = Policy(approve_above_dollars=5, grants=approvers("U1", "U2"), report_only=RULE_NAMES)
+    assert policy.find_contradictions() == []
 
 
 def test_a_month_is_the_one_of_the_zone() -> None:
     late = NOON.replace(month=1, day=31, hour=23)
-    assert [month_of(late, zone) for zone in (UTC, ZoneInfo("Asia/Shanghai"))] == ["2026-01", "2026-02"]
+    assert [format_month(late, zone) for zone in (UTC, ZoneInfo("Asia/Shanghai"))] == ["2026-01", "2026-02"]
 
 
 @pytest.mark.parametrize(
     ("run", "dollars"),
     [
-        pytest.param(launching().ended(Reason.STOPPED, at(1800)), 2.0, id="by its rate"),
+        pytest.param(launching().close(Reason.STOPPED, at(1800)), 2.0, id="by its rate"),
         pytest.param(
-            launching(bill=Bill(7.0, Rate(4.0, "b"), at(9), closed=True)).ended(Reason.STOPPED, at(1800)),
+            launching(bill=Bill(7.0, Rate(4.0, "b"), at(9), is_closed=True)).close(Reason.STOPPED, at(1800)),
             7.0,
             id="bill",
         ),
-        pytest.param(launching(rate=None).ended(Reason.STOPPED, at(1800)), None, id="unpriced"),
-        pytest.param(a_run().ended(Reason.STOPPED, at(1800)), None, id="never launched"),
+        pytest.param(launching(rate=None).close(Reason.STOPPED, at(1800)), None, id="unpriced"),
+        pytest.param(a_run().close(Reason.STOPPED, at(1800)), None, id="never launched"),
         pytest.param(launching(), None, id="not over"),
     ],
 )
 def test_what_a_run_adds_to_the_ledger_with_its_end(run: Run, dollars: float | None) -> None:
     expected = {"2026-01 person:U0ANA": dollars, "2026-01 team:C0TRAIN": dollars, "2026-01 everybody": dollars}
-    assert spending(run, UTC) == (expected if dollars else {})
+    assert build_spending(run, UTC) == (expected if dollars else {})
 
 
 CAPS = st.builds(
@@ -142,7 +145,7 @@ CAPS = st.builds(
     dollars_per_month=st.none() | st.floats(0, 500),
 )
 POLICIES = st.builds(
-    Policy, person=CAPS, team=CAPS, teams=st.dictionaries(st.sampled_from(["C1", "C2"]), CAPS), everybody=CAPS
+    Policy, person=CAPS, team=CAPS, teams=st.dictionaries(st.sampled_from(["C1", "C2"]), CAPS), workspace=CAPS
 )
 WISHES = st.tuples(
     st.sampled_from(["launch", "launch", "launch", "end", "raise"]),
@@ -163,7 +166,7 @@ def test_no_sequence_of_launches_ends_and_larger_budgets_passes_a_cap(
     spent: dict[str, float] = {}
 
     def ledger() -> Ledger:
-        return Ledger(tuple(held for run in runs if (held := hold(run))), dict(spent))
+        return Ledger(tuple(held for run in runs if (held := build_reservation(run))), dict(spent))
 
     for number, (what, person, team, nodes, gpus, budget, rate) in enumerate(wishes):
         try:
@@ -178,19 +181,21 @@ def test_no_sequence_of_launches_ends_and_larger_budgets_passes_a_cap(
                     budget_dollars=budget,
                     rate=priced,
                 )
-                runs.append(admitted(run, ledger(), policy, NOON, UTC))
+                runs.append(admit_run(run, ledger(), policy, NOON, UTC))
             elif what == "raise" and runs:
                 larger = runs[-1].budget_dollars + budget
-                runs[-1] = admitted(a_run(**fields(runs[-1]) | {"budget_dollars": larger}), ledger(), policy, NOON, UTC)
+                runs[-1] = admit_run(
+                    a_run(**fields(runs[-1]) | {"budget_dollars": larger}), ledger(), policy, NOON, UTC
+                )
             elif runs:
-                ended = runs.pop(0).asked(NOON).ended(Reason.STOPPED, at(1200))
-                for key, dollars in spending(ended, UTC).items():
+                ended = runs.pop(0).record_launch_request(NOON).close(Reason.STOPPED, at(1200))
+                for key, dollars in build_spending(ended, UTC).items():
                     spent[key] = spent.get(key, 0.0) + min(dollars, ended.budget_dollars)
         except UserError:
             continue
         held = ledger()
-        for one in held.holds:
-            over = excesses(policy, held, one, "2026-01")
+        for one in held.reservations:
+            over = find_cap_violations(policy, held, one, "2026-01")
             assert not over, over
 
 
@@ -200,8 +205,8 @@ def fields(run: Run) -> dict[str, object]:
 
 
 def test_every_measure_and_scope_is_a_rule() -> None:
-    assert {f"{scope}.{measure}" for scope in Scope for measure in Measure} < set(RULES)
+    assert {f"{scope}.{measure}" for scope in Scope for measure in Measure} < set(RULE_NAMES)
 
 
 def test_an_ended_run_holds_nothing() -> None:
-    assert hold(a_run(status=Status.ENDED)) is None
+    assert build_reservation(a_run(status=RunStatus.ENDED)) is None

@@ -23,5 +23,5 @@ def test_another_task_price_size_or_a_lost_price_has_another_digest() -> None:
 
 def test_what_others_launch_meanwhile_and_a_word_on_it_change_nothing() -> None:
     assert SHOWN.facts is not None
-    same = [replace(SHOWN, facts=replace(SHOWN.facts, day_dollars=99.0)), SHOWN.answered("U0BEN", True, NOON)]
+    same = [replace(SHOWN, facts=replace(SHOWN.facts, day_dollars=99.0)), SHOWN.record_answer("U0BEN", True, NOON)]
     assert {one.digest for one in same} == {SHOWN.digest}

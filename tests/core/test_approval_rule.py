@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from bot.core.actor import trusted
+from bot.core.actor import create_trusted_actor
 from bot.core.approval import ApprovalCause, LaunchFacts
-from bot.core.approval_rule import refuse_unapproved_change, settle_approval
-from bot.core.holds import Launched, Ledger
+from bot.core.approval_rule import refuse_unapproved_change, update_approval
+from bot.core.holds import Ledger, RecentLaunch
 from bot.core.money import Rate
 from bot.core.policy import Policy
 from bot.core.roles import Role
 from bot.core.run import Run
-from bot.core.status import Status
+from bot.core.status import RunStatus
 from tests.builders import NOON, a_run, approvers, at, refusal_of
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 POLICY = Policy(
-    grants=approvers(BEN, LEA), approve_over_dollars=50.0, approve_over_gpu_hours=100.0, approve_unpriced=True
+    grants=approvers(BEN, LEA), approve_above_dollars=50.0, approve_above_gpu_hours=100.0, approve_unpriced=True
 )
 NOTHING = Ledger()
 
@@ -31,7 +31,7 @@ def small(**changes: Any) -> Run:
 
 
 def settled(run: Run, ledger: Ledger = NOTHING) -> Run:
-    return settle_approval(run, ledger, POLICY, NOON)
+    return update_approval(run, ledger, POLICY, NOON)
 
 
 def causes(run: Run, ledger: Ledger = NOTHING) -> tuple[ApprovalCause, ...]:
@@ -56,7 +56,7 @@ def causes(run: Run, ledger: Ledger = NOTHING) -> tuple[ApprovalCause, ...]:
 def test_a_launch_waits_for_an_approver_by_what_it_may_come_to(changes: dict[str, Any], cause: ApprovalCause) -> None:
     assert causes(small()) == ()
     assert causes(small(**changes)) == (cause,)
-    assert settled(small(**changes)).status is Status.AWAITING_APPROVAL
+    assert settled(small(**changes)).status is RunStatus.AWAITING_APPROVAL
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,19 @@ def test_a_launch_waits_for_an_approver_by_what_it_may_come_to(changes: dict[str
     ids=["within a day", "before", "another person's"],
 )
 def test_what_one_person_launches_within_a_day_counts_together(who: str, hours_ago: float, counts: bool) -> None:
-    earlier = Launched(who, at(-3600 * hours_ago).timestamp(), 45.0)
-    found = causes(small(), Ledger(launched={"ppo-0001": earlier}))
+    earlier = RecentLaunch(who, at(-3600 * hours_ago).timestamp(), 45.0)
+    found = causes(small(), Ledger(recent_launches={"ppo-0001": earlier}))
     assert found == ((ApprovalCause.DAY,) if counts else ())
 
 
 def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
     waits = settled(small(budget_dollars=60.0))
     assert waits.approval
-    assert waits.approval.asked == (BEN, LEA)
-    approved = waits.answered(BEN, True, NOON)
+    assert waits.approval.approvers == (BEN, LEA)
+    approved = waits.record_approval_decision(BEN, True, NOON)
     assert settled(approved) == approved
     dearer = settled(replace(approved, rate=Rate(40.0, "a pretended price")))
-    assert dearer.status is Status.AWAITING_APPROVAL
+    assert dearer.status is RunStatus.AWAITING_APPROVAL
     assert dearer.approval
     assert (dearer.approval.by, dearer.approval.granted) == (None, False)
 
@@ -85,7 +85,7 @@ def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
 def test_an_approver_is_not_asked_about_a_launch_of_his_own() -> None:
     waits = settled(small(requester=BEN, budget_dollars=60.0))
     assert waits.approval
-    assert waits.approval.asked == (LEA,)
+    assert waits.approval.approvers == (LEA,)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,15 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
 ) -> None:
     before = small(requester=requester)
     after = replace(before, **more)
-    refused = refusal_of(lambda: refuse_unapproved_change(before, after, NOTHING, POLICY, trusted(who, role), NOON))
+    refused = refusal_of(
+        lambda: refuse_unapproved_change(before, after, NOTHING, POLICY, create_trusted_actor(who, role), NOON)
+    )
     assert (refused is not None) == is_refused
 
 
 def test_more_within_what_was_approved_needs_no_other_word() -> None:
-    before = settled(small(budget_dollars=60.0)).answered(BEN, True, NOON)
-    owner = trusted(ANA, Role.LAUNCHER)
+    before = settled(small(budget_dollars=60.0)).record_approval_decision(BEN, True, NOON)
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
     within, beyond = replace(before, lease=timedelta(hours=2.1)), replace(before, budget_dollars=61.0)
     assert before.approval
     facts = LaunchFacts(60.0, 10.0, False, 60.0)

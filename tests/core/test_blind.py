@@ -4,31 +4,33 @@ from dataclasses import replace
 
 import pytest
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.core.blind import Blind, blind
-from bot.core.plan import plan
+from bot.adapters.recipes import RecipeFolder
+from bot.core.blind import Safeguard, find_missing_safeguards
+from bot.core.plan import build_launch_plan
 from bot.settings import SOURCE_RECIPES
 
-PPO = FolderOfRecipes(SOURCE_RECIPES).get("ppo")
+PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")
 
 
 @pytest.mark.parametrize(
     ("overrides", "lacking"),
     [
         pytest.param((), (), id="the recipe as it is"),
-        pytest.param(("trainer.save_freq=-1",), (Blind.CHECKPOINTS,), id="never saved"),
-        pytest.param(("trainer.test_freq=0",), (Blind.VALIDATION,), id="never validated"),
-        pytest.param(("+trainer.test_freq=null",), (Blind.VALIDATION,), id="taken away"),
+        pytest.param(("trainer.save_freq=-1",), (Safeguard.CHECKPOINTS,), id="never saved"),
+        pytest.param(("trainer.test_freq=0",), (Safeguard.VALIDATION,), id="never validated"),
+        pytest.param(("+trainer.test_freq=null",), (Safeguard.VALIDATION,), id="taken away"),
         pytest.param(("trainer.test_freq=-1", "trainer.test_freq=10"), (), id="the last word counts"),
-        pytest.param(("trainer.test_freq=10", "++trainer.test_freq=-1"), (Blind.VALIDATION,), id="whatever its sign"),
+        pytest.param(
+            ("trainer.test_freq=10", "++trainer.test_freq=-1"), (Safeguard.VALIDATION,), id="whatever its sign"
+        ),
         pytest.param(("trainer.test_freq_total=-1", "x.trainer.save_freq=-1"), (), id="other keys"),
     ],
 )
-def test_what_overrides_switch_off(overrides: tuple[str, ...], lacking: tuple[Blind, ...]) -> None:
-    assert blind(plan(PPO, (), overrides, "ppo-0000")) == lacking
+def test_what_overrides_switch_off(overrides: tuple[str, ...], lacking: tuple[Safeguard, ...]) -> None:
+    assert find_missing_safeguards(build_launch_plan(PPO, (), overrides, "ppo-0000")) == lacking
 
 
 def test_a_recipe_that_refuses_an_autostop_is_seen() -> None:
-    made = plan(PPO, (), (), "ppo-0000")
+    made = build_launch_plan(PPO, (), (), "ppo-0000")
     task = {**made.task, "resources": {"autostop": False}}
-    assert blind(replace(made, task=task)) == (Blind.AUTOSTOP,)
+    assert find_missing_safeguards(replace(made, task=task)) == (Safeguard.AUTOSTOP,)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.characters import MARKS_KEPT, UNSEEN, clean, is_mark, one_line
+from bot.core.characters import INVISIBLE, MAX_MARKS_PER_LETTER, clean, is_mark, to_single_line
 
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of characters that are not seen."""
@@ -15,7 +15,7 @@ HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 def test_every_character_that_is_not_seen_is_found() -> None:
     """Held against Python's own table of Unicode, which grows: a new control character is to be noticed here."""
     every = map(chr, range(sys.maxunicode + 1))
-    missed = [char for char in every if unicodedata.category(char) in HIDDEN and not UNSEEN.match(char)]
+    missed = [char for char in every if unicodedata.category(char) in HIDDEN and not INVISIBLE.match(char)]
     assert missed == ["\t", "\n"]
 
 
@@ -30,8 +30,8 @@ def test_every_character_that_is_not_seen_is_found() -> None:
         pytest.param("a\r\nb\rc\u2028d\u2029e\x85f\vg\fh", "a\nb\nc\nd\ne\nf\ng\nh", id="ends of lines"),
         pytest.param("a\ud800b\udfff", "a\ufffdb\ufffd", id="halves of pairs"),
         pytest.param("a\ufffe\U0010ffffb", "ab", id="no characters"),
-        pytest.param("Z" + 500 * "\u0301" + "a", "Z" + MARKS_KEPT * "\u0301" + "a", id="a pile of accents"),
-        pytest.param("Z" + 500 * "\u20dd", "Z" + MARKS_KEPT * "\u20dd", id="a pile of circles"),
+        pytest.param("Z" + 500 * "\u0301" + "a", "Z" + MAX_MARKS_PER_LETTER * "\u0301" + "a", id="a pile of accents"),
+        pytest.param("Z" + 500 * "\u20dd", "Z" + MAX_MARKS_PER_LETTER * "\u20dd", id="a pile of circles"),
         pytest.param(
             "naïve Ärger, Việt Nam, 日本語, ❤\ufe0f 🎉", "naïve Ärger, Việt Nam, 日本語, ❤\ufe0f 🎉", id="as it is"
         ),
@@ -46,12 +46,12 @@ def test_what_is_not_seen_is_taken_out(text: str, seen: str) -> None:
 @given(st.text())
 def test_a_clean_text_is_seen_whole_can_be_written_and_stays_as_it_is(text: str) -> None:
     found = clean(text)
-    assert not UNSEEN.search(found)
+    assert not INVISIBLE.search(found)
     assert found.encode().decode() == found
     assert clean(found) == found
-    assert max((len(list(pile)) for marks, pile in groupby(found, is_mark) if marks), default=0) <= MARKS_KEPT
+    assert max((len(list(pile)) for marks, pile in groupby(found, is_mark) if marks), default=0) <= MAX_MARKS_PER_LETTER
 
 
 @given(st.text())
 def test_a_line_is_one_line(text: str) -> None:
-    assert len(one_line(text).splitlines()) <= 1
+    assert len(to_single_line(text).splitlines()) <= 1

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from bot.core.checkpoint import MOST_DEPTH, MOST_PATH_BYTES, Listing, collect_listing, find_flaw
+from bot.core.checkpoint import MAX_PATH_BYTES, MAX_PATH_DEPTH, CheckpointFiles, collect_files, find_flaw
 from tests.builders import refusal_of
 
 
@@ -23,7 +23,7 @@ def saved(folder: str = "actor/", world: int = 2) -> dict[str, int]:
 WHOLE = {**saved(), "data.pt": 9}
 
 
-def without(listing: Listing, *paths: str) -> Listing:
+def without(listing: CheckpointFiles, *paths: str) -> CheckpointFiles:
     return {path: size for path, size in listing.items() if path not in paths}
 
 
@@ -49,7 +49,7 @@ def without(listing: Listing, *paths: str) -> Listing:
         pytest.param({"model.bin": 0, "notes.txt": 0}, id="another program's, with empty files"),
     ],
 )
-def test_a_checkpoint_is_whole_where_nothing_contradicts(listing: Listing) -> None:
+def test_a_checkpoint_is_whole_where_nothing_contradicts(listing: CheckpointFiles) -> None:
     assert find_flaw(listing) is None
 
 
@@ -105,7 +105,7 @@ def test_a_checkpoint_is_whole_where_nothing_contradicts(listing: Listing) -> No
         ),
     ],
 )
-def test_what_is_missing_is_named(listing: Listing, flaw: str) -> None:
+def test_what_is_missing_is_named(listing: CheckpointFiles, flaw: str) -> None:
     assert flaw in (find_flaw(listing) or "")
 
 
@@ -113,14 +113,14 @@ def test_what_is_missing_is_named(listing: Listing, flaw: str) -> None:
     ("path", "refused"),
     [
         pytest.param("actor/" + "x" * 255, False, id="as long as a name may be"),
-        pytest.param("x" * (MOST_PATH_BYTES + 1), True, id="too long"),
-        pytest.param("é" * (MOST_PATH_BYTES // 2 + 1), True, id="too long in bytes"),
-        pytest.param("/".join("x" * (MOST_DEPTH + 1)), True, id="too deep"),
+        pytest.param("x" * (MAX_PATH_BYTES + 1), True, id="too long"),
+        pytest.param("é" * (MAX_PATH_BYTES // 2 + 1), True, id="too long in bytes"),
+        pytest.param("/".join("x" * (MAX_PATH_DEPTH + 1)), True, id="too deep"),
         pytest.param("actor/.partial/model.pt", False, id="what is on its way, and no file of it"),
     ],
 )
 def test_paths_have_a_bound(path: str, refused: bool) -> None:
-    assert (refusal_of(lambda: collect_listing([(path, 1)], 10)) is not None) is refused
+    assert (refusal_of(lambda: collect_files([(path, 1)], 10)) is not None) is refused
 
 
 def test_of_millions_of_files_no_more_is_read_than_to_the_one_that_is_too_much() -> None:
@@ -131,14 +131,14 @@ def test_of_millions_of_files_no_more_is_read_than_to_the_one_that_is_too_much()
             read.append(number)
             yield f"{number}", 1
 
-    refused = refusal_of(lambda: collect_listing(endless(), 1000))
+    refused = refusal_of(lambda: collect_files(endless(), 1000))
     assert "more than 1000 files" in str(refused)
     assert len(read) == 1001
 
 
 def test_of_millions_of_folders_no_more_is_read_either() -> None:
-    deep = (f"{number}/" * MOST_DEPTH for number in count())
-    refused = refusal_of(lambda: collect_listing(((f"{path[:-1]}", 1) for path in deep), 100))
+    deep = (f"{number}/" * MAX_PATH_DEPTH for number in count())
+    refused = refusal_of(lambda: collect_files(((f"{path[:-1]}", 1) for path in deep), 100))
     assert "more than 100 folders" in str(refused)
 
 
@@ -156,8 +156,8 @@ def test_of_millions_of_folders_no_more_is_read_either() -> None:
 )
 def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     """Its cluster says what is in the list, and may be made to say anything."""
-    assert "leads out of its folder" in str(refusal_of(lambda: collect_listing([(path, 1)], 10)))
+    assert "leads out of its folder" in str(refusal_of(lambda: collect_files([(path, 1)], 10)))
 
 
 def test_of_the_same_path_the_first_counts() -> None:
-    assert collect_listing([("data.pt", 1), ("data.pt", 2)], 10) == {"data.pt": 1}
+    assert collect_files([("data.pt", 1), ("data.pt", 2)], 10) == {"data.pt": 1}

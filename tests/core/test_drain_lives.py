@@ -16,39 +16,39 @@ from hypothesis import strategies as st
 
 from bot.core import drain
 from bot.core.action import (
+    AbandonCheckpoint,
     Action,
-    End,
-    FetchModel,
-    Finish,
-    LoseModel,
-    PutOffAutostop,
-    RecallModel,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    FindDownloadedCheckpoint,
+    PostponeAutostop,
     SaveLog,
     TearDown,
 )
-from bot.core.autostop import Setting
+from bot.core.autostop import AutostopSetting
 from bot.core.decide import decide
-from bot.core.drain import Patience
-from bot.core.keeping import Fetch, Parcel, Shelf
+from bot.core.drain import CheckpointGrace
+from bot.core.keeping import CheckpointListing, CheckpointRef, DownloadProgress
 from bot.core.money import Rate
-from bot.core.order import Watched
-from bot.core.rules import Rules
+from bot.core.order import ClusterRef
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.seen import Job, Seen
-from bot.core.status import Reason, Status
-from bot.errors import NotWhole, Unavailable
-from bot.fetcher import Fetcher
+from bot.core.seen import JobState, Observation
+from bot.core.status import Reason, RunStatus
+from bot.errors import IncompleteCheckpoint, Unavailable
+from bot.fetcher import CheckpointRescuer
 from bot.ports import Cloud, Store
 from tests.builders import NOON, a_run
 from tests.core.test_lives import AUTOSTOP, RULES, Life
 from tests.examples import examples
 
-PATIENCE = Patience(
+PATIENCE = CheckpointGrace(
     save=timedelta(minutes=2),
-    fetch=timedelta(minutes=4),
-    fetch_again=timedelta(seconds=20),
+    download=timedelta(minutes=4),
+    download_retry=timedelta(seconds=20),
 )
-PATIENT = replace(RULES, patience=PATIENCE)
+PATIENT = replace(RULES, checkpoint_grace=PATIENCE)
 
 KEPT = 2
 """Checkpoints that its program keeps."""
@@ -63,7 +63,12 @@ BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
 
 def trains() -> Run:
     return a_run(
-        rate=RATE, budget_dollars=BUDGET, lease=LEASE, autostop_asked=AUTOSTOP, model_dies=True, checkpoints="~/models"
+        rate=RATE,
+        budget_dollars=BUDGET,
+        lease=LEASE,
+        requested_autostop_minutes=AUTOSTOP,
+        checkpoints_ephemeral=True,
+        checkpoints="~/models",
     )
 
 
@@ -82,7 +87,7 @@ class Training(Life):
     """
 
     run: Run = field(default_factory=trains)
-    rules: Rules = PATIENT
+    rules: ReconcileTimings = PATIENT
     saved: list[int] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
     torn: set[int] = field(default_factory=set)
@@ -92,10 +97,10 @@ class Training(Life):
     broken_until: datetime = NOON
     deaf_until: datetime = NOON
     stubborn_until: datetime = NOON
-    fetcher: type[Fetcher] = Fetcher
+    fetcher: type[CheckpointRescuer] = CheckpointRescuer
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
-        if isinstance(action, FetchModel | RecallModel | PutOffAutostop):
+        if isinstance(action, DownloadCheckpoint | FindDownloadedCheckpoint | PostponeAutostop):
             self.fetch(action, crash)
             return
         if isinstance(action, TearDown) and crash != "before" and self.machines.clusters:
@@ -103,34 +108,38 @@ class Training(Life):
         super().do(action, crash, delay)
 
     def may_go(self) -> bool:
-        said = self.run.keeping.lost_by or self.run.keeping.keep_by
+        said = self.run.checkpoint_rescue.discard_approved_by or self.run.checkpoint_rescue.keep_requested_by
         lease_over = self.run.lease_ends_at is not None and self.now >= self.run.lease_ends_at
         unheard = self.run.progress.checkpoint is None
-        in_vain = unheard and self.run.log_saved_at and self.run.keeping.tries >= drain.FETCH_TRIES
-        hardly = unheard and self.run.progress.step is None and self.run.keeping.given_up_at
-        given_up = self.run.keeping.none_whole_at and self.run.keeping.given_up_at
+        in_vain = (
+            unheard and self.run.log_saved_at and self.run.checkpoint_rescue.failure_count >= drain.MAX_DOWNLOAD_TRIES
+        )
+        hardly = unheard and self.run.progress.step is None and self.run.checkpoint_rescue.abandoned_at
+        given_up = self.run.checkpoint_rescue.none_complete_at and self.run.checkpoint_rescue.abandoned_at
         whole = max((step for step in self.saved if step not in self.torn), default=0)
         return bool(self.fetched >= whole or said or lease_over or in_vain or hardly or given_up)
 
-    def fetch(self, action: FetchModel | RecallModel | PutOffAutostop, crash: str | None) -> None:
+    def fetch(
+        self, action: DownloadCheckpoint | FindDownloadedCheckpoint | PostponeAutostop, crash: str | None
+    ) -> None:
         """With a crash, after the first record or, having done more, after the second."""
         records = Records(self, {"before": 1, "after": 2}.get(crash or "", 9))
         fetcher = self.fetcher(cast(Cloud, Reach(self)), cast(Store, records), lambda: self.now, PATIENCE)
         with suppress(Crash):
             match action:
-                case FetchModel(until):
-                    fetcher.fetch(self.run, until)
-                case PutOffAutostop(until):
-                    fetcher.put_off_autostop(self.run, until)
-                case RecallModel():
-                    fetcher.recall(self.run)
+                case DownloadCheckpoint(until):
+                    fetcher.rescue(self.run, until)
+                case PostponeAutostop(until):
+                    fetcher.postpone_autostop(self.run, until)
+                case FindDownloadedCheckpoint():
+                    fetcher.recover_download(self.run)
 
     def recorded(self, action: Action | None) -> Run:
         if not isinstance(action, SaveLog):
             return super().recorded(action)
         if self.now < self.deaf_until:
-            return self.run.log_tried(self.now)
-        return self.heard().log_saved(None, self.now)
+            return self.run.record_log_failure(self.now)
+        return self.heard().record_saved_log(None, self.now)
 
     def heard(self) -> Run:
         """The run as its log tells of it; of what it misses, later steps are seen all the same."""
@@ -140,11 +149,11 @@ class Training(Life):
         if self.told:
             step = self.told[-1]
             progress = replace(progress, checkpoint=f"~/models/ppo-7f3a/global_step_{step}", checkpoint_step=step)
-        return self.run.progressed(progress, self.now)
+        return self.run.record_progress(progress, self.now)
 
     def happen(self, event: str) -> None:
         match event:
-            case "step" | "save" | "tear" if self.run.running_at and self.machines.job is Job.RUNNING:
+            case "step" | "save" | "tear" if self.run.running_at and self.machines.job is JobState.RUNNING:
                 self.train(saves=event != "step", tears=event == "tear")
             case "arrive" if self.machines.clusters and self.under_way in {*self.saved} - self.torn:
                 self.on_disk.add(self.under_way)  # its thread goes on beside the looks; and then its machines go
@@ -155,45 +164,52 @@ class Training(Life):
                 self.stubborn_until = self.now + timedelta(minutes=2)
             case "break":
                 self.broken_until = self.now + timedelta(minutes=5)
-            case "save and stop" if not self.run.over:
-                self.run = self.run.stop_requested("U0BEN", self.now, save=True)
+            case "save and stop" if not self.run.is_finished:
+                self.run = self.run.request_stop("U0BEN", self.now, save=True)
             case "lose":
-                self.run = self.run.stop_requested("U0LEA", self.now, save=False)
-            case "keep" if self.run.keeping.asked_at:
-                self.run = self.run.kept_until(self.now + timedelta(minutes=3), "U0ANA")
+                self.run = self.run.request_stop("U0LEA", self.now, save=False)
+            case "keep" if self.run.checkpoint_rescue.people_notified_at:
+                self.run = self.run.keep_cluster(self.now + timedelta(minutes=3), "U0ANA")
             case _:
                 super().happen(event)
 
     def train(self, saves: bool, tears: bool) -> None:
-        known = self.run.keeping
-        unasked = known.began_at is None or known.none_at is not None
-        if self.run.log_saved_at and not drain.keeps(self.run) and (unasked or self.now < self.stubborn_until):
+        known = self.run.checkpoint_rescue
+        unasked = known.started_at is None or known.no_checkpoint_at is not None
+        is_at_rest = unasked or self.now < self.stubborn_until
+        # A cluster that its cloud has forgotten has no log to read before the removal.
+        is_forgotten = self.run.is_finished and self.now < self.machines.dropped_until
+        if is_forgotten or (self.run.log_saved_at and not drain.needs_rescue(self.run) and is_at_rest):
             return  # within the seconds before its removal: whoever stops it has said so
         step = max((self.run.progress.step or 0, *self.saved)) + 1
         if saves:
             self.saved = [*self.saved, step][-KEPT:]
             self.torn |= {step} if tears else set()
             self.told += [step] if self.now >= self.deaf_until else []
-        if self.now >= self.deaf_until and not self.run.over:
+        if self.now >= self.deaf_until and not self.run.is_finished:
             self.run = replace(self.run, progress=replace(self.run.progress, step=step))
             self.run = self.heard()
 
     def check(self) -> None:
         super().check()
-        if self.run.status is Status.ENDED and self.on_disk:
-            told = self.run.keeping.fetched and self.run.keeping.step == max(self.on_disk)
+        if self.run.status is RunStatus.ENDED and self.on_disk:
+            told = self.run.checkpoint_rescue.is_downloaded and self.run.checkpoint_rescue.step == max(self.on_disk)
             assert told, "a model was called lost that is on the bot's disk"
-        held = self.run.keeping.none_whole_at
-        if self.machines.clusters and held and not (self.run.keeping.keep_by or self.run.downed_at):
-            longest = max(held, drain.over_at(self.run)) + PATIENCE.fetch + SLACK
+        held = self.run.checkpoint_rescue.none_complete_at
+        if (
+            self.machines.clusters
+            and held
+            and not (self.run.checkpoint_rescue.keep_requested_by or self.run.teardown_requested_at)
+        ):
+            longest = max(held, drain.get_finished_at(self.run)) + PATIENCE.download + SLACK
             assert self.now < longest, "machines are held for nothing"
 
     def check_limits(self) -> None:
         """After a tick that nothing has disturbed: what is beyond a limit by more than the grace is over."""
-        if self.run.over or self.run.first_asked_at is None:
+        if self.run.is_finished or self.run.first_launch_requested_at is None:
             return
         beyond = self.now - PATIENCE.save
-        assert beyond < self.run.first_asked_at + LEASE, "lives beyond its lease"
+        assert beyond < self.run.first_launch_requested_at + LEASE, "lives beyond its lease"
         assert (self.run.cost(beyond) or 0.0) <= BUDGET, "spends beyond its budget"
 
 
@@ -227,41 +243,43 @@ class Reach:
         if life.now < max(life.broken_until, life.machines.blind_until) or not life.machines.clusters:
             raise Unavailable("It does not answer.")
 
-    def autostop(self, watched: Watched, minutes: int) -> Setting:
+    def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
         self.answer()
-        return Setting("autostop-1")
+        return AutostopSetting("autostop-1")
 
-    def halt(self, watched: Watched) -> None:
+    def cancel_job(self, cluster: ClusterRef) -> None:
         self.answer()
         if self.life.now < self.life.stubborn_until:
             raise Unavailable("It trains on.")
-        if self.life.machines.job is Job.RUNNING:
-            self.life.machines.job = Job.CANCELLED
+        if self.life.machines.job is JobState.RUNNING:
+            self.life.machines.job = JobState.CANCELLED
 
-    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
+    def list_checkpoints(
+        self, cluster: ClusterRef, checkpoint: CheckpointRef, job_ended: bool = False
+    ) -> CheckpointListing:
         self.answer()
-        return Shelf(tuple(self.life.saved), max(self.life.saved, default=None))
+        return CheckpointListing(tuple(self.life.saved), max(self.life.saved, default=None))
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
-        step = int(parcel.name.rpartition("_")[2])
+    def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
+        step = int(checkpoint.name.rpartition("_")[2])
         if step not in self.life.on_disk:
             self.answer()
             self.bring(step)
         done = step in self.life.on_disk
         self.life.fetched = step if done else self.life.fetched
-        return Fetch("/artifacts", int(done), 1, done=done)
+        return DownloadProgress("/artifacts", int(done), 1, is_complete=done)
 
     def bring(self, step: int) -> None:
         """It takes two looks."""
         if step not in self.life.saved:
             raise Unavailable("It is not there any more.")
         if step in self.life.torn:
-            raise NotWhole("A part of it is missing.")
+            raise IncompleteCheckpoint("A part of it is missing.")
         self.life.on_disk |= {step} if self.life.under_way == step else set()
         self.life.under_way = step
 
-    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
-        return {step: Fetch("/artifacts", 1, 1, done=True) for step in self.life.on_disk}
+    def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return {step: DownloadProgress("/artifacts", 1, 1, is_complete=True) for step in self.life.on_disk}
 
 
 PEOPLE = ("stop", "save and stop", "lose", "keep")
@@ -277,10 +295,10 @@ STEPS = st.lists(
     max_size=30,
 )
 Steps = list[tuple[str, str | None, float, float]]
-Choose = Callable[[Run, Seen | None, datetime, Rules], Action | None]
+Choose = Callable[[Run, Observation | None, datetime, ReconcileTimings], Action | None]
 
 
-def lived(steps: Steps, choose: Choose = decide, fetcher: type[Fetcher] = Fetcher) -> Training:
+def lived(steps: Steps, choose: Choose = decide, fetcher: type[CheckpointRescuer] = CheckpointRescuer) -> Training:
     """A life through these steps, and then in peace to its end."""
     life = Training(choose=choose, fetcher=fetcher)
     for event, crash, seconds, delay in [*steps, *[("", None, 15.0, 0.0)] * 80]:
@@ -299,44 +317,50 @@ def test_no_model_is_lost_without_a_word_or_a_leases_end_and_no_limit_is_passed_
     steps: Steps,
 ) -> None:
     life = lived(steps)
-    assert life.run.status is Status.ENDED
+    assert life.run.status is RunStatus.ENDED
     assert not life.machines.clusters
 
 
-def forgets_the_model(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def forgets_the_model(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that tears down what it should fetch."""
     action = decide(run, seen, now, rules)
-    return TearDown() if isinstance(action, FetchModel) else action
+    return TearDown() if isinstance(action, DownloadCheckpoint) else action
 
 
-def loses_patience(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def loses_patience(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that gives up with the first failure."""
     action = decide(run, seen, now, rules)
-    return LoseModel() if isinstance(action, FetchModel) and run.keeping.tries else action
+    return (
+        AbandonCheckpoint()
+        if isinstance(action, DownloadCheckpoint) and run.checkpoint_rescue.failure_count
+        else action
+    )
 
 
-def waits_for_ever(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def waits_for_ever(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that always hopes for another checkpoint."""
     action = decide(run, seen, now, rules)
-    limits = (Reason.OVER_BUDGET, Reason.LEASE_OVER)
-    return None if isinstance(action, Finish) and action.reason in limits else action
+    limits = (Reason.BUDGET_EXCEEDED, Reason.LEASE_EXPIRED)
+    return None if isinstance(action, BeginTeardown) and action.reason in limits else action
 
 
-def believes_a_drop(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def believes_a_drop(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes a record that was dropped for a cluster that is gone."""
-    return TearDown() if seen and seen.nothing and drain.keeps(run) else decide(run, seen, now, rules)
+    return TearDown() if seen and seen.is_empty and drain.needs_rescue(run) else decide(run, seen, now, rules)
 
 
-def forgets_its_disk(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def forgets_its_disk(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that calls lost what has come unseen."""
     action = decide(run, seen, now, rules)
-    return End(Reason.STOPPED) if isinstance(action, RecallModel) else action
+    return Close(Reason.STOPPED) if isinstance(action, FindDownloadedCheckpoint) else action
 
 
-def waits_for_a_whole_one(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def waits_for_a_whole_one(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that holds the machines for a checkpoint that is torn."""
     patient = (
-        run if run.keeping.none_whole_at is None else replace(run, keeping=replace(run.keeping, none_whole_at=None))
+        run
+        if run.checkpoint_rescue.none_complete_at is None
+        else replace(run, checkpoint_rescue=replace(run.checkpoint_rescue, none_complete_at=None))
     )
     return decide(patient, seen, now, rules)
 
@@ -384,20 +408,20 @@ def test_each_promise_is_alive(mutant: Choose, steps: Steps) -> None:
     """A bot with a planted mistake is caught; the real one lives through the same."""
     with pytest.raises(AssertionError):
         lived(steps, mutant)
-    assert lived(steps).run.status is Status.ENDED
+    assert lived(steps).run.status is RunStatus.ENDED
 
 
-class LetsItTrain(Fetcher):
+class LetsItTrain(CheckpointRescuer):
     """A mutant that does not end the job first."""
 
-    def _halt(self, run: Run) -> Run:
+    def _cancel_job(self, run: Run) -> Run:
         return run
 
 
-class BelievesTheLog(Fetcher):
+class BelievesTheLog(CheckpointRescuer):
     """A mutant that does not ask the cluster what it has."""
 
-    def _look(self, run: Run) -> Run:
+    def _find_newest(self, run: Run) -> Run:
         return run
 
 
@@ -422,7 +446,7 @@ class BelievesTheLog(Fetcher):
         ),
     ],
 )
-def test_each_promise_of_the_fetching_is_alive(mutant: type[Fetcher], steps: Steps) -> None:
+def test_each_promise_of_the_fetching_is_alive(mutant: type[CheckpointRescuer], steps: Steps) -> None:
     with pytest.raises(AssertionError):
         lived(steps, fetcher=mutant)
-    assert lived(steps).run.status is Status.ENDED
+    assert lived(steps).run.status is RunStatus.ENDED

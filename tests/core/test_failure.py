@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.digest import Digest, Kind
+from bot.core.digest import FailureKind, FailureSummary
 from bot.core.failure import diagnose
-from bot.core.loglines import WIDEST
+from bot.core.loglines import MAX_DISPLAY_CHARACTERS
 
 FRAMES = '  File "/verl/trainer.py", line 42, in fit\n    batch = self.next()\n'
 
@@ -29,36 +29,48 @@ WRAPPER = (
 STEP = "step:12 - critic/rewards/mean:0.41 - actor/lr:1e-06"
 
 PATTERNS = [
-    (Kind.GPU_MEMORY, OOM),
-    (Kind.GPU_MEMORY, "RuntimeError: CUDA error: out of memory"),
-    (Kind.NODE_MEMORY, "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory."),
+    (FailureKind.GPU_MEMORY, OOM),
+    (FailureKind.GPU_MEMORY, "RuntimeError: CUDA error: out of memory"),
     (
-        Kind.NCCL_TIMEOUT,
+        FailureKind.NODE_MEMORY,
+        "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.",
+    ),
+    (
+        FailureKind.NCCL_TIMEOUT,
         "[rank3]:[E1126 10:00:00.1 Proc.cpp:616] [Rank 3] Watchdog caught collective operation timeout: WorkNCCL(x)",
     ),
-    (Kind.NCCL_ERROR, "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:328, unhandled system error"),
-    (Kind.WORKER_DIED, "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task."),
-    (Kind.WORKER_DIED, "ray.exceptions.WorkerCrashedError: The worker died unexpectedly while executing this task."),
-    (Kind.DISK_FULL, "OSError: [Errno 28] No space left on device: '/checkpoints/a'"),
-    (Kind.HUGGING_FACE, "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: x"),
-    (Kind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),
-    (Kind.WANDB, "wandb: ERROR Abnormal program exit"),
-    (Kind.WANDB, "wandb.errors.errors.CommError: Run initialization has timed out after 90.0 sec."),
-    (Kind.DATA_MISSING, "FileNotFoundError: [Errno 2] No such file or directory: '/root/data/gsm8k/train.parquet'"),
-    (Kind.OVERRIDE, "hydra.errors.ConfigCompositionException: Could not override 'trainer.epoch'."),
-    (Kind.OVERRIDE, "Could not override 'trainer.epoch'."),
     (
-        Kind.BATCH_SIZE,
+        FailureKind.NCCL_ERROR,
+        "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:328, unhandled system error",
+    ),
+    (FailureKind.WORKER_DIED, "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task."),
+    (
+        FailureKind.WORKER_DIED,
+        "ray.exceptions.WorkerCrashedError: The worker died unexpectedly while executing this task.",
+    ),
+    (FailureKind.DISK_FULL, "OSError: [Errno 28] No space left on device: '/checkpoints/a'"),
+    (FailureKind.HUGGING_FACE, "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: x"),
+    (FailureKind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),
+    (FailureKind.WANDB, "wandb: ERROR Abnormal program exit"),
+    (FailureKind.WANDB, "wandb.errors.errors.CommError: Run initialization has timed out after 90.0 sec."),
+    (
+        FailureKind.DATA_MISSING,
+        "FileNotFoundError: [Errno 2] No such file or directory: '/root/data/gsm8k/train.parquet'",
+    ),
+    (FailureKind.OVERRIDE, "hydra.errors.ConfigCompositionException: Could not override 'trainer.epoch'."),
+    (FailureKind.OVERRIDE, "Could not override 'trainer.epoch'."),
+    (
+        FailureKind.BATCH_SIZE,
         "AssertionError: real_train_batch_size (30) must be divisible by minimal possible batch size (4)",
     ),
-    (Kind.BATCH_SIZE, "AssertionError: only support equal chunk. Got size of DataProto 31 and chunk 4."),
+    (FailureKind.BATCH_SIZE, "AssertionError: only support equal chunk. Got size of DataProto 31 and chunk 4."),
     (None, "RuntimeError: asked to fail at step 3 (fail_at_step=3)"),
     (None, "my.own.StrangeError: whatever"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "line"), PATTERNS, ids=[line[:40] for _, line in PATTERNS])
-def test_a_pattern_is_known_and_an_unknown_error_is_shown_as_it_is(kind: Kind | None, line: str) -> None:
+def test_a_pattern_is_known_and_an_unknown_error_is_shown_as_it_is(kind: FailureKind | None, line: str) -> None:
     found = diagnose(f"{ONE}getting ready\n{ONE}{line}\n{ONE}bye")
     assert found is not None
     assert found.kind is kind
@@ -68,19 +80,23 @@ def test_a_pattern_is_known_and_an_unknown_error_is_shown_as_it_is(kind: Kind | 
 @pytest.mark.parametrize(
     ("line", "kind", "node"),
     [
-        pytest.param("ERROR: Job 1 failed with return code list: [1, 137] ", Kind.KILLED, 1, id="by SkyPilot"),
-        pytest.param("\x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [139, 0]", Kind.CRASHED, 0, id="139"),
-        pytest.param("`run` failed on node 0 with exit code 137 (SIGKILL).", Kind.KILLED, None, id="on this machine"),
-        pytest.param(f"{HEAD}/tmp/run.sh: line 9:  4711 Killed    python3 x", Kind.KILLED, 0, id="by bash"),
+        pytest.param("ERROR: Job 1 failed with return code list: [1, 137] ", FailureKind.KILLED, 1, id="by SkyPilot"),
+        pytest.param(
+            "\x1b[31mERROR: Job 1 failed with return code list:\x1b[0m [139, 0]", FailureKind.CRASHED, 0, id="139"
+        ),
+        pytest.param(
+            "`run` failed on node 0 with exit code 137 (SIGKILL).", FailureKind.KILLED, None, id="on this machine"
+        ),
+        pytest.param(f"{HEAD}/tmp/run.sh: line 9:  4711 Killed    python3 x", FailureKind.KILLED, 0, id="by bash"),
     ],
 )
-def test_an_exit_code_tells_where_nothing_else_does(line: str, kind: Kind, node: int | None) -> None:
+def test_an_exit_code_tells_where_nothing_else_does(line: str, kind: FailureKind, node: int | None) -> None:
     found = diagnose(f"{HEAD}working\n{line}", nodes=2)
     assert found is not None
     assert (found.kind, found.node, found.excerpt) == (kind, node, ())
     told = diagnose(f"{HEAD}{OOM}\n{line}", nodes=2)
     assert told is not None
-    assert told.kind is Kind.GPU_MEMORY
+    assert told.kind is FailureKind.GPU_MEMORY
 
 
 @pytest.mark.parametrize(
@@ -102,7 +118,7 @@ def test_what_is_no_error_is_not_taken_for_one(log: str) -> None:
 
 def test_of_a_traceback_the_line_at_its_end_counts_and_what_led_to_it_is_shown() -> None:
     found = diagnose(f"{ONE}{STEP}\n{traceback('KeyError', ONE)}\n{ONE}bye")
-    assert found == Digest(
+    assert found == FailureSummary(
         "KeyError",
         excerpt=(STEP, "Traceback (most recent call last):", *FRAMES.splitlines(), "KeyError", "bye"),
     )
@@ -112,7 +128,7 @@ def test_the_error_under_rays_wrapper_counts_and_the_node_that_the_wrapper_names
     log = f"{HEAD}ready\n{WORKER}joined\n{traceback(WRAPPER, HEAD)}\n{HEAD}{FRAMES.splitlines()[0]}\n{HEAD}{OOM}"
     found = diagnose(log, nodes=2)
     assert found is not None
-    assert (found.error, found.kind, found.node) == (OOM, Kind.GPU_MEMORY, 1)
+    assert (found.error, found.kind, found.node) == (OOM, FailureKind.GPU_MEMORY, 1)
 
 
 def test_rays_wrapper_is_shown_where_nothing_else_is_left() -> None:
@@ -156,7 +172,7 @@ RAYS_STORY = f"""\
 def test_a_failure_as_ray_tells_it_on_two_nodes() -> None:
     found = diagnose(RAYS_STORY, nodes=2)
     assert found is not None
-    assert (found.error, found.kind, found.node) == (OOM, Kind.GPU_MEMORY, 1)
+    assert (found.error, found.kind, found.node) == (OOM, FailureKind.GPU_MEMORY, 1)
     assert found.excerpt[-3:-1] == ("    loss.backward()", OOM)
 
 
@@ -213,7 +229,7 @@ def test_no_log_breaks_it(log: str, nodes: int) -> None:
     found = diagnose(log, nodes)
     if found is not None:
         assert found.error.strip()
-        assert len(found.error) <= WIDEST
+        assert len(found.error) <= MAX_DISPLAY_CHARACTERS
         assert "\n" not in found.error
 
 
@@ -264,4 +280,4 @@ def test_where_time_is_over_the_error_that_was_found_by_then_is_told() -> None:
 def test_numbers_and_names_without_end_are_no_reason_to_fail(line: str) -> None:
     found = diagnose(f"{ONE}{line}\n{ONE}{OOM}", nodes=2)
     assert found is not None
-    assert len(found.error) <= WIDEST
+    assert len(found.error) <= MAX_DISPLAY_CHARACTERS

@@ -6,24 +6,24 @@ from typing import Any
 
 import pytest
 
-from bot.core.bounds import DENIED_OVERRIDES, OWN, Bounds
+from bot.core.bounds import DENIED_OVERRIDES, FROM_RECIPE, Bounds
 from bot.core.launch_bounds import (
-    Ask,
-    ask_of,
+    LaunchRequest,
+    build_launch_request,
+    find_violations,
     refuse_limits_out_of_bounds,
     refuse_out_of_bounds,
-    violations,
 )
 from bot.core.people import Channel, ChannelKind
-from bot.core.plan import plan
-from bot.core.policy import SAFE, SAFE_BOUNDS, Policy
+from bot.core.plan import build_launch_plan
+from bot.core.policy import SAFE_BOUNDS, SAFE_POLICY, Policy
 from bot.core.roles import Role
 from tests.builders import a_recipe, a_run, refusal_of
 
 BOUNDS = Bounds(
     recipes=("ppo", "sft*"),
-    infra=("aws*", OWN),
-    images=(OWN, "docker:team/*"),
+    infra=("aws*", FROM_RECIPE),
+    images=(FROM_RECIPE, "docker:team/*"),
     buckets=("s3://team/*",),
     volumes=("team-*",),
     accelerators={"H100": 8, "A*": 4},
@@ -35,21 +35,21 @@ BOUNDS = Bounds(
     denied_overrides=DENIED_OVERRIDES,
     absolute_outputs=False,
 )
-ASK = Ask(
-    recipe="ppo", infra="", own_infra="", image="docker:own", own_image="docker:own", bucket="", volume="",
+ASK = LaunchRequest(
+    recipe="ppo", infra="", recipe_infra="", image="docker:own", recipe_image="docker:own", bucket="", volume="",
     accelerators={"H100": 1}, nodes=1, gpus=1, lease=timedelta(hours=1), budget_dollars=10.0,
 )  # fmt: skip
 
 
 def passed(bounds: Bounds = BOUNDS, **changes: Any) -> list[str]:
-    return [one.bound for one in violations(bounds, replace(ASK, **changes))]
+    return [one.bound for one in find_violations(bounds, replace(ASK, **changes))]
 
 
 @pytest.mark.parametrize(
     ("asked", "bound"),
     [
         ({"recipe": "mine"}, "recipes"),
-        ({"infra": "gcp", "own_infra": "lambda"}, "infra"),
+        ({"infra": "gcp", "recipe_infra": "lambda"}, "infra"),
         ({"image": "docker:evil"}, "images"),
         ({"image": "docker:own/more"}, "images"),
         ({"bucket": "s3://theirs/x"}, "buckets"),
@@ -76,7 +76,7 @@ def test_what_passes_a_bound_is_refused_by_its_name(asked: dict[str, Any], bound
     "asked",
     [
         {"recipe": "SFT-small"},
-        {"infra": "aws/us-east-1", "own_infra": "gcp"},
+        {"infra": "aws/us-east-1", "recipe_infra": "gcp"},
         {"image": "docker:team/verl"},
         {"bucket": "s3://team/models"},
         {"accelerators": {"h100": 8, "A100": 4}},
@@ -141,14 +141,14 @@ def test_usual_settings_are_allowed(override: str) -> None:
 def test_everything_that_a_plan_asks_for_is_weighed() -> None:
     recipe = a_recipe()
     typed = (("nodes", "2"), ("budget", "20"), ("lease", "3"))
-    found = ask_of(plan(recipe, typed, ("trainer.x=1",), "toy-0001"))
+    found = build_launch_request(build_launch_plan(recipe, typed, ("trainer.x=1",), "toy-0001"))
     assert (found.recipe, found.nodes, found.gpus, dict(found.accelerators)) == ("toy", 2, 2, {"H100": 1})
     assert (found.gpu_hours, found.budget_dollars, found.overrides) == (6.0, 20.0, ("trainer.x=1",))
 
 
 def test_those_of_the_role_and_those_of_the_channel_both_hold() -> None:
     policy = Policy(bounds={Role.LAUNCHER: Bounds(nodes=2)}, channel_bounds={"C0SMALL": Bounds(lease_hours=1.0)})
-    every = policy.bounds_of(Role.LAUNCHER, Channel("C0SMALL", ChannelKind.PUBLIC))
+    every = policy.bounds_for(Role.LAUNCHER, Channel("C0SMALL", ChannelKind.PUBLIC))
     ask = replace(ASK, nodes=3, lease=timedelta(hours=2))
     refused = refusal_of(lambda: refuse_out_of_bounds(every, ask, ("U0ADMIN",)))
     assert refused is not None
@@ -176,7 +176,7 @@ def test_without_a_file_a_launch_is_bounded_for_all_but_admins() -> None:
     public = Channel("C1", ChannelKind.PUBLIC)
     dear = replace(ASK, nodes=64, gpus=512, lease=timedelta(days=90), image="docker:evil", budget_dollars=1e6)
     for role in (Role.LAUNCHER, Role.APPROVER):
-        found = {one.bound for bounds in SAFE.bounds_of(role, public) for one in violations(bounds, dear)}
+        found = {one.bound for bounds in SAFE_POLICY.bounds_for(role, public) for one in find_violations(bounds, dear)}
         assert found == {"images", "nodes", "gpu_hours", "lease_hours", "budget_dollars"}
-    assert refusal_of(lambda: refuse_out_of_bounds(SAFE.bounds_of(Role.ADMIN, public), dear, ())) is None
-    assert (SAFE_BOUNDS.budget_dollars, SAFE_BOUNDS.lease_hours, SAFE.person.runs) == (100.0, 24.0, 2)
+    assert refusal_of(lambda: refuse_out_of_bounds(SAFE_POLICY.bounds_for(Role.ADMIN, public), dear, ())) is None
+    assert (SAFE_BOUNDS.budget_dollars, SAFE_BOUNDS.lease_hours, SAFE_POLICY.person.runs) == (100.0, 24.0, 2)

@@ -8,23 +8,23 @@ import pytest
 
 from bot.core.bounds import UNBOUNDED, Bounds
 from bot.core.launch_bounds import (
-    Ask,
-    ask_of,
+    LaunchRequest,
+    build_launch_request,
+    find_violations,
     refuse_limits_out_of_bounds,
     refuse_out_of_bounds,
-    violations,
 )
-from bot.core.plan import plan
+from bot.core.plan import build_launch_plan
 from bot.core.policy import SAFE_BOUNDS
 from bot.errors import UserError
 from tests.builders import a_recipe, a_run
 
-ASK = Ask(
+ASK = LaunchRequest(
     recipe="grpo",
     infra="aws/us-east-1",
-    own_infra="aws",
+    recipe_infra="aws",
     image="docker:nvcr.io/pytorch",
-    own_image="docker:nvcr.io/pytorch",
+    recipe_image="docker:nvcr.io/pytorch",
     bucket="s3://our-models/a",
     volume="",
     accelerators={"H100": 8},
@@ -66,7 +66,7 @@ ASK = Ask(
     ids=str,
 )
 def test_each_bound_is_held_by_itself(bounds: dict[str, Any], passed: list[str]) -> None:
-    assert [one.bound for one in violations(Bounds(**bounds), ASK)] == passed
+    assert [one.bound for one in find_violations(Bounds(**bounds), ASK)] == passed
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_settings_that_run_code_or_write_elsewhere_are_denied_without_a_policy_f
     override: str, passed: list[str]
 ) -> None:
     ask = replace(ASK, bucket="", nodes=1, gpus=1, lease=timedelta(hours=1), overrides=(override,))
-    assert [one.bound for one in violations(SAFE_BOUNDS, ask)] == passed
-    assert violations(UNBOUNDED, ask) == []
+    assert [one.bound for one in find_violations(SAFE_BOUNDS, ask)] == passed
+    assert find_violations(UNBOUNDED, ask) == []
 
 
 def test_only_settings_that_are_allowed_may_be_set_where_any_are_named() -> None:
     bounds = Bounds(overrides=("trainer.*",))
     ask = replace(ASK, overrides=("trainer.total_epochs=3", "actor.lr=1"))
-    assert [one.sentence for one in violations(bounds, ask)] == [
+    assert [one.sentence for one in find_violations(bounds, ask)] == [
         "The setting `actor.lr` is not allowed for you here. Allowed: `trainer.*`."
     ]
 
@@ -114,7 +114,7 @@ def test_bounds_of_the_role_and_of_the_channel_hold_together_and_all_is_said_onc
 
 
 def test_what_a_plan_asks_for_is_read_of_its_task() -> None:
-    ask = ask_of(plan(a_recipe(), (("nodes", "3"),), (), "toy-0001"))
+    ask = build_launch_request(build_launch_plan(a_recipe(), (("nodes", "3"),), (), "toy-0001"))
     assert (ask.recipe, ask.nodes, ask.accelerators, ask.gpus) == ("toy", 3, {"H100": 1}, 3)
     assert ask.gpu_hours == 3 * (ask.lease / timedelta(hours=1))
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.characters import UNSEEN, name_of
-from bot.core.line import LONGEST_LINE, join, shown, split
+from bot.core.characters import INVISIBLE, describe_character
+from bot.core.line import MAX_LINE_CHARACTERS, format_inline_code, join_words, split_words
 from bot.errors import UserError
 
 AWKWARD = st.sampled_from("ab=[](){}\"'“”‘’\\—–- ,.$`;&|<>")
 ANY = st.characters()
-SEEN = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]).filter(lambda char: not UNSEEN.match(char))
+SEEN = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]).filter(lambda char: not INVISIBLE.match(char))
 WORDS = st.lists(st.text(AWKWARD | SEEN), max_size=6).map(tuple)
 UNSEEABLE = (
     "\0\a\b\v\f\r\x1b\x1f\x7f\x85\x9b\xad\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\u3164"
@@ -49,7 +49,7 @@ UNSEEABLE = (
     ],
 )
 def test_a_line_is_cut_into_the_words_that_were_meant(text: str, words: tuple[str, ...]) -> None:
-    assert split(text) == words
+    assert split_words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,18 @@ def test_a_line_is_cut_into_the_words_that_were_meant(text: str, words: tuple[st
     [
         pytest.param("x='a b", "Close it with '.", id="a quote that is not closed"),
         pytest.param("“a b", 'Close it with ".', id="a phone's quote that is not closed"),
-        *(pytest.param(f"note=a{char}b", "Type it without.", id=name_of(char)) for char in UNSEEABLE),
+        *(pytest.param(f"note=a{char}b", "Type it without.", id=describe_character(char)) for char in UNSEEABLE),
         pytest.param("\ufefflaunch", "Type it without.", id="a byte order mark before it"),
         *(
             pytest.param(text, "Type it on one line, with blanks in place of tabs.", id=repr(text))
             for text in ("note='a\nb'", 'note="a\\\nb"', "note=[a,\n b]", "'note=a\tb'", "note={a:\t1}")
         ),
-        pytest.param("a" * (LONGEST_LINE + 1), "Type it shorter.", id="too long"),
+        pytest.param("a" * (MAX_LINE_CHARACTERS + 1), "Type it shorter.", id="too long"),
     ],
 )
 def test_a_line_that_cannot_be_meant_is_refused_with_the_remedy(text: str, hint: str) -> None:
     with pytest.raises(UserError) as refusal:
-        split(text)
+        split_words(text)
     assert refusal.value.hint == hint
 
 
@@ -82,18 +82,18 @@ def test_a_line_that_cannot_be_meant_is_refused_with_the_remedy(text: str, hint:
 )
 def test_the_refusal_of_a_character_names_it(text: str, named: str) -> None:
     with pytest.raises(UserError, match=re.escape(named)):
-        split(text)
+        split_words(text)
 
 
 @given(WORDS)
 def test_words_come_back_from_the_line_that_they_are_joined_to(words: tuple[str, ...]) -> None:
-    assert split(join(words)) == words
+    assert split_words(join_words(words)) == words
 
 
 @given(st.text(AWKWARD | st.sampled_from(f"\n\t{UNSEEABLE}") | ANY))
 def test_what_is_shown_of_a_text_stays_on_one_short_line_of_code(text: str) -> None:
-    there = shown(text)
+    there = format_inline_code(text)
     assert len(there) <= 42
     assert "\n" not in there
     assert there.count("`") == 2
-    assert not UNSEEN.search(there)
+    assert not INVISIBLE.search(there)

@@ -15,30 +15,32 @@ from hypothesis import strategies as st
 
 from bot.core import decide as module
 from bot.core.action import (
+    AbandonCheckpoint,
     Action,
-    Alarm,
-    Ask,
-    End,
-    FetchModel,
-    LoseModel,
-    Price,
-    PutOffAutostop,
-    RecallModel,
+    AwaitConfirmation,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
     SaveLog,
     SetAutostop,
     TearDown,
-    Wonder,
 )
 from bot.core.decide import decide
-from bot.core.noting import noted, wanted_again
-from bot.core.rules import Rules
+from bot.core.noting import apply_action, requeue_after
+from bot.core.rules import ReconcileTimings
 from bot.core.run import Run
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.core.status import Reason, Status
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.status import Reason, RunStatus
 from tests.builders import NOON, a_run
 from tests.examples import examples
 
-RULES = Rules(gone=timedelta(seconds=5), ask_again=timedelta(seconds=30), down_again=timedelta(seconds=60))
+RULES = ReconcileTimings(
+    teardown_confirm=timedelta(seconds=5), launch_confirm=timedelta(seconds=30), teardown_retry=timedelta(seconds=60)
+)
 
 AUTOSTOP = 5
 
@@ -58,7 +60,7 @@ class Machines:
     """
 
     clusters: int = 0
-    job: Job | None = None
+    job: JobState | None = None
     ending: Ending | None = None
     arrivals: list[datetime] = field(default_factory=list)
     accepted: int = 0
@@ -71,27 +73,27 @@ class Machines:
         for at in [at for at in self.arrivals if at <= now]:
             self.arrivals.remove(at)
             self.clusters, self.accepted = self.clusters + 1, self.accepted + 1
-            self.job, self.autostop = Job.RUNNING, AUTOSTOP
+            self.job, self.autostop = JobState.RUNNING, AUTOSTOP
         if self.gone_at and now >= self.gone_at:
             self.gone_at = None
             self.vanish(Ending.DOWNED)
 
-    def look(self, now: datetime) -> Seen | None:
+    def look(self, now: datetime) -> Observation | None:
         if now < self.blind_until:
             return None
         if now < self.dropped_until:
-            return Seen(server="another")
+            return Observation(server="another")
         if self.clusters:
-            return Seen(
-                request=Request.SUCCEEDED,
-                cluster=Cluster.UP,
+            return Observation(
+                request=RequestState.SUCCEEDED,
+                cluster=ClusterState.UP,
                 job=self.job,
                 job_id=1,
                 autostop_minutes=self.autostop,
                 cluster_id="verl-ppo-7f3a",
                 server="first",
             )
-        return Seen(ending=self.ending, server="first")
+        return Observation(ending=self.ending, server="first")
 
     def down(self, now: datetime) -> None:
         if now < self.dropped_until:
@@ -108,12 +110,12 @@ class Machines:
 class Life:
     """A run, its machines, and a bot that may die between any two of its steps."""
 
-    run: Run = field(default_factory=lambda: a_run(rate=None, autostop_asked=AUTOSTOP))
+    run: Run = field(default_factory=lambda: a_run(rate=None, requested_autostop_minutes=AUTOSTOP))
     machines: Machines = field(default_factory=Machines)
     now: datetime = NOON
     began: datetime = NOON
-    choose: Callable[[Run, Seen | None, datetime, Rules], Action | None] = decide
-    rules: Rules = RULES
+    choose: Callable[[Run, Observation | None, datetime, ReconcileTimings], Action | None] = decide
+    rules: ReconcileTimings = RULES
 
     def tick(self, crash: str | None, delay: float) -> timedelta | None:
         """One tick; with a crash `before` the deed, or `after` it and before its record.
@@ -121,20 +123,22 @@ class Life:
         Returns in how long the next is wanted.
         """
         self.machines.pass_time(self.now)
-        action = self.choose(self.run.watched_since(self.began), self.machines.look(self.now), self.now, self.rules)
+        action = self.choose(
+            self.run.discard_stale_confirmation(self.began), self.machines.look(self.now), self.now, self.rules
+        )
         self.do(action, crash, delay)
         if crash:
             self.began = self.now + timedelta(milliseconds=1)
-        return wanted_again(action, self.rules) if action and not crash else None
+        return requeue_after(action, self.rules) if action and not crash else None
 
     def do(self, action: Action | None, crash: str | None, delay: float) -> None:
-        if isinstance(action, Ask):
-            self.run = self.run.asked(self.now, server=action.server)  # recorded first
+        if isinstance(action, Provision):
+            self.run = self.run.record_launch_request(self.now, server=action.server)  # recorded first
             if crash != "before":
                 self.machines.arrivals.append(self.now + timedelta(seconds=delay))
             return
         if isinstance(action, SetAutostop):
-            self.run = self.run.mending_autostop(action.found, self.now)  # recorded first
+            self.run = self.run.begin_autostop_repair(action.observed_minutes, self.now)  # recorded first
             if crash != "before" and self.now >= self.machines.blind_until:
                 self.machines.autostop = action.minutes
             return
@@ -150,29 +154,29 @@ class Life:
     def recorded(self, action: Action | None) -> Run:
         match action:
             case SaveLog():
-                return self.run.log_saved(None, self.now)
+                return self.run.record_saved_log(None, self.now)
             case TearDown():
-                return self.run.downed(self.now)
-            case Alarm():
-                return self.run.alarmed("", self.now)
-            case Ask() | Price() | SetAutostop() | FetchModel() | None:
+                return self.run.record_teardown_request(self.now)
+            case RaiseAlarm():
+                return self.run.mark_teardown_overdue("", self.now)
+            case Provision() | EstimatePrice() | SetAutostop() | DownloadCheckpoint() | None:
                 return self.run
-            case PutOffAutostop(until):
-                return self.run.autostop_held(until)
-            case RecallModel():  # the bot's own disk has nothing of a run that saves nothing
-                return self.run.recalled(None, None, self.now)
-            case End():
+            case PostponeAutostop(until):
+                return self.run.record_autostop_postponement(until)
+            case FindDownloadedCheckpoint():  # the bot's own disk has nothing of a run that saves nothing
+                return self.run.record_local_copy(None, None, self.now)
+            case Close():
                 assert self.now >= self.machines.dropped_until, "ended on the word of a cloud that has forgotten"
-            case LoseModel():  # in peace, whatever the time
-                return self.run.gave_up(self.now)
-        return noted(self.run, action, self.now, self.rules)
+            case AbandonCheckpoint():  # in peace, whatever the time
+                return self.run.abandon_checkpoint(self.now)
+        return apply_action(self.run, action, self.now, self.rules)
 
     def happen(self, event: str) -> None:
         match event:
             case "stop":
-                self.run = self.run.stop_requested("U0BEN", self.now)
-            case "succeed" | "fail" if self.machines.job is Job.RUNNING:
-                self.machines.job = Job.SUCCEEDED if event == "succeed" else Job.FAILED
+                self.run = self.run.request_stop("U0BEN", self.now)
+            case "succeed" | "fail" if self.machines.job is JobState.RUNNING:
+                self.machines.job = JobState.SUCCEEDED if event == "succeed" else JobState.FAILED
             case "cancel autostop":
                 self.machines.autostop = None
             case "autodown":
@@ -181,14 +185,14 @@ class Life:
                 self.machines.vanish(Ending.LOST)
             case "outage":
                 self.machines.blind_until = self.now + timedelta(seconds=120)
-            case "drop" if self.run.asks:
+            case "drop" if self.run.launch_attempts:
                 self.machines.dropped_until = self.now + timedelta(seconds=20)
-            case "forget" if self.run.asks:
+            case "forget" if self.run.launch_attempts:
                 self.machines.dropped_until = self.now + timedelta(minutes=10)
 
     def check(self) -> None:
         assert self.machines.accepted <= 1, "launched twice"
-        if self.run.status is Status.ENDED:
+        if self.run.status is RunStatus.ENDED:
             assert not self.machines.clusters, "left standing"
             assert not self.machines.arrivals, "ended while its launch was under way"
             assert self.run.reason is not None
@@ -230,7 +234,7 @@ def test_every_life_ends_once_with_nothing_left_and_nothing_launched_twice(
     steps: list[tuple[str, str | None, float, float]],
 ) -> None:
     life = lived(steps)
-    assert life.run.status is Status.ENDED
+    assert life.run.status is RunStatus.ENDED
     assert life.run.reason is not None
 
 
@@ -244,43 +248,45 @@ def test_whatever_has_happened_a_run_that_goes_on_in_peace_has_its_autostop_agai
         life.happen(event if event != "outage" else "")
         life.tick(crash, delay)
         life.now += timedelta(seconds=seconds)
-    if life.run.status is Status.RUNNING:
+    if life.run.status is RunStatus.RUNNING:
         assert life.machines.autostop == AUTOSTOP
         assert life.run.autostop_minutes == AUTOSTOP
 
 
-def asks_at_once(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def asks_at_once(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes the first absence of a launch for its loss."""
     action = decide(run, seen, now, rules)
-    return Ask() if isinstance(action, Wonder) and run.status is Status.LAUNCHING else action
+    return Provision() if isinstance(action, AwaitConfirmation) and run.status is RunStatus.LAUNCHING else action
 
 
-def ends_at_once(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def ends_at_once(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes one absence for a proof."""
     action = decide(run, seen, now, rules)
-    return End(Reason.STOPPED) if isinstance(action, Wonder) and run.status is Status.STOPPING else action
+    return (
+        Close(Reason.STOPPED) if isinstance(action, AwaitConfirmation) and run.status is RunStatus.STOPPING else action
+    )
 
 
-def believes_silence(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def believes_silence(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes no answer for an absence."""
-    return decide(run, seen or Seen(ending=Ending.LOST), now, rules)
+    return decide(run, seen or Observation(ending=Ending.LOST), now, rules)
 
 
-def believes_a_new_memory(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def believes_a_new_memory(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes what a cloud has forgotten for what is gone."""
     forgotten = seen is not None and run.is_forgotten_by(seen)
-    return decide(run, Seen(ending=Ending.LOST) if forgotten else seen, now, rules)
+    return decide(run, Observation(ending=Ending.LOST) if forgotten else seen, now, rules)
 
 
-def asks_a_new_memory(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def asks_a_new_memory(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that asks another memory for what the first was asked for."""
     return decide(run, replace(seen, server="") if seen else None, now, rules)
 
 
-def forgets_the_removal(run: Run, seen: Seen | None, now: datetime, rules: Rules) -> Action | None:
+def forgets_the_removal(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that ends a run without removing its cluster."""
     action = decide(run, seen, now, rules)
-    return End(Reason.STOPPED) if isinstance(action, TearDown) else action
+    return Close(Reason.STOPPED) if isinstance(action, TearDown) else action
 
 
 FORGOTTEN = [*[("", None, 1.0, 0.0)] * 4, ("forget", None, 1.0, 0.0), *[("", None, 15.0, 0.0)] * 4]
@@ -313,4 +319,4 @@ def test_each_promise_is_alive(
     """A bot with a planted mistake is caught; the real one lives through the same."""
     with pytest.raises(AssertionError):
         lived(steps, mutant)
-    assert lived(steps, module.decide).run.status is Status.ENDED
+    assert lived(steps, module.decide).run.status is RunStatus.ENDED

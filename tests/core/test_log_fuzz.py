@@ -9,14 +9,22 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.sky.calls import without_chatter
-from bot.adapters.sky.errors import in_words
-from bot.core.fact import Bar, Fact, Resumed, Saved, Total
+from bot.adapters.sky.calls import remove_skypilot_lines
+from bot.adapters.sky.errors import describe_error
+from bot.core.fact import CheckpointSaved, LogEvent, ProgressBar, TotalSteps, TrainingResumed
 from bot.core.failure import diagnose
-from bot.core.grammar import LONGEST_SHOWN
-from bot.core.loglines import SAVED_BYTES, bounded, failure, joined, select, whole, whole_characters
-from bot.core.reading import REMEMBERED, Reading
-from bot.core.row import LARGEST, LONGEST_KEY, MOST_KEYS, SMALLEST, Row
+from bot.core.grammar import MAX_LINE_CHARACTERS
+from bot.core.loglines import (
+    MAX_SAVED_BYTES,
+    append_log,
+    find_failure,
+    merge_logs,
+    replace_surrogates,
+    select_lines,
+    truncate_log,
+)
+from bot.core.reading import REMEMBERED_LINES, LogCursor
+from bot.core.row import LARGEST_FLOAT32, MAX_KEY_CHARACTERS, MAX_KEYS, SMALLEST_FLOAT32, StepMetrics
 from tests.examples import examples
 from tests.linear import hard_texts, uses
 
@@ -108,36 +116,38 @@ HARD = [make for use in uses() for make in hard_texts(use.pattern)]
 def check(text: str) -> None:
     """Read, keep, show and diagnose a log in two looks."""
     start = time.thread_time()
-    text = whole_characters(text)
+    text = replace_surrogates(text)
     half = text[: len(text) // 2]
-    reading, facts = Reading().look(half, 1.0)
-    reading, more = reading.look(text, 2.0, over=True)
+    reading, facts = LogCursor().read_tail(half, 1.0)
+    reading, more = reading.read_tail(text, 2.0, is_final=True)
     for fact in (*facts, *more):
         assert is_bounded(fact), fact
-    assert msgspec.json.decode(msgspec.json.encode(reading), type=Reading) == reading
-    assert len(reading.last) <= REMEMBERED
-    kept = bounded(joined(bounded(half), text))
-    assert len(kept.encode()) <= SAVED_BYTES
-    assert all(len(line) <= LONGEST_SHOWN for line in (*kept.split("\n"), *select(text, 50)))
-    diagnose(whole(kept, text), 2)
-    failure(text)
-    without_chatter(text)
-    in_words("ValueError", text)
+    assert msgspec.json.decode(msgspec.json.encode(reading), type=LogCursor) == reading
+    assert len(reading.last_digests) <= REMEMBERED_LINES
+    kept = truncate_log(append_log(truncate_log(half), text))
+    assert len(kept.encode()) <= MAX_SAVED_BYTES
+    assert all(len(line) <= MAX_LINE_CHARACTERS for line in (*kept.split("\n"), *select_lines(text, 50)))
+    diagnose(merge_logs(kept, text), 2)
+    find_failure(text)
+    remove_skypilot_lines(text)
+    describe_error("ValueError", text)
     assert time.thread_time() - start < FLOOR_SECONDS + SECONDS_A_CHARACTER * len(text)
 
 
-def is_bounded(fact: Fact) -> bool:
+def is_bounded(fact: LogEvent) -> bool:
     match fact:
-        case Row(step, values):
+        case StepMetrics(step, values):
             sizes = [abs(value) for value in values.values()]
-            keys = all(0 < len(key) <= LONGEST_KEY and key.isprintable() for key in values)
-            numbers = all(not size or SMALLEST <= size <= LARGEST or not size < float("inf") for size in sizes)
-            return 0 <= step < 10**9 and len(values) <= MOST_KEYS and keys and numbers
-        case Total(steps) | Resumed(steps):
+            keys = all(0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable() for key in values)
+            numbers = all(
+                not size or SMALLEST_FLOAT32 <= size <= LARGEST_FLOAT32 or not size < float("inf") for size in sizes
+            )
+            return 0 <= step < 10**9 and len(values) <= MAX_KEYS and keys and numbers
+        case TotalSteps(steps) | TrainingResumed(steps):
             return 0 <= steps < 10**9
-        case Bar(done, total, seconds):
+        case ProgressBar(done, total, seconds):
             return 0 <= done < 10**9 and 0 <= total < 10**9 and 0 <= seconds <= 1e9
-        case Saved(folder, step):
+        case CheckpointSaved(folder, step):
             return 0 <= step < 10**9 and len(folder) < 2_000
 
 

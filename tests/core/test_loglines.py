@@ -1,7 +1,7 @@
 import pytest
 
-from bot.core.grammar import LONGEST_SHOWN
-from bot.core.loglines import GAP, bounded, cleaned, joined, select
+from bot.core.grammar import MAX_LINE_CHARACTERS
+from bot.core.loglines import GAP_LINE, append_log, select_lines, split_clean_lines, truncate_log
 
 LOG = """\
 \x1b[36m(setup pid=3)\x1b[0m ready
@@ -22,25 +22,25 @@ ERROR: Job 1 failed with return code list: [0, 1]
     ],
 )
 def test_lines_are_chosen_and_tidied(asked: dict[str, object], lines: list[str]) -> None:
-    assert select(LOG, **asked) == lines  # type: ignore[arg-type]  # a table of keyword arguments
+    assert select_lines(LOG, **asked) == lines  # type: ignore[arg-type]  # a table of keyword arguments
 
 
 def test_of_one_node_no_rank_is_shown() -> None:
-    assert select("(smoke, pid=1) (TaskRunner pid=8) step:1\n(smoke, pid=1) step:2", 9) == ["step:1", "step:2"]
+    assert select_lines("(smoke, pid=1) (TaskRunner pid=8) step:1\n(smoke, pid=1) step:2", 9) == ["step:1", "step:2"]
 
 
 def test_a_log_is_kept_to_its_last_whole_lines() -> None:
     text = "\n".join(f"line {number} é" for number in range(1000))
-    kept = bounded(text, 100)
+    kept = truncate_log(text, 100)
     assert len(kept.encode()) <= 100
     assert text.endswith(kept)
     assert kept.startswith("line ")
-    assert bounded("short", 100) == "short"
+    assert truncate_log("short", 100) == "short"
 
 
 @pytest.mark.parametrize("line", ["x" * 9_000, "(head, rank=0, pid=1) " + "y" * 9_000, "\x1b[31m" * 9_000 + "z"])
 def test_what_is_shown_of_a_line_is_cut(line: str) -> None:
-    assert all(len(shown) <= LONGEST_SHOWN for shown in select(f"{line}\n{line}\r{line}\n", 9))
+    assert all(len(shown) <= MAX_LINE_CHARACTERS for shown in select_lines(f"{line}\n{line}\r{line}\n", 9))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_what_is_shown_of_a_line_is_cut(line: str) -> None:
     ],
 )
 def test_a_line_is_shown_as_a_terminal_leaves_it(line: str, shown: str) -> None:
-    assert cleaned(line) == ([shown] if shown else [])
+    assert split_clean_lines(line) == ([shown] if shown else [])
 
 
 def test_what_was_kept_with_longer_lines_goes_on_without_a_gap() -> None:
     kept = "a\n" + "x" * 16_000 + "\nb"
-    assert GAP not in joined(kept, "a\n" + "x" * 16_000 + "\nb\nc\n")
+    assert GAP_LINE not in append_log(kept, "a\n" + "x" * 16_000 + "\nb\nc\n")

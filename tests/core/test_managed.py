@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.managed import MOST_KEPT, Recoveries, Recovery
+from bot.core.managed import MAX_RECOVERIES, Recovery, RecoveryHistory
 from bot.core.progress import Progress
 from bot.core.run import Run
-from bot.watcher import Watcher
+from bot.watcher import HealthMonitor
 from tests.builders import NOON, at, running
 
 LOOKS = st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=30)
@@ -20,19 +20,21 @@ LOOKS = st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=30)
 def test_whatever_looks_show_each_recovery_has_one_number_and_one_is_open_at_most(
     looks: list[tuple[bool, int]],
 ) -> None:
-    found, count, numbers = Recoveries(), 0, set[int]()
+    found, count, numbers = RecoveryHistory(), 0, set[int]()
     for second, (recovering, more) in enumerate(looks):
         count += more
-        found = found.looked(recovering, count, at(second))
-        numbers |= {one.number for one in found.last}
+        found = found.record_observation(recovering, count, at(second))
+        numbers |= {one.number for one in found.latest}
         assert found.count == count
-        assert (found.open is not None) == recovering
-        assert all(one.until for one in found.last[:-1])
-        assert found == found.looked(recovering, count, at(second + 1))  # a look that shows the same changes nothing
+        assert (found.ongoing is not None) == recovering
+        assert all(one.until for one in found.latest[:-1])
+        assert found == found.record_observation(
+            recovering, count, at(second + 1)
+        )  # a look that shows the same changes nothing
     assert numbers == set(range(1, len(numbers) + 1))
-    assert len(found.last) <= MOST_KEPT
-    if len(numbers) <= MOST_KEPT:
-        assert sum(one.counted and one.until is not None for one in found.last) == count
+    assert len(found.latest) <= MAX_RECOVERIES
+    if len(numbers) <= MAX_RECOVERIES:
+        assert sum(one.is_counted and one.until is not None for one in found.latest) == count
 
 
 DAY = timedelta(days=1)
@@ -42,14 +44,14 @@ DAY = timedelta(days=1)
     ("run", "quiet"),
     [
         pytest.param(running(), True, id="no step for a day"),
-        pytest.param(running(recoveries=Recoveries(0, (Recovery(1, at(60)),))), False, id="it waits for machines"),
+        pytest.param(running(recoveries=RecoveryHistory(0, (Recovery(1, at(60)),))), False, id="it waits for machines"),
         pytest.param(
-            running(recoveries=Recoveries(1, (Recovery(1, at(60), NOON + DAY),))), False, id="it has just got them"
+            running(recoveries=RecoveryHistory(1, (Recovery(1, at(60), NOON + DAY),))), False, id="it has just got them"
         ),
         pytest.param(
             running(
                 progress=Progress(3, stepped_at=at(50).timestamp()),
-                recoveries=Recoveries(1, (Recovery(1, at(60), at(90)),)),
+                recoveries=RecoveryHistory(1, (Recovery(1, at(60), at(90)),)),
             ),
             True,
             id="it has had them for a day",
@@ -57,4 +59,4 @@ DAY = timedelta(days=1)
     ],
 )
 def test_a_run_that_waits_for_machines_has_not_stalled(run: Run, quiet: bool) -> None:
-    assert Watcher().is_quiet(run, NOON + DAY) is quiet
+    assert HealthMonitor().is_quiet(run, NOON + DAY) is quiet

@@ -9,25 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.choices import dearest
-from bot.core.holds import Hold, Ledger
+from bot.core.choices import with_most_accelerators
+from bot.core.holds import Ledger, Reservation
 from bot.core.order import DEADLINE_VARIABLE
-from bot.core.orphans import Standing
-from bot.core.outside import Outsider, Wanted, came_to_stand, is_own, owner_of, spending, weigh
-from bot.core.outside_autostop import keep
-from bot.core.policy import Caps, Outside, Policy, Remedy
+from bot.core.orphans import ListedCluster
+from bot.core.outside import (
+    ExternalCluster,
+    ExternalLaunch,
+    build_external_spending,
+    check_external_launch,
+    discover_cluster,
+    find_owner,
+    is_own_launch,
+)
+from bot.core.outside_autostop import enforce_autostop
+from bot.core.policy import AutostopRemedy, Caps, ExternalLaunchPolicy, Policy
 from bot.core.run import Run
-from bot.core.seen import Cluster
-from bot.core.status import Status
+from bot.core.seen import ClusterState
+from bot.core.status import RunStatus
 from tests.builders import NOON, a_run, at, launching, running
 
 GRACE = timedelta(minutes=30)
-BEN = Wanted("dev-box", "ben", "sky/ben", 8, 4.0)
+BEN = ExternalLaunch("dev-box", "ben", "sky/ben", 8, 4.0)
 MONTH = "2026-01"
 
 
-def held(run: str, person: str, gpus: int, dollars_per_hour: float = 0.0, dollars: float = 0.0) -> Hold:
-    return Hold(run, person, "" if run.startswith("sky/") else "C0TRAIN", gpus, dollars_per_hour, dollars)
+def held(run: str, person: str, gpus: int, dollars_per_hour: float = 0.0, dollars: float = 0.0) -> Reservation:
+    return Reservation(run, person, "" if run.startswith("sky/") else "C0TRAIN", gpus, dollars_per_hour, dollars)
 
 
 OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana", 2, 1.0)), {f"{MONTH} everybody": 90.0})
@@ -39,45 +47,61 @@ OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana",
         pytest.param(BEN, Policy(), None, id="no caps"),
         pytest.param(BEN, Policy(person=Caps(gpus=8)), None, id="under another name than his in Slack"),
         pytest.param(replace(BEN, person="U0BEN"), Policy(person=Caps(gpus=8)), "16 GPUs of yours", id="with his runs"),
-        pytest.param(BEN, Policy(everybody=Caps(gpus=17)), "18 GPUs of everybody", id="everybody's"),
-        pytest.param(BEN, Policy(everybody=Caps(gpus=18)), None, id="to the brim"),
+        pytest.param(BEN, Policy(workspace=Caps(gpus=17)), "18 GPUs of everybody", id="everybody's"),
+        pytest.param(BEN, Policy(workspace=Caps(gpus=18)), None, id="to the brim"),
         pytest.param(BEN, Policy(team=Caps(gpus=1), teams={"": Caps(runs=0)}), None, id="no channel's"),
         pytest.param(
-            BEN, Policy(outside=Outside(caps=Caps(runs=1))), "2 clusters launched outside Slack", id="outside"
+            BEN,
+            Policy(external_launches=ExternalLaunchPolicy(caps=Caps(runs=1))),
+            "2 clusters launched outside Slack",
+            id="outside",
         ),
-        pytest.param(BEN, Policy(outside=Outside(caps=Caps(gpus=9))), "10 GPUs launched outside", id="outside's GPUs"),
         pytest.param(
-            BEN, Policy(outside=Outside(caps=Caps(dollars_per_hour=4.5))), "would cost $5.00 an hour", id="its dollars"
+            BEN,
+            Policy(external_launches=ExternalLaunchPolicy(caps=Caps(gpus=9))),
+            "10 GPUs launched outside",
+            id="outside's GPUs",
+        ),
+        pytest.param(
+            BEN,
+            Policy(external_launches=ExternalLaunchPolicy(caps=Caps(dollars_per_hour=4.5))),
+            "would cost $5.00 an hour",
+            id="its dollars",
         ),
         pytest.param(
             replace(BEN, dollars_per_hour=0.0),
-            Policy(outside=Outside(caps=Caps(dollars_per_hour=0))),
+            Policy(external_launches=ExternalLaunchPolicy(caps=Caps(dollars_per_hour=0))),
             None,
             id="unpriced",
         ),
         pytest.param(
             BEN,
-            Policy(everybody=Caps(dollars_per_month=93)),
+            Policy(workspace=Caps(dollars_per_month=93)),
             "cost $94.00 together this month",
             id="with its first hour",
         ),
         pytest.param(
-            replace(BEN, cluster="other"), Policy(outside=Outside(caps=Caps(runs=1))), None, id="once more by its name"
+            replace(BEN, cluster="other"),
+            Policy(external_launches=ExternalLaunchPolicy(caps=Caps(runs=1))),
+            None,
+            id="once more by its name",
         ),
     ],
 )
-def test_a_launch_is_held_against_what_others_hold(wanted: Wanted, policy: Policy, why: str | None) -> None:
-    refusals = weigh(wanted, OTHERS, policy, MONTH).refusals
+def test_a_launch_is_held_against_what_others_hold(wanted: ExternalLaunch, policy: Policy, why: str | None) -> None:
+    refusals = check_external_launch(wanted, OTHERS, policy, MONTH).refusals
     assert (why is None) == (refusals == ()), refusals
     assert (why or "") in " ".join(refusals)
 
 
 def test_a_rule_in_the_shadow_refuses_nothing() -> None:
     policy = Policy(
-        outside=Outside(caps=Caps(runs=0)), everybody=Caps(runs=0), shadow=("outside.runs", "everybody.runs")
+        external_launches=ExternalLaunchPolicy(caps=Caps(runs=0)),
+        workspace=Caps(runs=0),
+        report_only=("outside.runs", "everybody.runs"),
     )
-    assert weigh(BEN, OTHERS, policy, MONTH).rehearsed == ("everybody.runs", "outside.runs")
-    assert weigh(BEN, OTHERS, policy, MONTH).refusals == ()
+    assert check_external_launch(BEN, OTHERS, policy, MONTH).report_only_rules == ("everybody.runs", "outside.runs")
+    assert check_external_launch(BEN, OTHERS, policy, MONTH).refusals == ()
 
 
 # autostop
@@ -120,10 +144,10 @@ def resources(task: Mapping[str, Any]) -> Any:
     ],
 )
 def test_what_would_not_remove_itself_in_time_is_made_to(asked: dict[str, Any], becomes: dict[str, Any]) -> None:
-    kept = keep({"run": "echo hi", "resources": asked}, Outside())
+    kept = enforce_autostop({"run": "echo hi", "resources": asked}, ExternalLaunchPolicy())
     assert (kept.refusal, resources(kept.task)) == ("", becomes)
     assert (kept.task["run"] == "echo hi") == (asked == becomes), "whoever it is read it, and only then"
-    assert keep(kept.task, Outside()) == kept, "SkyPilot asks several times"
+    assert enforce_autostop(kept.task, ExternalLaunchPolicy()) == kept, "SkyPilot asks several times"
 
 
 @pytest.mark.parametrize(
@@ -135,13 +159,13 @@ def test_what_would_not_remove_itself_in_time_is_made_to(asked: dict[str, Any], 
     ],
 )
 def test_a_team_may_have_it_refused(asked: dict[str, Any], why: str) -> None:
-    refusal = keep({"resources": asked}, Outside(autostop=Remedy.REFUSE)).refusal
+    refusal = enforce_autostop({"resources": asked}, ExternalLaunchPolicy(autostop=AutostopRemedy.REFUSE)).refusal
     assert refusal.startswith(why)
     assert bool(refusal) == bool(why)
 
 
 def test_a_team_may_leave_it_to_people() -> None:
-    assert keep({"run": "a"}, Outside(autostop_idle_minutes=None)).task == {"run": "a"}
+    assert enforce_autostop({"run": "a"}, ExternalLaunchPolicy(autostop_idle_minutes=None)).task == {"run": "a"}
 
 
 # whose it is
@@ -197,7 +221,7 @@ OWN = launching(secrets=("WANDB_API_KEY", "HF_TOKEN"))
     ],
 )
 def test_what_is_the_bots_own(run: Run | None, task: dict[str, Any], cluster: str | None, own: bool) -> None:
-    assert is_own(task, cluster, lambda run_id: run if run_id == "ppo-7f3a" else None, lambda _: TASK) is own
+    assert is_own_launch(task, cluster, lambda run_id: run if run_id == "ppo-7f3a" else None, lambda _: TASK) is own
 
 
 MACHINE: dict[str, Any] = WRITTEN["resources"]
@@ -242,37 +266,37 @@ MACHINE: dict[str, Any] = WRITTEN["resources"]
 )
 def test_whoever_changes_anything_of_it_launches_another_task(changed: dict[str, Any]) -> None:
     recorded = dict.fromkeys(["ppo-7f3a"], TASK)
-    assert is_own(WRITTEN, OWN.cluster, lambda _: OWN, recorded.__getitem__)
-    assert not is_own(WRITTEN | changed, OWN.cluster, lambda _: OWN, recorded.__getitem__)
+    assert is_own_launch(WRITTEN, OWN.cluster, lambda _: OWN, recorded.__getitem__)
+    assert not is_own_launch(WRITTEN | changed, OWN.cluster, lambda _: OWN, recorded.__getitem__)
 
 
 @pytest.mark.parametrize(
-    ("status", "owned"), [(Status.LAUNCHING, True), (Status.STOPPING, True), (Status.ENDED, False)]
+    ("status", "owned"), [(RunStatus.LAUNCHING, True), (RunStatus.STOPPING, True), (RunStatus.ENDED, False)]
 )
-def test_the_name_of_an_open_runs_cluster_is_the_runs(status: Status, owned: bool) -> None:
+def test_the_name_of_an_open_runs_cluster_is_the_runs(status: RunStatus, owned: bool) -> None:
     run = running(status=status)
-    assert owner_of("verl-ppo-7f3a", lambda _: run) == (run if owned else None)
+    assert find_owner("verl-ppo-7f3a", lambda _: run) == (run if owned else None)
 
 
 def test_of_several_machines_the_most_counts() -> None:
     task = {"resources": {"ordered": [{"accelerators": {"L4": 1}}, {"accelerators": {"H100": 8}}]}}
-    assert dearest(task)["resources"] == {"accelerators": "H100:8"}
+    assert with_most_accelerators(task)["resources"] == {"accelerators": "H100:8"}
 
 
 # how long it holds a place
 
 
-STANDING = Standing(id="1", name="dev-box", status=Cluster.UP, user="ben", since=NOON)
-ADMITTED = Outsider(wanted=BEN, began_at=NOON, asked_at=NOON)
+STANDING = ListedCluster(id="1", name="dev-box", status=ClusterState.UP, user="ben", launched_at=NOON)
+ADMITTED = ExternalCluster(launch=BEN, started_at=NOON, admitted_at=NOON)
 
 
-def looked(outsider: Outsider | None, events: str, step: float = 60) -> Outsider | None:
+def looked(outsider: ExternalCluster | None, events: str, step: float = 60) -> ExternalCluster | None:
     """A look a minute: `s`tands, or `-` left out."""
     for minute, event in enumerate(events, 1):
         if outsider is None:
             break
         now = at(minute * step)
-        outsider = outsider.seen(STANDING, now) if event == "s" else outsider.missed(now, GRACE)
+        outsider = outsider.record_observation(STANDING, now) if event == "s" else outsider.record_absence(now, GRACE)
     return outsider
 
 
@@ -294,26 +318,28 @@ def test_how_long_a_place_is_held(events: str, holds: bool) -> None:
 def test_one_launched_anew_before_its_end_was_seen_keeps_its_place() -> None:
     seen = looked(ADMITTED, "s-")
     assert seen
-    again = seen.admitted_again(replace(BEN, gpus=2), at(121))
-    later = again.missed(at(180), GRACE)
+    again = seen.readmit(replace(BEN, gpus=2), at(121))
+    later = again.record_absence(at(180), GRACE)
     assert later
-    assert later.missed(at(240), GRACE)
-    assert again.wanted.gpus == 8, "what stands may still stand"
-    assert later.missed(at(121 + 1801), GRACE) is None
+    assert later.record_absence(at(240), GRACE)
+    assert again.launch.gpus == 8, "what stands may still stand"
+    assert later.record_absence(at(121 + 1801), GRACE) is None
 
 
 def test_what_it_has_cost_is_counted_as_far_as_it_was_seen() -> None:
     seen = looked(ADMITTED, "s" * 180)
     assert seen
-    assert seen.hold.dollars == 12.0
-    assert spending(seen, at(10_800), UTC) == {"2026-01 person:sky/ben": 12.0, "2026-01 everybody": 12.0}
-    assert ADMITTED.hold.dollars == 4.0
-    assert spending(ADMITTED, at(10_800), UTC) == {}
+    assert seen.reservation.dollars == 12.0
+    assert build_external_spending(seen, at(10_800), UTC) == {"2026-01 person:sky/ben": 12.0, "2026-01 everybody": 12.0}
+    assert ADMITTED.reservation.dollars == 4.0
+    assert build_external_spending(ADMITTED, at(10_800), UTC) == {}
 
 
 def test_one_that_nobody_has_asked_about_is_counted_by_what_stands() -> None:
-    found = came_to_stand(replace(STANDING, gpus=16, dollars_per_hour=9.0), Outside(people={"ben": "U0BEN"}), at(60))
-    assert found.hold == Hold("sky/dev-box", "U0BEN", "", 16, 9.0, 9.0)
+    found = discover_cluster(
+        replace(STANDING, gpus=16, dollars_per_hour=9.0), ExternalLaunchPolicy(people={"ben": "U0BEN"}), at(60)
+    )
+    assert found.reservation == Reservation("sky/dev-box", "U0BEN", "", 16, 9.0, 9.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("s-a"), st.integers(1, 900)), max_size=40))
@@ -325,12 +351,12 @@ def test_a_place_is_free_only_after_two_looks_without_it_and_always_soon_after_i
         now += timedelta(seconds=seconds)
         match event:
             case "s":
-                outsider, last, missed = outsider.seen(STANDING, now), now, []
+                outsider, last, missed = outsider.record_observation(STANDING, now), now, []
             case "a":
-                outsider, last, missed = outsider.admitted_again(BEN, now), now, []
+                outsider, last, missed = outsider.readmit(BEN, now), now, []
             case _:
                 missed.append(now)
-                found = outsider.missed(now, GRACE)
+                found = outsider.record_absence(now, GRACE)
                 if found is None:
                     assert len(missed) > 1
                     assert missed[-1] - missed[0] >= timedelta(seconds=30)

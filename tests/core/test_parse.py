@@ -4,24 +4,24 @@ from hypothesis import strategies as st
 
 from bot.core.command import (
     Command,
-    Compare,
-    Cost,
-    Describe,
-    GiveMonth,
-    Help,
+    CompareRuns,
+    DescribeRecipe,
     Launch,
     ListRecipes,
     ListRuns,
-    Logs,
-    OpenForm,
-    Plot,
+    OpenLaunchForm,
     SetBudget,
-    Status,
+    SetMonthlyBudget,
+    ShowChart,
+    ShowCost,
+    ShowHelp,
+    ShowLogs,
+    ShowStatus,
     Stop,
 )
-from bot.core.forms import FORMS
-from bot.core.line import split
-from bot.core.parse import parse
+from bot.core.forms import COMMAND_SPECS
+from bot.core.line import split_words
+from bot.core.parse import parse_command
 from bot.core.policy import Scope
 from bot.errors import UserError
 from tests.builders import refusal_of
@@ -30,10 +30,10 @@ from tests.builders import refusal_of
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        pytest.param("", Help(), id="nothing asks for help"),
-        pytest.param("help launch", Help("launch"), id="help on a command"),
+        pytest.param("", ShowHelp(), id="nothing asks for help"),
+        pytest.param("help launch", ShowHelp("launch"), id="help on a command"),
         pytest.param("launch ppo", Launch("ppo"), id="a recipe"),
-        pytest.param("launch", OpenForm(), id="no recipe yet"),
+        pytest.param("launch", OpenLaunchForm(), id="no recipe yet"),
         pytest.param("launch ppo nodes=2", Launch("ppo", (("nodes", "2"),)), id="a parameter"),
         pytest.param("LAUNCH ppo Nodes=2", Launch("ppo", (("nodes", "2"),)), id="capitals of a phone"),
         pytest.param(
@@ -43,35 +43,35 @@ from tests.builders import refusal_of
         ),
         pytest.param("launch ppo --dry-run", Launch("ppo", dry_run=True), id="a dry run"),
         pytest.param("launch ppo —dry-run", Launch("ppo", dry_run=True), id="a dry run typed on a phone"),
-        pytest.param("status", Status(), id="my status"),
-        pytest.param("status ppo-7f3a", Status("ppo-7f3a"), id="a run's status"),
+        pytest.param("status", ShowStatus(), id="my status"),
+        pytest.param("status ppo-7f3a", ShowStatus("ppo-7f3a"), id="a run's status"),
         pytest.param("list", ListRuns("active"), id="active runs"),
-        pytest.param("cost", Cost("mine"), id="what mine cost"),
-        pytest.param("cost Team", Cost("team"), id="what this channel's cost"),
-        pytest.param("cost PPO-7f3a", Cost("PPO-7f3a"), id="what one run costs"),
+        pytest.param("cost", ShowCost("mine"), id="what mine cost"),
+        pytest.param("cost Team", ShowCost("team"), id="what this channel's cost"),
+        pytest.param("cost PPO-7f3a", ShowCost("PPO-7f3a"), id="what one run costs"),
         pytest.param("list Mine", ListRuns("mine"), id="my runs"),
-        pytest.param("logs r", Logs("r"), id="logs"),
+        pytest.param("logs r", ShowLogs("r"), id="logs"),
         pytest.param(
             "logs r lines=50 grep='out of memory' node=1 --follow",
-            Logs("r", 50, "out of memory", 1, follow=True),
+            ShowLogs("r", 50, "out of memory", 1, follow=True),
             id="logs with everything",
         ),
-        pytest.param("logs r grep=a.b=c", Logs("r", grep="a.b=c"), id="a word to look for may hold anything"),
-        pytest.param("plot r", Plot("r"), id="a chart"),
-        pytest.param("plot r kl critic/rewards/mean kl", Plot("r", ("kl", "critic/rewards/mean")), id="charts"),
-        pytest.param("compare a b", Compare("a", "b", "step"), id="two runs"),
-        pytest.param("compare a b by=Dollars", Compare("a", "b", "dollars"), id="two runs by what they cost"),
+        pytest.param("logs r grep=a.b=c", ShowLogs("r", grep="a.b=c"), id="a word to look for may hold anything"),
+        pytest.param("plot r", ShowChart("r"), id="a chart"),
+        pytest.param("plot r kl critic/rewards/mean kl", ShowChart("r", ("kl", "critic/rewards/mean")), id="charts"),
+        pytest.param("compare a b", CompareRuns("a", "b", "step"), id="two runs"),
+        pytest.param("compare a b by=Dollars", CompareRuns("a", "b", "dollars"), id="two runs by what they cost"),
         pytest.param("stop r", Stop("r"), id="stop"),
         pytest.param(
-            "budget <@U0ANA|ana> 800", GiveMonth(Scope.PERSON, 800, "U0ANA"), id="a month's dollars of a person"
+            "budget <@U0ANA|ana> 800", SetMonthlyBudget(Scope.PERSON, 800, "U0ANA"), id="a month's dollars of a person"
         ),
         pytest.param("budget <@B0BOT> 800", SetBudget("<@B0BOT>", 800), id="what is no person's id is a run's name"),
         pytest.param("recipes", ListRecipes(), id="recipes"),
-        pytest.param("describe ppo", Describe("ppo"), id="describe"),
+        pytest.param("describe ppo", DescribeRecipe("ppo"), id="describe"),
     ],
 )
 def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) -> None:
-    assert parse(text) == command
+    assert parse_command(text) == command
 
 
 @pytest.mark.parametrize(
@@ -102,39 +102,39 @@ def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) 
 )
 def test_a_line_that_means_nothing_is_refused_with_what_is_valid(text: str, said: str) -> None:
     with pytest.raises(UserError) as refusal:
-        parse(text)
+        parse_command(text)
     assert said in refusal.value.sentence
 
 
 @pytest.mark.parametrize("word", ["status", "logs", "plot", "stop"])
 def test_in_a_runs_thread_its_name_can_be_left_out(word: str) -> None:
-    command = parse(word, here="ppo-7f3a")
+    command = parse_command(word, thread_run="ppo-7f3a")
     assert getattr(command, "run", None) == "ppo-7f3a"
-    assert getattr(parse(f"{word} grpo-1", here="ppo-7f3a"), "run", None) == "grpo-1"
+    assert getattr(parse_command(f"{word} grpo-1", thread_run="ppo-7f3a"), "run", None) == "grpo-1"
 
 
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        pytest.param("plot kl", Plot("ppo-7f3a", ("kl",)), id="a metric of this run"),
-        pytest.param("plot actor/entropy kl", Plot("ppo-7f3a", ("actor/entropy", "kl")), id="by verl's key"),
-        pytest.param("plot grpo-1 kl", Plot("grpo-1", ("kl",)), id="a metric of another run"),
-        pytest.param("compare grpo-1 by=time", Compare("ppo-7f3a", "grpo-1", "time"), id="this run with another"),
-        pytest.param("compare a b", Compare("a", "b"), id="two others"),
+        pytest.param("plot kl", ShowChart("ppo-7f3a", ("kl",)), id="a metric of this run"),
+        pytest.param("plot actor/entropy kl", ShowChart("ppo-7f3a", ("actor/entropy", "kl")), id="by verl's key"),
+        pytest.param("plot grpo-1 kl", ShowChart("grpo-1", ("kl",)), id="a metric of another run"),
+        pytest.param("compare grpo-1 by=time", CompareRuns("ppo-7f3a", "grpo-1", "time"), id="this run with another"),
+        pytest.param("compare a b", CompareRuns("a", "b"), id="two others"),
     ],
 )
 def test_in_a_runs_thread_it_is_the_run_that_charts_are_of(text: str, command: Command) -> None:
-    assert parse(text, here="ppo-7f3a") == command
+    assert parse_command(text, thread_run="ppo-7f3a") == command
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("form", COMMAND_SPECS.values(), ids=COMMAND_SPECS)
 def test_the_example_of_every_form_works_as_it_stands(form: object) -> None:
     example = getattr(form, "example", "")
-    assert split(example)[0] == getattr(form, "word", None)
-    parse(example)
+    assert split_words(example)[0] == getattr(form, "word", None)
+    parse_command(example)
 
 
-VALID_SOMEWHERE = [f"`/verl {word}" for word in FORMS] + [
+VALID_SOMEWHERE = [f"`/verl {word}" for word in COMMAND_SPECS] + [
     "Valid: `",
     "`--",
     "RECIPE",
@@ -148,12 +148,13 @@ VALID_SOMEWHERE = [f"`/verl {word}" for word in FORMS] + [
 ]
 TYPED = st.text(st.sampled_from("launchstoplogsstatus =.-—'\"“[]()~+@/\n") | st.characters(exclude_categories=["Cs"]))
 LINES = TYPED | st.builds(
-    " ".join, st.lists(st.sampled_from([*FORMS, "nodes=2", "a.b=1", "--dry-run", "—x", "r", "lines=3", "~y"]) | TYPED)
+    " ".join,
+    st.lists(st.sampled_from([*COMMAND_SPECS, "nodes=2", "a.b=1", "--dry-run", "—x", "r", "lines=3", "~y"]) | TYPED),
 )
 
 
 @given(LINES)
 def test_parsing_never_crashes_and_every_refusal_names_what_is_valid(text: str) -> None:
-    if refusal := refusal_of(lambda: parse(text)):
+    if refusal := refusal_of(lambda: parse_command(text)):
         assert refusal.hint
         assert any(valid in refusal.sentence for valid in VALID_SOMEWHERE), refusal.sentence

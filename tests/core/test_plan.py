@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.characters import UNSEEN
+from bot.core.characters import INVISIBLE
 from bot.core.command import Launch
-from bot.core.line import split
-from bot.core.parse import parse
-from bot.core.plan import Plan, plan
+from bot.core.line import split_words
+from bot.core.parse import parse_command
+from bot.core.plan import LaunchPlan, build_launch_plan
 from bot.errors import UserError
 from tests.builders import a_recipe
 from tests.examples import examples
@@ -23,10 +23,10 @@ PRINT_ARGUMENTS = "exec printf '%s\\0' \"$@\""
 """A program, and not the shell's own word; between two arguments stands what no argument can hold."""
 
 
-def planned(line: str) -> Plan:
-    asked = parse(f"launch toy {line}")
+def planned(line: str) -> LaunchPlan:
+    asked = parse_command(f"launch toy {line}")
     assert isinstance(asked, Launch)
-    return plan(a_recipe(), asked.parameters, asked.overrides, "toy-7f3a")
+    return build_launch_plan(a_recipe(), asked.parameters, asked.overrides, "toy-7f3a")
 
 
 def test_parameters_are_written_into_the_task_where_they_belong() -> None:
@@ -45,7 +45,7 @@ def test_parameters_are_written_into_the_task_where_they_belong() -> None:
 def test_the_recipe_itself_is_left_as_it_was() -> None:
     recipe = a_recipe()
     before = json.dumps(recipe.task)
-    plan(recipe, (("nodes", "4"), ("volume", "models")), ("a.b=c",), "toy-1")
+    build_launch_plan(recipe, (("nodes", "4"), ("volume", "models")), ("a.b=c",), "toy-1")
     assert json.dumps(recipe.task) == before
 
 
@@ -59,21 +59,21 @@ def test_without_overrides_the_script_is_the_recipes_own() -> None:
 
 
 def test_checkpoints_without_a_place_die_with_the_machine() -> None:
-    assert planned("").model_dies
-    assert not planned("volume=models").model_dies
+    assert planned("").checkpoints_ephemeral
+    assert not planned("volume=models").checkpoints_ephemeral
 
 
 def test_a_volume_is_mounted_and_the_recipe_pointed_at_it() -> None:
     made = planned("volume=models")
     assert made.task["volumes"] == {"/checkpoints": "models"}
     assert made.task["envs"]["CHECKPOINT_DIR"] == "/checkpoints"
-    assert made.place == "volume models"
+    assert made.checkpoint_store == "volume models"
 
 
 def test_a_bucket_is_mounted_and_the_recipe_pointed_at_it() -> None:
     made = planned("bucket=s3://team/a")
     assert made.task["file_mounts"] == {"/checkpoints": {"source": "s3://team/a", "mode": "MOUNT_CACHED"}}
-    assert made.place == "s3://team/a"
+    assert made.checkpoint_store == "s3://team/a"
 
 
 def test_budget_and_lease_are_the_recipes_unless_set() -> None:
@@ -98,7 +98,7 @@ def test_what_cannot_be_launched_is_refused(line: str, said: str) -> None:
 
 def test_a_recipe_without_hydra_refuses_overrides_and_names_its_parameters() -> None:
     with pytest.raises(UserError) as refusal:
-        plan(a_recipe(takes_overrides=False), (), ("a.b=c",), "toy-1")
+        build_launch_plan(a_recipe(takes_overrides=False), (), ("a.b=c",), "toy-1")
     assert "`nodes`, `epochs`" in refusal.value.hint
 
 
@@ -109,7 +109,7 @@ def test_the_hash_is_of_everything_that_would_run() -> None:
 
 def test_the_line_of_a_plan_makes_the_same_plan_again() -> None:
     made = planned("nodes=2 'data.prompt_key=a b' model=“x y”")
-    assert planned(made.line.removeprefix("launch toy ")) == made
+    assert planned(made.command_line.removeprefix("launch toy ")) == made
 
 
 HOSTILE = st.sampled_from(
@@ -126,7 +126,7 @@ def test_no_typed_override_is_ever_evaluated_by_a_shell(
 ) -> None:
     """The rendered script is run by the shell that a node has, with a program that prints its arguments."""
     overrides = tuple(f"data.key={value}" for value in values)
-    made = plan(a_recipe(task={**a_recipe().task, "run": PRINT_ARGUMENTS}), (), overrides, "toy-1")
+    made = build_launch_plan(a_recipe(task={**a_recipe().task, "run": PRINT_ARGUMENTS}), (), overrides, "toy-1")
     folder = tmp_path_factory.mktemp("shell")
     script = folder / "run.sh"
     script.write_text(str(made.task["run"]), newline="")
@@ -141,12 +141,12 @@ def test_no_typed_parameter_is_ever_evaluated_by_a_shell(tmp_path_factory: pytes
     """A parameter reaches the script in the environment, byte for byte, from the line that was typed."""
     typed = (("model", value),)
     try:
-        made = plan(a_recipe(), typed, (), "toy-1")
+        made = build_launch_plan(a_recipe(), typed, (), "toy-1")
     except UserError:
         assert not value.strip()
         return
-    if not UNSEEN.search(value) and not set(value) & set("\n\t"):  # what can be typed at all
-        assert split(made.line) == ("launch", "toy", f"model={value}")
+    if not INVISIBLE.search(value) and not set(value) & set("\n\t"):  # what can be typed at all
+        assert split_words(made.command_line) == ("launch", "toy", f"model={value}")
     folder: Path = tmp_path_factory.mktemp("shell")
     printed = subprocess.run(
         ["bash", "-c", 'printf %s "$MODEL"'],
@@ -160,6 +160,6 @@ def test_no_typed_parameter_is_ever_evaluated_by_a_shell(tmp_path_factory: pytes
 
 
 def test_of_several_resources_the_accelerators_of_all_are_named() -> None:
-    made = plan(a_recipe(), (), (), "ppo-7f3a")
+    made = build_launch_plan(a_recipe(), (), (), "ppo-7f3a")
     several = {"any_of": [{"accelerators": "H100:8"}, {"accelerators": {"A100": 4}}], "cpus": 4}
     assert replace(made, task={**made.task, "resources": several}).gpus == "H100:8, A100:4"

@@ -11,28 +11,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.fact import Bar, Fact, Resumed, Saved, Total
-from bot.core.reader import LONGEST_LINE, MARKS, Lines, Reader
-from bot.core.row import Row
+from bot.core.fact import CheckpointSaved, LogEvent, ProgressBar, TotalSteps, TrainingResumed
+from bot.core.reader import LINE_MARKS, MAX_LINE_CHARACTERS, LineScanner, LogParser
+from bot.core.row import StepMetrics
 from tests.examples import examples
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
-ROW = Row(3, {"critic/rewards/mean": 0.25, "actor/lr": 1e-06})
+ROW = StepMetrics(3, {"critic/rewards/mean": 0.25, "actor/lr": 1e-06})
 RAY = "(TaskRunner pid=8) "
 BAR = "Training Progress:  17%|███▏ | 73/435 [1:12:31<6:01:14, 59.87s/it]"
 
 
-def read(text: str, reader: Reader | None = None) -> list[Fact]:
-    reader, facts = (reader or Reader()).read(text)
+def read(text: str, reader: LogParser | None = None) -> list[LogEvent]:
+    reader, facts = (reader or LogParser()).parse(text)
     return facts + reader.finish()[1]
 
 
-def in_pieces(text: str, cuts: Sequence[int]) -> list[Fact]:
+def in_pieces(text: str, cuts: Sequence[int]) -> list[LogEvent]:
     """What is read where the text comes cut at these places."""
-    reader, facts = Reader(), []
+    reader, facts = LogParser(), []
     places = [0, *sorted(cuts), len(text)]
     for start, end in pairwise(places):
-        reader, found = reader.read(text[start:end])
+        reader, found = reader.parse(text[start:end])
         facts += found
     return facts + reader.finish()[1]
 
@@ -59,7 +59,7 @@ def in_pieces(text: str, cuts: Sequence[int]) -> list[Fact]:
     ],
 )
 def test_a_step_is_read_whatever_stands_around_it(line: str) -> None:
-    assert [fact for fact in read(line + "\n") if isinstance(fact, Row)] == [ROW]
+    assert [fact for fact in read(line + "\n") if isinstance(fact, StepMetrics)] == [ROW]
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_a_step_is_read_whatever_stands_around_it(line: str) -> None:
     [("0.594", 0.594), ("-0.000", 0.0), ("1e-06", 1e-6), ("np.int64(3)", 3.0), ("np.float32(2.5)", 2.5), ("12", 12.0)],
 )
 def test_a_number_is_read_as_any_version_prints_it(text: str, value: float) -> None:
-    assert read(f"step:1 - a/b:{text} - c/d:{text}\n") == [Row(1, {"a/b": value, "c/d": value})]
+    assert read(f"step:1 - a/b:{text} - c/d:{text}\n") == [StepMetrics(1, {"a/b": value, "c/d": value})]
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "np.float64(nan)", "np.float64(-inf)"])
 def test_what_is_not_a_finite_number_is_news_and_kept(text: str) -> None:
     (row,) = read(f"step:1 - a/b:{text} - c/d:1.0\n")
-    assert isinstance(row, Row)
+    assert isinstance(row, StepMetrics)
     assert not math.isfinite(row.values["a/b"])
-    assert row.first(["a/b", "c/d"]) == 1.0
+    assert row.find_first(["a/b", "c/d"]) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_not_a_finite_number_is_news_and_kept(text: str) -> None:
 )
 def test_what_a_model_answers_never_becomes_a_metric(line: str) -> None:
     before = "step:2 - critic/rewards/mean:0.1 - actor/lr:1e-06 - actor/grad_norm:0.5\n"
-    reader, _ = Reader().read(before)
+    reader, _ = LogParser().parse(before)
     assert read(f"{RAY}{line}\n", reader) == []
 
 
@@ -108,9 +108,9 @@ def test_between_a_prompt_and_its_score_nothing_is_read_before_the_run_has_shown
 
 
 def test_a_step_is_read_though_the_end_of_a_sample_was_never_seen() -> None:
-    reader, _ = Reader().read(STEP + "\n[response] and so on\n")
+    reader, _ = LogParser().parse(STEP + "\n[response] and so on\n")
     assert read("step:4 - critic/rewards/mean:0.5 - actor/lr:1e-06\n", reader) == [
-        Row(4, {"critic/rewards/mean": 0.5, "actor/lr": 1e-06})
+        StepMetrics(4, {"critic/rewards/mean": 0.5, "actor/lr": 1e-06})
     ]
 
 
@@ -135,14 +135,14 @@ def test_validation_metrics_in_braces_belong_to_the_step_before_them(
 ) -> None:
     lines = [RAY + line for line in f'{STEP}\n"{name} validation metrics: {text}"'.split("\n")]
     _, row = read("\n".join(lines) + "\n")
-    assert isinstance(row, Row)
+    assert isinstance(row, StepMetrics)
     assert row.step == 3
     assert row.values == pytest.approx(values, nan_ok=True)
 
 
 def test_braces_that_pprint_breaks_as_text_are_one_text() -> None:
     text = "(\"Initial validation metrics: {'val-core/gsm8k/reward/mean@1': \"\n \"0.5, 'val-core/b': 1.0}\")\n"
-    assert read(text) == [Row(0, {"val-core/gsm8k/reward/mean@1": 0.5, "val-core/b": 1.0})]
+    assert read(text) == [StepMetrics(0, {"val-core/gsm8k/reward/mean@1": 0.5, "val-core/b": 1.0})]
 
 
 def test_braces_that_are_not_there_swallow_nothing() -> None:
@@ -163,47 +163,55 @@ def test_another_program_of_the_same_job_is_read_from_its_second_line_on() -> No
     tuning = [f"step:{n} - train/loss:0.5 - train/lr:0.1 - train/grad_norm:1.0" for n in range(3)]
     training = [f"step:{n} - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4" for n in range(1, 4)]
     found = read("\n".join([*tuning, *training]) + "\n")
-    assert [fact.step for fact in found if isinstance(fact, Row)] == [0, 1, 2, 2, 3]
+    assert [fact.step for fact in found if isinstance(fact, StepMetrics)] == [0, 1, 2, 2, 3]
 
 
 def test_of_a_step_line_that_is_cut_within_a_key_what_came_before_counts() -> None:
     whole = "step:5 - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4"
     values = {"critic/a": 1.0, "critic/b": 2.0, "actor/c": 3.0, "actor/d": 4.0}
-    assert read(f"{whole} - actor/s(WorkerDict pid=3) hello\n") == [Row(5, values)]
+    assert read(f"{whole} - actor/s(WorkerDict pid=3) hello\n") == [StepMetrics(5, values)]
 
 
 def test_braces_that_never_close_swallow_no_more_than_a_line_may_be_long() -> None:
-    text = "Final validation metrics: {'a': 1,\n" + ("x" * 1000 + "\n") * (LONGEST_LINE // 1000 + 2) + STEP + "\n"
+    text = (
+        "Final validation metrics: {'a': 1,\n" + ("x" * 1000 + "\n") * (MAX_LINE_CHARACTERS // 1000 + 2) + STEP + "\n"
+    )
     assert read(text) == [ROW]
 
 
 @pytest.mark.parametrize(
     ("line", "fact"),
     [
-        pytest.param("Total training steps: 435", Total(435), id="total"),
-        pytest.param("Total steps: 435, num_warmup_steps: 0", Total(435), id="total, as of old"),
-        pytest.param(BAR, Bar(73, 435, 59.87), id="progress bar"),
-        pytest.param("Training Progress:  1%| | 4/435 [00:02<03:35,  2.00it/s]", Bar(4, 435, 0.5), id="a quick one"),
-        pytest.param("local_global_step_folder: /c/p/e/global_step_20", Saved("/c/p/e/global_step_20", 20), id="saved"),
-        pytest.param("Saving checkpoint to /c/r/global_step_20", Saved("/c/r/global_step_20", 20), id="saved, newer"),
-        pytest.param("Resuming from /c/p/e/global_step_40", Resumed(40), id="resumed"),
-        pytest.param("Setting global step to 40", Resumed(40), id="resumed, by number"),
+        pytest.param("Total training steps: 435", TotalSteps(435), id="total"),
+        pytest.param("Total steps: 435, num_warmup_steps: 0", TotalSteps(435), id="total, as of old"),
+        pytest.param(BAR, ProgressBar(73, 435, 59.87), id="progress bar"),
+        pytest.param(
+            "Training Progress:  1%| | 4/435 [00:02<03:35,  2.00it/s]", ProgressBar(4, 435, 0.5), id="a quick one"
+        ),
+        pytest.param(
+            "local_global_step_folder: /c/p/e/global_step_20", CheckpointSaved("/c/p/e/global_step_20", 20), id="saved"
+        ),
+        pytest.param(
+            "Saving checkpoint to /c/r/global_step_20", CheckpointSaved("/c/r/global_step_20", 20), id="saved, newer"
+        ),
+        pytest.param("Resuming from /c/p/e/global_step_40", TrainingResumed(40), id="resumed"),
+        pytest.param("Setting global step to 40", TrainingResumed(40), id="resumed, by number"),
     ],
 )
-def test_totals_bars_checkpoints_and_resumptions_are_read(line: str, fact: Fact) -> None:
+def test_totals_bars_checkpoints_and_resumptions_are_read(line: str, fact: LogEvent) -> None:
     assert read(f"\x1b[36m{RAY}\x1b[0m{line}\n") == [fact]
 
 
 def test_a_bar_that_is_drawn_over_and_over_is_read_each_time() -> None:
     text = "\r".join(f"Training Progress: {n}%|█| {n}/9 [0:01<0:02, 1.00s/it]" for n in (1, 2, 3))
-    assert read(text + "\n") == [Bar(n, 9, 1.0) for n in (1, 2, 3)]
+    assert read(text + "\n") == [ProgressBar(n, 9, 1.0) for n in (1, 2, 3)]
 
 
 def test_a_training_that_goes_back_is_followed() -> None:
     lines = [f"step:{step} - critic/rewards/mean:0.5 - actor/lr:0.1" for step in (5, 6, 7)]
     again = ["Resuming from /c/global_step_5", *lines[1:]]
     found = read("\n".join(lines + again) + "\n")
-    assert [fact.step for fact in found if isinstance(fact, Row)] == [5, 6, 7, 6, 7]
+    assert [fact.step for fact in found if isinstance(fact, StepMetrics)] == [5, 6, 7, 6, 7]
 
 
 def a_validation(sources: int, answers: int) -> dict[str, float]:
@@ -235,7 +243,7 @@ def test_a_line_of_metrics_may_be_a_megabyte_long(write: Callable[[dict[str, flo
     text = f"(head, rank=0, pid=7) {RAY}{write(values)}\n"
     assert sources == 14 or len(text) > 200_000
     *_, row = read(text)
-    assert isinstance(row, Row)
+    assert isinstance(row, StepMetrics)
     assert (row.step, row.values["critic/rewards/mean"], row.validation) == (3, 0.25, 0.123456789)
     assert values.keys() >= row.values.keys()
     assert sources == 150 or values == row.values
@@ -245,10 +253,10 @@ def test_the_longest_line_is_read_and_a_longer_one_is_not() -> None:
     prefix = f"(head, rank=0, pid=7) {RAY}"
     filler = " - ".join(f"a/{n:06}:0.5" for n in range(2**20 // 15 - 4))
     line = f"{prefix}step:1 - {filler} - critic/rewards/mean:0.25\n"
-    assert 1_000_000 < len(line) < LONGEST_LINE
+    assert 1_000_000 < len(line) < MAX_LINE_CHARACTERS
     (row,) = read(line)
-    assert isinstance(row, Row)
-    assert row.first(["critic/rewards/mean"]) == 0.25
+    assert isinstance(row, StepMetrics)
+    assert row.find_first(["critic/rewards/mean"]) == 0.25
     assert read(line.replace("step:1", "x" * 9_000 + ") step:1")) == []
 
 
@@ -283,7 +291,7 @@ def test_braces_in_many_lines_are_joined_once() -> None:
     lines = "\n".join(f" 'val-core/{n}': 0.5," for n in range(40_000))
     text = "Initial validation metrics: {'a': 1,\n" + lines + "\n 'b': 2}\n"
     (row,) = read(text)
-    assert isinstance(row, Row)
+    assert isinstance(row, StepMetrics)
     assert row.values["a"] == 1.0
 
 
@@ -306,20 +314,20 @@ class Counting(str):
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_each_mark_and_each_line_end_is_looked_for_once(end: str) -> None:
     text = Counting((STEP + end + "nothing" + end) * 500)
-    lines, found = Lines(text, len(text)), 0
-    while lines.next_marked():
+    lines, found = LineScanner(text, len(text)), 0
+    while lines.next_marked_line():
         found += 1
     assert found == 500
-    assert Counting.looked_at < (len(MARKS) + 4) * len(text)
+    assert Counting.looked_at < (len(LINE_MARKS) + 4) * len(text)
     Counting.looked_at = 0
 
 
 def test_a_line_that_is_too_long_is_passed_over_and_its_memory_is_bounded() -> None:
-    reader = Reader()
+    reader = LogParser()
     for _ in range(20):
-        reader, facts = reader.read("step:1 - " + "x" * 100_000)
+        reader, facts = reader.parse("step:1 - " + "x" * 100_000)
         assert facts == []
-    assert len(reader.rest) <= LONGEST_LINE + 1
+    assert len(reader.partial_line) <= MAX_LINE_CHARACTERS + 1
     assert read("\n" + STEP + "\n", reader) == [ROW]
 
 
@@ -352,5 +360,5 @@ def test_however_a_log_is_cut_into_pieces_the_facts_are_the_same(text: str, data
 
 @given(st.text(st.sampled_from(ALPHABET) | st.characters()))
 def test_reading_never_crashes_and_keeps_only_half_a_line(text: str) -> None:
-    reader, _ = Reader().read(text)
-    assert reader.rest == text[max(text.rfind("\n"), text.rfind("\r")) + 1 :]
+    reader, _ = LogParser().parse(text)
+    assert reader.partial_line == text[max(text.rfind("\n"), text.rfind("\r")) + 1 :]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.parameter import Kind, Parameter, Value
+from bot.core.parameter import Parameter, ParameterKind, Value
 from bot.core.recipe import BUCKET, GPUS, INFRA, VOLUME
 from bot.errors import UserError
 from tests.builders import a_recipe, refusal_of
@@ -24,7 +24,7 @@ from tests.builders import a_recipe, refusal_of
     ],
 )
 def test_a_valid_value_is_read(name: str, text: str, value: Value) -> None:
-    assert a_recipe().parameter(name).read(text) == value
+    assert a_recipe().find_parameter(name).parse(text) == value
 
 
 @pytest.mark.parametrize(
@@ -47,25 +47,25 @@ def test_a_valid_value_is_read(name: str, text: str, value: Value) -> None:
 )
 def test_a_value_that_is_not_valid_is_refused_with_the_range(name: str, text: str, said: str) -> None:
     with pytest.raises(UserError) as refusal:
-        a_recipe().parameter(name).read(text)
+        a_recipe().find_parameter(name).parse(text)
     assert said in refusal.value.sentence
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match="`toy` has no parameter `nodse`") as refusal:
-        a_recipe().parameter("nodse")
+        a_recipe().find_parameter("nodse")
     assert "Did you mean `nodes`?" in refusal.value.hint
 
 
 @given(st.text())
 def test_places_hold_nothing_that_a_template_or_a_path_could_evaluate(text: str) -> None:
     for parameter in (BUCKET, VOLUME, INFRA, GPUS):
-        if refusal_of(lambda: parameter.read(text)) is None:  # noqa: B023  # called at once
+        if refusal_of(lambda: parameter.parse(text)) is None:  # noqa: B023  # called at once
             assert not set(text.strip()) & set("$`'\"\\\n {}")
 
 
-@given(st.sampled_from(Kind), st.text())
-def test_reading_a_value_never_crashes(kind: Kind, text: str) -> None:
+@given(st.sampled_from(ParameterKind), st.text())
+def test_reading_a_value_never_crashes(kind: ParameterKind, text: str) -> None:
     parameter = Parameter(name="x", kind=kind, meaning="", minimum=0, maximum=5, choices=("a",))
-    if refusal := refusal_of(lambda: parameter.read(text)):
+    if refusal := refusal_of(lambda: parameter.parse(text)):
         assert refusal.hint == f"Valid: {parameter.range}."

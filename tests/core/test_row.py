@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from bot.core.reader import Reader
-from bot.core.row import LARGEST, LONGEST_KEY, LONGEST_STEP_SECONDS, MOST_KEYS, Row
+from bot.core.reader import LogParser
+from bot.core.row import LARGEST_FLOAT32, MAX_KEY_CHARACTERS, MAX_KEYS, MAX_STEP_SECONDS, StepMetrics
 
 NAN, INF = math.nan, math.inf
 
@@ -59,22 +59,22 @@ def test_numbers_beyond_float32_are_not_finite_and_those_below_it_are_zero(
     write: Callable[[Mapping[str, str]], str], written: str, value: float
 ) -> None:
     keys = ("critic/a", "critic/b", "actor/c", "actor/d", "val-core/e")
-    _, facts = Reader().read(write(dict.fromkeys(keys, written)) + "\n")
+    _, facts = LogParser().parse(write(dict.fromkeys(keys, written)) + "\n")
     (row,) = facts
-    assert isinstance(row, Row)
+    assert isinstance(row, StepMetrics)
     assert set(row.values.values()) == {value}
     assert set(row.values) == set(keys)
 
 
 def test_not_a_number_stays_news() -> None:
-    assert math.isnan(Row(1, {"a": NAN}).values["a"])
-    assert Row(1, {"a": INF, "b": -INF}).values == {"a": INF, "b": -INF}
+    assert math.isnan(StepMetrics(1, {"a": NAN}).values["a"])
+    assert StepMetrics(1, {"a": INF, "b": -INF}).values == {"a": INF, "b": -INF}
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        pytest.param("a" * (LONGEST_KEY + 1), id="long"),
+        pytest.param("a" * (MAX_KEY_CHARACTERS + 1), id="long"),
         pytest.param("a\ud800", id="half a character"),
         pytest.param("a\x07", id="a control character"),
         pytest.param("a\u202eb", id="one that turns the text around"),
@@ -82,27 +82,27 @@ def test_not_a_number_stays_news() -> None:
     ],
 )
 def test_a_key_that_cannot_be_kept_or_shown_costs_itself_alone(key: str) -> None:
-    assert Row(1, {key: 1.0, "actor/lr": 0.5}).values == {"actor/lr": 0.5}
+    assert StepMetrics(1, {key: 1.0, "actor/lr": 0.5}).values == {"actor/lr": 0.5}
     line = f'{{"step": 1, "data": {json.dumps({key: 1.0, "actor/lr": 0.5})}}}'
-    assert Reader().read(line + "\n")[1] == [Row(1, {"actor/lr": 0.5})]
+    assert LogParser().parse(line + "\n")[1] == [StepMetrics(1, {"actor/lr": 0.5})]
 
 
 def test_a_long_key_on_a_step_line_costs_itself_alone() -> None:
     line = f"step:1 - actor/lr:0.5 - {'a' * 9_000}:1 - critic/rewards/mean:0.25"
-    assert Reader().read(line + "\n")[1] == [Row(1, {"actor/lr": 0.5, "critic/rewards/mean": 0.25})]
+    assert LogParser().parse(line + "\n")[1] == [StepMetrics(1, {"actor/lr": 0.5, "critic/rewards/mean": 0.25})]
 
 
 def test_of_too_many_keys_those_are_kept_that_tell_most() -> None:
-    many = {f"val-aux/{n}": 0.5 for n in range(MOST_KEYS)} | {f"val-core/{n}": 0.5 for n in range(9)}
-    row = Row(1, many | {"actor/lr": 1e-6, "critic/rewards/mean": 0.25})
-    assert len(row.values) == MOST_KEYS
-    assert row.first(["critic/rewards/mean"]) == 0.25
+    many = {f"val-aux/{n}": 0.5 for n in range(MAX_KEYS)} | {f"val-core/{n}": 0.5 for n in range(9)}
+    row = StepMetrics(1, many | {"actor/lr": 1e-6, "critic/rewards/mean": 0.25})
+    assert len(row.values) == MAX_KEYS
+    assert row.find_first(["critic/rewards/mean"]) == 0.25
     assert {"actor/lr", *(f"val-core/{n}" for n in range(9))} <= row.values.keys()
 
 
 def test_a_row_within_bounds_is_kept_as_it_is() -> None:
-    values = {"a b": LARGEST, "train/time(s)": -0.5, "c": 0.0, "d": -0.0}
-    assert Row(1, values).values is values
+    values = {"a b": LARGEST_FLOAT32, "train/time(s)": -0.5, "c": 0.0, "d": -0.0}
+    assert StepMetrics(1, values).values is values
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_a_row_within_bounds_is_kept_as_it_is() -> None:
         ({"timing_s/step": -60.0}, None),
         ({"timing_s/step": 0.0}, None),
         ({"timing_s/step": NAN}, None),
-        ({"timing_s/step": 1e30}, LONGEST_STEP_SECONDS),
-        ({"timing_s/step": INF}, LONGEST_STEP_SECONDS),
+        ({"timing_s/step": 1e30}, MAX_STEP_SECONDS),
+        ({"timing_s/step": INF}, MAX_STEP_SECONDS),
         ({"timing_s/step": -1.0, "perf/time_per_step": 5.0}, 5.0),
-        ({"timing/a": 1e308, "timing/b": 1e308}, LONGEST_STEP_SECONDS),
+        ({"timing/a": 1e308, "timing/b": 1e308}, MAX_STEP_SECONDS),
         ({"timing/a": 20.0, "timing/b": -5.0, "timing/c": NAN}, 20.0),
-        ({f"timing/{n}": 3e38 for n in range(MOST_KEYS)}, LONGEST_STEP_SECONDS),
+        ({f"timing/{n}": 3e38 for n in range(MAX_KEYS)}, MAX_STEP_SECONDS),
         ({}, None),
     ],
 )
 def test_how_long_a_step_took_is_above_zero_and_bounded(values: Mapping[str, float], seconds: float | None) -> None:
-    assert Row(1, values).seconds == seconds
+    assert StepMetrics(1, values).seconds == seconds

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from bot.core.schedule import (
     Daily,
-    Every,
-    Quiet,
+    Interval,
+    QuietHours,
     Schedule,
     Weekdays,
-    last_due,
-    next_due,
-    quiet_until,
-    read,
-    read_quiet,
-    spelled,
+    find_last_due,
+    find_next_due,
+    find_quiet_end,
+    format_schedule,
+    parse_quiet_hours,
+    parse_schedule,
 )
 from tests.builders import refusal_of
 
@@ -59,7 +59,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_next_occasion_is(schedule: str, zone: str, after: str, expected: str) -> None:
-    assert next_due(read(tuple(schedule.split())), utc(after), ZoneInfo(zone)) == utc(expected)
+    assert find_next_due(parse_schedule(tuple(schedule.split())), utc(after), ZoneInfo(zone)) == utc(expected)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_the_next_occasion_is(schedule: str, zone: str, after: str, expected: st
     ],
 )
 def test_quiet_hours_end(hours: str, zone: str, now: str, until: str | None) -> None:
-    found = quiet_until(read_quiet(hours) or None, utc(now), ZoneInfo(zone))
+    found = find_quiet_end(parse_quiet_hours(hours) or None, utc(now), ZoneInfo(zone))
     assert found == (until and utc(until))
 
 
 times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 periods = st.sampled_from([5, 7, 30, 45, 60, 90, 120, 300, 720]).map(lambda minutes: timedelta(minutes=minutes))
-schedules: st.SearchStrategy[Schedule] = st.one_of(times.map(Daily), times.map(Weekdays), periods.map(Every))
+schedules: st.SearchStrategy[Schedule] = st.one_of(times.map(Daily), times.map(Weekdays), periods.map(Interval))
 moments = st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # it is given one
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 
@@ -91,26 +91,26 @@ zones = st.sampled_from(ZONES).map(ZoneInfo)
 @given(schedules, moments, zones)
 def test_occasions_strictly_increase_and_none_is_passed_over(schedule: Schedule, after: datetime, tz: ZoneInfo) -> None:
     """From each to the next; and between two there is none, seen from anywhere in between."""
-    first = next_due(schedule, after, tz)
-    second = next_due(schedule, first, tz)
+    first = find_next_due(schedule, after, tz)
+    second = find_next_due(schedule, first, tz)
     between = first + (second - first) / 2
     assert after < first < second
-    assert last_due(schedule, after, tz) <= after
-    assert last_due(schedule, first, tz) == first
-    assert (last_due(schedule, between, tz), next_due(schedule, between, tz)) == (first, second)
+    assert find_last_due(schedule, after, tz) <= after
+    assert find_last_due(schedule, first, tz) == first
+    assert (find_last_due(schedule, between, tz), find_next_due(schedule, between, tz)) == (first, second)
 
 
 @given(periods, moments, zones)
 def test_the_hours_between_two_are_never_more_than_was_asked_for(
     period: timedelta, after: datetime, tz: ZoneInfo
 ) -> None:
-    first = next_due(Every(period), after, tz)
-    assert next_due(Every(period), first, tz) - first <= period
+    first = find_next_due(Interval(period), after, tz)
+    assert find_next_due(Interval(period), first, tz) - first <= period
 
 
 @given(times, moments, zones)
 def test_a_time_of_day_is_kept_unless_the_clock_skips_it(at: time, after: datetime, tz: ZoneInfo) -> None:
-    found = next_due(Daily(at), after, tz).astimezone(tz)
+    found = find_next_due(Daily(at), after, tz).astimezone(tz)
     skipped = found.time() != at
     gap = tz.utcoffset((found - timedelta(days=1)).replace(tzinfo=None)) != tz.utcoffset(found.replace(tzinfo=None))
     assert not skipped or gap
@@ -120,15 +120,15 @@ def test_a_time_of_day_is_kept_unless_the_clock_skips_it(at: time, after: dateti
 def test_after_the_quiet_hours_it_is_quiet_no_more(begin: time, end: time, now: datetime, tz: ZoneInfo) -> None:
     if begin == end:
         return
-    quiet = Quiet(begin, end)
-    until = quiet_until(quiet, now, tz)
+    quiet = QuietHours(begin, end)
+    until = find_quiet_end(quiet, now, tz)
     assert (until is None) == (now.astimezone(tz).time() not in quiet)
     assert until is None or now < until <= now + timedelta(hours=26)
 
 
 @given(schedules)
 def test_a_schedule_is_spelled_as_it_is_read(schedule: Schedule) -> None:
-    assert read(tuple(spelled(schedule).split())) == schedule
+    assert parse_schedule(tuple(format_schedule(schedule).split())) == schedule
 
 
 LIMITS = "From one board to the next it is at least `5min`, and at most `12h`. Once a day is `daily 09:00`."
@@ -146,16 +146,16 @@ LIMITS = "From one board to the next it is at least `5min`, and at most `12h`. O
     ],
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused_with_what_is(line: str, sentence: str) -> None:
-    refusal = refusal_of(lambda: read(tuple(line.split())))
+    refusal = refusal_of(lambda: parse_schedule(tuple(line.split())))
     assert refusal is not None
     assert refusal.sentence == sentence
 
 
 @pytest.mark.parametrize("text", ["9", "9:00", "09:00", "09：00"])
 def test_a_time_may_be_typed_as_people_type_it(text: str) -> None:
-    assert read(("DAILY", text)) == Daily(time(9))
+    assert parse_schedule(("DAILY", text)) == Daily(time(9))
 
 
 @pytest.mark.parametrize("text", ["22:00-07:00", "22-7", "22:00–07:00", "22:00—7"])
 def test_quiet_hours_may_be_typed_with_any_dash(text: str) -> None:
-    assert read_quiet(text) == Quiet(time(22), time(7))
+    assert parse_quiet_hours(text) == QuietHours(time(22), time(7))

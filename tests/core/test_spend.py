@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.holds import month_of
+from bot.core.holds import format_month
 from bot.core.money import Bill, Rate
 from bot.core.run import Run
-from bot.core.spend import Month, Tally, calendar_month, counts, spent
-from bot.core.status import Reason, Status
+from bot.core.spend import CostTotals, Month, belongs_to_month, calendar_month, compute_monthly_costs
+from bot.core.status import Reason, RunStatus
 from tests.builders import NOON, a_run, at, launching, running
 
 HOUR = 3600.0
@@ -22,8 +22,12 @@ LATER = at(40 * 24 * HOUR)
 
 def ended(asked: float, until: float, **changes: object) -> Run:
     """Asked for and gone, in hours after noon of January 2nd."""
-    changes = {"first_asked_at": at(asked * HOUR), "over_at": at(until * HOUR), "ended_at": at(until * HOUR)} | changes
-    return replace(running(status=Status.ENDED, reason=Reason.SUCCEEDED), **changes)  # type: ignore[arg-type]
+    changes = {
+        "first_launch_requested_at": at(asked * HOUR),
+        "finished_at": at(until * HOUR),
+        "closed_at": at(until * HOUR),
+    } | changes
+    return replace(running(status=RunStatus.ENDED, reason=Reason.SUCCEEDED), **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def ended(asked: float, until: float, **changes: object) -> Run:
 )
 def test_a_month_is_that_of_the_workspaces_clock(now: datetime, zone: str, name: str, begin: str, end: str) -> None:
     found = calendar_month(now, ZoneInfo(zone))
-    assert found.name == month_of(now, ZoneInfo(zone))
+    assert found.name == format_month(now, ZoneInfo(zone))
     assert (found.name, f"{found.begin:%m-%d %H}", f"{found.end:%m-%d %H}") == (name, begin, end)
 
 
@@ -53,25 +57,25 @@ def test_a_month_is_that_of_the_workspaces_clock(now: datetime, zone: str, name:
         pytest.param(ended(0, 31 * 24), ["2026-02"], id="it ended in the next: whole there"),
         pytest.param(running(), ["2026-02"], id="it stands: in this one"),
         pytest.param(
-            running(status=Status.STOPPING, reason=Reason.FAILED, over_at=at(1)),
+            running(status=RunStatus.STOPPING, reason=Reason.FAILED, finished_at=at(1)),
             ["2026-02"],
             id="it is over, and bills",
         ),
         pytest.param(a_run(), [], id="it waits"),
-        pytest.param(replace(a_run(), status=Status.ENDED, ended_at=at(1)), [], id="stopped before any machine"),
+        pytest.param(replace(a_run(), status=RunStatus.ENDED, closed_at=at(1)), [], id="stopped before any machine"),
     ],
 )
 def test_a_run_counts_in(run: Run, months: list[str]) -> None:
     there = [calendar_month(moment, UTC) for moment in (NOON, LATER)]
-    assert [month.name for month in there if counts(run, month, LATER)] == months
+    assert [month.name for month in there if belongs_to_month(run, month, LATER)] == months
 
 
 def test_those_that_still_bill_stand_first_by_their_rate_and_then_what_cost_most() -> None:
     runs = [
-        ended(0, 1, id="cheap"), ended(0, 9, id="dear"), running(id="slow", first_asked_at=at(0)),
-        running(id="fast", first_asked_at=at(2 * HOUR), rate=Rate(9.0, "x")), running(id="unknown", rate=None),
+        ended(0, 1, id="cheap"), ended(0, 9, id="dear"), running(id="slow", first_launch_requested_at=at(0)),
+        running(id="fast", first_launch_requested_at=at(2 * HOUR), rate=Rate(9.0, "x")), running(id="unknown", rate=None),
     ]  # fmt: skip
-    found = spent(runs, calendar_month(NOON, UTC), at(3 * HOUR))
+    found = compute_monthly_costs(runs, calendar_month(NOON, UTC), at(3 * HOUR))
     assert [one.run for one in found.charges] == ["fast", "slow", "unknown", "dear", "cheap"]
 
 
@@ -80,20 +84,22 @@ def test_those_that_still_bill_stand_first_by_their_rate_and_then_what_cost_most
     [
         pytest.param(running(), 4.0, id="it runs"),
         pytest.param(launching(), 4.0, id="its machines come"),
-        pytest.param(running(status=Status.STOPPING, reason=Reason.FAILED), 4.0, id="its machines go"),
+        pytest.param(running(status=RunStatus.STOPPING, reason=Reason.FAILED), 4.0, id="its machines go"),
         pytest.param(running(bill=Bill(1.0, Rate(5.0, "x"), NOON)), 5.0, id="by its bill"),
-        pytest.param(running(bill=Bill(1.0, Rate(5.0, "x"), NOON, closed=True)), 0.0, id="it waits for machines anew"),
+        pytest.param(
+            running(bill=Bill(1.0, Rate(5.0, "x"), NOON, is_closed=True)), 0.0, id="it waits for machines anew"
+        ),
         pytest.param(ended(0, 1), 0.0, id="it has ended"),
         pytest.param(running(rate=None), 0.0, id="nobody knows"),
     ],
 )
 def test_an_hour_more_costs(run: Run, hourly: float) -> None:
-    assert spent([run], calendar_month(NOON, UTC), at(HOUR)).whole.hourly == hourly
+    assert compute_monthly_costs([run], calendar_month(NOON, UTC), at(HOUR)).total.dollars_per_hour == hourly
 
 
 def test_a_run_that_ends_while_it_is_looked_for_counts_once_and_as_ended() -> None:
-    found = spent([running(), ended(0, 2)], calendar_month(NOON, UTC), at(5 * HOUR))
-    assert found.whole == Tally(dollars=8.0, idle=0.0, hourly=0.0, runs=1, standing=0, unpriced=0)
+    found = compute_monthly_costs([running(), ended(0, 2)], calendar_month(NOON, UTC), at(5 * HOUR))
+    assert found.total == CostTotals(dollars=8.0, idle=0.0, dollars_per_hour=0.0, runs=1, billing=0, unpriced=0)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +114,14 @@ def test_a_run_that_ends_while_it_is_looked_for_counts_once_and_as_ended() -> No
     ],
 )
 def test_zero_is_unpriced_and_never_free(run: Run) -> None:
-    assert (run.cost(at(HOUR)), run.hourly) == (None, None)
-    whole = spent([run], calendar_month(NOON, UTC), at(HOUR)).whole
+    assert (run.cost(at(HOUR)), run.hourly_rate) == (None, None)
+    whole = compute_monthly_costs([run], calendar_month(NOON, UTC), at(HOUR)).total
     assert (whole.dollars, whole.unpriced, whole.runs) == (0.0, 1, 1)
 
 
 def test_a_bill_of_nothing_leaves_the_price_table_its_word() -> None:
     run = running(rate=Rate(4.0, "the price table"), bill=Bill(0.0, Rate(0.0, "SkyPilot"), at(60)))
-    assert (run.cost(at(HOUR)), run.hourly) == (4.0, Rate(4.0, "the price table"))
+    assert (run.cost(at(HOUR)), run.hourly_rate) == (4.0, Rate(4.0, "the price table"))
 
 
 @pytest.mark.parametrize(
@@ -125,10 +131,12 @@ def test_a_bill_of_nothing_leaves_the_price_table_its_word() -> None:
         pytest.param(launching(), 8.0, id="while its machines come"),
         pytest.param(running(running_at=at(HOUR)), 8.0, id="from the ask on, not from when its job ran"),
         pytest.param(
-            running(status=Status.STOPPING, reason=Reason.FAILED, over_at=at(HOUR)), 8.0, id="on while its machines go"
+            running(status=RunStatus.STOPPING, reason=Reason.FAILED, finished_at=at(HOUR)),
+            8.0,
+            id="on while its machines go",
         ),
-        pytest.param(ended(0, 1.5, over_at=at(HOUR)), 6.0, id="until they were seen to be gone"),
-        pytest.param(running(asked_at=at(HOUR)), 8.0, id="asked for again: from the first time"),
+        pytest.param(ended(0, 1.5, finished_at=at(HOUR)), 6.0, id="until they were seen to be gone"),
+        pytest.param(running(launch_requested_at=at(HOUR)), 8.0, id="asked for again: from the first time"),
     ],
 )
 def test_cost_begins_with_the_ask_for_machines_and_ends_when_they_are_seen_to_be_gone(run: Run, dollars: float) -> None:
@@ -151,10 +159,10 @@ def runs(draw: st.DrawFn) -> Run:
         rate=draw(RATES),
     )
     steps: list[dict[str, object]] = [
-        {"status": Status.LAUNCHING, "first_asked_at": at(asked * HOUR)},
-        {"status": Status.RUNNING, "running_at": at(ran * HOUR)},
-        {"status": Status.STOPPING, "reason": Reason.FAILED, "over_at": at(over * HOUR)},
-        {"status": Status.ENDED, "ended_at": at(gone * HOUR)},
+        {"status": RunStatus.LAUNCHING, "first_launch_requested_at": at(asked * HOUR)},
+        {"status": RunStatus.RUNNING, "running_at": at(ran * HOUR)},
+        {"status": RunStatus.STOPPING, "reason": Reason.FAILED, "finished_at": at(over * HOUR)},
+        {"status": RunStatus.ENDED, "closed_at": at(gone * HOUR)},
     ]
     for step in steps[: draw(st.integers(0, 4))]:
         found = replace(found, **step)  # type: ignore[arg-type]
@@ -168,22 +176,22 @@ NOW = at(81 * 24 * HOUR)
 
 @given(MANY, st.sampled_from(MONTHS))
 def test_the_parts_by_person_recipe_and_infra_each_are_the_whole(found: list[Run], month: Month) -> None:
-    account = spent(found, month, NOW)
+    account = compute_monthly_costs(found, month, NOW)
     for parts in (account.by_person, account.by_recipe, account.by_infra):
-        total = sum(parts.values(), Tally())
-        for figure in ("dollars", "idle", "hourly", "runs", "standing", "unpriced"):
-            assert getattr(total, figure) == pytest.approx(getattr(account.whole, figure))
+        total = sum(parts.values(), CostTotals())
+        for figure in ("dollars", "idle", "dollars_per_hour", "runs", "billing", "unpriced"):
+            assert getattr(total, figure) == pytest.approx(getattr(account.total, figure))
 
 
 @given(MANY)
 def test_every_run_that_has_ever_billed_counts_in_one_month_alone(found: list[Run]) -> None:
     """The story is of January 2nd to March 24th, so three months hold it all."""
-    counted = [one.run for month in MONTHS for one in spent(found, month, NOW).charges]
-    assert sorted(counted) == sorted(run.id for run in found if run.first_asked_at)
+    counted = [one.run for month in MONTHS for one in compute_monthly_costs(found, month, NOW).charges]
+    assert sorted(counted) == sorted(run.id for run in found if run.first_launch_requested_at)
 
 
 @given(MANY, st.sampled_from(MONTHS))
 def test_what_was_idle_is_never_more_than_what_was_paid(found: list[Run], month: Month) -> None:
-    for one in spent(found, month, NOW).charges:
+    for one in compute_monthly_costs(found, month, NOW).charges:
         assert 0.0 <= one.idle <= (one.dollars or 0.0) + timedelta.resolution.total_seconds()
         assert one.dollars is None or one.dollars >= 0.0

@@ -7,30 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.posted import Posted
+from bot.core.posted import SentMessage
 from bot.core.progress import Progress
 from bot.core.run import Run
-from bot.core.standings import Rhythm, Summary
+from bot.core.standings import Summary, SummaryInterval
 from bot.core.status import Reason
-from bot.core.summary import summarised
+from bot.core.summary import prepare_summary
 from tests.builders import NOON, at, running
 
-HOURLY, STEPS, NEVER = Rhythm(period=timedelta(hours=1)), Rhythm(steps=20), Rhythm()
+HOURLY, STEPS, NEVER = SummaryInterval(period=timedelta(hours=1)), SummaryInterval(steps=20), SummaryInterval()
 
 
 def stepped(run: Run, step: int, reward: float = 0.5) -> Run:
-    return run.progressed(Progress(step, 435, {"critic/rewards/mean": reward}), NOON)
+    return run.record_progress(Progress(step, 435, {"critic/rewards/mean": reward}), NOON)
 
 
 def begun(step: int = 1) -> Run:
     """Its first step was read at noon."""
-    return summarised(stepped(running(), step), NOON, HOURLY)
+    return prepare_summary(stepped(running(), step), NOON, HOURLY)
 
 
 def posted(run: Run, ts: str | None = "1.0") -> Run:
     """What is to be told was sent."""
     assert run.summary is not None
-    return run.said(run.summary.key, Posted(ts, "", "", NOON))
+    return run.record_sent_message(run.summary.key, SentMessage(ts, "", "", NOON))
 
 
 @pytest.mark.parametrize(
@@ -42,64 +42,64 @@ def posted(run: Run, ts: str | None = "1.0") -> Run:
         pytest.param(20, 60, STEPS, False, id="not yet twenty steps"),
         pytest.param(21, 60, STEPS, True, id="twenty steps"),
         pytest.param(300, 86_400, NEVER, False, id="never"),
-        pytest.param(21, 60, Rhythm(20, timedelta(hours=1)), True, id="steps before time"),
-        pytest.param(5, 3600, Rhythm(20, timedelta(hours=1)), True, id="time before steps"),
+        pytest.param(21, 60, SummaryInterval(20, timedelta(hours=1)), True, id="steps before time"),
+        pytest.param(5, 3600, SummaryInterval(20, timedelta(hours=1)), True, id="time before steps"),
     ],
 )
-def test_a_summary_is_due_after(step: int, seconds: float, rhythm: Rhythm, due: bool) -> None:
-    run = summarised(stepped(begun(), step), at(seconds), rhythm)
+def test_a_summary_is_due_after(step: int, seconds: float, rhythm: SummaryInterval, due: bool) -> None:
+    run = prepare_summary(stepped(begun(), step), at(seconds), rhythm)
     assert run.summary is not None
     assert bool(run.summary.number) is due
 
 
 def test_what_a_person_has_set_counts_before_what_is_usual() -> None:
-    run = summarised(stepped(begun().told_every(NEVER), 40), at(9000), HOURLY)
+    run = prepare_summary(stepped(begun().set_summary_interval(NEVER), 40), at(9000), HOURLY)
     assert run.summary is not None
     assert run.summary.number == 0
 
 
 def test_a_summary_tells_from_where_the_last_one_was_to_where_it_is() -> None:
-    run = posted(summarised(stepped(begun(), 44, 0.41), at(3600), HOURLY))
-    run = summarised(stepped(run, 90, 0.48), at(7200), HOURLY)
+    run = posted(prepare_summary(stepped(begun(), 44, 0.41), at(3600), HOURLY))
+    run = prepare_summary(stepped(run, 90, 0.48), at(7200), HOURLY)
     assert run.summary is not None
     assert (run.summary.number, run.summary.before.step, run.summary.now.step) == (2, 44, 90)
     assert (run.summary.before.reward, run.summary.now.reward) == (0.41, 0.48)
-    assert list(run.posted) == []  # of the last one nothing more need be remembered
+    assert list(run.sent_messages) == []  # of the last one nothing more need be remembered
 
 
 def test_one_that_slack_has_not_taken_grows_into_the_next() -> None:
-    run = summarised(stepped(begun(), 44), at(3600), HOURLY)
-    run = summarised(stepped(run, 90), at(7200), HOURLY)
+    run = prepare_summary(stepped(begun(), 44), at(3600), HOURLY)
+    run = prepare_summary(stepped(run, 90), at(7200), HOURLY)
     assert run.summary is not None
     assert (run.summary.number, run.summary.before.step, run.summary.now.step) == (1, 1, 90)
 
 
 def test_one_of_unknown_fate_is_waited_for() -> None:
-    run = posted(summarised(stepped(begun(), 44), at(3600), HOURLY), ts=None)
-    assert summarised(stepped(run, 90), at(7200), HOURLY).summary == run.summary
+    run = posted(prepare_summary(stepped(begun(), 44), at(3600), HOURLY), ts=None)
+    assert prepare_summary(stepped(run, 90), at(7200), HOURLY).summary == run.summary
 
 
 @pytest.mark.parametrize(
     "run", [running(), replace(stepped(running(), 9), reason=Reason.STOPPED)], ids=["untrained", "over"]
 )
 def test_before_the_first_step_and_after_the_end_there_is_none(run: Run) -> None:
-    assert summarised(run, at(9000), HOURLY) == run
+    assert prepare_summary(run, at(9000), HOURLY) == run
 
 
 moves = st.lists(st.tuples(st.integers(-3, 30), st.integers(1, 4000), st.sampled_from(["taken", "lost", "late"])))
 
 
-@given(moves, st.sampled_from([HOURLY, STEPS, Rhythm(50, timedelta(minutes=30))]))
-def test_summaries_are_a_chain_without_gaps(moves: list[Any], rhythm: Rhythm) -> None:
+@given(moves, st.sampled_from([HOURLY, STEPS, SummaryInterval(50, timedelta(minutes=30))]))
+def test_summaries_are_a_chain_without_gaps(moves: list[Any], rhythm: SummaryInterval) -> None:
     """Each begins where the one before ended, whatever Slack takes when, and whether the training goes back."""
     run, step, seconds = begun(), 1, 0
     told: list[Summary] = []
     for forward, later, fate in moves:
         step, seconds = max(step + forward, 0), seconds + later
-        run = summarised(stepped(run, step), at(seconds), rhythm)
+        run = prepare_summary(stepped(run, step), at(seconds), rhythm)
         due = run.summary
         assert due is not None
-        if due.key in run.posted:
+        if due.key in run.sent_messages:
             run = posted(run)
         elif due.number and fate != "lost":
             told.append(due)

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.adapters.secret_filter import SecretFilter
-from bot.core.parse import HOW_TO_PASS, parse
+from bot.core.parse import HOW_TO_PASS_SECRETS, parse_command
 from bot.errors import UserError
 from tests.secret_corpus import corpus
 
@@ -17,9 +17,9 @@ def test_a_line_with_a_secret_is_refused_and_not_echoed(kind: str) -> None:
     for planted in (one for one in CORPUS if one.kind == kind):
         for line in (f"launch ppo {planted.text}", f"logs ppo-7f3a grep={planted.text}", planted.text):
             with pytest.raises(UserError) as refused:
-                parse(line)
+                parse_command(line)
             assert planted.leak(refused.value.sentence) == ""
-            assert refused.value.hint == HOW_TO_PASS
+            assert refused.value.hint == HOW_TO_PASS_SECRETS
 
 
 REFUSED = {
@@ -46,17 +46,17 @@ REFUSED = {
 @pytest.mark.parametrize("line", REFUSED.values(), ids=REFUSED)
 def test_a_secret_is_refused_wherever_it_is_typed(line: str) -> None:
     with pytest.raises(UserError) as refused:
-        parse(line, here="ppo-7f3a")
-    assert refused.value.hint == HOW_TO_PASS
+        parse_command(line, thread_run="ppo-7f3a")
+    assert refused.value.hint == HOW_TO_PASS_SECRETS
     for part in (TOKEN[3:], "abcdef", "hunter2", "abc def", "0f0f0f"):
         assert part not in refused.value.sentence
 
 
 def test_a_value_that_the_bot_knows_is_refused_though_it_looks_like_any_word() -> None:
     line = "launch ppo trainer.note=blue-sky-99"
-    parse(line)
+    parse_command(line)
     with pytest.raises(UserError, match="what looks like a secret") as refused:
-        parse(line, masker=SecretFilter({"MY_SECRET": "blue-sky-99"}).masker)
+        parse_command(line, masker=SecretFilter({"MY_SECRET": "blue-sky-99"}).masker)
     assert "blue-sky" not in refused.value.sentence
 
 
@@ -89,4 +89,4 @@ TAKEN = {
 
 @pytest.mark.parametrize("line", TAKEN.values(), ids=TAKEN)
 def test_what_people_type_every_day_is_taken(line: str) -> None:
-    parse(line)
+    parse_command(line)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.core.curve import Curve
+from bot.core.curve import Sparkline
 from bot.core.progress import Progress
 from bot.core.run import Run
-from bot.core.status import Reason, Status
-from bot.core.trained import Trained
-from bot.core.worth import Gain, past, worth
+from bot.core.status import Reason, RunStatus
+from bot.core.trained import TrainingTotals
+from bot.core.worth import ValidationGain, compute_baseline, compute_efficiency
 from tests.builders import at, running
 
 HOUR = at(3600)
@@ -18,11 +18,16 @@ HOUR = at(3600)
 
 def a_trained_run(first: float | None = 0.4, best: float | None = 0.6, **changes: Any) -> Run:
     """An hour at four dollars, forty steps."""
-    return running(**{"progress": Progress(40, trained=Trained(40, 2400.0, 40, first, best))} | changes)
+    return running(**{"progress": Progress(40, training_totals=TrainingTotals(40, 2400.0, 40, first, best))} | changes)
 
 
 def succeeded(best: float, **changes: Any) -> Run:
-    over: dict[str, Any] = {"status": Status.ENDED, "reason": Reason.SUCCEEDED, "over_at": HOUR, "ended_at": HOUR}
+    over: dict[str, Any] = {
+        "status": RunStatus.ENDED,
+        "reason": Reason.SUCCEEDED,
+        "finished_at": HOUR,
+        "closed_at": HOUR,
+    }
     return a_trained_run(**{"best": best} | over | changes)
 
 
@@ -35,7 +40,7 @@ def succeeded(best: float, **changes: Any) -> Run:
         pytest.param(a_trained_run(rate=None), None, None, id="unpriced"),
         pytest.param(running(), None, None, id="no step"),
         pytest.param(
-            running(progress=Progress(4, validations=Curve(((1, 0.4), (2, 0.6), (4, 0.5))))),
+            running(progress=Progress(4, validations=Sparkline(((1, 0.4), (2, 0.6), (4, 0.5))))),
             None,
             0.2,
             id="the record of an older bot: by its curve",
@@ -43,14 +48,14 @@ def succeeded(best: float, **changes: Any) -> Run:
     ],
 )
 def test_dollars_have_bought(run: Run, per_step: float | None, per_point: float | None) -> None:
-    found = worth(run, HOUR)
+    found = compute_efficiency(run, HOUR)
     assert found.per_step == (None if per_step is None else pytest.approx(per_step))
     assert found.per_point == (None if per_point is None else pytest.approx(per_point))
 
 
 def test_a_gain_is_told_even_where_there_is_none() -> None:
-    assert worth(a_trained_run(best=0.4), HOUR).gain == Gain(0.4, 0.4)
-    assert worth(running(), HOUR).gain is None
+    assert compute_efficiency(a_trained_run(best=0.4), HOUR).gain == ValidationGain(0.4, 0.4)
+    assert compute_efficiency(running(), HOUR).gain is None
 
 
 EARLIER = [succeeded(best, id=f"ppo-{best}") for best in (0.5, 0.8, 0.44)]
@@ -70,5 +75,5 @@ EARLIER = [succeeded(best, id=f"ppo-{best}") for best in (0.5, 0.8, 0.44)]
     ],
 )
 def test_the_past_of_a_recipe_is_of_what_succeeded(runs: list[Run], found: tuple[float, int] | None) -> None:
-    earlier = past(runs, a_trained_run(), HOUR)
+    earlier = compute_baseline(runs, a_trained_run(), HOUR)
     assert (earlier and (earlier.per_point, earlier.runs)) == found

@@ -332,6 +332,6 @@ def test_a_bot_that_runs_is_seen_and_not_disturbed(tmp_path: Path) -> None:
         assert "it runs" in found["store"]["found"]
         assert "1 more open" in found["Slack connection"]["found"]
         live.ana.says("/verl help")
-        live.ana.sees("/verl launch")
+        live.ana.can_see("/verl launch")
     finally:
         live.stop()

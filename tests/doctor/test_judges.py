@@ -5,30 +5,35 @@ from dataclasses import replace
 
 import pytest
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.sky.vitals import TESTED, Health
-from bot.adapters.sky.vitals import read as read_health
-from bot.adapters.vitals import Folder, Store
+from bot.adapters.recipes import RecipeFolder
+from bot.adapters.sky.vitals import TESTED_VERSION, ServerHealth, parse_health
+from bot.adapters.vitals import DataFolderDiagnosis, StoreDiagnosis
 from bot.core.money import Rate
 from bot.doctor import machine, page, recipes, sky, slack, store
-from bot.doctor.finding import Finding, Status, failure, ok, skipped, warning
+from bot.doctor.finding import DoctorFinding, DoctorStatus, failure, ok, skip, warning
 from bot.errors import Unavailable
 from bot.settings import SOURCE_RECIPES
 from bot.slack.manifest import SCOPES
-from bot.slack.vitals import Answer, read
+from bot.slack.vitals import TokenCheck, parse_answer
 
-OK, WARNING, FAILURE, SKIPPED = Status.OK, Status.WARNING, Status.FAILURE, Status.SKIPPED
+OK, WARNING, FAILURE, SKIPPED = DoctorStatus.OK, DoctorStatus.WARNING, DoctorStatus.FAILURE, DoctorStatus.SKIPPED
 SILENT = Unavailable("Connection refused")
-WELL = Answer(team="lab", bot="verlbot", scopes=frozenset(SCOPES), ahead_seconds=0.4)
-STORE = Store(
-    "Redis 8.0.1", appendonly=True, fsync="always", snapshots="", policy="noeviction", limit_bytes=0, refusal=""
+WELL = TokenCheck(team="lab", bot="verlbot", scopes=frozenset(SCOPES), ahead_seconds=0.4)
+STORE = StoreDiagnosis(
+    "Redis 8.0.1",
+    appendonly=True,
+    fsync="always",
+    snapshots="",
+    eviction_policy="noeviction",
+    memory_limit_bytes=0,
+    write_error="",
 )
-HEALTHY = Health("https://sky.example.org", 200, "healthy", TESTED, "verlbot")
-SMOKE = FolderOfRecipes(SOURCE_RECIPES).get("smoke")
-PPO = FolderOfRecipes(SOURCE_RECIPES).get("ppo")
+HEALTHY = ServerHealth("https://sky.example.org", 200, "healthy", TESTED_VERSION, "verlbot")
+SMOKE = RecipeFolder(SOURCE_RECIPES).get("smoke")
+PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")
 
 
-def told(finding: Finding, status: Status, *words: str) -> None:
+def told(finding: DoctorFinding, status: DoctorStatus, *words: str) -> None:
     """It has this mark and says these words; and where something is to be done, what."""
     said = f"{finding.found} {finding.advice}"
     assert finding.status is status, said
@@ -40,13 +45,13 @@ def told(finding: Finding, status: Status, *words: str) -> None:
     ("answer", "status", "words"),
     [
         pytest.param(WELL, OK, ["@verlbot in lab"], id="well"),
-        pytest.param(Answer("invalid_auth"), FAILURE, ["invalid_auth", "SLACK_BOT_TOKEN"], id="wrong"),
-        pytest.param(Answer("not_allowed_token_type"), FAILURE, ["Bot User OAuth Token"], id="another kind"),
-        pytest.param(Answer("some_new_word"), FAILURE, ["`some_new_word`"], id="a word that we do not know"),
+        pytest.param(TokenCheck("invalid_auth"), FAILURE, ["invalid_auth", "SLACK_BOT_TOKEN"], id="wrong"),
+        pytest.param(TokenCheck("not_allowed_token_type"), FAILURE, ["Bot User OAuth Token"], id="another kind"),
+        pytest.param(TokenCheck("some_new_word"), FAILURE, ["`some_new_word`"], id="a word that we do not know"),
         pytest.param(SILENT, FAILURE, ["Connection refused"], id="silence"),
     ],
 )
-def test_the_bot_token(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+def test_the_bot_token(answer: TokenCheck | Unavailable, status: DoctorStatus, words: list[str]) -> None:
     told(slack.judge_token(answer), status, *words)
 
 
@@ -67,25 +72,25 @@ def test_the_bot_token(answer: Answer | Unavailable, status: Status, words: list
             id="two too many",
         ),
         pytest.param(replace(WELL, scopes=None), WARNING, ["docs/rights.md"], id="Slack does not say"),
-        pytest.param(Answer("invalid_auth"), SKIPPED, ["because Slack refuses"], id="a wrong token"),
+        pytest.param(TokenCheck("invalid_auth"), SKIPPED, ["because Slack refuses"], id="a wrong token"),
         pytest.param(SILENT, SKIPPED, ["because Slack does not answer"], id="silence"),
     ],
 )
-def test_the_scopes(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+def test_the_scopes(answer: TokenCheck | Unavailable, status: DoctorStatus, words: list[str]) -> None:
     told(slack.judge_scopes(answer, SCOPES), status, *words)
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        pytest.param(Answer(address="wss://x"), OK, ["connections:write"], id="well"),
-        pytest.param(Answer("missing_scope"), FAILURE, ["`connections:write`"], id="without its scope"),
-        pytest.param(Answer("not_allowed_token_type"), FAILURE, ["xapp-"], id="the bot's instead"),
-        pytest.param(Answer("invalid_auth"), FAILURE, ["SLACK_APP_TOKEN"], id="wrong"),
+        pytest.param(TokenCheck(address="wss://x"), OK, ["connections:write"], id="well"),
+        pytest.param(TokenCheck("missing_scope"), FAILURE, ["`connections:write`"], id="without its scope"),
+        pytest.param(TokenCheck("not_allowed_token_type"), FAILURE, ["xapp-"], id="the bot's instead"),
+        pytest.param(TokenCheck("invalid_auth"), FAILURE, ["SLACK_APP_TOKEN"], id="wrong"),
         pytest.param(SILENT, FAILURE, ["does not answer"], id="silence"),
     ],
 )
-def test_the_app_token(answer: Answer | Unavailable, status: Status, words: list[str]) -> None:
+def test_the_app_token(answer: TokenCheck | Unavailable, status: DoctorStatus, words: list[str]) -> None:
     told(slack.judge_app_token(answer), status, *words)
 
 
@@ -98,7 +103,7 @@ def test_the_app_token(answer: Answer | Unavailable, status: Status, words: list
         pytest.param(None, SKIPPED, ["because the app token"], id="no token for it"),
     ],
 )
-def test_the_connection(connections: int | Unavailable | None, status: Status, words: list[str]) -> None:
+def test_the_connection(connections: int | Unavailable | None, status: DoctorStatus, words: list[str]) -> None:
     told(slack.judge_connection(connections), status, *words)
 
 
@@ -112,12 +117,12 @@ def test_the_connection(connections: int | Unavailable | None, status: Status, w
         pytest.param(None, SKIPPED, ["does not say"], id="no date in the answer"),
     ],
 )
-def test_the_clock(ahead: float | None, status: Status, words: list[str]) -> None:
-    told(slack.judge_clock(Answer(ahead_seconds=ahead)), status, *words)
+def test_the_clock(ahead: float | None, status: DoctorStatus, words: list[str]) -> None:
+    told(slack.judge_clock(TokenCheck(ahead_seconds=ahead)), status, *words)
 
 
 def test_a_clock_is_compared_with_the_middle_of_the_question() -> None:
-    found = read({"ok": True}, {"date": "Thu, 01 Jan 1970 00:02:00 GMT"}, asked_at=50.0)
+    found = parse_answer({"ok": True}, {"date": "Thu, 01 Jan 1970 00:02:00 GMT"}, called_at=50.0)
     assert (found.ahead_seconds, found.scopes, found.error) == (70.5, None, "")
 
 
@@ -133,7 +138,7 @@ def test_a_clock_is_compared_with_the_middle_of_the_question() -> None:
     ],
 )
 def test_whether_slack_reaches_the_bot(
-    url: str, status: int | Unavailable | None, runs: bool, mark: Status, words: list[str]
+    url: str, status: int | Unavailable | None, runs: bool, mark: DoctorStatus, words: list[str]
 ) -> None:
     told(slack.judge_reach(url, status, runs), mark, *words)
 
@@ -154,7 +159,7 @@ def test_whether_slack_reaches_the_bot(
         pytest.param(replace(STORE, appendonly=False, snapshots=None), WARNING, ["does not say"], id="a hosted one"),
     ],
 )
-def test_what_of_the_store_is_on_its_disk(found: Store, status: Status, words: list[str]) -> None:
+def test_what_of_the_store_is_on_its_disk(found: StoreDiagnosis, status: DoctorStatus, words: list[str]) -> None:
     told(store.judge_disk(found), status, *words)
 
 
@@ -162,25 +167,30 @@ def test_what_of_the_store_is_on_its_disk(found: Store, status: Status, words: l
     ("found", "status", "words"),
     [
         pytest.param(STORE, OK, ["drops nothing"], id="noeviction"),
-        pytest.param(replace(STORE, limit_bytes=2**28), OK, ["256 MB"], id="noeviction with a limit"),
+        pytest.param(replace(STORE, memory_limit_bytes=2**28), OK, ["256 MB"], id="noeviction with a limit"),
         pytest.param(
-            replace(STORE, policy="allkeys-lru", limit_bytes=2**28),
+            replace(STORE, eviction_policy="allkeys-lru", memory_limit_bytes=2**28),
             FAILURE,
             ["allkeys-lru", "noeviction"],
             id="evicting",
         ),
         pytest.param(
-            replace(STORE, policy="volatile-ttl"), WARNING, ["volatile-ttl", "noeviction"], id="without a limit"
+            replace(STORE, eviction_policy="volatile-ttl"),
+            WARNING,
+            ["volatile-ttl", "noeviction"],
+            id="without a limit",
         ),
     ],
 )
-def test_what_the_store_does_when_its_memory_is_full(found: Store, status: Status, words: list[str]) -> None:
+def test_what_the_store_does_when_its_memory_is_full(
+    found: StoreDiagnosis, status: DoctorStatus, words: list[str]
+) -> None:
     told(store.judge_memory(found), status, *words)
 
 
 def test_a_store_that_only_reads_has_failed() -> None:
     told(store.judge_writes(STORE), OK)
-    told(store.judge_writes(replace(STORE, refusal="READONLY You can't write")), FAILURE, "READONLY", "primary")
+    told(store.judge_writes(replace(STORE, write_error="READONLY You can't write")), FAILURE, "READONLY", "primary")
 
 
 @pytest.mark.parametrize(
@@ -212,12 +222,14 @@ def test_a_store_that_cannot_be_asked_is_told_of_once(why: str, advice: str) -> 
         ),
         pytest.param(replace(HEALTHY, status="unhealthy"), False, FAILURE, ["unhealthy"], id="ill"),
         pytest.param(
-            Health("http://x", 404), False, FAILURE, ["404", "SKYPILOT_API_SERVER_ENDPOINT"], id="another server"
+            ServerHealth("http://x", 404), False, FAILURE, ["404", "SKYPILOT_API_SERVER_ENDPOINT"], id="another server"
         ),
         pytest.param(SILENT, False, FAILURE, ["sky api start"], id="nobody"),
     ],
 )
-def test_skypilots_server(found: Health | Unavailable, token: bool, status: Status, words: list[str]) -> None:
+def test_skypilots_server(
+    found: ServerHealth | Unavailable, token: bool, status: DoctorStatus, words: list[str]
+) -> None:
     told(sky.judge_server(found, has_token=token, starts=False), status, *words)
 
 
@@ -239,7 +251,7 @@ def test_a_server_that_the_bot_will_start_has_not_failed() -> None:
     ],
 )
 def test_how_a_servers_health_is_read(said: dict[str, object], status: str, user: str) -> None:
-    found = read_health("http://x", 200, said)
+    found = parse_health("http://x", 200, said)
     assert (found.status, found.user) == (status, user)
 
 
@@ -254,8 +266,8 @@ def test_how_a_servers_health_is_read(said: dict[str, object], status: str, user
         pytest.param("", SKIPPED, id="it does not say"),
     ],
 )
-def test_skypilots_version(version: str, status: Status) -> None:
-    told(sky.judge_version(replace(HEALTHY, version=version)), status, *([TESTED] if status is FAILURE else []))
+def test_skypilots_version(version: str, status: DoctorStatus) -> None:
+    told(sky.judge_version(replace(HEALTHY, version=version)), status, *([TESTED_VERSION] if status is FAILURE else []))
 
 
 def test_infra_and_the_recipes_that_could_run_there() -> None:
@@ -263,9 +275,15 @@ def test_infra_and_the_recipes_that_could_run_there() -> None:
     told(sky.judge_infra(["kubernetes", "slurm"]), OK, "kubernetes and slurm")
     told(sky.judge_infra([]), FAILURE, "sky check")
     told(sky.judge_infra(SILENT), FAILURE, "sky check")
-    told(sky.judge_places(["kubernetes"], tasks), OK, "smoke (any), ppo (kubernetes)")
-    told(sky.judge_places(["slurm"], tasks), WARNING, "`ppo` ask for kubernetes", "can run: smoke (any)", "infra=slurm")
-    told(sky.judge_places([], tasks), SKIPPED, "no infra")
+    told(sky.judge_recipe_infra(["kubernetes"], tasks), OK, "smoke (any), ppo (kubernetes)")
+    told(
+        sky.judge_recipe_infra(["slurm"], tasks),
+        WARNING,
+        "`ppo` ask for kubernetes",
+        "can run: smoke (any)",
+        "infra=slurm",
+    )
+    told(sky.judge_recipe_infra([], tasks), SKIPPED, "no infra")
 
 
 def test_prices_of_what_the_recipes_ask_for() -> None:
@@ -297,19 +315,19 @@ def test_recipes_and_their_secrets_by_name() -> None:
 @pytest.mark.parametrize(
     ("folder", "status", "words"),
     [
-        pytest.param(Folder(True, "", 50 * 10**9, False), OK, ["50.0 GB free"], id="well"),
-        pytest.param(Folder(False, "", 50 * 10**9, False), OK, ["will be made"], id="not there yet"),
-        pytest.param(Folder(True, "", 500 * 10**6, False), WARNING, ["0.5 GB"], id="nearly full"),
-        pytest.param(Folder(True, "", 50 * 10**6, False), FAILURE, ["Make room"], id="full"),
+        pytest.param(DataFolderDiagnosis(True, "", 50 * 10**9, False), OK, ["50.0 GB free"], id="well"),
+        pytest.param(DataFolderDiagnosis(False, "", 50 * 10**9, False), OK, ["will be made"], id="not there yet"),
+        pytest.param(DataFolderDiagnosis(True, "", 500 * 10**6, False), WARNING, ["0.5 GB"], id="nearly full"),
+        pytest.param(DataFolderDiagnosis(True, "", 50 * 10**6, False), FAILURE, ["Make room"], id="full"),
         pytest.param(
-            Folder(True, "Permission denied", 0, False),
+            DataFolderDiagnosis(True, "Permission denied", 0, False),
             FAILURE,
             ["Permission denied", "VERLBOT_DATA_DIR"],
             id="not ours",
         ),
     ],
 )
-def test_the_data_directory(folder: Folder, status: Status, words: list[str]) -> None:
+def test_the_data_directory(folder: DataFolderDiagnosis, status: DoctorStatus, words: list[str]) -> None:
     told(machine.judge_folder("/data", folder), status, *words)
 
 
@@ -323,29 +341,29 @@ def test_the_data_directory(folder: Folder, status: Status, words: list[str]) ->
         pytest.param(True, None, WARNING, id="just started"),
     ],
 )
-def test_the_bot_that_runs(taken: bool, age: float | None, status: Status) -> None:
+def test_the_bot_that_runs(taken: bool, age: float | None, status: DoctorStatus) -> None:
     told(machine.judge_bot("/data", taken, age, longest_seconds=60), status)
 
 
 ALL = [
     ok("clock", "as Slack's"),
     warning("prices", "L4:1 unpriced", "Set VERLBOT_PRICES."),
-    skipped("bot", "none runs"),
+    skip("bot", "none runs"),
 ]
 
 
 def test_a_line_has_a_mark_what_was_found_and_what_to_do() -> None:
-    assert page.lines(ALL[0], 80) == "✓ clock                 as Slack's"
-    assert page.lines(ALL[1], 80).splitlines()[1] == " " * 24 + "→ Set VERLBOT_PRICES."
-    assert page.lines(ALL[2], 80).startswith("– bot ")
-    assert page.conclusion([*ALL, failure("store", "gone", "Start it.")]) == "1 failure; 1 warning; 1 not checked."
+    assert page.format_finding(ALL[0], 80) == "✓ clock                 as Slack's"
+    assert page.format_finding(ALL[1], 80).splitlines()[1] == " " * 24 + "→ Set VERLBOT_PRICES."
+    assert page.format_finding(ALL[2], 80).startswith("– bot ")
+    assert page.summary_line([*ALL, failure("store", "gone", "Start it.")]) == "1 failure; 1 warning; 1 not checked."
 
 
 def test_a_program_is_told_the_worst() -> None:
-    assert json.loads(page.as_json(ALL))["status"] == "warning"
-    assert json.loads(page.as_json([*ALL, failure("store", "gone", "Start it.")]))["status"] == "failure"
-    assert json.loads(page.as_json(ALL[2:]))["status"] == "ok"
-    assert json.loads(page.as_json(ALL))["findings"][1] == {
+    assert json.loads(page.format_json(ALL))["status"] == "warning"
+    assert json.loads(page.format_json([*ALL, failure("store", "gone", "Start it.")]))["status"] == "failure"
+    assert json.loads(page.format_json(ALL[2:]))["status"] == "ok"
+    assert json.loads(page.format_json(ALL))["findings"][1] == {
         "status": "warning", "subject": "prices", "found": "L4:1 unpriced", "advice": "Set VERLBOT_PRICES."
     }  # fmt: skip
 
@@ -361,6 +379,6 @@ def test_a_program_is_told_the_worst() -> None:
     ],
 )
 def test_the_admin_policy(
-    taken: bool, found: bool | Unavailable, uses_skypilot: bool, status: Status, words: list[str]
+    taken: bool, found: bool | Unavailable, uses_skypilot: bool, status: DoctorStatus, words: list[str]
 ) -> None:
-    told(machine.judge_gate("http://h/admin-policy", taken, found, uses_skypilot), status, *words)
+    told(machine.judge_admin_policy("http://h/admin-policy", taken, found, uses_skypilot), status, *words)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
-from bot.core.autostop import Setting, asked_minutes
-from bot.core.keeping import Fetch, Parcel, Shelf, step_in
-from bot.core.managed import Controller, is_managed
+from bot.core.autostop import AutostopSetting, read_idle_minutes
+from bot.core.keeping import CheckpointListing, CheckpointRef, DownloadProgress, parse_step_folder
+from bot.core.managed import JobsController, is_managed
 from bot.core.money import Rate
-from bot.core.order import Order, Watched
-from bot.core.orphans import Standing
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.orphans import ListedCluster
 from bot.core.recipe import Task
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.errors import BeingStopped, NameTaken, NotWhole, Unavailable, UserError
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.errors import BeingStopped, ClusterNameInUse, IncompleteCheckpoint, Unavailable, UserError
 from tests.builders import NOON
 
 
@@ -50,7 +50,7 @@ class FakeCloud:
         server: identity of the memory that answers; forgotten: what another one shows, which this one does not know.
     """
 
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: dict[str, Observation] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     launches: list[str] = field(default_factory=list)
     downs: list[str] = field(default_factory=list)
@@ -69,12 +69,14 @@ class FakeCloud:
     dollars_per_node_hour: float | None = 2.0
     autostops_asked: dict[str, int | None] = field(default_factory=dict)
     managed: set[str] = field(default_factory=set)
-    needs_controller: Controller | None = None
+    needs_controller: JobsController | None = None
     foreign: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
     fetches: list[str] = field(default_factory=list)
-    fetched: Fetch = field(default_factory=lambda: Fetch("", 2_000_000, 2_000_000, done=True))
+    fetched: DownloadProgress = field(
+        default_factory=lambda: DownloadProgress("", 2_000_000, 2_000_000, is_complete=True)
+    )
     breaks_fetch: str | None = None
     refuses_fetch: str | None = None
     halts: list[str] = field(default_factory=list)
@@ -82,28 +84,28 @@ class FakeCloud:
     saved: dict[str, int] = field(default_factory=dict)
     unnamed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     torn: dict[int, str] = field(default_factory=dict)
-    kept: dict[str, dict[int, Fetch]] = field(default_factory=dict)
+    kept: dict[str, dict[int, DownloadProgress]] = field(default_factory=dict)
     stopped: bool = False
     cut_off: bool = False
     cuts_off_removals: bool = False
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
     server: str = "first"
-    forgotten: dict[str, Seen] | None = None
+    forgotten: dict[str, Observation] | None = None
     lock: Lock = field(default_factory=Lock)
 
-    def greet(self) -> str:
+    def describe_server(self) -> str:
         self._answer()
         return "a cloud in memory"
 
     def stop(self) -> None:
         self.stopped = True
 
-    def refusal(self, task: Task) -> str | None:
+    def explain_refusal(self, task: Task) -> str | None:
         if self.breaks_refusals:
             raise RuntimeError("a mistake in the reading of a task")
         return self.refuses
 
-    def rate(self, task: Task) -> Rate | None:
+    def estimate_rate(self, task: Task) -> Rate | None:
         self._answer()
         if not self.answers_prices:
             raise Unavailable("Nobody says what it costs.")
@@ -111,39 +113,39 @@ class FakeCloud:
             return None
         return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
 
-    def controller(self, task: Task) -> Controller | None:
+    def find_missing_controller(self, task: Task) -> JobsController | None:
         self._answer()
         return self.needs_controller if is_managed(task) else None
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, watched: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         if self.cut_off:
             raise BeingStopped("The bot is being stopped.")
         self._answer()
         return {one.cluster: self._shown(one.cluster) for one in watched}
 
-    def _shown(self, name: str) -> Seen:
-        seen = self.seen.get(name, Seen())
-        if not isinstance(seen, Seen):  # what no cloud shows, to try out a mistake
+    def _shown(self, name: str) -> Observation:
+        seen = self.seen.get(name, Observation())
+        if not isinstance(seen, Observation):  # what no cloud shows, to try out a mistake
             return seen
-        known = seen.cluster is not Cluster.ABSENT or seen.ending is not None
+        known = seen.cluster is not ClusterState.ABSENT or seen.ending is not None
         return replace(seen, cluster_id=self._id(name) if known else "", server=self.server)
 
     def _id(self, name: str) -> str:
         return f"{name}-{self.launches.count(name)}"
 
-    def launch(self, order: Order) -> str:
+    def launch(self, order: LaunchOrder) -> str:
         self._answer()
         if self.refuses:
             raise UserError(self.refuses, "Nothing was started.")
         if order.cluster in self.foreign:
-            raise NameTaken(f"A cluster {order.cluster} stands that another bot has launched.")
+            raise ClusterNameInUse(f"A cluster {order.cluster} stands that another bot has launched.")
         with self.lock:
             if order.cluster not in self.seen:
-                self.autostops_asked[order.cluster] = asked_minutes(order.task)
+                self.autostops_asked[order.cluster] = read_idle_minutes(order.task)
                 self.launches.append(order.cluster)
-                self.managed |= {order.cluster} if order.managed else set()
+                self.managed |= {order.cluster} if order.is_managed else set()
                 self.deadlines[order.cluster] = order.deadline
-                provisioning = Seen(request=Request.LIVE, cluster=Cluster.INIT)
+                provisioning = Observation(request=RequestState.LIVE, cluster=ClusterState.INIT)
                 self.seen[order.cluster] = provisioning
                 if self.comes_up_at_once:
                     self.come_up(order.cluster)
@@ -151,70 +153,70 @@ class FakeCloud:
             raise Unavailable("The reply was lost.")
         return f"request-{order.cluster}"
 
-    def tail(self, watched: Watched, lines: int) -> str:
+    def tail_log(self, watched: ClusterRef, lines: int) -> str:
         self._answer()
         if self.breaks_logs:
             raise RuntimeError("a mistake in the reading of a log")
-        seen = self.seen.get(watched.cluster, Seen())
-        if seen.cluster is Cluster.ABSENT and not seen.keeps_log:
+        seen = self.seen.get(watched.cluster, Observation())
+        if seen.cluster is ClusterState.ABSENT and not seen.keeps_log:
             return ""
         text = self.logs.get(watched.cluster, "")
         return "".join(line + "\n" for line in text.split("\n")[-lines:]) if text else ""
 
-    def halt(self, watched: Watched) -> None:
+    def cancel_job(self, watched: ClusterRef) -> None:
         self._answer()
         if self.breaks_halt:
             raise Unavailable(self.breaks_halt)
         self.halts.append(watched.cluster)
-        seen = self.seen.get(watched.cluster, Seen())
-        if seen.job is not None and not seen.job.over:
-            self.seen[watched.cluster] = replace(seen, job=Job.CANCELLED)
+        seen = self.seen.get(watched.cluster, Observation())
+        if seen.job is not None and not seen.job.is_finished:
+            self.seen[watched.cluster] = replace(seen, job=JobState.CANCELLED)
 
-    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
+    def list_checkpoints(self, watched: ClusterRef, parcel: CheckpointRef, over: bool = False) -> CheckpointListing:
         self._reach(watched)
         named = self.saved.get(watched.cluster)
         steps = (*self.unnamed.get(watched.cluster, ()), *([] if named is None else [named]))
-        return Shelf(tuple(sorted(set(steps))), named)
+        return CheckpointListing(tuple(sorted(set(steps))), named)
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
+    def download_checkpoint(self, watched: ClusterRef, parcel: CheckpointRef) -> DownloadProgress:
         folder, _, name = parcel.name.rpartition("/")
-        step = step_in(name) or 0
-        if here := self.recall(replace(parcel, name=folder)).get(step):
+        step = parse_step_folder(name) or 0
+        if here := self.list_downloads(replace(parcel, name=folder)).get(step):
             return here
         if self.stopped:
             raise BeingStopped("The bot is being stopped.")
         self._answer()
         self.fetches.append(parcel.path)
         if step in self.torn:
-            raise NotWhole(self.torn[step])
+            raise IncompleteCheckpoint(self.torn[step])
         if self.refuses_fetch:
             raise UserError(self.refuses_fetch)
         self._reach(watched)
-        found = replace(self.fetched, where=f"/artifacts/{parcel.name}")
-        if found.done:
+        found = replace(self.fetched, folder=f"/artifacts/{parcel.name}")
+        if found.is_complete:
             self.kept.setdefault(folder, {})[step] = found
         return found
 
-    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
+    def list_downloads(self, parcel: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self.kept.get(parcel.name, {})
 
-    def _reach(self, watched: Watched) -> None:
+    def _reach(self, watched: ClusterRef) -> None:
         self._answer()
-        if self.breaks_fetch or self.seen.get(watched.cluster, Seen()).cluster is not Cluster.UP:
+        if self.breaks_fetch or self.seen.get(watched.cluster, Observation()).cluster is not ClusterState.UP:
             raise Unavailable(self.breaks_fetch or "The cluster does not answer.")
 
-    def down(self, watched: Watched) -> None:
+    def tear_down(self, watched: ClusterRef) -> None:
         if self.cuts_off_removals:
             raise BeingStopped("The bot is being stopped.")
         self._answer()
         self.downs.append(watched.cluster)
         if self.forgotten is not None and watched.cluster not in self.seen:
             return
-        known = watched.managed == (watched.cluster in self.managed)
-        if self.removes and known and self.seen.get(watched.cluster, Seen()).ending is None:
-            self.seen[watched.cluster] = Seen(ending=Ending.DOWNED)
+        known = watched.is_managed == (watched.cluster in self.managed)
+        if self.removes and known and self.seen.get(watched.cluster, Observation()).ending is None:
+            self.seen[watched.cluster] = Observation(ending=Ending.DOWNED)
 
-    def autostop(self, watched: Watched, minutes: int) -> Setting:
+    def set_autostop(self, watched: ClusterRef, minutes: int) -> AutostopSetting:
         self._answer()
         if self.silent_on_autostop:
             raise Unavailable("The cluster does not answer.")
@@ -223,33 +225,33 @@ class FakeCloud:
         self.autostops.append(minutes)
         self.seen[watched.cluster] = replace(self.seen[watched.cluster], autostop_minutes=minutes)
         by, self.autostop_by = self.autostop_by, None
-        return Setting(f"autostop-{len(self.autostops)}", by)
+        return AutostopSetting(f"autostop-{len(self.autostops)}", by)
 
-    def clusters(self) -> Sequence[Standing]:
+    def list_clusters(self) -> Sequence[ListedCluster]:
         self._answer()
         return [
-            Standing(
+            ListedCluster(
                 id=self._id(name),
                 name=name,
                 status=seen.cluster,
                 user=self.users.get(name, ""),
                 infra=seen.infra,
-                since=NOON if name in self.launches else None,
-                run=name.removeprefix("verl-") if name in self.launches else "",
+                launched_at=NOON if name in self.launches else None,
+                run_label=name.removeprefix("verl-") if name in self.launches else "",
                 dollars_per_hour=self.dollars_per_node_hour,
-                managed=name in self.managed,
+                is_managed=name in self.managed,
             )
             for name, seen in self.seen.items()
-            if seen.cluster is not Cluster.ABSENT and name not in self.unlisted
+            if seen.cluster is not ClusterState.ABSENT and name not in self.unlisted
         ]
 
-    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
+    def find_gone_clusters(self, cluster_ids: Collection[str]) -> Collection[str]:
         self._answer()
         known = {*self.launches, *self.seen} - set(self.forgotten or ())
-        standing = {name for name, seen in self.seen.items() if seen.cluster is not Cluster.ABSENT}
+        standing = {name for name, seen in self.seen.items() if seen.cluster is not ClusterState.ABSENT}
         return {one for one in cluster_ids if (name := one.rpartition("-")[0]) not in standing and name in known}
 
-    def by_hand(self, watched: Watched) -> str:
+    def teardown_command(self, watched: ClusterRef) -> str:
         return f"rm {watched.cluster}"
 
     def _answer(self) -> None:
@@ -258,18 +260,18 @@ class FakeCloud:
 
     # what a test makes happen
 
-    def come_up(self, cluster: str, job: Job | None = Job.RUNNING) -> None:
+    def come_up(self, cluster: str, job: JobState | None = JobState.RUNNING) -> None:
         """The cluster is up, and its job is at that state."""
-        self.seen[cluster] = Seen(
-            request=Request.SUCCEEDED,
-            cluster=Cluster.UP,
+        self.seen[cluster] = Observation(
+            request=RequestState.SUCCEEDED,
+            cluster=ClusterState.UP,
             job=job,
             job_id=1 if job else None,
             infra="a cloud in memory",
             autostop_minutes=self.autostops_asked.get(cluster, 5),
         )
 
-    def finish(self, cluster: str, job: Job, error: str | None = None) -> None:
+    def finish(self, cluster: str, job: JobState, error: str | None = None) -> None:
         self.seen[cluster] = replace(self.seen[cluster], job=job, error=error)
 
     def print(self, cluster: str, *lines: str) -> None:
@@ -279,7 +281,7 @@ class FakeCloud:
 
     def vanish(self, cluster: str, ending: Ending) -> None:
         """The cluster goes, and its last event says how."""
-        self.seen[cluster] = Seen(ending=ending)
+        self.seen[cluster] = Observation(ending=ending)
 
     def forget(self) -> None:
         """Another memory answers from now on: the server's database is lost, or it is another server."""

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bot.adapters.secret_filter import SecretFilter
 from bot.core.failure import diagnose
-from bot.core.loglines import bounded, failure, joined, whole_characters
-from bot.core.reading import Reading
+from bot.core.loglines import append_log, find_failure, replace_surrogates, truncate_log
+from bot.core.reading import LogCursor
 from tests.fuzz.logs import LINES, SOURCES
 from tests.fuzz.target import Check, Target
 from tests.fuzz.texts import ANY, changed
@@ -26,16 +26,16 @@ PIECES = st.builds(
 
 OPERATIONS: dict[str, Callable[[str], object]] = {
     "mask": SecretFilter({}).mask,
-    "read": lambda text: Reading().look(text, 1.0, over=True),
+    "read": lambda text: LogCursor().read_tail(text, 1.0, is_final=True),
     "diagnose": lambda text: diagnose(text, 2),
-    "failure": failure,
-    "keep": lambda text: bounded(joined(bounded(text[: len(text) // 2]), text)),
+    "failure": find_failure,
+    "keep": lambda text: truncate_log(append_log(truncate_log(text[: len(text) // 2]), text)),
 }
 
 
 @contextmanager
 def opened() -> Iterator[Check]:
-    yield lambda pieces: check(whole_characters("".join(pieces)))  # as every log is read (bot/intake.py)
+    yield lambda pieces: check(replace_surrogates("".join(pieces)))  # as every log is read (bot/intake.py)
 
 
 def check(piece: str) -> None:

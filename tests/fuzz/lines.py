@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.core import line
 from bot.core.command import Launch
-from bot.core.forms import FORMS
-from bot.core.parse import parse
+from bot.core.forms import COMMAND_SPECS
+from bot.core.parse import parse_command
 from bot.errors import UserError
 from bot.slack import answers
 from tests.fuzz.target import Check, Target
@@ -21,9 +21,9 @@ from tests.story import ANA, BEN, RANDOM, RECIPES, TRAINING, Bot
 from tests.test_secrets import everything, leaks, shown_in_slack
 
 NAMES = ["smoke-0001", "smoke-0002", "ppo-0002", "smoke", "ppo", "grpo", "all", "mine", "team", "runs", "none", "now"]
-FLAGS = sorted({f"--{flag}" for form in FORMS.values() for flag in form.flags})
-OPTIONS = sorted({key for form in FORMS.values() for key in form.options})
-PARAMETERS = sorted({one.name for name in RECIPES.names() for one in RECIPES.get(name).parameters})
+FLAGS = sorted({f"--{flag}" for form in COMMAND_SPECS.values() for flag in form.flags})
+OPTIONS = sorted({key for form in COMMAND_SPECS.values() for key in form.options})
+PARAMETERS = sorted({one.name for name in RECIPES.list_names() for one in RECIPES.get(name).parameters})
 VALUES = st.one_of(
     st.sampled_from(
         ["1", "2", "8", "0", "-1", "1h", "30m", "$5", "true", "none", "k8s", "s3://a/b", "H100:8", "a b", "*"]
@@ -42,11 +42,11 @@ HYDRA = [
 ]
 
 SETTINGS = st.builds(lambda key, value: f"{key}={value}", st.sampled_from(PARAMETERS + OPTIONS + HYDRA), VALUES)
-WORDS = st.sampled_from(NAMES) | SETTINGS | SETTINGS.map(line.quote) | st.sampled_from(FLAGS) | ANY
+WORDS = st.sampled_from(NAMES) | SETTINGS | SETTINGS.map(line.quote_word) | st.sampled_from(FLAGS) | ANY
 WRITTEN = st.builds(
-    lambda word, rest: " ".join([word, *rest]), st.sampled_from(sorted(FORMS)), st.lists(WORDS, max_size=5)
+    lambda word, rest: " ".join([word, *rest]), st.sampled_from(sorted(COMMAND_SPECS)), st.lists(WORDS, max_size=5)
 )
-EXAMPLES = st.sampled_from([form.example for form in FORMS.values()] + ["launch smoke", "launch", "", "help"])
+EXAMPLES = st.sampled_from([form.example for form in COMMAND_SPECS.values()] + ["launch smoke", "launch", "", "help"])
 TEXTS = changed(EXAMPLES | WRITTEN)
 
 PEOPLE, PLACES = st.sampled_from([ANA, ANA, BEN]), st.sampled_from([TRAINING, TRAINING, RANDOM])
@@ -94,13 +94,13 @@ def check(world: World, said: Sequence[Typed]) -> None:
 def read_alone(text: str) -> None:
     """A line is a command, or is refused in words; a launch is written as it is read."""
     try:
-        asked = parse(text)
+        asked = parse_command(text)
     except UserError as error:
-        refuse_unsafe(answers.refusal(error))
+        refuse_unsafe(answers.render_user_error(error))
         return
     if isinstance(asked, Launch):
         words = (asked.recipe, *(f"{key}={value}" for key, value in asked.parameters), *asked.overrides)
-        assert line.split(line.join(words)) == words
+        assert line.split_words(line.join_words(words)) == words
 
 
 def hear(bot: Bot, typed: Typed) -> None:

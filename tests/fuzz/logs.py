@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from bot.adapters.secret_filter import SecretFilter
-from bot.core.digest import Digest
+from bot.core.digest import FailureSummary
 from bot.core.failure import diagnose
-from bot.core.loglines import bounded, failure, joined, whole, whole_characters
-from bot.core.reading import Reading
+from bot.core.loglines import append_log, find_failure, merge_logs, replace_surrogates, truncate_log
+from bot.core.reading import LogCursor
 from bot.core.run import Run
-from bot.core.status import Reason, Status
-from bot.slack.views import conversation
+from bot.core.status import Reason, RunStatus
+from bot.slack.views import build_conversation
 from tests.builders import at, running
 from tests.core.test_log_fuzz import TEXTS, is_bounded
 from tests.fuzz.target import Check, Target
@@ -91,22 +91,22 @@ def check(filtered: SecretFilter, text: str, planted: Sequence[Planted]) -> None
     """Take a log in, in two looks, and show what comes of it."""
     shown = filtered.mask(text)
     refuse_leaks(planted, shown)
-    shown = whole_characters(shown)
+    shown = replace_surrogates(shown)
     half = shown[: len(shown) // 2]
-    reading, facts = Reading().look(half, 1.0)
-    _, more = reading.look(shown, 2.0, over=True)
+    reading, facts = LogCursor().read_tail(half, 1.0)
+    _, more = reading.read_tail(shown, 2.0, is_final=True)
     assert all(is_bounded(fact) for fact in (*facts, *more))
-    kept = bounded(joined(bounded(half), shown))
-    digest = diagnose(whole(kept, shown), 2)
-    progress = running().progress.told([*facts, *more], ("critic/rewards/mean",))
-    show(replace(running(), progress=progress), digest, failure(shown), kept)
+    kept = truncate_log(append_log(truncate_log(half), shown))
+    digest = diagnose(merge_logs(kept, shown), 2)
+    progress = running().progress.record_events([*facts, *more], ("critic/rewards/mean",))
+    show(replace(running(), progress=progress), digest, find_failure(shown), kept)
 
 
-def show(run: Run, digest: Digest | None, detail: str | None, log: str) -> None:
+def show(run: Run, digest: FailureSummary | None, detail: str | None, log: str) -> None:
     """Fail on what Slack would take for more than text, while the run trains and after its end."""
-    over = run.log_saved(detail, at(90), digest).stopping(Reason.FAILED, detail, at(100))
-    for one in (run, over, replace(over, status=Status.ENDED, ended_at=at(110))):
-        for message in conversation(one, at(120), log):
+    over = run.record_saved_log(detail, at(90), digest).begin_teardown(Reason.FAILED, detail, at(100))
+    for one in (run, over, replace(over, status=RunStatus.ENDED, closed_at=at(110))):
+        for message in build_conversation(one, at(120), log):
             refuse_unsafe(message.blocks)
             refuse_unsafe(message.text)
 

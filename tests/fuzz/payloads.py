@@ -12,10 +12,10 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.precedence import Precedence
-from bot.slack.deliveries import Malformed, checked, dispatched
+from bot.precedence import InteractivePriority
+from bot.slack.deliveries import MalformedDelivery, check_delivery, dispatch_delivery
 from bot.slack.inbox import Inbox
-from bot.slack.socket import received, sender
+from bot.slack.socket import find_sender, parse_message
 from tests.fuzz.documents import damaged
 from tests.fuzz.target import Check, Target
 from tests.fuzz.world import World, a_world, stored
@@ -84,8 +84,8 @@ WHOLE = [
 
 def is_whole(body: Any) -> bool:
     try:
-        checked(body)
-    except (Malformed, AttributeError, TypeError):
+        check_delivery(body)
+    except (MalformedDelivery, AttributeError, TypeError):
         return False
     return True
 
@@ -115,12 +115,12 @@ def check(world: World, bodies: Sequence[Any]) -> None:
 
 def over_socket(bot: Bot, body: Any) -> None:
     """As the socket hears it: whose it is, whether it is kept, and its answer."""
-    message = received(json.dumps(envelope(body)))
+    message = parse_message(json.dumps(envelope(body)))
     request = SocketModeRequest.from_dict(message)
     if request is not None:
-        sender(request)
-        Inbox(bot.store, AtOnce(Precedence()), bot.now).takes(request)
-        assert dispatched(bot.app, request).status in (200, 400, 404)
+        find_sender(request)
+        Inbox(bot.store, AtOnce(InteractivePriority()), bot.now).accept(request)
+        assert dispatch_delivery(bot.app, request).status in (200, 400, 404)
 
 
 TARGET = Target(

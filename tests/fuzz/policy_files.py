@@ -28,12 +28,12 @@ def opened() -> Iterator[Check]:
 def check(file: Path, text: str) -> None:
     file.write_bytes(text.encode(errors="surrogatepass"))
     try:
-        policy = policies.read(file)
+        policy = policies.read_policy(file)
     except UserError as error:
-        refuse_unsafe(answers.refusal(error))
+        refuse_unsafe(answers.render_user_error(error))
     else:
         assert isinstance(policy, Policy)
-        assert policies.differences(policy, policy) == []
+        assert policies.list_differences(policy, policy) == []
 
 
 TARGET = Target(

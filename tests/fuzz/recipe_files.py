@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.adapters.recipes import FolderOfRecipes
-from bot.core.plan import plan
+from bot.adapters.recipes import RecipeFolder
+from bot.core.plan import build_launch_plan
 from bot.core.recipe import Recipe
 from bot.errors import UserError
 from bot.settings import SOURCE_RECIPES
@@ -57,24 +57,24 @@ def opened() -> Iterator[Check]:
 
 def check(folder: Path, text: str) -> None:
     (folder / f"{NAME}.yaml").write_bytes(text.encode(errors="surrogatepass"))
-    recipes = FolderOfRecipes(folder)
+    recipes = RecipeFolder(folder)
     try:
         recipe = recipes.get(NAME)
     except UserError as error:
-        refuse_unsafe(answers.refusal(error))
+        refuse_unsafe(answers.render_user_error(error))
         return
     show(recipes, recipe)
 
 
-def show(recipes: FolderOfRecipes, recipe: Recipe) -> None:
+def show(recipes: RecipeFolder, recipe: Recipe) -> None:
     """What is done with a recipe that is taken."""
-    refuse_unsafe(answers.describe(recipe))
+    refuse_unsafe(answers.describe_recipe(recipe))
     try:
-        made = plan(recipe, (), (), f"{NAME}-7f3a")
+        made = build_launch_plan(recipe, (), (), f"{NAME}-7f3a")
     except UserError as error:
-        refuse_unsafe(answers.refusal(error))
+        refuse_unsafe(answers.render_user_error(error))
         return
-    assert recipes.write(made.task)
+    assert recipes.to_yaml(made.task)
     assert made.hash
     assert made.nodes >= 0
     assert isinstance(made.gpus + made.infra + made.checkpoints, str)

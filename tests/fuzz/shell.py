@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import strategies as st
 
-from bot.adapters.recipes import parse
-from bot.core.plan import plan
+from bot.adapters.recipes import parse_recipe
+from bot.core.plan import build_launch_plan
 from bot.core.recipe import Recipe
 from bot.errors import UserError
 from tests.fuzz.recipe_files import SHORT
@@ -37,14 +37,14 @@ CASES = st.tuples(WORDS, st.lists(WORDS.map("x.y={}".format), max_size=4))
 
 @contextmanager
 def opened() -> Iterator[Check]:
-    recipe = parse("toy", TEXT)
+    recipe = parse_recipe("toy", TEXT)
     with TemporaryDirectory() as folder:
         yield lambda case: check(recipe, Path(folder), *case)
 
 
 def check(recipe: Recipe, folder: Path, model: str, overrides: Sequence[str]) -> None:
     try:
-        made = plan(recipe, (("model", model),), tuple(overrides), "toy-7f3a")
+        made = build_launch_plan(recipe, (("model", model),), tuple(overrides), "toy-7f3a")
         script = str(made.task["run"]).encode()
     except (UserError, UnicodeEncodeError):  # what is no text reaches no machine
         return

@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from redis import Redis
 
 from bot.adapters.store import RedisStore
-from bot.adapters.valkey import Valkey
-from bot.isolation import REPORTED
+from bot.adapters.valkey import EmbeddedValkey
+from bot.isolation import REPORTED_FAILURES
 from bot.playground.client import PlaygroundClient
 from bot.playground.record import Record
 from bot.playground.server import Playground
 from bot.playground.workspace import seeded
-from bot.slack.client import Doubtful, Refused
-from bot.slack.messages import MALFORMED
+from bot.slack.client import SlackRejected, SlackUncertain
+from bot.slack.messages import MALFORMED_CODES
 from tests.hostile import refuse_unsafe
 from tests.story import Bot
 
@@ -30,7 +30,9 @@ class Tracebacks(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and not isinstance(record.exc_info[1], Refused | Doubtful):  # Slack's, which are told of
+        if record.exc_info and not isinstance(
+            record.exc_info[1], SlackRejected | SlackUncertain
+        ):  # Slack's, which are told of
             self.found.append(logging.Formatter().format(record))
 
 
@@ -46,7 +48,7 @@ class World:
     @contextmanager
     def bot(self) -> Iterator[Bot]:
         """A bot that finds everything empty; afterwards what was said is looked at."""
-        REPORTED.forget()
+        REPORTED_FAILURES.forget()
         self.redis.flushall()
         self.playground._slack.workspace = seeded()
         self.playground._slack.modals.clear()
@@ -64,7 +66,7 @@ class World:
         assert self.log.found == []
         slack = self.playground._slack
         outcomes = [entry.outcome for entry in slack.record.entries if entry.kind == "call"]
-        assert not MALFORMED & set(outcomes)
+        assert not MALFORMED_CODES & set(outcomes)
         for message in (one for messages in slack.workspace.messages.values() for one in messages):
             if message.user == "U0VERLBOT":
                 refuse_unsafe({"text": message.text, "blocks": message.blocks})
@@ -77,7 +79,7 @@ def a_world() -> Iterator[World]:
     log = Tracebacks()
     logging.getLogger().addHandler(log)
     with TemporaryDirectory() as folder:
-        server, playground = Valkey(Path(folder), answer_seconds=60), Playground()
+        server, playground = EmbeddedValkey(Path(folder), answer_seconds=60), Playground()
         redis = server.start()
         redis.config_set("appendonly", "no")
         playground.start()

@@ -10,9 +10,9 @@ from slack_sdk.errors import SlackApiError
 
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.precedence import Precedence
-from bot.slack.client import Identity, web_client
-from bot.slack.socket import Socket
+from bot.precedence import InteractivePriority
+from bot.slack.client import BotIdentity, build_web_client
+from bot.slack.socket import SocketConnection
 
 Json = dict[str, Any]
 
@@ -64,15 +64,15 @@ class Echo:
     """
 
     def __init__(self, playground: Playground) -> None:
-        self.web = web_client(BOT_TOKEN, playground.api_url)
-        identity = Identity(self.web)
+        self.web = build_web_client(BOT_TOKEN, playground.api_url)
+        identity = BotIdentity(self.web)
         self.form = form()
         self.answers: list[Json] = []
         self.received: list[Json] = []
         self.app = App(
             process_before_response=True,
             client=self.web,
-            authorize=lambda **_: identity.learn(),
+            authorize=lambda **_: identity.resolve(),
             signing_secret="unused",
         )
         self.app.command("/echo")(self.on_command)
@@ -82,7 +82,7 @@ class Echo:
         self.app.view("form")(self.on_form)
         self.app.view_closed("form")(self.on_action)
         now = lambda: datetime.now(UTC)  # noqa: E731  # a clock
-        self.socket = Socket(self.app, identity, APP_TOKEN, playground.api_url, now, Precedence())
+        self.socket = SocketConnection(self.app, identity, APP_TOKEN, playground.api_url, now, InteractivePriority())
         self.socket.check()
 
     def on_command(self, ack: Ack, body: Json, respond: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.playground.checks import Refusal, check_blocks
-from bot.slack.blocks import preformatted
+from bot.slack.blocks import code_block
 from tests.playground.payloads import (
     Json,
     actions,
@@ -27,7 +27,7 @@ from tests.playground.payloads import (
 )
 
 GOOD = [
-    pytest.param(preformatted("x"), id="preformatted text"),
+    pytest.param(code_block("x"), id="preformatted text"),
     pytest.param(
         rich({"type": "user", "user_id": "U0ANA"}, {"type": "emoji", "name": "x"}), id="a person and an emoji"
     ),

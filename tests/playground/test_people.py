@@ -8,7 +8,7 @@ import pytest
 from bot.playground import deliveries as module
 from bot.playground.client import Person, PlaygroundClient, Timeout
 from bot.playground.server import Playground
-from bot.slack.manifest import manifest
+from bot.slack.manifest import build_manifest
 from tests.playground.echo import Echo
 from tests.story import ANA, BEN, SECRET, TRAINING
 from tests.waiting import eventually
@@ -134,11 +134,11 @@ def test_waiting_for_what_does_not_come_shows_what_is_there(slack: PlaygroundCli
     ana = Person(slack)
     ana.says("hello")
     with pytest.raises(Timeout, match="ana: hello"):
-        ana.sees("goodbye", seconds=0.2)
+        ana.can_see("goodbye", seconds=0.2)
 
 
 def test_a_command_that_the_app_has_not_registered_is_refused_by_slack_itself() -> None:
-    server = Playground(manifest=manifest("socket"))
+    server = Playground(manifest=build_manifest("socket"))
     server.start()
     client = PlaygroundClient(server.address)
     assert "/help is not a valid command" in Person(client).says("/help")["error"]

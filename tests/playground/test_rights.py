@@ -15,7 +15,7 @@ from bot.playground.client import Person, PlaygroundClient
 from bot.playground.manifest import App
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
-from bot.slack.manifest import SCOPES, manifest
+from bot.slack.manifest import SCOPES, build_manifest
 from tests.playground.echo import Echo
 from tests.story import ANA, RANDOM, SECRET, TRAINING
 from tests.waiting import eventually
@@ -29,7 +29,7 @@ def web(playground: Playground) -> WebClient:
 
 
 def test_the_bots_own_manifest_says_all_that_the_double_asks_of_one() -> None:
-    app = App.of(manifest("socket"))
+    app = App.of(build_manifest("socket"))
     command = app.command("/verl")
     assert command is not None
     assert "launch" in command.usage_hint
@@ -41,7 +41,7 @@ def test_the_bots_own_manifest_says_all_that_the_double_asks_of_one() -> None:
 
 
 def test_over_http_each_kind_goes_where_the_manifest_says() -> None:
-    app = App.of(manifest("http", "https://bot.example"))
+    app = App.of(build_manifest("http", "https://bot.example"))
     urls = {app.url_of(kind, {"command": "/verl"}) for kind in ("slash_commands", "interactive", "events_api")}
     assert not app.socket_mode
     assert urls == {app.events_url}

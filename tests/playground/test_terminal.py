@@ -13,8 +13,8 @@ from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from bot.playground.terminal import EMOJI, Terminal
 from bot.playground.workspace import seeded
-from bot.slack.blocks import modal, preformatted
-from bot.slack.client import web_client
+from bot.slack.blocks import code_block, modal
+from bot.slack.client import build_web_client
 from tests.story import ANA, TRAINING
 from tests.waiting import eventually
 
@@ -42,7 +42,7 @@ def terminal(slack: PlaygroundClient, screen: io.StringIO) -> Terminal:
 
 @pytest.fixture
 def web(playground: Playground) -> WebClient:
-    return web_client(BOT_TOKEN, playground.api_url)
+    return build_web_client(BOT_TOKEN, playground.api_url)
 
 
 def test_a_form_is_told_of_once_and_where_it_is_filled_in(
@@ -50,7 +50,7 @@ def test_a_form_is_told_of_once_and_where_it_is_filled_in(
 ) -> None:
     terminal.start()
     trigger = playground._deliveries.new_trigger(ANA)
-    web.views_open(trigger_id=trigger, view=modal("Launch a run", [preformatted("x")]))
+    web.views_open(trigger_id=trigger, view=modal("Launch a run", [code_block("x")]))
     web.chat_postMessage(channel=TRAINING, text="and more")
     eventually(lambda: "and more" in screen.getvalue())
     terminal.stop()
@@ -84,9 +84,9 @@ def test_of_a_threads_message_that_grows_the_new_lines_are_shown(
 ) -> None:
     card = str(web.chat_postMessage(channel=TRAINING, text="the card")["ts"])
     log: dict[str, Any] = {"channel": TRAINING, "text": "Log of x"}
-    ts = str(web.chat_postMessage(**log, thread_ts=card, blocks=[preformatted("head\nline 1")])["ts"])
+    ts = str(web.chat_postMessage(**log, thread_ts=card, blocks=[code_block("head\nline 1")])["ts"])
     terminal.start()
-    web.chat_update(**log, ts=ts, blocks=[preformatted("head\nline 1\nline 2")])
+    web.chat_update(**log, ts=ts, blocks=[code_block("head\nline 1\nline 2")])
     eventually(lambda: "line 2" in screen.getvalue(), screen.getvalue)
     terminal.stop()
     assert "line 1" not in screen.getvalue()

@@ -2,10 +2,12 @@
 
 import html
 
-from bot.core.forms import FORMS
+from bot.core.forms import COMMAND_SPECS
 from bot.slack import answers
 
 
 def test_no_command_is_cut_from_the_help() -> None:
-    shown = "\n".join(block["text"]["text"] for block in answers.help_on(None)["blocks"] if block["type"] == "section")
-    assert [form.word for form in FORMS.values() if form.meaning not in html.unescape(shown)] == []
+    shown = "\n".join(
+        block["text"]["text"] for block in answers.render_help(None)["blocks"] if block["type"] == "section"
+    )
+    assert [form.word for form in COMMAND_SPECS.values() if form.meaning not in html.unescape(shown)] == []

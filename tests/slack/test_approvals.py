@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.core.run import Run
-from bot.slack.approvals import approval_blocks, approval_buttons, approval_messages
+from bot.slack.approvals import build_approval_blocks, build_approval_buttons, build_approval_messages
 from bot.slack.blocks import Block
 from bot.slack.message import Attachment
 from bot.slack.views import card
@@ -19,12 +19,12 @@ def text_of(blocks: list[Block]) -> str:
 
 
 def with_line(line: str) -> Run:
-    return replace(waiting_for_approval(), line=line)
+    return replace(waiting_for_approval(), command_line=line)
 
 
 def test_the_card_says_all_that_an_approver_agrees_to() -> None:
     run = waiting_for_approval()
-    seen = text_of(approval_blocks(run))
+    seen = text_of(build_approval_blocks(run))
     for fact in (
         "Its budget or its lease allows up to $768.00.",
         "Its lease allows 192 GPU-hours.",
@@ -42,14 +42,14 @@ def test_the_card_says_all_that_an_approver_agrees_to() -> None:
 
 def test_every_setting_is_on_the_card_and_what_is_not_is_counted() -> None:
     many = " ".join(f"data.key_{number}={'x' * 60}" for number in range(MANY))
-    seen = text_of(approval_blocks(with_line(f"launch ppo {many}")))
+    seen = text_of(build_approval_blocks(with_line(f"launch ppo {many}")))
     shown = sum(f"data.key_{number}=" in seen for number in range(MANY))
     assert 50 < shown < MANY
     assert f"{MANY - shown} more settings are in the task." in seen
 
 
 def test_a_setting_too_long_for_a_card_is_named_and_not_cut_silently() -> None:
-    seen = text_of(approval_blocks(with_line(f"launch ppo data.path={'x' * 900}")))
+    seen = text_of(build_approval_blocks(with_line(f"launch ppo data.path={'x' * 900}")))
     assert "is too long for a card: see the task." in seen
 
 
@@ -63,10 +63,10 @@ def test_the_buttons_stand_on_the_card_that_says_it() -> None:
 
 def test_the_dialog_names_the_task_and_stands_for_nothing_that_it_cannot_show() -> None:
     run = waiting_for_approval()
-    asked = text_of([approval_buttons(run)[0]])
+    asked = text_of([build_approval_buttons(run)[0]])
     assert run.task_hash[:16] in asked
     assert "with all that its card and *Show task* say" in asked
 
 
 def test_the_exact_task_comes_as_a_file() -> None:
-    assert [one.attachment for one in approval_messages(waiting_for_approval())] == [None, Attachment.TASK]
+    assert [one.attachment for one in build_approval_messages(waiting_for_approval())] == [None, Attachment.TASK]

@@ -8,25 +8,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.core.board import gather
-from bot.core.curve import Curve
-from bot.core.health.watch import Watch
+from bot.core.board import build_digest_content
+from bot.core.curve import Sparkline
+from bot.core.health.watch import HealthState
 from bot.core.money import Rate
 from bot.core.report import Report
 from bot.core.run import Run
-from bot.core.schedule import Quiet
-from bot.core.shadow import Shadow
+from bot.core.schedule import QuietHours
+from bot.core.shadow import PolicyHit
 from bot.core.spend import calendar_month
-from bot.core.standings import Rhythm
+from bot.core.standings import SummaryInterval
 from bot.core.status import Reason
-from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.language import ENGLISH, LANGUAGES, use_language
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message as Shown
 from bot.playground.workspace import seeded
 from bot.slack import report_answers
 from bot.slack.answers import Answer
-from bot.slack.board import board
+from bot.slack.board import render_report
 from bot.slack.message import Message
 from tests.builders import NOON, a_run, at, running
 from tests.core.test_report import NIGHT, a_report, on
@@ -35,11 +35,18 @@ from tests.slack.test_views import DEAD, NOTED, PACED, SICK, TRAINED, ended, ove
 GOLDEN = Path(__file__).parent / "golden"
 FILES = {one: GOLDEN / ("boards.txt" if one == ENGLISH else f"boards.{one}.txt") for one in LANGUAGES}
 
-VALIDATED = replace(PACED, validations=Curve(((200, 0.49), (300, 0.56), (400, 0.53))))
-SICK_WATCH = Watch(open=(NOTED, SICK, DEAD))
+VALIDATED = replace(PACED, validations=Sparkline(((200, 0.49), (300, 0.56), (400, 0.53))))
+SICK_WATCH = HealthState(open_findings=(NOTED, SICK, DEAD))
 BUSY = [
     running(progress=VALIDATED, bill=None),
-    running(id="ppo-9c21", requester="U0BEN", progress=PACED, budget_dollars=30.0, model_dies=True, watch=SICK_WATCH),
+    running(
+        id="ppo-9c21",
+        requester="U0BEN",
+        progress=PACED,
+        budget_dollars=30.0,
+        checkpoints_ephemeral=True,
+        health=SICK_WATCH,
+    ),
     running(id="grpo-1a2b", recipe="grpo", requester="U0BEN", rate=None),
     a_run(id="grpo-77e0", recipe="grpo", gpus="H100:8", infra="k8s"),
     ended(Reason.SUCCEEDED, id="grpo-2b3c", recipe="grpo", rate=Rate(24.0, "x"), progress=VALIDATED),
@@ -54,56 +61,62 @@ SEVERAL = [
             [("ANA", "ppo", "k8s"), ("BEN", "grpo", "aws"), ("LEA", "dapo", "slurm/one"), ("MAX", "sft", "")]
         )
     ),
-    replace(ended(Reason.SUCCEEDED, id="ppo-eeee", recipe="gspo", infra="gcp"), over_at=at(1900), ended_at=at(2000)),
+    replace(
+        ended(Reason.SUCCEEDED, id="ppo-eeee", recipe="gspo", infra="gcp"), finished_at=at(1900), closed_at=at(2000)
+    ),
     running(id="ppo-ffff", rate=None),
 ]
 """One of them ended before the last board, so that it counts in this month alone."""
 
 
 REHEARSED = [
-    running().shadowed(Shadow("budget", at(3000), 3.33, ends=True)).shadowed(Shadow("person.gpus", at(0), None)),
-    running(id="ppo-ffff", rate=None).shadowed(Shadow("lease", at(3000), None, ends=True)),
+    running()
+    .record_policy_hit(PolicyHit("budget", at(3000), 3.33, ends=True))
+    .record_policy_hit(PolicyHit("person.gpus", at(0), None)),
+    running(id="ppo-ffff", rate=None).record_policy_hit(PolicyHit("lease", at(3000), None, ends=True)),
 ]
 
 
 def told(report: Report, runs: list[Run], late: timedelta = timedelta(), was_quiet: bool = False) -> Message:
     now = at(4100)
-    found = gather(report, runs, [run for run in runs if run.ended_at], calendar_month(now, UTC), now)
-    return board(report, found, now, now - late, was_quiet)
+    found = build_digest_content(report, runs, [run for run in runs if run.closed_at], calendar_month(now, UTC), now)
+    return render_report(report, found, now, now - late, was_quiet)
 
 
 OWN = a_report(channel="D0000001")
 BOARDS: dict[str, Callable[[], Message]] = {
     "rules rehearsed": lambda: told(a_report(), REHEARSED),
     "nothing": lambda: told(a_report(), []),
-    "one run": lambda: told(a_report(), [running(progress=PACED, place="volume m")]),
+    "one run": lambda: told(a_report(), [running(progress=PACED, checkpoint_store="volume m")]),
     "one that waits": lambda: told(a_report(), [a_run()]),
     "all has ended": lambda: told(a_report(), [ended(Reason.SUCCEEDED)]),
-    "a busy morning": lambda: told(a_report(told_at=at(3000), spent={"ppo-7f3a": 3.1}), BUSY),
-    "dollars of many": lambda: told(a_report(told_at=at(3000), spent={"ppo-0000": 1.0}), SEVERAL),
+    "a busy morning": lambda: told(a_report(covered_until=at(3000), run_costs={"ppo-7f3a": 3.1}), BUSY),
+    "dollars of many": lambda: told(a_report(covered_until=at(3000), run_costs={"ppo-0000": 1.0}), SEVERAL),
     "nothing has a price": lambda: told(a_report(), [running(rate=None), running(id="ppo-2", rate=Rate(0.0, "x"))]),
     "of all runs, late": lambda: told(a_report(everywhere=True), BUSY[:1], timedelta(hours=2)),
     "of one's own, after the quiet hours": lambda: told(OWN, BUSY[:1], timedelta(hours=2), was_quiet=True),
-    "told elsewhere": lambda: told(a_report(stands_in="D0000001"), []),
+    "told elsewhere": lambda: told(a_report(fallback_channel="D0000001"), []),
 }
 DAILY, BERLIN = a_report(quiet=NIGHT, zone="Europe/Berlin"), ZoneInfo("Europe/Berlin")
 DIGEST = a_report(id="report-2", when="every 90min", everywhere=True)
-WEEKDAYS = a_report(id="report-3", when="weekdays 09:30", by="U0LEA", quiet=Quiet(time(12), time(13, 30)))
+WEEKDAYS = a_report(id="report-3", when="weekdays 09:30", by="U0LEA", quiet=QuietHours(time(12), time(13, 30)))
 REPORT_ANSWERS: dict[str, Callable[[], Answer]] = {
-    "no reports": lambda: report_answers.listed([], NOON),
-    "reports": lambda: report_answers.listed([(DAILY, BERLIN), (DIGEST, UTC), (WEEKDAYS, UTC)], NOON),
-    "a report": lambda: report_answers.asked(DIGEST, on(2, 13), UTC),
-    "no report any more": lambda: report_answers.ended(DAILY),
-    "summaries by steps": lambda: report_answers.summarised(running(), Rhythm(steps=20)),
-    "summaries by time": lambda: report_answers.summarised(running(), Rhythm(period=timedelta(minutes=30))),
-    "no summaries": lambda: report_answers.summarised(running(), Rhythm()),
+    "no reports": lambda: report_answers.list_reports([], NOON),
+    "reports": lambda: report_answers.list_reports([(DAILY, BERLIN), (DIGEST, UTC), (WEEKDAYS, UTC)], NOON),
+    "a report": lambda: report_answers.confirm_report(DIGEST, on(2, 13), UTC),
+    "no report any more": lambda: report_answers.confirm_report_end(DAILY),
+    "summaries by steps": lambda: report_answers.confirm_summaries(running(), SummaryInterval(steps=20)),
+    "summaries by time": lambda: report_answers.confirm_summaries(
+        running(), SummaryInterval(period=timedelta(minutes=30))
+    ),
+    "no summaries": lambda: report_answers.confirm_summaries(running(), SummaryInterval()),
 }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_board_is_one_that_slack_takes(name: str, language: str) -> None:
-    with speaking(language):
+    with use_language(language):
         message = BOARDS[name]()
         check_message(message.text, list(message.blocks))
 
@@ -119,7 +132,7 @@ def write_all() -> None:
 
 
 def read_all(language: str) -> str:
-    with speaking(language):
+    with use_language(language):
         boards = {name: (made().text, list(made().blocks)) for name, made in BOARDS.items()}
         said = {name: (made()["text"], made()["blocks"]) for name, made in REPORT_ANSWERS.items()}
     workspace = seeded()
@@ -138,7 +151,7 @@ def test_a_board_of_sixty_runs_is_one_message_that_slack_takes() -> None:
 
 def test_hostile_text_never_breaks_a_board() -> None:
     hostile = "<!channel> `` ``` & " + "x" * 20_000
-    runs = [replace(run, recipe=hostile, detail=hostile, trouble=hostile, infra=hostile) for run in BUSY]
+    runs = [replace(run, recipe=hostile, detail=hostile, last_error=hostile, infra=hostile) for run in BUSY]
     message = told(a_report(), runs)
     check_message(message.text, list(message.blocks))
     assert "<!channel>" not in str(message.blocks)

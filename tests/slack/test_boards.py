@@ -12,12 +12,12 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.adapters.store import RedisStore
-from bot.core.report_command import AskReport, Options
-from bot.core.schedule import Daily, Every, Quiet, Schedule, Weekdays, last_due, quiet_until
-from bot.precedence import Precedence
-from bot.reports import Reports
-from bot.slack.boards import Boards
-from bot.slack.channels import Channels
+from bot.core.report_command import AddReport, ReportOptions
+from bot.core.schedule import Daily, Interval, QuietHours, Schedule, Weekdays, find_last_due, find_quiet_end
+from bot.precedence import InteractivePriority
+from bot.reports import ReportService
+from bot.slack.boards import ReportPublisher
+from bot.slack.channels import ChannelRateLimiter
 from tests.builders import running
 from tests.story import ANA, TRAINING
 
@@ -92,26 +92,32 @@ class Channel:
 class Desk:
     """A report that is told in a channel, by bots that die and come back."""
 
-    def __init__(self, redis: Redis, schedule: Schedule, quiet: Quiet | None) -> None:
+    def __init__(self, redis: Redis, schedule: Schedule, quiet: QuietHours | None) -> None:
         redis.flushall()
         self.schedule, self.quiet = schedule, quiet
         self.channel, self.store = Channel(), RedisStore(redis)
         self.store.add(running(lease=timedelta(days=90)), {})  # so that every board has something to tell
         self.restart()
-        self.reports.ask(AskReport(schedule, Options(quiet=quiet)), ANA, TRAINING, "Europe/Berlin")
+        self.reports.schedule(AddReport(schedule, ReportOptions(quiet=quiet)), ANA, TRAINING, "Europe/Berlin")
 
     def restart(self) -> None:
-        self.reports = Reports(self.store, lambda: self.channel.now, lambda: None)
+        self.reports = ReportService(self.store, lambda: self.channel.now, lambda: None)
         client = cast(WebClient, self.channel)
-        self.boards = Boards(
-            self.reports, self.store, client, lambda: self.channel.now, lambda: True, Channels(), Precedence()
+        self.boards = ReportPublisher(
+            self.reports,
+            self.store,
+            client,
+            lambda: self.channel.now,
+            lambda: True,
+            ChannelRateLimiter(),
+            InteractivePriority(),
         )
 
     def turn(self, later: timedelta, fate: str = "") -> None:
         self.channel.now += later
         self.channel.fate = fate
         try:
-            self.boards.speak()
+            self.boards.publish_due_reports()
         except Killed:
             self.restart()
         self.channel.fate = ""
@@ -123,14 +129,14 @@ class Desk:
 
     @property
     def newest(self) -> datetime:
-        return last_due(self.schedule, self.channel.now, BERLIN)
+        return find_last_due(self.schedule, self.channel.now, BERLIN)
 
 
 times = st.sampled_from([time(2, 30), time(9), time(23, 59)])
 schedules: st.SearchStrategy[Schedule] = st.one_of(
-    times.map(Daily), times.map(Weekdays), st.sampled_from([5, 60, 120]).map(lambda m: Every(timedelta(minutes=m)))
+    times.map(Daily), times.map(Weekdays), st.sampled_from([5, 60, 120]).map(lambda m: Interval(timedelta(minutes=m)))
 )
-quiets = st.sampled_from([None, Quiet(time(22), time(7)), Quiet(time(12), time(13))])
+quiets = st.sampled_from([None, QuietHours(time(22), time(7)), QuietHours(time(12), time(13))])
 fates = st.sampled_from(["", "", "limited", "broken", "lost", "killed before", "killed after"])
 later = st.sampled_from([1, 5, 60, 1800, 3600, 5 * 3600, 86_400, 4 * 86_400]).map(lambda s: timedelta(seconds=s))
 
@@ -138,7 +144,7 @@ later = st.sampled_from([1, 5, 60, 1800, 3600, 5 * 3600, 86_400, 4 * 86_400]).ma
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedules, quiets, st.lists(st.tuples(later, fates, st.booleans()), max_size=25))
 def test_a_board_is_told_once_and_the_newest_one_always(
-    redis: Redis, schedule: Schedule, quiet: Quiet | None, events: list[tuple[timedelta, str, bool]]
+    redis: Redis, schedule: Schedule, quiet: QuietHours | None, events: list[tuple[timedelta, str, bool]]
 ) -> None:
     desk = Desk(redis, schedule, quiet)
     for pause, fate, restarts in events:
@@ -148,25 +154,25 @@ def test_a_board_is_told_once_and_the_newest_one_always(
     desk.settle()
     occasions = [occasion for occasion, _ in desk.channel.boards]
     assert occasions == sorted(set(occasions))
-    assert all(quiet_until(quiet, at, BERLIN) is None for _, at in desk.channel.boards)
+    assert all(find_quiet_end(quiet, at, BERLIN) is None for _, at in desk.channel.boards)
     assert all(occasion <= at for occasion, at in desk.channel.boards)
-    if quiet_until(quiet, desk.channel.now, BERLIN) is None and desk.newest > BEGIN:
+    if find_quiet_end(quiet, desk.channel.now, BERLIN) is None and desk.newest > BEGIN:
         assert occasions[-1] == desk.newest
 
 
 @pytest.mark.parametrize("fate", ["", "limited", "broken", "lost", "killed before", "killed after"])
-@pytest.mark.parametrize("schedule", [Daily(time(2, 30)), Every(timedelta(hours=2))], ids=["daily", "every 2h"])
+@pytest.mark.parametrize("schedule", [Daily(time(2, 30)), Interval(timedelta(hours=2))], ids=["daily", "every 2h"])
 @pytest.mark.long
 def test_of_every_occasion_on_which_the_bot_is_there_a_board_is_told(
     redis: Redis, schedule: Schedule, fate: str
 ) -> None:
     """Three days, one of them short, with a look every half an hour, which meets with trouble each time."""
-    desk = Desk(redis, schedule, Quiet(time(22), time(7)))
+    desk = Desk(redis, schedule, QuietHours(time(22), time(7)))
     expected: set[datetime] = set()
     for _ in range(3 * 48):
         desk.turn(timedelta(minutes=29, seconds=40), fate)
         desk.settle(4)
-        if desk.newest > BEGIN and quiet_until(desk.quiet, desk.channel.now, BERLIN) is None:
+        if desk.newest > BEGIN and find_quiet_end(desk.quiet, desk.channel.now, BERLIN) is None:
             expected.add(desk.newest)
     assert [occasion for occasion, _ in desk.channel.boards] == sorted(expected)
     assert len(expected) > 2

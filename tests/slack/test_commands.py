@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from tests.story import ANA, BEN, LEA, TRAINING, Bot
 
 RUN = "smoke-0001"
@@ -12,7 +12,7 @@ CLUSTER = "verl-smoke-0001"
 
 
 def thread_of(bot: Bot) -> str:
-    ts = bot.run().posted["card"].ts
+    ts = bot.run().sent_messages["card"].ts
     assert ts is not None
     return ts
 
@@ -50,7 +50,7 @@ def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
     assert "The model is on its machine alone" in said
     assert "$4.00/h" in said
     bot.ticks(2)
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_a_rehearsal_is_told_what_would_be_refused(bot: Bot) -> None:
@@ -167,7 +167,7 @@ def test_where_the_bot_was_not_invited_long_logs_come_as_far_as_they_fit(bot: Bo
 def test_logs_of_an_ended_run_are_those_that_were_kept(bot: Bot) -> None:
     bot.running()
     bot.cloud.print(CLUSTER, "(job, pid=1) goodbye")
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     bot.say(f"logs {RUN}")
     assert bot.reads().count("goodbye") == 1
@@ -209,7 +209,7 @@ def test_a_followed_log_grows_in_the_thread_until_its_time_is_over(bot: Bot) -> 
 
 def test_the_log_of_a_run_that_is_over_cannot_be_followed(bot: Bot) -> None:
     bot.running()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     assert "prints no more" in bot.say(f"logs {RUN} --follow")
 
@@ -259,13 +259,13 @@ def test_a_mention_that_is_delivered_twice_is_answered_once(bot: Bot) -> None:
     bot.mention("launch smoke", event_id="Ev7")
     bot.mention("recipes", event_id="Ev8")
     bot.mention("recipes", event_id="Ev8")
-    assert len(bot.store.open()) == 1
+    assert len(bot.store.list_open_runs()) == 1
     assert bot.reads().count("PPO on GSM8K") == 1
 
 
 def test_what_slack_makes_of_a_line_is_undone(bot: Bot) -> None:
     bot.say("launch ppo model=<http://example.com/a|example.com/a> a.b='x &amp;&amp; y &lt;z&gt;'")
-    assert bot.run("ppo-0001").line == 'launch ppo model=example.com/a "a.b=x && y <z>"'
+    assert bot.run("ppo-0001").command_line == 'launch ppo model=example.com/a "a.b=x && y <z>"'
 
 
 @pytest.mark.parametrize("text", ["<!channel>", "&lt;!channel&gt; `x`", "<@U0BEN|ben> hey", "*bold* _it_ ```code```"])
@@ -281,7 +281,7 @@ def test_nothing_typed_pings_anybody_or_forges_markup(bot: Bot, text: str) -> No
 def test_a_log_line_pings_nobody(bot: Bot) -> None:
     bot.running()
     bot.cloud.print(CLUSTER, "(job, pid=1) <!channel> ```")
-    bot.cloud.finish(CLUSTER, Job.FAILED, "<!here> failed")
+    bot.cloud.finish(CLUSTER, JobState.FAILED, "<!here> failed")
     bot.ticks(12)
     for message in bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"]:
         assert "<!here>" not in json.dumps(message)

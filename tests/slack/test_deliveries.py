@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.slack.deliveries import Malformed, checked, dispatched
-from bot.slack.socket import received, sender
+from bot.slack.deliveries import MalformedDelivery, check_delivery, dispatch_delivery
+from bot.slack.socket import find_sender, parse_message
 from tests.fuzz.documents import having, without
 from tests.fuzz.payloads import FORM, ON_CARD, WHOLE, command, envelope, event, press
 from tests.story import Bot
@@ -34,18 +34,18 @@ MALFORMED = {
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_what_slack_does_not_send_is_refused_without_a_word_of_it(body: dict[str, Any]) -> None:
-    with pytest.raises(Malformed) as refused:
-        checked(body)
+    with pytest.raises(MalformedDelivery) as refused:
+        check_delivery(body)
     assert "C0TRAIN" not in str(refused.value)
 
 
 def test_what_slack_sends_is_taken() -> None:
     for body in WHOLE:
-        checked(body)
+        check_delivery(body)
 
 
 def test_slacks_own_tests_are_left_to_bolt() -> None:
-    checked({"type": "url_verification", "challenge": 7})
+    check_delivery({"type": "url_verification", "challenge": 7})
 
 
 LATE = {
@@ -67,10 +67,10 @@ def test_a_malformed_delivery_is_refused_and_leaves_no_traceback(
     request = SocketModeRequest.from_dict(envelope(body))
     assert request is not None
     with caplog.at_level(logging.WARNING):
-        assert dispatched(bot.app, request).status == 400
+        assert dispatch_delivery(bot.app, request).status == 400
     assert "a delivery is not what Slack sends" in caplog.text
     assert "Traceback" not in caplog.text
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 WITH_A_LIST = json.dumps(envelope(["status"]))
@@ -80,11 +80,11 @@ WITH_A_LIST = json.dumps(envelope(["status"]))
     "text", ["", "7", "[]", "{", '{"type": 7}', '{"type": "hello", "envelope_id": []}', "[" * 9000, WITH_A_LIST]
 )
 def test_a_message_of_the_socket_that_is_none_is_passed_over(text: str) -> None:
-    assert received(text) == {}
+    assert parse_message(text) == {}
 
 
 @pytest.mark.parametrize("body", ["text", {"event": "x"}, {"user": [1]}, {"user": {"id": 7}}])
 def test_a_delivery_that_names_nobody_is_of_nobody(body: Any) -> None:
     request = SocketModeRequest.from_dict(json.loads(json.dumps(envelope(body))))
     assert request is not None
-    assert sender(request) == ""
+    assert find_sender(request) == ""

@@ -11,8 +11,8 @@ from slack_sdk import WebClient
 from bot.core.people import ChannelKind, PersonKind
 from bot.errors import Unavailable
 from bot.slack import directory
-from bot.slack.client import Doubtful, Identity, Refused
-from bot.slack.directory import Cache, SlackDirectory, channel_kind, get, kind_of
+from bot.slack.client import BotIdentity, SlackRejected, SlackUncertain
+from bot.slack.directory import DirectoryCache, SlackDirectory, classify_channel, classify_person, wait_for_answer
 
 OWN = "T0OWN"
 NONE: frozenset[str] = frozenset()
@@ -38,17 +38,17 @@ NONE: frozenset[str] = frozenset()
     ],
 )
 def test_what_slack_says_of_somebody(described: dict[str, Any] | None, kind: PersonKind) -> None:
-    assert kind_of(described, OWN, NONE) is kind
+    assert classify_person(described, OWN, NONE) is kind
 
 
 def test_people_of_a_named_workspace_are_members() -> None:
-    assert kind_of({"team_id": "T0ELSE"}, OWN, frozenset({"T0ELSE"})) is PersonKind.MEMBER
+    assert classify_person({"team_id": "T0ELSE"}, OWN, frozenset({"T0ELSE"})) is PersonKind.MEMBER
 
 
 @pytest.mark.parametrize("mark", ["is_ext_shared", "is_pending_ext_shared"])
 @pytest.mark.parametrize("is_private", [True, False])
 def test_a_channel_with_another_company_is_a_shared_one(mark: str, is_private: bool) -> None:
-    assert channel_kind({mark: True, "is_private": is_private}) is ChannelKind.SHARED
+    assert classify_channel({mark: True, "is_private": is_private}) is ChannelKind.SHARED
 
 
 class Client:
@@ -61,13 +61,13 @@ class Client:
         raise self._error
 
     def usergroups_users_list(self, **_: Any) -> Any:
-        raise Refused("no_such_subteam")
+        raise SlackRejected("no_such_subteam")
 
 
 @pytest.fixture
 def silent() -> Iterator[SlackDirectory]:
-    identity = cast(Identity, SimpleNamespace(learn=lambda: SimpleNamespace(team_id=OWN)))
-    found = SlackDirectory(cast(WebClient, Client(Doubtful("503"))), identity)
+    identity = cast(BotIdentity, SimpleNamespace(resolve=lambda: SimpleNamespace(team_id=OWN)))
+    found = SlackDirectory(cast(WebClient, Client(SlackUncertain("503"))), identity)
     yield found
     found.stop()
 
@@ -75,22 +75,22 @@ def silent() -> Iterator[SlackDirectory]:
 def test_where_slack_does_not_answer_nobody_is_taken_for_a_member(silent: SlackDirectory) -> None:
     for team in (OWN, ""):
         with pytest.raises(Unavailable):
-            silent.person("U0ANA", team, NONE, NONE)
-    assert silent.person("U0EVE", "T0ELSE", NONE, NONE).kind is PersonKind.STRANGER
+            silent.get_person("U0ANA", team, NONE, NONE)
+    assert silent.get_person("U0EVE", "T0ELSE", NONE, NONE).kind is PersonKind.STRANGER
 
 
 def test_nobody_is_in_a_user_group_that_slack_does_not_show(silent: SlackDirectory) -> None:
     silent._people.entries["U0ANA"] = (float("inf"), {"team_id": OWN})
-    found = silent.person("U0ANA", OWN, frozenset({"S0GONE"}), NONE)
+    found = silent.get_person("U0ANA", OWN, frozenset({"S0GONE"}), NONE)
     assert (found.kind, found.groups) == (PersonKind.MEMBER, frozenset())
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), Refused("internal_error"), Doubtful("503")])
+@pytest.mark.parametrize("error", [TimeoutError(), SlackRejected("internal_error"), SlackUncertain("503")])
 def test_a_question_without_an_answer_is_unavailable(error: Exception) -> None:
     future: Future[str] = Future()
     future.set_exception(error)
     with pytest.raises(Unavailable):
-        get(future, 1)
+        wait_for_answer(future, 1)
 
 
 @pytest.fixture
@@ -102,12 +102,12 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def test_answers_count_for_a_while_and_take_a_bounded_room(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(directory, "MAX_CACHE_ENTRIES", 3)
     now = 0.0
-    cache: Cache[str] = Cache(60.0, pool, lambda: now)
+    cache: DirectoryCache[str] = DirectoryCache(60.0, pool, lambda: now)
     for name in ("a", "b", "c", "d"):
-        assert cache.ask(name, lambda name=name: name).result() == name  # type: ignore[misc]
+        assert cache.get_or_fetch(name, lambda name=name: name).result() == name  # type: ignore[misc]
     assert list(cache.entries) == ["b", "c", "d"]
-    assert cache.ask("d", lambda: "another").result() == "d"
+    assert cache.get_or_fetch("d", lambda: "another").result() == "d"
     now = 60.0
-    assert cache.ask("d", lambda: "another").result() == "another"
+    assert cache.get_or_fetch("d", lambda: "another").result() == "another"

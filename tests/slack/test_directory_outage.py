@@ -11,8 +11,15 @@ from slack_sdk.errors import SlackApiError
 from bot.core.people import Channel, ChannelKind, PersonKind
 from bot.errors import Unavailable
 from bot.slack import directory as directory_module
-from bot.slack.client import Identity
-from bot.slack.directory import CHANNEL_SECONDS, MEMBERS_SECONDS, PERSON_SECONDS, SlackDirectory, channel_kind, kind_of
+from bot.slack.client import BotIdentity
+from bot.slack.directory import (
+    CHANNEL_CACHE_SECONDS,
+    MEMBERS_CACHE_SECONDS,
+    PERSON_CACHE_SECONDS,
+    SlackDirectory,
+    classify_channel,
+    classify_person,
+)
 from tests.waiting import eventually
 
 OWN, OTHER = "T0OWN", "T0OTHER"
@@ -86,13 +93,13 @@ def clock() -> list[float]:
 @pytest.fixture
 def directory(fake: FakeSlack, clock: list[float]) -> Iterator[SlackDirectory]:
     client: Any = fake
-    found = SlackDirectory(client, Identity(client), answer_seconds=10, clock=lambda: clock[0])
+    found = SlackDirectory(client, BotIdentity(client), answer_seconds=10, clock=lambda: clock[0])
     yield found
     found.stop()
 
 
 def kind(directory: SlackDirectory, user: str = "U0ANA", team: str = OWN) -> PersonKind:
-    return directory.person(user, team, NOBODY, NOBODY).kind
+    return directory.get_person(user, team, NOBODY, NOBODY).kind
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def kind(directory: SlackDirectory, user: str = "U0ANA", team: str = OWN) -> Per
     ],
 )
 def test_what_slack_says_of_somebody(described: dict[str, Any] | None, expected: PersonKind) -> None:
-    assert kind_of(described, OWN, frozenset({"T0FRIEND", "E0FRIEND"})) is expected
+    assert classify_person(described, OWN, frozenset({"T0FRIEND", "E0FRIEND"})) is expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +137,7 @@ def test_what_slack_says_of_somebody(described: dict[str, Any] | None, expected:
     ],
 )
 def test_what_slack_says_of_a_channel(described: dict[str, Any], expected: ChannelKind) -> None:
-    assert channel_kind(described) is expected
+    assert classify_channel(described) is expected
 
 
 def test_an_answer_counts_for_a_while_and_no_longer(
@@ -138,27 +145,27 @@ def test_an_answer_counts_for_a_while_and_no_longer(
 ) -> None:
     for _ in range(5):
         assert kind(directory) is PersonKind.MEMBER
-        assert directory.channel("C0TRAIN").kind is ChannelKind.PUBLIC
+        assert directory.get_channel("C0TRAIN").kind is ChannelKind.PUBLIC
         assert directory.is_in("U0BEN", "C0HIDDEN")
     assert sorted(fake.asked) == ["C0HIDDEN", "C0TRAIN", "U0ANA"]
     fake.people["U0ANA"] |= {"deleted": True}
     fake.channels["C0TRAIN"] |= {"is_ext_shared": True}
     fake.members["C0HIDDEN"] = [["U0ANA"]]
-    clock[0] = MEMBERS_SECONDS
+    clock[0] = MEMBERS_CACHE_SECONDS
     assert not directory.is_in("U0BEN", "C0HIDDEN")
-    clock[0] = max(PERSON_SECONDS, CHANNEL_SECONDS)
+    clock[0] = max(PERSON_CACHE_SECONDS, CHANNEL_CACHE_SECONDS)
     assert kind(directory) is PersonKind.DEACTIVATED
-    assert directory.channel("C0TRAIN").kind is ChannelKind.SHARED
+    assert directory.get_channel("C0TRAIN").kind is ChannelKind.SHARED
 
 
 def test_ever_so_many_people_take_bounded_memory(
     directory: SlackDirectory, fake: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory_module, "MOST_ENTRIES", 20)
+    monkeypatch.setattr(directory_module, "MAX_CACHE_ENTRIES", 20)
     for number in range(100):
         assert kind(directory, f"U{number}") is PersonKind.STRANGER
     assert len(directory._people.entries) == 20
-    assert directory._people.asking == {}
+    assert directory._people.pending == {}
 
 
 def test_an_outage_is_said_and_a_later_answer_counts(directory: SlackDirectory, fake: FakeSlack) -> None:
@@ -167,7 +174,7 @@ def test_an_outage_is_said_and_a_later_answer_counts(directory: SlackDirectory, 
         with pytest.raises(Unavailable, match="does not answer in time"):
             kind(directory)
         with pytest.raises(Unavailable):
-            directory.channel("C0TRAIN")
+            directory.get_channel("C0TRAIN")
         with pytest.raises(Unavailable):
             directory.is_in("U0ANA", "C0HIDDEN")
     fake.refuses = ""
@@ -185,9 +192,9 @@ def test_what_is_known_counts_through_an_outage_as_long_as_it_does(
 ) -> None:
     assert kind(directory) is PersonKind.MEMBER
     fake.refuses = "internal_error"
-    clock[0] = PERSON_SECONDS - 1
+    clock[0] = PERSON_CACHE_SECONDS - 1
     assert kind(directory) is PersonKind.MEMBER
-    clock[0] = PERSON_SECONDS
+    clock[0] = PERSON_CACHE_SECONDS
     with pytest.raises(Unavailable):
         kind(directory)
 
@@ -198,13 +205,13 @@ def test_who_comes_from_another_workspace_is_a_stranger_even_while_slack_says_no
     fake.refuses = "internal_error"
     assert kind(directory, team=OTHER) is PersonKind.STRANGER
     with pytest.raises(Unavailable):
-        directory.person("U0ANA", OTHER, NOBODY, frozenset({OTHER}))
+        directory.get_person("U0ANA", OTHER, NOBODY, frozenset({OTHER}))
 
 
 def test_slack_is_not_waited_for_longer_than_a_moment_and_its_answer_is_there_for_the_next(fake: FakeSlack) -> None:
     client: Any = fake
-    identity = Identity(client)
-    identity.learn()
+    identity = BotIdentity(client)
+    identity.resolve()
     fake.gate = Event()
     hasty, patient = (SlackDirectory(client, identity, answer_seconds=seconds) for seconds in (0.05, 10))
     began = time.monotonic()
@@ -214,7 +221,7 @@ def test_slack_is_not_waited_for_longer_than_a_moment_and_its_answer_is_there_fo
     assert time.monotonic() - began < 5
     assert eventually(lambda: fake.asked) == ["U0ANA"]  # one question, however many wait for it
     fake.gate.set()
-    eventually(lambda: not hasty._people.asking)
+    eventually(lambda: not hasty._people.pending)
     assert kind(hasty) is kind(patient) is PersonKind.MEMBER
     hasty.stop()
     patient.stop()
@@ -224,18 +231,18 @@ def test_a_group_gives_its_people_what_it_has_and_one_that_slack_hides_gives_nob
     directory: SlackDirectory, fake: FakeSlack
 ) -> None:
     asked = frozenset({"S0LEADS", "S0HIDDEN"})
-    assert directory.person("U0ANA", OWN, asked, NOBODY).groups == {"S0LEADS"}
+    assert directory.get_person("U0ANA", OWN, asked, NOBODY).groups == {"S0LEADS"}
     fake.people["U0BEN"] = {"id": "U0BEN", "team_id": OWN}
-    assert directory.person("U0BEN", OWN, asked, NOBODY).groups == NOBODY
+    assert directory.get_person("U0BEN", OWN, asked, NOBODY).groups == NOBODY
 
 
 def test_a_channel_that_the_bot_may_not_see_is_private_and_shows_nobody(directory: SlackDirectory) -> None:
-    assert directory.channel("C0UNSEEN") == Channel("C0UNSEEN", ChannelKind.PRIVATE)
+    assert directory.get_channel("C0UNSEEN") == Channel("C0UNSEEN", ChannelKind.PRIVATE)
     assert not directory.is_in("U0ANA", "C0UNSEEN")
 
 
 def test_a_conversation_with_one_person_is_that_persons(directory: SlackDirectory, fake: FakeSlack) -> None:
-    assert directory.channel("U0ANA").kind is directory.channel("D0ANA").kind is ChannelKind.DIRECT
+    assert directory.get_channel("U0ANA").kind is directory.get_channel("D0ANA").kind is ChannelKind.DIRECT
     assert directory.is_in("U0ANA", "U0ANA")
     assert not directory.is_in("U0BEN", "U0ANA")
     assert fake.asked == []

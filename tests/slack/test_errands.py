@@ -5,18 +5,18 @@ from threading import Event
 import pytest
 
 from bot.errors import Unavailable, UserError
-from bot.precedence import Precedence
+from bot.precedence import InteractivePriority
 from bot.slack import answers
 from bot.slack import errands as module
 from bot.slack.answers import Answer
-from bot.slack.client import Doubtful, Limited, Refused
-from bot.slack.errands import Errands, bring, check
+from bot.slack.client import SlackRateLimited, SlackRejected, SlackUncertain
+from bot.slack.errands import BackgroundReplies, check_response, deliver
 from bot.slack.text import escape
 from tests.waiting import SECONDS, eventually
 
 
 def text(words: str) -> Answer:
-    return answers.text(escape(words))
+    return answers.build_text_answer(escape(words))
 
 
 def raising(error: Exception) -> Callable[[], Answer]:
@@ -37,7 +37,7 @@ def raising(error: Exception) -> Callable[[], Answer]:
 )
 def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], said: str) -> None:
     told: list[Answer] = []
-    Errands(Precedence()).run(answer, told.append)
+    BackgroundReplies(InteractivePriority()).answer_later(answer, told.append)
     eventually(lambda: told)
     assert said in told[0]["text"]
 
@@ -45,13 +45,13 @@ def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], s
 def test_a_reply_is_made_again_where_slack_asks_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(module, "pause", waits.append)
-    troubles: list[Exception | None] = [Limited(timedelta(seconds=7)), Doubtful("503"), None]
+    troubles: list[Exception | None] = [SlackRateLimited(timedelta(seconds=7)), SlackUncertain("503"), None]
 
     def reply(_: Answer) -> None:
         if trouble := troubles.pop(0):
             raise trouble
 
-    bring(text("x"), reply)
+    deliver(text("x"), reply)
     assert waits == [7, 1]
 
 
@@ -60,18 +60,18 @@ def test_a_reply_that_slack_refuses_is_not_repeated() -> None:
 
     def reply(answer: Answer) -> None:
         tries.append(answer)
-        raise Refused("used_url")
+        raise SlackRejected("used_url")
 
-    with pytest.raises(Refused):
-        bring(text("x"), reply)
+    with pytest.raises(SlackRejected):
+        deliver(text("x"), reply)
     assert len(tries) == 1
 
 
-@pytest.mark.parametrize(("status", "error"), [(429, Limited), (503, Doubtful), (404, Refused)])
+@pytest.mark.parametrize(("status", "error"), [(429, SlackRateLimited), (503, SlackUncertain), (404, SlackRejected)])
 def test_what_an_answer_by_url_met_is_known_by_its_status(status: int, error: type[Exception]) -> None:
     with pytest.raises(error):
-        check(status, {"Retry-After": "3"})
-    check(200, {})
+        check_response(status, {"Retry-After": "3"})
+    check_response(200, {})
 
 
 def test_more_questions_than_places_are_refused_not_kept() -> None:
@@ -82,22 +82,22 @@ def test_more_questions_than_places_are_refused_not_kept() -> None:
         assert released.wait(SECONDS)
         return text("late")
 
-    errands = Errands(Precedence(), threads=1, most=2)
+    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=2)
     for _ in range(2):
-        errands.run(slow, told.append)
+        errands.answer_later(slow, told.append)
     with pytest.raises(UserError, match="Too many questions"):
-        errands.run(slow, told.append)
+        errands.answer_later(slow, told.append)
     released.set()
     eventually(lambda: len(told) == 2)
 
 
 def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -> None:
     released, told = Event(), list[Answer]()
-    errands = Errands(Precedence(), threads=1, most=1)
-    errands.run(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
+    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=1)
+    errands.answer_later(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
     with pytest.raises(UserError, match="Too many questions"):
-        errands.run(lambda: text("more"), told.append)
-    errands.say(text("ready"), told.append)
+        errands.answer_later(lambda: text("more"), told.append)
+    errands.send(text("ready"), told.append)
     eventually(lambda: told)
     assert told == [text("ready")]
     released.set()
@@ -118,8 +118,8 @@ def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -
 )
 def test_what_a_response_url_answers_is_understood_however_it_is_said(status: int, body: str, code: str | None) -> None:
     if code is None:
-        check(status, {}, body)
+        check_response(status, {}, body)
         return
-    with pytest.raises(Refused) as refused:
-        check(status, {}, body)
+    with pytest.raises(SlackRejected) as refused:
+        check_response(status, {}, body)
     assert refused.value.code == code

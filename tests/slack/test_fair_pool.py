@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
-from bot.slack.fair_pool import FairPool, Full
-from bot.slack.turns import MOST_EACH, Line
+from bot.slack.fair_pool import FairPool, PoolFull
+from bot.slack.turns import MAX_WAITING_PER_PERSON, FairQueue
 from tests.waiting import SECONDS, eventually
 
 
@@ -21,7 +21,7 @@ def waiting_for(event: Event) -> Callable[[], None]:
 
 @pytest.fixture
 def pool() -> Iterator[FairPool]:
-    found = FairPool(threads=2, most=8, most_each=5, at_once_each=1, name="test")
+    found = FairPool(threads=2, max_tasks=8, max_tasks_each=5, max_running_each=1, name="test")
     yield found
     found.stop()
 
@@ -44,7 +44,7 @@ def test_too_many_of_one_person_are_refused_and_anothers_are_not(pool: FairPool)
     try:
         for _ in range(5):
             pool.submit("ana", waiting_for(let_go))
-        with pytest.raises(Full):
+        with pytest.raises(PoolFull):
             pool.submit("ana", lambda: None)
         pool.submit("ben", lambda: None)
     finally:
@@ -52,7 +52,7 @@ def test_too_many_of_one_person_are_refused_and_anothers_are_not(pool: FairPool)
 
 
 def test_people_take_turns() -> None:
-    pool = FairPool(threads=1, most=9, most_each=9, at_once_each=1, name="test")
+    pool = FairPool(threads=1, max_tasks=9, max_tasks_each=9, max_running_each=1, name="test")
     begun, let_go, order = Event(), Event(), list[str]()
 
     def hold() -> None:
@@ -70,16 +70,16 @@ def test_people_take_turns() -> None:
 
 
 def test_deliveries_are_taken_in_turns_too() -> None:
-    line, order = Line(), list[str]()
+    line, order = FairQueue(), list[str]()
     for who in ("ana", "ana", "ana", "ben"):
-        line.put(who, lambda who=who: order.append(who))  # type: ignore[misc]
+        line.add(who, lambda who=who: order.append(who))  # type: ignore[misc]
     while line:
         line.take()()
     assert order == ["ana", "ben", "ana", "ana"]
 
 
 def test_so_many_deliveries_of_one_person_wait_and_no_more() -> None:
-    line = Line()
-    assert all(line.put("ana", lambda: None) for _ in range(MOST_EACH))
-    assert not line.put("ana", lambda: None)
-    assert line.put("ben", lambda: None)
+    line = FairQueue()
+    assert all(line.add("ana", lambda: None) for _ in range(MAX_WAITING_PER_PERSON))
+    assert not line.add("ana", lambda: None)
+    assert line.add("ben", lambda: None)

@@ -6,7 +6,7 @@ from threading import Event, Lock
 
 import pytest
 
-from bot.slack.fair_pool import FairPool, Full
+from bot.slack.fair_pool import FairPool, PoolFull
 from tests.waiting import eventually
 
 
@@ -34,7 +34,7 @@ def wait_for(event: Event) -> None:
 
 @pytest.fixture
 def slow() -> Iterator[Slow]:
-    found = Slow(FairPool(threads=3, most=12, most_each=6, at_once_each=2, name="test"))
+    found = Slow(FairPool(threads=3, max_tasks=12, max_tasks_each=6, max_running_each=2, name="test"))
     yield found
     found.gate.set()
     found.pool.stop()
@@ -50,7 +50,7 @@ def test_one_person_is_never_served_by_all_threads(slow: Slow) -> None:
 
 
 def test_people_take_turns() -> None:
-    pool = FairPool(threads=1, most=20, most_each=9, at_once_each=1, name="test")
+    pool = FairPool(threads=1, max_tasks=20, max_tasks_each=9, max_running_each=1, name="test")
     slow = Event()
     served: list[str] = []
     pool.submit("first", lambda: wait_for(slow))
@@ -65,11 +65,11 @@ def test_people_take_turns() -> None:
 def test_too_many_of_one_person_and_too_many_of_all_are_refused(slow: Slow) -> None:
     for _ in range(6):
         slow.ask("ana")
-    with pytest.raises(Full):
+    with pytest.raises(PoolFull):
         slow.ask("ana")
     for _ in range(6):
         slow.ask("ben")
-    with pytest.raises(Full):
+    with pytest.raises(PoolFull):
         slow.ask("eva")
 
 
@@ -80,7 +80,7 @@ def test_a_task_that_fails_costs_no_thread_and_no_place(slow: Slow, caplog: pyte
     for _ in range(6):
         slow.pool.submit("ana", fail)
     eventually(lambda: caplog.text.count("a task in the background failed") == 6)
-    eventually(lambda: not slow.pool._under_way)
+    eventually(lambda: not slow.pool._running_counts)
     slow.ask("ana")
     eventually(lambda: slow.begun == ["ana"])
 
@@ -95,5 +95,5 @@ def test_a_pool_that_is_stopped_begins_and_takes_nothing_more(slow: Slow) -> Non
         thread.join(10)
         assert not thread.is_alive()
     assert slow.begun == ["ana", "ana"]
-    with pytest.raises(Full):
+    with pytest.raises(PoolFull):
         slow.ask("ben")

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.checks import check_view
-from bot.slack.home import Runs, cost_now, home, stamped
-from bot.slack.homes import LOOKS_FOR
+from bot.slack.home import HomeRuns, build_home_blocks, build_home_view, render_current_cost
+from bot.slack.homes import VIEWING_PERIOD
 from tests.builders import NOON, a_run, at, running
 from tests.story import ANA, BEN, Bot
 
@@ -26,12 +26,12 @@ AN_HOUR_LATER = NOON + timedelta(hours=1)
     ids=["no run", "one that waits", "one", "two", "one without a price", "none with a price"],
 )
 def test_what_it_costs_now(runs: list[object], said: str) -> None:
-    assert cost_now(runs, AN_HOUR_LATER) == f":moneybag: {said}"  # type: ignore[arg-type]  # a table of mixed rows
+    assert render_current_cost(runs, AN_HOUR_LATER) == f":moneybag: {said}"  # type: ignore[arg-type]  # a table of mixed rows
 
 
 def test_slack_takes_the_page_of_a_busy_team() -> None:
     many = [running(id=f"ppo-{number:04x}") for number in range(40)]
-    view = stamped(home(Runs(many, many, many), NOON), NOON)
+    view = build_home_view(build_home_blocks(HomeRuns(many, many, many), NOON), NOON)
     check_view(view, "home")
     assert "… and 30 more" in str(view)
 
@@ -91,7 +91,7 @@ def test_a_page_that_shows_the_same_is_not_written_again(bot: Bot) -> None:
 
 def test_a_page_is_left_alone_an_hour_after_it_was_opened(bot: Bot) -> None:
     before = bot.opens_page()
-    bot.moment += LOOKS_FOR + timedelta(seconds=1)
+    bot.moment += VIEWING_PERIOD + timedelta(seconds=1)
     bot.say("launch smoke")
     bot.homes.publish()
     assert bot.page() == before
@@ -100,7 +100,7 @@ def test_a_page_is_left_alone_an_hour_after_it_was_opened(bot: Bot) -> None:
 @pytest.mark.parametrize("trouble", ["limited", "broken"])
 def test_a_page_that_slack_does_not_take_now_is_written_later(bot: Bot, trouble: str) -> None:
     bot.slack.faults({"method": "views.publish", "trouble": trouble, "retry_after_seconds": 60})
-    bot.homes.opened(ANA)
+    bot.homes.mark_opened(ANA)
     bot.homes.publish()
     assert ANA not in bot.playground._slack.workspace.homes
     bot.moment += timedelta(seconds=61)
@@ -110,13 +110,13 @@ def test_a_page_that_slack_does_not_take_now_is_written_later(bot: Bot, trouble:
 
 def test_while_slack_asks_to_wait_no_page_is_written_whoever_opens_his(bot: Bot) -> None:
     bot.slack.faults({"method": "views.publish", "trouble": "limited", "retry_after_seconds": 60})
-    bot.homes.opened(ANA)
+    bot.homes.mark_opened(ANA)
     bot.homes.publish()
     bot.moment += timedelta(seconds=20)
-    bot.homes.opened(BEN)
+    bot.homes.mark_opened(BEN)
     assert bot.homes.publish() == timedelta(seconds=40)
     assert len([entry for entry in bot.slack.record("call") if entry["name"] == "views.publish"]) == 1
 
 
 def test_when_a_page_was_made_stands_on_it() -> None:
-    assert "As of <!date^" in str(stamped(home(Runs([], [], []), NOON), at(5)))
+    assert "As of <!date^" in str(build_home_view(build_home_blocks(HomeRuns([], [], []), NOON), at(5)))

@@ -18,24 +18,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot.slack
-from bot.core.board import Board
-from bot.core.command import LISTS
-from bot.core.figure import Figure, Words
-from bot.core.forms import FORMS, Form
-from bot.core.history import History
+from bot.core.board import DigestContent
+from bot.core.command import RUN_LISTS
+from bot.core.figure import Chart, Phrase
+from bot.core.forms import COMMAND_SPECS, CommandSpec
+from bot.core.history import MetricsHistory
 from bot.core.policy import Scope
-from bot.core.posted import Posted
-from bot.core.row import Row
+from bot.core.posted import SentMessage
+from bot.core.row import StepMetrics
 from bot.core.run import Run
 from bot.core.thin import Point
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.language import LANGUAGES, speaking
-from bot.ports import Painter
+from bot.language import LANGUAGES, use_language
+from bot.ports import ChartRenderer
 from bot.slack import answers, home, limits, models, views
-from bot.slack.audit_views import FIELDS
-from bot.slack.blocks import Block, actions, button, confirm, context, option, section
-from bot.slack.files import Upload
-from bot.slack.message import Message, mark_of
+from bot.slack.audit_views import FIELD_PHRASES
+from bot.slack.blocks import Block, actions, button, confirmation, context, option, section
+from bot.slack.files import FileUpload
+from bot.slack.message import Message, to_metadata_key
 from bot.slack.text import Markup, code, escape
 from tests.builders import NOON, a_recipe, running
 from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
@@ -50,25 +50,25 @@ TRUSTED = {
 """Modules whose functions take text of ours."""
 
 EXCLUDED = {
-    "again.priced": "takes phrases of ours; resume and retry call it",
-    "files.upload_log": "calls Slack; what goes up is an Upload",
-    "manifest.manifest": "is for a person to paste; nothing in it is from outside",
-    "socket.mapping": "reads what Slack sends, and makes nothing of it",
-    "socket.received": "likewise",
-    "spend.part": "takes a phrase of ours; idleness calls it",
+    "again.render_question_with_rate": "takes phrases of ours; resume and retry call it",
+    "files.upload_log": "calls Slack; what goes up is a FileUpload",
+    "manifest.build_manifest": "is for a person to paste; nothing in it is from outside",
+    "socket.to_mapping": "reads what Slack sends, and makes nothing of it",
+    "socket.parse_message": "likewise",
+    "spend.describe_idle_part": "takes a phrase of ours; describe_idle_time calls it",
 }
 
 
-def words(maker: Maker) -> Words:
+def words(maker: Maker) -> Phrase:
     """A phrase, or a key of a metric in its place; fields have phrases of ours alone."""
-    key = Words(maker.text())
-    return key if maker.make(bool) else Words("{metric} of {run}", {"metric": key, "run": maker.text()})
+    key = Phrase(maker.text())
+    return key if maker.make(bool) else Phrase("{metric} of {run}", {"metric": key, "run": maker.text()})
 
 
-def history(maker: Maker) -> History:
+def history(maker: Maker) -> MetricsHistory:
     keys = [maker.text() or "x" for _ in range(4)]
-    return History.of(
-        {}, [Row(step, dict.fromkeys(keys, step / 7), 1e9 + step) for step in range(1, maker.choice([3, 90]))]
+    return MetricsHistory.from_stored(
+        {}, [StepMetrics(step, dict.fromkeys(keys, step / 7), 1e9 + step) for step in range(1, maker.choice([3, 90]))]
     )
 
 
@@ -77,11 +77,11 @@ def points(maker: Maker) -> tuple[Point, ...]:
 
 
 def an_answer(maker: Maker) -> answers.Answer:
-    return answers.text(escape(maker.text()))
+    return answers.build_text_answer(escape(maker.text()))
 
 
 def rules_of(maker: Maker) -> str:
-    return str(maker.choice(list(limits.ENDED)))
+    return str(maker.choice(list(limits.WOULD_END)))
 
 
 def purse(maker: Maker) -> str:
@@ -101,20 +101,20 @@ def a_task(maker: Maker) -> dict[str, Any]:
 SPECIAL: Special = {
     Block: lambda maker: section(escape(maker.text())),
     Exception: error,
-    Form: lambda maker: maker.choice(list(FORMS.values())),
-    History: history,
-    Painter: lambda maker: SimpleNamespace(paint=lambda figure: b"PNG"),
+    CommandSpec: lambda maker: maker.choice(list(COMMAND_SPECS.values())),
+    MetricsHistory: history,
+    ChartRenderer: lambda maker: SimpleNamespace(render=lambda chart: b"PNG"),
     UnreadableRecord: lambda maker: UnreadableRecord(maker.text(), maker.text(), maker.make(bool)),
-    Words: words,
-    "Draining.reason": lambda maker: maker.choice(list(models.DRAINS)),
-    "Line.points": points,
+    Phrase: words,
+    "SaveGrace.reason": lambda maker: maker.choice(list(models.SAVE_GRACE_REASONS)),
+    "ChartLine.points": points,
     "Message.urgent": lambda maker: maker.text(),
-    "Overdraft.purse": purse,
-    "Plan.task": a_task,
-    "PurseShare.purse": purse,
+    "BudgetOverrun.budget_key": purse,
+    "LaunchPlan.task": a_task,
+    "BudgetThreshold.budget_key": purse,
     "Recipe.task": lambda maker: a_recipe().task,
     "Report.when": lambda maker: maker.choice(["daily 9:00", "weekdays 8:30", "every 2h"]),
-    "Shadow.rule": rules_of,
+    "PolicyHit.rule": rules_of,
     "actions(elements)": lambda maker: button(maker.text(), f"act-{maker.choice(range(10**9))}", maker.text()),
     "Finding.reference": lambda maker: maker.choice(["https://arxiv.org/abs/2505.22617", maker.choice(HOSTILE)]),
     "Parameter.maximum": lambda maker: maker.choice([None, 400.0]),
@@ -123,31 +123,35 @@ SPECIAL: Special = {
     "Run.budget_dollars": lambda maker: maker.choice([0.5, 100.0]),
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
-    "approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
-    "budget_ahead(run)": lambda maker: maker.poisoned(over_budget()),
-    "channel_field(chosen)": lambda maker: maker.choice(["", "C0TRAIN"]),
-    "changed(name)": lambda maker: maker.choice(list(FIELDS)),
+    "build_approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
+    "describe_forecast_excess(run)": lambda maker: maker.poisoned(over_budget()),
+    "build_channel_field(channel_id)": lambda maker: maker.choice(["", "C0TRAIN"]),
+    "render_field_change(name)": lambda maker: maker.choice(list(FIELD_PHRASES)),
     "confirm": lambda maker: None,
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
-    "markup_of(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",
-    "forecast(run)": lambda maker: maker.poisoned(over_budget()),
-    "none_whole(phrase)": lambda maker: maker.choice([models.NONE_WHOLE, models.NONE_WAS_WHOLE]),
-    "typed_control(kind)": lambda maker: "plain_text_input",
-    "keys": lambda maker: mark_of(maker.text()),
+    "to_notice_markup(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",
+    "describe_forecast(run)": lambda maker: maker.poisoned(over_budget()),
+    "describe_incomplete(phrase)": lambda maker: maker.choice([models.NONE_COMPLETE, models.NONE_WAS_COMPLETE]),
+    "build_text_input(kind)": lambda maker: "plain_text_input",
+    "keys": lambda maker: to_metadata_key(maker.text()),
     "line_chart(labels)": lambda maker: ["1", "2"],
     "line_chart(series)": lambda maker: {maker.text(): [0.5, 1.5], maker.text(): [2.0, 0.004]},
-    "over_budget(found)": lambda maker: replace(maker.make(Board), active=(maker.poisoned(over_budget()),)),
+    "render_budget_forecasts(content)": lambda maker: replace(
+        maker.make(DigestContent), active=(maker.poisoned(over_budget()),)
+    ),
     "options": lambda maker: [option(maker.text()), option(maker.text())],
-    "select(chosen)": lambda maker: None,
+    "select_menu(chosen)": lambda maker: None,
     "style": lambda maker: maker.choice(["primary", "danger"]),
-    "filed(address)": lambda maker: maker.choice(["https://files.slack.com/F1?a&b", "", maker.choice(HOSTILE)]),
-    "figures": lambda maker: [maker.make(Figure) for _ in range(maker.choice([1, 2]))],
-    "named": lambda maker: code,
-    "said": lambda maker: lambda _: escape(maker.text()),
-    "shown": an_answer,
-    "which": lambda maker: maker.choice(LISTS),
-    "within(run)": lambda maker: maker.poisoned(within_budget()),
-    "word": lambda maker: maker.choice([None, *FORMS]),
+    "render_log_file_answer(address)": lambda maker: maker.choice(
+        ["https://files.slack.com/F1?a&b", "", maker.choice(HOSTILE)]
+    ),
+    "selected_charts": lambda maker: [maker.make(Chart) for _ in range(maker.choice([1, 2]))],
+    **dict.fromkeys(["with_subject", "render_name", "format_name"], lambda maker: code),
+    **dict.fromkeys(["render_line", "format_charge"], lambda maker: lambda _: escape(maker.text())),
+    "original": an_answer,
+    "selection": lambda maker: maker.choice(RUN_LISTS),
+    "list_within_budget_messages(run)": lambda maker: maker.poisoned(within_budget()),
+    "word": lambda maker: maker.choice([None, *COMMAND_SPECS]),
     "workspace": lambda maker: maker.choice(list(LANGUAGES)),
 }
 """What not every value will do for: our own words among the strings, numbers in order."""
@@ -160,7 +164,7 @@ def over_budget() -> Run:
 
 def within_budget() -> Run:
     """One that was said to spend more than its budget of $100, and will not."""
-    return running(progress=PACED, posted={"ahead-100": Posted("1.2", "d", "", NOON)})
+    return running(progress=PACED, sent_messages={"ahead-100": SentMessage("1.2", "d", "", NOON)})
 
 
 Builder = Callable[..., Any]
@@ -168,7 +172,7 @@ Builder = Callable[..., Any]
 
 def returns_views(kind: Any) -> bool:
     """Return whether a type is, or holds, what is sent to Slack."""
-    if kind in (Markup, Message, Upload, Block):
+    if kind in (Markup, Message, FileUpload, Block):
         return True
     return any(map(returns_views, typing.get_args(kind))) and typing.get_origin(kind) is not typing.get_origin(Builder)
 
@@ -202,7 +206,7 @@ def built(builder: Builder, given: list[Any]) -> Any:
     try:
         return builder(*given)
     except UserError as refusal:
-        return answers.refusal(refusal)
+        return answers.render_user_error(refusal)
 
 
 def refuse_unsafe_result(made: Any) -> None:
@@ -214,7 +218,7 @@ def refuse_unsafe_result(made: Any) -> None:
             assert isinstance(made.urgent, str)
             refuse_unsafe({"text": made.text, "blocks": list(made.blocks)})
             refuse_unseen(made.alt_text)
-        case Upload():
+        case FileUpload():
             refuse_unseen([made.name, made.title, "" if isinstance(made.content, bytes) else made.content])
             assert made.name.splitlines() == [made.name]
         case list() | tuple():
@@ -232,7 +236,7 @@ def test_nothing_from_outside_is_live_in_what_slack_gets(name: str, seeds: range
     for seed in seeds:
         given = values_for(BUILDERS[name], Maker(seed, SPECIAL))
         for language in LANGUAGES:
-            with speaking(language):
+            with use_language(language):
                 refuse_unsafe_result(built(BUILDERS[name], given))
 
 
@@ -242,18 +246,24 @@ def test_a_run_in_any_state_is_told_of_safely_whatever_its_record_holds(name: st
     run = maker.poisoned(RUNS[name])
     log = "\n".join(HOSTILE)
     for language in LANGUAGES:
-        with speaking(language):
-            refuse_unsafe_result(views.conversation(run, NOW, log))
-            for answer in (answers.status(run, NOW), answers.launched(run), answers.artifacts(run)):
+        with use_language(language):
+            refuse_unsafe_result(views.build_conversation(run, NOW, log))
+            for answer in (
+                answers.render_status(run, NOW),
+                answers.acknowledge_launch(run),
+                answers.render_artifacts(run),
+            ):
                 refuse_unsafe(answer)
-            refuse_unsafe([answers.line(run, NOW), *home.home(home.Runs([run], [run], [run]), NOW)])
+            refuse_unsafe(
+                [answers.render_run_line(run, NOW), *home.build_home_blocks(home.HomeRuns([run], [run], [run]), NOW)]
+            )
 
 
 @given(text=st.text(st.sampled_from("<>&|!@#^`*_~:\n\u202e ") | st.characters()), name=st.sampled_from(sorted(RUNS)))
 @settings(max_examples=25)
 def test_a_run_is_told_of_safely_with_any_text_in_its_record(text: str, name: str) -> None:
     run = Maker(0, {**SPECIAL, str: lambda _: text}).poisoned(RUNS[name])
-    refuse_unsafe_result(views.conversation(run, NOW, f"{text}\n{text}"))
+    refuse_unsafe_result(views.build_conversation(run, NOW, f"{text}\n{text}"))
 
 
 @pytest.mark.slow
@@ -266,8 +276,8 @@ def test_every_builder_makes_something_of_hostile_values(name: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_string_that_is_no_markup_is_escaped_where_it_is_sent(text: Any) -> None:
     """Types say so already; this is for whoever does not ask them."""
-    blocks = [section(text), context(text), actions(button("a", "b", "c", confirm("a", text, "b", "c")))]
-    refuse_unsafe(answers.answer(text, blocks))
+    blocks = [section(text), context(text), actions(button("a", "b", "c", confirmation("a", text, "b", "c")))]
+    refuse_unsafe(answers.build_answer(text, blocks))
     refuse_unsafe_result(Message("key", text, tuple(blocks)))
 
 

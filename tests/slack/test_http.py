@@ -15,10 +15,10 @@ from bot.errors import UserError
 from bot.playground.client import Person
 from bot.playground.deliveries import signed
 from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
-from bot.precedence import Precedence
+from bot.precedence import InteractivePriority
 from bot.slack.app import build_app
-from bot.slack.client import Identity, web_client
-from bot.slack.http import PATH, SIGNATURE, SIGNED_AT, HttpServer, Signatures
+from bot.slack.client import BotIdentity, build_web_client
+from bot.slack.http import EVENTS_PATH, SIGNATURE_HEADER, TIMESTAMP_HEADER, HttpServer, SignatureChecker
 from tests.story import Bot
 from tests.waiting import eventually
 
@@ -30,16 +30,16 @@ NOW = 1_767_355_200
 @pytest.fixture
 def url(bot: Bot) -> Iterator[str]:
     """Where a bot in HTTP mode listens; the playground delivers there."""
-    client = web_client(BOT_TOKEN, bot.playground.api_url)
-    identity = Identity(client)
-    app = build_app(bot.listeners, lambda **_: identity.learn(), SIGNING_SECRET)
+    client = build_web_client(BOT_TOKEN, bot.playground.api_url)
+    identity = BotIdentity(client)
+    app = build_app(bot.listeners, lambda **_: identity.resolve(), SIGNING_SECRET)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = HttpServer(app, "127.0.0.1", port, Precedence(), SIGNING_SECRET)
+    server = HttpServer(app, "127.0.0.1", port, InteractivePriority(), SIGNING_SECRET)
     server.start()
     address = f"http://127.0.0.1:{port}"
     eventually(lambda: answers(f"{address}/health"))
-    bot.playground._slack.request_url = address + PATH
+    bot.playground._slack.request_url = address + EVENTS_PATH
     yield address
     server.stop()
 
@@ -54,14 +54,14 @@ def answers(address: str) -> bool:
 def test_commands_mentions_and_buttons_work_over_http(bot: Bot, url: str) -> None:
     ana = Person(bot.slack)
     ana.says("/verl launch smoke nodes=2")
-    ana.sees("Recorded as `smoke-0001`")
+    ana.can_see("Recorded as `smoke-0001`")
     bot.ticks(3)
-    ts = bot.run().posted["card"].ts
+    ts = bot.run().sent_messages["card"].ts
     assert ts is not None
     ana.clicks("stop", ts, confirmed=True)
     assert bot.run().stop_requested_by == "U0ANA"
     ana.says("@verlbot recipes")
-    ana.sees("PPO on GSM8K")
+    ana.can_see("PPO on GSM8K")
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_slack_has_not_signed_is_refused(bot: Bot, url: str, headers: dict[
         {"command": "/verl", "text": "launch smoke", "user_id": "U0ANA", "channel_id": "C0TRAIN", "trigger_id": "t"}
     ).encode()
     made = {"Content-Type": "application/x-www-form-urlencoded"} | (signed(body) | headers if headers else {})
-    assert httpx.post(url + PATH, content=body, headers=made, trust_env=False).status_code == 401
-    assert bot.store.open() == []
+    assert httpx.post(url + EVENTS_PATH, content=body, headers=made, trust_env=False).status_code == 401
+    assert bot.store.list_open_runs() == []
 
 
 TYPED = urlencode({"command": "/verl", "text": "recipes", "user_id": "U0ANA", "channel_id": "C0TRAIN"}).encode()
@@ -107,7 +107,9 @@ def test_what_is_no_delivery_is_refused_in_a_word_and_leaves_no_traceback(
     url: str, body: bytes, kind: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    answer = httpx.post(url + PATH, content=body, headers=signature(body) | {"Content-Type": kind}, trust_env=False)
+    answer = httpx.post(
+        url + EVENTS_PATH, content=body, headers=signature(body) | {"Content-Type": kind}, trust_env=False
+    )
     assert answer.status_code == status
     assert "Traceback" not in caplog.text
     assert not any(record.exc_info for record in caplog.records)
@@ -115,7 +117,7 @@ def test_what_is_no_delivery_is_refused_in_a_word_and_leaves_no_traceback(
 
 def test_nothing_is_parsed_before_its_signature_is_checked(url: str) -> None:
     forged = signature(b"{") | {"X-Slack-Signature": "v0=" + "0" * 64, "Content-Type": JSON}
-    assert httpx.post(url + PATH, content=b"{", headers=forged, trust_env=False).status_code == 401
+    assert httpx.post(url + EVENTS_PATH, content=b"{", headers=forged, trust_env=False).status_code == 401
 
 
 def signature(body: bytes) -> dict[str, str]:
@@ -129,26 +131,26 @@ def signature(body: bytes) -> dict[str, str]:
     ("changed", "is_slacks"),
     [
         pytest.param({}, True, id="as Slack signs"),
-        pytest.param({SIGNED_AT: str(NOW - 301)}, False, id="older than five minutes"),
-        pytest.param({SIGNED_AT: str(NOW + 301)}, False, id="from the future"),
-        pytest.param({SIGNED_AT: "nan"}, False, id="no time"),
-        pytest.param({SIGNED_AT: "9" * 5000}, False, id="a time of thousands of digits"),
-        pytest.param({SIGNED_AT: "١٧٦٧"}, False, id="digits of another script"),
-        pytest.param({SIGNED_AT: ""}, False, id="without a time"),
-        pytest.param({SIGNATURE: ""}, False, id="without a signature"),
-        pytest.param({SIGNATURE: "v0=" + "0" * 64}, False, id="a wrong one"),
-        pytest.param({SIGNATURE: "v0=ünï"}, False, id="letters that none has"),
+        pytest.param({TIMESTAMP_HEADER: str(NOW - 301)}, False, id="older than five minutes"),
+        pytest.param({TIMESTAMP_HEADER: str(NOW + 301)}, False, id="from the future"),
+        pytest.param({TIMESTAMP_HEADER: "nan"}, False, id="no time"),
+        pytest.param({TIMESTAMP_HEADER: "9" * 5000}, False, id="a time of thousands of digits"),
+        pytest.param({TIMESTAMP_HEADER: "١٧٦٧"}, False, id="digits of another script"),
+        pytest.param({TIMESTAMP_HEADER: ""}, False, id="without a time"),
+        pytest.param({SIGNATURE_HEADER: ""}, False, id="without a signature"),
+        pytest.param({SIGNATURE_HEADER: "v0=" + "0" * 64}, False, id="a wrong one"),
+        pytest.param({SIGNATURE_HEADER: "v0=ünï"}, False, id="letters that none has"),
     ],
 )
 def test_a_signature_counts_for_five_minutes_and_for_one_body(changed: dict[str, str], is_slacks: bool) -> None:
     digest = hmac.new(b"secret", f"v0:{NOW}:body".encode(), "sha256").hexdigest()
-    headers = {SIGNED_AT: str(NOW), SIGNATURE: f"v0={digest}"} | changed
-    signatures = Signatures("secret", lambda: float(NOW))
-    assert signatures.are_on(headers, b"body") is is_slacks
-    if SIGNED_AT in changed:
+    headers = {TIMESTAMP_HEADER: str(NOW), SIGNATURE_HEADER: f"v0={digest}"} | changed
+    signatures = SignatureChecker("secret", lambda: float(NOW))
+    assert signatures.is_signed(headers, b"body") is is_slacks
+    if TIMESTAMP_HEADER in changed:
         assert not signatures.may_be_signed(headers), "which is known before the body is read"
-    assert not signatures.are_on(headers, b"another")
-    assert not signatures.are_on(headers, b"\xff")
+    assert not signatures.is_signed(headers, b"another")
+    assert not signatures.is_signed(headers, b"\xff")
 
 
 def test_it_listens_on_the_address_that_was_set_and_on_no_other(url: str) -> None:
@@ -162,7 +164,7 @@ def test_it_listens_on_the_address_that_was_set_and_on_no_other(url: str) -> Non
 def test_an_address_that_is_taken_is_told_before_anything_runs(bot: Bot) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = HttpServer(bot.app, "127.0.0.1", port, Precedence(), SIGNING_SECRET)
+        server = HttpServer(bot.app, "127.0.0.1", port, InteractivePriority(), SIGNING_SECRET)
         with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}"):
             server.start()
         server.stop()

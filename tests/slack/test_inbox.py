@@ -10,16 +10,16 @@ import pytest
 from redis import Redis
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.adapters.connection import client
+from bot.adapters.connection import create_client
 from bot.adapters.keys import INBOX
 from bot.adapters.store import RedisStore
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.precedence import Precedence
-from bot.slack.client import Identity, web_client
-from bot.slack.errands import Errands
+from bot.precedence import InteractivePriority
+from bot.slack.client import BotIdentity, build_web_client
+from bot.slack.errands import BackgroundReplies
 from bot.slack.inbox import Inbox
-from bot.slack.socket import Socket
-from bot.slack.turns import Turns
+from bot.slack.socket import SocketConnection
+from bot.slack.turns import WorkQueue
 from tests.story import ANA, TRAINING, Bot
 from tests.waiting import eventually
 
@@ -42,10 +42,10 @@ def a_request(text: str, kind: str = "slash_commands", trigger: str = "1.2") -> 
 def listening(bot: Bot, crowd: int) -> Iterator[None]:
     """The bot on a real socket, with an inbox."""
     url = bot.playground.api_url
-    precedence = Precedence()
-    inbox = Inbox(bot.store, Errands(precedence), now)
-    identity = Identity(web_client(BOT_TOKEN, url))
-    socket = Socket(bot.app, identity, APP_TOKEN, url, now, precedence, inbox, crowd=crowd)
+    precedence = InteractivePriority()
+    inbox = Inbox(bot.store, BackgroundReplies(precedence), now)
+    identity = BotIdentity(build_web_client(BOT_TOKEN, url))
+    socket = SocketConnection(bot.app, identity, APP_TOKEN, url, now, precedence, inbox, crowd_size=crowd)
     socket.check()
     eventually(socket.is_up)
     yield
@@ -75,11 +75,11 @@ def answers(bot: Bot) -> list[str]:
 def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not(
     text: str, kept: bool, store: RedisStore
 ) -> None:
-    inbox, request = Inbox(store, Errands(Precedence()), now), a_request(text)
-    assert inbox.takes(request)
-    assert [found.payload["text"] for found in inbox.left()] == ([text] if kept else [])
-    inbox.done(request, None)
-    assert inbox.left() == []
+    inbox, request = Inbox(store, BackgroundReplies(InteractivePriority()), now), a_request(text)
+    assert inbox.accept(request)
+    assert [found.payload["text"] for found in inbox.recover_unserved()] == ([text] if kept else [])
+    inbox.complete(request, None)
+    assert inbox.recover_unserved() == []
 
 
 @pytest.mark.parametrize(
@@ -91,33 +91,33 @@ def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not
     ],
 )
 def test_what_cannot_wait_is_not_taken(request_: SocketModeRequest, store: RedisStore) -> None:
-    assert not Inbox(store, Errands(Precedence()), now).takes(request_)
-    assert store.deliveries() == []
+    assert not Inbox(store, BackgroundReplies(InteractivePriority()), now).accept(request_)
+    assert store.list_deliveries() == []
 
 
 def test_a_wish_that_cannot_be_written_down_is_not_acknowledged_before_it_is_served() -> None:
-    inbox = Inbox(RedisStore(client(NOBODY_THERE, 0.1)), Errands(Precedence()), now)
-    assert inbox.takes(a_request("status"))
-    assert not inbox.takes(a_request("launch smoke"))
+    inbox = Inbox(RedisStore(create_client(NOBODY_THERE, 0.1)), BackgroundReplies(InteractivePriority()), now)
+    assert inbox.accept(a_request("status"))
+    assert not inbox.accept(a_request("launch smoke"))
 
 
 def test_what_comes_first_is_served_before_what_comes_later() -> None:
-    turns, began, go, served = Turns(), Event(), Event(), list[str]()
+    turns, began, go, served = WorkQueue(), Event(), Event(), list[str]()
 
     def wait() -> None:
         began.set()
         go.wait()
 
-    turns.first(wait)
+    turns.add_urgent(wait)
     began.wait()
-    turns.later(lambda: served.append("later"))
-    turns.first(lambda: served.append("first"))
-    turns.first(lambda: served.append(str(1 / 0)))  # a mistake stops nobody
-    turns.first(lambda: served.append("first, too"))
+    turns.add_deferred(lambda: served.append("later"))
+    turns.add_urgent(lambda: served.append("first"))
+    turns.add_urgent(lambda: served.append(str(1 / 0)))  # a mistake stops nobody
+    turns.add_urgent(lambda: served.append("first, too"))
     go.set()
     turns.stop()
     assert served == ["first", "first, too", "later"]
-    turns.first(lambda: served.append("after the end"))
+    turns.add_urgent(lambda: served.append("after the end"))
     assert "after the end" not in served
 
 
@@ -133,9 +133,9 @@ def test_every_command_of_a_crowd_is_acknowledged_and_answered_once(crowd: int, 
     assert len(told) == 40
     assert sum(text.startswith(":ok_hand: Recorded as") for text in told) == 10
     assert sum("There is no recipe `smok`" in text for text in told) == 10
-    assert len(bot.store.open()) == 10
+    assert len(bot.store.list_open_runs()) == 10
     assert {entry["outcome"] for entry in bot.slack.record("delivery")} == {"ok"}
-    assert bot.store.deliveries() == []
+    assert bot.store.list_deliveries() == []
 
 
 @pytest.mark.slow
@@ -150,14 +150,14 @@ def test_a_wish_that_a_bot_acknowledged_before_it_was_killed_is_served_by_the_ne
         redis.hset(INBOX, name, json.dumps(kept))
     with listening(bot, crowd=4):
         eventually(lambda: len(answers(bot)) == 2)
-    assert [run.id for run in bot.store.open()] == ["smoke-0001"]
-    assert bot.store.deliveries() == []
+    assert [run.id for run in bot.store.list_open_runs()] == ["smoke-0001"]
+    assert bot.store.list_deliveries() == []
 
 
 def test_what_was_kept_is_served_in_its_order_and_what_is_too_old_is_dropped(store: RedisStore) -> None:
-    inbox = Inbox(store, Errands(Precedence()), now)
+    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), now)
     for text, minutes in (("stop b", 1), ("stop old", 16), ("stop a", 14)):
         kept = {"kept_at": now().timestamp() - 60 * minutes, "request": a_request(text).to_dict()}
-        store.keep_delivery(f"e-{text}", json.dumps(kept))
-    assert [found.payload["text"] for found in inbox.left()] == ["stop a", "stop b"]
-    assert len(store.deliveries()) == 2
+        store.save_delivery(f"e-{text}", json.dumps(kept))
+    assert [found.payload["text"] for found in inbox.recover_unserved()] == ["stop a", "stop b"]
+    assert len(store.list_deliveries()) == 2

@@ -9,36 +9,35 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.connection import client
-from bot.adapters.local.supervisor import failure_in_words
-from bot.adapters.prices import SOURCE
-from bot.adapters.recipes import FolderOfRecipes
-from bot.adapters.recipes import parse as parse_recipe
+from bot.adapters.connection import create_client
+from bot.adapters.local.supervisor import describe_failure
+from bot.adapters.prices import PRICE_SOURCE
+from bot.adapters.recipes import RecipeFolder, parse_recipe
 from bot.adapters.sky import meaning
-from bot.adapters.sky.errors import ADVICE, in_words
-from bot.adapters.sky.limits import slurm_refusal
+from bot.adapters.sky.errors import ADVICE, describe_error
+from bot.adapters.sky.limits import find_slurm_refusal
 from bot.adapters.store import RedisStore
-from bot.asked import Excerpt, Rehearsal
-from bot.core.command import LISTS, Logs
-from bot.core.forms import FORMS
-from bot.core.line import LONGEST_LINE
+from bot.asked import LaunchPreview, LogExcerpt
+from bot.core.command import RUN_LISTS, ShowLogs
+from bot.core.forms import COMMAND_SPECS
+from bot.core.line import MAX_LINE_CHARACTERS
 from bot.core.money import Rate
-from bot.core.parameter import Kind, Parameter
-from bot.core.parse import parse
-from bot.core.plan import plan
+from bot.core.parameter import Parameter, ParameterKind
+from bot.core.parse import parse_command
+from bot.core.plan import build_launch_plan
 from bot.core.run import Run
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.core.status import Reason
 from bot.errors import Unavailable, UserError
-from bot.language import LANGUAGES, speaking
+from bot.language import LANGUAGES, use_language
 from bot.playground.checks import check_message, check_view
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.settings import SOURCE_RECIPES
 from bot.slack import answers, excerpts, home, launch_form, views
 from bot.slack.answers import Answer
-from bot.slack.launch_form import Filled
-from bot.slack.modals import as_view
+from bot.slack.launch_form import LaunchFormValues
+from bot.slack.modals import to_view
 from tests.builders import a_run, running
 from tests.slack.test_board import BOARDS, REPORT_ANSWERS
 from tests.slack.test_spend import COST_ANSWERS
@@ -92,8 +91,8 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(inner)
 
 
-RECIPES = FolderOfRecipes(SOURCE_RECIPES)
-CATALOGUE = {name: RECIPES.get(name) for name in RECIPES.names()}
+RECIPES = RecipeFolder(SOURCE_RECIPES)
+CATALOGUE = {name: RECIPES.get(name) for name in RECIPES.list_names()}
 
 
 def caught(action: Callable[[], object]) -> UserError:
@@ -108,49 +107,53 @@ def refused(action: Callable[[str], object], line: str) -> str:
     return caught(lambda: action(line)).sentence
 
 
-def ranged(kind: Kind, low: float | None, high: float | None) -> str:
+def ranged(kind: ParameterKind, low: float | None, high: float | None) -> str:
     return Parameter(name="x", kind=kind, meaning="", minimum=low, maximum=high).range
 
 
-def rehearsed(line: str, **changes: Any) -> Rehearsal:
-    asked: Any = parse(f"launch {line}")
-    made = plan(CATALOGUE[asked.recipe], asked.parameters, asked.overrides, "ppo-0000")
-    return replace(Rehearsal(made, "", Rate(4.0, SOURCE), None), **changes)
+def rehearsed(line: str, **changes: Any) -> LaunchPreview:
+    asked: Any = parse_command(f"launch {line}")
+    made = build_launch_plan(CATALOGUE[asked.recipe], asked.parameters, asked.overrides, "ppo-0000")
+    return replace(LaunchPreview(made, "", Rate(4.0, PRICE_SOURCE), None), **changes)
 
 
-def an_excerpt(lines: list[str], asked: Logs, trouble: str | None = None) -> Excerpt:
-    return Excerpt(running(), asked, lines, trouble)
+def an_excerpt(lines: list[str], asked: ShowLogs, trouble: str | None = None) -> LogExcerpt:
+    return LogExcerpt(running(), asked, lines, trouble)
 
 
 MANY = [running(id=f"`r{number}`") for number in range(30)]
 ANSWERS: dict[str, Callable[[], Answer]] = {
-    "recorded": lambda: answers.launched(a_run()),
-    "recorded before": lambda: answers.launched(running()),
-    "a form for a mention": answers.form_offered,
-    "reading": lambda: answers.reading(a_run()),
-    "to be stopped": lambda: answers.stop_asked(running()),
-    "stopping": lambda: answers.stop_asked(over(Reason.SUCCEEDED)),
-    "stopped already": lambda: answers.stop_asked(ended(Reason.SUCCEEDED)),
-    "followed": lambda: answers.followed(running()),
-    **{f"no runs: {which}": partial(answers.runs, [], which, NOW) for which in LISTS},
-    "runs": lambda: answers.runs(list(RUNS.values())[:20], "all", NOW),
-    "many runs": lambda: answers.runs(MANY, "all", NOW),
-    "no recipes": lambda: answers.recipes({}, {}),
-    "recipes": lambda: answers.recipes(dict(CATALOGUE), {}),
-    "a broken recipe": lambda: answers.recipes({"ppo": caught(lambda: parse_recipe("ppo", "a: 1"))}, {}),
-    "a recipe refused": lambda: answers.recipes({"ppo": CATALOGUE["ppo"]}, {"ppo": "`why`"}),
-    **{f"describe {name}": partial(answers.describe, CATALOGUE[name]) for name in CATALOGUE},
-    "a rehearsal": lambda: answers.rehearsal(rehearsed("ppo nodes=2")),
-    "a rehearsal without a price": lambda: answers.rehearsal(rehearsed("ppo", rate=None)),
-    "a rehearsal refused": lambda: answers.rehearsal(rehearsed("ppo", refusal="`why`")),
-    "help": lambda: answers.help_on(None),
-    **{f"help {word}": partial(answers.help_on, word) for word in FORMS},
-    "log": lambda: excerpts.excerpt(an_excerpt(["line 1", "x" * 999], Logs("r", grep="x", node=1), "`why`")),
-    "one line of a log": lambda: excerpts.excerpt(an_excerpt(["line 1"], Logs("r"))),
-    "no log": lambda: excerpts.excerpt(an_excerpt([], Logs("r"))),
-    "a file": lambda: excerpts.filed(an_excerpt(["line 1"] * 3, Logs("r")), "https://files.example.org/1"),
-    "a mistake of ours": lambda: answers.fault("`1`"),
-    "silence": lambda: answers.unavailable(Unavailable("`why`")),
+    "recorded": lambda: answers.acknowledge_launch(a_run()),
+    "recorded before": lambda: answers.acknowledge_launch(running()),
+    "a form for a mention": answers.offer_launch_form,
+    "reading": lambda: answers.acknowledge_log_read(a_run()),
+    "to be stopped": lambda: answers.acknowledge_stop(running()),
+    "stopping": lambda: answers.acknowledge_stop(over(Reason.SUCCEEDED)),
+    "stopped already": lambda: answers.acknowledge_stop(ended(Reason.SUCCEEDED)),
+    "followed": lambda: answers.acknowledge_follow(running()),
+    **{f"no runs: {which}": partial(answers.render_runs, [], which, NOW) for which in RUN_LISTS},
+    "runs": lambda: answers.render_runs(list(RUNS.values())[:20], "all", NOW),
+    "many runs": lambda: answers.render_runs(MANY, "all", NOW),
+    "no recipes": lambda: answers.render_recipes({}, {}),
+    "recipes": lambda: answers.render_recipes(dict(CATALOGUE), {}),
+    "a broken recipe": lambda: answers.render_recipes({"ppo": caught(lambda: parse_recipe("ppo", "a: 1"))}, {}),
+    "a recipe refused": lambda: answers.render_recipes({"ppo": CATALOGUE["ppo"]}, {"ppo": "`why`"}),
+    **{f"describe {name}": partial(answers.describe_recipe, CATALOGUE[name]) for name in CATALOGUE},
+    "a rehearsal": lambda: answers.render_launch_preview(rehearsed("ppo nodes=2")),
+    "a rehearsal without a price": lambda: answers.render_launch_preview(rehearsed("ppo", rate=None)),
+    "a rehearsal refused": lambda: answers.render_launch_preview(rehearsed("ppo", refusal="`why`")),
+    "help": lambda: answers.render_help(None),
+    **{f"help {word}": partial(answers.render_help, word) for word in COMMAND_SPECS},
+    "log": lambda: excerpts.render_log_excerpt(
+        an_excerpt(["line 1", "x" * 999], ShowLogs("r", grep="x", node=1), "`why`")
+    ),
+    "one line of a log": lambda: excerpts.render_log_excerpt(an_excerpt(["line 1"], ShowLogs("r"))),
+    "no log": lambda: excerpts.render_log_excerpt(an_excerpt([], ShowLogs("r"))),
+    "a file": lambda: excerpts.render_log_file_answer(
+        an_excerpt(["line 1"] * 3, ShowLogs("r")), "https://files.example.org/1"
+    ),
+    "a mistake of ours": lambda: answers.render_internal_error("`1`"),
+    "silence": lambda: answers.render_unavailable(Unavailable("`why`")),
     **REPORT_ANSWERS,
     **COST_ANSWERS,
 }
@@ -160,7 +163,7 @@ LINES = [
     "stop x=1", "stop a.b=1", "list wat", "help wat", "language klingon", "logs r lines=0", "logs r node=x",
     "report monthly", "report daily x", "report every x", "report every 1min", "report every 2 steps",
     "report r every x", "report daily 9 quiet=1-1", "report daily 9 runs=x",
-    "launch 'x", "launch \0", "launch 'a\nb'", "x" * (LONGEST_LINE + 1),
+    "launch 'x", "launch \0", "launch 'a\nb'", "x" * (MAX_LINE_CHARACTERS + 1),
 ]  # fmt: skip
 SETTINGS = [
     "ppo node=2", "ppo nodes=x", "ppo learning_rate=x", "ppo infra=-", "ppo gpus=8", "ppo image=-", "ppo budget=x",
@@ -168,28 +171,32 @@ SETTINGS = [
 ]  # fmt: skip
 RANGES = [(None, None), (1, None), (None, 2), (1, 2)]
 SENTENCES: dict[str, Callable[[], str]] = {
-    **{f"typed: {line[:20]!r}": partial(refused, parse, line) for line in LINES},
+    **{f"typed: {line[:20]!r}": partial(refused, parse_command, line) for line in LINES},
     **{f"set: {line}": partial(refused, rehearsed, line) for line in SETTINGS},
-    **{f"range {kind} {low}-{high}": partial(ranged, kind, low, high) for kind in Kind for low, high in RANGES},
-    "on one node": lambda: failure_in_words("run", 0, "", []),
-    "on several": lambda: failure_in_words("run", 0, "", [1, 2]),
-    "gone": lambda: meaning.ending(())[1] or "",
-    "no containers": lambda: slurm_refusal({"resources": {"image_id": "x", "ports": 1}}) or "",
-    **{f"advice: {kind}": partial(in_words, kind, "`x`.") for kind in ADVICE},
+    **{
+        f"range {kind} {low}-{high}": partial(ranged, kind, low, high) for kind in ParameterKind for low, high in RANGES
+    },
+    "on one node": lambda: describe_failure("run", 0, "", []),
+    "on several": lambda: describe_failure("run", 0, "", [1, 2]),
+    "gone": lambda: meaning.map_cluster_ending(())[1] or "",
+    "no containers": lambda: find_slurm_refusal({"resources": {"image_id": "x", "ports": 1}}) or "",
+    **{f"advice: {kind}": partial(describe_error, kind, "`x`.") for kind in ADVICE},
 }
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
     **{
-        f"form of {name}": partial(launch_form.form, CATALOGUE[name], list(CATALOGUE), Filled(name))
+        f"form of {name}": partial(launch_form.build_form, CATALOGUE[name], list(CATALOGUE), LaunchFormValues(name))
         for name in CATALOGUE
     },
-    "form with notes": lambda: launch_form.form(
-        CATALOGUE["ppo"], ["ppo"], Filled("ppo", "C1"), answers.preview(rehearsed("ppo"))
+    "form with notes": lambda: launch_form.build_form(
+        CATALOGUE["ppo"], ["ppo"], LaunchFormValues("ppo", "C1"), answers.build_form_preview(rehearsed("ppo"))
     ),
-    "a log": lambda: as_view(answers.reading(a_run())),
-    "an empty page": lambda: home.stamped(home.home(home.Runs([], [], []), NOW), NOW),
-    "a full page": lambda: home.stamped(home.home(home.Runs(MANY, MANY, MANY), NOW), NOW),
-    "a page of one": lambda: home.stamped(home.home(home.Runs([running()], [running(rate=None)], []), NOW), NOW),
+    "a log": lambda: to_view(answers.acknowledge_log_read(a_run())),
+    "an empty page": lambda: home.build_home_view(home.build_home_blocks(home.HomeRuns([], [], []), NOW), NOW),
+    "a full page": lambda: home.build_home_view(home.build_home_blocks(home.HomeRuns(MANY, MANY, MANY), NOW), NOW),
+    "a page of one": lambda: home.build_home_view(
+        home.build_home_blocks(home.HomeRuns([running()], [running(rate=None)], []), NOW), NOW
+    ),
 }
 
 
@@ -200,8 +207,14 @@ def unsaid(value: Any, stored: Sequence[str] = ()) -> list[str]:
 
 def stored_in(run: Run) -> list[str]:
     """Sentences that the record holds."""
-    found = [run.detail, run.why, run.trouble, run.doubt and run.doubt.detail, *run.misleading.values()]
-    found += [text for one in run.watch.open for text in (one.what, one.evidence, one.advice)]
+    found = [
+        run.detail,
+        run.why,
+        run.last_error,
+        run.pending_confirmation and run.pending_confirmation.detail,
+        *run.unreliable_metrics.values(),
+    ]
+    found += [text for one in run.health.open_findings for text in (one.what, one.evidence, one.advice)]
     return [text for text in found if text]
 
 
@@ -209,14 +222,14 @@ def stored_in(run: Run) -> list[str]:
 def test_every_word_of_a_runs_messages_comes_from_the_catalogue(name: str) -> None:
     run = RUNS[name]
     stored = stored_in(run)
-    with speaking("xx", Bracketed()):
-        for message in views.conversation(replace(run, recipe="`ppo`"), NOW, LOG):
+    with use_language("xx", Bracketed()):
+        for message in views.build_conversation(replace(run, recipe="`ppo`"), NOW, LOG):
             assert [bare(message.text, stored), *unsaid(list(message.blocks), stored)] == [""]
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_word_of_an_answer_comes_from_the_catalogue(name: str) -> None:
-    with speaking("xx", Bracketed()):
+    with use_language("xx", Bracketed()):
         found = ANSWERS[name]()
     assert [text for text in (found["text"], *texts_in(found["blocks"])) if bare(text)] == []
 
@@ -224,7 +237,7 @@ def test_every_word_of_an_answer_comes_from_the_catalogue(name: str) -> None:
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_word_of_a_board_comes_from_the_catalogue(name: str) -> None:
     """But for what was found, which is kept as it was said when it was found."""
-    with speaking("xx", Bracketed()):
+    with use_language("xx", Bracketed()):
         message = BOARDS[name]()
     texts = [text.replace(DEAD.what, "").replace(SICK.what, "") for text in texts_in(list(message.blocks))]
     assert [text for text in (message.text, *texts) if bare(text)] == []
@@ -232,7 +245,7 @@ def test_every_word_of_a_board_comes_from_the_catalogue(name: str) -> None:
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_every_word_of_a_refusal_comes_from_the_catalogue(name: str) -> None:
-    with speaking("xx", Bracketed()):
+    with use_language("xx", Bracketed()):
         said = SENTENCES[name]()
     assert "⟦" in said or name.startswith("range choice")
     assert bare(said) == ""
@@ -240,7 +253,7 @@ def test_every_word_of_a_refusal_comes_from_the_catalogue(name: str) -> None:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_word_of_a_view_comes_from_the_catalogue(name: str) -> None:
-    with speaking("xx", Bracketed()):
+    with use_language("xx", Bracketed()):
         view = VIEWS[name]()
     assert [text for text in unsaid(view) if set(bare(text).split()) - typed()] == []
 
@@ -256,14 +269,14 @@ def typed() -> frozenset[str]:
 
 
 def test_words_that_bypass_the_catalogue_are_found() -> None:
-    with speaking("xx", Bracketed()):
+    with use_language("xx", Bracketed()):
         assert bare("It is `ppo-7f3a`.") == "It is"
         assert unsaid({"confirm": {"title": {"text": "Stop?"}}}) == ["Stop?"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_slack_takes_every_answer_and_view_in_every_language(language: str) -> None:
-    with speaking(language):
+    with use_language(language):
         for answer in ANSWERS.values():
             found = answer()
             check_message(found["text"], found["blocks"])
@@ -276,8 +289,8 @@ def test_slack_takes_every_answer_and_view_in_every_language(language: str) -> N
 
 def test_chinese_as_it_is_read_leaves_room_around_code() -> None:
     """What is filled in may be code too, which Slack shows as such only where no letter touches it."""
-    with speaking("zh-CN"):
-        messages = [message for run in RUNS.values() for message in views.conversation(run, NOW, LOG)]
+    with use_language("zh-CN"):
+        messages = [message for run in RUNS.values() for message in views.build_conversation(run, NOW, LOG)]
         read = [text for message in messages for text in texts_in(list(message.blocks))]
         read += [text for made in ANSWERS.values() for text in texts_in(made()["blocks"])]
         read += [text for board in BOARDS.values() for text in texts_in(list(board().blocks))]
@@ -319,7 +332,7 @@ def test_what_was_chosen_is_remembered_by_the_bot_after_a_restart_and_taken_back
     later = bot.later()
     assert CHINESE.search(later.say("status"))
     assert not CHINESE.search(later.say("language workspace").splitlines()[0])
-    assert bot.store.languages() == {}
+    assert bot.store.get_languages() == {}
 
 
 def test_a_refusal_is_in_the_language_of_the_person(bot: Bot) -> None:
@@ -345,7 +358,7 @@ def test_what_the_tick_keeps_of_a_run_is_in_the_workspaces_language(
 ) -> None:
     bot = Bot(store, playground, slack, language="zh-CN")
     run_id = bot.running()
-    bot.cloud.finish(f"verl-{run_id}", Job.CANCELLED)
+    bot.cloud.finish(f"verl-{run_id}", JobState.CANCELLED)
     bot.cloud.refuses = "There is no H100."
     bot.ticks(14, seconds=10)
     assert "*在 verlbot 之外被取消*" in bot.reads()
@@ -402,26 +415,26 @@ def test_a_log_that_goes_up_as_a_file_is_named_for_all(bot: Bot) -> None:
 def test_a_store_that_is_down_is_told_of_in_the_workspaces_language(
     playground: Playground, slack: PlaygroundClient
 ) -> None:
-    bot = Bot(RedisStore(client("redis://127.0.0.1:1", 0.2)), playground, slack, language="zh-CN")
+    bot = Bot(RedisStore(create_client("redis://127.0.0.1:1", 0.2)), playground, slack, language="zh-CN")
     assert "存储没有响应。" in bot.say("list")
     assert "存储没有响应。" in bot.say("language en")
 
 
 def test_what_was_known_stands_while_the_store_is_down(bot: Bot) -> None:
-    tongues = bot.listeners.tongues
+    tongues = bot.listeners.language_preferences
     bot.say("language zh-CN")
-    tongues._store = RedisStore(client("redis://127.0.0.1:1", 0.2))
+    tongues._store = RedisStore(create_client("redis://127.0.0.1:1", 0.2))
     tongues.refresh()
-    assert (tongues.of(ANA), tongues.of(BEN), tongues.of(None)) == ("zh-CN", "en", "en")
+    assert (tongues.get_language(ANA), tongues.get_language(BEN), tongues.get_language(None)) == ("zh-CN", "en", "en")
 
 
 def test_a_choice_made_at_another_bot_is_learnt(bot: Bot) -> None:
     bot.store.choose_language(ANA, "zh-CN")
-    bot.listeners.tongues.refresh()
+    bot.listeners.language_preferences.refresh()
     assert CHINESE.search(bot.say("list"))
 
 
 def test_a_delivery_asks_the_store_for_no_language(bot: Bot) -> None:
-    tongues = bot.listeners.tongues
+    tongues = bot.listeners.language_preferences
     bot.store.choose_language(ANA, "zh-CN")
-    assert tongues.of(ANA) == "en"  # until the next look, which no answer waits for
+    assert tongues.get_language(ANA) == "en"  # until the next look, which no answer waits for

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.connection import client
+from bot.adapters.connection import create_client
 from bot.adapters.store import RedisStore
-from bot.core.parameter import Kind, Parameter
+from bot.core.parameter import Parameter, ParameterKind
 from bot.playground.checks import check_view
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.slack import launch_form
-from bot.slack.launch_form import Filled, filled_in, form
+from bot.slack.launch_form import LaunchFormValues, build_form, read_values
 from tests.builders import a_recipe, refusal_of
 from tests.story import ANA, BEN, TRAINING, Bot
 
@@ -26,8 +26,8 @@ def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def toy_form(**filled: Any) -> dict[str, Any]:
-    found = Filled("toy", **{"channel": TRAINING} | filled)
-    return form(TOY, ["ppo", "toy"], replace(found, asks_channel=not found.channel))
+    found = LaunchFormValues("toy", **{"channel": TRAINING} | filled)
+    return build_form(TOY, ["ppo", "toy"], replace(found, asks_channel=not found.channel))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_a_field_says_what_is_valid_and_what_stands_unless_it_is_set() -> None:
 
 
 def test_what_was_set_before_stands_in_the_fields() -> None:
-    found = fields(toy_form(parameters=(("nodes", "4"), ("mode", "slow"), ("debug", "nonsense")), more="x.y=1"))
+    found = fields(
+        toy_form(parameters=(("nodes", "4"), ("mode", "slow"), ("debug", "nonsense")), extra_arguments="x.y=1")
+    )
     assert found["nodes"]["initial_value"] == "4"
     assert found["mode"]["initial_option"]["value"] == "slow"
     assert "initial_option" not in found["debug"]
@@ -81,22 +83,22 @@ def test_an_earlier_setting_stands_in_its_field_as_the_field_takes_it(name: str,
 
 
 def test_settings_that_no_form_holds_are_refused_with_what_to_type() -> None:
-    refusal = refusal_of(lambda: toy_form(more="x.y=" + "z" * 3_000))
+    refusal = refusal_of(lambda: toy_form(extra_arguments="x.y=" + "z" * 3_000))
     assert refusal is not None
     assert "Type the command" in refusal.hint
 
 
 def test_of_many_recipes_the_chosen_one_is_in_the_menu() -> None:
     names = [f"recipe-{number:03}" for number in range(120)]
-    view = form(a_recipe(name="recipe-119"), names, Filled("recipe-119", TRAINING))
+    view = build_form(a_recipe(name="recipe-119"), names, LaunchFormValues("recipe-119", TRAINING))
     check_view(view, "modal")
     menu = view["blocks"][0]["accessory"]
     assert menu["initial_option"] in menu["options"]
 
 
 def test_choices_too_long_for_a_menu_are_typed() -> None:
-    long = Parameter(name="mode", kind=Kind.CHOICE, meaning="how", choices=("fast", "x" * 90))
-    view = form(a_recipe(parameters=(long,)), ["toy"], Filled("toy", TRAINING))
+    long = Parameter(name="mode", kind=ParameterKind.CHOICE, meaning="how", choices=("fast", "x" * 90))
+    view = build_form(a_recipe(parameters=(long,)), ["toy"], LaunchFormValues("toy", TRAINING))
     check_view(view, "modal")
     assert fields(view)["mode"]["type"] == "plain_text_input"
 
@@ -109,12 +111,14 @@ def test_slack_takes_the_form(channel: str) -> None:
 
 
 def test_the_form_of_a_recipe_without_overrides_asks_for_none() -> None:
-    assert "Hydra overrides" not in fields(form(a_recipe(takes_overrides=False), ["toy"], Filled("toy")))
+    assert "Hydra overrides" not in fields(
+        build_form(a_recipe(takes_overrides=False), ["toy"], LaunchFormValues("toy"))
+    )
 
 
 def test_values_with_spaces_and_quotes_arrive_as_typed() -> None:
-    filled = Filled("toy", parameters=(("model", 'a "b" c'),), more="'data.prompt_key=d e'")
-    asked = launch_form.launch_of(filled)
+    filled = LaunchFormValues("toy", parameters=(("model", 'a "b" c'),), extra_arguments="'data.prompt_key=d e'")
+    asked = launch_form.parse_launch(filled)
     assert asked.parameters == (("model", 'a "b" c'),)
     assert asked.overrides == ("data.prompt_key=d e",)
 
@@ -131,7 +135,9 @@ def test_what_is_filled_in_comes_back_from_slack() -> None:
             }
         }
     }
-    assert filled_in(view) == Filled("toy", "C1", (("nodes", "2"), ("mode", "slow")), "x.y=1", asks_channel=True)
+    assert read_values(view) == LaunchFormValues(
+        "toy", "C1", (("nodes", "2"), ("mode", "slow")), "x.y=1", asks_channel=True
+    )
 
 
 # as a person meets it
@@ -140,7 +146,7 @@ def test_what_is_filled_in_comes_back_from_slack() -> None:
 def test_launch_without_a_recipe_opens_the_form_and_it_launches(bot: Bot) -> None:
     assert bot.say("launch") == ""
     assert bot.submits(nodes="2", steps="5") == {}
-    assert bot.run().line == "launch smoke nodes=2 steps=5"
+    assert bot.run().command_line == "launch smoke nodes=2 steps=5"
     assert bot.run().channel == TRAINING
     assert "Recorded as `smoke-0001`" in bot.told()
 
@@ -151,7 +157,7 @@ def test_the_form_shows_the_command_that_it_stands_for_and_what_it_costs(bot: Bo
     assert "`/verl launch smoke nodes=2`" in said
     assert "2 nodes · $4.00/h by a pretended price" in said
     bot.ticks(2)
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_another_recipe_has_other_fields(bot: Bot) -> None:
@@ -159,7 +165,7 @@ def test_another_recipe_has_other_fields(bot: Bot) -> None:
     bot.chooses("ppo", nodes="2")
     assert "ppo.model" in [one.get("block_id") for one in bot.view()["blocks"]]
     assert bot.submits(overrides="trainer.total_epochs=3") == {}
-    assert bot.run("ppo-0001").line == "launch ppo trainer.total_epochs=3"
+    assert bot.run("ppo-0001").command_line == "launch ppo trainer.total_epochs=3"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +183,7 @@ def test_what_is_wrong_is_said_under_its_field_and_nothing_is_lost(
     bot.say("launch")
     assert why in bot.submits(**typed)[block]
     assert bot.view()["callback_id"] == launch_form.LAUNCH_FORM
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_a_flag_among_the_overrides_is_refused(bot: Bot) -> None:
@@ -188,10 +194,10 @@ def test_a_flag_among_the_overrides_is_refused(bot: Bot) -> None:
 
 def test_a_recipe_that_was_chosen_before_its_fields_came_is_not_launched_as_another(bot: Bot) -> None:
     bot.say("launch")
-    ahead = {"b0": {launch_form.RECIPE: {"type": "static_select", "selected_option": {"value": "ppo"}}}}
+    ahead = {"b0": {launch_form.RECIPE_ACTION: {"type": "static_select", "selected_option": {"value": "ppo"}}}}
     view = bot.fills() | {"state": {"values": ahead}}
     assert "have not come yet" in next(iter(bot.listeners.modals.submit(view, bot.caller()).values()))
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_a_run_launched_again_from_a_page_asks_where_it_shall_be_told_of(bot: Bot) -> None:
@@ -232,7 +238,7 @@ def test_a_preview_that_comes_late_leaves_another_recipe_alone(bot: Bot) -> None
     bot.say("launch")
     earlier = bot.view()
     bot.chooses("ppo")
-    bot.listeners.modals.preview(earlier, bot.caller())
+    bot.listeners.modals.show_preview(earlier, bot.caller())
     assert "ppo.model" in [one.get("block_id") for one in bot.view()["blocks"]]
 
 
@@ -243,7 +249,7 @@ def test_a_form_that_was_launched_and_is_sent_again_with_other_settings_is_not_t
     said = next(iter(bot.submits(nodes="4").values()))
     assert "launched already as smoke-0001: /verl launch smoke nodes=2" in said
     assert bot.run().nodes == 2
-    assert len(bot.service.queries.active()) == 1
+    assert len(bot.service.queries.list_active()) == 1
 
 
 def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
@@ -256,7 +262,7 @@ def test_a_launch_that_cannot_run_here_is_refused_in_the_form(bot: Bot) -> None:
 def test_the_same_form_sent_twice_makes_one_run(bot: Bot) -> None:
     bot.say("launch")
     assert bot.submits() == {} == bot.submits()
-    assert len(bot.service.queries.active()) == 1
+    assert len(bot.service.queries.list_active()) == 1
 
 
 def test_a_mention_is_offered_the_form_since_slack_opens_none_for_it(bot: Bot) -> None:
@@ -277,7 +283,7 @@ def test_a_run_is_launched_again_with_its_settings(bot: Bot) -> None:
 
 
 def test_a_form_that_cannot_be_recorded_stays_with_the_person(playground: Playground, slack: PlaygroundClient) -> None:
-    bot = Bot(RedisStore(client("redis://127.0.0.1:1", 0.2)), playground, slack)
+    bot = Bot(RedisStore(create_client("redis://127.0.0.1:1", 0.2)), playground, slack)
     bot.say("launch")
     assert "Try again in a moment" in next(iter(bot.submits(nodes="2").values()))
     assert bot.view()["callback_id"] == launch_form.LAUNCH_FORM

@@ -5,46 +5,48 @@ from typing import Any
 
 import pytest
 
-from bot.core.managed import Controller, Recoveries, Recovery
+from bot.core.managed import JobsController, Recovery, RecoveryHistory
 from bot.core.money import Bill, Rate
 from bot.core.run import Run
-from bot.core.seen import Job
-from bot.core.status import Reason, Status
-from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.core.seen import JobState
+from bot.core.status import Reason, RunStatus
+from bot.language import ENGLISH, LANGUAGES, use_language
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message as Posted
 from bot.playground.workspace import seeded
 from bot.slack.blocks import section
-from bot.slack.managed import controller
+from bot.slack.managed import explain_controller
 from bot.slack.message import Message
-from bot.slack.views import conversation
+from bot.slack.views import build_conversation
 from tests.builders import at, launching, running
 from tests.slack.test_views import GOLDEN
 
 FILES = {one: GOLDEN / ("managed.txt" if one == ENGLISH else f"managed.{one}.txt") for one in LANGUAGES}
 LOST = Recovery(1, at(600))
-BILL = Bill(12.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(3000), closed=True)
+BILL = Bill(12.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(3000), is_closed=True)
 
 
 def managed(*last: Recovery, count: int = 0, **changes: Any) -> Run:
-    return running(managed=True, infra="k8s", recoveries=Recoveries(count, last), **changes)
+    return running(managed=True, infra="k8s", recoveries=RecoveryHistory(count, last), **changes)
 
 
-STOPPED = managed(LOST, job=Job.PENDING, stop_requested_by="U0BEN")
+STOPPED = managed(LOST, job=JobState.PENDING, stop_requested_by="U0BEN")
 RUNS = {
     "launching": launching(managed=True, infra="k8s"),
     "running": managed(),
-    "its machines went away": managed(LOST, job=Job.PENDING, bill=BILL),
+    "its machines went away": managed(LOST, job=JobState.PENDING, bill=BILL),
     "it has others": managed(replace(LOST, until=at(900)), count=1),
-    "it has others, and its checkpoints": managed(replace(LOST, until=at(900)), count=1, place="s3://team/a"),
+    "it has others, and its checkpoints": managed(
+        replace(LOST, until=at(900)), count=1, checkpoint_store="s3://team/a"
+    ),
     "it has others, and nobody looked": managed(Recovery(1, None, at(900)), Recovery(2, None, at(900)), count=2),
-    "nothing was lost": managed(replace(LOST, until=at(900), counted=False)),
-    "stopped while it waited for others": STOPPED.stopping(Reason.STOPPED, None, at(700)),
+    "nothing was lost": managed(replace(LOST, until=at(900), is_counted=False)),
+    "stopped while it waited for others": STOPPED.begin_teardown(Reason.STOPPED, None, at(700)),
     "ended": replace(
-        managed(replace(LOST, until=at(900)), count=1, bill=BILL).stopping(Reason.SUCCEEDED, None, at(4000)),
-        status=Status.ENDED,
-        ended_at=at(4060),
+        managed(replace(LOST, until=at(900)), count=1, bill=BILL).begin_teardown(Reason.SUCCEEDED, None, at(4000)),
+        status=RunStatus.ENDED,
+        closed_at=at(4060),
     ),
 }
 NOW = at(3600)
@@ -52,19 +54,21 @@ NOW = at(3600)
 
 def said() -> dict[str, list[Message]]:
     controllers = {
-        "a controller would be rented": controller(Controller(), agreed=False),
-        "a controller would be rented, priced": controller(
-            Controller(rate=Rate(0.25, "the price table")), agreed=False
+        "a controller would be rented": explain_controller(JobsController(), has_agreed=False),
+        "a controller would be rented, priced": explain_controller(
+            JobsController(rate=Rate(0.25, "the price table")), has_agreed=False
         ),
-        "a controller would be started, as agreed": controller(Controller(stopped=True), agreed=True),
+        "a controller would be started, as agreed": explain_controller(
+            JobsController(is_stopped=True), has_agreed=True
+        ),
     }
-    runs = {name: conversation(run, NOW, "") for name, run in RUNS.items()}
+    runs = {name: build_conversation(run, NOW, "") for name, run in RUNS.items()}
     return runs | {name: [Message("x", text, (section(text),))] for name, text in controllers.items()}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_message_is_one_that_slack_takes(language: str) -> None:
-    with speaking(language):
+    with use_language(language):
         for messages in said().values():
             for message in messages:
                 check_message(message.text, list(message.blocks))
@@ -82,7 +86,7 @@ def write_all() -> None:
 
 def read_all(language: str) -> str:
     workspace = seeded()
-    with speaking(language):
+    with use_language(language):
         parts = []
         for name, messages in said().items():
             parts.append(f"━━ {name}\n")

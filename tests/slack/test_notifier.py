@@ -7,9 +7,9 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.core.run import Run
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.slack import messages
-from bot.slack.gap import Post
+from bot.slack.gap import MessagePost
 from tests.story import ANA, TRAINING, Bot
 
 RUN = "smoke-0001"
@@ -31,7 +31,7 @@ ONE_OF_EACH = Counter(f"{RUN} {key}" for key in ("card", "launching", "running",
 
 def a_whole_run(bot: Bot) -> None:
     bot.running()
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(60, seconds=2)
 
 
@@ -43,11 +43,11 @@ def test_a_run_is_told_of_whole_and_once_whatever_slack_does(bot: Bot, trouble: 
     bot.slack.faults({"method": method, "trouble": trouble, "times": 6, "every": every})
     bot.say("launch smoke nodes=2")
     bot.ticks(30, seconds=2)
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(60, seconds=2)
     assert notices(bot) == ONE_OF_EACH
     assert "*succeeded*" in bot.card()
-    assert bot.store.open() == []
+    assert bot.store.list_open_runs() == []
 
 
 def test_slack_failing_never_holds_up_a_run(bot: Bot) -> None:
@@ -85,7 +85,7 @@ def test_a_method_that_slack_limits_silences_no_other(bot: Bot) -> None:
     """Slack counts each method by itself: an edit that must wait an hour keeps no end from being said."""
     bot.running()
     bot.slack.faults({"method": "chat.update", "trouble": "limited", "times": None, "retry_after_seconds": 3600})
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(60)
     assert notices(bot)[f"{RUN} ended"] == 1
     updates = [entry for entry in bot.slack.record("call") if entry["name"] == "chat.update"]
@@ -117,7 +117,7 @@ def test_a_bot_that_dies_between_posting_and_recording_neither_loses_nor_repeats
     """The post goes out, and the record of it is never written: what a kill leaves behind."""
     send = messages.send
 
-    def dies_after(client: WebClient, run: Run, step: Post, show: messages.Show) -> tuple[str, str]:
+    def dies_after(client: WebClient, run: Run, step: MessagePost, show: messages.BlockRenderer) -> tuple[str, str]:
         sent = send(client, run, step, show)
         if key in step.keys.split(","):
             raise KeyboardInterrupt
@@ -129,7 +129,7 @@ def test_a_bot_that_dies_between_posting_and_recording_neither_loses_nor_repeats
             a_whole_run(bot)
     later = bot.later()
     later.ticks(5)
-    later.cloud.finish(CLUSTER, Job.SUCCEEDED) if not later.run().over else None
+    later.cloud.finish(CLUSTER, JobState.SUCCEEDED) if not later.run().is_finished else None
     later.ticks(60)
     assert notices(later) == ONE_OF_EACH
 
@@ -141,7 +141,7 @@ def test_where_nobody_may_look_an_end_comes_rather_twice_than_not_at_all(
     workspace = bot.playground._slack.workspace
     workspace.channels[TRAINING].members.remove(workspace.bot)  # chat:write.public lets it post, not read
     bot.slack.faults({"method": "chat.postMessage", "trouble": "lost", "times": 1})
-    bot.cloud.finish(CLUSTER, Job.SUCCEEDED)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(60)
     assert notices(bot)[f"{RUN} ended"] >= 1
     assert "it may come twice" in caplog.text
@@ -150,7 +150,7 @@ def test_where_nobody_may_look_an_end_comes_rather_twice_than_not_at_all(
 def test_a_card_that_somebody_deleted_comes_back(bot: Bot) -> None:
     bot.running()
     workspace = bot.playground._slack.workspace
-    card = workspace.find(TRAINING, bot.run().posted["card"].ts)
+    card = workspace.find(TRAINING, bot.run().sent_messages["card"].ts)
     assert card is not None
     workspace.remove(card)
     bot.say(f"stop {RUN}")
@@ -218,7 +218,7 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
     for minute in range(8):
         if minute == 3:
             for cluster in bot.cloud.launches:
-                bot.cloud.finish(cluster, Job.SUCCEEDED)
+                bot.cloud.finish(cluster, JobState.SUCCEEDED)
         before = Counter(entry["name"] for entry in bot.slack.record("call"))
         for second in range(0, 60, 2):
             for cluster in bot.cloud.launches:
@@ -229,5 +229,5 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
     assert all(minute["chat.postMessage"] <= 60 + 3 for minute in calls), calls
     assert sum(minute["chat.update"] for minute in calls) > 100
     found = notices(bot)
-    assert [found[f"{run.id} ended"] for run in bot.store.recent(30)] == [1] * 30
-    assert bot.store.open() == []
+    assert [found[f"{run.id} ended"] for run in bot.store.list_recent_runs(30)] == [1] * 30
+    assert bot.store.list_open_runs() == []

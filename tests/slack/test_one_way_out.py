@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot.slack.messages import call
+from bot.slack.messages import call_slack
 
 VIEWS = Path(__file__).parents[2] / "bot" / "slack"
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(VIEWS.glob("*.py"))}
@@ -17,7 +17,7 @@ MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(VIEWS.glob(
 MAKERS = {"text", "phrases", "blocks", "room"}
 """Modules that may call a string markup."""
 
-OURS = {"mrkdwn": 0, "joined": 0}
+OURS = {"mrkdwn": 0, "join_parts": 0}
 """Functions of whose arguments one is a pattern of ours, and which."""
 
 SENDERS = {
@@ -57,7 +57,10 @@ def test_no_view_calls_a_string_markup(module: str) -> None:
 def test_patterns_are_ours(module: str) -> None:
     for name, at in OURS.items():
         given = [call.args[at] for call in calls(MODULES[module], name) if call.args]
-        assert [ast.unparse(one) for one in given if not isinstance(one, ast.Constant)] in ([], ["language.say(', ')"])
+        assert [ast.unparse(one) for one in given if not isinstance(one, ast.Constant)] in (
+            [],
+            ["language.translate(', ')"],
+        )
 
 
 @pytest.mark.parametrize("method", SENDERS)
@@ -68,7 +71,7 @@ def test_slack_is_told_by_few(method: str) -> None:
 
 
 def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
-    """`messages.call` says so for those that go through it."""
+    """`messages.call_slack` says so for those that go through it."""
     direct = [
         call
         for name in ("chat_postMessage", "chat_postEphemeral", "chat_update")
@@ -78,7 +81,7 @@ def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
     assert all("parse" in {keyword.arg for keyword in call.keywords} for call in direct)
     for module in ("boards", "messages", "notice_sender", "teller"):
         for method in ("chat_postMessage", "chat_postEphemeral", "chat_update"):
-            assert not list(calls(MODULES[module], method)), "hand it to messages.call"
+            assert not list(calls(MODULES[module], method)), "hand it to messages.call_slack"
 
 
 def test_what_goes_through_call_says_how_slack_is_to_read_it() -> None:
@@ -90,7 +93,7 @@ def test_what_goes_through_call_says_how_slack_is_to_read_it() -> None:
         if content["blocks"]:
             raise SlackApiError("", slack_response(200, "invalid_blocks"))  # type: ignore[no-untyped-call]  # slack_sdk's
 
-    call(method, text="text", blocks=[{"type": "divider"}])
+    call_slack(method, text="text", blocks=[{"type": "divider"}])
     assert [one["parse"] for one in sent] == ["none", "none"]
     assert sent[1]["blocks"] == []
 

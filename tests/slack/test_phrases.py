@@ -3,10 +3,10 @@ from gettext import NullTranslations
 import pytest
 from babel.messages.catalog import Message
 
-from bot.language import LANGUAGES, speaking
-from bot.slack.notice_sender import markup_of
-from bot.slack.phrases import listing, say, say_many, together, translate
-from bot.slack.text import Markup, code, entities, escape, mention
+from bot.language import LANGUAGES, use_language
+from bot.slack.notice_sender import to_notice_markup
+from bot.slack.phrases import join_list, join_sentences, ngettext, translate, translate_text
+from bot.slack.text import Markup, code, escape, escape_entities, mention
 from tests.hostile import HOSTILE, refuse_live
 from tests.words import TRANSLATED, catalogue, translated, written
 
@@ -14,19 +14,19 @@ from tests.words import TRANSLATED, catalogue, translated, written
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        pytest.param(say("{a} is over.", a="<!channel>"), "&lt;!channel&gt; is over.", id="a field is escaped"),
-        pytest.param(say("{a} is over.", a=mention("U0ANA")), "<@U0ANA> is over.", id="markup is not"),
-        pytest.param(say("{a} is over.", a=7), "7 is over.", id="a number"),
-        pytest.param(say("*{a}*", a="*b*"), "*`*b*`*", id="a field shapes nothing"),
-        pytest.param(say("`/verl stop {a}`", a="*b* `c`"), "`/verl stop *b* 'c'`", id="a field in code"),
-        pytest.param(say("`{a}`: {a}", a="b`c"), "`b'c`: `b'c`", id="a field in code and outside of it"),
-        pytest.param(say("`{a}`", a=code("b")), "`b`", id="code in code"),
-        pytest.param(say("R & D <!here>"), "R &amp; D &lt;!here&gt;", id="a phrase calls no one"),
-        pytest.param(say("{a}", a="{b} {0} {a.c}"), "{b} {0} {a.c}", id="braces are text"),
-        pytest.param(say_many("{count} {a}", "{count} {a}s", 2, a="<b>"), "2 &lt;b&gt;s", id="a plural"),
-        pytest.param(translate("<b>\n*c*"), "&lt;b&gt; `*c*`", id="a text that may be a phrase"),
-        pytest.param(together("<a>.", "", Markup("<@U1>.")), "&lt;a&gt;. <@U1>.", id="sentences"),
-        pytest.param(listing(["<a>", Markup("<@U1>")]), "&lt;a&gt;, <@U1>", id="a list"),
+        pytest.param(translate("{a} is over.", a="<!channel>"), "&lt;!channel&gt; is over.", id="a field is escaped"),
+        pytest.param(translate("{a} is over.", a=mention("U0ANA")), "<@U0ANA> is over.", id="markup is not"),
+        pytest.param(translate("{a} is over.", a=7), "7 is over.", id="a number"),
+        pytest.param(translate("*{a}*", a="*b*"), "*`*b*`*", id="a field shapes nothing"),
+        pytest.param(translate("`/verl stop {a}`", a="*b* `c`"), "`/verl stop *b* 'c'`", id="a field in code"),
+        pytest.param(translate("`{a}`: {a}", a="b`c"), "`b'c`: `b'c`", id="a field in code and outside of it"),
+        pytest.param(translate("`{a}`", a=code("b")), "`b`", id="code in code"),
+        pytest.param(translate("R & D <!here>"), "R &amp; D &lt;!here&gt;", id="a phrase calls no one"),
+        pytest.param(translate("{a}", a="{b} {0} {a.c}"), "{b} {0} {a.c}", id="braces are text"),
+        pytest.param(ngettext("{count} {a}", "{count} {a}s", 2, a="<b>"), "2 &lt;b&gt;s", id="a plural"),
+        pytest.param(translate_text("<b>\n*c*"), "&lt;b&gt; `*c*`", id="a text that may be a phrase"),
+        pytest.param(join_sentences("<a>.", "", Markup("<@U1>.")), "&lt;a&gt;. <@U1>.", id="sentences"),
+        pytest.param(join_list(["<a>", Markup("<@U1>")]), "&lt;a&gt;, <@U1>", id="a list"),
     ],
 )
 def test_what_is_filled_in_is_escaped_unless_it_is_markup(said: Markup, shown: str) -> None:
@@ -39,16 +39,16 @@ def test_a_translation_that_breaks_is_said_in_english_and_as_safely() -> None:
         def gettext(self, message: str) -> str:
             return "{wrong}"
 
-    with speaking("xx", Broken()):
-        assert say("`/verl stop {run}` & {run}", run="<`>") == "`/verl stop &lt;'&gt;` &amp; `&lt;'&gt;`"
+    with use_language("xx", Broken()):
+        assert translate("`/verl stop {run}` & {run}", run="<`>") == "`/verl stop &lt;'&gt;` &amp; `&lt;'&gt;`"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_field_does_nothing_in_any_language(hostile: str) -> None:
     for language in LANGUAGES:
-        with speaking(language):
-            refuse_live(say("{run} will be stopped. Its card says when its cluster is gone.", run=hostile))
-            refuse_live(say("`/verl stop {run}` removes its cluster.", run=hostile))
+        with use_language(language):
+            refuse_live(translate("{run} will be stopped. Its card says when its cluster is gone.", run=hostile))
+            refuse_live(translate("`/verl stop {run}` removes its cluster.", run=hostile))
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
@@ -57,12 +57,12 @@ def test_our_own_phrases_are_shown_as_they_stand(language: str) -> None:
     of_core = [message for message in catalogue(language) if message.id and not is_of_views(message)]
     texts = [text for message in of_core for text in (*written(message), *translated(message))]
     assert len(texts) > 600
-    assert [text for text in texts if shown(text) != entities(text).strip()] == []
+    assert [text for text in texts if shown(text) != escape_entities(text).strip()] == []
 
 
 def shown(text: str) -> Markup:
     """Return it as it comes to Slack: a notice with its emoji and its bold head, and anything else as it stands."""
-    return markup_of(text) if text.startswith(":") else escape(text)
+    return to_notice_markup(text) if text.startswith(":") else escape(text)
 
 
 def is_of_views(message: Message) -> bool:

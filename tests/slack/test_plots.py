@@ -17,10 +17,10 @@ NO_PICTURES = NO_CHARTS | {"block": IMAGE}
 
 def trained(bot: Bot, steps: int = 30, line: str = "launch smoke nodes=2", top: float = 0.6) -> str:
     """A run whose reward grows to `top`, validated every ten steps; its id."""
-    before = {run.id for run in bot.service.queries.active()}
+    before = {run.id for run in bot.service.queries.list_active()}
     bot.say(line)
     bot.ticks(2)
-    run_id = next(run.id for run in bot.service.queries.active() if run.id not in before)
+    run_id = next(run.id for run in bot.service.queries.list_active() if run.id not in before)
     trains(bot, run_id, range(1, steps + 1), top / steps)
     bot.ticks(2, seconds=31)
     return run_id
@@ -97,7 +97,7 @@ def test_a_run_that_has_told_nothing_is_not_drawn(bot: Bot) -> None:
 def test_in_a_thread_a_mention_is_enough_and_everybody_sees_the_chart(bot: Bot) -> None:
     trained(bot)
     before = len(blocks_of(bot, CHART))
-    bot.mention("plot kl", thread_ts=bot.run().posted["card"].ts)
+    bot.mention("plot kl", thread_ts=bot.run().sent_messages["card"].ts)
     charts = blocks_of(bot, CHART)
     assert len(charts) == before + 1
     assert charts[-1]["title"] == "KL of smoke-0001"

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.figure import Told, compare_figure
-from bot.core.history import History
+from bot.core.figure import RunHistory, build_comparison_chart
+from bot.core.history import MetricsHistory
 from bot.core.money import Rate
-from bot.core.progress import Lap, Progress
-from bot.core.row import Row
+from bot.core.progress import Progress, StepTime
+from bot.core.row import StepMetrics
 from bot.core.run import Run
-from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.language import ENGLISH, LANGUAGES, use_language
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message, seeded
 from bot.slack import plotted
 from bot.slack.answers import Answer
-from bot.slack.plots import wanted
+from bot.slack.plots import select_charts
 from bot.slack.text import escape
 from tests.builders import NOON, at, running
 
@@ -25,39 +25,39 @@ GOLDEN = Path(__file__).parent / "golden"
 FILES = {one: GOLDEN / ("charts.txt" if one == ENGLISH else f"charts.{one}.txt") for one in LANGUAGES}
 
 
-def told(run: Run, steps: int, top: float) -> Told:
+def told(run: Run, steps: int, top: float) -> RunHistory:
     rows = [row(step, top * step / steps) for step in range(1, steps + 1)]
-    return Told(run, History.of({}, rows))
+    return RunHistory(run, MetricsHistory.from_stored({}, rows))
 
 
-def row(step: int, reward: float) -> Row:
+def row(step: int, reward: float) -> StepMetrics:
     seldom = {"val-core/gsm8k/reward/mean@1": reward - 0.05, "timing_s/save_checkpoint": 9.0} if step % 10 == 0 else {}
     values = {"critic/rewards/mean": reward, "actor/kl_loss": step / 10_000, "actor/lr": 1e-6, **seldom}
-    return Row(step, values, NOON.timestamp() + 60 * step)
+    return StepMetrics(step, values, NOON.timestamp() + 60 * step)
 
 
-A = told(running(progress=Progress(120, laps=(Lap(60.0), Lap(61.0)))), 120, 0.6123)
+A = told(running(progress=Progress(120, step_times=(StepTime(60.0), StepTime(61.0)))), 120, 0.6123)
 B = told(
     running(
         id="ppo-9c21",
-        line="launch ppo nodes=4 actor_rollout_ref.actor.optim.lr=2e-6 +trainer.note='a `b`'",
+        command_line="launch ppo nodes=4 actor_rollout_ref.actor.optim.lr=2e-6 +trainer.note='a `b`'",
         rate=Rate(8.0, "a pretended price"),
-        progress=Progress(60, laps=(Lap(45.0),)),
+        progress=Progress(60, step_times=(StepTime(45.0),)),
     ),
     60,
     0.4,
 )
 SAME = told(running(id="ppo-1111"), 120, 0.5)
-UNPRICED = told(running(id="ppo-2222", rate=None, line="launch ppo nodes=2 a.b="), 4, 0.1)
-EMPTY = Told(running(id="ppo-3333"), History())
+UNPRICED = told(running(id="ppo-2222", rate=None, command_line="launch ppo nodes=2 a.b="), 4, 0.1)
+EMPTY = RunHistory(running(id="ppo-3333"), MetricsHistory())
 
 
-def drawn(one: Told, *metrics: str) -> Answer:
-    return plotted.plotted(one, wanted(one, metrics))
+def drawn(one: RunHistory, *metrics: str) -> Answer:
+    return plotted.build_plot_answer(one, select_charts(one, metrics))
 
 
-def compared(a: Told, b: Told, by: str = "step") -> Answer:
-    return plotted.compared(a, b, compare_figure(a, b, by), at(7200))
+def compared(a: RunHistory, b: RunHistory, by: str = "step") -> Answer:
+    return plotted.build_comparison_answer(a, b, build_comparison_chart(a, b, by), at(7200))
 
 
 ANSWERS: dict[str, Callable[[], Answer]] = {
@@ -71,14 +71,14 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "two runs with the same settings": lambda: compared(A, SAME),
     "two runs, one unpriced": lambda: compared(A, UNPRICED),
     "two runs, one of which has told nothing": lambda: compared(A, EMPTY),
-    "without charts": lambda: plotted.without(drawn(A), escape("…")),
+    "without charts": lambda: plotted.remove_charts(drawn(A), escape("…")),
 }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_answer_with_charts_is_one_that_slack_takes(name: str, language: str) -> None:
-    with speaking(language):
+    with use_language(language):
         answer = ANSWERS[name]()
     check_message(answer["text"], answer["blocks"])
 
@@ -86,8 +86,8 @@ def test_every_answer_with_charts_is_one_that_slack_takes(name: str, language: s
 def test_a_metric_that_calls_the_channel_calls_nobody() -> None:
     """A log line makes a metric of any name."""
     called = "val-core/<!channel>/*reward*"
-    rows = [Row(step, {called: step / 10}, NOON.timestamp() + step) for step in range(1, 9)]
-    answer = drawn(Told(running(), History.of({}, rows)), called)
+    rows = [StepMetrics(step, {called: step / 10}, NOON.timestamp() + step) for step in range(1, 9)]
+    answer = drawn(RunHistory(running(), MetricsHistory.from_stored({}, rows)), called)
     assert "<" not in answer["text"] + answer["blocks"][-1]["elements"][0]["text"]
     assert "`val-core/&lt;!channel&gt;/*reward*`" in answer["blocks"][-1]["elements"][0]["text"]
     assert answer["blocks"][0]["chart"]["series"][0]["name"] == "val-core/<!channel>…"
@@ -105,7 +105,7 @@ def write_all() -> None:
 
 def read_all(language: str) -> str:
     workspace, parts = seeded(), []
-    with speaking(language):
+    with use_language(language):
         for name, make in ANSWERS.items():
             answer = make()
             found = Message("1.0", "C0TRAIN", workspace.bot, answer["text"], answer["blocks"])

@@ -11,9 +11,9 @@ import pytest
 
 from bot.playground.client import Person
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.precedence import Precedence
-from bot.slack.client import Identity, web_client
-from bot.slack.socket import CHECK_PERIOD, Socket
+from bot.precedence import InteractivePriority
+from bot.slack.client import BotIdentity, build_web_client
+from bot.slack.socket import CHECK_PERIOD, SocketConnection
 from tests.proxy import Proxy
 from tests.story import Bot
 from tests.waiting import eventually
@@ -33,14 +33,14 @@ class Connected:
         self.proxy = Proxy(int(bot.playground.address.rsplit(":", 1)[1]))
         bot.playground._slack.address = f"http://127.0.0.1:{self.proxy.port}"
         url = f"{bot.playground._slack.address}/api/"
-        identity = Identity(web_client(BOT_TOKEN, url))
-        self.socket = Socket(
+        identity = BotIdentity(build_web_client(BOT_TOKEN, url))
+        self.socket = SocketConnection(
             bot.app,
             identity,
             APP_TOKEN,
             url,
             lambda: datetime.now(UTC) + ahead,
-            Precedence(),
+            InteractivePriority(),
             ping_seconds=0.3,
             silence_seconds=1.0,
         )

@@ -10,11 +10,11 @@ import pytest
 from bot.core.money import Bill, Rate
 from bot.core.progress import Progress
 from bot.core.run import Run
-from bot.core.spend import Spent, calendar_month, spent
-from bot.core.status import Reason, Status
-from bot.core.trained import Trained
-from bot.core.worth import Past
-from bot.language import ENGLISH, LANGUAGES, speaking
+from bot.core.spend import MonthlyCosts, calendar_month, compute_monthly_costs
+from bot.core.status import Reason, RunStatus
+from bot.core.trained import TrainingTotals
+from bot.core.worth import RecipeBaseline
+from bot.language import ENGLISH, LANGUAGES, use_language
 from bot.playground.checks import check_message
 from bot.playground.transcript import written
 from bot.playground.workspace import Message as Shown
@@ -30,23 +30,23 @@ FILES = {one: GOLDEN / ("costs.txt" if one == ENGLISH else f"costs.{one}.txt") f
 NOW = at(4100)
 JANUARY = calendar_month(NOW, UTC)
 
-TRAINED = replace(PACED, trained=Trained(52, 52 * 58.0, 420, 0.41, 0.56))
+TRAINED = replace(PACED, training_totals=TrainingTotals(52, 52 * 58.0, 420, 0.41, 0.56))
 TRAINS = running(progress=TRAINED, running_at=at(700))
 BILLED = Bill(4.1, Rate(4.2, "SkyPilot's cost report"), at(4000))
-OVER = ended(Reason.SUCCEEDED, progress=TRAINED, running_at=at(700), over_at=at(3900))
-FLAT = replace(TRAINED, trained=replace(TRAINED.trained, best=0.41))
+OVER = ended(Reason.SUCCEEDED, progress=TRAINED, running_at=at(700), finished_at=at(3900))
+FLAT = replace(TRAINED, training_totals=replace(TRAINED.training_totals, best_validation=0.41))
 MUCH = [
     running(id=f"ppo-{n:04x}", requester=f"U{n:02}", recipe=f"ppo{n}", infra=f"k8s/{n}", rate=Rate(n + 1.0, "x"))
     for n in range(30)
 ]
 
 
-def month(runs: list[Run]) -> Spent:
-    return spent(runs, JANUARY, NOW)
+def month(runs: list[Run]) -> MonthlyCosts:
+    return compute_monthly_costs(runs, JANUARY, NOW)
 
 
-def of_run(run: Run, earlier: Past | None = None) -> Callable[[], Answer]:
-    return lambda: spend.of_run(run, earlier, NOW)
+def of_run(run: Run, earlier: RecipeBaseline | None = None) -> Callable[[], Answer]:
+    return lambda: spend.build_run_costs(run, earlier, NOW)
 
 
 UNKNOWN = [replace(run, rate=None, bill=None) for run in BUSY[:2]]
@@ -54,32 +54,32 @@ COST_ANSWERS: dict[str, Callable[[], Answer]] = {
     "a run that waits": of_run(a_run()),
     "a run whose machines are on their way": of_run(launching()),
     "a run before its first step": of_run(running(running_at=at(700))),
-    "a run that trains": of_run(TRAINS, Past(0.21, 5)),
+    "a run that trains": of_run(TRAINS, RecipeBaseline(0.21, 5)),
     "a run that is over its budget": of_run(replace(TRAINS, budget_dollars=4.0)),
-    "a run with a bill": of_run(replace(TRAINS, bill=BILLED), Past(0.5, 1)),
-    "a run that gains nothing": of_run(replace(TRAINS, progress=FLAT), Past(0.5, 12)),
+    "a run with a bill": of_run(replace(TRAINS, bill=BILLED), RecipeBaseline(0.5, 1)),
+    "a run that gains nothing": of_run(replace(TRAINS, progress=FLAT), RecipeBaseline(0.5, 12)),
     "a run that is over": of_run(OVER),
-    "a run that is over, and its last bill": of_run(replace(OVER, bill=replace(BILLED, closed=True))),
+    "a run that is over, and its last bill": of_run(replace(OVER, bill=replace(BILLED, is_closed=True))),
     "a run that tells no steps": of_run(replace(OVER, progress=Progress())),
     "an unpriced run": of_run(replace(TRAINS, rate=None)),
     "a run that SkyPilot prices at nothing": of_run(replace(TRAINS, rate=None, bill=Bill(0.0, Rate(0.0, "x"), NOW))),
     "a run that was stopped before any machine": of_run(
-        a_run(status=Status.ENDED, reason=Reason.STOPPED, ended_at=at(9))
+        a_run(status=RunStatus.ENDED, reason=Reason.STOPPED, closed_at=at(9))
     ),
-    "mine": lambda: spend.of_person(month([run for run in BUSY if run.requester == "U0ANA"]), "Europe/Berlin"),
-    "mine, of which there are none": lambda: spend.of_person(month([]), "UTC"),
-    "mine, of which there are many": lambda: spend.of_person(month(MUCH), "UTC"),
-    "the team's": lambda: spend.of_channel(month(BUSY), "UTC", "C0TRAIN"),
-    "the team's, all unpriced": lambda: spend.of_channel(month(UNKNOWN), "UTC", "C0TRAIN"),
-    "everybody's": lambda: spend.of_all(month(BUSY + UNKNOWN[1:]), "Asia/Shanghai"),
-    "everybody's, of many": lambda: spend.of_all(month(MUCH), "UTC"),
+    "mine": lambda: spend.build_person_costs(month([run for run in BUSY if run.requester == "U0ANA"]), "Europe/Berlin"),
+    "mine, of which there are none": lambda: spend.build_person_costs(month([]), "UTC"),
+    "mine, of which there are many": lambda: spend.build_person_costs(month(MUCH), "UTC"),
+    "the team's": lambda: spend.build_channel_costs(month(BUSY), "UTC", "C0TRAIN"),
+    "the team's, all unpriced": lambda: spend.build_channel_costs(month(UNKNOWN), "UTC", "C0TRAIN"),
+    "everybody's": lambda: spend.build_workspace_costs(month(BUSY + UNKNOWN[1:]), "Asia/Shanghai"),
+    "everybody's, of many": lambda: spend.build_workspace_costs(month(MUCH), "UTC"),
 }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", COST_ANSWERS)
 def test_every_answer_is_one_that_slack_takes(name: str, language: str) -> None:
-    with speaking(language):
+    with use_language(language):
         answer = COST_ANSWERS[name]()
         check_message(answer["text"], answer["blocks"])
 
@@ -95,7 +95,7 @@ def write_all() -> None:
 
 
 def read_all(language: str) -> str:
-    with speaking(language):
+    with use_language(language):
         said = {name: made() for name, made in COST_ANSWERS.items()}
     workspace, parts = seeded(), []
     for name, answer in said.items():
@@ -117,6 +117,9 @@ def test_what_is_unpriced_is_said_to_be_and_never_to_cost_nothing(name: str) -> 
 def test_hostile_text_never_breaks_an_answer() -> None:
     hostile = "<!channel> `` ``` & " + "x" * 20_000
     runs = [replace(run, recipe=hostile, infra=hostile, rate=Rate(4.0, hostile)) for run in BUSY]
-    for answer in (spend.of_all(month(runs), "UTC"), spend.of_run(runs[0], Past(0.5, 2), NOW)):
+    for answer in (
+        spend.build_workspace_costs(month(runs), "UTC"),
+        spend.build_run_costs(runs[0], RecipeBaseline(0.5, 2), NOW),
+    ):
         check_message(answer["text"], answer["blocks"])
         assert "<!channel>" not in str(answer["blocks"])

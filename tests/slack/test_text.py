@@ -5,28 +5,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.characters import UNSEEN
+from bot.core.characters import INVISIBLE
 from bot.slack.text import (
     CODE_SPAN,
-    SHAPING,
-    TOKEN,
+    FORMATTING,
+    SLACK_TOKEN,
     Markup,
-    as_typed,
-    channel,
+    channel_link,
     code,
-    cut,
+    count_utf16_units,
     date,
     emoji,
     escape,
-    in_code,
-    joined,
+    escape_in_code,
+    join_parts,
     link,
-    literal,
     mention,
     mrkdwn,
-    plain,
-    units,
-    without_mention,
+    restore_typed_text,
+    strip_mention,
+    to_literal,
+    to_plain_line,
+    truncate,
 )
 
 HOSTILE = st.text(st.sampled_from("<>&|!@#^`*_~: \n\t-a.x") | st.characters()) | st.text()
@@ -45,13 +45,13 @@ HOSTILE = st.text(st.sampled_from("<>&|!@#^`*_~: \n\t-a.x") | st.characters()) |
     ],
 )
 def test_what_slack_makes_of_a_line_is_undone(received: str, typed: str) -> None:
-    assert as_typed(received) == typed
+    assert restore_typed_text(received) == typed
 
 
 @given(st.text(st.characters(categories=["L", "N"]) | st.sampled_from("<>&!@#|^ ,.")))
 def test_what_is_escaped_comes_back_as_it_was(text: str) -> None:
     said = text.removeprefix(">")
-    assert as_typed(escape(f"a{said}z")) == f"a{said}z"
+    assert restore_typed_text(escape(f"a{said}z")) == f"a{said}z"
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,24 @@ def test_text_from_outside_is_shown_and_does_nothing(text: str, shown: str) -> N
 @example("<!channel>")
 @example("`" * 3 + "<!here>")
 def test_text_from_outside_holds_nothing_that_slack_would_read(text: str) -> None:
-    for made in (escape(text), code(text), in_code(text), mention(text), channel(text), link(text, text), emoji(text)):
-        assert not set(made) & set("<>") or TOKEN.fullmatch(made)
-        assert not SHAPING.search(CODE_SPAN.sub(" ", made)) or made in (in_code(text), emoji(text))
+    for made in (
+        escape(text),
+        code(text),
+        escape_in_code(text),
+        mention(text),
+        channel_link(text),
+        link(text, text),
+        emoji(text),
+    ):
+        assert not set(made) & set("<>") or SLACK_TOKEN.fullmatch(made)
+        assert not FORMATTING.search(CODE_SPAN.sub(" ", made)) or made in (escape_in_code(text), emoji(text))
         assert not re.search("&(?!amp;|lt;|gt;)", made)
-        assert not UNSEEN.search(made)
+        assert not INVISIBLE.search(made)
         assert "\n" not in made
         assert made.encode().decode() == made
-        assert units(made) <= 4_100
+        assert count_utf16_units(made) <= 4_100
     assert code(text).count("`") == 2
-    assert "`" not in in_code(text)
+    assert "`" not in escape_in_code(text)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +106,8 @@ def test_text_from_outside_holds_nothing_that_slack_would_read(text: str) -> Non
     [
         (mention("U0ANA"), "<@U0ANA>"),
         (mention("W0ANA"), "<@W0ANA>"),
-        (channel("C0TRAIN"), "<#C0TRAIN>"),
-        (channel("G0LAB"), "<#G0LAB>"),
+        (channel_link("C0TRAIN"), "<#C0TRAIN>"),
+        (channel_link("G0LAB"), "<#G0LAB>"),
         (date(datetime(2026, 1, 2, 12, tzinfo=UTC)), "<!date^1767355200^{time}|12:00 UTC>"),
         (link("https://a.b/c?d=1&e", "there"), "<https://a.b/c?d=1&amp;e|there>"),
         (link("https://a.b", "a|b"), "<https://a.b|a/b>"),
@@ -107,7 +115,7 @@ def test_text_from_outside_holds_nothing_that_slack_would_read(text: str) -> Non
     ],
 )
 def test_what_the_bot_itself_makes_stays_live(made: Markup, live: str) -> None:
-    assert made == escape(made) == joined("", [made]) == mrkdwn("{}", made) == live
+    assert made == escape(made) == join_parts("", [made]) == mrkdwn("{}", made) == live
 
 
 @pytest.mark.parametrize(
@@ -115,7 +123,7 @@ def test_what_the_bot_itself_makes_stays_live(made: Markup, live: str) -> None:
 )
 def test_what_is_no_id_calls_no_one(claimed: str) -> None:
     assert "<" not in mention(claimed)
-    assert "<" not in channel(claimed)
+    assert "<" not in channel_link(claimed)
 
 
 @pytest.mark.parametrize(
@@ -145,27 +153,27 @@ TOKENS = st.sampled_from(
 
 @given(st.lists(TOKENS, max_size=40).map(lambda parts: Markup("".join(parts))), st.integers(4, 60))
 def test_markup_is_cut_where_nothing_breaks(text: Markup, longest: int) -> None:
-    found = text.shortened(longest)
-    assert units(found) <= longest
+    found = text.shorten(longest)
+    assert count_utf16_units(found) <= longest
     kept = found.partition("…")[0] if found != text else found
     assert text.startswith(kept)
-    assert not set(TOKEN.sub("", found)) & set("<>")
+    assert not set(SLACK_TOKEN.sub("", found)) & set("<>")
     assert not re.search("&(?!amp;|lt;|gt;)", found)
     assert found.count("`") % 2 == 0
 
 
 @given(st.text(), st.integers(1, 60))
 def test_plain_text_is_cut_where_nothing_breaks(text: str, longest: int) -> None:
-    found = cut(plain(text), longest)
-    assert units(found) <= longest
-    assert found == plain(text) or found.endswith("…")
+    found = truncate(to_plain_line(text), longest)
+    assert count_utf16_units(found) <= longest
+    assert found == to_plain_line(text) or found.endswith("…")
 
 
 @given(HOSTILE)
 def test_what_is_escaped_is_still_read_as_it_was(text: str) -> None:
     """Escaped, and shown where nothing is markup, it is what it was, but for what tells code from the rest."""
     ticks = str.maketrans("", "", "`'")
-    assert literal(escape(text)).translate(ticks) == plain(text).translate(ticks)
+    assert to_literal(escape(text)).translate(ticks) == to_plain_line(text).translate(ticks)
 
 
 @pytest.mark.parametrize(
@@ -173,4 +181,4 @@ def test_what_is_escaped_is_still_read_as_it_was(text: str) -> None:
     [("<@U0BOT> status", "status"), ("  <@U0BOT>: help", "help"), ("<@U0BOT>", ""), ("hi <@U0BOT>", "hi <@U0BOT>")],
 )
 def test_the_bots_name_at_the_beginning_is_no_part_of_the_line(text: str, said: str) -> None:
-    assert without_mention(text) == said
+    assert strip_mention(text) == said

@@ -72,7 +72,7 @@ class OnSlurm(Live):
         message = self.messages_of(run_id).get(key)
         return f"{message['text']} {message['blocks']}" if message else ""
 
-    def sees(self, run_id: str, key: str, text: str) -> str:
+    def can_see(self, run_id: str, key: str, text: str) -> str:
         """Wait until a message of the run holds the text; what it is then."""
 
         def found() -> str:
@@ -83,7 +83,7 @@ class OnSlurm(Live):
 
     def ends(self, run_id: str, word: str) -> str:
         """Wait for the run's end; its notice. Nothing of it stands in Slurm then."""
-        notice = self.sees(run_id, "ended", word)
+        notice = self.can_see(run_id, "ended", word)
         assert self.jobs_of(run_id) == []
         return notice
 

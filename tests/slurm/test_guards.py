@@ -30,10 +30,10 @@ def autostop_of(bed: Bed, name: str) -> str:
 
 def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -> None:
     run_id = live.launched(f"smoke {ON} {ENDLESS}")
-    live.sees(run_id, "card", "*running*")
-    live.sees(run_id, "card", "autostop after 5 idle min")
+    live.can_see(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "autostop after 5 idle min")
     live.bed.sky("autostop", "--cancel", "-y", f"verl-{run_id}")
-    told = live.ana.sees("It is set to 5 idle min, as asked.", SECONDS)
+    told = live.ana.can_see("It is set to 5 idle min, as asked.", SECONDS)
     assert "Its autostop was cancelled outside of verlbot. SkyPilot names" in told
     assert autostop_of(live.bed, f"verl-{run_id}") == "[(5, True)]"
 
@@ -41,8 +41,8 @@ def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -
 def test_sky_launch_by_somebody_else_is_told_of_and_removed_by_a_button(live: OnSlurm) -> None:
     name = f"by-hand-{token_hex(2)}"
     live.bed.sky("launch", "-y", "-d", "-c", name, "--infra", "slurm", "--cpus", "1", "--memory", "1", "sleep 1000")
-    live.ana.sees(f"`{name}` stands, and no run owns it", SECONDS)
+    live.ana.can_see(f"`{name}` stands, and no run owns it", SECONDS)
     message = live.ana.sees_message(lambda one: name in one["text"])
     live.ana.clicks("remove_orphan", message["ts"], confirmed=True)
     eventually(lambda: not any(job.startswith(name) for job in live.bed.queue()), live.log, SECONDS, pause_seconds=2)
-    live.ana.sees(f"`{name}` is gone", SECONDS)
+    live.ana.can_see(f"`{name}` is gone", SECONDS)

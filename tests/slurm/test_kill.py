@@ -31,13 +31,13 @@ def test_one_run_outlives_six_kills_of_its_bot(installed: OnSlurm) -> None:
 
     eventually(lambda: live.jobs_of(run_id), live.bed.queue, 120, pause_seconds=1)
     live.start()
-    live.sees(run_id, "card", "launching")
+    live.can_see(run_id, "card", "launching")
     live.kill()  # while it is provisioned
 
     live.start(KILL_AT="after SkyCloud.tail 1")  # once its log is read
     live.wait_killed(SECONDS)
     live.start()
-    live.sees(run_id, "card", "step ")
+    live.can_see(run_id, "card", "step ")
     assert len(live.jobs_of(run_id)) == 1
     assert live.bed.job_ids(f"verl-{run_id}") == [1]
     live.kill()

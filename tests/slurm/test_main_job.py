@@ -22,7 +22,7 @@ def no_such_gpus(live: OnSlurm, run_id: str) -> None:
 
 
 def stopped_while_launching(live: OnSlurm, run_id: str) -> None:
-    live.sees(run_id, "card", "launching")
+    live.can_see(run_id, "card", "launching")
     live.ana.says(f"/verl stop {run_id}")
     live.ends(run_id, "was stopped")
     assert live.text_of(run_id, "running") == ""
@@ -67,16 +67,16 @@ def fails_at_step_3(live: OnSlurm, run_id: str) -> None:
 
 def stopped_while_running(live: OnSlurm, run_id: str) -> None:
     """Its autostop is what SkyPilot says; its log is read while it runs, and after its end from what was kept."""
-    live.sees(run_id, "card", "autostop after 5 idle min")
-    live.sees(run_id, "card", "reward")
+    live.can_see(run_id, "card", "autostop after 5 idle min")
+    live.can_see(run_id, "card", "reward")
     live.ana.says(f"/verl stop {run_id}")
     live.ends(run_id, "was stopped")
     live.ana.says(f"/verl logs {run_id} grep=critic/rewards/mean")
-    assert f"`{run_id}` · No line" not in live.ana.sees(f"`{run_id}` · ", 60)
+    assert f"`{run_id}` · No line" not in live.ana.can_see(f"`{run_id}` · ", 60)
 
 
 def taken_down_behind_the_bots_back(live: OnSlurm, run_id: str) -> None:
-    live.sees(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "*running*")
     live.bed.sky("down", "-y", f"verl-{run_id}")
     notice = live.ends(run_id, "was removed outside of verlbot")
     assert "It was taken down by" in notice
@@ -84,7 +84,7 @@ def taken_down_behind_the_bots_back(live: OnSlurm, run_id: str) -> None:
 
 def loses_a_node(live: OnSlurm, run_id: str) -> None:
     """The second node of two, on which whatever runs is gone at once: not a failure of what it ran."""
-    live.sees(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "*running*")
     live.bed.kill_node(live.bed.nodes_of(f"verl-{run_id}-")[-1])
     live.ends(run_id, "lost its cluster")
 

@@ -27,14 +27,14 @@ def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm
 
 def test_a_managed_run_outlives_its_machines_and_is_shown_to_its_end(live: OnSlurm) -> None:
     live.ana.says(f"/verl launch smoke {ON} managed=true spot=true")
-    live.ana.sees("Slurm has no spot machines", SECONDS)
+    live.ana.can_see("Slurm has no spot machines", SECONDS)
 
     run_id = live.launched(f"smoke {ON} {LONG} managed=true")
-    live.sees(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "*running*")
     assert "managed job" in live.text_of(run_id, "card")
     eventually(lambda: "step " in live.text_of(run_id, "card"), live.log, SECONDS, pause_seconds=2)
     live.bed.cancel(f"verl-{run_id}")
-    live.sees(run_id, "card", "managed job, recovered 1 time")
+    live.can_see(run_id, "card", "managed job, recovered 1 time")
     assert "it has others" in live.text_of(run_id, "recovery-1")
     notice = live.ends(run_id, "*succeeded*")
     assert "step 80/80" in notice

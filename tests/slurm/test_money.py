@@ -47,7 +47,7 @@ def test_a_budget_ends_a_run_with_its_model_kept_and_a_lease_what_hangs_but_not_
     extended = live.launched(f"smoke {ON} {ENDLESS} lease=0.08")
     warning = eventually(lambda: lease_warning(live, extended), live.log, SECONDS, pause_seconds=1)
     live.ana.clicks("extend-2", warning["ts"])
-    live.ana.sees("now, by", 60)
+    live.ana.can_see("now, by", 60)
 
     live.ends(hangs, "its lease is over")
     assert "step " not in live.text_of(hangs, "card")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.adapters.recipes import FolderOfRecipes
+from bot.adapters.recipes import RecipeFolder
 from bot.core.command import Launch
-from bot.core.parse import parse
-from bot.core.plan import plan
+from bot.core.parse import parse_command
+from bot.core.plan import build_launch_plan
 from bot.settings import SOURCE_RECIPES
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ON, SECONDS, OnSlurm
@@ -43,9 +43,9 @@ def test_a_dry_run_names_what_slurm_needs_and_skypilot_takes_it(live: OnSlurm, n
     line = f"launch {name} {ON} {added}"
     assert "would be refused here" not in answered(live, f"{line} --dry-run")
 
-    asked = parse(line)
+    asked = parse_command(line)
     assert isinstance(asked, Launch)
-    made = plan(FolderOfRecipes(SOURCE_RECIPES).get(name), asked.parameters, asked.overrides, "dry")
+    made = build_launch_plan(RecipeFolder(SOURCE_RECIPES).get(name), asked.parameters, asked.overrides, "dry")
     task = {**made.task, "secrets": dict.fromkeys(made.task.get("secrets") or {}, "x")}
     rendered = tmp_path / "task.yaml"
     rendered.write_text(yaml.safe_dump(json.loads(json.dumps(task))))

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import psutil
 
-from bot.process_guard import control
+from bot.process_guard import call_prctl
 from tests.threats.rows import ROOT, Theme, Threat, find_faults, read_themes
 
 LIMIT = 300.0
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         parser.error(str(error))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended too
-    control(PR_SET_CHILD_SUBREAPER, 1)
+    call_prctl(PR_SET_CHILD_SUBREAPER, 1)
     with copied(ROOT) as copy:
         return summarize(run_all(threats, copy))
 

@@ -14,31 +14,39 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from bot.adapters.disk_room import Allowance
-from bot.core.checkpoint import MOST_DEPTH, PARTIAL, TOO_LONG, TOO_MANY, Listing, collect_listing, display_path
-from bot.core.keeping import NEWEST, Parcel, Shelf
+from bot.adapters.disk_room import DiskAllowance
+from bot.core.checkpoint import (
+    MAX_PATH_DEPTH,
+    PARTIAL_FOLDER,
+    TOO_LONG,
+    TOO_MANY,
+    CheckpointFiles,
+    collect_files,
+    display_path,
+)
+from bot.core.keeping import LATEST_STEP_FILE, CheckpointListing, CheckpointRef
 from bot.errors import Unavailable, UserError
-from bot.language import mark, say
+from bot.language import N_, translate
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
-MOST_NAMES = 20_000
+MAX_NAMES = 20_000
 """Maximum names in a run's own folder, which contains its checkpoints."""
 
 NEWEST_BYTES = 64
 """Maximum bytes of the file that names the newest checkpoint."""
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
-NOT_THERE = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
+MISSING_FILE_ERRORS = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
 """Errors of the system where a path leads to no such file, or to a link."""
 
-CHANGED = mark("Its files change while I fetch them.")
+FILES_CHANGED = N_("Its files change while I fetch them.")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class NodeFolder:
     """A node's part of a checkpoint, or of the folder of all its checkpoints.
 
     Attributes:
@@ -49,47 +57,50 @@ class Source:
     below: tuple[str, ...]
 
     @contextmanager
-    def open_part(self, path: str = "", flags: int = FOLDER) -> Iterator[int | None]:
+    def open_part(self, path: str = "", flags: int = FOLDER_FLAGS) -> Iterator[int | None]:
         """Yield the folder, or a file of it, open; None where it does not exist, or a part of its path is a link."""
         try:
             folder = os.open(self.base, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             yield None
             return
-        found = open_below(folder, (*self.below, *filter(None, path.split("/"))), flags)
+        descriptor = open_below(folder, (*self.below, *filter(None, path.split("/"))), flags)
         try:
-            yield found
+            yield descriptor
         finally:
-            if found is not None:
-                os.close(found)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def open_below(folder: int, parts: Sequence[str], flags: int) -> int | None:
     """Open a path below an open folder, which is closed; return None where there is no such path without a link."""
-    found = folder
+    descriptor = folder
     for number, part in enumerate(parts, 1):
         try:
-            above, found = found, os.open(part, flags if number == len(parts) else FOLDER, dir_fd=found)
+            above, descriptor = (
+                descriptor,
+                os.open(part, flags if number == len(parts) else FOLDER_FLAGS, dir_fd=descriptor),
+            )
         except OSError as error:
-            os.close(found)
-            if error.errno in NOT_THERE:
+            os.close(descriptor)
+            if error.errno in MISSING_FILE_ERRORS:
                 return None
             raise
         os.close(above)
-    return found
+    return descriptor
 
 
-def sources(homes: Iterable[Path], parcel: Parcel) -> list[Source]:
+def locate_node_folders(homes: Iterable[Path], checkpoint: CheckpointRef) -> list[NodeFolder]:
     """Return the folder to search for a checkpoint on each node, the head first."""
-    name = tuple(parcel.name.split("/"))
-    if not parcel.folder.startswith("~"):
-        return [Source(Path(parcel.folder), name)]
-    folder = filter(None, parcel.folder.removeprefix("~").split("/"))
+    name = tuple(checkpoint.name.split("/"))
+    if not checkpoint.folder.startswith("~"):
+        return [NodeFolder(Path(checkpoint.folder), name)]
+    folder = filter(None, checkpoint.folder.removeprefix("~").split("/"))
     below = (*folder, *name)
-    return [Source(home.parent, (home.name, *below)) for home in homes]
+    return [NodeFolder(home.parent, (home.name, *below)) for home in homes]
 
 
-def read_shelf(found: Sequence[Source], over: bool = False) -> Shelf:
+def list_checkpoints(node_folders: Sequence[NodeFolder], job_ended: bool = False) -> CheckpointListing:
     """Return the checkpoints of all nodes, and the step that the head names as the newest, or else another node.
 
     Raises:
@@ -97,46 +108,50 @@ def read_shelf(found: Sequence[Source], over: bool = False) -> Shelf:
         UserError: a folder has too many entries.
         Unavailable: the name of the newest checkpoint cannot be read.
     """
-    return Shelf.of_all(shelf for source in found if (shelf := read_node(source, over)))
+    return CheckpointListing.combine(
+        node_listing for node_folder in node_folders if (node_listing := list_node_checkpoints(node_folder, job_ended))
+    )
 
 
-def read_node(source: Source, over: bool) -> Shelf | None:
+def list_node_checkpoints(node_folder: NodeFolder, job_ended: bool) -> CheckpointListing | None:
     """Return the checkpoints of one node; None where it has no such folder."""
-    with source.open_part() as folder:
+    with node_folder.open_part() as folder:
         if folder is None:
             return None
         names = set()
         with os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
-                if number >= MOST_NAMES:
-                    raise UserError(say(TOO_MANY, most=MOST_NAMES))
+                if number >= MAX_NAMES:
+                    raise UserError(translate(TOO_MANY, most=MAX_NAMES))
                 names |= {entry.name} if entry.is_dir(follow_symlinks=False) else set()
-    with source.open_part(NEWEST, FILE) as file:
+    with node_folder.open_part(LATEST_STEP_FILE, FILE_FLAGS) as file:
         if file is None or not S_ISREG(os.fstat(file).st_mode):
-            return Shelf.of_node(names, "", over)
+            return CheckpointListing.from_node(names, "", job_ended)
         newest = os.read(file, NEWEST_BYTES).decode(errors="replace")
-        return Shelf.of_node({*names, NEWEST}, newest, over)
+        return CheckpointListing.from_node({*names, LATEST_STEP_FILE}, newest, job_ended)
 
 
-def list_files(found: Sequence[Source], most_files: int) -> Listing:
+def list_files(node_folders: Sequence[NodeFolder], max_files: int) -> CheckpointFiles:
     """Return the plain files of all nodes together; of files with the same path, the head's.
 
     Raises:
         UserError: there are too many entries of any kind, or they are nested too deep.
         OSError: a folder cannot be read.
     """
-    return collect_listing((file for source in found for file in walk(source, most_files)), most_files)
+    return collect_files(
+        (file for node_folder in node_folders for file in walk_files(node_folder, max_files)), max_files
+    )
 
 
-def walk(source: Source, most_entries: int) -> Iterator[tuple[str, int]]:
+def walk_files(node_folder: NodeFolder, max_entries: int) -> Iterator[tuple[str, int]]:
     """Yield the plain files of one node, with their bytes."""
-    with source.open_part() as folder:
+    with node_folder.open_part() as folder:
         if folder is not None:
-            yield from Walk(os.fstat(folder).st_uid, most_entries).files(folder)
+            yield from FileWalk(os.fstat(folder).st_uid, max_entries).walk(folder)
 
 
 @dataclass(slots=True)
-class Walk:
+class FileWalk:
     """A search below a folder for at most so many entries.
 
     Attributes:
@@ -147,81 +162,85 @@ class Walk:
     most_entries: int
     entries: int = 0
 
-    def files(self, folder: int, prefix: str = "") -> Iterator[tuple[str, int]]:
+    def walk(self, folder: int, prefix: str = "") -> Iterator[tuple[str, int]]:
         """Yield the path and the bytes of each plain file.
 
         Raises:
             UserError: there are too many entries, or they are nested too deep.
         """
-        if prefix.count("/") > MOST_DEPTH:
-            raise UserError(say(TOO_LONG, name=display_path(prefix)))
+        if prefix.count("/") > MAX_PATH_DEPTH:
+            raise UserError(translate(TOO_LONG, name=display_path(prefix)))
         with os.scandir(folder) as entries:
             for entry in entries:
                 self.entries += 1
                 if self.entries > self.most_entries:
-                    raise UserError(say(TOO_MANY, most=self.most_entries))
-                found = entry.stat(follow_symlinks=False)
-                if S_ISREG(found.st_mode) and found.st_uid == self.owner:
-                    yield f"{prefix}{entry.name}", found.st_size
-                elif S_ISDIR(found.st_mode):
-                    yield from self._below(folder, entry.name, f"{prefix}{entry.name}/")
+                    raise UserError(translate(TOO_MANY, most=self.most_entries))
+                status = entry.stat(follow_symlinks=False)
+                if S_ISREG(status.st_mode) and status.st_uid == self.owner:
+                    yield f"{prefix}{entry.name}", status.st_size
+                elif S_ISDIR(status.st_mode):
+                    yield from self._walk_below(folder, entry.name, f"{prefix}{entry.name}/")
 
-    def _below(self, folder: int, name: str, prefix: str) -> Iterator[tuple[str, int]]:
-        below = os.open(name, FOLDER, dir_fd=folder)
+    def _walk_below(self, folder: int, name: str, prefix: str) -> Iterator[tuple[str, int]]:
+        below = os.open(name, FOLDER_FLAGS, dir_fd=folder)
         try:
-            yield from self.files(below, prefix)
+            yield from self.walk(below, prefix)
         finally:
             os.close(below)
 
 
-def bring(found: Sequence[Source], target: Path, listing: Listing, lock: int, allowance: Allowance) -> None:
+def copy_files(
+    node_folders: Sequence[NodeFolder], target: Path, listing: CheckpointFiles, lock: int, allowance: DiskAllowance
+) -> None:
     """Copy the missing files one by one; an interrupted file is copied from its beginning.
 
     Raises:
         UserError: the copy would exceed its allowance.
         Unavailable: a file no longer exists.
     """
-    shutil.rmtree(target / PARTIAL, ignore_errors=True)
+    shutil.rmtree(target / PARTIAL_FOLDER, ignore_errors=True)
     allowance.measure()
     for path, size in listing.items():
-        if allowance.over.is_set():
+        if allowance.stopping.is_set():
             return
-        bring_file(found, target, path, size, allowance)
+        copy_from_first_node(node_folders, target, path, size, allowance)
 
 
-def bring_file(found: Sequence[Source], target: Path, path: str, size: int, allowance: Allowance) -> None:
+def copy_from_first_node(
+    node_folders: Sequence[NodeFolder], target: Path, path: str, size: int, allowance: DiskAllowance
+) -> None:
     """Copy a file from the first node that has it.
 
     Raises:
         Unavailable: no node has the file, or it has become shorter.
     """
-    for source in found:
-        with source.open_part(path, FILE) as file:
+    for node_folder in node_folders:
+        with node_folder.open_part(path, FILE_FLAGS) as file:
             if file is None:
                 continue
             # The program may have replaced the file since it was listed.
-            known = os.fstat(file)
-            if not S_ISREG(known.st_mode) or known.st_size < size:
-                raise Unavailable(say(CHANGED))
-            if not is_same(target / path, size, known.st_mtime):
-                with open(file, "rb", closefd=False) as read:
-                    copy(read, target, path, size, allowance)
-                if not allowance.over.is_set():
-                    os.utime(target / path, ns=(known.st_mtime_ns, known.st_mtime_ns), follow_symlinks=False)
+            status = os.fstat(file)
+            if not S_ISREG(status.st_mode) or status.st_size < size:
+                raise Unavailable(translate(FILES_CHANGED))
+            if not is_same_file(target / path, size, status.st_mtime):
+                with open(file, "rb", closefd=False) as reader:
+                    copy_content(reader, target, path, size, allowance)
+                if not allowance.stopping.is_set():
+                    os.utime(target / path, ns=(status.st_mtime_ns, status.st_mtime_ns), follow_symlinks=False)
             return
-    raise Unavailable(say(CHANGED))
+    raise Unavailable(translate(FILES_CHANGED))
 
 
-def is_same(path: Path, size: int, modified: float) -> bool:
+def is_same_file(path: Path, size: int, modified: float) -> bool:
     """Return whether a file of that size and time is there, which is how rsync recognises the same file."""
     try:
-        known = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return False
-    return S_ISREG(known.st_mode) and (known.st_size, int(known.st_mtime)) == (size, int(modified))
+    return S_ISREG(status.st_mode) and (status.st_size, int(status.st_mtime)) == (size, int(modified))
 
 
-def copy(read: BinaryIO, target: Path, path: str, size: int, allowance: Allowance) -> None:
+def copy_content(reader: BinaryIO, target: Path, path: str, size: int, allowance: DiskAllowance) -> None:
     """Copy so many bytes, even if the file has grown since.
 
     The file gets its final name only once all of it is there.
@@ -229,21 +248,21 @@ def copy(read: BinaryIO, target: Path, path: str, size: int, allowance: Allowanc
     Raises:
         Unavailable: the file has become shorter.
     """
-    draft, final = target / PARTIAL / "part", target / path
+    draft, final = target / PARTIAL_FOLDER / "part", target / path
     for file in (draft, final):
         file.parent.mkdir(parents=True, exist_ok=True)
     if final.exists():
-        allowance.take(-final.stat().st_size, files=-1)
+        allowance.count_write(-final.stat().st_size, files=-1)
         final.unlink()
-    allowance.take(0, files=1)
-    left = size
-    with draft.open("wb") as write:
-        while left and not allowance.over.is_set():
-            block = read.read(min(BLOCK_BYTES, left))
+    allowance.count_write(0, files=1)
+    remaining = size
+    with draft.open("wb") as writer:
+        while remaining and not allowance.stopping.is_set():
+            block = reader.read(min(BLOCK_BYTES, remaining))
             if not block:
-                raise Unavailable(say(CHANGED))
-            allowance.take(len(block))
-            write.write(block)
-            left -= len(block)
-    if not left:
+                raise Unavailable(translate(FILES_CHANGED))
+            allowance.count_write(len(block))
+            writer.write(block)
+            remaining -= len(block)
+    if not remaining:
         draft.replace(final)

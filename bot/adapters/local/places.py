@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from bot.adapters.local.accounts import Account, hand_over, let_pass, let_read
-from bot.core.seen import Cluster, Ending, Job
+from bot.adapters.local.accounts import SystemAccount, allow_reading, allow_traversal, change_owner
+from bot.core.seen import ClusterState, Ending, JobState
 from bot.language import ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessIdentity:
     """A process, not to be confused with a later one of the same number: `born` says when it began, by no clock."""
 
     pid: int
@@ -22,7 +22,7 @@ class Process:
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class LocalClusterState:
     """The state of a cluster, kept in `state.json`; after the cluster's end in the folder `gone`.
 
     Attributes:
@@ -33,17 +33,17 @@ class State:
     """
 
     cluster: str
-    supervisor: Process | None = None
-    status: Cluster = Cluster.INIT
-    job: Job = Job.INIT
+    supervisor: ProcessIdentity | None = None
+    status: ClusterState = ClusterState.INIT
+    job: JobState = JobState.INIT
     error: str | None = None
     autostop_minutes: int | None = None
-    sessions: list[Process] = field(default_factory=list)
+    sessions: list[ProcessIdentity] = field(default_factory=list)
     ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SupervisorOrder:
     """The supervisor's order, which it reads from its standard input.
 
     Attributes:
@@ -61,11 +61,11 @@ class Order:
     minute_seconds: float = 60.0
     grace_seconds: float = 5.0
     language: str = ENGLISH
-    account: Account | None = None
+    account: SystemAccount | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterDirectory:
     """The files of one cluster."""
 
     root: Path
@@ -87,36 +87,36 @@ class Place:
         """Return the value of VERLBOT_LOCAL_CLUSTER in every process of the cluster."""
         return str(self.folder)
 
-    def volume(self, name: str, account: Account | None = None) -> Path:
+    def ensure_volume(self, name: str, account: SystemAccount | None = None) -> Path:
         """Return the folder of a volume, which outlives every cluster; create it for the account if it is missing."""
         folder = self.root / "volumes" / name
         folder.mkdir(parents=True, exist_ok=True)
-        let_pass(folder.parent, account)
-        hand_over(folder, account)
+        allow_traversal(folder.parent, account)
+        change_owner(folder, account)
         return folder
 
-    def node(self, rank: int) -> Path:
+    def node_folder(self, rank: int) -> Path:
         """Return the folder of a node."""
         return self.folder / "nodes" / str(rank)
 
-    def home(self, rank: int) -> Path:
+    def node_home(self, rank: int) -> Path:
         """Return the home directory of a node."""
-        return self.node(rank) / "home"
+        return self.node_folder(rank) / "home"
 
-    def furnish(self, rank: int, script: str, text: str, account: Account | None) -> Path:
+    def prepare_node(self, rank: int, script: str, text: str, account: SystemAccount | None) -> Path:
         """Write a script for a node, with a home that the account owns; return the script's path."""
-        folder, home = self.node(rank), self.home(rank)
+        folder, home = self.node_folder(rank), self.node_home(rank)
         if not home.exists():
             (home / "sky_workdir").mkdir(parents=True)
             for above in (self.root, self.folder.parent, self.folder, folder.parent, folder):
-                let_pass(above, account)
-            hand_over(home, account)
+                allow_traversal(above, account)
+            change_owner(home, account)
         path = folder / f"{script}.sh"
         path.write_text(text)
-        let_read(path, account)
+        allow_reading(path, account)
         return path
 
-    def claim(self, state: State) -> bool:
+    def claim(self, state: LocalClusterState) -> bool:
         """Create the folder with its state in one step; return False where the name is in use or was in use before."""
         if self.tombstone.exists():
             return False
@@ -131,26 +131,26 @@ class Place:
             return False
         return True
 
-    def read(self) -> State | None:
+    def read_state(self) -> LocalClusterState | None:
         """Return the state of the cluster, or None where there is none."""
-        return read(self.folder / "state.json")
+        return read_state_file(self.folder / "state.json")
 
-    def write(self, state: State) -> None:
+    def write_state(self, state: LocalClusterState) -> None:
         """Write the state of the cluster."""
-        replace(self.folder / "state.json", msgspec.json.encode(state))
+        write_atomically(self.folder / "state.json", msgspec.json.encode(state))
 
     def set_autostop(self, minutes: int) -> None:
         """Write the idle minutes, which the supervisor reads when the job has ended."""
-        replace(self.folder / "autostop.json", msgspec.json.encode(minutes))
+        write_atomically(self.folder / "autostop.json", msgspec.json.encode(minutes))
 
-    def autostop_minutes(self, state: State) -> int | None:
+    def find_autostop_minutes(self, state: LocalClusterState) -> int | None:
         """Return the idle minutes before the cluster removes itself: those set last, or else the task's."""
         try:
             return msgspec.json.decode((self.folder / "autostop.json").read_bytes(), type=int)
         except FileNotFoundError:
             return state.autostop_minutes
 
-    def first_asked_to_go(self) -> bool:
+    def record_removal_request(self) -> bool:
         """Record the request for removal; return whether it is the first one."""
         try:
             (self.folder / "asked-to-go").touch(exist_ok=False)
@@ -158,28 +158,28 @@ class Place:
             return False
         return True
 
-    def epitaph(self) -> State | None:
+    def read_ending(self) -> LocalClusterState | None:
         """Return how the cluster ended, or None where no cluster of this name has ended."""
-        return read(self.tombstone)
+        return read_state_file(self.tombstone)
 
-    def bury(self, state: State) -> None:
+    def remove(self, state: LocalClusterState) -> None:
         """Record the ending, then remove the folder: the name of a cluster that is gone is never free again."""
         self.tombstone.parent.mkdir(parents=True, exist_ok=True)
-        replace(self.tombstone, msgspec.json.encode(state))
+        write_atomically(self.tombstone, msgspec.json.encode(state))
         rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():  # a process has written into it meanwhile
             rmtree(self.folder)
 
 
-def read(path: Path) -> State | None:
+def read_state_file(path: Path) -> LocalClusterState | None:
     """Return the state in a file; None where there is no file."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
+        return msgspec.json.decode(path.read_bytes(), type=LocalClusterState)
     except FileNotFoundError:
         return None
 
 
-def replace(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old or the new content, never a part, even after a power failure."""
     draft = path.with_suffix(f".{os.getpid()}.draft")
     with draft.open("wb") as file:

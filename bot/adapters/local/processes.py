@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from bot.adapters.local.places import Place, Process, State
+from bot.adapters.local.places import ClusterDirectory, LocalClusterState, ProcessIdentity
 from bot.core.seen import Ending
 from bot.errors import Unavailable
-from bot.language import say_many
+from bot.language import ngettext
 
-MARKER = "VERLBOT_LOCAL_CLUSTER"
+MARKER_VARIABLE = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""
 
 START_FIELD = 19
@@ -25,31 +25,31 @@ START_FIELD = 19
 PR_SET_CHILD_SUBREAPER = 36
 """Option of prctl(2)."""
 
-STUBBORN_SECONDS = 10.0
+KILL_TIMEOUT_SECONDS = 10.0
 """Seconds after the deadline, from which on a process that ignores SIGKILL is reported."""
 
-SUPERVISOR = "bot.adapters.local.supervisor"
+SUPERVISOR_MODULE = "bot.adapters.local.supervisor"
 """Module of the process that supervises a cluster. The marker follows it in its command line, which other processes
 may read, unlike its environment."""
 
-KEEPER = "VERLBOT_LOCAL_SUPERVISOR"
+SUPERVISOR_VARIABLE = "VERLBOT_LOCAL_SUPERVISOR"
 """Environment variable that named the cluster in earlier versions, whose supervisors may still run."""
 
 
-def myself() -> Process:
+def current_process() -> ProcessIdentity:
     """Return this process."""
-    return Process(os.getpid(), born(os.getpid()))
+    return ProcessIdentity(os.getpid(), read_start_time(os.getpid()))
 
 
-def identified(pid: int) -> Process | None:
+def identify_process(pid: int) -> ProcessIdentity | None:
     """Return the process of this number, distinguished from later ones; None where it has ended."""
     try:
-        return Process(pid, born(pid))
+        return ProcessIdentity(pid, read_start_time(pid))
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return None
 
 
-def born(pid: int) -> str:
+def read_start_time(pid: int) -> str:
     """Return when a process began: ticks after which boot. A time of day would change when the clock is set."""
     if not sys.platform.startswith("linux"):
         return str(psutil.Process(pid).create_time())
@@ -57,9 +57,9 @@ def born(pid: int) -> str:
     return f"{after_name[START_FIELD]}@{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
 
 
-def alive(process: Process | None) -> bool:
+def is_alive(process: ProcessIdentity | None) -> bool:
     """Return whether this very process runs; a zombie, which has ended without being waited for, does not count."""
-    if process is None or identified(process.pid) != process:
+    if process is None or identify_process(process.pid) != process:
         return False
     try:
         return psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE
@@ -67,67 +67,71 @@ def alive(process: Process | None) -> bool:
         return False
 
 
-def send_signal(process: Process | None, number: int) -> None:
+def send_signal(process: ProcessIdentity | None, number: int) -> None:
     """Signal this very process; one that has ended is no error."""
-    if process and alive(process):
+    if process and is_alive(process):
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)
 
 
-def marked(marker: str, sessions: Sequence[Process] = ()) -> list[psutil.Process]:
+def find_marked_processes(marker: str, sessions: Sequence[ProcessIdentity] = ()) -> list[psutil.Process]:
     """Return every process that the bot may end and that has the marker in its environment, or is of a given session.
 
     A process can drop either alone: the environment by `env -i`, the session by `setsid`. A session's number is not
     reused while one of its members lives; where its leader is another process, the session has ended.
     """
-    known = {session.pid: session for session in sessions}
+    leaders = {session.pid: session for session in sessions}
 
     def is_of_session(number: int) -> bool:
         """Return whether a session is one of these. Checked per process: Linux may reuse a number meanwhile."""
-        return number in known and identified(number) in (None, known[number])
+        return number in leaders and identify_process(number) in (None, leaders[number])
 
-    return ours(lambda process: is_of_session(os.getsid(process.pid)) or process.environ().get(MARKER) == marker)
+    return find_own_processes(
+        lambda process: is_of_session(os.getsid(process.pid)) or process.environ().get(MARKER_VARIABLE) == marker
+    )
 
 
-def running_clusters() -> set[str]:
+def find_running_clusters() -> set[str]:
     """Return the names of the clusters that have a running process of this user's, wherever their files are or were."""
     names = set()
-    for process in ours(lambda process: bool(kept_marker(process) or process.environ().get(MARKER))):
+    for process in find_own_processes(
+        lambda process: bool(read_supervised_marker(process) or process.environ().get(MARKER_VARIABLE))
+    ):
         with suppress(psutil.Error, ProcessLookupError):
-            marker = kept_marker(process) or process.environ().get(MARKER) or ""
+            marker = read_supervised_marker(process) or process.environ().get(MARKER_VARIABLE) or ""
             names.add(Path(marker).name)
     return names - {""}
 
 
-def keepers(marker: str) -> list[psutil.Process]:
+def find_supervisors(marker: str) -> list[psutil.Process]:
     """Return the supervisors of the cluster, except this process, even those that its files no longer name."""
-    return ours(lambda process: process.pid != os.getpid() and kept_marker(process) == marker)
+    return find_own_processes(lambda process: process.pid != os.getpid() and read_supervised_marker(process) == marker)
 
 
-def kept_marker(process: psutil.Process) -> str:
+def read_supervised_marker(process: psutil.Process) -> str:
     """Return the marker of the cluster that a process supervises; empty where it supervises none."""
-    line = process.cmdline()
-    if line[-2:-1] == [SUPERVISOR]:
-        return line[-1]
-    return process.environ().get(KEEPER, "")
+    command_line = process.cmdline()
+    if command_line[-2:-1] == [SUPERVISOR_MODULE]:
+        return command_line[-1]
+    return process.environ().get(SUPERVISOR_VARIABLE, "")
 
 
-def ours(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+def find_own_processes(matches: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     """Return every matching process of this user's, or of any user's where this user is root; zombies are left out."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
-            mine = os.geteuid() in (0, process.uids().effective) and process.status() != psutil.STATUS_ZOMBIE
-            if mine and wanted(process):
-                found.append(process)
-    return found
+            is_own = os.geteuid() in (0, process.uids().effective) and process.status() != psutil.STATUS_ZOMBIE
+            if is_own and matches(process):
+                processes.append(process)
+    return processes
 
 
-Family = Callable[[], list[psutil.Process]]
+ProcessFinder = Callable[[], list[psutil.Process]]
 """Returns the processes that belong together at the moment."""
 
 
-def end_all(family: Family, grace_seconds: float) -> None:
+def end_processes(find_processes: ProcessFinder, grace_seconds: float) -> None:
     """End every process of a cluster: SIGTERM, a grace period to save its work, SIGKILL.
 
     Searches again until none is left, because a process may start another while it is being ended.
@@ -136,31 +140,31 @@ def end_all(family: Family, grace_seconds: float) -> None:
         Unavailable: a process is left that even SIGKILL does not end, such as one that waits for a disk.
     """
     deadline = time.monotonic() + grace_seconds
-    send(family(), signal.SIGTERM)
-    while left := family():
+    signal_processes(find_processes(), signal.SIGTERM)
+    while remaining := find_processes():
         late = time.monotonic() - deadline
-        if late > STUBBORN_SECONDS:
+        if late > KILL_TIMEOUT_SECONDS:
             raise Unavailable(
-                say_many(
+                ngettext(
                     "{count} process does not end: {pid}.",
                     "{count} processes do not end, such as {pid}.",
-                    len(left),
-                    pid=left[0].pid,
+                    len(remaining),
+                    pid=remaining[0].pid,
                 )
             )
         if late > 0:
-            send(left, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=0.05)
+            signal_processes(remaining, signal.SIGKILL)
+        psutil.wait_procs(remaining, timeout=0.05)
 
 
-def descendants() -> list[psutil.Process]:
+def find_descendants() -> list[psutil.Process]:
     """Return all living processes that this process has started, and those that they have started."""
-    found = []
+    processes = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def adopt_orphans() -> None:
@@ -169,14 +173,20 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def send(processes: Iterable[psutil.Process], number: int) -> None:
+def signal_processes(processes: Iterable[psutil.Process], number: int) -> None:
     """Send a signal to each of the processes that still runs."""
     for process in processes:
         with suppress(psutil.Error):  # it has ended, or belongs to another user now
             process.send_signal(number)
 
 
-def dismantle(place: Place, state: State, ending: Ending, grace_seconds: float, kin: Family = list) -> None:
+def tear_down_cluster(
+    directory: ClusterDirectory,
+    state: LocalClusterState,
+    ending: Ending,
+    grace_seconds: float,
+    find_others: ProcessFinder = list,
+) -> None:
     """Remove a cluster: end its processes, record the ending, then remove its folder.
 
     Its supervisor calls this, or a caller without the supervisor, which it ends first.
@@ -187,7 +197,7 @@ def dismantle(place: Place, state: State, ending: Ending, grace_seconds: float, 
     Raises:
         Unavailable: a process of the cluster does not end.
     """
-    send(keepers(place.marker), signal.SIGKILL)
-    end_all(lambda: [*marked(place.marker, state.sessions), *kin()], grace_seconds)
+    signal_processes(find_supervisors(directory.marker), signal.SIGKILL)
+    end_processes(lambda: [*find_marked_processes(directory.marker, state.sessions), *find_others()], grace_seconds)
     state.ending = ending
-    place.bury(state)
+    directory.remove(state)

@@ -16,119 +16,128 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from bot.adapters.local.nodes import Node, Output, prefix, variables
-from bot.adapters.local.places import Order, Place, State
-from bot.adapters.local.processes import adopt_orphans, descendants, dismantle, myself
-from bot.core.autostop import asked_minutes
-from bot.core.seen import Cluster, Ending, Job
+from bot.adapters.local.nodes import JobLog, Node, build_node_environment, log_prefix
+from bot.adapters.local.places import ClusterDirectory, LocalClusterState, SupervisorOrder
+from bot.adapters.local.processes import adopt_orphans, current_process, find_descendants, tear_down_cluster
+from bot.core.autostop import read_idle_minutes
+from bot.core.seen import ClusterState, Ending, JobState
 from bot.errors import Unavailable
-from bot.language import listing, say, say_many, speak
+from bot.language import join_list, ngettext, set_language, translate
 from bot.process_guard import drop_capabilities, forbid_new_privileges, guard_process
 
-KNOWN = 3
+NAME_IN_USE = 3
 """Exit code: a cluster of this name exists or has existed."""
 
-STOP, HALT = -1, -2
+REMOVAL_REQUEST, CANCEL_REQUEST = -1, -2
 """Requests among the ranks of finished nodes: the removal of the cluster, or only the cancellation of the job."""
 
-HALT_SIGNAL = signal.SIGUSR1
+CANCEL_SIGNAL = signal.SIGUSR1
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """Seconds of one wait, after which it checks whether a signal has come, or whether autostop has changed."""
 
-SETTLE_SECONDS = 0.3
+EARLIER_FAILURE_SECONDS = 0.3
 """Seconds after the first failure that is noticed, for an earlier one to be noticed too."""
 
 
 class Supervisor:
     """One cluster's life, in the order in which it happens."""
 
-    def __init__(self, order: Order, place: Place, state: State, task_id: str) -> None:
+    def __init__(
+        self, order: SupervisorOrder, directory: ClusterDirectory, state: LocalClusterState, task_id: str
+    ) -> None:
         self._order = order
         self._task = order.task
-        self._place = place
+        self._directory = directory
         self._state = state
         self._task_id = task_id
-        self._halted = False
+        self._is_job_cancelled = False
         self._count = int(order.task.get("num_nodes") or 1)
-        self._output = Output(place.log)
-        self._ended: SimpleQueue[int] = SimpleQueue()  # a signal handler may call its `put`
+        self._output = JobLog(directory.log)
+        self._events: SimpleQueue[int] = SimpleQueue()  # a signal handler may call its `put`
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Run the cluster, from the claimed name to the removal."""
-        signal.signal(signal.SIGTERM, lambda *_: self._ended.put(STOP))
-        signal.signal(HALT_SIGNAL, lambda *_: self._ended.put(HALT))
-        self._save(Job.SETTING_UP)
-        ending = self._work() or self._idle()
+        signal.signal(signal.SIGTERM, lambda *_: self._events.put(REMOVAL_REQUEST))
+        signal.signal(CANCEL_SIGNAL, lambda *_: self._events.put(CANCEL_REQUEST))
+        self._save_job_state(JobState.SETTING_UP)
+        ending = self._run_job() or self._wait_while_idle()
         while True:
             try:
-                dismantle(self._place, self._state, ending, self._order.grace_seconds, kin=descendants)
+                tear_down_cluster(
+                    self._directory, self._state, ending, self._order.grace_seconds, find_others=find_descendants
+                )
             except Unavailable:  # the cluster exists until its last process has ended, and is reported so
                 continue
             return
 
-    def _work(self) -> Ending | None:
+    def _run_job(self) -> Ending | None:
         """Run the job to its end or to the removal of the cluster; return the ending in case of a removal."""
-        for script, job, failed in (("setup", Job.SETTING_UP, Job.FAILED_SETUP), ("run", Job.RUNNING, Job.FAILED)):
-            self._save(job)
-            nodes = self._start(script)
-            failures = self._wait(nodes, together=script == "run")
+        for script, job, failed in (
+            ("setup", JobState.SETTING_UP, JobState.FAILED_SETUP),
+            ("run", JobState.RUNNING, JobState.FAILED),
+        ):
+            self._save_job_state(job)
+            nodes = self._start_script(script)
+            failures = self._wait_for_nodes(nodes, ends_together=script == "run")
             if failures is None:
                 return Ending.DOWNED
-            if self._halted:
-                self._save(Job.CANCELLED)
+            if self._is_job_cancelled:
+                self._save_job_state(JobState.CANCELLED)
                 return None
             if failures:
-                self._fail(failed, script, nodes, failures)
+                self._record_failure(failed, script, nodes, failures)
                 return None
-        self._save(Job.SUCCEEDED)
+        self._save_job_state(JobState.SUCCEEDED)
         return None
 
-    def _start(self, script: str) -> list[Node]:
+    def _start_script(self, script: str) -> list[Node]:
         """Start one script of the task on every node; return no nodes where the task has no such script."""
         text = self._task.get(script)
-        nodes = [self._node(rank, script, str(text)) for rank in range(self._count)] if text else []
+        nodes = [self._start_node(rank, script, str(text)) for rank in range(self._count)] if text else []
         self._state.sessions += [node.session for node in nodes if node.session]
-        self._place.write(self._state)
+        self._directory.write_state(self._state)
         return nodes
 
-    def _node(self, rank: int, script: str, text: str) -> Node:
+    def _start_node(self, rank: int, script: str, text: str) -> Node:
         """Start one script on one node."""
         account = self._order.account
         return Node(
             rank=rank,
-            script=self._place.furnish(rank, script, text, account),
-            prefix=prefix(script, rank, self._count, str(self._task.get("name") or "task")),
-            home=self._place.home(rank),
-            variables=variables(self._task, self._place, rank, self._count, self._task_id, account),
+            script=self._directory.prepare_node(rank, script, text, account),
+            prefix=log_prefix(script, rank, self._count, str(self._task.get("name") or "task")),
+            home=self._directory.node_home(rank),
+            environment=build_node_environment(self._task, self._directory, rank, self._count, self._task_id, account),
             output=self._output,
-            ended=self._ended,
+            finished_ranks=self._events,
             account=account,
         )
 
-    def _wait(self, nodes: list[Node], together: bool) -> list[int] | None:
+    def _wait_for_nodes(self, nodes: list[Node], ends_together: bool) -> list[int] | None:
         """Wait for all nodes; for `run`, end the others when one fails.
 
         Returns the ranks that failed by themselves, in the order in which they ended; None where the removal is
         requested.
         """
-        left, failures, ending = len(nodes), list[int](), False
-        while left:
-            rank = self._next(SETTLE_SECONDS if failures and together and not ending else None)
-            if rank == STOP:
+        remaining, failures, is_ending = len(nodes), list[int](), False
+        while remaining:
+            rank = self._wait_for_event(
+                EARLIER_FAILURE_SECONDS if failures and ends_together and not is_ending else None
+            )
+            if rank == REMOVAL_REQUEST:
                 return None
-            self._halted = self._halted or rank == HALT
-            if rank is None or rank == HALT:
-                ending = True
+            self._is_job_cancelled = self._is_job_cancelled or rank == CANCEL_REQUEST
+            if rank is None or rank == CANCEL_REQUEST:
+                is_ending = True
                 for node in nodes:
                     node.end(self._order.grace_seconds)
                 continue
-            left -= 1
-            if nodes[rank].code and not ending:
+            remaining -= 1
+            if nodes[rank].exit_code and not is_ending:
                 failures.append(rank)
         return sorted(failures, key=lambda rank: nodes[rank].ended_at)
 
-    def _next(self, timeout: float | None) -> int | None:
+    def _wait_for_event(self, timeout: float | None) -> int | None:
         """Return the rank of the next node that ends, or a request; None where nothing happens for so many seconds.
 
         The wait is divided into short ones: Python runs the handler of a signal that came just before a wait only after
@@ -137,97 +146,99 @@ class Supervisor:
         until = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             with suppress(Empty):
-                return self._ended.get(timeout=min(max(until - time.monotonic(), 0), LOOK_SECONDS))
+                return self._events.get(timeout=min(max(until - time.monotonic(), 0), POLL_SECONDS))
             if time.monotonic() >= until:
                 return None
 
-    def _fail(self, job: Job, script: str, nodes: list[Node], failures: list[int]) -> None:
+    def _record_failure(self, job: JobState, script: str, nodes: list[Node], failures: list[int]) -> None:
         """Record why the job failed, in the log and in the state."""
-        codes = [node.code for node in nodes]
+        codes = [node.exit_code for node in nodes]
         subject = "Job 1's setup" if script == "setup" else "Job 1"
         self._output.write(f"ERROR: {subject} failed with return code list: {codes}".encode())
         first, *others = failures
-        self._state.error = failure_in_words(script, first, exit_in_words(codes[first] or 0), others)
-        self._save(job)
+        self._state.error = describe_failure(script, first, describe_exit(codes[first] or 0), others)
+        self._save_job_state(job)
 
-    def _idle(self) -> Ending:
+    def _wait_while_idle(self) -> Ending:
         """Wait after the job for the removal, or for autostop's minutes to pass (at least one); return the ending."""
         since = time.monotonic()
-        while not self._idle_for_too_long(time.monotonic() - since):  # autostop may change meanwhile
-            if self._next(min(self._order.minute_seconds, LOOK_SECONDS)) == STOP:
+        while not self._is_autostop_due(time.monotonic() - since):  # autostop may change meanwhile
+            if self._wait_for_event(min(self._order.minute_seconds, POLL_SECONDS)) == REMOVAL_REQUEST:
                 return Ending.DOWNED
         return Ending.AUTODOWNED
 
-    def _idle_for_too_long(self, seconds: float) -> bool:
+    def _is_autostop_due(self, seconds: float) -> bool:
         """Return whether the cluster has been idle for autostop's minutes."""
-        minutes = self._place.autostop_minutes(self._state)
+        minutes = self._directory.find_autostop_minutes(self._state)
         return minutes is not None and seconds >= max(minutes, 1) * self._order.minute_seconds
 
-    def _save(self, job: Job) -> None:
+    def _save_job_state(self, job: JobState) -> None:
         """Write the state with the job in this state."""
-        self._state.status = Cluster.UP
+        self._state.status = ClusterState.UP
         self._state.job = job
-        self._place.write(self._state)
+        self._directory.write_state(self._state)
 
 
-def exit_in_words(code: int) -> str:
+def describe_exit(code: int) -> str:
     """Return an exit code in words.
 
-    >>> exit_in_words(3), exit_in_words(137)
+    >>> describe_exit(3), describe_exit(137)
     ('exit code 3', 'exit code 137 (SIGKILL)')
     """
     names = {number.value: number.name for number in signal.Signals}
-    found = say("exit code {code}", code=code)
-    return f"{found} ({names[code - 128]})" if code - 128 in names else found
+    description = translate("exit code {code}", code=code)
+    return f"{description} ({names[code - 128]})" if code - 128 in names else description
 
 
-def failure_in_words(script: str, first: int, code: str, others: list[int]) -> str:
+def describe_failure(script: str, first: int, code: str, others: list[int]) -> str:
     """Return a sentence about the nodes that failed.
 
-    >>> failure_in_words("run", 0, "exit code 3", [])
+    >>> describe_failure("run", 0, "exit code 3", [])
     '`run` failed on node 0 with exit code 3.'
-    >>> failure_in_words("run", 0, "exit code 3", [3, 1, 2])
+    >>> describe_failure("run", 0, "exit code 3", [3, 1, 2])
     '`run` failed on node 0 with exit code 3, and then on nodes 1, 2, 3.'
     """
     if not others:
-        return say("`{script}` failed on node {first} with {code}.", script=script, first=first, code=code)
-    return say_many(
+        return translate("`{script}` failed on node {first} with {code}.", script=script, first=first, code=code)
+    return ngettext(
         "`{script}` failed on node {first} with {code}, and then on node {others}.",
         "`{script}` failed on node {first} with {code}, and then on nodes {others}.",
         len(others),
         script=script,
         first=first,
         code=code,
-        others=listing(map(str, sorted(others))),
+        others=join_list(map(str, sorted(others))),
     )
 
 
 def main() -> int:
     """Read the order, fork, and run the cluster in the child; return the parent's exit code."""
     guard_process()
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    speak(order.language)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=SupervisorOrder)
+    set_language(order.language)
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)
-        return 0 if os.read(reader, 1) else KNOWN
+        return 0 if os.read(reader, 1) else NAME_IN_USE
     os.close(reader)
     os.setsid()
     adopt_orphans()
     forbid_new_privileges()
     if os.geteuid() == 0 and order.account is None:
         drop_capabilities()
-    place = Place(Path(order.root), order.cluster)
-    state = State(cluster=order.cluster, supervisor=myself(), autostop_minutes=asked_minutes(order.task))
-    if place.claim(state):
+    directory = ClusterDirectory(Path(order.root), order.cluster)
+    state = LocalClusterState(
+        cluster=order.cluster, supervisor=current_process(), autostop_minutes=read_idle_minutes(order.task)
+    )
+    if directory.claim(state):
         os.write(writer, b"1")
-        detach(writer)
-        started = datetime.now(UTC).strftime("sky-%Y-%m-%d-%H-%M-%S-%f")
-        Supervisor(order, place, state, f"{started}_{order.cluster}_1").live()
+        close_descriptors(writer)
+        start_time = datetime.now(UTC).strftime("sky-%Y-%m-%d-%H-%M-%S-%f")
+        Supervisor(order, directory, state, f"{start_time}_{order.cluster}_1").run()
     return 0
 
 
-def detach(*descriptors: int) -> None:
+def close_descriptors(*descriptors: int) -> None:
     """Close the descriptors that the parent waits on, and the standard input."""
     for descriptor in (*descriptors, 0):
         os.close(descriptor)

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.adapters.sky.calls import newest, requests_of
-from bot.adapters.sky.client import answered, impatient
-from bot.adapters.sky.meaning import REQUESTS
-from bot.core.autostop import Setting
-from bot.core.seen import Request
+from bot.adapters.sky.calls import find_requests, newest_by_cluster
+from bot.adapters.sky.client import sdk_without_retries, translate_errors
+from bot.adapters.sky.meaning import REQUEST_STATES
+from bot.core.autostop import AutostopSetting
+from bot.core.seen import RequestState
 
-AUTOSTOP = "sky.autostop"
+AUTOSTOP_REQUEST = "sky.autostop"
 """SkyPilot's name of the request."""
 
-WAIT_FOR = "jobs"
+AUTOSTOP_WAIT_FOR = "jobs"
 """What must end before a cluster counts as idle: jobs, and not SSH sessions, which people forget to close."""
 
 
-def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
+def set_autostop(cluster: str, minutes: int, own_request_id: str | None) -> AutostopSetting:
     """Make a cluster remove itself after so many idle minutes; return the setting.
 
     The setting names the user who changed the autostop before, if SkyPilot remembers one.
@@ -27,27 +27,31 @@ def autostop(cluster: str, minutes: int, own: str | None) -> Setting:
     Raises:
         UserError: the cluster's infra supports no autostop.
     """
-    with answered(refusals=True):
-        sdk = impatient()
-        earlier = [one for one in requests_of(cluster, finished=True, name=AUTOSTOP) if is_done(one)]
-        last = newest(earlier).get(cluster)
-        request_id = sdk.autostop(cluster, minutes, wait_for=wait_for(), down=True)
+    with translate_errors(refusals=True):
+        sdk = sdk_without_retries()
+        earlier = [
+            request
+            for request in find_requests(cluster, finished=True, name=AUTOSTOP_REQUEST)
+            if has_succeeded(request)
+        ]
+        last = newest_by_cluster(earlier).get(cluster)
+        request_id = sdk.autostop(cluster, minutes, wait_for=build_wait_for(), down=True)
         sdk.get(request_id)
-    by = last.user_name or last.user_id if last and last.request_id != own else None
-    return Setting(str(request_id), by)
+    changed_by = last.user_name or last.user_id if last and last.request_id != own_request_id else None
+    return AutostopSetting(str(request_id), changed_by)
 
 
-def wait_for() -> Any:
+def build_wait_for() -> Any:
     """Return SkyPilot's value for what an idle cluster waits for."""
     from sky.skylet.autostop_lib import AutostopWaitFor  # noqa: PLC0415
 
-    return AutostopWaitFor(WAIT_FOR)
+    return AutostopWaitFor(AUTOSTOP_WAIT_FOR)
 
 
-def is_done(request: Any) -> bool:
+def has_succeeded(request: Any) -> bool:
     """Return whether a request of SkyPilot's has succeeded."""
-    return REQUESTS[request.status] is Request.SUCCEEDED
+    return REQUEST_STATES[request.status] is RequestState.SUCCEEDED
 
 
-SHARES: Mapping[Callable[..., Any], float] = {autostop: 0.25}
+AUTOSTOP_SHARES: Mapping[Callable[..., Any], float] = {set_autostop: 0.25}
 """Share of the concurrent calls for each function. Many autostops may change at once; observations must continue."""

@@ -10,51 +10,60 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
-from bot.adapters.sky.client import answered, impatient, is_silence
-from bot.adapters.sky.errors import ANSI, in_words
-from bot.adapters.sky.meaning import CLUSTERS, REQUESTS
-from bot.adapters.sky.records import ClusterRecord, JobRecord, LaunchRecord, Look, Server
+from bot.adapters.sky.client import is_no_answer, sdk_without_retries, translate_errors
+from bot.adapters.sky.errors import ANSI, describe_error
+from bot.adapters.sky.meaning import CLUSTER_STATES, REQUEST_STATES
+from bot.adapters.sky.records import ClusterRecord, ClusterSnapshot, JobRecord, LaunchRecord, ServerInfo
 from bot.adapters.sky.streams import read_end
 from bot.core.recipe import Task
-from bot.core.seen import Cluster, Job, Request
-from bot.language import say
+from bot.core.seen import ClusterState, JobState, RequestState
+from bot.language import translate
 
-FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
+REQUEST_FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
 """Fields of a request. Without them the server sends whole tasks, and their secrets in plain text."""
 
-LAUNCH, DOWN = "sky.launch", "sky.down"
+LAUNCH_REQUEST, DOWN_REQUEST = "sky.launch", "sky.down"
 """SkyPilot's names of the requests that change a cluster."""
 
 FOREIGN = "foreign"
 """Result in place of a request's id: the cluster of that name is another bot's."""
 
-ASKED = "verlbot-asked"
+ORDER_LABEL = "verlbot-asked"
 """The label that distinguishes orders of one name: the time of the run's request, in milliseconds."""
 
-REMEMBERED_DAYS = 7
+COST_REPORT_DAYS = 7
 """Days for which a launch looks back for an earlier one of its name; retries follow within minutes or never."""
 
-ABSENT = "does not exist"
+ABSENT_MESSAGE = "does not exist"
 """Part of the message of a removal that failed because it came before its cluster."""
 
-DIED = (Job.FAILED, Job.FAILED_SETUP, Job.FAILED_DRIVER)
+NODE_LOSS_STATES = (JobState.FAILED, JobState.FAILED_SETUP, JobState.FAILED_DRIVER)
 """States of a failed job, which SkyPilot also gives to a job whose node is gone."""
 
-NOT_SET_UP = "ClusterNotUpError"
+NOT_SET_UP_ERROR = "ClusterNotUpError"
 """SkyPilot's exception for a queue of a cluster that is up without ever having been set up."""
 
-FINISHED = "✓ Job finished"
+FINISHED_LINE = "✓ Job finished"
 """The line that a log ends with once its job has ended; a job may print it too, so it is only a hint."""
 
-CHATTER = ("Job ID not provided.", "INFO: Waiting", "INFO: Tip:", "├── ", "└── ", "📋 ", "<sky-payload", FINISHED)
+SKYPILOT_LINE_PREFIXES = (
+    "Job ID not provided.",
+    "INFO: Waiting",
+    "INFO: Tip:",
+    "├── ",
+    "└── ",
+    "📋 ",
+    "<sky-payload",
+    FINISHED_LINE,
+)
 """Beginnings of the log lines that SkyPilot writes for its command line, or for its user."""
 
 
-LONGEST_BEGINNING = 256
+PREFIX_CHARACTERS = 256
 """Characters at the beginning of a line that are compared with these."""
 
 
-def greet(start: bool) -> Server:
+def server_info(start: bool) -> ServerInfo:
     """Return the version, the user and the usable infra of the API server that answers.
 
     Args:
@@ -63,35 +72,37 @@ def greet(start: bool) -> Server:
     Raises:
         Unavailable: no server answers, or its version does not fit; the message says what to do.
     """
-    with answered():
-        sdk = impatient()
+    with translate_errors():
+        sdk = sdk_without_retries()
         if start:
             sdk.api_start()
         clouds = sdk.get(sdk.enabled_clouds())
         info = sdk.api_info()
     user = (info.user or {}).get("name") if isinstance(info.user, dict) else None
-    return Server(str(info.version), str(user or ""), tuple(sorted(str(cloud).lower() for cloud in clouds)))
+    return ServerInfo(str(info.version), str(user or ""), tuple(sorted(str(cloud).lower() for cloud in clouds)))
 
 
-def look(clusters: Sequence[str], jobless: Collection[str]) -> Look:
+def observe_clusters(clusters: Sequence[str], jobless: Collection[str]) -> ClusterSnapshot:
     """Return the clusters of these names, and the newest launch request of each.
 
     Args:
         jobless: the clusters without a known job; for these an ended launch request is reported too.
     """
-    with answered():
-        sdk = impatient()
+    with translate_errors():
+        sdk = sdk_without_retries()
         # Requests first: a launch that ends between the two queries is then observed as under way, not as absent.
-        under_way = newest(request for request in sdk.api_status(fields=FIELDS) if request.name == LAUNCH)
-        records = {one["name"]: one for one in sdk.get(sdk.status(list(clusters), all_users=True, **SUMMARY))}
-        launches = {name: LaunchRecord(found.request_id, Request.LIVE) for name, found in under_way.items()}
+        under_way = newest_by_cluster(
+            request for request in sdk.api_status(fields=REQUEST_FIELDS) if request.name == LAUNCH_REQUEST
+        )
+        records = {row["name"]: row for row in sdk.get(sdk.status(list(clusters), all_users=True, **SUMMARY_OPTIONS))}
+        launches = {name: LaunchRecord(latest.request_id, RequestState.LIVE) for name, latest in under_way.items()}
         for name in jobless:
-            if name not in launches and (found := last_launch(name)):
-                launches[name] = found
-    return Look(launches, {name: cluster_record(one) for name, one in records.items()})
+            if name not in launches and (latest := find_last_launch(name)):
+                launches[name] = latest
+    return ClusterSnapshot(launches, {name: cluster_record(row) for name, row in records.items()})
 
 
-SUMMARY: dict[str, Any] = {"_summary_response": True}
+SUMMARY_OPTIONS: dict[str, Any] = {"_summary_response": True}
 """Options for records without tasks, a tenth of the bytes. Not public."""
 
 
@@ -105,19 +116,19 @@ def launch(cluster: str, task: Task) -> str:
         UserError: SkyPilot refused before it accepted anything; a second request would be refused too.
         Unavailable: it is unknown whether SkyPilot accepted the request.
     """
-    with answered():
-        sdk = impatient()
-        standing = sdk.get(sdk.status([cluster], all_users=True, **SUMMARY))
-        if any(is_foreign(one["labels"] or {}, task) for one in standing):
+    with translate_errors():
+        sdk = sdk_without_retries()
+        existing = sdk.get(sdk.status([cluster], all_users=True, **SUMMARY_OPTIONS))
+        if any(is_foreign(row["labels"] or {}, task) for row in existing):
             return FOREIGN
-        if known := newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster):
-            return str(known.request_id)
+        if earlier := newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster):
+            return str(earlier.request_id)
         # A cluster without a request: SkyPilot has forgotten the launch, and would launch again.
-        if standing or cluster in spent():
+        if existing or cluster in list_known_clusters():
             return ""
-    checked = accepted(task)
-    with answered():
-        return str(sdk.launch(checked, cluster_name=cluster))
+    valid_task = validate_task(task)
+    with translate_errors():
+        return str(sdk.launch(valid_task, cluster_name=cluster))
 
 
 def is_foreign(labels: Mapping[str, str], task: Task) -> bool:
@@ -128,44 +139,48 @@ def is_foreign(labels: Mapping[str, str], task: Task) -> bool:
     >>> is_foreign({}, {"resources": {"labels": {"verlbot-asked": "7"}}})
     False
     """
-    asked = ((task.get("resources") or {}).get("labels") or {}).get(ASKED)
-    return ASKED in labels and labels[ASKED] != asked
+    own_label = ((task.get("resources") or {}).get("labels") or {}).get(ORDER_LABEL)
+    return ORDER_LABEL in labels and labels[ORDER_LABEL] != own_label
 
 
-def accepted(task: Task) -> Any:
+def validate_task(task: Task) -> Any:
     """Return the task as SkyPilot parses it, once SkyPilot's server has found no fault with it."""
     import sky  # noqa: PLC0415
 
-    with answered(refusals=True):
-        parsed = sky.Task.from_yaml_config(json.loads(json.dumps(task)))
+    with translate_errors(refusals=True):
+        sky_task = sky.Task.from_yaml_config(json.loads(json.dumps(task)))
         with sky.Dag() as dag:
-            dag.add(parsed)
-        impatient().validate(dag)
-    return parsed
+            dag.add(sky_task)
+        sdk_without_retries().validate(dag)
+    return sky_task
 
 
-def remove(cluster: str) -> str | None:
+def remove_cluster(cluster: str) -> str | None:
     """Request the removal of a cluster and of the launches of its name; return why an earlier removal failed, or None.
 
     A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and the launch would
     continue. A removal under way is left alone: a second one would kill it and start from the beginning.
     """
-    with answered():
-        sdk = impatient()
-        under_way = list(requests_of(cluster, finished=False))
-        launches = [request.request_id for request in under_way if request.name == LAUNCH]
+    with translate_errors():
+        sdk = sdk_without_retries()
+        under_way = list(find_requests(cluster, finished=False))
+        launches = [request.request_id for request in under_way if request.name == LAUNCH_REQUEST]
         if launches:
             sdk.get(sdk.api_cancel(launches, silent=True))
         # A second `down` would kill the removal under way.
-        if not launches and any(request.name == DOWN for request in under_way):
+        if not launches and any(request.name == DOWN_REQUEST for request in under_way):
             return None
-        earlier = newest(requests_of(cluster, finished=True, name=DOWN)).get(cluster)
+        earlier = newest_by_cluster(find_requests(cluster, finished=True, name=DOWN_REQUEST)).get(cluster)
         sdk.down(cluster)
-        why = why_failed(earlier.request_id) if earlier and REQUESTS[earlier.status] is Request.FAILED else None
-    return None if why and ABSENT in why else why
+        failure_reason = (
+            find_failure_reason(earlier.request_id)
+            if earlier and REQUEST_STATES[earlier.status] is RequestState.FAILED
+            else None
+        )
+    return None if failure_reason and ABSENT_MESSAGE in failure_reason else failure_reason
 
 
-def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
+def list_jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
     """Return the jobs on a cluster, the first one first; cancel further jobs of one name, which are second launches.
 
     Returns None where SkyPilot says that the cluster was never set up. A server that dies during a launch leaves such a
@@ -174,119 +189,123 @@ def jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
     Args:
         name: of the run's job; other jobs belong to people who use the cluster. None for all jobs.
     """
-    with answered():
-        sdk = impatient()
+    with translate_errors():
+        sdk = sdk_without_retries()
         try:
-            records = sorted(sdk.get(sdk.queue(cluster, all_users=True)), key=lambda one: one["job_id"])
+            records = sorted(sdk.get(sdk.queue(cluster, all_users=True)), key=lambda record: record["job_id"])
         except Exception as error:
-            if type(error).__name__ == NOT_SET_UP:
+            if type(error).__name__ == NOT_SET_UP_ERROR:
                 return None
             raise
-        mine = [one for one in records if name in (None, one["job_name"])]
-        found = [JobRecord(one["job_id"], Job(one["status"].value.lower())) for one in mine]
-        surplus = [one.id for one in found[1:] if not one.job.over]
+        matching = [record for record in records if name in (None, record["job_name"])]
+        job_records = [JobRecord(record["job_id"], JobState(record["status"].value.lower())) for record in matching]
+        surplus = [record.id for record in job_records[1:] if not record.job.is_finished]
         if surplus and name is not None:  # among all jobs are those of other people
             sdk.get(sdk.cancel(cluster, job_ids=surplus))
         # SkyPilot reports the loss of a node as a failure of the job, so the cluster is checked as well.
-        if found and found[0].job in DIED:
-            found[0] = replace(found[0], broken=broken(cluster))
-    return found
+        if job_records and job_records[0].job in NODE_LOSS_STATES:
+            job_records[0] = replace(job_records[0], cluster_problem=find_cluster_problem(cluster))
+    return job_records
 
 
-def broken(cluster: str) -> str | None:
+def find_cluster_problem(cluster: str) -> str | None:
     """Return why SkyPilot takes a cluster for broken, after a forced refresh; None where it is healthy.
 
     The refresh is forced because SkyPilot's table is up to a minute old.
     """
     from sky import StatusRefreshMode  # noqa: PLC0415
 
-    sdk = impatient()
-    asked = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY)
-    records = sdk.get(asked)
-    return cluster_record(records[0]).unhealthy if records else say("SkyPilot does not find its machines any more.")
+    sdk = sdk_without_retries()
+    request_id = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY_OPTIONS)
+    records = sdk.get(request_id)
+    return (
+        cluster_record(records[0]).unhealthy if records else translate("SkyPilot does not find its machines any more.")
+    )
 
 
-def tail(cluster: str, job_id: int | None, lines: int, most_bytes: int) -> str:
+def tail_log(cluster: str, job_id: int | None, lines: int, max_bytes: int) -> str:
     """Return the last lines of a job's log with SkyPilot's additions; only their last bytes where they are too many."""
-    with answered():
-        sdk = impatient()
+    with translate_errors():
+        sdk = sdk_without_retries()
         return read_end(
-            lambda: sdk.tail_logs(cluster, job_id, follow=False, tail=lines, preload_content=False), most_bytes
+            lambda: sdk.tail_logs(cluster, job_id, follow=False, tail=lines, preload_content=False), max_bytes
         )
 
 
-def spent() -> set[str]:
+def list_known_clusters() -> set[str]:
     """Return the names of the clusters in the cost report, both existing and gone."""
-    sdk = impatient()
-    return {row["name"] for row in sdk.get(sdk.cost_report(days=REMEMBERED_DAYS))}
+    sdk = sdk_without_retries()
+    return {row["name"] for row in sdk.get(sdk.cost_report(days=COST_REPORT_DAYS))}
 
 
-def requests_of(cluster: str, *, finished: bool, name: str | None = None) -> Iterator[Any]:
+def find_requests(cluster: str, *, finished: bool, name: str | None = None) -> Iterator[Any]:
     """Yield the requests of a cluster's name that SkyPilot remembers."""
-    for request in impatient().api_status(cluster_name=cluster, all_status=finished, fields=FIELDS):
+    for request in sdk_without_retries().api_status(cluster_name=cluster, all_status=finished, fields=REQUEST_FIELDS):
         if name in (None, request.name) and request.cluster_name == cluster:
             yield request
 
 
-def newest(requests: Iterable[Any]) -> dict[str, Any]:
+def newest_by_cluster(requests: Iterable[Any]) -> dict[str, Any]:
     """Return the newest request of each cluster."""
-    return {one.cluster_name: one for one in sorted(requests, key=lambda one: one.created_at)}
+    return {request.cluster_name: request for request in sorted(requests, key=lambda request: request.created_at)}
 
 
-def last_launch(cluster: str) -> LaunchRecord | None:
+def find_last_launch(cluster: str) -> LaunchRecord | None:
     """Return the newest launch request of a cluster, with why it failed.
 
     Returns None where SkyPilot has none, or has forgotten it.
     """
-    found = newest(requests_of(cluster, finished=True, name=LAUNCH)).get(cluster)
-    if found is None:
+    latest = newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster)
+    if latest is None:
         return None
-    request = REQUESTS[found.status]
-    error = why_failed(found.request_id) if request is Request.FAILED else None
-    return LaunchRecord(found.request_id, request, error)
+    request = REQUEST_STATES[latest.status]
+    error = find_failure_reason(latest.request_id) if request is RequestState.FAILED else None
+    return LaunchRecord(latest.request_id, request, error)
 
 
-def why_failed(request_id: str) -> str | None:
+def find_failure_reason(request_id: str) -> str | None:
     """Return the message of a failed request's exception; None where SkyPilot has forgotten the request meanwhile."""
     try:
-        impatient().get(request_id)
+        sdk_without_retries().get(request_id)
     except Exception as error:  # the caller wants to know any exception
-        if is_silence(error):
+        if is_no_answer(error):
             raise
-        return in_words(type(error).__name__, str(error))
+        return describe_error(type(error).__name__, str(error))
     return None
 
 
-def cluster_record(one: Mapping[str, Any]) -> ClusterRecord:
+def cluster_record(row: Mapping[str, Any]) -> ClusterRecord:
     """Return the record of one row of SkyPilot's table of clusters."""
-    status = CLUSTERS[one["status"].value]
-    removes_itself = one["autostop"] >= 0 and one["to_down"]
-    unhealthy = status is Cluster.INIT and one["init_kind"] == "unhealthy"
+    status = CLUSTER_STATES[row["status"].value]
+    removes_itself = row["autostop"] >= 0 and row["to_down"]
+    unhealthy = status is ClusterState.INIT and row["init_kind"] == "unhealthy"
     return ClusterRecord(
-        cluster=status,
-        infra="/".join(filter(None, [str(one["cloud"] or "").lower(), one["region"]])),
-        autostop_minutes=one["autostop"] if removes_itself else None,
-        unhealthy=in_words("", one["init_status_reason"] or say("SkyPilot does not say why.")) if unhealthy else None,
-        hash=str(one["cluster_hash"] or ""),
+        state=status,
+        infra="/".join(filter(None, [str(row["cloud"] or "").lower(), row["region"]])),
+        autostop_minutes=row["autostop"] if removes_itself else None,
+        unhealthy=describe_error("", row["init_status_reason"] or translate("SkyPilot does not say why."))
+        if unhealthy
+        else None,
+        hash=str(row["cluster_hash"] or ""),
     )
 
 
-def without_chatter(text: str) -> str:
+def remove_skypilot_lines(text: str) -> str:
     r"""Return a log without SkyPilot's own messages and without empty lines; complete lines end with a newline.
 
-    >>> without_chatter("Job ID not provided.\n(head, pid=1) a\n\x1b[32m✓ Job finished (status: FAILED).\n")
+    >>> remove_skypilot_lines("Job ID not provided.\n(head, pid=1) a\n\x1b[32m✓ Job finished (status: FAILED).\n")
     '(head, pid=1) a\n'
-    >>> without_chatter("a\r\n\nb")
+    >>> remove_skypilot_lines("a\r\n\nb")
     'a\nb'
     """
-    *whole, last = text.replace("\r\n", "\n").split("\n")
-    return "".join(line + "\n" for line in whole if is_of_the_job(line)) + (last if is_of_the_job(last) else "")
+    *full_lines, last = text.replace("\r\n", "\n").split("\n")
+    return "".join(line + "\n" for line in full_lines if is_job_output(line)) + (last if is_job_output(last) else "")
 
 
-def is_of_the_job(line: str) -> bool:
+def is_job_output(line: str) -> bool:
     """Return whether a line is the job's own output, and neither empty nor a message of SkyPilot's."""
-    return line != "" and not ANSI.sub("", line[:LONGEST_BEGINNING]).startswith(CHATTER)
+    return line != "" and not ANSI.sub("", line[:PREFIX_CHARACTERS]).startswith(SKYPILOT_LINE_PREFIXES)
 
 
-SHARES: Mapping[Callable[..., Any], float] = {tail: 0.5, jobs: 0.25}
+CLUSTER_CALL_SHARES: Mapping[Callable[..., Any], float] = {tail_log: 0.5, list_jobs: 0.25}
 """Share of the concurrent calls for each function. Each is an SSH and a Python started there: 2 to 10 s."""

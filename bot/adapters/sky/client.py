@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bot.adapters.sky.errors import REFUSALS, in_words
+from bot.adapters.sky.errors import REFUSAL_KINDS, describe_error
 from bot.errors import Unavailable, UserError
-from bot.language import mark, say
+from bot.language import N_, translate
 
-NO_SERVER = mark(
+NO_SERVER = N_(
     "SkyPilot's API server does not answer at {url}. Start it, or set SKYPILOT_API_SERVER_ENDPOINT to where it is."
 )
 
 
-def impatient() -> Any:
+def sdk_without_retries() -> Any:
     """Return SkyPilot's client, changed to fail at once where its server answers 503. Not public.
 
     Unchanged, the client would wait and resend for ten minutes: a launch too, long after the bot gave it up. It would
@@ -29,7 +29,7 @@ def impatient() -> Any:
 
 
 @contextmanager
-def answered(*, refusals: bool = False) -> Iterator[None]:
+def translate_errors(*, refusals: bool = False) -> Iterator[None]:
     """Translate every exception of SkyPilot's into Unavailable, or into UserError for a permanent refusal.
 
     Args:
@@ -41,18 +41,18 @@ def answered(*, refusals: bool = False) -> Iterator[None]:
         raise
     except Exception as error:
         kind, message = type(error).__name__, str(error)
-        if is_silence(error):
-            raise Unavailable(say(NO_SERVER, url=server_url())) from error
-        if refusals and kind in REFUSALS:
-            raise UserError(in_words(kind, message)) from error
-        raise Unavailable(in_words(kind, message)) from error
+        if is_no_answer(error):
+            raise Unavailable(translate(NO_SERVER, url=server_url())) from error
+        if refusals and kind in REFUSAL_KINDS:
+            raise UserError(describe_error(kind, message)) from error
+        raise Unavailable(describe_error(kind, message)) from error
 
 
-def is_silence(error: BaseException) -> bool:
+def is_no_answer(error: BaseException) -> bool:
     """Return whether an exception says only that no server has answered."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    nobody = {"ApiServerConnectionError", "ServerTemporarilyUnavailableError", "ConnectionError", "Timeout"}
-    return bool(kinds & nobody) or "starting a local API server on this machine is disabled" in str(error)
+    no_answer_kinds = {"ApiServerConnectionError", "ServerTemporarilyUnavailableError", "ConnectionError", "Timeout"}
+    return bool(kinds & no_answer_kinds) or "starting a local API server on this machine is disabled" in str(error)
 
 
 def server_url() -> str:
@@ -62,7 +62,7 @@ def server_url() -> str:
     return str(common.redact_url_password(common.get_server_url()))
 
 
-def server_identity() -> str:
+def fetch_server_identity() -> str:
     """Return what distinguishes this server's database from any other: its oldest user and the user's creation time.
 
     Every database gets system users of its own at its first start, and keeps them permanently (0.14.1). The result is
@@ -75,11 +75,13 @@ def server_identity() -> str:
 
     response = common.make_authenticated_request("GET", "/users")
     if response.status_code >= 500:
-        raise Unavailable(say("SkyPilot's API server fails: {code}.", code=response.status_code))
+        raise Unavailable(translate("SkyPilot's API server fails: {code}.", code=response.status_code))
     if response.status_code != 200:
         return ""
     try:
-        users = [(int(one["created_at"]), str(one["id"])) for one in response.json() if one["created_at"] is not None]
+        users = [
+            (int(user["created_at"]), str(user["id"])) for user in response.json() if user["created_at"] is not None
+        ]
     except (ValueError, TypeError, KeyError):  # a proxy's page, or a server with another list of users
         return ""
     return "{} {}".format(*min(users)) if users else ""

@@ -8,33 +8,40 @@ from math import ceil
 from threading import Event
 
 from bot.adapters import prices
-from bot.adapters.fetches import Errand, Fetches
+from bot.adapters.fetches import CheckpointDownloads, DownloadTask
 from bot.adapters.sky import autostops, calls, halts, inventory, offers, past, reach
-from bot.adapters.sky.checkpoints import SSH, Way
-from bot.adapters.sky.courier import Carries
-from bot.adapters.sky.limits import local_paths, slurm_refusal
+from bot.adapters.sky.checkpoints import SSH_COMMAND, RemoteCheckpoint
+from bot.adapters.sky.courier import SdkExecutor
+from bot.adapters.sky.limits import find_local_paths, find_slurm_refusal
 from bot.adapters.sky.managed import ManagedJobs
-from bot.adapters.sky.managed_meaning import number_of
-from bot.adapters.sky.meaning import bill, seen_absent, seen_standing
-from bot.adapters.sky.orders import completed
-from bot.adapters.sky.queues import Queues
-from bot.adapters.sky.records import ClusterRecord, JobRecord, LaunchRecord, Look, OwnedRecord, Past
-from bot.core.autostop import Setting
-from bot.core.keeping import Fetch, Parcel, Shelf
-from bot.core.loglines import LOOK_BYTES
-from bot.core.managed import Controller, is_managed
+from bot.adapters.sky.managed_meaning import parse_managed_id
+from bot.adapters.sky.meaning import compute_cluster_bill, map_absent_cluster, map_existing_cluster
+from bot.adapters.sky.orders import complete_task
+from bot.adapters.sky.queues import JobPoller
+from bot.adapters.sky.records import (
+    ClusterCostHistory,
+    ClusterRecord,
+    ClusterSnapshot,
+    InventoryRecord,
+    JobRecord,
+    LaunchRecord,
+)
+from bot.core.autostop import AutostopSetting
+from bot.core.keeping import CheckpointListing, CheckpointRef, DownloadProgress
+from bot.core.loglines import MAX_READ_BYTES
+from bot.core.managed import JobsController, is_managed
 from bot.core.money import Bill, Rate
-from bot.core.order import Order, Watched
-from bot.core.orphans import Standing
-from bot.core.plan import missing_secrets, resources
-from bot.core.recipe import Task, accelerators
-from bot.core.seen import Cluster, Request, Seen
-from bot.errors import NameTaken, Unavailable, UserError
-from bot.language import listing, mark, say
+from bot.core.order import ClusterRef, LaunchOrder
+from bot.core.orphans import ListedCluster
+from bot.core.plan import find_missing_secrets, resources
+from bot.core.recipe import Task, parse_accelerators
+from bot.core.seen import ClusterState, Observation, RequestState
+from bot.errors import ClusterNameInUse, Unavailable, UserError
+from bot.language import N_, join_list, translate
 
 log = logging.getLogger(__name__)
 
-CATALOGUE = mark("SkyPilot's prices")
+CATALOGUE_SOURCE = N_("SkyPilot's prices")
 
 
 class SkyCloud:
@@ -53,232 +60,256 @@ class SkyCloud:
 
     def __init__(
         self,
-        courier: Carries,
+        worker: SdkExecutor,
         now: Callable[[], datetime],
         *,
         secrets: Mapping[str, str],
-        table: prices.Table | None = None,
+        price_table: prices.PriceTable | None = None,
         slurm_containers: bool = False,
         start_server: bool = False,
         job_period: timedelta = timedelta(seconds=30),
         bill_period: timedelta = timedelta(minutes=5),
-        patience: timedelta = timedelta(minutes=2),
-        fetches: Fetches | None = None,
+        stale_after: timedelta = timedelta(minutes=2),
+        downloads: CheckpointDownloads | None = None,
         environment: Mapping[str, str] | None = None,
-        ssh: Sequence[str] = SSH,
+        ssh: Sequence[str] = SSH_COMMAND,
     ) -> None:
         self._ssh = ssh
-        self._over = Event()
-        self._fetches = fetches
+        self._stopping = Event()
+        self._downloads = downloads
         self._environment = environment or {}
-        self._courier = courier
+        self._worker = worker
         self._now = now
         self._secrets = secrets
-        self._table = table or {}
+        self._price_table = price_table or {}
         self._slurm_containers = slurm_containers
         self._start_server = start_server
         self._bill_period = bill_period
-        self._queues = Queues(self._jobs, now, period=job_period, patience=patience)
-        self._managed = ManagedJobs(courier, now, self._table, bill_period)
+        self._job_poller = JobPoller(self._list_jobs, now, period=job_period, stale_after=stale_after)
+        self._managed_jobs = ManagedJobs(worker, now, self._price_table, bill_period)
         self._bills: dict[str, Bill] = {}
-        self._ended: dict[str, LaunchRecord] = {}
-        self._billed_at: datetime | None = None
+        self._finished_launches: dict[str, LaunchRecord] = {}
+        self._bills_requested_at: datetime | None = None
 
-    def greet(self) -> str:
-        found = self._courier.call(calls.greet, self._start_server)
-        return f"SkyPilot {found.version} answers, to user {found.user or '(none)'}; infra: {', '.join(found.infra)}"
+    def describe_server(self) -> str:
+        info = self._worker.call(calls.server_info, self._start_server)
+        return f"SkyPilot {info.version} answers, to user {info.user or '(none)'}; infra: {', '.join(info.infra)}"
 
-    def refusal(self, task: Task) -> str | None:
-        if missing := missing_secrets(task, self._secrets):
-            return say("It needs {names} in the bot's environment.", names=listing(missing))
-        if uploads := local_paths(task):
-            return say(
+    def explain_refusal(self, task: Task) -> str | None:
+        if missing := find_missing_secrets(task, self._secrets):
+            return translate("It needs {names} in the bot's environment.", names=join_list(missing))
+        if uploads := find_local_paths(task):
+            return translate(
                 "It would upload {path} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git.",
                 path=uploads[0],
             )
         infra = str(resources(task).get("infra") or "")
         if infra.partition("/")[0].lower() == "slurm" and not self._slurm_containers:
-            return slurm_refusal(task)
+            return find_slurm_refusal(task)
         return None
 
-    def rate(self, task: Task) -> Rate | None:
-        asked, nodes = accelerators(task), int(task.get("num_nodes") or 1)
+    def estimate_rate(self, task: Task) -> Rate | None:
+        gpus, nodes = parse_accelerators(task), int(task.get("num_nodes") or 1)
         infra, spot = str(resources(task).get("infra") or ""), bool(resources(task).get("use_spot"))
-        own = prices.look_up(self._table, infra, asked, nodes)
-        if asked is None:
-            return own
+        team_rate = prices.look_up_rate(self._price_table, infra, gpus, nodes)
+        if gpus is None:
+            return team_rate
         try:
-            dollars = self._courier.call(offers.price, infra, asked.name, asked.count, spot)
+            dollars = self._worker.call(offers.find_price, infra, gpus.name, gpus.count, spot)
         except Unavailable:
-            if own is None:
+            if team_rate is None:
                 raise
-            return own
-        return Rate(dollars * nodes, CATALOGUE) if dollars else own
+            return team_rate
+        return Rate(dollars * nodes, CATALOGUE_SOURCE) if dollars else team_rate
 
-    def controller(self, task: Task) -> Controller | None:
-        return self._managed.controller() if is_managed(task) else None
+    def find_missing_controller(self, task: Task) -> JobsController | None:
+        return self._managed_jobs.find_missing_controller() if is_managed(task) else None
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, clusters: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         """Return the observations of clusters and of managed jobs.
 
         SkyPilot reports the two in different tables: where one query fails, the results of the other are still
         returned.
         """
-        looks = {self._observe: [one for one in watched if not one.managed]}
-        looks |= {self._managed.observe: [one for one in watched if one.managed]}
-        found: dict[str, Seen] = {}
-        silences: list[Unavailable] = []
-        for look, of in looks.items():
+        refs_by_observer: dict[Callable[[Sequence[ClusterRef]], Mapping[str, Observation]], list[ClusterRef]] = {
+            self._observe_clusters: [ref for ref in clusters if not ref.is_managed]
+        }
+        refs_by_observer |= {self._managed_jobs.observe: [ref for ref in clusters if ref.is_managed]}
+        observations: dict[str, Observation] = {}
+        errors: list[Unavailable] = []
+        for observe, refs in refs_by_observer.items():
             try:
-                found |= look(of) if of else {}
+                observations |= observe(refs) if refs else {}
             except Unavailable as error:
-                log.warning("%d of %d cannot be seen: %s", len(of), len(watched), error)
-                silences.append(error)
-        if silences and not found:
-            raise silences[0]
-        return found
+                log.warning("%d of %d cannot be seen: %s", len(refs), len(clusters), error)
+                errors.append(error)
+        if errors and not observations:
+            raise errors[0]
+        return observations
 
-    def _observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def _observe_clusters(self, clusters: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         """Return the observations of unmanaged clusters; those without enough information are left out."""
-        names = [one.cluster for one in watched]
-        look = self._look(names, {one.cluster for one in watched if one.job_id is None})
-        standing = {one.cluster: one.job_name for one in watched if is_up(look.clusters.get(one.cluster))}
-        launching = {name for name, found in look.launches.items() if found.request is Request.LIVE}
-        self._queues.collect(standing, launching, {name for name in names if is_broken(look.clusters.get(name))})
-        gone = {name for name in names if name not in look.clusters}
+        names = [ref.cluster for ref in clusters]
+        snapshot = self._take_snapshot(names, {ref.cluster for ref in clusters if ref.job_id is None})
+        job_names = {ref.cluster: ref.job_name for ref in clusters if is_up(snapshot.clusters.get(ref.cluster))}
+        launching = {name for name, result in snapshot.launches.items() if result.request is RequestState.LIVE}
+        self._job_poller.poll(job_names, launching, {name for name in names if is_broken(snapshot.clusters.get(name))})
+        absent = {name for name in names if name not in snapshot.clusters}
         try:
-            memory = self._past(gone, watched)
+            cost_history = self._fetch_cost_history(absent, clusters)
         except Unavailable as error:  # existing clusters are observed all the same
             log.warning("SkyPilot's cost report does not answer: %s", error)
-            memory, watched = Past({}), [one for one in watched if one.cluster not in gone]
-        found = {one.cluster: self._seen(one, look, memory) for one in watched}
-        return {name: seen for name, seen in found.items() if seen}
+            cost_history, clusters = ClusterCostHistory({}), [ref for ref in clusters if ref.cluster not in absent]
+        result = {ref.cluster: self._to_observation(ref, snapshot, cost_history) for ref in clusters}
+        return {name: observation for name, observation in result.items() if observation}
 
-    def launch(self, order: Order) -> str:
-        task = completed(order, self._secrets)
-        if order.managed:
-            request_id = self._managed.launch(order.cluster, task, order.again, order.may_rent)
+    def launch(self, order: LaunchOrder) -> str:
+        task = complete_task(order, self._secrets)
+        if order.is_managed:
+            request_id = self._managed_jobs.launch(order.cluster, task, order.is_retry, order.may_rent_controller)
         else:
-            request_id = self._courier.call(calls.launch, order.cluster, task)
+            request_id = self._worker.call(calls.launch, order.cluster, task)
         if request_id == calls.FOREIGN:
-            raise NameTaken(
-                say("A cluster {name} stands that another bot has launched.", name=f"`{order.cluster}`"),
-                say("It is left alone. Launch this once more: it gets another name."),
+            raise ClusterNameInUse(
+                translate("A cluster {name} stands that another bot has launched.", name=f"`{order.cluster}`"),
+                translate("It is left alone. Launch this once more: it gets another name."),
             )
         return request_id
 
-    def tail(self, watched: Watched, lines: int) -> str:
-        if watched.managed:
-            return self._managed.tail(watched, lines)
-        text = self._courier.call(calls.tail, watched.cluster, watched.job_id, lines, LOOK_BYTES)
+    def tail_log(self, cluster: ClusterRef, lines: int) -> str:
+        if cluster.is_managed:
+            return self._managed_jobs.tail_log(cluster, lines)
+        text = self._worker.call(calls.tail_log, cluster.cluster, cluster.job_id, lines, MAX_READ_BYTES)
         # A job may print that line too, so it only brings the next query forward.
-        if calls.FINISHED in text:
-            self._queues.hurry(watched.cluster)
-        return calls.without_chatter(text)
+        if calls.FINISHED_LINE in text:
+            self._job_poller.poll_now(cluster.cluster)
+        return calls.remove_skypilot_lines(text)
 
-    def halt(self, watched: Watched) -> None:
-        if watched.job_id is not None:
-            self._courier.call(halts.halt, watched.cluster, watched.job_id)
+    def cancel_job(self, cluster: ClusterRef) -> None:
+        if cluster.job_id is not None:
+            self._worker.call(halts.cancel_job, cluster.cluster, cluster.job_id)
 
-    def shelf(self, watched: Watched, parcel: Parcel, over: bool = False) -> Shelf:
-        return self._way(watched, parcel).shelf(over)
+    def list_checkpoints(
+        self, cluster: ClusterRef, checkpoint: CheckpointRef, job_ended: bool = False
+    ) -> CheckpointListing:
+        return self._remote_checkpoint(cluster, checkpoint).list_checkpoints(job_ended)
 
-    def fetch(self, watched: Watched, parcel: Parcel) -> Fetch:
-        if self._fetches is None:
-            raise UserError(say("Nobody has said where models are to be fetched to."))
-        way = self._way(watched, parcel)
-        return self._fetches.fetch(Errand(parcel, way.list_files, way.bring))
-
-    def recall(self, parcel: Parcel) -> Mapping[int, Fetch]:
-        return self._fetches.recall(parcel) if self._fetches else {}
-
-    def _way(self, watched: Watched, parcel: Parcel) -> Way:
-        """Return the checkpoint on the cluster's nodes."""
-        return Way(
-            watched.cluster,
-            parcel,
-            lambda name: self._courier.call(reach.reach, name),
-            self._environment,
-            self._ssh,
-            self._over,
+    def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
+        if self._downloads is None:
+            raise UserError(translate("Nobody has said where models are to be fetched to."))
+        remote_checkpoint = self._remote_checkpoint(cluster, checkpoint)
+        return self._downloads.begin_or_check(
+            DownloadTask(checkpoint, remote_checkpoint.list_files, remote_checkpoint.copy_files)
         )
 
-    def down(self, watched: Watched) -> str | None:
-        if watched.managed:
-            return self._managed.down(watched)
-        return self._courier.call(calls.remove, watched.cluster)
+    def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return self._downloads.find_downloaded(checkpoint) if self._downloads else {}
 
-    def autostop(self, watched: Watched, minutes: int) -> Setting:
-        return self._courier.call(autostops.autostop, watched.cluster, minutes, watched.autostop_request)
+    def _remote_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> RemoteCheckpoint:
+        """Return the checkpoint on the cluster's nodes."""
+        return RemoteCheckpoint(
+            cluster.cluster,
+            checkpoint,
+            lambda name: self._worker.call(reach.write_ssh_config, name),
+            self._environment,
+            self._ssh,
+            self._stopping,
+        )
 
-    def clusters(self) -> Sequence[Standing]:
-        return [*map(standing, self._courier.call(inventory.everything)), *self._managed.standing()]
+    def tear_down(self, cluster: ClusterRef) -> str | None:
+        if cluster.is_managed:
+            return self._managed_jobs.tear_down(cluster)
+        return self._worker.call(calls.remove_cluster, cluster.cluster)
 
-    def gone(self, cluster_ids: Collection[str]) -> Collection[str]:
-        managed = {one for one in cluster_ids if number_of(one) is not None}
-        others = set(cluster_ids) - managed
-        found = self._courier.call(past.gone, others) if others else set()
-        return found | (self._managed.gone(managed) if managed else set())
+    def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
+        return self._worker.call(autostops.set_autostop, cluster.cluster, minutes, cluster.autostop_request_id)
 
-    def by_hand(self, watched: Watched) -> str:
-        return f"sky jobs cancel -n {watched.cluster}" if watched.managed else f"sky down {watched.cluster}"
+    def list_clusters(self) -> Sequence[ListedCluster]:
+        return [
+            *map(to_listed_cluster, self._worker.call(inventory.list_clusters)),
+            *self._managed_jobs.list_clusters(),
+        ]
+
+    def find_gone_clusters(self, cluster_ids: Collection[str]) -> Collection[str]:
+        managed_ids = {cluster_id for cluster_id in cluster_ids if parse_managed_id(cluster_id) is not None}
+        other_ids = set(cluster_ids) - managed_ids
+        gone_ids = self._worker.call(past.find_gone_clusters, other_ids) if other_ids else set()
+        return gone_ids | (self._managed_jobs.find_gone_clusters(managed_ids) if managed_ids else set())
+
+    def teardown_command(self, cluster: ClusterRef) -> str:
+        return f"sky jobs cancel -n {cluster.cluster}" if cluster.is_managed else f"sky down {cluster.cluster}"
 
     def stop(self) -> None:
         """Abandon the calls under way; clusters stay as they are."""
-        self._over.set()
-        if self._fetches:
-            self._fetches.stop()
-        self._queues.stop()
-        self._courier.stop()
+        self._stopping.set()
+        if self._downloads:
+            self._downloads.stop()
+        self._job_poller.stop()
+        self._worker.stop()
 
-    def _look(self, names: Sequence[str], jobless: Collection[str]) -> Look:
+    def _take_snapshot(self, names: Sequence[str], jobless: Collection[str]) -> ClusterSnapshot:
         """Return the existing clusters and the launches.
 
         How a launch has ended is queried once, because it does not change afterwards.
         """
-        self._ended = {name: found for name, found in self._ended.items() if name in jobless}
-        look = self._courier.call(calls.look, names, [name for name in jobless if name not in self._ended])
-        under_way = {name for name, found in look.launches.items() if found.request is Request.LIVE}
-        known = {name: found for name, found in self._ended.items() if name not in under_way}
-        self._ended = known | {name: found for name, found in look.launches.items() if name not in under_way}
-        return replace(look, launches={**known, **look.launches})
+        self._finished_launches = {name: launch for name, launch in self._finished_launches.items() if name in jobless}
+        snapshot = self._worker.call(
+            calls.observe_clusters, names, [name for name in jobless if name not in self._finished_launches]
+        )
+        under_way = {name for name, launch in snapshot.launches.items() if launch.request is RequestState.LIVE}
+        earlier = {name: launch for name, launch in self._finished_launches.items() if name not in under_way}
+        self._finished_launches = earlier | {
+            name: launch for name, launch in snapshot.launches.items() if name not in under_way
+        }
+        return replace(snapshot, launches={**earlier, **snapshot.launches})
 
-    def _seen(self, one: Watched, look: Look, memory: Past) -> Seen | None:
+    def _to_observation(
+        self, ref: ClusterRef, snapshot: ClusterSnapshot, cost_history: ClusterCostHistory
+    ) -> Observation | None:
         """Return the observation of one cluster; None where too little is known about it."""
-        launch, record = look.launches.get(one.cluster), look.clusters.get(one.cluster)
+        launch, record = snapshot.launches.get(ref.cluster), snapshot.clusters.get(ref.cluster)
         if record is None:
-            return seen_absent(launch, memory.histories.get(one.cluster), self._now(), memory.server)
-        known = self._bills.get(one.cluster)
+            return map_absent_cluster(launch, cost_history.costs.get(ref.cluster), self._now(), cost_history.server)
+        known_bill = self._bills.get(ref.cluster)
         if not is_up(record):
-            job = self._queues.job(one.cluster) if is_broken(record) else None
-            return seen_standing(launch, record, job, True, known)
+            job = self._job_poller.job(ref.cluster) if is_broken(record) else None
+            return map_existing_cluster(launch, record, job, True, known_bill)
         # The last answer is too old: the run is not observed, rather than observed as it was.
-        if self._queues.silent(one.cluster):
+        if self._job_poller.is_stale(ref.cluster):
             return None
-        return seen_standing(launch, record, self._queues.job(one.cluster), self._queues.asked(one.cluster), known)
+        return map_existing_cluster(
+            launch, record, self._job_poller.job(ref.cluster), self._job_poller.has_answered(ref.cluster), known_bill
+        )
 
-    def _past(self, gone: Collection[str], watched: Sequence[Watched]) -> Past:
+    def _fetch_cost_history(self, absent: Collection[str], clusters: Sequence[ClusterRef]) -> ClusterCostHistory:
         """Return the cost report of absent clusters; at the end of a bill period, refresh all bills as well."""
         now = self._now()
-        bills_due = self._billed_at is None or now >= self._billed_at + self._bill_period
-        names = [one.cluster for one in watched] if bills_due else sorted(gone)
+        bills_due = self._bills_requested_at is None or now >= self._bills_requested_at + self._bill_period
+        names = [entry.cluster for entry in clusters] if bills_due else sorted(absent)
         if not names:
-            return Past({})
+            return ClusterCostHistory({})
         if bills_due:
-            self._billed_at = now
-        first = min((one.asked_at for one in watched if one.asked_at and one.cluster in names), default=now)
-        found = self._courier.call(past.history, names, max((now - first).days + 2, 2))
+            self._bills_requested_at = now
+        first = min(
+            (entry.launch_requested_at for entry in clusters if entry.launch_requested_at and entry.cluster in names),
+            default=now,
+        )
+        cost_history = self._worker.call(past.fetch_cost_history, names, max((now - first).days + 2, 2))
         if bills_due:
-            self._bills = {name: said for name, one in found.histories.items() if (said := bill(one, now))}
-        return found
+            self._bills = {
+                name: new_bill
+                for name, entry in cost_history.costs.items()
+                if (new_bill := compute_cluster_bill(entry, now))
+            }
+        return cost_history
 
-    def _jobs(self, cluster: str, name: str | None) -> list[JobRecord] | None:
-        return self._courier.call(calls.jobs, cluster, name)
+    def _list_jobs(self, cluster: str, name: str | None) -> list[JobRecord] | None:
+        return self._worker.call(calls.list_jobs, cluster, name)
 
 
 def is_up(record: ClusterRecord | None) -> bool:
     """Return whether SkyPilot's table shows the cluster as up."""
-    return record is not None and record.cluster is Cluster.UP
+    return record is not None and record.state is ClusterState.UP
 
 
 def is_broken(record: ClusterRecord | None) -> bool:
@@ -286,17 +317,17 @@ def is_broken(record: ClusterRecord | None) -> bool:
     return record is not None and record.unhealthy is not None
 
 
-def standing(one: OwnedRecord) -> Standing:
+def to_listed_cluster(entry: InventoryRecord) -> ListedCluster:
     """Return the cluster as a list shows it."""
-    return Standing(
-        id=one.hash,
-        name=one.name,
-        status=one.record.cluster,
-        user=one.user,
-        infra=one.record.infra,
-        nodes=one.nodes,
-        since=datetime.fromtimestamp(one.launched_at, UTC) if one.launched_at else None,
-        dollars_per_hour=one.dollars_per_hour,
-        run=one.labels.get("verlbot-run", ""),
-        gpus=ceil(one.nodes * one.gpus),
+    return ListedCluster(
+        id=entry.hash,
+        name=entry.name,
+        status=entry.cluster.state,
+        user=entry.user,
+        infra=entry.cluster.infra,
+        nodes=entry.nodes,
+        launched_at=datetime.fromtimestamp(entry.launched_at, UTC) if entry.launched_at else None,
+        dollars_per_hour=entry.dollars_per_hour,
+        run_label=entry.labels.get("verlbot-run", ""),
+        gpus=ceil(entry.nodes * entry.gpus),
     )

@@ -10,24 +10,24 @@ from threading import BoundedSemaphore, Lock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.language import mark, say, speak, spoken
+from bot.language import N_, current_language, set_language, translate
 from bot.process_guard import forbid_dumps
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PRELOADED = ["sky", "bot.adapters.sky.calls", "bot.adapters.sky.managed_calls"]
+PRELOADED_MODULES = ["sky", "bot.adapters.sky.calls", "bot.adapters.sky.managed_calls"]
 """Modules imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
 
-SILENT = mark("SkyPilot has not answered within {seconds} s.")
+NO_ANSWER = N_("SkyPilot has not answered within {seconds} s.")
 
-STOPPED = mark("The bot is being stopped.")
+BOT_STOPPING = N_("The bot is being stopped.")
 
 GRACE_SECONDS = 2.0
 """Seconds after a process's own alarm until its end must have been noticed."""
 
 
-class Carries(Protocol):
+class SdkExecutor(Protocol):
     """Runs calls of SkyPilot's SDK, in this process or in another."""
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -41,7 +41,7 @@ class Carries(Protocol):
     def stop(self) -> None: ...
 
 
-class Courier:
+class SdkWorker:
     """One process a call: forking is cheap, killing is reliable, and an abandoned call cannot be sent later.
 
     Each process sets an alarm of its own, so that it ends in time even where the bot was killed meanwhile.
@@ -58,83 +58,86 @@ class Courier:
         self,
         environment: Mapping[str, str],
         seconds: float,
-        at_once: int = 4,
+        concurrency: int = 4,
         shares: Mapping[Callable[..., Any], float] | None = None,
     ) -> None:
         self._environment = dict(environment)
         self._seconds = seconds
-        self._places = BoundedSemaphore(at_once)
-        self._shares = {slow: BoundedSemaphore(max(int(at_once * of), 1)) for slow, of in (shares or {}).items()}
+        self._slots = BoundedSemaphore(concurrency)
+        self._share_slots = {
+            function: BoundedSemaphore(max(int(concurrency * fraction), 1))
+            for function, fraction in (shares or {}).items()
+        }
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOADED)
-        self._under_way: set[Any] = set()
+        self._context.set_forkserver_preload(PRELOADED_MODULES)
+        self._processes: set[Any] = set()
         self._lock = Lock()
-        self._over = False
+        self._stopping = False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        share = self._shares.get(function)
-        with self._place(share) if share else nullcontext(), self._place(self._places):
-            return self._carry(function, args, kwargs)
+        share = self._share_slots.get(function)
+        with self._reserve_slot(share) if share else nullcontext(), self._reserve_slot(self._slots):
+            return self._call_in_child(function, args, kwargs)
 
     def stop(self) -> None:
         """End the calls under way; their callers get an error that says that there is no answer."""
         with self._lock:
-            self._over = True
-            for process in self._under_way:
+            self._stopping = True
+            for process in self._processes:
                 process.kill()
 
     @contextmanager
-    def _place(self, places: BoundedSemaphore) -> Iterator[None]:
+    def _reserve_slot(self, slots: BoundedSemaphore) -> Iterator[None]:
         """Wait for a slot and occupy it for the duration of the block.
 
         Raises:
             Unavailable: no slot was free before the deadline.
         """
-        if not places.acquire(timeout=self._seconds):
-            raise Unavailable(say("SkyPilot is slow: too many questions wait for its answers."))
+        if not slots.acquire(timeout=self._seconds):
+            raise Unavailable(translate("SkyPilot is slow: too many questions wait for its answers."))
         try:
             yield
         finally:
-            places.release()
+            slots.release()
 
-    def _carry(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    def _call_in_child(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         """Run the function in a new process and return its result."""
         receiver, sender = self._context.Pipe(duplex=False)
-        errand = (sender, self._environment, self._seconds, spoken(), function, args, kwargs)
-        with receiver, self._running(self._context.Process(target=carry_out, args=errand)):
+        child_args = (sender, self._environment, self._seconds, current_language(), function, args, kwargs)
+        with receiver, self._run_process(self._context.Process(target=run_in_child, args=child_args)):
             sender.close()  # the child has its own; closing this one makes its end visible
             if not receiver.poll(self._seconds + GRACE_SECONDS):
-                raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}"))
+                raise Unavailable(translate(NO_ANSWER, seconds=f"{self._seconds:g}"))
             try:
                 kind, value = receiver.recv()
             except EOFError as error:
-                if self._over:
-                    raise BeingStopped(say(STOPPED)) from error
-                raise Unavailable(say(SILENT, seconds=f"{self._seconds:g}")) from error
-        return cast(T, opened(kind, value))
+                if self._stopping:
+                    raise BeingStopped(translate(BOT_STOPPING)) from error
+                raise Unavailable(translate(NO_ANSWER, seconds=f"{self._seconds:g}")) from error
+        return cast(T, unwrap_result(kind, value))
 
     @contextmanager
-    def _running(self, process: Any) -> Iterator[None]:
+    def _run_process(self, process: Any) -> Iterator[None]:
         """Start the process; kill it, if it has not ended, once its answer has arrived or been abandoned."""
-        if self._over:
-            raise BeingStopped(say(STOPPED))
+        if self._stopping:
+            raise BeingStopped(translate(BOT_STOPPING))
         process.start()  # outside the lock, because it waits for the fork server
         with self._lock:
-            self._under_way.add(process)
-            if self._over:
+            self._processes.add(process)
+            if self._stopping:
                 process.kill()
         try:
             yield
         finally:
             with self._lock:
-                self._under_way.discard(process)
+                self._processes.discard(process)
                 process.kill()
             process.join(GRACE_SECONDS)
             if process.exitcode is not None:  # a process in an uninterruptible wait is left to the kernel
                 process.close()
 
 
-def opened(kind: str, value: Any) -> Any:
+def unwrap_result(kind: str, value: Any) -> Any:
     """Return the result that a call has sent, or raise the exception that it has sent."""
     match kind:
         case "done":
@@ -147,7 +150,7 @@ def opened(kind: str, value: Any) -> Any:
             raise RuntimeError(f"a call to SkyPilot failed:\n{value}")
 
 
-def carry_out(
+def run_in_child(
     sender: Connection,
     environment: Mapping[str, str],
     seconds: float,
@@ -161,16 +164,16 @@ def carry_out(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the bot to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    silence()
-    speak(language)
+    discard_output()
+    set_language(language)
     os.environ.clear()
     os.environ.update(environment)
-    answer = attempted(function, args, kwargs)
+    outcome = capture_result(function, args, kwargs)
     with suppress(BrokenPipeError):  # the bot has stopped waiting
-        sender.send(answer)
+        sender.send(outcome)
 
 
-def attempted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
+def capture_result(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, Any]:
     """Run a call and return its outcome in a form that can be sent.
 
     Exceptions are not sent themselves: they may be of classes that the bot does not load.
@@ -187,7 +190,7 @@ def attempted(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         return "failed", traceback.format_exc()
 
 
-def silence() -> None:
+def discard_output() -> None:
     """Discard the process's output: SkyPilot's client writes for a terminal, and the bot gets the results by value."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

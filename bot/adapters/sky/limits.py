@@ -4,29 +4,27 @@ from collections.abc import Iterator, Mapping
 
 from bot.core.plan import resources
 from bot.core.recipe import Task
-from bot.language import mark, say
+from bot.language import N_, translate
 
-SLURM_CANNOT = {
+SLURM_REFUSALS = {
     (False, False): "",
-    (True, False): mark("Slurm without containers takes no image: add `image=none`."),
-    (False, True): mark("Slurm without containers opens no ports: add `ports=none`."),
-    (True, True): mark(
-        "Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`."
-    ),
+    (True, False): N_("Slurm without containers takes no image: add `image=none`."),
+    (False, True): N_("Slurm without containers opens no ports: add `ports=none`."),
+    (True, True): N_("Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`."),
 }
 """Why Slurm refuses the task, by whether it requests an image and whether it requests ports."""
 
 
-def local_paths(task: Task) -> list[str]:
+def find_local_paths(task: Task) -> list[str]:
     """Return the files of this machine that SkyPilot would upload for the task.
 
-    >>> local_paths({"workdir": ".", "file_mounts": {"/data": "s3://data", "/src": "~/src"}})
+    >>> find_local_paths({"workdir": ".", "file_mounts": {"/data": "s3://data", "/src": "~/src"}})
     ['`.`', '`~/src`']
     """
-    return [f"`{source}`" for source in sources(task) if "://" not in source]
+    return [f"`{source}`" for source in find_sources(task) if "://" not in source]
 
 
-def sources(task: Task) -> Iterator[str]:
+def find_sources(task: Task) -> Iterator[str]:
     """Yield the task's working directory and the sources of its file mounts."""
     if isinstance(task.get("workdir"), str):
         yield task["workdir"]
@@ -35,13 +33,13 @@ def sources(task: Task) -> Iterator[str]:
         yield from [source] if isinstance(source, str) else source or []
 
 
-def slurm_refusal(task: Task) -> str | None:
+def find_slurm_refusal(task: Task) -> str | None:
     """Return what Slurm does not support, with what to type instead (sky/clouds/slurm.py); None if it supports all.
 
-    >>> slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
+    >>> find_slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
     'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'
     """
-    asked = resources(task)
-    if asked.get("use_spot"):
-        return say("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
-    return say(SLURM_CANNOT[bool(asked.get("image_id")), bool(asked.get("ports"))]) or None
+    requirements = resources(task)
+    if requirements.get("use_spot"):
+        return translate("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
+    return translate(SLURM_REFUSALS[bool(requirements.get("image_id")), bool(requirements.get("ports"))]) or None

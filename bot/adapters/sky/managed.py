@@ -7,20 +7,28 @@ from datetime import UTC, datetime, timedelta
 
 from bot.adapters import prices
 from bot.adapters.sky import calls, managed_calls
-from bot.adapters.sky.courier import Carries
-from bot.adapters.sky.managed_meaning import OVER, RUNNING, cluster, is_left, managed_id, number_of, seen_managed
-from bot.adapters.sky.records import Costs, ManagedRecord
-from bot.core.loglines import LOOK_BYTES
-from bot.core.managed import Controller
-from bot.core.order import Watched
-from bot.core.orphans import Standing
+from bot.adapters.sky.courier import SdkExecutor
+from bot.adapters.sky.managed_meaning import (
+    FINAL_STATES,
+    RUNNING_STATES,
+    format_managed_id,
+    has_abandoned_cluster,
+    map_cluster_state,
+    map_managed_job,
+    parse_managed_id,
+)
+from bot.adapters.sky.records import ManagedJobCosts, ManagedJobRecord
+from bot.core.loglines import MAX_READ_BYTES
+from bot.core.managed import JobsController
+from bot.core.order import ClusterRef
+from bot.core.orphans import ListedCluster
 from bot.core.recipe import Task
-from bot.core.seen import Seen
+from bot.core.seen import Observation
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-PRICED = "controller"
+CONTROLLER_PRICE_KEY = "controller"
 """Key of a controller's price in the team's price table: `controller: {node: 0.25}`."""
 
 
@@ -32,97 +40,111 @@ class ManagedJobs:
     """
 
     def __init__(
-        self, courier: Carries, now: Callable[[], datetime], table: prices.Table, bill_period: timedelta
+        self, worker: SdkExecutor, now: Callable[[], datetime], price_table: prices.PriceTable, bill_period: timedelta
     ) -> None:
-        self._courier = courier
+        self._worker = worker
         self._now = now
-        self._table = table
+        self._price_table = price_table
         self._bill_period = bill_period
-        self._jobs: Mapping[str, ManagedRecord] = {}
-        self._costs: Mapping[str, Costs] = {}
-        self._standing: Sequence[Standing] = ()
-        self._billed: tuple[datetime, object] | None = None
+        self._jobs: Mapping[str, ManagedJobRecord] = {}
+        self._costs: Mapping[str, ManagedJobCosts] = {}
+        self._last_listing: Sequence[ListedCluster] = ()
+        self._last_billing: tuple[datetime, object] | None = None
 
-    def observe(self, watched: Sequence[Watched]) -> Mapping[str, Seen]:
+    def observe(self, refs: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         """Return the observation of each managed job, by name."""
-        known = {one.cluster: (one.job_id, one.request_id) for one in watched}
-        look = self._courier.call(managed_calls.look, known, [one.cluster for one in watched if one.asked_at])
-        self._jobs = look.jobs
-        self._reckon(watched)
-        at = self._billed[0] if self._billed else self._now()
-        return {name: seen_managed(look.jobs.get(name), name, look, self._costs.get(name), at) for name in known}
+        identities = {ref.cluster: (ref.job_id, ref.request_id) for ref in refs}
+        snapshot = self._worker.call(
+            managed_calls.observe_managed_jobs, identities, [ref.cluster for ref in refs if ref.launch_requested_at]
+        )
+        self._jobs = snapshot.jobs
+        self._refresh_costs(refs)
+        at = self._last_billing[0] if self._last_billing else self._now()
+        return {
+            name: map_managed_job(snapshot.jobs.get(name), name, snapshot, self._costs.get(name), at)
+            for name in identities
+        }
 
-    def launch(self, name: str, task: Task, again: bool, may_rent: bool) -> str:
+    def launch(self, name: str, task: Task, is_retry: bool, may_rent: bool) -> str:
         """Launch a managed job and return the request's id, as `sdk_jobs.launch` does."""
-        priced = self._priced(Controller()).rate
-        return self._courier.call(managed_calls.launch, name, task, again, may_rent, priced)
+        controller_rate = self._with_rate(JobsController()).rate
+        return self._worker.call(managed_calls.launch, name, task, is_retry, may_rent, controller_rate)
 
-    def tail(self, watched: Watched, lines: int) -> str:
+    def tail_log(self, ref: ClusterRef, lines: int) -> str:
         """Return the end of the log; empty while the job waits for machines, since SkyPilot would wait for them too."""
-        job = self._jobs.get(watched.cluster)
+        job = self._jobs.get(ref.cluster)
         # SkyPilot answers for a waiting job only once it has machines.
-        if job is None or job.status not in (*RUNNING, *OVER):
+        if job is None or job.status not in (*RUNNING_STATES, *FINAL_STATES):
             return ""
-        text = self._courier.call(managed_calls.tail, job.id, lines, LOOK_BYTES)
-        return managed_calls.without_epitaph(calls.without_chatter(text))
+        text = self._worker.call(managed_calls.tail_log, job.id, lines, MAX_READ_BYTES)
+        return managed_calls.remove_no_log_message(calls.remove_skypilot_lines(text))
 
-    def down(self, watched: Watched) -> str | None:
+    def tear_down(self, ref: ClusterRef) -> str | None:
         """Cancel a managed job; return why its controller has left it, if it has."""
-        return self._courier.call(managed_calls.cancel, watched.cluster, watched.request_id)
+        return self._worker.call(managed_calls.cancel, ref.cluster, ref.request_id)
 
-    def controller(self) -> Controller | None:
+    def find_missing_controller(self) -> JobsController | None:
         """Return the controller that must be rented first, with its price; None where none is needed."""
-        found = self._courier.call(managed_calls.controller)
-        return self._priced(found) if found else None
+        missing = self._worker.call(managed_calls.find_missing_controller)
+        return self._with_rate(missing) if missing else None
 
-    def standing(self) -> Sequence[Standing]:
+    def list_clusters(self) -> Sequence[ListedCluster]:
         """Return every unfinished job with a name of ours; the last listing where SkyPilot does not answer.
 
         The last listing is returned so that no job is taken for gone. Jobs with other names are left out: their
         controller ends them, and their launchers look after them.
         """
         try:
-            self._standing = [standing(one) for one in self._courier.call(managed_calls.ours)]
+            self._last_listing = [
+                to_listed_cluster(record) for record in self._worker.call(managed_calls.list_own_jobs)
+            ]
         except Unavailable as error:
             log.warning("managed jobs cannot be listed: %s", error)
-        return self._standing
+        return self._last_listing
 
-    def gone(self, ids: Collection[str]) -> set[str]:
+    def find_gone_clusters(self, ids: Collection[str]) -> set[str]:
         """Return which of these jobs have gone, according to their controller; jobs unknown to it are left out."""
-        numbers = [number for one in ids if (number := number_of(one)) is not None]
-        return {managed_id(number) for number in self._courier.call(managed_calls.gone, numbers)}
+        numbers = [number for job_id in ids if (number := parse_managed_id(job_id)) is not None]
+        return {format_managed_id(number) for number in self._worker.call(managed_calls.find_gone_jobs, numbers)}
 
-    def _priced(self, found: Controller) -> Controller:
+    def _with_rate(self, missing: JobsController) -> JobsController:
         """Return the controller with the price from the team's table."""
-        return replace(found, rate=prices.look_up(self._table, PRICED, None, 1))
+        return replace(missing, rate=prices.look_up_rate(self._price_table, CONTROLLER_PRICE_KEY, None, 1))
 
-    def _reckon(self, watched: Sequence[Watched]) -> None:
+    def _refresh_costs(self, refs: Sequence[ClusterRef]) -> None:
         """Query the costs when the period has passed or a job has changed its state; keep the last ones on a failure.
 
         The costs also show whether a cluster still exists that its controller has left.
         """
-        now, states = self._now(), {name: (one.status, one.done) for name, one in self._jobs.items()}
-        left = any(is_left(one, self._costs.get(name)) for name, one in self._jobs.items())
-        if self._billed and self._billed[1] == states and now < self._billed[0] + self._bill_period and not left:
+        now, states = self._now(), {name: (entry.status, entry.done) for name, entry in self._jobs.items()}
+        any_abandoned = any(has_abandoned_cluster(entry, self._costs.get(name)) for name, entry in self._jobs.items())
+        if (
+            self._last_billing
+            and self._last_billing[1] == states
+            and now < self._last_billing[0] + self._bill_period
+            and not any_abandoned
+        ):
             return
-        first = min((one.asked_at for one in watched if one.asked_at), default=now)
-        numbers = {name: one.id for name, one in self._jobs.items()}
+        first = min((entry.launch_requested_at for entry in refs if entry.launch_requested_at), default=now)
+        numbers = {name: entry.id for name, entry in self._jobs.items()}
         try:
-            self._costs = self._courier.call(managed_calls.costs, numbers, (now - first).days + 2) if numbers else {}
+            self._costs = (
+                self._worker.call(managed_calls.fetch_costs, numbers, (now - first).days + 2) if numbers else {}
+            )
         except Unavailable as error:  # the jobs are observed all the same
             log.warning("SkyPilot's cost report does not answer: %s", error)
             return
-        self._billed = (now, states)
+        self._last_billing = (now, states)
 
 
-def standing(one: ManagedRecord) -> Standing:
+def to_listed_cluster(record: ManagedJobRecord) -> ListedCluster:
     """Return the managed job as a list shows it."""
-    return Standing(
-        id=managed_id(one.id),
-        name=one.name,
-        status=cluster(one, None),
-        user=one.user,
-        infra=one.infra,
-        since=datetime.fromtimestamp(one.since, UTC) if one.since else None,
-        managed=True,
+    return ListedCluster(
+        id=format_managed_id(record.id),
+        name=record.name,
+        status=map_cluster_state(record, None),
+        user=record.user,
+        infra=record.infra,
+        launched_at=datetime.fromtimestamp(record.since, UTC) if record.since else None,
+        is_managed=True,
     )

@@ -2,41 +2,41 @@
 
 from datetime import datetime
 
-from bot.adapters.sky.records import Costs, ManagedLook, ManagedRecord
+from bot.adapters.sky.records import ManagedJobCosts, ManagedJobRecord, ManagedJobSnapshot
 from bot.core.money import Bill, Rate
-from bot.core.seen import Cluster, Ending, Job, Request, Seen
-from bot.language import mark, say
+from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.language import N_, translate
 
 CANCELLING = "CANCELLING"
 RECOVERING = "RECOVERING"
 FAILED_CONTROLLER = "FAILED_CONTROLLER"
 
-LAUNCHING = ("PENDING", "SUBMITTED", "STARTING")
+LAUNCHING_STATES = ("PENDING", "SUBMITTED", "STARTING")
 """States of a job that has no machines yet, or is getting its first."""
 
-RUNNING = ("RUNNING", "WINDING_DOWN")
+RUNNING_STATES = ("RUNNING", "WINDING_DOWN")
 """States of a job that runs. They include its setup, which SkyPilot does not distinguish from training here."""
 
-OVER = {
-    "SUCCEEDED": Job.SUCCEEDED,
-    "CANCELLED": Job.CANCELLED,
-    "FAILED": Job.FAILED,
-    "FAILED_SETUP": Job.FAILED_SETUP,
-    "FAILED_CONTROLLER": Job.FAILED_DRIVER,
+FINAL_STATES = {
+    "SUCCEEDED": JobState.SUCCEEDED,
+    "CANCELLED": JobState.CANCELLED,
+    "FAILED": JobState.FAILED,
+    "FAILED_SETUP": JobState.FAILED_SETUP,
+    "FAILED_CONTROLLER": JobState.FAILED_DRIVER,
     "FAILED_PRECHECKS": None,
     "FAILED_NO_RESOURCE": None,
 }
 """The result of a job by its final state; None where it found no machines, so that nothing could fail."""
 
-MANAGED_ID = "managed-job-"
+MANAGED_ID_PREFIX = "managed-job-"
 """Prefix of a managed job's number, where it is listed beside the ids of clusters."""
 
-NEVER_BEGUN = ("INACTIVE", "WAITING")
+UNSTARTED_SCHEDULE_STATES = ("INACTIVE", "WAITING")
 """Schedule states of a job that no controller has started; one that is cancelled in them keeps them forever."""
 
-SOURCE = mark("SkyPilot's cost report, interruptions left out")
+MANAGED_COST_SOURCE = N_("SkyPilot's cost report, interruptions left out")
 
-STOPPED = mark(
+CONTROLLER_STOPPED = N_(
     "SkyPilot's controller of managed jobs has stopped itself, which it does once none is left; "
     "how this one ended, it tells when it is started again."
 )
@@ -50,10 +50,18 @@ def is_done(status: str, schedule_state: str) -> bool:
     >>> is_done("SUCCEEDED", "ALIVE"), is_done("SUCCEEDED", "DONE"), is_done("CANCELLED", "WAITING")
     (False, True, True)
     """
-    return status in OVER and (schedule_state == "DONE" or (status == "CANCELLED" and schedule_state in NEVER_BEGUN))
+    return status in FINAL_STATES and (
+        schedule_state == "DONE" or (status == "CANCELLED" and schedule_state in UNSTARTED_SCHEDULE_STATES)
+    )
 
 
-def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs: Costs | None, at: datetime) -> Seen:
+def map_managed_job(
+    record: ManagedJobRecord | None,
+    name: str,
+    snapshot: ManagedJobSnapshot,
+    costs: ManagedJobCosts | None,
+    at: datetime,
+) -> Observation:
     """Return a managed job as an observation, the form that decisions are based on.
 
     While its controller gets machines, the launch is under way; while the controller removes them, the cluster removes
@@ -62,100 +70,106 @@ def seen_managed(one: ManagedRecord | None, name: str, look: ManagedLook, costs:
     Args:
         at: the time of the cost query.
     """
-    if one is None:
-        return seen_missing(name, look)
-    return Seen(
-        request=request(one),
-        cluster=cluster(one, costs),
-        job=job(one),
-        job_id=one.id,
-        error=one.error,
-        ending=ending(one, costs),
-        infra=one.infra,
-        bill=bill(costs, at),
-        recovering=one.status == RECOVERING,
-        recoveries=one.recoveries,
-        keeps_log=one.status in OVER,
-        cluster_id=managed_id(one.id),
-        server=look.server,
+    if record is None:
+        return map_missing_job(name, snapshot)
+    return Observation(
+        request=map_request_state(record),
+        cluster=map_cluster_state(record, costs),
+        job=map_job_state(record),
+        job_id=record.id,
+        error=record.error,
+        ending=map_job_ending(record, costs),
+        infra=record.infra,
+        bill=compute_job_bill(costs, at),
+        recovering=record.status == RECOVERING,
+        recoveries=record.recoveries,
+        keeps_log=record.status in FINAL_STATES,
+        cluster_id=format_managed_id(record.id),
+        server=snapshot.server,
     )
 
 
-def seen_missing(name: str, look: ManagedLook) -> Seen:
+def map_missing_job(name: str, snapshot: ManagedJobSnapshot) -> Observation:
     """Return the observation of a name without a job.
 
     Where the launch's id was lost, any launch under way may be the one.
     """
-    if launch := look.launches.get(name):
-        return Seen(request=launch.request, error=launch.error, server=look.server)
-    if look.stopped and name in look.known:
-        return Seen(ending=Ending.LOST, error=say(STOPPED), server=look.server)
-    return Seen(request=Request.LIVE if look.unclaimed else Request.NONE, server=look.server)
+    if launch := snapshot.launches.get(name):
+        return Observation(request=launch.request, error=launch.error, server=snapshot.server)
+    if snapshot.controller_stopped and name in snapshot.names_with_job:
+        return Observation(ending=Ending.LOST, error=translate(CONTROLLER_STOPPED), server=snapshot.server)
+    return Observation(
+        request=RequestState.LIVE if snapshot.has_unclaimed_launches else RequestState.NONE, server=snapshot.server
+    )
 
 
-def request(one: ManagedRecord) -> Request:
+def map_request_state(record: ManagedJobRecord) -> RequestState:
     """Return the state of the job's launch."""
-    if one.status in (*LAUNCHING, RECOVERING, CANCELLING):
-        return Request.LIVE
-    return Request.FAILED if one.status in OVER and OVER[one.status] is None else Request.SUCCEEDED
+    if record.status in (*LAUNCHING_STATES, RECOVERING, CANCELLING):
+        return RequestState.LIVE
+    return (
+        RequestState.FAILED
+        if record.status in FINAL_STATES and FINAL_STATES[record.status] is None
+        else RequestState.SUCCEEDED
+    )
 
 
-def cluster(one: ManagedRecord, costs: Costs | None) -> Cluster:
+def map_cluster_state(record: ManagedJobRecord, costs: ManagedJobCosts | None) -> ClusterState:
     """Return the state of the job's cluster."""
-    if one.status in RUNNING:
-        return Cluster.UP
-    if one.status == CANCELLING or (one.status in OVER and not one.done):
-        return Cluster.AUTOSTOPPING
-    if one.status in OVER:
-        return Cluster.UP if is_left(one, costs) else Cluster.ABSENT
-    return Cluster.INIT
+    if record.status in RUNNING_STATES:
+        return ClusterState.UP
+    if record.status == CANCELLING or (record.status in FINAL_STATES and not record.done):
+        return ClusterState.AUTOSTOPPING
+    if record.status in FINAL_STATES:
+        return ClusterState.UP if has_abandoned_cluster(record, costs) else ClusterState.ABSENT
+    return ClusterState.INIT
 
 
-def job(one: ManagedRecord) -> Job | None:
+def map_job_state(record: ManagedJobRecord) -> JobState | None:
     """Return the state of the job itself; during a recovery it waits for machines again."""
-    if one.status in RUNNING:
-        return Job.RUNNING
-    return Job.PENDING if one.status == RECOVERING else OVER.get(one.status)
+    if record.status in RUNNING_STATES:
+        return JobState.RUNNING
+    return JobState.PENDING if record.status == RECOVERING else FINAL_STATES.get(record.status)
 
 
-def ending(one: ManagedRecord, costs: Costs | None) -> Ending | None:
+def map_job_ending(record: ManagedJobRecord, costs: ManagedJobCosts | None) -> Ending | None:
     """Return how the job's cluster has ended; None while it exists or its controller is not done."""
-    if not one.done or is_left(one, costs):
+    if not record.done or has_abandoned_cluster(record, costs):
         return None
-    return Ending.LOST if OVER[one.status] is None else Ending.DOWNED
+    return Ending.LOST if FINAL_STATES[record.status] is None else Ending.DOWNED
 
 
-def is_left(one: ManagedRecord, costs: Costs | None) -> bool:
+def has_abandoned_cluster(record: ManagedJobRecord, costs: ManagedJobCosts | None) -> bool:
     """Return whether the job's cluster exists without a controller: a failed controller may leave it behind."""
-    return one.done and one.status == FAILED_CONTROLLER and costs is not None and costs.stands
+    return record.done and record.status == FAILED_CONTROLLER and costs is not None and costs.has_cluster
 
 
-def bill(costs: Costs | None, at: datetime) -> Bill | None:
+def compute_job_bill(costs: ManagedJobCosts | None, at: datetime) -> Bill | None:
     """Return the costs of a job's clusters; they do not grow while no cluster exists.
 
     Returns None where SkyPilot has no price, or no report.
 
     >>> from datetime import UTC
-    >>> found = bill(Costs(4.0, 3600.0, stands=False), datetime(2026, 1, 2, tzinfo=UTC))
-    >>> found.rate.dollars_per_hour, found.total(datetime(2026, 1, 3, tzinfo=UTC))
+    >>> found = compute_job_bill(ManagedJobCosts(4.0, 3600.0, has_cluster=False), datetime(2026, 1, 2, tzinfo=UTC))
+    >>> found.rate.dollars_per_hour, found.compute_total(datetime(2026, 1, 3, tzinfo=UTC))
     (4.0, 4.0)
     """
     if costs is None or costs.dollars <= 0 or costs.seconds <= 0:
         return None
-    rate = Rate(costs.dollars * 3600 / costs.seconds, SOURCE)
-    return Bill(costs.dollars, rate, at, closed=not costs.stands)
+    rate = Rate(costs.dollars * 3600 / costs.seconds, MANAGED_COST_SOURCE)
+    return Bill(costs.dollars, rate, at, is_closed=not costs.has_cluster)
 
 
-def managed_id(number: int) -> str:
+def format_managed_id(number: int) -> str:
     """Return the id of a managed job in the lists of clusters."""
-    return f"{MANAGED_ID}{number}"
+    return f"{MANAGED_ID_PREFIX}{number}"
 
 
-def number_of(cluster_id: str) -> int | None:
+def parse_managed_id(cluster_id: str) -> int | None:
     """Return the number of a managed job; None for the id of a cluster.
 
-    >>> number_of(managed_id(7)), number_of("5ad1a7c1-7d2e")
+    >>> parse_managed_id(format_managed_id(7)), parse_managed_id("5ad1a7c1-7d2e")
     (7, None)
     """
-    number = cluster_id.removeprefix(MANAGED_ID)
+    number = cluster_id.removeprefix(MANAGED_ID_PREFIX)
     return int(number) if number != cluster_id and number.isascii() and number.isdigit() else None

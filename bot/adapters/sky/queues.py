@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.adapters.sky.records import JobRecord
-from bot.core.seen import Job
+from bot.core.seen import JobState
 from bot.errors import Unavailable
-from bot.language import carried
+from bot.language import with_language_context
 
 log = logging.getLogger(__name__)
 
-CALM_PERIODS = 4
+BACKOFF_PERIODS = 4
 
-FIRST = datetime.min.replace(tzinfo=UTC)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 """A due time before that of any cluster that has been waiting."""
 
 
 @dataclass(slots=True)
-class Queue:
+class PolledJob:
     """What is known of one cluster's queue.
 
     Attributes:
@@ -35,12 +35,12 @@ class Queue:
     due_at: datetime
     job: JobRecord | None = None
     answered_at: datetime | None = None
-    silent_since: datetime | None = None
+    unanswered_since: datetime | None = None
     launching: bool = False
-    asking: Future[list[JobRecord] | None] | None = None
+    pending_answer: Future[list[JobRecord] | None] | None = None
 
 
-class Queues:
+class JobPoller:
     """The jobs of clusters as last observed.
 
     Args:
@@ -55,24 +55,24 @@ class Queues:
 
     def __init__(
         self,
-        ask: Callable[[str, str | None], list[JobRecord] | None],
+        list_jobs: Callable[[str, str | None], list[JobRecord] | None],
         now: Callable[[], datetime],
         *,
         period: timedelta,
-        patience: timedelta,
+        stale_after: timedelta,
         threads: int = 1,
         wait_seconds: float = 0.5,
     ) -> None:
-        self._ask = ask
+        self._list_jobs = list_jobs
         self._now = now
         self._period = period
-        self._patience = patience
+        self._stale_after = stale_after
         self._threads = threads
         self._wait_seconds = wait_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="queue")
-        self._queues: dict[str, Queue] = {}
+        self._jobs_by_cluster: dict[str, PolledJob] = {}
 
-    def collect(
+    def poll(
         self, clusters: Mapping[str, str | None], launching: Container[str] = (), broken: Container[str] = ()
     ) -> None:
         """Query those of these clusters that are due, the longest-waiting first; forget all others.
@@ -84,74 +84,86 @@ class Queues:
                 is a job that has ended.
         """
         now = self._now()
-        kept = {
-            name: queue
-            for name, queue in self._queues.items()
-            if name in broken and (queue.asking or (queue.job and queue.job.job.over))
+        broken_jobs = {
+            name: polled_job
+            for name, polled_job in self._jobs_by_cluster.items()
+            if name in broken and (polled_job.pending_answer or (polled_job.job and polled_job.job.job.is_finished))
         }
-        self._queues = {name: self._queues.get(name) or Queue(now) for name in clusters} | kept
-        for name, queue in self._queues.items():
+        self._jobs_by_cluster = {
+            name: self._jobs_by_cluster.get(name) or PolledJob(now) for name in clusters
+        } | broken_jobs
+        for name, polled_job in self._jobs_by_cluster.items():
             # A launch has ended: its job is queried at once.
-            if queue.launching and name not in launching and not queue.asking:
-                queue.launching, queue.due_at = False, now
+            if polled_job.launching and name not in launching and not polled_job.pending_answer:
+                polled_job.launching, polled_job.due_at = False, now
         due = sorted(
-            (queue.due_at, name) for name, queue in self._queues.items() if not queue.asking and name in clusters
+            (polled_job.due_at, name)
+            for name, polled_job in self._jobs_by_cluster.items()
+            if not polled_job.pending_answer and name in clusters
         )
-        free = 2 * self._threads - sum(queue.asking is not None for queue in self._queues.values())
+        free = 2 * self._threads - sum(
+            polled_job.pending_answer is not None for polled_job in self._jobs_by_cluster.values()
+        )
         for at, name in due[: max(free, 0)]:
             if at <= now:
-                self._queues[name].launching = name in launching
-                self._queues[name].asking = self._pool.submit(carried(self._ask), name, clusters[name])
-        asking = [queue.asking for queue in self._queues.values() if queue.asking]
-        if asking:
-            wait(asking, timeout=self._wait_seconds)
-        for name, queue in self._queues.items():
-            if queue.asking and queue.asking.done():
-                self._take(name, queue)
+                self._jobs_by_cluster[name].launching = name in launching
+                self._jobs_by_cluster[name].pending_answer = self._pool.submit(
+                    with_language_context(self._list_jobs), name, clusters[name]
+                )
+        pending = [
+            polled_job.pending_answer for polled_job in self._jobs_by_cluster.values() if polled_job.pending_answer
+        ]
+        if pending:
+            wait(pending, timeout=self._wait_seconds)
+        for name, polled_job in self._jobs_by_cluster.items():
+            if polled_job.pending_answer and polled_job.pending_answer.done():
+                self._record_answer(name, polled_job)
 
-    def hurry(self, cluster: str) -> None:
+    def poll_now(self, cluster: str) -> None:
         """Schedule this cluster before all others: its job may have ended."""
-        if queue := self._queues.get(cluster):
-            queue.due_at = FIRST
+        if polled_job := self._jobs_by_cluster.get(cluster):
+            polled_job.due_at = EARLIEST
 
-    def asked(self, cluster: str) -> bool:
+    def has_answered(self, cluster: str) -> bool:
         """Return whether the cluster has ever answered; an answer without a job counts only after its launch."""
-        queue = self._queues.get(cluster)
-        return queue is not None and queue.answered_at is not None
+        polled_job = self._jobs_by_cluster.get(cluster)
+        return polled_job is not None and polled_job.answered_at is not None
 
-    def silent(self, cluster: str) -> bool:
+    def is_stale(self, cluster: str) -> bool:
         """Return whether the cluster has not answered for so long that its last answer counts no more."""
-        queue = self._queues.get(cluster)
-        return bool(queue and queue.silent_since and self._now() > queue.silent_since + self._patience)
+        polled_job = self._jobs_by_cluster.get(cluster)
+        return bool(
+            polled_job and polled_job.unanswered_since and self._now() > polled_job.unanswered_since + self._stale_after
+        )
 
     def job(self, cluster: str) -> JobRecord | None:
         """Return the run's job on the cluster as last observed."""
-        queue = self._queues.get(cluster)
-        return queue.job if queue else None
+        polled_job = self._jobs_by_cluster.get(cluster)
+        return polled_job.job if polled_job else None
 
     def stop(self) -> None:
         """Cancel the queries that wait, and let those under way end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self, name: str, queue: Queue) -> None:
+    def _record_answer(self, name: str, polled_job: PolledJob) -> None:
         """Record an answer; a failed query leaves the last job in place."""
-        now, asking = self._now(), queue.asking
-        queue.asking = None
+        now, pending = self._now(), polled_job.pending_answer
+        polled_job.pending_answer = None
         try:
-            found = asking.result() if asking else []
+            answer = pending.result() if pending else []
         except Unavailable as error:
             log.info("the queue of %s does not answer: %s", name, error)
-            queue.silent_since = queue.silent_since or now
+            polled_job.unanswered_since = polled_job.unanswered_since or now
         except Exception:
             log.exception("the queue of %s cannot be read", name)
-            queue.silent_since = queue.silent_since or now
+            polled_job.unanswered_since = polled_job.unanswered_since or now
         else:
-            if found is None and queue.job:  # a queue that had a job has gone
-                queue.silent_since = queue.silent_since or now
+            if answer is None and polled_job.job:  # a queue that had a job has gone
+                polled_job.unanswered_since = polled_job.unanswered_since or now
             else:
-                queue.job, queue.silent_since = found[0] if found else None, None
-                if found or not queue.launching:
-                    queue.answered_at = now
-        runs = queue.job is not None and queue.job.job is Job.RUNNING
-        calm = (runs or queue.launching) and not queue.silent_since
-        queue.due_at = now + self._period * (CALM_PERIODS if calm else 1)
+                polled_job.job, polled_job.unanswered_since = answer[0] if answer else None, None
+                if answer or not polled_job.launching:
+                    polled_job.answered_at = now
+        is_running = polled_job.job is not None and polled_job.job.job is JobState.RUNNING
+        backs_off = (is_running or polled_job.launching) and not polled_job.unanswered_since
+        polled_job.due_at = now + self._period * (BACKOFF_PERIODS if backs_off else 1)

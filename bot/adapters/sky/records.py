@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.core.seen import Cluster, Job, Request
+from bot.core.seen import ClusterState, JobState, RequestState
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class LaunchRecord:
     """
 
     id: str
-    request: Request
+    request: RequestState
     error: str | None = None
 
 
@@ -31,7 +31,7 @@ class ClusterRecord:
         hash: SkyPilot's own id, which differs from that of another cluster of the same name.
     """
 
-    cluster: Cluster
+    state: ClusterState
     infra: str
     autostop_minutes: int | None
     unhealthy: str | None
@@ -39,7 +39,7 @@ class ClusterRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedRecord:
+class InventoryRecord:
     """A cluster of any user's.
 
     Attributes:
@@ -47,7 +47,7 @@ class OwnedRecord:
         gpus: accelerators of one node.
     """
 
-    record: ClusterRecord
+    cluster: ClusterRecord
     name: str
     hash: str
     user: str
@@ -59,7 +59,7 @@ class OwnedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClusterSnapshot:
     """Launch requests and clusters by the cluster's name; a name without one has no entry."""
 
     launches: Mapping[str, LaunchRecord]
@@ -75,12 +75,12 @@ class JobRecord:
     """
 
     id: int
-    job: Job
-    broken: str | None = None
+    job: JobState
+    cluster_problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ClusterCosts:
     """A cluster in SkyPilot's cost report, which also lists clusters that are gone.
 
     Attributes:
@@ -91,7 +91,7 @@ class History:
         hash: SkyPilot's own id of it.
     """
 
-    stands: bool
+    exists: bool
     dollars: float
     seconds: float
     events: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ClusterCostHistory:
     """SkyPilot's cost report of some clusters.
 
     Attributes:
@@ -107,12 +107,12 @@ class Past:
         server: identity of SkyPilot's database; empty where the server does not report it.
     """
 
-    histories: Mapping[str, History]
+    costs: Mapping[str, ClusterCosts]
     server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerInfo:
     """The server that answers: SkyPilot's version, the bot's user there, and the usable infra."""
 
     version: str
@@ -121,7 +121,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class ManagedRecord:
+class ManagedJobRecord:
     """A managed job as SkyPilot's table has it.
 
     Attributes:
@@ -143,11 +143,11 @@ class ManagedRecord:
     error: str | None = None
     user: str = ""
     since: float | None = None
-    asked: str = ""
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ManagedLook:
+class ManagedJobSnapshot:
     """Managed jobs and their launches, by the job's name; a name without one has no entry.
 
     Attributes:
@@ -158,16 +158,16 @@ class ManagedLook:
             missing.
     """
 
-    jobs: Mapping[str, ManagedRecord]
+    jobs: Mapping[str, ManagedJobRecord]
     launches: Mapping[str, LaunchRecord]
-    stopped: bool = False
-    known: frozenset[str] = frozenset()
-    unclaimed: bool = False
+    controller_stopped: bool = False
+    names_with_job: frozenset[str] = frozenset()
+    has_unclaimed_launches: bool = False
     server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class ManagedJobCosts:
     """The costs of all clusters that a managed job has had.
 
     Attributes:
@@ -177,4 +177,4 @@ class Costs:
 
     dollars: float
     seconds: float
-    stands: bool
+    has_cluster: bool

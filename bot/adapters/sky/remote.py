@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from bot.errors import BeingStopped, Unavailable
-from bot.language import mark, say
+from bot.language import N_, translate
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """Seconds between two checks of a running program. rsync writes as fast as the network, up to a gigabyte a second."""
 
 GRACE_SECONDS = 2.0
 """Seconds for a program to end after SIGTERM."""
 
-BLOCK_BYTES = 65_536
+PIPE_BLOCK_BYTES = 65_536
 
-COMPLAINT_BYTES = 8_192
+STDERR_BYTES = 8_192
 """Maximum bytes that are kept of a program's standard error, from its end."""
 
-FAILED = mark("Its cluster could not be read by SSH: {why}")
-NO_PROGRAM = mark("The bot's machine lacks `{program}`, which fetches models.")
-STOPPED = mark("The bot is being stopped.")
+SSH_FAILED = N_("Its cluster could not be read by SSH: {why}")
+NO_PROGRAM = N_("The bot's machine lacks `{program}`, which fetches models.")
+BOT_STOPPING = N_("The bot is being stopped.")
 
 
 @dataclass(slots=True)
@@ -38,14 +38,14 @@ class ProgramOutput:
         stderr: the end of its standard error.
     """
 
-    code: int = 0
-    standard: bytearray = field(default_factory=bytearray)
-    complaint: bytearray = field(default_factory=bytearray)
+    exit_code: int = 0
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
 
     @property
     def reason(self) -> str:
         """Return the line of the standard error that says why the program failed."""
-        return last_line(self.complaint.decode(errors="replace"))
+        return find_error_line(self.stderr.decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ class Program:
         watch: called while it runs; an exception of it ends the program.
     """
 
-    words: Sequence[str]
+    command: Sequence[str]
     environment: Mapping[str, str]
-    over: Event
+    stopping: Event
     seconds: float | None = None
-    most_bytes: int = 0
-    most_of_one_file: int = 0
-    held: Sequence[int] = ()
+    max_output_bytes: int = 0
+    max_file_bytes: int = 0
+    inherited_files: Sequence[int] = ()
     watch: Callable[[], None] | None = None
 
     def run(self) -> ProgramOutput:
@@ -78,73 +78,73 @@ class Program:
         """
         try:
             process = subprocess.Popen(  # noqa: S603  # a fixed program with validated paths
-                self.words,
+                self.command,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=self.held,
+                pass_fds=self.inherited_files,
             )
         except FileNotFoundError as error:
-            raise Unavailable(say(NO_PROGRAM, program=self.words[0])) from error
+            raise Unavailable(translate(NO_PROGRAM, program=self.command[0])) from error
         try:
-            self._bound(process)
-            return self._follow(process)
+            self._limit_file_size(process)
+            return self._collect_output(process)
         finally:
             end_program(process)
 
-    def _bound(self, process: subprocess.Popen[bytes]) -> None:
+    def _limit_file_size(self, process: subprocess.Popen[bytes]) -> None:
         """Set the kernel's limit on file sizes; on a system without `prlimit`, `watch` alone limits them."""
-        if self.most_of_one_file and hasattr(resource, "prlimit"):
+        if self.max_file_bytes and hasattr(resource, "prlimit"):
             with suppress(ProcessLookupError):
                 _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-                most = self.most_of_one_file if hard < 0 else min(self.most_of_one_file, hard)
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, hard))
+                limit = self.max_file_bytes if hard < 0 else min(self.max_file_bytes, hard)
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, hard))
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> ProgramOutput:
+    def _collect_output(self, process: subprocess.Popen[bytes]) -> ProgramOutput:
         """Read the program's output until it ends."""
         deadline = None if self.seconds is None else time.monotonic() + self.seconds
         output = ProgramOutput()
         with selectors.DefaultSelector() as pipes:
-            for pipe, into in ((process.stdout, output.standard), (process.stderr, output.complaint)):
+            for pipe, buffer in ((process.stdout, output.stdout), (process.stderr, output.stderr)):
                 if pipe:
-                    pipes.register(pipe, selectors.EVENT_READ, into)
+                    pipes.register(pipe, selectors.EVENT_READ, buffer)
             while pipes.get_map():
-                for key, _ in pipes.select(LOOK_SECONDS):
-                    if not self._take(key.fd, key.data, key.data is output.standard):
+                for key, _ in pipes.select(POLL_SECONDS):
+                    if not self._read_block(key.fd, key.data, key.data is output.stdout):
                         pipes.unregister(key.fileobj)
-                self._look(process, deadline)
+                self._check(process, deadline)
         while True:
-            self._look(process, deadline)
+            self._check(process, deadline)
             with suppress(subprocess.TimeoutExpired):
-                output.code = process.wait(LOOK_SECONDS)
+                output.exit_code = process.wait(POLL_SECONDS)
                 return output
 
-    def _take(self, descriptor: int, into: bytearray, is_output: bool) -> bool:
+    def _read_block(self, descriptor: int, buffer: bytearray, is_output: bool) -> bool:
         """Read the bytes that are there; return False at the end of the stream.
 
         Raises:
             Unavailable: the standard output is too long.
         """
-        block = os.read(descriptor, BLOCK_BYTES)
-        into += block
-        if is_output and len(into) > self.most_bytes:
-            raise Unavailable(say(FAILED, why=say("it says too much.")))
+        block = os.read(descriptor, PIPE_BLOCK_BYTES)
+        buffer += block
+        if is_output and len(buffer) > self.max_output_bytes:
+            raise Unavailable(translate(SSH_FAILED, why=translate("it says too much.")))
         if not is_output:
-            del into[:-COMPLAINT_BYTES]
+            del buffer[:-STDERR_BYTES]
         return bool(block)
 
-    def _look(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
+    def _check(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
         """Raise an error where the bot stops or the deadline has passed, and call `watch`.
 
         Raises:
             BeingStopped: the bot stops.
             Unavailable: the deadline has passed.
         """
-        if self.over.is_set():
-            raise BeingStopped(say(STOPPED))
+        if self.stopping.is_set():
+            raise BeingStopped(translate(BOT_STOPPING))
         if deadline is not None and time.monotonic() > deadline:
-            raise Unavailable(say(FAILED, why=say("no answer in time.")))
+            raise Unavailable(translate(SSH_FAILED, why=translate("no answer in time.")))
         if self.watch:
             self.watch()
 
@@ -161,10 +161,10 @@ def end_program(process: subprocess.Popen[bytes]) -> None:
             pipe.close()
 
 
-def last_line(text: str) -> str:
+def find_error_line(text: str) -> str:
     r"""Return the last line that SSH has written, or else rsync, whose own messages say less.
 
-    >>> last_line("ssh: no route to host\nrsync error: unexplained error (code 255)\n")
+    >>> find_error_line("ssh: no route to host\nrsync error: unexplained error (code 255)\n")
     'ssh: no route to host'
     """
     lines = [line.strip() for line in reversed(text.splitlines()) if line.strip()]

@@ -7,7 +7,7 @@ from typing import Any
 from bot.core.recipe import Task
 
 
-def problem(task: Task) -> str | None:
+def find_schema_problem(task: Task) -> str | None:
     """Return why SkyPilot would reject the task, in SkyPilot's words; None where it would accept the task.
 
     Neither a server nor a cloud is called: this is SkyPilot's schema and its parsing of the task.
@@ -17,8 +17,8 @@ def problem(task: Task) -> str | None:
     import sky  # 2 s and 160 MB, which the bot's own process avoids  # noqa: PLC0415
 
     try:
-        parsed: Any = sky.Task.from_yaml_config(deepcopy(dict(task)))
-        parsed.validate_name()
+        sky_task: Any = sky.Task.from_yaml_config(deepcopy(dict(task)))
+        sky_task.validate_name()
     except Exception as error:  # SkyPilot raises many kinds; each message addresses the task's author
         return " ".join(str(error).split()) or type(error).__name__
     return None

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-BLOCK_BYTES = 65_536
+STREAM_BLOCK_BYTES = 65_536
 
 
 @contextmanager
-def undecoded() -> Iterator[None]:
+def disable_decoding() -> Iterator[None]:
     """Make SkyPilot's client return streams undecoded, as `requests.Response`. Not public; measured with 0.14.1."""
     from sky.utils import rich_utils  # noqa: PLC0415
 
@@ -26,34 +26,34 @@ def undecoded() -> Iterator[None]:
         rich_utils.decode_rich_status = decode
 
 
-def read_end(ask: Callable[[], Any], most_bytes: int) -> str:
+def read_end(open_stream: Callable[[], Any], max_bytes: int) -> str:
     """Return the end of a stream of SkyPilot's client: complete lines, except perhaps the last one.
 
     Args:
         max_bytes: maximum bytes in memory at any moment; of a longer stream, the line that would be cut is left out.
     """
-    with undecoded():
-        response = ask()
-    return end_of(response.iter_content(BLOCK_BYTES), most_bytes)
+    with disable_decoding():
+        response = open_stream()
+    return decode_end(response.iter_content(STREAM_BLOCK_BYTES), max_bytes)
 
 
-def end_of(blocks: Iterable[bytes], most_bytes: int) -> str:
+def decode_end(blocks: Iterable[bytes], max_bytes: int) -> str:
     r"""Return the text at the end of a stream.
 
     >>> blocks = [b"first\nsecond\n", b"third\nfour"]
-    >>> end_of(blocks, 100).split(), end_of(blocks, 12), end_of([b"x" * 9, b"x" * 9], 10)
+    >>> decode_end(blocks, 100).split(), decode_end(blocks, 12), decode_end([b"x" * 9, b"x" * 9], 10)
     (['first', 'second', 'third', 'four'], 'third\nfour', '')
     """
-    kept: deque[bytes] = deque()
+    buffer: deque[bytes] = deque()
     size, is_cut = 0, False
     for block in blocks:
-        kept.append(block)
+        buffer.append(block)
         size += len(block)
-        while size - len(kept[0]) >= most_bytes:
-            size -= len(kept.popleft())
+        while size - len(buffer[0]) >= max_bytes:
+            size -= len(buffer.popleft())
             is_cut = True
-    found = b"".join(kept)
+    content = b"".join(buffer)
     # The first line may be cut, so it is left out.
-    if is_cut or len(found) > most_bytes:
-        found = found[-most_bytes:].partition(b"\n")[2]
-    return found.decode(errors="replace")
+    if is_cut or len(content) > max_bytes:
+        content = content[-max_bytes:].partition(b"\n")[2]
+    return content.decode(errors="replace")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.adapters.sky.client import answered, impatient, server_url
+from bot.adapters.sky.client import sdk_without_retries, server_url, translate_errors
 
-TESTED = "0.14.1"
+TESTED_VERSION = "0.14.1"
 """SkyPilot's version that the bot is tested with."""
 
 HEALTH_SECONDS = 10
@@ -13,7 +13,7 @@ HEALTH_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ServerHealth:
     """The state of an API server.
 
     Attributes:
@@ -31,39 +31,39 @@ class Health:
     user: str = ""
 
 
-def health() -> Health:
+def fetch_health() -> ServerHealth:
     """Return the server's state.
 
     Raises:
         Unavailable: no server answers.
     """
-    with answered():
-        impatient()
+    with translate_errors():
+        sdk_without_retries()
         from sky.server import common  # noqa: PLC0415
 
         response = common.make_authenticated_request("GET", "/api/health", retry=False, timeout=HEALTH_SECONDS)
         try:
-            said = response.json()
+            body = response.json()
         except ValueError:  # a proxy's page
-            said = {}
-    return read(server_url(), response.status_code, said if isinstance(said, dict) else {})
+            body = {}
+    return parse_health(server_url(), response.status_code, body if isinstance(body, dict) else {})
 
 
-def read(url: str, code: int, said: dict[str, Any]) -> Health:
+def parse_health(url: str, code: int, body: dict[str, Any]) -> ServerHealth:
     """Return the server's state as its answer says."""
-    user = said.get("user")
-    known = user if isinstance(user, dict) else {}
-    return Health(
+    user = body.get("user")
+    user_fields = user if isinstance(user, dict) else {}
+    return ServerHealth(
         url=url,
         code=code,
-        status=str(said.get("status") or "") if said.get("version") or said.get("status") == "needs_auth" else "",
-        version=str(said.get("version") or ""),
-        user=str(known.get("name") or known.get("id") or ""),
+        status=str(body.get("status") or "") if body.get("version") or body.get("status") == "needs_auth" else "",
+        version=str(body.get("version") or ""),
+        user=str(user_fields.get("name") or user_fields.get("id") or ""),
     )
 
 
-def infra() -> tuple[str, ...]:
+def list_infra() -> tuple[str, ...]:
     """Return the clouds that the server's last `sky check` found usable."""
-    with answered():
-        sdk = impatient()
+    with translate_errors():
+        sdk = sdk_without_retries()
         return tuple(sorted(str(cloud).lower() for cloud in sdk.get(sdk.enabled_clouds())))

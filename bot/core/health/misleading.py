@@ -4,41 +4,46 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import isnan
 
-from bot.core.health.policy import FROM_REFERENCE, OF_UPDATE
-from bot.core.row import CUT, VALIDATION, Row
-from bot.language import say
+from bot.core.health.policy import REFERENCE_KL, UPDATE_KL
+from bot.core.row import CUT, VALIDATION_METRICS, StepMetrics
+from bot.language import translate
 
-LONGEST = "response_length/max"
-LOOKED_AT = 20
+LONGEST_RESPONSE = "response_length/max"
+INSPECTED_ROWS = 20
 """Number of rows that are inspected: enough to distinguish a bound from chance."""
 
-MOST = 64
+MAX_UNRELIABLE_METRICS = 64
 """Maximum number of reported keys, because the run's record contains them."""
 
 
-def misleading(rows: Sequence[Row]) -> Mapping[str, str]:
+def find_unreliable_metrics(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     """Return why the newest value of a metric says nothing, by key, a sentence each.
 
     Args:
         rows: oldest first.
     """
-    recent = rows[-LOOKED_AT:]
+    recent = rows[-INSPECTED_ROWS:]
     if not recent:
         return {}
-    found = {**cut(recent), **no_distance(recent), **idle_machine(recent[-1]), **padding(recent[-1])}
-    return dict(islice(found.items(), MOST))
+    reasons = {
+        **explain_clip_ratio(recent),
+        **explain_zero_distance(recent),
+        **explain_zero_mfu(recent[-1]),
+        **explain_validation_padding(recent[-1]),
+    }
+    return dict(islice(reasons.items(), MAX_UNRELIABLE_METRICS))
 
 
-def cut(rows: Sequence[Row]) -> Mapping[str, str]:
+def explain_clip_ratio(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     """Return why the clip ratio says nothing, if something else cuts the responses.
 
     verl issue 7823: the ratio counts responses of full length, and `max_model_len` cuts them earlier.
     """
-    bound = cut_elsewhere(rows)
+    bound = find_hidden_length_limit(rows)
     if bound is None:
         return {}
     return {
-        CUT[0]: say(
+        CUT[0]: translate(
             "It is 0 although the longest response is {bound} tokens time and again: something else cuts them, such as"
             " `actor_rollout_ref.rollout.max_model_len`.",
             bound=f"{bound:.0f}",
@@ -46,42 +51,43 @@ def cut(rows: Sequence[Row]) -> Mapping[str, str]:
     }
 
 
-def cut_elsewhere(rows: Sequence[Row]) -> float | None:
+def find_hidden_length_limit(rows: Sequence[StepMetrics]) -> float | None:
     """Return the length at which responses end although the clip ratio reports no cut; None if they do not.
 
-    >>> rows = [Row(step, {"response_length/clip_ratio": 0.0, "response_length/max": 255.0}) for step in range(9)]
-    >>> cut_elsewhere(rows), cut_elsewhere(rows[:2])
+    >>> rows = [StepMetrics(step, {"response_length/clip_ratio": 0.0, "response_length/max": 255.0})
+    ...     for step in range(9)]
+    >>> find_hidden_length_limit(rows), find_hidden_length_limit(rows[:2])
     (255.0, None)
     """
-    recent = [row.values for row in rows[-LOOKED_AT:] if CUT[0] in row.values and LONGEST in row.values]
-    longest = max((values[LONGEST] for values in recent), default=0.0)
-    there = sum(values[LONGEST] == longest for values in recent)
+    recent = [row.values for row in rows[-INSPECTED_ROWS:] if CUT[0] in row.values and LONGEST_RESPONSE in row.values]
+    longest = max((values[LONGEST_RESPONSE] for values in recent), default=0.0)
+    longest_count = sum(values[LONGEST_RESPONSE] == longest for values in recent)
     none_cut = all(values[CUT[0]] == 0 for values in recent)
-    return longest if none_cut and there >= 5 and there >= 0.8 * len(recent) else None
+    return longest if none_cut and longest_count >= 5 and longest_count >= 0.8 * len(recent) else None
 
 
-def idle_machine(row: Row) -> Mapping[str, str]:
+def explain_zero_mfu(row: StepMetrics) -> Mapping[str, str]:
     """Return why an MFU of 0 says nothing."""
     keys = [key for key, value in row.values.items() if key.startswith("perf/mfu/") and value == 0]
-    return {key: say("It is 0.0 where verl does not know the peak speed of the GPU.") for key in keys}
+    return {key: translate("It is 0.0 where verl does not know the peak speed of the GPU.") for key in keys}
 
 
-def no_distance(rows: Sequence[Row]) -> Mapping[str, str]:
+def explain_zero_distance(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     """Return why a distance of exactly 0 says nothing: it has not been measured."""
-    found = {}
-    for key in (*FROM_REFERENCE, *OF_UPDATE):
+    reasons = {}
+    for key in (*REFERENCE_KL, *UPDATE_KL):
         values = [row.values[key] for row in rows if key in row.values]
         if values and rows[-1].values.get(key) == 0 == max(map(abs, values)):
-            found[key] = (
-                say("It is exactly 0 at every step: this run has no such term.")
+            reasons[key] = (
+                translate("It is exactly 0 at every step: this run has no such term.")
                 if len(values) > 1
-                else say("It is always 0 at the first step: nothing has moved yet.")
+                else translate("It is always 0 at the first step: nothing has moved yet.")
             )
-    return found
+    return reasons
 
 
-def padding(row: Row) -> Mapping[str, str]:
+def explain_validation_padding(row: StepMetrics) -> Mapping[str, str]:
     """Return why a validation metric that is not a number says nothing: it is padding."""
-    beginnings = (*VALIDATION, "val-aux/")
+    beginnings = (*VALIDATION_METRICS, "val-aux/")
     keys = [key for key, value in row.values.items() if key.startswith(beginnings) and isnan(value)]
-    return {key: say("There was no validation at this step.") for key in keys}
+    return {key: translate("There was no validation at this step.") for key in keys}

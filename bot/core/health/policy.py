@@ -3,59 +3,59 @@
 from statistics import median
 
 from bot.core.health.finding import Severity
-from bot.core.health.window import Symptom, Window, number, percent
+from bot.core.health.window import Measurement, RowWindow, format_number, format_percent
 from bot.core.row import ENTROPY
-from bot.language import say
+from bot.language import translate
 
-FROM_REFERENCE = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")
-OF_UPDATE = ("actor/ppo_kl",)
-CLIPPED = ("actor/pg_clipfrac",)
+REFERENCE_KL = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")
+UPDATE_KL = ("actor/ppo_kl",)
+CLIPPED_TOKENS = ("actor/pg_clipfrac",)
 
-EXPLORE = (
+EXPLORATION_ADVICE = (
     "Raise `actor_rollout_ref.actor.clip_ratio_high` to 0.28 with `actor_rollout_ref.actor.clip_ratio_low` at 0.2, set"
     " `actor_rollout_ref.actor.policy_loss.loss_mode=kl_cov`, or give `actor_rollout_ref.actor.entropy_coeff` 0.001."
 )
 
 
-def ratio(above: float, below: float) -> float:
+def compute_ratio(above: float, below: float) -> float:
     """Return how many times `above` is `below`, at most 1000; with nothing below, it is 1000.
 
-    >>> ratio(3.0, 2.0), ratio(1.0, 0.0), ratio(0.0, 0.0)
+    >>> compute_ratio(3.0, 2.0), compute_ratio(1.0, 0.0), compute_ratio(0.0, 0.0)
     (1.5, 1000.0, 0.0)
     """
     return min(above / below, 1000.0) if below > 0 else 1000.0 if above > 0 else 0.0
 
 
-def kl_blow_up(window: Window) -> Symptom | None:
+def detect_kl_blow_up(window: RowWindow) -> Measurement | None:
     """Measure the KL divergence to the reference and of one update, and return the worse of the two."""
-    known = [found for found in (from_reference(window), of_update(window)) if found]
-    return max(known, key=lambda symptom: symptom.level, default=None)
+    measurements = [candidate for candidate in (measure_reference_kl(window), measure_update_kl(window)) if candidate]
+    return max(measurements, key=lambda measurement: measurement.level, default=None)
 
 
-def from_reference(window: Window) -> Symptom | None:
+def measure_reference_kl(window: RowWindow) -> Measurement | None:
     """Measure the KL divergence to the reference, and how fast it has grown."""
-    rules, now = window.rules, window.middle(FROM_REFERENCE, 5)
-    if now is None or window.newest.first(FROM_REFERENCE) is None:
+    rules, now = window.rules, window.compute_median(REFERENCE_KL, 5)
+    if now is None or window.newest.find_first(REFERENCE_KL) is None:
         return None
-    back = min(max(50, window.judged // 3), 250)
-    before = window.middle(FROM_REFERENCE, 5, back)
-    grown = 0.0 if before is None else min(ratio(now, rules.kl_high), ratio(now, 2 * max(before, 0.0)))
-    level = max(grown, ratio(now, rules.kl_extreme))
+    back = min(max(50, window.row_count // 3), 250)
+    before = window.compute_median(REFERENCE_KL, 5, back)
+    growth = 0.0 if before is None else min(compute_ratio(now, rules.kl_high), compute_ratio(now, 2 * max(before, 0.0)))
+    level = max(growth, compute_ratio(now, rules.kl_extreme))
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("The model has run away from its reference: what it could do before is at risk."),
-        say("KL to the reference is {now}.", now=number(now))
+        translate("The model has run away from its reference: what it could do before is at risk."),
+        translate("KL to the reference is {now}.", now=format_number(now))
         if before is None
-        else say(
+        else translate(
             "KL to the reference is {now}, {before} {steps} steps ago.",
-            now=number(now),
-            before=number(before),
+            now=format_number(now),
+            before=format_number(before),
             steps=back,
         ),
-        say(
+        translate(
             "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
             " `algorithm.kl_ctrl.kl_coef` (with `algorithm.use_kl_in_reward=True`), or lower"
             " `actor_rollout_ref.actor.optim.lr`; take the checkpoint before the rise."
@@ -63,76 +63,76 @@ def from_reference(window: Window) -> Symptom | None:
     )
 
 
-def of_update(window: Window) -> Symptom | None:
+def measure_update_kl(window: RowWindow) -> Measurement | None:
     """Measure the KL divergence of single updates."""
-    rules, values = window.rules, [abs(value) for value in window.values(OF_UPDATE, 5)]
-    if window.newest.first(OF_UPDATE) is None or len(values) < 3:
+    rules, values = window.rules, [abs(value) for value in window.get_values(UPDATE_KL, 5)]
+    if window.newest.find_first(UPDATE_KL) is None or len(values) < 3:
         return None
     now = median(values)
     level = now / rules.ppo_kl_high
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("Single updates move the model too far for what was sampled to hold."),
-        say("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=number(now)),
-        say(
+        translate("Single updates move the model too far for what was sampled to hold."),
+        translate("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=format_number(now)),
+        translate(
             "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, or raise"
             " `actor_rollout_ref.actor.ppo_mini_batch_size`."
         ),
     )
 
 
-def entropy_collapse(window: Window) -> Symptom | None:
+def detect_entropy_collapse(window: RowWindow) -> Measurement | None:
     """Measure whether exploration is gone, or falls fast once little is left.
 
     Entropy falls in every run that learns, so that neither a fall nor a trend is a sickness by itself.
     """
-    rules, start, now = window.rules, window.start.get("entropy"), window.middle(ENTROPY, 10)
-    if start is None or start <= 0 or now is None or window.newest.first(ENTROPY) is None:
+    rules, start, now = window.rules, window.start.get("entropy"), window.compute_median(ENTROPY, 10)
+    if start is None or start <= 0 or now is None or window.newest.find_first(ENTROPY) is None:
         return None
     now = max(now, 1e-9)
-    falls = min(rules.entropy_low_share * start / now, fall(window, 60, now) / rules.entropy_fall)
-    cliff = min(fall(window, 20, now) * rules.entropy_cliff_share, start / now / 2)
+    falls = min(rules.entropy_low_share * start / now, measure_entropy_fall(window, 60, now) / rules.entropy_fall)
+    cliff = min(measure_entropy_fall(window, 20, now) * rules.entropy_cliff_share, start / now / 2)
     level = max(rules.entropy_dead_share * start / now, falls, cliff)
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("The model has nearly stopped exploring: its answers to a prompt are about the same."),
-        say(
+        translate("The model has nearly stopped exploring: its answers to a prompt are about the same."),
+        translate(
             "Entropy is {now}, {share} of the {start} at the start; {before} 60 steps ago.",
-            now=number(now),
-            share=percent(now / start),
-            start=number(start),
-            before=number(now * fall(window, 60, now)),
+            now=format_number(now),
+            share=format_percent(now / start),
+            start=format_number(start),
+            before=format_number(now * measure_entropy_fall(window, 60, now)),
         ),
-        say(EXPLORE),
+        translate(EXPLORATION_ADVICE),
     )
 
 
-def fall(window: Window, steps: int, now: float) -> float:
+def measure_entropy_fall(window: RowWindow, steps: int, now: float) -> float:
     """Return how many times as much entropy there was so many steps ago, or as far back as the rows reach."""
-    before = window.middle(ENTROPY, 10, back=min(steps, max(0, len(window.rows) - 10)))
+    before = window.compute_median(ENTROPY, 10, back=min(steps, max(0, len(window.rows) - 10)))
     return 1.0 if before is None else before / now
 
 
-def clip_saturation(window: Window) -> Symptom | None:
+def detect_clip_saturation(window: RowWindow) -> Measurement | None:
     """Measure the share of tokens whose gradient clipping removes."""
-    now = window.middle(CLIPPED, 20)
-    if now is None or window.newest.first(CLIPPED) is None:
+    now = window.compute_median(CLIPPED_TOKENS, 20)
+    if now is None or window.newest.find_first(CLIPPED_TOKENS) is None:
         return None
     level = now / window.rules.clip_share_high
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("Much of every update is thrown away by clipping."),
-        say("Clipping takes the gradient of {share} of the tokens.", share=percent(now)),
-        say(
+        translate("Much of every update is thrown away by clipping."),
+        translate("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
+        translate(
             "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, raise"
             " `actor_rollout_ref.actor.ppo_mini_batch_size`, and with asynchronous rollouts let them lag less."
         ),

@@ -1,102 +1,112 @@
 """Detectors of sick responses: ever longer, cut off, or without calls of the available tools."""
 
 from bot.core.health.finding import Severity
-from bot.core.health.misleading import cut_elsewhere
-from bot.core.health.policy import ratio
-from bot.core.health.validation import gains
-from bot.core.health.window import WELL, Symptom, Window, number, percent
+from bot.core.health.misleading import find_hidden_length_limit
+from bot.core.health.policy import compute_ratio
+from bot.core.health.validation import measure_gains
+from bot.core.health.window import HEALTHY, Measurement, RowWindow, format_number, format_percent
 from bot.core.row import CUT, LENGTH, TOOLS, TURNS
-from bot.language import say
+from bot.language import translate
 
 
-def length_growth(window: Window) -> Symptom | None:
+def detect_length_growth(window: RowWindow) -> Measurement | None:
     """Measure longer responses without a gain in validation. With a gain, they are reasoning."""
-    rules, start, now = window.rules, window.start.get("length"), window.middle(LENGTH, 20)
-    if not start or now is None or window.newest.first(LENGTH) is None:
+    rules, start, now = window.rules, window.start.get("length"), window.compute_median(LENGTH, 20)
+    if not start or now is None or window.newest.find_first(LENGTH) is None:
         return None
     growth = now / start
     level = growth / rules.length_growth
     if level < 1:
-        return Symptom(level)
-    earned = gains(window)
-    if earned is None and window.validations:
+        return Measurement(level)
+    validation_gain = measure_gains(window)
+    if validation_gain is None and window.validations:
         # There are too few validations yet.
-        return WELL
-    if earned is not None:
-        most, _ = earned
-        level = min(level, ratio(rules.length_earned_share * (growth - 1), max(most, 0.0)))
+        return HEALTHY
+    if validation_gain is not None:
+        max_gain, _ = validation_gain
+        level = min(level, compute_ratio(rules.length_earned_share * (growth - 1), max(max_gain, 0.0)))
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
-        Severity.NOTE if earned is None else Severity.WARNING,
-        say("Responses grow, and nothing tells whether that helps: there has been no validation.")
-        if earned is None
-        else say("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
-        say("The mean response has {now} tokens, {start} at the start.", now=number(now), start=number(start))
-        if earned is None
-        else say(
+        Severity.NOTE if validation_gain is None else Severity.WARNING,
+        translate("Responses grow, and nothing tells whether that helps: there has been no validation.")
+        if validation_gain is None
+        else translate("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
+        translate(
+            "The mean response has {now} tokens, {start} at the start.",
+            now=format_number(now),
+            start=format_number(start),
+        )
+        if validation_gain is None
+        else translate(
             "The mean response has {now} tokens, {start} at the start; validation moved by {moved} of what it was.",
-            now=number(now),
-            start=number(start),
-            moved=f"{earned[1] * 100:+.0f}%",
+            now=format_number(now),
+            start=format_number(start),
+            moved=f"{validation_gain[1] * 100:+.0f}%",
         ),
-        say(
+        translate(
             "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
             " (`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
         ),
     )
 
 
-def truncation(window: Window) -> Symptom | None:
+def detect_truncation(window: RowWindow) -> Measurement | None:
     """Measure responses that are cut off, and graded as if the model had ended them."""
-    rules, now = window.rules, window.middle(CUT, 20)
-    if now is None or window.newest.first(CUT) is None or cut_elsewhere(window.rows):
+    rules, now = window.rules, window.compute_median(CUT, 20)
+    if now is None or window.newest.find_first(CUT) is None or find_hidden_length_limit(window.rows):
         return None
-    if now < rules.healed_below * min(rules.cut_note, rules.cut_high):
-        return WELL
-    lowest, before = min(window.pieces(CUT, 20), default=now), window.middle(CUT, 20, back=50)
+    if now < rules.healthy_below * min(rules.cut_note, rules.cut_high):
+        return HEALTHY
+    lowest, before = min(window.compute_chunk_medians(CUT, 20), default=now), window.compute_median(CUT, 20, back=50)
     rising = min(now / rules.cut_note, (now - lowest) / rules.cut_rise)
-    high = now / rules.cut_high if before is not None and now >= 0.9 * before and window.judged > 70 else 0.0
+    high = now / rules.cut_high if before is not None and now >= 0.9 * before and window.row_count > 70 else 0.0
     level = max(rising, high)
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING if now >= rules.cut_warning else Severity.NOTE,
-        say("Responses are cut off, so that the reward measures the limit instead of the answer."),
-        say(
+        translate("Responses are cut off, so that the reward measures the limit instead of the answer."),
+        translate(
             "{share} of the responses are cut at full length; the least has been {lowest}.",
-            share=percent(now),
-            lowest=percent(max(lowest, 0.0)),
+            share=format_percent(now),
+            lowest=format_percent(max(lowest, 0.0)),
         ),
-        say(
+        translate(
             "Raise `data.max_response_length` (with `actor_rollout_ref.rollout.max_model_len`), or punish length before"
             " the cut (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
         ),
     )
 
 
-def silent_tools(window: Window) -> Symptom | None:
+def detect_silent_tools(window: RowWindow) -> Measurement | None:
     """Measure the recent steps without a call of a tool."""
     rules = window.rules
-    calls, turns = window.values(TOOLS, rules.silent_steps), window.values(TURNS, rules.silent_steps)
+    calls, turns = window.get_values(TOOLS, rules.silent_tool_steps), window.get_values(TURNS, rules.silent_tool_steps)
     silent = [value <= 0.01 for value in calls]
     if not calls and rules.expects_tools:
         silent = [value <= 2.0 for value in turns]
-    if len(silent) < rules.silent_steps or window.newest.first((*TOOLS, *TURNS)) is None:
+    if len(silent) < rules.silent_tool_steps or window.newest.find_first((*TOOLS, *TURNS)) is None:
         return None
-    level = sum(silent) / rules.silent_steps
+    level = sum(silent) / rules.silent_tool_steps
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("No tool is called: the model is trained to do without."),
-        say("{calls} calls an answer in the last {steps} steps.", calls=number(max(calls)), steps=rules.silent_steps)
+        translate("No tool is called: the model is trained to do without."),
+        translate(
+            "{calls} calls an answer in the last {steps} steps.",
+            calls=format_number(max(calls)),
+            steps=rules.silent_tool_steps,
+        )
         if calls
-        else say("Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_steps),
-        say(
+        else translate(
+            "Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_tool_steps
+        ),
+        translate(
             "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
             " `actor_rollout_ref.rollout.multi_turn.format` is how this model writes calls,"
             " `data.return_raw_chat=True`, and that the prompt says when to call."

@@ -6,7 +6,7 @@ from bot.core.health.finding import Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MetricRule:
     """A team's own finding: a metric beyond a bound.
 
     Attributes:
@@ -90,14 +90,14 @@ class HealthRules:
             (`actor_rollout_ref.nccl_timeout` is 600 s).
     """
 
-    team: tuple[Rule, ...] = ()
-    off: tuple[str, ...] = ()
+    team_rules: tuple[MetricRule, ...] = ()
+    disabled: tuple[str, ...] = ()
     group_size: int | None = None
     expects_tools: bool = False
 
     persist_steps: int = 5
     heal_steps: int = 5
-    healed_below: float = 0.8
+    healthy_below: float = 0.8
     cooldown_steps: int = 50
     start_steps: int = 10
 
@@ -113,9 +113,9 @@ class HealthRules:
     entropy_cliff_share: float = 0.25
     clip_share_high: float = 0.2
     spike_ratio: float = 10.0
-    spikes: int = 3
+    spike_count: int = 3
     spike_steps: int = 200
-    vanished_share: float = 0.02
+    vanished_gradient_share: float = 0.02
     zero_gradient_share: float = 0.5
     dead_groups_note: float = 0.5
     dead_groups_warning: float = 0.6
@@ -129,13 +129,13 @@ class HealthRules:
     cut_rise: float = 0.04
     cut_high: float = 0.3
     validation_drop_share: float = 0.1
-    validation_drop_least: float = 0.05
-    silent_steps: int = 20
+    validation_drop_min: float = 0.05
+    silent_tool_steps: int = 20
     plateau_steps: int = 100
     plateau_gain_share: float = 0.03
 
     stall_multiple: float = 4.0
-    stall_least_seconds: float = 300.0
+    stall_min_seconds: float = 300.0
     stall_first_step_seconds: float = 2400.0
     stall_validation_seconds: float = 1800.0
     stall_checkpoint_seconds: float = 900.0

@@ -2,49 +2,49 @@
 
 from math import isfinite
 
-from bot.core.health.rules import Rule
-from bot.core.health.window import WELL, Detector, Symptom, Window, number
-from bot.language import say, say_many
+from bot.core.health.rules import MetricRule
+from bot.core.health.window import HEALTHY, Detector, Measurement, RowWindow, format_number
+from bot.language import ngettext, translate
 
 
-def detector(rule: Rule) -> Detector:
+def build_detector(rule: MetricRule) -> Detector:
     """Return the detector of a rule. It opens after as many steps as the rule says, and is resolved as any other."""
-    return Detector(rule.name, "", lambda window: beyond(rule, window), max(rule.for_steps, 1))
+    return Detector(rule.name, "", lambda window: measure_rule(rule, window), max(rule.for_steps, 1))
 
 
-def beyond(rule: Rule, window: Window) -> Symptom | None:
+def measure_rule(rule: MetricRule, window: RowWindow) -> Measurement | None:
     """Measure whether a metric is beyond the bound of a rule."""
     value = window.newest.values.get(rule.metric)
     if value is None or not isfinite(value) or window.newest.step < rule.after_step:
         return None
-    over = rule.above is not None and value > rule.above
-    under = rule.below is not None and value < rule.below
-    if not over and not under:
-        return WELL
-    return Symptom(
+    is_above = rule.above is not None and value > rule.above
+    is_below = rule.below is not None and value < rule.below
+    if not is_above and not is_below:
+        return HEALTHY
+    return Measurement(
         1.0,
         rule.severity,
-        rule.what or say("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
-        beyond_bound(rule, value, over),
+        rule.what or translate("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
+        describe_violation(rule, value, is_above),
         rule.advice,
     )
 
 
-def beyond_bound(rule: Rule, value: float, over: bool) -> str:
+def describe_violation(rule: MetricRule, value: float, is_above: bool) -> str:
     """Return a sentence on which bound a metric exceeds, and for how many steps."""
-    fields = {"metric": rule.metric, "value": number(value)}
-    if over:
-        return say_many(
+    fields = {"metric": rule.metric, "value": format_number(value)}
+    if is_above:
+        return ngettext(
             "`{metric}` is {value}, above {bound} for {count} step.",
             "`{metric}` is {value}, above {bound} for {count} steps.",
             rule.for_steps,
             **fields,
-            bound=number(rule.above or 0.0),
+            bound=format_number(rule.above or 0.0),
         )
-    return say_many(
+    return ngettext(
         "`{metric}` is {value}, below {bound} for {count} step.",
         "`{metric}` is {value}, below {bound} for {count} steps.",
         rule.for_steps,
         **fields,
-        bound=number(rule.below or 0.0),
+        bound=format_number(rule.below or 0.0),
     )

@@ -4,24 +4,24 @@ from collections.abc import Sequence
 from statistics import median
 
 from bot.core.health.finding import Severity
-from bot.core.health.window import WELL, Symptom, Validated, Window, number, scatter
-from bot.core.row import REWARD, Row
-from bot.language import say
+from bot.core.health.window import HEALTHY, Measurement, RowWindow, ValidationResult, format_number, measure_scatter
+from bot.core.row import REWARD, StepMetrics
+from bot.language import translate
 
-SMOOTHED = 3
+SMOOTHED_VALIDATIONS = 3
 """Number of validations in one median, because a single one scatters."""
 
-AROUND = 20
+REWARD_STEPS = 20
 """Number of steps whose median is the reward at a validation."""
 
-KEPT = 48
+MAX_VALIDATIONS = 48
 """Maximum validations that are remembered: nearly five thousand steps of a run that validates every hundred steps."""
 
-SCATTERED = 12
+SCATTER_VALIDATIONS = 12
 """Number of the last validations from which the scatter is measured."""
 
 
-def validated(rows: Sequence[Row]) -> bool:
+def has_validation(rows: Sequence[StepMetrics]) -> bool:
     """Return whether the newest row has a validation, or the one before has one by now.
 
     verl may report a validation after its step.
@@ -29,7 +29,9 @@ def validated(rows: Sequence[Row]) -> bool:
     return any(row.validation is not None for row in rows[-2:])
 
 
-def noted(known: Sequence[Validated], rows: Sequence[Row], since: float) -> tuple[Validated, ...]:
+def add_validations(
+    known_validations: Sequence[ValidationResult], rows: Sequence[StepMetrics], since: float
+) -> tuple[ValidationResult, ...]:
     """Return the known validations with those that the rows have reported since.
 
     If the training went back to an earlier step, later validations are dropped.
@@ -38,68 +40,75 @@ def noted(known: Sequence[Validated], rows: Sequence[Row], since: float) -> tupl
         since: when the last row that was judged before was read; validations of rows read then may still be missing.
     """
     newest = rows[-1].step
-    kept = tuple(one for one in known if one.step <= newest)
-    earlier = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
+    validations = tuple(validation for validation in known_validations if validation.step <= newest)
+    earlier_indexes = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
     # Start one row earlier, because verl may report a validation after its step.
-    first = 0 if known and not kept else next(earlier, 0)
+    first = 0 if known_validations and not validations else next(earlier_indexes, 0)
     for row in (row for row in rows[first:] if row.step <= newest):
-        if (value := row.validation) is not None and (not kept or row.step > kept[-1].step):
-            kept = (*kept, Validated(row.step, row.at, value, reward_at(rows, row.step)))
-    return kept[-KEPT:]
+        if (value := row.validation) is not None and (not validations or row.step > validations[-1].step):
+            validations = (*validations, ValidationResult(row.step, row.at, value, measure_reward_at(rows, row.step)))
+    return validations[-MAX_VALIDATIONS:]
 
 
-def reward_at(rows: Sequence[Row], step: int) -> float | None:
+def measure_reward_at(rows: Sequence[StepMetrics], step: int) -> float | None:
     """Return the median reward of the steps up to a step; None if too few have one."""
-    return Window([row for row in rows if row.step <= step]).middle(REWARD, AROUND)
+    return RowWindow([row for row in rows if row.step <= step]).compute_median(REWARD, REWARD_STEPS)
 
 
-def smoothed(found: Sequence[Validated]) -> list[tuple[Validated, float]]:
+def smooth_validations(validations: Sequence[ValidationResult]) -> list[tuple[ValidationResult, float]]:
     """Return each validation with the median of itself and the two before it."""
-    ends = range(SMOOTHED, len(found) + 1)
-    return [(found[end - 1], median(one.value for one in found[end - SMOOTHED : end])) for end in ends]
+    ends = range(SMOOTHED_VALIDATIONS, len(validations) + 1)
+    return [
+        (validations[end - 1], median(validation.value for validation in validations[end - SMOOTHED_VALIDATIONS : end]))
+        for end in ends
+    ]
 
 
-def gains(window: Window) -> tuple[float, float] | None:
+def measure_gains(window: RowWindow) -> tuple[float, float] | None:
     """Return by how much validation has risen since the start, at most and at least, as shares of its start.
 
     Return None as long as that is unknown. The two differ by how much validation scatters.
     """
-    first, values = window.start.get("validation"), [one.value for one in window.validations]
-    if len(values) < 2 * SMOOTHED or first is None:
+    first, values = window.start.get("validation"), [validation.value for validation in window.validations]
+    if len(values) < 2 * SMOOTHED_VALIDATIONS or first is None:
         return None
-    gain, noise, scale = median(values[-SMOOTHED:]) - first, 2 * scatter(values[-SCATTERED:]), max(abs(first), 0.05)
+    gain, noise, scale = (
+        median(values[-SMOOTHED_VALIDATIONS:]) - first,
+        2 * measure_scatter(values[-SCATTER_VALIDATIONS:]),
+        max(abs(first), 0.05),
+    )
     return (gain + noise) / scale, gain / scale
 
 
-def validation_falls(window: Window) -> Symptom | None:
+def detect_validation_fall(window: RowWindow) -> Measurement | None:
     """Measure how much validation has fallen while the reward rose; None for rows without a validation."""
     rules = window.rules
-    if not validated(window.rows):
+    if not has_validation(window.rows):
         return None
-    found = smoothed(window.validations)
-    if len(found) < SMOOTHED:
+    smoothed_validations = smooth_validations(window.validations)
+    if len(smoothed_validations) < SMOOTHED_VALIDATIONS:
         return None
-    (peak, best), now = max(found, key=lambda one: one[1]), found[-1][1]
-    noise = scatter([one.value for one in window.validations[-SCATTERED:]])
-    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_least, 4 * noise)
-    before, reward = peak.reward, window.middle(REWARD, AROUND)
-    if before is None or reward is None or reward - before < 0.5 * scatter(window.values(REWARD, 100)):
-        return WELL
+    (peak, best), now = max(smoothed_validations, key=lambda item: item[1]), smoothed_validations[-1][1]
+    noise = measure_scatter([item.value for item in window.validations[-SCATTER_VALIDATIONS:]])
+    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_min, 4 * noise)
+    before, reward = peak.reward, window.compute_median(REWARD, REWARD_STEPS)
+    if before is None or reward is None or reward - before < 0.5 * measure_scatter(window.get_values(REWARD, 100)):
+        return HEALTHY
     if level < 1:
-        return Symptom(level)
-    return Symptom(
+        return Measurement(level)
+    return Measurement(
         level,
         Severity.WARNING,
-        say("The reward rises while validation falls: the model may be learning the grader, not the task."),
-        say(
+        translate("The reward rises while validation falls: the model may be learning the grader, not the task."),
+        translate(
             "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
-            now=number(now),
-            best=number(best),
+            now=format_number(now),
+            best=format_number(best),
             step=peak.step,
-            before=number(before),
-            reward=number(reward),
+            before=format_number(before),
+            reward=format_number(reward),
         ),
-        say(
+        translate(
             "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
             " (`reward.custom_reward_function.path`), and keep the checkpoint of the best validation"
             " (`trainer.save_freq`)."

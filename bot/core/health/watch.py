@@ -8,12 +8,12 @@ from typing import Self
 from bot.core.health.detectors import DETECTORS
 from bot.core.health.finding import Finding, Severity
 from bot.core.health.rules import HealthRules
-from bot.core.health.team import detector
-from bot.core.health.validation import SMOOTHED, noted
-from bot.core.health.window import STARTS, Detector, Symptom, Validated, Window
-from bot.core.row import Row
+from bot.core.health.team import build_detector
+from bot.core.health.validation import SMOOTHED_VALIDATIONS, add_validations
+from bot.core.health.window import START_KEYS, Detector, Measurement, RowWindow, ValidationResult
+from bot.core.row import StepMetrics
 
-MOST_HEALED = 16
+MAX_RESOLVED_FINDINGS = 16
 """Maximum resolved findings that are remembered."""
 
 
@@ -27,15 +27,15 @@ class Streak:
         resolved_at_row: how many rows the run had when the finding was resolved; None if it never was.
     """
 
-    sick: int = 0
-    well: int = 0
+    unhealthy_rows: int = 0
+    healthy_rows: int = 0
     since_step: int = 0
     since_at: float = 0.0
-    healed: int | None = None
+    resolved_at_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Healed:
+class ResolvedFinding:
     """A finding that was resolved at that step."""
 
     finding: Finding
@@ -44,7 +44,7 @@ class Healed:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class HealthState:
     """What is known of a run's health between its rows.
 
     Attributes:
@@ -59,135 +59,169 @@ class Watch:
 
     step: int | None = None
     at: float = 0.0
-    judged: int = 0
+    row_count: int = 0
     start: Mapping[str, float] = field(default_factory=dict)
-    validations: tuple[Validated, ...] = ()
+    validations: tuple[ValidationResult, ...] = ()
     streaks: Mapping[str, Streak] = field(default_factory=dict)
-    open: tuple[Finding, ...] = ()
-    healed: tuple[Healed, ...] = ()
+    open_findings: tuple[Finding, ...] = ()
+    resolved_findings: tuple[ResolvedFinding, ...] = ()
 
-    def has(self, row: Row) -> bool:
+    def has_judged(self, row: StepMetrics) -> bool:
         """Return whether a row was judged before.
 
         A run that resumed from a checkpoint reports earlier steps again, at a later time.
         """
         return self.step is not None and row.step <= self.step and (row.step == self.step or row.at <= self.at)
 
-    def found(self, name: str) -> Finding | None:
+    def find_open(self, name: str) -> Finding | None:
         """Return the open finding of this name, or None."""
-        return next((finding for finding in self.open if finding.name == name), None)
+        return next((finding for finding in self.open_findings if finding.name == name), None)
 
-    def said(self, finding: Finding) -> Self:
+    def with_finding(self, finding: Finding) -> Self:
         """Return the state with a finding open, in place of a milder one of the same name."""
-        stands = tuple(finding if one.name == finding.name else one for one in self.open)
-        return replace(self, open=stands if self.found(finding.name) else (*stands, finding))
+        findings = tuple(finding if other.name == finding.name else other for other in self.open_findings)
+        return replace(self, open_findings=findings if self.find_open(finding.name) else (*findings, finding))
 
-    def taken_back(self, finding: Finding, row: Row) -> Self:
+    def without_finding(self, finding: Finding, row: StepMetrics) -> Self:
         """Return the state with an open finding resolved at this row."""
-        healed = (*self.healed, Healed(finding, row.step, row.at))[-MOST_HEALED:]
-        return replace(self, open=tuple(one for one in self.open if one != finding), healed=healed)
+        resolved = (*self.resolved_findings, ResolvedFinding(finding, row.step, row.at))[-MAX_RESOLVED_FINDINGS:]
+        return replace(
+            self,
+            open_findings=tuple(other for other in self.open_findings if other != finding),
+            resolved_findings=resolved,
+        )
 
 
-def judge(rows: Sequence[Row], watch: Watch, rules: HealthRules, others: Iterable[Finding] = ()) -> Watch:
+def judge(
+    rows: Sequence[StepMetrics], state: HealthState, rules: HealthRules, others: Iterable[Finding] = ()
+) -> HealthState:
     """Return the state after one more row; judging a row twice changes nothing.
 
     Args:
         rows: the last rows of the run, about 512 of them, oldest first; the newest is judged.
         others: findings of plugins at this row; they open at once, and are resolved as any other.
     """
-    if not rows or watch.has(rows[-1]):
-        return watch
-    row, judged = rows[-1], max(watch.judged + 1, len(rows))
-    validations = noted(watch.validations, rows, watch.at)
-    start = beginning(rows, watch.start, judged, rules)
-    if "validation" not in start and len(validations) >= SMOOTHED:
-        start = {**start, "validation": median(one.value for one in validations[:SMOOTHED])}
-    watch = replace(watch, step=row.step, at=row.at, judged=judged, start=start, validations=validations)
-    window = Window(rows, rules, judged, start, validations)
-    for one in (*DETECTORS, *map(detector, rules.team)):
-        if one.name not in rules.off and (symptom := one.measure(window)) is not None:
-            watch = weighed(watch, one, symptom, window)
-    return with_others(watch, {finding.name: finding for finding in others}, window)
+    if not rows or state.has_judged(rows[-1]):
+        return state
+    row, row_count = rows[-1], max(state.row_count + 1, len(rows))
+    validations = add_validations(state.validations, rows, state.at)
+    start = measure_start(rows, state.start, row_count, rules)
+    if "validation" not in start and len(validations) >= SMOOTHED_VALIDATIONS:
+        start = {**start, "validation": median(item.value for item in validations[:SMOOTHED_VALIDATIONS])}
+    state = replace(state, step=row.step, at=row.at, row_count=row_count, start=start, validations=validations)
+    window = RowWindow(rows, rules, row_count, start, validations)
+    for item in (*DETECTORS, *map(build_detector, rules.team_rules)):
+        if item.name not in rules.disabled and (measurement := item.measure(window)) is not None:
+            state = update_streak(state, item, measurement, window)
+    return apply_plugin_findings(state, {finding.name: finding for finding in others}, window)
 
 
-def beginning(rows: Sequence[Row], known: Mapping[str, float], judged: int, rules: HealthRules) -> Mapping[str, float]:
+def measure_start(
+    rows: Sequence[StepMetrics], start: Mapping[str, float], row_count: int, rules: HealthRules
+) -> Mapping[str, float]:
     """Return how the run began, once there are enough rows, and as long as its first rows are among them."""
-    if judged > len(rows) or len(rows) < rules.start_steps:
-        return known
-    return known if known.keys() >= STARTS.keys() else {**middles(rows[: rules.start_steps]), **known}
+    if row_count > len(rows) or len(rows) < rules.start_steps:
+        return start
+    return start if start.keys() >= START_KEYS.keys() else {**compute_medians(rows[: rules.start_steps]), **start}
 
 
-def middles(rows: Sequence[Row]) -> Mapping[str, float]:
+def compute_medians(rows: Sequence[StepMetrics]) -> Mapping[str, float]:
     """Return the medians of the first rows that are remembered as the start of a run."""
-    found = {name: [row.first(keys) for row in rows] for name, keys in STARTS.items()}
-    known = {name: [value for value in values if value is not None] for name, values in found.items()}
-    return {name: median(values) for name, values in known.items() if values}
+    values_by_name = {name: [row.find_first(keys) for row in rows] for name, keys in START_KEYS.items()}
+    present_by_name = {
+        name: [value for value in values if value is not None] for name, values in values_by_name.items()
+    }
+    return {name: median(values) for name, values in present_by_name.items() if values}
 
 
-def weighed(watch: Watch, one: Detector, symptom: Symptom, window: Window) -> Watch:
+def update_streak(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
     """Return the state after the measurement of one detector: between unhealthy and healthy, nothing changes."""
-    if symptom.level >= 1:
-        return sicker(watch, one, symptom, window)
-    return better(watch, one, symptom.level < window.rules.healed_below, window)
+    if measurement.level >= 1:
+        return on_unhealthy(state, detector, measurement, window)
+    return on_healthy(state, detector, measurement.level < window.rules.healthy_below, window)
 
 
-def sicker(watch: Watch, one: Detector, symptom: Symptom, window: Window) -> Watch:
+def on_unhealthy(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
     """Return the state after an unhealthy row: with a longer streak, and an open finding if it is due."""
-    streak, stands = watch.streaks.get(one.name, Streak()), watch.found(one.name)
-    if not streak.sick:
-        since = symptom.since or window.newest
+    streak, open_finding = state.streaks.get(detector.name, Streak()), state.find_open(detector.name)
+    if not streak.unhealthy_rows:
+        since = measurement.since or window.newest
         streak = replace(streak, since_step=since.step, since_at=since.at)
-    streak = replace(streak, sick=streak.sick + 1, well=0)
-    watch = replace(watch, streaks={**watch.streaks, one.name: streak})
+    streak = replace(streak, unhealthy_rows=streak.unhealthy_rows + 1, healthy_rows=0)
+    state = replace(state, streaks={**state.streaks, detector.name: streak})
     # A graver finding replaces a milder one of the same name at once.
-    if stands and symptom.severity.rank > stands.severity.rank:
-        return watch.said(worded(one, symptom, stands.since_step, stands.since_at))
-    if not stands and due(streak, one, symptom, watch, window.rules):
-        return watch.said(worded(one, symptom, streak.since_step, streak.since_at))
-    return watch
+    if open_finding and measurement.severity.rank > open_finding.severity.rank:
+        return state.with_finding(to_finding(detector, measurement, open_finding.since_step, open_finding.since_at))
+    if not open_finding and is_due(streak, detector, measurement, state, window.rules):
+        return state.with_finding(to_finding(detector, measurement, streak.since_step, streak.since_at))
+    return state
 
 
-def due(streak: Streak, one: Detector, symptom: Symptom, watch: Watch, rules: HealthRules) -> bool:
+def is_due(
+    streak: Streak, detector: Detector, measurement: Measurement, state: HealthState, rules: HealthRules
+) -> bool:
     """Return whether a streak is long enough for a finding that was not resolved only just now."""
-    lasted = streak.sick >= one.patience(rules)
-    rested = streak.healed is None or watch.judged - streak.healed >= rules.cooldown_steps
-    return lasted and (rested or symptom.severity is Severity.STOP)
+    is_long_enough = streak.unhealthy_rows >= detector.get_persist_steps(rules)
+    has_rested = streak.resolved_at_row is None or state.row_count - streak.resolved_at_row >= rules.cooldown_steps
+    return is_long_enough and (has_rested or measurement.severity is Severity.STOP)
 
 
-def better(watch: Watch, one: Detector, well: bool, window: Window) -> Watch:
+def on_healthy(state: HealthState, detector: Detector, is_healthy: bool, window: RowWindow) -> HealthState:
     """Return the state after a row that is not unhealthy.
 
     If no finding is open, the streak is dropped, except for when the last finding was resolved.
     """
-    name, streak, stands = one.name, watch.streaks.get(one.name), watch.found(one.name)
+    name, streak, open_finding = detector.name, state.streaks.get(detector.name), state.find_open(detector.name)
     if streak is None:
-        return watch
-    streak = replace(streak, sick=0, well=streak.well + 1 if well else 0)
-    if stands and streak.well >= max(window.rules.heal_steps, one.patience(window.rules)):
-        watch, stands, streak = watch.taken_back(stands, window.newest), None, Streak(healed=watch.judged)
-    kept = {other: seen for other, seen in watch.streaks.items() if other != name}
-    if stands:
-        kept[name] = streak
-    elif streak.healed is not None:
-        kept[name] = Streak(healed=streak.healed)
-    return replace(watch, streaks=kept)
+        return state
+    streak = replace(streak, unhealthy_rows=0, healthy_rows=streak.healthy_rows + 1 if is_healthy else 0)
+    if open_finding and streak.healthy_rows >= max(window.rules.heal_steps, detector.get_persist_steps(window.rules)):
+        state, open_finding, streak = (
+            state.without_finding(open_finding, window.newest),
+            None,
+            Streak(resolved_at_row=state.row_count),
+        )
+    streaks = {other: other_streak for other, other_streak in state.streaks.items() if other != name}
+    if open_finding:
+        streaks[name] = streak
+    elif streak.resolved_at_row is not None:
+        streaks[name] = Streak(resolved_at_row=streak.resolved_at_row)
+    return replace(state, streaks=streaks)
 
 
-def worded(one: Detector, symptom: Symptom, since_step: int, since_at: float) -> Finding:
+def to_finding(detector: Detector, measurement: Measurement, since_step: int, since_at: float) -> Finding:
     """Return the finding of a detector and its measurement."""
     return Finding(
-        one.name, symptom.severity, since_step, since_at, symptom.what, symptom.evidence, symptom.advice, one.reference
+        detector.name,
+        measurement.severity,
+        since_step,
+        since_at,
+        measurement.what,
+        measurement.evidence,
+        measurement.advice,
+        detector.reference,
     )
 
 
-def with_others(watch: Watch, others: Mapping[str, Finding], window: Window) -> Watch:
+def apply_plugin_findings(state: HealthState, others: Mapping[str, Finding], window: RowWindow) -> HealthState:
     """Return the state after the findings of plugins: each stays open as long as the plugin reports it."""
-    known = {one.name for one in (*DETECTORS, *map(detector, window.rules.team))}
-    names = [*others, *(one.name for one in watch.open if one.name not in known and one.name not in others)]
+    known_names = {candidate.name for candidate in (*DETECTORS, *map(build_detector, window.rules.team_rules))}
+    names = [
+        *others,
+        *(
+            candidate.name
+            for candidate in state.open_findings
+            if candidate.name not in known_names and candidate.name not in others
+        ),
+    ]
     for name in names:
-        one, finding = Detector(name, "", lambda _: None, persist_steps=1), others.get(name)
-        symptom = (
-            Symptom(1.0, finding.severity, finding.what, finding.evidence, finding.advice) if finding else Symptom(0.0)
+        candidate, finding = Detector(name, "", lambda _: None, persist_steps=1), others.get(name)
+        measurement = (
+            Measurement(1.0, finding.severity, finding.what, finding.evidence, finding.advice)
+            if finding
+            else Measurement(0.0)
         )
-        watch = weighed(watch, replace(one, reference=finding.reference if finding else ""), symptom, window)
-    return watch
+        state = update_streak(
+            state, replace(candidate, reference=finding.reference if finding else ""), measurement, window
+        )
+    return state

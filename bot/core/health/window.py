@@ -8,14 +8,14 @@ from statistics import median
 
 from bot.core.health.finding import Severity
 from bot.core.health.rules import HealthRules
-from bot.core.row import ENTROPY, GRADIENT, LENGTH, REWARD, Row
+from bot.core.row import ENTROPY, GRADIENT, LENGTH, REWARD, StepMetrics
 
-STARTS = {"entropy": ENTROPY, "gradient": GRADIENT, "length": LENGTH, "reward": REWARD}
+START_KEYS = {"entropy": ENTROPY, "gradient": GRADIENT, "length": LENGTH, "reward": REWARD}
 """Metrics whose first values are remembered as the start of a run, because its first rows are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Validated:
+class ValidationResult:
     """One validation, kept apart from the rows, because runs may validate less often than rows are kept.
 
     Attributes:
@@ -30,7 +30,7 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
-class Symptom:
+class Measurement:
     """How healthy a run looks to one detector at its newest row.
 
     Attributes:
@@ -44,14 +44,14 @@ class Symptom:
     what: str = ""
     evidence: str = ""
     advice: str = ""
-    since: Row | Validated | None = None
+    since: StepMetrics | ValidationResult | None = None
 
 
-WELL = Symptom(0.0)
+HEALTHY = Measurement(0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RowWindow:
     """The last rows of a run, oldest first.
 
     Attributes:
@@ -60,38 +60,38 @@ class Window:
         validations: the last ones, oldest first.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[StepMetrics]
     rules: HealthRules = field(default_factory=HealthRules)
-    judged: int = 0
+    row_count: int = 0
     start: Mapping[str, float] = field(default_factory=dict)
-    validations: Sequence[Validated] = ()
+    validations: Sequence[ValidationResult] = ()
 
     @property
-    def newest(self) -> Row:
+    def newest(self) -> StepMetrics:
         """Return the newest row."""
         return self.rows[-1]
 
-    def values(self, keys: Sequence[str], last: int, back: int = 0) -> list[float]:
+    def get_values(self, keys: Sequence[str], last: int, back: int = 0) -> list[float]:
         """Return the values of a metric in the last rows, or in those up to `back` rows ago; a row without it has
         none.
 
-        >>> Window([Row(step, {"a": float(step)}) for step in range(9)]).values(("a",), last=2, back=3)
+        >>> RowWindow([StepMetrics(step, {"a": float(step)}) for step in range(9)]).get_values(("a",), last=2, back=3)
         [4.0, 5.0]
         """
         end = len(self.rows) - back
-        found = [row.first(keys) for row in self.rows[max(0, end - last) : max(0, end)]]
-        return [value for value in found if value is not None]
+        all_values = [row.find_first(keys) for row in self.rows[max(0, end - last) : max(0, end)]]
+        return [value for value in all_values if value is not None]
 
-    def middle(self, keys: Sequence[str], last: int, back: int = 0) -> float | None:
+    def compute_median(self, keys: Sequence[str], last: int, back: int = 0) -> float | None:
         """Return the median of these values; None if fewer than half of the rows have one, or
         there are too few rows."""
-        found = self.values(keys, last, back)
-        return median(found) if len(found) * 2 >= last else None
+        values = self.get_values(keys, last, back)
+        return median(values) if len(values) * 2 >= last else None
 
-    def pieces(self, keys: Sequence[str], size: int) -> list[float]:
+    def compute_chunk_medians(self, keys: Sequence[str], size: int) -> list[float]:
         """Return medians of so many values each, oldest first; the newest chunk is complete."""
-        found = self.values(keys, len(self.rows))
-        return [median(found[end - size : end]) for end in range(len(found) % size + size, len(found) + 1, size)]
+        values = self.get_values(keys, len(self.rows))
+        return [median(values[end - size : end]) for end in range(len(values) % size + size, len(values) + 1, size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +105,18 @@ class Detector:
 
     name: str
     reference: str
-    measure: Callable[[Window], Symptom | None]
+    measure: Callable[[RowWindow], Measurement | None]
     persist_steps: int | None = None
 
-    def patience(self, rules: HealthRules) -> int:
+    def get_persist_steps(self, rules: HealthRules) -> int:
         """Return how many unhealthy rows in a row open a finding."""
         return self.persist_steps or rules.persist_steps
 
 
-def scatter(values: Sequence[float]) -> float:
+def measure_scatter(values: Sequence[float]) -> float:
     """Return the standard deviation about a slow drift, from the differences of neighbours; outliers have no effect.
 
-    >>> scatter([1.0, 2.1, 2.9, 4.0, 500.0]) < 0.2
+    >>> measure_scatter([1.0, 2.1, 2.9, 4.0, 500.0]) < 0.2
     True
     """
     steps = [later - earlier for earlier, later in pairwise(values)]
@@ -124,19 +124,19 @@ def scatter(values: Sequence[float]) -> float:
     return 1.4826 / sqrt(2) * median([abs(step - centre) for step in steps]) if steps else 0.0
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number with about three digits.
 
-    >>> number(0.12345), number(1234.5), number(12.0), number(3.4e38)
+    >>> format_number(0.12345), format_number(1234.5), format_number(12.0), format_number(3.4e38)
     ('0.123', '1234', '12', '3.4e+38')
     """
     return f"{value:.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Return a share in percent.
 
-    >>> percent(0.256), percent(0.004)
+    >>> format_percent(0.256), format_percent(0.004)
     ('26%', '0.4%')
     """
     return f"{share * 100:.0f}%" if share >= 0.01 or not share else f"{share * 100:.1g}%"

@@ -14,8 +14,8 @@ from rl_doctor.simulate import simulate
 
 from bot.core.health.finding import Finding
 from bot.core.health.rules import HealthRules
-from bot.core.health.watch import Watch, judge
-from bot.core.row import Row
+from bot.core.health.watch import HealthState, judge
+from bot.core.row import StepMetrics
 
 VERL_KEYS = {
     "reward": "critic/rewards/mean",
@@ -55,12 +55,12 @@ KEPT = 512
 BEGAN = 1_760_000_000.0
 
 
-def simulated(scenario: str, seed: int, steps: int = 400) -> list[Row]:
+def simulated(scenario: str, seed: int, steps: int = 400) -> list[StepMetrics]:
     """A run of rldoctor's simulator, as verl would log it."""
     records, _ = simulate(scenario, n_steps=steps, seed=seed)
     top = 0.05 if scenario == "format_domination" else 1.0  # as the simulator scales what a right answer earns
     return [
-        Row(
+        StepMetrics(
             record["step"] + 1,
             {VERL_KEYS[key]: value for key, value in record.items() if key in VERL_KEYS}
             | {key: record[key] for key in PARTS}
@@ -88,9 +88,9 @@ class Shape:
     cut: tuple[float, float] | None = (0.55, 0.06)
     tools: bool = False
 
-    def rows(self, seed: int) -> list[Row]:
+    def rows(self, seed: int) -> list[StepMetrics]:
         random = Random(seed)
-        return [Row(self.first + at, self._values(at, random), BEGAN + 57.0 * at) for at in range(self.steps)]
+        return [StepMetrics(self.first + at, self._values(at, random), BEGAN + 57.0 * at) for at in range(self.steps)]
 
     def _values(self, at: int, random: Random) -> dict[str, float]:
         learned, early = 1 / (1 + exp(-(at - 35) / 7)), exp(-at / 60)
@@ -124,7 +124,7 @@ class Shape:
         return values
 
 
-def dapo(seed: int) -> list[Row]:
+def dapo(seed: int) -> list[StepMetrics]:
     """Scores of -1 and 1, no KL, responses that grow with what they earn."""
     random = Random(seed)
 
@@ -146,10 +146,10 @@ def dapo(seed: int) -> list[Row]:
         validation = {"val-core/aime/acc/mean@32": 0.05 + 0.3 * learned + random.gauss(0, 0.02)}
         return told | validation if at % 20 == 0 else told
 
-    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+    return [StepMetrics(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
 
 
-def reward_model(seed: int) -> list[Row]:
+def reward_model(seed: int) -> list[StepMetrics]:
     """Scores without bounds, gradients that scatter, no validation."""
     random = Random(seed)
 
@@ -166,10 +166,10 @@ def reward_model(seed: int) -> list[Row]:
             "response_length/mean": 200 + random.gauss(0, 20),
         }
 
-    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+    return [StepMetrics(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
 
 
-def small(seed: int) -> list[Row]:
+def small(seed: int) -> list[StepMetrics]:
     """Thirty-two answers a step, a hundred questions a validation: all scatters that may."""
     random = Random(seed)
 
@@ -191,10 +191,10 @@ def small(seed: int) -> list[Row]:
         }
         return told | {"val-core/x/acc/mean@1": right(chance - 0.02, 100)} if at % 10 == 9 else told
 
-    return [Row(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
+    return [StepMetrics(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
 
 
-HEALTHY: Mapping[str, Callable[[int], list[Row]]] = {
+HEALTHY: Mapping[str, Callable[[int], list[StepMetrics]]] = {
     "PPO as in the public logs": Shape().rows,
     "an old version: from step 0, three decimals, no clip ratio": replace(Shape(), first=0, digits=3, cut=None).rows,
     "longer than what is kept": replace(Shape(), steps=900).rows,
@@ -208,15 +208,17 @@ HEALTHY: Mapping[str, Callable[[int], list[Row]]] = {
 }
 
 
-def changed(rows: list[Row], begin: int, change: Callable[[Row], Mapping[str, float]]) -> list[Row]:
+def changed(
+    rows: list[StepMetrics], begin: int, change: Callable[[StepMetrics], Mapping[str, float]]
+) -> list[StepMetrics]:
     """The rows, and from the one of that number on what the change says."""
     return [row if at < begin else replace(row, values={**row.values, **change(row)}) for at, row in enumerate(rows)]
 
 
-def lost(begin: int, steps: int | None = None) -> Callable[[int], list[Row]]:
+def lost(begin: int, steps: int | None = None) -> Callable[[int], list[StepMetrics]]:
     """Gradients that are not a number, for so long."""
 
-    def rows(seed: int) -> list[Row]:
+    def rows(seed: int) -> list[StepMetrics]:
         found = Shape().rows(seed)
         end = len(found) if steps is None else begin + steps
         value = nan if seed % 2 else inf
@@ -225,32 +227,32 @@ def lost(begin: int, steps: int | None = None) -> Callable[[int], list[Row]]:
     return rows
 
 
-def collapsed(seed: int) -> list[Row]:
+def collapsed(seed: int) -> list[StepMetrics]:
     """What NaN leaves behind: no reward, and responses at full length."""
     zero = {"critic/score/mean": 0.0, "critic/rewards/mean": 0.0, "response_length/mean": 256.0}
     return changed(Shape().rows(seed), 150, lambda _: zero)
 
 
-def without_tools(seed: int) -> list[Row]:
+def without_tools(seed: int) -> list[StepMetrics]:
     return changed(replace(Shape(), tools=True).rows(seed), 0, lambda _: {"tool_call_counts/mean": 0.0})
 
 
-def tools_forgotten(seed: int) -> list[Row]:
+def tools_forgotten(seed: int) -> list[StepMetrics]:
     forgotten = {"tool_call_counts/mean": 0.0, "num_turns/mean": 2.0}
     return changed(replace(Shape(), tools=True).rows(seed), 150, lambda _: forgotten)
 
 
-def no_difference(seed: int) -> list[Row]:
+def no_difference(seed: int) -> list[StepMetrics]:
     """Every group scores alike: advantages of 0, and no gradient."""
     alike = {"critic/advantages/max": 0.0, "critic/advantages/min": 0.0, "actor/grad_norm": 0.0}
     return changed(Shape().rows(seed), 120, lambda _: alike)
 
 
-def run_away(seed: int) -> list[Row]:
+def run_away(seed: int) -> list[StepMetrics]:
     return changed(Shape().rows(seed), 120, lambda _: {"actor/ppo_kl": 0.4})
 
 
-SICK: Mapping[str, tuple[str, Callable[[int], list[Row]], int]] = {
+SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
     "NaN for good": ("not-a-number", lost(120), 120),
     "NaN from the first step": ("not-a-number", lost(0), 0),
     "reward lost": ("reward-collapse", collapsed, 150),
@@ -270,21 +272,21 @@ class Said:
     finding: Finding
 
 
-def streamed(rows: list[Row], rules: HealthRules | None = None) -> Iterator[Watch]:
+def streamed(rows: list[StepMetrics], rules: HealthRules | None = None) -> Iterator[HealthState]:
     """The watch after each row, as a bot has it that reads along."""
-    watch, rules = Watch(), rules or HealthRules()
+    watch, rules = HealthState(), rules or HealthRules()
     for end in range(1, len(rows) + 1):
         watch = judge(rows[max(0, end - KEPT) : end], watch, rules)
         yield watch
 
 
-def said(rows: list[Row], rules: HealthRules | None = None) -> list[Said]:
+def said(rows: list[StepMetrics], rules: HealthRules | None = None) -> list[Said]:
     """Everything that is said while the run goes on."""
     found: list[Said] = []
     before: tuple[Finding, ...] = ()
     for watch in streamed(rows, rules):
-        found += [Said(watch.step or 0, finding) for finding in watch.open if finding not in before]
-        before = watch.open
+        found += [Said(watch.step or 0, finding) for finding in watch.open_findings if finding not in before]
+        before = watch.open_findings
     return found
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from bot.core.health.detectors import DETECTORS
 from bot.core.health.finding import Severity
 from bot.core.health.rules import HealthRules
-from bot.core.health.watch import Watch, judge
-from bot.core.row import Row
+from bot.core.health.watch import HealthState, judge
+from bot.core.row import StepMetrics
 from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, lost, said, said_of, simulated, streamed
 from tests.examples import thorough
 
@@ -53,7 +53,7 @@ def test_what_its_simulator_does_not_have_is_found_too_and_since_when(kind: str,
     assert not [one for one in found if one.step <= begin]
 
 
-def hacked(every: int, steps: int = 1500) -> list[Row]:
+def hacked(every: int, steps: int = 1500) -> list[StepMetrics]:
     """The reward rises all the way, and validation, every so many steps, falls from 0.8 to 0.05."""
     rows = []
     for step in range(1, steps + 1):
@@ -61,13 +61,13 @@ def hacked(every: int, steps: int = 1500) -> list[Row]:
         values = {"critic/rewards/mean": 0.2 + 0.7 * share, "actor/entropy": 0.5, "actor/grad_norm": 1.0}
         if step % every == 0:
             values["val-core/x/reward/mean@1"] = 0.8 - 0.75 * share
-        rows.append(Row(step, values, float(step)))
+        rows.append(StepMetrics(step, values, float(step)))
     return rows
 
 
-def watched(rows: Sequence[Row], window: int = 256) -> Iterator[Watch]:
+def watched(rows: Sequence[StepMetrics], window: int = 256) -> Iterator[HealthState]:
     """After each row, as a bot sees it that keeps no more rows than that."""
-    watch = Watch()
+    watch = HealthState()
     for end in range(1, len(rows) + 1):
         watch = judge(rows[max(0, end - window) : end], watch, HealthRules())
         yield watch
@@ -75,13 +75,13 @@ def watched(rows: Sequence[Row], window: int = 256) -> Iterator[Watch]:
 
 @pytest.mark.parametrize("every", [25, 64, 100, 128])
 def test_validation_that_falls_is_found_however_seldom_it_is_asked_for(every: int) -> None:
-    found = next((watch.step for watch in watched(hacked(every)) if watch.found("validation-falls")), None)
+    found = next((watch.step for watch in watched(hacked(every)) if watch.find_open("validation-falls")), None)
     assert found, "not found at all"
     assert found <= 10 * every
 
 
-def validating(step: int, at: float) -> Row:
-    return Row(step, {"critic/rewards/mean": 0.5, "val-core/x/reward/mean@1": step / 1000}, at)
+def validating(step: int, at: float) -> StepMetrics:
+    return StepMetrics(step, {"critic/rewards/mean": 0.5, "val-core/x/reward/mean@1": step / 1000}, at)
 
 
 def test_a_training_that_went_back_keeps_the_validations_before_it_and_none_after() -> None:
@@ -94,23 +94,23 @@ def test_a_training_that_went_back_keeps_the_validations_before_it_and_none_afte
 
 def test_a_validation_among_rows_that_came_with_those_judged_before_is_not_missed() -> None:
     """One look brings a resume as well, whose steps are judged again only once they are new."""
-    rows = [Row(step, {"critic/rewards/mean": 0.5}, 1.0) for step in (119, 120)]
-    rows += [Row(101, {"critic/rewards/mean": 0.5}, 1.0), validating(102, 1.0), Row(103, {}, 1.0)]
-    rows += [Row(step, {"critic/rewards/mean": 0.5}, 2.0) for step in (104, 105)]
+    rows = [StepMetrics(step, {"critic/rewards/mean": 0.5}, 1.0) for step in (119, 120)]
+    rows += [StepMetrics(101, {"critic/rewards/mean": 0.5}, 1.0), validating(102, 1.0), StepMetrics(103, {}, 1.0)]
+    rows += [StepMetrics(step, {"critic/rewards/mean": 0.5}, 2.0) for step in (104, 105)]
     assert [one.step for one in list(watched(rows))[-1].validations] == [102]
 
 
 def test_once_there_is_a_validation_it_is_not_said_that_there_has_been_none() -> None:
     rows = [
-        Row(step, {"response_length/mean": 100.0 + 4 * step, "critic/rewards/mean": 0.5}, float(step))
+        StepMetrics(step, {"response_length/mean": 100.0 + 4 * step, "critic/rewards/mean": 0.5}, float(step))
         for step in range(1, 121)
     ]
-    before = list(watched(rows))[-1].found("length-growth")
+    before = list(watched(rows))[-1].find_open("length-growth")
     assert before is not None
     assert "there has been no validation" in before.what
-    later = [Row(row.step + 120, {**row.values, "val-core/x": 0.5}, row.at + 120) for row in rows[:1]]
-    later += [Row(row.step + 120, row.values, row.at + 120) for row in rows[1:80]]
-    after = list(watched([*rows, *later]))[-1].found("length-growth")
+    later = [StepMetrics(row.step + 120, {**row.values, "val-core/x": 0.5}, row.at + 120) for row in rows[:1]]
+    later += [StepMetrics(row.step + 120, row.values, row.at + 120) for row in rows[1:80]]
+    after = list(watched([*rows, *later]))[-1].find_open("length-growth")
     assert after is None or "no validation" not in after.what
 
 
@@ -123,10 +123,10 @@ def test_not_a_number_is_said_at_once_and_gravely_at_the_third_step_in_a_row() -
 
 def test_a_single_update_that_was_left_out_is_taken_back() -> None:
     watch = list(streamed(lost(120, steps=1)(0)))[-1]
-    assert [(one.finding.name, one.step) for one in watch.healed if one.finding.name == "not-a-number"] == [
+    assert [(one.finding.name, one.step) for one in watch.resolved_findings if one.finding.name == "not-a-number"] == [
         ("not-a-number", 126)
     ]
-    assert watch.found("not-a-number") is None
+    assert watch.find_open("not-a-number") is None
 
 
 def test_padding_of_validations_is_no_sickness() -> None:
@@ -188,12 +188,12 @@ ROWS = st.lists(st.dictionaries(st.sampled_from(KEYS), NUMBERS | st.sampled_from
 
 @given(ROWS, st.sampled_from([1, 2, 8]))
 def test_no_numbers_whatever_upset_it_and_what_it_keeps_can_be_stored(told: list[dict[str, float]], size: int) -> None:
-    rows, rules = [Row(step, values) for step, values in enumerate(told)], HealthRules(group_size=size)
-    watch = Watch()
+    rows, rules = [StepMetrics(step, values) for step, values in enumerate(told)], HealthRules(group_size=size)
+    watch = HealthState()
     for watch in streamed(rows, rules):
-        assert len({finding.name for finding in watch.open}) == len(watch.open)
-    assert msgspec.json.decode(msgspec.json.encode(watch), type=Watch) == watch
-    assert all(later.judged == earlier.judged + 1 for earlier, later in pairwise(streamed(rows, rules)))
+        assert len({finding.name for finding in watch.open_findings}) == len(watch.open_findings)
+    assert msgspec.json.decode(msgspec.json.encode(watch), type=HealthState) == watch
+    assert all(later.row_count == earlier.row_count + 1 for earlier, later in pairwise(streamed(rows, rules)))
 
 
 def test_a_row_that_is_judged_twice_changes_nothing_and_one_that_a_resumed_run_repeats_counts() -> None:

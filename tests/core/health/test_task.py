@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bot.core.health.rules import HealthRules
-from bot.core.health.task import rules_for
-from bot.core.health.watch import Watch, judge
-from bot.core.row import Row
+from bot.core.health.task import adapt_rules
+from bot.core.health.watch import HealthState, judge
+from bot.core.row import StepMetrics
 
 GRPO = 'python -m verl algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n="$GROUP_SIZE"'
 OFF = {"_metadata": {"verlbot": {"findings_off": ["not-a-number"]}}}
@@ -28,7 +28,7 @@ OFF = {"_metadata": {"verlbot": {"findings_off": ["not-a-number"]}}}
     ],
 )
 def test_how_many_answers_are_compared(task: dict[str, Any], size: int | None) -> None:
-    assert rules_for(task, HealthRules()).group_size == size
+    assert adapt_rules(task, HealthRules()).group_size == size
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,20 @@ def test_how_many_answers_are_compared(task: dict[str, Any], size: int | None) -
     ],
 )
 def test_whether_tools_are_meant_to_be_called(run: str, tools: bool) -> None:
-    assert rules_for({"run": run}, HealthRules()).expects_tools is tools
+    assert adapt_rules({"run": run}, HealthRules()).expects_tools is tools
 
 
 @pytest.mark.parametrize(("task", "found"), [pytest.param({}, 1, id="usual"), pytest.param(OFF, 0, id="off")])
 def test_a_finding_that_means_nothing_for_a_recipe_is_not_looked_for(task: dict[str, Any], found: int) -> None:
-    rows = [Row(step, {"actor/grad_norm": 1.0 if step < 9 else float("nan")}, float(step)) for step in range(1, 10)]
-    watch = Watch()
+    rows = [
+        StepMetrics(step, {"actor/grad_norm": 1.0 if step < 9 else float("nan")}, float(step)) for step in range(1, 10)
+    ]
+    watch = HealthState()
     for end in range(1, 10):
-        watch = judge(rows[:end], watch, rules_for(task, HealthRules()))
-    assert len(watch.open) == found
+        watch = judge(rows[:end], watch, adapt_rules(task, HealthRules()))
+    assert len(watch.open_findings) == found
 
 
 def test_a_size_of_many_digits_is_no_group() -> None:
     run = f"algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n={'9' * 6000}"
-    assert rules_for({"run": run}, HealthRules()).group_size is None
+    assert adapt_rules({"run": run}, HealthRules()).group_size is None

@@ -7,30 +7,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.health.finding import Finding, Severity
-from bot.core.health.rules import HealthRules, Rule
-from bot.core.health.watch import MOST_HEALED, Watch, judge
-from bot.core.row import Row
+from bot.core.health.rules import HealthRules, MetricRule
+from bot.core.health.watch import MAX_RESOLVED_FINDINGS, HealthState, judge
+from bot.core.row import StepMetrics
 from tests.core.health.runs import streamed
 
 NAME = "too-warm"
 
 
 def rules(for_steps: int = 3, severity: Severity = Severity.WARNING) -> HealthRules:
-    rule = Rule(NAME, "custom/heat", above=0.5, for_steps=for_steps, severity=severity, what="Warm.", advice="Cool it.")
-    return HealthRules(team=(rule,), heal_steps=4, cooldown_steps=10)
+    rule = MetricRule(
+        NAME, "custom/heat", above=0.5, for_steps=for_steps, severity=severity, what="Warm.", advice="Cool it."
+    )
+    return HealthRules(team_rules=(rule,), heal_steps=4, cooldown_steps=10)
 
 
-def rows(heat: list[bool | None]) -> list[Row]:
+def rows(heat: list[bool | None]) -> list[StepMetrics]:
     """A step for each: too warm, not, or without a word of it."""
     return [
-        Row(step, {"other": 1.0} if warm is None else {"custom/heat": float(warm)}, 1000.0 + step)
+        StepMetrics(step, {"other": 1.0} if warm is None else {"custom/heat": float(warm)}, 1000.0 + step)
         for step, warm in enumerate(heat, 1)
     ]
 
 
 def shown(heat: list[bool | None], which: HealthRules | None = None) -> str:
     """Whether it stands after each step."""
-    return "".join("#" if watch.found(NAME) else "." for watch in streamed(rows(heat), which or rules()))
+    return "".join("#" if watch.find_open(NAME) else "." for watch in streamed(rows(heat), which or rules()))
 
 
 def warm(text: str) -> list[bool | None]:
@@ -59,8 +61,8 @@ def test_what_is_grave_is_said_again_without_a_rest() -> None:
 
 def test_a_step_between_sick_and_well_takes_nothing_back() -> None:
     clipped = [0.25] * 40 + [0.18] * 40 + [0.1] * 60
-    told = [Row(step, {"actor/pg_clipfrac": value}) for step, value in enumerate(clipped)]
-    stands = [watch.found("clip-saturation") is not None for watch in streamed(told)]
+    told = [StepMetrics(step, {"actor/pg_clipfrac": value}) for step, value in enumerate(clipped)]
+    stands = [watch.find_open("clip-saturation") is not None for watch in streamed(told)]
     assert [(one, len(list(group))) for one, group in groupby(stands)][:2] == [(False, 18), (True, 80)]
 
 
@@ -95,24 +97,27 @@ def test_every_finding_that_stood_stands_or_has_healed(heat: list[bool | None]) 
     opened = 0
     before: tuple[Finding, ...] = ()
     for watch in streamed(rows(heat), rules(1)):
-        opened += len([one for one in watch.open if one not in before])
-        before = watch.open
-        assert opened == len(watch.open) + len(watch.healed) or len(watch.healed) == MOST_HEALED
+        opened += len([one for one in watch.open_findings if one not in before])
+        before = watch.open_findings
+        assert (
+            opened == len(watch.open_findings) + len(watch.resolved_findings)
+            or len(watch.resolved_findings) == MAX_RESOLVED_FINDINGS
+        )
 
 
 def test_what_is_healed_is_kept_with_its_step_and_only_the_last_few() -> None:
-    heat = warm("wcccccccccccccccc" * (MOST_HEALED + 4))
+    heat = warm("wcccccccccccccccc" * (MAX_RESOLVED_FINDINGS + 4))
     *_, watch = streamed(rows(heat), rules(1))
-    assert len(watch.healed) == MOST_HEALED
-    assert watch.healed[-1].step == len(heat) - 12
-    assert watch.healed[-1].finding.since_step == len(heat) - 16
+    assert len(watch.resolved_findings) == MAX_RESOLVED_FINDINGS
+    assert watch.resolved_findings[-1].step == len(heat) - 12
+    assert watch.resolved_findings[-1].finding.since_step == len(heat) - 16
 
 
 def test_a_rule_of_a_team_waits_for_its_step_and_says_the_teams_own_words() -> None:
-    rule = Rule("low-score", "critic/score/mean", below=0.1, for_steps=2, after_step=5, severity=Severity.NOTE)
-    told = [Row(step, {"critic/score/mean": 0.05}, 100.0 + step) for step in range(1, 9)]
-    which = HealthRules(team=(rule,))
-    stands = [[one for one in watch.open if one.name == "low-score"] for watch in streamed(told, which)]
+    rule = MetricRule("low-score", "critic/score/mean", below=0.1, for_steps=2, after_step=5, severity=Severity.NOTE)
+    told = [StepMetrics(step, {"critic/score/mean": 0.05}, 100.0 + step) for step in range(1, 9)]
+    which = HealthRules(team_rules=(rule,))
+    stands = [[one for one in watch.open_findings if one.name == "low-score"] for watch in streamed(told, which)]
     assert [len(one) for one in stands] == [0, 0, 0, 0, 0, 1, 1, 1]
     finding = stands[-1][0]
     assert (finding.severity, finding.since_step, finding.since_at) == (Severity.NOTE, 5, 105.0)
@@ -122,19 +127,24 @@ def test_a_rule_of_a_team_waits_for_its_step_and_says_the_teams_own_words() -> N
 def test_what_somebody_elses_code_finds_stands_while_it_is_found() -> None:
     theirs = Finding("own", Severity.WARNING, 1, 1.0, "It smells.", "7 of 9.", "Air.", "https://example.org")
     told, which = rows([False] * 12), HealthRules(heal_steps=2)
-    watch, stands = Watch(), ""
+    watch, stands = HealthState(), ""
     for end in range(1, len(told) + 1):
         watch = judge(told[:end], watch, which, [theirs] if 3 <= end <= 6 else [])
-        stands += "#" if watch.found("own") else "."
+        stands += "#" if watch.find_open("own") else "."
     assert stands == "..#####....."
-    assert (watch.healed[-1].finding.what, watch.healed[-1].finding.reference) == ("It smells.", "https://example.org")
+    assert (watch.resolved_findings[-1].finding.what, watch.resolved_findings[-1].finding.reference) == (
+        "It smells.",
+        "https://example.org",
+    )
 
 
 def test_it_becomes_graver_in_place() -> None:
     told = rows([False] * 4)
     mild = Finding("own", Severity.NOTE, 2, 2.0, "It smells.", "", "", "")
     grave = Finding("own", Severity.STOP, 2, 2.0, "It burns.", "", "", "")
-    watch = judge(told[:2], Watch(), HealthRules(), [mild])
+    watch = judge(told[:2], HealthState(), HealthRules(), [mild])
     watch = judge(told[:3], watch, HealthRules(), [grave])
-    assert [(one.what, one.severity, one.since_step) for one in watch.open] == [("It burns.", Severity.STOP, 2)]
-    assert judge(told, watch, HealthRules(), [mild]).open == watch.open
+    assert [(one.what, one.severity, one.since_step) for one in watch.open_findings] == [
+        ("It burns.", Severity.STOP, 2)
+    ]
+    assert judge(told, watch, HealthRules(), [mild]).open_findings == watch.open_findings
