@@ -60,7 +60,7 @@ on-slurm: $(READY)  # many runs at once, which takes both cores; money and guard
 		$(ON_SLURM) tests/slurm/test_main_job.py && \
 		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
-			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud.py && \
+			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud_contract.py && \
 		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
@@ -76,7 +76,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 explore: $(READY)  ## the property tests, on new values and many of them
-	$(BIN)/pytest --quiet --hypothesis-profile=explore --timeout=3000 --numprocesses=2 tests/core tests/slack/test_text.py tests/adapters/test_store.py
+	$(BIN)/pytest --quiet --hypothesis-profile=explore --timeout=3000 --numprocesses=2 tests/core tests/slack/views/test_mrkdwn.py tests/adapters/redis/test_redis_store.py
 
 threats: $(READY)  ## the guard against each threat taken away, one at a time: ONLY=id,id or FILE=logs,doors for some
 	$(BIN)/python -m tests.threats --only "$(ONLY)" --file "$(FILE)"
@@ -103,7 +103,7 @@ charts: $(READY)  ## the pictures of charts in docs/
 
 golden: $(READY)  ## write anew what people read; then read the difference aloud
 	$(BIN)/python -m tests.golden
-	git diff --stat tests/slack/golden
+	git diff --stat tests/slack/views/golden
 
 words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code
 	$(BIN)/python -m tests.words

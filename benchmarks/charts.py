@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from benchmarks.answer import p95
-from bot.adapters.charts import DOTS_PER_INCH, HEIGHT_INCHES, WIDTH_INCHES, render_chart
-from bot.adapters.painter import ProcessChartRenderer
-from bot.core.figure import RunHistory, build_comparison_chart, build_reward_chart
-from bot.core.history import MIN_RECENT_ROWS, MetricsHistory
-from bot.core.row import StepMetrics
-from bot.core.thin import downsample
-from bot.slack.charts import build_native_chart
+from bot.adapters.charts.chart_renderer import DOTS_PER_INCH, HEIGHT_INCHES, WIDTH_INCHES, render_chart
+from bot.adapters.charts.render_worker import ProcessChartRenderer
+from bot.core.model.history import MIN_RECENT_ROWS, MetricsHistory
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.chart_data import RunHistory, build_comparison_chart, build_reward_chart
+from bot.core.rules.downsample import downsample
+from bot.slack.views.message import build_native_chart
 from tests.builders import NOON, running
 
 STEPS, TIMES = 100_000, 20

@@ -10,23 +10,22 @@ from datetime import UTC, datetime
 
 from benchmarks.masking import COMMAND, KNOWN
 from benchmarks.world import ANA, TRAINING, a_slack
-from bot.access_control import AccessControl
-from bot.adapters.recipes import RecipeFolder
-from bot.adapters.secret_filter import SecretFilter
-from bot.core.access import refuse_act
-from bot.core.command import Launch
-from bot.core.launch_bounds import build_launch_request, refuse_out_of_bounds
-from bot.core.masking import Masker, search_nothing
-from bot.core.parse import parse_command
-from bot.core.people import APP_HOME
-from bot.core.plan import LaunchPlan, build_launch_plan
-from bot.core.policy import SAFE_POLICY, Fairness
-from bot.core.roles import Act
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.app.access_control import AccessControl
+from bot.app.rate_limits import RateLimitKind, RateLimits
+from bot.config.settings import SOURCE_RECIPES
+from bot.core.commands.command import Launch
+from bot.core.commands.parser import parse_command
+from bot.core.masking.masker import Masker, search_nothing
+from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
+from bot.core.model.people import APP_HOME, Act
+from bot.core.model.policy import SAFE_POLICY, Fairness
+from bot.core.rules.access import refuse_act
+from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.playground.slack import BOT_TOKEN
-from bot.rate_limits import RateLimitKind, RateLimits
-from bot.settings import SOURCE_RECIPES
-from bot.slack.client import BotIdentity, build_web_client
-from bot.slack.directory import SlackDirectory
+from bot.runtime.secret_filter import SecretFilter
+from bot.slack.outbound.directory import SlackDirectory
+from bot.slack.outbound.web_client import BotIdentity, build_web_client
 
 BEFORE = "without checks: read and planned"
 

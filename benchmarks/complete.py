@@ -10,9 +10,8 @@ from math import fsum, isclose
 from pathlib import Path
 
 from benchmarks.logs import logs
-from bot.core.fact import LogEvent
-from bot.core.reader import LogParser
-from bot.core.row import VALIDATION_PREFIXES, StepMetrics
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.model.metrics import VALIDATION_PREFIXES, LogEvent, StepMetrics
 
 AWK = r"""
 match($0, /step:[0-9]+ - [A-Za-z_]/) {

@@ -13,12 +13,11 @@ from rl_doctor.live import LiveMonitor
 from rl_doctor.simulate import EXPECTED_DETECTIONS, simulate
 
 from benchmarks.logs import logs
-from bot.core.health.finding import Severity
-from bot.core.health.rules import HealthRules
-from bot.core.health.stall import LivenessSignals, detect_stall
-from bot.core.reader import LogParser
-from bot.core.row import StepMetrics
-from tests.core.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, said, simulated
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.model.finding import HealthRules, Severity
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.health.stall import LivenessSignals, detect_stall
+from tests.core.rules.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, said, simulated
 
 SEEDS, HEALTHY_SEEDS = 20, 5
 THEIR_SEEDS = 5

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from io import BytesIO
 
 from benchmarks.logs import logs
-from bot.core.forecast import build_forecast
-from bot.replay import BEGAN_AT, ReplayedStep, build_run, read_events, replay_events
+from bot.cli.replay import BEGAN_AT, ReplayedStep, build_run, read_events, replay_events
+from bot.core.rules.forecast import build_forecast
 
 DOLLARS_PER_HOUR = 12.0
 

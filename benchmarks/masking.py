@@ -11,10 +11,10 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.logs import logs
-from bot.adapters.secret_filter import SecretFilter
-from bot.core.masking import SHAPE_MASKER, Masker, search_nothing
-from bot.core.parse import parse_command
-from bot.core.reader import LogParser
+from bot.core.commands.parser import parse_command
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.masking.masker import SHAPE_MASKER, Masker, search_nothing
+from bot.runtime.secret_filter import SecretFilter
 from tests.secret_corpus import Planted, corpus
 
 LOOK = 250_000

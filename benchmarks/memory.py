@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from benchmarks.world import Slack, a_slack, many_runs
-from bot.adapters.store import RedisStore
-from bot.adapters.valkey import EmbeddedValkey
-from bot.core.status import Reason
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.redis_store import RedisStore
+from bot.core.model.run_state import Reason
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import World

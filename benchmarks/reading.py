@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from benchmarks.logs import logs
-from bot.adapters.store import RedisStore
-from bot.adapters.valkey import EmbeddedValkey
-from bot.core.reading import LogCursor
-from bot.core.row import StepMetrics
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.redis_store import RedisStore
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.log_cursor import LogCursor
 from tests.builders import a_run
 
 MEGABYTES = int(os.environ.get("BENCH_LOG_MEGABYTES", "1000"))
@@ -20,8 +20,8 @@ MEGABYTES = int(os.environ.get("BENCH_LOG_MEGABYTES", "1000"))
 READ = """
 import resource, sys
 from pathlib import Path
-from bot.core.progress import Progress
-from bot.replay import facts
+from bot.core.model.progress import Progress
+from bot.cli.replay import facts
 progress, rows, tell = Progress(), 0, sys.argv[2] == "tell"
 with Path(sys.argv[1]).open("rb") as file:
     for fact in facts(file):

@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.world import Slack, a_bot, a_slack
 from bot.playground.client import Person
-from bot.slack.socket import CHECK_PERIOD
+from bot.slack.inbound.socket_mode import CHECK_PERIOD
 from tests.proxy import Proxy
 from tests.waiting import eventually
 

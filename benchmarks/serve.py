@@ -13,15 +13,15 @@ from threading import Event
 from slack_bolt import Ack, App
 
 from benchmarks.world import many_runs
-from bot.adapters.store import RedisStore
-from bot.build import build
-from bot.clock import Clock
-from bot.core.order import ClusterRef
-from bot.core.seen import Observation
-from bot.precedence import InteractivePriority
-from bot.settings import Settings
-from bot.slack.client import BotIdentity, build_web_client
-from bot.slack.socket import SocketConnection
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.process_health import Clock
+from bot.app.rate_limits import InteractivePriority
+from bot.bootstrap.container import build
+from bot.config.settings import Settings
+from bot.core.model.cluster import Observation
+from bot.core.model.launch_plan import ClusterRef
+from bot.slack.inbound.socket_mode import SocketConnection
+from bot.slack.outbound.web_client import BotIdentity, build_web_client
 from tests.doubles.cloud import FakeCloud
 
 ACTIVE = 20

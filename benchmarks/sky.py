@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.tick import Nobody
 from benchmarks.world import a_store, many_runs
-from bot.adapters.sky import calls
-from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import SdkWorker
-from bot.adapters.store import RedisStore
-from bot.core.rules import ReconcileTimings
-from bot.core.run import Run
-from bot.precedence import InteractivePriority
-from bot.reconcile import Reconciler
-from bot.tails import LogTailer
-from bot.watcher import HealthMonitor
+from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.sky import sdk_clusters
+from bot.adapters.sky.sdk_worker import SdkWorker
+from bot.adapters.sky.sky_cloud import SkyCloud
+from bot.app.health_monitor import HealthMonitor
+from bot.app.log_ingest import LogTailer
+from bot.app.rate_limits import InteractivePriority
+from bot.app.reconciler import Reconciler
+from bot.core.model.run import Run
+from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.adapters.beds import client_environment
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
@@ -53,7 +53,9 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
         world.clusters[run.cluster] = a_cluster(run)
     clock = Clock()
     cloud = SkyCloud(
-        SdkWorker(client_environment(home, server.url), 60, shares=calls.CLUSTER_CALL_SHARES), clock.now, secrets={}
+        SdkWorker(client_environment(home, server.url), 60, shares=sdk_clusters.CLUSTER_CALL_SHARES),
+        clock.now,
+        secrets={},
     )
     pool = ThreadPoolExecutor(4)
     tails = LogTailer(cloud, lines=(50, 200), period=timedelta(seconds=30), reads_per_tick=32, threads=2)

@@ -10,16 +10,15 @@ import msgspec
 from redis import Redis
 
 from benchmarks.world import a_store
-from bot.adapters.documents import encode_run
-from bot.adapters.keys import ENDED_RUNS, RUN_RECORD
-from bot.adapters.store import DOCUMENT_BATCH_SIZE, RedisStore, decode_text
-from bot.core.fact import CheckpointSaved, TotalSteps
-from bot.core.progress import Progress
-from bot.core.row import StepMetrics
-from bot.core.run import Run
-from bot.core.status import Reason, RunStatus
-from bot.costs import CostService
-from bot.reports import ReportService
+from bot.adapters.redis.codec import encode_run
+from bot.adapters.redis.connection import ENDED_RUNS, RUN_RECORD
+from bot.adapters.redis.redis_store import DOCUMENT_BATCH_SIZE, RedisStore, decode_text
+from bot.app.cost_service import CostService
+from bot.app.report_service import ReportService
+from bot.core.model.metrics import CheckpointSaved, StepMetrics, TotalSteps
+from bot.core.model.progress import Progress
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
 from tests.builders import running
 
 RUNS, PEOPLE, TIMES = 10_000, 40, 9

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.world import a_store, many_runs
-from bot.adapters.store import RedisStore
-from bot.core.rules import ReconcileTimings
-from bot.core.run import Run
-from bot.precedence import InteractivePriority
-from bot.reconcile import Reconciler
-from bot.tails import LogTailer
-from bot.watcher import HealthMonitor
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.health_monitor import HealthMonitor
+from bot.app.log_ingest import LogTailer
+from bot.app.rate_limits import InteractivePriority
+from bot.app.reconciler import Reconciler
+from bot.core.model.run import Run
+from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.doubles.cloud import FakeCloud
 
 TICKS = 5

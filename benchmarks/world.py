@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 from redis import Redis
 
-from bot.adapters.store import RedisStore
-from bot.adapters.valkey import EmbeddedValkey
-from bot.core.progress import Progress
-from bot.core.run import Run
-from bot.core.seen import JobState
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.redis_store import RedisStore
+from bot.core.model.cluster import JobState
+from bot.core.model.progress import Progress
+from bot.core.model.run import Run
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN

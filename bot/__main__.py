@@ -13,7 +13,7 @@ from threading import Event
 
 from bot import __version__
 from bot.errors import UserError
-from bot.process_guard import forbid_dumps, guard_process, remove_variables
+from bot.runtime.process_guard import forbid_dumps, guard_process, remove_variables
 
 NEXT_STEPS = {
     "socket": """\
@@ -28,7 +28,7 @@ Then copy the signing secret under Basic Information, start `verlbot run`, and l
 
 PERSON_KINDS = ("member", "guest", "stranger", "bot", "deactivated")
 CHANNEL_KINDS = ("public", "private", "shared", "direct")
-"""Values of the enums in `bot.core.people`, imported only where needed: `verlbot health` runs twice a minute."""
+"""Values of the enums in `bot.core.model.people`, imported only where needed: `verlbot health` runs twice a minute."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def mask_secrets(text: str) -> str:
     """Return text for the command line, with secrets masked."""
-    from bot.adapters.secret_filter import SecretFilter
+    from bot.runtime.secret_filter import SecretFilter
 
     return SecretFilter(os.environ).mask(text)
 
@@ -118,10 +118,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def do_run(_: argparse.Namespace) -> int:
     """Run the bot until a signal ends it; return 0."""
-    from bot.build import build
-    from bot.masked_log import log_to, mask_uncaught
-    from bot.parts import build_secret_filter
-    from bot.settings import Settings
+    from bot.bootstrap.container import build
+    from bot.bootstrap.masked_log import log_to, mask_uncaught
+    from bot.bootstrap.providers import build_secret_filter
+    from bot.config.settings import Settings
 
     guard_process()
     settings = Settings.read(os.environ)
@@ -142,7 +142,7 @@ def do_run(_: argparse.Namespace) -> int:
 
 
 def do_demo(options: argparse.Namespace) -> int:
-    from bot.demo import run_demo
+    from bot.cli.demo import run_demo
 
     guard_process()
     return run_demo(options.data_dir, options.port, options.lines, not options.no_browser, options.stay)
@@ -161,29 +161,29 @@ def do_manifest(options: argparse.Namespace) -> int:
 
 
 def do_recipes_check(options: argparse.Namespace) -> int:
-    from bot.check import check_recipes
-    from bot.settings import default_recipes_dir
+    from bot.cli.check_recipes import check_recipes
+    from bot.config.settings import default_recipes_dir
 
     return check_recipes(options.folder or default_recipes_dir())
 
 
 def do_policy_init(_: argparse.Namespace) -> int:
-    from bot.policy_tools import print_starter
+    from bot.cli.policy_command import print_starter
 
     return print_starter()
 
 
 def do_policy_check(options: argparse.Namespace) -> int:
-    from bot.policy_tools import check
+    from bot.cli.policy_command import check
 
     return check(options.file)
 
 
 def do_policy_explain(options: argparse.Namespace) -> int:
     """Print what the policy decides about a command line of a person; return the exit status."""
-    from bot.core.people import Channel, ChannelKind, Person, PersonKind
-    from bot.policy_tools import explain
-    from bot.settings import default_recipes_dir
+    from bot.cli.policy_command import explain
+    from bot.config.settings import default_recipes_dir
+    from bot.core.model.people import Channel, ChannelKind, Person, PersonKind
 
     path = options.file or (Path(os.environ["VERLBOT_POLICY"]) if os.environ.get("VERLBOT_POLICY") else None)
     recipes = Path(os.environ.get("VERLBOT_RECIPES_DIR") or default_recipes_dir())
@@ -192,13 +192,13 @@ def do_policy_explain(options: argparse.Namespace) -> int:
 
 
 def do_doctor(options: argparse.Namespace) -> int:
-    from bot.doctor.checks import run_doctor
+    from bot.cli.doctor.runner import run_doctor
 
     return run_doctor(os.environ, as_json=options.json)
 
 
 def do_replay(options: argparse.Namespace) -> int:
-    from bot.replay import replay
+    from bot.cli.replay import replay
 
     return replay(options.file, options.rate, options.nodes, options.json)
 
@@ -206,9 +206,9 @@ def do_replay(options: argparse.Namespace) -> int:
 def do_admin_policy(_: argparse.Namespace) -> int:
     """Print the line for SkyPilot's config, the one place that shows the secret: who types this
     may read its file too."""
-    from bot.data_dir import load_admin_policy_secret, prepare
-    from bot.settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
-    from bot.web_server import format_host
+    from bot.app.process_health import load_admin_policy_secret, prepare
+    from bot.app.web_server import format_host
+    from bot.config.settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
 
     settings, problems = Settings.examine(os.environ)
     wrong = [problem for name, problem in problems.items() if name.startswith("VERLBOT_")]
@@ -231,15 +231,15 @@ def do_admin_policy(_: argparse.Namespace) -> int:
 
 def do_health(_: argparse.Namespace) -> int:
     """Check, for a container's health check, that the tick has touched its heartbeat file lately."""
-    from bot import heartbeat
-    from bot.settings import Settings
+    from bot.app import process_health
+    from bot.config.settings import Settings
 
     placeholders = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
     settings = Settings.read({**os.environ, **placeholders})  # placeholders, since the check needs no tokens
-    age = heartbeat.read_age_seconds(settings.data_dir)
+    age = process_health.read_age_seconds(settings.data_dir)
     if age is None:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")
-    if age > heartbeat.max_age_seconds(settings):
+    if age > process_health.max_age_seconds(settings):
         when = "before this machine was started" if math.isinf(age) else f"{age:.0f} s ago"
         raise UserError(f"The last tick was {when}.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.language import join_sentences
+from bot.i18n import join_sentences
 
 
 class UserError(Exception):
@@ -58,7 +58,7 @@ class UnreadableRecord(Exception):
     """A run's record in the store cannot be read: it is of another version, damaged or missing.
 
     This is not Unavailable: waiting does not repair it. The run's stub is used to look after its cluster
-    (bot/unreadable_runs.py).
+    (bot/app/unreadable_runs.py).
 
     Args:
         run_id: the run's id.

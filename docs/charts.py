@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.adapters.charts import render_chart
-from bot.core.figure import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
-from bot.core.history import MetricsHistory
-from bot.core.row import StepMetrics
+from bot.adapters.charts.chart_renderer import render_chart
+from bot.core.model.history import MetricsHistory
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
 from tests.builders import NOON, running
 
 PICTURES = Path(__file__).parent / "pictures" / "charts"

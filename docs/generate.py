@@ -7,8 +7,8 @@ from typing import Any
 import roles_page
 import threats_page
 
-from bot.core.forms import COMMAND_SPECS
-from bot.settings import Settings
+from bot.config.settings import Settings
+from bot.core.commands.specs import COMMAND_SPECS
 from bot.slack.manifest import SCOPES
 
 HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ def commands() -> str:
     rows = [(f"`/verl {form.usage}`", form.meaning, f"`/verl {form.example}`") for form in COMMAND_SPECS.values()]
     return f"""# Commands
 
-Type them after `/verl`, or after a mention of the bot. Made from `bot/core/forms.py` by `make docs`.
+Type them after `/verl`, or after a mention of the bot. Made from `bot/core/commands/specs.py` by `make docs`.
 
 {table(("command", "what it does", "example"), *rows)}
 
@@ -51,7 +51,7 @@ def settings() -> str:
     rows = [(f"`{one.metadata['variable']}`", shown_default(one), str(one.metadata["meaning"])) for one in known]
     return f"""# Settings
 
-Environment variables of `verlbot run`. Made from `bot/settings.py` and `bot/slack_settings.py` by `make docs`.
+Environment variables of `verlbot run`. Made from `bot/config/settings.py` and `bot/config/slack_settings.py` by `make docs`.
 
 {table(("variable", "unless set", "meaning"), *rows)}
 """

@@ -5,21 +5,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from bot.core.acts import get_act
-from bot.core.parse import parse_command
-from bot.core.people import ChannelKind, PersonKind
-from bot.core.policy import SAFE_POLICY
-from bot.core.roles import KIND_WORDS, REQUIRED_ROLES, Act, Role
-from bot.slack import app
-from bot.slack.again import OPEN_FORM, RESUME, RETRY
-from bot.slack.approvals import APPROVE, REFUSE, SHOW_TASK
-from bot.slack.findings import MUTE
-from bot.slack.launch_form import LAUNCH_FORM, PREVIEW_ACTION, RECIPE_ACTION
-from bot.slack.limits import EXTEND
-from bot.slack.models import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
-from bot.slack.orphans import ADOPT, LEAVE, REMOVE
-from bot.slack.question import CONFIRM_LAUNCH
-from bot.slack.teller import OrphanNotifier
+from bot.core.commands.parser import parse_command
+from bot.core.model.people import KIND_WORDS, REQUIRED_ROLES, Act, ChannelKind, PersonKind, Role
+from bot.core.model.policy import SAFE_POLICY
+from bot.core.rules.access import get_act
+from bot.slack.inbound import listeners
+from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from bot.slack.views.approval_views import APPROVE, OPEN_FORM, REFUSE, RESUME, RETRY, SHOW_TASK
+from bot.slack.views.cluster_views import ADOPT, LEAVE, REMOVE
+from bot.slack.views.finding_views import MUTE
+from bot.slack.views.launch_form import CONFIRM_LAUNCH, LAUNCH_FORM, PREVIEW_ACTION, RECIPE_ACTION
+from bot.slack.views.rescue_views import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
+from bot.slack.views.run_limits import EXTEND
 
 HERE, OWN_PAGE, CHOSEN = "there", "direct", "the chosen channel"
 """Where a role counts."""
@@ -158,7 +155,7 @@ class Anything:
 def registrations() -> list[str]:
     """Return all that the app listens to, as `action stop`."""
     recorder: Any = Registrations()
-    app.register_listeners(recorder, cast(Any, Anything()))
+    listeners.register_listeners(recorder, cast(Any, Anything()))
     cast(Any, OrphanNotifier).listen(Anything(), recorder)
     return list(recorder.found)
 
@@ -234,8 +231,8 @@ def page(table: Callable[..., str]) -> str:
     """
     return f"""# Roles: who may do what
 
-Made from `bot/core/roles.py`, `bot/core/acts.py` and the app's own registrations by `make docs`; a test holds the bot
-to every line of it (`tests/test_access_table.py`).
+Made from `bot/core/model/people.py`, `bot/core/rules/access.py` and the app's own registrations by `make docs`; a test holds the bot
+to every line of it (`tests/stories/test_access_table.py`).
 
 A role is given to people in the policy file (docs/policy.md): `viewer`, `launcher`, `approver`, `admin`. Each may do
 all that those before it may; everybody else has none. Two roles count, and the lower one decides: the person's own,

@@ -11,14 +11,13 @@ from typing import Any, cast
 from redis import Redis
 from slack_bolt import BoltRequest
 
-from bot.adapters.keys import AUDIT_EVENTS, LEADER, LEADER_TERM
-from bot.core.approval import Approval
-from bot.core.orphans import ListedCluster, Orphan, Ownership
-from bot.core.policy import SAFE_POLICY, UNRESTRICTED, Policy
-from bot.core.roles import Grants, Role
-from bot.core.run import Run
-from bot.core.seen import ClusterState
-from bot.core.status import Reason, RunStatus
+from bot.adapters.redis.connection import AUDIT_EVENTS, LEADER, LEADER_TERM
+from bot.core.model.cluster import ClusterState
+from bot.core.model.orphan import ListedCluster, Orphan, Ownership
+from bot.core.model.people import Grants, Role
+from bot.core.model.policy import SAFE_POLICY, UNRESTRICTED, Policy
+from bot.core.model.run import Run
+from bot.core.model.run_state import Approval, Reason, RunStatus
 from bot.playground.workspace import Channel, Message, User, View
 from tests.story import Bot, read
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.core.money import Rate
-from bot.core.parameter import Parameter, ParameterKind
-from bot.core.recipe import CheckpointSettings, Recipe, build_common_parameters
-from bot.core.roles import MEMBERS, Grants, Role
-from bot.core.run import Run
-from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
-from bot.core.status import RunStatus
+from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.model.money import Rate
+from bot.core.model.parameter import Parameter, ParameterKind
+from bot.core.model.people import MEMBERS, Grants, Role
+from bot.core.model.recipe import CheckpointSettings, Recipe, build_common_parameters
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
 from bot.errors import UserError
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import settings
 from redis import Redis
 
-from bot.adapters.store import RedisStore
-from bot.adapters.valkey import EmbeddedValkey
-from bot.isolation import REPORTED_FAILURES
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.redis_store import RedisStore
 from bot.playground.client import PlaygroundClient
 from bot.playground.server import Playground
+from bot.runtime.failure_isolation import REPORTED_FAILURES
 from bot.slack.manifest import SCOPES
-from bot.slack.messages import MALFORMED_CODES
+from bot.slack.outbound.outbox import MALFORMED_CODES
 from tests.access import World
 from tests.examples import USUAL
 from tests.spreading import spread

@@ -1,7 +1,25 @@
-"""Write anew what people read: `make golden`."""
+"""Write the files of what people read: `make golden`."""
 
-from tests.slack import test_board, test_guards, test_managed, test_models, test_plotted, test_spend, test_views
+from tests.slack.views import (
+    test_chart_views,
+    test_checkpoint_views,
+    test_cluster_views,
+    test_cost_views,
+    test_managed_job_views,
+    test_report_views,
+    test_run_thread,
+)
+
+MODULES = (
+    test_report_views,
+    test_cluster_views,
+    test_managed_job_views,
+    test_checkpoint_views,
+    test_chart_views,
+    test_cost_views,
+    test_run_thread,
+)
 
 if __name__ == "__main__":
-    for module in (test_board, test_guards, test_managed, test_models, test_plotted, test_spend, test_views):
+    for module in MODULES:
         module.write_all()

@@ -15,10 +15,10 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from bot.core.characters import INVISIBLE
+from bot.core.model.characters import INVISIBLE
 from bot.errors import Unavailable, UserError
 from bot.playground.checks import check_blocks, check_message, check_metadata, check_view
-from bot.slack.text import CODE_SPAN, Markup, escape
+from bot.slack.views.mrkdwn import CODE_SPAN, Markup, escape
 from tests.builders import NOON
 
 HOSTILE = [

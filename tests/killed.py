@@ -9,9 +9,9 @@ import signal
 from slack_sdk import WebClient
 
 from bot.__main__ import main
-from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.store import RedisStore
+from bot.adapters.local.local_cloud import LocalCloud
+from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.sky.sky_cloud import SkyCloud
 from tests.crashes import CLOUD, SLACK, STORE, Points
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from bot.adapters.local.places import ClusterDirectory
 from bot.adapters.local.processes import find_marked_processes, find_supervisors
-from bot.adapters.valkey import EmbeddedValkey
+from bot.adapters.local.state_files import ClusterDirectory
+from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, cast
 
-from bot.core.run import Run
+from bot.core.model.run import Run
 from tests.builders import NOON
 
 MARK = "planted"

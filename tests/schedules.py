@@ -13,18 +13,18 @@ from functools import partial
 from random import Random
 from typing import Any, ParamSpec, TypeVar
 
-from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import capture_result, unwrap_result
-from bot.adapters.store import RedisStore
-from bot.core.audit import replay_events, snapshot_run
-from bot.core.rules import ReconcileTimings
-from bot.core.run import Run
-from bot.core.status import Reason, RunStatus
+from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.sky.sdk_worker import capture_result, unwrap_result
+from bot.adapters.sky.sky_cloud import SkyCloud
+from bot.app.health_monitor import HealthMonitor
+from bot.app.log_ingest import LogTailer
+from bot.app.rate_limits import InteractivePriority
+from bot.app.reconciler import Reconciler
+from bot.core.model.audit import replay_events, snapshot_run
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.playground.faults import Fault, Trouble
-from bot.precedence import InteractivePriority
-from bot.reconcile import Reconciler
-from bot.tails import LogTailer
-from bot.watcher import HealthMonitor
 from tests.builders import NOON, a_run
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import LIVE_JOBS, Pace, World

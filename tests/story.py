@@ -14,62 +14,53 @@ from typing import Any
 
 from slack_bolt import BoltRequest
 
-from bot.access_control import AccessControl
-from bot.adapters.recipes import RecipeFolder
-from bot.adapters.secret_filter import SecretFilter
-from bot.adapters.store import RedisStore
-from bot.announcer import Announcer
-from bot.asked import Requester
-from bot.audit_service import AuditService
-from bot.core.admission import admit_run
-from bot.core.figure import Chart
-from bot.core.holds import Ledger
-from bot.core.policy import Policy
-from bot.core.rules import ReconcileTimings
-from bot.core.run import Run
-from bot.core.standings import SummaryInterval
-from bot.costs import CostService
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.access_control import AccessControl
+from bot.app.audit_service import AuditService
+from bot.app.cluster_sweep import ClusterSweep
+from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
+from bot.app.health_monitor import HealthMonitor
+from bot.app.language_preferences import LanguagePreferences
+from bot.app.log_ingest import LogTailer
+from bot.app.operator_notices import Announcer, MemoryWatch
+from bot.app.ports import Cloud
+from bot.app.rate_limits import InteractivePriority, RateLimits
+from bot.app.reconciler import Reconciler
+from bot.app.report_service import ReportService
+from bot.app.run_queries import Requester, RunQueries
+from bot.app.run_service import RunService
+from bot.app.unreadable_runs import UnreadableRunReconciler
+from bot.bootstrap.masked_cloud import MaskingCloud
+from bot.config.settings import SOURCE_RECIPES
+from bot.core.model.ledger import Ledger
+from bot.core.model.policy import Policy
+from bot.core.model.run import Run
+from bot.core.model.run_state import SummaryInterval
+from bot.core.rules.admission import admit_run
+from bot.core.rules.chart_data import Chart
+from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import Unavailable
-from bot.language import ENGLISH
-from bot.masked_cloud import MaskingCloud
-from bot.memory_watch import MemoryWatch
-from bot.monthly_budgets import MonthlyBudgetService
+from bot.i18n import ENGLISH
 from bot.playground.checks import check_message
 from bot.playground.client import Person, PlaygroundClient
 from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
-from bot.ports import Cloud
-from bot.precedence import InteractivePriority
-from bot.purses import MonthlyBudgetMonitor
-from bot.rate_limits import RateLimits
-from bot.reconcile import Reconciler
-from bot.reports import ReportService
-from bot.run_queries import RunQueries
-from bot.service import RunService
-from bot.settings import SOURCE_RECIPES
-from bot.slack.answers import Answer
-from bot.slack.app import Listeners, build_app
-from bot.slack.auditing import AuditCommands
-from bot.slack.boards import ReportPublisher
-from bot.slack.channels import ChannelRateLimiter
-from bot.slack.client import BotIdentity, build_web_client
-from bot.slack.commands import Commands
-from bot.slack.costing import CostCommands
-from bot.slack.directory import SlackDirectory
-from bot.slack.errands import BackgroundReplies, Responder
-from bot.slack.gallery import ChartPublisher
-from bot.slack.homes import HomePublisher
-from bot.slack.modals import Modals
-from bot.slack.notice_sender import NoticeSender
-from bot.slack.notifier import RunNotifier
-from bot.slack.plots import ChartCommands
-from bot.slack.reporting import ReportCommands
-from bot.slack.teller import OrphanNotifier
-from bot.sweep import ClusterSweep
-from bot.tails import LogTailer
-from bot.tongues import LanguagePreferences
-from bot.unreadable_runs import UnreadableRunReconciler
-from bot.watcher import HealthMonitor
+from bot.runtime.secret_filter import SecretFilter
+from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.command_handlers import Commands
+from bot.slack.inbound.listeners import Listeners, build_app
+from bot.slack.inbound.modals import Modals
+from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.outbound.chart_publisher import ChartPublisher
+from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from bot.slack.outbound.directory import SlackDirectory
+from bot.slack.outbound.home_publisher import HomePublisher
+from bot.slack.outbound.notice_sender import NoticeSender
+from bot.slack.outbound.report_notifier import ReportPublisher
+from bot.slack.outbound.run_notifier import RunNotifier
+from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
+from bot.slack.views.message import Answer, Responder
 from tests.builders import NOON, approvers
 from tests.doubles.cloud import FakeCloud
 

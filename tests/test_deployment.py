@@ -22,9 +22,9 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from bot.__main__ import build_parser
-from bot.adapters.valkey import find_server_program
+from bot.adapters.redis.embedded import find_server_program
+from bot.config.settings import Settings
 from bot.playground.pages import PAGE
-from bot.settings import Settings
 from bot.slack.manifest import SCOPES, build_manifest
 from tests.waiting import eventually
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.command import Launch
-from bot.core.forms import COMMAND_SPECS
-from bot.core.parse import parse_command
+from bot.core.commands.command import Launch
+from bot.core.commands.parser import parse_command
+from bot.core.commands.specs import COMMAND_SPECS
 from tests.story import Bot
 
 ROOT = Path(__file__).parent.parent

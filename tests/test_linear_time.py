@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.adapters.sky.calls import remove_skypilot_lines
-from bot.adapters.sky.errors import describe_error
-from bot.adapters.sky.managed_calls import remove_no_log_message
-from bot.adapters.sky.streams import decode_end
-from bot.core.failure import diagnose
-from bot.core.grammar import parse_json_metrics, parse_pairs, strip_prefixes
-from bot.core.keeping import parse_step_number
-from bot.core.line import MAX_LINE_CHARACTERS, find_bracket_ends, quote_word
-from bot.core.loglines import (
+from bot.adapters.sky.remote_output import decode_end
+from bot.adapters.sky.sdk_client import describe_error
+from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
+from bot.adapters.sky.sdk_jobs import remove_no_log_message
+from bot.core.frameworks.verl.log_grammar import parse_json_metrics, parse_pairs, strip_prefixes
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.model.checkpoint_paths import parse_step_number
+from bot.core.model.typed_text import MAX_LINE_CHARACTERS, find_bracket_ends, quote_word
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.log_cursor import LogCursor, NewLines, find_resume_index
+from bot.core.rules.log_lines import (
     append_log,
     find_failure,
     find_new_lines,
@@ -23,10 +25,8 @@ from bot.core.loglines import (
     split_clean_lines,
     truncate_log,
 )
-from bot.core.reader import LogParser
-from bot.core.reading import LogCursor, NewLines, find_resume_index
-from bot.slack.blocks import output_block
-from bot.slack.text import code, restore_typed_text, strip_mention
+from bot.slack.views.blocks import output_block
+from bot.slack.views.mrkdwn import code, restore_typed_text, strip_mention
 from tests.examples import thorough
 from tests.linear import Use, grows_linearly, hard_texts, repeated, uses
 

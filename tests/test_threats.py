@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.process_guard import call_prctl
+from bot.runtime.process_guard import call_prctl
 from tests.threats.mutants import PR_SET_CHILD_SUBREAPER, Copy, Outcome, children, chosen, copied
 from tests.threats.rows import Theme, Threat, find_faults, read_themes
 
@@ -62,7 +62,7 @@ def tree(tmp_path: Path) -> Path:
         (replace(ROW, old="BARRED"), "its guard is found 0 times in door.py, not once"),
         (replace(ROW, file="gate.py"), "there is no file gate.py"),
         (replace(ROW, test="tests/test_door.py::test_it_is_open"), "there is no test"),
-        (replace(ROW, test="tests/test_gate.py::test_it_is_locked"), "there is no test"),
+        (replace(ROW, test="tests/app/test_launch_gate.py::test_it_is_locked"), "there is no test"),
         (replace(ROW, new="LOCKED = True"), "its mutant changes nothing"),
         (replace(ROW, new="LOCKED ="), "its mutant is no Python"),
         (replace(ROW, threat=""), "its threat is empty"),

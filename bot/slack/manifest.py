@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bot.core.forms import COMMAND_SPECS
-from bot.slack.app import SLASH_COMMAND
-from bot.slack.http import EVENTS_PATH
+from bot.core.commands.specs import COMMAND_SPECS
+from bot.slack.inbound.http_mode import EVENTS_PATH
+from bot.slack.inbound.listeners import SLASH_COMMAND
 
 SCOPES = {
     "app_mentions:read": "to be called by a mention",

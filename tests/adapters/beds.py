@@ -11,17 +11,17 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from bot.adapters.fetches import CheckpointDownloads
-from bot.adapters.local.cloud import LocalCloud
-from bot.adapters.local.places import ClusterDirectory
+from bot.adapters.checkpoint_downloads import CheckpointDownloads
+from bot.adapters.local.local_cloud import LocalCloud
 from bot.adapters.local.processes import find_marked_processes
-from bot.adapters.sky import reach
-from bot.adapters.sky.cloud import SkyCloud
-from bot.adapters.sky.courier import SdkWorker
-from bot.core.keeping import LATEST_STEP_FILE, CheckpointRef
-from bot.core.order import ClusterRef, LaunchOrder
-from bot.core.seen import Ending, JobState
-from bot.ports import Cloud
+from bot.adapters.local.state_files import ClusterDirectory
+from bot.adapters.sky import sdk_queries
+from bot.adapters.sky.sdk_worker import SdkWorker
+from bot.adapters.sky.sky_cloud import SkyCloud
+from bot.app.ports import Cloud
+from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.cluster import Ending, JobState
+from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Pace, World
@@ -84,7 +84,7 @@ class WithoutMachines:
         self._courier = courier
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if function is reach.write_ssh_config:
+        if function is sdk_queries.write_ssh_config:
             return cast(T, "/dev/null")
         return self._courier.call(function, *args, **kwargs)
 

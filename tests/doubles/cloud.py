@@ -5,14 +5,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
-from bot.core.autostop import AutostopSetting, read_idle_minutes
-from bot.core.keeping import CheckpointListing, CheckpointRef, DownloadProgress, parse_step_folder
-from bot.core.managed import JobsController, is_managed
-from bot.core.money import Rate
-from bot.core.order import ClusterRef, LaunchOrder
-from bot.core.orphans import ListedCluster
-from bot.core.recipe import Task
-from bot.core.seen import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
+from bot.core.model.checkpoint_paths import CheckpointRef, parse_step_folder
+from bot.core.model.cluster import (
+    AutostopSetting,
+    ClusterState,
+    Ending,
+    JobState,
+    Observation,
+    RequestState,
+    read_idle_minutes,
+)
+from bot.core.model.launch_plan import ClusterRef, LaunchOrder
+from bot.core.model.managed_job import JobsController, is_managed
+from bot.core.model.money import Rate
+from bot.core.model.orphan import ListedCluster
+from bot.core.model.recipe import Task
 from bot.errors import BeingStopped, ClusterNameInUse, IncompleteCheckpoint, Unavailable, UserError
 from tests.builders import NOON
 

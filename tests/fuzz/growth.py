@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from hypothesis import strategies as st
 
-from bot.adapters.secret_filter import SecretFilter
-from bot.core.failure import diagnose
-from bot.core.loglines import append_log, find_failure, replace_surrogates, truncate_log
-from bot.core.reading import LogCursor
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.log_cursor import LogCursor
+from bot.core.rules.log_lines import append_log, find_failure, replace_surrogates, truncate_log
+from bot.runtime.secret_filter import SecretFilter
 from tests.fuzz.logs import LINES, SOURCES
 from tests.fuzz.target import Check, Target
 from tests.fuzz.texts import ANY, changed
@@ -35,7 +35,7 @@ OPERATIONS: dict[str, Callable[[str], object]] = {
 
 @contextmanager
 def opened() -> Iterator[Check]:
-    yield lambda pieces: check(replace_surrogates("".join(pieces)))  # as every log is read (bot/intake.py)
+    yield lambda pieces: check(replace_surrogates("".join(pieces)))  # as every log is read (bot/app/log_ingest.py)
 
 
 def check(piece: str) -> None:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from bot.core import line
-from bot.core.command import Launch
-from bot.core.forms import COMMAND_SPECS
-from bot.core.parse import parse_command
+from bot.core.commands.command import Launch
+from bot.core.commands.parser import parse_command
+from bot.core.commands.specs import COMMAND_SPECS
+from bot.core.model import typed_text
 from bot.errors import UserError
-from bot.slack import answers
+from bot.slack.views import answers
 from tests.fuzz.target import Check, Target
 from tests.fuzz.texts import ANY, changed, secrets
 from tests.fuzz.world import World, a_world
 from tests.hostile import refuse_unsafe
 from tests.secret_corpus import Planted
+from tests.stories.test_secrets import everything, leaks, shown_in_slack
 from tests.story import ANA, BEN, RANDOM, RECIPES, TRAINING, Bot
-from tests.test_secrets import everything, leaks, shown_in_slack
 
 NAMES = ["smoke-0001", "smoke-0002", "ppo-0002", "smoke", "ppo", "grpo", "all", "mine", "team", "runs", "none", "now"]
 FLAGS = sorted({f"--{flag}" for form in COMMAND_SPECS.values() for flag in form.flags})
@@ -42,7 +42,7 @@ HYDRA = [
 ]
 
 SETTINGS = st.builds(lambda key, value: f"{key}={value}", st.sampled_from(PARAMETERS + OPTIONS + HYDRA), VALUES)
-WORDS = st.sampled_from(NAMES) | SETTINGS | SETTINGS.map(line.quote_word) | st.sampled_from(FLAGS) | ANY
+WORDS = st.sampled_from(NAMES) | SETTINGS | SETTINGS.map(typed_text.quote_word) | st.sampled_from(FLAGS) | ANY
 WRITTEN = st.builds(
     lambda word, rest: " ".join([word, *rest]), st.sampled_from(sorted(COMMAND_SPECS)), st.lists(WORDS, max_size=5)
 )
@@ -100,7 +100,7 @@ def read_alone(text: str) -> None:
         return
     if isinstance(asked, Launch):
         words = (asked.recipe, *(f"{key}={value}" for key, value in asked.parameters), *asked.overrides)
-        assert line.split_words(line.join_words(words)) == words
+        assert typed_text.split_words(typed_text.join_words(words)) == words
 
 
 def hear(bot: Bot, typed: Typed) -> None:

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from bot.adapters.secret_filter import SecretFilter
-from bot.core.digest import FailureSummary
-from bot.core.failure import diagnose
-from bot.core.loglines import append_log, find_failure, merge_logs, replace_surrogates, truncate_log
-from bot.core.reading import LogCursor
-from bot.core.run import Run
-from bot.core.status import Reason, RunStatus
-from bot.slack.views import build_conversation
+from bot.core.model.failure import FailureSummary
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.log_cursor import LogCursor
+from bot.core.rules.log_lines import append_log, find_failure, merge_logs, replace_surrogates, truncate_log
+from bot.runtime.secret_filter import SecretFilter
+from bot.slack.views.run_thread import build_conversation
 from tests.builders import at, running
-from tests.core.test_log_fuzz import TEXTS, is_bounded
+from tests.core.frameworks.verl.test_log_parser_fuzz import TEXTS, is_bounded
 from tests.fuzz.target import Check, Target
 from tests.fuzz.texts import ANY, changed, secrets
 from tests.hostile import refuse_unsafe

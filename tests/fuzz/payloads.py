@@ -12,10 +12,10 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.precedence import InteractivePriority
-from bot.slack.deliveries import MalformedDelivery, check_delivery, dispatch_delivery
-from bot.slack.inbox import Inbox
-from bot.slack.socket import find_sender, parse_message
+from bot.app.rate_limits import InteractivePriority
+from bot.slack.inbound.delivery_queue import Inbox
+from bot.slack.inbound.socket_mode import find_sender, parse_message
+from bot.slack.payloads import MalformedDelivery, check_delivery, dispatch_delivery
 from tests.fuzz.documents import damaged
 from tests.fuzz.target import Check, Target
 from tests.fuzz.world import World, a_world, stored
@@ -100,7 +100,10 @@ def envelope(body: Any) -> dict[str, Any]:
 
 @contextmanager
 def opened() -> Iterator[Check]:
-    with a_world() as world, patch("bot.slack.errands.pause"):  # before it tries an address again that is nobody's
+    with (
+        a_world() as world,
+        patch("bot.slack.inbound.background.pause"),
+    ):  # before it tries an address again that is nobody's
         yield lambda bodies: check(world, bodies)
 
 

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.adapters import policies
-from bot.core.policy import Policy
+from bot.adapters.files import policy_files
+from bot.core.model.policy import Policy
 from bot.errors import UserError
-from bot.slack import answers
-from tests.adapters.test_policies import WHOLE
+from bot.slack.views import answers
+from tests.adapters.files.test_policy_files import WHOLE
+from tests.cli.test_policy_command import FILE
 from tests.fuzz.documents import yaml_texts
 from tests.fuzz.target import Check, Target
 from tests.hostile import refuse_unsafe
 from tests.live import OPEN_POLICY
-from tests.test_policy_tools import FILE
 
 TEXTS = [WHOLE, FILE, OPEN_POLICY.read_text()]
 
@@ -28,12 +28,12 @@ def opened() -> Iterator[Check]:
 def check(file: Path, text: str) -> None:
     file.write_bytes(text.encode(errors="surrogatepass"))
     try:
-        policy = policies.read_policy(file)
+        policy = policy_files.read_policy(file)
     except UserError as error:
         refuse_unsafe(answers.render_user_error(error))
     else:
         assert isinstance(policy, Policy)
-        assert policies.list_differences(policy, policy) == []
+        assert policy_files.list_differences(policy, policy) == []
 
 
 TARGET = Target(

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bot.adapters.recipes import RecipeFolder
-from bot.core.plan import build_launch_plan
-from bot.core.recipe import Recipe
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.config.settings import SOURCE_RECIPES
+from bot.core.model.launch_plan import build_launch_plan
+from bot.core.model.recipe import Recipe
 from bot.errors import UserError
-from bot.settings import SOURCE_RECIPES
-from bot.slack import answers
+from bot.slack.views import answers
+from bot.slack.views.recipe_views import describe_recipe
 from tests.fuzz.documents import yaml_texts
 from tests.fuzz.target import Check, Target
 from tests.hostile import refuse_unsafe
@@ -68,7 +69,7 @@ def check(folder: Path, text: str) -> None:
 
 def show(recipes: RecipeFolder, recipe: Recipe) -> None:
     """What is done with a recipe that is taken."""
-    refuse_unsafe(answers.describe_recipe(recipe))
+    refuse_unsafe(describe_recipe(recipe))
     try:
         made = build_launch_plan(recipe, (), (), f"{NAME}-7f3a")
     except UserError as error:

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import strategies as st
 
-from bot.adapters.recipes import parse_recipe
-from bot.core.plan import build_launch_plan
-from bot.core.recipe import Recipe
+from bot.adapters.files.recipe_files import parse_recipe
+from bot.core.model.launch_plan import build_launch_plan
+from bot.core.model.recipe import Recipe
 from bot.errors import UserError
 from tests.fuzz.recipe_files import SHORT
 from tests.fuzz.target import Check, Target

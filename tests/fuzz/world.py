@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 
 from redis import Redis
 
-from bot.adapters.store import RedisStore
-from bot.adapters.valkey import EmbeddedValkey
-from bot.isolation import REPORTED_FAILURES
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.redis_store import RedisStore
 from bot.playground.client import PlaygroundClient
 from bot.playground.record import Record
 from bot.playground.server import Playground
 from bot.playground.workspace import seeded
-from bot.slack.client import SlackRejected, SlackUncertain
-from bot.slack.messages import MALFORMED_CODES
+from bot.runtime.failure_isolation import REPORTED_FAILURES
+from bot.slack.outbound.outbox import MALFORMED_CODES
+from bot.slack.outbound.web_client import SlackRejected, SlackUncertain
 from tests.hostile import refuse_unsafe
 from tests.story import Bot
 

@@ -8,11 +8,11 @@ import pytest
 from slack_bolt import Ack, App
 from slack_sdk.errors import SlackApiError
 
+from bot.app.rate_limits import InteractivePriority
 from bot.playground.server import Playground
 from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.precedence import InteractivePriority
-from bot.slack.client import BotIdentity, build_web_client
-from bot.slack.socket import SocketConnection
+from bot.slack.inbound.socket_mode import SocketConnection
+from bot.slack.outbound.web_client import BotIdentity, build_web_client
 
 Json = dict[str, Any]
 

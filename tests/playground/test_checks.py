@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.playground.checks import Refusal, check_blocks
-from bot.slack.blocks import code_block
+from bot.slack.views.blocks import code_block
 from tests.playground.payloads import (
     Json,
     actions,

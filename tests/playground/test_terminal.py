@@ -13,8 +13,8 @@ from bot.playground.server import Playground
 from bot.playground.slack import BOT_TOKEN
 from bot.playground.terminal import EMOJI, Terminal
 from bot.playground.workspace import seeded
-from bot.slack.blocks import code_block, modal
-from bot.slack.client import build_web_client
+from bot.slack.outbound.web_client import build_web_client
+from bot.slack.views.blocks import code_block, modal
 from tests.story import ANA, TRAINING
 from tests.waiting import eventually
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.adapters.recipes import RecipeFolder
-from bot.core.command import Launch
-from bot.core.parse import parse_command
-from bot.core.plan import build_launch_plan
-from bot.settings import SOURCE_RECIPES
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.config.settings import SOURCE_RECIPES
+from bot.core.commands.command import Launch
+from bot.core.commands.parser import parse_command
+from bot.core.model.launch_plan import build_launch_plan
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ON, SECONDS, OnSlurm
 from tests.waiting import eventually

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import psutil
 
-from bot.process_guard import call_prctl
+from bot.runtime.process_guard import call_prctl
 from tests.threats.rows import ROOT, Theme, Threat, find_faults, read_themes
 
 LIMIT = 300.0

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from bot.adapters.local.places import ClusterDirectory, LocalClusterState, ProcessIdentity
-from bot.core.seen import Ending
+from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, ProcessIdentity
+from bot.core.model.cluster import Ending
 from bot.errors import Unavailable
-from bot.language import ngettext
+from bot.i18n import ngettext
 
 MARKER_VARIABLE = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""

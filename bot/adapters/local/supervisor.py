@@ -16,14 +16,13 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
-from bot.adapters.local.nodes import JobLog, Node, build_node_environment, log_prefix
-from bot.adapters.local.places import ClusterDirectory, LocalClusterState, SupervisorOrder
+from bot.adapters.local.local_nodes import JobLog, Node, build_node_environment, log_prefix
 from bot.adapters.local.processes import adopt_orphans, current_process, find_descendants, tear_down_cluster
-from bot.core.autostop import read_idle_minutes
-from bot.core.seen import ClusterState, Ending, JobState
+from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
+from bot.core.model.cluster import ClusterState, Ending, JobState, read_idle_minutes
 from bot.errors import Unavailable
-from bot.language import join_list, ngettext, set_language, translate
-from bot.process_guard import drop_capabilities, forbid_new_privileges, guard_process
+from bot.i18n import join_list, ngettext, set_language, translate
+from bot.runtime.process_guard import drop_capabilities, forbid_new_privileges, guard_process
 
 NAME_IN_USE = 3
 """Exit code: a cluster of this name exists or has existed."""

@@ -21,17 +21,7 @@ from bot.playground.checks.objects import (
     plain,
 )
 from bot.playground.checks.rich_text import RICH_TEXT
-from bot.playground.checks.rules import (
-    Rule,
-    exactly_one,
-    flag,
-    items,
-    matching,
-    ordered,
-    record,
-    string,
-    whole,
-)
+from bot.playground.checks.rules import Rule, exactly_one, flag, items, matching, ordered, record, string, whole
 
 MANY = 1_000
 """Items of lists for which Slack names no limit."""

@@ -1,0 +1,1 @@
+"""Files that people write: recipes, policies, prices, rules and patterns."""

@@ -1,0 +1,125 @@
+"""A team's own findings: rules from a YAML file, and code from installed packages."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
+from bot.core.model.finding import Finding, MetricRule, Severity
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.health.detectors import DETECTORS
+from bot.errors import UserError
+from bot.i18n import join_list, translate
+from bot.runtime.failure_isolation import report_once
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "verlbot.findings"
+"""Entry point group of packages with findings: functions from a run's last rows, oldest first, to findings."""
+
+FindingPlugin = Callable[[Sequence[StepMetrics]], Iterable[Finding]]
+
+RESERVED_NAMES = {detector.name for detector in DETECTORS} | {"stall"}
+"""Names of verlbot's own findings, which a team's rule or plugin must not use."""
+
+
+SLUG_PATTERN = r"[a-z0-9]+(-[a-z0-9]+)*"
+
+
+class MetricRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """One rule in the file; the fields are those of `MetricRule`."""
+
+    name: Annotated[str, msgspec.Meta(pattern=f"^{SLUG_PATTERN}$", max_length=40)]
+    metric: Annotated[str, msgspec.Meta(min_length=1)]
+    above: float | None = None
+    below: float | None = None
+    for_steps: Annotated[int, msgspec.Meta(ge=1)] = 5
+    after_step: int = 0
+    severity: Severity = Severity.WARNING
+    what: str = ""
+    advice: str = ""
+
+
+class FindingsFileYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file of rules."""
+
+    findings: list[MetricRuleYaml]
+
+
+def read_rules(path: Path) -> tuple[MetricRule, ...]:
+    """Return the rules of a YAML file.
+
+    Raises:
+        UserError: the file has no such rules; the message names the place.
+    """
+    hint = translate(
+        "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
+        " `for_steps`, `after_step`, `severity`, `what` and `advice`."
+    )
+    try:
+        rules = read_yaml_as(path, FindingsFileYaml).findings
+    except READ_ERRORS as error:
+        why = describe_error(error)
+        raise UserError(translate("The findings of {path} cannot be read: {why}", path=path, why=why), hint) from error
+    if problems := find_mistakes(rules):
+        raise UserError(
+            translate("The findings of {path} cannot be used: {why}", path=path, why=join_list(problems)), hint
+        )
+    return tuple(MetricRule(**msgspec.structs.asdict(rule)) for rule in rules)
+
+
+def find_mistakes(rules: Sequence[MetricRuleYaml]) -> list[str]:
+    """Return what is wrong with rules that can be parsed, a clause each."""
+    names = [rule.name for rule in rules]
+    duplicates = {name for name in names if names.count(name) > 1}
+    boundless = [rule.name for rule in rules if rule.above is None and rule.below is None]
+    return [
+        *(translate("`{name}` needs `above` or `below`", name=name) for name in boundless),
+        *(translate("`{name}` is there twice", name=name) for name in sorted(duplicates)),
+        *(translate("`{name}` is a finding of verlbot's own", name=name) for name in names if name in RESERVED_NAMES),
+    ]
+
+
+def load_plugins() -> dict[str, FindingPlugin]:
+    """Return the installed functions by name. One that cannot be loaded is logged and left out."""
+    functions: dict[str, FindingPlugin] = {}
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            functions[entry_point.name] = entry_point.load()
+        except Exception:
+            log.exception("The findings of %s cannot be loaded; they are left out", entry_point.value)
+    return functions
+
+
+def is_valid_finding(finding: object) -> bool:
+    """Return whether a finding can be stored in a run's record and read back.
+
+    Without this check, one bad finding would end the monitoring of its run.
+    """
+    try:
+        msgspec.json.decode(msgspec.json.encode(finding), type=Finding)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        log.error("A package's finding is none: %r", finding)
+        return False
+    return isinstance(finding, Finding) and re.fullmatch(SLUG_PATTERN, finding.name) is not None
+
+
+def run_plugins(plugins: dict[str, FindingPlugin], rows: Sequence[StepMetrics]) -> tuple[Finding, ...]:
+    """Return the findings of all plugins.
+
+    A plugin that fails is logged and finds nothing. A finding with a reserved name is left out.
+    """
+    findings: list[Finding] = []
+    for name, plugin in plugins.items():
+        try:
+            results = list(plugin(rows))
+        except Exception as error:
+            report_once(f"The findings of {name} failed", error, f"step {rows[-1].step if rows else None}")
+            continue
+        findings += [finding for finding in results if is_valid_finding(finding) and finding.name not in RESERVED_NAMES]
+    return tuple(findings)

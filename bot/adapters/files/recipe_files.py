@@ -1,0 +1,335 @@
+"""The folder of recipes: YAML files into recipes, and tasks into YAML for people to read."""
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+
+from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
+from bot.core.model.parameter import Parameter, ParameterKind
+from bot.core.model.recipe import CheckpointSettings, Recipe, Task, build_common_parameters
+from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
+from bot.core.rules.health.detectors import DETECTORS
+from bot.errors import UserError
+from bot.i18n import translate
+from bot.runtime.secret_filter import GENERAL_MASKER
+
+
+class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry under `_metadata.verlbot.parameters`; the fields are those of `Parameter`."""
+
+    type: ParameterKind
+    meaning: str
+    sets: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: list[str] = []
+    pattern: str | None = None
+    shape: str = ""
+    unit: str = ""
+
+
+class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a recipe writes its checkpoints, and how it resumes from one."""
+
+    variable: str
+    mount: str
+    resume: str = ""
+
+
+METADATA_PATH = "_metadata.verlbot"
+"""Where a recipe states what the bot needs and SkyPilot does not."""
+
+FINDING_NAMES = {detector.name for detector in DETECTORS}
+
+
+ACCELERATOR_PATTERN = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
+"""A name and a count: `H100:8`. The bot checks it here because msgspec 0.22 frees memory twice on a union of a text
+with a pattern and a mapping.
+"""
+
+
+class ResourceOptionYaml(msgspec.Struct):
+    """The part of one option of a task's resources that the bot reads; SkyPilot chooses among the options."""
+
+    infra: str | None = None
+    cloud: str | None = None
+    accelerators: str | dict[str, float | None] | list[str] | None = None
+
+    def list_accelerators(self) -> list[str]:
+        """Return the accelerators that are written as text, one each."""
+        written = self.accelerators
+        return written.split(",") if isinstance(written, str) else written if isinstance(written, list) else []
+
+
+class ResourcesYaml(ResourceOptionYaml):
+    """The part of a task's resources that the bot reads."""
+
+    any_of: list[ResourceOptionYaml] | None = None
+    ordered: list[ResourceOptionYaml] | None = None
+
+
+class TaskYaml(msgspec.Struct):
+    """The part of a task that the bot itself reads or writes; SkyPilot checks the rest."""
+
+    num_nodes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    resources: ResourcesYaml | None = None
+    envs: dict[str, str | int | float | bool | None] | None = None
+    secrets: dict[str, str | int | float | bool | None] | None = None
+    setup: str | None = None
+    run: str | None = None
+    file_mounts: dict[str, Any] | None = None
+    volumes: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
+
+
+BudgetDollars = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+LeaseHours = Annotated[float, msgspec.Meta(gt=0, le=24 * 90)]
+
+
+class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The mapping under `_metadata.verlbot`; the fields are those of `Recipe`."""
+
+    title: str
+    description: str
+    budget_dollars: BudgetDollars
+    lease_hours: LeaseHours
+    metrics: list[str]
+    findings_off: list[str] = []
+    parameters: dict[str, ParameterYaml] = {}
+    overrides: bool = False
+    secrets: dict[str, str] = {}
+    checkpoints: CheckpointsYaml | None = None
+
+
+class RecipeFolder:
+    """Recipes as files `NAME.yaml` of one folder; a changed file counts from its next use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cache: dict[str, tuple[int, Recipe]] = {}
+
+    def list_names(self) -> Sequence[str]:
+        """Return the names of all recipes, sorted."""
+        return sorted(path.stem for path in self._folder.glob("*.yaml"))
+
+    def get(self, name: str) -> Recipe:
+        """Return the recipe of this name.
+
+        Raises:
+            UserError: there is none, or its file is not valid.
+        """
+        names = self.list_names()
+        name = name if name in names else name.lower()
+        if name not in names:
+            raise unknown_name_error("recipe", name, names, translate("The folder of recipes is empty."))
+        path = self._folder / f"{name}.yaml"
+        modified_ns = path.stat().st_mtime_ns
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != modified_ns:
+            cached = (modified_ns, parse_recipe(name, read_recipe_text(name, path)))
+            self._cache[name] = cached
+        return cached[1]
+
+    def list_valid_recipes(self) -> list[Recipe]:
+        """Return the recipes whose files are valid."""
+        recipes = []
+        for name in self.list_names():
+            with suppress(UserError, OSError):
+                recipes.append(self.get(name))
+        return recipes
+
+    def to_yaml(self, task: Task) -> str:
+        """Return the task as YAML, for people to read."""
+        return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def parse_recipe(name: str, text: str) -> Recipe:
+    """Return the recipe of a file's text.
+
+    Raises:
+        UserError: the text is not YAML, or what the bot needs is missing or wrong; the message names the place.
+    """
+    task = parse_task(name, text)
+    raw_metadata = (task.get("_metadata") or {}).get("verlbot")
+    if raw_metadata is None:
+        raise invalid_recipe_error(name, translate("it has no `{place}`", place=METADATA_PATH))
+    try:
+        metadata = msgspec.convert(raw_metadata, MetadataYaml)
+    except msgspec.ValidationError as error:
+        raise invalid_recipe_error(name, describe_error(error, METADATA_PATH)) from error
+    if unknown_findings := [finding for finding in metadata.findings_off if finding not in FINDING_NAMES]:
+        raise unknown_name_error("finding", unknown_findings[0], sorted(FINDING_NAMES), owner=name)
+    check_no_secret_values(name, task)
+    layout = metadata.checkpoints
+    checkpoints = CheckpointSettings(layout.variable, layout.mount, layout.resume) if layout else None
+    if layout and layout.resume:
+        read_task_value(name, task, f"envs.{layout.resume}")
+    own_parameters = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
+    return Recipe(
+        name=name,
+        title=metadata.title,
+        description=" ".join(metadata.description.split()),
+        parameters=own_parameters
+        + build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
+        takes_overrides=metadata.overrides,
+        secrets=metadata.secrets,
+        budget_dollars=metadata.budget_dollars,
+        lease_hours=metadata.lease_hours,
+        metrics=tuple(metadata.metrics),
+        findings_off=tuple(metadata.findings_off),
+        checkpoints=checkpoints,
+        task=task,
+    )
+
+
+def read_recipe_text(name: str, path: Path) -> str:
+    """Return the text of a recipe's file.
+
+    Raises:
+        UserError: the file cannot be read, or is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid_recipe_error(name, describe_error(error)) from error
+
+
+def parse_task(name: str, text: str) -> dict[str, Any]:
+    """Return the task of a file's text, of values that JSON has too, because the task is recorded as JSON.
+
+    Raises:
+        UserError: the text is not a task.
+    """
+    try:
+        task = load_yaml(text)
+        if not isinstance(task, dict):
+            raise invalid_recipe_error(name, translate("it is no mapping"))
+        check_json_compatible(task)
+        check_accelerators(name, msgspec.convert(task, TaskYaml).resources)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise invalid_recipe_error(name, describe_error(error)) from error
+    return task
+
+
+def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:
+    """Raise UserError if the number of an accelerator cannot be read, because its cost would be unknown."""
+    if resources is None:
+        return
+    for choice in (resources, *(resources.any_of or ()), *(resources.ordered or ())):
+        for kind in choice.list_accelerators():
+            if not ACCELERATOR_PATTERN.fullmatch(kind):
+                raise invalid_recipe_error(
+                    name,
+                    translate(
+                        "`{place}` cannot be {value}", place="resources.accelerators", value=format_inline_code(kind)
+                    ),
+                )
+
+
+def check_no_secret_values(name: str, task: dict[str, Any]) -> None:
+    """Raise UserError if a recipe contains the value of a secret.
+
+    The recipe's task is recorded, and shown to everyone who launches it.
+    """
+    for key, value in (task.get("secrets") or {}).items():
+        if value not in (None, ""):
+            raise secret_value_error(name, f"secrets.{key}")
+    for key, value in (task.get("envs") or {}).items():
+        if isinstance(value, str) and GENERAL_MASKER.find_secret(f"{key}={value}"):
+            raise secret_value_error(name, f"envs.{key}")
+    for key, value in task.items():
+        text = "" if key in ("secrets", "envs") else json.dumps(value)
+        if secret_kind := GENERAL_MASKER.find_secret(text, by_name=False):
+            raise secret_value_error(name, f"{key} ({secret_kind})")
+
+
+def secret_value_error(name: str, place: str) -> UserError:
+    """Return the error for a recipe that contains the value of a secret."""
+    why = translate("it holds the value of a secret in `{place}`", place=place)
+    return UserError(
+        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why),
+        translate("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
+    )
+
+
+def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str, Any]) -> Parameter:
+    """Return a parameter with the default from the task.
+
+    Raises:
+        UserError: the task has no default, or the parameter does not accept it.
+    """
+    try:
+        compile_pattern(entry.pattern or "")
+    except UserError as error:
+        raise invalid_recipe_error(
+            recipe, translate("the pattern of {name}: {why}", name=name, why=error.sentence)
+        ) from error
+    sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
+    new_parameter = Parameter(
+        name=name,
+        kind=entry.type,
+        meaning=entry.meaning,
+        target=sets,
+        default=read_task_value(recipe, task, sets),
+        minimum=entry.minimum,
+        maximum=entry.maximum,
+        choices=tuple(entry.choices),
+        pattern=entry.pattern,
+        shape=entry.shape,
+        unit=entry.unit,
+    )
+    try:
+        if new_parameter.default:
+            new_parameter.parse(new_parameter.default)
+    except UserError as error:
+        raise invalid_recipe_error(
+            recipe, translate("the default of {name} in the task: {why}", name=name, why=error.sentence)
+        ) from error
+    return new_parameter
+
+
+def read_task_value(recipe: str, task: dict[str, Any], path: str) -> str:
+    """Return the value at a dotted path of the task, as text.
+
+    Raises:
+        UserError: the task has no value there, or more than one.
+    """
+    value: Any = task
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise invalid_recipe_error(
+                recipe, translate("a parameter sets {path}, and the task holds nothing there", path=path)
+            )
+        value = value[key]
+    if isinstance(value, dict | list):
+        raise invalid_recipe_error(
+            recipe, translate("a parameter sets {path}, and the task holds more than one value there", path=path)
+        )
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def invalid_recipe_error(name: str, why: str) -> UserError:
+    """Return the error for a recipe that is not valid, and why."""
+    return UserError(
+        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
+        translate("`verlbot recipes check` looks at all of them."),
+    )
+
+
+class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either base
+    """A YAML dumper that writes scripts as blocks, not as one quoted line."""
+
+
+def represent_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
+    """Return the YAML node of a text, as a block if it has several lines."""
+    style = "|" if "\n" in text else None
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
+
+
+ReadableDumper.add_representer(str, represent_text)

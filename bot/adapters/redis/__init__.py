@@ -1,0 +1,1 @@
+"""The store: records in Redis or in an embedded server of its protocol."""

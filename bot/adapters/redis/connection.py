@@ -1,0 +1,125 @@
+"""The connection to Redis: keys in one place, errors in the bot's words, and which of several bots acts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from bot.errors import Unavailable, UnreadableRecord
+from bot.i18n import translate
+
+OPEN_RUNS = "verl:runs:open"
+ENDED_RUNS = "verl:runs:ended"
+RUN_IDS = "verl:runs:ids"
+RUN_RECORD = "verl:run:{}"
+RUN_TASK = "verl:run:{}:task"
+RUN_LOG = "verl:run:{}:log"
+RUN_EVENTS = "verl:run:{}:events"
+RUN_LOG_CURSOR = "verl:run:{}:reading"
+RUN_LOG_ATTEMPTS = "verl:run:{}:reading:tries"
+RUN_ROWS = "verl:run:{}:rows"
+RUN_COLUMNS = "verl:run:{}:columns"
+RUN_BUCKETS = "verl:run:{}:folded"
+LAUNCH_REQUEST = "verl:wish:{}"
+RUN_OF_CARD = "verl:card:{}:{}"
+LEADER = "verl:leader"
+LEADER_TERM = "verl:leader:term"
+LANGUAGES = "verl:languages"
+INBOX = "verl:inbox"
+REPORTS = "verl:reports"
+REPORT_COUNT = "verl:reports:count"
+ORPHANS = "verl:orphans"
+RESERVATIONS = "verl:holds"
+MONTHLY_SPENDING = "verl:spent"
+MONTHLY_BUDGETS = "verl:given"
+BUDGET_WARNINGS = "verl:told"
+RECENT_LAUNCHES = "verl:launched"
+EXTERNAL_CLUSTERS = "verl:outsiders"
+NOTICES = "verl:notices"
+RUN_STUBS = "verl:runs:stubs"
+UNREADABLE_RUNS = "verl:runs:unreadable"
+AUDIT_EVENTS = "verl:audit"
+POLICY_PARTS = "verl:policy"
+
+
+def create_client(url: str, answer_seconds: float) -> Redis:
+    """Return a client that gives up after so many seconds, because a person or the tick waits for each answer.
+
+    One immediate retry covers a connection that the server has closed meanwhile; redis-py's own retries wait for
+    seconds between them (measured with 8.1).
+    """
+    return Redis.from_url(
+        url,
+        socket_timeout=answer_seconds,
+        socket_connect_timeout=answer_seconds,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def check_connection(redis: Redis) -> None:
+    """Check that the server answers.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    with translate_redis_errors():
+        redis.ping()
+
+
+@contextmanager
+def translate_redis_errors() -> Iterator[None]:
+    """Translate Redis errors into errors of the bot.
+
+    Raises:
+        Unavailable: for any Redis error, because the store did not answer.
+        UnreadableRecord: a key contains another type of value, which waiting does not fix.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise UnreadableRecord("a run", "a key of the store holds another type of value") from error
+        raise Unavailable(translate("The store does not answer.")) from error
+    except RedisError as error:
+        raise Unavailable(translate("The store does not answer.")) from error
+
+
+ACQUIRE_SCRIPT = """
+local held = redis.call('GET', KEYS[1])
+local owner = held and (string.match(held, '^(.*) %d+$') or held)
+if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
+return ''
+"""
+"""One step in the server and one call to it, because each part of a tick asks who leads. Each time that a leader
+renews its leadership, the number behind its name rises. A leader whose number has not risen for a lease has ended,
+even if the server's clock was changed.
+"""
+
+
+class Leadership:
+    """One process's view of the leadership.
+
+    Args:
+        elapsed: returns seconds by a clock that cannot be set.
+    """
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        self._elapsed = elapsed
+        self._last_leader: tuple[bytes, float] = (b"", 0.0)
+
+    def acquire(self, redis: Redis, owner: str, lease: timedelta) -> bool:
+        """Return whether `owner` is the leader, from now on for the length of a lease."""
+        milliseconds = lease // timedelta(milliseconds=1)
+        last_leader, since = self._last_leader
+        # The server ignores a leader that has not renewed for a whole lease.
+        expired_leader = last_leader if self._elapsed() >= since + lease.total_seconds() else b""
+        leader = cast(bytes, redis.eval(ACQUIRE_SCRIPT, 2, LEADER, LEADER_TERM, owner, milliseconds, expired_leader))
+        if leader != last_leader:
+            self._last_leader = leader, self._elapsed()
+        return not leader

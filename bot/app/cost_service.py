@@ -1,0 +1,215 @@
+"""Money over time: the cost report of a month, warnings about monthly budgets, and who may change those budgets."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from itertools import chain
+
+from bot.app import report_service, run_queries
+from bot.app.ports import Audit, Notifier, Now, Store
+from bot.app.run_queries import Requester
+from bot.core.commands.command import SetMonthlyBudget
+from bot.core.model.audit import build_request_event
+from bot.core.model.ledger import Reservation, build_reservation, format_month
+from bot.core.model.people import Act
+from bot.core.model.policy import Measure, Policy, cap_rule
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.access import refuse_act
+from bot.core.rules.admission import find_cap_violations
+from bot.core.rules.costs import (
+    MonthlyCosts,
+    RecipeBaseline,
+    calendar_month,
+    compute_baseline,
+    compute_charge,
+    compute_efficiency,
+    compute_monthly_costs,
+)
+from bot.core.rules.monthly_budget import (
+    CapUsage,
+    find_budget_overruns,
+    find_reached_thresholds,
+    group_runs_by_budget,
+    list_cap_usage,
+    sum_spending,
+)
+from bot.errors import Denied, UnreadableRecord
+from bot.i18n import join_sentences, translate
+from bot.runtime.failure_isolation import skip_failing_runs
+from bot.runtime.request_origin import get_origin
+
+MAX_COMPARED_RUNS = 500
+"""Number of the newest ended runs among which those of a run's recipe are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCostAnswer:
+    """What one run has cost, and the baseline of earlier runs of its recipe."""
+
+    run: Run
+    baseline: RecipeBaseline | None
+
+
+@dataclass(frozen=True, slots=True)
+class CostService:
+    """Computes costs.
+
+    Attributes:
+        zone: time zone in which a month begins.
+    """
+
+    store: Store
+    now: Now
+    zone: str = "UTC"
+
+    def report_run(self, run: Run) -> RunCostAnswer:
+        """Return the cost of a run with the baseline of its recipe."""
+        now = self.now()
+        others = skip_failing_runs(
+            self.store.list_recent_runs(MAX_COMPARED_RUNS), lambda other: compute_efficiency(other, now), []
+        )
+        return RunCostAnswer(run, compute_baseline(others, run, now))
+
+    def report_month(self, covers: Callable[[Run], bool]) -> MonthlyCosts:
+        """Return the costs of this month's covered runs, with the ids of those that could not be computed."""
+        now = self.now()
+        month = calendar_month(now, report_service.load_zone(self.zone))
+        failed: list[str] = []
+        sound_runs = skip_failing_runs(
+            filter(covers, list_paid_runs(self.store, month.begin)), lambda run: compute_charge(run, now), failed
+        )
+        return replace(compute_monthly_costs(sound_runs, month, now), failed=tuple(dict.fromkeys(failed)))
+
+    def find_run(self, name: str) -> Run:
+        """Return the run of that name."""
+        return run_queries.find_run(self.store, name)
+
+
+def list_paid_runs(store: Store, since: datetime) -> Iterable[Run]:
+    """Return every run that bills or has ended since then; one that ends meanwhile appears twice, its end last."""
+    return chain(store.list_open_runs(), store.iterate_ended_runs(since))
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyBudgetMonitor:
+    """Records warnings on runs that use a monthly budget, and the overrun on each run to be stopped.
+
+    A warning is recorded on one run, whose thread shows it.
+
+    Attributes:
+        read_policy: returns what is allowed now.
+        is_leader: whether this bot, of those that share the store, is the one that acts.
+        timezone: the time zone of the months that count.
+    """
+
+    store: Store
+    notifier: Notifier
+    read_policy: Callable[[], Policy]
+    now: Now
+    is_leader: Callable[[], bool]
+    timezone: tzinfo
+
+    def check(self) -> None:
+        """Check all monthly budgets that open runs use."""
+        if not self.is_leader():
+            return
+        # Read before the runs: a run that ends between the two reads is then missed, and not counted twice.
+        ledger = self.store.get_ledger()
+        runs = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
+        if not runs:
+            return
+        inputs = (self.read_policy(), ledger, runs, now := self.now(), self.timezone)
+        for run_id, share in find_reached_thresholds(*inputs).items():
+            self._change(run_id, partial(Run.record_budget_threshold, threshold=share))
+        overruns = find_budget_overruns(*inputs)
+        for run in runs:
+            if not run.is_finished and not run.is_waiting and run.record_budget_overruns(overruns[run.id], now) != run:
+                self._change(run.id, partial(Run.record_budget_overruns, overruns=overruns[run.id], now=now))
+
+    def _change(self, run_id: str, change: Callable[[Run], Run]) -> None:
+        """Change one run's record; a record that cannot be read does not affect the other runs."""
+        try:
+            self.notifier.show([self.store.update(run_id, change)])
+        except UnreadableRecord as error:
+            log.error("run %s: %s", run_id, error)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyBudgetService:
+    """Shows, sets and enforces monthly budgets.
+
+    Attributes:
+        timezone: the time zone of the months that count.
+    """
+
+    store: Store
+    audit: Audit
+    now: Now
+    read_policy: Callable[[], Policy]
+    timezone: tzinfo = UTC
+
+    def get_cap_usage(self, caller: Requester) -> list[CapUsage]:
+        """Return the usage of every cap that applies to this person's next launch here."""
+        month = format_month(self.now(), self.timezone)
+        return list_cap_usage(self.read_policy(), self.store.get_ledger(), caller.user, caller.channel, month)
+
+    def set_monthly_budget(self, command: SetMonthlyBudget, caller: Requester) -> float:
+        """Record the monthly budget of a channel, a person or the workspace, in dollars.
+
+        Returns the dollars of it that are already spent; 0 where that has no consequence: no run is active, or the
+        rule is report-only.
+
+        Raises:
+            UserError: the person may not.
+        """
+        policy = self.read_policy()
+        refuse_act(policy, Act.SET_MONTHLY_BUDGET, caller.actor)
+        budget_key = Reservation("", command.person, caller.channel, 0, 0.0, 0.0).budget_key(command.scope)
+        before = {"dollars_per_month": self.store.get_ledger().budget_overrides.get(budget_key)}
+        self.store.set_monthly_budget(budget_key, command.dollars, caller.user, now := self.now())
+        new_value = {"dollars_per_month": command.dollars}
+        self.audit.record(
+            build_request_event(Act.SET_MONTHLY_BUDGET, budget_key, now, get_origin(), after=new_value, before=before)
+        )
+        if policy.is_report_only(cap_rule(command.scope, Measure.DOLLARS_PER_MONTH)):
+            return 0.0
+        ledger = self.store.get_ledger()
+        open_budget = group_runs_by_budget(self.store.list_open_runs()).get(budget_key)
+        return (
+            sum_spending(ledger, budget_key, open_budget.runs, now, format_month(now, self.timezone))
+            if open_budget
+            else 0.0
+        )
+
+    def refuse_exhausted(self, run: Run) -> None:
+        """Refuse to approve a run that no longer fits a monthly budget: an approval must not override it silently.
+
+        Raises:
+            UserError: a budget is exhausted; the message says which, and how to raise it.
+        """
+        policy, run_reservation = self.read_policy(), build_reservation(run)
+        # Without the run's own reservation, which must not count twice.
+        ledger = self.store.get_ledger().without_run(run.id)
+        cap_violations = (
+            find_cap_violations(policy, ledger, run_reservation, format_month(self.now(), self.timezone))
+            if run_reservation
+            else []
+        )
+        exhausted = [
+            cap_violation
+            for cap_violation in cap_violations
+            if cap_violation.measure is Measure.DOLLARS_PER_MONTH and not policy.is_report_only(cap_violation.rule)
+        ]
+        if exhausted:
+            raise Denied(
+                join_sentences(*(cap_violation.sentence for cap_violation in exhausted)),
+                translate("Raise it first, such as `/verl budget team 5000`, and approve then."),
+                act=Act.APPROVE,
+                on=run.id,
+            )

@@ -1,0 +1,392 @@
+"""Read the logs of active runs and record what is new in them. A tail that fails costs its own run one look and no more."""
+
+import logging
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
+from bot.app.ports import Cloud, Notifier, Now, Store
+from bot.core.model.cluster import Observation
+from bot.core.model.failure import FailureSummary
+from bot.core.model.metrics import LogEvent, StepMetrics, select_step_metrics
+from bot.core.model.run import Run
+from bot.core.model.run_state import SummaryInterval
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.health.stall import LivenessSignals
+from bot.core.rules.log_cursor import LogCursor, NewLines
+from bot.core.rules.log_lines import (
+    append_log,
+    find_failure,
+    find_new_lines,
+    merge_logs,
+    replace_surrogates,
+    truncate_line,
+    truncate_log,
+)
+from bot.core.rules.report_content import prepare_summary
+from bot.errors import Unavailable, UnreadableRecord
+from bot.runtime.failure_isolation import REPORTED_FAILURES, report_once
+
+
+@dataclass(slots=True)
+class TailState:
+    """What is remembered of a run's log between two reads.
+
+    Attributes:
+        lines: how many lines the next read takes.
+        due_at: when the next read is due.
+        last: the last line that was read, or its beginning.
+    """
+
+    lines: int
+    due_at: datetime
+    last: str | None = None
+
+
+class LogTailer:
+    """The newest log lines of many runs, without making the tick wait for a slow cluster.
+
+    A read is twice as long as the new part of the last one, so that a quiet run costs little and nothing of a busy
+    run is missed.
+
+    Args:
+        lines: minimum and maximum lines of one read; a first read takes the maximum.
+        period: between two reads of one log.
+        reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
+        patience_seconds: how long a tick waits for what it started; a later tick gets the rest.
+        threads: reads in progress at once.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        lines: tuple[int, int],
+        period: timedelta = timedelta(),
+        reads_per_tick: int,
+        patience_seconds: float = 0.5,
+        threads: int = 4,
+    ) -> None:
+        self._cloud = cloud
+        self._min_lines, self._max_lines = lines
+        self._period = period
+        self._reads_per_tick = reads_per_tick
+        self._patience_seconds = patience_seconds
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
+        self._reads: dict[str, Future[str]] = {}
+        self._states: dict[str, TailState] = {}
+
+    def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
+        """Start reads for these runs; return what has arrived, of these and of earlier reads, by run id.
+
+        Args:
+            busy: runs that cannot ingest lines now; their text waits for a later tick.
+        """
+        self._states = {run.id: self._states.get(run.id) or TailState(self._max_lines, now) for run in runs}
+        for run in self._select_due(runs, now):
+            tail = self._states[run.id]
+            tail.due_at = now + self._period
+            self._reads[run.id] = self._pool.submit(self._cloud.tail_log, run.cluster_ref, tail.lines)
+        wait(self._reads.values(), timeout=self._patience_seconds)
+        done = [run_id for run_id, future in self._reads.items() if future.done() and run_id not in busy]
+        texts = {run_id: self._finish_read(run_id) for run_id in done}
+        return {run_id: text for run_id, text in texts.items() if text}
+
+    def stop(self) -> None:
+        """Cancel the reads that have not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _select_due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
+        """Return the runs to read now, those that were read longest ago first."""
+        due = [run for run in runs if run.id not in self._reads and self._states[run.id].due_at <= now]
+        longest_ago = sorted(due, key=lambda run: self._states[run.id].due_at)
+        return longest_ago[: self._reads_per_tick]
+
+    def _finish_read(self, run_id: str) -> str:
+        """Return what a finished read brought; empty where the cluster did not answer."""
+        try:
+            text = self._reads.pop(run_id).result()
+        except Unavailable:
+            return ""
+        except Exception as error:
+            report_once(f"run {run_id}: its log cannot be read", error)
+            return ""
+        if text and (tail := self._states.get(run_id)):
+            self._plan_next_read(tail, list(map(truncate_line, text.rstrip("\n").split("\n"))))
+        return text
+
+    def _plan_next_read(self, tail: TailState, lines: Sequence[str]) -> None:
+        """Set how long the next read is, and the last line."""
+        new = find_new_lines(lines, tail.last)
+        # None: the previous last line is not in this read, so lines may be missing and the next read is longer.
+        line_count = 2 * (tail.lines if new is None else len(new))
+        tail.lines = min(max(line_count, self._min_lines), self._max_lines)
+        tail.last = lines[-1]
+
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 2
+"""Maximum tries to read the same lines. More would end the bot again at each start, so they are skipped."""
+
+LAST_READ_FACTOR = 6
+"""How many usual reads' time the last read may take: what it does not reach is lost with the cluster."""
+
+QUOTED_CHARACTERS = 60
+"""Characters of a line that the bot's own log quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogReadLimits:
+    """Limits of one read of a log, so that others do not wait.
+
+    Attributes:
+        seconds: of one read; the rest is left for the next one.
+        yield_to_interactive: called every few lines, so that people who wait for an answer are served first.
+        clock: seconds on a monotonic clock.
+        returned_run_ids: runs whose last read has returned, though the store could not record that.
+    """
+
+    seconds: float = 5.0
+    yield_to_interactive: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    returned_run_ids: set[str] = field(default_factory=set)
+
+    def start_timer(self, looks: int = 1) -> Callable[[], bool]:
+        """Return a function that returns whether there is still time; it lets interactive requests go first.
+
+        Args:
+            looks: how many usual reads' time this read may take.
+        """
+        end = self.clock() + looks * self.seconds
+
+        def has_time() -> bool:
+            self.yield_to_interactive()
+            return self.clock() < end
+
+        return has_time
+
+
+@dataclass(frozen=True, slots=True)
+class LogIngest:
+    """Ingests log lines. A line that cannot be ingested costs no other line and no other run.
+
+    Attributes:
+        summary_interval: how often a run's thread gets a summary, unless a person has set that.
+    """
+
+    store: Store
+    notifier: Notifier
+    health_monitor: HealthMonitor
+    now: Now
+    summary_interval: SummaryInterval
+    limits: LogReadLimits = field(default_factory=LogReadLimits)
+
+    def ingest(self, run: Run, text: str) -> Run:
+        """Ingest new lines; return the run. A faulty log never keeps its run from being stopped."""
+        text = replace_surrogates(text)
+        try:
+            cursor = self._load_cursor(run)
+            news = cursor.find_new_lines(text)
+            if news.lines:
+                run = self._ingest_lines(run, cursor, news, text)
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: its log cannot be taken in", error)
+        return run
+
+    def check_for_stall(self, run: Run, observation: Observation | None) -> Run:
+        """Check for a stall; return the run. A mistake in the check blocks nothing either."""
+        try:
+            return self._detect_stall(run, observation)
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: it cannot be judged", error)
+        return run
+
+    def ingest_last_lines(self, run: Run, text: str) -> Run:
+        """Ingest the last lines of a run whose cluster is about to be removed with the rest; return the run."""
+        text = replace_surrogates(text)
+        detail: str | None = None
+        failure_summary: FailureSummary | None = None
+        with self._count_try(run) as is_allowed:
+            cursor = self._load_cursor(run)
+            news = cursor.find_new_lines(text, is_final=True)
+            if is_allowed:
+                failure_summary = self._run_part(run, lambda: self._diagnose(run, text))
+                detail = self._run_part(run, lambda: find_failure(text))
+                self._run_part(run, lambda: self._append_log(run, text))
+                run = self._run_part(run, lambda: self._ingest_in_time(run, cursor, news, LAST_READ_FACTOR)) or run
+            # Reading these lines has ended the bot before.
+            elif news.lines:
+                run = self._skip_lines(run, cursor, news)
+        return self.store.update(run.id, lambda run: run.record_saved_log(detail, self.now(), failure_summary))
+
+    def _ingest_lines(self, run: Run, cursor: LogCursor, news: NewLines, text: str) -> Run:
+        """Ingest new lines and append them to the stored log; return the run."""
+        with self._count_try(run) as is_allowed:
+            if not is_allowed:
+                return self._skip_lines(run, cursor, news)
+            if run.log_saved_at is None:  # a slow read must not overwrite the last lines
+                self._run_part(run, lambda: self._append_log(run, text[: text.rfind("\n") + 1]))
+            return self._ingest_in_time(run, cursor, news)
+
+    def _run_part(self, run: Run, part: Callable[[], T]) -> T | None:
+        """Return the result of one part of a read; None where a bug makes it fail, which costs no other part."""
+        try:
+            return part()
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: a part of its log cannot be taken in", error)
+        return None
+
+    @contextmanager
+    def _count_try(self, run: Run) -> Iterator[bool]:
+        """Count a try before it is made, and record that it returned. Yield whether it may be made at all."""
+        tries = self.store.begin_log_read(run.id, run.id in self.limits.returned_run_ids)
+        self.limits.returned_run_ids.discard(run.id)
+        try:
+            yield tries <= MAX_TRIES
+        except Exception:
+            self.limits.returned_run_ids.add(run.id)
+            raise
+        self.limits.returned_run_ids.add(run.id)
+        self.store.end_log_read(run.id)
+        self.limits.returned_run_ids.discard(run.id)
+
+    def _load_cursor(self, run: Run) -> LogCursor:
+        """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
+        cursor = self.store.get_log_cursor(run.id)
+        if cursor.last_digests and cursor.parser.step is None and run.progress.step is not None:
+            return replace(cursor, parser=replace(cursor.parser, step=run.progress.step))
+        return cursor
+
+    def _skip_lines(self, run: Run, cursor: LogCursor, news: NewLines) -> Run:
+        """Skip lines that must not be read again; return the run."""
+        log.error("run %s: %d lines of its log are skipped: reading them has ended the bot", run.id, len(news.lines))
+        after = cursor.skip_lines(news, self.now().timestamp()).end_read()
+        return self.store.append_metrics(run.id, count_skip, after, ())
+
+    def _ingest_in_time(self, run: Run, cursor: LogCursor, news: NewLines, looks: int = 1) -> Run:
+        """Ingest new lines in chunks until the time is over; the rest is left for the next read, if any."""
+        has_time = self.limits.start_timer(looks)
+        while news.lines:
+            count = news.chunk_size
+            part, news = news.take_first(count), news.drop_first(count)
+            run, cursor = self._ingest_part(run, cursor, part, has_time, is_last=not news.lines)
+            if news.lines and not has_time():
+                if REPORTED_FAILURES.is_new(run.id, "slow log"):
+                    log.warning("run %s: its log is slow to read; it is read a part at a time", run.id)
+                break
+        return run
+
+    def _ingest_part(
+        self, run: Run, cursor: LogCursor, part: NewLines, has_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, LogCursor]:
+        """Ingest a chunk. Where that fails, ingest each half by itself, down to the one line that
+        cannot be ingested."""
+        try:
+            return self._commit(run, cursor, part, has_time, is_last)
+        except (Unavailable, UnreadableRecord):
+            raise
+        except Exception as error:
+            stored = self._load_cursor(run)
+            if stored != cursor:  # the transaction succeeded; what failed came later
+                report_once(f"run {run.id}: after its log was taken in", error)
+                return self.store.get(run.id) or run, stored
+            # The halves have led to the one faulty line.
+            if len(part.lines) == 1:
+                begin = ascii(part.lines[0][:QUOTED_CHARACTERS])
+                report_once(f"run {run.id}: a line of its log cannot be taken in, and is skipped", error, begin)
+                after = cursor.skip_lines(part, self.now().timestamp())
+                return self.store.append_metrics(run.id, lambda run: run, after, ()), after
+        half = len(part.lines) // 2
+        run, cursor = self._ingest_part(run, cursor, part.take_first(half), has_time, is_last=False)
+        return self._ingest_part(run, cursor, part.drop_first(half), has_time, is_last)
+
+    def _commit(
+        self, run: Run, cursor: LogCursor, part: NewLines, has_time: Callable[[], bool], is_last: bool
+    ) -> tuple[Run, LogCursor]:
+        after, events = cursor.advance(part, self.now().timestamp())
+        if is_last:
+            after = after.end_read()
+        new = list(select_step_metrics(events))
+        update = self._judge(run, new, has_time) if new else None
+
+        def change(run: Run) -> Run:
+            return apply_events(run, events, update, self.now(), self.summary_interval) if events else run
+
+        return self.store.append_metrics(run.id, change, after, new), after
+
+    def _judge(self, run: Run, new: Sequence[StepMetrics], has_time: Callable[[], bool]) -> HealthUpdate | None:
+        """Judge the health with the new steps; a mistake in judging loses none of them."""
+        try:
+            earlier = self.store.get_recent_metrics(run.id, WINDOW_ROWS)
+            return self.health_monitor.judge_steps(run.health, earlier, new, self.store.get_task(run.id), has_time)
+        except Unavailable:
+            raise
+        except Exception as error:
+            report_once(f"run {run.id}: its new steps cannot be judged", error)
+        return None
+
+    def _diagnose(self, run: Run, text: str) -> FailureSummary | None:
+        """Return why the run failed, from the whole known log.
+
+        The stored log may end before the first error is in it.
+        """
+        if run.reason is None or not run.reason.is_explained_by_log:
+            return None
+        full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), run.detail or ""])
+        return diagnose(full_log, run.nodes, self.limits.start_timer())
+
+    def _detect_stall(self, run: Run, observation: Observation | None) -> Run:
+        """Check whether a run that has made no step for a while is stalled; return the run."""
+        cursor = self.store.get_log_cursor(run.id)
+        settled_at = run.recoveries.stable_since  # a recovered job starts again on new machines then
+        signals = LivenessSignals(
+            began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled_at),
+            step_at=max(run.progress.stepped_at, settled_at) if run.progress.stepped_at else None,
+            line_at=cursor.read_at,
+            is_answering=observation is not None,
+            phase=cursor.phase,
+        )
+        health = self.health_monitor.check_for_stall(
+            run, self.store.get_recent_metrics(run.id, WINDOW_ROWS), signals, self.now()
+        )
+        if health == run.health:
+            return run
+        run = self.store.update(run.id, lambda run: run.record_health(health, run.unreliable_metrics))
+        self.notifier.show([run])
+        return run
+
+    def _append_log(self, run: Run, text: str) -> None:
+        """Append the new lines to the stored log."""
+        before = self.store.get_log(run.id)
+        after = truncate_log(append_log(before, text))
+        if after != before:
+            self.store.save_log(run.id, after)
+
+
+def apply_events(
+    run: Run, events: Sequence[LogEvent], update: HealthUpdate | None, now: datetime, summary_interval: SummaryInterval
+) -> Run:
+    """Apply log events and a health update to a run; return the changed run."""
+    run = prepare_summary(
+        run.record_progress(run.progress.record_events(events, run.metrics), now), now, summary_interval
+    )
+    return run.record_health(update.health, update.unreliable_metrics) if update else run
+
+
+def count_skip(run: Run) -> Run:
+    """Return the run with one more skipped read."""
+    return replace(run, progress=replace(run.progress, skips=run.progress.skips + 1))

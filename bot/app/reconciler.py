@@ -1,0 +1,395 @@
+"""One tick: observe every active run, decide, act. The only writer of a run's status."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.app.checkpoint_rescue import CheckpointRescuer
+from bot.app.health_monitor import HealthMonitor
+from bot.app.log_ingest import LogIngest, LogReadLimits, LogTailer
+from bot.app.ports import Cloud, Notifier, Now, Store
+from bot.app.rate_limits import InteractivePriority
+from bot.core.model.cluster import Observation
+from bot.core.model.launch_plan import LaunchOrder, hash_task
+from bot.core.model.money import Rate
+from bot.core.model.recipe import Task
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus, SummaryInterval
+from bot.core.rules import save_grace
+from bot.core.rules.actions import (
+    AbandonCheckpoint,
+    Action,
+    AwaitConfirmation,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
+    NoteMemoryLoss,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
+    RecordObservation,
+    RecordPolicyHit,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    WaitForCheckpoint,
+)
+from bot.core.rules.admission import AdmissionCheck, admit_all
+from bot.core.rules.apply_action import apply_action, requeue_after
+from bot.core.rules.decide import decide
+from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
+from bot.i18n import ENGLISH, translate, use_language, with_language_context
+
+log = logging.getLogger(__name__)
+
+PREPARATIONS = (PostponeAutostop, FindDownloadedCheckpoint)
+"""Actions that prepare another one. They change nothing that a look has shown, so that the other is taken at once."""
+
+MAX_PREPARATIONS = len(PREPARATIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """The part of the bot that time drives.
+
+    Attributes:
+        read_timings: returns what decisions rest on now; a part of it comes from the policy, which may change.
+        began_at: when this bot began to look.
+        admit: checks a launch against the caps once its rate is known.
+        is_leader: whether this bot, of those that share the store, is the one that acts.
+        pool: where actions run, a few at once, because each may wait for the cloud.
+        limits: limits of one read of one log.
+        failing_since: when the ticks of a run began to fail by the bot's own mistake, by the run's id.
+        pending_actions: actions that a tick has not waited for; their runs are skipped until they are done.
+        patience: how long a tick waits for the actions that it began.
+        wake: called when an action is done that the tick did not wait for.
+        priority: priority of the people who wait for an answer.
+        log_lines: how many last lines are read and stored.
+        language: the language of texts in a run's record, which its channel reads.
+        summary_interval: how often a run's thread gets a summary, unless a person has set that.
+    """
+
+    cloud: Cloud
+    store: Store
+    notifier: Notifier
+    log_tailer: LogTailer
+    health_monitor: HealthMonitor
+    now: Now
+    read_timings: Callable[[], ReconcileTimings]
+    pool: ThreadPoolExecutor
+    wake: Callable[[], None]
+    priority: InteractivePriority
+    began_at: datetime
+    is_leader: Callable[[], bool]
+    log_lines: int
+    admit: AdmissionCheck = admit_all
+    language: str = ENGLISH
+    summary_interval: SummaryInterval = field(default_factory=SummaryInterval)
+    patience: timedelta = timedelta(seconds=0.5)
+    limits: LogReadLimits = field(default_factory=LogReadLimits)
+    failing_since: dict[str, datetime] = field(default_factory=dict)
+    pending_actions: dict[str, Future[timedelta | None]] = field(default_factory=dict)
+
+    @property
+    def timings(self) -> ReconcileTimings:
+        """Return the current timings."""
+        return self.read_timings()
+
+    def tick(self) -> timedelta | None:
+        """Advance every run by one action. Return the delay until the next tick, None for the usual period."""
+        if not self.is_leader():
+            return None
+        try:
+            with use_language(self.language):
+                return self._tick()
+        except BeingStopped:  # an aborted look is not silence of the cloud
+            return None
+
+    def _tick(self) -> timedelta | None:
+        late = self._collect_finished()
+        active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
+        runs = [run.discard_stale_confirmation(self.began_at) for run in active if run.id not in self.pending_actions]
+        observations = self._observe(runs)
+        texts = self.log_tailer.collect(
+            [run for run in active if may_print(run)], self.now(), busy=self.pending_actions
+        )
+        busy = [
+            run
+            for run in runs
+            if run.id in texts or run.cluster not in observations or self._has_work(run, observations)
+        ]
+        started = {run.id: self._start_action(run, observations.get(run.cluster), texts.get(run.id)) for run in busy}
+        self.pending_actions.update(started)
+        # A slow action must not hold up the tick: it continues, and wakes the next tick when it is done.
+        for future in wait(started.values(), self.patience.total_seconds()).not_done:
+            future.add_done_callback(lambda _: self.wake())
+        return min((pause for pause in late + self._collect_finished() if pause is not None), default=None)
+
+    def _start_action(self, run: Run, observation: Observation | None, text: str | None) -> Future[timedelta | None]:
+        return self.pool.submit(with_language_context(self._reconcile_run), run, observation, text)
+
+    def _collect_finished(self) -> list[timedelta | None]:
+        """Return the delays that finished actions need. Runs with unfinished ones wait, and block no other run."""
+        done = [run_id for run_id, future in self.pending_actions.items() if future.done()]
+        return [self.pending_actions.pop(run_id).result() for run_id in done]
+
+    def _observe(self, runs: Sequence[Run]) -> Mapping[str, Observation]:
+        """Return what can be seen; nothing where the cloud does not answer, which is no change of state."""
+        if not runs:
+            return {}
+        try:
+            return self.cloud.observe([run.cluster_ref for run in runs])
+        except BeingStopped:
+            raise
+        except Unavailable as error:
+            log.warning("nothing can be seen: %s", error)
+        except Exception:  # requests to stop must still be carried out
+            log.exception("looking failed")
+        return {}
+
+    def _has_work(self, run: Run, observations: Mapping[str, Observation]) -> bool:
+        """Return whether a run needs an action; True where deciding fails, so that `_reconcile_run` logs it."""
+        try:
+            action = decide(run, observations.get(run.cluster), self.now(), self.timings)
+            return action is not None or self.health_monitor.is_quiet(run, self.now())
+        except Exception:  # one run's failure must not cost all others their tick
+            return True
+
+    def _reconcile_run(self, run: Run, observation: Observation | None, text: str | None) -> timedelta | None:
+        """Take one run's next action, and what prepares it; return the delay until the next tick.
+
+        A failure stops no other run; the next tick tries again.
+        """
+        self.priority.yield_to_interactive()
+        try:
+            run = self._record_news(run, observation, text)
+            if self.health_monitor.is_quiet(run, self.now()):
+                run = self._log_ingest.check_for_stall(run, observation)
+            action = self._take_next_action(run, observation)
+            self.failing_since.pop(run.id, None)
+            return None if action is None else requeue_after(action, self.timings)
+        except Unavailable as error:
+            log.warning("run %s: %s", run.id, error)
+        except Exception:
+            # If this continues, the run's stub ends it with its lease: see `UnreadableRunReconciler`.
+            self.failing_since.setdefault(run.id, self.now())
+            log.exception("run %s: the tick failed", run.id)
+        return None
+
+    def _take_next_action(self, run: Run, observation: Observation | None) -> Action | None:
+        """Take the next action, after what prepares it. Return the action, or None to wait."""
+        action = decide(run.discard_stale_confirmation(self.began_at), observation, self.now(), self.timings)
+        for _ in range(MAX_PREPARATIONS):
+            if not isinstance(action, PREPARATIONS):
+                break
+            run = self._perform(run, action)
+            action = decide(run.discard_stale_confirmation(self.began_at), observation, self.now(), self.timings)
+        if action is not None:
+            self._perform(run, action)
+        return action
+
+    def _perform(self, run: Run, action: Action) -> Run:
+        """Log the action, take it, and show the run; return the run."""
+        log.log(logging.DEBUG if isinstance(action, DownloadCheckpoint) else logging.INFO, "run %s: %s", run.id, action)
+        run = self._act(run, action)
+        self.notifier.show([run])
+        return run
+
+    def _record_news(self, run: Run, observation: Observation | None, text: str | None) -> Run:
+        """Record what the look brought beside a decision: new lines, or that nothing could be seen."""
+        unseen = observation is None
+        if text:
+            run = self._log_ingest.ingest(run, text)
+        if unseen:
+            run = self.store.update(run.id, lambda run: run.record_outage(self.now()))
+        # A silence is news once it has lasted, and a log even if the record is unchanged.
+        if text or unseen:
+            self.notifier.show([run])
+        return run
+
+    def _act(self, run: Run, action: Action) -> Run:
+        """Take the action outside, and record the change that it makes."""
+        match action:
+            case Provision(server):
+                return self._provision(run, server)
+            case EstimatePrice():
+                return self._record_price(run, self.store.get_task(run.id))
+            case (
+                RecordObservation()
+                | AwaitConfirmation()
+                | NoteMemoryLoss()
+                | BeginTeardown()
+                | RecordPolicyHit()
+                | WaitForCheckpoint()
+                | AbandonCheckpoint()
+                | Close()
+            ):
+                return self._update(run, lambda run: apply_action(run, action, self.now(), self.timings))
+            case SetAutostop(minutes, current_minutes):
+                return self._set_autostop(run, minutes, current_minutes)
+            case SaveLog():
+                return self._save_log(run)
+            case DownloadCheckpoint(until):
+                return self._rescuer.rescue(run, until)
+            case PostponeAutostop(until):
+                return self._rescuer.postpone_autostop(run, until)
+            case FindDownloadedCheckpoint():
+                return self._rescuer.recover_download(run)
+            case TearDown():
+                return self._tear_down(run)
+            case RaiseAlarm():
+                log.error("run %s: its cluster %s does not go", run.id, run.cluster)
+                by_hand = self.cloud.teardown_command(run.cluster_ref)
+                return self._update(run, lambda run: run.mark_teardown_overdue(by_hand, self.now()))
+
+    def _tear_down(self, run: Run) -> Run:
+        """Request the removal of the run's cluster, and record why an earlier one failed."""
+        failure = self.cloud.tear_down(run.cluster_ref)
+        if failure:
+            log.warning("run %s: an earlier removal failed: %s", run.id, failure)
+        return self._update(run, lambda run: run.record_teardown_request(self.now(), failure))
+
+    @property
+    def _rescuer(self) -> CheckpointRescuer:
+        return CheckpointRescuer(self.cloud, self.store, self.now, self.timings.checkpoint_grace)
+
+    @property
+    def _log_ingest(self) -> LogIngest:
+        return LogIngest(self.store, self.notifier, self.health_monitor, self.now, self.summary_interval, self.limits)
+
+    def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
+        return self.store.update(run.id, change)
+
+    def _provision(self, run: Run, server: str = "") -> Run:
+        """Record the launch, then request it.
+
+        From the record on, a cluster may exist, even if this process ends.
+        """
+        try:
+            task = self.store.get_task(run.id)
+        except UnreadableRecord as error:
+            return self._give_up(run, error)
+        # An approval is for exactly one task.
+        if run.is_waiting and run.approval and run.approval.task_hash != hash_task(task):
+            mismatch = translate("The task that waits is not the one that was approved.")
+            return self._update(run, lambda run: run.close(Reason.REFUSED, self.now(), detail=mismatch))
+        # A run that was launched before may have a cluster, even if it is not allowed any more: do not check it again.
+        if run.is_waiting:
+            run = self._record_price(run, task)
+            rate = None
+        else:
+            rate = self._estimate_rate(run, task)
+        approval = run.approval
+        if run.status is RunStatus.AWAITING_APPROVAL and not (approval and approval.granted):
+            return run  # at its price it needs approval
+        run = self._update(
+            run, lambda run: run.record_launch_request(self.now(), rate, server) if may_launch(run) else run
+        )
+        if run.status is not RunStatus.LAUNCHING:
+            return run
+        self.notifier.show([run])
+        try:
+            order = LaunchOrder(
+                run.cluster,
+                task,
+                run.secrets,
+                cluster_tags(run),
+                run.launch_attempts > 1,
+                save_grace.find_deadline(run),
+            )
+            request_id = self.cloud.launch(order)
+        except ClusterNameInUse as error:
+            # The run has no cluster, and a removal would remove another user's.
+            conflict = error.sentence
+            return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=conflict))
+        except UserError as error:
+            refusal = error.sentence
+            return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, refusal, self.now()))
+        except BeingStopped:
+            raise
+        except Unavailable as error:
+            log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
+            # The next look shows whether it was accepted; until then the run counts as launched.
+            failure = str(error)
+            return self._update(run, lambda run: run.record_unconfirmed_launch(failure))
+        return self._update(run, lambda run: run.record_launch_acceptance(request_id))
+
+    def _record_price(self, run: Run, task: Task) -> Run:
+        """Record the price, and check it against the caps and the approvals, before anything is billed."""
+        rate = self._estimate_rate(run, task)
+        try:
+            return self.store.update(
+                run.id, lambda run: run.record_price(rate, self.now()) if run.is_waiting else run, self.admit
+            )
+        except UserError as error:
+            # The hourly rate is known only now, and other runs may have used up the cap.
+            full = error.sentence
+            return self._update(run, lambda run: run.close(Reason.CAP_EXCEEDED, self.now(), detail=full))
+
+    def _give_up(self, run: Run, error: UnreadableRecord) -> Run:
+        """End a run whose task cannot be read: it cannot be launched.
+
+        A cluster that may have been launched by it is removed.
+        """
+        log.error("run %s: %s", run.id, error)
+        why = translate("Its task cannot be read, so it cannot be launched.")
+        if run.is_waiting:
+            return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=why))
+        return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, why, self.now()))
+
+    def _set_autostop(self, run: Run, minutes: int, current_minutes: int | None) -> Run:
+        """Record the attempt, then set the autostop; a later look shows whether it took effect."""
+        run = self._update(run, lambda run: run.begin_autostop_repair(current_minutes, self.now()))
+        self.notifier.show([run])
+        try:
+            setting = self.cloud.set_autostop(run.cluster_ref, minutes)
+        except UserError as error:
+            why = error.sentence
+            return self._update(run, lambda run: run.record_autostop_refusal(why))
+        except Unavailable as error:
+            log.warning("run %s: its autostop may have been set or not: %s", run.id, error)
+            return run
+        return self._update(run, lambda run: run.record_autostop_setting(setting))
+
+    def _estimate_rate(self, run: Run, task: Task) -> Rate | None:
+        """Return the rate, where it can be known now; a launch does not wait for it."""
+        try:
+            return self.cloud.estimate_rate(task)
+        except Unavailable as error:
+            if self.timings.needs_price and run.is_waiting:
+                raise
+            log.warning("run %s: its price is not known yet: %s", run.id, error)
+            return None
+
+    def _save_log(self, run: Run) -> Run:
+        """Ingest the last lines before the cluster is removed with them."""
+        try:
+            return self._log_ingest.ingest_last_lines(run, self.cloud.tail_log(run.cluster_ref, self.log_lines))
+        except BeingStopped:
+            raise
+        except Unavailable as error:
+            log.info("run %s: its last lines cannot be read: %s", run.id, error)
+        except Exception:  # a faulty log must not keep a cluster, which is billed
+            log.exception("run %s: its last lines cannot be kept", run.id)
+        return self._update(run, lambda run: run.record_log_failure(self.now()))
+
+
+def may_launch(run: Run) -> bool:
+    """Return whether a cluster may still be launched: another bot on the store may have ended the run meanwhile."""
+    return (run.is_waiting or run.status is RunStatus.LAUNCHING) and not run.stop_requested_by
+
+
+def cluster_tags(run: Run) -> dict[str, str]:
+    """Return the tags of the run's cluster, for people who meet it elsewhere."""
+    own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.task_hash}
+    return {**own, "asked": f"{run.created_at.timestamp() * 1000:.0f}"}  # two bots may have runs of the same name
+
+
+def may_print(run: Run) -> bool:
+    """Return whether there may be new lines to read."""
+    return run.job is not None and not run.is_finished and not run.memory.is_lost

@@ -1,0 +1,338 @@
+"""Read runs and recipes on behalf of a person. Nothing here changes anything, and each person gets only what that person may
+read.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from bot.app.ports import Cloud, RecipeSource, Store
+from bot.core.commands import command
+from bot.core.model.cluster import read_idle_minutes
+from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards, resources
+from bot.core.model.managed_job import JobsController, is_managed
+from bot.core.model.money import Rate
+from bot.core.model.people import Act, Actor
+from bot.core.model.policy import Policy
+from bot.core.model.recipe import Recipe
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.model.run_stub import RunStub
+from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
+from bot.core.rules import log_lines
+from bot.core.rules.chart_data import RunHistory
+from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
+from bot.i18n import N_, translate
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The person who asks, and where.
+
+    Attributes:
+        user, channel: Slack's ids.
+        actor: the same person with the role that counts there.
+        delivery_id: Slack's id of the delivery, the same if Slack delivers twice; it makes the request idempotent.
+        permanent: whether the id counts for ever, as that of a button on a message that stays.
+    """
+
+    user: str
+    channel: str
+    actor: Actor
+    delivery_id: str | None = None
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPreview:
+    """The preview of a launch: the answer to `--dry-run`.
+
+    Attributes:
+        yaml: the task, its scripts cut short.
+        rate: its price; None if unknown, with `trouble` if the price could not be looked up.
+        refusal: why the launch would be refused here, or None.
+        controller: the jobs controller that would have to be rented first, or None.
+    """
+
+    plan: LaunchPlan
+    yaml: str
+    rate: Rate | None
+    refusal: str | None
+    trouble: str | None = None
+    controller: JobsController | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogExcerpt:
+    """Lines of a run's log.
+
+    Attributes:
+        lines: oldest first; request: the command that requested them.
+        trouble: why these are saved lines and not current ones, or None.
+    """
+
+    run: Run
+    request: command.ShowLogs
+    lines: list[str]
+    trouble: str | None = None
+
+
+def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy) -> Run:
+    """Return the record of a new launch, before any cluster is requested.
+
+    Admission decides whether it waits for an approval.
+    """
+    return Run(
+        id=str(plan.task["name"]),
+        recipe=plan.recipe.name,
+        command_line=plan.command_line,
+        requester=requester.user,
+        channel=requester.channel,
+        created_at=now,
+        why=plan.why,
+        nodes=plan.nodes,
+        image=str(resources(plan.task).get("image_id") or ""),
+        gpus=plan.gpus,
+        infra=plan.infra,
+        task_hash=plan.hash,
+        checkpoint_store=plan.checkpoint_store,
+        checkpoints_ephemeral=plan.checkpoints_ephemeral,
+        missing_safeguards=find_missing_safeguards(plan),
+        checkpoints=plan.checkpoints,
+        resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
+        metrics=plan.recipe.metrics,
+        secrets=tuple(plan.recipe.secrets),
+        budget_dollars=plan.budget_dollars,
+        lease=plan.lease,
+        lease_warnings=policy.lease_warnings,
+        requested_autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
+        managed=is_managed(plan.task),
+    )
+
+
+RECENT_RUNS = 20
+"""Number of ended runs that a list shows."""
+
+REMEMBERED_RUNS = 200
+"""Number of ended runs that a shortened or mistyped name may mean."""
+
+MIN_NAME_CHARACTERS = 3
+"""Minimum characters of a shortened name."""
+
+SEVERAL_ACTIVE = N_("{name} fits several active runs.")
+SEVERAL_ENDED = N_("{name} fits several runs, none of which is active.")
+
+RUN_ID = re.compile(r"[a-z0-9-]+")
+"""Characters of a run's id; any other name has no run, or is another key of the store."""
+
+
+def find_run(store: Store, name: str) -> Run:
+    """Return the run of this name, or the only one whose id ends or begins with it; of several, the only active one.
+
+    Raises:
+        UserError: no run fits, or several do; the hint names the candidates.
+        UnreadableRecord: its record cannot be read.
+    """
+    if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
+        return exact
+    open_runs = store.list_open_runs()
+    runs = {run.id: run for run in [*store.list_recent_runs(REMEMBERED_RUNS), *open_runs]}
+    near = [run for run in runs.values() if is_short_for(name.lower(), run.id)]
+    active = [run for run in near if run.status is not RunStatus.ENDED]
+    if len(active or near) == 1:
+        return (active or near)[0]
+    if near:
+        several = SEVERAL_ACTIVE if active else SEVERAL_ENDED
+        raise UserError(
+            translate(several, name=format_inline_code(name)),
+            list_valid_names(sorted(run.id for run in active or near)),
+        )
+    for stub, why in store.list_unreadable_runs():
+        if is_short_for(name.lower(), stub.run_id):
+            raise UnreadableRecord(stub.run_id, why)
+    raise unknown_name_error("run", name, runs, translate("None has been launched yet: `/verl launch smoke`."))
+
+
+def find_last_two(store: Store, user: str) -> tuple[str, str]:
+    """Return the ids of the person's last two runs with metrics, the earlier first.
+
+    Raises:
+        UserError: the person does not have two.
+    """
+    with_metrics = [run for run in sort_newest_first(list_runs(store, "mine", user)) if run.progress.step is not None]
+    if len(with_metrics) < 2:
+        message = translate("You have no two runs that have told numbers.")
+        raise UserError(message, translate("Name two: `compare A B`; `/verl list all` shows what there is."))
+    return with_metrics[1].id, with_metrics[0].id
+
+
+def list_active_runs(store: Store, user: str | None = None) -> list[Run]:
+    """Return the runs that have not ended, newest first; of one person where `user` is given."""
+    runs = [run for run in store.list_open_runs() if run.status is not RunStatus.ENDED]
+    return sort_newest_first(run for run in runs if user in (None, run.requester))
+
+
+def list_runs(store: Store, which: str, user: str) -> Sequence[Run]:
+    """Return the runs of one of `command.LISTS`."""
+    match which:
+        case "mine":
+            return [
+                *list_active_runs(store, user),
+                *(run for run in store.list_recent_runs(REMEMBERED_RUNS) if run.requester == user),
+            ]
+        case "ended":
+            return store.list_recent_runs(RECENT_RUNS)
+        case "all":
+            return [*list_active_runs(store), *store.list_recent_runs(RECENT_RUNS)]
+        case _:
+            return list_active_runs(store)
+
+
+def is_short_for(name: str, run_id: str) -> bool:
+    """Return whether a name is long enough and begins or ends a run's id.
+
+    >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
+    (True, True, False)
+    """
+    return len(name) >= MIN_NAME_CHARACTERS and (run_id.startswith(name) or run_id.endswith(name))
+
+
+def sort_newest_first(runs: Iterable[Run]) -> list[Run]:
+    """Sort runs by their time of creation, newest first."""
+    return sorted(runs, key=lambda run: run.created_at, reverse=True)
+
+
+MAX_GREP_LINES = 5_000
+"""Maximum lines that are searched for a word."""
+
+
+class Visibility(Protocol):
+    """Decides who may read a run's output and its settings."""
+
+    def can_see(self, actor: Actor, run: Run) -> bool:
+        """Return whether this person may read the run's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunQueries:
+    """Answers from the records and the recipes; a log also from its cluster."""
+
+    store: Store
+    recipes: RecipeSource
+    cloud: Cloud
+    visibility: Visibility
+
+    def find(self, name: str, actor: Actor) -> Run:
+        """Return the run of this name, whose text the person may read.
+
+        Raises:
+            UserError: it does not exist, or belongs to a private channel that the person is not in.
+            UnreadableRecord: its record cannot be read.
+        """
+        run = find_run(self.store, name)
+        self.refuse_private(run, actor)
+        return run
+
+    def refuse_private(self, run: Run, actor: Actor) -> None:
+        """Refuse text that only the members of a run's channel may read.
+
+        Raises:
+            UserError: the person is not a member, does not own the run, and is no admin.
+        """
+        if self.visibility.can_see(actor, run):
+            return
+        if actor.is_channel_audience and self.visibility.can_see(replace(actor, is_channel_audience=False), run):
+            raise UserError(
+                translate(
+                    "`{run}` is not shown here, because others would read it who are not in its channel.", run=run.id
+                ),
+                translate("Type the same after `/verl`: then you alone are answered."),
+            )
+        raise Denied(
+            translate("`{run}` belongs to a private channel that you are not in.", run=run.id),
+            translate("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
+            (run.requester,),
+            Act.READ,
+            run.id,
+        )
+
+    def redact_for(self, actor: Actor, visible_runs: Iterable[Run]) -> list[Run]:
+        """Return these runs as the person may see them: of some only that they exist and what they cost."""
+        return [run if self.visibility.can_see(actor, run) else run.redact() for run in visible_runs]
+
+    def get_run_history(self, name: str, actor: Actor) -> RunHistory:
+        """Return the run of this name with the metrics of all its steps."""
+        run = self.find(name, actor)
+        return RunHistory(run, self.store.get_history(run.id))
+
+    def list_active(self, user: str | None = None) -> list[Run]:
+        """Return the runs that have not ended; those of one person where `user` is given."""
+        return list_active_runs(self.store, user)
+
+    def list_runs(self, which: str, user: str) -> Sequence[Run]:
+        """Return the runs of a list."""
+        return list_runs(self.store, which, user)
+
+    def find_last_two(self, user: str) -> tuple[str, str]:
+        """Return the ids of the person's last two runs with metrics."""
+        return find_last_two(self.store, user)
+
+    def list_unreadable(self) -> Sequence[RunStub]:
+        """Return the stubs of open runs whose records cannot be read."""
+        return [stub for stub, _ in self.store.list_unreadable_runs()]
+
+    def load_catalogue(self) -> Mapping[str, Recipe | UserError]:
+        """Return every recipe by name, or what is wrong with its file."""
+        return {name: self._load_recipe(name) for name in self.recipes.list_names()}
+
+    def find_refusals(self) -> Mapping[str, str]:
+        """Return why recipes cannot run here as they are, for those that cannot."""
+        recipes = self.load_catalogue().items()
+        why = {name: self.cloud.explain_refusal(recipe.task) for name, recipe in recipes if isinstance(recipe, Recipe)}
+        return {name: reason for name, reason in why.items() if reason}
+
+    def _load_recipe(self, name: str) -> Recipe | UserError:
+        try:
+            return self.recipes.get(name)
+        except UserError as error:
+            return error
+
+    def read_log(self, run: Run, logs_command: command.ShowLogs) -> LogExcerpt:
+        """Return lines of the log, fresh from the cluster while it exists. It waits for the cluster.
+
+        Raises:
+            UserError: the run has no such node.
+        """
+        refuse_unknown_node(run, logs_command.node)
+        text, failure = self.store.get_log(run.id), None
+        if not run.is_finished and run.launch_requested_at:
+            try:
+                text = self.cloud.tail_log(run.cluster_ref, count_lines_to_read(logs_command))
+            except Unavailable as error:
+                failure = str(error)
+        return LogExcerpt(
+            run,
+            logs_command,
+            log_lines.select_lines(text, logs_command.line_count, logs_command.grep, logs_command.node),
+            failure,
+        )
+
+    def get_task_yaml(self, name: str, actor: Actor) -> tuple[Run, str]:
+        """Return a run with its exact task as YAML. It holds no secret's value."""
+        run = self.find(name, actor)
+        return run, self.recipes.to_yaml(self.store.get_task(run.id))
+
+
+def refuse_unknown_node(run: Run, node: int | None) -> None:
+    """Raise UserError if the run has no node of this rank."""
+    if node is not None and node >= run.nodes:
+        ranks = [str(rank) for rank in range(run.nodes)]
+        raise unknown_name_error("node", str(node), ranks, owner=run.id)
+
+
+def count_lines_to_read(logs_command: command.ShowLogs) -> int:
+    """Return how many lines to read for a command: more where they are filtered."""
+    filtered = logs_command.grep is not None or logs_command.node is not None
+    return max(logs_command.line_count, MAX_GREP_LINES) if filtered else logs_command.line_count

@@ -1,0 +1,421 @@
+"""Requests about runs. Nothing here waits for machines: a request is recorded and the tick is woken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+
+from bot.app import run_queries
+from bot.app.audit_service import AuditService
+from bot.app.cost_service import MonthlyBudgetService
+from bot.app.ports import Cloud, Notifier, Now, RecipeSource, Store
+from bot.app.rate_limits import RateLimitKind, RateLimits
+from bot.app.run_queries import LaunchPreview, Requester, RunQueries, new_run, refuse_unknown_node
+from bot.app.unreadable_runs import UnreadableRunReconciler
+from bot.core.commands import command
+from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
+from bot.core.model.people import APP_HOME, Act, exclude_person
+from bot.core.model.policy import UNRESTRICTED, Policy
+from bot.core.model.recipe import Recipe
+from bot.core.model.run import Run
+from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
+from bot.core.model.run_stub import RunStub
+from bot.core.model.sent_message import LogFollow
+from bot.core.model.typed_text import format_inline_code
+from bot.core.rules.access import check_may_approve, refuse_act, refuse_outdated_approval
+from bot.core.rules.admission import AdmissionCheck, admit_all
+from bot.core.rules.approval_rules import refuse_unapproved_change
+from bot.core.rules.launch_bounds import build_launch_request, refuse_limits_out_of_bounds, refuse_out_of_bounds
+from bot.core.rules.relaunch import Relaunch, relaunch
+from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.i18n import translate
+
+MAX_ID_TRIES = 50
+
+DOUBLE_CLICK_PERIOD = timedelta(minutes=1)
+"""Clicks within that time count as one."""
+
+
+KEEP_PERIOD = timedelta(hours=1)
+"""How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunService:
+    """Records people's requests about runs.
+
+    Attributes:
+        queries: answers questions about runs; unreadable_runs: looks after runs whose records cannot be read.
+        new_id: returns a run's id for a recipe's name; called again where the id has been used.
+        wake: lets the tick run now.
+        follow_period: how long a followed log grows.
+        rate_limits: limits of one person's requests in a minute.
+        monthly_budgets: monthly budgets; audit_service: who did what.
+        read_policy: returns what is allowed now; admit: checks a launch against the caps.
+    """
+
+    store: Store
+    recipes: RecipeSource
+    cloud: Cloud
+    notifier: Notifier
+    now: Now
+    queries: RunQueries
+    unreadable_runs: UnreadableRunReconciler
+    new_id: Callable[[str], str]
+    wake: Callable[[], None]
+    follow_period: timedelta
+    rate_limits: RateLimits
+    monthly_budgets: MonthlyBudgetService
+    audit_service: AuditService
+    read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
+    admit: AdmissionCheck = admit_all
+
+    @property
+    def policy(self) -> Policy:
+        """Return the current policy."""
+        return self.read_policy()
+
+    def refuse(self, act: Act, caller: Requester, run: Run | RunStub | None = None) -> None:
+        """Refuse what the person may not do.
+
+        Raises:
+            UserError: the person may not; the message says who may.
+        """
+        refuse_act(self.policy, act, caller.actor, run)
+
+    def launch(self, launch_command: command.Launch, caller: Requester) -> Run:
+        """Record a new run; the same delivery makes one run, however often Slack sends it.
+
+        Raises:
+            UserError: the person may not launch it, it is out of bounds, or a cap has no room for it.
+        """
+        self.refuse(Act.LAUNCH, caller)
+        recipe = self.recipes.get(launch_command.recipe)
+        self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
+        for _ in range(MAX_ID_TRIES):
+            launch_plan = self._plan_supported(recipe, launch_command, self.new_id(recipe.name))
+            self.refuse_out_of_bounds(launch_plan, caller)
+            run = new_run(launch_plan, caller, self.now(), self.policy)
+            if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
+                return self._show_and_wake(added)
+        raise Unavailable(translate("No free name was found for the run."))
+
+    def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:
+        """Refuse a launch that needs more than the person's role, or the channel, allows.
+
+        Raises:
+            UserError: it does; the message names every bound, and what to type instead.
+        """
+        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
+        refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))
+
+    def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
+        """Launch a finished run once more, in the first run's channel where the caller has none.
+
+        A typed command has Slack's id of its delivery, and makes one run. A click has none: it makes the one launch
+        that its button offers, until that run has finished.
+
+        Raises:
+            UserError: the run has not finished, or cannot be resumed, or the person may not launch.
+        """
+        self.refuse(Act.LAUNCH, caller)
+        earlier_run, launch_command = (
+            self.queries.find(relaunch_command.run, caller.actor),
+            self.to_launch_command(relaunch_command, caller),
+        )
+        caller = replace(caller, channel=caller.channel or earlier_run.channel)
+        if caller.delivery_id:
+            return self.launch(launch_command, caller)
+        # The button's launch is recorded under a number: a click after that run has finished makes the next one.
+        for number in count():
+            click = f"{type(relaunch_command).__name__} {earlier_run.id} {number}"
+            later_run = self.launch(launch_command, replace(caller, delivery_id=click, permanent=True))
+            if not later_run.is_finished or self.now() - later_run.created_at < DOUBLE_CLICK_PERIOD:
+                break
+        return later_run
+
+    def to_launch_command(self, relaunch_command: Relaunch, caller: Requester) -> command.Launch:
+        """Return the launch command that a relaunch amounts to.
+
+        Raises:
+            UserError: as for `launch_again`.
+        """
+        return relaunch(self.queries.find(relaunch_command.run, caller.actor), relaunch_command)
+
+    def plan_launch(self, launch_command: command.Launch) -> LaunchPlan:
+        """Return what a launch would do.
+
+        Raises:
+            UserError: the command is not valid.
+        """
+        recipe = self.recipes.get(launch_command.recipe)
+        return build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, f"{recipe.name}-0000")
+
+    def needs_confirmation(self, launch_command: command.Launch) -> bool:
+        """Return whether the person must confirm the launch, because it is expensive and needs no approver.
+
+        Raises:
+            UserError: as for `plan_launch`.
+        """
+        dollars, threshold = self.plan_launch(launch_command).budget_dollars, self.policy.approve_above_dollars
+        return self.policy.needs_confirmation(dollars) and (threshold is None or dollars <= threshold)
+
+    def preview(self, launch_plan: LaunchPlan, caller: Requester) -> LaunchPreview:
+        """Return what the launch would cost, and whether it would be refused. Waits for the cloud;
+        not for listeners."""
+        rate, failure, controller = None, None, None
+        try:
+            rate = self.cloud.estimate_rate(launch_plan.task)
+            controller = self.cloud.find_missing_controller(launch_plan.task)
+        except Unavailable as error:
+            failure = str(error)
+        yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
+        refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
+        return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
+
+    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> str | None:
+        """Return why the person may not launch this here; None where it is allowed."""
+        try:
+            self.refuse(Act.LAUNCH, caller)
+            self.refuse_out_of_bounds(launch_plan, caller)
+        except UserError as error:
+            return error.sentence
+        return None
+
+    def _plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
+        """Return the plan of a launch.
+
+        Raises:
+            UserError: the command is not valid, or the cloud can never run the task.
+        """
+        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        if why := self.cloud.explain_refusal(launch_plan.task):
+            message = translate("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
+            raise UserError(message, translate("`/verl recipes` shows what there is."))
+        return launch_plan
+
+    def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
+        """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.
+
+        Args:
+            save: whether the model is to be saved first; False: what is only on its cluster may be lost.
+            gone: whether this person reports that its machines are gone.
+
+        Returns the run; where its record cannot be read, its stub.
+
+        Raises:
+            UserError: the run does not exist, the name is a shortened one of another person's run, a cluster that
+                SkyPilot shows is called gone, or the person may not.
+        """
+        act = Act.DISCARD if save is False else Act.STOP
+        try:
+            target = self._find_own(name, caller.user)
+        except UnreadableRecord as error:
+            stub = self.store.get_stub(error.run_id)
+            if not error.is_open:
+                raise
+            self.refuse(act, caller, stub)
+            self.unreadable_runs.request_stop(error.run_id, caller.user, gone)
+            self.audit_service.record_stop(error.run_id)
+            return stub
+        except UserError:
+            # A person who may see no run must not learn from an error which runs exist.
+            self.refuse(Act.READ, caller)
+            raise
+        self.refuse(act, caller, target)
+        if gone and not target.memory.is_lost:
+            message = translate(
+                "SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{target.id}`"
+            )
+            raise UserError(message, translate("Type `/verl stop {run}` to end it.", run=target.id))
+
+        def change(run: Run) -> Run:
+            return run.request_stop(caller.user, self.now(), False).confirm_gone(caller.user)
+
+        transition = change if gone else lambda run: run.request_stop(caller.user, self.now(), save)
+        return self._show_and_wake(self.store.update(target.id, transition))
+
+    def keep_cluster(self, run_id: str, caller: Requester, until: datetime) -> Run:
+        """Record that a cluster is kept for a model that cannot be downloaded.
+
+        Args:
+            until: the cluster's deadline as the person saw it; where it has changed since, nothing is changed.
+        """
+        self.refuse(Act.EXTEND, caller, run_queries.find_run(self.store, run_id))
+        longer = max(self.now(), until) + KEEP_PERIOD
+
+        def change(run: Run) -> Run:
+            current_until = run.checkpoint_rescue.deadline
+            return (
+                run.keep_cluster(longer, caller.user)
+                if current_until and abs(current_until - until) < timedelta(seconds=1)
+                else run
+            )
+
+        return self._show_and_wake(self.store.update(run_id, change))
+
+    def _find_own(self, name: str, by: str) -> Run:
+        """Return the run of this name; another person's run only by its full name.
+
+        Raises:
+            UserError: the name is short for another person's run, or no single run fits.
+        """
+        run = run_queries.find_run(self.store, name)
+        if run.requester != by and run.id != name.lower():
+            raise UserError(
+                translate(
+                    "{name} is short for `{run}`, which somebody else launched.",
+                    name=format_inline_code(name),
+                    run=run.id,
+                ),
+                translate("Type its whole name: {run}.", run=f"`{run.id}`"),
+            )
+        return run
+
+    def extend(self, extend_command: command.Extend, caller: Requester, ends_at: datetime | None = None) -> Run:
+        """Record a longer lease.
+
+        Args:
+            ends_at: when the lease ended as the person saw it; where it has changed since, nothing is changed.
+
+        Raises:
+            UserError: the lease would be too long, has changed meanwhile, or more is not this person's to give.
+        """
+        run = self._find_changeable(extend_command.run, caller)
+        longest = timedelta(hours=command.MAX_LEASE_HOURS)
+        longer = replace(run, lease=min(run.lease + timedelta(hours=extend_command.hours), longest))
+
+        def change(run: Run) -> Run:
+            # The lease has changed since the person saw it.
+            if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
+                return run
+            hours = (run.lease + timedelta(hours=extend_command.hours)).total_seconds() / 3600
+            return run.change_limit(RunLimit.LEASE, hours, caller.user, self.now(), caller.delivery_id or "")
+
+        if run.lease + timedelta(hours=extend_command.hours) > longest:
+            raise UserError(
+                translate("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=longest.days),
+                translate("Extend it by less."),
+            )
+        self._refuse_change(run, longer, caller)
+        extended = self.store.update(run.id, change)
+        is_repeat = any(
+            limit_change.delivery_id and limit_change.delivery_id == caller.delivery_id
+            for limit_change in extended.limit_changes
+        )
+        if extended.limit_changes == run.limit_changes and not is_repeat:
+            raise UserError(
+                translate("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
+                translate(
+                    "Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id
+                ),
+            )
+        return self._show_and_wake(extended)
+
+    def set_budget(self, budget_command: command.SetBudget, caller: Requester) -> Run:
+        """Record another budget.
+
+        Raises:
+            UserError: the run has spent more already, or this person may not give more.
+        """
+        run = self._find_changeable(budget_command.run, caller)
+        cost = run.cost(self.now())
+        if cost is not None and cost >= budget_command.dollars:
+            raise UserError(
+                translate("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
+                translate("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
+            )
+        is_increase = budget_command.dollars > run.budget_dollars
+        if is_increase:
+            self._refuse_change(run, replace(run, budget_dollars=budget_command.dollars), caller)
+        amended = self.store.update(
+            run.id,
+            lambda run: run.change_limit(
+                RunLimit.BUDGET, budget_command.dollars, caller.user, self.now(), caller.delivery_id or ""
+            ),
+            self.admit if is_increase else None,
+        )
+        return self._show_and_wake(amended)
+
+    def decide_approval(self, name: str, granted: bool, caller: Requester, shown_digest: str = "") -> Run:
+        """Record an approver's decision on a launch that waits for it; the first decision counts.
+
+        Args:
+            shown_digest: digest of what the person was shown; empty for a person who has typed a command.
+
+        Raises:
+            UserError: the run does not wait for it, this person may not, its monthly budget is exhausted, or its
+                possible cost is no longer what the person has seen.
+        """
+        run = self.queries.find(name, caller.actor)
+        check_may_approve(self.policy, run, caller.actor)
+        if granted:
+            refuse_outdated_approval(run, shown_digest)
+            self.monthly_budgets.refuse_exhausted(run)
+        return self._show_and_wake(
+            self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now()))
+        )
+
+    def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
+        """Record that a finding of a run is not to be reported again."""
+        self.refuse(Act.TUNE, caller, run_queries.find_run(self.store, run_id))
+        mute = Mute(finding, caller.user, self.now())
+        return self._show_and_wake(self.store.update(run_id, lambda run: run.mute_finding(mute)))
+
+    def _refuse_change(self, before: Run, after: Run, caller: Requester) -> None:
+        """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
+
+        Raises:
+            UserError: it is, or does.
+        """
+        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
+        refuse_limits_out_of_bounds(bounds, before, after, exclude_person(self.policy.admins, caller.user))
+        refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
+
+    def _find_changeable(self, name: str, caller: Requester) -> Run:
+        """Return the run of this name, which has not finished and which this person may extend.
+
+        Raises:
+            UserError: the run has finished, or the person may not.
+        """
+        run = self._find_own(name, caller.user)
+        self.refuse(Act.EXTEND, caller, run)
+        if run.is_finished:
+            message = translate("`{run}` is over already.", run=run.id)
+            raise UserError(message, translate("Launch it again: `/verl retry {run}`.", run=run.id))
+        return run
+
+    def _show_and_wake(self, run: Run) -> Run:
+        """Show a recorded request now, without waiting for the tick, and wake the tick, which carries it out."""
+        self.notifier.show([run])
+        self.wake()
+        return run
+
+    def follow(self, logs_command: command.ShowLogs, caller: Requester) -> Run:
+        """Record the request to show the growing log in the run's thread.
+
+        Raises:
+            UserError: the run has finished, or the person may not.
+        """
+        run = self.queries.find(logs_command.run, caller.actor)
+        self.refuse(Act.TUNE, caller, run)
+        refuse_unknown_node(run, logs_command.node)
+        if run.is_finished:
+            message = translate("`{run}` is over and prints no more.", run=run.id)
+            raise UserError(message, translate("Its last lines: `logs {run}`.", run=run.id))
+        follow_request = LogFollow(
+            caller.user, self.now() + self.follow_period, logs_command.line_count, logs_command.grep, logs_command.node
+        )
+        return self._show_and_wake(self.store.update(run.id, lambda run: run.follow_log(follow_request)))
+
+    def set_summary_interval(self, name: str, summary_interval: SummaryInterval, caller: Requester) -> Run:
+        """Record how often a run's thread gets a summary.
+
+        Raises:
+            UserError: the run has finished, or the person may not.
+        """
+        run = run_queries.find_run(self.store, name)
+        self.refuse(Act.TUNE, caller, run)
+        if run.is_finished:
+            raise UserError(translate("`{run}` is over; nothing more is told of it.", run=run.id))
+        return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))

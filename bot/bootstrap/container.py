@@ -1,0 +1,334 @@
+"""The composition root: settings in, a bot out. The only module that knows every class."""
+
+import logging
+import secrets as randomness
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.adapters.charts.render_worker import ProcessChartRenderer
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.adapters.local.accounts import allow_traversal
+from bot.adapters.redis.audit_store import RedisAudit
+from bot.adapters.redis.embedded import EmbeddedValkey
+from bot.adapters.redis.metrics_store import Retention
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.access_control import AccessControl
+from bot.app.admin_policy_server import AdminPolicyServer
+from bot.app.audit_service import AuditService
+from bot.app.cluster_sweep import ClusterSweep, ExternalClusterTracker
+from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
+from bot.app.language_preferences import LanguagePreferences
+from bot.app.launch_gate import AdminPolicy
+from bot.app.log_ingest import LogReadLimits
+from bot.app.operator_notices import Announcer, MemoryWatch
+from bot.app.ports import Cloud
+from bot.app.price_cache import PriceCache
+from bot.app.process_health import Clock, load_admin_policy_secret, lock_data_dir, prepare, read_owner_name
+from bot.app.rate_limits import InteractivePriority, RateLimits
+from bot.app.reconciler import Reconciler
+from bot.app.report_service import ReportService, load_zone
+from bot.app.run_queries import RunQueries
+from bot.app.run_service import RunService
+from bot.app.scheduler import Scheduler
+from bot.app.unreadable_runs import UnreadableRunReconciler
+from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
+from bot.bootstrap.masked_cloud import MaskingCloud
+from bot.bootstrap.policy_source import PolicySource, policy_recorder, summarize_policy
+from bot.bootstrap.providers import (
+    STORE_SECONDS,
+    build_admission_check,
+    build_clock,
+    build_health_monitor,
+    build_local_cloud,
+    build_log_tailer,
+    build_port_limits,
+    build_reconcile_timings,
+    build_secret_filter,
+    build_sky_cloud,
+    build_summary_interval,
+    connect_store,
+    find_local_account,
+)
+from bot.config.settings import LOCAL_HINT, OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
+from bot.errors import UserError
+from bot.runtime.secret_filter import SecretFilter
+from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.command_handlers import Commands
+from bot.slack.inbound.delivery_queue import Inbox
+from bot.slack.inbound.http_mode import HttpServer
+from bot.slack.inbound.listeners import Listeners, build_app
+from bot.slack.inbound.modals import Modals
+from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.inbound.socket_mode import SocketConnection
+from bot.slack.outbound.chart_publisher import ChartPublisher
+from bot.slack.outbound.clock_watch import ClockWatch, fetch_time
+from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from bot.slack.outbound.directory import SlackDirectory
+from bot.slack.outbound.home_publisher import HomePublisher
+from bot.slack.outbound.notice_sender import NoticeSender
+from bot.slack.outbound.report_notifier import ReportPublisher
+from bot.slack.outbound.run_notifier import RunNotifier
+from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
+
+log = logging.getLogger(__name__)
+
+
+def build(
+    settings: Settings,
+    cloud: Cloud | None = None,
+    bot_clock: Clock | None = None,
+    filter_secrets: SecretFilter | None = None,
+) -> Bot:
+    """Return a bot built from the settings, not yet started.
+
+    Args:
+        cloud: the machines; those of the settings unless given.
+        bot_clock: the bot's own time; that of this machine unless given.
+        filter_secrets: the masking filter; one that knows the secrets of the settings unless given.
+
+    Raises:
+        UserError: another bot uses the same data directory, or the store does not start, or a setting is not safe.
+    """
+    if cloud is None and (why := settings.local_compute_refusal):
+        raise UserError(why, LOCAL_HINT)
+    account, warning = (None, "") if cloud or settings.uses_skypilot else find_local_account(settings)
+    if warning:
+        log.warning("%s", warning)
+    prepare(settings.data_dir, account.gid if account else None)
+    allow_traversal(settings.data_dir, account)
+    policy_source = PolicySource.from_file(settings.policy)
+    read_policy = policy_source.read_current
+    log.info(
+        "policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summarize_policy(policy_source.policy))
+    )
+    lock = lock_data_dir(settings.data_dir)
+    bot_clock = bot_clock or build_clock(settings)
+    now = bot_clock.now
+    admit = build_admission_check(read_policy, settings, now)
+    valkey = None if settings.redis_url else EmbeddedValkey(settings.data_dir / "store", STORE_SECONDS)
+    redis = connect_store(settings, valkey)
+    audit = RedisAudit(redis, now, timedelta(days=settings.keep_audit_days))
+    store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)
+    scheduler = Scheduler(now)
+    secrets = filter_secrets or build_secret_filter(settings)
+    unmasked_cloud = cloud or (
+        build_sky_cloud(settings, now) if settings.uses_skypilot else build_local_cloud(settings, account)
+    )
+    masked_cloud = MaskingCloud(unmasked_cloud, secrets)
+    slack = build_web_client(settings.slack_bot_token, settings.slack_api_url)
+    card_period = timedelta(seconds=settings.card_seconds)
+    owner_name, leader_lease = read_owner_name(settings.data_dir), timedelta(seconds=settings.leader_lease_seconds)
+
+    def is_leader() -> bool:
+        return store.acquire_leadership(owner_name, leader_lease)
+
+    interactive_priority, channel_limiter = InteractivePriority(), ChannelRateLimiter()
+    chart_renderer = ProcessChartRenderer(settings.data_dir / "fonts", {})
+    chart_publisher = ChartPublisher(slack, chart_renderer, now)
+    recipes = RecipeFolder(settings.recipes_dir)
+    identity = BotIdentity(slack)
+    directory = SlackDirectory(slack, identity)
+    access = AccessControl(directory, read_policy)
+    notifier = RunNotifier(
+        store,
+        slack,
+        now,
+        is_leader,
+        card_period,
+        lambda: scheduler.wake(NOTIFY),
+        interactive_priority,
+        chart_publisher,
+        settings.language,
+        channel_limiter,
+        lambda run: recipes.to_yaml(store.get_task(run.id)),
+    )
+    failing_since: dict[str, datetime] = {}
+    announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
+    unreadable = UnreadableRunReconciler(
+        masked_cloud,
+        store,
+        announcer,
+        now,
+        lambda: build_reconcile_timings(settings, read_policy()),
+        is_leader,
+        lambda: scheduler.wake(UNREADABLE),
+        failing_since,
+        settings.language,
+        audit.record,
+    )
+    record_policy = policy_recorder(audit, settings.policy, now)
+    record_policy(policy_source.policy)
+    policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
+    policy_source.on_error = lambda why: announcer.announce(f"policy-{policy_source.signature}", f":warning: {why}")
+    reports = ReportService(
+        store, now, lambda: scheduler.wake(REPORTS), settings.timezone, access.can_channel_see, audit.record
+    )
+    queries = RunQueries(store, recipes, masked_cloud, access)
+    audit_service = AuditService(store, audit, queries, now, read_policy)
+    service = RunService(
+        store=store,
+        recipes=recipes,
+        cloud=masked_cloud,
+        notifier=notifier,
+        now=now,
+        new_id=generate_run_id,
+        wake=lambda: scheduler.wake(TICK),
+        follow_period=timedelta(minutes=settings.follow_minutes),
+        queries=queries,
+        unreadable_runs=unreadable,
+        rate_limits=RateLimits(read_policy, now),
+        read_policy=read_policy,
+        admit=admit,
+        monthly_budgets=MonthlyBudgetService(store, audit, now, read_policy, load_zone(settings.timezone)),
+        audit_service=audit_service,
+    )
+    reconciler = Reconciler(
+        cloud=masked_cloud,
+        store=store,
+        notifier=notifier,
+        log_tailer=build_log_tailer(settings, masked_cloud),
+        health_monitor=build_health_monitor(settings),
+        now=now,
+        read_timings=lambda: build_reconcile_timings(settings, read_policy()),
+        admit=admit,
+        pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
+        wake=lambda: scheduler.wake(TICK),
+        priority=interactive_priority,
+        began_at=now(),
+        is_leader=is_leader,
+        log_lines=settings.log_lines,
+        language=settings.language,
+        summary_interval=build_summary_interval(settings),
+        limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),
+        failing_since=failing_since,
+    )
+    sweep = ClusterSweep(
+        cloud=masked_cloud,
+        store=store,
+        now=now,
+        is_leader=is_leader,
+        notify=lambda: scheduler.wake(ORPHANS),
+        channel=settings.ops_channel,
+        language=settings.language,
+        external_clusters=ExternalClusterTracker(store, read_policy, now) if settings.admin_policy_port else None,
+        announcer=announcer,
+        record=audit.record,
+    )
+    price_cache = PriceCache(masked_cloud.estimate_rate, now)
+    admin_policy = AdminPolicy(
+        store,
+        read_policy,
+        now,
+        price_cache.dollars_per_hour,
+        lambda: scheduler.wake(SWEEP),
+        load_zone(settings.timezone),
+        audit.record,
+    )
+    background = BackgroundReplies(interactive_priority)
+    language_preferences = LanguagePreferences(store, settings.language)
+    home_publisher = HomePublisher(
+        service, slack, language_preferences, access, now, wake=lambda: scheduler.wake(HOMES)
+    )
+    modals, chart_commands = (
+        Modals(service, slack, background, secrets),
+        ChartCommands(service, background, chart_publisher),
+    )
+    report_commands = ReportCommands(service, reports, slack, background)
+    cost_commands = CostCommands(CostService(store, now, settings.timezone), background, queries)
+    audit_commands = AuditCommands(audit_service, slack, background)
+    commands = Commands(
+        service,
+        slack,
+        background,
+        home_publisher,
+        language_preferences,
+        chart_commands,
+        report_commands,
+        cost_commands,
+        audit_commands,
+    )
+    listeners = Listeners(
+        service, slack, background, commands, modals, home_publisher, language_preferences, access, secrets
+    )
+    orphan_notifier = OrphanNotifier(
+        store,
+        slack,
+        now,
+        is_leader,
+        lambda: scheduler.wake(SWEEP),
+        listeners.check_may_manage_cluster,
+        settings.language,
+        record_event=audit.record,
+    )
+    app = build_app(listeners, lambda **_: identity.resolve(), settings.slack_signing_secret or "unused")
+    orphan_notifier.listen(app)
+    connection: SocketConnection | HttpServer
+    if settings.slack_mode == "socket":
+        connection = SocketConnection(
+            app,
+            identity,
+            settings.slack_app_token,
+            settings.slack_api_url,
+            now,
+            interactive_priority,
+            Inbox(store, background, now, secrets),
+            prefetch=directory.prefetch,
+        )
+    else:
+        secret, limits = settings.slack_signing_secret, build_port_limits(settings)
+        connection = HttpServer(app, settings.http_host, settings.http_port, interactive_priority, secret, limits)
+    return Bot(
+        run_service=service,
+        scheduler=scheduler,
+        cloud=masked_cloud,
+        reconciler=reconciler,
+        notifier=notifier,
+        report_publisher=ReportPublisher(
+            reports, store, slack, now, is_leader, channel_limiter, interactive_priority, settings.language
+        ),
+        home_publisher=home_publisher,
+        language_preferences=language_preferences,
+        cluster_sweep=sweep,
+        orphan_notifier=orphan_notifier,
+        notice_sender=NoticeSender(store, slack, now, is_leader, channel_limiter),
+        unreadable_runs=unreadable,
+        memory_watch=MemoryWatch(store, announcer, now, is_leader, settings.language),
+        budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
+        connection=connection,
+        background_replies=background,
+        chart_renderer=chart_renderer,
+        valkey=valkey,
+        lock=lock,
+        clock=bot_clock,
+        clock_watch=ClockWatch(bot_clock, partial(fetch_time, settings.slack_api_url), announcer, settings.language),
+        admin_policy_server=build_admin_policy_server(admin_policy, settings),
+        price_cache=price_cache,
+        directory=directory,
+        settings=settings,
+    )
+
+
+def build_admin_policy_server(admin_policy: AdminPolicy, settings: Settings) -> AdminPolicyServer | None:
+    """Return the server that SkyPilot asks before each launch; None if the settings have no port for it.
+
+    Raises:
+        UserError: other machines can reach it, and no secret is set for it.
+    """
+    port = settings.admin_policy_port
+    if port is None:
+        return None
+    if settings.needs_admin_policy_secret:
+        raise UserError(OPEN_PORT_PROBLEM, OPEN_PORT_HINT)
+    secret = settings.admin_policy_secret or load_admin_policy_secret(settings.data_dir)
+    log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
+    return AdminPolicyServer(admin_policy, settings.admin_policy_host, port, secret, build_port_limits(settings))
+
+
+def build_retention(settings: Settings) -> Retention:
+    days = settings.history_days, settings.keep_log_days, settings.keep_run_days
+    return Retention(*(timedelta(days=day_count) for day_count in days))
+
+
+def generate_run_id(recipe: str) -> str:
+    return f"{recipe}-{randomness.token_hex(2)}"

@@ -1,0 +1,1 @@
+"""What the `verlbot` command does besides running the bot."""

@@ -1,0 +1,224 @@
+"""`verlbot replay`: a finished log through the same parser, forecasts, findings and cards as a live one.
+
+It needs no Slack and no cloud, and the clock is the log's own. A step takes as long as the log says; where the log does
+not say it, a step takes a minute.
+"""
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.model.history import merge_rows
+from bot.core.model.metrics import LogEvent, StepMetrics
+from bot.core.model.money import Rate
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.forecast import build_forecast
+from bot.errors import UserError
+from bot.runtime.secret_filter import GENERAL_FILTER
+from bot.slack.views import run_thread, wording
+from bot.slack.views.progress_views import format_number, format_seconds, metrics_line
+
+CHUNK_BYTES = 1 << 20
+BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a replayed run began: only the time since then matters."""
+
+LATEST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""Limit of the clock: a log may claim any times, and dates end with the year 9999."""
+
+STEP_TIME = timedelta(minutes=1)
+"""Duration of a step whose log does not say it."""
+
+TABLE_ROWS = 24
+"""Maximum rows of the table, beside those with a notice."""
+
+UNBOUNDED_DOLLARS, UNBOUNDED_TIME = 1e6, timedelta(days=90)
+"""The maximum budget and lease of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedStep:
+    """A run after one step of its log.
+
+    Attributes:
+        row: the metrics of the step; run: the record after it; at: the time, by the log's own clock.
+        notices: what the bot would have posted in the run's thread at that step.
+    """
+
+    row: StepMetrics
+    run: Run
+    at: datetime
+    notices: tuple[str, ...]
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Return the time since the run began."""
+        return self.at - BEGAN_AT
+
+
+def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool) -> int:
+    """Print what was read at each step, and what the bot would have posted when.
+
+    Raises:
+        UserError: the file cannot be read, or has no step.
+    """
+    try:
+        with path.open("rb") as file:
+            replayed = replay_events(read_events(file), build_run(path.stem, dollars_per_hour, nodes))
+            steps = print_json(replayed) if as_json else print_table(replayed)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", "Give a log of verl's, or its JSON lines."
+        ) from error
+    if not steps:
+        like = "A step is a line such as `step:1 - critic/rewards/mean:0.5 - …`."
+        raise UserError(f"{path} has no step of verl's.", like)
+    return 0
+
+
+def build_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
+    """Return a record for a log of which nothing else is known; its budget and lease end nothing."""
+    return Run(
+        id=name,
+        recipe="replay",
+        command_line=f"replay {name}",
+        requester="replay",
+        channel="replay",
+        created_at=BEGAN_AT,
+        nodes=nodes,
+        task_hash="",
+        budget_dollars=UNBOUNDED_DOLLARS,
+        lease=UNBOUNDED_TIME,
+        rate=None if dollars_per_hour is None else Rate(dollars_per_hour, "--rate"),
+        status=RunStatus.RUNNING,
+        first_launch_requested_at=BEGAN_AT,
+        launch_requested_at=BEGAN_AT,
+        running_at=BEGAN_AT,
+    )
+
+
+def read_events(file: BinaryIO) -> Iterator[LogEvent]:
+    """Yield all events of a log. It is read a megabyte at a time, so that memory does not grow with the log."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    reader = LogParser()
+    while chunk := file.read(CHUNK_BYTES):
+        reader, events = reader.parse(decoder.decode(chunk))
+        yield from events
+    yield from reader.finish()[1]
+
+
+def replay_events(events: Iterable[LogEvent], run: Run) -> Iterator[ReplayedStep]:
+    """Yield the run after each row; other events are applied together with the row after them."""
+    now, sent_keys = BEGAN_AT, set(get_notices(run, BEGAN_AT))
+    watcher, window = HealthMonitor(), tuple[StepMetrics, ...]()
+    for event in events:
+        if not isinstance(event, StepMetrics):
+            run = run.record_progress(run.progress.record_events([event]), now)
+            continue
+        if event.is_training_step and event.step != run.progress.step:
+            now = min(now + (STEP_TIME if event.seconds is None else timedelta(seconds=event.seconds)), LATEST_TIME)
+        row = replace(event, at=now.timestamp())
+        update = watcher.judge_steps(run.health, window, [row], {})
+        window = merge_rows([*window[-WINDOW_ROWS:], row])
+        run = run.record_progress(run.progress.record_events([row]), now).record_health(
+            update.health, update.unreliable_metrics
+        )
+        new = {key: text for key, text in get_notices(run, now).items() if key not in sent_keys}
+        sent_keys |= new.keys()
+        yield ReplayedStep(row, run, now, tuple(new.values()))
+
+
+def print_masked(text: str) -> None:
+    """Print a line with its secrets masked."""
+    print(GENERAL_FILTER.mask(text))
+
+
+def get_notices(run: Run, now: datetime) -> dict[str, str]:
+    """Return the notices that the run's thread should have, by key."""
+    return {message.key: message.text for message in run_thread.build_conversation(run, now, "")}
+
+
+def forecast_duration(moment: ReplayedStep) -> timedelta | None:
+    """Return how long the run will have taken; None where that is unknown, and where it is more than a year."""
+    ahead = build_forecast(moment.run, moment.at)
+    return ahead.ends_at - BEGAN_AT if ahead and isinstance(ahead.ends_at, datetime) else None
+
+
+def print_json(replayed: Iterable[ReplayedStep]) -> int:
+    """Print one JSON object a row. Return how many."""
+    count = 0
+    for moment in replayed:
+        print_masked(json.dumps(to_object(moment), ensure_ascii=False))
+        count += 1
+    return count
+
+
+def to_object(moment: ReplayedStep) -> dict[str, Any]:
+    """Return everything of a step; NaN and infinity become null."""
+    run, ahead, end = moment.run, build_forecast(moment.run, moment.at), forecast_duration(moment)
+    return {
+        "step": moment.row.step,
+        "last_step": run.progress.last_step,
+        "seconds": round(moment.elapsed.total_seconds(), 3),
+        "read": {key: value if isfinite(value) else None for key, value in moment.row.values.items()},
+        "seconds_per_step": run.progress.seconds_per_step,
+        "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
+        "dollars": run.cost(moment.at),
+        "forecast_dollars": ahead and ahead.dollars,
+        "card": run_thread.card(run, moment.at).text,
+        "said": list(moment.notices),
+    }
+
+
+COLUMN_WIDTHS = {
+    "step": 9,
+    "time": 12,
+    "reward": 8,
+    "val": 8,
+    "s/step": 7,
+    "ends after": 12,
+    "cost": 11,
+    "forecast": 11,
+}
+"""Columns of the table, each with its width in characters."""
+
+
+def print_table(replayed: Iterable[ReplayedStep]) -> int:
+    """Print some rows at even distances, and each row with a notice. Return how many rows there were."""
+    steps = list(replayed)
+    every = max(len(steps) // TABLE_ROWS, 1)
+    print_masked(format_row(COLUMN_WIDTHS))
+    for at, moment in enumerate(steps):
+        if at % every == 0 or moment.notices or moment is steps[-1]:
+            print_masked(format_row(format_cells(moment)))
+        for text in moment.notices:
+            print_masked(f"  {text}")
+    if steps:
+        print_masked(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.progress)}")
+    return len(steps)
+
+
+def format_row(cells: Iterable[str]) -> str:
+    """Return a row of the table."""
+    return " ".join(f"{text:>{width}}" for text, width in zip(cells, COLUMN_WIDTHS.values(), strict=True))
+
+
+def format_cells(moment: ReplayedStep) -> Iterator[str]:
+    """Yield the cells of a row."""
+    training, ahead, cost = moment.run.progress, build_forecast(moment.run, moment.at), moment.run.cost(moment.at)
+    end = forecast_duration(moment)
+    yield f"{training.step}/{training.last_step}" if training.last_step else str(training.step)
+    yield wording.format_duration(moment.elapsed)
+    yield "" if training.reward is None else format_number(training.reward)
+    yield "" if training.validation is None else format_number(training.validation)
+    yield "" if training.seconds_per_step is None else format_seconds(training.seconds_per_step)
+    yield wording.format_duration(end) if end else ""
+    yield "" if cost is None else wording.format_dollars(cost)
+    yield wording.format_dollars(ahead.dollars) if ahead and ahead.dollars is not None else ""

@@ -1,0 +1,301 @@
+"""The commands that a person may type: one record a command."""
+
+from dataclasses import dataclass
+
+from bot.core.commands.report_command import (
+    AddReport,
+    ChangeReport,
+    ListReports,
+    RemoveReport,
+    ReportCommand,
+    SetSummaryInterval,
+    ShowReport,
+)
+from bot.core.model.audit import AuditFilter
+from bot.core.model.policy import Scope
+
+WORKSPACE_LANGUAGE = "workspace"
+"""The word that sets a person's language back to that of the workspace."""
+
+MAX_LEASE_HOURS = 24 * 90
+"""Maximum hours of a lease, with all its extensions."""
+
+COMPARE_AXES = ("step", "time", "dollars")
+
+RUN_LISTS = ("active", "mine", "all", "ended")
+
+COST_SCOPES = ("mine", "team", "month")
+"""The words that `/verl cost` accepts beside the name of a run."""
+
+DEFAULT_LOG_LINES = 20
+"""Log lines that are shown by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a run of a recipe; with `dry_run`, only show what would be started; with `sure`, without a confirmation."""
+
+    recipe: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+    dry_run: bool = False
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLaunchForm:
+    """Open the form of a launch: `launch` without a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """Show the progress of one run, or of all of the person's."""
+
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRuns:
+    """List runs: `active`, `mine`, `all` or `ended`."""
+
+    which: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCost:
+    """Show what a run has cost, or what one of `COST_SCOPES` has cost this month."""
+
+    of: str = "mine"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLogs:
+    """Show the last lines that a run printed, or, with `follow`, a message that grows with them.
+
+    Without `lines`, the answer is only an overview: long lines are cut.
+    """
+
+    run: str
+    lines: int | None = None
+    grep: str | None = None
+    node: int | None = None
+    follow: bool = False
+
+    @property
+    def line_count(self) -> int:
+        """Return the number of lines to show."""
+        return self.lines or DEFAULT_LOG_LINES
+
+
+@dataclass(frozen=True, slots=True)
+class ShowChart:
+    """Show charts of a run: of its reward with its validation, or of the named metrics."""
+
+    run: str
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRuns:
+    """Compare two runs side by side, by one of `COMPARE_AXES`; without names, the person's last two."""
+
+    a: str = ""
+    b: str = ""
+    by: str = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a run and remove its cluster.
+
+    Attributes:
+        save: True to save a checkpoint first; None to keep those that there are; False to keep none that is only on its
+            cluster.
+        gone: whether the person confirms that the machines are gone, of a run that SkyPilot does not remember.
+    """
+
+    run: str
+    save: bool | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowArtifacts:
+    """Show what a run has left, and where."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Launch a finished run once more; settings given here replace its own."""
+
+    run: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Launch a finished run once more, from its newest checkpoint; settings given here replace its own."""
+
+    run: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Extend a run's lease by a number of hours."""
+
+    run: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget:
+    """Set the most dollars that a run may spend from now on."""
+
+    run: str
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShowBudgets:
+    """Show what is reserved and left of the budgets of the person, the channel and the workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMonthlyBudget:
+    """Set the monthly budget in dollars of the channel, the workspace, or a person.
+
+    Attributes:
+        person: Slack's id, for that scope.
+    """
+
+    scope: Scope
+    dollars: float
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Approve another person's launch that waits for an approval."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Refuse another person's launch that waits for an approval."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHistory:
+    """Show who did what to a run."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAudit:
+    """Show who did what, to anything."""
+
+    criteria: AuditFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Delete what is stored of a run that has ended."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRecipes:
+    """List the recipes that can be launched."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeRecipe:
+    """Show one recipe with its parameters."""
+
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLanguage:
+    """Set the language of the person's answers: one of `LANGUAGES`, or `workspace`; None to show the current one."""
+
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """Show what can be typed, or everything about one command."""
+
+    word: str | None = None
+
+
+Command = (
+    Launch
+    | OpenLaunchForm
+    | ShowStatus
+    | ListRuns
+    | ShowCost
+    | ShowLogs
+    | ShowChart
+    | CompareRuns
+    | Stop
+    | ShowArtifacts
+    | Retry
+    | Resume
+    | Extend
+    | SetBudget
+    | ShowBudgets
+    | SetMonthlyBudget
+    | Approve
+    | Refuse
+    | ShowHistory
+    | ShowAudit
+    | Forget
+    | ReportCommand
+    | ListRecipes
+    | DescribeRecipe
+    | SetLanguage
+    | ShowHelp
+)
+
+
+def is_read_only(command: Command) -> bool:
+    """Return whether the command is only a question: it records, opens and starts nothing."""
+    match command:
+        case Launch(dry_run=dry_run):
+            return dry_run
+        case ShowLogs(follow=follow):
+            return not follow
+        case SetLanguage(language):
+            return language is None
+        case ShowStatus() | ListRuns() | ShowCost() | ShowBudgets() | ShowChart() | CompareRuns() | ShowArtifacts():
+            return True
+        case ListReports() | ShowReport() | ListRecipes() | DescribeRecipe() | ShowHelp():
+            return True
+        case ShowHistory() | ShowAudit():
+            return True
+        case (
+            OpenLaunchForm()
+            | Forget()
+            | Stop()
+            | Retry()
+            | Resume()
+            | Extend()
+            | SetBudget()
+            | SetMonthlyBudget()
+            | Approve()
+            | Refuse()
+        ):
+            return False
+        case AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
+            return False

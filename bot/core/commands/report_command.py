@@ -1,0 +1,160 @@
+"""The forms of `/verl report`: reports of a channel, and the summary interval of a run's thread."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from bot.core.model.run_state import SummaryInterval
+from bot.core.model.schedule import (
+    SCHEDULE_HINT,
+    QuietHours,
+    Schedule,
+    parse_quiet_hours,
+    parse_schedule,
+    parse_timespan,
+)
+from bot.core.model.typed_text import ParsedArguments, format_inline_code, unknown_name_error
+from bot.errors import UserError
+from bot.i18n import N_, join_sentences, translate
+
+REPORT_ID = re.compile(r"report-\d{1,9}")
+RUN_CHOICES = ("channel", "all")
+RUN_REPORT_HINT = N_("For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`.")
+SCHEDULE_WORDS = ("daily", "weekdays", "every")
+
+MIN_SUMMARY_PERIOD = timedelta(minutes=1)
+MAX_SUMMARY_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListReports:
+    """The request to list the reports of this channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReport:
+    """The request to show a report as of now, to this person only."""
+
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """The options of a schedule; None for an option that was not typed.
+
+    Attributes:
+        zone: name of a time zone, as typed; quiet: the hours, False for `off`; everywhere: whether all runs are
+            covered.
+    """
+
+    zone: str | None = None
+    quiet: QuietHours | Literal[False] | None = None
+    everywhere: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """The request to report to this channel on a schedule."""
+
+    schedule: Schedule
+    options: ReportOptions = ReportOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """The request to change the schedule or the options of a report."""
+
+    report: str
+    schedule: Schedule | None
+    options: ReportOptions = ReportOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """The request to remove a report; without a name, the only one of this channel."""
+
+    report: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetSummaryInterval:
+    """The request to set how often a run's thread gets a summary."""
+
+    run: str
+    interval: SummaryInterval
+
+
+ReportCommand = ListReports | ShowReport | AddReport | ChangeReport | RemoveReport | SetSummaryInterval
+
+
+def build_report_command(arguments: ParsedArguments) -> ReportCommand:
+    """Return the command of the words after `report`: a schedule, or a name with the change to it."""
+    options = parse_options(arguments)
+    match tuple(name.lower() for name in arguments.names):
+        case () if options == ReportOptions():
+            return ListReports()
+        case ("now",):
+            return ShowReport(bool(options.everywhere))
+        case ("off",) if arguments.thread_run:
+            return SetSummaryInterval(arguments.thread_run, SummaryInterval())
+        case ("off",):
+            return RemoveReport()
+        case ("off", name) | (name, "off") if REPORT_ID.fullmatch(name):
+            return RemoveReport(name)
+        case ("off", name) | (name, "off"):
+            return SetSummaryInterval(name, SummaryInterval())
+        case ("every", *interval_words) if arguments.thread_run:
+            return SetSummaryInterval(arguments.thread_run, parse_summary_interval("".join(interval_words)))
+        case (word, *_) as schedule if word in SCHEDULE_WORDS:
+            return AddReport(parse_channel_schedule(schedule), options)
+        case (name, *schedule) if REPORT_ID.fullmatch(name):
+            return ChangeReport(name, parse_channel_schedule(tuple(schedule)) if schedule else None, options)
+        case (name, "every", *interval_words):
+            return SetSummaryInterval(name, parse_summary_interval("".join(interval_words)))
+    words = format_inline_code(
+        " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
+    )
+    raise UserError(
+        translate("{words} is no schedule.", words=words),
+        join_sentences(translate(SCHEDULE_HINT), translate(RUN_REPORT_HINT)),
+    )
+
+
+def parse_channel_schedule(words: tuple[str, ...]) -> Schedule:
+    if "step" in "".join(words[1:]):
+        steps = translate("A channel is told by the clock; steps are counted for one run.")
+        raise UserError(steps, translate(RUN_REPORT_HINT))
+    return parse_schedule(words)
+
+
+def parse_options(arguments: ParsedArguments) -> ReportOptions:
+    """Return the options of a schedule.
+
+    Raises:
+        UserError: an option is not valid.
+    """
+    quiet, which = arguments.get_option("quiet"), arguments.get_option("runs")
+    if which is not None and which.lower() not in RUN_CHOICES:
+        raise unknown_name_error("choice", which, RUN_CHOICES)
+    return ReportOptions(
+        zone=arguments.get_option("tz") or None,
+        quiet=None if quiet is None else parse_quiet_hours(quiet),
+        everywhere=None if which is None else which.lower() == "all",
+    )
+
+
+def parse_summary_interval(text: str) -> SummaryInterval:
+    """Return the summary interval of a text.
+
+    >>> parse_summary_interval("20steps"), parse_summary_interval("30min")
+    (SummaryInterval(steps=20, period=None), SummaryInterval(steps=None, period=datetime.timedelta(seconds=1800)))
+    """
+    steps = re.fullmatch(r"(\d{1,7})steps?", text, re.ASCII)
+    if steps and 1 <= int(steps[1]) <= MAX_SUMMARY_STEPS:
+        return SummaryInterval(steps=int(steps[1]))
+    period = parse_timespan(text)
+    if period and period >= MIN_SUMMARY_PERIOD:
+        return SummaryInterval(period=period)
+    problem = translate("{words} is neither steps nor time.", words=format_inline_code(text))
+    raise UserError(problem, translate(RUN_REPORT_HINT))

@@ -1,0 +1,1 @@
+"""What knows a training framework. verl is the only one."""

@@ -1,0 +1,1 @@
+"""Everything that knows verl: its log and the layout of its checkpoints."""

@@ -1,0 +1,234 @@
+"""Patterns of what verl, tqdm, Ray and SkyPilot write into a log; they turn one line into metrics or another event.
+
+Lines come from any program that a run starts, so every pattern takes time in proportion to the text: it begins at few
+places, repeats only what it never has to give back (`*+`, `++`), or repeats a bounded number of times.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import takewhile
+from math import inf
+
+from bot.core.model.metrics import (
+    MAX_KEY_CHARACTERS,
+    CheckpointSaved,
+    ProgressBar,
+    StepMetrics,
+    TotalSteps,
+    TrainingResumed,
+)
+
+ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\[[0-9;]++m")
+"""Colours and cursor movements; also colours that have lost their escape character, as in some old logs of Ray's."""
+
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters, which mean nothing in a log, except tabs and line ends."""
+
+LOG_PREFIXES = re.compile(r"(?:\((?=[^()]*?pid=\d)[^()]*+\)\s*+)*+")
+STEP_LINE = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
+"""Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
+
+NUMBER = r"[+-]?(?>\d++(?:\.\d*+)?(?:e[+-]?\d++)?|nan|inf)"
+WRAPPED_NUMBER = re.compile(rf"(\S+?):[A-Za-z_][\w.]*+\(({NUMBER})[^()]*+\)", re.IGNORECASE)
+"""A pair whose number is as numpy 2 and torch print it: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`."""
+
+NUMPY_NUMBER = re.compile(rf"np\.\w++\(({NUMBER})\)", re.IGNORECASE)
+"""The commonest of these."""
+
+GLUED_PAIR = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w++\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
+"""A pair with other text right behind it. A number that may have been cut is not a match."""
+
+NON_NUMERIC_VALUES = ("None", "True", "False")
+DICT_PAIR = re.compile(rf"'([^']++)':\s*+(?:np\.\w++\()?({NUMBER})", re.IGNORECASE)
+VALIDATION_METRICS_LINE = re.compile(r"(?:Initial|Final) validation metrics: (.*)")
+PROGRESS_BAR_LINE = re.compile(
+    r"Training Progress:[^|]{0,20}\|[^|]{0,200}\| {0,9}(\d{1,9})/(\d{1,9}) \[[^<\]]{0,40}<[^,\]]{0,40},"
+    r" {0,9}(\d{1,9}(?:\.\d{1,9})?)(s/it|it/s)"
+)
+TOTAL_STEPS_LINE = re.compile(r"Total training steps: (\d{1,9})\b|Total steps: (\d{1,9}), num_warmup_steps")
+CHECKPOINT_LINE = re.compile(r"(?:local_global_step_folder: |Saving checkpoint to )(\S{0,1024}global_step_(\d{1,9}))\b")
+RESUME_LINE = re.compile(r"Resuming from \S{0,1024}global_step_(\d{1,9})\b|Setting global step to (\d{1,9})\b")
+
+MAX_STEP = 10**9
+"""Exclusive upper bound of a step: larger numbers are not steps."""
+
+MIN_VERL_KEYS = 4
+"""Minimum keys with a slash, as verl's have, by which a line counts as verl's where the rest of it does not parse."""
+
+MAX_LINE_CHARACTERS = 4_096
+"""Maximum characters of a line that are shown, or searched for anything but metrics: verl's longest other lines have
+some hundreds.
+"""
+
+
+def strip_prefixes(raw: str) -> str:
+    r"""Return the line without colours and without the prefixes of SkyPilot and Ray.
+
+    >>> strip_prefixes("\x1b[36m(head, rank=0, pid=7)\x1b[0m (TaskRunner pid=8) step:1 - a:2")
+    'step:1 - a:2'
+    """
+    line = ANSI_SEQUENCE.sub("", raw)
+    if not line.isprintable():
+        line = CONTROL_CHARACTERS.sub("", line)
+    return line[LOG_PREFIXES.match(line).end() :]  # type: ignore[union-attr]  # the pattern matches the empty string
+
+
+def find_step(line: str) -> re.Match[str] | None:
+    """Return the match of a line with metrics of a step; None for other lines, most of which a substring test rejects.
+
+    >>> found = find_step("warming up (TaskRunner pid=8) step:3 - a:1")
+    >>> found and (found[1], found[2])
+    ('3', 'a:1')
+    """
+    return STEP_LINE.search(line) if "step:" in line else None
+
+
+def parse_pairs(text: str) -> dict[str, float]:
+    """Return the metrics of a step line; an empty dict where the text is not verl's `key:value - key:value`.
+
+    >>> parse_pairs("critic/rewards/mean:0.5 - actor/lr:np.float64(1e-06)")
+    {'critic/rewards/mean': 0.5, 'actor/lr': 1e-06}
+    >>> parse_pairs("critic/rewards/mean:0.5 - so the answer:is 7")
+    {}
+    >>> parse_pairs("a/b:1.5 - c/d:np.int64(0)(TaskRunner pid=1) INFO: one - two")
+    {'a/b': 1.5, 'c/d': 0.0}
+
+    Text of another process may be glued to the last pair, or may cut it. The pairs before it count where they are
+    enough to be verl's.
+    """
+    parts = text.rstrip().split(" - ")
+    plain_values = parse_plain_pairs(parts)
+    if plain_values is not None:
+        return plain_values
+    parsed_pairs = list(takewhile(lambda key_value: key_value is not None, map(parse_single_pair, parts)))
+    values = dict(key_value for key_value in parsed_pairs if key_value and key_value[1] is not None)
+    if len(parsed_pairs) < len(parts):
+        glued_match = GLUED_PAIR.match(parts[len(parsed_pairs)])
+        # Text after the pair is plausible only behind the last one; elsewhere the line is not verl's.
+        if glued_match is None or (
+            len(parsed_pairs) + 1 < len(parts) and glued_match.end() == len(parts[len(parsed_pairs)])
+        ):
+            if len(select_verl_keys(values)) < MIN_VERL_KEYS:
+                return {}
+        else:
+            values[glued_match[1]] = float(glued_match[2])
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def parse_plain_pairs(parts: Iterable[str]) -> dict[str, float] | None:
+    """Return the pairs where every number is plain or numpy's, which is nearly always so; else None.
+
+    The general case is slower.
+    """
+    values: dict[str, float] = {}
+    try:
+        for part in parts:
+            key, _, value = part.rpartition(":")
+            if value[-1:] == ")" and (numpy_match := NUMPY_NUMBER.fullmatch(value)):
+                value = numpy_match[1]
+            values[key] = float(value)
+    except ValueError:
+        return None
+    return values if all(map(is_metric_key, values)) else None
+
+
+def parse_single_pair(text: str) -> tuple[str, float | None] | None:
+    """Return the key and its number, with None for a value that is no number; return None for text that is no pair.
+
+    >>> (parse_single_pair("actor/lr(1e-4):0.010"), parse_single_pair("a:tensor(0.5, device='cuda:0')"),
+    ...  parse_single_pair("a:None"))
+    (('actor/lr(1e-4)', 0.01), ('a', 0.5), ('a', None))
+    >>> parse_single_pair("the answer:7"), parse_single_pair("a:b")
+    (None, None)
+    """
+    key, _, value = text.rpartition(":")
+    try:
+        numeric_value = float(value)
+    except ValueError:
+        return parse_wrapped_pair(text, key, value)
+    return (key, numeric_value) if is_metric_key(key) else None
+
+
+def parse_wrapped_pair(text: str, key: str, value: str) -> tuple[str, float | None] | None:
+    """Return a pair whose value is not a plain number; None for text that is no pair."""
+    if match := WRAPPED_NUMBER.fullmatch(text):
+        return (match[1], float(match[2])) if is_metric_key(match[1]) else None
+    return (key, None) if value in NON_NUMERIC_VALUES and is_metric_key(key) else None
+
+
+def is_metric_key(text: str) -> bool:
+    """Return whether verl could use the text as a key of a metric.
+
+    verl has the same few keys on every line, so short ones are cached.
+    """
+    return is_short_metric_key(text) if len(text) <= MAX_KEY_CHARACTERS else has_key_form(text)  # bounds the cache
+
+
+@lru_cache(maxsize=4096)
+def is_short_metric_key(text: str) -> bool:
+    """Return whether a short text could be a key; the last 4,096 texts are cached."""
+    return has_key_form(text)
+
+
+def has_key_form(text: str) -> bool:
+    """Return whether a text begins with a letter or an underscore and contains no space."""
+    return bool(text) and (text[0].isalpha() or text[0] == "_") and not any(map(str.isspace, text))
+
+
+def parse_json_metrics(line: str, read_at: float) -> StepMetrics | None:
+    """Return the metrics of a line of verl's file logger: `{"step": 3, "data": {"critic/score/mean": 0.5}}`.
+
+    >>> parse_json_metrics('{"step": 3, "data": {"a/b": 0.5, "c/d": null, "e/f": 1' + "0" * 400 + "}}", 0.0)
+    StepMetrics(step=3, values={'a/b': 0.5, 'e/f': inf}, at=0.0)
+    """
+    try:
+        record = json.loads(line)
+        values = {key: to_float(value) for key, value in record["data"].items() if isinstance(value, (int, float))}
+        step = int(record["step"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return StepMetrics(step, values, read_at) if 0 <= step < MAX_STEP else None
+
+
+def to_float(value: float) -> float:
+    """Return a JSON number as a float. A JSON integer too large for a float becomes infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
+def parse_dict_metrics(block: str, step: int, read_at: float) -> StepMetrics | None:
+    """Return the validation metrics that pprint has written in braces; None where there are none."""
+    values = {normalize_key(key): float(value) for key, value in DICT_PAIR.findall(block)}
+    return StepMetrics(step, values, read_at) if values else None
+
+
+def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | None:
+    """Return the event that a line reports besides metrics; None for none.
+
+    Of a long line only the beginning is read.
+    """
+    line = line[:MAX_LINE_CHARACTERS]
+    if match := PROGRESS_BAR_LINE.search(line):
+        rate = float(match[3])
+        return ProgressBar(int(match[1]), int(match[2]), rate if match[4] == "s/it" else 1 / rate if rate else 0.0)
+    if match := TOTAL_STEPS_LINE.search(line):
+        return TotalSteps(int(match[1] or match[2]))
+    if match := RESUME_LINE.search(line):
+        return TrainingResumed(int(match[1] or match[2]))
+    if match := CHECKPOINT_LINE.search(line):
+        return CheckpointSaved(match[1], int(match[2]))
+    return None
+
+
+def normalize_key(key: str) -> str:
+    """Return the key that verl's step lines use. The oldest verl leaves a part of it out here."""
+    return f"val/{key}" if key.startswith("test_score/") else key
+
+
+def select_verl_keys(keys: Iterable[str]) -> list[str]:
+    """Return the keys that look like verl's: those with a slash."""
+    return [key for key in keys if "/" in key]

@@ -1,0 +1,148 @@
+"""Dollars with their source: rates, bills, budget overruns and the threshold of a monthly budget that a run has reached."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
+"""Maximum difference between a provider's seconds and the bot's, since each measures at another moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a whole cluster costs.
+
+    Attributes:
+        dollars_per_hour: for all nodes together.
+        source: where the number comes from, in words that fit behind "by".
+    """
+
+    dollars_per_hour: float
+    source: str
+
+    @property
+    def is_priced(self) -> bool:
+        """Return whether the rate is known: SkyPilot reports 0 where it knows no price, as for Kubernetes and Slurm."""
+        return self.dollars_per_hour > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a provider itself reports that a cluster has cost.
+
+    Attributes:
+        dollars: from its first machine until `at`.
+        rate: its cost per hour.
+        at: when the provider reported it.
+        is_closed: whether the cluster is gone, so that nothing more is added.
+    """
+
+    dollars: float
+    rate: Rate
+    at: datetime
+    is_closed: bool = False
+
+    def compute_total(self, until: datetime) -> float:
+        """Return the dollars until then: what was billed, plus the rate since.
+
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+        >>> Bill(10.0, Rate(4.0, "SkyPilot"), noon).compute_total(noon + timedelta(minutes=30))
+        12.0
+        """
+        return self.dollars if self.is_closed else self.dollars + (compute_cost(self.rate, until - self.at) or 0.0)
+
+    def compute_bounded_total(self, until: datetime, least: timedelta, most: timedelta) -> float:
+        """Return the dollars until then, bounded by the time that the cluster has billed by the bot's own clock.
+
+        The provider counts time by a clock that may be set: an hour ahead would exhaust a budget that is not exhausted,
+        and an hour back would hide that one is.
+
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+        >>> bill, hour = Bill(10.0, Rate(4.0, "SkyPilot"), noon), timedelta(hours=1)
+        >>> [round(bill.compute_bounded_total(noon, least * hour, most * hour), 1)
+        ...  for least, most in ((1, 2), (1, 3), (3, 3))]
+        [8.1, 10.0, 11.9]
+        """
+        low, high = (
+            compute_cost(self.rate, span) or 0.0 for span in (least - MAX_CLOCK_DIFFERENCE, most + MAX_CLOCK_DIFFERENCE)
+        )
+        return max(low, min(self.compute_total(until), high))
+
+
+def compute_cost(rate: Rate | None, billed: timedelta) -> float | None:
+    """Return the dollars for a span of time; None where the price is not known.
+
+    >>> compute_cost(Rate(4.0, "the price table"), timedelta(minutes=30))
+    2.0
+    >>> compute_cost(Rate(0.0, "SkyPilot"), timedelta(minutes=30)) is None
+    True
+    """
+    return (
+        None if rate is None or not rate.is_priced else rate.dollars_per_hour * max(billed.total_seconds(), 0.0) / 3600
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOverrun:
+    """A monthly budget that is exhausted, as a run's record has it.
+
+    Attributes:
+        rule: the cap's name, such as `team.dollars_per_month`.
+        budget_key: the budget, as the ledger names it.
+        spent_dollars, limit_dollars: dollars when the overrun was found.
+        until: when the run is to end.
+        is_report_only: whether the rule only reports what it would have done.
+        resolved_at: when an approver had raised the budget, or another month had begun; the run continues.
+    """
+
+    rule: str
+    budget_key: str
+    spent_dollars: float
+    limit_dollars: float
+    until: datetime
+    is_report_only: bool = False
+    resolved_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the overrun is not resolved."""
+        return self.resolved_at is None
+
+
+def update_budget_overruns(
+    previous: Sequence[BudgetOverrun], current: Mapping[str, BudgetOverrun], now: datetime
+) -> tuple[BudgetOverrun, ...]:
+    """Return a run's budget overruns after these were found, by rule.
+
+    An open one keeps its deadline, however often it is found.
+
+    An overrun whose rule has become report only, or has become enforced, begins again, with the full grace time.
+    """
+    updated: list[BudgetOverrun] = []
+    for overrun in previous:
+        current_overrun = current.get(overrun.rule)
+        # A resolved overrun stays as history; an open one keeps its deadline.
+        if not overrun.is_open or (current_overrun and current_overrun.is_report_only == overrun.is_report_only):
+            updated.append(overrun)
+        elif current_overrun is None:
+            updated.append(replace(overrun, resolved_at=now))
+    open_rules = {overrun.rule for overrun in updated if overrun.is_open}
+    return (*updated, *(overrun for rule, overrun in current.items() if rule not in open_rules))
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetThreshold:
+    """A threshold of a monthly budget that is reached.
+
+    Attributes:
+        month: `2026-11`; budget_key: whose budget, as the ledger names it: `team:C0TRAIN`.
+        percent: the highest threshold that is reported; spent_dollars, limit_dollars: as of when it was reached.
+    """
+
+    month: str
+    budget_key: str
+    percent: int
+    spent_dollars: float
+    limit_dollars: float

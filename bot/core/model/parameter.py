@@ -1,0 +1,173 @@
+"""A parameter of a recipe: the values that a user may type for it, and their meaning."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.core.model.typed_text import format_inline_code, is_full_match
+from bot.errors import UserError
+from bot.i18n import N_, translate
+
+Value = str | int | float | bool
+
+
+RangePhrases = Mapping[tuple[bool, bool], str]
+"""Phrases for a range, by whether it has a lowest and a highest number."""
+
+INTEGER_RANGE_PHRASES: RangePhrases = {
+    (False, False): N_("a whole number"),
+    (True, False): N_("a whole number from {low}"),
+    (False, True): N_("a whole number up to {high}"),
+    (True, True): N_("a whole number from {low} to {high}"),
+}
+NUMBER_RANGE_PHRASES: RangePhrases = {
+    (False, False): N_("a number"),
+    (True, False): N_("a number from {low}"),
+    (False, True): N_("a number up to {high}"),
+    (True, True): N_("a number from {low} to {high}"),
+}
+
+
+class ParameterKind(StrEnum):
+    """The kind of values that a parameter takes."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    CHOICE = "choice"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A setting that belongs to a recipe.
+
+    Attributes:
+        name: as it is typed, in lower case.
+        kind: the kind of values that it takes.
+        meaning: one phrase for the help.
+        target: the place in the task that it sets, as a dotted path, such as `num_nodes` or `envs.MODEL`; empty for
+            settings of the run that are not part of the task.
+        default: the value that the task has there unless it is set; empty if the task has none.
+        minimum, maximum: the range of a number, both ends included.
+        choices: the values of a choice.
+        pattern: an RE2 expression that a text must match in full; `shape` describes it in words.
+        unit: the unit of a number.
+        removable: whether the word `none` removes the value from the task.
+    """
+
+    name: str
+    kind: ParameterKind
+    meaning: str
+    target: str = ""
+    default: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None
+    shape: str = ""
+    unit: str = ""
+    removable: bool = False
+
+    def parse(self, text: str) -> Value:
+        """Return the value that a user typed.
+
+        >>> Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).parse("2")
+        2
+
+        Raises:
+            UserError: the text is not of this kind or out of range; the hint names the valid values.
+        """
+        value = self.convert(text.strip())
+        if value is None or not self.accepts(value):
+            raise UserError(
+                translate("`{name}` cannot be {value}.", name=self.name, value=format_inline_code(text)),
+                translate("Valid: {range}.", range=self.range),
+            )
+        return value
+
+    def convert(self, text: str) -> Value | None:
+        """Return the text as a value of this kind, or None if it is not one."""
+        match self.kind:
+            case ParameterKind.INTEGER:
+                return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
+            case ParameterKind.NUMBER:
+                return parse_number(remove_unit(text, self.unit))
+            case ParameterKind.TEXT:
+                return text or None
+            case ParameterKind.CHOICE:
+                return text if text in self.choices else None
+            case ParameterKind.FLAG:
+                return FLAG_VALUES.get(text.lower())
+
+    def accepts(self, value: Value) -> bool:
+        """Return whether a value of the right kind is within the range or matches the pattern."""
+        if isinstance(value, str):
+            return self.pattern is None or is_full_match(self.pattern, value)
+        above = self.minimum is None or value >= self.minimum
+        return above and (self.maximum is None or value <= self.maximum)
+
+    @property
+    def range(self) -> str:
+        """Return the valid values in words.
+
+        >>> Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).range
+        'a whole number from 1 to 8'
+        """
+        match self.kind:
+            case ParameterKind.INTEGER:
+                return self.describe_range(INTEGER_RANGE_PHRASES)
+            case ParameterKind.NUMBER:
+                return self.describe_range(NUMBER_RANGE_PHRASES)
+            case ParameterKind.TEXT:
+                return translate(self.shape) or translate("any text")
+            case ParameterKind.CHOICE:
+                return translate(" or ").join(f"`{choice}`" for choice in self.choices)
+            case ParameterKind.FLAG:
+                return translate("`true` or `false`")
+
+    def describe_range(self, phrases: RangePhrases) -> str:
+        """Return the range of a number in words: of the four phrases, the one for the ends that it has."""
+        low, high = (end if end is None else format_number(end) for end in (self.minimum, self.maximum))
+        range_text = translate(phrases[low is not None, high is not None], low=low, high=high)
+        return translate("{range} {unit}", range=range_text, unit=translate(self.unit)) if self.unit else range_text
+
+
+FLAG_VALUES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+HOURS_PER_UNIT = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+
+
+def remove_unit(text: str, unit: str) -> str:
+    """Return the text without its unit; hours are converted from minutes and days.
+
+    >>> remove_unit("$5", "dollars"), remove_unit("90m", "hours"), remove_unit("1d", "hours"), remove_unit("2h", "")
+    ('5', '1.5', '24', '2h')
+    """
+    match unit:
+        case "dollars":
+            return text.removeprefix("$")
+        case "hours" if text[-1:].lower() in HOURS_PER_UNIT and (value := parse_number(text[:-1].strip())) is not None:
+            return f"{value * HOURS_PER_UNIT[text[-1].lower()]:g}"
+        case _:
+            return text
+
+
+def parse_number(text: str) -> float | None:
+    """Return a finite decimal number, which may have an exponent; None if the text is not one."""
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def format_number(value: float) -> str:
+    """Return a number as users read it.
+
+    >>> format_number(1e6), format_number(0.01)
+    ('1,000,000', '0.01')
+    """
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"

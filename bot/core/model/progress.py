@@ -1,0 +1,311 @@
+"""How far a training is: its step, its last metrics, its reward's curve, and totals. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from statistics import fmean
+from statistics import mean as exact_mean
+from typing import Self
+
+from bot.core.model.metrics import (
+    REWARD,
+    SCORE,
+    VALIDATION_METRICS,
+    CheckpointSaved,
+    LogEvent,
+    ProgressBar,
+    StepMetrics,
+    TotalSteps,
+    TrainingResumed,
+    rank_key,
+)
+
+MAX_POINTS = 20
+"""Maximum points of a series in Slack, which a phone still shows well (docs.slack.dev, data visualization block)."""
+
+STEADY_SHARE = 0.05
+"""Share of a sparkline's span below which a change does not count."""
+
+BAR_CHARACTERS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Points of step and value, oldest first.
+
+    Attributes:
+        steps_per_point: steps that share a point, whose value is that of the last of them; a power of two.
+    """
+
+    points: tuple[tuple[int, float], ...] = ()
+    steps_per_point: int = 1
+
+    def with_point(self, step: int, value: float) -> Self:
+        """Return the sparkline with one more step. A training that returns to an earlier step drops the later points.
+
+        >>> Sparkline().with_point(1, 0.5).with_point(2, 0.25).with_point(3, 0.75).with_point(2, 1.0)
+        Sparkline(points=((1, 0.5), (2, 1.0)), steps_per_point=1)
+        """
+        earlier = tuple(point for point in self.points if point[0] < step)
+        return self._downsample((*earlier, (step, value)), self.steps_per_point)
+
+    def _downsample(self, points: tuple[tuple[int, float], ...], steps_per_point: int) -> Self:
+        """Return the sparkline with one point for that many steps, or for twice as many while it
+        has too many points."""
+        last_by_point = {step // steps_per_point: (step, value) for step, value in points}
+        thinned = tuple(last_by_point.values())
+        if len(thinned) > MAX_POINTS:
+            return self._downsample(thinned, steps_per_point * 2)
+        return type(self)(thinned, steps_per_point)
+
+    @property
+    def trend(self) -> int:
+        """Return 1 or -1 if the newest quarter is above or below the one before by a twentieth of the span, else 0.
+
+        >>> rising = Sparkline(tuple((step, float(step)) for step in range(8)))
+        >>> rising.trend, Sparkline(rising.points[:3]).trend
+        (1, 0)
+        """
+        heights = scale([value for _, value in self.points])
+        size = len(heights) // 4
+        if not size:
+            return 0
+        difference = compute_mean(heights[-size:]) - compute_mean(heights[-2 * size : -size])
+        return 0 if abs(difference) < STEADY_SHARE else 1 if difference > 0 else -1
+
+    @property
+    def bars(self) -> str:
+        """Return the sparkline as a line of text.
+
+        >>> Sparkline(((1, 0.0), (2, 0.5), (3, 1.0))).bars, Sparkline(((1, 2.0), (2, 2.0))).bars
+        ('▁▅█', '▁▁')
+        """
+        return draw_bars([value for _, value in self.points])
+
+
+def draw_bars(values: Sequence[float]) -> str:
+    """Return numbers as a line of text that uses the full height between the lowest and the highest."""
+    return "".join(BAR_CHARACTERS[round(height * (len(BAR_CHARACTERS) - 1))] for height in scale(values))
+
+
+def scale(values: Sequence[float]) -> list[float]:
+    """Return the position of each finite number between the lowest, 0, and the highest, 1; 0 if all are alike.
+
+    >>> scale([1.0, 2.0, 3.0]), scale([-1.7e308, 0.0, 1.7e308]), scale([2.0, 2.0])
+    ([0.0, 0.5, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0])
+    """
+    halves = [value / 2 for value in values]  # the distance of two doubles may overflow a double
+    low, span = min(halves, default=0.0), max(halves, default=0.0) - min(halves, default=0.0)
+    return [(half - low) / span if span else 0.0 for half in halves]
+
+
+def compute_mean(values: Sequence[float]) -> float:
+    """Return the mean of finite numbers, one at least, whose sum may be more than a double holds.
+
+    >>> compute_mean([1.0, 2.0]), compute_mean([1.7e308, 1.7e308])
+    (1.5, 1.7e+308)
+    """
+    try:
+        return fmean(values)
+    except OverflowError:
+        return exact_mean(values)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTotals:
+    """Sums over the whole log of a run.
+
+    Attributes:
+        steps: that the log reported, repeated ones included; seconds: how long they took, as far as the log reports it.
+        last_step: the step that was reported last, which may be reported on several lines.
+        first_validation, best_validation: of its validations; None before any.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    last_step: int | None = None
+    first_validation: float | None = None
+    best_validation: float | None = None
+
+    def record_step(self, step: int, seconds: float) -> Self:
+        """Return the totals after a step; further lines on the last step do not count.
+
+        >>> TrainingTotals().record_step(1, 60.0).record_step(1, 60.0)
+        TrainingTotals(steps=1, seconds=60.0, last_step=1, first_validation=None, best_validation=None)
+        """
+        # verl may report one step on several lines.
+        if step == self.last_step:
+            return self
+        return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last_step=step)
+
+    def record_validation(self, value: float) -> Self:
+        """Return the totals after a validation.
+
+        >>> TrainingTotals().record_validation(0.5).record_validation(0.25)
+        TrainingTotals(steps=0, seconds=0.0, last_step=None, first_validation=0.5, best_validation=0.5)
+        """
+        first, best = (
+            value if previous is None else previous for previous in (self.first_validation, self.best_validation)
+        )
+        return replace(self, first_validation=first, best_validation=max(best, value))
+
+
+PACED_STEPS = 64
+"""Number of last steps whose mean is the pace: enough to include validations and checkpoints, few enough to follow a
+change."""
+
+MAX_METRICS = 32
+"""Maximum metrics of training in a record, and as many of validation: the record is written at every observation."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """The duration of a step, and whether a validation was part of it."""
+
+    seconds: float
+    includes_validation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The progress of a run.
+
+    Attributes:
+        step: the last finished step, or None before the first.
+        total_steps: the number of steps, if the run reported it.
+        metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
+        validated_step: the step of the newest validation.
+        checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
+        from_zero: whether the first step is number 0, as in old versions of verl.
+        stepped_at: Unix seconds when the last step was read; 0.0 before the first.
+        step_times: of the last steps; bar_seconds: seconds per step by the progress bar.
+        rewards, validations: over the steps.
+        training_totals: sums over the whole training.
+        skips: how often lines of the log were skipped because reading them had ended the bot.
+    """
+
+    step: int | None = None
+    total_steps: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    validated_step: int | None = None
+    checkpoint: str | None = None
+    checkpoint_step: int | None = None
+    from_zero: bool = False
+    stepped_at: float = 0.0
+    step_times: tuple[StepTime, ...] = ()
+    bar_seconds: float | None = None
+    rewards: Sparkline = field(default_factory=Sparkline)
+    validations: Sparkline = field(default_factory=Sparkline)
+    training_totals: TrainingTotals = field(default_factory=TrainingTotals)
+    skips: int = 0
+
+    @property
+    def reward(self) -> float | None:
+        return next((self.metrics[key] for key in REWARD if key in self.metrics), None)
+
+    @property
+    def validation(self) -> float | None:
+        """Return the first validation metric in alphabetical order, of the newest kind that the run has."""
+        return StepMetrics(0, self.metrics).validation
+
+    @property
+    def last_step(self) -> int | None:
+        """Return the number that the last step will have."""
+        return self.total_steps and self.total_steps - self.from_zero
+
+    @property
+    def steps_left(self) -> int | None:
+        """Return how many steps remain; None before the first step, and if the total is unknown."""
+        if self.step is None or self.last_step is None:
+            return None
+        return max(self.last_step - self.step, 0)
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Return the mean duration of the last steps, with their share of validations and checkpoints.
+
+        If validations recur among them, whole periods between two validations count, so that no validation has more
+        than its share.
+        """
+        ends = [position for position, step_time in enumerate(self.step_times, 1) if step_time.includes_validation]
+        step_times = self.step_times[ends[0] : ends[-1]] if len(ends) > 1 else self.step_times
+        return compute_mean([step_time.seconds for step_time in step_times]) if step_times else self.bar_seconds
+
+    def record_events(self, events: Iterable[LogEvent], metric_prefixes: tuple[str, ...] = ()) -> Self:
+        """Return the progress after these events.
+
+        Args:
+            metric_prefixes: beginnings of the metric keys to keep, beside reward, score and validation.
+
+        >>> found = Progress().record_events([TotalSteps(10), StepMetrics(1, {"critic/rewards/mean": 0.5,
+        ...     "timing_s/step": 60.0})])
+        >>> found.step, found.reward, found.steps_left, found.seconds_per_step
+        (1, 0.5, 9, 60.0)
+        """
+        progress = self
+        for event in events:
+            progress = progress._record_event(event, (*REWARD, *SCORE, *VALIDATION_METRICS, *metric_prefixes))
+        return progress
+
+    def _record_event(self, event: LogEvent, metric_prefixes: tuple[str, ...]) -> Self:
+        """Return the progress after one event."""
+        match event:
+            case StepMetrics():
+                return self._record_step(event, metric_prefixes)
+            case TotalSteps(steps):
+                return replace(self, total_steps=steps)
+            case ProgressBar(_, total, seconds):
+                return replace(self, total_steps=total, bar_seconds=seconds)
+            case CheckpointSaved(folder, step):
+                return replace(self, checkpoint=folder, checkpoint_step=step)
+            case TrainingResumed(step):
+                return replace(self, step=step, step_times=())
+
+    def _record_step(self, row: StepMetrics, metric_prefixes: tuple[str, ...]) -> Self:
+        """Return the progress after one step, or after a validation, which verl may log on a line of its own."""
+        finite_values = {
+            key: value for key, value in row.values.items() if key.startswith(metric_prefixes) and isfinite(value)
+        }
+        reward, validation = row.find_first(REWARD), row.validation
+        progress = replace(
+            self,
+            step=row.step,
+            metrics=select_metrics({**self.metrics, **finite_values}),
+            rewards=self.rewards if reward is None else self.rewards.with_point(row.step, reward),
+        )
+        if validation is not None:
+            validations = self.validations.with_point(row.step, validation)
+            totals = progress.training_totals.record_validation(validation)
+            progress = replace(progress, validated_step=row.step, validations=validations, training_totals=totals)
+        step_times = self.step_times
+        if row.step == self.step and step_times:  # more of the same step
+            step_times = (
+                *step_times[:-1],
+                replace(
+                    step_times[-1], includes_validation=step_times[-1].includes_validation or validation is not None
+                ),
+            )
+        elif row.is_training_step and row.seconds is not None:
+            step_times = (*step_times, StepTime(row.seconds, validation is not None))[-PACED_STEPS:]
+        # A validation alone is not a step: it changes neither the totals nor the time of the last step.
+        if not row.is_training_step:
+            return replace(progress, step_times=step_times)
+        from_zero, stepped_at = self.from_zero or row.step == 0, row.at or self.stepped_at
+        totals = progress.training_totals.record_step(row.step, row.seconds or 0.0)
+        return replace(
+            progress, step_times=step_times, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals
+        )
+
+
+def select_metrics(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the metrics, or the few most important ones: of validations the first in alphabetical order.
+
+    >>> list(select_metrics({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
+    ['val-core/000', 'val-core/031']
+    """
+    if len(metrics) <= MAX_METRICS:
+        return metrics
+    validations = sorted(key for key in metrics if key.startswith(VALIDATION_METRICS))
+    others = sorted((key for key in metrics if not key.startswith(VALIDATION_METRICS)), key=rank_key)
+    selected = {*validations[:MAX_METRICS], *others[:MAX_METRICS]}
+    return {key: value for key, value in metrics.items() if key in selected}

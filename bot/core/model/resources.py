@@ -1,0 +1,73 @@
+"""The resources that a task requests, as SkyPilot writes them: `any_of`, accelerators, nodes. Pure."""
+
+from collections.abc import Iterable, Mapping
+from math import ceil
+from typing import Any
+
+from bot.core.model.recipe import Task
+
+
+def list_resources(task: Task) -> list[Mapping[str, Any]]:
+    """Return the resources of which SkyPilot may choose one, each with at most one kind of accelerators.
+
+    Usually there is one.
+
+    >>> list_resources({"resources": {"infra": "aws", "any_of": [{"accelerators": ["L4:1", "T4:2"]}]}})
+    [{'infra': 'aws', 'accelerators': 'L4:1'}, {'infra': 'aws', 'accelerators': 'T4:2'}]
+    """
+    common = dict(task.get("resources") or {})
+    alternatives = common.pop("any_of", None) or common.pop("ordered", None) or [{}]
+    resources: list[Mapping[str, Any]] = []
+    for alternative in alternatives:
+        accelerators = list_accelerators({**common, **alternative}.get("accelerators"))
+        resources += [{**common, **alternative, "accelerators": accelerator} for accelerator in accelerators] or [
+            {**common, **alternative}
+        ]
+    return resources
+
+
+def list_accelerators(accelerators: object) -> list[str]:
+    """Return the kinds of accelerators with their counts, as SkyPilot writes them.
+
+    >>> list_accelerators({"H100": 8, "A100": 4}), list_accelerators("L4"), list_accelerators(None)
+    (['H100:8', 'A100:4'], ['L4'], [])
+    """
+    if isinstance(accelerators, Mapping):
+        return [f"{name}:{count or 1}" for name, count in accelerators.items()]
+    if isinstance(accelerators, str):
+        return [accelerators]
+    return [str(accelerator) for accelerator in accelerators] if isinstance(accelerators, Iterable) else []
+
+
+def count_choice_gpus(choice: Mapping[str, Any], nodes: int) -> int:
+    """Return the accelerators of all nodes together, rounded up.
+
+    >>> (count_choice_gpus({"accelerators": "H100:8"}, 2), count_choice_gpus({"accelerators": "L4:0.5"}, 3),
+    ...  count_choice_gpus({}, 2))
+    (16, 2, 0)
+    """
+    counts = [
+        float(accelerator.partition(":")[2] or 1) for accelerator in list_accelerators(choice.get("accelerators"))
+    ]
+    return ceil(nodes * max(counts, default=0.0))
+
+
+def count_nodes(task: Task) -> int:
+    """Return the number of nodes, one unless the task sets it."""
+    return int(task.get("num_nodes") or 1)
+
+
+def with_most_accelerators(task: Task) -> dict[str, Any]:
+    """Return the task with only those of its resources that have the most accelerators: the most that it may cost."""
+    largest = max(list_resources(task), key=lambda choice: count_choice_gpus(choice, 1))
+    return {**task, "resources": dict(largest)}
+
+
+def get_cloud_name(choice: Mapping[str, Any]) -> str:
+    """Return SkyPilot's name of the cloud; empty for any.
+
+    >>> get_cloud_name({"infra": "k8s/east"}), get_cloud_name({"cloud": "AWS"}), get_cloud_name({})
+    ('kubernetes', 'aws', '')
+    """
+    name = str(choice.get("infra") or choice.get("cloud") or "").partition("/")[0].lower()
+    return {"k8s": "kubernetes", "*": ""}.get(name, name)

@@ -1,0 +1,93 @@
+"""What was sent to Slack: a message with its timestamp, and a notice, which is one thing said once in one channel."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """One message of a run in Slack: where it is and what it showed.
+
+    Attributes:
+        ts: Slack's id of the message, or None while it is unconfirmed: it was sent, but Slack did not answer, or the
+            bot died before it recorded the answer.
+        content_hash: hash of the content that it showed.
+        urgent: the part of the content whose change is shown at once.
+        sent_at: when it was last sent.
+    """
+
+    ts: str | None
+    content_hash: str
+    urgent: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogFollow:
+    """A request to follow the log in the run's thread."""
+
+    by: str
+    until: datetime
+    lines: int
+    grep: str | None
+    node: int | None
+
+
+NOTICE_RETENTION = timedelta(days=30)
+"""How long a posted notice is remembered, so that it is not posted again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message that is sent once.
+
+    Attributes:
+        key: its subject, such as `unreadable-ppo-7f3a`; a channel gets one notice per key.
+        channel: Slack's id of the channel.
+        text: in the workspace's language; `<`, `>` and `&` in it are escaped when it is sent.
+        created_at: when the reason for it was found.
+        fallback_user: Slack's id of a person who gets it where the bot may not post in the channel.
+        sent_message: the message; None before it is sent, and without a `ts` while it is unknown whether it arrived.
+    """
+
+    key: str
+    channel: str
+    text: str
+    created_at: datetime
+    fallback_user: str = ""
+    sent_message: SentMessage | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the notice's id in the store."""
+        return build_notice_id(self.channel, self.key)
+
+    @property
+    def is_sent(self) -> bool:
+        """Return whether Slack has confirmed the message."""
+        return self.sent_message is not None and self.sent_message.ts is not None
+
+    def begin_sending(self, now: datetime) -> Self:
+        """Return the notice as about to be sent.
+
+        A crash from here on leaves an unconfirmed message, not a second one.
+        """
+        return replace(self, sent_message=SentMessage(None, "", "", now))
+
+    def confirm_sent(self, ts: str, now: datetime) -> Self:
+        """Return the notice as posted in Slack under this id."""
+        return replace(self, sent_message=SentMessage(ts, "", "", now))
+
+    def withdraw(self) -> Self:
+        """Return the notice as not sent: Slack refused it, or a look did not find it."""
+        return replace(self, sent_message=None)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether it was posted so long ago that it can be deleted from the store."""
+        return self.is_sent and now >= self.created_at + NOTICE_RETENTION
+
+
+def build_notice_id(channel: str, key: str) -> str:
+    """Return the id of the notice with this key in this channel."""
+    return f"{channel} {key}"

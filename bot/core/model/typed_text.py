@@ -1,0 +1,328 @@
+"""Text that people type: a line as words, names that are nearly right, arguments, and patterns matched in linear time."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+import re2
+
+from bot.core.model.characters import INVISIBLE, describe_character, to_single_line
+from bot.errors import UserError
+from bot.i18n import N_, join_list, join_sentences, translate
+
+MAX_LINE_CHARACTERS = 8_000
+"""Maximum characters of a line; twice what Slack lets a person type."""
+
+MAX_LINE_CHARACTERS_TEXT = f"{MAX_LINE_CHARACTERS:,}"
+
+CLOSING_QUOTES = {'"': '"', "'": "'", "“": '"“”', "”": '"“”', "‘": "'‘’", "’": "'‘’"}
+"""The characters that close a quote, by the character that opens it."""
+
+STRAIGHT_QUOTES = str.maketrans("“”‘’", "\"\"''")
+CLOSING_BRACKETS = {"[": "]", "{": "}", "(": ")"}
+LONG_DASHES = "—–"
+PLAIN_WORD = re.compile(r"[^\s\"'“”‘’\\—–]+")
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """Return the words of a line.
+
+    >>> split_words("launch ppo nodes=2 'data.prompt_key=a b'")
+    ('launch', 'ppo', 'nodes=2', 'data.prompt_key=a b')
+    >>> split_words("trainer.logger=[console, 'wandb'] note=“two words” —dry-run")
+    ("trainer.logger=[console, 'wandb']", 'note=two words', '--dry-run')
+
+    Raises:
+        UserError: a quote is opened and not closed, the line is too long, or the line contains an invisible character,
+            or a word that continues on the next line.
+    """
+    text = text.replace("\r\n", "\n")
+    refuse_unusable_line(text)
+    ends = find_bracket_ends(text)
+    words, position = [], 0
+    while (position := skip_space(text, position)) < len(text):
+        word, position = take_word(text, position, ends)
+        refuse_broken_word(word)
+        words.append(word)
+    return tuple(words)
+
+
+def join_words(words: tuple[str, ...]) -> str:
+    """Return a line that :func:`split_words` splits into these words again.
+
+    >>> join_words(("launch", "ppo", "data.prompt_key=a b"))
+    'launch ppo "data.prompt_key=a b"'
+    """
+    return " ".join(map(quote_word, words))
+
+
+def quote_word(word: str) -> str:
+    """Return the word as it must be typed so that it arrives unchanged."""
+    if is_plain_word(word):
+        return word
+    escaped = re.sub(r'([\\"])', r"\\\1", word)
+    return f'"{escaped}"'
+
+
+def is_plain_word(word: str) -> bool:
+    """Return whether the word arrives unchanged when typed without quotes, between any other words."""
+    brackets = sum(char in "()[]{}" for char in word)
+    return PLAIN_WORD.fullmatch(word) is not None and brackets == 2 * len(find_bracket_ends(word))
+
+
+def refuse_unusable_line(text: str) -> None:
+    """Raise UserError for a line that is too long, or that contains characters that people cannot see.
+
+    People approve what they see: so control characters, those that reorder the text around them, and those without a
+    width are refused. Tabs and line ends between words are allowed, because pasted commands have them.
+    """
+    if len(text) > MAX_LINE_CHARACTERS:
+        complaint_length = translate(
+            "The line has {count} characters; {most} are the most.",
+            count=f"{len(text):,}",
+            most=MAX_LINE_CHARACTERS_TEXT,
+        )
+        raise UserError(complaint_length, translate("Type it shorter."))
+    if match := INVISIBLE.search(text):
+        complaint = translate(
+            "The line holds the character `{character}`, which cannot be seen.", character=describe_character(match[0])
+        )
+        raise UserError(complaint, translate("Type it without."))
+
+
+def refuse_broken_word(word: str) -> None:
+    """Raise UserError for a word with a line end or a tab in it: where the word is shown, neither is visible."""
+    if char := next((char for char in word if char in "\n\t"), None):
+        complaint = translate(
+            "{word} holds the character `{character}`.",
+            word=format_inline_code(word),
+            character=describe_character(char),
+        )
+        raise UserError(complaint, translate("Type it on one line, with blanks in place of tabs."))
+
+
+def skip_space(text: str, position: int) -> int:
+    """Return the position after spaces, line ends, and the backslashes that continue a line."""
+    while position < len(text) and ends_word(text, position):
+        position += 1
+    return position
+
+
+def take_word(text: str, start: int, ends: Mapping[int, int]) -> tuple[str, int]:
+    """Return the word that begins at `start`, and the position after it."""
+    word, position = ("--", start + 1) if text[start] in LONG_DASHES else ("", start)
+    may_quote, in_value = position == start, False
+    while not ends_word(text, position):
+        char = text[position]
+        if may_quote and char in CLOSING_QUOTES:
+            content, end = take_quoted_text(text, position)
+            # A quote that closes inside a word is part of the word, as typed.
+            if ends_word(text, end):
+                return word + content, end
+            word, position = word + text[position:end], end
+        # Within brackets, spaces belong to the value.
+        elif in_value and position in ends:
+            word, position = word + text[position : ends[position]].translate(STRAIGHT_QUOTES), ends[position]
+        else:
+            word, position = word + char, position + 1
+        may_quote = char == "=" and not in_value
+        in_value = in_value or char == "="
+    return word, position
+
+
+def ends_word(text: str, position: int) -> bool:
+    return position >= len(text) or text[position].isspace() or text.startswith("\\\n", position)
+
+
+def take_quoted_text(text: str, start: int) -> tuple[str, int]:
+    """Return the text between the quote at `start` and its closing quote, and the position after that.
+
+    As in a shell, a backslash protects a quote or a backslash between double quotes only.
+
+    Raises:
+        UserError: the quote is not closed.
+    """
+    closers = CLOSING_QUOTES[text[start]]
+    escapes = '"' in closers
+    content, position = [], start + 1
+    while position < len(text):
+        char = text[position]
+        if escapes and char == "\\" and text[position + 1 : position + 2] in ("\\", *closers):
+            content.append(text[position + 1])
+            position += 2
+        elif char in closers:
+            return "".join(content), position + 1
+        else:
+            content.append(char)
+            position += 1
+    complaint = translate("A quote opens at {place} and is not closed.", place=format_inline_code(text[start:]))
+    raise UserError(complaint, translate("Close it with {quote}.", quote=closers[0]))
+
+
+def find_bracket_ends(text: str) -> dict[int, int]:
+    """Return for each bracket that is closed: where it opens, and the position after its closing bracket."""
+    ends: dict[int, int] = {}
+    open_at: list[int] = []
+    for position, char in enumerate(text):
+        if char in CLOSING_BRACKETS:
+            open_at.append(position)
+        elif open_at and char == CLOSING_BRACKETS[text[open_at[-1]]]:
+            ends[open_at.pop()] = position + 1
+    return ends
+
+
+def format_inline_code(text: str, max_characters: int = 40) -> str:
+    r"""Return the text for an error message: short, on one line, in back-ticks that the text itself cannot close.
+
+    >>> format_inline_code("a `b`\nc")
+    "`a 'b' c`"
+    >>> format_inline_code("")
+    '` `'
+    """
+    flat = " ".join(to_single_line(text).replace("`", "'").split()) or " "
+    return f"`{flat}`" if len(flat) <= max_characters else f"`{flat[: max_characters - 1]}…`"
+
+
+MAX_NAMES = 24
+"""Maximum valid names that an error lists; it counts the rest."""
+
+MAX_NAME_CHARACTERS = 120
+"""Maximum characters of a listed name: verl's keys of metrics are long, and people type no longer ones."""
+
+
+MISSING_PHRASES = {
+    "choice": N_("There is no choice {word}."),
+    "command": N_("There is no command {word}."),
+    "language": N_("There is no language {word}."),
+    "list": N_("There is no list {word}."),
+    "recipe": N_("There is no recipe {word}."),
+    "report": N_("There is no report {word}."),
+    "run": N_("There is no run {word}."),
+    "time zone": N_("There is no time zone {word}."),
+}
+MISSING_OF_OWNER_PHRASES = {
+    "finding": N_("`{owner}` names a finding that there is not: {word}."),
+    "flag": N_("`{owner}` has no flag {word}."),
+    "metric": N_("`{owner}` has no metric {word}."),
+    "node": N_("`{owner}` has no node {word}."),
+    "option": N_("`{owner}` has no option {word}."),
+    "parameter": N_("`{owner}` has no parameter {word}."),
+}
+"""By what is missing. These are whole sentences, because a noun changes the words around it in most languages."""
+
+
+def unknown_name_error(
+    noun: str, word: str, valid: Iterable[str], fallback_hint: str = "", owner: str = ""
+) -> UserError:
+    """Return the error for a name that is not one of the valid ones.
+
+    Args:
+        noun: a key of `MISSING_PHRASES`, or, with `owner`, of `MISSING_OF_OWNER_PHRASES`.
+        fallback_hint: the hint where no name is valid.
+        owner: what the name would belong to.
+
+    >>> unknown_name_error("recipe", "pppo", ["grpo", "ppo"]).sentence
+    'There is no recipe `pppo`. Did you mean `ppo`? Valid: `ppo`, `grpo`.'
+    >>> unknown_name_error("parameter", "node", ["nodes"], owner="ppo").sentence
+    '`ppo` has no parameter `node`. Did you mean `nodes`? Valid: `nodes`.'
+    """
+    names = sorted(valid)
+    near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    ordered = near + [name for name in names if name not in near]
+    guess = translate("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
+    missing = translate(
+        MISSING_OF_OWNER_PHRASES[noun] if owner else MISSING_PHRASES[noun], owner=owner, word=format_inline_code(word)
+    )
+    return UserError(missing, join_sentences(guess, list_valid_names(ordered) or fallback_hint))
+
+
+def list_valid_names(names: list[str]) -> str:
+    """Return the valid names as a sentence; empty where there are none."""
+    if not names:
+        return ""
+    shown_names = join_list(format_inline_code(name, MAX_NAME_CHARACTERS) for name in names[:MAX_NAMES])
+    more = len(names) - MAX_NAMES
+    if more > 0:
+        return translate("Valid: {names} and {count} more.", names=shown_names, count=more)
+    return translate("Valid: {names}.", names=shown_names)
+
+
+def describe_override_refusal(name: str, override: str) -> str:
+    """Return why a recipe or command refuses a Hydra override."""
+    return translate(
+        "`{name}` takes no Hydra override such as {override}.", name=name, override=format_inline_code(override)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedArguments:
+    """The arguments after a command's name.
+
+    Attributes:
+        thread_run: the run whose thread they were typed in, or None.
+    """
+
+    names: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
+    thread_run: str | None = None
+
+    def get_name(self, index: int) -> str | None:
+        """Return the name at this position, or None if there are fewer."""
+        return self.names[index] if index < len(self.names) else None
+
+    def get_option(self, key: str) -> str | None:
+        """Return the value of an option, or None if it was not typed."""
+        return dict(self.parameters).get(key)
+
+
+def parse_whole_option(arguments: ParsedArguments, key: str, least: int, most: int) -> int:
+    """Return the value of an option that is a whole number.
+
+    Raises:
+        UserError: it is not a whole number, or out of range.
+    """
+    text = arguments.get_option(key) or ""
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        valid = translate("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
+        raise UserError(translate("`{name}` cannot be {value}.", name=key, value=format_inline_code(text)), valid)
+    return int(text)
+
+
+def is_full_match(pattern: str, text: str) -> bool:
+    """Return whether an expression matches the whole text.
+
+    A text with half a surrogate pair, which is no character, never matches.
+    """
+    try:
+        return compile_pattern(pattern).fullmatch(text) is not None
+    except UnicodeEncodeError:
+        return False
+
+
+@cache
+def compile_pattern(pattern: str) -> Any:
+    """Return a compiled expression.
+
+    Raises:
+        UserError: RE2 cannot compile it. RE2 supports neither look-around nor back references.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        why = describe_re2_error(error)
+        raise UserError(
+            translate("{pattern} is no expression of RE2's: {why}.", pattern=format_inline_code(pattern), why=why)
+        ) from error
+
+
+def describe_re2_error(error: re2.error) -> str:
+    """Return the reason that RE2 gives for rejecting an expression."""
+    reason = error.args[0] if error.args else error
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -1,0 +1,147 @@
+"""Whether a person may do what a command asks for, where it was typed. Pure."""
+
+from collections.abc import Mapping
+
+from bot.core.commands import command as commands
+from bot.core.commands import report_command as reports
+from bot.core.model.people import COSTS_OR_ENDS, Act, Actor, PersonKind, Role, exclude_person
+from bot.core.model.policy import Policy
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.model.run_stub import RunStub
+from bot.errors import Denied, UserError
+from bot.i18n import N_, translate
+
+NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
+    PersonKind.STRANGER: N_("I answer members of my own workspace, and you are in another one."),
+    PersonKind.GUEST: N_("I answer full members of this workspace, and you are a guest of it."),
+    PersonKind.BOT: N_("I answer people, and no other apps."),
+    PersonKind.DEACTIVATED: N_("This account is deactivated."),
+}
+"""Refusals of a person without any role, by the kind of the person."""
+
+NO_ROLE = N_("You have no role here.")
+OPT_IN = N_("An admin can give you a role in the policy file (docs/policy.md).")
+
+ROLE_NEEDED_BY_ACT: Mapping[Act, str] = {
+    Act.READ: N_("To see runs you need the role {needed}; here you are {role}."),
+    Act.LAUNCH: N_("To launch runs you need the role {needed}; here you are {role}."),
+    Act.STOP: N_("To stop somebody else's run you need the role {needed}; here you are {role}."),
+    Act.TUNE: N_("To change what is said of this run you need the role {needed}; here you are {role}."),
+    Act.EXTEND: N_("To give this run more time or money you need the role {needed}; here you are {role}."),
+    Act.DISCARD: N_("To lose the model of somebody else's run you need the role {needed}; here you are {role}."),
+    Act.REPORT: N_("To schedule reports you need the role {needed}; here you are {role}."),
+    Act.APPROVE: N_("To approve or refuse a launch you need the role {needed}; here you are {role}."),
+    Act.SET_MONTHLY_BUDGET: N_("To set a monthly budget you need the role {needed}; here you are {role}."),
+    Act.MANAGE_CLUSTER: N_("To remove, keep or adopt a cluster you need the role {needed}; here you are {role}."),
+    Act.FORGET: N_("To delete what is kept of this run you need the role {needed}; here you are {role}."),
+    Act.AUDIT: N_("To read who did what you need the role {needed}; here you are {role}."),
+}
+ROLE_WITHOUT_HOLDERS = N_("No person has that role yet: it is given in the policy file (docs/policy.md).")
+CHANNEL_LIMITS_ROLE = N_("This channel allows the role {most} at most; in another channel you are {own}.")
+IDENTITY_UNKNOWN = N_("Slack does not tell me who you are just now, so I start, change and end nothing: {trouble}")
+TRY_AGAIN = N_("Try again in a minute. You can always stop your own runs.")
+
+
+def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None = None) -> None:
+    """Raise an error unless the actor may do this.
+
+    Args:
+        run: the run that the act changes, where that matters.
+
+    Raises:
+        UserError: the actor's role is too low here, or Slack cannot say now who the actor is.
+    """
+    needed, run_id = policy.least_role(act), get_run_id(run)
+    minimum = needed.on_own if run is not None and run.requester == actor.user else needed.role
+    if actor.role >= minimum:
+        return
+    # Without the channel the role here is unknown; but a person whose role is too low in every channel is refused.
+    could_be_allowed = actor.person is None or actor.own_role >= minimum
+    if not actor.is_known and actor.trouble and could_be_allowed:
+        # Reading continues while Slack does not answer; what costs money or ends something does not.
+        if act not in COSTS_OR_ENDS and minimum <= Role.VIEWER:
+            return
+        raise Denied(translate(IDENTITY_UNKNOWN, trouble=actor.trouble), translate(TRY_AGAIN), act=act, on=run_id)
+    if actor.own_role is Role.NONE:
+        kind = actor.person.kind if actor.person else PersonKind.MEMBER
+        raise Denied(translate(NO_ACCESS_BY_KIND.get(kind, NO_ROLE)), translate(OPT_IN), policy.admins, act, run_id)
+    sentence = translate(ROLE_NEEDED_BY_ACT[act], needed=f"`{minimum.word}`", role=f"`{actor.role.word}`")
+    if actor.own_role >= minimum:
+        elsewhere = translate(CHANNEL_LIMITS_ROLE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")
+        raise Denied(sentence, elsewhere, act=act, on=run_id)
+    holders = exclude_person(policy.grants.list_holders(minimum), actor.user)
+    # The owner of a run cannot approve its launch, so the owner is not named among those who can.
+    if act is Act.APPROVE and run is not None:
+        holders = exclude_person(holders, run.requester)
+    raise Denied(sentence, "" if holders else translate(ROLE_WITHOUT_HOLDERS), holders, act, run_id)
+
+
+def refuse_outdated_approval(run: Run, shown_digest: str) -> None:
+    """Raise an error if the launch has changed since its card was shown: it has a new price, or another lease.
+
+    Args:
+        shown_digest: digest of the approval that the card showed; empty if it is not known.
+
+    Raises:
+        UserError: the approval has changed.
+    """
+    if shown_digest and run.approval and run.approval.digest != shown_digest:
+        sentence = translate("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
+        raise UserError(sentence, translate("Look at its card once more, and approve it then."))
+
+
+def get_run_id(run: Run | RunStub | None) -> str:
+    """Return the id of the run that an act changes; empty for none."""
+    if run is None:
+        return ""
+    return run.run_id if isinstance(run, RunStub) else run.id
+
+
+def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
+    """Raise an error unless the actor may approve or refuse this launch now.
+
+    Raises:
+        UserError: the launch waits for no approval, another approver has answered, or the actor may not approve it.
+    """
+    approval = run.approval
+    if approval is None or run.status is not RunStatus.AWAITING_APPROVAL or approval.by not in (None, actor.user):
+        raise UserError(
+            translate("{run} waits for no approval.", run=f"`{run.id}`"), translate("`/verl list` shows what does.")
+        )
+    if actor.user == run.requester:
+        people = exclude_person(policy.approvers, actor.user)
+        raise Denied(translate("You cannot approve or refuse your own launch."), "", people, Act.APPROVE, run.id)
+    refuse_act(policy, Act.APPROVE, actor, run)
+
+
+ACT_BY_COMMAND: Mapping[type, Act] = {
+    commands.Launch: Act.LAUNCH,
+    commands.OpenLaunchForm: Act.LAUNCH,
+    commands.Retry: Act.LAUNCH,
+    commands.Resume: Act.LAUNCH,
+    commands.Stop: Act.STOP,
+    commands.Extend: Act.EXTEND,
+    commands.SetBudget: Act.EXTEND,
+    commands.SetMonthlyBudget: Act.SET_MONTHLY_BUDGET,
+    commands.Approve: Act.APPROVE,
+    commands.Refuse: Act.APPROVE,
+    commands.ShowAudit: Act.AUDIT,
+    commands.Forget: Act.FORGET,
+    reports.AddReport: Act.REPORT,
+    reports.ChangeReport: Act.REPORT,
+    reports.RemoveReport: Act.REPORT,
+    reports.SetSummaryInterval: Act.TUNE,
+}
+"""The act of each command that does more than read."""
+
+
+def get_act(command: commands.Command) -> Act:
+    """Return the act that a command is, as far as roles distinguish acts. Some options make it another act."""
+    if isinstance(command, commands.Stop) and command.save is False:
+        return Act.DISCARD
+    if isinstance(command, commands.ShowLogs) and command.follow:
+        return Act.TUNE
+    if isinstance(command, commands.Launch) and command.dry_run:
+        return Act.READ
+    return ACT_BY_COMMAND.get(type(command), Act.READ)

@@ -1,0 +1,155 @@
+"""The actions that a tick may take on a run, one a tick. They are values; the reconciler carries them out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.model.checkpoint import SaveGrace
+from bot.core.model.cluster import Observation, PendingConfirmation
+from bot.core.model.money import Bill
+from bot.core.model.run_state import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """Record that a cluster is requested, then request it from the cloud.
+
+    Attributes:
+        server: identity of the cloud's memory that the request goes to, as the observation showed it.
+    """
+
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatePrice:
+    """Ask the cloud for the price of a launch that waits for an approval, so that approvers can see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordObservation:
+    """Record what the observation showed."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitConfirmation:
+    """Record an ambiguity that was observed, and observe again soon."""
+
+    pending_confirmation: PendingConfirmation
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMemoryLoss:
+    """Record that the cloud does not remember the cluster, so that its absence proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAutostop:
+    """Set the cluster's autostop again: an observation showed another, or none.
+
+    Attributes:
+        minutes: idle minutes as the task requests them; observed_minutes: as observed, None for no autostop.
+    """
+
+    minutes: int
+    observed_minutes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BeginTeardown:
+    """Record that the run is finished and why; its cluster is torn down next."""
+
+    reason: Reason
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPolicyHit:
+    """Record that a rule would have ended the run, which is not done because the rule is report-only."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForCheckpoint:
+    """Record until when the end of the run waits for a checkpoint; None if it no longer waits,
+    since it is not to end."""
+
+    save_grace: SaveGrace | None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadCheckpoint:
+    """Download the newest checkpoint, or check the progress of its download.
+
+    Attributes:
+        until: when the download is given up; the cluster must not remove itself before.
+    """
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FindDownloadedCheckpoint:
+    """Look for the checkpoint on the bot's own disk, before it is reported as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostponeAutostop:
+    """Postpone the autostop of a cluster whose job has ended, so that its checkpoint can be looked for.
+
+    Attributes:
+        until: when the checkpoint is given up; the cluster must not remove itself before.
+    """
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonCheckpoint:
+    """Give up a checkpoint that could not be downloaded in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLog:
+    """Save the last log lines while there is a cluster to read them from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TearDown:
+    """Request the removal of the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlarm:
+    """Record that the cluster is not being removed, so that people are notified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the record: the cluster is gone."""
+
+    reason: Reason
+    bill: Bill | None = None
+
+
+RecordOnlyAction = BeginTeardown | RecordPolicyHit | WaitForCheckpoint | AbandonCheckpoint
+"""Actions that change only the record of the run."""
+
+PreservationAction = PostponeAutostop | SaveLog | DownloadCheckpoint | FindDownloadedCheckpoint
+"""Actions that preserve the log and the checkpoint of a run before its cluster goes."""
+
+Action = (
+    Provision
+    | EstimatePrice
+    | RecordObservation
+    | AwaitConfirmation
+    | NoteMemoryLoss
+    | SetAutostop
+    | RecordOnlyAction
+    | PreservationAction
+    | TearDown
+    | RaiseAlarm
+    | Close
+)

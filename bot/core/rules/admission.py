@@ -1,0 +1,122 @@
+"""Admission: whether a launch, or a larger budget, fits under the caps, and whether it needs an approval.
+
+The ledger says what open runs reserve.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from bot.core.model.ledger import Ledger, Reservation, build_reservation, format_month
+from bot.core.model.policy import Measure, Policy, Scope
+from bot.core.model.run import Run
+from bot.core.model.run_state import PolicyHit
+from bot.core.rules.approval_rules import update_approval
+from bot.errors import Denied
+from bot.i18n import N_, join_sentences, translate
+
+AdmissionCheck = Callable[[Run, Ledger], Run]
+"""A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
+
+
+def admit_all(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
+    """Return the run as it is, checked against no cap."""
+    return run
+
+
+CAP_VIOLATIONS = {
+    (Scope.PERSON, Measure.RUNS): N_("That would be {would} runs of yours at once; {most} are allowed."),
+    (Scope.PERSON, Measure.GPUS): N_("That would be {would} GPUs of yours at once; {most} are allowed."),
+    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("Your runs would cost ${would} an hour; ${most} are allowed."),
+    (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
+        "Your runs of this month may then cost ${would} together; ${most} are allowed."
+    ),
+    (Scope.TEAM, Measure.RUNS): N_("That would be {would} runs of this channel at once; {most} are allowed."),
+    (Scope.TEAM, Measure.GPUS): N_("That would be {would} GPUs of this channel at once; {most} are allowed."),
+    (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
+        "The runs of this channel would cost ${would} an hour; ${most} are allowed."
+    ),
+    (Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_(
+        "The runs of this channel may then cost ${would} together this month; ${most} are allowed."
+    ),
+    (Scope.WORKSPACE, Measure.RUNS): N_("That would be {would} runs of everybody at once; {most} are allowed."),
+    (Scope.WORKSPACE, Measure.GPUS): N_("That would be {would} GPUs of everybody at once; {most} are allowed."),
+    (Scope.WORKSPACE, Measure.DOLLARS_PER_HOUR): N_(
+        "The runs of everybody would cost ${would} an hour; ${most} are allowed."
+    ),
+    (Scope.WORKSPACE, Measure.DOLLARS_PER_MONTH): N_(
+        "The runs of everybody may then cost ${would} together this month; ${most} are allowed."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CapViolation:
+    """A cap that a launch would exceed.
+
+    Attributes:
+        cap: the limit; total: the total that the launch would bring it to.
+    """
+
+    scope: Scope
+    measure: Measure
+    cap: float
+    total: float
+
+    @property
+    def rule(self) -> str:
+        """Return the name of the rule that sets the cap, such as `person.runs`."""
+        return f"{self.scope}.{self.measure}"
+
+    @property
+    def sentence(self) -> str:
+        """Return the violation in words, addressed to the person who launches."""
+        counted = self.measure in (Measure.RUNS, Measure.GPUS)
+        would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.total, self.cap))
+        return translate(CAP_VIOLATIONS[self.scope, self.measure], would=would, most=most)
+
+
+def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reservation, month: str) -> list[CapViolation]:
+    """Return every cap that the reservation would exceed, the narrowest scope first.
+
+    A cap counts only if the reservation grows by its measure: a run keeps what it has reserved already.
+    """
+    violations = []
+    current = next((other for other in ledger.reservations if other.run_id == run_reservation.run_id), None)
+    for scope in Scope:
+        for measure in Measure:
+            cap = ledger.get_cap(policy, scope, measure, run_reservation)
+            requested = run_reservation.get_amount(measure)
+            total = ledger.sum_usage_by_others(scope, measure, run_reservation, month) + requested
+            # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
+            grows = requested > (current.get_amount(measure) if current else 0)
+            if cap is not None and grows and total > cap:
+                violations.append(CapViolation(scope, measure, cap, total))
+    return violations
+
+
+def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
+    """Return the run with the approval that it needs, and with the report-only caps that would have refused it.
+
+    Raises:
+        UserError: the run would exceed a cap; the message says what to do instead.
+    """
+    run_reservation = build_reservation(run)
+    violations = (
+        find_cap_violations(policy, ledger, run_reservation, format_month(now, zone)) if run_reservation else []
+    )
+    enforced = [violation for violation in violations if not policy.is_report_only(violation.rule)]
+    # All caps in one refusal, so that the person does not correct one after the other.
+    if enforced:
+        sentences = join_sentences(*(violation.sentence for violation in enforced))
+        raise Denied(sentences, suggestion(enforced), act=enforced[0].rule, on=run.id)
+    for violation in violations:
+        run = run.record_policy_hit(PolicyHit(violation.rule, now, run.cost(now)))
+    return update_approval(run, ledger, policy, now)
+
+
+def suggestion(violations: list[CapViolation]) -> str:
+    """Return what the person may do about the violations, a sentence."""
+    if any(violation.measure is not Measure.DOLLARS_PER_MONTH for violation in violations):
+        return translate("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
+    return translate("Ask for less, with `budget=`: `/verl budget` shows what is left.")

@@ -1,0 +1,96 @@
+"""Applies an action to a run's record, and computes when to look at the run again."""
+
+from datetime import datetime, timedelta
+
+from bot.core.model.run import Run
+from bot.core.model.run_state import PolicyHit, Reason
+from bot.core.rules.actions import (
+    AbandonCheckpoint,
+    Action,
+    AwaitConfirmation,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
+    NoteMemoryLoss,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
+    RecordObservation,
+    RecordOnlyAction,
+    RecordPolicyHit,
+    SaveLog,
+    SetAutostop,
+    TearDown,
+    WaitForCheckpoint,
+)
+from bot.core.rules.end_causes import find_requested_end
+from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.save_grace import rescue_deadline
+
+
+def apply_action(
+    run: Run,
+    action: RecordObservation | AwaitConfirmation | NoteMemoryLoss | RecordOnlyAction | Close,
+    now: datetime,
+    timings: ReconcileTimings,
+) -> Run:
+    """Return the run after an action that changes only its record."""
+    match action:
+        case RecordObservation(observation):
+            return run.record_observation(observation, now)
+        case AwaitConfirmation(confirmation):
+            return run.await_confirmation(confirmation)
+        case NoteMemoryLoss():
+            return run.record_memory_loss(now)
+        case WaitForCheckpoint(save_grace):
+            return run.set_save_grace(save_grace)
+        case AbandonCheckpoint():
+            # A person may have extended the deadline since the decision.
+            return run.abandon_checkpoint(now) if now >= rescue_deadline(run, timings.checkpoint_grace) else run
+        case BeginTeardown(
+            Reason.LEASE_EXPIRED | Reason.BUDGET_EXCEEDED | Reason.MONTHLY_BUDGET_EXCEEDED
+        ):  # a person may have raised the limit in the meantime
+            return apply_finish(run, find_requested_end(run, now, timings.report_only), now)
+        case BeginTeardown():
+            return apply_finish(run, action, now)
+        case RecordPolicyHit(rule):
+            return run.record_policy_hit(PolicyHit(rule, now, run.cost(now), ends=True))
+        case Close(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # an approver has answered in the meantime
+            return run
+        case Close(reason, bill):
+            return run.close(reason, now, bill)
+
+
+def apply_finish(run: Run, finish: BeginTeardown | None, now: datetime) -> Run:
+    """Return the run after an action that begins its teardown; unchanged where there is no such action any more."""
+    return run.begin_teardown(finish.reason, finish.detail, now) if finish else run
+
+
+def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
+    """Return the delay until the run should be looked at again after an action."""
+    match action:
+        case (
+            BeginTeardown()
+            | SaveLog()
+            | Provision()
+            | RaiseAlarm()
+            | Close()
+            | AbandonCheckpoint()
+            | PostponeAutostop()
+            | FindDownloadedCheckpoint()
+        ):
+            return timedelta()
+        case (
+            RecordObservation()
+            | AwaitConfirmation()
+            | NoteMemoryLoss()
+            | EstimatePrice()
+            | SetAutostop()
+            | TearDown()
+            | RecordPolicyHit()
+        ):
+            return timings.teardown_confirm
+        case WaitForCheckpoint() | DownloadCheckpoint():
+            return timings.teardown_confirm

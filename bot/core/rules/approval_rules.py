@@ -1,0 +1,158 @@
+"""Whether a launch, more time or more money needs an approval, by the facts of the launch. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.core.model.ledger import Ledger, RecentLaunch, count_gpus
+from bot.core.model.orphan import ADOPTION_TIME, ListedCluster
+from bot.core.model.people import Act, Actor, Role, exclude_person
+from bot.core.model.policy import APPROVAL_RULE, Policy
+from bot.core.model.run import Run
+from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
+from bot.errors import Denied
+from bot.i18n import N_, join_sentences, translate
+
+LAUNCH_WINDOW = timedelta(days=1)
+"""Launches of one person within this time count together."""
+
+
+def estimate_max_dollars(run: Run) -> float:
+    """Return the most that a run may cost: its budget, or its rate × its lease where that is more."""
+    hours = run.lease / timedelta(hours=1)
+    return max(run.budget_dollars, run.hourly_rate.dollars_per_hour * hours if run.hourly_rate else 0.0)
+
+
+def count_launch_dollars(run: Run) -> float | None:
+    """Return how many dollars a launch counts for among its requester's launches.
+
+    That is the most it may cost, or its actual cost once it has ended. None for a run that ended before anything was
+    provisioned: its launch was refused or never approved.
+    """
+    if run.closed_at is None:
+        return estimate_max_dollars(run)
+    if run.first_launch_requested_at is None:
+        return None
+    cost = run.cost(run.closed_at)
+    return estimate_max_dollars(run) if cost is None else cost
+
+
+def build_recent_launch(run: Run) -> RecentLaunch | None:
+    """Return the entry of a run among recent launches; None where it does not count."""
+    dollars = count_launch_dollars(run)
+    return None if dollars is None else RecentLaunch(run.requester, run.created_at.timestamp(), dollars)
+
+
+def build_launch_facts(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
+    """Return what a run may cost, as known now."""
+    dollars = estimate_max_dollars(run)
+    other_dollars = ledger.sum_launch_dollars(run.requester, now - LAUNCH_WINDOW, excluded_run=run.id)
+    gpu_hours = count_gpus(run.nodes, run.gpus) * (run.lease / timedelta(hours=1))
+    return LaunchFacts(
+        dollars, gpu_hours, run.priced_at is not None and run.hourly_rate is None, other_dollars + dollars
+    )
+
+
+def find_approval_causes(policy: Policy, facts: LaunchFacts) -> tuple[ApprovalCause, ...]:
+    """Return why a launch needs an approval; empty where it needs none."""
+    dollar_limit, gpu_hour_limit = policy.approve_above_dollars, policy.approve_above_gpu_hours
+    applies = {
+        ApprovalCause.DOLLARS: dollar_limit is not None and facts.dollars > dollar_limit,
+        ApprovalCause.DAY: dollar_limit is not None and facts.dollars <= dollar_limit < facts.day_dollars,
+        ApprovalCause.GPU_HOURS: gpu_hour_limit is not None and facts.gpu_hours > gpu_hour_limit,
+        ApprovalCause.UNPRICED: policy.approve_unpriced and facts.unpriced,
+    }
+    return tuple(cause for cause, is_met in applies.items() if is_met)
+
+
+WAITING_STATUSES = (RunStatus.PENDING, RunStatus.AWAITING_APPROVAL)
+"""Statuses of a run for which no cluster has been requested yet."""
+
+
+def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> Run:
+    """Return a waiting run with the approval that it needs, by what is known of it now.
+
+    An approval covers the facts that were approved, and no larger ones: a price that is learned later, or a higher
+    one, needs a new approval.
+    """
+    approval = run.approval
+    if run.status not in WAITING_STATUSES or (approval and approval.by and not approval.granted):
+        return run
+    facts = build_launch_facts(run, ledger, now)
+    if approval and approval.granted and approval.facts and facts.is_within(approval.facts):
+        return run
+    causes = find_approval_causes(policy, facts)
+    # A report-only rule is recorded once, and the launch does not wait.
+    if policy.is_report_only(APPROVAL_RULE):
+        return run.record_policy_hit(PolicyHit(APPROVAL_RULE, now, None)) if causes else run
+    if not causes:
+        return run if approval is None else replace(run, approval=None, status=RunStatus.PENDING)
+    # An unanswered approval keeps its approvers and its deadline; only the facts are updated.
+    if approval and approval.by is None:
+        return run.await_approval(replace(approval, causes=causes, facts=facts))
+    approvers = exclude_person(policy.approvers, run.requester)
+    return run.await_approval(Approval(approvers, now + policy.approval_timeout, run.task_hash, causes, facts))
+
+
+CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: N_("It may then cost ${dollars}; more than ${most} needs another approver."),
+    ApprovalCause.DAY: N_(
+        "With what its owner has launched within a day it may then come to ${day}; more than ${most} needs another "
+        "approver."
+    ),
+    ApprovalCause.GPU_HOURS: N_("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
+    ApprovalCause.UNPRICED: N_("Its price is not known, so giving it more needs another approver."),
+}
+
+
+def refuse_unapproved_change(
+    before: Run, after: Run, ledger: Ledger, policy: Policy, actor: Actor, now: datetime
+) -> None:
+    """Raise an error if more time or money needs an approver, unless the actor is one and not the run's owner.
+
+    Raises:
+        UserError: another person must approve it; the message says who can.
+    """
+    facts = build_launch_facts(after, ledger, now)
+    approved = before.approval.facts if before.approval and before.approval.granted else None
+    if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
+        return
+    causes = find_approval_causes(policy, facts)
+    if not causes or (actor.role >= Role.APPROVER and actor.user != before.requester):
+        return
+    numbers = {
+        "dollars": f"{facts.dollars:,.2f}",
+        "day": f"{facts.day_dollars:,.2f}",
+        "most": f"{policy.approve_above_dollars or 0:,.2f}",
+        "hours": f"{facts.gpu_hours:,.0f}",
+        "most_hours": f"{policy.approve_above_gpu_hours or 0:,.0f}",
+    }
+    people = exclude_person(policy.approvers, before.requester)
+    raise Denied(
+        join_sentences(*(translate(CHANGE_NEEDS_APPROVER[cause], **numbers) for cause in causes)),
+        "",
+        people,
+        Act.EXTEND,
+        before.id,
+    )
+
+
+ADOPTION_EXPENSIVE = N_("Adopting it may cost ${dollars}; more than ${most} needs an approver.")
+ADOPTION_UNPRICED = N_("Its price is not known, so adopting it needs an approver.")
+
+
+def refuse_expensive_adoption(policy: Policy, cluster: ListedCluster) -> None:
+    """Raise an error if a launch at the cluster's price would need an approver, so that its owner may not keep it.
+
+    Raises:
+        UserError: it would need an approver; the message says who can approve.
+    """
+    rate, most = cluster.dollars_per_hour, policy.approve_above_dollars
+    dollars = (rate or 0.0) * (ADOPTION_TIME / timedelta(hours=1))
+    why = ""
+    if most is not None and dollars > most:
+        why = translate(ADOPTION_EXPENSIVE, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
+    elif rate is None and policy.approve_unpriced:
+        why = translate(ADOPTION_UNPRICED)
+    if why and not policy.is_report_only(APPROVAL_RULE):
+        raise Denied(why, "", policy.approvers, Act.MANAGE_CLUSTER, cluster.name)

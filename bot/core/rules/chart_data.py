@@ -1,0 +1,339 @@
+"""Charts as data: which series, over which axis, from the histories of runs. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.core.commands.command import COMPARE_AXES
+from bot.core.model.history import TIME_KEY, MetricsHistory
+from bot.core.model.metrics import DISPLAY_NAMES, KEYS_BY_WORD, VALIDATION_METRICS, VALIDATION_WORD
+from bot.core.model.progress import MAX_POINTS
+from bot.core.model.run import Run
+from bot.core.model.typed_text import unknown_name_error
+from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, find_last_value, interpolate, smooth
+from bot.errors import UserError
+from bot.i18n import N_, translate
+
+MetricSeries = tuple[tuple[int, float], ...]
+"""Steps and values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric of a run over its steps.
+
+    Attributes:
+        word: the word that people use for it, or verl's key.
+        name: its name in a chart: a phrase, or verl's key.
+        series: its steps and values.
+    """
+
+    word: str
+    name: str
+    series: MetricSeries
+
+    @property
+    def is_sparse(self) -> bool:
+        """Return whether it is measured only now and then."""
+        return self.word == VALIDATION_WORD or self.word.startswith(VALIDATION_METRICS)
+
+
+def find_available_metrics(history: MetricsHistory) -> dict[str, str]:
+    """Return the words for which the run has numbers, each with verl's key."""
+    keys = history.keys
+    keys_by_word = {word: next((key for key in names if key in keys), None) for word, names in KEYS_BY_WORD.items()}
+    validations = [key for beginning in VALIDATION_METRICS for key in keys if key.startswith(beginning)]
+    # Of the validations, the first key of the newest kind represents all.
+    keys_by_word[VALIDATION_WORD] = next(iter(validations), None)
+    return {word: key for word, key in keys_by_word.items() if key}
+
+
+def find_metric(word: str, history: MetricsHistory) -> Metric | None:
+    """Return the metric of this word or key; None where the run has no finite number of it."""
+    words, keys = find_available_metrics(history), {key.lower(): key for key in history.keys}
+    if (key := words.get(word.lower())) and (series := history.get_series(key)):
+        return Metric(word.lower(), DISPLAY_NAMES[word.lower()], series)
+    if (key := keys.get(word.lower())) and (series := history.get_series(key)):
+        return Metric(key, key, series)
+    return None
+
+
+def get_metric(word: str, history: MetricsHistory, run_id: str) -> Metric:
+    """Return the metric of this word or key.
+
+    Raises:
+        UserError: the run has none; the hint names those that it has.
+    """
+    if match := find_metric(word, history):
+        return match
+    raise unknown_name_error("metric", word, [*find_available_metrics(history), *history.keys], owner=run_id)
+
+
+def choose_reward(history: MetricsHistory) -> Metric | None:
+    """Return the metric by which the run is judged: the reward, or else the score, or else the validation."""
+    return next(
+        (candidate for word in ("reward", "score", VALIDATION_WORD) if (candidate := find_metric(word, history))), None
+    )
+
+
+def get_validation_series(history: MetricsHistory) -> MetricSeries:
+    """Return the steps and values of the validation; empty where there is none."""
+    validation = find_metric(VALIDATION_WORD, history)
+    return validation.series if validation else ()
+
+
+MIN_POINTS = 3
+"""Minimum points of a chart: a sentence shows fewer points better."""
+
+MAX_SPARSE_POINTS = 8
+"""Maximum x of a table that are chosen for the points of sparse lines."""
+
+SAVE_TIME_KEYS = ("timing_s/save_checkpoint", "timing/save_checkpoint")
+"""Keys of the time that a step took to save a checkpoint, verl's newest first."""
+
+STEP_AXIS, TIME_AXIS, DOLLAR_AXIS = COMPARE_AXES
+
+AXIS_LABELS = {STEP_AXIS: N_("step"), TIME_AXIS: N_("minutes since the first step"), DOLLAR_AXIS: N_("dollars")}
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase that is translated when the chart is drawn, into the language of its reader."""
+
+    key: str
+    values: Mapping[str, "str | Phrase"] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return translate(self.key, **{name: str(value) for name, value in self.values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """Points in the order of their x.
+
+    Attributes:
+        is_sparse: whether they are measured now and then, as validation is, so that each point must be visible.
+    """
+
+    name: Phrase
+    points: tuple[Point, ...]
+    is_sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart.
+
+    Attributes:
+        marks: x of what `marks_label` names: checkpoints.
+    """
+
+    title: Phrase
+    x_label: Phrase
+    y_label: Phrase
+    lines: tuple[ChartLine, ...]
+    marks: tuple[float, ...] = ()
+    marks_label: Phrase = Phrase(N_("checkpoint"))
+
+    @property
+    def is_drawable(self) -> bool:
+        """Return whether some line has enough points for a chart to show more than a sentence does."""
+        return any(len(line.points) >= MIN_POINTS for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartTable:
+    """A chart as Slack takes it: every line has a value at each x, and the number of x is small."""
+
+    xs: tuple[float, ...]
+    lines: tuple[tuple[Phrase, tuple[float, ...]], ...]
+
+
+# Charts of one run
+
+
+def build_reward_chart(run: Run, history: MetricsHistory) -> Chart | None:
+    """Return the chart of the reward over the steps, with its validations and checkpoints.
+
+    None before the first reward.
+    """
+    reward = choose_reward(history)
+    if reward is None:
+        return None
+    validation = () if reward.word == VALIDATION_WORD else get_validation_series(history)
+    return build_run_chart(run, reward, history, validation)
+
+
+def build_metric_chart(run: Run, history: MetricsHistory, word: str) -> Chart:
+    """Return the chart of one metric over the steps.
+
+    Raises:
+        UserError: the run has no metric of this name.
+    """
+    return build_run_chart(run, get_metric(word, history, run.id), history)
+
+
+def build_progress_chart(run: Run) -> Chart:
+    """Return the chart of the reward that the run's own record has: few points, and no store to read."""
+    progress = run.progress
+    reward = Metric("reward", DISPLAY_NAMES["reward"], progress.rewards.points)
+    lines = (build_line(reward), *build_validation_lines(progress.validations.points))
+    marks = () if progress.checkpoint_step is None else (float(progress.checkpoint_step),)
+    return build_chart(run, reward, lines, marks)
+
+
+def build_run_chart(
+    run: Run, shown_metric: Metric, history: MetricsHistory, validation: tuple[Point, ...] = ()
+) -> Chart:
+    """Return the chart of a metric of a run, with the run's checkpoints."""
+    return build_chart(
+        run,
+        shown_metric,
+        (build_line(shown_metric), *build_validation_lines(validation)),
+        find_checkpoint_steps(run, history),
+    )
+
+
+def build_chart(run: Run, shown_metric: Metric, lines: tuple[ChartLine, ...], marks: tuple[float, ...]) -> Chart:
+    title = Phrase(N_("{metric} of {run}"), {"metric": Phrase(shown_metric.name), "run": run.id})
+    if shown_metric.word == "reward":
+        title = Phrase(N_("Reward of {run}"), {"run": run.id})
+    return Chart(title, Phrase(AXIS_LABELS[STEP_AXIS]), Phrase(shown_metric.name), lines, marks)
+
+
+def build_line(shown_metric: Metric) -> ChartLine:
+    return ChartLine(Phrase(shown_metric.name), shown_metric.series, shown_metric.is_sparse)
+
+
+def build_validation_lines(points: tuple[Point, ...]) -> tuple[ChartLine, ...]:
+    return (ChartLine(Phrase(DISPLAY_NAMES[VALIDATION_WORD]), points, is_sparse=True),) if points else ()
+
+
+def find_checkpoint_steps(run: Run, history: MetricsHistory) -> tuple[float, ...]:
+    """Return the steps after which a checkpoint was written: those that report how long saving took, and the newest."""
+    saved_steps = {step for key in SAVE_TIME_KEYS for step, _ in history.get_series(key)}
+    newest = run.progress.checkpoint_step
+    return tuple(map(float, sorted(saved_steps if newest is None else saved_steps | {newest})))
+
+
+# Charts of two runs
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """A run and its metrics history."""
+
+    run: Run
+    history: MetricsHistory
+
+
+def build_comparison_chart(a: RunHistory, b: RunHistory, by: str = STEP_AXIS) -> Chart | None:
+    """Return one chart of the reward of two runs.
+
+    None where either has no numbers, or their rewards are different metrics.
+
+    Raises:
+        UserError: the axis is dollars, and one of the runs is unpriced.
+    """
+    rewards = [choose_reward(side.history) for side in (a, b)]
+    if rewards[0] is None or rewards[1] is None or rewards[0].word != rewards[1].word:
+        refuse_unpriced(a.run, b.run, by=by)
+        return None
+    lines = tuple(
+        ChartLine(
+            Phrase(run_history.run.id), convert_points(run_history, shown_metric.series, by), shown_metric.is_sparse
+        )
+        for run_history, shown_metric in zip((a, b), rewards, strict=True)
+        if shown_metric
+    )
+    name, runs = Phrase(rewards[0].name), {"a": a.run.id, "b": b.run.id}
+    title = Phrase(N_("{metric} of {a} and {b}"), {"metric": name, **runs})
+    if rewards[0].word == "reward":
+        title = Phrase(N_("Reward of {a} and {b}"), runs)
+    return Chart(title, Phrase(AXIS_LABELS[by]), name, lines)
+
+
+def convert_points(run_history: RunHistory, series: tuple[Point, ...], by: str) -> tuple[Point, ...]:
+    """Return the points with steps, minutes or dollars as their x.
+
+    Raises:
+        UserError: the axis is dollars, and the run is unpriced.
+    """
+    refuse_unpriced(run_history.run, by=by)
+    if by == STEP_AXIS:
+        return series
+    steps_by_time = {
+        time: step for step, time in run_history.history.get_series(TIME_KEY) if time > 0
+    }  # of steps read at the same time, the last
+    times = [(step, time) for time, step in steps_by_time.items()]
+    if not times:
+        return ()
+    start, unit = times[0][1], 1 / 60
+    # Dollars count from the first launch request, minutes from the first step.
+    if by == DOLLAR_AXIS and run_history.run.first_launch_requested_at and run_history.run.hourly_rate:
+        start, unit = (
+            run_history.run.first_launch_requested_at.timestamp(),
+            run_history.run.hourly_rate.dollars_per_hour / 3600,
+        )
+    return tuple(((interpolate(times, step) - start) * unit, value) for step, value in series)
+
+
+def refuse_unpriced(*runs: Run, by: str) -> None:
+    """Raise UserError where the axis is dollars and one of the runs is unpriced."""
+    for run in runs:
+        if by == DOLLAR_AXIS and run.hourly_rate is None:
+            unpriced = translate("`{run}` is unpriced, so that nothing can be drawn by dollars.", run=run.id)
+            raise UserError(unpriced, translate("Compare them `by=step` or `by=time`."))
+
+
+# Tables for Slack
+
+
+def build_table(chart: Chart, max_points: int = MAX_POINTS) -> ChartTable | None:
+    """Return the chart as few, about evenly spaced points that all lines have; None where the lines share no stretch.
+
+    A line of many points is smoothed to what the eye follows: twenty of its raw points would be noise. A sparse line
+    has at each x the value that was measured last. It is left out where it begins after the first fifth of the steps:
+    Slack takes no line that begins later than another.
+    """
+    lines = [line for line in chart.lines if line.points]
+    dense = [line for line in lines if not line.is_sparse] or lines[:1]
+    if len(dense) != 1:
+        return build_shared_table(dense, max_points) if dense else None
+    (main,) = dense
+    sparse_lines = [line for line in lines if line.is_sparse and line is not main and begins_early(line, main)]
+    start = max((line.points[0][0] for line in sparse_lines), default=main.points[0][0])
+    points = [point for point in smooth(main.points) if point[0] >= start]
+    sparse_xs = {x for line in sparse_lines for x, _ in downsample(line.points, MAX_SPARSE_POINTS)}
+    xs = [x for x, _ in downsample(points, max_points, sparse_xs)]
+    values = [(main.name, tuple(find_last_value(points, x) or 0.0 for x in xs))]
+    values += [(line.name, tuple(find_last_value(line.points, x) or 0.0 for x in xs)) for line in sparse_lines]
+    return ChartTable(tuple(xs), tuple(values))
+
+
+def begins_early(line: ChartLine, main: ChartLine) -> bool:
+    """Return whether a line begins within the first fifth of the main line."""
+    first, last = main.points[0][0], main.points[-1][0]
+    return line.points[0][0] <= first + (last - first) / 5
+
+
+def build_shared_table(lines: list[ChartLine], max_points: int) -> ChartTable | None:
+    """Return the lines over the stretch that all of them cover, evenly spaced; None where there is no such stretch."""
+    low, high = max(line.points[0][0] for line in lines), min(line.points[-1][0] for line in lines)
+    if high <= low:
+        return None
+    steps = all(x.is_integer() for line in lines for x, _ in ((float(x), y) for x, y in line.points))
+    grid = [low + (high - low) * index / (max_points - 1) for index in range(max_points)]
+    xs = list(dict.fromkeys(round(x) if steps else x for x in grid))
+    smoothed = [(line.name, smooth(line.points)) for line in lines]
+    return ChartTable(tuple(xs), tuple((name, tuple(interpolate(points, x) for x in xs)) for name, points in smoothed))
+
+
+def is_cut(chart: Chart) -> bool:
+    """Return whether a table of the chart ends before one of the lines does, or begins later."""
+    spans = {(line.points[0][0], line.points[-1][0]) for line in chart.lines if line.points and not line.is_sparse}
+    return len(spans) > 1
+
+
+def is_smoothed(chart: Chart) -> bool:
+    """Return whether a table of the chart shows means instead of the measured numbers."""
+    return any(len(line.points) >= SMOOTHED_FROM_POINTS for line in chart.lines if not line.is_sparse)

@@ -1,0 +1,354 @@
+"""The next action for one run, given its observation. Pure: no I/O, no clock.
+
+The order of the launch and of the teardown follows from facts of SkyPilot: it has no idempotency key, so a launch is
+requested again only when its name has left no trace for a while; and an absent record does not prove that machines are
+gone, so a run ends only after two observations, apart in time, and a confirmation.
+"""
+
+from datetime import datetime, timedelta
+
+from bot.core.model.bot_clock import has_passed
+from bot.core.model.cluster import Ambiguity, ClusterState, Observation, PendingConfirmation, RequestState
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.actions import (
+    AbandonCheckpoint,
+    Action,
+    AwaitConfirmation,
+    BeginTeardown,
+    Close,
+    DownloadCheckpoint,
+    EstimatePrice,
+    FindDownloadedCheckpoint,
+    NoteMemoryLoss,
+    PostponeAutostop,
+    Provision,
+    RaiseAlarm,
+    RecordObservation,
+    SaveLog,
+    TearDown,
+    WaitForCheckpoint,
+)
+from bot.core.rules.end_causes import (
+    explain_missing_job,
+    find_autostop_drift,
+    find_cluster_stop,
+    find_job_end,
+    find_launch_failure,
+    find_policy_hit,
+    find_requested_end,
+    to_reason,
+)
+from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.save_grace import (
+    REASONS_OF_PROGRAM_END,
+    STARTED_JOB_STATES,
+    find_save_grace,
+    has_outage_ended,
+    is_download_due,
+    may_have_trained,
+    must_find_download,
+    must_postpone_autostop,
+    needs_rescue,
+    needs_rescue_while_forgotten,
+    rescue_deadline,
+    shows_no_training,
+)
+from bot.i18n import join_sentences, ngettext
+
+
+def decide(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the next action for a run, or None to wait. `observation` is None if none succeeded."""
+    match run.status:
+        case RunStatus.ENDED:
+            return None
+        case RunStatus.AWAITING_APPROVAL:
+            return decide_awaiting_approval(run, observation, now)
+        case RunStatus.PENDING:
+            return decide_pending(run, observation)
+        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.is_forgotten_by(
+            observation
+        ):
+            return decide_forgotten(run, now, timings)
+        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.memory.is_lost:
+            return RecordObservation(observation)  # first, so that people hear that the cloud remembers the cluster
+        case RunStatus.LAUNCHING | RunStatus.RUNNING:
+            if (
+                observation
+                and run.recoveries.record_observation(observation.recovering, observation.recoveries, now)
+                != run.recoveries
+            ):
+                return RecordObservation(observation)  # before its end, so that its recoveries are recorded
+            ending = (observation and find_job_end(observation)) or decide_requested_end(run, observation, now, timings)
+            return (
+                ending
+                or find_policy_hit(run, now, timings)
+                or (decide_active(run, observation, now, timings) if observation else None)
+            )
+        case RunStatus.STOPPING:
+            return decide_stopping(run, observation, now, timings)
+
+
+def decide_awaiting_approval(run: Run, observation: Observation | None, now: datetime) -> Action | None:
+    """Return the action for a run that waits for an approver.
+
+    An answer that has come counts, however late it is applied.
+    """
+    approval = run.approval
+    if run.stop_requested_by:
+        return Close(Reason.STOPPED)
+    if approval is None or (now >= approval.until and approval.by is None):
+        return Close(Reason.NOT_APPROVED)
+    if approval.by is None:
+        return EstimatePrice() if observation and run.priced_at is None else None
+    return decide_pending(run, observation) if approval.granted else Close(Reason.REFUSED)
+
+
+def decide_pending(run: Run, observation: Observation | None) -> Action | None:
+    """Return the action for a run that is not requested yet.
+
+    A stop needs no teardown, and without an observation no launch begins.
+    """
+    if run.stop_requested_by:
+        return Close(Reason.STOPPED)
+    return Provision(observation.server) if observation else None
+
+
+def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the action while the cloud does not remember the cluster.
+
+    The cluster's absence proves nothing. What a person, a lease or a budget requires is done as far as possible: the
+    teardown is requested by name, again and again, until the cloud remembers or a person confirms what is gone.
+    """
+    action: Action | None
+    if run.status is not RunStatus.STOPPING:
+        action = decide_requested_end(run, None, now, timings) or find_policy_hit(run, now, timings)
+    elif run.memory.confirmed_gone_by:
+        return Close(run.reason or Reason.STOPPED)
+    else:
+        awaits_rescue = needs_rescue_while_forgotten(run, now, timings.checkpoint_grace)
+        action = TearDown() if not awaits_rescue and is_teardown_due(run, now, timings) else None
+    if action or run.memory.is_lost:
+        return action
+    return act_once_confirmed(run, Ambiguity.FORGOTTEN, timings.teardown_confirm, now, timings, NoteMemoryLoss())
+
+
+def decide_requested_end(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> BeginTeardown | WaitForCheckpoint | None:
+    """Return the end that a person or a limit requires, or the wait for a checkpoint before it.
+
+    The run stays active while it waits.
+    """
+    teardown = find_requested_end(run, now, timings.report_only)
+    save_grace = find_save_grace(run, teardown.reason, observation, now, timings.checkpoint_grace) if teardown else None
+    if teardown and save_grace is None:
+        return teardown
+    current = run.checkpoint_rescue.save_grace
+    is_same_end = (
+        current and save_grace and current.reason is save_grace.reason
+    )  # a new bill may move the end by seconds
+    return None if is_same_end or current == save_grace else WaitForCheckpoint(save_grace)
+
+
+def decide_active(run: Run, observation: Observation, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the action for a run whose launch is in progress or whose job trains, as far as the record knows."""
+    if teardown := find_launch_failure(run, observation) or find_cluster_stop(observation):
+        return teardown
+    if observation.is_empty:
+        return decide_absent(run, observation, now, timings)
+    if observation.unhealthy:
+        cluster_lost = BeginTeardown(Reason.CLUSTER_LOST, observation.unhealthy)
+        return act_once_confirmed(
+            run, Ambiguity.UNHEALTHY, timings.unhealthy_grace, now, timings, cluster_lost, observation.unhealthy
+        )
+    # A cluster without a job, whose launch request is over: the launch was interrupted before the job was submitted.
+    if observation.job is run.job is None and observation.request is not RequestState.LIVE:
+        launch_failed = BeginTeardown(Reason.LAUNCH_FAILED, explain_missing_job(observation))
+        return act_once_confirmed(run, Ambiguity.JOBLESS, timings.launch_confirm, now, timings, launch_failed)
+    if autostop_drift := find_autostop_drift(run, observation, now, timings):
+        return autostop_drift
+    return RecordObservation(observation) if run.record_observation(observation, now) != run else None
+
+
+def decide_absent(run: Run, observation: Observation, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the action if there is no cluster and no launch in progress: it is gone, or the launch never arrived.
+
+    See also `decide_forgotten`.
+    """
+    if observation.ending is not None:
+        return act_once_confirmed(
+            run,
+            Ambiguity.ABSENT,
+            timings.teardown_confirm,
+            now,
+            timings,
+            BeginTeardown(to_reason(observation.ending), observation.error),
+        )
+    # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
+    if run.launch_attempts >= timings.max_launch_attempts:
+        sentence = ngettext(
+            "It was asked for {count} time, and no cluster of its name has appeared.",
+            "It was asked for {count} times, and no cluster of its name has appeared.",
+            run.launch_attempts,
+        )
+        detail = join_sentences(sentence, run.last_error or "")
+        return act_once_confirmed(
+            run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, BeginTeardown(Reason.LAUNCH_FAILED, detail)
+        )
+    return act_once_confirmed(
+        run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, Provision(observation.server)
+    )
+
+
+def act_once_confirmed(
+    run: Run,
+    ambiguity: Ambiguity,
+    wait: timedelta,
+    now: datetime,
+    timings: ReconcileTimings,
+    action: Action,
+    detail: str | None = None,
+) -> Action:
+    """Return the action once every observation for that long has shown the ambiguity, this one included.
+
+    Until then, return the wait for its confirmation.
+    """
+    pending = run.pending_confirmation
+    # A gap between two observations, or a clock that was set back, proves nothing: the wait begins again.
+    if (
+        pending is None
+        or pending.ambiguity is not ambiguity
+        or now > pending.last + timings.max_observation_gap
+        or now < pending.since
+    ):
+        return AwaitConfirmation(PendingConfirmation(ambiguity, now, now, detail))
+    return (
+        action
+        if now >= pending.since + wait
+        else AwaitConfirmation(PendingConfirmation(ambiguity, pending.since, now, detail))
+    )
+
+
+def decide_stopping(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> Action | None:
+    """Return the action for a finished run that may still be billed.
+
+    A checkpoint on the bot's own disk is never reported as lost, so the disk is checked first.
+    """
+    action = decide_teardown(run, observation, now, timings)
+    is_last_chance = isinstance(action, TearDown | AbandonCheckpoint | Close)
+    return FindDownloadedCheckpoint() if is_last_chance and must_find_download(run) else action
+
+
+def decide_teardown(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> Action | None:
+    """Return the next step of the teardown: last log lines, checkpoint, removal, proof that the machines are gone.
+
+    The removal is requested even if nothing is observed: a launch may still be in progress, and arrive unobserved.
+    """
+    if observation and observation.keeps_log and needs_log(run, observation, timings):
+        return decide_log(run, observation, now, timings)
+    if (
+        observation
+        and observation.is_empty
+        and (run.teardown_requested_at is not None or observation.ending is not None)
+    ):
+        # A server that was restarted has forgotten its requests: without a confirmation the absence must last longer.
+        confirmed = observation.ending is not None or observation.request in (
+            RequestState.FAILED,
+            RequestState.CANCELLED,
+        )
+        wait = timings.teardown_confirm if confirmed else timings.launch_confirm
+        return act_once_confirmed(
+            run, Ambiguity.ABSENT, wait, now, timings, Close(run.reason or Reason.STOPPED, observation.bill)
+        )
+    if observation and must_record_first(run, observation):
+        return RecordObservation(observation)
+    needs_checkpoint = needs_rescue(run) and not (observation and shows_no_training(run, observation))
+    # A cluster that is kept for its checkpoint is expected to stay.
+    if (
+        run.teardown_overdue_since is None
+        and not needs_checkpoint
+        and measure_overdue(run, now) >= timings.teardown_overdue
+    ):
+        return RaiseAlarm()
+    if needs_checkpoint and observation and must_postpone_autostop(run, observation, now, timings.checkpoint_grace):
+        return PostponeAutostop(rescue_deadline(run, timings.checkpoint_grace))
+    if needs_log(run, observation, timings):
+        return decide_log(run, observation, now, timings)
+    if needs_checkpoint:
+        return decide_rescue(run, observation, now, timings)
+    if is_teardown_due(run, now, timings):
+        return TearDown()
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
+
+
+def is_teardown_due(run: Run, now: datetime, timings: ReconcileTimings) -> bool:
+    """Return whether the removal is to be requested now: it never was, or not lately."""
+    return run.teardown_requested_at is None or has_passed(timings.teardown_retry, run.teardown_requested_at, now)
+
+
+def must_record_first(run: Run, observation: Observation) -> bool:
+    """Return whether to record the observation before anything else: an outage has ended, or the job began unobserved.
+
+    The bot may have been away for the whole training; what is done next depends on whether there was one.
+    """
+    silence_ends = run.outage is not None and run.outage.until is None
+    return silence_ends or (observation.job in STARTED_JOB_STATES and not may_have_trained(run))
+
+
+def measure_overdue(run: Run, now: datetime) -> timedelta:
+    """Return how long the cluster has existed since its teardown was due."""
+    since = run.checkpoint_rescue.rescue_ended_at or run.finished_at
+    loss = run.memory.loss
+    if since and loss and loss.until:  # until then the teardown could be neither done nor observed
+        since = max(since, loss.until)
+    return now - since if since else timedelta()
+
+
+def decide_rescue(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the action for a checkpoint that exists on the cluster alone.
+
+    It is downloaded before the teardown, or given up in time.
+    """
+    rescue_until = rescue_deadline(run, timings.checkpoint_grace)
+    if now >= rescue_until:
+        return AbandonCheckpoint()
+    if (
+        observation and observation.is_empty
+    ):  # SkyPilot may drop a record for a while; a teardown would still find the machines
+        return act_once_confirmed(run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, TearDown())
+    if is_download_due(run, now, timings.checkpoint_grace):
+        return DownloadCheckpoint(rescue_until)
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
+
+
+def needs_log(run: Run, observation: Observation | None, timings: ReconcileTimings) -> bool:
+    """Return whether there are last log lines to read, and tries left to read them.
+
+    A failed observation says nothing about that: the lines are read all the same, before a teardown deletes them.
+    """
+    if run.log_saved_at is not None or run.log_tries >= timings.max_log_attempts:
+        return False
+    if observation is None:
+        has_job = run.job is not None or run.reason in (*REASONS_OF_PROGRAM_END, Reason.SETUP_FAILED)
+        return has_job and run.teardown_requested_at is None
+    return (observation.cluster is ClusterState.UP or observation.keeps_log) and (
+        observation.job or run.job
+    ) is not None
+
+
+def decide_log(
+    run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
+) -> SaveLog | RecordObservation | None:
+    """Return the action that saves the last log lines, or None to wait.
+
+    A failed read is tried again after some time: the obstacle may be gone.
+    """
+    tried_at = run.log_tried_at
+    if tried_at is None or has_passed(timings.log_retry, tried_at, now) or has_outage_ended(run, tried_at):
+        return SaveLog()
+    return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None

@@ -1,0 +1,155 @@
+"""The forecast of a run's cost at its end, and the warning that it will exceed its budget. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from bot.core.model.progress import Progress
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+
+MAX_FORECAST = timedelta(days=365)
+"""Maximum remaining time that is forecast. A log that gives more is not precise enough for any date."""
+
+
+class Horizon(Enum):
+    """An end that is known, but not as a date."""
+
+    BEYOND_A_YEAR = "more than a year is left"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The end of a run, as estimated now.
+
+    Attributes:
+        ends_at: when the last step will be done.
+        dollars: cost until then; None where the run is unpriced, or more than a year is left.
+        budget_exhausted_at_step: the step at which the budget will be exhausted; None where the budget is enough, or
+            where that cannot be estimated.
+    """
+
+    ends_at: datetime | Horizon
+    dollars: float | None
+    budget_exhausted_at_step: int | None = None
+
+
+def estimate_end(progress: Progress, now: datetime) -> datetime | Horizon | None:
+    """Return when the last step will be done: the remaining steps at the pace of the last ones.
+
+    A step that takes longer than that pace moves the end back. Both numbers come from the log, and may be anything.
+
+    >>> from bot.core.model.progress import StepTime
+    >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> estimate_end(Progress(10, 70, stepped_at=noon.timestamp(), step_times=(StepTime(60.0),)), noon).strftime("%H:%M")
+    '13:00'
+    """
+    steps_left, pace = progress.steps_left, progress.seconds_per_step
+    if steps_left is None or pace is None or pace <= 0 or not progress.stepped_at:
+        return None
+    since = datetime.fromtimestamp(progress.stepped_at, UTC)
+    if not steps_left:
+        return since
+    # Compared before any date is computed, because a large product overflows timedelta.
+    if pace > MAX_FORECAST.total_seconds() / steps_left:
+        return Horizon.BEYOND_A_YEAR
+    return max(since + timedelta(seconds=pace), now) + timedelta(seconds=pace * (steps_left - 1))
+
+
+def build_forecast(run: Run, now: datetime) -> Forecast | None:
+    """Return the forecast of a run that trains; None before its first steps, and once it has finished."""
+    end = estimate_end(run.progress, now) if run.status is RunStatus.RUNNING and not run.is_finished else None
+    if end is None:
+        return None
+    spent_dollars, rate = run.cost(now), run.hourly_rate
+    if spent_dollars is None or rate is None:
+        return Forecast(end, None)
+    time_left = MAX_FORECAST if isinstance(end, Horizon) else max(end - now, timedelta())
+    dollars = spent_dollars + rate.dollars_per_hour * time_left.total_seconds() / 3600
+    exhausted_at_step = estimate_budget_step(run, now) if dollars > run.budget_dollars else None
+    return Forecast(end, None if isinstance(end, Horizon) else dollars, exhausted_at_step)
+
+
+def estimate_budget_step(run: Run, now: datetime) -> int | None:
+    """Return the step at which the budget will be exhausted, at most the last one."""
+    spent_dollars, rate, pace = run.cost(now), run.hourly_rate, run.progress.seconds_per_step
+    steps_left = run.progress.steps_left
+    if spent_dollars is None or rate is None or not rate.dollars_per_hour or not pace or run.progress.step is None:
+        return None
+    seconds = max(run.budget_dollars - spent_dollars, 0.0) / rate.dollars_per_hour * 3600
+    return run.progress.step + int(min(seconds / pace, steps_left or 0))
+
+
+BUDGET_WARNING_PERCENTS = (50, 80)
+"""Percents of a budget at which a run is warned."""
+
+MIN_FORECAST_STEPS = 5
+"""Minimum steps whose pace is known before a forecast becomes a warning: the first steps warm up."""
+
+MIN_FORECAST_EXCESS = 0.02
+"""Minimum excess of a forecast over the budget, as a share of the budget: paces vary by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """A warning that this percentage of the budget, or more, is spent."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetForecastExceeded:
+    """A warning that the run will cost more than its budget."""
+
+    forecast: Forecast
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnding:
+    """A warning that the lease ends within this time."""
+
+    within: timedelta
+
+
+RunWarning = BudgetSpent | BudgetForecastExceeded | LeaseEnding  # the field's word
+
+
+def find_warnings(run: Run, now: datetime) -> list[RunWarning]:
+    """Return the warnings of a run that can still be ended; of each kind the most urgent."""
+    if run.is_finished or run.first_launch_requested_at is None:
+        return []
+    candidates = (check_budget_spent(run, now), check_budget_forecast(run, now), check_lease_end(run, now))
+    return [warning for warning in candidates if warning]
+
+
+def check_budget_spent(run: Run, now: datetime) -> BudgetSpent | None:
+    """Return the warning for the highest percentage of the budget that is spent, or None."""
+    cost = run.cost(now)
+    reached_percents = [
+        percent
+        for percent in BUDGET_WARNING_PERCENTS
+        if cost is not None and 100 * cost >= percent * run.budget_dollars
+    ]
+    return BudgetSpent(max(reached_percents)) if reached_percents else None
+
+
+def check_budget_forecast(run: Run, now: datetime) -> BudgetForecastExceeded | None:
+    """Return the warning that the forecast exceeds the budget, or None."""
+    projection = build_forecast(run, now)
+    if projection is None or projection.dollars is None or len(run.progress.step_times) < MIN_FORECAST_STEPS:
+        return None
+    return (
+        BudgetForecastExceeded(projection)
+        if projection.dollars > run.budget_dollars * (1 + MIN_FORECAST_EXCESS)
+        else None
+    )
+
+
+def check_lease_end(run: Run, now: datetime) -> LeaseEnding | None:
+    """Return the warning before the end of the lease, or None.
+
+    A lease that is shorter than twice the time before its end does not get that early warning.
+    """
+    end = run.lease_ends_at
+    due_spans = [span for span in run.lease_warnings if end and 2 * span <= run.lease and now >= end - span]
+    return LeaseEnding(min(due_spans)) if due_spans else None

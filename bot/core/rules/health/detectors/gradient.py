@@ -1,0 +1,140 @@
+"""Detectors of sick gradients: not a number, spikes, and vanished."""
+
+from collections.abc import Sequence
+from math import exp, isfinite, log
+from statistics import median
+
+from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
+from bot.core.model.metrics import GRADIENT, REWARD, SCORE, StepMetrics
+from bot.i18n import join_list, ngettext, translate
+
+VITAL_KEYS = (
+    *GRADIENT,
+    *REWARD,
+    *SCORE,
+    "actor/pg_loss",
+    "actor/loss",
+    "actor/kl_loss",
+    "actor/entropy",
+    "critic/grad_norm",
+    "critic/vf_loss",
+    "critic/advantages/mean",
+)
+"""Keys that are never not-a-number in a healthy run. Validation keys are: verl uses it there as padding."""
+
+
+def list_non_finite_keys(row: StepMetrics) -> list[str]:
+    """Return the vital keys of a row whose values are infinite or not a number."""
+    return [key for key in VITAL_KEYS if not isfinite(row.values.get(key, 0.0))]
+
+
+def detect_not_a_number(window: RowWindow) -> Measurement | None:
+    """Measure whether vital metrics are finite, and for how many steps in a row they are not."""
+    if not any(key in window.newest.values for key in VITAL_KEYS):
+        return None
+    keys = list_non_finite_keys(window.newest)
+    if not keys:
+        return HEALTHY
+    streak = next(
+        (count for count, row in enumerate(reversed(window.rows)) if not list_non_finite_keys(row)), len(window.rows)
+    )
+    dead = streak >= window.rules.nan_steps_to_stop
+    return Measurement(
+        1.0,
+        Severity.STOP if dead else Severity.WARNING,
+        translate("The training computes numbers that are not finite: the model learns no more.")
+        if dead
+        else translate("One update was not finite; verl leaves such an update out."),
+        ngettext(
+            "{keys}: {value} at step {step}.",
+            "{keys}: {value} at step {step}, not finite for {count} steps in a row.",
+            streak,
+            keys=join_list(f"`{key}`" for key in keys),
+            value=window.newest.values[keys[0]],
+            step=window.newest.step,
+        ),
+        translate(
+            "Resume from a checkpoint before that step (`trainer.resume_mode=resume_path`,"
+            " `trainer.resume_from_path`) with a lower `actor_rollout_ref.actor.optim.lr`, and look for rewards that"
+            " are not finite."
+        ),
+        window.rows[-streak],
+    )
+
+
+def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
+    """Measure how many recent steps have a gradient norm many times the usual; verl clips a single one, which has no
+    effect.
+    """
+    rules = window.rules
+    recent = [(row, row.find_first(GRADIENT)) for row in window.rows[-rules.spike_steps :]]
+    values = [value for _, value in recent if value is not None]
+    if window.newest.find_first(GRADIENT) is None or len(values) < rules.start_steps:
+        return None
+    usual_norm = median(values)
+    ratio = max(rules.spike_ratio, measure_log_spread(values) ** 4)
+    spikes = [(row, value) for row, value in recent if value is not None and value > ratio * usual_norm > 0]
+    level = len(spikes) / rules.spike_count
+    if level < 1:
+        return Measurement(level)
+    worst, highest = max(spikes, key=lambda spike: spike[1])
+    return Measurement(
+        level,
+        Severity.WARNING,
+        translate("The gradient leaps: single batches throw the model far from where it was."),
+        translate(
+            "{count} of the last {steps} steps have a gradient norm above {ratio} times the median {usual}; the highest"
+            " is {highest} at step {step}.",
+            count=len(spikes),
+            steps=len(values),
+            ratio=format_number(ratio),
+            usual=format_number(usual_norm),
+            highest=format_number(highest),
+            step=worst.step,
+        ),
+        translate(
+            "Lower `actor_rollout_ref.actor.grad_clip` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
+            " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
+        ),
+        spikes[0][0],
+    )
+
+
+def measure_log_spread(values: Sequence[float]) -> float:
+    """Return the factor by which values usually differ from their median: the standard deviation of their logarithms.
+
+    >>> measure_log_spread([1.0, 2.0, 4.0, 1000.0]) > 2
+    True
+    """
+    logs = [log(value) for value in values if value > 0]
+    centre = median(logs) if logs else 0.0
+    return exp(min(1.4826 * median([abs(logarithm - centre) for logarithm in logs]), 50.0)) if logs else 1.0
+
+
+def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
+    """Measure how much of the initial gradient is left, and how many recent steps have a gradient of exactly 0."""
+    rules, start = window.rules, window.start.get("gradient")
+    now, values = window.compute_median(GRADIENT, 20), window.get_values(GRADIENT, 50)
+    if window.newest.find_first(GRADIENT) is None or now is None or start is None or len(values) < 20:
+        return None
+    zero_share = sum(value == 0 for value in values) / len(values)
+    level = max(rules.vanished_gradient_share * start / now if now else 1.0, zero_share / rules.zero_gradient_share)
+    if level < 1:
+        return Measurement(level)
+    return Measurement(
+        level,
+        Severity.WARNING,
+        translate("Hardly any gradient is left: steps are paid for that change nothing."),
+        translate(
+            "The gradient norm is {now}, {start} at the start; exactly 0 in {share} of the last {steps} steps.",
+            now=format_number(now),
+            start=format_number(start),
+            share=format_percent(zero_share),
+            steps=len(values),
+        ),
+        translate(
+            "Look whether all answers to a prompt score alike, and then sample again until they do not"
+            " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer), or whether"
+            " `actor_rollout_ref.actor.optim.lr` has run out."
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Detector of reward that rises while validation falls: the model learns the grader, not the task."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from bot.core.model.finding import (
+    HEALTHY,
+    Measurement,
+    RowWindow,
+    Severity,
+    ValidationResult,
+    format_number,
+    measure_scatter,
+)
+from bot.core.model.metrics import REWARD, StepMetrics
+from bot.i18n import translate
+
+SMOOTHED_VALIDATIONS = 3
+"""Number of validations in one median, because a single one scatters."""
+
+REWARD_STEPS = 20
+"""Number of steps whose median is the reward at a validation."""
+
+MAX_VALIDATIONS = 48
+"""Maximum validations that are remembered: nearly five thousand steps of a run that validates every hundred steps."""
+
+SCATTER_VALIDATIONS = 12
+"""Number of the last validations from which the scatter is measured."""
+
+
+def has_validation(rows: Sequence[StepMetrics]) -> bool:
+    """Return whether the newest row has a validation, or the one before has one by now.
+
+    verl may report a validation after its step.
+    """
+    return any(row.validation is not None for row in rows[-2:])
+
+
+def add_validations(
+    known_validations: Sequence[ValidationResult], rows: Sequence[StepMetrics], since: float
+) -> tuple[ValidationResult, ...]:
+    """Return the known validations with those that the rows have reported since.
+
+    If the training went back to an earlier step, later validations are dropped.
+
+    Args:
+        since: when the last row that was judged before was read; validations of rows read then may still be missing.
+    """
+    newest = rows[-1].step
+    validations = tuple(validation for validation in known_validations if validation.step <= newest)
+    earlier_indexes = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
+    # Start one row earlier, because verl may report a validation after its step.
+    first = 0 if known_validations and not validations else next(earlier_indexes, 0)
+    for row in (row for row in rows[first:] if row.step <= newest):
+        if (value := row.validation) is not None and (not validations or row.step > validations[-1].step):
+            validations = (*validations, ValidationResult(row.step, row.at, value, measure_reward_at(rows, row.step)))
+    return validations[-MAX_VALIDATIONS:]
+
+
+def measure_reward_at(rows: Sequence[StepMetrics], step: int) -> float | None:
+    """Return the median reward of the steps up to a step; None if too few have one."""
+    return RowWindow([row for row in rows if row.step <= step]).compute_median(REWARD, REWARD_STEPS)
+
+
+def smooth_validations(validations: Sequence[ValidationResult]) -> list[tuple[ValidationResult, float]]:
+    """Return each validation with the median of itself and the two before it."""
+    ends = range(SMOOTHED_VALIDATIONS, len(validations) + 1)
+    return [
+        (validations[end - 1], median(validation.value for validation in validations[end - SMOOTHED_VALIDATIONS : end]))
+        for end in ends
+    ]
+
+
+def measure_gains(window: RowWindow) -> tuple[float, float] | None:
+    """Return by how much validation has risen since the start, at most and at least, as shares of its start.
+
+    Return None as long as that is unknown. The two differ by how much validation scatters.
+    """
+    first, values = window.start.get("validation"), [validation.value for validation in window.validations]
+    if len(values) < 2 * SMOOTHED_VALIDATIONS or first is None:
+        return None
+    gain, noise, scale = (
+        median(values[-SMOOTHED_VALIDATIONS:]) - first,
+        2 * measure_scatter(values[-SCATTER_VALIDATIONS:]),
+        max(abs(first), 0.05),
+    )
+    return (gain + noise) / scale, gain / scale
+
+
+def detect_validation_fall(window: RowWindow) -> Measurement | None:
+    """Measure how much validation has fallen while the reward rose; None for rows without a validation."""
+    rules = window.rules
+    if not has_validation(window.rows):
+        return None
+    smoothed_validations = smooth_validations(window.validations)
+    if len(smoothed_validations) < SMOOTHED_VALIDATIONS:
+        return None
+    (peak, best), now = max(smoothed_validations, key=lambda item: item[1]), smoothed_validations[-1][1]
+    noise = measure_scatter([item.value for item in window.validations[-SCATTER_VALIDATIONS:]])
+    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_min, 4 * noise)
+    before, reward = peak.reward, window.compute_median(REWARD, REWARD_STEPS)
+    if before is None or reward is None or reward - before < 0.5 * measure_scatter(window.get_values(REWARD, 100)):
+        return HEALTHY
+    if level < 1:
+        return Measurement(level)
+    return Measurement(
+        level,
+        Severity.WARNING,
+        translate("The reward rises while validation falls: the model may be learning the grader, not the task."),
+        translate(
+            "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
+            now=format_number(now),
+            best=format_number(best),
+            step=peak.step,
+            before=format_number(before),
+            reward=format_number(reward),
+        ),
+        translate(
+            "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
+            " (`reward.custom_reward_function.path`), and keep the checkpoint of the best validation"
+            " (`trainer.save_freq`)."
+        ),
+        peak,
+    )

@@ -1,0 +1,155 @@
+"""Judgement of a run's health: when a finding opens and when it is resolved, online, one row at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+
+from bot.core.model.finding import (
+    START_KEYS,
+    Detector,
+    Finding,
+    HealthRules,
+    Measurement,
+    RowWindow,
+    Severity,
+)
+from bot.core.model.health_state import HealthState, Streak
+from bot.core.model.metrics import StepMetrics
+from bot.core.rules.health.custom_rules import build_detector
+from bot.core.rules.health.detectors import DETECTORS
+from bot.core.rules.health.detectors.validation import SMOOTHED_VALIDATIONS, add_validations
+
+
+def judge(
+    rows: Sequence[StepMetrics], state: HealthState, rules: HealthRules, others: Iterable[Finding] = ()
+) -> HealthState:
+    """Return the state after one more row; judging a row twice changes nothing.
+
+    Args:
+        rows: the last rows of the run, about 512 of them, oldest first; the newest is judged.
+        others: findings of plugins at this row; they open at once, and are resolved as any other.
+    """
+    if not rows or state.has_judged(rows[-1]):
+        return state
+    row, row_count = rows[-1], max(state.row_count + 1, len(rows))
+    validations = add_validations(state.validations, rows, state.at)
+    start = measure_start(rows, state.start, row_count, rules)
+    if "validation" not in start and len(validations) >= SMOOTHED_VALIDATIONS:
+        start = {**start, "validation": median(item.value for item in validations[:SMOOTHED_VALIDATIONS])}
+    state = replace(state, step=row.step, at=row.at, row_count=row_count, start=start, validations=validations)
+    window = RowWindow(rows, rules, row_count, start, validations)
+    for item in (*DETECTORS, *map(build_detector, rules.team_rules)):
+        if item.name not in rules.disabled and (measurement := item.measure(window)) is not None:
+            state = update_streak(state, item, measurement, window)
+    return apply_plugin_findings(state, {finding.name: finding for finding in others}, window)
+
+
+def measure_start(
+    rows: Sequence[StepMetrics], start: Mapping[str, float], row_count: int, rules: HealthRules
+) -> Mapping[str, float]:
+    """Return how the run began, once there are enough rows, and as long as its first rows are among them."""
+    if row_count > len(rows) or len(rows) < rules.start_steps:
+        return start
+    return start if start.keys() >= START_KEYS.keys() else {**compute_medians(rows[: rules.start_steps]), **start}
+
+
+def compute_medians(rows: Sequence[StepMetrics]) -> Mapping[str, float]:
+    """Return the medians of the first rows that are remembered as the start of a run."""
+    values_by_name = {name: [row.find_first(keys) for row in rows] for name, keys in START_KEYS.items()}
+    present_by_name = {
+        name: [value for value in values if value is not None] for name, values in values_by_name.items()
+    }
+    return {name: median(values) for name, values in present_by_name.items() if values}
+
+
+def update_streak(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
+    """Return the state after the measurement of one detector: between unhealthy and healthy, nothing changes."""
+    if measurement.level >= 1:
+        return on_unhealthy(state, detector, measurement, window)
+    return on_healthy(state, detector, measurement.level < window.rules.healthy_below, window)
+
+
+def on_unhealthy(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
+    """Return the state after an unhealthy row: with a longer streak, and an open finding if it is due."""
+    streak, open_finding = state.streaks.get(detector.name, Streak()), state.find_open(detector.name)
+    if not streak.unhealthy_rows:
+        since = measurement.since or window.newest
+        streak = replace(streak, since_step=since.step, since_at=since.at)
+    streak = replace(streak, unhealthy_rows=streak.unhealthy_rows + 1, healthy_rows=0)
+    state = replace(state, streaks={**state.streaks, detector.name: streak})
+    # A graver finding replaces a milder one of the same name at once.
+    if open_finding and measurement.severity.rank > open_finding.severity.rank:
+        return state.with_finding(to_finding(detector, measurement, open_finding.since_step, open_finding.since_at))
+    if not open_finding and is_due(streak, detector, measurement, state, window.rules):
+        return state.with_finding(to_finding(detector, measurement, streak.since_step, streak.since_at))
+    return state
+
+
+def is_due(
+    streak: Streak, detector: Detector, measurement: Measurement, state: HealthState, rules: HealthRules
+) -> bool:
+    """Return whether a streak is long enough for a finding that was not resolved only just now."""
+    is_long_enough = streak.unhealthy_rows >= detector.get_persist_steps(rules)
+    has_rested = streak.resolved_at_row is None or state.row_count - streak.resolved_at_row >= rules.cooldown_steps
+    return is_long_enough and (has_rested or measurement.severity is Severity.STOP)
+
+
+def on_healthy(state: HealthState, detector: Detector, is_healthy: bool, window: RowWindow) -> HealthState:
+    """Return the state after a row that is not unhealthy.
+
+    If no finding is open, the streak is dropped, except for when the last finding was resolved.
+    """
+    name, streak, open_finding = detector.name, state.streaks.get(detector.name), state.find_open(detector.name)
+    if streak is None:
+        return state
+    streak = replace(streak, unhealthy_rows=0, healthy_rows=streak.healthy_rows + 1 if is_healthy else 0)
+    if open_finding and streak.healthy_rows >= max(window.rules.heal_steps, detector.get_persist_steps(window.rules)):
+        state, open_finding, streak = (
+            state.without_finding(open_finding, window.newest),
+            None,
+            Streak(resolved_at_row=state.row_count),
+        )
+    streaks = {other: other_streak for other, other_streak in state.streaks.items() if other != name}
+    if open_finding:
+        streaks[name] = streak
+    elif streak.resolved_at_row is not None:
+        streaks[name] = Streak(resolved_at_row=streak.resolved_at_row)
+    return replace(state, streaks=streaks)
+
+
+def to_finding(detector: Detector, measurement: Measurement, since_step: int, since_at: float) -> Finding:
+    """Return the finding of a detector and its measurement."""
+    return Finding(
+        detector.name,
+        measurement.severity,
+        since_step,
+        since_at,
+        measurement.what,
+        measurement.evidence,
+        measurement.advice,
+        detector.reference,
+    )
+
+
+def apply_plugin_findings(state: HealthState, others: Mapping[str, Finding], window: RowWindow) -> HealthState:
+    """Return the state after the findings of plugins: each stays open as long as the plugin reports it."""
+    known_names = {candidate.name for candidate in (*DETECTORS, *map(build_detector, window.rules.team_rules))}
+    names = [
+        *others,
+        *(
+            candidate.name
+            for candidate in state.open_findings
+            if candidate.name not in known_names and candidate.name not in others
+        ),
+    ]
+    for name in names:
+        candidate, finding = Detector(name, "", lambda _: None, persist_steps=1), others.get(name)
+        measurement = (
+            Measurement(1.0, finding.severity, finding.what, finding.evidence, finding.advice)
+            if finding
+            else Measurement(0.0)
+        )
+        state = update_streak(
+            state, replace(candidate, reference=finding.reference if finding else ""), measurement, window
+        )
+    return state

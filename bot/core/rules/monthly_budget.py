@@ -1,0 +1,136 @@
+"""Monthly budgets: dollars of a calendar month, how much of them is used, and when people are notified. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, build_reservation, format_month
+from bot.core.model.money import BudgetOverrun, BudgetThreshold
+from bot.core.model.policy import Measure, Policy, Scope, cap_rule
+from bot.core.model.run import Run
+
+THRESHOLD_PERCENTS = (50, 80, 100)
+"""Percents of a month's dollars at which people are notified."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapUsage:
+    """The usage of one cap.
+
+    Attributes:
+        used: by open runs; for dollars a month, dollars spent plus the budgets of open runs.
+        cap: the maximum; None for no cap.
+        spent: for dollars a month, the cost of runs that have ended.
+    """
+
+    scope: Scope
+    measure: Measure
+    used: float
+    cap: float | None
+    spent: float = 0.0
+
+
+def list_cap_usage(policy: Policy, ledger: Ledger, person: str, team: str, month: str) -> list[CapUsage]:
+    """Return the usage of every cap that applies to a person's next launch in this channel."""
+    next_launch = Reservation("", person, team, 0, 0.0, 0.0)
+    return [
+        CapUsage(
+            scope,
+            measure,
+            ledger.sum_usage_by_others(scope, measure, next_launch, month),
+            ledger.get_cap(policy, scope, measure, next_launch),
+            ledger.spent_dollars.get(build_ledger_key(month, next_launch.budget_key(scope)), 0.0),
+        )
+        for scope in Scope
+        for measure in Measure
+    ]
+
+
+def find_reached_thresholds(
+    policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, zone: tzinfo
+) -> dict[str, BudgetThreshold]:
+    """Return the thresholds of monthly budgets to report, each by the id of an open run in whose thread it is
+    reported: the costliest run of each budget.
+
+    The highest threshold that is reached counts, once a month and cap.
+    """
+    month = format_month(now, zone)
+    thresholds: dict[str, BudgetThreshold] = {}
+    for budget_key, group in group_runs_by_budget(runs).items():
+        cap, spent_dollars = group.compute_cap_and_spending(policy, ledger, now, month)
+        reached_percents = [percent for percent in THRESHOLD_PERCENTS if cap and 100 * spent_dollars >= percent * cap]
+        if (
+            cap
+            and reached_percents
+            and max(reached_percents) > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
+        ):
+            costliest = max(group.runs, key=lambda run: run.cost(now) or 0.0)
+            # A run may be the costliest of several budgets: it reports one threshold at a time.
+            thresholds.setdefault(
+                costliest.id, BudgetThreshold(month, budget_key, max(reached_percents), spent_dollars, cap)
+            )
+    return thresholds
+
+
+def find_budget_overruns(
+    policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, zone: tzinfo
+) -> dict[str, dict[str, BudgetOverrun]]:
+    """Return the exhausted monthly budgets that open runs still draw on, by run id and rule.
+
+    Launches are admitted with their whole budgets, so this happens in three cases only: an approver lowered the monthly
+    budget, a run was allowed to exceed its own budget, or external clusters cost more than estimated.
+    """
+    month, until = format_month(now, zone), now + policy.month_grace
+    overruns: dict[str, dict[str, BudgetOverrun]] = {run.id: {} for run in runs}
+    for budget_key, group in group_runs_by_budget(runs).items():
+        cap, spent_dollars = group.compute_cap_and_spending(policy, ledger, now, month)
+        rule = cap_rule(group.scope, Measure.DOLLARS_PER_MONTH)
+        if cap is not None and spent_dollars > 0 and spent_dollars >= cap:
+            overrun = BudgetOverrun(rule, budget_key, spent_dollars, cap, until, policy.is_report_only(rule))
+            # A run without a price has no known cost, and is left alone.
+            overruns |= {run.id: {**overruns[run.id], rule: overrun} for run in group.runs if run.hourly_rate}
+    return overruns
+
+
+def build_threshold_key(month: str, budget_key: str, cap: float) -> str:
+    """Return the ledger's key for a reported threshold. The cap is part of it, so that a new cap starts with no
+    threshold reported.
+    """
+    return f"{build_ledger_key(month, budget_key)} {cap:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetGroup:
+    """A monthly budget with the open runs that draw on it; `reservation` belongs to any one of them."""
+
+    scope: Scope
+    reservation: Reservation
+    runs: list[Run]
+
+    def compute_cap_and_spending(
+        self, policy: Policy, ledger: Ledger, now: datetime, month: str
+    ) -> tuple[float | None, float]:
+        """Return the cap of that month in dollars, if there is one, and the dollars spent."""
+        cap = ledger.get_cap(policy, self.scope, Measure.DOLLARS_PER_MONTH, self.reservation)
+        return cap, sum_spending(ledger, self.reservation.budget_key(self.scope), self.runs, now, month)
+
+
+def sum_spending(ledger: Ledger, budget_key: str, runs: Iterable[Run], now: datetime, month: str) -> float:
+    """Return the dollars that were spent from a monthly budget: by ended runs in that month, and by its open runs so
+    far.
+    """
+    return ledger.spent_dollars.get(build_ledger_key(month, budget_key), 0.0) + sum(
+        run.cost(now) or 0.0 for run in runs
+    )
+
+
+def group_runs_by_budget(runs: Iterable[Run]) -> dict[str, BudgetGroup]:
+    """Return every monthly budget that an open run draws on, by key."""
+    groups: dict[str, BudgetGroup] = {}
+    for run in runs:
+        if run_reservation := build_reservation(run):
+            for scope in Scope:
+                groups.setdefault(
+                    run_reservation.budget_key(scope), BudgetGroup(scope, run_reservation, [])
+                ).runs.append(run)
+    return groups

@@ -1,0 +1,134 @@
+"""Launch a run again: with the same settings, resumed from its checkpoint, or with some of them changed. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.core.commands.command import Launch, Resume, Retry
+from bot.core.commands.parser import parse_command
+from bot.core.model.recipe import RESUME
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.save_grace import checkpoint_outlives_cluster
+from bot.errors import UserError
+from bot.i18n import translate
+
+Relaunch = Retry | Resume
+
+
+def relaunch(run: Run, command: Relaunch) -> Launch:
+    """Return the launch that repeats or resumes a run.
+
+    Raises:
+        UserError: the run is not finished, or there is no checkpoint to resume from.
+    """
+    if not run.is_finished:
+        raise UserError(
+            translate("`{run}` is not over.", run=run.id),
+            translate(
+                "End it first: `/verl stop {run}`. Or launch another: `/verl {line}`.",
+                run=run.id,
+                line=run.command_line,
+            ),
+        )
+    before = parse_command(run.command_line)
+    if not isinstance(before, Launch):  # every run was recorded with a launch command
+        raise UserError(translate("`{run}` cannot be launched again.", run=run.id), translate("Type `/verl launch`."))
+    match command:
+        case Retry():
+            return with_settings(before, command.parameters, command.overrides)
+        case Resume():
+            refuse_resume(run)
+            return with_settings(before, ((RESUME.name, run.id), *command.parameters), command.overrides)
+
+
+def can_resume(run: Run) -> bool:
+    """Return whether another run can resume from this one's checkpoint: its cluster is gone, so
+    nothing writes there."""
+    return run.resumes and run.status is RunStatus.ENDED and checkpoint_outlives_cluster(run)
+
+
+def refuse_resume(run: Run) -> None:
+    """Raise an error unless another run can resume from this one's checkpoint.
+
+    Raises:
+        UserError: its recipe cannot resume, no checkpoint has outlived its cluster, or the cluster is not gone yet.
+    """
+    retry_hint = translate("`/verl retry {run}` starts it over.", run=run.id)
+    if not run.resumes:
+        raise UserError(
+            translate("The recipe `{recipe}` cannot go on from a checkpoint.", recipe=run.recipe), retry_hint
+        )
+    # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
+    if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
+        where = translate(
+            "It was fetched to `{folder}` on the bot's machine.", folder=run.checkpoint_rescue.download.folder
+        )
+        copy_hint = translate("Copy it into a volume or bucket; `/verl artifacts {run}` says how.", run=run.id)
+        raise UserError(where, copy_hint)
+    if not checkpoint_outlives_cluster(run):
+        raise UserError(translate("No checkpoint of `{run}` has outlived its cluster.", run=run.id), retry_hint)
+    # A cluster that is not gone may still write into the folder that the resumed run would read and write.
+    if run.status is not RunStatus.ENDED:
+        wait_hint = translate("Ask again once its card says so.")
+        raise UserError(
+            translate("The cluster of `{run}` is not gone yet, and may still write.", run=run.id), wait_hint
+        )
+
+
+def with_settings(before: Launch, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...]) -> Launch:
+    """Return the launch with these settings in place of those of the same name; new ones come last.
+
+    >>> with_settings(Launch("ppo", (("nodes", "2"),), ("a.b=1",)), (("nodes", "4"), ("epochs", "3")), ("+a.b=2",))
+    Launch(recipe='ppo', parameters=(('nodes', '4'), ('epochs', '3')), overrides=('+a.b=2',), dry_run=False, sure=False)
+    """
+    merged = {name.replace("-", "_"): (name, text) for name, text in (*before.parameters, *parameters)}
+    words = {get_override_key(word): word for word in (*before.overrides, *overrides)}
+    return Launch(before.recipe, tuple(merged.values()), tuple(words.values()))
+
+
+def get_override_key(word: str) -> str:
+    """Return the key that an override sets, however the override is written.
+
+    >>> get_override_key("+a.b=1"), get_override_key("~a.b")
+    ('a.b', 'a.b')
+    """
+    return word.lstrip("+~").partition("=")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDifference:
+    """One setting that two runs do not share; None if a run did not set it, so that the recipe's own value applies."""
+
+    name: str
+    a: str | None
+    b: str | None
+
+
+def find_differences(a: Run, b: Run) -> list[SettingDifference]:
+    """Return the settings that differ, in the order in which they were typed, the recipe first."""
+    first_settings, second_settings = collect_settings(a), collect_settings(b)
+    compared = [
+        SettingDifference(name, first_settings.get(name), second_settings.get(name))
+        for name in {**first_settings, **second_settings}
+    ]
+    return [difference for difference in compared if difference.a != difference.b]
+
+
+def collect_settings(run: Run) -> Mapping[str, str]:
+    """Return what was typed, by name; of an override that was given twice, the last, which is the one that Hydra uses.
+
+    >>> from tests.builders import a_run
+    >>> collect_settings(a_run(command_line="launch ppo nodes=2 +a.b=1 a.b=2 ~c"))
+    {'recipe': 'ppo', 'nodes': '2', 'a.b': '2', '~c': ''}
+    """
+    values = {"recipe": run.recipe}
+    try:
+        launch = parse_command(run.command_line)
+    except UserError:  # an older verlbot accepted commands that this one does not
+        return values
+    if isinstance(launch, Launch):
+        values |= dict(launch.parameters)
+        for override in launch.overrides:
+            name, _, value = override.partition("=")
+            values[name.lstrip("+")] = value
+    return values

@@ -1,0 +1,1 @@
+"""What every ring of the running process shares: masking, isolation of failures, the origin of a request."""

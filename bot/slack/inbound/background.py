@@ -1,0 +1,293 @@
+"""Answers that take longer than Slack waits: a pool shared fairly among people, and ways to deliver the answer."""
+
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from secrets import token_hex
+from threading import Condition, Thread
+from typing import Any
+
+from slack_bolt import Respond
+from slack_sdk import WebClient
+
+from bot.app.rate_limits import InteractivePriority
+from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.i18n import translate, with_language_context
+from bot.slack.outbound.web_client import (
+    PARSE_MODE,
+    SlackRateLimited,
+    SlackRejected,
+    SlackUncertain,
+    classify_slack_errors,
+)
+from bot.slack.views import answers
+from bot.slack.views.message import Answer, Responder
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], None]
+
+
+class PoolFull(Exception):
+    """Too much work is waiting already: of everyone, or of this person."""
+
+
+class FairPool:
+    """A few threads that take turns among people, one task of each at a time as long as others wait.
+
+    Args:
+        threads: how many tasks run at once; max_tasks: how many may be waiting or running before more are refused.
+        max_tasks_each: the same for one person; max_running_each: how many tasks of one person run at once, even if
+            no one else waits.
+    """
+
+    def __init__(self, threads: int, max_tasks: int, max_tasks_each: int, max_running_each: int, name: str) -> None:
+        self._max_tasks = max_tasks
+        self._max_tasks_each = max_tasks_each
+        self._max_running_each = max_running_each
+        self._queues: dict[str, deque[Work]] = {}
+        self._running_counts: dict[str, int] = {}
+        self._changed = Condition()
+        self._is_stopped = False
+        self._threads = [
+            Thread(target=self._run_tasks, name=f"{name}-{index}", daemon=True) for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, user: str, work: Work) -> None:
+        """Queue a task until its person's turn comes.
+
+        Raises:
+            PoolFull: too much work is waiting already.
+        """
+        with self._changed:
+            own_tasks = len(self._queues.get(user, ())) + self._running_counts.get(user, 0)
+            all_tasks = sum(map(len, self._queues.values())) + sum(self._running_counts.values())
+            if self._is_stopped or all_tasks >= self._max_tasks or own_tasks >= self._max_tasks_each:
+                raise PoolFull
+            self._queues.setdefault(user, deque()).append(work)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Start nothing more; running tasks end by their own deadlines."""
+        with self._changed:
+            self._is_stopped = True
+            self._queues.clear()
+            self._changed.notify_all()
+
+    def _wait_for_task(self) -> tuple[str, Work] | None:
+        """Return the next task, of the person who has waited longest for a turn; None once the pool is stopped."""
+        with self._changed:
+            while not self._is_stopped:
+                # The dictionary is in the order of turns: `_take_first_task` moves a person to its end.
+                for user in self._queues:
+                    if self._running_counts.get(user, 0) < self._max_running_each:
+                        return user, self._take_first_task(user)
+                self._changed.wait()
+        return None
+
+    def _take_first_task(self, user: str) -> Work:
+        """Remove and return a person's first task, and move the person behind all others."""
+        tasks = self._queues.pop(user)
+        work = tasks.popleft()
+        if tasks:
+            self._queues[user] = tasks
+        self._running_counts[user] = self._running_counts.get(user, 0) + 1
+        return work
+
+    def _run_tasks(self) -> None:
+        """Run tasks until the pool is stopped."""
+        while (user_and_work := self._wait_for_task()) is not None:
+            user, work = user_and_work
+            try:
+                work()
+            except Exception:
+                log.exception("a task in the background failed")
+            finally:
+                with self._changed:
+                    self._running_counts[user] -= 1
+                    if not self._running_counts[user]:
+                        del self._running_counts[user]
+                    self._changed.notify_all()
+
+
+ERROR_CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
+"""Matches Slack's error code, on its own or in JSON: response URLs answer either way."""
+
+DeferredAnswer = Callable[[], Answer | None]
+"""Renders the result of a person's request, in the language that is current where it is called."""
+
+MAX_DELIVERY_ATTEMPTS = 3
+"""Maximum attempts to deliver a reply: a person reads it soon or never. After the last one only the log records it."""
+
+
+class BackgroundReplies:
+    """Computes slow answers in the background, and sends ready ones without queueing behind them. Each answer is in
+    the language of the context that requested it.
+
+    Args:
+        interactive_priority: the priority of people who wait for an acknowledgement.
+        threads: how many answers are computed at once; max_tasks: how many may be in progress or waiting before
+            more are refused.
+        max_tasks_each: the same for one person; max_running_each: how many answers of one person are computed at once.
+    """
+
+    def __init__(
+        self,
+        interactive_priority: InteractivePriority,
+        threads: int = 4,
+        max_tasks: int = 50,
+        max_tasks_each: int = 10,
+        max_running_each: int = 2,
+    ) -> None:
+        self._interactive_priority = interactive_priority
+        self._answer_pool = FairPool(threads, max_tasks, max_tasks_each, max_running_each, "errand")
+        self._reply_pool = ThreadPoolExecutor(2, thread_name_prefix="reply")
+
+    def answer_later(self, compute_answer: Callable[[], Answer], responder: Responder, user: str = "") -> None:
+        """Compute an answer in a thread, then deliver it.
+
+        Args:
+            user: the person who requested it; answers for other people are computed between two of that person's.
+
+        Raises:
+            UserError: too many requests are waiting already.
+        """
+        answer_and_deliver = with_language_context(self._answer_and_deliver)
+        try:
+            self._answer_pool.submit(user, lambda: answer_and_deliver(compute_answer, responder))
+        except PoolFull as error:
+            raise UserError(translate("Too many questions at once."), translate("Ask again in a minute.")) from error
+
+    def send(self, answer: Answer, responder: Responder) -> None:
+        """Deliver an answer that is ready. Never refused: a delivery waits for Slack only."""
+        self._reply_pool.submit(with_language_context(self._answer_and_deliver), lambda: answer, responder)
+
+    def send_to_url(self, url: str, answer: Answer) -> None:
+        """Deliver an answer to the response URL of a command."""
+        self.send(answer, respond_by_url(Respond(response_url=url)))
+
+    def stop(self) -> None:
+        """Cancel what has not begun."""
+        self._answer_pool.stop()
+        self._reply_pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer_and_deliver(self, compute_answer: Callable[[], Answer], responder: Responder) -> None:
+        """Compute an answer, or describe the error if that fails, and deliver it."""
+        self._interactive_priority.yield_to_interactive()
+        try:
+            result = compute_answer()
+        except Exception as error:
+            # The person waits for an answer, so every error becomes one.
+            result = render_error(error)
+        self._interactive_priority.yield_to_interactive()
+        try:
+            deliver(result, responder)
+        except Exception:
+            log.exception("an answer could not be brought")
+
+
+def deliver(answer: Answer, responder: Responder) -> None:
+    """Deliver an answer; retry if Slack rate limits the call or does not answer."""
+    for tries_left in reversed(range(MAX_DELIVERY_ATTEMPTS)):
+        try:
+            responder(answer)
+        except (SlackRateLimited, SlackUncertain) as error:
+            if not tries_left:
+                raise
+            pause(min(error.retry_after.total_seconds(), 30) if isinstance(error, SlackRateLimited) else 1)
+        else:
+            return
+
+
+def pause(seconds: float) -> None:
+    """Sleep between two attempts."""
+    time.sleep(seconds)
+
+
+def respond_by_url(respond: Respond) -> Responder:
+    """Return a responder that only the person sees, at the place of the command or button.
+
+    Bolt's `respond` does not raise, so its status is checked.
+    """
+
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
+            response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False})
+        check_response(response.status_code, response.headers, response.body)
+
+    return send_answer
+
+
+def check_response(status: int, headers: Any, body: str = "") -> None:
+    """Raise what an HTTP status of Slack, and the error code in its body, mean for the message.
+
+    Raises:
+        SlackRateLimited, SlackUncertain, SlackRejected: the message did not arrive, or may not have arrived.
+    """
+    if status == 429:
+        raise SlackRateLimited(timedelta(seconds=float(headers.get("Retry-After", 1))))
+    if status >= 500:
+        raise SlackUncertain(f"Slack answered {status}")
+    code = ERROR_CODE.search(body)
+    # A response URL may answer 200 and report the error in its body.
+    if status != 200 or (code and '"ok":false' in body.replace(" ", "")):
+        raise SlackRejected(code[1] if code else str(status))
+
+
+def respond_in_thread(client: WebClient, channel: str, thread: str) -> Responder:
+    """Return a responder that everyone sees, under the message with the command."""
+
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
+            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, parse=PARSE_MODE, **answer)
+
+    return send_answer
+
+
+def respond_to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Responder:
+    """Return a responder that only the person sees, at the place of the mention."""
+
+    def send_answer(answer: Answer) -> None:
+        with classify_slack_errors():
+            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE_MODE, **answer)
+
+    return send_answer
+
+
+def respond_directly(client: WebClient, user: str) -> Responder:
+    """Return a responder that sends a direct message."""
+
+    def send_answer(answer: Answer) -> None:
+        post_direct_message(client, user, answer)
+
+    return send_answer
+
+
+def post_direct_message(client: WebClient, user: str, answer: Answer) -> tuple[str, str]:
+    """Send a direct message. Return its channel and its id.
+
+    Raises:
+        SlackRejected, SlackRateLimited, SlackUncertain: it may not have arrived.
+    """
+    with classify_slack_errors():
+        response = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE_MODE, **answer)
+    return str(response["channel"]), str(response["ts"])
+
+
+def render_error(error: Exception) -> Answer:
+    """Return what a person sees of an error; a bug of ours gets a reference to its traceback in the log."""
+    if isinstance(error, UserError):
+        return answers.render_user_error(error)
+    if isinstance(error, Unavailable):
+        return answers.render_unavailable(error)
+    if isinstance(error, UnreadableRecord):
+        return answers.render_unreadable_record(error)
+    reference = token_hex(4)
+    log.error("unexpected error (reference %s)", reference, exc_info=error)
+    return answers.render_internal_error(reference)

@@ -1,0 +1,268 @@
+"""Execution of typed commands, from a slash command or a mention. What a command requests is recorded at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from slack_sdk import WebClient
+
+from bot.app.language_preferences import LanguagePreferences
+from bot.app.run_queries import LaunchPreview, Requester
+from bot.app.run_service import RunService
+from bot.core.commands.command import (
+    WORKSPACE_LANGUAGE,
+    Approve,
+    Command,
+    CompareRuns,
+    DescribeRecipe,
+    Extend,
+    Forget,
+    Launch,
+    ListRecipes,
+    ListRuns,
+    OpenLaunchForm,
+    Refuse,
+    Resume,
+    Retry,
+    SetBudget,
+    SetLanguage,
+    SetMonthlyBudget,
+    ShowArtifacts,
+    ShowAudit,
+    ShowBudgets,
+    ShowChart,
+    ShowCost,
+    ShowHelp,
+    ShowHistory,
+    ShowLogs,
+    ShowStatus,
+    Stop,
+)
+from bot.core.commands.report_command import (
+    AddReport,
+    ChangeReport,
+    ListReports,
+    RemoveReport,
+    SetSummaryInterval,
+    ShowReport,
+)
+from bot.core.model.people import Act
+from bot.core.model.run import Run
+from bot.core.model.run_stub import RunStub
+from bot.core.rules.relaunch import Relaunch
+from bot.i18n import set_language, use_language
+from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
+from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.outbound.chart_publisher import upload_log
+from bot.slack.outbound.home_publisher import HomePublisher
+from bot.slack.views import answers, budget_views, launch_form, log_excerpt
+from bot.slack.views.message import Answer, Responder
+from bot.slack.views.recipe_views import describe_recipe, render_launch_preview, render_recipes
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Executes commands.
+
+    Attributes:
+        client: uploads files; background: computes answers that take longer than an acknowledgement;
+            home_publisher: updates the App Home pages; language_preferences: the language of each person;
+            chart_commands, report_commands, cost_commands, audit_commands: execute the commands of their kinds.
+    """
+
+    service: RunService
+    client: WebClient
+    background: BackgroundReplies
+    home_publisher: HomePublisher
+    language_preferences: LanguagePreferences
+    chart_commands: ChartCommands
+    report_commands: ReportCommands
+    cost_commands: CostCommands
+    audit_commands: AuditCommands
+
+    def answer(self, command: Command, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Execute a command. Return a function that renders its answer.
+
+        Errors are raised at once and go to the person alone; the answer may be for others too.
+
+        Raises:
+            UserError: the command makes no sense, or the person may not.
+        """
+        # An owner may always stop a run, even after losing the role that launched it.
+        if not isinstance(command, Stop):
+            self.service.refuse(Act.READ, requester)
+        match command:
+            case Launch():
+                return self.launch(command, requester, responder)
+            case OpenLaunchForm():
+                self.service.refuse(Act.LAUNCH, requester)
+                return answers.offer_launch_form
+            case Stop(run_id, save, gone):
+                return partial(answers.acknowledge_stop, self.service.stop(run_id, requester, save, gone))
+            case Retry() | Resume():
+                return self.relaunch(command, requester, responder)
+            case Extend() | SetBudget() | SetMonthlyBudget() | Approve() | Refuse():
+                return self.change_limits(command, requester)
+            case ShowBudgets():
+                return partial(
+                    budget_views.render_budget_overview,
+                    self.service.monthly_budgets.get_cap_usage(requester),
+                    self.service.policy.approvers,
+                )
+            case SetLanguage(language):
+                return self.choose_language(language, requester.user)
+            case ShowLogs() | ShowChart() | CompareRuns() | ShowCost() | ShowHistory() | ShowAudit() | Forget():
+                return self.answer_slow_command(command, requester, responder)
+            case ListReports() | ShowReport() | AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
+                return self.report_commands.answer(command, requester, responder)
+            case ShowStatus() | ListRuns() | ShowArtifacts() | ListRecipes() | DescribeRecipe() | ShowHelp():
+                return self.answer_query(command, requester)
+
+    def change_limits(
+        self, command: Extend | SetBudget | SetMonthlyBudget | Approve | Refuse, requester: Requester
+    ) -> DeferredAnswer:
+        """Change what a run, or a month, may spend or how long a run may live; approvals and refusals included."""
+        match command:
+            case Extend():
+                return partial(answers.acknowledge_extension, self.service.extend(command, requester))
+            case SetBudget():
+                return partial(answers.acknowledge_budget, self.service.set_budget(command, requester))
+            case SetMonthlyBudget():
+                spent_dollars = self.service.monthly_budgets.set_monthly_budget(command, requester)
+                return partial(budget_views.acknowledge_monthly_budget, command, spent_dollars)
+            case Approve(run_id):
+                return partial(
+                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, True, requester)
+                )
+            case Refuse(run_id):
+                return partial(
+                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, False, requester)
+                )
+
+    def answer_slow_command(
+        self,
+        command: ShowLogs | ShowChart | CompareRuns | ShowCost | ShowHistory | ShowAudit | Forget,
+        requester: Requester,
+        responder: Responder,
+    ) -> DeferredAnswer:
+        """Answer a command that reads many lines or numbers, and takes its time."""
+        match command:
+            case ShowLogs():
+                return self.show_log(command, requester, responder)
+            case ShowChart() | CompareRuns():
+                return self.chart_commands.answer(command, requester, responder)
+            case ShowCost():
+                return self.cost_commands.answer(command, requester, responder)
+            case ShowHistory() | ShowAudit() | Forget():
+                return self.audit_commands.answer(command, requester, responder)
+
+    def answer_query(
+        self,
+        command: ShowStatus | ListRuns | ShowArtifacts | ListRecipes | DescribeRecipe | ShowHelp,
+        requester: Requester,
+    ) -> DeferredAnswer:
+        """Answer a command that only reads records and recipes."""
+        queries = self.service.queries
+        match command:
+            case ShowStatus(run_id):
+                return self.show_status(run_id, requester)
+            case ListRuns(selection):
+                unreadable_runs = queries.list_unreadable() if selection in ("active", "all") else ()
+                return self.list_runs(
+                    queries.list_runs(selection, requester.user), selection, requester, unreadable_runs
+                )
+            case ShowArtifacts(run_id):
+                return partial(answers.render_artifacts, queries.find(run_id, requester.actor))
+            case ListRecipes():
+                return lambda: render_recipes(queries.load_catalogue(), queries.find_refusals())
+            case DescribeRecipe(run_id):
+                return partial(describe_recipe, self.service.recipes.get(run_id))
+            case ShowHelp(word):
+                return partial(answers.render_help, word)
+
+    def show_status(self, run_id: str | None, requester: Requester) -> DeferredAnswer:
+        """Return the card of one run, or of the person's only one; for several runs, one line each."""
+        queries = self.service.queries
+        runs = [queries.find(run_id, requester.actor)] if run_id else queries.list_active(requester.user)
+        if len(runs) == 1:
+            return partial(answers.render_status, runs[0], self.service.now())
+        return self.list_runs(runs, "active", requester)
+
+    def list_runs(
+        self, runs: Sequence[Run], selection: str, requester: Requester, unreadable_runs: Sequence[RunStub] = ()
+    ) -> DeferredAnswer:
+        """Return one line per run; for runs that the person may not read, only that they exist and what they cost."""
+        visible_runs = self.service.queries.redact_for(requester.actor, runs[: answers.MAX_LISTED_RUNS])
+        return partial(
+            answers.render_runs,
+            [*visible_runs, *runs[answers.MAX_LISTED_RUNS :]],
+            selection,
+            self.service.now(),
+            unreadable_runs,
+        )
+
+    def launch(self, command: Launch, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Launch a run at once, unless it needs a confirmation; preview a dry run in the background, because prices
+        take seconds.
+        """
+        if command.dry_run:
+            return self.preview_launch(command, render_launch_preview, requester, responder)
+        self.service.refuse(Act.LAUNCH, requester)
+        if not command.sure and self.service.needs_confirmation(command):
+            return self.preview_launch(command, launch_form.build_launch_question, requester, responder)
+        return partial(answers.acknowledge_launch, self.service.launch(command, requester))
+
+    def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
+        self.service.refuse(Act.LAUNCH, requester)
+        launch = self.service.to_launch_command(command, requester)
+        if self.service.needs_confirmation(launch):
+            return self.preview_launch(launch, launch_form.build_launch_question, requester, responder)
+        return partial(answers.acknowledge_launch, self.service.launch_again(command, requester))
+
+    def preview_launch(
+        self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder
+    ) -> DeferredAnswer:
+        """Preview a launch in the background."""
+        plan = self.service.plan_launch(command)
+        return lambda: self.background.answer_later(
+            lambda: render(self.service.preview(plan, requester)), responder, requester.user
+        )
+
+    def show_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Follow a log, or read it once."""
+        if command.follow:
+            return partial(answers.acknowledge_follow, self.service.follow(command, requester))
+        return self.read_log(command, requester, responder)
+
+    def read_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Read a log in the background: a live cluster takes seconds to answer."""
+        run = self.service.queries.find(command.run, requester.actor)
+        return lambda: self.background.answer_later(
+            lambda: self.build_log_answer(run, command), responder, requester.user
+        )
+
+    def build_log_answer(self, run: Run, command: ShowLogs) -> Answer:
+        """Return the log lines in a message, or upload them as a file."""
+        excerpt = self.service.queries.read_log(run, command)
+        if not log_excerpt.needs_file(excerpt):
+            return log_excerpt.render_log_excerpt(excerpt)
+        # The file is in the thread, where everyone sees it.
+        with use_language(self.language_preferences.workspace):
+            title = log_excerpt.render_log_file_title(excerpt)
+        return upload_log(self.client, excerpt, title)
+
+    def choose_language(self, language: str | None, user: str) -> DeferredAnswer:
+        """Switch the person's language, effective at once."""
+        if language:
+            self.language_preferences.choose(user, None if language == WORKSPACE_LANGUAGE else language)
+            self.home_publisher.refresh_if_open(user)
+            set_language(self.language_preferences.get_language(user))
+        return partial(answers.render_language, self.language_preferences.workspace)
+
+
+def has_private_answer(command: Command) -> bool:
+    """Return whether the answer concerns the person alone."""
+    if isinstance(command, Launch):
+        return not command.dry_run
+    return isinstance(command, SetLanguage | Retry | Resume | ShowAudit | Forget)

@@ -1,0 +1,214 @@
+"""Views in front of a person: the form of a launch, and a log to read. Slow work runs in the background."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.app.run_queries import Requester
+from bot.app.run_service import RunService
+from bot.core.commands.command import ShowLogs
+from bot.core.model.recipe import Recipe
+from bot.core.model.run import Run
+from bot.core.model.typed_text import format_inline_code
+from bot.errors import UserError
+from bot.i18n import translate, with_language_context
+from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
+from bot.slack.inbound.background import BackgroundReplies, render_error, respond_directly, respond_to_person
+from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
+from bot.slack.payloads import read_required
+from bot.slack.views import answers, launch_form, log_excerpt
+from bot.slack.views.blocks import Block, modal
+from bot.slack.views.launch_form import LaunchFormValues, parse_launch, read_chosen_recipe, read_values
+from bot.slack.views.message import Answer, Responder
+from bot.slack.views.mrkdwn import Markup
+from bot.slack.views.recipe_views import build_form_preview
+
+log = logging.getLogger(__name__)
+
+VIEW_CHANGED_CODES = {"hash_conflict", "not_found"}
+"""Slack's error codes for a view that shows something else by now, or was closed."""
+
+MAX_SHOWN_COMMAND_CHARACTERS = 200
+"""Maximum characters of a command in a refusal."""
+
+DEFAULT_RECIPE = "smoke"
+"""Recipe that an empty form shows, where it exists: it runs anywhere, and costs next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modals:
+    """Opens views, and handles what people do in them."""
+
+    service: RunService
+    client: WebClient
+    background: BackgroundReplies
+    secrets: SecretFilter = GENERAL_FILTER
+
+    def open_form(self, trigger: str, requester: Requester, run: str = "") -> None:
+        """Open the form of a launch in front of a person; outside of a channel, the form has a field for one.
+
+        Args:
+            run: an earlier run, whose settings are the initial values of the fields.
+        """
+        channel = requester.channel
+        earlier_run = self.service.queries.find(run, requester.actor) if run else None
+        empty_values = LaunchFormValues(self._choose_default_recipe(), channel, asks_channel=not channel)
+        values = LaunchFormValues.from_command(earlier_run.command_line, channel) if earlier_run else empty_values
+        self.background.send(self._build_form(values), make_view_opener(self.client, trigger, requester.user))
+
+    def choose_recipe(self, view: dict[str, Any], recipe: str) -> None:
+        """Show the fields of another recipe; values that were typed for this recipe are not carried along."""
+        values = read_values(view)
+        empty_values = LaunchFormValues(recipe, values.channel, asks_channel=values.asks_channel)
+        self.background.send(self._build_form(empty_values), make_view_updater(self.client, read_required(view, "id")))
+
+    def show_preview(self, view: dict[str, Any], requester: Requester) -> None:
+        """Show the equivalent command of the form, and its cost.
+
+        Looking up prices takes a while: a form that shows another recipe by then is left alone.
+        """
+        values = read_values(view)
+        show = make_view_updater(self.client, read_required(view, "id"), read_required(view, "hash"))
+        self.background.answer_later(lambda: self._build_preview(values, requester), show, requester.user)
+
+    def submit(self, view: dict[str, Any], requester: Requester) -> dict[str, str]:
+        """Launch what the form describes; return errors by the field's block, or nothing where the run is recorded."""
+        values = read_values(view)
+        if (recipe_name := read_chosen_recipe(view)) not in (
+            "",
+            values.recipe,
+        ):  # the fields of that recipe have not arrived yet
+            return launch_form.build_refusal(
+                view, translate("The fields of {recipe} have not come yet. Send it again.", recipe=recipe_name)
+            )
+        if errors := launch_form.find_problems(self._get_recipe(values.recipe), values, self.secrets.masker):
+            for error in errors.values():
+                self.service.audit_service.record_refusal(error)
+            return {block: launch_form.to_hint_text(error.sentence) for block, error in errors.items()}
+        try:
+            launch = parse_launch(values, self.secrets.masker)
+            run = self.service.launch(launch, requester)
+            # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
+            if run.command_line != self.service.plan_launch(launch).command_line:
+                raise already_launched_error(run)
+        except UserError as error:
+            self.service.audit_service.record_refusal(error)
+            return launch_form.build_refusal(view, error.sentence)
+        self.background.send(
+            answers.acknowledge_launch(run), respond_to_person(self.client, values.channel, requester.user, None)
+        )
+        return {}
+
+    def show_log(self, run: Run, trigger: str, user: str) -> None:
+        """Open a view at once, because Slack opens one within three seconds only, and read the log into it."""
+
+        def read_log() -> Answer:
+            return log_excerpt.render_log_excerpt(self.service.queries.read_log(run, ShowLogs(run.id)))
+
+        def fill_view(view: str) -> None:
+            show = make_view_updater(self.client, view)
+            try:
+                self.background.answer_later(read_log, show, user)
+            except UserError as error:
+                show(answers.render_user_error(error))
+
+        self.background.send(
+            answers.acknowledge_log_read(run),
+            make_view_opener(self.client, trigger, user, then=with_language_context(fill_view)),
+        )
+
+    def show_task(self, run_id: str, trigger: str, requester: Requester) -> None:
+        """Open a view with the exact task of a run."""
+        run, yaml = self.service.queries.get_task_yaml(run_id, requester.actor)
+        self.background.send(answers.render_task(run, yaml), make_view_opener(self.client, trigger, requester.user))
+
+    def _build_preview(self, values: LaunchFormValues, requester: Requester) -> Block:
+        """Return the form with its notes. An error becomes a note, and the typed values stay."""
+        try:
+            plan = self.service.plan_launch(parse_launch(values, self.secrets.masker))
+            notes = build_form_preview(self.service.preview(plan, requester))
+        except Exception as error:  # the person sees a note; a bug is logged
+            notes = [render_error(error)["text"]]
+        return self._build_form(values.without_secrets(self.secrets.masker), notes)
+
+    def _build_form(self, values: LaunchFormValues, notes: list[Markup] | None = None) -> Block:
+        return launch_form.build_form(self._get_recipe(values.recipe), self._list_recipe_names(), values, notes or [])
+
+    def _get_recipe(self, name: str) -> Recipe:
+        return self.service.recipes.get(name)
+
+    def _list_recipe_names(self) -> list[str]:
+        """Return the names of the recipes whose files are valid."""
+        return [name for name, entry in self.service.queries.load_catalogue().items() if isinstance(entry, Recipe)]
+
+    def _choose_default_recipe(self) -> str:
+        """Return the recipe that an empty form shows.
+
+        Raises:
+            UserError: no recipe has a valid file.
+        """
+        names = self._list_recipe_names()
+        if not names:
+            raise UserError(translate("There is no recipe to launch."), translate("`/verl recipes` says why."))
+        return DEFAULT_RECIPE if DEFAULT_RECIPE in names else names[0]
+
+
+def to_view(answer: Answer) -> Block:
+    """Return an answer as a view to read, unless it already is a view."""
+    return answer if "type" in answer else modal("verlbot", answer["blocks"])
+
+
+def already_launched_error(run: Run) -> UserError:
+    """Return the error for a form that was launched already, and whose fields have changed since."""
+    sentence = translate(
+        "This form was launched already as {run}: {line}.",
+        run=format_inline_code(run.id),
+        line=format_inline_code(f"/verl {run.command_line}", MAX_SHOWN_COMMAND_CHARACTERS),
+    )
+    return UserError(sentence, translate("Close it, and open another for another run."))
+
+
+def make_view_opener(
+    client: WebClient, trigger: str, user: str, then: Callable[[str], None] | None = None
+) -> Responder:
+    """Return a responder that opens a view in front of the person who caused the trigger, and calls `then` with its
+    id.
+
+    Where Slack no longer opens a view, the person gets a message instead.
+    """
+    explain_not_opened = with_language_context(answers.explain_unopened_view)
+
+    def reply(answer: Answer) -> None:
+        try:
+            with classify_slack_errors():
+                response: Any = client.views_open(trigger_id=trigger, view=to_view(answer))
+        except SlackRejected as error:
+            log.warning("Slack opens no view: %s", error.code)
+            respond_directly(client, user)(explain_not_opened())
+            return
+        if then:
+            then(response["view"]["id"])
+
+    return reply
+
+
+def make_view_updater(client: WebClient, view: str, showing: str = "") -> Responder:
+    """Return a responder that replaces the content of the view with this id.
+
+    Args:
+        showing: Slack's hash of what the view must still show; a view that shows something else is left alone.
+    """
+
+    def reply(answer: Answer) -> None:
+        try:
+            with classify_slack_errors():
+                client.views_update(view_id=view, view=to_view(answer), **({"hash": showing} if showing else {}))
+        except SlackRejected as error:
+            if error.code not in VIEW_CHANGED_CODES:
+                raise
+            log.info("a view shows something else by now: %s", error.code)
+
+    return reply

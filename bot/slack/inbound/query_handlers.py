@@ -1,0 +1,308 @@
+"""Commands that ask and change no run: charts, reports, costs, the audit. They are answered in the background."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from slack_sdk import WebClient
+
+from bot.app import report_service
+from bot.app.audit_service import AuditService
+from bot.app.cost_service import CostService
+from bot.app.report_service import ReportService
+from bot.app.run_queries import Requester, RunQueries
+from bot.app.run_service import RunService
+from bot.core.commands.command import CompareRuns, Forget, ShowAudit, ShowChart, ShowCost, ShowHistory
+from bot.core.commands.report_command import (
+    AddReport,
+    ChangeReport,
+    ListReports,
+    RemoveReport,
+    ReportCommand,
+    SetSummaryInterval,
+    ShowReport,
+)
+from bot.core.model.audit import AuditEvent
+from bot.core.model.people import Act
+from bot.core.model.report import Report
+from bot.core.model.run import Run
+from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
+from bot.errors import UserError
+from bot.i18n import translate
+from bot.runtime.failure_isolation import report_once
+from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
+from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
+from bot.slack.views.message import Answer, Responder, build_text_answer
+from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase
+from bot.slack.views.report_views import render_report_answer
+
+
+@dataclass(frozen=True, slots=True)
+class ChartCommands:
+    """Answers chart commands. Errors are answered at once; charts in the background, because Slack may refuse them."""
+
+    service: RunService
+    background: BackgroundReplies
+    chart_publisher: ChartPublisher
+
+    def answer(self, command: ShowChart | CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
+        """Return the answer of a chart command."""
+        return (
+            self.plot(command, requester, reply)
+            if isinstance(command, ShowChart)
+            else self.compare(command, requester, reply)
+        )
+
+    def plot(self, command: ShowChart, requester: Requester, reply: Responder) -> DeferredAnswer:
+        """Return the answer with the charts of one run."""
+        run_history = self.service.queries.get_run_history(command.run, requester.actor)
+        selected_charts = select_charts(run_history, command.metrics)
+        show = self.chart_publisher.with_charts(reply, run_history.run, selected_charts)
+        return lambda: self.background.answer_later(
+            lambda: chart_views.build_plot_answer(run_history, selected_charts), show, requester.user
+        )
+
+    def compare(self, command: CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
+        """Return the answer that compares two runs; without names, the requester's last two."""
+        names = (command.a, command.b) if command.a else self.service.queries.find_last_two(requester.user)
+        a, b = (self.service.queries.get_run_history(name, requester.actor) for name in names)
+        if a.run.id == b.run.id:
+            raise UserError(
+                translate("Both are `{run}`.", run=a.run.id), translate("Name another run to compare it with.")
+            )
+        chart, now = draw_comparison_chart(a, b, command.by), self.service.now()
+        show = self.chart_publisher.with_charts(reply, a.run, [chart] if chart else [])
+        return lambda: self.background.answer_later(
+            lambda: chart_views.build_comparison_answer(a, b, chart, now), show, requester.user
+        )
+
+
+def draw_comparison_chart(a: RunHistory, b: RunHistory, axis: str) -> Chart | None:
+    """Return the chart of two runs; None where there is none, or their numbers cannot be drawn.
+
+    Raises:
+        UserError: the axis is dollars, and one of the runs is unpriced.
+    """
+    try:
+        return build_comparison_chart(a, b, axis)
+    except UserError:
+        raise
+    except Exception as error:  # the answer still compares what the runs have reached
+        report_once(f"runs {a.run.id} and {b.run.id}: no chart", error)
+        return None
+
+
+def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Chart]:
+    """Return a chart for each metric; without any, that of the reward.
+
+    Raises:
+        UserError: the run has no such metric, or none at all.
+    """
+    if metrics:
+        return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
+    if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
+        sentence = translate("`{run}` has told no numbers yet.", run=run_history.run.id)
+        raise UserError(sentence, translate("Its log: `logs {run}`.", run=run_history.run.id))
+    return [chart]
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCommands:
+    """Answers commands about reports.
+
+    Attributes:
+        client: queried for people's time zones, in the background.
+    """
+
+    service: RunService
+    reports: ReportService
+    client: WebClient
+    background: BackgroundReplies
+
+    def answer(self, command: ReportCommand, requester: Requester, reply: Responder) -> DeferredAnswer:
+        """Carry out a report command and return its answer.
+
+        Raises:
+            UserError: the requester may not, or the command names no report of the channel.
+        """
+        user, channel = requester.user, requester.channel
+        if isinstance(command, AddReport | ChangeReport | RemoveReport):
+            self.service.refuse(Act.REPORT, requester)
+        match command:
+            case ListReports():
+                reports_with_zones = [
+                    (report, report_service.load_zone(report.zone)) for report in self.reports.list_for_channel(channel)
+                ]
+                return partial(schedule_views.list_reports, reports_with_zones, self.reports.now())
+            case ShowReport(everywhere):
+                return lambda: self.background.answer_later(
+                    partial(self.build_digest_now, requester, everywhere), reply, user
+                )
+            case AddReport():
+                return self.create_report(command, requester, reply)
+            case ChangeReport():
+                return self.make_confirmation(self.reports.change(command, user, channel))
+            case RemoveReport():
+                return partial(schedule_views.confirm_report_end, self.reports.end(command, user, channel))
+            case SetSummaryInterval(name, interval):
+                return partial(
+                    schedule_views.confirm_summaries,
+                    self.service.set_summary_interval(name, interval, requester),
+                    interval,
+                )
+
+    def build_digest_now(self, requester: Requester, everywhere: bool) -> Answer:
+        """Return the current digest. Called in the background: it reads every run that ended this month."""
+
+        def show(run: Run) -> Run:
+            return self.service.queries.redact_for(requester.actor, [run])[0]
+
+        report, content = self.reports.build_digest_now(requester.user, requester.channel, everywhere, show)
+        return render_report_answer(report, content, self.reports.now())
+
+    def create_report(self, command: AddReport, requester: Requester, reply: Responder) -> DeferredAnswer:
+        """Create a report: at once where the time zone was typed, else in the background, because Slack is queried for
+        it.
+        """
+        user, channel = requester.user, requester.channel
+        if command.options.zone:
+            return self.make_confirmation(
+                self.reports.schedule(command, user, channel, report_service.canonical_name(command.options.zone))
+            )
+
+        def confirm_with_zone() -> Answer:
+            return self.make_confirmation(self.reports.schedule(command, user, channel, self.find_time_zone(user)))()
+
+        return lambda: self.background.answer_later(confirm_with_zone, reply, user)
+
+    def make_confirmation(self, report: Report) -> Callable[[], Answer]:
+        """Return what builds the confirmation of a report."""
+        return partial(schedule_views.confirm_report, report, self.reports.now(), report_service.load_zone(report.zone))
+
+    def find_time_zone(self, user: str) -> str:
+        """Return the person's time zone in Slack; the workspace's where Slack has none."""
+        try:
+            with classify_slack_errors():
+                response = self.client.users_info(user=user)
+            return report_service.canonical_name(str((response.get("user") or {}).get("tz") or self.reports.timezone))
+        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
+            log.warning(
+                "Slack does not tell the time zone of %s (%s); it is taken to be %s", user, error, self.reports.timezone
+            )
+        except UserError as error:
+            log.warning("Slack has an unknown time zone of %s: %s", user, error)
+        return self.reports.timezone
+
+
+@dataclass(frozen=True, slots=True)
+class CostCommands:
+    """The commands that show what runs cost."""
+
+    cost_service: CostService
+    background: BackgroundReplies
+    queries: RunQueries
+
+    def answer(self, command: ShowCost, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Return the answer to a cost command. A run is looked up here, so that errors are raised at once."""
+        compute_answer = self.prepare_answer(command, requester)
+        return lambda: self.background.answer_later(compute_answer, responder, requester.user)
+
+    def prepare_answer(self, command: ShowCost, requester: Requester) -> Callable[[], Answer]:
+        """Return the function that computes the answer in the background."""
+        cost_service = self.cost_service
+        match command.of:
+            case "mine":
+                own_costs = partial(cost_service.report_month, lambda run: run.requester == requester.user)
+                return lambda: cost_views.build_person_costs(own_costs(), cost_service.zone)
+            case "team":
+                team_costs = partial(cost_service.report_month, lambda run: run.channel == requester.channel)
+                return lambda: cost_views.build_channel_costs(team_costs(), cost_service.zone, requester.channel)
+            case "month":
+                return lambda: cost_views.build_workspace_costs(
+                    cost_service.report_month(lambda _: True), cost_service.zone
+                )
+            case run_id:
+                return partial(self.answer_for_run, cost_service.find_run(run_id), requester)
+
+    def answer_for_run(self, run: Run, requester: Requester) -> Answer:
+        """Return what a run has cost; for a person who may not read the run, only its line."""
+        (visible_run,) = self.queries.redact_for(requester.actor, [run])
+        if visible_run.is_redacted:
+            return answers.render_runs([visible_run], "all", self.cost_service.now())
+        run_account = self.cost_service.report_run(run)
+        return cost_views.build_run_costs(run_account.run, run_account.baseline, self.cost_service.now())
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCommands:
+    """The commands that show or delete who did what.
+
+    Attributes:
+        client: uploads files; background: computes answers that take longer than an acknowledgement.
+    """
+
+    service: AuditService
+    client: WebClient
+    background: BackgroundReplies
+
+    def answer(
+        self, command: ShowHistory | ShowAudit | Forget, requester: Requester, responder: Responder
+    ) -> DeferredAnswer:
+        """Return the answer to an audit command. Errors in the command are raised at once.
+
+        Raises:
+            UserError: the run does not exist, or the person may not.
+        """
+        match command:
+            case ShowHistory(run_id):
+                return partial(audit_views.render_run_history, *self.service.read_history(run_id, requester))
+            case Forget(run_id):
+                return partial(acknowledge_deletion, self.service.forget(run_id, requester))
+            case ShowAudit():
+                self.service.refuse_audit(requester)
+                return lambda: self.background.answer_later(
+                    self.prepare_search(command, requester), responder, requester.user
+                )
+
+    def prepare_search(self, command: ShowAudit, requester: Requester) -> Callable[[], Answer]:
+        """Return the function that searches the audit in the background."""
+
+        def search() -> Answer:
+            events = self.service.search(command.criteria, requester)
+            if len(events) <= audit_views.MAX_SHOWN_EVENTS:
+                return audit_views.render_events(events)
+            return self.send_file(events, requester.user)
+
+        return search
+
+    def send_file(self, events: Sequence[AuditEvent], user: str) -> Answer:
+        """Send many events to a person as a direct message with a file; if Slack takes no file, return as many as a
+        message holds.
+        """
+        upload = audit_views.build_events_file(events, self.service.now())
+        try:
+            channel, message = post_direct_message(
+                self.client, user, build_text_answer(audit_views.render_file_summary(len(events)))
+            )
+            upload_file(self.client, upload, channel, message)
+        except SlackRejected as error:
+            # Without the right to upload files, the person still gets the newest events.
+            log.warning("Slack takes no file of the audit: %s", error.code)
+            return audit_views.render_events(events[: audit_views.MAX_SHOWN_EVENTS])
+        return build_text_answer(
+            render_phrase("I have sent you {count} events, as a file in our direct messages.", count=len(events))
+        )
+
+
+def acknowledge_deletion(run_id: str) -> Answer:
+    """Return the answer to `/verl forget`: which data is deleted, and which is not."""
+    deleted = render_phrase("What was kept of {run} is deleted.", run=code(run_id))
+    return build_text_answer(
+        join_markup_sentences(deleted, render_phrase("Its messages in Slack, its model and its bill are not."))
+    )

@@ -1,0 +1,111 @@
+"""Slack's Web API: errors sorted by what mends them, and a limit for each channel."""
+
+import http.client
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.core.model.token_bucket import TokenBucket
+
+TIMEOUT_SECONDS = 10
+
+PARSE_MODE = "none"
+"""The parse mode of every message: Slack links no names in the text. In an edit it does so by default."""
+
+UNCERTAIN_ERROR_CODES = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
+"""Error codes after which Slack may have executed part of the call, according to its documentation."""
+
+
+@dataclass(eq=False)
+class SlackRejected(Exception):
+    """Slack rejected the call and did nothing. `code` is Slack's error code."""
+
+    code: str
+
+
+@dataclass(eq=False)
+class SlackRateLimited(Exception):
+    """Slack rate limited the call and did nothing; it accepts calls again after `retry_after`."""
+
+    retry_after: timedelta
+
+
+class SlackUncertain(Exception):
+    """Slack did not answer, or its server failed: it may have executed the call."""
+
+
+def build_web_client(token: str, base_url: str) -> WebClient:
+    """Return a client without built-in retries: only the caller knows which call may safely be repeated."""
+    return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+
+
+@contextmanager
+def classify_slack_errors() -> Iterator[None]:
+    """Translate the SDK's exceptions into SlackRejected, SlackRateLimited or SlackUncertain."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise classify_api_error(error) from error
+    except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+        raise SlackUncertain(str(error)) from error
+
+
+def classify_api_error(error: SlackApiError) -> SlackRejected | SlackRateLimited | SlackUncertain:
+    """Return the exception that an error of the API means."""
+    response: Any = error.response
+    status = response["status"] if isinstance(response, dict) else response.status_code
+    if status == 429:
+        return SlackRateLimited(timedelta(seconds=float(response.headers.get("Retry-After", 1))))
+    code = str(response.get("error") or "")
+    # An error code of another form is not Slack's own, so it does not prove that nothing was done.
+    if status >= 500 or code in UNCERTAIN_ERROR_CODES or not re.fullmatch(r"[a-z0-9_]+", code):
+        return SlackUncertain(f"Slack answered {status} {code}")
+    return SlackRejected(code)
+
+
+class BotIdentity:
+    """The bot's user and workspace: requested once, then cached."""
+
+    def __init__(self, client: WebClient) -> None:
+        self._client = client
+        self._authorization: AuthorizeResult | None = None
+
+    def resolve(self) -> AuthorizeResult:
+        """Return the bot's authorization; request it from Slack on the first call.
+
+        Raises:
+            SlackRejected, SlackRateLimited, SlackUncertain: it is unknown for now.
+        """
+        if self._authorization is None:
+            with classify_slack_errors():
+                answer = self._client.auth_test()
+            self._authorization = AuthorizeResult.from_auth_test_response(
+                auth_test_response=answer, bot_token=self._client.token
+            )
+        return self._authorization
+
+
+POSTS_PER_SECOND, MAX_POST_BURST = 1.0, 3
+"""Slack's limit per channel: about one message a second, and a short burst."""
+
+
+class ChannelRateLimiter:
+    """A token bucket per channel, shared by everything that posts there."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def reserve_post(self, channel: str, now: datetime) -> datetime:
+        """Reserve a post in a channel. Return when it may be sent: now or later; the reservation
+        counts in both cases."""
+        with self._lock:
+            return self._buckets.setdefault(channel, TokenBucket(POSTS_PER_SECOND, MAX_POST_BURST)).reserve(now)

@@ -1,0 +1,269 @@
+"""The request for an approval, and the buttons that launch a run again. Pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.core.commands.command import Launch
+from bot.core.commands.parser import parse_command
+from bot.core.model.recipe import WHY
+from bot.core.model.run import Run
+from bot.core.model.run_state import Approval, ApprovalCause, RunStatus
+from bot.core.rules.relaunch import can_resume
+from bot.errors import UserError
+from bot.i18n import N_
+from bot.slack.views import wording
+from bot.slack.views.blocks import MAX_SECTION_CHARACTERS, Block, button, confirmation, context, section
+from bot.slack.views.message import Attachment, Message
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    command_code,
+    date,
+    escape,
+    join_markup_list,
+    join_parts,
+    mention,
+    mention_person_or_group,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+)
+
+APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
+
+NEEDS_APPROVAL = N_("*{run} needs approval* from {people} until {time}.")
+APPROVAL_CAUSE_PHRASES: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: N_("Its budget or its lease allows up to {dollars}."),
+    ApprovalCause.DAY: N_("With the other launches of {person} within a day it may come to {day}."),
+    ApprovalCause.GPU_HOURS: N_("Its lease allows {hours} GPU-hours."),
+    ApprovalCause.UNPRICED: N_("Its price is not known, so no budget can end it."),
+}
+APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
+APPROVAL_DENIED = N_("{person} has refused the launch of {run}.")
+APPROVAL_UNANSWERED = N_("No approver answered for {run} in time; it is not launched.")
+APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
+
+MAX_SETTINGS_CHARACTERS = 6_000
+"""Maximum characters of settings on a card: half of what Slack accepts in a message. The card counts the rest, which
+only the task shows."""
+
+MAX_SETTING_CHARACTERS = 500
+"""Maximum characters of one setting on a card; the card refers to the task for a longer one."""
+
+
+def is_awaiting_approval(run: Run) -> bool:
+    """Return whether the run waits for an approver's decision."""
+    return run.status is RunStatus.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
+
+
+def build_approval_messages(run: Run) -> list[Message]:
+    """Return the question to the approvers, which later shows the decision, and the exact task as a file."""
+    approval = run.approval
+    if approval is None:
+        return []
+    outcome_text = render_approval_outcome(run, approval)
+    file = Message("task", render_phrase("Task of {run}", run=run.id), (), attachment=Attachment.TASK)
+    if outcome_text:
+        return [
+            Message(
+                "approval", outcome_text, (section(outcome_text),), urgent="answered", is_edited=True, broadcast=True
+            ),
+            file,
+        ]
+    question = render_phrase(
+        NEEDS_APPROVAL,
+        run=code(run.id),
+        people=join_markup_list(map(mention_person_or_group, approval.approvers)),
+        time=date(approval.until, "{date_short_pretty} {time}"),
+    )
+    how_to_approve = render_phrase(
+        "Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}")
+    )
+    blocks = (
+        section(mrkdwn(":raised_hand: {}", join_parts(" ", [question, *build_approval_reasons(run, approval)]))),
+        context(how_to_approve),
+    )
+    return [Message("approval", question, blocks, urgent="asked", is_edited=True, broadcast=True), file]
+
+
+def render_approval_outcome(run: Run, approval: Approval) -> Markup:
+    """Return the outcome of an approval; empty while it is open."""
+    about = {"run": code(run.id), "person": mention(approval.by), "budget": wording.format_dollars(run.budget_dollars)}
+    if approval.by is None:
+        return mrkdwn(":raised_hand: {}", render_phrase(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
+    if approval.granted:
+        return mrkdwn(":ok: {}", render_phrase(APPROVAL_GRANTED, **about))
+    return mrkdwn(":no_entry_sign: {}", render_phrase(APPROVAL_DENIED, **about))
+
+
+def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
+    """Return why the launch needs approval, one sentence per cause."""
+    if approval.facts is None:
+        return []
+    about = {
+        "dollars": wording.format_dollars(approval.facts.dollars),
+        "day": wording.format_dollars(approval.facts.day_dollars),
+        "hours": f"{approval.facts.gpu_hours:,.0f}",
+        "person": mention(run.requester),
+    }
+    return [render_phrase(APPROVAL_CAUSE_PHRASES[cause], **about) for cause in approval.causes]
+
+
+def build_approval_blocks(run: Run) -> list[Block]:
+    """Return everything that an approver agrees to, for the card of a waiting launch; empty if the launch does not
+    wait.
+    """
+    approval = run.approval
+    if approval is None or not is_awaiting_approval(run):
+        return []
+    lines = [
+        join_parts(" ", build_approval_reasons(run, approval)),
+        *(mrkdwn("*{}* {}", name, value) for name, value in build_approval_facts(run) if value),
+    ]
+    return [section(join_parts("\n", lines)), *build_settings_blocks(run)]
+
+
+def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
+    """Return the properties of a launch as pairs of name and value."""
+    hours = run.lease / timedelta(hours=1)
+    rate = render_phrase("not known yet") if run.priced_at is None else render_phrase("unpriced")
+    return [
+        (render_phrase("Why"), escape(run.why) or render_phrase("no reason given")),
+        (render_phrase("Price"), wording.describe_rate(run.hourly_rate) if run.hourly_rate else rate),
+        (
+            render_phrase("Limits"),
+            join_parts(" · ", [wording.describe_budget(run.budget_dollars), wording.describe_lease_hours(hours)]),
+        ),
+        (render_phrase("Image"), code(run.image) if run.image else render_phrase("the machine as it is")),
+        (
+            render_phrase("Model goes to"),
+            code(run.checkpoint_store) if run.checkpoint_store else render_phrase("the cluster's own disk"),
+        ),
+        (render_phrase("Secrets"), join_markup_list(map(code, run.secrets))),
+        (render_phrase("Task"), render_phrase("SHA-256 {digest}", digest=code(run.task_hash[:16]))),
+    ]
+
+
+def build_settings_blocks(run: Run) -> list[Block]:
+    """Return every typed parameter and override; state how many the card leaves to the task."""
+    all_settings = parse_settings(run)
+    if not all_settings:
+        return [context(render_phrase("No setting differs from the recipe's."))]
+    pages: list[list[Markup]] = [[]]
+    characters = shown_count = 0
+    for setting in all_settings:
+        line = command_code(setting)
+        # A cut setting would hide a part of what is approved, so the card refers to the task instead.
+        if len(setting) > MAX_SETTING_CHARACTERS:
+            line = render_phrase("{setting} is too long for a card: see the task.", setting=code(setting, 80))
+        characters += len(line) + 1
+        if characters > MAX_SETTINGS_CHARACTERS:
+            break
+        if sum(map(len, pages[-1])) + len(pages[-1]) + len(line) > MAX_SECTION_CHARACTERS:
+            pages.append([])
+        pages[-1].append(line)
+        shown_count += 1
+    blocks = [section(join_parts("\n", lines)) for lines in pages if lines]
+    more = len(all_settings) - shown_count
+    more_note = render_plural("{count} more setting is in the task.", "{count} more settings are in the task.", more)
+    return [*blocks, context(more_note)] if more else blocks
+
+
+def parse_settings(run: Run) -> list[str]:
+    """Return the parameters and overrides of the run's command; the whole command if it cannot be parsed."""
+    try:
+        launch = parse_command(run.command_line)
+    except UserError:
+        # No run is ever recorded with a line that does not parse.
+        return [run.command_line]
+    if not isinstance(launch, Launch):
+        return [run.command_line]
+    return [*(f"{name}={value}" for name, value in launch.parameters if name != WHY.name), *launch.overrides]
+
+
+def build_approval_buttons(run: Run) -> list[Block]:
+    """Return the buttons of a launch that waits for approval."""
+    return [
+        build_approve_button(run),
+        button(render_phrase("Refuse"), REFUSE, run.id),
+        button(render_phrase("Show task"), SHOW_TASK, run.id),
+    ]
+
+
+def build_approve_button(run: Run) -> Block:
+    """Return the button that approves a launch. Its value carries the digest of the facts that the
+    approver was shown."""
+    question = render_phrase(APPROVAL_QUESTION, digest=code(run.task_hash[:16]))
+    dialog = confirmation(
+        render_phrase("Approve this launch?"), question, render_phrase("Approve"), render_phrase("Not now"), "primary"
+    )
+    # The digest makes an approval count only for the facts that the approver saw.
+    value = f"{run.id} {run.approval.digest}" if run.approval else run.id
+    return button(render_phrase("Approve"), APPROVE, value, dialog, "primary")
+
+
+RETRY, RESUME = "retry", "resume"
+OPEN_FORM, EMPTY_FORM = "form", "new"
+"""The action of the button that opens the launch form, and its value if no earlier run fills in the form."""
+
+MAX_QUESTION_COMMAND_CHARACTERS = 200
+"""Maximum characters of a command in a confirmation, which Slack limits to 300."""
+
+RETRY_QUESTION = N_("{command} is launched once more.")
+PRICED_RETRY_QUESTION = N_("{command} is launched once more, at {rate}.")
+RESUME_QUESTION = N_("A new run goes on from the newest checkpoint of {run}: step {step}, as its log says.")
+PRICED_RESUME_QUESTION = N_(
+    "A new run goes on from the newest checkpoint of {run}: step {step}, as its log says. At {rate}."
+)
+
+
+def build_relaunch_buttons(run: Run) -> list[Block]:
+    """Return the relaunch buttons of a finished run."""
+    return [
+        build_retry_button(run),
+        build_retry_form_button(run),
+        *([build_resume_button(run)] if can_resume(run) else []),
+    ]
+
+
+def build_retry_button(run: Run) -> Block:
+    """Return the button that launches the same command again, after a confirmation."""
+    question = render_question_with_rate(
+        run, RETRY_QUESTION, PRICED_RETRY_QUESTION, command=render_question_command(run)
+    )
+    dialog = confirmation(
+        render_phrase("Launch it again?"), question, render_phrase("Launch it"), render_phrase("Not now"), "primary"
+    )
+    return button(render_phrase("Retry"), RETRY, run.id, dialog)
+
+
+def render_question_command(run: Run) -> Markup:
+    """Return the run's command, shortened to what a confirmation has room for."""
+    return code("/verl " + run.command_line, MAX_QUESTION_COMMAND_CHARACTERS)
+
+
+def build_retry_form_button(run: Run) -> Block:
+    """Return the button that opens the launch form, filled in with this run's settings."""
+    return button(render_phrase("Retry with…"), OPEN_FORM, run.id)
+
+
+def build_resume_button(run: Run) -> Block:
+    """Return the button that resumes from the run's newest checkpoint, after a confirmation."""
+    question = render_question_with_rate(
+        run, RESUME_QUESTION, PRICED_RESUME_QUESTION, run=code(run.id), step=run.progress.checkpoint_step
+    )
+    dialog = confirmation(
+        render_phrase("Go on from its checkpoint?"),
+        question,
+        render_phrase("Go on"),
+        render_phrase("Not now"),
+        "primary",
+    )
+    return button(render_phrase("Resume from checkpoint"), RESUME, run.id, dialog)
+
+
+def render_question_with_rate(run: Run, phrase: str, phrase_with_rate: str, /, **fields: object) -> Markup:
+    """Return one of two phrases: the second one, which names the rate, if the run's hourly rate is known."""
+    if run.hourly_rate is None:
+        return render_phrase(phrase, **fields)
+    return render_phrase(phrase_with_rate, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour), **fields)

@@ -1,0 +1,183 @@
+"""Monthly budgets as people read them: the warning in a thread, and the answer to a command. Pure."""
+
+from collections.abc import Sequence
+
+from bot.core.commands.command import SetMonthlyBudget
+from bot.core.model.money import BudgetOverrun, BudgetThreshold
+from bot.core.model.policy import Measure, Scope
+from bot.core.model.run import Run
+from bot.core.rules.monthly_budget import CapUsage
+from bot.i18n import N_
+from bot.slack.views import wording
+from bot.slack.views.blocks import context, section
+from bot.slack.views.message import Answer, Message, build_answer, build_text_answer
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    date,
+    join_markup_list,
+    join_markup_sentences,
+    join_parts,
+    mention,
+    mention_person_or_group,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+)
+
+THRESHOLD_REACHED = {
+    Scope.PERSON: N_("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
+    Scope.TEAM: N_("*{percent} % of what this channel may spend this month is spent*: {spent} of {most}."),
+    Scope.WORKSPACE: N_("*{percent} % of what everybody may spend this month is spent*: {spent} of {most}."),
+}
+NO_NEW_LAUNCHES = N_("Nothing new is launched; what becomes of each run, its own thread says.")
+BUDGET_EXHAUSTED = {
+    Scope.PERSON: N_("*What {person} may spend this month is spent*: {spent} of {most}."),
+    Scope.TEAM: N_("*What this channel may spend this month is spent*: {spent} of {most}."),
+    Scope.WORKSPACE: N_("*What everybody may spend this month is spent*: {spent} of {most}."),
+}
+RUN_ENDS = N_(
+    "This run is to end at {time}, and saves first where it can, unless an approver gives more before: {command}."
+)
+BUDGET_RESTORED = N_("There is more to spend again since {time}, and it goes on.")
+HOW_TO_SHOW_BUDGET = N_("{command} shows what is left.")
+
+
+def list_monthly_budget_messages(run: Run) -> list[Message]:
+    """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
+    exhausted one.
+    """
+    enforced = [overrun for overrun in run.budget_overruns if not overrun.is_report_only]
+    return [
+        *map(build_threshold_message, run.budget_thresholds),
+        *(build_overrun_message(run, overrun) for overrun in enforced),
+    ]
+
+
+def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
+    """Return one message about an exhausted budget, edited once the budget is raised."""
+    scope, owner = parse_scope(overrun.budget_key)
+    dollars = {
+        "spent": wording.format_dollars(overrun.spent_dollars),
+        "most": wording.format_dollars(overrun.limit_dollars),
+    }
+    headline = render_phrase(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
+    budget_name = "@person" if scope is Scope.PERSON else str(scope)
+    consequence = render_phrase(RUN_ENDS, time=date(overrun.until), command=code(f"/verl budget {budget_name} DOLLARS"))
+    if overrun.resolved_at:
+        consequence = render_phrase(BUDGET_RESTORED, time=date(overrun.resolved_at))
+    text = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
+    state = "good" if overrun.resolved_at else ""
+    key = f"overdraft-{overrun.rule}-{overrun.until.timestamp():.0f}"
+    return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, is_edited=True)
+
+
+def parse_scope(budget_key: str) -> tuple[Scope, str]:
+    """Return the scope and the owner of a monthly budget.
+
+    >>> parse_scope("team:C0TRAIN")
+    (<Scope.TEAM: 'team'>, 'C0TRAIN')
+    """
+    scope, _, owner = budget_key.partition(":")
+    return Scope(scope), owner
+
+
+def build_threshold_message(threshold: BudgetThreshold) -> Message:
+    """Return the message that a share of a monthly budget is used."""
+    scope, owner = parse_scope(threshold.budget_key)
+    dollars = {
+        "spent": wording.format_dollars(threshold.spent_dollars),
+        "most": wording.format_dollars(threshold.limit_dollars),
+    }
+    headline = render_phrase(THRESHOLD_REACHED[scope], percent=threshold.percent, person=mention(owner), **dollars)
+    consequence = (
+        render_phrase(NO_NEW_LAUNCHES)
+        if threshold.percent >= 100
+        else render_phrase(HOW_TO_SHOW_BUDGET, command=code("/verl budget"))
+    )
+    sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
+    key = f"purse-{threshold.budget_key.replace(':', '-')}-{threshold.month}-{threshold.limit_dollars:g}-{threshold.percent}"
+    return Message(key, sentence, (section(sentence),), broadcast=True)
+
+
+SCOPE_HEADINGS = {
+    Scope.PERSON: N_("Yours"),
+    Scope.TEAM: N_("This channel's"),
+    Scope.WORKSPACE: N_("Everybody's"),
+}
+MONTHLY_BUDGET_SET = {
+    Scope.PERSON: N_("{person} may spend {dollars} a month now."),
+    Scope.TEAM: N_("The runs of this channel may spend {dollars} a month now, together."),
+    Scope.WORKSPACE: N_("The runs of everybody may spend {dollars} a month now, together."),
+}
+MONTHLY_BUDGET_EXHAUSTED = N_(
+    "*{spent} are spent already*: what runs is to end, unless more is given. Its threads say when."
+)
+MONTH_USAGE = N_("{spent} spent this month, and {held} by the budgets of open runs")
+
+
+def render_budget_overview(cap_usages: Sequence[CapUsage], approvers: Sequence[str]) -> Answer:
+    """Return the usage of each cap, one line per scope."""
+    blocks = [
+        section(mrkdwn("*{}* · {}", render_phrase(SCOPE_HEADINGS[scope]), render_scope_usage(cap_usages, scope)))
+        for scope in Scope
+    ]
+    if approvers:
+        people = join_markup_list(map(mention_person_or_group, approvers))
+        blocks.append(context(render_phrase("{people} can give more.", people=people)))
+    return build_answer(render_phrase("What is taken and left"), blocks)
+
+
+def render_scope_usage(cap_usages: Sequence[CapUsage], scope: Scope) -> Markup:
+    """Return the usage of the caps of one scope."""
+    return join_parts(" · ", (render_cap_usage(usage) for usage in cap_usages if usage.scope is scope))
+
+
+def render_cap_usage(usage: CapUsage) -> Markup:
+    """Return the usage of one measure, with its cap if it has one."""
+    match usage.measure:
+        case Measure.RUNS:
+            return render_usage_of_cap(
+                render_plural("{count} run", "{count} runs", round(usage.used)), format_cap(usage.cap)
+            )
+        case Measure.GPUS:
+            return render_usage_of_cap(
+                render_plural("{count} GPU", "{count} GPUs", round(usage.used)), format_cap(usage.cap)
+            )
+        case Measure.DOLLARS_PER_HOUR:
+            return render_usage_of_cap(
+                wording.format_hourly_rate(usage.used),
+                wording.format_dollars(usage.cap) if usage.cap is not None else None,
+            )
+        case Measure.DOLLARS_PER_MONTH:
+            month = render_phrase(
+                MONTH_USAGE,
+                spent=wording.format_dollars(usage.spent),
+                held=wording.format_dollars(usage.used - usage.spent),
+            )
+            return render_usage_of_cap(month, wording.format_dollars(usage.cap) if usage.cap is not None else None)
+
+
+def format_cap(cap: float | None) -> str | None:
+    """Return a cap on a number as text; None for no cap."""
+    return None if cap is None else f"{cap:g}"
+
+
+def render_usage_of_cap(usage: Markup, cap: str | None) -> Markup:
+    """Return the usage, followed by its cap."""
+    return join_parts(" ", [usage, render_phrase("of {most}", most=cap)]) if cap else usage
+
+
+def acknowledge_monthly_budget(command: SetMonthlyBudget, spent_dollars: float) -> Answer:
+    """Return the new monthly budget, with a warning if it is spent already."""
+    confirmation = render_phrase(
+        MONTHLY_BUDGET_SET[command.scope],
+        person=mention(command.person),
+        dollars=wording.format_dollars(command.dollars),
+    )
+    warning = (
+        render_phrase(MONTHLY_BUDGET_EXHAUSTED, spent=wording.format_dollars(spent_dollars))
+        if spent_dollars and command.dollars <= spent_dollars
+        else Markup()
+    )
+    return build_text_answer(mrkdwn(":moneybag: {}", join_markup_sentences(confirmation, warning)))

@@ -1,0 +1,134 @@
+"""Charts as answers: each with its description in words, and two runs side by side. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
+from bot.core.rules.downsample import render_sparkline
+from bot.core.rules.relaunch import SettingDifference, find_differences
+from bot.i18n import N_
+from bot.runtime.failure_isolation import render_or_fallback
+from bot.slack.views import wording
+from bot.slack.views.blocks import Block, context, section
+from bot.slack.views.message import Answer, build_answer, build_native_chart, format_x_value, is_chart
+from bot.slack.views.mrkdwn import Markup, code, join_parts, mrkdwn, render_phrase, render_plural, translate_text
+from bot.slack.views.progress_views import format_number, format_seconds
+
+MAX_DIFFERENCES = 12
+"""Maximum settings of a comparison: more are not readable on a phone."""
+
+
+def remove_charts(original: Answer, note: Markup) -> Answer:
+    """Return the answer without its charts, and with a note why."""
+    blocks = [block for block in original["blocks"] if not is_chart(block)]
+    return build_answer(original["text"], [*blocks, context(note)])
+
+
+# One run.
+
+
+def build_plot_answer(run_history: RunHistory, selected_charts: Sequence[Chart]) -> Answer:
+    """Return charts of a run, each with its lines in words."""
+    blocks: list[Block] = []
+    for chart in selected_charts:
+        chart_block = build_native_chart(chart)
+        blocks += [chart_block] if chart_block else []
+        blocks.append(context(join_parts("\n", map(describe_series, chart.lines))))
+    if saves_text := describe_saves(selected_charts[0].marks):
+        blocks.append(context(mrkdwn(":floppy_disk: {}", saves_text)))
+    return build_answer(join_parts(" · ", [chart.title for chart in selected_charts]), blocks)
+
+
+SERIES_SUMMARY = N_("{metric} {curve} {last} at step {step}, between {low} and {high}")
+EMPTY_SERIES = N_("{metric}: no number yet")
+
+
+def describe_series(series: ChartLine) -> Markup:
+    """Return a line in words, for people who see no chart, and for numbers that a chart does not show."""
+    if not series.points:
+        return render_phrase(EMPTY_SERIES, metric=series.name)
+    step, last = series.points[-1]
+    values = [value for _, value in series.points]
+    return render_phrase(
+        SERIES_SUMMARY,
+        metric=series.name,
+        curve=render_sparkline(series.points),
+        last=format_number(last),
+        step=format_x_value(step),
+        low=format_number(min(values)),
+        high=format_number(max(values)),
+    )
+
+
+def describe_saves(steps: Sequence[float]) -> Markup:
+    """Return how many checkpoints the chart marks, and the step of the last."""
+    if not steps:
+        return Markup()
+    last = format_x_value(steps[-1])
+    return render_plural(
+        "{count} checkpoint, of step {step}", "{count} checkpoints, the last of step {step}", len(steps), step=last
+    )
+
+
+# Two runs.
+
+
+def build_comparison_answer(a: RunHistory, b: RunHistory, chart: Chart | None, now: datetime) -> Answer:
+    """Return two runs in one chart, what each has reached, and which settings differ."""
+    chart_block = render_or_fallback(a.run, lambda _: build_native_chart(chart), lambda _: None) if chart else None
+    lines = [describe_safely(run_history, now) for run_history in (a, b)]
+    blocks = [*([chart_block] if chart_block else []), section(join_parts("\n", lines))]
+    if chart_block is None:
+        blocks.append(context(render_phrase("There is nothing that one chart could show of both.")))
+    blocks.append(section(describe_config_diff(a, b)))
+    return build_answer(render_phrase("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
+
+
+def describe_safely(run_history: RunHistory, now: datetime) -> Markup:
+    """Return the progress of one of the two; an error in it does not affect the other."""
+    return render_or_fallback(
+        run_history.run, lambda _: describe_progress(run_history, now), lambda run: wording.unshown_line(run.id)
+    )
+
+
+def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
+    """Return a run's progress: what it has reached, in how many steps, how fast, and at what cost."""
+    run, reward = run_history.run, choose_reward(run_history.history)
+    parts = [mrkdwn("{} {}", code(run.id), wording.describe_state(run))]
+    if reward:
+        step, best = max(reward.series, key=lambda point: (point[1], -point[0]))
+        last = format_number(reward.series[-1][1])
+        parts.append(mrkdwn("{} {} {}", translate_text(reward.name), render_sparkline(reward.series), last))
+        parts.append(render_phrase("best {value} (step {step})", value=format_number(best), step=step))
+    if validation := get_validation_series(run_history.history):
+        parts.append(
+            render_phrase(
+                "val {value} (step {step})",
+                value=format_number(validation[-1][1]),
+                step=format_x_value(validation[-1][0]),
+            )
+        )
+    if run.progress.step is not None:
+        parts.append(render_phrase("step {step}", step=run.progress.step))
+    if run.progress.seconds_per_step is not None:
+        parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(run.progress.seconds_per_step)))
+    cost = run.cost(now)
+    parts.append(render_phrase("unpriced") if cost is None else wording.format_dollars(cost))
+    return join_parts(" · ", parts)
+
+
+def describe_config_diff(a: RunHistory, b: RunHistory) -> Markup:
+    """Return the settings that differ."""
+    settings = find_differences(a.run, b.run)
+    if not settings:
+        return render_phrase("Both were launched with the same settings.")
+    lines = [mrkdwn("• {}", describe_difference(setting)) for setting in settings[:MAX_DIFFERENCES]]
+    if len(settings) > MAX_DIFFERENCES:
+        lines.append(render_phrase("… and {count} more", count=len(settings) - MAX_DIFFERENCES))
+    return join_parts("\n", [render_phrase("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
+
+
+def describe_difference(setting: SettingDifference) -> Markup:
+    """Return one setting with its two values."""
+    values = [render_phrase("not set") if value is None else code(value) for value in (setting.a, setting.b)]
+    return render_phrase("{setting}: {a}, {b}", setting=code(setting.name), a=values[0], b=values[1])

@@ -1,0 +1,349 @@
+"""Messages about clusters: without a run, forgotten by SkyPilot, or without their autostop. Pure."""
+
+from datetime import datetime, timedelta
+
+from bot.core.model.cluster import AutostopRepair, ClusterState
+from bot.core.model.orphan import ADOPTION_TIME, Orphan, Ownership
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.save_grace import shows_rescue
+from bot.i18n import N_
+from bot.slack.views import wording
+from bot.slack.views.blocks import Block, actions, button, confirmation, context, section
+from bot.slack.views.message import Message, thread_notice
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    command_code,
+    date,
+    emoji,
+    escape,
+    join_markup_sentences,
+    join_parts,
+    mention,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+    translate_text,
+)
+
+AUTOSTOP_CANCELLED = N_("Its autostop was cancelled outside of verlbot.")
+AUTOSTOP_CHANGED = N_("Its autostop was changed outside of verlbot, to {minutes} idle min.")
+AUTOSTOP_MISSING = N_("Its cluster stands without its autostop.")
+CHANGED_BY = N_("SkyPilot names {person}.")
+CHANGED_BY_UNKNOWN = N_("By whom is not known; SkyPilot itself does so to a cluster that it takes for broken.")
+AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle min, as asked.")
+AUTOSTOP_REPAIRED = N_("It is set to {minutes} idle min, as asked.")
+AUTOSTOP_UNSUPPORTED = N_("It cannot be set here, and the lease alone guards it: {why}")
+
+TEARDOWN_OVERDUE = N_("*Its cluster does not go*: {time} after its end it still stands.")
+TEARDOWN_OVERDUE_WITH_RATE = N_("*Its cluster does not go*: {time} after its end it still stands, and bills {rate}.")
+TEARDOWN_RETRY = N_("I go on asking for its removal.")
+MANUAL_TEARDOWN = N_("Remove it by hand: {command}")
+
+
+def build_cluster_alerts(run: Run) -> list[Message]:
+    """Return the alerts of a run. Each is also posted in the channel, because it is about unwatched cost."""
+    return [message for message in (build_autostop_alert(run), build_teardown_alert(run)) if message]
+
+
+def build_autostop_alert(run: Run) -> Message | None:
+    """Return the message about a changed autostop; each change has a message of its own. None if nothing changed."""
+    repair = run.autostop_repair
+    if repair is None:
+        return None
+    text = join_markup_sentences(
+        render_autostop_change(repair), render_autostop_author(repair), render_autostop_repair(run, repair)
+    )
+    state = "over" if repair.is_finished else "tried"
+    return build_alert(run, f"autostop-{repair.since.timestamp():.0f}", mrkdwn(":zzz: {}", text), state)
+
+
+def render_autostop_change(repair: AutostopRepair) -> Markup:
+    """Return how the autostop was changed."""
+    if repair.observed_minutes is not None:
+        return render_phrase(AUTOSTOP_CHANGED, minutes=repair.observed_minutes)
+    return render_phrase(AUTOSTOP_CANCELLED) if repair.was_set else render_phrase(AUTOSTOP_MISSING)
+
+
+def render_autostop_author(repair: AutostopRepair) -> Markup:
+    """Return who changed the autostop according to the cloud; empty before the cloud was queried."""
+    # The cloud names an author once it accepts a new setting; an autostop that was never set has none.
+    if repair.setting is None or (repair.observed_minutes is None and not repair.was_set):
+        return Markup()
+    return (
+        render_phrase(CHANGED_BY, person=code(repair.setting.by))
+        if repair.setting.by
+        else render_phrase(CHANGED_BY_UNKNOWN)
+    )
+
+
+def render_autostop_repair(run: Run, repair: AutostopRepair) -> Markup:
+    """Return whether the bot could set the autostop again."""
+    if repair.refusal:
+        return render_phrase(AUTOSTOP_UNSUPPORTED, why=repair.refusal)
+    return render_phrase(
+        AUTOSTOP_REPAIRED if repair.repaired_at else AUTOSTOP_REPAIR_PENDING, minutes=run.requested_autostop_minutes
+    )
+
+
+def build_teardown_alert(run: Run) -> Message | None:
+    """Return the alert about a cluster that is not removed.
+
+    None once the run has ended: the alert is never sent late, because a cluster that is gone needs none.
+    """
+    if run.teardown_overdue_since is None or run.finished_at is None or run.status is not RunStatus.STOPPING:
+        return None
+    time = wording.format_duration(run.teardown_overdue_since - run.finished_at)
+    overdue = render_phrase(TEARDOWN_OVERDUE, time=time)
+    if run.hourly_rate:
+        overdue = render_phrase(
+            TEARDOWN_OVERDUE_WITH_RATE, time=time, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
+        )
+    manual_teardown = (
+        render_phrase(MANUAL_TEARDOWN, command=command_code(run.manual_command)) if run.manual_command else Markup()
+    )
+    why = escape(run.last_error or "")
+    return build_alert(
+        run,
+        "alarm",
+        mrkdwn(
+            ":rotating_light: {}", join_markup_sentences(overdue, why, render_phrase(TEARDOWN_RETRY), manual_teardown)
+        ),
+        "",
+    )
+
+
+def build_alert(run: Run, key: str, text: Markup, urgent_state: str) -> Message:
+    """Return an alert with a mention of the requester."""
+    blocks = (section(mrkdwn("{} {}", text, mention(run.requester))),)
+    return Message(key, text, blocks, urgent=urgent_state, is_edited=bool(urgent_state), broadcast=True)
+
+
+FORGOTTEN = N_(
+    "*SkyPilot's server does not remember {run}*: its database was lost, or another server answers. "
+    "The machines of {run} may be running, and billing."
+)
+FORGOTTEN_AT = N_(
+    "*SkyPilot's server does not remember {run}*: its database was lost, or another server answers. "
+    "The machines of {run} may be running, and billing {rate}."
+)
+LOOK_BY_HAND = N_("Look for them by hand: {command}.")
+LOOK_AT_PROVIDER = N_("Look in your provider's console for machines whose names begin with {cluster}.")
+HOW_TO_CONFIRM_GONE = N_("If they are gone, type {command}. Once the right server answers, {run} goes on.")
+REMEMBERED_AGAIN = N_("SkyPilot's server remembers {run} again since {time}.")
+REMOVAL_UNCONFIRMED = N_(
+    "I ask SkyPilot to remove its cluster, again and again. SkyPilot does not remember it, so nothing confirms that it "
+    "goes."
+)
+
+REMOVAL_WAITS_FOR_MODEL = N_(
+    "SkyPilot does not remember its cluster, and its model is there alone. So I ask for its removal only when the time "
+    "for fetching it is over; {command} asks at once. Nothing confirms that it goes."
+)
+
+SEARCH_COMMANDS = {
+    "slurm": "squeue -o '%i %j %T' | grep {cluster}",
+    "kubernetes": "kubectl get pods -A | grep {cluster}",
+    "k8s": "kubectl get pods -A | grep {cluster}",
+}
+"""Commands that look for a cluster without SkyPilot, by the first part of its infra."""
+
+
+def list_memory_messages(run: Run) -> list[Message]:
+    """Return that SkyPilot does not remember the run, shown in the channel because of the money, or that it does
+    again.
+    """
+    loss = run.memory.loss
+    if loss is None or run.status is RunStatus.ENDED:
+        return []
+    began = int(loss.since.timestamp())
+    if loss.until is None:
+        return [build_alert(run, f"forgotten-{began}", mrkdwn(":rotating_light: {}", describe_memory_loss(run)), "")]
+    sentence = render_phrase(REMEMBERED_AGAIN, run=code(run.id), time=date(loss.until))
+    return [thread_notice(f"remembered-{began}", mrkdwn(":white_check_mark: {}", sentence))]
+
+
+def describe_memory_loss(run: Run) -> Markup:
+    """Return what is unknown, at which rate the machines may bill, and what a person can do."""
+    about = render_phrase(FORGOTTEN, run=code(run.id))
+    if run.hourly_rate:
+        about = render_phrase(
+            FORGOTTEN_AT, run=code(run.id), rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
+        )
+    closing = render_phrase(HOW_TO_CONFIRM_GONE, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes"))
+    return join_markup_sentences(about, describe_manual_search(run), closing)
+
+
+def describe_manual_search(run: Run) -> Markup:
+    """Return how to look for the machines without SkyPilot."""
+    command = SEARCH_COMMANDS.get(run.infra.partition("/")[0].lower())
+    if command is None:
+        return render_phrase(LOOK_AT_PROVIDER, cluster=code(run.cluster))
+    return render_phrase(LOOK_BY_HAND, command=code(command.format(cluster=run.cluster)))
+
+
+def describe_unconfirmed_removal(run: Run) -> Markup:
+    """Return how the bot removes a cluster that SkyPilot does not remember."""
+    if shows_rescue(run) and run.progress.checkpoint is not None:
+        return render_phrase(REMOVAL_WAITS_FOR_MODEL, command=code(f"/verl stop {run.id} save=no"))
+    return render_phrase(REMOVAL_UNCONFIRMED)
+
+
+REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
+"""Action ids of the buttons."""
+
+DAY_AND_TIME = "{date_short_pretty} {time}"
+
+ORPHAN_HEADLINES = {
+    Ownership.ENDED_RUN: N_("*{cluster} stands, and its run has ended.*"),
+    Ownership.REAPPEARED: N_(
+        "*{cluster} is running, and its run ended because I could see nothing of it.* I do not remove it by myself: "
+        "copy its checkpoints first."
+    ),
+    Ownership.OUR_NAME: N_("*{cluster} stands, and no run of mine owns it.* It has a name or a label as mine have."),
+    Ownership.UNCLAIMED: N_("*{cluster} stands, and no run owns it.* It was launched without me."),
+}
+REMOVAL_BEGINS = N_("I am removing it.")
+REMOVAL_REQUESTED = N_("{person} has me remove it.")
+LEFT_ALONE = N_("{person} leaves it as it is.")
+ADOPTED_UNTIL = N_("{person} has adopted it: it stands until {time}, and is removed then.")
+ADOPTION_EXPIRED = N_("{person} had adopted it until {time}, and that is over.")
+REMOVAL_SOON = N_("{person} :alarm_clock: *{cluster} is removed {time}*, unless it is kept longer by the button above.")
+REMOVAL_FAILED = N_("Its removal has failed and is asked for again: {why}")
+CONFIRMED_GONE = N_("*{cluster} is gone*: nothing of it was seen, twice.")
+REMOVE_QUESTION = N_("{cluster} of {person} is removed with all that is on it, whoever uses it.")
+ADOPT_QUESTION = N_(
+    "You answer for {cluster} then. It stands for {hours} hours more, and is removed after that with all that is on "
+    "it, whoever uses it. An hour before you are told."
+)
+REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} is removed with all that is on it, whoever uses it.")
+
+
+def build_orphan_message(orphan: Orphan, now: datetime) -> Message:
+    """Return the message as it should be now."""
+    text = mrkdwn(
+        "{} {}", orphan_icon(orphan), join_markup_sentences(orphan_headline(orphan), describe_next_action(orphan, now))
+    )
+    blocks = [section(text), context(join_parts(" · ", [*list_facts(orphan), describe_orphan_cost(orphan, now)]))]
+    if orphan.gone_at is None and (elements := orphan_buttons(orphan, now)):
+        blocks.append(actions(*elements))
+    return Message("orphan", text, tuple(blocks), is_edited=True)
+
+
+def orphan_icon(orphan: Orphan) -> Markup:
+    """Return the emoji of the headline."""
+    return emoji(":white_check_mark:" if orphan.gone_at else ":ghost:")
+
+
+def orphan_headline(orphan: Orphan) -> Markup:
+    """Return what the cluster is: which run left it behind, or why it looks like ours."""
+    if orphan.ownership is Ownership.REAPPEARED and orphan.owner and not orphan.gone_at:
+        return join_markup_sentences(
+            render_phrase(ORPHAN_HEADLINES[orphan.ownership], cluster=code(orphan.cluster.name)), mention(orphan.owner)
+        )
+    return render_phrase(
+        CONFIRMED_GONE if orphan.gone_at else ORPHAN_HEADLINES[orphan.ownership], cluster=code(orphan.cluster.name)
+    )
+
+
+def describe_next_action(orphan: Orphan, now: datetime) -> Markup:
+    """Return what happens to the cluster next, and at whose request."""
+    if orphan.left_alone_by and not orphan.gone_at:
+        return render_phrase(LEFT_ALONE, person=mention(orphan.left_alone_by))
+    cause = (
+        render_phrase(REMOVAL_REQUESTED, person=mention(orphan.removal_requested_by))
+        if orphan.removal_requested_by
+        else describe_adoption(orphan, now)
+    )
+    if orphan.gone_at or not orphan.is_due_for_removal(now):
+        return cause
+    failure = render_phrase(REMOVAL_FAILED, why=orphan.last_error) if orphan.last_error else Markup()
+    return join_markup_sentences(
+        cause if orphan.removal_requested_by else join_markup_sentences(cause, render_phrase(REMOVAL_BEGINS)), failure
+    )
+
+
+def describe_adoption(orphan: Orphan, now: datetime) -> Markup:
+    """Return who has adopted the cluster; empty where no person has."""
+    if orphan.adopted_by is None or orphan.adopted_until is None or orphan.gone_at:
+        return Markup()
+    fields = {"person": mention(orphan.adopted_by), "time": date(orphan.adopted_until, DAY_AND_TIME)}
+    return render_phrase(ADOPTION_EXPIRED if orphan.has_expired(now) else ADOPTED_UNTIL, **fields)
+
+
+def describe_removal_warning(orphan: Orphan) -> Markup:
+    """Return the warning, for the person who has adopted it, that the cluster is removed within the hour."""
+    time = date(orphan.adopted_until, DAY_AND_TIME) if orphan.adopted_until else ""
+    return render_phrase(REMOVAL_SOON, person=mention(orphan.adopted_by), cluster=code(orphan.cluster.name), time=time)
+
+
+def list_facts(orphan: Orphan) -> list[Markup]:
+    """Return the cluster's user, machines and age."""
+    cluster = orphan.cluster
+    nodes = render_plural("{count} node", "{count} nodes", cluster.nodes)
+    machines = (
+        render_phrase("{machines} on {infra}", machines=nodes, infra=translate_text(cluster.infra))
+        if cluster.infra
+        else nodes
+    )
+    launcher = render_phrase("by SkyPilot user {person}", person=code(cluster.user)) if cluster.user else Markup()
+    return [
+        launcher,
+        machines,
+        render_phrase("since {time}", time=date(cluster.launched_at or orphan.first_seen_at, DAY_AND_TIME)),
+    ]
+
+
+def describe_orphan_cost(orphan: Orphan, now: datetime) -> Markup:
+    """Return what the cluster has cost, and at which rate."""
+    if orphan.cluster.status is ClusterState.STOPPED:
+        return render_phrase("stopped: its disks go on billing")
+    cost, rate = orphan.compute_dollars(now), orphan.cluster.dollars_per_hour
+    if cost is None or rate is None:
+        return render_phrase(wording.UNPRICED)
+    return render_phrase(
+        "{dollars} so far at {rate}", dollars=wording.format_dollars(cost), rate=wording.format_hourly_rate(rate)
+    )
+
+
+def orphan_buttons(orphan: Orphan, now: datetime) -> list[Block]:
+    """Return the buttons for what people may do now."""
+    if orphan.removal_requested_by or orphan.has_expired(now):
+        return []
+    if orphan.teardown_requested_at:
+        return [remove_button(orphan)]
+    leave_button = button(render_phrase("Leave it"), LEAVE, orphan.id)
+    return [
+        remove_button(orphan),
+        adopt_button(orphan),
+        *([] if orphan.left_alone_by or orphan.adopted_by else [leave_button]),
+    ]
+
+
+def adopt_button(orphan: Orphan) -> Block:
+    """Return the button that adopts the cluster, or keeps it longer. It extends only the end that it was shown with."""
+    hours = ADOPTION_TIME // timedelta(hours=1)
+    shown_end = orphan.adopted_until.timestamp() if orphan.adopted_until else 0
+    value = f"{orphan.id} {shown_end:.0f}"
+    if orphan.adopted_until:
+        return button(render_phrase("Keep {hours} h longer", hours=hours), ADOPT, value)
+    question = render_phrase(ADOPT_QUESTION, cluster=code(orphan.cluster.name), hours=hours)
+    dialog = confirmation(
+        render_phrase("Adopt this cluster?"), question, render_phrase("Adopt it"), render_phrase("Cancel")
+    )
+    return button(render_phrase("Adopt it for {hours} h", hours=hours), ADOPT, value, dialog)
+
+
+def remove_button(orphan: Orphan) -> Block:
+    """Return the button that removes the cluster after a confirmation: a person may be at work there."""
+    cluster, user = code(orphan.cluster.name), orphan.cluster.user
+    question = (
+        render_phrase(REMOVE_QUESTION, cluster=cluster, person=code(user))
+        if user
+        else render_phrase(REMOVE_QUESTION_WITHOUT_OWNER, cluster=cluster)
+    )
+    dialog = confirmation(
+        render_phrase("Remove this cluster?"), question, render_phrase("Remove it"), render_phrase("Keep it")
+    )
+    return button(render_phrase("Remove it"), REMOVE, orphan.id, dialog, "danger")

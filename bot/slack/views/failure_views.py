@@ -1,0 +1,178 @@
+"""Description of a failed run: its first error, the likely cause, the remedy, what is lost. Pure."""
+
+import re
+from datetime import datetime
+
+from bot.core.model.failure import FailureKind, FailureSummary
+from bot.core.model.run import Run
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.save_grace import compute_loss
+from bot.i18n import N_
+from bot.slack.views import checkpoint_views, wording
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    escape,
+    join_markup_list,
+    join_markup_sentences,
+    join_parts,
+    render_phrase,
+    render_plural,
+)
+
+MAX_ERROR_CHARACTERS = 200
+"""Maximum characters of an error in a headline; the excerpt has more."""
+
+CAUSE_PHRASES = {
+    FailureKind.GPU_MEMORY: N_("A GPU ran out of memory."),
+    FailureKind.NODE_MEMORY: N_("A node ran out of main memory, and Ray ended a worker."),
+    FailureKind.NCCL_TIMEOUT: N_("The GPUs waited for one of them until NCCL gave up; most often it had died or hung."),
+    FailureKind.NCCL_ERROR: N_("The GPUs could not talk to each other."),
+    FailureKind.WORKER_DIED: N_("A worker died without a word; most often its machine had no memory left."),
+    FailureKind.DISK_FULL: N_("A disk is full."),
+    FailureKind.HUGGING_FACE: N_("Hugging Face did not give out a model or a data set."),
+    FailureKind.WANDB: N_("Weights & Biases refused, or was out of reach."),
+    FailureKind.DATA_MISSING: N_("A file of the data is not there."),
+    FailureKind.OVERRIDE: N_("Hydra does not take one of the overrides."),
+    FailureKind.BATCH_SIZE: N_("A batch cannot be divided among the GPUs."),
+    FailureKind.KILLED: N_("The machine killed it (exit code 137); most often it had no memory left."),
+    FailureKind.CRASHED: N_(
+        "It crashed outside of Python (exit code 139); most often a driver or library does not fit."
+    ),
+}
+
+REMEDY_PHRASES = {
+    FailureKind.GPU_MEMORY: N_(
+        "Lower `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` (without dynamic batches "
+        "`ppo_micro_batch_size_per_gpu`), or `actor_rollout_ref.rollout.gpu_memory_utilization`."
+    ),
+    FailureKind.NODE_MEMORY: N_(
+        "Take machines with more (`memory` in the recipe), or leave weights on the GPUs: "
+        "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
+    ),
+    FailureKind.NCCL_TIMEOUT: N_(
+        "Look for what the others printed: `/verl logs {run} grep=error`. Where a step just takes that long, "
+        "raise `actor_rollout_ref.nccl_timeout`, in seconds."
+    ),
+    FailureKind.NCCL_ERROR: N_(
+        "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also launch it with "
+        "`+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
+    ),
+    FailureKind.WORKER_DIED: N_(
+        "Look for what it printed before: `/verl logs {run} lines=500`. Or take machines with more memory "
+        "(`memory` in the recipe)."
+    ),
+    FailureKind.DISK_FULL: N_(
+        "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."
+    ),
+    FailureKind.HUGGING_FACE: N_("Accept its terms on its page, and give the bot an `HF_TOKEN`."),
+    FailureKind.WANDB: N_("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
+    FailureKind.DATA_MISSING: N_(
+        "`data.train_files` and `data.val_files` say where they are; the recipe's setup must put them on every node."
+    ),
+    FailureKind.OVERRIDE: N_("Check how it is spelled; a `+` before the key adds one that verl's config lacks."),
+    FailureKind.BATCH_SIZE: N_(
+        "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
+        "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."
+    ),
+    FailureKind.KILLED: N_("Take machines with more memory (`memory` in the recipe)."),
+    FailureKind.CRASHED: N_("Launch it with the recipe's own image, or on other machines."),
+}
+
+NO_CHECKPOINT_SEEN = N_("No checkpoint was seen in its log: nothing is left of {amount}.")
+NO_CHECKPOINT_UNLESS_STORED = N_(
+    "No checkpoint was seen in its log: nothing is left of {amount}, unless there is one in {place}."
+)
+NO_CHECKPOINT_LEFT = N_("Nothing is left of {amount}.")
+DOLLARS_LOST = N_("Since then {dollars} are lost.")
+CHECKPOINT_MAY_BE_PARTIAL = N_("It ended while that was being written: it may not be whole.")
+
+
+def find_failure(run: Run, log: str) -> FailureSummary | None:
+    """Return why a run failed, if its log shows it; from the saved log lines if the end of the log
+    could not be read."""
+    if run.reason is None or not run.reason.is_explained_by_log:
+        return None
+    return run.failure or diagnose("\n".join([log, run.detail or ""]), run.nodes)
+
+
+SIGNAL_DEATH = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
+"""Matches exit codes of signals: a killed process prints nothing, and the others only print that it is missing."""
+
+
+def render_failure_error(run: Run, failure: FailureSummary | None) -> Markup:
+    """Return the error and where it occurred, or the run's own detail if its log has no error."""
+    if failure is None or (run.detail and not failure.excerpt):
+        return escape(run.detail or "")
+    # The error in the log may come from another process than the killed one, so the signal is shown first.
+    signal_detail = run.detail if run.detail and SIGNAL_DEATH.search(run.detail) else ""
+    return join_parts(
+        " · ", [signal_detail, code(failure.error, MAX_ERROR_CHARACTERS), render_failure_location(failure)]
+    )
+
+
+def render_failure_location(failure: FailureSummary) -> Markup:
+    """Return the node and the rank of an error.
+
+    >>> (render_failure_location(FailureSummary("KeyError", node=1, rank=12)),
+    ...  render_failure_location(FailureSummary("KeyError")))
+    ('node 1, rank 12', '')
+    """
+    address = code(failure.address) if failure.address else Markup()
+    node = render_phrase("node {node}", node=failure.node) if failure.node is not None else address
+    rank = render_phrase("rank {rank}", rank=failure.rank) if failure.rank is not None else Markup()
+    return join_markup_list([node, rank])
+
+
+def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
+    """Return the likely cause and the remedy; empty for an unknown error, because nothing is guessed."""
+    if failure is None or failure.kind is None:
+        return Markup()
+    return join_markup_sentences(
+        render_phrase(CAUSE_PHRASES[failure.kind]), render_phrase(REMEDY_PHRASES[failure.kind], run=run.id)
+    )
+
+
+def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
+    """Return where the checkpoint is, and what is lost if the run failed."""
+    progress = run.progress
+    if run.reason is None or not run.reason.is_failure or progress.step is None:
+        return checkpoint_views.describe_model(run)
+    run_loss = compute_loss(run, now)
+    dollars = None if run_loss.dollars is None else wording.format_dollars(run_loss.dollars)
+    if run_loss.checkpoint_step is not None:
+        return join_markup_sentences(
+            checkpoint_views.describe_model(run),
+            render_lost_work(run_loss.steps_lost, dollars),
+            Markup() if run_loss.is_checkpoint_complete else render_phrase(CHECKPOINT_MAY_BE_PARTIAL),
+        )
+    amount = render_phrase("what it has cost") if dollars is None else render_phrase("its {dollars}", dollars=dollars)
+    if progress.checkpoint is None and run.checkpoint_store:
+        return render_phrase(
+            NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.checkpoint_store} › {run.id}")
+        )
+    if progress.checkpoint is None:
+        # A recipe without checkpoints has none to lose.
+        return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.checkpoints_ephemeral else Markup()
+    nothing_left = (
+        Markup()
+        if run.checkpoint_store or run.checkpoint_rescue.is_downloaded
+        else render_phrase(NO_CHECKPOINT_LEFT, amount=amount)
+    )
+    return join_markup_sentences(checkpoint_views.describe_model(run), nothing_left)
+
+
+def render_lost_work(steps: int, dollars: Markup | None) -> Markup:
+    """Return the steps and dollars that are lost since the newest checkpoint."""
+    if dollars is None:
+        return render_plural(
+            "Since then {count} step is lost, unpriced.", "Since then {count} steps are lost, unpriced.", steps
+        )
+    if not steps:
+        return render_phrase(DOLLARS_LOST, dollars=dollars)
+    return render_plural(
+        "Since then {count} step and {dollars} are lost.",
+        "Since then {count} steps and {dollars} are lost.",
+        steps,
+        dollars=dollars,
+    )

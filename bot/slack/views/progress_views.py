@@ -1,0 +1,166 @@
+"""A run's progress and its summaries, as people read them. Pure."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from bot.core.model.metrics import REWARD, SCORE, VALIDATION_METRICS
+from bot.core.model.progress import Progress
+from bot.core.model.run import Run
+from bot.core.model.run_state import ProgressSnapshot
+from bot.core.rules.forecast import Horizon, build_forecast
+from bot.i18n import N_
+from bot.slack.views import wording
+from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mrkdwn, render_phrase
+
+NAMED_METRICS = (*REWARD, *SCORE, *VALIDATION_METRICS)
+"""Metrics that have a word of their own."""
+
+MIN_STEPS_FOR_FORECAST = 2
+"""Minimum steps before an end is forecast: the first one compiles and warms up."""
+
+TREND_ARROWS = {1: "▲", 0: "", -1: "▼"}
+
+
+def progress_line(run: Run, now: datetime) -> Markup:
+    """Return the run's progress and its end; empty before the first step."""
+    return join_parts(" · ", [metrics_line(run.progress), *list_pace_and_end(run, now)])
+
+
+def list_pace_and_end(run: Run, now: datetime) -> list[Markup]:
+    """Return the run's pace and its end, where they are known; nothing before the first step, and once it has
+    finished.
+    """
+    progress = run.progress
+    parts: list[Markup] = []
+    if run.is_finished or progress.step is None:
+        return []
+    if progress.seconds_per_step is not None:
+        parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(progress.seconds_per_step)))
+    end = build_forecast(run, now) if len(progress.step_times) >= MIN_STEPS_FOR_FORECAST else None
+    if end and progress.steps_left:
+        parts.append(format_eta(end.ends_at))
+    return parts
+
+
+def format_eta(end: datetime | Horizon) -> Markup:
+    """Return when a run will end, or that no date can be given."""
+    match end:
+        case datetime():
+            return render_phrase("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
+        case Horizon.BEYOND_A_YEAR:
+            return render_phrase("ETA unknown: more than a year")
+
+
+def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: Collection[str] = ()) -> Markup:
+    """Return step, reward and validation on one line, then the further metrics that are wanted; empty before the first
+    step.
+
+    Args:
+        unreliable: keys of metrics whose values mean nothing.
+    """
+    if progress.step is None:
+        return Markup()
+    step_text = f"{progress.step}/{progress.last_step}" if progress.last_step else progress.step
+    parts = [render_phrase("step {step}", step=step_text)]
+    if (reward := progress.reward) is not None:
+        parts.append(
+            join_parts(
+                " ",
+                [render_phrase("reward {value}", value=format_number(reward)), TREND_ARROWS[progress.rewards.trend]],
+            )
+        )
+    if (validation := progress.validation) is not None:
+        parts.append(
+            render_phrase("val {value} (step {step})", value=format_number(validation), step=progress.validated_step)
+        )
+    further = [
+        key for key in progress.metrics if metrics and key.startswith(metrics) and not key.startswith(NAMED_METRICS)
+    ]
+    values = {
+        key: render_phrase("unknown") if key in unreliable else format_number(progress.metrics[key])
+        for key in sorted(further)
+    }
+    parts += [mrkdwn("{} {}", code(key), value) for key, value in values.items()]
+    return join_parts(" · ", parts)
+
+
+def format_number(value: float) -> str:
+    """Return a number with as many digits as a reader needs.
+
+    >>> format_number(0.6123), format_number(1e-06), format_number(1234.5)
+    ('0.61', '1e-06', '1,234.5')
+    """
+    if value and not 0.01 <= abs(value) < 1e6:
+        return f"{value:.2g}"
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def format_seconds(value: float) -> str:
+    """Return seconds, with a decimal below ten.
+
+    >>> format_seconds(58.3), format_seconds(1.23), format_seconds(1e300)
+    ('58', '1.2', '1e+300')
+    """
+    # Records of older verlbots contain any number that a log printed.
+    if value >= 1e9:
+        return f"{value:.2g}"
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def summary_line(run: Run, now: datetime) -> Markup:
+    """Return the current summary: steps, reward, validation, pace, end, dollars; empty for none."""
+    summary = run.summary
+    if summary is None or not summary.number or run.is_finished:
+        return Markup()
+    parts = [
+        describe_steps(run, summary.before, summary.now),
+        *list_metric_changes(summary.before, summary.now),
+        *list_pace_and_end(run, now),
+    ]
+    return mrkdwn(":bar_chart: {}", join_parts(" · ", [*parts, describe_cost_change(run, summary.before, summary.now)]))
+
+
+STEPS_OF_TOTAL = N_("steps {before} → {now} of {last}")
+
+
+def describe_steps(run: Run, before: ProgressSnapshot, now: ProgressSnapshot) -> Markup:
+    """Return the steps before and now, of the total where known."""
+    last = run.progress.last_step
+    if last:
+        return render_phrase(STEPS_OF_TOTAL, before=before.step, now=now.step, last=last)
+    return render_phrase("steps {before} → {now}", before=before.step, now=now.step)
+
+
+def list_metric_changes(before: ProgressSnapshot, now: ProgressSnapshot) -> list[Markup]:
+    """Return reward and validation, each with its change."""
+    metrics = [
+        (N_("reward {value}"), before.reward, now.reward),
+        (N_("val {value}"), before.validation, now.validation),
+    ]
+    return [
+        render_phrase(phrase, value=format_change(previous, value))
+        for phrase, previous, value in metrics
+        if value is not None
+    ]
+
+
+def format_change(before: float | None, now: float) -> str:
+    """Return a value, with the previous one and an arrow where it has changed.
+
+    >>> format_change(0.41, 0.482), format_change(0.48, 0.41), format_change(0.41, 0.412), format_change(None, 0.5)
+    ('0.41 → 0.48 ▲', '0.48 → 0.41 ▼', '0.41', '0.50')
+    """
+    if before is None or format_number(before) == format_number(now):
+        return format_number(now)
+    return f"{format_number(before)} → {format_number(now)} {'▲' if now > before else '▼'}"
+
+
+def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapshot) -> Markup:
+    """Return the dollars spent since the last summary, and those in all of the budget."""
+    if now.dollars is None:
+        return render_phrase("unpriced")
+    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.budget_dollars)}
+    if before.dollars is None:
+        return render_phrase("{spent} of {budget}", **fields)
+    increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))
+    return render_phrase("{more} more, {spent} of {budget}", more=increase, **fields)

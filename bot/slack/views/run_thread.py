@@ -1,0 +1,325 @@
+"""The card and the thread of a run. Pure: a record in, Slack messages out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.core.model.failure import FailureSummary
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.sent_message import LogFollow
+from bot.core.rules import log_lines, save_grace
+from bot.core.rules.chart_data import build_progress_chart
+from bot.i18n import N_
+from bot.slack.views import failure_views, wording
+from bot.slack.views.approval_views import (
+    build_approval_blocks,
+    build_approval_buttons,
+    build_approval_messages,
+    build_relaunch_buttons,
+    is_awaiting_approval,
+)
+from bot.slack.views.blocks import Block, actions, button, context, output_block, section
+from bot.slack.views.budget_views import list_monthly_budget_messages
+from bot.slack.views.checkpoint_views import list_instructions
+from bot.slack.views.cluster_views import build_cluster_alerts, describe_unconfirmed_removal, list_memory_messages
+from bot.slack.views.finding_views import build_health_messages, render_open_findings, render_unreliable_metrics
+from bot.slack.views.managed_job_views import describe_managed_job, list_recovery_messages
+from bot.slack.views.message import CARD, Message, build_native_chart, thread_notice
+from bot.slack.views.mrkdwn import (
+    Markup,
+    channel_link,
+    code,
+    command_code,
+    date,
+    join_markup_sentences,
+    join_parts,
+    mention,
+    mrkdwn,
+    render_phrase,
+    strip_bold,
+)
+from bot.slack.views.progress_views import format_number, metrics_line, progress_line, summary_line
+from bot.slack.views.rescue_views import discard_button, list_checkpoint_messages
+from bot.slack.views.run_limits import list_limit_messages, stop_button
+
+FOLLOW = "follow"
+
+FAILURE_LOG_LINES = 20
+"""Number of log lines under a failure."""
+
+CHART_PERIOD_FACTOR = 4
+"""Time between two edits of a chart, as a multiple of a card's: a curve grows more slowly than a card counts, and Slack
+takes fifty edits a minute from a whole workspace."""
+
+MIN_OUTAGE = timedelta(minutes=2)
+"""Minimum length of an outage that is reported."""
+
+
+def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
+    """Return every message of the run as Slack should show it now: what Slack lacks of them is sent next.
+
+    Args:
+        log: the last stored lines of the run's log.
+    """
+    notices = [
+        launching_message(run),
+        running_message(run),
+        chart_message(run),
+        outage_message(run, now),
+        summary_message(run, now),
+        stopping_message(run),
+    ]
+    notices.append(log_gap_message(run))
+    notices += [
+        *build_approval_messages(run),
+        end_message(run, now, log),
+        *list_limit_messages(run, now),
+        *list_monthly_budget_messages(run),
+        *build_health_messages(run, now),
+        *build_cluster_alerts(run),
+        *list_recovery_messages(run),
+        *list_checkpoint_messages(run, now),
+        *list_memory_messages(run),
+    ]
+    follow_messages = (
+        [follow_message(run, run.follow, log)] if run.follow and (run.finished_at or now) <= run.follow.until else []
+    )
+    return [card(run, now), *(notice for notice in notices if notice), *follow_messages]
+
+
+SHOWN_IN_DIRECT_MESSAGE = N_("I may not write in {channel}, so I tell you here. `/invite` me there.")
+
+
+def card(run: Run, now: datetime) -> Message:
+    """Return the one message that shows a run, edited in place."""
+    state = wording.describe_state(run)
+    where = [
+        render_phrase("by {person}", person=mention(run.requester)),
+        wording.describe_machines(run),
+        describe_time(run, now),
+        describe_managed_job(run),
+    ]
+    blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(join_parts(" · ", where))]
+    if progress_text := progress_line(run, now):
+        blocks.append(section(progress_text))
+    if finding_lines := render_open_findings(run):
+        blocks.append(section(join_parts("\n", finding_lines)))
+    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_limits(run)])))
+    blocks += build_approval_blocks(run)
+    if not run.is_finished:
+        blocks += map(
+            context, wording.list_safeguard_warnings(run.missing_safeguards, run.checkpoints_ephemeral, run.managed)
+        )
+    if run.thread_channel and run.thread_channel != run.channel:
+        blocks.append(context(render_phrase(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel))))
+    if doubt := wording.describe_uncertainty(run):
+        blocks.append(context(mrkdwn(":grey_question: {}", doubt)))
+    blocks.append(actions(*card_buttons(run)))
+    text = join_parts(" · ", [mrkdwn("{} {}", run.recipe, run.id), strip_bold(state), progress_text])
+    return Message(CARD, text, tuple(blocks), urgent=state, is_edited=True)
+
+
+def describe_time(run: Run, now: datetime) -> Markup:
+    """Return how long the run took, or since when it exists."""
+    if run.closed_at:
+        return render_phrase("took {time}", time=wording.format_duration(run.billed_duration(now)))
+    return render_phrase("since {time}", time=date(run.created_at))
+
+
+def describe_limits(run: Run) -> Markup:
+    """Return what ends the run by itself, while it can still end."""
+    if run.is_finished or run.is_waiting:
+        return Markup()
+    return join_parts(" · ", [wording.describe_lease(run), wording.describe_autostop(run) if run.job else ""])
+
+
+def card_buttons(run: Run) -> list[Block]:
+    """Return the buttons for what people may do now."""
+    logs = button(render_phrase("Logs"), "logs", run.id)
+    if is_awaiting_approval(run):
+        return [*build_approval_buttons(run), stop_button(run)]
+    if save_grace.shows_rescue(run):
+        return [logs, discard_button(run)]
+    if run.is_finished:
+        return [logs, *build_relaunch_buttons(run)]
+    if run.stop_requested_by and not run.checkpoint_rescue.save_grace:
+        return [logs]
+    return [logs, stop_button(run)]
+
+
+def launching_message(run: Run) -> Message | None:
+    """Return the notice that machines are requested; None before the first request."""
+    if run.first_launch_requested_at is None:
+        return None
+    sentence = render_phrase(
+        "Asked for {machines}: {command}",
+        machines=wording.describe_machines(run),
+        command=command_code("/verl " + run.command_line),
+    )
+    return thread_notice("launching", mrkdwn(":rocket: {}", sentence))
+
+
+RUNNING_SINCE = N_("Running on {machines} since {time}; {autostop}.")
+
+
+def running_message(run: Run) -> Message | None:
+    """Return the notice that the run is running; None once it has finished, because it is not sent late."""
+    if run.running_at is None or run.is_finished:
+        return None
+    since = date(run.running_at)
+    text = render_phrase(
+        RUNNING_SINCE, machines=wording.describe_machines(run), time=since, autostop=wording.describe_autostop(run)
+    )
+    return thread_notice("running", mrkdwn(":large_blue_circle: {}", text))
+
+
+VALUE_AT_STEP = N_("{value} (step {step})")
+
+
+def chart_message(run: Run) -> Message | None:
+    """Return the reward over the steps, in one message of the thread; as text too, for people without charts."""
+    chart, points = build_progress_chart(run), run.progress.rewards.points
+    chart_block = build_native_chart(chart)
+    if chart_block is None or not points:
+        return None
+    first, last = (
+        render_phrase(VALUE_AT_STEP, value=format_number(value), step=step) for step, value in (points[0], points[-1])
+    )
+    parts = [
+        render_phrase("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)
+    ]
+    if validation := run.progress.validations.points:
+        step, value = validation[-1]
+        parts.append(render_phrase("val {value} (step {step})", value=format_number(value), step=step))
+    if (saved_step := run.progress.checkpoint_step) is not None:
+        parts.append(render_phrase("checkpoint of step {step}", step=saved_step))
+    text = mrkdwn(":chart_with_upwards_trend: {}", join_parts(" · ", parts))
+    return Message(
+        "chart", text, (chart_block, context(text)), is_edited=True, period_factor=CHART_PERIOD_FACTOR, charts=(chart,)
+    )
+
+
+def outage_message(run: Run, now: datetime) -> Message | None:
+    """Return the notice that the machines, or SkyPilot, do not respond, or that they respond again."""
+    outage = run.outage
+    if outage is None or run.status is RunStatus.ENDED or (outage.until or now) - outage.since < MIN_OUTAGE:
+        return None
+    began = int(outage.since.timestamp())
+    # The run has no machines yet, so the notice is about its launch.
+    if outage.until is None and run.is_waiting:
+        since = render_phrase("Nobody has answered for the machines since {time}.", time=date(outage.since))
+        waits = join_markup_sentences(since, render_phrase("It is launched once somebody does."))
+        return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
+    if outage.until is None:
+        looks = render_phrase("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
+        return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
+    sentence = render_phrase("It can be seen again since {time}.", time=date(outage.until))
+    return thread_notice(f"seen-{began}", mrkdwn(":eye: {}", sentence))
+
+
+def summary_message(run: Run, now: datetime) -> Message | None:
+    """Return the summary that is due; None once the run has finished, because it is not sent late."""
+    text = summary_line(run, now)
+    return thread_notice(run.summary.key, text) if run.summary and text else None
+
+
+LOG_SKIPPED = N_(
+    "I skipped a part of its log, because I crashed twice while I read it. My numbers lack the steps and checkpoints "
+    "of that part."
+)
+
+
+def log_gap_message(run: Run) -> Message | None:
+    """Return the notice that lines of its log were skipped; once a run."""
+    return thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED))) if run.progress.skips else None
+
+
+KEPT_FOR_MODEL = N_("Its cluster stands until its model is fetched.")
+KEPT_FOR_MODEL_AT_RATE = N_("Its cluster stands until its model is fetched, and bills {rate}.")
+REMOVAL_UNDER_WAY = N_("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
+
+
+def stopping_message(run: Run) -> Message | None:
+    """Return the notice that the run stops and its cluster still bills; None once the cluster is gone, because it is
+    not sent late.
+    """
+    if run.status is not RunStatus.STOPPING or run.reason is None or run.first_launch_requested_at is None:
+        return None
+    waits_for_model = save_grace.shows_rescue(run)
+    cluster_text = render_phrase(
+        KEPT_FOR_MODEL if waits_for_model else "Its cluster is being removed; until that is seen it stands."
+    )
+    if run.hourly_rate:
+        cluster_text = render_phrase(
+            KEPT_FOR_MODEL_AT_RATE if waits_for_model else REMOVAL_UNDER_WAY,
+            rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour),
+        )
+    if run.memory.is_lost:
+        cluster_text = describe_unconfirmed_removal(run)
+    return thread_notice("stopping", join_markup_sentences(wording.stopping_sentence(run, run.reason), cluster_text))
+
+
+def end_message(run: Run, now: datetime, log: str) -> Message | None:
+    """Return the end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
+    if run.closed_at is None or run.reason is None:
+        return None
+    head = join_parts(" · ", [wording.end_headline(run, run.reason, now), mention_launcher(run)])
+    failure = failure_views.find_failure(run, log)
+    why = failure_views.render_failure_error(run, failure)
+    blocks = [section(join_parts("\n", [head, why, failure_views.render_failure_advice(run, failure)]))]
+    last = metrics_line(run.progress, run.metrics, run.unreliable_metrics)
+    lines = [
+        last,
+        *render_unreliable_metrics(run),
+        failure_views.render_remaining_checkpoint(run, now),
+        *list_instructions(run),
+    ]
+    if any(lines):
+        blocks.append(section(join_parts("\n", lines)))
+    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_removal(run)])))
+    if excerpt := select_log_lines(run.reason, failure, log):
+        blocks.append(output_block("\n".join(map(log_lines.shorten_for_display, excerpt))))
+    blocks.append(actions(*build_relaunch_buttons(run)))
+    text = join_parts(" · ", [strip_bold(head), why if failure else "", metrics_line(run.progress)])
+    return Message("ended", text, tuple(blocks), broadcast=True)
+
+
+def select_log_lines(reason: Reason, failure: FailureSummary | None, log: str) -> Sequence[str]:
+    """Return what the run printed around its first error, or else last; nothing where that is of no interest."""
+    if failure and failure.excerpt:
+        return failure.excerpt
+    return log_lines.select_lines(log, FAILURE_LOG_LINES) if reason.is_failure else ()
+
+
+def mention_launcher(run: Run) -> Markup:
+    """Return a mention of the person who launched the run, unless that person stopped it."""
+    return Markup() if run.stop_requested_by == run.requester else mention(run.requester)
+
+
+def describe_removal(run: Run) -> Markup:
+    """Return what is known of the end of its cluster, and how surely."""
+    if run.first_launch_requested_at is None:
+        return render_phrase("no cluster was asked for")
+    if run.memory.confirmed_gone_by:
+        return render_phrase(
+            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.confirmed_gone_by)
+        )
+    return render_phrase("nothing of it stands any more: seen twice")
+
+
+def follow_message(run: Run, request: LogFollow, log: str) -> Message:
+    """Return the log as it grows, in one message of the thread."""
+    lines = log_lines.select_lines(log, request.lines, request.grep, request.node)
+    run_id, person = code(run.id), mention(request.by)
+    head = render_phrase(
+        "Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(request.until)
+    )
+    if run.is_finished:
+        head = render_phrase("Log of {run}, followed for {person} to its end", run=run_id, person=person)
+    text = "\n".join(map(log_lines.shorten_for_display, lines)) or render_phrase("(nothing yet)")
+    return Message(
+        f"{FOLLOW}-{int(request.until.timestamp())}",
+        render_phrase("Log of {run}", run=run.id),
+        (context(mrkdwn(":scroll: {}", head)), output_block(text)),
+        is_edited=True,
+    )

@@ -1,0 +1,290 @@
+"""The bot's words for states, reasons, times, dollars, places. Values in, words out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.core.model.cluster import Ambiguity, JobState
+from bot.core.model.launch_plan import Safeguard
+from bot.core.model.money import Rate
+from bot.core.model.recipe import Recipe
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.forecast import build_forecast
+from bot.i18n import N_
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    date,
+    emoji,
+    escape,
+    join_parts,
+    mention,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+    translate_text,
+)
+from bot.slack.views.outcome_labels import OUTCOME_LABELS, SAVING_LABELS
+
+STATUS_LABELS = {
+    RunStatus.AWAITING_APPROVAL: (":raised_hand:", N_("needs approval")),
+    RunStatus.PENDING: (":hourglass_flowing_sand:", N_("waiting")),
+    RunStatus.LAUNCHING: (":rocket:", N_("launching")),
+    RunStatus.RUNNING: (":large_blue_circle:", N_("running")),
+    RunStatus.STOPPING: (":octagonal_sign:", N_("stopping, still billing")),
+    RunStatus.ENDED: (":black_circle:", N_("ended")),
+}
+
+UNPRICED = N_("unpriced: nobody has told me what this costs")
+JOB_CHECKPOINTS_EPHEMERAL = N_(
+    ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk, and a managed job's "
+    "machines go when its program ends: launch with `volume=NAME` or `bucket=URL` to keep them."
+)
+CHECKPOINTS_EPHEMERAL = N_(
+    ":warning: *The model is on its machine alone.* I fetch the newest checkpoint before its cluster goes; what is "
+    "lost with a machine is lost. `volume=NAME` or `bucket=URL` keep it elsewhere."
+)
+
+
+SAFEGUARD_WARNINGS = {
+    Safeguard.CHECKPOINTS: N_(
+        ":warning: *It saves no checkpoint*: whatever ends it takes the model with it. "
+        "`trainer.save_freq=20` saves one every 20 steps."
+    ),
+    Safeguard.VALIDATION: N_(
+        ":warning: *It validates nothing*: nobody sees whether the model gets better. "
+        "`trainer.test_freq=20` validates every 20 steps."
+    ),
+    Safeguard.AUTOSTOP: N_(":warning: *It asks for no autostop*: the lease alone guards its machines."),
+}
+
+
+def list_safeguard_warnings(missing: Sequence[Safeguard], is_ephemeral: bool, managed: bool) -> list[Markup]:
+    """Return the safeguards that a launch lacks, a sentence each."""
+    warnings = (
+        [render_phrase(JOB_CHECKPOINTS_EPHEMERAL if managed else CHECKPOINTS_EPHEMERAL)]
+        if is_ephemeral and Safeguard.CHECKPOINTS not in missing
+        else []
+    )
+    return [*warnings, *(render_phrase(SAFEGUARD_WARNINGS[safeguard]) for safeguard in missing)]
+
+
+def describe_state(run: Run) -> Markup:
+    """Return the state as the card's headline shows it.
+
+    A finished run still shows its reason while its cluster is removed.
+    """
+    icon, status_label = STATUS_LABELS[run.status][0], render_phrase(STATUS_LABELS[run.status][1])
+    parts = [status_label]
+    if run.reason is not None:
+        icon, reason_label = OUTCOME_LABELS[run.reason].icon, render_phrase(OUTCOME_LABELS[run.reason].state)
+        parts = [reason_label] if run.status is RunStatus.ENDED else [reason_label, status_label]
+    elif run.stop_requested_by:
+        parts = [status_label, render_phrase("stop asked for by {person}", person=mention(run.stop_requested_by))]
+        parts += [render_phrase("saving first")] if run.checkpoint_rescue.save_grace else []
+    elif run.checkpoint_rescue.save_grace:
+        parts = [status_label, render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])]
+    elif run.status is RunStatus.LAUNCHING and run.job is JobState.SETTING_UP:
+        parts = [status_label, render_phrase("setting up")]
+    elif run.recoveries.ongoing:
+        parts = [status_label, render_phrase("its machines went away, waiting for others")]
+    if run.memory.is_lost and run.status is not RunStatus.ENDED:
+        parts.append(render_phrase("SkyPilot does not remember it"))
+    return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
+
+
+def describe_machines(run: Run) -> Markup:
+    """Return the nodes, their GPUs and their infra.
+
+    >>> from tests.builders import a_run
+    >>> describe_machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
+    '2 nodes × H100:8 on k8s'
+    """
+    nodes_text = describe_nodes(run.nodes, run.gpus)
+    return (
+        render_phrase("{machines} on {infra}", machines=nodes_text, infra=translate_text(run.infra))
+        if run.infra
+        else nodes_text
+    )
+
+
+def describe_nodes(nodes: int, gpus: str) -> Markup:
+    """Return the number of nodes, and the GPUs of each."""
+    nodes_text = render_plural("{count} node", "{count} nodes", nodes)
+    return mrkdwn("{} × {}", nodes_text, gpus) if gpus else nodes_text
+
+
+def format_dollars(value: float) -> Markup:
+    """Return an amount of dollars, with cents below a thousand.
+
+    >>> format_dollars(0.004), format_dollars(12.5), format_dollars(12000)
+    ('under $0.01', '$12.50', '$12,000')
+    """
+    if 0 < value < 0.01:
+        return render_phrase("under $0.01")
+    return escape(f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}")
+
+
+def format_small_dollars(value: float) -> Markup:
+    """Return dollars of small things, to two digits at least.
+
+    >>> format_small_dollars(0.00123), format_small_dollars(0.045), format_small_dollars(12.5)
+    ('$0.0012', '$0.045', '$12.50')
+    """
+    return escape(f"${value:.2g}") if 0.0001 <= value < 0.1 else format_dollars(value)
+
+
+def unshown_line(run_id: str) -> Markup:
+    """Return the line of a run that cannot be shown among others."""
+    return mrkdwn(":grey_question: {}", render_phrase("I cannot show {run}: my own log says why.", run=code(run_id)))
+
+
+def describe_cost(run: Run, now: datetime) -> Markup:
+    """Return the dollars so far, or that they are unknown; empty where no machine was requested."""
+    if run.first_launch_requested_at is None:
+        return Markup()
+    cost = run.cost(now)
+    return format_dollars(cost) if cost is not None else render_phrase("unpriced")
+
+
+def describe_outcome(status: RunStatus, reason: Reason | None) -> Markup:
+    """Return the state of a run, or its outcome: less than its card shows."""
+    if reason is not None and status is RunStatus.ENDED:
+        return mrkdwn("{} {}", emoji(OUTCOME_LABELS[reason].icon), render_phrase(OUTCOME_LABELS[reason].state))
+    return mrkdwn("{} {}", emoji(STATUS_LABELS[status][0]), render_phrase(STATUS_LABELS[status][1]))
+
+
+def describe_money(run: Run, now: datetime) -> Markup:
+    """Return cost, budget and rate, with the rate's source."""
+    cost_dollars, hourly_rate = run.cost(now), run.hourly_rate
+    if run.is_waiting or run.first_launch_requested_at is None:
+        return describe_budget(run.budget_dollars)
+    if hourly_rate is None or cost_dollars is None:
+        return render_phrase(UNPRICED)
+    cost_text = render_phrase(
+        "{spent} of {budget}", spent=format_dollars(cost_dollars), budget=format_dollars(run.budget_dollars)
+    )
+    return join_parts(" · ", [cost_text, describe_forecast(run, now), describe_rate(hourly_rate)])
+
+
+FORECAST_EXCEEDS_BUDGET = N_("forecast {dollars}: *{over} over*, from step {step}")
+
+
+def describe_forecast(run: Run, now: datetime) -> Markup:
+    """Return the forecast of the cost at the end; empty where there is none."""
+    prediction = build_forecast(run, now)
+    if prediction is None or prediction.dollars is None:
+        return Markup()
+    if prediction.budget_exhausted_at_step is None:
+        return render_phrase("forecast {dollars}", dollars=format_dollars(prediction.dollars))
+    excess = format_dollars(prediction.dollars - run.budget_dollars)
+    return render_phrase(
+        FORECAST_EXCEEDS_BUDGET,
+        dollars=format_dollars(prediction.dollars),
+        over=excess,
+        step=prediction.budget_exhausted_at_step,
+    )
+
+
+def describe_budget(maximum: float) -> Markup:
+    """Return the budget in words."""
+    return render_phrase("budget {dollars}", dollars=format_dollars(maximum))
+
+
+def describe_lease_hours(hours: float) -> Markup:
+    """Return how long a run may live."""
+    return render_phrase("lease {hours} h", hours=f"{hours:g}")
+
+
+def format_hourly_rate(value: float) -> Markup:
+    """Return dollars an hour."""
+    return render_phrase("{dollars}/h", dollars=format_dollars(value))
+
+
+def describe_rate(hourly_rate: Rate) -> Markup:
+    """Return the cost of an hour, with its source."""
+    return render_phrase(
+        "{dollars}/h by {source}",
+        dollars=format_dollars(hourly_rate.dollars_per_hour),
+        source=translate_text(hourly_rate.source),
+    )
+
+
+FORGOTTEN_SINCE = N_(
+    "SkyPilot's server does not remember it since {time}. Whether it runs and bills is not known; its numbers are from "
+    "before."
+)
+
+
+def describe_uncertainty(run: Run) -> Markup:
+    """Return what is unknown about the run just now, and since when; empty where nothing is."""
+    if run.status is RunStatus.ENDED:
+        return Markup()
+    if run.memory.loss and run.memory.is_lost:
+        return render_phrase(FORGOTTEN_SINCE, time=date(run.memory.loss.since))
+    if run.outage and run.outage.until is None and run.is_waiting:
+        return render_phrase("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
+    if run.outage and run.outage.until is None:
+        return render_phrase("Nothing could be seen of it since {time}.", time=date(run.outage.since))
+    if run.pending_confirmation and run.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
+        since, why = date(run.pending_confirmation.since), run.pending_confirmation.detail or ""
+        return render_phrase("Its cluster is unhealthy since {time}: {why}", time=since, why=why)
+    if run.last_error and run.is_finished:
+        return render_phrase("Its removal has failed and is asked for again: {why}", why=run.last_error)
+    if run.last_error:
+        return render_phrase("Whether its launch was accepted is not known yet: {why}", why=run.last_error)
+    return Markup()
+
+
+def format_duration(span: timedelta) -> Markup:
+    """Return a duration in two units at most.
+
+    >>> (format_duration(timedelta(seconds=80)), format_duration(timedelta(hours=3, minutes=5)),
+    ...  format_duration(timedelta(days=2)))
+    ('1 min 20 s', '3 h 5 min', '48 h')
+    """
+    seconds = max(round(span.total_seconds()), 0)
+    if seconds < 60:
+        return render_phrase("{count} s", count=seconds)
+    if seconds < 600:
+        return render_phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
+    if seconds < 3600:
+        return render_phrase("{count} min", count=seconds // 60)
+    if seconds % 3600 < 60:
+        return render_phrase("{count} h", count=seconds // 3600)
+    return render_phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
+
+
+def describe_autostop(run: Run) -> Markup:
+    """Return what removes the cluster if the bot does not, as the cloud reports it."""
+    if run.managed:
+        return render_phrase("SkyPilot removes its cluster at its end")
+    if run.autostop_minutes is None:
+        return render_phrase("no autostop: the lease alone guards it")
+    return render_phrase("autostop after {minutes} idle min", minutes=run.autostop_minutes)
+
+
+def stopping_sentence(run: Run, reason: Reason) -> Markup:
+    """Return why the run stops, a sentence with its icon."""
+    labels = OUTCOME_LABELS[reason]
+    sentence = render_phrase(labels.stopping, person=mention(run.stop_requested_by))
+    return mrkdwn("{} {}", emoji(labels.icon), sentence)
+
+
+def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
+    """Return the headline of the end: the outcome and the duration."""
+    labels, duration = OUTCOME_LABELS[reason], format_duration(run.billed_duration(now))
+    headline = render_phrase(labels.ended, run=code(run.id), time=duration, person=mention(run.stop_requested_by))
+    return mrkdwn("{} {}", emoji(labels.icon), headline)
+
+
+def describe_lease(run: Run) -> Markup:
+    """Return until when the run may live; empty where it has no lease yet."""
+    if run.lease_ends_at is None:
+        return Markup()
+    return render_phrase("lease until {time}", time=date(run.lease_ends_at, "{date_short_pretty} {time}"))
+
+
+def describe_recipe(recipe: Recipe) -> Markup:
+    """Return a recipe's name, title and description. Those of the packaged recipes are in the catalogue too."""
+    return mrkdwn("*{}* · {}\n{}", recipe.name, translate_text(recipe.title), translate_text(recipe.description))

@@ -1,0 +1,138 @@
+"""Calls in processes of their own: what they bring, and that they end."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bot.adapters.sky.sdk_worker import SdkWorker
+from bot.errors import BeingStopped, Unavailable, UserError
+from bot.i18n import translate, use_language
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+
+def answers(value: int) -> dict[str, int]:
+    return {"value": value, "pid": os.getpid()}
+
+
+def tells_environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def refuses() -> None:
+    raise UserError("No such GPU.", "Ask for others.")
+
+
+def refuses_in_words() -> None:
+    raise UserError(translate("Nothing was started."))
+
+
+def hears_nothing() -> None:
+    raise Unavailable("Nobody answers.")
+
+
+def is_wrong() -> None:
+    raise ZeroDivisionError("a mistake of ours")
+
+
+def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs(folder: Path) -> None:
+    """Whatever may interrupt a sleep."""
+    (folder / f"{os.getpid()}").touch()
+    while True:
+        time.sleep(60)
+
+
+@pytest.fixture
+def couriers() -> Iterator[Callable[..., SdkWorker]]:
+    made: list[SdkWorker] = []
+
+    def make(seconds: float = 20, **more: object) -> SdkWorker:
+        environment = {"HOME": "/nonexistent", "ONLY": "this"}
+        made.append(SdkWorker(environment, seconds, **more))  # type: ignore[arg-type]  # as each test gives them
+        return made[-1]
+
+    yield make
+    for courier in made:
+        courier.stop()
+
+
+def under_way(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir()]
+
+
+def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers: Callable[..., SdkWorker]) -> None:
+    found = couriers().call(answers, 7)
+    assert (found["value"], found["pid"] != os.getpid()) == (7, True)
+    assert couriers().call(tells_environment) == {"HOME": "/nonexistent", "ONLY": "this"}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        pytest.param(refuses, UserError, "No such GPU", id="refused"),
+        pytest.param(hears_nothing, Unavailable, "Nobody answers", id="unavailable"),
+        pytest.param(dies, Unavailable, "has not answered", id="a process that dies"),
+        pytest.param(is_wrong, RuntimeError, "a mistake of ours", id="our mistake, with its traceback"),
+    ],
+)
+def test_what_a_call_raises(
+    couriers: Callable[..., SdkWorker], call: Callable[[], None], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        couriers().call(call)
+
+
+def test_a_call_that_hangs_is_given_up_and_is_no_more(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"within 2 s"):
+        couriers(2).call(hangs, tmp_path)
+    (pid,) = under_way(tmp_path)
+    assert not psutil.pid_exists(pid)
+
+
+def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    courier = couriers(60, concurrency=2, shares={hangs: 0.5})
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(courier.call, hangs, tmp_path) for _ in range(3)]
+        eventually(lambda: under_way(tmp_path))
+        assert courier.call(answers, 1)["value"] == 1
+        assert len(under_way(tmp_path)) == 1
+        courier.stop()
+        for one in waiting:  # that its answer was cut off says nothing of what was asked
+            with pytest.raises(BeingStopped):
+                one.result()
+
+
+def test_when_all_places_are_taken_that_is_said(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    courier = couriers(4, concurrency=1)
+    with ThreadPoolExecutor(2) as pool:
+        hanging = pool.submit(courier.call, hangs, tmp_path)
+        eventually(lambda: under_way(tmp_path))
+        courier._seconds = 0.5
+        with pytest.raises(Unavailable, match="slow"):
+            courier.call(answers, 1)
+        courier.stop()
+        with pytest.raises(Unavailable):
+            hanging.result()
+
+
+def test_after_the_stop_nothing_is_sent(couriers: Callable[..., SdkWorker]) -> None:
+    courier = couriers()
+    courier.stop()
+    with pytest.raises(BeingStopped, match="being stopped"):
+        courier.call(answers, 1)
+
+
+def test_a_call_speaks_the_language_of_who_asks(couriers: Callable[..., SdkWorker]) -> None:
+    with use_language("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
+        couriers().call(refuses_in_words)

@@ -1,0 +1,160 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.commands.command import (
+    Command,
+    CompareRuns,
+    DescribeRecipe,
+    Launch,
+    ListRecipes,
+    ListRuns,
+    OpenLaunchForm,
+    SetBudget,
+    SetMonthlyBudget,
+    ShowChart,
+    ShowCost,
+    ShowHelp,
+    ShowLogs,
+    ShowStatus,
+    Stop,
+)
+from bot.core.commands.parser import parse_command
+from bot.core.commands.specs import COMMAND_SPECS
+from bot.core.model.policy import Scope
+from bot.core.model.typed_text import split_words
+from bot.errors import UserError
+from tests.builders import refusal_of
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        pytest.param("", ShowHelp(), id="nothing asks for help"),
+        pytest.param("help launch", ShowHelp("launch"), id="help on a command"),
+        pytest.param("launch ppo", Launch("ppo"), id="a recipe"),
+        pytest.param("launch", OpenLaunchForm(), id="no recipe yet"),
+        pytest.param("launch ppo nodes=2", Launch("ppo", (("nodes", "2"),)), id="a parameter"),
+        pytest.param("LAUNCH ppo Nodes=2", Launch("ppo", (("nodes", "2"),)), id="capitals of a phone"),
+        pytest.param(
+            "launch ppo trainer.total_epochs=3 +x.y=1 ~z actor@p=q model/base=b ++a=1",
+            Launch("ppo", (), ("trainer.total_epochs=3", "+x.y=1", "~z", "actor@p=q", "model/base=b", "++a=1")),
+            id="every kind of override",
+        ),
+        pytest.param("launch ppo --dry-run", Launch("ppo", dry_run=True), id="a dry run"),
+        pytest.param("launch ppo —dry-run", Launch("ppo", dry_run=True), id="a dry run typed on a phone"),
+        pytest.param("status", ShowStatus(), id="my status"),
+        pytest.param("status ppo-7f3a", ShowStatus("ppo-7f3a"), id="a run's status"),
+        pytest.param("list", ListRuns("active"), id="active runs"),
+        pytest.param("cost", ShowCost("mine"), id="what mine cost"),
+        pytest.param("cost Team", ShowCost("team"), id="what this channel's cost"),
+        pytest.param("cost PPO-7f3a", ShowCost("PPO-7f3a"), id="what one run costs"),
+        pytest.param("list Mine", ListRuns("mine"), id="my runs"),
+        pytest.param("logs r", ShowLogs("r"), id="logs"),
+        pytest.param(
+            "logs r lines=50 grep='out of memory' node=1 --follow",
+            ShowLogs("r", 50, "out of memory", 1, follow=True),
+            id="logs with everything",
+        ),
+        pytest.param("logs r grep=a.b=c", ShowLogs("r", grep="a.b=c"), id="a word to look for may hold anything"),
+        pytest.param("plot r", ShowChart("r"), id="a chart"),
+        pytest.param("plot r kl critic/rewards/mean kl", ShowChart("r", ("kl", "critic/rewards/mean")), id="charts"),
+        pytest.param("compare a b", CompareRuns("a", "b", "step"), id="two runs"),
+        pytest.param("compare a b by=Dollars", CompareRuns("a", "b", "dollars"), id="two runs by what they cost"),
+        pytest.param("stop r", Stop("r"), id="stop"),
+        pytest.param(
+            "budget <@U0ANA|ana> 800", SetMonthlyBudget(Scope.PERSON, 800, "U0ANA"), id="a month's dollars of a person"
+        ),
+        pytest.param("budget <@B0BOT> 800", SetBudget("<@B0BOT>", 800), id="what is no person's id is a run's name"),
+        pytest.param("recipes", ListRecipes(), id="recipes"),
+        pytest.param("describe ppo", DescribeRecipe("ppo"), id="describe"),
+    ],
+)
+def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) -> None:
+    assert parse_command(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("lanch ppo", "Did you mean `launch`?", id="a mistyped command"),
+        pytest.param("launch --dry-run", "`launch` needs RECIPE. Type `/verl launch RECIPE", id="a missing name"),
+        pytest.param("launch ppo nodes 2", "one word too many", id="a parameter without its ="),
+        pytest.param("launch ppo --dryrun", "Did you mean `--dry-run`?", id="a mistyped flag"),
+        pytest.param("launch ppo nodes=2 nodes=3", "`nodes` is given twice", id="a parameter given twice"),
+        pytest.param("launch ppo nodes=2 nodes=2", "Give it once: `nodes=2`", id="the same given twice"),
+        pytest.param("launch ppo nodes = 2", "without spaces: `nodes=2`", id="spaces around the ="),
+        pytest.param("launch ppo -n 2", "has no flag `-n`", id="an option as programs have them"),
+        pytest.param("stop", "`stop` needs RUN", id="a missing run"),
+        pytest.param("logs r line=3", "Did you mean `lines`?", id="a mistyped option"),
+        pytest.param("logs r lines=0", "from 1 to 10,000", id="a number out of range"),
+        pytest.param("logs r lines=many", "from 1 to 10,000", id="no number"),
+        pytest.param("logs r node=-1", "from 0 to 999", id="a node that cannot be"),
+        pytest.param("plot r a b c", "second command", id="more charts than a message takes"),
+        pytest.param("compare a", "`compare` needs B", id="nothing to compare with"),
+        pytest.param("compare a b c", "one word too many", id="three runs"),
+        pytest.param("compare a b by=gpu", "Valid: `step`, `time`, `dollars`", id="by something else"),
+        pytest.param("stop r a.b=1", "takes no Hydra override", id="an override where none is taken"),
+        pytest.param("list ended today", "one word too many", id="a word too many"),
+        pytest.param("list yours", "Valid: `active`", id="no such list"),
+        pytest.param("help lunch", "Did you mean `launch`?", id="help on nothing"),
+    ],
+)
+def test_a_line_that_means_nothing_is_refused_with_what_is_valid(text: str, said: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        parse_command(text)
+    assert said in refusal.value.sentence
+
+
+@pytest.mark.parametrize("word", ["status", "logs", "plot", "stop"])
+def test_in_a_runs_thread_its_name_can_be_left_out(word: str) -> None:
+    command = parse_command(word, thread_run="ppo-7f3a")
+    assert getattr(command, "run", None) == "ppo-7f3a"
+    assert getattr(parse_command(f"{word} grpo-1", thread_run="ppo-7f3a"), "run", None) == "grpo-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        pytest.param("plot kl", ShowChart("ppo-7f3a", ("kl",)), id="a metric of this run"),
+        pytest.param("plot actor/entropy kl", ShowChart("ppo-7f3a", ("actor/entropy", "kl")), id="by verl's key"),
+        pytest.param("plot grpo-1 kl", ShowChart("grpo-1", ("kl",)), id="a metric of another run"),
+        pytest.param("compare grpo-1 by=time", CompareRuns("ppo-7f3a", "grpo-1", "time"), id="this run with another"),
+        pytest.param("compare a b", CompareRuns("a", "b"), id="two others"),
+    ],
+)
+def test_in_a_runs_thread_it_is_the_run_that_charts_are_of(text: str, command: Command) -> None:
+    assert parse_command(text, thread_run="ppo-7f3a") == command
+
+
+@pytest.mark.parametrize("form", COMMAND_SPECS.values(), ids=COMMAND_SPECS)
+def test_the_example_of_every_form_works_as_it_stands(form: object) -> None:
+    example = getattr(form, "example", "")
+    assert split_words(example)[0] == getattr(form, "word", None)
+    parse_command(example)
+
+
+VALID_SOMEWHERE = [f"`/verl {word}" for word in COMMAND_SPECS] + [
+    "Valid: `",
+    "`--",
+    "RECIPE",
+    "RUN",
+    "Close it with",
+    "shorter",
+    "without",
+    "number",
+    "Give hours",
+    "Give dollars",
+]
+TYPED = st.text(st.sampled_from("launchstoplogsstatus =.-—'\"“[]()~+@/\n") | st.characters(exclude_categories=["Cs"]))
+LINES = TYPED | st.builds(
+    " ".join,
+    st.lists(st.sampled_from([*COMMAND_SPECS, "nodes=2", "a.b=1", "--dry-run", "—x", "r", "lines=3", "~y"]) | TYPED),
+)
+
+
+@given(LINES)
+def test_parsing_never_crashes_and_every_refusal_names_what_is_valid(text: str) -> None:
+    if refusal := refusal_of(lambda: parse_command(text)):
+        assert refusal.hint
+        assert any(valid in refusal.sentence for valid in VALID_SOMEWHERE), refusal.sentence

@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+from bot.core.model.cluster import Ambiguity, JobState, Outage, PendingConfirmation
+from bot.core.model.money import Rate
+from bot.core.model.progress import Progress
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.sent_message import SentMessage
+from tests.builders import NOON, a_run, at, launching, running, up
+
+
+def test_the_first_wish_to_stop_counts() -> None:
+    run = a_run().request_stop("U0BEN", NOON).request_stop("U0LEA", at(5))
+    assert (run.stop_requested_by, run.stop_requested_at) == ("U0BEN", NOON)
+
+
+def test_a_run_that_is_over_is_not_stopped() -> None:
+    assert running().begin_teardown(Reason.FAILED, None, NOON).request_stop("U0BEN", NOON).stop_requested_by is None
+
+
+def test_the_first_reason_stands() -> None:
+    run = running().begin_teardown(Reason.FAILED, "code 3", NOON).begin_teardown(Reason.STOPPED, None, at(5))
+    assert (run.reason, run.detail, run.finished_at) == (Reason.FAILED, "code 3", NOON)
+
+
+def test_a_job_that_is_seen_to_run_makes_the_run_running_once() -> None:
+    run = (
+        launching()
+        .record_observation(up(JobState.SETTING_UP), at(1))
+        .record_observation(up(), at(2))
+        .record_observation(up(), at(3))
+    )
+    assert (run.status, run.running_at) == (RunStatus.RUNNING, at(2))
+    over = run.begin_teardown(Reason.STOPPED, None, at(4)).record_observation(up(), at(5))
+    assert over.status is RunStatus.STOPPING
+
+
+def test_it_bills_from_the_first_ask_until_it_is_seen_to_be_gone() -> None:
+    run = a_run(rate=Rate(3600.0, "x"))
+    assert run.cost(at(50)) == 0
+    asked = run.record_launch_request(at(10)).record_launch_request(at(20))
+    assert asked.cost(at(50)) == 40
+    ended = asked.begin_teardown(Reason.STOPPED, None, at(60)).close(Reason.STOPPED, at(100))
+    assert ended.cost(at(9999)) == 90
+
+
+def test_without_a_price_the_cost_is_unknown_not_zero() -> None:
+    assert running(rate=None).cost(at(100)) is None
+
+
+def test_the_lease_runs_from_the_first_ask() -> None:
+    assert a_run().lease_ends_at is None
+    assert a_run(lease=timedelta(hours=1)).record_launch_request(NOON).record_launch_request(
+        at(50)
+    ).lease_ends_at == at(3600)
+
+
+def test_a_puzzle_is_solved_by_a_sight() -> None:
+    doubted = running().await_confirmation(PendingConfirmation(Ambiguity.ABSENT, at(1), at(2)))
+    assert doubted.record_observation(up(), at(3)).pending_confirmation is None
+
+
+def test_an_outage_has_one_begin_and_one_end() -> None:
+    run = running().record_outage(at(1)).record_outage(at(2))
+    assert run.outage == Outage(at(1))
+    assert run.record_observation(up(), at(3)).record_observation(up(), at(4)).outage == Outage(at(1), at(3))
+
+
+def test_a_message_of_unknown_fate_is_found_or_said_again() -> None:
+    doubtful = running().record_sent_message("ended", SentMessage(None, "d", "", NOON))
+    assert doubtful.confirm_message("ended", "1.2").sent_messages["ended"].ts == "1.2"
+    assert "ended" not in doubtful.record_lost_message("ended").sent_messages
+
+
+def test_progress_is_what_the_log_told_last() -> None:
+    assert running().record_progress(Progress(step=3), at(1)).progress.step == 3

@@ -1,0 +1,118 @@
+"""An approval rests on what a launch may come to, and so does more time or money for a run."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.core.model.ledger import Ledger, RecentLaunch
+from bot.core.model.money import Rate
+from bot.core.model.people import Role, create_trusted_actor
+from bot.core.model.policy import Policy
+from bot.core.model.run import Run
+from bot.core.model.run_state import ApprovalCause, LaunchFacts, RunStatus
+from bot.core.rules.approval_rules import refuse_unapproved_change, update_approval
+from tests.builders import NOON, a_run, approvers, at, refusal_of
+
+ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
+POLICY = Policy(
+    grants=approvers(BEN, LEA), approve_above_dollars=50.0, approve_above_gpu_hours=100.0, approve_unpriced=True
+)
+NOTHING = Ledger()
+
+
+def small(**changes: Any) -> Run:
+    """A launch that needs no approval: $4 an hour for two hours, and a budget of $10."""
+    cheap = {"budget_dollars": 10.0, "lease": timedelta(hours=2), "nodes": 1, "priced_at": NOON}
+    return a_run(**cheap | changes)
+
+
+def settled(run: Run, ledger: Ledger = NOTHING) -> Run:
+    return update_approval(run, ledger, POLICY, NOON)
+
+
+def causes(run: Run, ledger: Ledger = NOTHING) -> tuple[ApprovalCause, ...]:
+    approval = settled(run, ledger).approval
+    return approval.causes if approval else ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        pytest.param({"budget_dollars": 50.01}, ApprovalCause.DOLLARS, id="its budget"),
+        pytest.param({"lease": timedelta(hours=13)}, ApprovalCause.DOLLARS, id="its rate times its lease"),
+        pytest.param({"gpus": "H100:9", "lease": timedelta(hours=12)}, ApprovalCause.GPU_HOURS, id="GPU-hours"),
+        pytest.param(
+            {"gpus": "H100:8", "lease": timedelta(hours=7), "nodes": 2},
+            ApprovalCause.GPU_HOURS,
+            id="of all its nodes",
+        ),
+        pytest.param({"rate": None}, ApprovalCause.UNPRICED, id="no price"),
+    ],
+)
+def test_a_launch_waits_for_an_approver_by_what_it_may_come_to(changes: dict[str, Any], cause: ApprovalCause) -> None:
+    assert causes(small()) == ()
+    assert causes(small(**changes)) == (cause,)
+    assert settled(small(**changes)).status is RunStatus.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize(
+    ("who", "hours_ago", "counts"),
+    [(ANA, 23, True), (ANA, 25, False), (BEN, 23, False)],
+    ids=["within a day", "before", "another person's"],
+)
+def test_what_one_person_launches_within_a_day_counts_together(who: str, hours_ago: float, counts: bool) -> None:
+    earlier = RecentLaunch(who, at(-3600 * hours_ago).timestamp(), 45.0)
+    found = causes(small(), Ledger(recent_launches={"ppo-0001": earlier}))
+    assert found == ((ApprovalCause.DAY,) if counts else ())
+
+
+def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
+    waits = settled(small(budget_dollars=60.0))
+    assert waits.approval
+    assert waits.approval.approvers == (BEN, LEA)
+    approved = waits.record_approval_decision(BEN, True, NOON)
+    assert settled(approved) == approved
+    dearer = settled(replace(approved, rate=Rate(40.0, "a pretended price")))
+    assert dearer.status is RunStatus.AWAITING_APPROVAL
+    assert dearer.approval
+    assert (dearer.approval.by, dearer.approval.granted) == (None, False)
+
+
+def test_an_approver_is_not_asked_about_a_launch_of_his_own() -> None:
+    waits = settled(small(requester=BEN, budget_dollars=60.0))
+    assert waits.approval
+    assert waits.approval.approvers == (LEA,)
+
+
+@pytest.mark.parametrize(
+    ("who", "role", "requester", "is_refused"),
+    [
+        pytest.param(ANA, Role.LAUNCHER, ANA, True, id="its owner"),
+        pytest.param(BEN, Role.APPROVER, ANA, False, id="an approver"),
+        pytest.param(BEN, Role.APPROVER, BEN, True, id="an approver who owns it"),
+        pytest.param(BEN, Role.ADMIN, BEN, True, id="an admin who owns it"),
+    ],
+)
+@pytest.mark.parametrize("more", [{"budget_dollars": 60.0}, {"lease": timedelta(hours=20)}], ids=["money", "time"])
+def test_more_time_or_money_needs_whom_a_launch_would_need(
+    who: str, role: Role, requester: str, is_refused: bool, more: dict[str, Any]
+) -> None:
+    before = small(requester=requester)
+    after = replace(before, **more)
+    refused = refusal_of(
+        lambda: refuse_unapproved_change(before, after, NOTHING, POLICY, create_trusted_actor(who, role), NOON)
+    )
+    assert (refused is not None) == is_refused
+
+
+def test_more_within_what_was_approved_needs_no_other_word() -> None:
+    before = settled(small(budget_dollars=60.0)).record_approval_decision(BEN, True, NOON)
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
+    within, beyond = replace(before, lease=timedelta(hours=2.1)), replace(before, budget_dollars=61.0)
+    assert before.approval
+    facts = LaunchFacts(60.0, 10.0, False, 60.0)
+    approved = replace(before, approval=replace(before.approval, facts=facts))
+    assert refusal_of(lambda: refuse_unapproved_change(approved, within, NOTHING, POLICY, owner, NOON)) is None
+    assert refusal_of(lambda: refuse_unapproved_change(approved, beyond, NOTHING, POLICY, owner, NOON)) is not None

@@ -1,0 +1,187 @@
+"""The scripts of verl's recipes, run by bash with a `ray` and a `verl` that only tell how they were called."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.config.settings import SOURCE_RECIPES
+from bot.core.model.launch_plan import build_launch_plan
+
+pytestmark = pytest.mark.slow
+
+RECIPES = RecipeFolder(SOURCE_RECIPES)
+VERL = ("ppo", "grpo", "multiturn-tools")
+
+RAY = """#!/bin/sh
+case "$1" in
+  health-check) exit "${RAY_HEALTH:-0}" ;;
+  start) exec sleep 60 ;;
+esac
+"""
+RAY_MODULE = """
+import os
+
+def init(**_):
+    pass
+
+def nodes():
+    return [{"Alive": True}] * int(os.environ["RAY_NODES"])
+"""
+VERL_MODULE = """
+import json, os, sys
+
+print("VERL " + json.dumps(sys.argv[1:]))
+"""
+
+NEWEST = "latest_checkpointed_iteration.txt"
+
+HOSTILE = (
+    "data.prompt_key=a b",
+    "x.y=$(touch pwned)",
+    "x.y=`touch pwned`",
+    "+x.y='; touch pwned; '",
+    'x.y=["a", "b"]',
+    "x.y=*",
+    "~trainer.logger",
+    "x.y=line\nend",
+    "x.y=\\",
+)
+
+
+class Node:
+    """One node of a run, as its script finds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bin").mkdir()
+        (folder / "bin" / "ray").write_text(RAY)
+        (folder / "bin" / "ray").chmod(0o755)
+        (folder / "bin" / "python3").symlink_to(sys.executable)
+        for package in ("verl", "verl/trainer"):
+            (folder / "modules" / package).mkdir(parents=True, exist_ok=True)
+            (folder / "modules" / package / "__init__.py").touch()
+        (folder / "modules" / "ray.py").write_text(RAY_MODULE)
+        (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
+
+    def run(self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), **more: Any) -> Any:
+        made = build_launch_plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
+        gpus = made.gpus.partition(":")[2]
+        script = self.folder / "run.sh"
+        script.write_text(str(made.task["run"]))
+        environment = {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "modules"),
+            "HOME": str(self.folder),
+            "SKYPILOT_NODE_IPS": "\n".join(f"10.0.0.{n + 1}" for n in range(made.nodes)),
+            "SKYPILOT_NODE_RANK": str(rank),
+            "SKYPILOT_NUM_NODES": str(made.nodes),
+            "SKYPILOT_NUM_GPUS_PER_NODE": gpus,
+            "RAY_NODES": str(made.nodes),
+            **made.task["envs"],
+            **more,
+        }
+        return subprocess.run(
+            ["bash", script], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def pwned(self) -> bool:
+        return (self.folder / "pwned").exists()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def words(stdout: str) -> list[str]:
+    """What verl was called with."""
+    (line,) = (line for line in stdout.splitlines() if line.startswith("VERL "))
+    return list(json.loads(line.removeprefix("VERL ")))
+
+
+@pytest.mark.parametrize("name", VERL)
+def test_overrides_arrive_at_verl_as_they_were_typed_and_after_the_recipes_own(node: Node, name: str) -> None:
+    done = node.run(name, overrides=HOSTILE)
+    assert done.returncode == 0, done.stderr
+    assert words(done.stdout)[-len(HOSTILE) :] == list(HOSTILE)
+    assert not node.pwned()
+
+
+@pytest.mark.parametrize("name", VERL)
+def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
+    told = words(node.run(name).stdout)
+    run_dir = f"{node.folder}/checkpoints/{name}-7f3a"
+    assert f"trainer.default_local_dir={run_dir}" in told
+    assert f"trainer.experiment_name={name}-7f3a" in told
+    assert "trainer.logger=[console,file]" in told
+    assert Path(run_dir).is_dir()
+
+
+@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize(
+    ("resume_from", "own", "told"),
+    [
+        pytest.param("", "", ["trainer.resume_mode=auto"], id="nothing to go on from"),
+        pytest.param("old-1", "", ["resume_path", "old-1/global_step_40"], id="the newest checkpoint of a run"),
+        pytest.param("old-1/global_step_20", "", ["resume_path", "old-1/global_step_20"], id="one checkpoint"),
+        pytest.param("old-1", "7", ["trainer.resume_mode=auto"], id="a run that has saved something itself"),
+        pytest.param("old-2", "", "old-2 left no checkpoint.", id="a run that saved nothing"),
+        pytest.param("old-1/global_step_30", "", "There is no checkpoint", id="a checkpoint that is not there"),
+    ],
+)
+def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: str, told: list[str] | str) -> None:
+    for step in (20, 40):
+        (node.folder / "checkpoints" / "old-1" / f"global_step_{step}").mkdir(parents=True)
+    (node.folder / "checkpoints" / "old-1" / NEWEST).write_text("40")
+    if own:
+        (node.folder / "checkpoints" / f"{name}-7f3a").mkdir()
+        (node.folder / "checkpoints" / f"{name}-7f3a" / NEWEST).write_text(own)
+    done = node.run(name, RESUME_FROM=resume_from)
+    if isinstance(told, str):
+        assert done.returncode == 1
+        assert told in done.stderr
+        return
+    found = [word for word in words(done.stdout) if word.startswith("trainer.resume")]
+    assert len(found) == len(told)
+    assert all(word.endswith(end) for word, end in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize("variable", ["BATCH_SIZE", "WORKERS_TIMEOUT_SECONDS"])
+def test_a_number_that_hides_a_command_is_refused_and_not_run(node: Node, name: str, variable: str) -> None:
+    """bash's arithmetic runs what stands in an index: `a[$(touch pwned)]`."""
+    hidden: dict[str, Any] = {variable: "a[$(touch pwned)]"}
+    done = node.run(name, **hidden)
+    assert done.returncode == 1
+    assert f"{variable} must be a whole number" in done.stderr
+    assert not node.pwned()
+
+
+@pytest.mark.parametrize("name", VERL)
+def test_a_model_with_odd_characters_is_one_word(node: Node, name: str) -> None:
+    done = node.run(name, MODEL="a b; touch pwned")
+    assert "actor_rollout_ref.model.path=a b; touch pwned" in words(done.stdout)
+    assert not node.pwned()
+
+
+@pytest.mark.parametrize("name", ["ppo", "grpo"])
+@pytest.mark.long
+def test_rank_0_waits_for_its_workers_and_says_how_many_came(node: Node, name: str) -> None:
+    done = node.run(name, RAY_NODES="1", WORKERS_TIMEOUT_SECONDS="1")
+    assert done.returncode != 0
+    assert "only 1 of 2 nodes joined Ray within 1 seconds" in done.stderr
+    assert "VERL" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["ppo", "grpo"])
+@pytest.mark.long
+def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> None:
+    done = node.run(name, rank=1, RAY_HEALTH="1", WORKERS_TIMEOUT_SECONDS="1")
+    assert done.returncode == 1
+    assert "Ray on the head node (10.0.0.1:6390) did not answer within 1 seconds" in done.stderr

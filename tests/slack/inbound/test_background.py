@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+
+import pytest
+
+from bot.app.rate_limits import InteractivePriority
+from bot.errors import Unavailable, UserError
+from bot.slack.inbound import background as module
+from bot.slack.inbound.background import BackgroundReplies, check_response, deliver
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
+from bot.slack.views.message import Answer, build_text_answer
+from bot.slack.views.mrkdwn import escape
+from tests.waiting import SECONDS, eventually
+
+
+def text(words: str) -> Answer:
+    return build_text_answer(escape(words))
+
+
+def raising(error: Exception) -> Callable[[], Answer]:
+    def answer() -> Answer:
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(lambda: text("lines"), "lines", id="an answer"),
+        pytest.param(raising(UserError("No.", "Type yes.")), ":warning: No. Type yes.", id="a refusal"),
+        pytest.param(raising(Unavailable("Nobody answers.")), "Nobody answers. Try again", id="silence"),
+        pytest.param(raising(ZeroDivisionError()), "my mistake, not yours", id="a mistake of ours"),
+    ],
+)
+def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], said: str) -> None:
+    told: list[Answer] = []
+    BackgroundReplies(InteractivePriority()).answer_later(answer, told.append)
+    eventually(lambda: told)
+    assert said in told[0]["text"]
+
+
+def test_a_reply_is_made_again_where_slack_asks_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(module, "pause", waits.append)
+    troubles: list[Exception | None] = [SlackRateLimited(timedelta(seconds=7)), SlackUncertain("503"), None]
+
+    def reply(_: Answer) -> None:
+        if trouble := troubles.pop(0):
+            raise trouble
+
+    deliver(text("x"), reply)
+    assert waits == [7, 1]
+
+
+def test_a_reply_that_slack_refuses_is_not_repeated() -> None:
+    tries: list[Answer] = []
+
+    def reply(answer: Answer) -> None:
+        tries.append(answer)
+        raise SlackRejected("used_url")
+
+    with pytest.raises(SlackRejected):
+        deliver(text("x"), reply)
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(429, SlackRateLimited), (503, SlackUncertain), (404, SlackRejected)])
+def test_what_an_answer_by_url_met_is_known_by_its_status(status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check_response(status, {"Retry-After": "3"})
+    check_response(200, {})
+
+
+def test_more_questions_than_places_are_refused_not_kept() -> None:
+    released = Event()
+    told: list[Answer] = []
+
+    def slow() -> Answer:
+        assert released.wait(SECONDS)
+        return text("late")
+
+    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=2)
+    for _ in range(2):
+        errands.answer_later(slow, told.append)
+    with pytest.raises(UserError, match="Too many questions"):
+        errands.answer_later(slow, told.append)
+    released.set()
+    eventually(lambda: len(told) == 2)
+
+
+def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -> None:
+    released, told = Event(), list[Answer]()
+    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=1)
+    errands.answer_later(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
+    with pytest.raises(UserError, match="Too many questions"):
+        errands.answer_later(lambda: text("more"), told.append)
+    errands.send(text("ready"), told.append)
+    eventually(lambda: told)
+    assert told == [text("ready")]
+    released.set()
+    eventually(lambda: len(told) == 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        pytest.param(200, "ok", None, id="taken"),
+        pytest.param(200, '{"ok":true}', None, id="taken, in JSON"),
+        pytest.param(200, '{"ok": false, "error": "invalid_blocks"}', "invalid_blocks", id="refused, in JSON"),
+        pytest.param(404, '{"ok":false,"error":"invalid_blocks"}', "invalid_blocks", id="refused, by the status too"),
+        pytest.param(400, "invalid_blocks", "invalid_blocks", id="refused, in a word"),
+        pytest.param(404, "used_url", "used_url", id="too late"),
+        pytest.param(403, "<html>Forbidden</html>", "403", id="refused by something between"),
+    ],
+)
+def test_what_a_response_url_answers_is_understood_however_it_is_said(status: int, body: str, code: str | None) -> None:
+    if code is None:
+        check_response(status, {}, body)
+        return
+    with pytest.raises(SlackRejected) as refused:
+        check_response(status, {}, body)
+    assert refused.value.code == code

@@ -1,0 +1,62 @@
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model.run import Run
+from bot.core.model.sent_message import SentMessage
+from bot.slack.outbound.outbox import MessageCheck, MessageEdit, MessagePost, MessageStep, MessageWait, find_next_step
+from bot.slack.views.message import Message
+from bot.slack.views.mrkdwn import escape
+from tests.builders import NOON, a_run, at
+
+PERIOD = timedelta(seconds=30)
+CARD = Message("card", escape("state 1"), (), urgent="state", is_edited=True)
+NEWER = Message("card", escape("state 2"), (), urgent="state", is_edited=True)
+OTHER = Message("card", escape("other"), (), urgent="other", is_edited=True)
+LAUNCHING = Message("launching", escape("launching"), ())
+RUNNING = Message("running", escape("running"), ())
+ENDED = Message("ended", escape("ended"), (), broadcast=True)
+
+
+def stands(*messages: Message, ts: str | None = "1.0") -> Run:
+    return a_run(sent_messages={one.key: SentMessage(ts, one.digest, one.urgent, NOON) for one in messages})
+
+
+@pytest.mark.parametrize(
+    ("run", "wanted", "step"),
+    [
+        pytest.param(stands(), [CARD, LAUNCHING], MessagePost((CARD,)), id="the card comes first"),
+        pytest.param(stands(CARD), [CARD], None, id="nothing is lacking"),
+        pytest.param(
+            stands(CARD), [CARD, LAUNCHING, RUNNING], MessagePost((LAUNCHING, RUNNING)), id="notices come as one"
+        ),
+        pytest.param(
+            stands(CARD), [CARD, LAUNCHING, ENDED], MessagePost((LAUNCHING,)), id="what others see comes by itself"
+        ),
+        pytest.param(stands(CARD, LAUNCHING), [CARD, LAUNCHING, ENDED], MessagePost((ENDED,)), id="the end"),
+        pytest.param(stands(CARD, ts=None), [CARD, LAUNCHING], MessageCheck("card", NOON), id="a doubt about the card"),
+        pytest.param(stands(CARD), [NEWER], MessageWait(at(30)), id="a newer card may wait"),
+        pytest.param(stands(CARD), [OTHER], MessageEdit(OTHER, "1.0", is_urgent=True), id="another state may not"),
+        pytest.param(
+            stands(CARD), [NEWER, LAUNCHING], MessagePost((LAUNCHING,)), id="what is missing before what is old"
+        ),
+        pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
+    ],
+)
+def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step: MessageStep | None) -> None:
+    assert find_next_step(run, wanted, at(10), PERIOD) == step
+
+
+def test_a_newer_card_waits_no_longer_than_its_period() -> None:
+    assert find_next_step(stands(CARD), [NEWER], at(30), PERIOD) == MessageEdit(NEWER, "1.0", is_urgent=False)
+
+
+def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:
+    run = stands(CARD).record_sent_message("launching", SentMessage(None, "", "", at(3)))
+    assert find_next_step(run, [OTHER, LAUNCHING, ENDED], at(10), PERIOD) == MessageCheck("launching", at(3))
+
+
+@pytest.mark.parametrize("newer", [NEWER, OTHER])
+def test_an_edit_that_was_made_by_a_clock_that_was_ahead_holds_up_no_other(newer: Message) -> None:
+    step = find_next_step(stands(CARD), [newer], at(-3600), PERIOD)
+    assert step == MessageEdit(newer, "1.0", is_urgent=newer is OTHER)

@@ -1,0 +1,238 @@
+"""A SkyPilot that has forgotten: nothing is concluded, it is said, what people and leases want is asked for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from bot.adapters.redis.connection import RESERVATIONS, RUN_RECORD
+from bot.adapters.redis.redis_store import RedisStore
+from bot.core.model.cluster import CloudMemory, Ending, JobState
+from bot.core.model.policy import Caps, Policy
+from bot.core.model.run_state import Reason
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from tests.builders import NOON
+from tests.story import RANDOM, TRAINING, Bot
+
+OPS = RANDOM
+RUN_ID, CLUSTER = "smoke-0001", "verl-smoke-0001"
+FORGOTTEN = "SkyPilot's server does not remember `smoke-0001`"
+
+
+@pytest.fixture
+def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Bot:
+    return Bot(store, playground, slack, ops_channel=OPS, policy=Policy(person=Caps(runs=1)))
+
+
+def launching(bot: Bot) -> None:
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke lease=1")
+    bot.ticks(3)
+    assert bot.run().status == "launching"
+
+
+def running(bot: Bot) -> None:
+    bot.running("launch smoke lease=1")
+
+
+def stopping(bot: Bot) -> None:
+    bot.running("launch smoke lease=1")
+    bot.cloud.removes = False
+    bot.say(f"stop {RUN_ID} save=no")
+    bot.ticks(3)
+    assert bot.run().status == "stopping"
+    bot.cloud.removes = True
+
+
+BEFORE: dict[str, Callable[[Bot], None]] = {"launching": launching, "running": running, "stopping": stopping}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("restarts", [False, True], ids=["in use", "while the bot was down"])
+def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
+    bot: Bot, redis: Redis, before: str, restarts: bool
+) -> None:
+    BEFORE[before](bot)
+    bot.cloud.forget()
+    later = bot.later() if restarts else bot
+    later.ticks(12, seconds=20)
+    assert later.run().status == before
+    assert redis.hexists(RESERVATIONS, RUN_ID)
+    assert "are allowed" in bot.say("launch smoke")  # its place is taken
+    assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
+    assert "SkyPilot does not remember it" in later.card()
+    assert len(later.cloud.launches) == 1
+
+
+def test_the_ops_channel_hears_of_all_runs_at_once_and_when_they_are_remembered(bot: Bot) -> None:
+    bot.policy = Policy()
+    for _ in range(3):
+        bot.say("launch smoke")
+    bot.ticks(3)
+    bot.cloud.forget()
+    bot.ticks(20, seconds=10)
+    named = "`smoke-0001`, `smoke-0002`, `smoke-0003`"
+    assert bot.reads(channel=OPS).count(f"does not remember the clusters of {named}.*") == 1
+    bot.cloud.remember()
+    bot.ticks(20, seconds=10)
+    assert bot.reads(channel=OPS).count(f"remembers the clusters of {named} again.") == 1
+
+
+@pytest.mark.parametrize("before", ["launching", "running"])
+def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, before: str) -> None:
+    BEFORE[before](bot)
+    card = bot.run().sent_messages["card"].ts
+    bot.cloud.forget()
+    bot.ticks(12, seconds=20)
+    bot.cloud.remember()
+    bot.ticks(12)
+    assert "SkyPilot's server remembers `smoke-0001` again" in bot.reads()
+    assert "SkyPilot does not remember it" not in bot.card()
+    bot.sweep()
+    assert bot.store.get_orphans() == {}
+    bot.cloud.come_up(CLUSTER)
+    bot.ticks(2)
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
+    bot.ticks(12, seconds=10)
+    assert (bot.run().status, bot.run().reason) == ("ended", Reason.SUCCEEDED)
+    assert (bot.run().sent_messages["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
+
+
+@pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
+def test_what_ends_it_asks_for_its_removal_again_and_again_and_does_not_call_it_gone(bot: Bot, ends_it: str) -> None:
+    line = "launch smoke budget=1 lease=9" if ends_it == "budget" else "launch smoke lease=1"
+    bot.running(line)
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    if ends_it == "stop":
+        assert "nothing confirms that it goes" in bot.say(f"stop {RUN_ID}")
+    else:
+        bot.tick(3600)
+    bot.ticks(30, seconds=20)
+    assert bot.run().status == "stopping"
+    assert 5 < len(bot.cloud.downs) < 15
+    assert set(bot.cloud.downs) == {CLUSTER}
+    assert "nothing confirms that it goes" in bot.reads()
+    assert "does not go" not in bot.reads()  # that is known only of what is seen
+    bot.cloud.remember()
+    bot.ticks(12, seconds=10)
+    assert bot.run().status == "ended"
+    assert bot.cloud.seen[CLUSTER].ending is Ending.DOWNED
+
+
+def test_a_person_who_has_looked_by_hand_closes_it(bot: Bot, redis: Redis) -> None:
+    bot.running("launch smoke")
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    assert "type `/verl stop smoke-0001 gone=yes`" in bot.reads()
+    assert "I close `smoke-0001` on your word" in bot.say(f"stop {RUN_ID} gone=yes")
+    bot.ticks(3)
+    assert bot.run().status == "ended"
+    assert "machines gone, says @ana; SkyPilot cannot tell" in bot.reads()
+    assert not redis.hexists(RESERVATIONS, RUN_ID)
+
+
+def test_what_skypilot_shows_is_not_gone_by_a_persons_word(bot: Bot) -> None:
+    bot.running("launch smoke")
+    assert "so I see by myself when its machines are gone" in bot.say(f"stop {RUN_ID} gone=yes")
+    bot.ticks(3)
+    assert bot.run().status == "running"
+
+
+def without_an_id(bot: Bot) -> None:
+    """As a record of an older version, which lost its run to a server that had forgotten."""
+
+    def change(memory: CloudMemory) -> CloudMemory:
+        return replace(memory, cluster_id="")
+
+    bot.store.update(RUN_ID, lambda run: replace(run, memory=change(run.memory)).close(Reason.CLUSTER_LOST, bot.moment))
+
+
+def called_gone(bot: Bot) -> None:
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    bot.say(f"stop {RUN_ID} gone=yes")
+    bot.ticks(3)
+    bot.cloud.remember()
+
+
+@pytest.mark.parametrize("ended", [without_an_id, called_gone])
+def test_a_healthy_cluster_whose_run_ended_unseen_is_told_of_and_never_removed(
+    bot: Bot, ended: Callable[[Bot], None]
+) -> None:
+    bot.running("launch smoke")
+    ended(bot)
+    for _ in range(4):
+        bot.sweep()
+    assert bot.cloud.downs == []
+    assert "is running, and its run ended because I could see nothing of it.* I do not remove it" in bot.reads(
+        channel=OPS
+    )
+
+
+def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot) -> None:
+    bot.running("launch ppo lease=1")
+    run_id, cluster = "ppo-0001", "verl-ppo-0001"
+    bot.store.update(
+        run_id,
+        lambda run: replace(
+            run,
+            checkpoints_ephemeral=True,
+            checkpoints="~/models",
+            progress=replace(run.progress, step=20, checkpoint=f"~/models/{run_id}/global_step_20", checkpoint_step=20),
+        ),
+    )
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    bot.ticks(40, seconds=600)
+    assert (bot.run(run_id).status, bot.run(run_id).checkpoint_rescue.abandoned_at) == ("stopping", None)
+    bot.cloud.remember()
+    bot.ticks(30, seconds=5)
+    assert bot.run(run_id).checkpoint_rescue.is_downloaded
+    assert (bot.run(run_id).status, bot.cloud.downs[-1]) == ("ended", cluster)
+
+
+def test_a_launch_whose_reply_was_lost_is_not_sent_to_another_server(bot: Bot) -> None:
+    bot.cloud.loses_replies = True
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke")
+    bot.tick()
+    assert bot.cloud.launches == [CLUSTER]
+    bot.cloud.forget()
+    bot.ticks(20, seconds=10)
+    assert bot.cloud.launches == [CLUSTER]
+    assert bot.run().memory.is_lost
+
+
+def test_a_run_whose_record_cannot_be_read_keeps_its_place_too(bot: Bot, redis: Redis) -> None:
+    bot.running("launch smoke lease=1")
+    redis.set(RUN_RECORD.format(RUN_ID), b"{")
+    bot.cloud.forget()
+    bot.ticks(12, seconds=20)
+    assert redis.hexists(RESERVATIONS, RUN_ID)
+    assert "does not remember the cluster of `smoke-0001`" in bot.reads(channel=TRAINING)
+    bot.tick(3600)
+    bot.ticks(3, seconds=120)
+    assert len(bot.cloud.downs) > 1
+    assert redis.hexists(RESERVATIONS, RUN_ID)
+    bot.say(f"stop {RUN_ID} gone=yes")
+    bot.ticks(2)
+    assert not redis.hexists(RESERVATIONS, RUN_ID)
+
+
+def test_a_loss_is_noted_at_the_second_look_and_ends_with_the_first_that_remembers(bot: Bot) -> None:
+    bot.running("launch smoke")
+    bot.cloud.forget()
+    bot.tick()
+    assert not bot.run().memory.is_lost
+    bot.ticks(6)
+    assert bot.run().memory.is_lost
+    bot.cloud.remember()
+    bot.tick()
+    loss = bot.run().memory.loss
+    assert loss is not None
+    assert loss.until == bot.moment
+    assert loss.since - NOON < timedelta(seconds=20)

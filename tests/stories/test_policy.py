@@ -1,0 +1,463 @@
+"""What a policy allows, as people meet it: asked first, approved by another, refused where there is no room."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC
+from typing import Any, cast
+
+import pytest
+
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.cost_service import MonthlyBudgetMonitor
+from bot.app.ports import Store
+from bot.core.model.launch_plan import hash_task
+from bot.core.model.policy import Caps, Fairness, Policy
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.actions import Close
+from bot.core.rules.apply_action import apply_action
+from bot.playground.client import PlaygroundClient
+from bot.playground.server import Playground
+from tests.builders import approvers
+from tests.story import ANA, BEN, LEA, Bot
+
+RUN = "smoke-0001"
+
+Made = Callable[[Policy], Bot]
+
+
+@pytest.fixture
+def under(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Made:
+    return lambda policy: Bot(store, playground, slack, policy=policy)
+
+
+def test_a_run_that_is_typed_once_more_with_a_dear_budget_is_asked_about_too(under: Made) -> None:
+    bot = under(Policy(confirm_above_dollars=5.0))
+    bot.say("launch smoke")
+    bot.say(f"stop {RUN}")
+    bot.ticks(3)
+    bot.say(f"retry {RUN} budget=9")
+    assert "`/verl launch smoke budget=9` may spend up to *$9.00*. Launch it?" in bot.told()
+    assert [run.id for run in bot.store.list_open_runs() if not run.is_finished] == []
+
+
+APPROVING = Policy(grants=approvers(LEA, BEN), approve_above_dollars=5.0)
+
+
+def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made) -> None:
+    bot = under(Policy(confirm_above_dollars=5.0))
+    bot.say("launch smoke nodes=2 budget=9")
+    asked = bot.told()
+    assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
+    assert "$4.00/h by a pretended price" in asked
+    assert bot.store.list_open_runs() == []
+    bot.click("launch-sure", "launch smoke nodes=2 budget=9")
+    bot.click("launch-sure", "launch smoke nodes=2 budget=9")
+    assert [run.id for run in bot.store.list_open_runs()] == [RUN]
+
+
+@pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
+def test_what_is_not_dear_and_what_is_meant_is_launched_at_once(under: Made, line: str) -> None:
+    bot = under(Policy(confirm_above_dollars=5.0))
+    assert "Recorded as `smoke-0001`" in bot.say(line)
+
+
+def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made) -> None:
+    bot = under(APPROVING)
+    assert "needs approval from <@U0LEA>, <@U0BEN>" in bot.say("launch smoke nodes=2 budget=9")
+    bot.ticks(3)
+    assert bot.cloud.launches == []
+    assert "*needs approval*" in bot.card()
+    bot.click("approve", RUN, user=LEA)
+    bot.ticks(3)
+    assert bot.cloud.launches == [f"verl-{RUN}"]
+    assert "@lea has approved the launch of `smoke-0001`, which may spend up to $9.00." in bot.reads()
+
+
+@pytest.mark.parametrize(
+    ("who", "line", "refused"),
+    [
+        (ANA, f"approve {RUN}", "you need the role `approver`; here you are `launcher`. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "You cannot approve or refuse your own launch. Ask <@U0BEN>."),
+        (ANA, f"refuse {RUN}", "you need the role `approver`; here you are `launcher`."),
+        (BEN, "approve smoke-0009", "There is no run"),
+    ],
+)
+def test_only_another_lead_has_a_say(under: Made, who: str, line: str, refused: str) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9", user=LEA)
+    assert refused in bot.say(line, user=who)
+    assert bot.run().status == "awaiting_approval"
+
+
+def test_the_first_word_stands(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    assert "`smoke-0001` is refused" in bot.say(f"refuse {RUN}", user=LEA)
+    assert "waits for no approval" in bot.say(f"approve {RUN}", user=BEN)
+    bot.ticks(2)
+    assert bot.run().reason == "refused"
+    assert bot.cloud.launches == []
+    assert "`smoke-0001` *was refused* and not launched" in bot.reads()
+
+
+def test_without_a_word_it_is_given_up(under: Made) -> None:
+    bot = under(replace(APPROVING, approval_timeout_hours=2))
+    bot.say("launch smoke budget=9")
+    bot.tick(2 * 3600 - 10)
+    assert bot.run().status == "awaiting_approval"
+    bot.tick(20)
+    assert bot.run().reason == "not_approved"
+    assert bot.store.get_ledger().reservations == ()
+
+
+def test_the_person_may_stop_what_waits(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"stop {RUN}")
+    bot.ticks(2)
+    assert bot.run().reason == "stopped"
+
+
+def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"approve {RUN}", user=LEA)
+    approval = bot.run().approval
+    assert approval
+    assert approval.task_hash == hash_task(bot.store.get_task(RUN))
+    bot.store.update(RUN, lambda run: replace(run, approval=replace(approval, task_hash="0" * 64)))
+    bot.ticks(2)
+    assert bot.run().reason == "refused"
+    assert bot.cloud.launches == []
+    assert "The task that waits is not the one that was approved." in bot.reads()
+
+
+def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=4")
+    bot.ticks(2)
+    refused = "It may then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
+    assert refused in bot.say(f"budget {RUN} 6")
+    assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
+    assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
+
+
+def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9", user=LEA)
+    assert "more than $5.00 needs another approver. Ask <@U0BEN>." in bot.say(f"budget {RUN} 900", user=LEA)
+    bot.say(f"approve {RUN}", user=BEN)
+    bot.ticks(2)
+    assert bot.run().budget_dollars == 9
+    assert "more than $5.00 needs another approver." in bot.say(f"budget {RUN} 900", user=LEA)
+
+
+def test_a_word_that_comes_as_the_time_is_over_counts(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    run = bot.store.update(RUN, lambda run: run.record_approval_decision(BEN, is_granted=True, now=bot.moment))
+    assert apply_action(run, Close(Reason.NOT_APPROVED), bot.moment, bot.reconciler.timings) == run
+
+
+def test_a_cap_of_dollars_an_hour_waits_for_the_price(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_hour=5.0)))
+    bot.cloud.answers_prices = False
+    bot.say("launch smoke nodes=2")
+    bot.ticks(3)
+    assert bot.run().status == "pending"
+    bot.cloud.answers_prices = True
+    bot.ticks(2)
+    assert bot.run().status == "running"
+
+
+def test_what_another_bot_has_ended_is_not_asked_for(under: Made) -> None:
+    bot = under(Policy())
+    bot.say("launch smoke")
+    ended = bot.store.update(RUN, lambda run: run.close(Reason.CAP_EXCEEDED, bot.moment))
+    bot.reconciler._provision(replace(ended, status=RunStatus.PENDING))
+    assert bot.run().status == "ended"
+    assert bot.cloud.launches == []
+    assert bot.store.get_ledger().reservations == ()
+
+
+def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Made) -> None:
+    bot = under(Policy(person=Caps(runs=1)))
+    bot.say("launch smoke")
+    refused = bot.say("launch smoke")
+    assert "That would be 2 runs of yours at once; 1 are allowed. End one first" in refused
+    assert "Recorded" in bot.say("launch smoke", user=BEN)
+    assert len(bot.store.list_open_runs()) == 2
+
+
+def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_hour=5.0)))
+    bot.say("launch smoke nodes=2")  # at four dollars an hour
+    bot.ticks(2)
+    bot.say("launch smoke nodes=2", user=BEN)
+    bot.ticks(2)
+    assert bot.run("smoke-0002").reason == "over_cap"
+    assert bot.cloud.launches == [f"verl-{RUN}"]
+    assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
+
+
+NOTHING = Policy(person=Caps(runs=0, dollars_per_month=0))
+
+
+def test_a_launch_that_is_asked_for_again_is_not_weighed_again_for_its_cluster_may_stand(
+    under: Made, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = under(Policy())
+    bot.cloud.comes_up_at_once = False
+    bot.say("launch smoke nodes=2")
+    bot.tick()
+    bot.cloud.seen.clear()  # it has left no trace, and no look has shown one
+    later = Bot(store, playground, slack, bot.cloud, bot.moment, policy=NOTHING)
+    later.ticks(12, seconds=5)
+    assert later.run().status == "launching"
+    assert later.run().launch_attempts == 2
+
+
+def test_a_smaller_budget_is_given_however_full_the_caps_are(
+    under: Made, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    under(Policy()).say("launch smoke budget=5")
+    later = Bot(store, playground, slack, policy=NOTHING)
+    assert "may spend $3.00 now" in later.say(f"budget {RUN} 3")
+    assert "are allowed" in later.say(f"budget {RUN} 4")
+
+
+def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
+    bot = under(Policy(person=Caps(runs=0), report_only=("person.runs", "budget", "lease")))
+    bot.running("launch smoke nodes=2 budget=2 lease=1")
+    bot.tick(1900)
+    bot.tick(1900)
+    bot.ticks(2)
+    assert bot.run().status == "running"
+    read = bot.reads()
+    assert read.count("In earnest it would be ended now: its budget is spent.") == 1
+    assert read.count("In earnest it would be ended now: its lease is over.") == 1
+    assert read.count("In earnest its launch would have been refused. The rule `person.runs`") == 1
+
+
+def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_new_is_launched(under: Made) -> None:
+    bot = under(Policy(person=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=8 lease=12")  # at four dollars an hour
+    for hours in (1.3, 0.1, 0.6):
+        bot.tick(3600 * hours)
+        bot.look_at_purses()
+        bot.look_at_purses()
+    read = bot.reads()
+    assert read.count("*50 % of what @ana may spend this month is spent*: $5.20 of $10.00.") == 2  # in the channel too
+    assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
+    refused = bot.say("launch smoke budget=2.5")
+    assert "Your runs of this month may then cost $10.50 together; $10.00 are allowed." in refused
+    assert "Ask for less, with `budget=`" in refused
+
+
+def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=8 lease=12")
+    bot.tick(3600 * 1.3)
+    bot.look_at_purses()
+    later = under(bot.policy)
+    later.moment = bot.moment
+    later.look_at_purses()
+    assert later.reads().count("*50 % of what this channel may spend this month") == 2
+
+
+def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=1)))
+    assert "are allowed" in bot.say("launch smoke budget=5")
+    assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
+        "budget team 20"
+    )
+    assert "The runs of this channel may spend $20.00 a month now" in bot.say("budget team 20", user=LEA)
+    assert "Recorded" in bot.say("launch smoke budget=5")
+    assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
+    assert "Your runs of this month may then cost $5.00" in bot.say("launch smoke budget=5", user=BEN)
+    assert "everybody may spend $4.00 a month" in bot.say("budget everybody 4", user=LEA)
+    assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
+
+
+def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> None:
+    bot = under(replace(APPROVING, team=Caps(dollars_per_month=20)))
+    bot.say("launch smoke budget=9")
+    bot.say("budget team 6", user=LEA)
+    refused = bot.say(f"approve {RUN}", user=LEA)
+    assert "The runs of this channel may then cost $9.00 together this month; $6.00 are allowed." in refused
+    assert "Raise it first, such as `/verl budget team 5000`, and approve then." in refused
+    assert bot.run().status == "awaiting_approval"
+    bot.say("budget team 60", user=LEA)
+    assert "is launched now" in bot.say(f"approve {RUN}", user=LEA)
+
+
+def test_one_person_asks_for_so_much_a_minute_and_no_more(under: Made) -> None:
+    bot = under(Policy(fairness=Fairness(launches_per_minute=2, questions_per_minute=5)))
+    for _ in range(2):
+        assert "Recorded" in bot.say("launch smoke")
+    assert "You have asked for more than 2 launches within a minute" in bot.say("launch smoke")
+    assert len(bot.store.list_open_runs()) == 2
+    for _ in range(2):
+        assert "smoke-0002" in bot.say("list")
+    assert "You have asked for more than 5 things within a minute." in bot.say("list")
+    assert "Recorded" in bot.say("launch smoke", user=BEN)
+
+
+def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
+    bot = under(Policy(lease_warnings_minutes=(10,)))
+    bot.running("launch smoke nodes=2 lease=1 budget=10")
+    bot.tick(49 * 60)
+    assert "Its lease ends" not in bot.reads()
+    bot.tick(120)
+    assert "in less than 10 min" in bot.reads()
+
+
+def overdrawn(under: Made, *shadow: str) -> Bot:
+    """Two runs of one channel, of which a lead has made the month smaller than what they have cost."""
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), report_only=shadow))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")  # at four dollars an hour
+    bot.say("launch smoke nodes=2 budget=20 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3600)
+    bot.look_at_purses()
+    told = bot.say("budget team 6", user=LEA)
+    ends = "*$8.01 are spent already*: what runs is to end, unless more is given."
+    assert (ends in told) == (not shadow)
+    bot.look_at_purses()
+    bot.ticks(2)
+    return bot
+
+
+def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: Made) -> None:
+    bot = overdrawn(under)
+    ends = "*What this channel may spend this month is spent*: $8.01 of $6.00. This run is to end at 13:1"
+    assert bot.reads().count(ends) == 2  # in the thread of each
+    assert bot.run().status == bot.run("smoke-0002").status == "running"
+    bot.tick(14 * 60)
+    bot.look_at_purses()
+    assert bot.run().status == "running"
+    bot.tick(2 * 60)
+    bot.ticks(20)
+    assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", "month_spent"]
+    assert bot.reads().count("*was ended because this month's dollars are spent* after 1 h") == 4
+    assert bot.run().status == "ended"
+
+
+def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
+    bot = overdrawn(under)
+    bot.say("budget team 60", user=LEA)
+    bot.look_at_purses()
+    bot.tick(3600)
+    bot.look_at_purses()
+    assert bot.run().status == "running"
+    assert bot.reads().count("There is more to spend again since 13:0") == 2
+    bot.say("budget team 7", user=LEA)
+    bot.look_at_purses()
+    assert bot.reads().count("This run is to end at 14:1") == 2
+
+
+def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:
+    bot = overdrawn(under, "team.dollars_per_month")
+    bot.tick(20 * 60)
+    bot.ticks(2)
+    assert bot.run().status == "running"
+    read = bot.reads()
+    assert "is to end" not in read
+    assert read.count("In earnest it would be ended now: this month's dollars are spent.") == 2
+
+
+def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
+    bot = overdrawn(under, "team.dollars_per_month")
+    bot.tick(3600)
+    later = under(replace(bot.policy, report_only=()))
+    later.cloud, later.moment = bot.cloud, bot.moment
+    later.look_at_purses()
+    assert later.run().status == "running"
+    assert later.reads().count("This run is to end at 14:1") == 2
+
+
+def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:
+    bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")
+    bot.cloud.dollars_per_node_hour = None
+    bot.say("launch smoke budget=20 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3600)
+    bot.say("budget team 1", user=LEA)
+    bot.look_at_purses()
+    bot.ticks(10)
+    assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", None]
+
+
+class Between:
+    """A store in which something happens between the first two things that are read of it."""
+
+    def __init__(self, store: RedisStore, happens: Callable[[], object]) -> None:
+        self.store = store
+        self.happens: Callable[[], object] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        def read(*args: Any, **more: Any) -> Any:
+            found = getattr(self.store, name)(*args, **more)
+            happens, self.happens = self.happens, None
+            if happens:
+                happens()
+            return found
+
+        return read
+
+
+def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None:
+    bot = under(Policy(team=Caps(dollars_per_month=10)))
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.say("launch smoke budget=4 lease=12", user=BEN)
+    bot.ticks(3)
+    bot.tick(3500)  # one has cost almost four dollars by then, the other two
+
+    def ends() -> None:
+        bot.store.update(RUN, lambda run: run.close(Reason.STOPPED, bot.moment))
+
+    store = cast(Store, Between(bot.store, ends))
+    MonthlyBudgetMonitor(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).check()
+    assert bot.run().status == "ended"
+    assert bot.run().budget_thresholds == bot.run("smoke-0002").budget_thresholds == ()
+
+
+def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
+    bot = under(Policy(grants=approvers(LEA), workspace=Caps(dollars_per_month=50), month_grace_minutes=0))
+    bot.running("launch smoke nodes=2 budget=20 lease=12")
+    bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
+    bot.tick(3600)
+    bot.say("budget everybody 1", user=LEA)
+    bot.look_at_purses()
+    bot.ticks(2)
+    assert "month spent, saving first" in bot.card()
+    assert "This month's dollars are spent. It trains on until 13:10 UTC at the most" in bot.reads()
+    bot.ticks(2, seconds=301)
+    bot.ticks(12)
+    assert bot.run().reason == "month_spent"
+
+
+def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
+    bot = under(replace(APPROVING, approve_above_dollars=5.0))
+    bot.say("launch smoke budget=9")
+    approval = bot.run().approval
+    assert approval is not None
+    bot.click("approve", f"{RUN} {approval.digest}0", BEN)
+    assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
+    bot.click("approve", f"{RUN} {approval.digest}", BEN)
+    assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there
+
+
+def test_what_is_taken_and_left_is_shown(under: Made) -> None:
+    bot = under(
+        Policy(grants=approvers(LEA), person=Caps(runs=4), team=Caps(dollars_per_hour=20, dollars_per_month=500))
+    )
+    bot.running("launch smoke nodes=2 budget=8")
+    bot.say("launch smoke budget=2", user=BEN)
+    shown = bot.say("budget")
+    assert "*Yours* · 1 run of 4 · 0 GPUs · $4.00/h · $0.00 spent this month, and $8.00 by the budgets" in shown
+    assert "*This channel's* · 2 runs · 0 GPUs · $4.00/h of $20.00 · $0.00 spent this month, and $10.00" in shown
+    assert "open runs of $500.00" in shown
+    assert "<@U0LEA> can give more." in shown
