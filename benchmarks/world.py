@@ -17,9 +17,9 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.builders import running
 from tests.doubles.cloud import FakeCloud
 from tests.live import OPEN_POLICY

@@ -31,6 +31,10 @@ CHANNEL_KINDS = ("public", "private", "shared", "direct")
 """Values of the enums in `bot.core.model.people`, imported only where needed: `verlbot health` runs twice a minute."""
 
 
+NO_PLAYGROUND = "The demo needs its playground, a Slack of one's own, which is a package beside the bot."
+PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip install 'verlbot[demo]'`."
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 on success, 1 on an error, 2 if the command makes no sense."""
     forbid_dumps()  # every command has the bot's tokens in its environment, even a container's health check
@@ -142,7 +146,12 @@ def do_run(_: argparse.Namespace) -> int:
 
 
 def do_demo(options: argparse.Namespace) -> int:
-    from bot.cli.demo import run_demo
+    try:
+        from bot.cli.demo import run_demo
+    except ModuleNotFoundError as error:
+        if error.name != "slack_playground":
+            raise
+        raise UserError(NO_PLAYGROUND, PLAYGROUND_HINT) from error
 
     guard_process()
     return run_demo(options.data_dir, options.port, options.lines, not options.no_browser, options.stay)

@@ -18,7 +18,7 @@ from bot.core.model.people import Grants, Role
 from bot.core.model.policy import SAFE_POLICY, UNRESTRICTED, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, Reason, RunStatus
-from bot.playground.workspace import Channel, Message, User, View
+from slack_playground.workspace import Channel, Message, User, View
 from tests.story import Bot, read
 
 PAGE = Path(__file__).parent.parent / "docs" / "roles.md"

@@ -11,11 +11,11 @@ from redis import Redis
 
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.redis_store import RedisStore
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.runtime.failure_isolation import REPORTED_FAILURES
 from bot.slack.manifest import SCOPES
 from bot.slack.outbound.outbox import MALFORMED_CODES
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.access import World
 from tests.examples import USUAL
 from tests.spreading import spread

@@ -17,8 +17,8 @@ from typing import Any
 
 from bot.core.model.characters import INVISIBLE
 from bot.errors import Unavailable, UserError
-from bot.playground.checks import check_blocks, check_message, check_metadata, check_view
 from bot.slack.views.mrkdwn import CODE_SPAN, Markup, escape
+from slack_playground.checks import check_blocks, check_message, check_metadata, check_view
 from tests.builders import NOON
 
 HOSTILE = [

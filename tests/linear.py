@@ -36,7 +36,7 @@ that others use one measurement proves nothing, so that it must come out too hig
 MOST_SAMPLES, MOST_TOKENS, MOST_CHARACTERS = 3, 8, 8
 """Of a pattern."""
 
-ANCHORED = ("bot.playground.elements.FORMS",)
+ANCHORED = ("slack_playground.elements.FORMS",)
 """Patterns that are matched against whole texts alone, in ways that `is_searched` does not see."""
 
 SEARCHES = ("search", "sub", "subn", "findall", "finditer", "split")

@@ -14,9 +14,9 @@ import psutil
 from bot.adapters.local.processes import find_marked_processes, find_supervisors
 from bot.adapters.local.state_files import ClusterDirectory
 from bot.adapters.redis.embedded import EmbeddedValkey
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
 from tests.waiting import SECONDS, eventually
 
 OPEN_POLICY = Path(__file__).parent / "open_policy.yaml"

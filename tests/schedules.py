@@ -24,7 +24,7 @@ from bot.core.model.audit import replay_events, snapshot_run
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.reconcile_timings import ReconcileTimings
-from bot.playground.faults import Fault, Trouble
+from slack_playground.faults import Fault, Trouble
 from tests.builders import NOON, a_run
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import LIVE_JOBS, Pace, World

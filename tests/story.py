@@ -42,10 +42,6 @@ from bot.core.rules.chart_data import Chart
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import Unavailable
 from bot.i18n import ENGLISH
-from bot.playground.checks import check_message
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import BOT_TOKEN
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.command_handlers import Commands
@@ -61,6 +57,10 @@ from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
 from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
 from bot.slack.views.message import Answer, Responder
+from slack_playground.checks import check_message
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import BOT_TOKEN
 from tests.builders import NOON, approvers
 from tests.doubles.cloud import FakeCloud
 

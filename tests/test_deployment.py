@@ -24,8 +24,8 @@ from redis.exceptions import AuthenticationError
 from bot.__main__ import build_parser
 from bot.adapters.redis.embedded import find_server_program
 from bot.config.settings import Settings
-from bot.playground.pages import PAGE
 from bot.slack.manifest import SCOPES, build_manifest
+from slack_playground.pages import PAGE
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -175,7 +175,7 @@ def test_the_bots_own_lock_is_a_part_of_the_one_that_is_tested_and_holds_all_tha
 def test_nothing_is_installed_that_has_no_hash() -> None:
     installs = [
         line.strip()
-        for path in ("Dockerfile", "Makefile", "web/node")
+        for path in ("Dockerfile", "Makefile", "playground/web/node")
         for line in (ROOT / path).read_text().replace("\\\n", "").splitlines()
         if "pip install" in line
     ]
@@ -186,9 +186,9 @@ def test_nothing_is_installed_that_has_no_hash() -> None:
 
 
 def test_npm_runs_no_script_of_a_package() -> None:
-    assert "ignore-scripts=true" in (ROOT / "web" / ".npmrc").read_text().splitlines()
+    assert "ignore-scripts=true" in (ROOT / "playground" / "web" / ".npmrc").read_text().splitlines()
     assert "ci --ignore-scripts" in (ROOT / "Makefile").read_text()
-    lock = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
+    lock = json.loads((ROOT / "playground" / "web" / "package-lock.json").read_text())["packages"]
     assert all("integrity" in one for path, one in lock.items() if path)
 
 
@@ -415,7 +415,9 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.skipif(not (PAGE / "index.html").exists(), reason="the page is not built: `make page`")
 @pytest.mark.long
 def test_the_package_carries_the_page_with_the_licences_of_what_it_is_made_of(packaged: list[str]) -> None:
-    assert {"bot/playground/page/index.html", "bot/playground/page/licences.md"} <= set(packaged)
+    assert {"playground/slack_playground/page/index.html", "playground/slack_playground/page/licences.md"} <= set(
+        packaged
+    )
 
 
 @pytest.mark.slow

@@ -20,14 +20,15 @@ from bot.config.settings import Settings
 from bot.core.model.people import create_trusted_actor
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.playground.terminal import Terminal
-from bot.playground.workspace import seeded
+from bot.errors import UserError
 from bot.runtime.process_guard import remove_variables
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.manifest import build_manifest
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground, PlaygroundError
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
+from slack_playground.terminal import Terminal
+from slack_playground.workspace import seeded
 
 FIRST_LINE = "/verl launch smoke nodes=2"
 NOT_CONNECTED = "The bot does not connect."
@@ -159,7 +160,10 @@ def run_demo(data_dir: Path, port: int, lines: Sequence[str], browser: bool = Tr
             signal.signal(number, signal.default_int_handler)
     guide = [asdict(proposal) for proposal in GUIDE]
     playground = Playground(data_dir / "slack.json", port, manifest=build_manifest("socket"), guide=guide)
-    playground.start()
+    try:
+        playground.start()
+    except PlaygroundError as error:
+        raise UserError(str(error)) from error
     try:
         bot = build(build_settings(data_dir, playground.api_url))
         remove_variables(os.environ, Settings.find_secret_variables(os.environ))

@@ -16,8 +16,8 @@ from bot.core.model.audit import AuditEvent
 from bot.core.model.people import Grants, Role
 from bot.core.model.policy import SAFE_POLICY, Policy
 from bot.errors import Unavailable
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 

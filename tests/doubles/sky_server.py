@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.playground.faults import Fault, Faults, Trouble
+from slack_playground.faults import Fault, Faults, Trouble
 from tests.doubles.sky_world import ACTIVE, Ask, Failure, Machines, World
 
 API_VERSION, VERSION = "62", "0.14.1"

@@ -11,13 +11,13 @@ from redis import Redis
 
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.redis_store import RedisStore
-from bot.playground.client import PlaygroundClient
-from bot.playground.record import Record
-from bot.playground.server import Playground
-from bot.playground.workspace import seeded
 from bot.runtime.failure_isolation import REPORTED_FAILURES
 from bot.slack.outbound.outbox import MALFORMED_CODES
 from bot.slack.outbound.web_client import SlackRejected, SlackUncertain
+from slack_playground.client import PlaygroundClient
+from slack_playground.record import Record
+from slack_playground.server import Playground
+from slack_playground.workspace import seeded
 from tests.hostile import refuse_unsafe
 from tests.story import Bot
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from bot.playground.pages import PAGE
+from slack_playground.pages import PAGE
 from tests.waiting import SECONDS, eventually
 
 ROOT = Path(__file__).parents[2]

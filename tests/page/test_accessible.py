@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.page.conftest import PHONE, ROOT, WIDE, Opened
 from tests.page.test_newcomer import SHORT, launched, types
 
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / "playground" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 FINDINGS = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     .filter(({impact}) => impact === "serious" || impact === "critical")
     .map(({id, nodes}) => `${id}: ${nodes[0].html}`)"""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
 from tests.playground.echo import Echo
 from tests.waiting import eventually
 

@@ -9,10 +9,10 @@ from slack_bolt import Ack, App
 from slack_sdk.errors import SlackApiError
 
 from bot.app.rate_limits import InteractivePriority
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.slack.inbound.socket_mode import SocketConnection
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 
 Json = dict[str, Any]
 

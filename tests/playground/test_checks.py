@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.playground.checks import Refusal, check_blocks
 from bot.slack.views.blocks import code_block
+from slack_playground.checks import Refusal, check_blocks
 from tests.playground.payloads import (
     Json,
     actions,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
 from tests.playground.echo import SELECT, Echo, button, field, form, option, refusal
 from tests.story import ANA, RANDOM, TRAINING
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from bot.playground.client import Person, PlaygroundClient
+from slack_playground.client import Person, PlaygroundClient
 from tests.playground.echo import SELECT, Echo, button, option, plain, refusal
 from tests.story import ANA, BEN, TRAINING
 from tests.waiting import eventually

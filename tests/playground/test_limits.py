@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.playground.checks import Refusal, check_blocks, check_content, check_view
+from slack_playground.checks import Refusal, check_blocks, check_content, check_view
 from tests.playground.payloads import (
     Json,
     actions,

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from slack_sdk import WebClient
 
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import BOT_TOKEN
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import BOT_TOKEN
 from tests.story import ANA, BEN, SECRET, TRAINING
 from tests.waiting import eventually
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground import deliveries as module
-from bot.playground.client import Person, PlaygroundClient, Timeout
-from bot.playground.server import Playground
 from bot.slack.manifest import build_manifest
+from slack_playground import deliveries as module
+from slack_playground.client import Person, PlaygroundClient, Timeout
+from slack_playground.server import Playground
 from tests.playground.echo import Echo
 from tests.story import ANA, BEN, SECRET, TRAINING
 from tests.waiting import eventually

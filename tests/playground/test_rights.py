@@ -10,12 +10,12 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.playground import deliveries
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.manifest import App
-from bot.playground.server import Playground
-from bot.playground.slack import BOT_TOKEN
 from bot.slack.manifest import SCOPES, build_manifest
+from slack_playground import deliveries
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.manifest import App
+from slack_playground.server import Playground
+from slack_playground.slack import BOT_TOKEN
 from tests.playground.echo import Echo
 from tests.story import ANA, RANDOM, SECRET, TRAINING
 from tests.waiting import eventually

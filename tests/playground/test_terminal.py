@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import BOT_TOKEN
-from bot.playground.terminal import EMOJI, Terminal
-from bot.playground.workspace import seeded
 from bot.slack.outbound.web_client import build_web_client
 from bot.slack.views.blocks import code_block, modal
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import BOT_TOKEN
+from slack_playground.terminal import EMOJI, Terminal
+from slack_playground.workspace import seeded
 from tests.story import ANA, TRAINING
 from tests.waiting import eventually
 

@@ -10,10 +10,10 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from websocket import WebSocket, WebSocketBadStatusException
 
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
-from bot.playground.web_api import METHODS, READS
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
+from slack_playground.web_api import METHODS, READS
 from tests.story import ANA, BEN, RANDOM, SECRET, TRAINING
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.playground.checks import Refusal, check_content, check_metadata, check_view, shortened
+from slack_playground.checks import Refusal, check_content, check_metadata, check_view, shortened
 from tests.playground.payloads import (
     Json,
     chart,

@@ -13,12 +13,12 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.adapters.redis.embedded import EmbeddedValkey
-from bot.playground.deliveries import encoded, signed
 from bot.slack.inbound.http_mode import EVENTS_PATH
+from slack_playground.deliveries import encoded, signed
 from tests.live import ENVIRONMENT, QUICK
 from tests.waiting import eventually
 
-EMULATE = Path(__file__).parents[2] / "web" / "node_modules" / ".bin" / "emulate"
+EMULATE = Path(__file__).parents[2] / "playground" / "web" / "node_modules" / ".bin" / "emulate"
 
 pytestmark = [
     pytest.mark.slow,

@@ -27,9 +27,9 @@ from bot.core.model.policy import Caps, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts
 from bot.errors import Unavailable
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.runtime.request_origin import get_origin
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import NOON, a_run, approvers
 from tests.story import ANA, BEN, LEA, TRAINING, Bot
 

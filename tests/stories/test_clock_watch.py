@@ -21,10 +21,10 @@ from bot.core.model.bot_clock import ClockReading, Timeline
 from bot.core.model.money import Bill, Rate
 from bot.core.model.people import create_trusted_actor
 from bot.core.model.run_state import Reason
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.slack.outbound.clock_watch import ClockWatch
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, RANDOM, Bot, changed

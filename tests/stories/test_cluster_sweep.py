@@ -11,9 +11,9 @@ from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, 
 from bot.core.model.orphan import Orphan
 from bot.core.model.policy import ExternalLaunchPolicy
 from bot.errors import BeingStopped
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import NOON
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, BEN, LEA, RANDOM, TRAINING, Bot, changed, read

@@ -10,8 +10,8 @@ import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import NOTHING
 from tests.crashes import CLOUD, SLACK, STORE, Killed, Points
 from tests.examples import thorough

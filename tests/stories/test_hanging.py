@@ -14,9 +14,9 @@ from bot.config.settings import Settings
 from bot.core.model.cluster import Observation
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.people import create_trusted_actor
-from bot.playground.client import Person, PlaygroundClient
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
+from slack_playground.client import Person, PlaygroundClient
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.doubles.cloud import FakeCloud
 from tests.live import OPEN_POLICY
 from tests.story import ANA, TRAINING

@@ -12,8 +12,8 @@ from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, 
 from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Bill, Rate
 from bot.core.model.run_state import RunStatus
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import at
 from tests.story import Bot
 

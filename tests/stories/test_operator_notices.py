@@ -12,8 +12,8 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import CloudMemory, Ending, JobState
 from bot.core.model.policy import Caps, Policy
 from bot.core.model.run_state import Reason
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import NOON
 from tests.story import RANDOM, TRAINING, Bot
 

@@ -15,8 +15,8 @@ from bot.core.model.policy import Caps, Fairness, Policy
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import Close
 from bot.core.rules.apply_action import apply_action
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import approvers
 from tests.story import ANA, BEN, LEA, Bot
 

@@ -9,10 +9,10 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
 from bot.core.model.report import Report, ReportDelivery
 from bot.core.model.run_state import SummaryInterval
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.slack.outbound import report_notifier
 from bot.slack.views.message import Message
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.examples import thorough
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 

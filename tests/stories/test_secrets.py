@@ -20,11 +20,11 @@ from bot.cli.doctor import checklist
 from bot.cli.doctor.checklist import DoctorFinding, DoctorStatus
 from bot.core.model.cluster import JobState
 from bot.errors import Unavailable, UserError
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.delivery_queue import Inbox
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.secret_corpus import Planted, corpus
 from tests.slack.inbound.test_delivery_queue import a_request, now
 from tests.story import ANA, Bot

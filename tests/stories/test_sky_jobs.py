@@ -16,7 +16,7 @@ from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
 from bot.errors import ClusterNameInUse, Unavailable, UserError
-from bot.playground.faults import Trouble
+from slack_playground.faults import Trouble
 from tests.adapters.beds import A_LOOK_SECONDS, MANAGED, client_environment
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import Pace, World

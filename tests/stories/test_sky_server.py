@@ -18,9 +18,9 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import BeginTeardown
 from bot.core.rules.end_causes import find_job_end
 from bot.errors import Unavailable, UserError
-from bot.playground.client import PlaygroundClient
-from bot.playground.faults import Trouble
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.faults import Trouble
+from slack_playground.server import Playground
 from tests.adapters.beds import A_LOOK_SECONDS, client_environment
 from tests.doubles import sky_world
 from tests.doubles.sky_server import SkyServer

@@ -18,9 +18,9 @@ from bot.core.model.launch_plan import ClusterRef
 from bot.core.model.people import Role
 from bot.core.model.policy import Caps, Policy
 from bot.errors import UnreadableRecord
-from bot.playground.client import PlaygroundClient
-from bot.playground.faults import Fault, Trouble
-from bot.playground.server import Playground
+from slack_playground.client import PlaygroundClient
+from slack_playground.faults import Fault, Trouble
+from slack_playground.server import Playground
 from tests.builders import a_run
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot
 

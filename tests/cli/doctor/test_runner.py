@@ -20,10 +20,10 @@ from redis import Redis
 
 from bot.__main__ import main
 from bot.config.settings import SOURCE_RECIPES
-from bot.playground.faults import Trouble
-from bot.playground.server import Playground
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.slack.manifest import SCOPES
+from slack_playground.faults import Trouble
+from slack_playground.server import Playground
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.adapters.beds import client_environment
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import World

@@ -13,11 +13,11 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.adapters.redis.connection import INBOX, create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.rate_limits import InteractivePriority
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.delivery_queue import Inbox, WorkQueue
 from bot.slack.inbound.socket_mode import SocketConnection
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.story import ANA, TRAINING, Bot
 from tests.waiting import eventually
 

@@ -13,12 +13,12 @@ import pytest
 
 from bot.app.rate_limits import InteractivePriority
 from bot.errors import UserError
-from bot.playground.client import Person
-from bot.playground.deliveries import signed
-from bot.playground.slack import BOT_TOKEN, SIGNING_SECRET
 from bot.slack.inbound.http_mode import EVENTS_PATH, SIGNATURE_HEADER, TIMESTAMP_HEADER, HttpServer, SignatureChecker
 from bot.slack.inbound.listeners import build_app
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from slack_playground.client import Person
+from slack_playground.deliveries import signed
+from slack_playground.slack import BOT_TOKEN, SIGNING_SECRET
 from tests.story import Bot
 from tests.waiting import eventually
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from bot.app.rate_limits import InteractivePriority
-from bot.playground.client import Person
-from bot.playground.slack import APP_TOKEN, BOT_TOKEN
 from bot.slack.inbound.socket_mode import CHECK_PERIOD, SocketConnection
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from slack_playground.client import Person
+from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.proxy import Proxy
 from tests.story import Bot
 from tests.waiting import eventually

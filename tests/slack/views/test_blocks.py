@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.playground.checks import check_message
 from bot.slack.outbound.outbox import MessagePost, find_next_step
 from bot.slack.views.blocks import (
     MAX_MESSAGE_CHARACTERS,
@@ -19,6 +18,7 @@ from bot.slack.views.blocks import (
 )
 from bot.slack.views.message import CARD, FileUpload, Message, thread_notice, to_metadata_key
 from bot.slack.views.mrkdwn import Markup, count_utf16_units, escape
+from slack_playground.checks import check_message
 from tests.builders import NOON, a_run
 from tests.slack.outbound.test_outbox import PERIOD, stands
 

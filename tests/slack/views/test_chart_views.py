@@ -12,13 +12,13 @@ from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import RunHistory, build_comparison_chart
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message, seeded
 from bot.slack.inbound.query_handlers import select_charts
 from bot.slack.views import chart_views
 from bot.slack.views.message import Answer
 from bot.slack.views.mrkdwn import escape
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message, seeded
 from tests.builders import NOON, at, running
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,12 +11,12 @@ from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message as Posted
-from bot.playground.workspace import seeded
 from bot.slack.views import answers, run_thread
 from bot.slack.views.message import Message
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message as Posted
+from slack_playground.workspace import seeded
 from tests.builders import at, running
 from tests.slack.views.test_run_thread import GOLDEN
 

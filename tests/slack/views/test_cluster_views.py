@@ -11,12 +11,12 @@ from bot.core.model.orphan import ListedCluster, Orphan, Ownership
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message as Posted
-from bot.playground.workspace import seeded
 from bot.slack.views.cluster_views import build_cluster_alerts, build_orphan_message, list_memory_messages
 from bot.slack.views.message import Message
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message as Posted
+from slack_playground.workspace import seeded
 from tests.builders import NOON, at, running
 from tests.slack.views.test_run_thread import GOLDEN
 

@@ -13,12 +13,12 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.costs import MonthlyCosts, RecipeBaseline, calendar_month, compute_monthly_costs
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message as Shown
-from bot.playground.workspace import seeded
 from bot.slack.views import cost_views
 from bot.slack.views.message import Answer
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message as Shown
+from slack_playground.workspace import seeded
 from tests.builders import a_run, at, launching, running
 from tests.slack.views.test_report_views import BUSY
 from tests.slack.views.test_run_thread import PACED, ended

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.playground.checks import check_view
 from bot.slack.outbound.home_publisher import VIEWING_PERIOD
 from bot.slack.views.home_view import HomeRuns, build_home_blocks, build_home_view, render_current_cost
+from slack_playground.checks import check_view
 from tests.builders import NOON, a_run, at, running
 from tests.story import ANA, BEN, Bot
 

@@ -31,14 +31,14 @@ from bot.core.model.run_state import Reason
 from bot.core.model.typed_text import MAX_LINE_CHARACTERS
 from bot.errors import Unavailable, UserError
 from bot.i18n import LANGUAGES, use_language
-from bot.playground.checks import check_message, check_view
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.slack.inbound.modals import to_view
 from bot.slack.views import answers, home_view, launch_form, log_excerpt, run_thread
 from bot.slack.views.launch_form import LaunchFormValues
 from bot.slack.views.message import Answer
 from bot.slack.views.recipe_views import build_form_preview, describe_recipe, render_launch_preview, render_recipes
+from slack_playground.checks import check_message, check_view
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import a_run, running
 from tests.slack.views.test_cost_views import COST_ANSWERS
 from tests.slack.views.test_report_views import BOARDS, REPORT_ANSWERS

@@ -9,11 +9,11 @@ import pytest
 from bot.adapters.redis.connection import create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.parameter import Parameter, ParameterKind
-from bot.playground.checks import check_view
-from bot.playground.client import PlaygroundClient
-from bot.playground.server import Playground
 from bot.slack.views import launch_form
 from bot.slack.views.launch_form import LaunchFormValues, build_form, read_values
+from slack_playground.checks import check_view
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
 from tests.builders import a_recipe, refusal_of
 from tests.story import ANA, BEN, TRAINING, Bot
 

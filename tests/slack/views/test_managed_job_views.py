@@ -11,14 +11,14 @@ from bot.core.model.money import Bill, Rate
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message as Posted
-from bot.playground.workspace import seeded
 from bot.slack.views.blocks import section
 from bot.slack.views.managed_job_views import explain_controller
 from bot.slack.views.message import Message
 from bot.slack.views.run_thread import build_conversation
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message as Posted
+from slack_playground.workspace import seeded
 from tests.builders import at, launching, running
 from tests.slack.views.test_run_thread import GOLDEN
 

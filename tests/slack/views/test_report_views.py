@@ -18,13 +18,13 @@ from bot.core.model.schedule import QuietHours
 from bot.core.rules.costs import calendar_month
 from bot.core.rules.report_content import build_digest_content
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message as Shown
-from bot.playground.workspace import seeded
 from bot.slack.views import schedule_views
 from bot.slack.views.message import Answer, Message
 from bot.slack.views.report_views import render_report
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message as Shown
+from slack_playground.workspace import seeded
 from tests.builders import NOON, a_run, at, running
 from tests.core.model.test_report import NIGHT, a_report, on
 from tests.slack.views.test_run_thread import DEAD, NOTED, PACED, SICK, TRAINED, ended, over

@@ -30,10 +30,10 @@ from bot.core.model.run_state import (
 )
 from bot.core.model.sent_message import LogFollow, SentMessage
 from bot.i18n import ENGLISH, LANGUAGES, use_language
-from bot.playground.checks import check_message
-from bot.playground.transcript import written
-from bot.playground.workspace import Message, seeded
 from bot.slack.views import answers, log_excerpt, run_thread
+from slack_playground.checks import check_message
+from slack_playground.transcript import written
+from slack_playground.workspace import Message, seeded
 from tests.builders import NOON, a_run, at, launching, running
 
 GOLDEN = Path(__file__).parent / "golden"

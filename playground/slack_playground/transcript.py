@@ -1,0 +1,76 @@
+"""A conversation as text: what one person sees, for terminals and for tests to read."""
+
+import re
+from typing import Any
+
+from slack_playground.workspace import Json, Message, Workspace
+
+DATE = re.compile(r"<!date\^\d+\^[^|<>]*\|([^<>]*)>")
+USER = re.compile(r"<@(\w+)>")
+CHANNEL = re.compile(r"<#(\w+)(?:\|[^<>]*)?>")
+LINK = re.compile(r"<(https?:[^|<>]+)\|([^<>]+)>")
+
+
+def transcript(workspace: Workspace, user: str, channel: str) -> str:
+    """All that a person sees in a channel, each thread under its message."""
+    seen = workspace.seen_by(user, channel)
+    lines: list[str] = []
+    for message in seen:
+        if message.thread_ts is None or message.broadcast or workspace.find(channel, message.thread_ts) is None:
+            lines += written(workspace, message)
+        if message.thread_ts is None:
+            for reply in seen:
+                if reply.thread_ts == message.ts:
+                    lines += [f"    {line}" for line in written(workspace, reply)]
+    return "\n".join(lines)
+
+
+def written(workspace: Workspace, message: Message) -> list[str]:
+    """One message: who, what, and its buttons in brackets."""
+    name = workspace.users[message.user].name
+    marks = [" (only you see this)"] if message.only_for else []
+    marks += [" (edited)"] if message.edited else []
+    marks += [" (also in the channel)"] if message.broadcast else []
+    body = "\n".join(filter(None, (block_text(block) for block in message.blocks))) or message.text
+    files = [f"[file {workspace.files[file].title}]" for file in message.files]
+    lines = plain(workspace, "\n".join([body, *files]).strip()).split("\n")
+    return [f"{name}{''.join(marks)}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
+
+
+def block_text(block: Json) -> str:
+    match block.get("type"):
+        case "section":
+            return "\n".join(one["text"] for one in [block.get("text"), *(block.get("fields") or [])] if one)
+        case "header":
+            return str(block["text"]["text"])
+        case "context":
+            return " ".join(str(one.get("text", "")) for one in block["elements"])
+        case "actions":
+            return " ".join(f"[{one['text']['text']}]" for one in block["elements"])
+        case "image":
+            return f"[picture: {block['alt_text']}]"
+        case "divider":
+            return "---"
+        case _:
+            return "\n".join(rich(block))
+
+
+def rich(value: Any) -> list[str]:
+    """Every text of a block of a richer kind."""
+    if isinstance(value, dict):
+        found = [value["text"]] if isinstance(value.get("text"), str) else []
+        return found + [text for inner in value.values() for text in rich(inner)]
+    return [text for inner in value for text in rich(inner)] if isinstance(value, list) else []
+
+
+def plain(workspace: Workspace, text: str) -> str:
+    """Slack's markup as a person reads it."""
+    text = DATE.sub(r"\1", text)
+    text = USER.sub(lambda found: "@" + name_of(workspace.users, found[1]), text)
+    text = CHANNEL.sub(lambda found: "#" + name_of(workspace.channels, found[1]), text)
+    text = LINK.sub(r"\2 (\1)", text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def name_of(named: Any, key: str) -> str:
+    return named[key].name if key in named else key

@@ -1,0 +1,109 @@
+"""Modals, in stacks before people, and Homes: opened, pushed, changed and taken away."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+from slack_playground.checks import Refusal
+from slack_playground.elements import with_ids
+from slack_playground.slack import Slack
+from slack_playground.workspace import Json, View
+
+STACK = 3
+"""Views over one another, at most (docs.slack.dev, modals)."""
+
+BOT_ID = "B0VERLBOT"
+
+
+def top(slack: Slack, user: str) -> View | None:
+    """The modal in front of a person."""
+    stack = slack.modals.get(user)
+    return stack[-1] if stack else None
+
+
+def open_modal(slack: Slack, user: str, body: Json, channel: str) -> View:
+    """A new stack of one, in place of what stood there."""
+    slack.modals.pop(user, None)
+    return _stacked(slack, user, body, channel)
+
+
+def push(slack: Slack, user: str, body: Json) -> View:
+    """One more over the person's others."""
+    below = top(slack, user)
+    if below is None:
+        raise Refusal("not_found")
+    if len(slack.modals[user]) >= STACK:
+        raise Refusal("push_limit_reached")
+    return _stacked(slack, user, body, below.channel)
+
+
+def _stacked(slack: Slack, user: str, body: Json, channel: str) -> View:
+    check_external_id(slack, body)
+    stack = slack.modals.setdefault(user, [])
+    view = View(slack.workspace.next_id("V"), user, body, channel=channel)
+    view.root, view.previous = (stack[0].id, stack[-1].id) if stack else (view.id, "")
+    stack.append(view)
+    return replace_body(slack, view, body)
+
+
+def publish(slack: Slack, user: str, body: Json) -> View:
+    """A person's Home, which keeps its id when it changes."""
+    check_external_id(slack, body, slack.workspace.homes.get(user))
+    view = slack.workspace.homes.setdefault(user, View(slack.workspace.next_id("V"), user, body))
+    view.root = view.id
+    return replace_body(slack, view, body)
+
+
+def replace_body(slack: Slack, view: View, body: Json) -> View:
+    check_external_id(slack, body, view)
+    with_ids(body.get("blocks") or [])
+    view.body, view.hash = body, f"{int(slack.now())}.{uuid4().hex[:8]}"
+    slack.touch()
+    return view
+
+
+def pop(slack: Slack, user: str) -> None:
+    """Take the topmost away."""
+    slack.modals[user].pop()
+    if not slack.modals[user]:
+        del slack.modals[user]
+    slack.touch()
+
+
+def clear(slack: Slack, user: str) -> None:
+    """Take them all away."""
+    slack.modals.pop(user, None)
+    slack.touch()
+
+
+def every(slack: Slack) -> Iterator[View]:
+    """All that an app can change."""
+    for stack in slack.modals.values():
+        yield from stack
+    yield from slack.workspace.homes.values()
+
+
+def check_external_id(slack: Slack, body: Json, but: View | None = None) -> None:
+    """An app's own name of a view is unique in the team."""
+    wanted = body.get("external_id")
+    if wanted and any(view.body.get("external_id") == wanted for view in every(slack) if view is not but):
+        raise Refusal("duplicate_external_id")
+
+
+def rendered(slack: Slack, view: View, values: Json | None = None) -> Json:
+    """A view as the API and payloads have it; `values` is what its fields hold."""
+    own = {"private_metadata": "", "callback_id": "", "external_id": "", "title": None, "close": None, "submit": None}
+    return {
+        **own,
+        "clear_on_close": False,
+        "notify_on_close": False,
+        **view.body,
+        "id": view.id,
+        "team_id": slack.workspace.team,
+        "app_id": slack.workspace.app,
+        "app_installed_team_id": slack.workspace.team,
+        "bot_id": BOT_ID,
+        "hash": view.hash,
+        "root_view_id": view.root,
+        "previous_view_id": view.previous or None,
+        "state": {"values": values or {}},
+    }
