@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -84,6 +84,9 @@ threats: $(READY)  ## the guard against each threat taken away, one at a time: O
 fuzz: MINUTES ?= 10
 fuzz: $(READY)  ## hostile text and broken messages for MINUTES a target, two at a time; TARGET names one
 	$(BIN)/python -W ignore -m tests.fuzz $(TARGET) --minutes=$(MINUTES)
+
+measure: $(READY)  ## how the code is named, worded and cut, beside its targets
+	$(BIN)/python -m tests.measure
 
 bench: $(READY)  ## ratios against named baselines, in one run
 	$(BIN)/python -m benchmarks

@@ -4,6 +4,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
+import architecture_page
 import roles_page
 import threats_page
 
@@ -74,6 +75,7 @@ def threats() -> str:
 
 
 PAGES = {
+    "architecture.md": architecture_page.page,
     "settings.md": settings,
     "commands.md": commands,
     "rights.md": rights,

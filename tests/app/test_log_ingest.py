@@ -253,7 +253,7 @@ def test_last_lines_that_ended_the_bot_twice_do_not_keep_its_cluster(store: Redi
 def test_where_it_is_lost_how_far_a_log_was_read_no_step_is_taken_twice(store: RedisStore, redis: Redis) -> None:
     intake = an_intake(store)
     look(intake, a_log(1, 2, 3))
-    redis.set(RUN_LOG_CURSOR.format(RUN), b'{"reader": 7}')
+    redis.set(RUN_LOG_CURSOR.format(RUN), b'{"parser": 7}')
     run = look(intake, a_log(1, 2, 3, 4))
     assert steps(store) == [1, 2, 3, 4]
     assert run.progress.training_totals.steps == 4

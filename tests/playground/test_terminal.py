@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_sign_that_the_bot_uses_is_drawn() -> None:
-    sources = [path.read_text() for path in (ROOT / "bot" / "slack").glob("*.py")]
+    sources = [path.read_text() for path in (ROOT / "bot" / "slack").rglob("*.py")]
     used = {name for text in sources for name in re.findall(r":([a-z]+(?:_[a-z]+)*):(?=[ \"])", text)}
     assert "rocket" in used
     assert used - EMOJI.keys() == set()

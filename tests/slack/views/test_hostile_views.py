@@ -44,18 +44,17 @@ from tests.slack.views.test_run_thread import NOW, PACED, RUNS, waiting_for_appr
 FEW, MANY = range(3), range(3, 60)
 
 TRUSTED = {
-    "text": "makes markup of text: its own tests are tests/slack/views/test_mrkdwn.py",
-    "phrases": "says our own phrases: its tests are tests/slack/views/test_mrkdwn_phrases.py",
+    "mrkdwn": "makes markup of text and of our own phrases: tests/slack/views/test_mrkdwn*.py",
 }
 """Modules whose functions take text of ours."""
 
 EXCLUDED = {
-    "again.render_question_with_rate": "takes phrases of ours; resume and retry call it",
-    "files.upload_log": "calls Slack; what goes up is a FileUpload",
+    "approval_views.render_question_with_rate": "takes phrases of ours; resume and retry call it",
+    "chart_publisher.upload_log": "calls Slack; what goes up is a FileUpload",
     "manifest.build_manifest": "is for a person to paste; nothing in it is from outside",
-    "socket.to_mapping": "reads what Slack sends, and makes nothing of it",
-    "socket.parse_message": "likewise",
-    "spend.describe_idle_part": "takes a phrase of ours; describe_idle_time calls it",
+    "socket_mode.to_mapping": "reads what Slack sends, and makes nothing of it",
+    "socket_mode.parse_message": "likewise",
+    "cost_views.describe_idle_part": "takes a phrase of ours; describe_idle_time calls it",
 }
 
 
@@ -181,12 +180,13 @@ def returns_views(kind: Any) -> bool:
 
 def builders() -> Iterator[tuple[str, Builder]]:
     """Every function of `bot.slack` that returns what Slack gets."""
-    for module in pkgutil.iter_modules(bot.slack.__path__):
-        found = import_module(f"bot.slack.{module.name}")
+    for module in pkgutil.walk_packages(bot.slack.__path__, "bot.slack."):
+        found = import_module(module.name)
+        stem = module.name.rsplit(".", 1)[-1]
         for name, function in inspect.getmembers(found, inspect.isfunction):
-            is_own = function.__module__ == found.__name__ and module.name not in TRUSTED
+            is_own = function.__module__ == found.__name__ and stem not in TRUSTED
             if is_own and returns_views(typing.get_type_hints(function).get("return")):
-                yield f"{module.name}.{name}", function
+                yield f"{stem}.{name}", function
 
 
 BUILDERS = dict(builders())
