@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module anew.
+# Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo environment debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
@@ -104,7 +104,7 @@ screenshots: $(READY) page  ## the pictures of the README, from the demo in a br
 charts: $(READY)  ## the pictures of charts in docs/
 	$(BIN)/python -m docs.charts
 
-golden: $(READY)  ## write anew what people read; then read the difference aloud
+golden: $(READY)  ## write again what people read; then read the difference aloud
 	$(BIN)/python -m tests.golden
 	git diff --stat tests/slack/views/golden
 
@@ -129,7 +129,7 @@ PAGE_SOURCES := $(wildcard playground/web/*.json playground/web/*.ts playground/
 page: $(PAGE)  ## the playground's page, into the package
 
 page-where-possible: $(READY)  # it needs npm's registry once; without it the server has a plain front
-	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (the reason stands above), so there is none: everything else works without it."
+	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (the reason is above), so there is none: everything else works without it."
 
 page-check: $(MODULES)  ## the page's types and unit tests
 	playground/web/node $(VENV) run check

@@ -13,7 +13,7 @@ from benchmarks.world import ANA, TRAINING, a_slack
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.app.access_control import AccessControl
 from bot.app.rate_limits import RateLimitKind, RateLimits
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.masking.masker import Masker, search_nothing

@@ -11,8 +11,9 @@ from redis import Redis
 
 from benchmarks.world import a_store
 from bot.adapters.redis.codec import encode_run
-from bot.adapters.redis.connection import ENDED_RUNS, RUN_RECORD
-from bot.adapters.redis.redis_store import DOCUMENT_BATCH_SIZE, RedisStore, decode_text
+from bot.adapters.redis.connection import ENDED_RUNS, RUN_RECORD, decode_text
+from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.redis.run_store import DOCUMENT_BATCH_SIZE
 from bot.app.cost_service import CostService
 from bot.app.report_service import ReportService
 from bot.core.model.metrics import CheckpointSaved, StepMetrics, TotalSteps

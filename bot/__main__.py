@@ -171,7 +171,7 @@ def do_manifest(options: argparse.Namespace) -> int:
 
 def do_recipes_check(options: argparse.Namespace) -> int:
     from bot.cli.check_recipes import check_recipes
-    from bot.config.settings import default_recipes_dir
+    from bot.config.operation_settings import default_recipes_dir
 
     return check_recipes(options.folder or default_recipes_dir())
 
@@ -191,7 +191,7 @@ def do_policy_check(options: argparse.Namespace) -> int:
 def do_policy_explain(options: argparse.Namespace) -> int:
     """Print what the policy decides about a command line of a person; return the exit status."""
     from bot.cli.policy_command import explain
-    from bot.config.settings import default_recipes_dir
+    from bot.config.operation_settings import default_recipes_dir
     from bot.core.model.people import Channel, ChannelKind, Person, PersonKind
 
     path = options.file or (Path(os.environ["VERLBOT_POLICY"]) if os.environ.get("VERLBOT_POLICY") else None)
@@ -217,7 +217,8 @@ def do_admin_policy(_: argparse.Namespace) -> int:
     may read its file too."""
     from bot.app.process_health import load_admin_policy_secret, prepare
     from bot.app.web_server import format_host
-    from bot.config.settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
+    from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
+    from bot.config.settings import Settings
 
     settings, problems = Settings.examine(os.environ)
     wrong = [problem for name, problem in problems.items() if name.startswith("VERLBOT_")]

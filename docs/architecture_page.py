@@ -43,63 +43,67 @@ verlbot is four rings. Each imports only from those within it; import-linter hol
 
 {picture()}
 
-An arrow means *imports*; one that follows from others is left out. The picture is made from the code's imports by `make docs`.
+An arrow means *imports*; one that follows from others is left out. The picture is made from the code's imports by
+`make docs`.
 
-- **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It does
-  no input or output, has no clock and no state of its own; time, ids and observations are arguments. Everything that knows
-  verl's log and checkpoints is in `frameworks/verl`.
+- **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It
+  does no input or output, has no clock and no state of its own; time, ids and observations are arguments. Everything
+  that knows verl's log and checkpoints is in `frameworks/verl`.
 - **The running process** (`runtime`) has what each ring needs of it: the masking filter, the isolation of failures, the
   origin of a request.
-- **Adapters** translate between the core's words and one thing outside, and decide nothing. Each library has one home here.
-- **Use cases and loops** (`app`) record what people request, and make it so as time passes. `ports.py` says what they need of
-  the adapters.
-- **Slack**: `inbound` takes deliveries in, `outbound` compares the messages that should be there with those that were sent,
-  `views` has every word and block, as pure functions.
+- **Adapters** translate between the core's words and one thing outside, and decide nothing. Each library has one home
+  here.
+- **Use cases and loops** (`app`) record what people request, and make it so as time passes. `ports.py` says what they
+  need of the adapters.
+- **Slack**: `inbound` takes deliveries in, `outbound` compares the messages that should be there with those that were
+  sent, `views` has every word and block, as pure functions.
 - **The command** (`cli`, `bootstrap`) puts the parts together. Only it knows the adapters.
 
 The [playground](../playground/README.md), a Slack of one's own, is a package beside the bot and knows nothing of it.
 
-**People record requests; time makes them so; only the tick talks to the cloud and writes a run's status.** A listener writes
-a request into the run's record and answers. The tick observes every active run, decides what to do about each, does it, and
-records what changed. The notifiers compare the records with the messages in Slack and send what is missing. None of these
-waits for another; each may die at any point, and begins again from the records alone.
+**People record requests; time makes them so; only the tick talks to the cloud and writes a run's status.** A listener
+writes a request into the run's record and answers. The tick observes every active run, decides what to do about each,
+does it, and records what changed. The notifiers compare the records with the messages in Slack and send what is
+missing. None of these waits for another; each may die at any point, and begins again from the records alone.
 
 ## A launch
 
 1. Slack delivers `/verl launch ppo nodes=2`. `slack/inbound/socket_mode.py` stores the delivery through
    `slack/inbound/delivery_queue.py` before it acknowledges it; `slack/inbound/listeners.py` takes it from there.
-2. `core/commands/parser.py` makes a command of the line, by the table in `core/commands/specs.py`. What is wrong with it is
-   refused with a hint what to type instead.
+2. `core/commands/parser.py` makes a command of the line, by the table in `core/commands/specs.py`. What is wrong with
+   it is refused with a hint what to type instead.
 3. `app/run_service.py` asks `core/rules/access.py` whether the person may, builds a plan
    (`core/model/launch_plan.py`), checks it against the bounds (`core/rules/launch_bounds.py`), the caps and budgets
    (`core/rules/admission.py`), and records the run together with its reservation, in one transaction of
    `adapters/redis/redis_store.py`.
 4. `app/reconciler.py` finds the run at its next tick. `core/rules/decide.py` answers with the action to provision;
-   `adapters/sky/sky_cloud.py` launches through SkyPilot, in a child process with a deadline. The cluster's name is made of
-   the run's id, so that a launch that was cut off is found again and not repeated.
+   `adapters/sky/sky_cloud.py` launches through SkyPilot, in a child process with a deadline. The cluster's name is made
+   of the run's id, so that a launch that was cut off is found again and not repeated.
 5. `slack/outbound/run_notifier.py` finds that the run has no card, posts it, and edits it from then on.
 
 ## A line of a log
 
-1. `app/log_ingest.py` reads the end of the log of every running job through the cloud's port. `bootstrap/masked_cloud.py` has
-   masked it by then: no secret that a program prints gets further.
-2. `core/rules/log_cursor.py` finds what is new since the last look; `core/frameworks/verl/log_parser.py` makes events of the
-   lines: the metrics of a step, a checkpoint, the number of steps.
-3. `core/model/progress.py` and `core/model/history.py` take them in; `core/rules/health/judge.py` lets the detectors judge the
-   new steps. The record and the history are written in one transaction.
-4. The card shows the step and the reward at its next edit (`slack/views/progress_views.py`); a finding is a reply in the
-   thread (`slack/views/finding_views.py`).
+1. `app/log_ingest.py` reads the end of the log of every running job through the cloud's port.
+   `bootstrap/masked_cloud.py` has masked it by then: no secret that a program prints gets further.
+2. `core/rules/log_cursor.py` finds what is new since the last look; `core/frameworks/verl/log_parser.py` makes events
+   of the lines: the metrics of a step, a checkpoint, the number of steps.
+3. `core/model/progress.py` and `core/model/history.py` take them in; `core/rules/health/judge.py` lets the detectors
+   judge the new steps. The record and the history are written in one transaction.
+4. The card shows the step and the reward at its next edit (`slack/views/progress_views.py`); a finding is a reply in
+   the thread (`slack/views/finding_views.py`).
 
 ## A budget
 
-1. A recipe or `budget=40` gives a run its budget; the policy gives monthly budgets to people, channels and the workspace
-   (`core/model/policy.py`, read by `adapters/files/policy_files.py`).
+1. A recipe or `budget=40` gives a run its budget; the policy gives monthly budgets to people, channels and the
+   workspace (`core/model/policy.py`, read by `adapters/files/policy_files.py`).
 2. At the launch, `core/rules/admission.py` reserves the run's budget in the ledger (`core/model/ledger.py`,
    `adapters/redis/ledger_store.py`): what is reserved cannot be spent twice.
-3. The price of the machines comes from SkyPilot or from the team's price table (`core/model/price_table.py`), and is recorded with
-   its source. `core/rules/costs.py` and `core/rules/forecast.py` reckon what the run has cost and will cost.
-4. `core/rules/decide.py` ends a run whose budget is spent; `app/cost_service.py` warns when a monthly budget is nearly so, by
-   `core/rules/monthly_budget.py`. The words are in `slack/views/run_limits.py` and `slack/views/budget_views.py`.
+3. The price of the machines comes from SkyPilot or from the team's price table (`core/model/price_table.py`), and is
+   recorded with its source. `core/rules/costs.py` and `core/rules/forecast.py` reckon what the run has cost and will
+   cost.
+4. `core/rules/decide.py` ends a run whose budget is spent; `app/cost_service.py` warns when a monthly budget is nearly
+   so, by `core/rules/monthly_budget.py`. The words are in `slack/views/run_limits.py` and
+   `slack/views/budget_views.py`.
 5. When the cluster is confirmed gone, the reservation is replaced by what was really spent.
 
 The words are in the [glossary](glossary.md).

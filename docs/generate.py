@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import architecture_page
+import findings_page
 import roles_page
 import threats_page
 
@@ -28,10 +29,10 @@ Type them after `/verl`, or after a mention of the bot. Made from `bot/core/comm
 
 {table(("command", "what it does", "example"), *rows)}
 
-Values with blanks stand in quotes, straight or curly; a long dash is taken for `--`. A command may have several lines:
-between words a line may end, with a backslash or without. Within a word no line ends and no tab stands, and what cannot
-be seen is taken nowhere: control characters, those that turn the text around them, those without a width. The refusal
-names the character, such as `U+202E right-to-left override`.
+Values with blanks are put in quotes, straight or curly; a long dash is taken for `--`. A command may have several
+lines: between words a line may end, with a backslash or without. Within a word no line ends and no tab is allowed. The
+bot refuses invisible characters: control characters, those that turn the text around them, those without a width. The
+refusal names the character, such as `U+202E right-to-left override`.
 """
 
 
@@ -52,7 +53,7 @@ def settings() -> str:
     rows = [(f"`{one.metadata['variable']}`", shown_default(one), str(one.metadata["meaning"])) for one in known]
     return f"""# Settings
 
-Environment variables of `verlbot run`. Made from `bot/config/settings.py` and `bot/config/slack_settings.py` by `make docs`.
+Environment variables of `verlbot run`. Made from the classes of settings in `bot/config` by `make docs`.
 
 {table(("variable", "unless set", "meaning"), *rows)}
 """
@@ -74,10 +75,15 @@ def threats() -> str:
     return threats_page.page(table)
 
 
+def findings() -> str:
+    return findings_page.page(table)
+
+
 PAGES = {
     "architecture.md": architecture_page.page,
     "settings.md": settings,
     "commands.md": commands,
+    "findings.md": findings,
     "rights.md": rights,
     "roles.md": roles,
     "threats.md": threats,

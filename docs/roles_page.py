@@ -9,7 +9,7 @@ from bot.core.commands.parser import parse_command
 from bot.core.model.people import KIND_WORDS, REQUIRED_ROLES, Act, ChannelKind, PersonKind, Role
 from bot.core.model.policy import SAFE_POLICY
 from bot.core.rules.access import get_act
-from bot.slack.inbound import listeners
+from bot.slack.inbound import button_listeners, listeners
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
 from bot.slack.views.approval_views import APPROVE, OPEN_FORM, REFUSE, RESUME, RETRY, SHOW_TASK
 from bot.slack.views.cluster_views import ADOPT, LEAVE, REMOVE
@@ -25,10 +25,10 @@ WHAT: dict[Act, str] = {
     Act.READ: "look at runs, recipes, costs and reports",
     Act.LAUNCH: "launch, retry, resume",
     Act.STOP: "end a run; its model is kept",
-    Act.TUNE: "follow a log, mute a finding, set how often a run's thread is told",
+    Act.TUNE: "follow a log, mute a finding, set how often a run's thread gets a summary",
     Act.EXTEND: "give a run more time or money, keep its cluster for its model",
     Act.DISCARD: "end a run and lose its model",
-    Act.REPORT: "have a channel told on a schedule",
+    Act.REPORT: "have reports sent to a channel on a schedule",
     Act.APPROVE: "approve or refuse a launch that waits",
     Act.SET_MONTHLY_BUDGET: "change what may be spent a month",
     Act.MANAGE_CLUSTER: "remove, leave or adopt a cluster that no run owns",
@@ -61,7 +61,7 @@ TYPED: dict[str, bool | None] = {
     "budget": None,
     "budget RUN 9": False,
     "budget team 5000": None,
-    "budget everybody 5000": None,
+    "budget workspace 5000": None,
     "budget @person 5000": None,
     "approve RUN": True,
     "refuse RUN": True,
@@ -109,7 +109,7 @@ DOORS: dict[str, Door] = {
     f"action {DISCARD_CHECKPOINT}": Door("*Tear down and lose it*", Act.DISCARD, False),
     f"action {KEEP_CHECKPOINT}": Door("*Keep* a cluster whose model cannot be fetched", Act.EXTEND, False),
     rf"action {EXTEND}-\d+": Door("*Extend* by so many hours", Act.EXTEND, False),
-    f"action {CONFIRM_LAUNCH}": Door("*Launch it*, below the question before a dear launch", Act.LAUNCH, None),
+    f"action {CONFIRM_LAUNCH}": Door("*Launch it*, below the question before an expensive launch", Act.LAUNCH, None),
     f"action {APPROVE}|{REFUSE}": Door("*Approve* and *Refuse*", Act.APPROVE, True),
     f"action {MUTE}": Door("*Mute this*, of a finding", Act.TUNE, False),
     f"action {SHOW_TASK}": Door("*Show task*", Act.READ, True),
@@ -156,6 +156,7 @@ def registrations() -> list[str]:
     """Return all that the app listens to, as `action stop`."""
     recorder: Any = Registrations()
     listeners.register_listeners(recorder, cast(Any, Anything()))
+    button_listeners.register_buttons(recorder, cast(Any, Anything()))
     cast(Any, OrphanNotifier).listen(Anything(), recorder)
     return list(recorder.found)
 
@@ -199,7 +200,7 @@ def people() -> Iterator[Row]:
     how = {
         PersonKind.MEMBER: "`roles`, by id, by user group or as `members`",
         PersonKind.GUEST: "`roles`, by id or as `guests`; one or several channels make no difference",
-        PersonKind.STRANGER: "`roles`, by id; or `workspaces`, which makes all people of theirs members",
+        PersonKind.STRANGER: "`roles`, by id; or `member_workspaces`, which makes all people of theirs members",
         PersonKind.BOT: "none is given",
         PersonKind.DEACTIVATED: "none is given",
     }
@@ -231,21 +232,21 @@ def page(table: Callable[..., str]) -> str:
     """
     return f"""# Roles: who may do what
 
-Made from `bot/core/model/people.py`, `bot/core/rules/access.py` and the app's own registrations by `make docs`; a test holds the bot
-to every line of it (`tests/stories/test_access_table.py`).
+Made from `bot/core/model/people.py`, `bot/core/rules/access.py` and the app's own registrations by `make docs`; a test
+holds the bot to every line of it (`tests/stories/test_access_table.py`).
 
 A role is given to people in the policy file (docs/policy.md): `viewer`, `launcher`, `approver`, `admin`. Each may do
-all that those before it may; everybody else has none. Two roles count, and the lower one decides: the person's own,
+all that those before it may; all other people have none. Two roles count, and the lower one decides: the person's own,
 and the highest that is allowed in the channel in which the person acts. Your own runs need less, and you may always
-stop them, even without a role. You cannot approve your own launch. While Slack does not say who somebody is, the bot
+stop them, even without a role. You cannot approve your own launch. While Slack does not say who a person is, the bot
 refuses whatever costs, ends or changes something, and says so; people may still look, and stop their own runs.
 
 ## What each act needs
 
 {table(*acts())}
 
-`stop_others` in the policy file changes who may stop the runs of others. A launch is also held against bounds, caps and
-approvals: docs/policy.md.
+`stop_others` in the policy file changes who may stop the runs of others. A launch is also checked against bounds, caps
+and approvals: docs/policy.md.
 
 ## Every command
 
@@ -258,7 +259,7 @@ Typed after `/verl`, or in a message that mentions the bot. Every command but `s
 A role counts *{HERE}*: in the channel of the message with the button, and for buttons of the bot's own page as in a
 `direct` message; *{OWN_PAGE}*: as in a direct message, because the form and the page are in no channel. A run that is
 launched again from the bot's own page needs the role in the channel of that run too, and you must be in it. The owner
-of a cluster that was launched outside, where `outside.people` in the policy names that person, needs no role for its
+of an external cluster, where `external_launches.people` in the policy names that person, needs no role for its
 buttons.
 
 {table(*pressed())}
@@ -267,7 +268,7 @@ buttons.
 
 {table(*people())}
 
-Whoever has no role is refused, and told who can give one. Another app that mentions the bot gets no answer.
+The bot refuses a person without a role, and names who can give one. Another app that mentions the bot gets no answer.
 
 ## Which role counts where, without a policy file
 
@@ -279,9 +280,9 @@ Whoever has no role is refused, and told who can give one. Another app that ment
 
 A run's text is what it prints and what it was set to: the rows above with *yes* need it. It is shown to the owner of
 the run, to people in its channel, and to admins; while the run waits for an approval also to approvers, who have to
-see what they approve. Everybody else sees in lists, in boards and on the bot's own page that the run exists, whose it
+see what they approve. Other people see in lists, in reports and on the bot's own page that the run exists, whose it
 is and what it costs. The text of a run of a public channel is shown to every member of the workspace. The whole
 channel reads the answer to a mention, unless it launches or forgets a run or asks for the audit, so it shows what the
-whole channel may read. A board shows the text of runs of its own channel and of public channels; in a channel that is
+whole channel may read. A report shows the text of runs of its own channel and of public channels; in a channel that is
 shared with another company, of its own alone.
 """

@@ -23,7 +23,7 @@ at a time, runs the test of its row, and reports every guard whose test passes a
     make threats FILE=logs,doors       # the rows of tests/threats/logs.toml and tests/threats/doors.toml
     make threats ONLY=live-mention     # one row, by the id behind its test
 
-The rows stand in `tests/threats/*.toml`, one file for each section of this page. Made from them by `make docs`.
+The rows are in `tests/threats/*.toml`, one file for each section of this page; `make docs` makes the page from them.
 
 {sections}
 """

@@ -33,6 +33,7 @@ EN_VERBS = frozenset(
     report represent request requeue rescue reserve resolve respond restart restore resume return round run sample save
     scale scan schedule search select send serve set shorten show signal skip smooth sort spawn split start stop store
     strip submit suggest sum summarize swap sweep sync take tear tick tighten track translate trim truncate try unpack
+    avoid become begin carry delay emit execute let link plan query queue sleep switch tail treat type
     unwrap update upgrade upload use validate verify wait wake walk warn withdraw wrap write yield
     """.split()
 )
@@ -72,6 +73,12 @@ def is_participle(word: str) -> bool:
 def is_verb(word: str) -> bool:
     """Return whether a word begins the name of a function as a verb does."""
     return word in EN_VERBS or word in AUXILIARIES
+
+
+def is_imperative(docstring: str) -> bool:
+    """Return whether a docstring opens with a verb in the imperative."""
+    first = re.match(r"[A-Za-z]+", docstring)
+    return first is not None and first[0].lower() in EN_VERBS
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from bot.app.cluster_sweep import ClusterSweep
 from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
 from bot.app.health_monitor import HealthMonitor
 from bot.app.language_preferences import LanguagePreferences
+from bot.app.launch_planner import LaunchPlanner
 from bot.app.log_ingest import LogTailer
 from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.ports import Cloud
@@ -32,7 +33,7 @@ from bot.app.run_queries import Requester, RunQueries
 from bot.app.run_service import RunService
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.masked_cloud import MaskingCloud
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.ledger import Ledger
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
@@ -44,10 +45,12 @@ from bot.errors import Unavailable
 from bot.i18n import ENGLISH
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.button_listeners import ButtonListeners
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.listeners import Listeners, build_app
 from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.inbound.requesters import Requesters
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
 from bot.slack.outbound.directory import SlackDirectory
@@ -212,8 +215,7 @@ class Bot:
         self.memory_watch = MemoryWatch(store, announcer, self.now, leads, language)
         self.service = RunService(
             store=store,
-            recipes=RECIPES,
-            cloud=machines,
+            launch_planner=LaunchPlanner(RECIPES, machines, self.allowed),
             notifier=self.notifier,
             now=self.now,
             new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
@@ -227,36 +229,57 @@ class Bot:
             monthly_budgets=MonthlyBudgetService(store, self.audit, self.now, self.allowed),
             audit_service=AuditService(store, self.audit, queries, self.now, self.allowed),
         )
-        errands = AtOnce(InteractivePriority())
-        tongues = LanguagePreferences(store, language)
-        tongues.refresh()
-        self.homes = HomePublisher(self.service, client, tongues, self.access, self.now, wake=lambda: None)
+        background_replies = AtOnce(InteractivePriority())
+        language_preferences = LanguagePreferences(store, language)
+        language_preferences.refresh()
+        self.homes = HomePublisher(self.service, client, language_preferences, self.access, self.now, wake=lambda: None)
         modals, plots = (
-            Modals(self.service, client, errands, self.secrets),
-            ChartCommands(self.service, errands, gallery),
+            Modals(self.service, client, background_replies, self.secrets),
+            ChartCommands(self.service, background_replies, gallery),
         )
-        reporting = ReportCommands(self.service, reports, client, errands)
-        costing = CostCommands(CostService(store, self.now), errands, queries)
-        answering = AuditCommands(self.service.audit_service, client, errands)
-        commands = Commands(self.service, client, errands, self.homes, tongues, plots, reporting, costing, answering)
+        reporting = ReportCommands(self.service, reports, client, background_replies)
+        costing = CostCommands(CostService(store, self.now), background_replies, queries)
+        answering = AuditCommands(self.service.audit_service, client, background_replies)
+        commands = Commands(
+            self.service,
+            client,
+            background_replies,
+            self.homes,
+            language_preferences,
+            plots,
+            reporting,
+            costing,
+            answering,
+        )
+        requesters = Requesters(self.service, self.access)
+        buttons = ButtonListeners(self.service, client, background_replies, commands, modals, self.homes, requesters)
         self.listeners = Listeners(
-            self.service, client, errands, commands, modals, self.homes, tongues, self.access, self.secrets
+            self.service,
+            client,
+            background_replies,
+            commands,
+            modals,
+            self.homes,
+            language_preferences,
+            requesters,
+            buttons,
+            self.secrets,
         )
         self.sweeper = ClusterSweep(
             machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer, record=self.audit.record
         )
-        self.teller = OrphanNotifier(
+        self.cluster_notifier = OrphanNotifier(
             store,
             client,
             self.now,
             leads,
             lambda: None,
-            self.listeners.check_may_manage_cluster,
+            requesters.check_may_manage_cluster,
             language,
             record_event=self.audit.record,
         )
         self.app = build_app(self.listeners, lambda **_: identity.resolve(), "unused")
-        self.teller.listen(self.app)
+        self.cluster_notifier.listen(self.app)
 
     def admit(self, run: Run, ledger: Ledger) -> Run:
         return admit_run(run, ledger, self.policy, self.moment, UTC)
@@ -405,12 +428,12 @@ class Bot:
         self.moment += timedelta(minutes=minutes)
         wanted = self.sweeper.sweep()
         for _ in range(20):
-            wait = self.teller.sync()
+            wait = self.cluster_notifier.sync()
             if wait is None or wait > timedelta():
                 break
         return wanted
 
-    def look_at_purses(self) -> None:
+    def check_monthly_budgets(self) -> None:
         MonthlyBudgetMonitor(self.store, self.notifier, self.allowed, self.now, lambda: True, UTC).check()
         self.speak()
 

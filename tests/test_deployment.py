@@ -24,7 +24,6 @@ from redis.exceptions import AuthenticationError
 from bot.__main__ import build_parser
 from bot.adapters.redis.embedded import find_server_program
 from bot.config.settings import Settings
-from bot.slack.manifest import SCOPES, build_manifest
 from slack_playground.pages import PAGE
 from tests.waiting import eventually
 
@@ -387,25 +386,9 @@ def on_a_terminal(words: list[str]) -> str:
         os.close(master)
 
 
-@pytest.mark.parametrize("mode", ["socket", "http"])
-def test_the_manifest_asks_for_what_the_bot_uses(mode: str) -> None:
-    found = build_manifest(mode, "https://verlbot.example.org/")
-    (command,) = found["features"]["slash_commands"]
-    assert (command["command"], command["should_escape"]) == ("/verl", True)
-    assert found["oauth_config"]["scopes"]["bot"] == list(SCOPES)
-    assert found["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention"]
-    assert found["settings"]["socket_mode_enabled"] is (mode == "socket")
-    url = "https://verlbot.example.org/slack/events" if mode == "http" else None
-    assert command.get("url") == found["settings"]["interactivity"].get("request_url") == url
-    assert len(command["usage_hint"]) <= 1000
-    assert len(command["description"]) <= 2000
-
-
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names of the files in the wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    program = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(folder), str(ROOT)]
+def list_packaged_files(project: Path, folder: Path) -> list[str]:
+    """Return the names of the files in a project's wheel."""
+    program = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(folder), str(project)]
     subprocess.run(program, check=True)
     (wheel,) = folder.glob("*.whl")
     return zipfile.ZipFile(wheel).namelist()
@@ -414,15 +397,18 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(not (PAGE / "index.html").exists(), reason="the page is not built: `make page`")
 @pytest.mark.long
-def test_the_package_carries_the_page_with_the_licences_of_what_it_is_made_of(packaged: list[str]) -> None:
-    assert {"playground/slack_playground/page/index.html", "playground/slack_playground/page/licences.md"} <= set(
-        packaged
-    )
+def test_the_playground_carries_its_page_with_the_licences_of_what_it_is_made_of(tmp_path: Path) -> None:
+    names = list_packaged_files(ROOT / "playground", tmp_path)
+    assert {"slack_playground/page/index.html", "slack_playground/page/licences.md"} <= set(names)
+    assert not [name for name in names if name.startswith(("bot/", "web/"))]
 
 
 @pytest.mark.slow
-def test_the_package_carries_its_recipes(packaged: list[str]) -> None:
-    """Whoever installs the wheel has them, and nothing of the tests."""
-    names = packaged
+def test_the_package_carries_its_recipes_and_texts_and_no_playground(tmp_path: Path) -> None:
+    """An installed wheel has them, and nothing of the tests and of the demo's Slack."""
+    names = list_packaged_files(ROOT, tmp_path)
     assert {f"bot/recipes/{name}.yaml" for name in ("ppo", "grpo", "multiturn-tools", "smoke")} <= set(names)
-    assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
+    assert {"bot/languages/zh_CN.po", "bot/cli/starter_policy.yaml"} <= set(names)
+    assert not [
+        name for name in names if name.startswith(("tests/", "benchmarks/", "playground/", "slack_playground/"))
+    ]

@@ -31,7 +31,15 @@ def test_pages_that_are_made_from_the_code_are_up_to_date() -> None:
         check=True,
     )
     pages = json.loads(made.stdout)
-    assert set(pages) == {"settings.md", "commands.md", "rights.md", "roles.md", "threats.md"}
+    assert set(pages) == {
+        "architecture.md",
+        "settings.md",
+        "commands.md",
+        "findings.md",
+        "rights.md",
+        "roles.md",
+        "threats.md",
+    }
     assert pages == {name: (ROOT / "docs" / name).read_text() for name in pages}, "run `make docs`"
 
 
@@ -50,7 +58,7 @@ def test_what_a_page_tells_people_to_type_is_understood(page: Path, bot: Bot) ->
     for line in typed_in(page):
         command = parse_command(line)
         if isinstance(command, Launch):
-            bot.service.plan_launch(command)
+            bot.service.launch_planner.plan(command)
 
 
 def test_there_are_such_lines() -> None:

@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.i18n import ENGLISH, LANGUAGES, catalogue_file_name
 
 ROOT = Path(__file__).parent.parent
@@ -53,11 +53,16 @@ def phrases_in(file: IO[bytes], keywords: Any, comment_tags: Any, options: Any) 
 
 
 def unsayable() -> list[str]:
-    """Places that say an f-string or a sum, which no catalogue can hold."""
+    """Return the places of f-strings and sums, which no catalogue can hold, and of literals that are one of two
+    possible arguments, which `phrases_in` does not find.
+    """
     found = []
     for path in sorted((ROOT / "bot").rglob("*.py")):
         for call in calls(path.read_bytes(), KEYWORDS):
-            found += [f"{path}:{call.lineno}" for one in call.args if isinstance(one, ast.JoinedStr | ast.BinOp)]
+            choices = [way for one in call.args if isinstance(one, ast.IfExp) for way in (one.body, one.orelse)]
+            hidden = [one for one in choices if isinstance(one, ast.Constant)]
+            built = [one for one in (*call.args, *choices) if isinstance(one, ast.JoinedStr | ast.BinOp)]
+            found += [f"{path}:{one.lineno}" for one in (*built, *hidden)]
     return found
 
 

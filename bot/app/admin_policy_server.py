@@ -1,4 +1,7 @@
-"""Answer SkyPilot's admin-policy requests over HTTP: decode a request, let the launch gate judge it, encode the answer."""
+"""Answer SkyPilot's admin-policy requests over HTTP.
+
+A request is decoded, the launch gate judges it, and the answer is encoded.
+"""
 
 import base64
 import hmac

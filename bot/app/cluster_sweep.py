@@ -226,7 +226,7 @@ class ClusterSweep:
 
         changed = self.store.change_orphan(cluster.id, change)
         if changed and changed.reported_at == now:
-            log.warning("cluster %s stands, and no run owns it (%s): %s", cluster.name, ownership, cluster)
+            log.warning("cluster %s is up, and no run owns it (%s): %s", cluster.name, ownership, cluster)
 
     def _assign_channel(self, orphan: Orphan) -> Orphan:
         """Return the orphan with its channel: that of the people who run the machines, or else that of its run."""

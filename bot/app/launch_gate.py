@@ -145,7 +145,7 @@ class AdminPolicy:
         """Raise UserError if the launch exceeds a cap; log the report-only rules that it breaks."""
         verdict = check_external_launch(launch, ledger, self.policy, format_month(now, self.timezone))
         for rule in verdict.report_only_rules:
-            log.warning("in earnest %s would have refused cluster %s of %s", rule, launch.cluster, launch.user)
+            log.warning("report-only rule %s would have refused cluster %s of %s", rule, launch.cluster, launch.user)
         if verdict.refusals:
             log.info("cluster %s of %s is refused: %s", launch.cluster, launch.user, " ".join(verdict.refusals))
             raise UserError(" ".join(verdict.refusals), CAP_SUGGESTION)

@@ -1,4 +1,7 @@
-"""Read the logs of active runs and record what is new in them. A tail that fails costs its own run one look and no more."""
+"""Read the logs of active runs and record what is new in them.
+
+A tail that fails costs its own run one look and no more.
+"""
 
 import logging
 import time

@@ -1,5 +1,6 @@
-"""Notices to the operators: recorded once, and sent by the notice sender; among them, that SkyPilot's server has forgotten
-clusters.
+"""Notices to the operators: recorded once, and sent by the notice sender.
+
+Among them is the notice that SkyPilot's server has forgotten clusters.
 """
 
 import logging

@@ -53,7 +53,8 @@ class Cloud(Protocol):
         """Return observations of many clusters by name, made with few calls.
 
         A cluster that is left out was not seen this time. A cluster that was shown once is shown again, or is absent
-        with its ending. Where it is absent without one, the cloud has lost its memory of it: see `bot.core.model.cluster`.
+        with its ending. Where it is absent without one, the cloud has lost its memory of it: see
+        `bot.core.model.cluster`.
         """
 
     def launch(self, order: LaunchOrder) -> str:

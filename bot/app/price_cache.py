@@ -71,4 +71,7 @@ def price_key(task: Task) -> str:
     """Return what a price depends on, as a key."""
     options = resources(task)
     kinds = ",".join(list_accelerators(options.get("accelerators")))
-    return f"{count_nodes(task)} {options.get('infra')} {get_cloud_name(options)} {kinds} {count_choice_gpus(options, 1)} {options.get('use_spot')}"
+    return (
+        f"{count_nodes(task)} {options.get('infra')} {get_cloud_name(options)} {kinds} "
+        f"{count_choice_gpus(options, 1)} {options.get('use_spot')}"
+    )

@@ -1,4 +1,4 @@
-"""Scheduled reports of a channel: who may set them up, when they are due, and the time zones that they are told in."""
+"""Scheduled reports of a channel: who may set them up, when they are due, and the time zones of their hours."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,6 @@
-"""Read runs and recipes on behalf of a person. Nothing here changes anything, and each person gets only what that person may
-read.
+"""Read runs and recipes on behalf of a person.
+
+Nothing here changes anything, and each person gets only what that person may read.
 """
 
 import re

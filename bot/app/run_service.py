@@ -8,15 +8,14 @@ from itertools import count
 from bot.app import run_queries
 from bot.app.audit_service import AuditService
 from bot.app.cost_service import MonthlyBudgetService
-from bot.app.ports import Cloud, Notifier, Now, RecipeSource, Store
+from bot.app.launch_planner import LaunchPlanner
+from bot.app.ports import Notifier, Now, Store
 from bot.app.rate_limits import RateLimitKind, RateLimits
-from bot.app.run_queries import LaunchPreview, Requester, RunQueries, new_run, refuse_unknown_node
+from bot.app.run_queries import Requester, RunQueries, new_run, refuse_unknown_node
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
-from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
 from bot.core.model.people import APP_HOME, Act, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
-from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
 from bot.core.model.run_stub import RunStub
@@ -25,7 +24,7 @@ from bot.core.model.typed_text import format_inline_code
 from bot.core.rules.access import check_may_approve, refuse_act, refuse_outdated_approval
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
-from bot.core.rules.launch_bounds import build_launch_request, refuse_limits_out_of_bounds, refuse_out_of_bounds
+from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
 from bot.core.rules.relaunch import Relaunch, relaunch
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.i18n import translate
@@ -45,7 +44,8 @@ class RunService:
     """Records people's requests about runs.
 
     Attributes:
-        queries: answers questions about runs; unreadable_runs: looks after runs whose records cannot be read.
+        launch_planner: says what a launch would do; queries: answers questions about runs.
+        unreadable_runs: looks after runs whose records cannot be read.
         new_id: returns a run's id for a recipe's name; called again where the id has been used.
         wake: lets the tick run now.
         follow_period: how long a followed log grows.
@@ -55,8 +55,7 @@ class RunService:
     """
 
     store: Store
-    recipes: RecipeSource
-    cloud: Cloud
+    launch_planner: LaunchPlanner
     notifier: Notifier
     now: Now
     queries: RunQueries
@@ -90,24 +89,15 @@ class RunService:
             UserError: the person may not launch it, it is out of bounds, or a cap has no room for it.
         """
         self.refuse(Act.LAUNCH, caller)
-        recipe = self.recipes.get(launch_command.recipe)
+        recipe = self.launch_planner.recipes.get(launch_command.recipe)
         self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
         for _ in range(MAX_ID_TRIES):
-            launch_plan = self._plan_supported(recipe, launch_command, self.new_id(recipe.name))
-            self.refuse_out_of_bounds(launch_plan, caller)
+            launch_plan = self.launch_planner.plan_supported(recipe, launch_command, self.new_id(recipe.name))
+            self.launch_planner.refuse_out_of_bounds(launch_plan, caller)
             run = new_run(launch_plan, caller, self.now(), self.policy)
             if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
                 return self._show_and_wake(added)
         raise Unavailable(translate("No free name was found for the run."))
-
-    def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:
-        """Refuse a launch that needs more than the person's role, or the channel, allows.
-
-        Raises:
-            UserError: it does; the message names every bound, and what to type instead.
-        """
-        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
-        refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))
 
     def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.
@@ -141,58 +131,6 @@ class RunService:
             UserError: as for `launch_again`.
         """
         return relaunch(self.queries.find(relaunch_command.run, caller.actor), relaunch_command)
-
-    def plan_launch(self, launch_command: command.Launch) -> LaunchPlan:
-        """Return what a launch would do.
-
-        Raises:
-            UserError: the command is not valid.
-        """
-        recipe = self.recipes.get(launch_command.recipe)
-        return build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, f"{recipe.name}-0000")
-
-    def needs_confirmation(self, launch_command: command.Launch) -> bool:
-        """Return whether the person must confirm the launch, because it is expensive and needs no approver.
-
-        Raises:
-            UserError: as for `plan_launch`.
-        """
-        dollars, threshold = self.plan_launch(launch_command).budget_dollars, self.policy.approve_above_dollars
-        return self.policy.needs_confirmation(dollars) and (threshold is None or dollars <= threshold)
-
-    def preview(self, launch_plan: LaunchPlan, caller: Requester) -> LaunchPreview:
-        """Return what the launch would cost, and whether it would be refused. Waits for the cloud;
-        not for listeners."""
-        rate, failure, controller = None, None, None
-        try:
-            rate = self.cloud.estimate_rate(launch_plan.task)
-            controller = self.cloud.find_missing_controller(launch_plan.task)
-        except Unavailable as error:
-            failure = str(error)
-        yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
-        refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
-        return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
-
-    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> str | None:
-        """Return why the person may not launch this here; None where it is allowed."""
-        try:
-            self.refuse(Act.LAUNCH, caller)
-            self.refuse_out_of_bounds(launch_plan, caller)
-        except UserError as error:
-            return error.sentence
-        return None
-
-    def _plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
-        """Return the plan of a launch.
-
-        Raises:
-            UserError: the command is not valid, or the cloud can never run the task.
-        """
-        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
-        if why := self.cloud.explain_refusal(launch_plan.task):
-            message = translate("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
-            raise UserError(message, translate("`/verl recipes` shows what there is."))
-        return launch_plan
 
     def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.
@@ -264,7 +202,7 @@ class RunService:
         if run.requester != by and run.id != name.lower():
             raise UserError(
                 translate(
-                    "{name} is short for `{run}`, which somebody else launched.",
+                    "{name} is short for `{run}`, which you did not launch.",
                     name=format_inline_code(name),
                     run=run.id,
                 ),
@@ -417,5 +355,5 @@ class RunService:
         run = run_queries.find_run(self.store, name)
         self.refuse(Act.TUNE, caller, run)
         if run.is_finished:
-            raise UserError(translate("`{run}` is over; nothing more is told of it.", run=run.id))
+            raise UserError(translate("`{run}` is over and gets no more summaries.", run=run.id))
         return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))

@@ -20,6 +20,7 @@ from bot.app.cluster_sweep import ClusterSweep, ExternalClusterTracker
 from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.launch_gate import AdminPolicy
+from bot.app.launch_planner import LaunchPlanner
 from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.ports import Cloud
@@ -50,16 +51,20 @@ from bot.bootstrap.providers import (
     connect_store,
     find_local_account,
 )
-from bot.config.settings import LOCAL_HINT, OPEN_PORT_HINT, OPEN_PORT_PROBLEM, Settings
+from bot.config.compute_settings import LOCAL_HINT
+from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
+from bot.config.settings import Settings
 from bot.errors import UserError
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.button_listeners import ButtonListeners
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.delivery_queue import Inbox
 from bot.slack.inbound.http_mode import HttpServer
 from bot.slack.inbound.listeners import Listeners, build_app
 from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.inbound.requesters import Requesters
 from bot.slack.inbound.socket_mode import SocketConnection
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.clock_watch import ClockWatch, fetch_time
@@ -168,8 +173,7 @@ def build(
     audit_service = AuditService(store, audit, queries, now, read_policy)
     service = RunService(
         store=store,
-        recipes=recipes,
-        cloud=masked_cloud,
+        launch_planner=LaunchPlanner(recipes, masked_cloud, read_policy),
         notifier=notifier,
         now=now,
         new_id=generate_run_id,
@@ -248,8 +252,10 @@ def build(
         cost_commands,
         audit_commands,
     )
+    requesters = Requesters(service, access)
+    buttons = ButtonListeners(service, slack, background, commands, modals, home_publisher, requesters)
     listeners = Listeners(
-        service, slack, background, commands, modals, home_publisher, language_preferences, access, secrets
+        service, slack, background, commands, modals, home_publisher, language_preferences, requesters, buttons, secrets
     )
     orphan_notifier = OrphanNotifier(
         store,
@@ -257,7 +263,7 @@ def build(
         now,
         is_leader,
         lambda: scheduler.wake(SWEEP),
-        listeners.check_may_manage_cluster,
+        requesters.check_may_manage_cluster,
         settings.language,
         record_event=audit.record,
     )

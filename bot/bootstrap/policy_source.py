@@ -128,8 +128,8 @@ def summarize_policy(policy: Policy) -> Iterator[str]:
         if holders := policy.grants.holders_by_role.get(role):
             yield f"{role.word}: {', '.join(holders)}"
     if not policy.grants.holders_by_role.get(Role.LAUNCHER):
-        yield "launcher: nobody but those above"
-    bounds = policy.bounds.get(Role.LAUNCHER)
+        yield "launcher: only those above"
+    bounds = policy.bounds_by_role.get(Role.LAUNCHER)
     if bounds is not None:
         limits = {
             "$": bounds.budget_dollars,

@@ -42,7 +42,7 @@ def find_problems(
         )
     except UserError as error:
         return [str(error)]
-    verdicts = {"as it stands": judge(recipe.task), "as it is launched": judge(launched.task)}
+    verdicts = {"as written": judge(recipe.task), "as launched": judge(launched.task)}
     problems = [f"{form}: {why}" for form, why in verdicts.items() if why]
     if recipe.takes_overrides and '"$@"' not in str(recipe.task.get("run")):
         problems.append('it takes overrides, and its `run` passes none on: it needs "$@"')

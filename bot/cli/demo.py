@@ -113,7 +113,7 @@ GUIDE = (
     ),
     Proposal(
         "Stop one",
-        "Press Stop on its card, or type `/verl stop RUN`. It has ended once nothing of it stands, and not before.",
+        "Press Stop on its card, or type `/verl stop RUN`. It has ended once its machines are gone, and not before.",
         ("/verl list",),
     ),
     Proposal(
@@ -131,9 +131,9 @@ ENVIRONMENT = {
     "SLACK_APP_TOKEN": APP_TOKEN,
     "VERLBOT_TICK_SECONDS": "1",
     "VERLBOT_CARD_SECONDS": "2",
-    "VERLBOT_GONE_SECONDS": "1",
+    "VERLBOT_TEARDOWN_CONFIRM_SECONDS": "1",
     "VERLBOT_HOME_SECONDS": "2",
-    "VERLBOT_LAUNCH_DOUBT_SECONDS": "5",
+    "VERLBOT_LAUNCH_CONFIRM_SECONDS": "5",
     "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR": "2",
     "VERLBOT_POLICY": str(Path(__file__).parent / "demo_policy.yaml"),
 }

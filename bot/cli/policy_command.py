@@ -76,7 +76,7 @@ class Explanation:
         needed = self.policy.least_role(act)
         rule = self.locate("stop_others") if act is Act.STOP else ""
         own = "" if needed.on_own == needed.role else f" ({format_role(needed.on_own)} on one's own run)"
-        yield f"Whoever wants to {act.value} must be {format_role(needed.role)}{own}.{rule}"
+        yield f"To {act.value}, one must be {format_role(needed.role)}{own}.{rule}"
         try:
             refuse_act(self.policy, act, actor)
         except UserError as error:
@@ -99,8 +99,8 @@ class Explanation:
         else:
             yield f"{person.user} has no role: no line gives one to a {person.kind.value}.{self.locate('roles')}"
         if actor.role is not actor.own_role:
-            most = self.locate(f"channels.{channel.id}.most", f"channels.{channel.kind.value}.most")
-            yield f"Here {format_role(actor.role)} counts at most.{most}"
+            place = self.locate(*(f"channels.{key}.highest_role" for key in (channel.id, channel.kind.value)))
+            yield f"Here {format_role(actor.role)} counts at most.{place}"
 
     def explain_launch(self, command: Launch, actor: Actor, channel: Channel) -> Iterator[str]:
         """Yield what the launch needs, which bounds it violates, and the decision."""
@@ -138,13 +138,13 @@ class Explanation:
         facts = build_launch_facts(build_unpriced_run(launch_plan, actor.user), Ledger(), EXPLAINED_AT)
         causes = find_approval_causes(self.policy, facts)
         if causes:
-            rules = {"dollars": "approve_over_dollars", "gpu_hours": "approve_over_gpu_hours"}
+            rules = {"dollars": "approve_above_dollars", "gpu_hours": "approve_above_gpu_hours"}
             places = "".join(self.locate(rules[cause.value]) for cause in causes if cause.value in rules)
             yield f"→ It waits for an approver.{places}"
         elif self.policy.needs_price:
             yield "→ Launched, unless its price passes a limit: then it waits for an approver, or is refused."
         elif self.policy.needs_confirmation(launch_plan.budget_dollars):
-            yield f"→ Launched, once the person has confirmed it.{self.locate('confirm_over_dollars')}"
+            yield f"→ Launched, once the person has confirmed it.{self.locate('confirm_above_dollars')}"
         else:
             yield "→ Launched."
 

@@ -1,4 +1,4 @@
-"""Settings of Slack and of the ports that the bot itself listens on; the others are in `bot.config.settings`."""
+"""Settings of Slack and of the ports that the bot itself listens on; `bot.config.settings` has all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields

@@ -16,7 +16,7 @@ SCOPES = {
     "files:write": "to put long logs into a run's thread",
     "groups:read": "as channels:read, in private channels that it was invited to: their runs are shown to their people",
     "groups:history": "as channels:history, in private channels that it was invited to",
-    "im:history": "as channels:history, for runs that are told of in a direct message",
+    "im:history": "as channels:history, for runs whose card is in a direct message",
     "usergroups:read": "to give a role to a user group",
     "users:read": "to tell members from guests and strangers, and in which time zone a person is",
 }

@@ -167,7 +167,7 @@ def check_event(event: EventBody) -> None:
     if event.type == "app_mention" and event.user is not None and None in (event.channel, event.text, event.ts):
         raise MalformedDelivery("a mention lacks its channel, text or time")
     if event.type == "app_home_opened" and event.user is None:
-        raise MalformedDelivery("a page was opened by nobody")
+        raise MalformedDelivery("a page was opened without a user")
 
 
 def check_has_input(view: SubmittedView) -> None:

@@ -33,9 +33,9 @@ T = TypeVar("T")
 
 WAITS = """
 cd {orders}; echo >> started; touch say
-tail -f -n +1 say & teller=$!
+tail -f -n +1 say & cluster_notifier=$!
 until [ -e finish ]; do sleep 0.05; done
-sleep 0.1; kill $teller; exit "$(cat finish)"
+sleep 0.1; kill $cluster_notifier; exit "$(cat finish)"
 """
 """A job that says what is written into one file of a folder, and ends when there is another."""
 
@@ -80,8 +80,8 @@ A_LOOK_SECONDS = 0.15
 class WithoutMachines:
     """Carries calls to a server that has no machines, so that there is no key to them either."""
 
-    def __init__(self, courier: SdkWorker) -> None:
-        self._courier = courier
+    def __init__(self, worker: SdkWorker) -> None:
+        self._courier = worker
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if function is sdk_queries.write_ssh_config:
@@ -117,7 +117,7 @@ class Bed(Protocol):
         """Let that time pass for a cluster without a job."""
 
     def jobs_started(self, name: str) -> int: ...
-    def parcel(self, name: str) -> CheckpointRef:
+    def checkpoint(self, name: str) -> CheckpointRef:
         """A checkpoint of a cluster of two nodes, which is not there yet."""
 
     def save(self, name: str) -> None:
@@ -190,7 +190,7 @@ class FakeBed:
     def idle(self, name: str) -> None:
         self.cloud.vanish(name, Ending.AUTODOWNED)
 
-    def parcel(self, name: str) -> CheckpointRef:
+    def checkpoint(self, name: str) -> CheckpointRef:
         self.cloud.refuses_fetch = "It is not there."
         return CheckpointRef("~/models", f"{name}/global_step_4", 2)
 
@@ -264,7 +264,7 @@ class RealBed:
     def idle(self, name: str) -> None:
         """It passes by itself."""
 
-    def parcel(self, name: str) -> CheckpointRef:
+    def checkpoint(self, name: str) -> CheckpointRef:
         return CheckpointRef("~/models", f"{name}/global_step_4", 2)
 
     def fetched(self, where: str) -> dict[str, str]:
@@ -374,7 +374,7 @@ class DoubleBed:
     def remember(self) -> None:
         self.world.forget()
 
-    def parcel(self, name: str) -> CheckpointRef:
+    def checkpoint(self, name: str) -> CheckpointRef:
         for host in (name, f"{name}-worker1"):
             (self.hosts / host).mkdir(parents=True)
         return CheckpointRef("~/models", f"{name}/global_step_4", 2)

@@ -34,7 +34,7 @@ class Source:
     go: Event = field(default_factory=Event)
     error: Exception | None = None
     brought: int = 0
-    parcel: CheckpointRef = PARCEL
+    checkpoint: CheckpointRef = PARCEL
 
     def bring(self, target: Path, listing: CheckpointFiles, lock: int, allowance: DiskAllowance) -> None:
         (target / "half").write_text("half!")
@@ -48,7 +48,7 @@ class Source:
 
     @property
     def errand(self) -> DownloadTask:
-        return DownloadTask(self.parcel, self.list_files, self.bring)
+        return DownloadTask(self.checkpoint, self.list_files, self.bring)
 
     def list_files(self, most_files: int) -> CheckpointFiles:
         return self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
@@ -173,7 +173,7 @@ class Files:
     listing: dict[str, int]
     written: dict[str, int] | None = None
     fails: Exception | None = None
-    parcel: CheckpointRef = PARCEL
+    checkpoint: CheckpointRef = PARCEL
     looks: int = 0
 
     def list_files(self, most_files: int) -> CheckpointFiles:
@@ -190,7 +190,7 @@ class Files:
 
     @property
     def errand(self) -> DownloadTask:
-        return DownloadTask(self.parcel, self.list_files, self.bring)
+        return DownloadTask(self.checkpoint, self.list_files, self.bring)
 
 
 def small_disk(
@@ -260,26 +260,29 @@ def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
     fetches = small_disk(tmp_path, 1000, 0)
     first = Source([{"half": 5, "rest": 600}])
     until(fetches, first, lambda found: found.total_bytes == 605)
-    second = Files({"model.bin": 600}, parcel=CheckpointRef("~/models", "r-2/global_step_4"))
+    second = Files({"model.bin": 600}, checkpoint=CheckpointRef("~/models", "r-2/global_step_4"))
     assert "there is room for" in str(outcome(fetches, second))
 
 
 def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path) -> None:
     first, second = (
-        Source([{"half": 5, "rest": 600}], parcel=CheckpointRef("~/models", f"{run}/global_step_4"))
+        Source([{"half": 5, "rest": 600}], checkpoint=CheckpointRef("~/models", f"{run}/global_step_4"))
         for run in ("r-1", "r-2")
     )
     looked = Event()
 
     def is_decided() -> bool:
-        return (tmp_path / first.parcel.name / "half").exists() or disk.active[first.parcel.name].done()
+        return (tmp_path / first.checkpoint.name / "half").exists() or disk.active[first.checkpoint.name].done()
 
     def free(folder: Path) -> int:
         """The second one is looked at while the first one measures, unless something keeps it off."""
         looked.set()
-        mine = second.parcel.name in str(folder)
+        mine = second.checkpoint.name in str(folder)
         deadline = time.monotonic() + 0.2
-        while not (is_decided() if mine else second.parcel.name in disk.expected_bytes) and time.monotonic() < deadline:
+        while (
+            not (is_decided() if mine else second.checkpoint.name in disk.expected_bytes)
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         return 1000 - contents(tmp_path)
 
@@ -290,12 +293,12 @@ def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path
     disk = CheckpointDownloads(tmp_path, 10_000, reserve_bytes=0, measure_free_bytes=free)
     try:
         disk.begin_or_check(first.errand)
-        disk.begin_or_check(DownloadTask(second.parcel, list_files, second.bring))
-        eventually((tmp_path / first.parcel.name / "half").exists, lambda: "the first one was refused")
+        disk.begin_or_check(DownloadTask(second.checkpoint, list_files, second.bring))
+        eventually((tmp_path / first.checkpoint.name / "half").exists, lambda: "the first one was refused")
         refused = eventually(lambda: [name for name, one in disk.active.items() if one.done()])
     finally:
         disk.stop()
-    assert refused == [second.parcel.name]
+    assert refused == [second.checkpoint.name]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +322,7 @@ def test_of_two_whole_ones_the_newer_is_named_newest_whichever_came_last(tmp_pat
     for step in (40, 4):
         outcome(
             CheckpointDownloads(tmp_path, 100),
-            Files({"a": 5}, parcel=CheckpointRef("~/models", f"r-1/global_step_{step}")),
+            Files({"a": 5}, checkpoint=CheckpointRef("~/models", f"r-1/global_step_{step}")),
         )
     assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "40"
     assert sorted(CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1"))) == [4, 40]

@@ -173,44 +173,44 @@ def test_every_cluster_that_stands_is_listed_whoever_launched_it(bed: Bed) -> No
 def test_a_checkpoint_is_fetched_from_every_node_once_it_is_there_and_what_it_links_to_is_not(bed: Bed) -> None:
     bed.launch(bed.x, nodes=2)
     until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
-    parcel = bed.parcel(bed.x)
+    checkpoint = bed.checkpoint(bed.x)
     with pytest.raises(UserError):
-        fetched(bed, parcel)
+        fetched(bed, checkpoint)
     bed.save(bed.x)
-    found = fetched(bed, parcel)
-    assert found.folder.endswith(parcel.name)
+    found = fetched(bed, checkpoint)
+    assert found.folder.endswith(checkpoint.name)
     assert bed.fetched(found.folder) == SAVED
-    assert fetched(bed, parcel) == found  # it is there, whatever becomes of its cluster
-    assert bed.cloud.list_downloads(replace(parcel, name=bed.x)) == {4: found}
-    assert bed.cloud.list_downloads(replace(parcel, name=bed.y)) == {}
+    assert fetched(bed, checkpoint) == found  # it is there, whatever becomes of its cluster
+    assert bed.cloud.list_downloads(replace(checkpoint, name=bed.x)) == {4: found}
+    assert bed.cloud.list_downloads(replace(checkpoint, name=bed.y)) == {}
 
 
 def test_a_checkpoint_that_is_torn_is_not_fetched_and_is_nowhere_taken_for_a_model(bed: Bed) -> None:
     bed.launch(bed.x, nodes=2)
     until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
-    parcel = bed.parcel(bed.x)
+    checkpoint = bed.checkpoint(bed.x)
     bed.save(bed.x)
     bed.tear(bed.x)
     with pytest.raises(IncompleteCheckpoint):
-        fetched(bed, parcel)
-    assert bed.cloud.list_downloads(replace(parcel, name=bed.x)) == {}
+        fetched(bed, checkpoint)
+    assert bed.cloud.list_downloads(replace(checkpoint, name=bed.x)) == {}
 
 
 def test_after_its_stop_a_cloud_begins_no_fetch_and_says_that_that_is_no_failure(bed: Bed) -> None:
     bed.launch(bed.x, nodes=2)
     until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
-    parcel = bed.parcel(bed.x)
+    checkpoint = bed.checkpoint(bed.x)
     bed.save(bed.x)
     bed.cloud.stop()
     with pytest.raises(BeingStopped):
-        bed.cloud.download_checkpoint(ClusterRef(bed.x), parcel)
+        bed.cloud.download_checkpoint(ClusterRef(bed.x), checkpoint)
 
 
 def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) -> None:
     bed.launch(bed.x, nodes=2)
     seen = until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
-    parcel = bed.parcel(bed.x)
-    shelf = replace(parcel, name=bed.x)
+    checkpoint = bed.checkpoint(bed.x)
+    shelf = replace(checkpoint, name=bed.x)
     watched = ClusterRef(bed.x, job_id=seen.job_id)
     assert bed.cloud.list_checkpoints(watched, shelf) == CheckpointListing()
     bed.save(bed.x)
@@ -223,12 +223,12 @@ def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) 
     bed.cloud.cancel_job(ClusterRef("verl-never", job_id=None))
 
 
-def fetched(bed: Bed, parcel: CheckpointRef) -> DownloadProgress:
+def fetched(bed: Bed, checkpoint: CheckpointRef) -> DownloadProgress:
     """Ask until it is there."""
     found: list[DownloadProgress] = []
 
     def done() -> bool:
-        found[:] = [bed.cloud.download_checkpoint(ClusterRef(bed.x), parcel)]
+        found[:] = [bed.cloud.download_checkpoint(ClusterRef(bed.x), checkpoint)]
         return found[0].is_complete
 
     eventually(done, lambda: found, bed.seconds, bed.pause_seconds)
@@ -302,7 +302,7 @@ def test_a_cluster_of_the_name_that_another_bot_has_launched_is_not_taken_for_ou
     managed.cloud.launch(order("1"))
     until(managed, managed.x, lambda seen: seen.cluster is ClusterState.UP)
     managed.cloud.launch(order("1"))
-    with pytest.raises(ClusterNameInUse, match="another bot has launched"):
+    with pytest.raises(ClusterNameInUse, match="Another bot has launched"):
         managed.cloud.launch(order("2"))
 
 

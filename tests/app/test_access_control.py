@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import time
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.schedule import Daily
 from bot.errors import Unavailable
-from bot.slack.inbound.bolt_app import find_team
 from tests.builders import NOON, a_run, approvers, refusal_of
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
@@ -117,21 +115,6 @@ def test_nobody_has_the_bot_post_where_that_person_is_not() -> None:
 def test_on_the_bots_page_the_persons_own_role_counts() -> None:
     actor = AccessControl(FakeDirectory(), lambda: POLICY).find_actor(BEN, "", "")
     assert (actor.channel, actor.role) == (APP_HOME, Role.APPROVER)
-
-
-@pytest.mark.parametrize(
-    ("body", "team"),
-    [
-        pytest.param({"team_id": "T0OWN", "user_id": ANA}, "T0OWN", id="a command"),
-        pytest.param({"team_id": "T0OWN", "event": {"user": EVE, "user_team": "T0ELSE"}}, "T0ELSE", id="a mention"),
-        pytest.param({"team": {"id": "T0OWN"}, "user": {"id": EVE, "team_id": "T0ELSE"}}, "T0ELSE", id="a button"),
-        pytest.param({"team": {"id": "T0OWN"}, "team_id": "T0OWN", "user": {"team_id": "T0ELSE"}}, "T0ELSE", id="both"),
-        pytest.param({"team": {"id": "T0OWN"}, "user": {"id": ANA}}, "T0OWN", id="a button that names one alone"),
-        pytest.param({"team": None}, "", id="none"),
-    ],
-)
-def test_the_workspace_is_the_persons_and_not_the_channels(body: dict[str, Any], team: str) -> None:
-    assert find_team(body) == team
 
 
 # through Bolt

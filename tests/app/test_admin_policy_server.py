@@ -12,7 +12,7 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky.task_builder import complete_task
 from bot.app.admin_policy_server import AdminPolicyServer, load_mapping
 from bot.app.launch_gate import AdminPolicy
-from bot.config.settings import default_recipes_dir
+from bot.config.operation_settings import default_recipes_dir
 from bot.core.model.launch_plan import LaunchOrder, build_launch_plan
 from bot.core.model.policy import Caps, ExternalLaunchPolicy, Policy
 from bot.core.model.recipe import Task

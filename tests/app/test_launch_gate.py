@@ -54,7 +54,7 @@ class Served:
         gate = AdminPolicy(store, lambda: policy, lambda: self.now, lambda task: 4.0, self.look, UTC)
         self.server = AdminPolicyServer(gate, "127.0.0.1", 0)
         self.server.start()
-        self.outsiders = ExternalClusterTracker(store, lambda: policy, lambda: self.now)
+        self.tracker = ExternalClusterTracker(store, lambda: policy, lambda: self.now)
 
     def look(self) -> None:
         self.looks += 1
@@ -65,7 +65,7 @@ class Served:
     def stands(self, *names: str, minutes: float = 1) -> None:
         self.now += timedelta(minutes=minutes)
         listed = [ListedCluster(id=name, name=name, status=ClusterState.UP, user="ben") for name in names]
-        self.outsiders.sync(listed, self.outsiders.find_missing_ids(listed) - self.forgotten)
+        self.tracker.sync(listed, self.tracker.find_missing_ids(listed) - self.forgotten)
 
 
 def asked(
@@ -177,7 +177,7 @@ def test_a_place_is_held_while_the_cluster_stands_and_is_free_after_two_looks_wi
     served.stands()
     passed(served.ask(cluster_name="another"))
     assert places(store) == ["sky/another"]
-    assert store.get_ledger().spent_dollars == {"2026-01 person:sky/ben": 4.0, "2026-01 everybody": 4.0}
+    assert store.get_ledger().spent_dollars == {"2026-01 person:sky/ben": 4.0, "2026-01 workspace": 4.0}
 
 
 def test_a_place_is_kept_while_skypilot_does_not_remember_its_cluster(serve: Any, store: RedisStore) -> None:
@@ -215,7 +215,7 @@ def test_of_a_cluster_that_has_a_place_and_is_not_listed_any_more_people_hear_on
     cloud.seen["dev-box"] = Observation(request=RequestState.SUCCEEDED, cluster=ClusterState.UP)
     told = Announcer(store, lambda: served.now, "C0OPS")
     sweep = ClusterSweep(
-        cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.outsiders, announcer=told
+        cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.tracker, announcer=told
     )
     sweep.sweep()
     cloud.forget()
@@ -234,9 +234,7 @@ def test_a_cluster_that_was_let_pass_is_not_told_of_as_nobodys_and_one_that_neve
     passed(served.ask())
     for name in ("dev-box", "by-hand"):
         cloud.seen[name] = Observation(request=RequestState.SUCCEEDED, cluster=ClusterState.UP)
-    ClusterSweep(
-        cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.outsiders
-    ).sweep()
+    ClusterSweep(cloud, store, lambda: served.now, lambda: True, lambda: None, external_clusters=served.tracker).sweep()
     assert [one.cluster.name for one in store.get_orphans().values()] == ["by-hand"]
     assert places(store) == ["sky/by-hand", "sky/dev-box"]
 
@@ -485,7 +483,7 @@ def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore)
 @pytest.mark.slow
 def test_a_bot_that_is_given_a_port_answers_there_and_counts_what_it_launched_itself(tmp_path: Path) -> None:
     policy, port = tmp_path / "policy.yaml", free_port()
-    policy.write_text("confirm_over_dollars: null\neverybody: {runs: 1}\n")
+    policy.write_text("confirm_above_dollars: null\nworkspace: {runs: 1}\n")
     live = Live(tmp_path, VERLBOT_POLICY=str(policy), VERLBOT_ADMIN_POLICY_PORT=str(port))
     live.start()
     try:

@@ -49,10 +49,10 @@ def test_a_change_is_written_down_with_what_was_allowed_before(audit: RedisAudit
         "change policy",
         "verlbot",
         "policy.yaml",
-        "grants",
+        "roles, channels",
     )
-    assert '"launcher": ["members"]' in str(event.before["grants"])
-    assert '"approver": ["U0LEA"]' in str(event.after["grants"])
+    assert '"launcher": ["members"]' in str(event.before["roles"])
+    assert '"approver": ["U0LEA"]' in str(event.after["roles"])
 
 
 def test_a_change_while_the_bot_was_down_is_written_down_by_the_next_start(audit: RedisAudit) -> None:
@@ -67,7 +67,7 @@ def test_an_event_holds_a_part_of_a_policy_that_is_too_long(audit: RedisAudit) -
         SAFE_POLICY, grants=Grants(holders_by_role={Role.APPROVER: tuple(f"U{number:09}" for number in range(1000))})
     )
     (event,) = start(audit, SAFE_POLICY, many)
-    assert len(str(event.after["grants"])) == MAX_POLICY_CHARACTERS
+    assert len(str(event.after["roles"])) == MAX_POLICY_CHARACTERS
 
 
 def test_a_store_that_is_away_keeps_no_policy_from_holding(audit: RedisAudit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_a_bot_compares_at_its_start(tmp_path: Path, playground: Playground) -> 
     }
     found: list[AuditEvent] = []
     for dollars in (200, 50):
-        file.write_text(f"confirm_over_dollars: {dollars}\n")
+        file.write_text(f"confirm_above_dollars: {dollars}\n")
         bot = build(Settings.read(environment), FakeCloud())
         found += bot.run_service.audit_service.audit.iterate_events(timedelta(days=1))
         bot.stop()

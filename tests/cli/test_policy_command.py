@@ -16,7 +16,7 @@ roles:
   admin: [U0BEN]
 stop_others: approver
 channels:
-  shared: {most: viewer}
+  shared: {highest_role: viewer}
   private: {bounds: {nodes: 1}}
   C0TRAIN:
     bounds: {recipes: [smoke]}
@@ -24,12 +24,12 @@ bounds: {gpu_hours: 100, denied_overrides: ["hydra.*"]}
 bounds_by_role:
   approver:
     gpu_hours: 1000
-approve_over_dollars: 50
+approve_above_dollars: 50
 person: {runs: 3}
 """
 
 STOP_REFUSED = (
-    "→ Refused, but on an own run: To stop somebody else's run you need the role `approver`; here you are `viewer`. "
+    "→ Refused, but on an own run: To stop others' runs you need the role `approver`; here you are `viewer`. "
     "This channel allows the role `viewer` at most; in another channel you are `approver`."
 )
 STRANGER_REFUSED = (
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch ppo nodes=2 gpus=H100:8 lease=12"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $20 and 12 h.",
                 "✗ Nodes × GPUs × lease is 192 GPU-hours; your limit is 100.  (policy.yaml:11)",
                 "→ Refused. Type lease=… instead.",
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0LEA", "launch ppo nodes=2 gpus=H100:8 lease=12 budget=60"],
             [
                 "U0LEA is an approver, by `U0LEA`.  (policy.yaml:3)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $60 and 12 h.",
                 "✓ It is within the bounds.",
                 "What runs already counts too: person runs 3.  (policy.yaml:16)",
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "/verl launch ppo hydra.run.dir=/x", "--channel", "C0TRAIN"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
                 "✗ Only an admin may set `hydra.run.dir`: the policy denies `hydra.*`.  (policy.yaml:11)",
                 "✗ The recipe `ppo` is not allowed for you here. Allowed: `smoke`.  (policy.yaml:10)",
@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch ppo nodes=2", "--channel", "C0SECRET", "--channel-kind", "private"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
                 "✗ It asks for 2 nodes; your limit is 1.  (policy.yaml:8)",
                 "→ Refused. Type nodes=1 instead.",
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             [
                 "U0ANA is an approver, by `S0LEADS`.  (policy.yaml:3)",
                 "Here a viewer counts at most.  (policy.yaml:7)",
-                "Whoever wants to stop must be an approver (no role on one's own run).  (policy.yaml:5)",
+                "To stop, one must be an approver (no role on one's own run).  (policy.yaml:5)",
                 STOP_REFUSED,
             ],
             id="a user group, in a shared channel",
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0EVE", "launch smoke", "--as", "stranger"],
             [
                 "U0EVE has no role: no line gives one to a stranger.  (policy.yaml:1)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 STRANGER_REFUSED,
             ],
             id="a stranger",
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch smoke"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "Whoever wants to launch must be a launcher.",
+                "To launch, one must be a launcher.",
                 "It asks for 1 node, $1 and 1 h.",
                 "✓ It is within the bounds.",
                 "What runs already counts too: person runs 3.  (policy.yaml:16)",

@@ -146,7 +146,7 @@ class FakeCloud:
         if self.refuses:
             raise UserError(self.refuses, "Nothing was started.")
         if order.cluster in self.foreign:
-            raise ClusterNameInUse(f"A cluster {order.cluster} stands that another bot has launched.")
+            raise ClusterNameInUse(f"Another bot has launched a cluster {order.cluster}.")
         with self.lock:
             if order.cluster not in self.seen:
                 self.autostops_asked[order.cluster] = read_idle_minutes(order.task)
@@ -180,33 +180,33 @@ class FakeCloud:
         if seen.job is not None and not seen.job.is_finished:
             self.seen[watched.cluster] = replace(seen, job=JobState.CANCELLED)
 
-    def list_checkpoints(self, watched: ClusterRef, parcel: CheckpointRef, over: bool = False) -> CheckpointListing:
+    def list_checkpoints(self, watched: ClusterRef, checkpoint: CheckpointRef, over: bool = False) -> CheckpointListing:
         self._reach(watched)
         named = self.saved.get(watched.cluster)
         steps = (*self.unnamed.get(watched.cluster, ()), *([] if named is None else [named]))
         return CheckpointListing(tuple(sorted(set(steps))), named)
 
-    def download_checkpoint(self, watched: ClusterRef, parcel: CheckpointRef) -> DownloadProgress:
-        folder, _, name = parcel.name.rpartition("/")
+    def download_checkpoint(self, watched: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
+        folder, _, name = checkpoint.name.rpartition("/")
         step = parse_step_folder(name) or 0
-        if here := self.list_downloads(replace(parcel, name=folder)).get(step):
+        if here := self.list_downloads(replace(checkpoint, name=folder)).get(step):
             return here
         if self.stopped:
             raise BeingStopped("The bot is being stopped.")
         self._answer()
-        self.fetches.append(parcel.path)
+        self.fetches.append(checkpoint.path)
         if step in self.torn:
             raise IncompleteCheckpoint(self.torn[step])
         if self.refuses_fetch:
             raise UserError(self.refuses_fetch)
         self._reach(watched)
-        found = replace(self.fetched, folder=f"/artifacts/{parcel.name}")
+        found = replace(self.fetched, folder=f"/artifacts/{checkpoint.name}")
         if found.is_complete:
             self.kept.setdefault(folder, {})[step] = found
         return found
 
-    def list_downloads(self, parcel: CheckpointRef) -> Mapping[int, DownloadProgress]:
-        return self.kept.get(parcel.name, {})
+    def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return self.kept.get(checkpoint.name, {})
 
     def _reach(self, watched: ClusterRef) -> None:
         self._answer()

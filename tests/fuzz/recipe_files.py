@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import build_launch_plan
 from bot.core.model.recipe import Recipe
 from bot.errors import UserError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import build_launch_plan
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import yaml
 
 from bot.__main__ import main
 from bot.adapters.files.recipe_files import RecipeFolder, parse_recipe
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import build_launch_plan
 from bot.core.model.recipe import Recipe
 from bot.errors import UserError
@@ -164,7 +164,7 @@ def test_a_rendered_launch_is_the_recipe_with_what_was_typed() -> None:
 
 def test_a_key_that_stands_twice_is_refused_by_name() -> None:
     text = (SOURCE_RECIPES / "smoke.yaml").read_text()
-    with pytest.raises(UserError, match="`num_nodes` stands twice"):
+    with pytest.raises(UserError, match="`num_nodes` occurs twice"):
         parse_recipe("smoke", text.replace("num_nodes: 1\n", "num_nodes: 1\nnum_nodes: 2\n", 1))
 
 

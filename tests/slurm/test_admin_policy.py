@@ -12,7 +12,7 @@ from tests.waiting import eventually, free_port
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS), pytest.mark.xdist_group("server")]
 
-POLICY = "outside: {runs: 1, autostop_idle_minutes: 7}\n"
+POLICY = "external_launches: {runs: 1, autostop_idle_minutes: 7}\n"
 HUSH = "hunter2-do-not-tell"
 SECRET = "of-the-admin-policy"
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.model.launch_plan import build_launch_plan

@@ -148,7 +148,7 @@ def registered() -> set[str]:
     """Return the attributes of Bolt's app by which the bot listens, once for each call in its source."""
     calls = [
         (path.name, node.lineno, node.func.attr)
-        for path in (ROOT / "bot" / "slack").glob("*.py")
+        for path in (ROOT / "bot" / "slack").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -27,7 +27,6 @@ from bot.core.model.policy import Caps, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts
 from bot.errors import Unavailable
-from bot.runtime.request_origin import get_origin
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import NOON, a_run, approvers
@@ -172,11 +171,6 @@ def test_reports_months_and_clusters_that_no_run_owns_are_written_down(bot: Bot)
         (ANA, "end report", "report-1"),
         (LEA, "set monthly budget", f"team:{TRAINING}"),
     ]
-
-
-def test_an_origin_ends_with_its_delivery(bot: Bot) -> None:
-    bot.say("launch smoke")
-    assert get_origin() is None
 
 
 def test_each_event_is_a_line_of_json_once_it_is_recorded(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
@@ -401,9 +395,9 @@ def test_changes_alone_keep_the_stream_within_its_days(redis: Redis) -> None:
 def test_a_click_that_launched_again_is_forgotten_with_its_run(store: RedisStore, redis: Redis) -> None:
     store.add(a_run(id=RUN), {"run": "true"})
     store.add(a_run(id="smoke-0002"), {"run": "true"}, delivery_id=f"Retry {RUN} 0", permanent=True)
-    assert 0 < (redis.ttl(f"verl:wish:Retry {RUN} 0") or 0) <= 365 * 86_400
+    assert 0 < (redis.ttl(f"verl:launch-request:Retry {RUN} 0") or 0) <= 365 * 86_400
     store.delete_run(RUN)
-    assert redis.keys("verl:wish:*") == []
+    assert redis.keys("verl:launch-request:*") == []
 
 
 def test_a_refusal_of_a_cap_and_of_the_own_page_are_written_down(under: Made) -> None:

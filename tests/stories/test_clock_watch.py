@@ -86,7 +86,7 @@ def test_a_person_stops_a_run_within_seconds_of_a_jump(timed: Timed, jump: float
     timed.bot.say("stop smoke-0001")
     timed.ticks(6)
     assert timed.bot.run().status == "ended"
-    assert timed.bot.run().billed_duration(timed.clock.now()) < timedelta(minutes=2)
+    assert timed.bot.run().compute_billed_duration(timed.clock.now()) < timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("jump", [-120.0, -HOUR, HOUR, 30 * 24 * HOUR])
@@ -300,7 +300,7 @@ def test_a_bot_as_it_runs_loses_no_tick_to_a_clock_that_is_set_back(
         "SLACK_API_URL": playground.api_url,
         "VERLBOT_DATA_DIR": str(tmp_path),
         "VERLBOT_TICK_SECONDS": "0.5",
-        "VERLBOT_GONE_SECONDS": "0.2",
+        "VERLBOT_TEARDOWN_CONFIRM_SECONDS": "0.2",
         "VERLBOT_OPS_CHANNEL": "C0RANDOM",
     }
     bot = build(Settings.read(environment), cloud, Clock(clocks.read))

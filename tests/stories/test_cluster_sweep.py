@@ -109,10 +109,10 @@ def test_a_cluster_that_does_not_go_is_told_of_once_with_what_to_type(bot: Bot) 
     bot.cloud.removes = False
     bot.say(f"stop {run_id}")
     bot.ticks(8, seconds=60)
-    assert "does not go" not in bot.reads()
+    assert "is still up" not in bot.reads()
     bot.ticks(5, seconds=60)
-    assert times(bot, "*Its cluster does not go*") == 1
-    assert "it still stands, and bills $4.00/h" in bot.reads()
+    assert times(bot, "*Its cluster is still up*") == 1
+    assert "after its end, and bills $4.00/h" in bot.reads()
     assert f"Remove it by hand: `rm verl-{run_id}`" in bot.reads()
     bot.cloud.removes = True
     bot.ticks(8, seconds=20)
@@ -142,7 +142,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
 ) -> None:
     by_hand(bot)
     bot.sweep()
-    assert "`dev-box` stands, and no run owns it.* It was launched without me." in told(bot)
+    assert "`dev-box` is up, and no run owns it.* It was launched without me." in told(bot)
     assert "by SkyPilot user `ana`" in told(bot)
     assert "$0.00 so far at $2.00/h" in told(bot)
     bot.sweep(minutes=60)
@@ -153,7 +153,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
     assert bot.sweep() == timedelta(seconds=30)
     assert "is gone" not in told(bot)  # one look is no proof
     bot.sweep(minutes=0.5)
-    assert "`dev-box` is gone*: nothing of it was seen, twice." in told(bot)
+    assert "`dev-box` is gone*: two checks did not find it." in told(bot)
     bot.sweep()
     assert bot.store.get_orphans() == {}
 
@@ -218,7 +218,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     bot.sweep()
     adopt(bot)
     bot.sweep()
-    assert "<@U0BEN> has adopted it: it stands until " in told(bot)
+    assert "<@U0BEN> has adopted it: it is kept until " in told(bot)
     assert told(bot).endswith("Remove it\nKeep 8 h longer")
     assert bot.sweep(minutes=10) == timedelta(minutes=400), "until the warning"
     assert bot.sweep(minutes=400) == timedelta(hours=1), "until the end"
@@ -283,8 +283,10 @@ def test_one_that_is_kept_longer_at_the_last_moment_is_not_warned_of(bot: Bot, m
     known = bot.store.get_orphans()
     adopt(bot, LEA)
     bot.moment += timedelta(hours=7)
-    monkeypatch.setattr(RedisStore, "get_orphans", lambda _: known)  # as the teller has read them a moment before
-    bot.teller.sync()
+    monkeypatch.setattr(
+        RedisStore, "get_orphans", lambda _: known
+    )  # as the cluster_notifier has read them a moment before
+    bot.cluster_notifier.sync()
     assert WARNING not in bot.reads()
 
 
@@ -292,10 +294,10 @@ def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkey
     bot = adopted_where_it_reads(bot)
     warned = OrphanNotifier._record_warning
 
-    def dies(teller: OrphanNotifier, orphan: Orphan, ts: str | None) -> bool:
+    def dies(cluster_notifier: OrphanNotifier, orphan: Orphan, ts: str | None) -> bool:
         if ts:
             raise KeyboardInterrupt
-        return warned(teller, orphan, ts)
+        return warned(cluster_notifier, orphan, ts)
 
     with monkeypatch.context() as patch:
         patch.setattr(OrphanNotifier, "_record_warning", dies)
@@ -315,7 +317,7 @@ def test_however_many_a_first_sweep_finds_each_is_told_of_a_second_apart(bot: Bo
     told_after: list[timedelta] = []
     began = bot.moment
     while bot.moment < began + timedelta(minutes=1):
-        wait = bot.teller.sync()
+        wait = bot.cluster_notifier.sync()
         messages = bot.slack.get("messages", user=ANA, channel=OPS)["messages"]
         told_after += [bot.moment - began] * (sum(map(orphan, messages)) - len(told_after))
         bot.moment += wait or timedelta()
@@ -331,12 +333,12 @@ def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot
     bot.sweep(minutes=0)
     bot.sweep(minutes=3)
     assert bot.cloud.downs == [BOX, BOX]
-    assert "<@U0BEN> has me remove it." in told(bot)
+    assert "<@U0BEN> asked me to remove it." in told(bot)
     bot.cloud.removes = True
     for _ in range(5):
         bot.sweep(minutes=1)
     assert "is gone" in told(bot)
-    assert "<@U0BEN> has me remove it." in told(bot)
+    assert "<@U0BEN> asked me to remove it." in told(bot)
 
 
 def test_a_removal_that_the_end_of_the_bot_cuts_off_is_no_failure(bot: Bot) -> None:
@@ -375,7 +377,7 @@ def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot:
     assert (len(bot.cloud.downs), told(bot)) == (downs, "")
     bot.sweep(minutes=0.5)
     assert len(bot.cloud.downs) == downs + 1
-    assert f"`verl-{run_id}` stands, and its run has ended.* I am removing it." in told(bot)
+    assert f"`verl-{run_id}` is up, and its run has ended.* I am removing it." in told(bot)
     bot.sweep(minutes=1)
     bot.sweep(minutes=1)
     assert "is gone" in told(bot)
@@ -393,7 +395,7 @@ def test_without_a_channel_of_its_own_what_a_run_has_left_is_told_where_the_run_
     bot.sweep()
     bot.sweep(minutes=1)
     assert "its run has ended" in told(bot, TRAINING)
-    assert "cluster dev-box stands, and no run owns it (nobody)" in caplog.text
+    assert "cluster dev-box is up, and no run owns it (unclaimed)" in caplog.text
 
 
 def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing(bot: Bot) -> None:
@@ -401,7 +403,7 @@ def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing
     by_hand(bot, "verl-ppo-7f3a", user="another-bot")
     bot.sweep()
     bot.sweep()
-    assert "It has a name or a label as mine have." in told(bot)
+    assert "Its name or label is like mine." in told(bot)
     assert bot.cloud.downs == []
 
 
@@ -438,7 +440,7 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
         bot = Bot(store, playground, slack, cloud, NOON + timedelta(minutes=minutes), ops_channel=OPS)
         by_hand(bot)
         bot.sweep()
-        assert "`dev-box` stands" in told(bot)
+        assert "`dev-box` is up" in told(bot)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def started(
         "VERLBOT_DATA_DIR": str(folder),
         "VERLBOT_POLICY": str(OPEN_POLICY),
         "VERLBOT_TICK_SECONDS": "0.5",
-        "VERLBOT_GONE_SECONDS": "0.2",
+        "VERLBOT_TEARDOWN_CONFIRM_SECONDS": "0.2",
     }
     bot = build(Settings.read(environment), cloud)
     bot.start()

@@ -91,8 +91,8 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     assert stands(bot)
     read = bot.reads()
     assert "Fetching the model of step 20 from its cluster: 500 MB of 2.0 GB, 25 %." in read
-    assert "Its cluster stands until its model is fetched, and bills $4.00/h." in read
-    assert "does not go" not in read
+    assert "Its cluster is kept until its model is fetched, and bills $4.00/h." in read
+    assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
     bot.cloud.fetched = DownloadProgress("", 2_000_000_000, 2_000_000_000, is_complete=True)
@@ -335,7 +335,7 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     assert stands(bot)
     read = bot.reads()
     assert "*The model of step 20 cannot be fetched*: Its cluster could not be read by SSH: no route to host" in read
-    assert "Its cluster stands for it at $4.00/h, until 15:00 UTC; then it is removed, and the model is lost." in read
+    assert "Its cluster is kept at $4.00/h until 15:00 UTC; then it is removed, and the model is lost." in read
     assert "[Keep 1 h] [Tear down and lose it]" in read
     assert read.count("cannot be fetched*") == 2  # the thread's, in the channel too
     bot.cloud.breaks_fetch = None
@@ -746,11 +746,11 @@ class WithRealFetches(FakeCloud):
         super().__init__()
         self.real = CheckpointDownloads(folder, 10**9)
 
-    def download_checkpoint(self, watched: ClusterRef, parcel: CheckpointRef) -> DownloadProgress:
-        return self.real.begin_or_check(DownloadTask(parcel, lambda _: {"model.bin": 7}, write_model))
+    def download_checkpoint(self, watched: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
+        return self.real.begin_or_check(DownloadTask(checkpoint, lambda _: {"model.bin": 7}, write_model))
 
-    def list_downloads(self, parcel: CheckpointRef) -> Mapping[int, DownloadProgress]:
-        return self.real.find_downloaded(parcel)
+    def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
+        return self.real.find_downloaded(checkpoint)
 
     def stop(self) -> None:
         self.real.stop()

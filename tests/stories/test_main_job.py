@@ -32,7 +32,7 @@ def test_from_the_line_to_the_verified_end(live: Live) -> None:
     read = live.ana.reads()
     assert "rank 1 of 2 joined" not in read  # the log is shown only where it is wanted
     assert f"Model: step 12, in `volume models › {run_id}/global_step_12`." in read
-    assert "nothing of it stands any more: seen twice" in read
+    assert "machines gone: confirmed by two checks" in read
     counted = live.notices()
     assert counted["card"] == counted["ended"] == 1
     assert max(counted[key] for key in ("launching", "running", "stopping")) == 1

@@ -27,8 +27,8 @@ RECOVERED = {
     "recovering": False,
 }
 GONE = Observation(
-    request=RequestState.SUCCEEDED, job=JobState.SUCCEEDED, job_id=1, ending=Ending.DOWNED, recoveries=1, keeps_log=True,
-    bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(0), is_closed=True),
+    request=RequestState.SUCCEEDED, job=JobState.SUCCEEDED, job_id=1, ending=Ending.DOWNED, recoveries=1,
+    keeps_log=True, bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(0), is_closed=True),
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
     assert "managed job, recovered 1 time" in bot.card()
     assert "waiting for others" not in bot.card()
     assert bot.reads().count("Its machines went away") == 1  # the same message, which tells the rest now
-    assert "it has others, and its command runs anew there" in bot.reads()
+    assert "it has others, and its command runs again" in bot.reads()
     assert bot.cloud.launches == [X]
     assert bot.cloud.autostops == []
 
@@ -105,7 +105,7 @@ def test_recoveries_that_nobody_saw_are_told_of_all_the_same(bot: Bot) -> None:
     shows(bot, recoveries=2)
     bot.ticks(4, seconds=10)
     assert "managed job, recovered 2 times" in bot.card()
-    assert bot.reads().count("Its machines went away when nobody looked") == 2
+    assert bot.reads().count("Its machines went away between two checks") == 2
 
 
 def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(bot: Bot) -> None:

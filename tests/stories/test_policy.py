@@ -234,9 +234,9 @@ def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(und
     bot.ticks(2)
     assert bot.run().status == "running"
     read = bot.reads()
-    assert read.count("In earnest it would be ended now: its budget is spent.") == 1
-    assert read.count("In earnest it would be ended now: its lease is over.") == 1
-    assert read.count("In earnest its launch would have been refused. The rule `person.runs`") == 1
+    assert read.count("The report-only rule `budget` would end it now: its budget is spent.") == 1
+    assert read.count("The report-only rule `lease` would end it now: its lease is over.") == 1
+    assert read.count("The report-only rule `person.runs` would have refused its launch.") == 1
 
 
 def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_new_is_launched(under: Made) -> None:
@@ -244,8 +244,8 @@ def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_ne
     bot.running("launch smoke nodes=2 budget=8 lease=12")  # at four dollars an hour
     for hours in (1.3, 0.1, 0.6):
         bot.tick(3600 * hours)
-        bot.look_at_purses()
-        bot.look_at_purses()
+        bot.check_monthly_budgets()
+        bot.check_monthly_budgets()
     read = bot.reads()
     assert read.count("*50 % of what @ana may spend this month is spent*: $5.20 of $10.00.") == 2  # in the channel too
     assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
@@ -258,10 +258,10 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
     bot = under(Policy(team=Caps(dollars_per_month=10)))
     bot.running("launch smoke nodes=2 budget=8 lease=12")
     bot.tick(3600 * 1.3)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     later = under(bot.policy)
     later.moment = bot.moment
-    later.look_at_purses()
+    later.check_monthly_budgets()
     assert later.reads().count("*50 % of what this channel may spend this month") == 2
 
 
@@ -275,7 +275,7 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "Recorded" in bot.say("launch smoke budget=5")
     assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
     assert "Your runs of this month may then cost $5.00" in bot.say("launch smoke budget=5", user=BEN)
-    assert "everybody may spend $4.00 a month" in bot.say("budget everybody 4", user=LEA)
+    assert "everybody may spend $4.00 a month" in bot.say("budget workspace 4", user=LEA)
     assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
 
 
@@ -319,11 +319,11 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
     bot.say("launch smoke nodes=2 budget=20 lease=12", user=BEN)
     bot.ticks(3)
     bot.tick(3600)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     told = bot.say("budget team 6", user=LEA)
     ends = "*$8.01 are spent already*: what runs is to end, unless more is given."
     assert (ends in told) == (not shadow)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     bot.ticks(2)
     return bot
 
@@ -334,7 +334,7 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
     assert bot.reads().count(ends) == 2  # in the thread of each
     assert bot.run().status == bot.run("smoke-0002").status == "running"
     bot.tick(14 * 60)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     assert bot.run().status == "running"
     bot.tick(2 * 60)
     bot.ticks(20)
@@ -346,13 +346,13 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
 def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
     bot = overdrawn(under)
     bot.say("budget team 60", user=LEA)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     bot.tick(3600)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     assert bot.run().status == "running"
     assert bot.reads().count("There is more to spend again since 13:0") == 2
     bot.say("budget team 7", user=LEA)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     assert bot.reads().count("This run is to end at 14:1") == 2
 
 
@@ -363,7 +363,7 @@ def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: M
     assert bot.run().status == "running"
     read = bot.reads()
     assert "is to end" not in read
-    assert read.count("In earnest it would be ended now: this month's dollars are spent.") == 2
+    assert read.count("would end it now: this month's dollars are spent.") == 2
 
 
 def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
@@ -371,7 +371,7 @@ def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made
     bot.tick(3600)
     later = under(replace(bot.policy, report_only=()))
     later.cloud, later.moment = bot.cloud, bot.moment
-    later.look_at_purses()
+    later.check_monthly_budgets()
     assert later.run().status == "running"
     assert later.reads().count("This run is to end at 14:1") == 2
 
@@ -384,7 +384,7 @@ def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_f
     bot.ticks(3)
     bot.tick(3600)
     bot.say("budget team 1", user=LEA)
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     bot.ticks(10)
     assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", None]
 
@@ -428,8 +428,8 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     bot.running("launch smoke nodes=2 budget=20 lease=12")
     bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
     bot.tick(3600)
-    bot.say("budget everybody 1", user=LEA)
-    bot.look_at_purses()
+    bot.say("budget workspace 1", user=LEA)
+    bot.check_monthly_budgets()
     bot.ticks(2)
     assert "month spent, saving first" in bot.card()
     assert "This month's dollars are spent. It trains on until 13:10 UTC at the most" in bot.reads()

@@ -113,10 +113,10 @@ def test_what_falls_into_the_quiet_hours_waits_for_their_end_and_is_said_once(bo
 def test_a_report_that_was_taken_away_is_told_no_more(bot: Bot) -> None:
     bot.say("report daily 09:00 tz=UTC")
     until(bot, on(3, 10))
-    assert "`report-1` is told no more." in bot.say("report off", user=BEN)
+    assert "`report-1` is turned off." in bot.say("report off", user=BEN)
     until(bot, on(4, 10))
     assert boards_in(bot) == [on(3, 9)]
-    assert "This channel is told nothing on a schedule." in bot.say("report")
+    assert "This channel has no scheduled reports." in bot.say("report")
 
 
 def test_a_report_that_was_changed_comes_at_its_new_time_alone(bot: Bot) -> None:
@@ -156,7 +156,7 @@ def test_a_channel_has_ten_reports_at_the_most(bot: Bot) -> None:
 def test_what_another_channel_is_told_is_not_changed_from_here(bot: Bot) -> None:
     bot.say("report daily 09:00 tz=UTC", channel=RANDOM)
     assert "There is no report `report-1`." in bot.say("report off report-1", user=BEN)
-    assert "`report-1` is told no more." in bot.say("report off report-1", user=ANA)
+    assert "`report-1` is turned off." in bot.say("report off report-1", user=ANA)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_a_run_that_is_over_is_not_summed_up(bot: Bot) -> None:
     bot.running()
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
-    assert "`smoke-0001` is over; nothing more is told of it." in bot.say("report smoke-0001 every 20 steps")
+    assert "`smoke-0001` is over and gets no more summaries." in bot.say("report smoke-0001 every 20 steps")
 
 
 def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:

@@ -116,7 +116,7 @@ def test_what_is_over_is_given_no_more(bot: Bot) -> None:
 
 def test_a_run_of_somebody_else_is_given_more_by_its_whole_name_only(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
-    assert "somebody else launched" in bot.say("extend smoke 2h", user=BEN)
+    assert "which you did not launch" in bot.say("extend smoke 2h", user=BEN)
     assert "ends" in bot.say(f"extend {RUN} 2h", user=BEN)
 
 

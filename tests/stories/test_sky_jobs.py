@@ -49,9 +49,9 @@ def server() -> Iterator[SkyServer]:
 
 @pytest.fixture
 def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
-    courier = SdkWorker(client_environment(tmp_path, server.url), seconds=15)
+    worker = SdkWorker(client_environment(tmp_path, server.url), seconds=15)
     table = {"controller": {"node": 0.25}}
-    found = SkyCloud(courier, lambda: datetime.now(UTC), secrets={}, price_table=table, bill_period=timedelta(hours=1))
+    found = SkyCloud(worker, lambda: datetime.now(UTC), secrets={}, price_table=table, bill_period=timedelta(hours=1))
     yield found
     found.stop()
 
@@ -229,7 +229,7 @@ def test_a_name_that_another_bot_has_used_is_neither_taken_over_nor_launched(
     cloud.launch(by("7"))
     until(cloud, lambda seen: seen.job_id)
     assert cloud.launch(by("7")) == ""
-    with pytest.raises(ClusterNameInUse, match="another bot has launched"):
+    with pytest.raises(ClusterNameInUse, match="Another bot has launched"):
         cloud.launch(by("8"))
     assert server.world.jobs.launched == {"verl-x": 1}
 

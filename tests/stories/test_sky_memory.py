@@ -108,10 +108,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_only_a_restart_without_its_database_makes_it_forget(server: Server, tmp_path: Path) -> None:
     (tmp_path / "client").mkdir()
-    courier = SdkWorker(
+    worker = SdkWorker(
         client_environment(tmp_path / "client", f"http://127.0.0.1:{server.port}"), seconds=300
     )  # a database is made anew, on a machine that does much else
-    cloud = SkyCloud(courier, lambda: datetime.now(UTC), secrets={})
+    cloud = SkyCloud(worker, lambda: datetime.now(UTC), secrets={})
     x, never = ClusterRef("verl-x"), ClusterRef("verl-never")
 
     def look(watched: ClusterRef) -> Observation:

@@ -114,8 +114,8 @@ def test_its_absence_is_said_once_and_its_return_once(
     tmp_path: Path, server: SkyServer, store: RedisStore, playground: Playground, slack: PlaygroundClient
 ) -> None:
     """By the clock of a story, because it is said after minutes; with one run that trains and one that waits."""
-    courier = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
-    machines = SkyCloud(courier, lambda: bot.moment, secrets={}, job_period=timedelta(seconds=1))
+    worker = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
+    machines = SkyCloud(worker, lambda: bot.moment, secrets={}, job_period=timedelta(seconds=1))
     bot = Bot(store, playground, slack, machines=machines)
     server.world.now = lambda: bot.now().timestamp()
     bot.say("launch smoke")
@@ -127,7 +127,7 @@ def test_its_absence_is_said_once_and_its_return_once(
     bot.ticks(8, seconds=40)
     told = bot.reads()
     assert told.count("Nothing can be seen of it since") == 1
-    assert told.count("Nobody has answered for the machines since") == 2  # on its card, and once in its thread
+    assert told.count("The machine service has not answered since") == 2  # on its card, and once in its thread
     assert "can be seen again" not in told
 
     server.start()
@@ -149,8 +149,8 @@ def shown(found: Callable[[], T]) -> T:
 
 @pytest.fixture
 def cloud(tmp_path: Path, server: SkyServer) -> Iterator[SkyCloud]:
-    courier = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
-    found = SkyCloud(courier, lambda: datetime.now(UTC), secrets={}, job_period=timedelta(seconds=0.2))
+    worker = SdkWorker(client_environment(tmp_path, server.url), seconds=30)
+    found = SkyCloud(worker, lambda: datetime.now(UTC), secrets={}, job_period=timedelta(seconds=0.2))
     yield found
     found.stop()
 
@@ -368,7 +368,7 @@ def sweeping(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
         VERLBOT_SKY_LOG_SECONDS="0.5",
         VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR="",
         VERLBOT_SWEEP_MINUTES="0.02",
-        VERLBOT_AUTOSTOP_AGAIN_SECONDS="5",
+        VERLBOT_AUTOSTOP_RETRY_SECONDS="5",
         VERLBOT_OPS_CHANNEL="C0TRAIN",
     )
     found.start()
@@ -399,7 +399,7 @@ def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_ot
     sweeping.sees_card("running")
     server.world.clusters["dev-box"] = Machines("dev-box", 2, time.time() - 3600, status="UP")
     server.world.clusters["sky-jobs-controller-1"] = Machines("sky-jobs-controller-1", 1, time.time(), status="UP")
-    sweeping.ana.can_see("`dev-box` stands, and no run owns it", 30)
+    sweeping.ana.can_see("`dev-box` is up, and no run owns it", 30)
     sweeping.ana.can_see("so far at $4.00/h", 30)
     message = sweeping.ana.sees_message(lambda one: "dev-box" in one["text"])
     sweeping.ana.clicks("remove_orphan", message["ts"], confirmed=True)
@@ -415,5 +415,5 @@ def test_a_worker_that_launches_after_the_end_of_its_run_leaves_nothing(sweeping
     sweeping.ana.says(f"/verl stop {run_id}")
     sweeping.sees_end("stopped")
     server.world.clusters[f"verl-{run_id}"] = Machines(f"verl-{run_id}", 1, time.time(), status="UP", set_up=False)
-    sweeping.ana.can_see("stands, and its run has ended", 90)
+    sweeping.ana.can_see("is up, and its run has ended", 90)
     eventually(lambda: server.world.standing() == [], sweeping.log, 30)

@@ -143,7 +143,7 @@ def test_a_cluster_of_the_same_name_that_is_another_bots_is_neither_taken_nor_re
     bot.ticks(4)
     assert (bot.run().status, bot.run().reason) == ("ended", "launch_failed")
     assert bot.cloud.downs == []
-    assert "stands that another bot has launched." in bot.reads()
+    assert "Another bot has launched a cluster" in bot.reads()
 
 
 def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
@@ -313,7 +313,7 @@ def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) 
     second.say("stop smoke-0001")
     second.ticks(20)
     assert second.run().status == "ended"
-    assert [second.reads().count(words) for words in ("Asked for", "*stopped*", "seen twice")] == [
+    assert [second.reads().count(words) for words in ("Asked for", "*stopped*", "confirmed by two checks")] == [
         1,
         1,
         2,
@@ -442,8 +442,8 @@ def test_a_shortened_name_ends_no_run_of_somebody_else(bot: Bot, name: str) -> N
 def test_a_mention_is_answered_while_logs_hang(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot.running()
     said: list[str] = []
-    errands = bot.listeners.background
-    monkeypatch.setattr(errands, "answer_later", lambda answer, reply: said.append("waits"))
+    background_replies = bot.listeners.background
+    monkeypatch.setattr(background_replies, "answer_later", lambda answer, reply: said.append("waits"))
     bot.mention("status")
     assert "*running*" in bot.reads().split("status")[-1]
     assert said == []

@@ -106,6 +106,26 @@ def test_it_is_said_in_its_channel_and_to_ops_and_its_lease_ends_it(
     assert spent == pytest.approx(4.0 * 3660 / 3600, rel=0.02)
 
 
+def test_a_run_of_an_older_bot_ends_by_the_stub_that_it_wrote(bot: Bot, redis: Redis) -> None:
+    bot.running("launch smoke nodes=2 lease=1")
+    of_an_older_version(redis)
+    stub = json.loads(redis.hget(RUN_STUBS, RUN_ID) or "")
+    stub["asked_at"] = stub.pop("launch_requested_at")
+    stub["lease_ends_at"] = None
+    redis.hset(RUN_STUBS, RUN_ID, json.dumps(stub))
+    bot.ticks(3)
+    assert (
+        "(an older verlbot wrote it, in schema 1, and this one reads 2: end its runs with that version" in bot.reads()
+    )
+    assert "runs on until `/verl stop smoke-0001` removes it" in bot.reads()
+    bot.tick(3600)
+    bot.say(f"stop {RUN_ID}")
+    bot.ticks(3, seconds=10)
+    assert bot.cloud.downs == [CLUSTER]
+    assert "The cluster of `smoke-0001` is confirmed gone." in bot.reads()
+    assert bot.store.get_ledger().spent_dollars["2026-01 person:U0ANA"] == pytest.approx(4.0 * 3660 / 3600, rel=0.02)
+
+
 @pytest.mark.parametrize("name", [RUN_ID, "0001"])
 def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> None:
     bot.running()
@@ -120,8 +140,8 @@ def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> Non
 def test_who_may_not_stop_a_run_does_not_stop_it_by_its_stub(bot: Bot, redis: Redis) -> None:
     bot.running()
     with_null(redis)
-    bot.policy = replace(bot.policy, stop_role=Role.ADMIN)
-    assert "To stop somebody else's run you need the role `admin`" in bot.say(f"stop {RUN_ID}", user=BEN)
+    bot.policy = replace(bot.policy, stop_others=Role.ADMIN)
+    assert "To stop others' runs you need the role `admin`" in bot.say(f"stop {RUN_ID}", user=BEN)
     bot.ticks(2)
     assert bot.cloud.downs == []
 
@@ -246,7 +266,7 @@ def test_one_that_cannot_be_read_holds_up_no_other(bot: Bot, redis: Redis) -> No
     bot.say("launch smoke lease=1", user=BEN)
     bot.ticks(3)
     assert bot.run("smoke-0002").status == "running"
-    bot.look_at_purses()
+    bot.check_monthly_budgets()
     assert "Recorded" not in bot.say("launch smoke", user=ANA)
     bot.tick(3700)
     bot.ticks(12, seconds=10)
@@ -286,8 +306,8 @@ def test_a_task_that_cannot_be_read_ends_its_run(bot: Bot, redis: Redis) -> None
 
 def test_an_entry_of_the_ledger_that_cannot_be_read_stops_no_launch(bot: Bot, redis: Redis) -> None:
     redis.hset(RESERVATIONS, "ppo-0000", "{")
-    redis.hset("verl:spent", "2026-01 everybody", "inf")
-    redis.hset("verl:given", "everybody", "x")
+    redis.hset("verl:spent", "2026-01 workspace", "inf")
+    redis.hset("verl:given", "workspace", "x")
     assert "Recorded" in bot.say("launch smoke")
 
 

@@ -244,8 +244,9 @@ def draw_legend(page: Sheet, chart: Chart) -> None:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
     handles = [
-        Line2D([], [], color=LINE_COLOURS[at % len(LINE_COLOURS)], linewidth=2.2, linestyle=LINE_STYLES[at % len(LINE_STYLES)],
-               marker="D" if line.is_sparse else "", markersize=4.5, label=escape_formula(line.name))
+        Line2D([], [], color=LINE_COLOURS[at % len(LINE_COLOURS)], linewidth=2.2,
+               linestyle=LINE_STYLES[at % len(LINE_STYLES)], marker="D" if line.is_sparse else "", markersize=4.5,
+               label=escape_formula(line.name))
         for at, line in enumerate(chart.lines)
     ]  # fmt: skip
     if chart.marks:
@@ -262,9 +263,9 @@ def draw_legend(page: Sheet, chart: Chart) -> None:
         )
     if len(handles) > 1:
         page.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(0.14 / WIDTH_INCHES, 1 - 0.34 / HEIGHT_INCHES), ncols=len(handles),
-            frameon=False, borderpad=0, borderaxespad=0, handlelength=2.4, handletextpad=0.5, columnspacing=1.2,
-            prop={"family": list_font_families(), "size": 9}, labelcolor=TEXT_COLOUR,
+            handles=handles, loc="upper left", bbox_to_anchor=(0.14 / WIDTH_INCHES, 1 - 0.34 / HEIGHT_INCHES),
+            ncols=len(handles), frameon=False, borderpad=0, borderaxespad=0, handlelength=2.4, handletextpad=0.5,
+            columnspacing=1.2, prop={"family": list_font_families(), "size": 9}, labelcolor=TEXT_COLOUR,
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A chart renderer in a separate process, which ends if no chart was requested for a while: rendering takes 60 MB.
 
-The process is `python -m bot.adapters.charts.render_worker FD`; the bot has the other end of its socket, so that the process ends
-when the bot ends, for any reason.
+The process is `python -m bot.adapters.charts.render_worker FD`; the bot has the other end of its socket, so that the
+process ends when the bot ends, for any reason.
 """
 
 import signal

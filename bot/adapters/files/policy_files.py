@@ -89,7 +89,7 @@ class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
 class ChannelYaml(msgspec.Struct, forbid_unknown_fields=True):
     """The rules of one channel, or of one kind of channel."""
 
-    most: RoleWord | None = None
+    highest_role: RoleWord | None = None
     bounds: BoundsYaml = msgspec.field(default_factory=BoundsYaml)
     caps: CapsYaml = msgspec.field(default_factory=CapsYaml)
 
@@ -122,10 +122,10 @@ class ExternalLaunchesYaml(msgspec.Struct, forbid_unknown_fields=True):
     gpus: Count | None = None
     dollars_per_hour: CapDollars | None = None
     people: dict[str, UserId] = {}
-    appears_minutes: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = (
+    reservation_ttl_minutes: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = (
         SAFE_POLICY.external_launches.reservation_ttl_minutes
     )
-    when_store_is_down: StoreOutageBehaviour = SAFE_POLICY.external_launches.on_store_outage
+    on_store_outage: StoreOutageBehaviour = SAFE_POLICY.external_launches.on_store_outage
 
     def to_external_launches(self) -> ExternalLaunchPolicy:
         """Return the rules for external launches."""
@@ -134,8 +134,8 @@ class ExternalLaunchesYaml(msgspec.Struct, forbid_unknown_fields=True):
             autostop=self.autostop,
             caps=Caps(runs=self.runs, gpus=self.gpus, dollars_per_hour=self.dollars_per_hour),
             people=self.people,
-            reservation_ttl_minutes=self.appears_minutes,
-            on_store_outage=self.when_store_is_down,
+            reservation_ttl_minutes=self.reservation_ttl_minutes,
+            on_store_outage=self.on_store_outage,
         )
 
 
@@ -143,36 +143,36 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file; its keys set the fields of `Policy`. A missing field counts as without a policy file."""
 
     roles: RolesYaml | UnsetType = UNSET
-    workspaces: list[WorkspaceId] = []
+    member_workspaces: list[WorkspaceId] = []
     stop_others: RoleWord = "launcher"
     channels: dict[ChannelKey, ChannelYaml] = {}
     bounds: BoundsYaml = msgspec.field(default_factory=BoundsYaml)
     bounds_by_role: RoleBoundsYaml = msgspec.field(default_factory=RoleBoundsYaml)
     launches_per_minute: PerMinute | None = SAFE_POLICY.fairness.launches_per_minute
     questions_per_minute: PerMinute | None = SAFE_POLICY.fairness.questions_per_minute
-    confirm_over_dollars: CapDollars | None = SAFE_POLICY.confirm_above_dollars
-    approve_over_dollars: CapDollars | None = SAFE_POLICY.approve_above_dollars
-    approve_over_gpu_hours: CapHours | None = SAFE_POLICY.approve_above_gpu_hours
+    confirm_above_dollars: CapDollars | None = SAFE_POLICY.confirm_above_dollars
+    approve_above_dollars: CapDollars | None = SAFE_POLICY.approve_above_dollars
+    approve_above_gpu_hours: CapHours | None = SAFE_POLICY.approve_above_gpu_hours
     approve_unpriced: bool = SAFE_POLICY.approve_unpriced
-    approval_lapses_hours: Annotated[float, msgspec.Meta(gt=0, le=1e4)] = SAFE_POLICY.approval_timeout_hours
+    approval_timeout_hours: Annotated[float, msgspec.Meta(gt=0, le=1e4)] = SAFE_POLICY.approval_timeout_hours
     lease_warnings_minutes: tuple[Annotated[float, msgspec.Meta(gt=0, le=1e6)], ...] = (
         SAFE_POLICY.lease_warnings_minutes
     )
     month_grace_minutes: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = SAFE_POLICY.month_grace_minutes
     person: CapsYaml = msgspec.field(default_factory=CapsYaml)
     team: CapsYaml = msgspec.field(default_factory=CapsYaml)
-    everybody: CapsYaml = msgspec.field(default_factory=CapsYaml)
-    outside: ExternalLaunchesYaml = msgspec.field(default_factory=ExternalLaunchesYaml)
-    shadow: list[str] = []
+    workspace: CapsYaml = msgspec.field(default_factory=CapsYaml)
+    external_launches: ExternalLaunchesYaml = msgspec.field(default_factory=ExternalLaunchesYaml)
+    report_only: list[str] = []
 
     def to_policy(self) -> Policy:
         """Return the policy that the file describes."""
         team = self.team.apply_to(SAFE_POLICY.team)
         return Policy(
             grants=self.build_grants(),
-            member_workspaces=frozenset(self.workspaces),
-            stop_role=parse_role(self.stop_others),
-            bounds=self.build_role_bounds(),
+            member_workspaces=frozenset(self.member_workspaces),
+            stop_others=parse_role(self.stop_others),
+            bounds_by_role=self.build_role_bounds(),
             channel_bounds={
                 key: channel.bounds.apply_to(Bounds())
                 for key, channel in self.channels.items()
@@ -181,11 +181,11 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
             fairness=Fairness(
                 launches_per_minute=self.launches_per_minute, questions_per_minute=self.questions_per_minute
             ),
-            confirm_above_dollars=self.confirm_over_dollars,
-            approve_above_dollars=self.approve_over_dollars,
-            approve_above_gpu_hours=self.approve_over_gpu_hours,
+            confirm_above_dollars=self.confirm_above_dollars,
+            approve_above_dollars=self.approve_above_dollars,
+            approve_above_gpu_hours=self.approve_above_gpu_hours,
             approve_unpriced=self.approve_unpriced,
-            approval_timeout_hours=self.approval_lapses_hours,
+            approval_timeout_hours=self.approval_timeout_hours,
             lease_warnings_minutes=self.lease_warnings_minutes,
             month_grace_minutes=self.month_grace_minutes,
             person=self.person.apply_to(SAFE_POLICY.person),
@@ -195,16 +195,18 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
                 for key, channel in self.channels.items()
                 if get_written_fields(channel.caps)
             },
-            workspace=self.everybody.apply_to(SAFE_POLICY.workspace),
-            external_launches=self.outside.to_external_launches(),
-            report_only=tuple(self.shadow),
+            workspace=self.workspace.apply_to(SAFE_POLICY.workspace),
+            external_launches=self.external_launches.to_external_launches(),
+            report_only=tuple(self.report_only),
         )
 
     def build_grants(self) -> Grants:
         """Return who has which role, and the highest role in each channel."""
         written = {} if isinstance(self.roles, UnsetType) else get_written_fields(self.roles)
         holders = {parse_role(word): tuple(people) for word, people in written.items() if people}
-        highest_roles = {key: parse_role(channel.most) for key, channel in self.channels.items() if channel.most}
+        highest_roles = {
+            key: parse_role(channel.highest_role) for key, channel in self.channels.items() if channel.highest_role
+        }
         return Grants(
             holders_by_role=SAFE_POLICY.grants.holders_by_role if isinstance(self.roles, UnsetType) else holders,
             highest_by_channel={**SAFE_POLICY.grants.highest_by_channel, **highest_roles},
@@ -267,8 +269,22 @@ def list_differences(before: Policy, after: Policy) -> list[str]:
 
 
 def describe_policy(policy: Policy) -> dict[str, str]:
-    """Return each part of a policy as JSON text, so that the audit shows what was allowed when."""
-    return {name: json.dumps(to_json_value(value), sort_keys=True) for name, value in asdict(policy).items()}
+    """Return each part of a policy as JSON text, by its key in the file, so that the audit shows what was allowed when.
+
+    Other than in the file, `bounds_by_role` has all the bounds of each role.
+    """
+    parts = asdict(policy)
+    grants, fairness = parts.pop("grants"), parts.pop("fairness")
+    parts["external_launches"] |= parts["external_launches"].pop("caps")
+    of_channels = {
+        "highest_role": grants["highest_by_channel"],
+        "bounds": parts.pop("channel_bounds"),
+        "caps": parts.pop("teams"),
+    }
+    keys = {str(key) for rules in of_channels.values() for key in rules}
+    channels = {key: {name: rules[key] for name, rules in of_channels.items() if key in rules} for key in keys}
+    parts = {"roles": grants["holders_by_role"], "channels": channels, **fairness, **parts}
+    return {name: json.dumps(to_json_value(value), sort_keys=True) for name, value in parts.items()}
 
 
 def to_json_value(value: Any) -> Any:

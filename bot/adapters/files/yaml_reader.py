@@ -56,7 +56,7 @@ class StrictLoader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoade
             if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE_TAG:
                 continue
             if (key.tag, key.value) in keys:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` occurs twice", key.start_mark)
             keys.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
 
@@ -96,7 +96,7 @@ def check_expanded_size(document: Any) -> None:
         level += 1
         count += len(pending)
         if level > MAX_DEPTH or count > MAX_VALUES:
-            raise YamlTooLarge(translate("it is nested too deeply, or its aliases stand for too much"))
+            raise YamlTooLarge(translate("it is nested too deeply, or its aliases expand too far"))
         pending = [inner for value in pending for inner in list_inner_values(value)]
 
 

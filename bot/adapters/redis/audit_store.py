@@ -17,7 +17,10 @@ from bot.runtime.request_origin import get_origin
 log = logging.getLogger(__name__)
 
 audit_log = logging.getLogger("bot.audit")
-"""Logger that writes each event as a line of JSON on standard output, for log collectors (bot/bootstrap/masked_log.py)."""
+"""Logger that writes each event as a line of JSON on standard output, for log collectors.
+
+See bot/bootstrap/masked_log.py.
+"""
 
 EVENT_FIELD = "event"
 
@@ -55,18 +58,17 @@ class RedisAudit:
         self.now = now
         self._retention = retention
 
-    def write_change(self, tx: Pipeline, before: Run | None, after: Run) -> AuditEvent | None:
-        """Add the event of a change to a run's record to the transaction that makes the change.
+    def build_change(self, before: Run | None, after: Run) -> AuditEvent | None:
+        """Return the event of a change to a run's record, None if the change is not an event."""
+        return build_run_event(before, after, self.now(), get_origin())
 
-        Return None if the change is not an event.
-        """
-        event = build_run_event(before, after, self.now(), get_origin())
+    def write_change(self, tx: Pipeline, run_id: str, event: AuditEvent | None) -> None:
+        """Queue the event of a change to a run's record in the transaction that makes the change."""
         if event:
             document = msgspec.json.encode(event)
             tx.xadd(AUDIT_EVENTS, {EVENT_FIELD: document})
-            tx.rpush(RUN_EVENTS.format(after.id), document)
-            tx.ltrim(RUN_EVENTS.format(after.id), -MAX_RUN_EVENTS, -1)
-        return event
+            tx.rpush(RUN_EVENTS.format(run_id), document)
+            tx.ltrim(RUN_EVENTS.format(run_id), -MAX_RUN_EVENTS, -1)
 
     def record(self, event: AuditEvent) -> None:
         """Write an event on its own, and delete events that are older than the retention."""

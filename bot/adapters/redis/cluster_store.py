@@ -7,10 +7,11 @@ from typing import cast
 
 import msgspec
 from redis import Redis
-from redis.exceptions import WatchError
+from redis.client import Pipeline
 
 from bot.adapters.redis import ledger_store
 from bot.adapters.redis.connection import EXTERNAL_CLUSTERS, MONTHLY_SPENDING, ORPHANS, RESERVATIONS
+from bot.adapters.redis.transactions import compare_and_set
 from bot.core.model.ledger import Ledger
 from bot.core.model.orphan import Orphan
 from bot.core.rules.external_clusters import EXTERNAL_PREFIX, ExternalCluster, build_external_spending
@@ -30,24 +31,18 @@ def read_orphans(redis: Redis) -> dict[str, Orphan]:
 
 def change_orphan(redis: Redis, orphan_id: str, change: Callable[[Orphan | None], Orphan | None]) -> Orphan | None:
     """Apply a pure function to one orphan, again if another process wrote meanwhile; None means no record."""
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(ORPHANS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = tx.hget(ORPHANS, orphan_id)
-            before = decode_orphan(document) if document else None
-            after = change(before)
-            if after == before:
-                return after
-            tx.multi()
-            if after:
-                tx.hset(ORPHANS, orphan_id, msgspec.json.encode(after))
-            else:
-                tx.hdel(ORPHANS, orphan_id)
-            try:
-                tx.execute()
-            except WatchError:
-                continue
-            return after
+
+    def read(tx: Pipeline) -> Orphan | None:
+        document = tx.hget(ORPHANS, orphan_id)
+        return decode_orphan(document) if document else None
+
+    def write(tx: Pipeline, _: Orphan | None, after: Orphan | None) -> None:
+        if after:
+            tx.hset(ORPHANS, orphan_id, msgspec.json.encode(after))
+        else:
+            tx.hdel(ORPHANS, orphan_id)
+
+    return compare_and_set(redis, (ORPHANS,), read, change, write)
 
 
 def decode_orphan(document: bytes | str) -> Orphan | None:
@@ -82,28 +77,25 @@ def change_external_cluster(
 
     The cluster's reservation changes in the same step, and its spending is counted once it is removed.
     """
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(EXTERNAL_CLUSTERS, RESERVATIONS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = tx.hget(EXTERNAL_CLUSTERS, cluster)
-            before = decode_external_cluster(document) if document else None
-            after = change(before, ledger_store.read_ledger(tx))
-            if after == before:
-                return after
-            tx.multi()
-            if after:
-                tx.hset(EXTERNAL_CLUSTERS, cluster, msgspec.json.encode(after))
-                tx.hset(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}", msgspec.json.encode(after.reservation))
-            else:
-                tx.hdel(EXTERNAL_CLUSTERS, cluster)
-                tx.hdel(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}")
-                for key, dollars in (build_external_spending(before, now, zone) if before else {}).items():
-                    tx.hincrbyfloat(MONTHLY_SPENDING, key, dollars)
-            try:
-                tx.execute()
-            except WatchError:
-                continue
-            return after
+
+    def read(tx: Pipeline) -> tuple[ExternalCluster | None, Ledger]:
+        document = tx.hget(EXTERNAL_CLUSTERS, cluster)
+        return decode_external_cluster(document) if document else None, ledger_store.read_ledger(tx)
+
+    def write(
+        tx: Pipeline, before: tuple[ExternalCluster | None, Ledger], after: tuple[ExternalCluster | None, Ledger]
+    ) -> None:
+        if after[0]:
+            tx.hset(EXTERNAL_CLUSTERS, cluster, msgspec.json.encode(after[0]))
+            tx.hset(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}", msgspec.json.encode(after[0].reservation))
+        else:
+            tx.hdel(EXTERNAL_CLUSTERS, cluster)
+            tx.hdel(RESERVATIONS, f"{EXTERNAL_PREFIX}{cluster}")
+            for key, dollars in (build_external_spending(before[0], now, zone) if before[0] else {}).items():
+                tx.hincrbyfloat(MONTHLY_SPENDING, key, dollars)
+
+    keys = (EXTERNAL_CLUSTERS, RESERVATIONS)
+    return compare_and_set(redis, keys, read, lambda both: (change(*both), both[1]), write)[0]
 
 
 def decode_external_cluster(document: bytes | str) -> ExternalCluster | None:

@@ -18,11 +18,21 @@ log = logging.getLogger(__name__)
 MAX_LEASE = timedelta(days=3650)
 """Maximum lease: the longest that can be typed is 90 days, and longer ones overflow dates."""
 
-RUN_SCHEMA_VERSION = 1
-"""Version of the document. A change that an old document does not fit needs a step in UPGRADES."""
+RUN_SCHEMA_VERSION = 2
+"""Version of the document. A change that an old document does not fit needs a step in UPGRADES.
+
+Version 1 has none: it is from before the first release, and most of its fields had other names.
+"""
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""For each older version, the function from its document to the next version's."""
+"""For each older version, the function from its document to the next version's. A document without a way is refused."""
+
+NEWER = N_("the store holds runs of a newer verlbot (schema {schema}; this one knows {known})")
+OLDER = N_(
+    "an older verlbot wrote it, in schema {schema}, and this one reads {known}: end its runs with that version, or "
+    "stop them here"
+)
+"""Why a document of another version is refused, a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ def decode_run(document: object) -> Run:
     Most documents are read many times between two changes, and people wait for some of those reads, so runs are cached.
 
     Raises:
-        UnreadableRecord: the document is broken, or a newer verlbot wrote it, which this version must not touch.
+        UnreadableRecord: the document is broken, or a verlbot wrote it that is newer, or too old to be upgraded.
     """
     content = cast(bytes, document)
     try:
@@ -122,12 +132,13 @@ def decode_other_version(content: bytes) -> RunDocument:
     """Return the document of a run in another version, upgraded to this version.
 
     Raises:
-        UnreadableRecord: a newer verlbot wrote it.
+        UnreadableRecord: a newer verlbot wrote it, or one that is too old to be upgraded.
     """
     schema = msgspec.json.decode(content, type=SchemaHeader).schema
     if schema > RUN_SCHEMA_VERSION:
-        newer = N_("the store holds runs of a newer verlbot (schema {schema}; this one knows {known})")
-        raise UnreadableRecord("a run", translate(newer, schema=schema, known=RUN_SCHEMA_VERSION))
+        raise UnreadableRecord("a run", translate(NEWER, schema=schema, known=RUN_SCHEMA_VERSION))
+    if any(version not in UPGRADES for version in range(schema, RUN_SCHEMA_VERSION)):
+        raise UnreadableRecord("a run", translate(OLDER, schema=schema, known=RUN_SCHEMA_VERSION))
     return msgspec.convert(upgrade_document(msgspec.json.decode(content), schema), RunDocument)
 
 

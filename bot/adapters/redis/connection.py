@@ -25,7 +25,7 @@ RUN_LOG_ATTEMPTS = "verl:run:{}:reading:tries"
 RUN_ROWS = "verl:run:{}:rows"
 RUN_COLUMNS = "verl:run:{}:columns"
 RUN_BUCKETS = "verl:run:{}:folded"
-LAUNCH_REQUEST = "verl:wish:{}"
+LAUNCH_REQUEST = "verl:launch-request:{}"
 RUN_OF_CARD = "verl:card:{}:{}"
 LEADER = "verl:leader"
 LEADER_TERM = "verl:leader:term"
@@ -39,7 +39,7 @@ MONTHLY_SPENDING = "verl:spent"
 MONTHLY_BUDGETS = "verl:given"
 BUDGET_WARNINGS = "verl:told"
 RECENT_LAUNCHES = "verl:launched"
-EXTERNAL_CLUSTERS = "verl:outsiders"
+EXTERNAL_CLUSTERS = "verl:external-clusters"
 NOTICES = "verl:notices"
 RUN_STUBS = "verl:runs:stubs"
 UNREADABLE_RUNS = "verl:runs:unreadable"
@@ -123,3 +123,8 @@ class Leadership:
         if leader != last_leader:
             self._last_leader = leader, self._elapsed()
         return not leader
+
+
+def decode_text(value: object) -> str:
+    """Return a value from Redis as text; empty for None."""
+    return value.decode() if isinstance(value, bytes) else str(value or "")

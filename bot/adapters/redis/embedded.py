@@ -141,5 +141,5 @@ def get_socket_path(folder: Path) -> Path:
     # Any user may have put a link there, so the link itself is checked.
     status = parent.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise UserError(f"{parent} belongs to somebody else.", "Set VERLBOT_DATA_DIR to a shorter path.")
+        raise UserError(f"{parent} belongs to another user.", "Set VERLBOT_DATA_DIR to a shorter path.")
     return parent / f"{digest}.sock"

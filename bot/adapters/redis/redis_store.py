@@ -1,38 +1,30 @@
-"""The store of runs in Redis: one JSON document per run, a set of the open runs, an index of the ended runs."""
+"""The store of a bot in Redis: each call of the port, by the module that keeps what it is about."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
 from time import monotonic
-from typing import Any, cast
 
-import msgspec
 from redis import Redis
-from redis.client import Pipeline
-from redis.exceptions import WatchError
 
-from bot.adapters.redis import cluster_store, ledger_store, metrics_store, report_store, stub_store
-from bot.adapters.redis.audit_store import RedisAudit, print_event
-from bot.adapters.redis.codec import decode_run, encode_run, try_decode_run
+from bot.adapters.redis import cluster_store, ledger_store, metrics_store, report_store, run_store, stub_store
+from bot.adapters.redis.audit_store import RedisAudit
+from bot.adapters.redis.codec import try_decode_run
 from bot.adapters.redis.connection import (
-    ENDED_RUNS,
     INBOX,
     LANGUAGES,
-    LAUNCH_REQUEST,
     OPEN_RUNS,
-    RESERVATIONS,
-    RUN_IDS,
     RUN_LOG,
     RUN_OF_CARD,
     RUN_RECORD,
     RUN_STUBS,
-    RUN_TASK,
     Leadership,
+    decode_text,
     translate_redis_errors,
 )
 from bot.adapters.redis.metrics_store import LogIncrement, Retention, delete_run
+from bot.adapters.redis.run_store import RunRecords
 from bot.core.model.history import MetricsHistory
 from bot.core.model.ledger import Ledger
 from bot.core.model.metrics import StepMetrics
@@ -40,28 +32,15 @@ from bot.core.model.orphan import Orphan
 from bot.core.model.recipe import Task
 from bot.core.model.report import Report
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import Notice
-from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.admission import AdmissionCheck
 from bot.core.rules.external_clusters import ExternalCluster
 from bot.core.rules.log_cursor import LogCursor
 from bot.core.rules.unreadable_record import UnreadableRun
-from bot.errors import UnreadableRecord
-from bot.i18n import translate
-
-log = logging.getLogger(__name__)
 
 LAUNCH_REQUEST_RETENTION = timedelta(days=1)
 """How long a launch request is remembered: Slack repeats a delivery within the hour, and a day is safe."""
-
-DOCUMENT_BATCH_SIZE = 500
-"""Number of documents read in one call."""
-
-MISSING_RECORD = "it is missing"
-"""Why the record of an open run cannot be read if it is not in the store."""
-
 
 DEFAULT_RETENTION = Retention()
 
@@ -89,6 +68,7 @@ class RedisStore:
         self._retention = retention
         self.audit = audit or RedisAudit(redis)
         self._zone = zone
+        self._records = RunRecords(redis, self.audit, zone)
         self._admission_lock = Lock()
 
     def add(
@@ -99,73 +79,32 @@ class RedisStore:
         permanent: bool = False,
         admit: AdmissionCheck | None = None,
     ) -> Run | None:
-        key, request_key = RUN_RECORD.format(run.id), LAUNCH_REQUEST.format(delivery_id)
-        with translate_redis_errors(), self._lock_if_admitting(admit), self._redis.pipeline() as tx:
-            while True:
-                tx.watch(key, request_key, *([RESERVATIONS] if admit else []))  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-                # Slack may deliver the same request twice; the second delivery gets the run of the first.
-                if (
-                    delivery_id
-                    and (earlier_id := tx.get(request_key))
-                    and (earlier_run := self.get(decode_text(earlier_id)))
-                ):
-                    return earlier_run
-                if tx.exists(key) or tx.sismember(RUN_IDS, run.id):
-                    return None
-                ledger = ledger_store.read_ledger(tx)
-                if admit:
-                    run = admit(run, ledger)
-                document = encode_run(run)
-                tx.multi()
-                ledger_store.write_ledger_change(tx, None, run, self._zone)
-                ledger_store.delete_old_launches(tx, ledger, run.created_at)
-                stub_store.write_stub(tx, None, run)
-                tx.set(key, document)
-                tx.set(RUN_TASK.format(run.id), msgspec.json.encode(task))
-                tx.sadd(OPEN_RUNS, run.id)
-                tx.sadd(RUN_IDS, run.id)
-                if delivery_id:
-                    tx.set(request_key, run.id, ex=self._retention.record if permanent else LAUNCH_REQUEST_RETENTION)
-                event = self.audit.write_change(tx, None, run)
-                if commit(tx):
-                    print_event(event)
-                    return run
+        retention = self._retention.record if permanent else LAUNCH_REQUEST_RETENTION
+        with translate_redis_errors(), self._lock_if_admitting(admit):
+            return self._records.add(run, task, delivery_id, retention, admit)
 
     def get(self, run_id: str) -> Run | None:
         with translate_redis_errors():
-            return self._read_run(self._redis, run_id)
+            return run_store.read_run(self._redis, run_id)
 
     def get_task(self, run_id: str) -> Task:
         with translate_redis_errors():
-            document = self._redis.get(RUN_TASK.format(run_id))
-        try:
-            return msgspec.json.decode(cast(bytes, document or b""), type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise UnreadableRecord(run_id, f"its task: {error}") from error
+            return run_store.read_task(self._redis, run_id)
 
     def list_open_runs(self) -> list[Run]:
         with translate_redis_errors():
-            ids = sorted(decode_text(run_id) for run_id in self._redis.smembers(OPEN_RUNS))
-            return self._fetch_runs(ids)
+            return run_store.read_open_runs(self._redis)
 
     def list_recent_runs(self, limit: int) -> list[Run]:
         with translate_redis_errors():
-            ids = [decode_text(run_id) for run_id in self._redis.zrevrange(ENDED_RUNS, 0, limit - 1)]
-            return self._fetch_runs(ids)
+            return run_store.read_recent_runs(self._redis, limit)
 
     def iterate_ended_runs(self, moment: datetime) -> Iterator[Run]:
-        with translate_redis_errors():
-            ids = [decode_text(run_id) for run_id in self._redis.zrangebyscore(ENDED_RUNS, moment.timestamp(), "+inf")]
-        for start in range(0, len(ids), DOCUMENT_BATCH_SIZE):
-            with translate_redis_errors():
-                documents = self._redis.mget(
-                    [RUN_RECORD.format(run_id) for run_id in ids[start : start + DOCUMENT_BATCH_SIZE]]
-                )
-            yield from (run for document in documents if document and (run := try_decode_run(document, uncached=True)))
+        return run_store.iterate_ended_records(self._redis, moment)
 
     def update(self, run_id: str, change: Callable[[Run], Run], admit: AdmissionCheck | None = None) -> Run:
         with translate_redis_errors(), self._lock_if_admitting(admit):
-            return self._change_run(run_id, change, admit=admit)
+            return self._records.change(run_id, change, admit=admit)
 
     def get_ledger(self) -> Ledger:
         with translate_redis_errors():
@@ -185,82 +124,13 @@ class RedisStore:
         self, run_id: str, change: Callable[[Run], Run], cursor: LogCursor, metrics: Sequence[StepMetrics]
     ) -> Run:
         with translate_redis_errors():
-            new_run = self._change_run(run_id, change, LogIncrement(cursor, metrics))
+            new_run = self._records.change(run_id, change, LogIncrement(cursor, metrics))
             metrics_store.compact_if_long(self._redis, run_id)
             return new_run
 
-    def _change_run(
-        self,
-        run_id: str,
-        change: Callable[[Run], Run],
-        increment: LogIncrement | None = None,
-        admit: AdmissionCheck | None = None,
-    ) -> Run:
-        """Apply the change, and write it together with what was read from the log and with the ledger, in one step."""
-        key = RUN_RECORD.format(run_id)
-        with self._redis.pipeline() as tx:
-            while True:
-                watched_keys = [
-                    *(metrics_store.list_watched_keys(run_id) if increment else ()),
-                    *([RESERVATIONS] if admit else []),
-                ]
-                tx.watch(key, *watched_keys)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-                run, columns = (
-                    self._get_existing_run(tx, run_id),
-                    metrics_store.read_columns(tx, run_id) if increment else [],
-                )
-                new_run = change(run)
-                if new_run == run and increment is None:
-                    return run
-                if admit and new_run != run:
-                    new_run = admit(new_run, ledger_store.read_ledger(tx))
-                document = encode_run(new_run)
-                tx.multi()
-                ledger_store.write_ledger_change(tx, run, new_run, self._zone)
-                stub_store.write_stub(tx, run, new_run)
-                tx.set(key, document, keepttl=True)
-                event = self.audit.write_change(tx, run, new_run)
-                if new_run.closed_at and new_run.status is RunStatus.ENDED:
-                    tx.zadd(ENDED_RUNS, {run_id: new_run.closed_at.timestamp()})
-                if increment:
-                    metrics_store.write_increment(tx, run_id, increment, columns)
-                if commit(tx):
-                    print_event(event)
-                    return new_run
-
-    def _get_existing_run(self, redis: Redis | Pipeline, run_id: str) -> Run:
-        """Return a run's record, and raise UserError if there is no such run."""
-        run = self._read_run(redis, run_id)
-        if run is None:
-            raise unknown_name_error("run", run_id, [], translate("`/verl list` shows those that there are."))
-        return run
-
-    def _read_run(self, redis: Redis | Pipeline, run_id: str) -> Run | None:
-        """Return a run's record, None if there was never one.
-
-        Raises:
-            UnreadableRecord: the record cannot be read, or is missing although the run is open.
-        """
-        document = redis.get(RUN_RECORD.format(run_id))
-        try:
-            if document:
-                return decode_run(document)
-        except UnreadableRecord as error:
-            raise UnreadableRecord(run_id, error.why, bool(redis.sismember(OPEN_RUNS, run_id))) from error
-        if redis.sismember(OPEN_RUNS, run_id):
-            raise UnreadableRecord(run_id, MISSING_RECORD)
-        return None
-
     def list_unreadable_runs(self) -> list[tuple[RunStub, str]]:
         with translate_redis_errors():
-            ids = sorted(decode_text(run_id) for run_id in self._redis.smembers(OPEN_RUNS))
-            documents = self._fetch_documents(ids)
-            reasons = {
-                run_id: why
-                for run_id, document in zip(ids, documents, strict=True)
-                if (why := find_record_flaw(document))
-            }
-            return [(stub_store.read_stub(self._redis, run_id), why) for run_id, why in reasons.items()]
+            return run_store.read_unreadable_stubs(self._redis)
 
     def get_unreadable_run(self, run_id: str) -> UnreadableRun | None:
         with translate_redis_errors():
@@ -404,41 +274,3 @@ class RedisStore:
     def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
         with translate_redis_errors():
             return self._leadership.acquire(self._redis, owner, lease)
-
-    def _fetch_runs(self, ids: list[str]) -> list[Run]:
-        """Return the runs of these ids whose documents can be read."""
-        return [run for document in self._fetch_documents(ids) if document and (run := try_decode_run(document))]
-
-    def _fetch_documents(self, ids: list[str]) -> list[Any]:
-        """Return the documents of these runs, None for one that is missing."""
-        documents: list[Any] = []
-        for start in range(0, len(ids), DOCUMENT_BATCH_SIZE):
-            documents += self._redis.mget(
-                [RUN_RECORD.format(run_id) for run_id in ids[start : start + DOCUMENT_BATCH_SIZE]]
-            )
-        return documents
-
-
-def find_record_flaw(document: object) -> str:
-    """Return why a run's document cannot be read; empty if it can."""
-    if not document:
-        return MISSING_RECORD
-    try:
-        decode_run(document)
-    except UnreadableRecord as error:
-        return error.why
-    return ""
-
-
-def commit(tx: Pipeline) -> bool:
-    """Execute the transaction. Return False if another process wrote a watched key meanwhile."""
-    try:
-        tx.execute()
-    except WatchError:
-        return False
-    return True
-
-
-def decode_text(value: object) -> str:
-    """Return a value from Redis as text; empty for None."""
-    return value.decode() if isinstance(value, bytes) else str(value or "")

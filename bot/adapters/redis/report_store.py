@@ -7,9 +7,10 @@ from typing import cast
 
 import msgspec
 from redis import Redis
-from redis.exceptions import WatchError
+from redis.client import Pipeline
 
 from bot.adapters.redis.connection import NOTICES, REPORT_COUNT, REPORTS
+from bot.adapters.redis.transactions import compare_and_set
 from bot.core.model.report import Report
 from bot.core.model.sent_message import Notice
 
@@ -46,21 +47,16 @@ def add_report(redis: Redis, build: Callable[[str], Report]) -> Report:
 
 def update_report(redis: Redis, report_id: str, change: Callable[[Report], Report]) -> Report | None:
     """Apply a pure function to a report, again if another process wrote meanwhile; None if the report is gone."""
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(REPORTS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = cast(bytes | None, tx.hget(REPORTS, report_id))
-            report = decode_report(report_id.encode(), document) if document else None
-            if report is None:
-                return None
-            new_report = change(report)
-            tx.multi()
-            tx.hset(REPORTS, report_id, encode_report(new_report))
-            try:
-                tx.execute()
-            except WatchError:  # another process wrote meanwhile
-                continue
-            return new_report
+
+    def read(tx: Pipeline) -> Report | None:
+        document = cast(bytes | None, tx.hget(REPORTS, report_id))
+        return decode_report(report_id.encode(), document) if document else None
+
+    def write(tx: Pipeline, _: Report | None, after: Report | None) -> None:
+        if after:
+            tx.hset(REPORTS, report_id, encode_report(after))
+
+    return compare_and_set(redis, (REPORTS,), read, lambda report: change(report) if report else None, write)
 
 
 def remove_report(redis: Redis, report_id: str) -> None:
@@ -106,21 +102,17 @@ def read_notices(redis: Redis) -> list[Notice]:
 
 def change_notice(redis: Redis, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
     """Apply a pure function to one notice, again if another process wrote meanwhile; None removes the notice."""
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(NOTICES)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = cast(bytes | None, tx.hget(NOTICES, name))
-            before = decode_notice(name.encode(), document) if document else None
-            after = change(before) if before else None
-            tx.multi()
-            tx.hdel(NOTICES, name)
-            if after:
-                tx.hset(NOTICES, after.id, cast(str, msgspec.json.encode(after)))
-            try:
-                tx.execute()
-            except WatchError:
-                continue
-            return after
+
+    def read(tx: Pipeline) -> Notice | None:
+        document = cast(bytes | None, tx.hget(NOTICES, name))
+        return decode_notice(name.encode(), document) if document else None
+
+    def write(tx: Pipeline, _: Notice | None, after: Notice | None) -> None:
+        tx.hdel(NOTICES, name)
+        if after:
+            tx.hset(NOTICES, after.id, cast(str, msgspec.json.encode(after)))
+
+    return compare_and_set(redis, (NOTICES,), read, lambda notice: change(notice) if notice else None, write)
 
 
 def decode_notice(name: bytes, document: bytes) -> Notice | None:

@@ -9,9 +9,9 @@ from typing import Any, cast
 import msgspec
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
 
 from bot.adapters.redis.connection import MONTHLY_SPENDING, OPEN_RUNS, RESERVATIONS, RUN_STUBS, UNREADABLE_RUNS
+from bot.adapters.redis.transactions import compare_and_set
 from bot.core.model.ledger import Reservation, build_ledger_key, format_month
 from bot.core.model.policy import Scope
 from bot.core.model.run import Run
@@ -19,6 +19,9 @@ from bot.core.model.run_stub import RunStub
 from bot.core.rules.unreadable_record import UnreadableRun
 
 log = logging.getLogger(__name__)
+
+SCHEMA_1_LAUNCH_FIELD = "asked_at"
+"""Name of `launch_requested_at` in the stubs of schema 1, whose runs end by their stubs alone."""
 
 UNREADABLE_RUN_DECODER = msgspec.json.Decoder(UnreadableRun)
 
@@ -43,7 +46,9 @@ def read_stub(redis: Redis, run_id: str) -> RunStub:
         requester=get_text(stored, "requester"),
         channel=get_text(stored, "channel"),
         managed=stored.get("managed") is True,
-        launch_requested_at=get_seconds(stored, "launch_requested_at"),
+        launch_requested_at=get_seconds(
+            stored, "launch_requested_at" if "launch_requested_at" in stored else SCHEMA_1_LAUNCH_FIELD
+        ),
         lease_ends_at=get_seconds(stored, "lease_ends_at"),
         dollars_per_hour=get_number(stored, "dollars_per_hour", 1e6) or 0.0,
         was_shown=stored.get("was_shown") is True,
@@ -68,7 +73,7 @@ def get_seconds(fields: dict[str, Any], name: str) -> float | None:
     return get_number(fields, name, 253_402_300_799)
 
 
-def read_unreadable(redis: Redis, run_id: str) -> UnreadableRun | None:
+def read_unreadable(redis: Redis | Pipeline, run_id: str) -> UnreadableRun | None:
     """Return what the bot has done about a run with an unreadable record; None for nothing yet."""
     document = cast(bytes | None, redis.hget(UNREADABLE_RUNS, run_id))
     return decode_unreadable(run_id, document) if document else None
@@ -87,24 +92,14 @@ def change_unreadable(
     redis: Redis, run_id: str, change: Callable[[UnreadableRun | None], UnreadableRun | None]
 ) -> UnreadableRun | None:
     """Apply a pure function to one record, again if another process wrote meanwhile; None removes the record."""
-    with redis.pipeline() as tx:
-        while True:
-            tx.watch(UNREADABLE_RUNS)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
-            document = cast(bytes | None, tx.hget(UNREADABLE_RUNS, run_id))
-            before = decode_unreadable(run_id, document) if document else None
-            after = change(before)
-            if after == before:
-                return after
-            tx.multi()
-            if after:
-                tx.hset(UNREADABLE_RUNS, run_id, cast(str, msgspec.json.encode(after)))
-            else:
-                tx.hdel(UNREADABLE_RUNS, run_id)
-            try:
-                tx.execute()
-            except WatchError:
-                continue
-            return after
+
+    def write(tx: Pipeline, _: UnreadableRun | None, after: UnreadableRun | None) -> None:
+        if after:
+            tx.hset(UNREADABLE_RUNS, run_id, cast(str, msgspec.json.encode(after)))
+        else:
+            tx.hdel(UNREADABLE_RUNS, run_id)
+
+    return compare_and_set(redis, (UNREADABLE_RUNS,), lambda tx: read_unreadable(tx, run_id), change, write)
 
 
 def archive_unreadable(redis: Redis, stub: RunStub, now: datetime, zone: tzinfo) -> None:

@@ -10,10 +10,10 @@ from threading import Event
 from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
 from bot.adapters.sky import sdk_clusters, sdk_queries
 from bot.adapters.sky.job_poller import JobPoller
-from bot.adapters.sky.managed_jobs import ManagedJobs
 from bot.adapters.sky.mapping import compute_cluster_bill, map_absent_cluster, map_existing_cluster, parse_managed_id
 from bot.adapters.sky.sdk_worker import SdkExecutor
 from bot.adapters.sky.sky_checkpoints import SSH_COMMAND, RemoteCheckpoint
+from bot.adapters.sky.sky_managed_jobs import ManagedJobs
 from bot.adapters.sky.sky_records import (
     ClusterCostHistory,
     ClusterRecord,
@@ -168,7 +168,7 @@ class SkyCloud:
             request_id = self._worker.call(sdk_clusters.launch, order.cluster, task)
         if request_id == sdk_clusters.FOREIGN:
             raise ClusterNameInUse(
-                translate("A cluster {name} stands that another bot has launched.", name=f"`{order.cluster}`"),
+                translate("Another bot has launched a cluster {name}.", name=f"`{order.cluster}`"),
                 translate("It is left alone. Launch this once more: it gets another name."),
             )
         return request_id
@@ -193,7 +193,7 @@ class SkyCloud:
 
     def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
         if self._downloads is None:
-            raise UserError(translate("Nobody has said where models are to be fetched to."))
+            raise UserError(translate("No folder is set for downloaded models."))
         remote_checkpoint = self._remote_checkpoint(cluster, checkpoint)
         return self._downloads.begin_or_check(
             DownloadTask(checkpoint, remote_checkpoint.list_files, remote_checkpoint.copy_files)

@@ -36,7 +36,7 @@ class DoctorFinding:
 
     status: DoctorStatus
     subject: str
-    found: str
+    result: str
     advice: str = ""
 
 
@@ -58,7 +58,7 @@ def failure(subject: str, result: str, advice: str) -> DoctorFinding:
 def skip(subject: str, why: str) -> DoctorFinding:
     """Return a finding that the subject was not checked.
 
-    >>> skip("prices", "SkyPilot failed").found
+    >>> skip("prices", "SkyPilot failed").result
     'not checked, because SkyPilot failed'
     """
     return DoctorFinding(DoctorStatus.SKIPPED, subject, f"not checked, because {why}")
@@ -176,7 +176,7 @@ def format_finding(finding: DoctorFinding, columns: int | None = None) -> str:
     width = min(max(columns or shutil.get_terminal_size().columns, MIN_COLUMNS), MAX_COLUMNS)
     start = f"{MARKS[finding.status]} {finding.subject:<{SUBJECT_COLUMNS}}"
     indent = " " * len(start)
-    paragraphs = [wrap_text(finding.found, width, start, indent)]
+    paragraphs = [wrap_text(finding.result, width, start, indent)]
     if finding.advice:
         paragraphs.append(wrap_text(finding.advice, width, f"{indent}→ ", f"{indent}  "))
     return "\n".join(paragraphs)
@@ -193,7 +193,7 @@ def summary_line(findings: Collection[DoctorFinding]) -> str:
     """Return the number of failures, warnings and skipped checks in one sentence.
 
     >>> summary_line([DoctorFinding(DoctorStatus.OK, "a", "b"), DoctorFinding(DoctorStatus.WARNING, "c", "d", "e")])
-    'Nothing stands in the way; 1 warning.'
+    'Nothing is in the way; 1 warning.'
     """
     counts = {status: sum(finding.status is status for finding in findings) for status in DoctorStatus}
     failures, warnings, left_out = (
@@ -201,7 +201,7 @@ def summary_line(findings: Collection[DoctorFinding]) -> str:
         counts[DoctorStatus.WARNING],
         counts[DoctorStatus.SKIPPED],
     )
-    first = f"{format_count(failures, 'failure')}" if failures else "Nothing stands in the way"
+    first = f"{format_count(failures, 'failure')}" if failures else "Nothing is in the way"
     rest = [format_count(warnings, "warning")] if warnings else []
     rest += [f"{left_out} not checked"] if left_out else []
     return "; ".join([first, *rest]) + "."
@@ -227,7 +227,7 @@ def format_json(findings: Collection[DoctorFinding]) -> str:
 
 def mask_finding(finding: DoctorFinding, mask: Callable[[str], str]) -> DoctorFinding:
     """Return the finding with all secrets masked, regardless of their source."""
-    return replace(finding, found=mask(finding.found), advice=mask(finding.advice))
+    return replace(finding, result=mask(finding.result), advice=mask(finding.advice))
 
 
 def remove_password(url: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.adapters.host_diagnostics import DataFolderDiagnosis, StoreDiagnosis
 from bot.bootstrap.policy_source import summarize_policy
 from bot.cli.doctor.checklist import DoctorFinding, failure, join_names, ok, skip, warning
-from bot.config.settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
+from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
 from bot.core.model.launch_plan import find_missing_secrets
 from bot.core.model.policy import Policy
 from bot.core.model.recipe import Recipe
@@ -74,12 +74,12 @@ def judge_admin_policy(
         return failure(ADMIN_POLICY, OPEN_PORT_PROBLEM, OPEN_PORT_HINT)
     if not uses_skypilot:
         return warning(
-            ADMIN_POLICY, "no SkyPilot runs the machines, so nobody asks", "Unset VERLBOT_ADMIN_POLICY_PORT."
+            ADMIN_POLICY, "no SkyPilot runs the machines, so no server asks", "Unset VERLBOT_ADMIN_POLICY_PORT."
         )
     if not bot_runs:
-        return skip(ADMIN_POLICY, "no bot runs; while none does, SkyPilot refuses every launch if it is told to ask")
+        return skip(ADMIN_POLICY, "no bot runs; while none does, SkyPilot refuses every launch if it is set to ask")
     if isinstance(answer, Unavailable) or not answer:
-        why = str(answer) if isinstance(answer, Unavailable) else "somebody else answers"
+        why = str(answer) if isinstance(answer, Unavailable) else "another program answers"
         return failure(
             ADMIN_POLICY, f"{address}: {why}", "Restart the bot, or set VERLBOT_ADMIN_POLICY_PORT to a free port."
         )
@@ -124,7 +124,7 @@ def judge_disk(answer: StoreDiagnosis) -> DoctorFinding:
     """Judge whether the store writes each record to its disk."""
     if answer.appendonly:
         at_once = answer.fsync == "always"
-        return ok(DISK, "each wish is on it " + ("before it is answered" if at_once else "within about a second"))
+        return ok(DISK, "each request is on it " + ("before it is answered" if at_once else "within about a second"))
     if answer.snapshots:
         return warning(
             DISK, f"a copy now and then (save {answer.snapshots}); what came since is lost in a crash", APPEND_ADVICE

@@ -22,7 +22,8 @@ from bot.bootstrap.providers import STORE_SECONDS, build_sky_cloud, find_local_a
 from bot.cli.check_recipes import find_problems
 from bot.cli.doctor import checklist, installation_checks, skypilot_checks, slack_checks
 from bot.cli.doctor.checklist import DoctorCheck, DoctorFinding, DoctorStatus, failure, ok, run_checks, warning
-from bot.config.settings import LOCAL_HINT, Settings
+from bot.config.compute_settings import LOCAL_HINT
+from bot.config.settings import Settings
 from bot.core.model.policy import SAFE_POLICY, Policy
 from bot.core.model.recipe import Recipe
 from bot.errors import Unavailable, UserError

@@ -51,7 +51,7 @@ def judge_server(health: ServerHealth | Unavailable, *, has_token: bool, starts:
         return failure(
             SERVER, f"{health.url} says that it is {health.status}", "Read its log with `sky api logs`, and restart it."
         )
-    who = f"we are {health.user}" if health.user else "it asks nobody who they are"
+    who = f"we are {health.user}" if health.user else "it asks for no user"
     if has_token and not health.user:
         return warning(
             SERVER, f"healthy at {health.url}; {who}", "Start it with ENABLE_SERVICE_ACCOUNTS=true, or unset the token."
@@ -64,7 +64,10 @@ def judge_version(health: ServerHealth | Unavailable) -> DoctorFinding:
     if isinstance(health, Unavailable) or not health.version:
         return skip(VERSION, "SkyPilot does not say")
     there, here = parse_minor_version(health.version), parse_minor_version(TESTED_VERSION)
-    advice = f"Bring the server to {TESTED_VERSION}: `pip install 'skypilot=={TESTED_VERSION}'` where it runs, and restart it."
+    advice = (
+        f"Bring the server to {TESTED_VERSION}: `pip install 'skypilot=={TESTED_VERSION}'` where it runs, "
+        "and restart it."
+    )
     if not there or there > here:
         return warning(VERSION, f"{health.version}; the bot is tested with {TESTED_VERSION} alone", advice)
     if there < here:

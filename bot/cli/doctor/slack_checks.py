@@ -89,8 +89,8 @@ def judge_scopes(answer: TokenCheck | Unavailable, required: Mapping[str, str]) 
         return failure(
             SCOPES,
             f"lacking: {', '.join(missing)}",
-            f"{APP_SETTINGS}, OAuth & Permissions, add what is lacking, or paste `verlbot manifest` anew; then reinstall "
-            "the app.",
+            f"{APP_SETTINGS}, OAuth & Permissions, add what is lacking, or paste `verlbot manifest` again; "
+            "then reinstall the app.",
         )
     surplus = sorted(answer.scopes - set(required))
     if surplus:
@@ -155,7 +155,7 @@ def judge_reach(url: str, status: int | Unavailable | None, bot_runs: bool) -> D
     if status is None:
         return warning(
             PUBLIC_URL,
-            "nobody knows where",
+            "no address is set",
             "Set VERLBOT_PUBLIC_URL to the address in the app's manifest, and ask again.",
         )
     if not url.startswith("https://"):

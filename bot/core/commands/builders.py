@@ -133,7 +133,7 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
     since = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
     person = PERSON_MENTION.fullmatch(person_text)
     if person_text and person is None and person_text != BOT:
-        unknown_person = translate("{value} is nobody.", value=format_inline_code(person_text))
+        unknown_person = translate("{value} is not a person.", value=format_inline_code(person_text))
         raise UserError(
             unknown_person, translate("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`.")
         )
@@ -143,7 +143,7 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
 PERSON_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
 """A mention as Slack writes it: `<@U0ANA|ana>`."""
 
-BUDGET_SCOPES = {"team": Scope.TEAM, "everybody": Scope.WORKSPACE}
+BUDGET_SCOPES = {"team": Scope.TEAM, "workspace": Scope.WORKSPACE}
 
 
 def build_budget_command(arguments: ParsedArguments) -> SetBudget | SetMonthlyBudget:

@@ -66,7 +66,7 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
         # The user wrote spaces around the equals sign.
         if word.startswith("="):
             raise UserError(
-                translate("{word} stands by itself.", word=format_inline_code(word)),
+                translate("{word} follows a space.", word=format_inline_code(word)),
                 translate("Write it without spaces: `nodes=2`."),
             )
         if word.startswith("-") and word.strip("-"):

@@ -123,7 +123,7 @@ def build_report_command(arguments: ParsedArguments) -> ReportCommand:
 
 def parse_channel_schedule(words: tuple[str, ...]) -> Schedule:
     if "step" in "".join(words[1:]):
-        steps = translate("A channel is told by the clock; steps are counted for one run.")
+        steps = translate("Channel reports go by the clock; only a run counts steps.")
         raise UserError(steps, translate(RUN_REPORT_HINT))
     return parse_schedule(words)
 

@@ -204,7 +204,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "budget",
             N_(
                 "Change the most that a run may spend, in dollars; alone, it shows what is taken and left. "
-                "`budget team 5000`, `budget everybody 20000` and `budget @person 800` are for a month; an "
+                "`budget team 5000`, `budget workspace 20000` and `budget @person 800` are for a month; an "
                 "approver gives them."
             ),
             "budget ppo-7f3a 300",
@@ -239,9 +239,9 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "report",
             N_(
-                "Tell this channel on a schedule how its runs do; alone, it lists the schedules. "
-                "`report off` ends one, `report report-1 daily 10:00` changes one, `report now` shows you the board. "
-                "`report RUN every 20 steps` sets how often a run's thread is told."
+                "Report this channel's runs on a schedule; alone, it lists the schedules. `report off` ends one, "
+                "`report report-1 daily 10:00` changes one, `report now` shows you the board. `report RUN every 20 "
+                "steps` sets how often a run's thread gets a summary."
             ),
             "report weekdays 09:00 quiet=22:00-07:00",
             build_report_command,

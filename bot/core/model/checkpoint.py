@@ -78,7 +78,8 @@ class CheckpointListing:
     def incomplete_steps(self) -> tuple[int, ...]:
         """Return the steps above the one that verl names: these checkpoints were begun, and not finished.
 
-        >>> CheckpointListing((20, 40), 20).incomplete_steps, CheckpointListing((20, 40)).incomplete_steps, CheckpointListing((40,), 20).incomplete_steps
+        >>> (CheckpointListing((20, 40), 20).incomplete_steps, CheckpointListing((20, 40)).incomplete_steps,
+        ...  CheckpointListing((40,), 20).incomplete_steps)
         ((40,), (), ())
         """
         if self.latest_step is None or not any(step <= self.latest_step for step in self.steps):

@@ -88,7 +88,8 @@ def locate_checkpoint_folder(folder: str, checkpoint: str | None, run_id: str, n
 def parse_step_folder(name: str) -> int | None:
     """Return the step in the name of one of verl's checkpoint folders; None for any other name.
 
-    >>> parse_step_folder("global_step_40"), parse_step_folder("global_step_40.part"), parse_step_folder("metrics.jsonl")
+    >>> (parse_step_folder("global_step_40"), parse_step_folder("global_step_40.part"),
+    ...  parse_step_folder("metrics.jsonl"))
     (40, None, None)
     """
     return parse_step_number(name.removeprefix("global_step_")) if name.startswith("global_step_") else None
@@ -111,7 +112,8 @@ def split_path(path: str) -> list[str]:
 def is_safe_path_part(part: str) -> bool:
     """Return whether a part of a path is safe for every shell and for rsync.
 
-    >>> is_safe_path_part("global_step_40"), is_safe_path_part(".."), is_safe_path_part("a b"), is_safe_path_part("$(id)"), is_safe_path_part("-rf")
+    >>> (is_safe_path_part("global_step_40"), is_safe_path_part(".."), is_safe_path_part("a b"),
+    ...  is_safe_path_part("$(id)"), is_safe_path_part("-rf"))
     (True, False, False, False, False)
     """
     return SAFE_PATH_PART.fullmatch(part) is not None

@@ -1,4 +1,7 @@
-"""What looks sick in a training: a finding, the rules of its detector, the rows that it judges, and the findings of a run."""
+"""What looks sick in a training.
+
+A finding, the rules of its detector, the rows that it judges, and the findings of a run.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,14 +107,14 @@ class HealthRules:
             0.37, the two logs 0.35).
         ppo_kl_high: of one update, ten times the 0.01 at which PPO implementations stop early (Spinning Up,
             `target_kl`).
-        entropy_low_share: share of the start, if the entropy also falls by entropy_fall times within 60 steps: the two
-            logs, below that share, fall to 0.60 at most.
+        entropy_low_share, entropy_fall: share of the start, if the entropy also falls by so many times within 60
+            steps: the two logs, below that share, fall to 0.60 at most.
         entropy_dead_share: share of the start, however it got there; the two logs end at 0.10 and 0.12.
         entropy_cliff_share: share of the entropy 20 steps earlier; the two logs fall to 0.52 at most.
         clip_share_high: share of tokens without gradient because of clipping (rldoctor's bound; the two logs reach
             0.009).
         spike_ratio: ratio to the median, and beyond four standard deviations of the logarithm.
-        spike_count: so many spikes within spike_steps; the two logs have one each.
+        spike_count, spike_steps: so many spikes within so many steps; the two logs have one each.
         vanished_gradient_share: share of the gradient at the start.
         zero_gradient_share: share of steps whose gradient is exactly 0.
         dead_groups_note, dead_groups_warning: share of groups whose answers all score alike, which teach nothing:
@@ -123,13 +126,15 @@ class HealthRules:
         length_growth: ratio of the mean response length to that at the start.
         length_earned_share: the minimum by which validation must have risen for each growth of 1 (both: rldoctor).
         cut_note, cut_warning: share of responses at full length, if it has risen there by cut_rise.
+        cut_rise: rise of that share above its lowest.
         cut_high: the same without a rise, if the share does not fall: healthy runs begin with responses that are
             cut, and unlearn it.
         validation_drop_share: share of the best validation, lost while the reward rose.
         validation_drop_min: and at least so much, and four times the scatter; the two logs lose 0.07 of the best single
             one at most.
         silent_tool_steps: steps without a call of a tool.
-        plateau_steps: steps in which the reward gains less than plateau_gain_share of all that it has gained.
+        plateau_steps, plateau_gain_share: steps in which the reward gains less than this share of all that it has
+            gained.
 
         stall_multiple: multiple of the run's own pace.
         stall_min_seconds: shorter silences are never reported.
@@ -283,12 +288,18 @@ class Detector:
     Attributes:
         measure: returns None if the newest row says nothing about it.
         persist_steps: unhealthy steps before a finding opens, in place of the usual number.
+        sign: what it looks for, in a few words for docs/findings.md.
+        thresholds: the names of its attributes of `HealthRules`.
+        advice: the phrases that its findings advise.
     """
 
     name: str
     reference: str
     measure: Callable[[RowWindow], Measurement | None]
     persist_steps: int | None = None
+    sign: str = ""
+    thresholds: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def get_persist_steps(self, rules: HealthRules) -> int:
         """Return how many unhealthy rows in a row open a finding."""

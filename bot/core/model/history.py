@@ -174,7 +174,8 @@ def merge_rows(rows: Iterable[StepMetrics]) -> tuple[StepMetrics, ...]:
     >>> [(row.step, dict(row.values)) for row in merge_rows([StepMetrics(1, {"a": 1}), StepMetrics(2, {"a": 2}),
     ...     StepMetrics(2, {"b": 3})])]
     [(1, {'a': 1}), (2, {'a': 2, 'b': 3})]
-    >>> [(row.step, row.values["a"]) for row in merge_rows(StepMetrics(step, {"a": at}) for at, step in enumerate([1, 2, 3, 2]))]
+    >>> steps = enumerate([1, 2, 3, 2])
+    >>> [(row.step, row.values["a"]) for row in merge_rows(StepMetrics(step, {"a": at}) for at, step in steps)]
     [(1, 0), (2, 3)]
     """
     ordered: list[StepMetrics] = []

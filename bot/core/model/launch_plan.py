@@ -155,7 +155,7 @@ def refuse_spot(task: Task, settings: Mapping[str, str]) -> None:
     if SPOT.name in settings and resources(task).get("use_spot") and not is_managed(task):
         raise UserError(
             translate("A spot machine may be taken away at any time, and a run on it would end there."),
-            translate("Give `managed=true` too: then SkyPilot launches it anew."),
+            translate("Give `managed=true` too: then SkyPilot restarts it."),
         )
     if CONTROLLER.name in settings and not is_managed(task):
         raise UserError(

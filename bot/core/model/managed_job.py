@@ -120,7 +120,7 @@ RESTART_PHRASE = N_(
     "SkyPilot's server does not look after managed jobs itself: it would first start its controller again."
 )
 BILLING_PHRASE = N_("That machine bills {dollars}/h by {source}, and no run's budget counts it.")
-UNPRICED_PHRASE = N_("Nobody has told me what that machine costs, and no run's budget counts it.")
+UNPRICED_PHRASE = N_("That machine's price is unknown, and no run's budget counts it.")
 AUTOSTOP_PHRASE = N_("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
 
 
@@ -143,6 +143,6 @@ def describe_controller(controller: JobsController) -> str:
 def describe_agreement() -> str:
     """Return the sentence about what to type instead, or what the server's administrator can set."""
     return translate(
-        "Launch it with `controller=rent` if that is wanted, or without `managed=true`; where whoever keeps the server "
-        "sets `jobs.controller.consolidation_mode: true`, nothing is rented."
+        "Launch it with `controller=rent` if that is wanted, or without `managed=true`; if the server's "
+        "admin sets `jobs.controller.consolidation_mode: true`, nothing is rented."
     )

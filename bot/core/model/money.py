@@ -1,4 +1,7 @@
-"""Dollars with their source: rates, bills, budget overruns and the threshold of a monthly budget that a run has reached."""
+"""Dollars with their source.
+
+Rates, bills, budget overruns and the threshold of a monthly budget that a run has reached.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

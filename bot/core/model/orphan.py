@@ -34,7 +34,7 @@ class Ownership(StrEnum):
     ENDED_RUN = "ended"  # its run has ended
     REAPPEARED = "returned"  # its run ended because nothing could be seen of the cluster, which was a mistake
     OUR_NAME = "named"  # it has the bot's name or label, and no record
-    UNCLAIMED = "nobody"  # no evidence
+    UNCLAIMED = "unclaimed"  # no evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

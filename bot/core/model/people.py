@@ -1,4 +1,7 @@
-"""People and channels as Slack describes them, the roles that a policy grants them, and the actor that both make. Pure."""
+"""People and channels as Slack describes them, the roles that a policy grants them, and the actor that both make.
+
+Pure.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

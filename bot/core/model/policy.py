@@ -64,7 +64,7 @@ class Scope(StrEnum):
 
     PERSON = "person"
     TEAM = "team"  # the runs of one channel
-    WORKSPACE = "everybody"
+    WORKSPACE = "workspace"
 
 
 class Measure(StrEnum):
@@ -153,6 +153,15 @@ def cap_rule(scope: Scope, measure: Measure) -> str:
     return f"{scope}.{measure}"
 
 
+def external_cap_rule(measure: Measure) -> str:
+    """Return the name of the rule of a cap on all external launches together.
+
+    >>> external_cap_rule(Measure.GPUS)
+    'external_launches.gpus'
+    """
+    return f"external_launches.{measure}"
+
+
 BUDGET_RULE, LEASE_RULE, APPROVAL_RULE = "budget", "lease", "approval"
 """Names of the rules beside the caps: those that end a run, and the one that makes it wait."""
 
@@ -161,7 +170,7 @@ RULE_NAMES = (
     LEASE_RULE,
     APPROVAL_RULE,
     *(cap_rule(scope, measure) for scope in Scope for measure in Measure),
-    *(f"outside.{measure}" for measure in (Measure.RUNS, Measure.GPUS, Measure.DOLLARS_PER_HOUR)),
+    *(external_cap_rule(measure) for measure in (Measure.RUNS, Measure.GPUS, Measure.DOLLARS_PER_HOUR)),
 )
 """Names of all rules, as in the policy's `report_only`."""
 
@@ -191,8 +200,8 @@ class Policy:
         grants: who has which role, and which role is valid where.
         member_workspaces: Slack's ids of other workspaces (`T…`) and organisations (`E…`) whose members count as
             members.
-        stop_role: the least role that may stop another person's run.
-        bounds: of one launch by role; a role without an entry has none. channel_bounds: likewise, by a channel's id or
+        stop_others: the least role that may stop another person's run.
+        bounds_by_role: of one launch; a role without an entry has none. channel_bounds: likewise, by a channel's id or
             kind.
         fairness: how much one person may request in a minute.
         confirm_above_dollars: a typed launch with a larger budget needs a confirmation first.
@@ -211,8 +220,8 @@ class Policy:
 
     grants: Grants = MEMBER_LAUNCH_GRANTS
     member_workspaces: frozenset[str] = frozenset()
-    stop_role: Role = Role.LAUNCHER
-    bounds: Mapping[Role, Bounds] = field(default_factory=dict)
+    stop_others: Role = Role.LAUNCHER
+    bounds_by_role: Mapping[Role, Bounds] = field(default_factory=dict)
     channel_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     fairness: Fairness = field(default_factory=Fairness)
     confirm_above_dollars: float | None = 100.0
@@ -263,7 +272,7 @@ class Policy:
     def least_role(self, act: Act) -> RequiredRole:
         """Return the least role for an act."""
         required = REQUIRED_ROLES[act]
-        return replace(required, role=self.stop_role) if act is Act.STOP else required
+        return replace(required, role=self.stop_others) if act is Act.STOP else required
 
     def bounds_for(self, role: Role, channel: Channel) -> tuple[Bounds, ...]:
         """Return the bounds of a launch by a person with this role in this channel; all of them apply.
@@ -271,7 +280,7 @@ class Policy:
         A channel's own bounds apply in place of those of its kind.
         """
         by_kind = self.channel_bounds.get(channel.kind, UNBOUNDED)
-        return self.bounds.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, by_kind)
+        return self.bounds_by_role.get(role, UNBOUNDED), self.channel_bounds.get(channel.id, by_kind)
 
     def is_report_only(self, rule: str) -> bool:
         return rule in self.report_only
@@ -290,7 +299,7 @@ class Policy:
     def find_contradictions(self) -> list[str]:
         """Return the contradictions in the policy, one sentence each."""
         problems = [
-            f"`shadow` names {rule}, which is none of {', '.join(RULE_NAMES)}."
+            f"`report_only` names {rule}, which is none of {', '.join(RULE_NAMES)}."
             for rule in self.report_only
             if rule not in RULE_NAMES
         ]
@@ -332,7 +341,7 @@ SAFE_BOUNDS = Bounds(
 
 SAFE_POLICY = Policy(
     grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,)}, highest_by_channel={ChannelKind.SHARED: Role.VIEWER}),
-    bounds=dict.fromkeys((Role.LAUNCHER, Role.APPROVER), SAFE_BOUNDS),
+    bounds_by_role=dict.fromkeys((Role.LAUNCHER, Role.APPROVER), SAFE_BOUNDS),
     person=Caps(runs=2),
     fairness=Fairness(launches_per_minute=10, questions_per_minute=60),
 )

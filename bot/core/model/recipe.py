@@ -184,7 +184,7 @@ RESUME = Parameter(
 MANAGED = Parameter(
     name="managed",
     kind=ParameterKind.FLAG,
-    meaning=N_("whether SkyPilot launches it anew where its machines go away"),
+    meaning=N_("whether SkyPilot restarts it when its machines go away"),
     target="_metadata.verlbot.managed",
     default="false",
 )
@@ -205,7 +205,7 @@ CONTROLLER = Parameter(
 WHY = Parameter(
     name="why",
     kind=ParameterKind.TEXT,
-    meaning=N_("why it is launched, for whoever approves or pays for it"),
+    meaning=N_("why it is launched, for those who approve or pay for it"),
     pattern=r".{1,200}",
     shape=N_("up to 200 characters, in quotes where it has spaces"),
 )

@@ -108,8 +108,13 @@ class Report:
         """Return the report after Slack confirmed the message."""
         last_due_at = max(self.last_due_at, delivery.due_at)
         return replace(
-            self, last_due_at=last_due_at, covered_until=delivery.sent_at, run_costs=delivery.run_costs, delivery_count=self.delivery_count + 1, pending_delivery=None
-        )  # fmt: skip
+            self,
+            last_due_at=last_due_at,
+            covered_until=delivery.sent_at,
+            run_costs=delivery.run_costs,
+            delivery_count=self.delivery_count + 1,
+            pending_delivery=None,
+        )
 
     def drop_delivery(self) -> Self:
         """Return the report after a delivery that is known not to be in Slack."""

@@ -195,7 +195,7 @@ class RunRecord:
         """Return the end of the lease, which begins with the first launch request; None before it."""
         return self.first_launch_requested_at + self.lease if self.first_launch_requested_at else None
 
-    def billed_duration(self, now: datetime) -> timedelta:
+    def compute_billed_duration(self, now: datetime) -> timedelta:
         """Return how long a cluster may have been billing: from the first launch request until it was observed to be
         gone.
         """
@@ -207,7 +207,7 @@ class RunRecord:
         """Return the dollars so far, by the provider's bill or else by the rate; None if unknown."""
         if self.bill and self.bill.rate.is_priced:
             return self.bill.compute_total(self.closed_at or now)
-        return compute_cost(self.rate, self.billed_duration(now))
+        return compute_cost(self.rate, self.compute_billed_duration(now))
 
     def budget_usage(self, now: datetime) -> float | None:
         """Return the dollars that count against the budget: the cost, limited to the time that the cluster can have
@@ -219,7 +219,7 @@ class RunRecord:
             return self.cost(now)
         # A managed job may have been without machines since its job started.
         least = now - self.running_at if self.running_at and not self.managed else timedelta()
-        return self.bill.compute_bounded_total(now, least, self.billed_duration(now))
+        return self.bill.compute_bounded_total(now, least, self.compute_billed_duration(now))
 
     @property
     def hourly_rate(self) -> Rate | None:

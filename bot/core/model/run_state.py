@@ -1,4 +1,7 @@
-"""The parts of a run's record: status and reason, changes of its limits, its approval, and the snapshots of its reports."""
+"""The parts of a run's record.
+
+Status and reason, changes of its limits, its approval, and the snapshots of its reports.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -1,4 +1,7 @@
-"""Text that people type: a line as words, names that are nearly right, arguments, and patterns matched in linear time."""
+"""Text that people type.
+
+A line as words, names that are nearly right, arguments, and patterns matched in linear time.
+"""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -17,19 +17,19 @@ NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
     PersonKind.GUEST: N_("I answer full members of this workspace, and you are a guest of it."),
     PersonKind.BOT: N_("I answer people, and no other apps."),
     PersonKind.DEACTIVATED: N_("This account is deactivated."),
+    PersonKind.MEMBER: N_("You have no role here."),
 }
 """Refusals of a person without any role, by the kind of the person."""
 
-NO_ROLE = N_("You have no role here.")
 OPT_IN = N_("An admin can give you a role in the policy file (docs/policy.md).")
 
 ROLE_NEEDED_BY_ACT: Mapping[Act, str] = {
     Act.READ: N_("To see runs you need the role {needed}; here you are {role}."),
     Act.LAUNCH: N_("To launch runs you need the role {needed}; here you are {role}."),
-    Act.STOP: N_("To stop somebody else's run you need the role {needed}; here you are {role}."),
-    Act.TUNE: N_("To change what is said of this run you need the role {needed}; here you are {role}."),
+    Act.STOP: N_("To stop others' runs you need the role {needed}; here you are {role}."),
+    Act.TUNE: N_("To change this run's notices you need the role {needed}; here you are {role}."),
     Act.EXTEND: N_("To give this run more time or money you need the role {needed}; here you are {role}."),
-    Act.DISCARD: N_("To lose the model of somebody else's run you need the role {needed}; here you are {role}."),
+    Act.DISCARD: N_("To discard the models of others you need the role {needed}; here you are {role}."),
     Act.REPORT: N_("To schedule reports you need the role {needed}; here you are {role}."),
     Act.APPROVE: N_("To approve or refuse a launch you need the role {needed}; here you are {role}."),
     Act.SET_MONTHLY_BUDGET: N_("To set a monthly budget you need the role {needed}; here you are {role}."),
@@ -65,7 +65,7 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
         raise Denied(translate(IDENTITY_UNKNOWN, trouble=actor.trouble), translate(TRY_AGAIN), act=act, on=run_id)
     if actor.own_role is Role.NONE:
         kind = actor.person.kind if actor.person else PersonKind.MEMBER
-        raise Denied(translate(NO_ACCESS_BY_KIND.get(kind, NO_ROLE)), translate(OPT_IN), policy.admins, act, run_id)
+        raise Denied(translate(NO_ACCESS_BY_KIND[kind]), translate(OPT_IN), policy.admins, act, run_id)
     sentence = translate(ROLE_NEEDED_BY_ACT[act], needed=f"`{minimum.word}`", role=f"`{actor.role.word}`")
     if actor.own_role >= minimum:
         elsewhere = translate(CHANNEL_LIMITS_ROLE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")

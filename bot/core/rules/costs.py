@@ -127,7 +127,8 @@ def compute_charge(run: Run, now: datetime) -> RunCharge:
     """Return the charge of a run."""
     dollars, idle = run.cost(now), compute_idle_dollars(run, now) or 0.0
     return RunCharge(
-        run.id, run.requester, run.recipe, run.infra, run.status, run.reason, dollars, idle, compute_dollars_per_hour(run)
+        run.id, run.requester, run.recipe, run.infra, run.status, run.reason,
+        dollars, idle, compute_dollars_per_hour(run),
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def explain_missing_job(observation: Observation) -> str:
     """Return what happened to a launch that left a cluster without a job, a sentence."""
     if observation.cluster is ClusterState.UP:
         return translate("The cluster came up and was given no job.")
-    return translate("Its launch was interrupted half-way, and nobody goes on with it.")
+    return translate("Its launch was interrupted half-way and does not continue.")
 
 
 def find_job_end(observation: Observation) -> BeginTeardown | None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, format_month
 from bot.core.model.orphan import RUN_CLUSTER_PREFIX, ListedCluster, Ownership
-from bot.core.model.policy import ExternalLaunchPolicy, Measure, Policy, Scope
+from bot.core.model.policy import ExternalLaunchPolicy, Measure, Policy, Scope, external_cap_rule
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
@@ -260,7 +260,7 @@ def find_external_violations(
                 name: f"{value:,.0f}" if is_count else f"{value:,.2f}"
                 for name, value in (("would", would), ("most", most))
             }
-            violations.append((f"outside.{measure}", EXCEEDED_CAPS[measure].format(**amounts)))
+            violations.append((external_cap_rule(measure), EXCEEDED_CAPS[measure].format(**amounts)))
     return violations
 
 

@@ -41,7 +41,8 @@ def estimate_end(progress: Progress, now: datetime) -> datetime | Horizon | None
 
     >>> from bot.core.model.progress import StepTime
     >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
-    >>> estimate_end(Progress(10, 70, stepped_at=noon.timestamp(), step_times=(StepTime(60.0),)), noon).strftime("%H:%M")
+    >>> progress = Progress(10, 70, stepped_at=noon.timestamp(), step_times=(StepTime(60.0),))
+    >>> estimate_end(progress, noon).strftime("%H:%M")
     '13:00'
     """
     steps_left, pace = progress.steps_left, progress.seconds_per_step

@@ -70,7 +70,8 @@ def find_matching_pattern(keys: Iterable[str], patterns: Iterable[str]) -> str |
 
     A pattern that ends in `.*` also matches the setting itself: replacing a group changes all of it.
 
-    >>> find_matching_pattern(["hydra"], ["hydra.*"]), find_matching_pattern(["Hydra.run.dir"], ["hydra.*"]), find_matching_pattern(["data.path"], ["hydra.*"])
+    >>> (find_matching_pattern(["hydra"], ["hydra.*"]), find_matching_pattern(["Hydra.run.dir"], ["hydra.*"]),
+    ...  find_matching_pattern(["data.path"], ["hydra.*"]))
     ('hydra.*', 'hydra.*', None)
     """
     names = [key.lower() for key in keys]
@@ -253,18 +254,16 @@ def check_accelerators(limits: Mapping[str, int] | None, kinds: Mapping[str, int
     """Return a violation for each kind of accelerator that is not allowed, or of which there are too many."""
     if limits is None:
         return []
-    violations_found = []
+    violations = []
     for kind, count in kinds.items():
         limit = find_accelerator_limit(limits, kind)
         if limit is None:
             sentence = translate(ACCELERATORS_DENIED, value=kind, allowed=describe_allowed(tuple(limits)))
-            violations_found.append(BoundViolation("accelerators", sentence))
+            violations.append(BoundViolation("accelerators", sentence))
         elif count > limit:
             excess_sentence = translate(TOO_MANY_ACCELERATORS, value=count, kind=kind, most=limit)
-            violations_found.append(
-                BoundViolation("accelerators", excess_sentence, f"gpus={kind}:{limit}" if limit else "")
-            )
-    return violations_found
+            violations.append(BoundViolation("accelerators", excess_sentence, f"gpus={kind}:{limit}" if limit else ""))
+    return violations
 
 
 def find_accelerator_limit(limits: Mapping[str, int], kind: str) -> int | None:

@@ -101,7 +101,7 @@ def split_clean_lines(text: str) -> list[str]:
 
 
 def clean_line(line: str) -> str:
-    """Return one line as it is shown; empty where nothing of it is visible."""
+    """Return one line as it is shown; empty where no part of it is visible."""
     first, overwrote, rest = line.rstrip("\r").partition("\r")
     if not overwrote:
         return strip_formatting(first).rstrip()

@@ -157,7 +157,7 @@ REASONS_OF_PROGRAM_END = (Reason.SUCCEEDED, Reason.FAILED, Reason.DRIVER_DIED)
 def may_have_trained(run: Run) -> bool:
     """Return whether the job may have run, though no observation shows it: it may have begun and ended between two.
 
-    A run that is ended by a person or a limit is known not to have begun, unless nothing of it can be observed.
+    A run that is ended by a person or a limit is known not to have begun, unless it cannot be observed.
     """
     if run.running_at is not None or run.job in STARTED_JOB_STATES:
         return True

@@ -146,7 +146,7 @@ class BackgroundReplies:
         max_running_each: int = 2,
     ) -> None:
         self._interactive_priority = interactive_priority
-        self._answer_pool = FairPool(threads, max_tasks, max_tasks_each, max_running_each, "errand")
+        self._answer_pool = FairPool(threads, max_tasks, max_tasks_each, max_running_each, "answer")
         self._reply_pool = ThreadPoolExecutor(2, thread_name_prefix="reply")
 
     def answer_later(self, compute_answer: Callable[[], Answer], responder: Responder, user: str = "") -> None:

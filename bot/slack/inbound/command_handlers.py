@@ -176,7 +176,7 @@ class Commands:
             case ListRecipes():
                 return lambda: render_recipes(queries.load_catalogue(), queries.find_refusals())
             case DescribeRecipe(run_id):
-                return partial(describe_recipe, self.service.recipes.get(run_id))
+                return partial(describe_recipe, self.service.launch_planner.recipes.get(run_id))
             case ShowHelp(word):
                 return partial(answers.render_help, word)
 
@@ -208,7 +208,7 @@ class Commands:
         if command.dry_run:
             return self.preview_launch(command, render_launch_preview, requester, responder)
         self.service.refuse(Act.LAUNCH, requester)
-        if not command.sure and self.service.needs_confirmation(command):
+        if not command.sure and self.service.launch_planner.needs_confirmation(command):
             return self.preview_launch(command, launch_form.build_launch_question, requester, responder)
         return partial(answers.acknowledge_launch, self.service.launch(command, requester))
 
@@ -216,7 +216,7 @@ class Commands:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
         self.service.refuse(Act.LAUNCH, requester)
         launch = self.service.to_launch_command(command, requester)
-        if self.service.needs_confirmation(launch):
+        if self.service.launch_planner.needs_confirmation(launch):
             return self.preview_launch(launch, launch_form.build_launch_question, requester, responder)
         return partial(answers.acknowledge_launch, self.service.launch_again(command, requester))
 
@@ -224,9 +224,9 @@ class Commands:
         self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder
     ) -> DeferredAnswer:
         """Preview a launch in the background."""
-        plan = self.service.plan_launch(command)
+        plan = self.service.launch_planner.plan(command)
         return lambda: self.background.answer_later(
-            lambda: render(self.service.preview(plan, requester)), responder, requester.user
+            lambda: render(self.service.launch_planner.preview(plan, requester)), responder, requester.user
         )
 
     def show_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:

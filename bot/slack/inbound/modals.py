@@ -92,7 +92,7 @@ class Modals:
             launch = parse_launch(values, self.secrets.masker)
             run = self.service.launch(launch, requester)
             # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
-            if run.command_line != self.service.plan_launch(launch).command_line:
+            if run.command_line != self.service.launch_planner.plan(launch).command_line:
                 raise already_launched_error(run)
         except UserError as error:
             self.service.audit_service.record_refusal(error)
@@ -128,8 +128,8 @@ class Modals:
     def _build_preview(self, values: LaunchFormValues, requester: Requester) -> Block:
         """Return the form with its notes. An error becomes a note, and the typed values stay."""
         try:
-            plan = self.service.plan_launch(parse_launch(values, self.secrets.masker))
-            notes = build_form_preview(self.service.preview(plan, requester))
+            plan = self.service.launch_planner.plan(parse_launch(values, self.secrets.masker))
+            notes = build_form_preview(self.service.launch_planner.preview(plan, requester))
         except Exception as error:  # the person sees a note; a bug is logged
             notes = [render_error(error)["text"]]
         return self._build_form(values.without_secrets(self.secrets.masker), notes)
@@ -138,7 +138,7 @@ class Modals:
         return launch_form.build_form(self._get_recipe(values.recipe), self._list_recipe_names(), values, notes or [])
 
     def _get_recipe(self, name: str) -> Recipe:
-        return self.service.recipes.get(name)
+        return self.service.launch_planner.recipes.get(name)
 
     def _list_recipe_names(self) -> list[str]:
         """Return the names of the recipes whose files are valid."""

@@ -138,7 +138,7 @@ class ChartPublisher:
         sent.
 
         Raises:
-            SlackRateLimited, SlackUncertain: an upload failed; nothing of it is visible in Slack.
+            SlackRateLimited, SlackUncertain: an upload failed; no part of it is visible in Slack.
         """
         usable_times = [
             self._ensure_uploaded(message) for message in messages if message.charts and self.mode is ChartMode.PICTURES

@@ -130,7 +130,7 @@ class OrphanNotifier:
             log.warning("cluster %s: %s", orphan.cluster.name, error)
             return RETRY_AFTER
         except SlackRejected as error:
-            log.error("cluster %s stands, and Slack will not have it said: %s", orphan.cluster.name, error.code)
+            log.error("cluster %s is up, and Slack refuses the notice: %s", orphan.cluster.name, error.code)
             return RETRY_AFTER * 60
 
     def _advance(self, orphan: Orphan) -> timedelta | None:

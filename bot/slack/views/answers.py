@@ -115,7 +115,7 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
     if run.status is RunStatus.ENDED:
         return build_text_answer(
             render_phrase(
-                "{run} is over: {state}. Nothing of it is running.", run=code(run.id), state=wording.describe_state(run)
+                "{run} is over: {state}. None of it is running.", run=code(run.id), state=wording.describe_state(run)
             )
         )
     # SkyPilot has forgotten the cluster: only a person can confirm that its machines are gone.
@@ -133,9 +133,9 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
             render_phrase("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id))
         )
     if save_grace.shows_rescue(run):
-        is_over = render_phrase("{run} is over already; its cluster goes once its model is fetched.", run=code(run.id))
+        refusal = render_phrase("{run} is over already; its cluster goes once its model is fetched.", run=code(run.id))
         return build_text_answer(
-            join_markup_sentences(is_over, render_phrase("`/verl stop {run} save=no` loses it.", run=run.id))
+            join_markup_sentences(refusal, render_phrase("`/verl stop {run} save=no` loses it.", run=run.id))
         )
     if run.is_finished:
         return build_text_answer(
@@ -346,4 +346,4 @@ def render_language(workspace: str) -> Answer:
     return build_text_answer(join_parts("\n", lines))
 
 
-WORKSPACE_LANGUAGE_NOTE = N_("Channels are told in the workspace's language, {language}; {command} gives you the same.")
+WORKSPACE_LANGUAGE_NOTE = N_("Channel messages use the workspace's language, {language}; {command} gives you the same.")

@@ -40,7 +40,7 @@ ACTION_PHRASES: Mapping[str, str] = {
     "keep cluster": N_("kept its cluster longer"),
     "mute finding": N_("muted a finding"),
     "follow log": N_("followed its log"),
-    "set summaries": N_("set how often its thread is told"),
+    "set summaries": N_("set how often it posts summaries"),
     "ask for approval": N_("asked for an approval"),
     "need no approval": N_("found that it needs no approval"),
     "ask for launch": N_("asked for its machines"),

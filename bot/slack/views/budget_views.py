@@ -68,7 +68,7 @@ def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
         consequence = render_phrase(BUDGET_RESTORED, time=date(overrun.resolved_at))
     text = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
     state = "good" if overrun.resolved_at else ""
-    key = f"overdraft-{overrun.rule}-{overrun.until.timestamp():.0f}"
+    key = f"budget-overrun-{overrun.rule}-{overrun.until.timestamp():.0f}"
     return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, is_edited=True)
 
 
@@ -96,7 +96,10 @@ def build_threshold_message(threshold: BudgetThreshold) -> Message:
         else render_phrase(HOW_TO_SHOW_BUDGET, command=code("/verl budget"))
     )
     sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
-    key = f"purse-{threshold.budget_key.replace(':', '-')}-{threshold.month}-{threshold.limit_dollars:g}-{threshold.percent}"
+    key = (
+        f"monthly-budget-{threshold.budget_key.replace(':', '-')}-{threshold.month}-{threshold.limit_dollars:g}"
+        f"-{threshold.percent}"
+    )
     return Message(key, sentence, (section(sentence),), broadcast=True)
 
 

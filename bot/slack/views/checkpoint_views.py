@@ -27,7 +27,7 @@ NEVER_KNOWN = N_(
     "its log was not read to its end, and its cluster was gone before I could look."
 )
 DISCARDED = N_("{person} has the model of step {step} lost with its cluster.")
-ABANDONED = N_("The model of step {step} is given up: it could not be fetched by {time}, and nobody said to wait.")
+ABANDONED = N_("The model of step {step} is given up: it could not be fetched by {time}, and was not kept longer.")
 
 SAVED_HERE = N_("Model: step {step}, {size}, in {folder} on my machine.")
 SAVED_HERE_VALIDATED = N_("Model: step {step} (validation {value}), {size}, in {folder} on my machine.")

@@ -29,15 +29,15 @@ from bot.slack.views.mrkdwn import (
 
 AUTOSTOP_CANCELLED = N_("Its autostop was cancelled outside of verlbot.")
 AUTOSTOP_CHANGED = N_("Its autostop was changed outside of verlbot, to {minutes} idle min.")
-AUTOSTOP_MISSING = N_("Its cluster stands without its autostop.")
+AUTOSTOP_MISSING = N_("Its cluster has no autostop.")
 CHANGED_BY = N_("SkyPilot names {person}.")
 CHANGED_BY_UNKNOWN = N_("By whom is not known; SkyPilot itself does so to a cluster that it takes for broken.")
 AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle min, as asked.")
 AUTOSTOP_REPAIRED = N_("It is set to {minutes} idle min, as asked.")
 AUTOSTOP_UNSUPPORTED = N_("It cannot be set here, and the lease alone guards it: {why}")
 
-TEARDOWN_OVERDUE = N_("*Its cluster does not go*: {time} after its end it still stands.")
-TEARDOWN_OVERDUE_WITH_RATE = N_("*Its cluster does not go*: {time} after its end it still stands, and bills {rate}.")
+TEARDOWN_OVERDUE = N_("*Its cluster is still up* {time} after its end.")
+TEARDOWN_OVERDUE_WITH_RATE = N_("*Its cluster is still up* {time} after its end, and bills {rate}.")
 TEARDOWN_RETRY = N_("I go on asking for its removal.")
 MANUAL_TEARDOWN = N_("Remove it by hand: {command}")
 
@@ -196,28 +196,28 @@ REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ORPHAN_HEADLINES = {
-    Ownership.ENDED_RUN: N_("*{cluster} stands, and its run has ended.*"),
+    Ownership.ENDED_RUN: N_("*{cluster} is up, and its run has ended.*"),
     Ownership.REAPPEARED: N_(
-        "*{cluster} is running, and its run ended because I could see nothing of it.* I do not remove it by myself: "
+        "*{cluster} is running, and its run ended because I could not see it.* I do not remove it by myself: "
         "copy its checkpoints first."
     ),
-    Ownership.OUR_NAME: N_("*{cluster} stands, and no run of mine owns it.* It has a name or a label as mine have."),
-    Ownership.UNCLAIMED: N_("*{cluster} stands, and no run owns it.* It was launched without me."),
+    Ownership.OUR_NAME: N_("*{cluster} is up, and no run of mine owns it.* Its name or label is like mine."),
+    Ownership.UNCLAIMED: N_("*{cluster} is up, and no run owns it.* It was launched without me."),
 }
 REMOVAL_BEGINS = N_("I am removing it.")
-REMOVAL_REQUESTED = N_("{person} has me remove it.")
+REMOVAL_REQUESTED = N_("{person} asked me to remove it.")
 LEFT_ALONE = N_("{person} leaves it as it is.")
-ADOPTED_UNTIL = N_("{person} has adopted it: it stands until {time}, and is removed then.")
+ADOPTED_UNTIL = N_("{person} has adopted it: it is kept until {time}, then removed.")
 ADOPTION_EXPIRED = N_("{person} had adopted it until {time}, and that is over.")
 REMOVAL_SOON = N_("{person} :alarm_clock: *{cluster} is removed {time}*, unless it is kept longer by the button above.")
 REMOVAL_FAILED = N_("Its removal has failed and is asked for again: {why}")
-CONFIRMED_GONE = N_("*{cluster} is gone*: nothing of it was seen, twice.")
-REMOVE_QUESTION = N_("{cluster} of {person} is removed with all that is on it, whoever uses it.")
+CONFIRMED_GONE = N_("*{cluster} is gone*: two checks did not find it.")
+REMOVE_QUESTION = N_("{cluster} of {person} is removed with all that is on it, even if in use.")
 ADOPT_QUESTION = N_(
-    "You answer for {cluster} then. It stands for {hours} hours more, and is removed after that with all that is on "
-    "it, whoever uses it. An hour before you are told."
+    "You will own {cluster}. It is kept for {hours} more hours, then removed with all that is on it, "
+    "even if in use. I warn you an hour before."
 )
-REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} is removed with all that is on it, whoever uses it.")
+REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} is removed with all that is on it, even if in use.")
 
 
 def build_orphan_message(orphan: Orphan, now: datetime) -> Message:

@@ -43,7 +43,7 @@ MAX_LISTED_RUNS, MAX_TABLE_ROWS = 10, 5
 
 DATE_FORMAT = "{date_short_pretty} {time}"
 
-UNPRICED_RUN = N_("{run} is *unpriced*: nobody has told me what it costs. That is not to say that it is free.")
+UNPRICED_RUN = N_("{run} is *unpriced*: its price is not known. That does not mean that it is free.")
 HOW_TO_PRICE = N_("A price table tells me: `VERLBOT_PRICES`, or the prices that SkyPilot's server is given.")
 
 
@@ -95,7 +95,7 @@ def describe_source(run: Run, now: datetime) -> Markup:
         return describe_bill(run.bill)
     requested_at, rate = date(run.first_launch_requested_at, DATE_FORMAT), wording.describe_rate(run.hourly_rate)
     return render_phrase(
-        BY_CLOCK, time=wording.format_duration(run.billed_duration(now)), asked=requested_at, rate=rate
+        BY_CLOCK, time=wording.format_duration(run.compute_billed_duration(now)), asked=requested_at, rate=rate
     )
 
 
@@ -269,7 +269,7 @@ def describe_idle_dollars(totals: CostTotals) -> Markup:
     )
 
 
-NOT_IN_SUMS = N_("{runs}, in no sum here: nobody has told me what that costs, which is not to say that it is free.")
+NOT_IN_SUMS = N_("{runs}, in no sum here: the price is not known, which does not mean that it is free.")
 
 
 def describe_unpriced_runs(totals: CostTotals) -> Markup:

@@ -39,7 +39,7 @@ def build_home_blocks(home_runs: HomeRuns, now: datetime) -> list[Block]:
             render_phrase("You have no active run. `/verl launch smoke` starts a small one."),
         ),
         header(render_phrase("The team's runs")),
-        *build_run_list(home_runs.team, MAX_TEAM_RUNS, now, render_phrase("Nobody else has an active run.")),
+        *build_run_list(home_runs.team, MAX_TEAM_RUNS, now, render_phrase("No other runs are active.")),
         *([header(render_phrase("Ended lately"))] if home_runs.ended else []),
         *(build_ended_row(run, now) for run in home_runs.ended[:MAX_ENDED_RUNS]),
     ]

@@ -159,7 +159,7 @@ def build_channel_field(channel_id: str) -> Block:
         CHANNEL_BLOCK,
         translate("Channel"),
         element,
-        translate("Where the run's card and thread stand."),
+        translate("Where the run's card and thread are."),
         optional=False,
     )
 

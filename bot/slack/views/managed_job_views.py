@@ -15,15 +15,13 @@ from bot.slack.views.mrkdwn import (
     render_plural,
 )
 
-MACHINES_LOST = N_("Its machines went away {since}. SkyPilot looks for others, and launches it anew there.")
+MACHINES_LOST = N_("Its machines went away {since}. SkyPilot looks for others and restarts it there.")
 MACHINES_LOST_BEFORE_END = N_("Its machines went away {since}; it was over before it had others.")
-JOB_RECOVERED = N_("Its machines went away {since}; since {until} it has others, and its command runs anew there.")
-RECOVERY_UNSEEN = N_(
-    "Its machines went away when nobody looked; by {until} it had others, and its command runs anew there."
-)
+JOB_RECOVERED = N_("Its machines went away {since}; since {until} it has others, and its command runs again.")
+RECOVERY_UNSEEN = N_("Its machines went away between two checks; by {until} it had others, and its command runs again.")
 RECOVERY_UNCOUNTED = N_(
-    "From {since} to {until} SkyPilot looked after it anew, and counts no recovery: "
-    "its own controller was started again, or the job was over."
+    "From {since} to {until} SkyPilot was recovering it, and counts no recovery: its own controller was "
+    "restarted, or the job was over."
 )
 SAVED_IN = N_("Whatever it had saved is in {place}.")
 

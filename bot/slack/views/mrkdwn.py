@@ -1,4 +1,7 @@
-"""Slack's mrkdwn: text from outside is escaped, and so is every value of a phrase, unless it is markup already. Pure."""
+"""Slack's mrkdwn: text from outside is escaped, and so is every value of a phrase, unless it is markup already.
+
+Pure.
+"""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -187,7 +187,7 @@ def render_policy_hit(run: Run, hit: PolicyHit, now: datetime) -> Markup:
 
 
 COST_SUMMARY = N_("*Spent* {since} since then / {month_dollars} in {month}")
-PRICES_UNKNOWN = N_("*Spent*: nobody has told me what these runs cost")
+PRICES_UNKNOWN = N_("*Spent*: the price of these runs is not known")
 
 
 def render_costs(content: DigestContent) -> Markup:
@@ -292,7 +292,7 @@ def render_concerns(content: DigestContent, now: datetime) -> Markup:
     ]
     concern_lines = list(filter(None, lines))
     return (
-        join_parts("\n", [mrkdwn(":warning: {}", render_phrase("*Needs somebody*")), *concern_lines])
+        join_parts("\n", [mrkdwn(":warning: {}", render_phrase("*Needs attention*")), *concern_lines])
         if concern_lines
         else Markup()
     )
@@ -324,8 +324,8 @@ def render_unpriced_runs(content: DigestContent) -> Markup:
     """Return the runs whose cost is unknown."""
     runs = content.runs_without_price
     sentence = render_plural(
-        "What {runs} costs, nobody has told me.",
-        "What {runs} cost, nobody has told me.",
+        "The price of {runs} is not known.",
+        "The prices of {runs} are not known.",
         len(runs),
         runs=render_run_names(runs),
     )

@@ -57,10 +57,8 @@ SEARCH_RETRIED = N_("Whether its cluster has a model is not known yet, and I try
 
 CANNOT_DOWNLOAD = N_("*The model of step {step} cannot be fetched*: {why}")
 DOWNLOAD_IS_SLOW = N_("*The model of step {step} is not here yet.*")
-CLUSTER_KEPT_UNTIL = N_("Its cluster stands for it until {time}; then it is removed, and the model is lost.")
-CLUSTER_KEPT_AT_RATE = N_(
-    "Its cluster stands for it at {rate}, until {time}; then it is removed, and the model is lost."
-)
+CLUSTER_KEPT_UNTIL = N_("Its cluster is kept until {time}; then it is removed, and the model is lost.")
+CLUSTER_KEPT_AT_RATE = N_("Its cluster is kept at {rate} until {time}; then it is removed, and the model is lost.")
 KEPT_BY_PERSON = N_("{person} has it kept until then.")
 KEEPS_TRYING = N_("I go on trying.")
 

@@ -41,17 +41,17 @@ BUDGET_CHANGED = N_("Its budget is {after} now, {before} before, by {person}.")
 LEASE_CHANGED = N_("Its lease ends {time} now, by {person}.")
 
 WOULD_END = {
-    BUDGET_RULE: N_("In earnest it would be ended now: its budget is spent. The rule {rule} is only rehearsed."),
-    LEASE_RULE: N_("In earnest it would be ended now: its lease is over. The rule {rule} is only rehearsed."),
+    BUDGET_RULE: N_("The report-only rule {rule} would end it now: its budget is spent."),
+    LEASE_RULE: N_("The report-only rule {rule} would end it now: its lease is over."),
     **dict.fromkeys(
         (cap_rule(scope, Measure.DOLLARS_PER_MONTH) for scope in Scope),
-        N_("In earnest it would be ended now: this month's dollars are spent. The rule {rule} is only rehearsed."),
+        N_("The report-only rule {rule} would end it now: this month's dollars are spent."),
     ),
 }
 WOULD_WAIT = {
-    APPROVAL_RULE: N_("Its launch would wait for an approver, but the rule {rule} is only rehearsed."),
+    APPROVAL_RULE: N_("The report-only rule {rule} would make its launch wait for an approver."),
 }
-WOULD_REFUSE = N_("In earnest its launch would have been refused. The rule {rule} is only rehearsed.")
+WOULD_REFUSE = N_("The report-only rule {rule} would have refused its launch.")
 COST_SO_FAR = N_("It has cost {spent} so far.")
 
 
@@ -187,7 +187,9 @@ def report_only_message(run: Run, hit: PolicyHit) -> Message:
     cost = render_phrase(COST_SO_FAR, spent=wording.format_dollars(hit.cost)) if hit.cost else Markup()
     phrase = WOULD_END[hit.rule] if hit.ends else WOULD_WAIT.get(hit.rule, WOULD_REFUSE)
     text = join_markup_sentences(render_phrase(phrase, rule=code(hit.rule)), cost)
-    return thread_notice(f"shadow-{hit.rule}{'-end' if hit.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text))
+    return thread_notice(
+        f"report-only-{hit.rule}{'-end' if hit.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text)
+    )
 
 
 def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:

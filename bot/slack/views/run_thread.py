@@ -122,7 +122,7 @@ def card(run: Run, now: datetime) -> Message:
 def describe_time(run: Run, now: datetime) -> Markup:
     """Return how long the run took, or since when it exists."""
     if run.closed_at:
-        return render_phrase("took {time}", time=wording.format_duration(run.billed_duration(now)))
+        return render_phrase("took {time}", time=wording.format_duration(run.compute_billed_duration(now)))
     return render_phrase("since {time}", time=date(run.created_at))
 
 
@@ -207,8 +207,8 @@ def outage_message(run: Run, now: datetime) -> Message | None:
     began = int(outage.since.timestamp())
     # The run has no machines yet, so the notice is about its launch.
     if outage.until is None and run.is_waiting:
-        since = render_phrase("Nobody has answered for the machines since {time}.", time=date(outage.since))
-        waits = join_markup_sentences(since, render_phrase("It is launched once somebody does."))
+        since = render_phrase("The machine service has not answered since {time}.", time=date(outage.since))
+        waits = join_markup_sentences(since, render_phrase("The launch waits for its answer."))
         return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
     if outage.until is None:
         looks = render_phrase("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
@@ -234,9 +234,10 @@ def log_gap_message(run: Run) -> Message | None:
     return thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED))) if run.progress.skips else None
 
 
-KEPT_FOR_MODEL = N_("Its cluster stands until its model is fetched.")
-KEPT_FOR_MODEL_AT_RATE = N_("Its cluster stands until its model is fetched, and bills {rate}.")
-REMOVAL_UNDER_WAY = N_("Its cluster is being removed; until that is seen it stands, and bills {rate}.")
+KEPT_FOR_MODEL = N_("Its cluster is kept until its model is fetched.")
+KEPT_FOR_MODEL_AT_RATE = N_("Its cluster is kept until its model is fetched, and bills {rate}.")
+REMOVAL_UNPRICED = N_("Its cluster is being removed. That is not confirmed yet.")
+REMOVAL_UNDER_WAY = N_("Its cluster is being removed, and bills {rate} until it is gone.")
 
 
 def stopping_message(run: Run) -> Message | None:
@@ -246,9 +247,7 @@ def stopping_message(run: Run) -> Message | None:
     if run.status is not RunStatus.STOPPING or run.reason is None or run.first_launch_requested_at is None:
         return None
     waits_for_model = save_grace.shows_rescue(run)
-    cluster_text = render_phrase(
-        KEPT_FOR_MODEL if waits_for_model else "Its cluster is being removed; until that is seen it stands."
-    )
+    cluster_text = render_phrase(KEPT_FOR_MODEL if waits_for_model else REMOVAL_UNPRICED)
     if run.hourly_rate:
         cluster_text = render_phrase(
             KEPT_FOR_MODEL_AT_RATE if waits_for_model else REMOVAL_UNDER_WAY,
@@ -304,7 +303,7 @@ def describe_removal(run: Run) -> Markup:
         return render_phrase(
             "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.confirmed_gone_by)
         )
-    return render_phrase("nothing of it stands any more: seen twice")
+    return render_phrase("machines gone: confirmed by two checks")
 
 
 def follow_message(run: Run, request: LogFollow, log: str) -> Message:

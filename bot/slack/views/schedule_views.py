@@ -12,7 +12,7 @@ from bot.slack.views.blocks import context
 from bot.slack.views.message import Answer, build_text_answer
 from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mention, mrkdwn, render_phrase
 
-NO_REPORTS = N_("This channel is told nothing on a schedule. `/verl report weekdays 09:00` asks for it.")
+NO_REPORTS = N_("This channel has no scheduled reports. `/verl report weekdays 09:00` adds one.")
 HOW_TO_CHANGE_REPORTS = N_(
     "`/verl report report-1 daily 10:00` changes one, `/verl report off report-1` takes it away, "
     "`/verl report now` shows you the board as it is."
@@ -35,7 +35,7 @@ def confirm_report(report: Report, now: datetime, tz: tzinfo) -> Answer:
 
 def confirm_report_end(report: Report) -> Answer:
     """Return the confirmation that a report is removed."""
-    return build_text_answer(mrkdwn(":no_bell: {}", render_phrase("{report} is told no more.", report=code(report.id))))
+    return build_text_answer(mrkdwn(":no_bell: {}", render_phrase("{report} is turned off.", report=code(report.id))))
 
 
 def report_line(report: Report, now: datetime, tz: tzinfo) -> Markup:

@@ -35,7 +35,7 @@ STATUS_LABELS = {
     RunStatus.ENDED: (":black_circle:", N_("ended")),
 }
 
-UNPRICED = N_("unpriced: nobody has told me what this costs")
+UNPRICED = N_("unpriced: the price is not known")
 JOB_CHECKPOINTS_EPHEMERAL = N_(
     ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk, and a managed job's "
     "machines go when its program ends: launch with `volume=NAME` or `bucket=URL` to keep them."
@@ -52,8 +52,8 @@ SAFEGUARD_WARNINGS = {
         "`trainer.save_freq=20` saves one every 20 steps."
     ),
     Safeguard.VALIDATION: N_(
-        ":warning: *It validates nothing*: nobody sees whether the model gets better. "
-        "`trainer.test_freq=20` validates every 20 steps."
+        ":warning: *It validates nothing*: nothing shows if the model gets better. `trainer.test_freq=20` "
+        "validates every 20 steps."
     ),
     Safeguard.AUTOSTOP: N_(":warning: *It asks for no autostop*: the lease alone guards its machines."),
 }
@@ -223,7 +223,7 @@ def describe_uncertainty(run: Run) -> Markup:
     if run.memory.loss and run.memory.is_lost:
         return render_phrase(FORGOTTEN_SINCE, time=date(run.memory.loss.since))
     if run.outage and run.outage.until is None and run.is_waiting:
-        return render_phrase("Nobody has answered for the machines since {time}.", time=date(run.outage.since))
+        return render_phrase("The machine service has not answered since {time}.", time=date(run.outage.since))
     if run.outage and run.outage.until is None:
         return render_phrase("Nothing could be seen of it since {time}.", time=date(run.outage.since))
     if run.pending_confirmation and run.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
@@ -273,7 +273,7 @@ def stopping_sentence(run: Run, reason: Reason) -> Markup:
 
 def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     """Return the headline of the end: the outcome and the duration."""
-    labels, duration = OUTCOME_LABELS[reason], format_duration(run.billed_duration(now))
+    labels, duration = OUTCOME_LABELS[reason], format_duration(run.compute_billed_duration(now))
     headline = render_phrase(labels.ended, run=code(run.id), time=duration, person=mention(run.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), headline)
 

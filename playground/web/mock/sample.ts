@@ -20,7 +20,7 @@ export function sampleLook(user: string): Omit<Look, "version" | "connections" |
     { id: "U0LEA", name: "lea", real_name: "Lea Lindqvist", is_bot: false, tz: "Asia/Tokyo" },
     { id: "U0VERLBOT", name: "verlbot", real_name: "verlbot", is_bot: true, tz: "UTC" },
   ];
-  if (!users.some((one) => one.id === user && !one.is_bot)) throw new Error(`${user} is nobody here`);
+  if (!users.some((one) => one.id === user && !one.is_bot)) throw new Error(`${user} is not a user here`);
   const people = ["U0ANA", "U0BEN", "U0LEA"];
   const plain = { is_private: false, is_archived: false, between: null };
   const channels = [
@@ -46,7 +46,7 @@ export function sampleLook(user: string): Omit<Look, "version" | "connections" |
       { title: "Launch a run", text: "A real GRPO run of two processes, on this machine.", lines: ["/verl launch smoke nodes=2"], user: "U0ANA", channel: "C0TRAIN" },
       { title: "Watch it", text: "Its card changes in place; its thread keeps the detail.", lines: ["/verl status", "@verlbot logs --follow"] },
       { title: "See a failure", text: "It dies at step 3, and the bot says *why*.", lines: ["/verl launch smoke fail_at_step=3"] },
-      { title: "Ask as somebody else", text: "Ben may look, and may not stop what is Ana's.", lines: ["/verl stop smoke-c757"], user: "U0BEN", channel: "C0TRAIN" },
+      { title: "Ask as another person", text: "Ben may look, and may not stop what is Ana's.", lines: ["/verl stop smoke-c757"], user: "U0BEN", channel: "C0TRAIN" },
     ],
   };
 }

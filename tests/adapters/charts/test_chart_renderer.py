@@ -2,18 +2,11 @@
 
 import random
 import struct
-import sys
-from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 
-from bot.adapters.charts.render_worker import ProcessChartRenderer
 from bot.core.rules.chart_data import Chart, ChartLine, Phrase
-from bot.errors import Unavailable
-from bot.i18n import use_language
-from tests.waiting import eventually
 
 
 def figure(lines: int = 1, seed: int = 1, steps: int = 200) -> Chart:
@@ -43,16 +36,6 @@ def colours(png: bytes) -> set[tuple[int, int, int]]:
 def near(wanted: str, found: set[tuple[int, int, int]]) -> bool:
     parts = [int(wanted[at : at + 2], 16) for at in (1, 3, 5)]
     return any(all(abs(a - b) <= 6 for a, b in zip(parts, one, strict=True)) for one in found)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fonts(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """matplotlib looks for fonts once, and keeps what it found here and not at home."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("fonts")))
-        from matplotlib.font_manager import fontManager
-
-        assert fontManager
 
 
 def test_a_picture_is_as_wide_as_a_phone_shows_and_small_enough_to_load_there() -> None:
@@ -136,54 +119,3 @@ def test_without_chinese_letters_a_picture_is_in_english(monkeypatch: pytest.Mon
     forget_fonts()
     assert chart_renderer.render_chart(found, "zh-CN") == chart_renderer.render_chart(found, "en")
     forget_fonts()
-
-
-# in a process of its own
-
-
-@pytest.fixture
-def painter(tmp_path: Path) -> "Iterator[ProcessChartRenderer]":
-    found = ProcessChartRenderer(tmp_path / "fonts", {}, idle_seconds=4)
-    yield found
-    found.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.thorough
-def test_figures_are_drawn_elsewhere_in_a_process_that_ends_when_none_is_wanted(painter: ProcessChartRenderer) -> None:
-    from bot.adapters.charts.chart_renderer import render_chart
-
-    expected = render_chart(figure(), "zh-CN")
-    with use_language("zh-CN"):
-        assert painter.render(figure()) == expected
-    process = painter._process
-    assert process
-    assert size(painter.render(figure(seed=2)))
-    assert painter._process is process  # which has matplotlib already
-    eventually(lambda: process.poll() is not None)
-    assert size(painter.render(figure()))
-    painter.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so(painter: ProcessChartRenderer) -> None:
-    painter.render(figure())
-    assert painter._process
-    painter._process.kill()
-    assert size(painter.render(figure()))
-    painter.stop()
-    broken = Chart(Phrase("t"), Phrase("x"), Phrase("y"), (ChartLine(Phrase("a"), ((1, 2),)),), ("no number",))  # type: ignore[arg-type]
-    with pytest.raises(Unavailable):
-        painter.render(broken)
-    painter.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_the_bot_itself_never_loads_matplotlib(painter: ProcessChartRenderer) -> None:
-    import subprocess
-
-    program = "import bot.bootstrap.container, sys; print([name for name in ('matplotlib', 'numpy', 'PIL') if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"

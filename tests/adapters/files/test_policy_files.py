@@ -26,29 +26,29 @@ roles:
   launcher: [members]
   approver: [U0LEA, S0LEADS]
   admin: [U0BEN]
-workspaces: [T0SISTER]
+member_workspaces: [T0SISTER]
 stop_others: approver
 channels:
-  C0TRAIN: {most: approver, bounds: {gpu_hours: 5000}, caps: {dollars_per_month: 50000}}
-  shared: {most: launcher}
+  C0TRAIN: {highest_role: approver, bounds: {gpu_hours: 5000}, caps: {dollars_per_month: 50000}}
+  shared: {highest_role: launcher}
 bounds: {recipes: [ppo*, smoke], lease_hours: 48, images: null}
 bounds_by_role:
   approver: {budget_dollars: 1000}
   admin: {nodes: 64}
 launches_per_minute: 5
 questions_per_minute: null
-confirm_over_dollars: 20
-approve_over_dollars: 200
-approve_over_gpu_hours: 400
+confirm_above_dollars: 20
+approve_above_dollars: 200
+approve_above_gpu_hours: 400
 approve_unpriced: true
-approval_lapses_hours: 4
+approval_timeout_hours: 4
 lease_warnings_minutes: [30, 5]
 month_grace_minutes: 0
 person: {runs: 4, gpus: 32}
 team: {dollars_per_hour: 200, dollars_per_month: 10000}
-everybody: {gpus: 128}
-outside: {autostop_idle_minutes: 20, autostop: refuse, runs: 2, people: {ben: U0BEN}, when_store_is_down: allow}
-shadow: [person.runs, lease, outside.gpus]
+workspace: {gpus: 128}
+external_launches: {autostop_idle_minutes: 20, autostop: refuse, runs: 2, people: {ben: U0BEN}, on_store_outage: allow}
+report_only: [person.runs, lease, external_launches.gpus]
 """
 
 COMMON = replace(SAFE_BOUNDS, recipes=("ppo*", "smoke"), lease_hours=48, images=None)
@@ -65,8 +65,8 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert read(tmp_path, WHOLE) == Policy(
         grants=Grants(holders_by_role=given, highest_by_channel={"C0TRAIN": Role.APPROVER, "shared": Role.LAUNCHER}),
         member_workspaces=frozenset({"T0SISTER"}),
-        stop_role=Role.APPROVER,
-        bounds={
+        stop_others=Role.APPROVER,
+        bounds_by_role={
             Role.LAUNCHER: COMMON,
             Role.APPROVER: replace(COMMON, budget_dollars=1000),
             Role.ADMIN: replace(UNBOUNDED, nodes=64),
@@ -91,7 +91,7 @@ def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
             people={"ben": "U0BEN"},
             on_store_outage=StoreOutageBehaviour.ALLOW,
         ),
-        report_only=("person.runs", "lease", "outside.gpus"),
+        report_only=("person.runs", "lease", "external_launches.gpus"),
     )
 
 
@@ -112,20 +112,23 @@ def test_what_a_file_leaves_out_is_as_without_one(tmp_path: Path) -> None:
         ("team: {runs: -1}", "`team.runs` must be at least 0"),
         ("team: {dollars_per_month: .nan}", "`team.dollars_per_month`"),
         ("team: {dollars_per_month: .inf}", "`team.dollars_per_month`"),
-        ("channels: {general: {most: viewer}}", "a channel's Slack id, such as `C012AB3CD`"),
+        ("channels: {general: {highest_role: viewer}}", "a channel's Slack id, such as `C012AB3CD`"),
         (
             "channels: {private: {caps: {runs: 1}}}",
             "`channels.private` has `caps`, which count the runs of one channel",
         ),
-        ("outside: {autostop: ask}", "`outside.autostop` cannot be `ask`"),
-        ("outside: {people: {ben: ben}}", "must be a person's Slack id, such as `U024BE7LH`"),
-        ("outside: {autostop_idle_minutes: 0}", "`outside.autostop_idle_minutes` must be at least 1"),
-        ("outside: {dollars_per_month: 5}", "`outside`: there is no setting `dollars_per_month`"),
-        ("approval_lapses_hours: 0", "`approval_lapses_hours` must be above 0"),
+        ("external_launches: {autostop: ask}", "`external_launches.autostop` cannot be `ask`"),
+        ("external_launches: {people: {ben: ben}}", "must be a person's Slack id, such as `U024BE7LH`"),
+        (
+            "external_launches: {autostop_idle_minutes: 0}",
+            "`external_launches.autostop_idle_minutes` must be at least 1",
+        ),
+        ("external_launches: {dollars_per_month: 5}", "`external_launches`: there is no setting `dollars_per_month`"),
+        ("approval_timeout_hours: 0", "`approval_timeout_hours` must be above 0"),
         ("a: [", "cannot be read"),
-        ("person: {runs: 1}\nperson: {runs: 2}", "`person` stands twice"),
-        ("approve_over_dollars: 5", "Approvals need two people at least"),
-        ("shadow: [runs]", "`shadow` names runs"),
+        ("person: {runs: 1}\nperson: {runs: 2}", "`person` occurs twice"),
+        ("approve_above_dollars: 5", "Approvals need two people at least"),
+        ("report_only: [runs]", "`report_only` names runs"),
         ("[" * 60 + "]" * 60, "nested too deeply"),
     ],
 )

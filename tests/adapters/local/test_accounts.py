@@ -103,7 +103,10 @@ def printed(cloud: LocalCloud, run: str, **more: object) -> str:
     return cloud.tail_log(X, 1000)
 
 
-GUARDED = "import time; from bot.runtime.process_guard import guard_process; guard_process(); print('on', flush=True); time.sleep(60)"
+GUARDED = (
+    "import time; from bot.runtime.process_guard import guard_process; guard_process(); "
+    "print('on', flush=True); time.sleep(60)"
+)
 
 SPY = """
 cat /proc/{bot}/environ | tr '\\0' '\\n'; cat /proc/{bot}/mem | head -c 1
@@ -160,8 +163,8 @@ def test_what_a_run_leaves_goes_with_it_and_its_volume_and_its_model_stay(cloud:
     place = ClusterDirectory(data / "local", NAME)
     eventually((data / "local/volumes/models/r/m").exists)
     eventually(lambda: len(find_marked_processes(place.marker)) >= 3)
-    parcel = CheckpointRef("~/c", "ppo-7f3a/global_step_1")
-    eventually(lambda: cloud.download_checkpoint(X, parcel).is_complete)
+    checkpoint = CheckpointRef("~/c", "ppo-7f3a/global_step_1")
+    eventually(lambda: cloud.download_checkpoint(X, checkpoint).is_complete)
     cloud.tear_down(X)
     eventually(lambda: not place.folder.exists() and not find_marked_processes(place.marker))
     assert (data / "local/volumes/models/r/m").read_text() == "m\n"

@@ -51,9 +51,9 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
     found.stop()
 
 
-def fetched(cloud: LocalCloud, parcel: CheckpointRef = STEP) -> DownloadProgress:
+def fetched(cloud: LocalCloud, checkpoint: CheckpointRef = STEP) -> DownloadProgress:
     return eventually(
-        lambda: (found := cloud.download_checkpoint(X, parcel)).is_complete and found
+        lambda: (found := cloud.download_checkpoint(X, checkpoint)).is_complete and found
     ) or DownloadProgress("")
 
 
@@ -244,8 +244,8 @@ def test_where_there_is_no_cluster_there_is_no_checkpoint(cloud: LocalCloud) -> 
 def test_an_absolute_folder_is_the_recipes_and_what_is_below_it_the_programs(tmp_path: Path, home: Path) -> None:
     (tmp_path / "shared").symlink_to(home / "models")
     (home / "models/x/more").symlink_to(tmp_path / "secrets")
-    parcel = CheckpointRef(str(tmp_path / "shared"), "x")
-    assert list_checkpoints(locate_node_folders([], parcel)) == CheckpointListing((4,))
+    checkpoint = CheckpointRef(str(tmp_path / "shared"), "x")
+    assert list_checkpoints(locate_node_folders([], checkpoint)) == CheckpointListing((4,))
     assert list_files(locate_node_folders([], CheckpointRef(str(tmp_path / "shared"), "x/more")), 10) == {}
 
 

@@ -10,26 +10,21 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty
 from shutil import rmtree
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import psutil
 import pytest
 
 from bot.adapters.local.local_cloud import INFRA, TAIL_BYTES, LocalCloud, read_last_lines
-from bot.adapters.local.local_nodes import Node
 from bot.adapters.local.processes import (
-    current_process,
     find_marked_processes,
     find_supervisors,
     identify_process,
     is_alive,
 )
-from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, ProcessIdentity, SupervisorOrder
-from bot.adapters.local.supervisor import POLL_SECONDS, REMOVAL_REQUEST, Supervisor
+from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, ProcessIdentity
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.errors import Unavailable, UserError
@@ -308,13 +303,6 @@ def test_a_session_whose_number_went_to_another_is_left_alone() -> None:
         other.kill()
 
 
-def test_a_process_is_known_by_no_clock_that_may_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """psutil reckons a start from the time of the boot, which moves when the clock is set."""
-    before = current_process()
-    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: 1.0)
-    assert is_alive(before)
-
-
 def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machine) -> None:
     machine.launch("sleep 600")
     eventually(lambda: find_marked_processes(machine.place.marker))
@@ -322,43 +310,6 @@ def test_a_cluster_whose_files_are_broken_is_removed_all_the_same(machine: Machi
     machine.down()
     assert machine.look() == Observation(ending=Ending.DOWNED, cluster_id=NAME)
     eventually(lambda: not find_supervisors(machine.place.marker))
-
-
-def test_of_nodes_that_fail_together_the_one_that_ended_first_is_named(tmp_path: Path) -> None:
-    """Their ends are noticed in another order than they came in."""
-    place = ClusterDirectory(tmp_path, NAME)
-    place.folder.mkdir(parents=True)
-    supervisor = Supervisor(
-        SupervisorOrder(str(tmp_path), NAME, {"num_nodes": 3}), place, LocalClusterState(cluster=NAME), "task"
-    )
-    nodes = [SimpleNamespace(exit_code=1, ended_at=at, end=lambda _: None) for at in (3.0, 1.0, 2.0)]
-    for rank in range(3):
-        supervisor._events.put(rank)
-    assert supervisor._wait_for_nodes(cast(list[Node], nodes), ends_together=True) == [1, 2, 0]
-    supervisor._output._file.close()
-
-
-class Unlucky:
-    """A queue to which a signal comes just before the first wait, whose handler runs once that is over."""
-
-    def __init__(self) -> None:
-        self.waits: list[float] = []
-
-    def get(self, timeout: float) -> int:
-        self.waits.append(timeout)
-        if len(self.waits) == 1:
-            raise Empty
-        return REMOVAL_REQUEST
-
-
-def test_a_signal_that_comes_just_before_a_wait_is_heard_within_a_look(tmp_path: Path) -> None:
-    place = ClusterDirectory(tmp_path, NAME)
-    place.folder.mkdir(parents=True)
-    supervisor = Supervisor(SupervisorOrder(str(tmp_path), NAME, {}), place, LocalClusterState(cluster=NAME), "task")
-    supervisor._output._file.close()
-    queue = supervisor._events = cast(Any, Unlucky())
-    assert supervisor._wait_for_event(None) == REMOVAL_REQUEST
-    assert queue.waits[0] <= POLL_SECONDS
 
 
 def test_the_supervisor_is_not_told_what_the_bot_is(machine: Machine) -> None:

@@ -40,7 +40,7 @@ def test_what_a_run_holds_is_there_with_it_and_goes_with_its_end(store: RedisSto
     assert store.get_ledger().reservations == ()
     assert store.get_ledger().recent_launches[run.id].dollars == 4.0
     assert store.get_ledger().spent_dollars == {
-        f"2026-01 {purse}": 4.0 for purse in ("person:U0ANA", "team:C0TRAIN", "everybody")
+        f"2026-01 {purse}": 4.0 for purse in ("person:U0ANA", "team:C0TRAIN", "workspace")
     }
 
 

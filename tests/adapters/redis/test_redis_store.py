@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from bot.adapters.redis import codec
-from bot.adapters.redis import redis_store as module
+from bot.adapters.redis import run_store as module
 from bot.adapters.redis.codec import RUN_SCHEMA_VERSION, decode_run, encode_run
 from bot.adapters.redis.connection import LEADER, ORPHANS, RUN_RECORD, create_client
 from bot.adapters.redis.redis_store import RedisStore
@@ -70,7 +70,7 @@ def test_a_wish_is_remembered_for_a_day_and_a_lasting_one_as_long_as_a_record(
     store: RedisStore, redis: Redis, lasting: bool, days: int
 ) -> None:
     store.add(a_run(), TASK, "click", lasting)
-    assert round((redis.ttl("verl:wish:click") or 0) / 86_400) == days
+    assert round((redis.ttl("verl:launch-request:click") or 0) / 86_400) == days
 
 
 def test_of_wishes_at_the_same_moment_one_is_recorded(store: RedisStore) -> None:
@@ -206,6 +206,12 @@ def test_the_document_of_a_newer_bot_is_left_alone() -> None:
     newer = json.dumps({"schema": RUN_SCHEMA_VERSION + 1, "run": {"something": "else"}})
     with pytest.raises(UnreadableRecord, match="newer verlbot"):
         decode_run(newer.encode())
+
+
+def test_the_document_of_a_bot_before_the_first_release_is_refused_with_what_to_do() -> None:
+    older = json.dumps({"schema": 1, "run": {"id": "ppo-7f3a", "owner": "U0ANA"}})
+    with pytest.raises(UnreadableRecord, match=r"an older verlbot wrote it, .* stop them here"):
+        decode_run(older.encode())
 
 
 def test_the_document_of_an_older_bot_is_brought_up(monkeypatch: pytest.MonkeyPatch) -> None:

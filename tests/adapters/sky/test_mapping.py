@@ -23,30 +23,44 @@ def meaning(status: str, schedule_state: str = "ALIVE", costs: ManagedJobCosts |
 @pytest.mark.parametrize(
     ("status", "schedule_state", "request_", "cluster", "job", "ending"),
     [
-        pytest.param("PENDING", "WAITING", RequestState.LIVE, ClusterState.INIT, None, None, id="waits for a controller"),
+        pytest.param(
+            "PENDING", "WAITING", RequestState.LIVE, ClusterState.INIT, None, None, id="waits for a controller",
+        ),
         pytest.param("STARTING", "ALIVE", RequestState.LIVE, ClusterState.INIT, None, None, id="gets its machines"),
         pytest.param("RUNNING", "ALIVE", RequestState.SUCCEEDED, ClusterState.UP, JobState.RUNNING, None, id="runs"),
-        pytest.param("RECOVERING", "ALIVE", RequestState.LIVE, ClusterState.INIT, JobState.PENDING, None, id="recovers"),
-        pytest.param("CANCELLING", "ALIVE", RequestState.LIVE, ClusterState.AUTOSTOPPING, None, None, id="is being cancelled"),
         pytest.param(
-            "SUCCEEDED", "ALIVE", RequestState.SUCCEEDED, ClusterState.AUTOSTOPPING, JobState.SUCCEEDED, None, id="its cluster goes"
+            "RECOVERING", "ALIVE", RequestState.LIVE, ClusterState.INIT, JobState.PENDING, None, id="recovers",
         ),
         pytest.param(
-            "SUCCEEDED", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.SUCCEEDED, Ending.DOWNED, id="has succeeded"
-        ),
-        pytest.param("FAILED", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.FAILED, Ending.DOWNED, id="has failed"),
-        pytest.param(
-            "CANCELLED", "WAITING", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.CANCELLED, Ending.DOWNED, id="never taken up"
+            "CANCELLING", "ALIVE", RequestState.LIVE, ClusterState.AUTOSTOPPING, None, None, id="is being cancelled",
         ),
         pytest.param(
-            "FAILED_NO_RESOURCE", "DONE", RequestState.FAILED, ClusterState.ABSENT, None, Ending.LOST, id="found no machines"
+            "SUCCEEDED", "ALIVE", RequestState.SUCCEEDED, ClusterState.AUTOSTOPPING, JobState.SUCCEEDED, None,
+            id="its cluster goes",
         ),
         pytest.param(
-            "FAILED_PRECHECKS", "ALIVE", RequestState.FAILED, ClusterState.AUTOSTOPPING, None, None, id="cannot be launched"
+            "SUCCEEDED", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.SUCCEEDED, Ending.DOWNED,
+            id="has succeeded",
         ),
         pytest.param(
-            "FAILED_CONTROLLER", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.FAILED_DRIVER, Ending.DOWNED,
-            id="its controller failed",
+            "FAILED", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.FAILED, Ending.DOWNED,
+            id="has failed",
+        ),
+        pytest.param(
+            "CANCELLED", "WAITING", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.CANCELLED, Ending.DOWNED,
+            id="never taken up",
+        ),
+        pytest.param(
+            "FAILED_NO_RESOURCE", "DONE", RequestState.FAILED, ClusterState.ABSENT, None, Ending.LOST,
+            id="found no machines",
+        ),
+        pytest.param(
+            "FAILED_PRECHECKS", "ALIVE", RequestState.FAILED, ClusterState.AUTOSTOPPING, None, None,
+            id="cannot be launched",
+        ),
+        pytest.param(
+            "FAILED_CONTROLLER", "DONE", RequestState.SUCCEEDED, ClusterState.ABSENT, JobState.FAILED_DRIVER,
+            Ending.DOWNED, id="its controller failed",
         ),
     ],
 )  # fmt: skip

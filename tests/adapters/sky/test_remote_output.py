@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from bot.adapters.sky.remote_output import STREAM_BLOCK_BYTES, decode_end
-from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
 
 
 def blocks(line: bytes, count: int, size: int = STREAM_BLOCK_BYTES) -> Iterator[bytes]:
@@ -35,8 +34,3 @@ def test_a_stream_without_end_takes_no_more_room_than_is_kept_of_it() -> None:
     assert decode_end(blocks(b"x" * 100_000, 1_000), 1_000_000) == ""
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
-
-
-def test_what_skypilot_says_to_its_client_is_no_line_of_the_job() -> None:
-    text = '<sky-payload>"<heartbeat></heartbeat>"</sky-payload>\n(head, pid=1) <sky-payload>\n'
-    assert remove_skypilot_lines(text) == "(head, pid=1) <sky-payload>\n"

@@ -54,7 +54,7 @@ def hangs(folder: Path) -> None:
 
 
 @pytest.fixture
-def couriers() -> Iterator[Callable[..., SdkWorker]]:
+def workers() -> Iterator[Callable[..., SdkWorker]]:
     made: list[SdkWorker] = []
 
     def make(seconds: float = 20, **more: object) -> SdkWorker:
@@ -63,18 +63,18 @@ def couriers() -> Iterator[Callable[..., SdkWorker]]:
         return made[-1]
 
     yield make
-    for courier in made:
-        courier.stop()
+    for worker in made:
+        worker.stop()
 
 
 def under_way(folder: Path) -> list[int]:
     return [int(path.name) for path in folder.iterdir()]
 
 
-def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers: Callable[..., SdkWorker]) -> None:
-    found = couriers().call(answers, 7)
+def test_a_result_comes_from_another_process_that_sees_what_it_is_given(workers: Callable[..., SdkWorker]) -> None:
+    found = workers().call(answers, 7)
     assert (found["value"], found["pid"] != os.getpid()) == (7, True)
-    assert couriers().call(tells_environment) == {"HOME": "/nonexistent", "ONLY": "this"}
+    assert workers().call(tells_environment) == {"HOME": "/nonexistent", "ONLY": "this"}
 
 
 @pytest.mark.parametrize(
@@ -87,52 +87,52 @@ def test_a_result_comes_from_another_process_that_sees_what_it_is_given(couriers
     ],
 )
 def test_what_a_call_raises(
-    couriers: Callable[..., SdkWorker], call: Callable[[], None], error: type[Exception], words: str
+    workers: Callable[..., SdkWorker], call: Callable[[], None], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        couriers().call(call)
+        workers().call(call)
 
 
-def test_a_call_that_hangs_is_given_up_and_is_no_more(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+def test_a_call_that_hangs_is_given_up_and_is_no_more(workers: Callable[..., SdkWorker], tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"within 2 s"):
-        couriers(2).call(hangs, tmp_path)
+        workers(2).call(hangs, tmp_path)
     (pid,) = under_way(tmp_path)
     assert not psutil.pid_exists(pid)
 
 
-def test_slow_calls_leave_places_for_the_others(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
-    courier = couriers(60, concurrency=2, shares={hangs: 0.5})
+def test_slow_calls_leave_places_for_the_others(workers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    worker = workers(60, concurrency=2, shares={hangs: 0.5})
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(courier.call, hangs, tmp_path) for _ in range(3)]
+        waiting = [pool.submit(worker.call, hangs, tmp_path) for _ in range(3)]
         eventually(lambda: under_way(tmp_path))
-        assert courier.call(answers, 1)["value"] == 1
+        assert worker.call(answers, 1)["value"] == 1
         assert len(under_way(tmp_path)) == 1
-        courier.stop()
+        worker.stop()
         for one in waiting:  # that its answer was cut off says nothing of what was asked
             with pytest.raises(BeingStopped):
                 one.result()
 
 
-def test_when_all_places_are_taken_that_is_said(couriers: Callable[..., SdkWorker], tmp_path: Path) -> None:
-    courier = couriers(4, concurrency=1)
+def test_when_all_places_are_taken_that_is_said(workers: Callable[..., SdkWorker], tmp_path: Path) -> None:
+    worker = workers(4, concurrency=1)
     with ThreadPoolExecutor(2) as pool:
-        hanging = pool.submit(courier.call, hangs, tmp_path)
+        hanging = pool.submit(worker.call, hangs, tmp_path)
         eventually(lambda: under_way(tmp_path))
-        courier._seconds = 0.5
+        worker._seconds = 0.5
         with pytest.raises(Unavailable, match="slow"):
-            courier.call(answers, 1)
-        courier.stop()
+            worker.call(answers, 1)
+        worker.stop()
         with pytest.raises(Unavailable):
             hanging.result()
 
 
-def test_after_the_stop_nothing_is_sent(couriers: Callable[..., SdkWorker]) -> None:
-    courier = couriers()
-    courier.stop()
+def test_after_the_stop_nothing_is_sent(workers: Callable[..., SdkWorker]) -> None:
+    worker = workers()
+    worker.stop()
     with pytest.raises(BeingStopped, match="being stopped"):
-        courier.call(answers, 1)
+        worker.call(answers, 1)
 
 
-def test_a_call_speaks_the_language_of_who_asks(couriers: Callable[..., SdkWorker]) -> None:
+def test_a_call_speaks_the_language_of_who_asks(workers: Callable[..., SdkWorker]) -> None:
     with use_language("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
-        couriers().call(refuses_in_words)
+        workers().call(refuses_in_words)

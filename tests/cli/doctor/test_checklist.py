@@ -1,10 +1,12 @@
 """One failing check never hides the next, none takes longer than its time, and none is made in vain."""
 
+import json
 from threading import Event
 
 import pytest
 
-from bot.cli.doctor.checklist import DoctorCheck, DoctorFinding, DoctorStatus, failure, ok, run_checks
+from bot.cli.doctor import checklist
+from bot.cli.doctor.checklist import DoctorCheck, DoctorFinding, DoctorStatus, failure, ok, run_checks, skip, warning
 from bot.errors import Unavailable
 
 
@@ -36,7 +38,7 @@ def test_a_check_that_hangs_has_failed_and_holds_up_no_other() -> None:
     store, after = run_checks([hanging, saying(ok("clock", "as Slack's"))], 0.05)
     never.set()
     assert [one.status for one in store] == [DoctorStatus.FAILURE, DoctorStatus.SKIPPED]
-    assert "no answer within 0.05 s" in store[0].found
+    assert "no answer within 0.05 s" in store[0].result
     assert "VERLBOT_DOCTOR_SECONDS" in store[0].advice
     assert after == (ok("clock", "as Slack's"),)
 
@@ -47,7 +49,7 @@ def test_a_check_with_a_mistake_in_it_says_so_and_hides_nothing() -> None:
 
     first, second = run_checks([DoctorCheck(("a",), mistaken), saying(ok("b", "well"))], 5)
     assert first[0].status is DoctorStatus.FAILURE
-    assert "ZeroDivisionError: division by zero" in first[0].found
+    assert "ZeroDivisionError: division by zero" in first[0].result
     assert second[0].status is DoctorStatus.OK
 
 
@@ -56,8 +58,8 @@ def test_silence_of_the_outside_is_no_mistake_of_the_checks() -> None:
         raise Unavailable("SkyPilot has not answered within 30 s.")
 
     ((found, other),) = run_checks([DoctorCheck(("recipes", "recipes' secrets"), silent)], 5)
-    assert (found.status, found.found) == (DoctorStatus.FAILURE, "SkyPilot has not answered within 30 s.")
-    assert other.found == "not checked, because of what was found of recipes"
+    assert (found.status, found.result) == (DoctorStatus.FAILURE, "SkyPilot has not answered within 30 s.")
+    assert other.result == "not checked, because of what was found of recipes"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,31 @@ def test_what_rests_on_a_failed_check_is_not_made_and_says_why(first: DoctorFind
 
 def test_a_check_without_its_setting_is_not_made() -> None:
     hindered = DoctorCheck(("a", "b"), list, blocker="SLACK_BOT_TOKEN is not right")
-    assert [one.found for some in run_checks([hindered], 5) for one in some] == 2 * [
+    assert [one.result for some in run_checks([hindered], 5) for one in some] == 2 * [
         "not checked, because SLACK_BOT_TOKEN is not right"
     ]
+
+
+ALL = [
+    ok("clock", "as Slack's"),
+    warning("prices", "L4:1 unpriced", "Set VERLBOT_PRICES."),
+    skip("bot", "none runs"),
+]
+
+
+def test_a_line_has_a_mark_what_was_found_and_what_to_do() -> None:
+    assert checklist.format_finding(ALL[0], 80) == "✓ clock                 as Slack's"
+    assert checklist.format_finding(ALL[1], 80).splitlines()[1] == " " * 24 + "→ Set VERLBOT_PRICES."
+    assert checklist.format_finding(ALL[2], 80).startswith("– bot ")
+    assert (
+        checklist.summary_line([*ALL, failure("store", "gone", "Start it.")]) == "1 failure; 1 warning; 1 not checked."
+    )
+
+
+def test_a_program_is_told_the_worst() -> None:
+    assert json.loads(checklist.format_json(ALL))["status"] == "warning"
+    assert json.loads(checklist.format_json([*ALL, failure("store", "gone", "Start it.")]))["status"] == "failure"
+    assert json.loads(checklist.format_json(ALL[2:]))["status"] == "ok"
+    assert json.loads(checklist.format_json(ALL))["findings"][1] == {
+        "status": "warning", "subject": "prices", "result": "L4:1 unpriced", "advice": "Set VERLBOT_PRICES."
+    }  # fmt: skip

@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 
 from bot.__main__ import main
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.slack.manifest import SCOPES
 from slack_playground.faults import Trouble
 from slack_playground.server import Playground
@@ -114,13 +114,13 @@ def test_all_is_well(clinic: Clinic) -> None:
     found = clinic.visit()
     assert {one["subject"]: one for one in found.findings if one["status"] not in ("ok", "skipped")} == {}
     assert (found.code, found.left_out()) == (0, ["bot"])
-    assert found.found("Slack bot token")["found"] == "@verlbot in playground"
-    assert found.found("Slack connection")["found"] == "a WebSocket opens"
-    assert found.found("store")["found"].startswith("Valkey ")
-    assert found.found("SkyPilot")["found"].startswith(f"healthy at {clinic.sky.url}")
-    assert found.found("SkyPilot's infra")["found"] == "slurm"
-    assert found.found("prices")["found"] == "a node without GPUs $0.40/h by the price table"
-    assert found.found("recipes")["found"] == "all valid: smoke"
+    assert found.found("Slack bot token")["result"] == "@verlbot in playground"
+    assert found.found("Slack connection")["result"] == "a WebSocket opens"
+    assert found.found("store")["result"].startswith("Valkey ")
+    assert found.found("SkyPilot")["result"].startswith(f"healthy at {clinic.sky.url}")
+    assert found.found("SkyPilot's infra")["result"] == "slurm"
+    assert found.found("prices")["result"] == "a node without GPUs $0.40/h by the price table"
+    assert found.found("recipes")["result"] == "all valid: smoke"
     assert clinic.redis.keys("verl:doctor:*") == []
     assert not Path(clinic.environment["VERLBOT_DATA_DIR"]).exists()
 
@@ -142,17 +142,17 @@ def test_a_missing_scope_is_named_and_a_superfluous_one_too(clinic: Clinic) -> N
     clinic.playground._slack.scopes = set(SCOPES) - {"files:write"}
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["Slack scopes"])
-    assert found.found("Slack scopes")["found"] == f"lacking: `files:write` ({SCOPES['files:write']})"
+    assert found.found("Slack scopes")["result"] == f"lacking: `files:write` ({SCOPES['files:write']})"
     clinic.playground._slack.scopes = {*SCOPES, "admin"}
     found = clinic.visit()
     assert (found.code, found.found("Slack scopes")["status"]) == (0, "warning")
-    assert "not needed: `admin`" in found.found("Slack scopes")["found"]
+    assert "not needed: `admin`" in found.found("Slack scopes")["result"]
 
 
 def test_a_store_that_is_down_hides_nothing_else(clinic: Clinic) -> None:
     found = clinic.visit(REDIS_URL=f"redis://:{PASSWORD}@{NOWHERE}/0")
     assert (found.code, found.ill()) == (1, ["store"])
-    assert f"redis://{NOWHERE}/0" in found.found("store")["found"]
+    assert f"redis://{NOWHERE}/0" in found.found("store")["result"]
     assert found.left_out() == ["store's disk", "store's memory", "store's writes", "bot"]
     assert PASSWORD not in found.said
 
@@ -166,14 +166,14 @@ def test_a_store_that_drops_records_has_failed(clinic: Clinic) -> None:
         clinic.redis.config_set("maxmemory", "0")
         clinic.redis.config_set("maxmemory-policy", "noeviction")
     assert (found.code, found.ill()) == (1, ["store's memory"])
-    assert "allkeys-lru" in found.found("store's memory")["found"]
+    assert "allkeys-lru" in found.found("store's memory")["result"]
 
 
 def test_the_embedded_store_says_where_its_file_is(clinic: Clinic) -> None:
     found = clinic.visit(REDIS_URL="")
     folder = Path(clinic.environment["VERLBOT_DATA_DIR"]) / "store"
     assert found.code == 0
-    assert f"{folder} (embedded; it starts with the bot)" in found.found("store")["found"]
+    assert f"{folder} (embedded; it starts with the bot)" in found.found("store")["result"]
     assert not folder.exists()
 
 
@@ -182,7 +182,7 @@ def test_a_skypilot_that_is_down_leaves_infra_and_prices_unknown(clinic: Clinic)
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["SkyPilot"])
     assert "SKYPILOT_API_SERVER_ENDPOINT" in found.found("SkyPilot")["advice"]
-    assert found.found("prices")["found"] == "not checked, because of what was found of SkyPilot"
+    assert found.found("prices")["result"] == "not checked, because of what was found of SkyPilot"
     assert found.found("recipes")["status"] == "ok"
 
 
@@ -212,7 +212,7 @@ def test_who_the_token_says_that_we_are(clinic: Clinic) -> None:
     assert "ENABLE_SERVICE_ACCOUNTS" in found.found("SkyPilot")["advice"]
     clinic.sky.user = {"id": "sa-1", "name": "verlbot"}
     found = clinic.visit(SKYPILOT_SERVICE_ACCOUNT_TOKEN=token)
-    assert found.found("SkyPilot")["found"].endswith("we are verlbot")
+    assert found.found("SkyPilot")["result"].endswith("we are verlbot")
     clinic.sky.health = "needs_auth"
     found = clinic.visit(SKYPILOT_SERVICE_ACCOUNT_TOKEN=token)
     assert found.ill() == ["SkyPilot"]
@@ -225,11 +225,11 @@ def test_the_recipes_that_came_with_it_are_told_where_they_cannot_run_and_that_t
 ) -> None:
     found = clinic.visit(VERLBOT_RECIPES_DIR=str(SOURCE_RECIPES), VERLBOT_PRICES="")
     assert found.code == 0
-    assert found.found("where recipes run")["found"].startswith(
+    assert found.found("where recipes run")["result"].startswith(
         "`grpo`, `multiturn-tools` and `ppo` ask for kubernetes"
     )
     assert "VERLBOT_PRICES" in found.found("prices")["advice"]
-    assert "H100:1 on k8s" in found.found("prices")["found"]
+    assert "H100:1 on k8s" in found.found("prices")["result"]
 
 
 def test_a_broken_recipe_and_a_broken_price_table_are_told_of(clinic: Clinic) -> None:
@@ -239,7 +239,7 @@ def test_a_broken_recipe_and_a_broken_price_table_are_told_of(clinic: Clinic) ->
     Path(clinic.environment["VERLBOT_PRICES"]).write_text("k8s: 3\n")
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["prices", "recipes"])
-    assert "nodez" in found.found("recipes")["found"]
+    assert "nodez" in found.found("recipes")["result"]
     assert f"`verlbot recipes check {folder}`" in found.found("recipes")["advice"]
 
 
@@ -268,7 +268,7 @@ def test_a_clock_that_is_off_has_failed(clinic: Clinic) -> None:
         server.shutdown()
         server.server_close()
     assert "clock" in found.ill()
-    assert re.match(r"(599|600|601) s behind Slack's", found.found("clock")["found"])
+    assert re.match(r"(599|600|601) s behind Slack's", found.found("clock")["result"])
 
 
 def test_settings_that_are_wrong_hinder_only_what_rests_on_them(clinic: Clinic) -> None:
@@ -276,7 +276,7 @@ def test_settings_that_are_wrong_hinder_only_what_rests_on_them(clinic: Clinic) 
     found = clinic.visit(**wrong)
     assert (found.code, found.ill()) == (1, ["settings", "settings"])
     assert "Write VERLBOT_TICK_SECONDS" in found.said
-    assert found.found("store")["found"] == "not checked, because REDIS_URL is not right"
+    assert found.found("store")["result"] == "not checked, because REDIS_URL is not right"
     assert found.found("Slack connection")["status"] == "skipped"
     assert found.found("Slack scopes")["status"] == "ok"
     assert PASSWORD not in found.said
@@ -284,7 +284,7 @@ def test_settings_that_are_wrong_hinder_only_what_rests_on_them(clinic: Clinic) 
 
 def test_an_endpoint_that_cannot_be_read_does_not_count_as_none(clinic: Clinic) -> None:
     found = clinic.visit(SKYPILOT_API_SERVER_ENDPOINT=f"bot:{PASSWORD}@sky")
-    assert found.found("SkyPilot")["found"] == "not checked, because SKYPILOT_API_SERVER_ENDPOINT is not right"
+    assert found.found("SkyPilot")["result"] == "not checked, because SKYPILOT_API_SERVER_ENDPOINT is not right"
     assert PASSWORD not in found.said
 
 
@@ -329,8 +329,8 @@ def test_a_bot_that_runs_is_seen_and_not_disturbed(tmp_path: Path) -> None:
         )
         found = {one["subject"]: one for one in json.loads(ran.stdout)["findings"]}
         assert (ran.returncode, found["bot"]["status"]) == (0, "ok"), ran.stdout
-        assert "it runs" in found["store"]["found"]
-        assert "1 more open" in found["Slack connection"]["found"]
+        assert "it runs" in found["store"]["result"]
+        assert "1 more open" in found["Slack connection"]["result"]
         live.ana.says("/verl help")
         live.ana.can_see("/verl launch")
     finally:

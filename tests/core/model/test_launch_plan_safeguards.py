@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import Safeguard, build_launch_plan, find_missing_safeguards
 
 PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")

@@ -1,7 +1,4 @@
-from datetime import timedelta
-
 from bot.core.model.cluster import Ambiguity, JobState, Outage, PendingConfirmation
-from bot.core.model.money import Rate
 from bot.core.model.progress import Progress
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import SentMessage
@@ -32,26 +29,6 @@ def test_a_job_that_is_seen_to_run_makes_the_run_running_once() -> None:
     assert (run.status, run.running_at) == (RunStatus.RUNNING, at(2))
     over = run.begin_teardown(Reason.STOPPED, None, at(4)).record_observation(up(), at(5))
     assert over.status is RunStatus.STOPPING
-
-
-def test_it_bills_from_the_first_ask_until_it_is_seen_to_be_gone() -> None:
-    run = a_run(rate=Rate(3600.0, "x"))
-    assert run.cost(at(50)) == 0
-    asked = run.record_launch_request(at(10)).record_launch_request(at(20))
-    assert asked.cost(at(50)) == 40
-    ended = asked.begin_teardown(Reason.STOPPED, None, at(60)).close(Reason.STOPPED, at(100))
-    assert ended.cost(at(9999)) == 90
-
-
-def test_without_a_price_the_cost_is_unknown_not_zero() -> None:
-    assert running(rate=None).cost(at(100)) is None
-
-
-def test_the_lease_runs_from_the_first_ask() -> None:
-    assert a_run().lease_ends_at is None
-    assert a_run(lease=timedelta(hours=1)).record_launch_request(NOON).record_launch_request(
-        at(50)
-    ).lease_ends_at == at(3600)
 
 
 def test_a_puzzle_is_solved_by_a_sight() -> None:

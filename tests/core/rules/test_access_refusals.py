@@ -54,7 +54,7 @@ def test_an_act_needs_its_role_and_no_more(act: Act, role: Role) -> None:
 
 
 def test_who_may_stop_the_runs_of_others_is_set_by_the_policy() -> None:
-    strict = replace(POLICY, stop_role=Role.ADMIN)
+    strict = replace(POLICY, stop_others=Role.ADMIN)
     assert "`admin`" in is_refused(Act.STOP, actor(Role.APPROVER), a_run(), strict)
     assert not is_refused(Act.STOP, actor(Role.NONE, ANA), a_run(), strict)
 

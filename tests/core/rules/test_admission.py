@@ -99,7 +99,10 @@ def test_a_cap_in_the_shadow_tells_what_it_would_have_done_once() -> None:
 @pytest.mark.parametrize(
     ("policy", "problem"),
     [
-        (Policy(report_only=("runs",)), "`shadow` names runs, which is none of budget, lease, approval, person.runs"),
+        (
+            Policy(report_only=("runs",)),
+            "`report_only` names runs, which is none of budget, lease, approval, person.runs",
+        ),
         (Policy(approve_above_dollars=5, grants=approvers("U1")), "Approvals need two people at least"),
         (Policy(approve_above_dollars=5, grants=approvers("U1", "U1")), "Approvals need two people at least"),
     ],
@@ -133,7 +136,7 @@ def test_a_month_is_the_one_of_the_zone() -> None:
     ],
 )
 def test_what_a_run_adds_to_the_ledger_with_its_end(run: Run, dollars: float | None) -> None:
-    expected = {"2026-01 person:U0ANA": dollars, "2026-01 team:C0TRAIN": dollars, "2026-01 everybody": dollars}
+    expected = {"2026-01 person:U0ANA": dollars, "2026-01 team:C0TRAIN": dollars, "2026-01 workspace": dollars}
     assert build_spending(run, UTC) == (expected if dollars else {})
 
 

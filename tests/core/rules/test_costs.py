@@ -73,7 +73,8 @@ def test_a_run_counts_in(run: Run, months: list[str]) -> None:
 def test_those_that_still_bill_stand_first_by_their_rate_and_then_what_cost_most() -> None:
     runs = [
         ended(0, 1, id="cheap"), ended(0, 9, id="dear"), running(id="slow", first_launch_requested_at=at(0)),
-        running(id="fast", first_launch_requested_at=at(2 * HOUR), rate=Rate(9.0, "x")), running(id="unknown", rate=None),
+        running(id="fast", first_launch_requested_at=at(2 * HOUR), rate=Rate(9.0, "x")),
+        running(id="unknown", rate=None),
     ]  # fmt: skip
     found = compute_monthly_costs(runs, calendar_month(NOON, UTC), at(3 * HOUR))
     assert [one.run for one in found.charges] == ["fast", "slow", "unknown", "dear", "cheap"]

@@ -1,6 +1,5 @@
 """What is launched beside the bot: whether it fits, how long it holds a place, and what is taken for the bot's own."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +12,9 @@ from bot.core.model.cluster import ClusterState
 from bot.core.model.launch_plan import DEADLINE_VARIABLE
 from bot.core.model.ledger import Ledger, Reservation
 from bot.core.model.orphan import ListedCluster
-from bot.core.model.policy import AutostopRemedy, Caps, ExternalLaunchPolicy, Policy
-from bot.core.model.resources import with_most_accelerators
+from bot.core.model.policy import Caps, ExternalLaunchPolicy, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.rules.external_autostop import enforce_autostop
 from bot.core.rules.external_clusters import (
     ExternalCluster,
     ExternalLaunch,
@@ -38,7 +35,7 @@ def held(run: str, person: str, gpus: int, dollars_per_hour: float = 0.0, dollar
     return Reservation(run, person, "" if run.startswith("sky/") else "C0TRAIN", gpus, dollars_per_hour, dollars)
 
 
-OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana", 2, 1.0)), {f"{MONTH} everybody": 90.0})
+OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana", 2, 1.0)), {f"{MONTH} workspace": 90.0})
 
 
 @pytest.mark.parametrize(
@@ -98,74 +95,13 @@ def test_a_rule_in_the_shadow_refuses_nothing() -> None:
     policy = Policy(
         external_launches=ExternalLaunchPolicy(caps=Caps(runs=0)),
         workspace=Caps(runs=0),
-        report_only=("outside.runs", "everybody.runs"),
+        report_only=("external_launches.runs", "workspace.runs"),
     )
-    assert check_external_launch(BEN, OTHERS, policy, MONTH).report_only_rules == ("everybody.runs", "outside.runs")
+    assert check_external_launch(BEN, OTHERS, policy, MONTH).report_only_rules == (
+        "workspace.runs",
+        "external_launches.runs",
+    )
     assert check_external_launch(BEN, OTHERS, policy, MONTH).refusals == ()
-
-
-# autostop
-
-
-def resources(task: Mapping[str, Any]) -> Any:
-    return task["resources"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "becomes"),
-    [
-        pytest.param({}, {"autostop": {"down": True, "idle_minutes": 30}}, id="none"),
-        pytest.param({"autostop": False}, {"autostop": {"down": True, "idle_minutes": 30}}, id="refused one"),
-        pytest.param(
-            {"autostop": {"idle_minutes": -1, "down": False}},
-            {"autostop": {"down": True, "idle_minutes": 30}},
-            id="cancelled by -i -1",
-        ),
-        pytest.param({"autostop": {"idle_minutes": 30}}, {"autostop": {"idle_minutes": 30}}, id="the longest"),
-        pytest.param({"autostop": {"idle_minutes": 0}}, {"autostop": {"idle_minutes": 0}}, id="at once"),
-        pytest.param(
-            {"autostop": {"idle_minutes": 90, "down": False, "wait_for": "none"}},
-            {"autostop": {"idle_minutes": 30, "down": False, "wait_for": "none"}},
-            id="longer, with words of its own",
-        ),
-        pytest.param({"autostop": "2h"}, {"autostop": {"idle_minutes": 30}}, id="longer, as a word"),
-        pytest.param({"infra": "verda"}, {"infra": "verda"}, id="where there is none"),
-        pytest.param(
-            {"any_of": [{"infra": "aws"}, {"infra": "verda"}, {"infra": "k8s", "autostop": {"idle_minutes": 5}}]},
-            {
-                "any_of": [
-                    {"infra": "aws", "autostop": {"down": True, "idle_minutes": 30}},
-                    {"infra": "verda"},
-                    {"infra": "k8s", "autostop": {"idle_minutes": 5}},
-                ]
-            },
-            id="each of several",
-        ),
-    ],
-)
-def test_what_would_not_remove_itself_in_time_is_made_to(asked: dict[str, Any], becomes: dict[str, Any]) -> None:
-    kept = enforce_autostop({"run": "echo hi", "resources": asked}, ExternalLaunchPolicy())
-    assert (kept.refusal, resources(kept.task)) == ("", becomes)
-    assert (kept.task["run"] == "echo hi") == (asked == becomes), "whoever it is read it, and only then"
-    assert enforce_autostop(kept.task, ExternalLaunchPolicy()) == kept, "SkyPilot asks several times"
-
-
-@pytest.mark.parametrize(
-    ("asked", "why"),
-    [
-        ({}, "It has no autostop; 30 idle minutes are the most"),
-        ({"autostop": {"idle_minutes": 90}}, "Its autostop of 90 idle minutes is too long"),
-        ({"autostop": {"idle_minutes": 9}}, ""),
-    ],
-)
-def test_a_team_may_have_it_refused(asked: dict[str, Any], why: str) -> None:
-    refusal = enforce_autostop({"resources": asked}, ExternalLaunchPolicy(autostop=AutostopRemedy.REFUSE)).refusal
-    assert refusal.startswith(why)
-    assert bool(refusal) == bool(why)
-
-
-def test_a_team_may_leave_it_to_people() -> None:
-    assert enforce_autostop({"run": "a"}, ExternalLaunchPolicy(autostop_idle_minutes=None)).task == {"run": "a"}
 
 
 # whose it is
@@ -278,11 +214,6 @@ def test_the_name_of_an_open_runs_cluster_is_the_runs(status: RunStatus, owned: 
     assert find_owner("verl-ppo-7f3a", lambda _: run) == (run if owned else None)
 
 
-def test_of_several_machines_the_most_counts() -> None:
-    task = {"resources": {"ordered": [{"accelerators": {"L4": 1}}, {"accelerators": {"H100": 8}}]}}
-    assert with_most_accelerators(task)["resources"] == {"accelerators": "H100:8"}
-
-
 # how long it holds a place
 
 
@@ -330,7 +261,7 @@ def test_what_it_has_cost_is_counted_as_far_as_it_was_seen() -> None:
     seen = looked(ADMITTED, "s" * 180)
     assert seen
     assert seen.reservation.dollars == 12.0
-    assert build_external_spending(seen, at(10_800), UTC) == {"2026-01 person:sky/ben": 12.0, "2026-01 everybody": 12.0}
+    assert build_external_spending(seen, at(10_800), UTC) == {"2026-01 person:sky/ben": 12.0, "2026-01 workspace": 12.0}
     assert ADMITTED.reservation.dollars == 4.0
     assert build_external_spending(ADMITTED, at(10_800), UTC) == {}
 

@@ -145,7 +145,9 @@ def test_everything_that_a_plan_asks_for_is_weighed() -> None:
 
 
 def test_those_of_the_role_and_those_of_the_channel_both_hold() -> None:
-    policy = Policy(bounds={Role.LAUNCHER: Bounds(nodes=2)}, channel_bounds={"C0SMALL": Bounds(lease_hours=1.0)})
+    policy = Policy(
+        bounds_by_role={Role.LAUNCHER: Bounds(nodes=2)}, channel_bounds={"C0SMALL": Bounds(lease_hours=1.0)}
+    )
     every = policy.bounds_for(Role.LAUNCHER, Channel("C0SMALL", ChannelKind.PUBLIC))
     ask = replace(ASK, nodes=3, lease=timedelta(hours=2))
     refused = refusal_of(lambda: refuse_out_of_bounds(every, ask, ("U0ADMIN",)))

@@ -9,7 +9,7 @@ from bot.core.model.cluster import Ending, Observation, RequestState
 from bot.core.model.run_stub import RunStub
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.unreadable_record import UnreadableRun, UnreadableRunStep, decide_unreadable_step
-from tests.builders import NOON, at, running, up
+from tests.builders import NOON, at, up
 
 RULES = ReconcileTimings(
     teardown_confirm=timedelta(seconds=5), launch_confirm=timedelta(seconds=30), teardown_retry=timedelta(seconds=60)
@@ -28,29 +28,62 @@ def a_record(**changes: Any) -> UnreadableRun:
     [
         pytest.param(a_record(), LEASED, up(), 3599, UnreadableRunStep.WAIT, id="its lease goes on"),
         pytest.param(a_record(), LEASED, up(), 3600, UnreadableRunStep.TEAR_DOWN, id="its lease is over"),
-        pytest.param(a_record(), LEASED, None, 3600, UnreadableRunStep.TEAR_DOWN, id="its lease is over and no look succeeds"),
-        pytest.param(a_record(), STUB, up(), 1e6, UnreadableRunStep.WAIT, id="no lease is known"),
-        pytest.param(a_record(stop_requested_by="U"), STUB, up(), 1, UnreadableRunStep.TEAR_DOWN, id="a person stops it"),
-        pytest.param(a_record(stop_requested_by="U", teardown_requested_at=at(1)), STUB, up(), 60, UnreadableRunStep.WAIT, id="a moment ago"),
         pytest.param(
-            a_record(stop_requested_by="U", teardown_requested_at=at(1)), STUB, up(), 61, UnreadableRunStep.TEAR_DOWN, id="removal again"
+            a_record(), LEASED, None, 3600, UnreadableRunStep.TEAR_DOWN, id="its lease is over and no look succeeds",
+        ),
+        pytest.param(a_record(), STUB, up(), 1e6, UnreadableRunStep.WAIT, id="no lease is known"),
+        pytest.param(
+            a_record(stop_requested_by="U"), STUB, up(), 1, UnreadableRunStep.TEAR_DOWN, id="a person stops it",
+        ),
+        pytest.param(
+            a_record(stop_requested_by="U", teardown_requested_at=at(1)), STUB, up(), 60, UnreadableRunStep.WAIT,
+            id="a moment ago",
+        ),
+        pytest.param(
+            a_record(stop_requested_by="U", teardown_requested_at=at(1)), STUB, up(), 61, UnreadableRunStep.TEAR_DOWN,
+            id="removal again",
         ),
         pytest.param(
             a_record(stop_requested_by="U", teardown_requested_at=at(600), first_teardown_requested_at=at(1)),
             STUB, up(), 601, UnreadableRunStep.REPORT_OVERDUE, id="it does not go",
         ),
         pytest.param(
-            a_record(stop_requested_by="U", teardown_requested_at=at(600), first_teardown_requested_at=at(1), overdue_reported=True),
+            a_record(
+                stop_requested_by="U", teardown_requested_at=at(600), first_teardown_requested_at=at(1),
+                overdue_reported=True,
+            ),
             STUB, up(), 660, UnreadableRunStep.TEAR_DOWN, id="it does not go and people know",
         ),
-        pytest.param(a_record(absent_since=at(0)), STUB, Observation(), 29, UnreadableRunStep.WAIT, id="absent for a moment"),
-        pytest.param(a_record(absent_since=at(0)), STUB, Observation(), 30, UnreadableRunStep.TEAR_DOWN, id="absent, one may arrive"),
-        pytest.param(a_record(absent_since=at(0), teardown_requested_at=at(-9)), STUB, Observation(), 30, UnreadableRunStep.ARCHIVE, id="for good"),
-        pytest.param(a_record(absent_since=at(0)), STUB, Observation(ending=Ending.DOWNED), 5, UnreadableRunStep.ARCHIVE, id="confirmed"),
-        pytest.param(a_record(absent_since=at(0)), STUB, Observation(ending=Ending.DOWNED), 4, UnreadableRunStep.WAIT, id="seen once"),
-        pytest.param(a_record(), STUB, Observation(ending=Ending.DOWNED), 99, UnreadableRunStep.WAIT, id="first seen to be gone"),
-        pytest.param(a_record(absent_since=at(0)), WAITS, Observation(), 30, UnreadableRunStep.ARCHIVE, id="nothing was asked for"),
-        pytest.param(a_record(), STUB, Observation(request=RequestState.LIVE), 99, UnreadableRunStep.WAIT, id="a launch is under way"),
+        pytest.param(
+            a_record(absent_since=at(0)), STUB, Observation(), 29, UnreadableRunStep.WAIT, id="absent for a moment",
+        ),
+        pytest.param(
+            a_record(absent_since=at(0)), STUB, Observation(), 30, UnreadableRunStep.TEAR_DOWN,
+            id="absent, one may arrive",
+        ),
+        pytest.param(
+            a_record(absent_since=at(0), teardown_requested_at=at(-9)), STUB, Observation(), 30,
+            UnreadableRunStep.ARCHIVE, id="for good",
+        ),
+        pytest.param(
+            a_record(absent_since=at(0)), STUB, Observation(ending=Ending.DOWNED), 5, UnreadableRunStep.ARCHIVE,
+            id="confirmed",
+        ),
+        pytest.param(
+            a_record(absent_since=at(0)), STUB, Observation(ending=Ending.DOWNED), 4, UnreadableRunStep.WAIT,
+            id="seen once",
+        ),
+        pytest.param(
+            a_record(), STUB, Observation(ending=Ending.DOWNED), 99, UnreadableRunStep.WAIT, id="first seen to be gone",
+        ),
+        pytest.param(
+            a_record(absent_since=at(0)), WAITS, Observation(), 30, UnreadableRunStep.ARCHIVE,
+            id="nothing was asked for",
+        ),
+        pytest.param(
+            a_record(), STUB, Observation(request=RequestState.LIVE), 99, UnreadableRunStep.WAIT,
+            id="a launch is under way",
+        ),
     ],
 )  # fmt: skip
 def test_its_lease_and_people_end_it_and_absence_settles_it(
@@ -82,12 +115,3 @@ def test_a_persons_word_that_it_is_gone_counts_until_a_look_shows_it(
     for number, seen in enumerate(looks):
         record = record.record_observation(seen, at(number))
     assert decide_unreadable_step(record, shown, looks[-1], at(10), RULES) is step
-
-
-def test_a_stub_has_what_ends_a_run() -> None:
-    run = running(managed=True, thread_channel="D0ANA")
-    stub = RunStub.from_run(run)
-    assert (stub.cluster, stub.lease_end_time, stub.cluster_ref.is_managed) == (run.cluster, run.lease_ends_at, True)
-    assert (stub.requester, stub.channel) == ("U0ANA", "D0ANA")
-    assert stub.cost(at(1800)) == run.cost(at(1800)) == 2.0
-    assert WAITS.cost(at(1800)) == 0.0

@@ -81,22 +81,22 @@ def test_more_questions_than_places_are_refused_not_kept() -> None:
         assert released.wait(SECONDS)
         return text("late")
 
-    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=2)
+    background_replies = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=2)
     for _ in range(2):
-        errands.answer_later(slow, told.append)
+        background_replies.answer_later(slow, told.append)
     with pytest.raises(UserError, match="Too many questions"):
-        errands.answer_later(slow, told.append)
+        background_replies.answer_later(slow, told.append)
     released.set()
     eventually(lambda: len(told) == 2)
 
 
 def test_a_ready_answer_is_brought_past_those_that_wait_and_is_never_refused() -> None:
     released, told = Event(), list[Answer]()
-    errands = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=1)
-    errands.answer_later(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
+    background_replies = BackgroundReplies(InteractivePriority(), threads=1, max_tasks=1)
+    background_replies.answer_later(lambda: text("slow" if released.wait(SECONDS) else "late"), told.append)
     with pytest.raises(UserError, match="Too many questions"):
-        errands.answer_later(lambda: text("more"), told.append)
-    errands.send(text("ready"), told.append)
+        background_replies.answer_later(lambda: text("more"), told.append)
+    background_replies.send(text("ready"), told.append)
     eventually(lambda: told)
     assert told == [text("ready")]
     released.set()

@@ -124,7 +124,7 @@ def test_stopping_what_is_over_says_so(bot: Bot) -> None:
     bot.say("launch smoke")
     bot.say(f"stop {RUN}")
     bot.ticks(2)
-    assert "Nothing of it is running." in bot.say(f"stop {RUN}")
+    assert "None of it is running." in bot.say(f"stop {RUN}")
 
 
 def test_logs_are_answered_to_the_person_alone(bot: Bot) -> None:

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from bot.slack.outbound.outbox import MessagePost, find_next_step
 from bot.slack.views.blocks import (
-    MAX_MESSAGE_CHARACTERS,
     Block,
     actions,
     button,
@@ -16,10 +15,10 @@ from bot.slack.views.blocks import (
     output_block,
     section,
 )
-from bot.slack.views.message import CARD, FileUpload, Message, thread_notice, to_metadata_key
-from bot.slack.views.mrkdwn import Markup, count_utf16_units, escape
+from bot.slack.views.message import CARD, Message, thread_notice
+from bot.slack.views.mrkdwn import count_utf16_units, escape
 from slack_playground.checks import check_message
-from tests.builders import NOON, a_run
+from tests.builders import NOON
 from tests.slack.outbound.test_outbox import PERIOD, stands
 
 LINES = "\n".join(f"line {number} {'x' * 60}" for number in range(200))
@@ -64,10 +63,6 @@ def test_where_slack_demands_a_text_there_is_one(text: str) -> None:
     Message("key", escape(text), (context(escape(text)),))
 
 
-def test_the_text_of_a_message_is_one_that_an_edit_takes() -> None:
-    assert count_utf16_units(Message("key", Markup("&amp;" * 3_000), ()).text) <= MAX_MESSAGE_CHARACTERS
-
-
 def test_notices_that_have_no_room_in_one_message_come_in_several() -> None:
     card = Message(CARD, escape("card"), (), is_edited=True)
     notices = [thread_notice(f"n{number}", escape("word " * 550, 3_000)) for number in range(6)]
@@ -75,38 +70,3 @@ def test_notices_that_have_no_room_in_one_message_come_in_several() -> None:
     assert isinstance(step, MessagePost)
     assert [one.key for one in step.messages] == ["n0", "n1", "n2", "n3"]
     check_message("text", [block for one in step.messages for block in one.blocks])
-
-
-@pytest.mark.parametrize(
-    ("key", "mark"),
-    [
-        ("finding-kl,x", "finding-kl;x"),
-        ("a\nb\u202e", "a b"),
-        ("é" * 500, "?" * 119 + "?"),
-        ("overdraft-1", "overdraft-1"),
-    ],
-)
-def test_a_key_is_one_word_of_metadata(key: str, mark: str) -> None:
-    assert to_metadata_key(key) == mark
-    assert MessagePost((thread_notice(key, escape("x")), thread_notice("b", escape("y")))).keys == f"{mark},b"
-    assert a_run().id in to_metadata_key(a_run().id)
-
-
-@pytest.mark.parametrize(
-    ("upload", "name", "title", "content"),
-    [
-        pytest.param(
-            FileUpload("a/../b\n.log", "Log\u202e of <a>\n", "x\0\x1b[1m\ny"),
-            "a-..-b .log",
-            "Log of <a>",
-            "x[1m\ny",
-            id="text",
-        ),
-        pytest.param(FileUpload("", "", b"\0\x1b"), "–", "–", b"\0\x1b", id="a picture stays what it is"),
-        pytest.param(FileUpload("x" * 999, "y" * 999, ""), "x" * 99 + "…", "y" * 249 + "…", "", id="long names"),
-    ],
-)
-def test_a_file_has_a_sound_name_and_text_that_can_be_seen(
-    upload: FileUpload, name: str, title: str, content: str | bytes
-) -> None:
-    assert (upload.name, upload.title, upload.content) == (name, title, content)

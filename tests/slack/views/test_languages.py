@@ -17,7 +17,7 @@ from bot.adapters.sky import mapping
 from bot.adapters.sky.sdk_client import ADVICE, describe_error
 from bot.adapters.sky.task_builder import find_slurm_refusal
 from bot.app.run_queries import LaunchPreview, LogExcerpt
-from bot.config.settings import SOURCE_RECIPES
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.commands.command import RUN_LISTS, ShowLogs
 from bot.core.commands.parser import parse_command
 from bot.core.commands.specs import COMMAND_SPECS
@@ -426,11 +426,15 @@ def test_a_store_that_is_down_is_told_of_in_the_workspaces_language(
 
 
 def test_what_was_known_stands_while_the_store_is_down(bot: Bot) -> None:
-    tongues = bot.listeners.language_preferences
+    language_preferences = bot.listeners.language_preferences
     bot.say("language zh-CN")
-    tongues._store = RedisStore(create_client("redis://127.0.0.1:1", 0.2))
-    tongues.refresh()
-    assert (tongues.get_language(ANA), tongues.get_language(BEN), tongues.get_language(None)) == ("zh-CN", "en", "en")
+    language_preferences._store = RedisStore(create_client("redis://127.0.0.1:1", 0.2))
+    language_preferences.refresh()
+    assert (
+        language_preferences.get_language(ANA),
+        language_preferences.get_language(BEN),
+        language_preferences.get_language(None),
+    ) == ("zh-CN", "en", "en")
 
 
 def test_a_choice_made_at_another_bot_is_learnt(bot: Bot) -> None:
@@ -440,6 +444,6 @@ def test_a_choice_made_at_another_bot_is_learnt(bot: Bot) -> None:
 
 
 def test_a_delivery_asks_the_store_for_no_language(bot: Bot) -> None:
-    tongues = bot.listeners.language_preferences
+    language_preferences = bot.listeners.language_preferences
     bot.store.choose_language(ANA, "zh-CN")
-    assert tongues.get_language(ANA) == "en"  # until the next look, which no answer waits for
+    assert language_preferences.get_language(ANA) == "en"  # until the next look, which no answer waits for

@@ -174,7 +174,7 @@ RUNS = {
     "running, months nearly spent": running()
     .record_budget_threshold(BudgetThreshold("2026-01", "person:U0ANA", 50, 1000.0, 2000.0))
     .record_budget_threshold(BudgetThreshold("2026-01", "team:C0TRAIN", 80, 8123.4, 10000.0))
-    .record_budget_threshold(BudgetThreshold("2026-01", "everybody", 100, 50010.0, 50000.0)),
+    .record_budget_threshold(BudgetThreshold("2026-01", "workspace", 100, 50010.0, 50000.0)),
     "running, a month spent": running(budget_overruns=(OVERDRAWN,)),
     "running, a month spent and made good": running(budget_overruns=(replace(OVERDRAWN, resolved_at=at(5000)),)),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
@@ -291,28 +291,6 @@ def test_an_answer_of_every_length_is_one_that_slack_takes() -> None:
         found = LogExcerpt(running(), ShowLogs("r", grep="<x>", node=1), ["y" * size])
         check_message("x", log_excerpt.render_log_excerpt(found)["blocks"])
         assert log_excerpt.needs_file(replace(found, request=ShowLogs("r", lines=5))) is (size > 2_800)
-
-
-def test_a_look_at_long_lines_shows_their_beginnings_and_how_to_get_the_whole() -> None:
-    found = LogExcerpt(running(), ShowLogs("r"), [f"step:{number} - " + "x" * 5_000 for number in range(20)])
-    answer = log_excerpt.render_log_excerpt(found)
-    check_message(answer["text"], answer["blocks"])
-    assert all(f"step:{number} - " in str(answer) for number in range(20))
-    assert "`/verl logs ppo-7f3a lines=20`" in str(answer)
-
-
-@pytest.mark.parametrize("lines", [1, 4])
-def test_the_command_under_a_cut_log_does_put_it_into_a_file(lines: int) -> None:
-    found = LogExcerpt(running(), ShowLogs("r", lines=lines), ["x" * 400] * lines)
-    assert f"`/verl logs ppo-7f3a lines={lines}`" in str(log_excerpt.render_log_excerpt(found))
-    assert log_excerpt.needs_file(found)
-
-
-def test_a_long_excerpt_keeps_its_last_lines() -> None:
-    found = LogExcerpt(running(), ShowLogs("r"), [f"line {number}" for number in range(2000)])
-    shown = str(log_excerpt.render_log_excerpt(found))
-    assert "line 1999" in shown
-    assert "line 10\\n" not in shown
 
 
 def test_the_digest_of_a_card_changes_with_what_it_shows_and_not_with_time_alone() -> None:

@@ -42,6 +42,14 @@ NO_FIRST_STEP_ADVICE = N_(
 UNREACHABLE_CLUSTER_ADVICE = N_(
     "Look at the cluster itself: whether it trains cannot be told from here, and it goes on billing."
 )
+STALL_ADVICE = (SILENT_LOG_ADVICE, BUSY_LOG_ADVICE, NO_FIRST_STEP_ADVICE, UNREACHABLE_CLUSTER_ADVICE)
+
+STALL_NAME = "stall"
+STALL_SIGN = (
+    "no new step for several times the run's own pace; compiling, validations and checkpoints are given longer. It says"
+    " whether the cluster, the log or the steps went quiet"
+)
+"""What a stall looks like, in a few words for docs/findings.md."""
 
 
 class TrainingPhase(StrEnum):
@@ -91,7 +99,7 @@ def detect_stall(
     )
     step = rows[-1].step if rows else 0
     return Finding(
-        "stall",
+        STALL_NAME,
         Severity.STOP if is_dead and is_silent else Severity.WARNING,
         step,
         since,

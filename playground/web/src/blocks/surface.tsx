@@ -21,7 +21,7 @@ const SurfaceContext = createContext<Surface | null>(null);
 
 export function useSurface(): Surface {
   const found = useContext(SurfaceContext);
-  if (!found) throw new Error("A control stands on no surface.");
+  if (!found) throw new Error("A control is on no surface.");
   return found;
 }
 

@@ -19,7 +19,7 @@ export const ActingContext = createContext<Acting | null>(null);
 
 export function useActing(): Acting {
   const found = useContext(ActingContext);
-  if (!found) throw new Error("Nobody acts here: ActingContext is missing.");
+  if (!found) throw new Error("ActingContext is missing.");
   return found;
 }
 

@@ -4,9 +4,9 @@
 such as the share of groups without variance, is left out: a bot does not see it either.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from math import exp, inf, nan
 from random import Random
 
@@ -194,6 +194,8 @@ def small(seed: int) -> list[StepMetrics]:
     return [StepMetrics(at + 1, values(at), BEGAN + 60.0 * at) for at in range(400)]
 
 
+ALL_METRICS = "GRPO of rldoctor's simulator"
+
 HEALTHY: Mapping[str, Callable[[int], list[StepMetrics]]] = {
     "PPO as in the public logs": Shape().rows,
     "an old version: from step 0, three decimals, no clip ratio": replace(Shape(), first=0, digits=3, cut=None).rows,
@@ -203,7 +205,7 @@ HEALTHY: Mapping[str, Callable[[int], list[StepMetrics]]] = {
     "scores of -1 and 1, responses that grow": dapo,
     "a reward model": reward_model,
     "small batches and few questions": small,
-    "GRPO of rldoctor's simulator": lambda seed: simulated("healthy", seed),
+    ALL_METRICS: lambda seed: simulated("healthy", seed),
     "the same over 1,000 steps": lambda seed: simulated("healthy", seed, 1000),
 }
 
@@ -262,6 +264,35 @@ SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
     "updates too large": ("kl-blow-up", run_away, 120),
 }
 """What is to be found, how such a run is made, and at which row it falls ill."""
+
+SIMULATED = {name: partial(simulated, scenario) for scenario, name in EXPECTED.items()}
+SICK_BY_DETECTOR: Mapping[str, Sequence[Callable[[int], list[StepMetrics]]]] = {
+    name: [
+        *(rows for detector, rows, _ in SICK.values() if detector == name),
+        *([SIMULATED[name]] if name in SIMULATED else []),
+    ]
+    for name in sorted({*SIMULATED, *(detector for detector, _, _ in SICK.values())})
+}
+"""The runs of both tables in which a detector finds something, by its name."""
+
+HEALTHY_BY_DETECTOR: Mapping[str, str] = {
+    "not-a-number": ALL_METRICS,
+    "reward-collapse": ALL_METRICS,
+    "kl-blow-up": ALL_METRICS,
+    "entropy-collapse": ALL_METRICS,
+    "clip-saturation": ALL_METRICS,
+    "gradient-spikes": ALL_METRICS,
+    "gradient-vanished": ALL_METRICS,
+    "saturated-groups": ALL_METRICS,
+    "hopeless-groups": ALL_METRICS,
+    "reward-parts": ALL_METRICS,
+    "validation-falls": ALL_METRICS,
+    "length-growth": ALL_METRICS,
+    "truncation": ALL_METRICS,
+    "silent-tools": "tools that are learned",
+    "plateau": ALL_METRICS,
+}
+"""The healthy run that has what a detector measures, and of which it says nothing, by the detector's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from statistics import median
 
 from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
 from bot.core.model.metrics import GRADIENT, REWARD, SCORE, StepMetrics
-from bot.i18n import join_list, ngettext, translate
+from bot.i18n import N_, join_list, ngettext, translate
 
 VITAL_KEYS = (
     *GRADIENT,
@@ -21,6 +21,21 @@ VITAL_KEYS = (
     "critic/advantages/mean",
 )
 """Keys that are never not-a-number in a healthy run. Validation keys are: verl uses it there as padding."""
+
+NOT_FINITE_ADVICE = N_(
+    "Resume from a checkpoint before that step (`trainer.resume_mode=resume_path`,"
+    " `trainer.resume_from_path`) with a lower `actor_rollout_ref.actor.optim.lr`, and look for rewards that"
+    " are not finite."
+)
+GRADIENT_SPIKES_ADVICE = N_(
+    "Lower `actor_rollout_ref.actor.grad_clip` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
+    " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
+)
+VANISHED_GRADIENT_ADVICE = N_(
+    "Look whether all answers to a prompt score alike, and then sample again until they do not"
+    " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer), or whether"
+    " `actor_rollout_ref.actor.optim.lr` has run out."
+)
 
 
 def list_non_finite_keys(row: StepMetrics) -> list[str]:
@@ -53,11 +68,7 @@ def detect_not_a_number(window: RowWindow) -> Measurement | None:
             value=window.newest.values[keys[0]],
             step=window.newest.step,
         ),
-        translate(
-            "Resume from a checkpoint before that step (`trainer.resume_mode=resume_path`,"
-            " `trainer.resume_from_path`) with a lower `actor_rollout_ref.actor.optim.lr`, and look for rewards that"
-            " are not finite."
-        ),
+        translate(NOT_FINITE_ADVICE),
         window.rows[-streak],
     )
 
@@ -92,10 +103,7 @@ def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
             highest=format_number(highest),
             step=worst.step,
         ),
-        translate(
-            "Lower `actor_rollout_ref.actor.grad_clip` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
-            " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
-        ),
+        translate(GRADIENT_SPIKES_ADVICE),
         spikes[0][0],
     )
 
@@ -132,9 +140,5 @@ def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
             share=format_percent(zero_share),
             steps=len(values),
         ),
-        translate(
-            "Look whether all answers to a prompt score alike, and then sample again until they do not"
-            " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer), or whether"
-            " `actor_rollout_ref.actor.optim.lr` has run out."
-        ),
+        translate(VANISHED_GRADIENT_ADVICE),
     )

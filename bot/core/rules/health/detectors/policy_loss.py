@@ -4,15 +4,28 @@ from statistics import median
 
 from bot.core.model.finding import Measurement, RowWindow, Severity, format_number, format_percent
 from bot.core.model.metrics import ENTROPY
-from bot.i18n import translate
+from bot.i18n import N_, translate
 
 REFERENCE_KL = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")
 UPDATE_KL = ("actor/ppo_kl",)
 CLIPPED_TOKENS = ("actor/pg_clipfrac",)
 
-EXPLORATION_ADVICE = (
+EXPLORATION_ADVICE = N_(
     "Raise `actor_rollout_ref.actor.clip_ratio_high` to 0.28 with `actor_rollout_ref.actor.clip_ratio_low` at 0.2, set"
     " `actor_rollout_ref.actor.policy_loss.loss_mode=kl_cov`, or give `actor_rollout_ref.actor.entropy_coeff` 0.001."
+)
+REFERENCE_KL_ADVICE = N_(
+    "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
+    " `algorithm.kl_ctrl.kl_coef` (with `algorithm.use_kl_in_reward=True`), or lower"
+    " `actor_rollout_ref.actor.optim.lr`; take the checkpoint before the rise."
+)
+UPDATE_KL_ADVICE = N_(
+    "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, or raise"
+    " `actor_rollout_ref.actor.ppo_mini_batch_size`."
+)
+CLIP_SATURATION_ADVICE = N_(
+    "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, raise"
+    " `actor_rollout_ref.actor.ppo_mini_batch_size`, and with asynchronous rollouts let them lag less."
 )
 
 
@@ -54,11 +67,7 @@ def measure_reference_kl(window: RowWindow) -> Measurement | None:
             before=format_number(before),
             steps=back,
         ),
-        translate(
-            "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
-            " `algorithm.kl_ctrl.kl_coef` (with `algorithm.use_kl_in_reward=True`), or lower"
-            " `actor_rollout_ref.actor.optim.lr`; take the checkpoint before the rise."
-        ),
+        translate(REFERENCE_KL_ADVICE),
     )
 
 
@@ -76,10 +85,7 @@ def measure_update_kl(window: RowWindow) -> Measurement | None:
         Severity.WARNING,
         translate("Single updates move the model too far for what was sampled to hold."),
         translate("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=format_number(now)),
-        translate(
-            "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, or raise"
-            " `actor_rollout_ref.actor.ppo_mini_batch_size`."
-        ),
+        translate(UPDATE_KL_ADVICE),
     )
 
 
@@ -131,8 +137,5 @@ def detect_clip_saturation(window: RowWindow) -> Measurement | None:
         Severity.WARNING,
         translate("Much of every update is thrown away by clipping."),
         translate("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
-        translate(
-            "Lower `actor_rollout_ref.actor.optim.lr` or `actor_rollout_ref.actor.ppo_epochs`, raise"
-            " `actor_rollout_ref.actor.ppo_mini_batch_size`, and with asynchronous rollouts let them lag less."
-        ),
+        translate(CLIP_SATURATION_ADVICE),
     )

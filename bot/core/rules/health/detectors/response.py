@@ -5,7 +5,21 @@ from bot.core.model.metrics import CUT, LENGTH, TOOLS, TURNS
 from bot.core.rules.health.detectors.misleading import find_hidden_length_limit
 from bot.core.rules.health.detectors.policy_loss import compute_ratio
 from bot.core.rules.health.detectors.validation import measure_gains
-from bot.i18n import translate
+from bot.i18n import N_, translate
+
+LENGTH_GROWTH_ADVICE = N_(
+    "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
+    " (`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+)
+TRUNCATION_ADVICE = N_(
+    "Raise `data.max_response_length` (with `actor_rollout_ref.rollout.max_model_len`), or punish length before"
+    " the cut (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+)
+SILENT_TOOLS_ADVICE = N_(
+    "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
+    " `actor_rollout_ref.rollout.multi_turn.format` is how this model writes calls,"
+    " `data.return_raw_chat=True`, and that the prompt says when to call."
+)
 
 
 def detect_length_growth(window: RowWindow) -> Measurement | None:
@@ -44,10 +58,7 @@ def detect_length_growth(window: RowWindow) -> Measurement | None:
             start=format_number(start),
             moved=f"{validation_gain[1] * 100:+.0f}%",
         ),
-        translate(
-            "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
-            " (`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
-        ),
+        translate(LENGTH_GROWTH_ADVICE),
     )
 
 
@@ -73,10 +84,7 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
             share=format_percent(now),
             lowest=format_percent(max(lowest, 0.0)),
         ),
-        translate(
-            "Raise `data.max_response_length` (with `actor_rollout_ref.rollout.max_model_len`), or punish length before"
-            " the cut (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
-        ),
+        translate(TRUNCATION_ADVICE),
     )
 
 
@@ -105,9 +113,5 @@ def detect_silent_tools(window: RowWindow) -> Measurement | None:
         else translate(
             "Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_tool_steps
         ),
-        translate(
-            "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
-            " `actor_rollout_ref.rollout.multi_turn.format` is how this model writes calls,"
-            " `data.return_raw_chat=True`, and that the prompt says when to call."
-        ),
+        translate(SILENT_TOOLS_ADVICE),
     )

@@ -28,6 +28,18 @@ HARD_PROMPTS_ADVICE = N_(
     "Grade twenty answers by hand first, because a broken grader looks the same; then take easier prompts first, or"
     " raise `actor_rollout_ref.rollout.n` so that some answer succeeds."
 )
+REWARD_COLLAPSE_ADVICE = N_(
+    "Resume from a checkpoint before the fall (`trainer.resume_mode=resume_path`, `trainer.resume_from_path`)"
+    " with a lower `actor_rollout_ref.actor.optim.lr` or a higher `actor_rollout_ref.actor.kl_loss_coef`; look"
+    " at `response_length/mean` and `actor/grad_norm` of those steps."
+)
+REWARD_PARTS_ADVICE = N_(
+    "Give that part less weight in the reward function (`reward.custom_reward_function.path`), or none once it is met."
+)
+PLATEAU_ADVICE = N_(
+    "Compare the last validations (`trainer.test_freq`): if they rest too, the checkpoint before is as good;"
+    " harder prompts in `data.train_files` or more answers (`actor_rollout_ref.rollout.n`) may move it."
+)
 
 
 def detect_reward_collapse(window: RowWindow) -> Measurement | None:
@@ -56,11 +68,7 @@ def detect_reward_collapse(window: RowWindow) -> Measurement | None:
             start=format_number(start),
             best=format_number(best),
         ),
-        translate(
-            "Resume from a checkpoint before the fall (`trainer.resume_mode=resume_path`, `trainer.resume_from_path`)"
-            " with a lower `actor_rollout_ref.actor.optim.lr` or a higher `actor_rollout_ref.actor.kl_loss_coef`; look"
-            " at `response_length/mean` and `actor/grad_norm` of those steps."
-        ),
+        translate(REWARD_COLLAPSE_ADVICE),
     )
 
 
@@ -162,10 +170,7 @@ def detect_reward_parts(window: RowWindow) -> Measurement | None:
             share=format_percent(share),
             steps=100,
         ),
-        translate(
-            "Give that part less weight in the reward function (`reward.custom_reward_function.path`), or none once it"
-            " is met."
-        ),
+        translate(REWARD_PARTS_ADVICE),
     )
 
 
@@ -195,9 +200,6 @@ def detect_plateau(window: RowWindow) -> Measurement | None:
             steps=rules.plateau_steps,
             start=format_number(start),
         ),
-        translate(
-            "Compare the last validations (`trainer.test_freq`): if they rest too, the checkpoint before is as good;"
-            " harder prompts in `data.train_files` or more answers (`actor_rollout_ref.rollout.n`) may move it."
-        ),
+        translate(PLATEAU_ADVICE),
         window.rows[-rules.plateau_steps] if len(window.rows) >= rules.plateau_steps else None,
     )

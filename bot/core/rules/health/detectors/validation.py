@@ -13,7 +13,7 @@ from bot.core.model.finding import (
     measure_scatter,
 )
 from bot.core.model.metrics import REWARD, StepMetrics
-from bot.i18n import translate
+from bot.i18n import N_, translate
 
 SMOOTHED_VALIDATIONS = 3
 """Number of validations in one median, because a single one scatters."""
@@ -26,6 +26,12 @@ MAX_VALIDATIONS = 48
 
 SCATTER_VALIDATIONS = 12
 """Number of the last validations from which the scatter is measured."""
+
+VALIDATION_FALL_ADVICE = N_(
+    "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
+    " (`reward.custom_reward_function.path`), and keep the checkpoint of the best validation"
+    " (`trainer.save_freq`)."
+)
 
 
 def has_validation(rows: Sequence[StepMetrics]) -> bool:
@@ -115,10 +121,6 @@ def detect_validation_fall(window: RowWindow) -> Measurement | None:
             before=format_number(before),
             reward=format_number(reward),
         ),
-        translate(
-            "Read answers of high reward (`trainer.rollout_data_dir`), check the reward function"
-            " (`reward.custom_reward_function.path`), and keep the checkpoint of the best validation"
-            " (`trainer.save_freq`)."
-        ),
+        translate(VALIDATION_FALL_ADVICE),
         peak,
     )

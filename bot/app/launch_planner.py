@@ -1,0 +1,97 @@
+"""What a launch would do, cost and be refused for, before anything is recorded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.app.ports import Cloud, RecipeSource
+from bot.app.run_queries import LaunchPreview, Requester
+from bot.core.commands import command
+from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
+from bot.core.model.people import APP_HOME, Act, exclude_person
+from bot.core.model.policy import UNRESTRICTED, Policy
+from bot.core.model.recipe import Recipe
+from bot.core.rules.access import refuse_act
+from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
+from bot.errors import Unavailable, UserError
+from bot.i18n import translate
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlanner:
+    """Plans launches, and refuses those that are out of bounds.
+
+    Attributes:
+        read_policy: returns what is allowed now.
+    """
+
+    recipes: RecipeSource
+    cloud: Cloud
+    read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
+
+    @property
+    def policy(self) -> Policy:
+        """Return the current policy."""
+        return self.read_policy()
+
+    def plan(self, launch_command: command.Launch) -> LaunchPlan:
+        """Return what a launch would do.
+
+        Raises:
+            UserError: the command is not valid.
+        """
+        recipe = self.recipes.get(launch_command.recipe)
+        return build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, f"{recipe.name}-0000")
+
+    def needs_confirmation(self, launch_command: command.Launch) -> bool:
+        """Return whether the person must confirm the launch, because it is expensive and needs no approver.
+
+        Raises:
+            UserError: as for `plan`.
+        """
+        dollars, threshold = self.plan(launch_command).budget_dollars, self.policy.approve_above_dollars
+        return self.policy.needs_confirmation(dollars) and (threshold is None or dollars <= threshold)
+
+    def preview(self, launch_plan: LaunchPlan, caller: Requester) -> LaunchPreview:
+        """Return what the launch would cost, and whether it would be refused.
+
+        Not for listeners, because it waits for the cloud.
+        """
+        rate, failure, controller = None, None, None
+        try:
+            rate = self.cloud.estimate_rate(launch_plan.task)
+            controller = self.cloud.find_missing_controller(launch_plan.task)
+        except Unavailable as error:
+            failure = str(error)
+        yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
+        refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
+        return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
+
+    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> str | None:
+        """Return why the person may not launch this here; None where it is allowed."""
+        try:
+            refuse_act(self.policy, Act.LAUNCH, caller.actor)
+            self.refuse_out_of_bounds(launch_plan, caller)
+        except UserError as error:
+            return error.sentence
+        return None
+
+    def plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
+        """Return the plan of a launch.
+
+        Raises:
+            UserError: the command is not valid, or the cloud can never run the task.
+        """
+        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        if why := self.cloud.explain_refusal(launch_plan.task):
+            message = translate("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
+            raise UserError(message, translate("`/verl recipes` shows what there is."))
+        return launch_plan
+
+    def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:
+        """Refuse a launch that needs more than the person's role, or the channel, allows.
+
+        Raises:
+            UserError: it does; the message names every bound, and what to type instead.
+        """
+        bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
+        refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))

@@ -1,0 +1,193 @@
+"""Listeners for buttons and forms: each records one request, and answers within `ack`."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt import Ack, App, Respond
+from slack_sdk import WebClient
+
+from bot.app.run_service import RunService
+from bot.core.commands.command import Extend, Launch, Resume, Retry, ShowLogs
+from bot.core.commands.parser import parse_command
+from bot.core.model.people import Act
+from bot.slack.inbound.background import (
+    BackgroundReplies,
+    respond_by_url,
+    respond_directly,
+)
+from bot.slack.inbound.command_handlers import Commands
+from bot.slack.inbound.modals import Modals
+from bot.slack.inbound.requesters import Requesters
+from bot.slack.outbound.home_publisher import HomePublisher
+from bot.slack.payloads import (
+    parse_number,
+    parse_time,
+    read_required,
+    read_value,
+    split_value,
+)
+from bot.slack.views import answers
+from bot.slack.views.approval_views import APPROVE, EMPTY_FORM, OPEN_FORM, REFUSE, RESUME, RETRY, SHOW_TASK
+from bot.slack.views.finding_views import MUTE
+from bot.slack.views.launch_form import (
+    CONFIRM_LAUNCH,
+    LAUNCH_FORM,
+    PREVIEW_ACTION,
+    RECIPE_ACTION,
+)
+from bot.slack.views.rescue_views import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
+from bot.slack.views.run_limits import EXTEND
+
+SAVE_BY_BUTTON = {SAVE_AND_STOP: True, DISCARD_CHECKPOINT: False}
+"""Whether a checkpoint is saved before the run ends, by the action of the button that ends it."""
+
+
+def register_buttons(app: App, buttons: "ButtonListeners") -> None:
+    """Register the listeners for buttons and forms; `OrphanNotifier` registers those for clusters without a run."""
+    app.action("stop")(buttons.on_stop)
+    app.action(SAVE_AND_STOP)(buttons.on_stop)
+    app.action(DISCARD_CHECKPOINT)(buttons.on_stop)
+    app.action(KEEP_CHECKPOINT)(buttons.on_keep)
+    app.action(re.compile(rf"{EXTEND}-\d+"))(buttons.on_extend)
+    app.action(CONFIRM_LAUNCH)(buttons.on_confirm_launch)
+    app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(buttons.on_approval_decision)
+    app.action(MUTE)(buttons.on_mute)
+    app.action(SHOW_TASK)(buttons.on_task)
+    app.action("logs")(buttons.on_logs)
+    app.action(RETRY)(buttons.on_relaunch)
+    app.action(RESUME)(buttons.on_relaunch)
+    app.action(OPEN_FORM)(buttons.on_form)
+    app.action(RECIPE_ACTION)(buttons.on_recipe_choice)
+    app.action(PREVIEW_ACTION)(buttons.on_preview)
+    app.view(LAUNCH_FORM)(buttons.on_submit)
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonListeners:
+    """The listeners for buttons and forms.
+
+    Attributes:
+        client: sends messages outside of an acknowledgement; background: computes slow answers.
+        commands: reads logs; modals: serves views; home_publisher: updates the App Home pages.
+        requesters: finds who pressed a button.
+    """
+
+    service: RunService
+    client: WebClient
+    background: BackgroundReplies
+    commands: Commands
+    modals: Modals
+    home_publisher: HomePublisher
+    requesters: Requesters
+
+    def on_stop(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Request a stop; the run's card shows the request."""
+        self.service.stop(
+            read_value(action),
+            self.requesters.build_button_requester(body),
+            save=SAVE_BY_BUTTON.get(action["action_id"]),
+        )
+        self.home_publisher.refresh_if_open(body["user"]["id"])
+        ack()
+
+    def on_keep(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Keep a cluster longer; the message shows until when and by whom. A second click on the same button adds
+        nothing.
+        """
+        run_id, until = split_value(action, 2)
+        self.service.keep_cluster(run_id, self.requesters.build_button_requester(body), parse_time(until))
+        ack()
+
+    def on_extend(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Extend a lease; the thread shows the new end. A second click on the same button adds nothing."""
+        run_id, hours, lease_end = split_value(action, 3)
+        requester = self.requesters.build_button_requester(body, read_required(body, "trigger_id"))
+        self.service.extend(Extend(run_id, parse_number(hours)), requester, parse_time(lease_end))
+        ack()
+
+    def on_confirm_launch(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Launch after the confirmation; a second click on the same question finds the same launch."""
+        command = parse_command(read_value(action))
+        # The message, not the delivery, identifies the launch, so that a second click finds the first one's run.
+        delivery_id = f"{CONFIRM_LAUNCH} {body['user']['id']} {read_required(body, 'container', 'message_ts')}"
+        if isinstance(command, Launch):
+            run = self.service.launch(command, self.requesters.build_button_requester(body, delivery_id))
+            self.background.send(answers.acknowledge_launch(run), respond_by_url(respond))
+        ack()
+
+    def on_approval_decision(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Record an approver's decision; the message shows it."""
+        run_id, _, shown_digest = read_value(action).partition(" ")
+        self.service.decide_approval(
+            run_id, action["action_id"] == APPROVE, self.requesters.build_button_requester(body), shown_digest
+        )
+        ack()
+
+    def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Mute a finding in a run's thread."""
+        run_id, finding = split_value(action, 2)
+        self.service.mute(run_id, finding, self.requesters.build_button_requester(body))
+        ack()
+
+    def on_relaunch(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Relaunch a run; a second click while the new run is active finds that run and launches nothing."""
+        command = (Resume if action["action_id"] == RESUME else Retry)(read_value(action))
+        user = body["user"]["id"]
+        requester = self.requesters.build_button_requester(body)
+        run = self.service.launch_again(
+            command,
+            requester if requester.channel else self.requesters.build_relaunch_requester(command.run, requester, body),
+        )
+        responder = respond_directly(self.client, user) if "view" in body else respond_by_url(respond)
+        self.background.send(answers.acknowledge_launch(run), responder)
+        self.home_publisher.refresh_if_open(user)
+        ack()
+
+    def on_logs(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Show a log beside the card, or in a view if the button is on a page without a channel."""
+        requester = self.requesters.build_button_requester(body)
+        self.service.refuse(Act.READ, requester)
+        if "view" in body:
+            run = self.service.queries.find(read_value(action), requester.actor)
+            self.modals.show_log(run, read_required(body, "trigger_id"), requester.user)
+        else:
+            self.commands.read_log(ShowLogs(read_value(action)), requester, respond_by_url(respond))()
+        ack()
+
+    def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Open the launch form, empty or with the settings of an earlier run."""
+        run_id = "" if read_value(action) == EMPTY_FORM else read_value(action)
+        requester = self.requesters.build_button_requester(body)
+        self.service.refuse(Act.LAUNCH, requester)
+        self.modals.open_form(read_required(body, "trigger_id"), requester, run_id)
+        ack()
+
+    def on_task(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Show the exact task that waits for approval."""
+        requester = self.requesters.build_button_requester(body)
+        self.service.refuse(Act.READ, requester)
+        self.modals.show_task(read_value(action), read_required(body, "trigger_id"), requester)
+        ack()
+
+    def on_recipe_choice(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Show the fields of the recipe that was chosen in the launch form."""
+        self.service.refuse(Act.LAUNCH, self.requesters.build_form_requester(body))
+        self.modals.choose_recipe(body.get("view") or {}, read_required(action, "selected_option", "value"))
+        ack()
+
+    def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:
+        """Show in the launch form what it would launch."""
+        requester = self.requesters.build_form_requester(body)
+        self.service.refuse(Act.LAUNCH, requester)
+        self.modals.show_preview(body.get("view") or {}, requester)
+        ack()
+
+    def on_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
+        """Launch what the form describes, or show the errors at its fields."""
+        user = body["user"]["id"]
+        if field_errors := self.modals.submit(view, self.requesters.build_form_requester(body, view["id"])):
+            ack(response_action="errors", errors=field_errors)
+            return
+        self.home_publisher.refresh_if_open(user)
+        ack()
