@@ -1,0 +1,49 @@
+"""A notice is said once in a channel: it is sent, unconfirmed, withdrawn, or old enough to be forgotten."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model.sent_message import NOTICE_RETENTION, Notice
+from tests.builders import NOON, at
+
+NOTICE = Notice(key="unreadable-ppo-7f3a", channel="C0TRAIN", text="It cannot be read.", created_at=NOON)
+SENT = NOTICE.begin_sending(at(1)).confirm_sent("1.2", at(2))
+
+
+@pytest.mark.parametrize(
+    ("notice", "is_sent", "ts"),
+    [
+        pytest.param(NOTICE, False, None, id="not sent yet"),
+        pytest.param(NOTICE.begin_sending(at(1)), False, None, id="sent, and Slack has not answered"),
+        pytest.param(SENT, True, "1.2", id="confirmed"),
+        pytest.param(NOTICE.begin_sending(at(1)).withdraw(), False, None, id="refused"),
+    ],
+)
+def test_a_notice_is_sent_once_slack_confirms_it(notice: Notice, is_sent: bool, ts: str | None) -> None:
+    assert notice.is_sent is is_sent
+    assert (notice.sent_message.ts if notice.sent_message else None) == ts
+
+
+def test_a_crash_while_sending_leaves_an_unconfirmed_message() -> None:
+    message = NOTICE.begin_sending(at(1)).sent_message
+    assert message is not None
+    assert (message.ts, message.sent_at) == (None, at(1))
+    assert NOTICE.begin_sending(at(1)).withdraw() == NOTICE
+
+
+@pytest.mark.parametrize(
+    ("notice", "age", "is_expired"),
+    [
+        pytest.param(SENT, NOTICE_RETENTION, True, id="sent long ago"),
+        pytest.param(SENT, NOTICE_RETENTION - timedelta(seconds=1), False, id="sent lately"),
+        pytest.param(NOTICE, NOTICE_RETENTION, False, id="never sent"),
+    ],
+)
+def test_only_a_notice_that_was_sent_is_forgotten(notice: Notice, age: timedelta, is_expired: bool) -> None:
+    assert notice.is_expired(NOON + age) is is_expired
+
+
+def test_a_channel_has_one_notice_for_each_key() -> None:
+    assert NOTICE.id == SENT.id
+    assert NOTICE.id != Notice(key=NOTICE.key, channel="C0OTHER", text="", created_at=NOON).id

@@ -1,0 +1,97 @@
+"""Monthly budgets: how much is used, at which shares people are notified, and which are exhausted."""
+
+from datetime import UTC
+
+import pytest
+
+from bot.core.model.ledger import Ledger
+from bot.core.model.money import Rate
+from bot.core.model.policy import Caps, Measure, Policy, Scope
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.monthly_budget import (
+    build_threshold_key,
+    find_budget_overruns,
+    find_reached_thresholds,
+    list_cap_usage,
+)
+from tests.builders import at, running
+
+MONTH = "2026-01"
+HOUR = at(3600)  # after which a run of four dollars an hour has cost four dollars
+KEY = "person:U0ANA"
+
+
+def capped(dollars: float, *report_only: str) -> Policy:
+    return Policy(person=Caps(dollars_per_month=dollars), report_only=report_only)
+
+
+def spent(dollars: float, percent: int = 0, cap: float = 10.0) -> Ledger:
+    """Return a ledger of this month's spending, with the share that people were notified of."""
+    return Ledger(
+        spent_dollars={f"{MONTH} {KEY}": dollars}, notified_percents={build_threshold_key(MONTH, KEY, cap): percent}
+    )
+
+
+@pytest.mark.parametrize(
+    ("ledger", "percent"),
+    [
+        pytest.param(spent(0.9), None, id="less than half"),
+        pytest.param(spent(1.0), 50, id="half"),
+        pytest.param(spent(5.0), 80, id="of two thresholds, the higher"),
+        pytest.param(spent(7.0), 100, id="all of it"),
+        pytest.param(spent(5.0, 80), None, id="reported already"),
+        pytest.param(spent(7.0, 80), 100, id="a higher one than was reported"),
+        pytest.param(spent(5.0, 80, cap=20.0), 80, id="reported of another cap"),
+    ],
+)
+def test_the_highest_share_that_is_reached_is_reported_once(ledger: Ledger, percent: int | None) -> None:
+    found = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC)
+    assert [threshold.percent for threshold in found.values()] == ([percent] if percent else [])
+
+
+def test_a_share_is_reported_by_the_costliest_run() -> None:
+    costly = running(id="ppo-0001", rate=Rate(9.0, "a pretended price"))
+    found = find_reached_thresholds(capped(10.0), Ledger(), [running(), costly], HOUR, UTC)
+    assert list(found) == ["ppo-0001"]
+    assert found["ppo-0001"].spent_dollars == 13.0
+
+
+def test_without_a_cap_there_is_no_share() -> None:
+    assert find_reached_thresholds(Policy(), spent(900.0), [running()], HOUR, UTC) == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "dollars", "is_exhausted"),
+    [
+        pytest.param(capped(10.0), 5.9, False, id="a dime is left"),
+        pytest.param(capped(10.0), 6.0, True, id="nothing is left"),
+        pytest.param(Policy(), 900.0, False, id="no cap"),
+    ],
+)
+def test_a_run_is_to_end_once_its_month_is_spent(policy: Policy, dollars: float, is_exhausted: bool) -> None:
+    (overruns,) = find_budget_overruns(policy, spent(dollars), [running()], HOUR, UTC).values()
+    assert list(overruns) == (["person.dollars_per_month"] if is_exhausted else [])
+    for overrun in overruns.values():
+        assert (overrun.spent_dollars, overrun.until) == (10.0, HOUR + policy.month_grace)
+
+
+def test_a_report_only_cap_is_found_and_marked() -> None:
+    policy = capped(10.0, "person.dollars_per_month")
+    overruns = find_budget_overruns(policy, spent(6.0), [running()], HOUR, UTC)
+    assert overruns["ppo-7f3a"]["person.dollars_per_month"].is_report_only
+
+
+def test_a_run_without_a_price_is_left_alone() -> None:
+    assert find_budget_overruns(capped(1.0), spent(6.0), [running(rate=None)], HOUR, UTC) == {"ppo-7f3a": {}}
+
+
+def test_an_ended_run_draws_on_no_budget() -> None:
+    ended = running(status=RunStatus.ENDED)
+    assert find_budget_overruns(capped(1.0), spent(6.0), [ended], HOUR, UTC) == {"ppo-7f3a": {}}
+
+
+def test_the_usage_of_every_cap_is_listed() -> None:
+    usages = list_cap_usage(capped(10.0), spent(6.0), "U0ANA", "C0TRAIN", MONTH)
+    assert [(usage.scope, usage.measure) for usage in usages] == [(s, m) for s in Scope for m in Measure]
+    (person,) = (u for u in usages if (u.scope, u.measure) == (Scope.PERSON, Measure.DOLLARS_PER_MONTH))
+    assert (person.used, person.spent, person.cap) == (6.0, 6.0, 10.0)

@@ -1,0 +1,59 @@
+"""Errors of Slack's Web API, sorted by what mends them, and the limit for each channel."""
+
+from datetime import timedelta
+from http.client import RemoteDisconnected
+
+import pytest
+from slack_sdk.errors import SlackApiError
+
+from bot.slack.outbound.web_client import (
+    MAX_POST_BURST,
+    ChannelRateLimiter,
+    SlackRateLimited,
+    SlackRejected,
+    SlackUncertain,
+    classify_slack_errors,
+)
+from tests.builders import NOON
+
+
+def api_error(status: int, code: str) -> SlackApiError:
+    return SlackApiError("refused", {"status": status, "error": code})  # type: ignore[no-untyped-call]  # Slack's
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        pytest.param(api_error(200, "channel_not_found"), SlackRejected, id="a refusal"),
+        pytest.param(api_error(200, "internal_error"), SlackUncertain, id="a refusal that may have acted"),
+        pytest.param(api_error(200, "<html>"), SlackUncertain, id="a code that is not Slack's"),
+        pytest.param(api_error(200, ""), SlackUncertain, id="no code"),
+        pytest.param(api_error(503, "channel_not_found"), SlackUncertain, id="a server that fails"),
+        pytest.param(TimeoutError("slow"), SlackUncertain, id="no answer in time"),
+        pytest.param(RemoteDisconnected("gone"), SlackUncertain, id="a connection that breaks"),
+        pytest.param(ValueError("no JSON"), SlackUncertain, id="an answer that is no JSON"),
+    ],
+)
+def test_only_a_refusal_of_slacks_own_proves_that_nothing_was_done(error: Exception, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as met, classify_slack_errors():
+        raise error
+    assert met.value.__cause__ is error
+
+
+def test_a_mistake_of_ours_is_no_error_of_slacks() -> None:
+    with pytest.raises(KeyError), classify_slack_errors():
+        raise KeyError("ours")
+
+
+def test_a_refusal_names_slacks_code() -> None:
+    with pytest.raises(SlackRejected) as met, classify_slack_errors():
+        raise api_error(200, "is_archived")
+    assert met.value.code == "is_archived"
+    assert not isinstance(met.value, SlackRateLimited)
+
+
+def test_after_a_burst_each_channel_gets_one_message_a_second() -> None:
+    limiter = ChannelRateLimiter()
+    times = [limiter.reserve_post("C0TRAIN", NOON) for _ in range(MAX_POST_BURST + 2)]
+    assert times == [*[NOON] * MAX_POST_BURST, NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)]
+    assert limiter.reserve_post("C0OTHER", NOON) == NOON

@@ -1,0 +1,101 @@
+"""The code is named and worded by the rules of docs/glossary.md: each of these counts in `make measure` is zero."""
+
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.naming import (
+    ROOT,
+    Function,
+    Module,
+    find_banned,
+    find_duplicates,
+    find_number_pairs,
+    is_imperative,
+    is_participle,
+    read_modules,
+    read_word_lists,
+    words_of,
+)
+
+CODE = [*read_modules("bot"), *read_modules("playground/slack_playground")]
+BOT = [module for module in CODE if module.path.parts[0] == "bot"]
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+MAX_MODULE_LINES = 400
+
+WIRE_WORDS = {
+    "web_server": ["made"],  # asyncio's `connection_made`
+}
+"""Banned words that another party's names have, by module."""
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    assert find_duplicates(list(chain.from_iterable(module.classes for module in BOT))) == []
+
+
+def test_a_module_has_a_name_of_its_own_and_not_the_plural_of_anothers() -> None:
+    names = [module.path.stem for module in BOT if module.path.stem != "__init__"]
+    assert find_duplicates(names) == []
+    assert find_number_pairs(names) == []
+
+
+@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
+def test_no_name_has_a_banned_word(module: Module) -> None:
+    banned = set(read_word_lists()["identifiers"]) - set(WIRE_WORDS.get(module.path.stem, ()))
+    assert [name for name in sorted(module.identifiers) if banned & set(words_of(name))] == []
+
+
+@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
+def test_no_function_is_named_by_a_participle(module: Module) -> None:
+    named = [function for function in module.functions if not (function.is_property or function.is_dunder)]
+    assert [function.name for function in named if is_participle(function.first_word)] == []
+
+
+@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
+def test_a_docstring_opens_with_a_verb(module: Module) -> None:
+    documented = filter(is_documented, module.functions)
+    assert [function.name for function in documented if not is_imperative(function.docstring)] == []
+
+
+def is_documented(function: Function) -> bool:
+    """Return whether a function has a docstring that is more than an example."""
+    return bool(function.docstring) and not function.docstring.startswith(">>>")
+
+
+@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
+def test_docstrings_and_comments_are_plain_english(module: Module) -> None:
+    assert find_banned(module.prose, read_word_lists()["prose"]) == []
+
+
+@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
+def test_phrases_are_plain_english(module: Module) -> None:
+    assert find_banned(module.phrases, read_word_lists()["prose"]) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_are_plain_english(path: Path) -> None:
+    assert find_banned([path.read_text()], read_word_lists()["prose"]) == []
+
+
+@pytest.mark.parametrize("module", CODE, ids=lambda module: str(module.path))
+def test_a_module_is_read_at_one_sitting(module: Module) -> None:
+    assert module.lines <= MAX_MODULE_LINES
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("Nobody knows.", ["Nobody knows."], id="a banned word"),
+        pytest.param("`nobody` is a user of Unix.", [], id="code is quoted"),
+        pytest.param("It has two purses.", ["It has two purses."], id="a plural"),
+        pytest.param("It has a purser.", [], id="a part of another word"),
+    ],
+)
+def test_banned_words_are_found_in_prose_alone(text: str, found: list[str]) -> None:
+    assert find_banned([text], ["nobody", "purses?"]) == found
+
+
+@pytest.mark.parametrize(("docstring", "opens"), [("Return x.", True), ("What x is.", False), ("The x.", False)])
+def test_a_verb_opens_a_docstring(docstring: str, opens: bool) -> None:
+    assert is_imperative(docstring) is opens
