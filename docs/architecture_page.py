@@ -47,8 +47,10 @@ An arrow means *imports*; one that follows from others is left out. The picture 
 `make docs`.
 
 - **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It
-  does no input or output, has no clock and no state of its own; time, ids and observations are arguments. Everything
-  that knows verl's log and checkpoints is in `frameworks/verl`.
+  does no input or output and has no clock; time, ids and observations are arguments. verl's log and what makes its
+  checkpoints complete are in `frameworks/verl`. Two rules are not kept yet: verl's metric keys and folder names are in
+  `model/metrics.py` and `model/checkpoint_paths.py`, and the core still makes sentences in the current language
+  (`bot/i18n.py`).
 - **The running process** (`runtime`) has what each ring needs of it: the masking filter, the isolation of failures, the
   origin of a request.
 - **Adapters** translate between the core's words and one thing outside, and decide nothing. Each library has one home
