@@ -1,7 +1,7 @@
 """The code is named and worded by the rules of docs/glossary.md: each of these counts in `make measure` is zero."""
 
+from collections.abc import Callable
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
@@ -23,6 +23,7 @@ CODE = [*read_modules("bot"), *read_modules("playground/slack_playground")]
 BOT = [module for module in CODE if module.path.parts[0] == "bot"]
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 MAX_MODULE_LINES = 400
+PROSE = read_word_lists()["prose"]
 
 WIRE_WORDS = {
     "web_server": ["made"],  # asyncio's `connection_made`
@@ -40,47 +41,55 @@ def test_a_module_has_a_name_of_its_own_and_not_the_plural_of_anothers() -> None
     assert find_number_pairs(names) == []
 
 
-@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
-def test_no_name_has_a_banned_word(module: Module) -> None:
-    banned = set(read_word_lists()["identifiers"]) - set(WIRE_WORDS.get(module.path.stem, ()))
-    assert [name for name in sorted(module.identifiers) if banned & set(words_of(name))] == []
+def test_no_name_has_a_banned_word() -> None:
+    def find(module: Module) -> list[str]:
+        banned = set(read_word_lists()["identifiers"]) - set(WIRE_WORDS.get(module.path.stem, ()))
+        return [name for name in sorted(module.identifiers) if banned & set(words_of(name))]
+
+    assert collect(find) == {}
 
 
-@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
-def test_no_function_is_named_by_a_participle(module: Module) -> None:
-    named = [function for function in module.functions if not (function.is_property or function.is_dunder)]
-    assert [function.name for function in named if is_participle(function.first_word)] == []
+def test_no_function_is_named_by_a_participle() -> None:
+    def find(module: Module) -> list[str]:
+        named = [function for function in module.functions if not (function.is_property or function.is_dunder)]
+        return [function.name for function in named if is_participle(function.first_word)]
+
+    assert collect(find) == {}
 
 
-@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
-def test_a_docstring_opens_with_a_verb(module: Module) -> None:
-    documented = filter(is_documented, module.functions)
-    assert [function.name for function in documented if not is_imperative(function.docstring)] == []
+def test_a_docstring_opens_with_a_verb() -> None:
+    def find(module: Module) -> list[str]:
+        documented = filter(is_documented, module.functions)
+        return [function.name for function in documented if not is_imperative(function.docstring)]
+
+    assert collect(find) == {}
+
+
+def test_docstrings_and_comments_are_plain_english() -> None:
+    assert collect(lambda module: find_banned(module.prose, PROSE)) == {}
+
+
+def test_phrases_are_plain_english() -> None:
+    assert collect(lambda module: find_banned(module.phrases, PROSE)) == {}
+
+
+def test_documents_are_plain_english() -> None:
+    found = {path.name: find_banned([path.read_text()], PROSE) for path in DOCUMENTS}
+    assert {name: hits for name, hits in found.items() if hits} == {}
+
+
+def test_a_module_is_read_at_one_sitting() -> None:
+    assert {str(module.path): module.lines for module in CODE if module.lines > MAX_MODULE_LINES} == {}
+
+
+def collect(find: Callable[[Module], list[str]]) -> dict[str, list[str]]:
+    """Return what is found in the bot's modules, by path; every module is looked at before a test fails."""
+    return {str(module.path): found for module in BOT if (found := find(module))}
 
 
 def is_documented(function: Function) -> bool:
     """Return whether a function has a docstring that is more than an example."""
     return bool(function.docstring) and not function.docstring.startswith(">>>")
-
-
-@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
-def test_docstrings_and_comments_are_plain_english(module: Module) -> None:
-    assert find_banned(module.prose, read_word_lists()["prose"]) == []
-
-
-@pytest.mark.parametrize("module", BOT, ids=lambda module: str(module.path))
-def test_phrases_are_plain_english(module: Module) -> None:
-    assert find_banned(module.phrases, read_word_lists()["prose"]) == []
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_documents_are_plain_english(path: Path) -> None:
-    assert find_banned([path.read_text()], read_word_lists()["prose"]) == []
-
-
-@pytest.mark.parametrize("module", CODE, ids=lambda module: str(module.path))
-def test_a_module_is_read_at_one_sitting(module: Module) -> None:
-    assert module.lines <= MAX_MODULE_LINES
 
 
 @pytest.mark.parametrize(
