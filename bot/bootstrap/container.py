@@ -95,6 +95,25 @@ def build(
     Raises:
         UserError: another bot uses the same data directory, or the store does not start, or a setting is not safe.
     """
+    valkey = None if settings.redis_url else EmbeddedValkey(settings.data_dir / "store", STORE_SECONDS)
+    try:
+        return build_parts(settings, valkey, cloud, bot_clock, filter_secrets)
+    except BaseException:
+        # A setting may be refused once the store has started, and nothing else would end it. A store that another
+        # process has started is left alone.
+        if valkey and valkey.has_started:
+            valkey.stop()
+        raise
+
+
+def build_parts(
+    settings: Settings,
+    valkey: EmbeddedValkey | None,
+    cloud: Cloud | None,
+    bot_clock: Clock | None,
+    filter_secrets: SecretFilter | None,
+) -> Bot:
+    """Return a bot on this embedded store, or on the one that the settings name; see `build`."""
     if cloud is None and (why := settings.local_compute_refusal):
         raise UserError(why, LOCAL_HINT)
     account, warning = (None, "") if cloud or settings.uses_skypilot else find_local_account(settings)
@@ -111,7 +130,6 @@ def build(
     bot_clock = bot_clock or build_clock(settings)
     now = bot_clock.now
     admit = build_admission_check(read_policy, settings, now)
-    valkey = None if settings.redis_url else EmbeddedValkey(settings.data_dir / "store", STORE_SECONDS)
     redis = connect_store(settings, valkey)
     audit = RedisAudit(redis, now, timedelta(days=settings.keep_audit_days))
     store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)

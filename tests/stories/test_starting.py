@@ -58,6 +58,8 @@ def test_it_refuses_to_run_unsafely_and_says_what_to_set(
     ran = verlbot(tmp_path, "run", **environment)
     assert (ran.returncode, said in ran.stderr) == (1, True), ran.stderr
     assert "Traceback" not in ran.stderr
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(process.info["cmdline"])]
+    assert left == [], "it has left its store running"
 
 
 @pytest.mark.long

@@ -57,6 +57,11 @@ class EmbeddedValkey:
             time.sleep(0.01)
         return self._client
 
+    @property
+    def has_started(self) -> bool:
+        """Return whether this process has started the server itself."""
+        return self._process is not None
+
     def restart_if_ended(self) -> None:
         """Start the server again if it has ended. Callers that wait for it try again later."""
         if self._process:
