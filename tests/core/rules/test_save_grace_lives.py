@@ -56,6 +56,9 @@ KEPT = 2
 SLACK = timedelta(minutes=3)
 """Beyond a time, for looks that fail and a bot that dies."""
 
+UNTIL_NEXT_TICK = timedelta(seconds=50)
+"""Longest time between two ticks of a life: its step and its delay."""
+
 LEASE = timedelta(minutes=10)
 BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
 """Spent after five minutes."""
@@ -179,8 +182,12 @@ class Training(Life):
         known = self.run.checkpoint_rescue
         unasked = known.started_at is None or known.no_checkpoint_at is not None
         is_at_rest = unasked or self.now < self.stubborn_until
-        # A cluster that its cloud has forgotten has no log to read before the removal.
-        is_forgotten = self.run.is_finished and self.now < self.machines.dropped_until
+        # A cluster that its cloud has forgotten has no log to read between the end of its run and the next tick.
+        is_forgotten = (
+            self.run.is_finished
+            and self.now < self.machines.dropped_until
+            and self.now < save_grace.get_finished_at(self.run) + UNTIL_NEXT_TICK
+        )
         if is_forgotten or (self.run.log_saved_at and not save_grace.needs_rescue(self.run) and is_at_rest):
             return  # within the seconds before its removal: whoever stops it has said so
         step = max((self.run.progress.step or 0, *self.saved)) + 1
